@@ -1,0 +1,210 @@
+"""Settings: one TOML file, every setting here with its default. config.example.toml explains each one.
+
+Secrets come only as file paths or as names of systemd credentials ($CREDENTIALS_DIRECTORY).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, time
+from pathlib import Path
+
+from agent.domain.invoice import Address, Seller
+
+PRODUCTION_QR = "https://qr.ksef.mf.gov.pl"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueSettings:
+    """[issue]"""
+
+    prefer: str = "online"
+    """online: wait for the number within the budget; offline24: answer at once, send in the background."""
+    budget_seconds: float = 3.0
+    number: str = "{series}/{year}/{month:02}/{serial:06}"
+    """Template of P_2: series, year, month, day, serial, till. The serial never restarts within a series."""
+    series: str = "FV-{till}"
+    correction_series: str = "FK-{till}"
+    clock_skew_alarm_seconds: float = 60.0
+    clock_skew_refuse_seconds: float = 900.0
+    system_info: str = "ksef-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class KsefSettings:
+    """[ksef]"""
+
+    url: str = "https://api.ksef.mf.gov.pl/v2"
+    latarnia_url: str = "https://api-latarnia.ksef.mf.gov.pl"
+    qr_url: str = PRODUCTION_QR
+    context_nip: str = ""
+    """Empty: the seller's NIP."""
+    context_internal_id: str = ""
+    """Set for authentication in an InternalId context."""
+    auth: str = "certificate"
+    """certificate (XAdES) or token."""
+    certificate_file: Path | None = None
+    """PEM certificate, or PKCS#12 (then key_file stays empty)."""
+    key_file: Path | None = None
+    passphrase_file: Path | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    """Extra trust anchor, for the sandbox or an inspecting proxy."""
+    proxy_url: str = ""
+    timeout_seconds: float = 15.0
+    tills_sharing_address: int = 1
+    batch_from: int = 50
+    """A backlog of at least so many invoices goes as a batch."""
+    subject_identifier_validation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineSettings:
+    """[offline]: the KSeF certificate of type Offline, for KOD II."""
+
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    passphrase_file: Path | None = None
+    renew_before_days: int = 0
+    """0: never renew by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterSettings:
+    """[[printer]]: one printer; several in fallback order."""
+
+    name: str = "paragon"
+    profile: str = "generic-80"
+    connection: str = "tcp"
+    """tcp, usb, serial, file, cups."""
+    host: str = "127.0.0.1"
+    port: int = 9100
+    device: str = ""
+    """Serial device, device file, CUPS queue, or usb "VVVV:PPPP"."""
+    baud: int = 115200
+    dots: int | None = None
+    """Overrides of the profile; None: as the profile says."""
+    columns: int | None = None
+    code_page: int | None = None
+    encoding: str | None = None
+    qr: str | None = None
+    """native or raster."""
+    answers: bool | None = None
+    """False: the printer can not say what it did."""
+    logo_file: Path | None = None
+    timeout_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class PaperSettings:
+    """[paper]"""
+
+    offline_domestic: str = "transaction_confirmation"
+    """Or "invoice" (DOMAIN 2.1: MF calls handing that over incorrect)."""
+    copies: int = 1
+    open_drawer: bool = False
+    footer: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """[api]: for the till."""
+
+    host: str = "127.0.0.1"
+    port: int = 8780
+    origins: tuple[str, ...] = ()
+    """Further origins allowed beside the agent's own."""
+    max_body_bytes: int = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """[health]: for HQ, read-only."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - HQ polls it from outside; read-only
+    port: int = 8781
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """[alerts]"""
+
+    deadline_hours: float = 4.0
+    """Opening hours left before a deadline when the alert starts."""
+    opens: time = time(8, 0)
+    closes: time = time(21, 0)
+    in_doubt_minutes: float = 30.0
+    latarnia_minutes: float = 30.0
+    certificate_days: int = 30
+    disk_free_mb: int = 200
+    webhook_url: str = ""
+    webhook_secret_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """[outbox]: signed webhooks to the shop's system."""
+
+    url: str = ""
+    secret_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSettings:
+    """[calendar]"""
+
+    extra_days_off: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """[watch]"""
+
+    latarnia_seconds: float = 60.0
+    probe_seconds: float = 30.0
+    breaker_failures: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """[retention]"""
+
+    keep_days: int = 400
+    export_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """[page]: the till page."""
+
+    lookup_buyers: bool = False
+    """Ask the Ministry's white list by NIP."""
+    lookup_url: str = "https://wl-api.mf.gov.pl"
+    sample_basket: bool = False
+    """demo: a basket to press on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one till."""
+
+    seller: Seller
+    till: str = "1"
+    data_dir: Path = Path("/var/lib/ksef-agent")
+    schemas_dir: Path | None = None
+    issue: IssueSettings = field(default_factory=IssueSettings)
+    ksef: KsefSettings = field(default_factory=KsefSettings)
+    offline: OfflineSettings = field(default_factory=OfflineSettings)
+    printers: tuple[PrinterSettings, ...] = ()
+    paper: PaperSettings = field(default_factory=PaperSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    outbox: OutboxSettings = field(default_factory=OutboxSettings)
+    calendar: CalendarSettings = field(default_factory=CalendarSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    page: PageSettings = field(default_factory=PageSettings)
+
+
+__all__ = ["Address", "Seller", "Settings"]

@@ -1,0 +1,99 @@
+"""Errors of the rules.
+
+AgentError                    every error this program raises on purpose
+├── Refused                   the request can not be done; repeating it unchanged never helps
+│   ├── BadInput              the input is wrong; names the field (HTTP 422, or 400/413/415 by code)
+│   ├── KeyReused             same idempotency key, other body (422)
+│   ├── NotFound              no such invoice, route, token (404)
+│   ├── NotPermitted          the role may not do this (403)
+│   └── Conflict              law, KSeF or the state of the invoice forbids it (409)
+├── Unavailable               can not be done now; repeating with the same key is safe (503; disk full 507)
+├── IllegalTransition         a state change outside lifecycle.py: a defect, never retried
+└── ConfigError               the settings are wrong; every mistake at once
+
+``detail`` and messages are Polish: a cashier or a technician reads them. ``code`` is stable, English, kebab-case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One mistake: JSON pointer (RFC 6901) into the input, a Polish sentence, a stable code."""
+
+    pointer: str
+    message: str
+    code: str = "invalid"
+
+
+class AgentError(Exception):
+    """Root of all errors raised on purpose."""
+
+    retry_safe = False
+
+
+class Refused(AgentError):
+    """The request can not be done as it stands. Nothing was stored, printed or sent."""
+
+    code = "refused"
+
+    def __init__(self, detail: str, *, code: str | None = None, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.errors = errors
+
+
+class BadInput(Refused):
+    """The input is wrong; ``errors`` names each field."""
+
+    code = "bad-input"
+
+
+class KeyReused(Refused):
+    """The idempotency key was used before with another body."""
+
+    code = "idempotency-key-reused"
+
+
+class NotFound(Refused):
+    """There is no such thing here."""
+
+    code = "not-found"
+
+
+class NotPermitted(Refused):
+    """The caller's role does not allow this."""
+
+    code = "not-permitted"
+
+
+class Conflict(Refused):
+    """The law, KSeF or the state of the thing forbids it."""
+
+    code = "conflict"
+
+
+class Unavailable(AgentError):
+    """Can not be done now. Repeating with the same idempotency key is safe."""
+
+    retry_safe = True
+
+    def __init__(self, detail: str, *, code: str = "unavailable") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code
+
+
+class IllegalTransition(AgentError):
+    """A state change that lifecycle.py does not know."""
+
+
+class ConfigError(AgentError):
+    """Wrong settings. ``problems`` holds one Polish sentence per mistake, with its line where known."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

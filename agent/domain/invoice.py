@@ -1,0 +1,274 @@
+"""The sale as a till gives it, and the invoice as it is kept.
+
+Amounts are Decimal in the invoice's currency, never float. Dates are Polish civil dates
+(Europe/Warsaw); instants are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from agent.domain.lifecycle import InvoiceState
+
+
+class Mode(StrEnum):
+    """How an invoice was issued (VAT Act)."""
+
+    ONLINE = "online"
+    """Art. 106gb, 106na: issued in KSeF on the day of P_1."""
+    OFFLINE24 = "offline24"
+    """Art. 106nda: the taxpayer's choice or a local outage; due the next business day."""
+    UNAVAILABILITY = "unavailability"
+    """Art. 106nh: announced maintenance; due the business day after its end."""
+    FAILURE = "failure"
+    """Art. 106nf: announced failure (awaria); due 7 business days after its end."""
+    TOTAL_FAILURE = "total_failure"
+    """Art. 106ng: announced in mass media; never sent."""
+
+
+LEGAL_BASIS: dict[Mode, str] = {
+    Mode.ONLINE: "art. 106gb",
+    Mode.OFFLINE24: "art. 106nda",
+    Mode.UNAVAILABILITY: "art. 106nh",
+    Mode.FAILURE: "art. 106nf",
+    Mode.TOTAL_FAILURE: "art. 106ng",
+}
+
+
+class BuyerKind(StrEnum):
+    """What identifies the buyer in Podmiot2/DaneIdentyfikacyjne."""
+
+    NIP = "nip"
+    EU_VAT = "eu_vat"
+    FOREIGN_ID = "foreign_id"
+    NONE = "none"
+    """Consumer or no identifier: BrakID."""
+
+
+class Prices(StrEnum):
+    """What unit prices include."""
+
+    GROSS = "gross"
+    NET = "net"
+
+
+class VatRate(StrEnum):
+    """P_12, word for word as in the FA(3) schema."""
+
+    R23 = "23"
+    R22 = "22"
+    R8 = "8"
+    R7 = "7"
+    R5 = "5"
+    R4 = "4"
+    R3 = "3"
+    ZERO_DOMESTIC = "0 KR"
+    ZERO_WDT = "0 WDT"
+    ZERO_EXPORT = "0 EX"
+    EXEMPT = "zw"
+    REVERSE_CHARGE = "oo"
+    NOT_SUBJECT_I = "np I"
+    NOT_SUBJECT_II = "np II"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """AdresL1/AdresL2 (512 characters each) and KodKraju."""
+
+    line1: str
+    line2: str | None = None
+    country: str = "PL"
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Podmiot1."""
+
+    nip: str
+    name: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Podmiot2. ``identifier`` without country prefix; ``country`` is KodUE or KodKraju of the identifier."""
+
+    kind: BuyerKind
+    identifier: str | None = None
+    country: str | None = None
+    name: str | None = None
+    address: Address | None = None
+
+    @property
+    def receives_in_ksef(self) -> bool:
+        """A domestic buyer with NIP gets invoices in KSeF only; all others by art. 106gb ust. 4."""
+        return self.kind is BuyerKind.NIP
+
+
+@dataclass(frozen=True, slots=True)
+class SaleLine:
+    """FaWiersz. ``unit_price`` and ``discount`` (P_10, of the whole line) are gross or net as Sale.prices says."""
+
+    name: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    vat: VatRate
+    discount: Decimal = Decimal(0)
+    gtu: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment: method word of the API (cash, card, voucher, cheque, credit, transfer, mobile, or free text)."""
+
+    method: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """DodatkowyOpis: Klucz, Wartosc (256 characters each)."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLink:
+    """The fiscal receipt this invoice belongs to (art. 106h): sets FP=1."""
+
+    number: str
+    register: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A valid sale: every rule of domain/sale.py has been checked."""
+
+    buyer: Buyer
+    prices: Prices
+    lines: tuple[SaleLine, ...]
+    payments: tuple[Payment, ...] = ()
+    sold_on: date | None = None
+    currency: str = "PLN"
+    exchange_rate: Decimal | None = None
+    """KursWaluty: PLN for one unit of ``currency``; required unless PLN."""
+    receipt: ReceiptLink | None = None
+    notes: tuple[Note, ...] = ()
+    external_ref: str | None = None
+    exemption: str | None = None
+    """Basis for rate zw, printed as P_19A (or P_19B/P_19C as domain/sale.py says)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateTotal:
+    """One VAT rate of an invoice: net (P_13_x), tax (P_14_x), gross."""
+
+    rate: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of an invoice; ``gross`` is P_15."""
+
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    currency: str
+    rates: tuple[RateTotal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedBase:
+    """DaneFaKorygowanej: what a correction corrects. ``ksef_number`` None means NrKSeFN (issued outside KSeF)."""
+
+    number: str
+    issued_on: date
+    ksef_number: str | None = None
+    invoice_id: str | None = None
+    """Our own record of the base, where it was issued here."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvoice:
+    """What one press makes, before it is stored. ``xml`` never changes after the commit."""
+
+    id: str
+    series: str
+    serial: int | None
+    """Position in the gapless series; None for a ready FA(3) that brings its own number."""
+    number: str
+    kind: str
+    """RodzajFaktury: VAT, KOR, ZAL, ROZ, UPR, KOR_ZAL, KOR_ROZ."""
+    issued_on: date
+    issued_at: datetime
+    mode: Mode
+    reason: str
+    """Why this mode, a Polish sentence a manager understands."""
+    seller_nip: str
+    buyer: Buyer
+    totals: Totals
+    xml: bytes
+    sha256: bytes
+    link_invoice: str
+    """KOD I."""
+    link_certificate: str | None
+    """KOD II; None where no offline certificate is at hand."""
+    deadline: date | None = None
+    external_ref: str | None = None
+    base_id: str | None = None
+    """The invoice, of this store, that this one corrects and has to follow."""
+    payments: tuple[Payment, ...] = ()
+    pressed_by: str = ""
+    """Name of the token that pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRecord:
+    """An invoice and the newest facts about it, as the store holds them."""
+
+    id: str
+    series: str
+    serial: int | None
+    number: str
+    kind: str
+    issued_on: date
+    issued_at: datetime
+    mode: Mode
+    reason: str
+    seller_nip: str
+    buyer: Buyer
+    totals: Totals
+    state: InvoiceState
+    version: int
+    """1, or 2 after a technical correction; xml, sha256 and links are those of this version."""
+    xml: bytes = field(repr=False)
+    sha256: bytes = field(repr=False)
+    link_invoice: str = field(repr=False)
+    link_certificate: str | None = field(repr=False)
+    deadline: date | None
+    deadline_state: str
+    """due, open (the event has not ended), lifted (total failure)."""
+    ksef_number: str | None = None
+    accepted_at: datetime | None = None
+    sent_at: datetime | None = None
+    session_ref: str | None = None
+    invoice_ref: str | None = None
+    rejection: str | None = None
+    """KSeF's status code and description."""
+    attempts: int = 0
+    not_before: datetime | None = None
+    """Do not send before this instant (Retry-After, back-off)."""
+    copies: int = 0
+    """Prints that reached, or may have reached, paper."""
+    external_ref: str | None = None
+    base_id: str | None = None
+    payments: tuple[Payment, ...] = ()
+    pressed_by: str = ""

@@ -1,0 +1,1 @@
+"""An embedded KSeF, Latarnia and network printer: real servers on loopback, awkward on purpose."""

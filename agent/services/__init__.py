@@ -1,0 +1,1 @@
+"""Use cases: apply what the domain decides, through the ports."""

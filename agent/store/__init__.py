@@ -1,0 +1,1 @@
+"""SQLite behind one writer: the only place where facts become durable."""

@@ -1,0 +1,1 @@
+"""HTTP for the till, HTTP for HQ, and the till page."""

@@ -1,0 +1,1 @@
+"""Schemas: fa3/ (official XSD, placed at build), api/ (our own)."""

@@ -1,0 +1,1 @@
+"""Fakes of the ports, used by every suite."""

@@ -1,0 +1,77 @@
+"""A clock that tests move. Sleepers wake in the order of their alarms, never by real time."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class FakeClock:
+    """Clock port; ``advance`` moves time and wakes whoever is due."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)) -> None:
+        self._now = start
+        self._monotonic = 1000.0
+        self._alarms: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._alarms, (self._monotonic + seconds, next(self._order), future))
+        await future
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work)
+        alarm = asyncio.ensure_future(self.sleep(seconds))
+        try:
+            await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise TimeoutError
+        finally:
+            alarm.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    def step(self, delta: timedelta) -> None:
+        """Change the wall time only, as an administrator or NTP would."""
+        self._now += delta
+
+    async def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass; each sleeper wakes at its own instant."""
+        end = self._monotonic + seconds
+        while True:
+            await self._settle()
+            while self._alarms and self._alarms[0][2].done():
+                heapq.heappop(self._alarms)
+            if not self._alarms or self._alarms[0][0] > end:
+                break
+            due, _, future = heapq.heappop(self._alarms)
+            self._move(due)
+            future.set_result(None)
+        self._move(end)
+        await self._settle()
+
+    def _move(self, to: float) -> None:
+        self._now += timedelta(seconds=to - self._monotonic)
+        self._monotonic = to
+
+    async def _settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
