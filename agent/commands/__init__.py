@@ -1,0 +1,1 @@
+"""Commands of the command line; with cli.py and app.py the only code that knows concrete adapters."""
