@@ -1,0 +1,251 @@
+"""What the shells (HTTP, command line) may ask of the use cases, and what they get back.
+
+`Till` is the whole agent seen from outside; agent/services/till.py implements it.
+Errors are those of agent.domain.errors; every other exception is a defect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.ports import Event, InvoiceFilter, Json, PrinterStatus, PrintJob
+
+
+class Role(StrEnum):
+    """What a token may do."""
+
+    CASHIER = "cashier"
+    """Issue, correct, reprint, read."""
+    MANAGER = "manager"
+    """Everything, and declare modes, technical corrections, evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the token's name and role."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What lies, or should lie, on the counter."""
+
+    document: str
+    """invoice or transaction_confirmation."""
+    label: str
+    state: str
+    """PrintState of the newest job."""
+    copies: int
+    problem: str | None = None
+    """Polish: what to do."""
+    printer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceAnswer:
+    """An invoice as it stands now (DESIGN section 6, "The answer")."""
+
+    record: InvoiceRecord
+    paper: Paper | None
+    hand_over: str
+    """One Polish sentence: what the cashier gives the customer now."""
+    has_upo: bool = False
+    """True once the UPO is stored."""
+    held_by: str | None = None
+    """Number of the base invoice this correction waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueAnswer:
+    """Answer to a press. ``replayed``: the key was seen before, nothing new was made or printed."""
+
+    invoices: tuple[InvoiceAnswer, ...]
+    """One; two where a wrong buyer was corrected (correction and new invoice)."""
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModeAnswer:
+    """The mode a press would get now, and why."""
+
+    mode: Mode
+    reason: str
+    legal_basis: str
+    ksef: str
+    """up, down, unknown."""
+    latarnia: str
+    """Status word of Latarnia, or unreachable."""
+    declared: str | None = None
+    declared_by: str | None = None
+    declared_reason: str | None = None
+    total_failure_to_confirm: bool = False
+    """A total failure is announced and no manager has confirmed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem HQ should see. ``code`` is stable."""
+
+    code: str
+    message: str
+    since: datetime
+    severity: str = "warning"
+    """warning (degraded) or critical."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """The unsent queue."""
+
+    unsent: int
+    in_doubt: int
+    rejected: int
+    overdue: int
+    next_deadline: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateHealth:
+    """One certificate: ``use`` is authentication or offline."""
+
+    use: str
+    serial: str
+    expires: datetime
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """GET /health. Built from memory, never blocks on a printer or on KSeF."""
+
+    status: str
+    """ok, degraded, critical."""
+    version: str
+    till: str
+    nip: str
+    at: datetime
+    started_at: datetime
+    mode: ModeAnswer
+    queue: QueueHealth
+    printers: tuple[PrinterStatus, ...]
+    certificates: tuple[CertificateHealth, ...]
+    clock_skew_seconds: float | None
+    disk_free_bytes: int
+    database_bytes: int
+    latarnia_seen_at: datetime | None
+    ksef_seen_at: datetime | None
+    problems: tuple[Problem, ...] = ()
+    ready: bool = True
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Monotonic counters and gauges for /metrics; labels are bounded words."""
+
+    issued_by_mode: Mapping[str, int] = field(default_factory=dict)
+    sends_by_outcome: Mapping[str, int] = field(default_factory=dict)
+    prints_by_outcome: Mapping[str, int] = field(default_factory=dict)
+    requests_by_route: Mapping[str, int] = field(default_factory=dict)
+    press_seconds_sum: float = 0.0
+    press_seconds_count: int = 0
+    press_buckets: Mapping[float, int] = field(default_factory=dict)
+    """Upper bound in seconds -> presses not slower than that (cumulative)."""
+
+
+class Till(Protocol):
+    """The agent as seen by HTTP and the command line.
+
+    A dropped caller never cancels work that has begun.
+    """
+
+    async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Issue the invoice of a JSON sale. BadInput, KeyReused, Unavailable."""
+        ...
+
+    async def issue_ready(self, xml: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Take a ready FA(3) as it is. BadInput, KeyReused, Conflict (number taken), Unavailable."""
+        ...
+
+    async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Issue a correction (KOR). BadInput, KeyReused, Conflict, NotFound."""
+        ...
+
+    async def technical_correction(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> InvoiceAnswer:
+        """Send the same content again as new bytes, once, after a technical rejection. Conflict says why not."""
+        ...
+
+    async def reprint(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
+        """Print again, marked WYDRUK PONOWNY."""
+        ...
+
+    async def invoice(self, invoice_id: str) -> InvoiceAnswer: ...
+
+    async def invoices(self, query: InvoiceFilter) -> list[InvoiceAnswer]: ...
+
+    async def queue(self) -> list[InvoiceAnswer]:
+        """Unsent, most urgent first."""
+        ...
+
+    async def events(self, invoice_id: str) -> list[Event]: ...
+
+    async def prints(self, invoice_id: str) -> list[PrintJob]: ...
+
+    async def upo(self, invoice_id: str) -> bytes:
+        """UPO XML; NotFound while there is none."""
+        ...
+
+    async def receipt_bytes(self, invoice_id: str) -> bytes:
+        """ESC/POS bytes last sent; NotFound before the first print."""
+        ...
+
+    async def receipt_png(self, invoice_id: str) -> bytes:
+        """Picture of exactly those bytes (of the current paper where nothing was sent)."""
+        ...
+
+    async def receipt_text(self, invoice_id: str) -> str: ...
+
+    async def receipt_pdf(self, invoice_id: str, page: str) -> bytes:
+        """The same document as PDF; page is a4 or receipt."""
+        ...
+
+    def mode(self) -> ModeAnswer: ...
+
+    async def declare(self, mode: Mode, reason: str, caller: Caller) -> ModeAnswer:
+        """offline24, or confirm total_failure. Managers only; reason required."""
+        ...
+
+    async def withdraw(self, reason: str, caller: Caller) -> ModeAnswer: ...
+
+    async def register_rows(self, month: str, as_of: date | None) -> list[Mapping[str, Json]]:
+        """Rows of the register for YYYY-MM, JPK marker as of a day."""
+        ...
+
+    async def register_csv(self, month: str, as_of: date | None) -> str: ...
+
+    async def evidence(self, first: date, last: date) -> bytes:
+        """One zip for an auditor."""
+        ...
+
+    async def buyer(self, nip: str) -> Mapping[str, Json] | None:
+        """Name and address by NIP: earlier invoices first, then (setting) the white list. Never blocks long."""
+        ...
+
+    async def sync_now(self) -> int:
+        """Wake the sync; return how many wait."""
+        ...
+
+    def health(self) -> HealthReport: ...
+
+    def counters(self) -> Counters: ...
+
+    async def wait_changes(self, after: int, seconds: float) -> int:
+        """Wait until the event log grows beyond ``after``, at most so long; return its newest sequence number."""
+        ...
