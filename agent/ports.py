@@ -185,8 +185,11 @@ class KsefGateway(Protocol):
         """Look for the file by its hash in a session: (invoice reference, verdict), None if KSeF has it not."""
         ...
 
-    async def upo(self, session_ref: str, invoice_ref: str) -> Upo:
-        """Fetch the UPO of an accepted invoice. Safe to repeat."""
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        """Fetch the UPO of an accepted invoice; by its number where the reference is not that session's.
+
+        After 440 the UPO belongs to the original's session. Safe to repeat.
+        """
         ...
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
@@ -448,6 +451,10 @@ class Invoices(Protocol):
 
     async def unsent(self) -> list[InvoiceRecord]:
         """All whose duty to send is open (lifecycle.UNSENT): in doubt first, then by deadline, then by age."""
+        ...
+
+    async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
+        """Accepted invoices whose UPO is not stored yet, oldest first."""
         ...
 
     async def move(self, invoice_id: str, to: InvoiceState, change: InvoiceChange | None = None) -> InvoiceRecord: ...

@@ -1,0 +1,333 @@
+"""Bring one invoice to KSeF: intent committed, bytes sent, outcome committed.
+
+Crash windows, and what heals them:
+  after SENDING is committed, before or after the bytes left   restart moves it to in_doubt; sync looks for the
+                                                               file by hash in that session, else resends the same bytes
+  after KSeF's 202, before SENT is committed                   the same
+  after KSeF accepted, before ACCEPTED is committed            sync asks the status again
+Resending is safe: KSeF answers 440 for the same NIP, kind and number, and then the hashes are compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import (
+    Accepted,
+    Duplicate,
+    InvoiceChange,
+    Json,
+    KsefError,
+    Outgoing,
+    Pending,
+    Rejected,
+    Sent,
+    Transaction,
+    Verdict,
+)
+from agent.services.desk import Desk
+from agent.services.watch import Watch
+
+POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
+"""Seconds between status questions right after sending; later the sync asks."""
+BACKOFF_STEPS = (5, 15, 60, 300, 900)
+"""Seconds before the next attempt, by attempts made."""
+ORIGINAL_NOT_YET_READABLE = 21165
+
+
+class Courier:
+    """Sends, asks and settles. One invoice is in one pair of hands at a time."""
+
+    def __init__(self, desk: Desk, watch: Watch) -> None:
+        self._desk = desk
+        self._watch = watch
+        self._busy: set[str] = set()
+
+    def busy(self, invoice_id: str) -> bool:
+        """Whether somebody is bringing this invoice to KSeF right now."""
+        return invoice_id in self._busy
+
+    async def deliver(self, invoice_id: str) -> InvoiceRecord:
+        """Send if it waits, then ask until KSeF decides or the poll steps are used up.
+
+        Trouble with KSeF never comes out as an exception: it is recorded, and the record tells.
+        """
+        if invoice_id in self._busy:
+            return await self._record(invoice_id)
+        self._busy.add(invoice_id)
+        try:
+            record = await self._record(invoice_id)
+            if record.state is InvoiceState.ISSUED:
+                record = await self._send(record)
+            if record.state is InvoiceState.SENT:
+                record = await self._follow(record)
+            if record.state is InvoiceState.ACCEPTED:
+                await self._fetch_upo(record)
+            return record
+        finally:
+            self._busy.discard(invoice_id)
+
+    async def resolve(self, invoice_id: str) -> InvoiceRecord:
+        """Settle a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
+        if invoice_id in self._busy:
+            return await self._record(invoice_id)
+        self._busy.add(invoice_id)
+        try:
+            record = await self._record(invoice_id)
+            if record.state is InvoiceState.IN_DOUBT:
+                record = await self._ask_in_doubt(record)
+            return record
+        finally:
+            self._busy.discard(invoice_id)
+
+    async def apply(self, invoice_id: str, verdict: Verdict) -> InvoiceRecord:
+        """Record what KSeF decided about a SENT invoice."""
+        match verdict:
+            case Pending():
+                return await self._record(invoice_id)
+            case Accepted():
+                return await self._accept(invoice_id, verdict)
+            case Duplicate():
+                return await self._compare_original(invoice_id, verdict)
+            case Rejected():
+                return await self._reject(invoice_id, verdict)
+
+    async def fetch_upo(self, invoice_id: str) -> None:
+        """Fetch a missing UPO of an accepted invoice."""
+        await self._fetch_upo(await self._record(invoice_id))
+
+    async def _record(self, invoice_id: str) -> InvoiceRecord:
+        return await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
+
+    async def _move(
+        self,
+        invoice_id: str,
+        to: InvoiceState,
+        kind: str,
+        data: Mapping[str, Json],
+        change: InvoiceChange | None = None,
+    ) -> InvoiceRecord:
+        async def work(tx: Transaction) -> InvoiceRecord:
+            record = await tx.invoices.move(invoice_id, to, change)
+            await tx.events.append(kind, data, invoice_id)
+            return record
+
+        record = await self._desk.store.write(work)
+        self._desk.changed.set()
+        return record
+
+    async def _send(self, record: InvoiceRecord) -> InvoiceRecord:
+        gateway = self._desk.gateway
+        try:
+            session = await gateway.session()
+        except KsefError as error:
+            return await self._not_taken(record, error)
+        await self._move(
+            record.id,
+            InvoiceState.SENDING,
+            "sending",
+            {"session": session.reference, "sha256": record.sha256.hex(), "attempt": record.attempts + 1},
+            InvoiceChange(session_ref=session.reference, attempted=True),
+        )
+        outgoing = await self.outgoing(record)
+        try:
+            reference = await gateway.send(session, outgoing)
+        except KsefError as error:
+            self._desk.tally.count(self._desk.tally.sends, error.sent.value)
+            return await self._failed_send(record, error)
+        self._desk.tally.count(self._desk.tally.sends, "taken")
+        self._watch.answered()
+        return await self._move(
+            record.id,
+            InvoiceState.SENT,
+            "sent",
+            {"session": session.reference, "reference": reference},
+            InvoiceChange(invoice_ref=reference, sent_at=self._desk.now()),
+        )
+
+    async def outgoing(self, record: InvoiceRecord) -> Outgoing:
+        """Build what goes over the wire; a technical correction names the hash of the file it replaces."""
+        corrects: bytes | None = None
+        if record.version > 1:
+            versions = await self._desk.store.read(lambda tx: tx.invoices.versions(record.id))
+            corrects = hashlib.sha256(versions[-2]).digest()
+        offline = record.mode is not Mode.ONLINE or record.version > 1
+        return Outgoing(record.id, record.xml, record.sha256, offline, corrects)
+
+    async def _not_taken(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
+        """No session: the invoice did not leave; it stays issued and waits."""
+        self._watch.failed(error)
+        self._desk.tally.count(self._desk.tally.sends, "no_session")
+        change = InvoiceChange(not_before=self._next_attempt(record, error), attempted=True)
+
+        async def work(tx: Transaction) -> InvoiceRecord:
+            await tx.events.append("send_failed", _evidence(error, "session"), record.id)
+            return await tx.invoices.note(record.id, change)
+
+        return await self._desk.store.write(work)
+
+    async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
+        self._watch.failed(error)
+        to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
+        return await self._move(
+            record.id,
+            to,
+            "send_failed",
+            _evidence(error, "send"),
+            InvoiceChange(not_before=self._next_attempt(record, error)),
+        )
+
+    def _next_attempt(self, record: InvoiceRecord, error: KsefError) -> datetime:
+        now = self._desk.now()
+        if error.retry_after is not None:
+            return now + timedelta(seconds=error.retry_after)
+        step = BACKOFF_STEPS[min(record.attempts, len(BACKOFF_STEPS) - 1)]
+        return now + timedelta(seconds=step)
+
+    async def _follow(self, record: InvoiceRecord) -> InvoiceRecord:
+        for pause in POLL_STEPS:
+            verdict = await self._ask(record)
+            if verdict is None:
+                return record
+            record = await self.apply(record.id, verdict)
+            if record.state is not InvoiceState.SENT:
+                return record
+            await self._desk.clock.sleep(pause)
+        return record
+
+    async def ask(self, record: InvoiceRecord) -> InvoiceRecord:
+        """Ask once about a SENT invoice and record the answer."""
+        verdict = await self._ask(record)
+        return record if verdict is None else await self.apply(record.id, verdict)
+
+    async def _ask(self, record: InvoiceRecord) -> Verdict | None:
+        if record.session_ref is None or record.invoice_ref is None:
+            return None
+        try:
+            verdict = await self._desk.gateway.status(record.session_ref, record.invoice_ref)
+        except KsefError as error:
+            self._watch.failed(error)
+            return None
+        self._watch.answered()
+        return verdict
+
+    async def _accept(self, invoice_id: str, verdict: Accepted, session: str | None = None) -> InvoiceRecord:
+        record = await self._move(
+            invoice_id,
+            InvoiceState.ACCEPTED,
+            "accepted",
+            {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()},
+            InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at, session_ref=session),
+        )
+        self._desk.accepted.set()
+        return record
+
+    async def _compare_original(self, invoice_id: str, verdict: Duplicate) -> InvoiceRecord:
+        record = await self._record(invoice_id)
+        number = verdict.original_ksef_number
+        if number is None:
+            return record
+        try:
+            original = await self._desk.gateway.invoice_sha256(number)
+        except KsefError as error:
+            self._watch.failed(error)
+            return record
+        if original == record.sha256:
+            return await self._accept(invoice_id, Accepted(number, self._desk.now(), original), verdict.original_session)
+        return await self._move(
+            invoice_id,
+            InvoiceState.REJECTED,
+            "collision",
+            {
+                "code": 440,
+                "original_ksef_number": number,
+                "original_session": verdict.original_session,
+                "original_sha256": original.hex(),
+                "sha256": record.sha256.hex(),
+            },
+            InvoiceChange(rejection=f"440: numer zajęty w KSeF przez inny dokument ({number})"),
+        )
+
+    async def _reject(self, invoice_id: str, verdict: Rejected) -> InvoiceRecord:
+        data: Mapping[str, Json] = {
+            "code": verdict.code,
+            "description": verdict.description,
+            "details": list(verdict.details),
+        }
+        if verdict.retryable:
+            later = self._desk.now() + timedelta(seconds=BACKOFF_STEPS[0])
+            return await self._move(
+                invoice_id, InvoiceState.ISSUED, "cancelled_by_ksef", data, InvoiceChange(not_before=later)
+            )
+        text = f"{verdict.code}: {verdict.description}"
+        if verdict.details:
+            text += " (" + "; ".join(verdict.details) + ")"
+        return await self._move(invoice_id, InvoiceState.REJECTED, "rejected", data, InvoiceChange(rejection=text))
+
+    async def _ask_in_doubt(self, record: InvoiceRecord) -> InvoiceRecord:
+        if record.session_ref is None:
+            return await self._move(record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "no session"})
+        try:
+            found = await self._desk.gateway.find(record.session_ref, record.sha256)
+        except KsefError as error:
+            self._watch.failed(error)
+            later = self._next_attempt(record, error)
+
+            async def work(tx: Transaction) -> InvoiceRecord:
+                await tx.events.append("doubt_remains", _evidence(error, "find"), record.id)
+                return await tx.invoices.note(record.id, InvoiceChange(not_before=later, attempted=True))
+
+            return await self._desk.store.write(work)
+        self._watch.answered()
+        if found is None:
+            return await self._move(
+                record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "not in session", "session": record.session_ref}
+            )
+        reference, verdict = found
+        record = await self._move(
+            record.id,
+            InvoiceState.SENT,
+            "sent",
+            {"session": record.session_ref, "reference": reference, "found_by": "sha256"},
+            InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._desk.now()),
+        )
+        return await self.apply(record.id, verdict)
+
+    async def _fetch_upo(self, record: InvoiceRecord) -> None:
+        if record.session_ref is None or record.ksef_number is None:
+            return
+        try:
+            upo = await self._desk.gateway.upo(record.session_ref, record.invoice_ref, record.ksef_number)
+        except KsefError as error:
+            self._watch.failed(error)
+            return
+        right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
+
+        async def work(tx: Transaction) -> None:
+            if await tx.invoices.upo(record.id) is not None:
+                return
+            if right:
+                await tx.invoices.add_upo(record.id, upo.xml)
+            await tx.events.append(
+                "upo" if right else "upo_mismatch",
+                {"ksef_number": upo.ksef_number, "sha256": upo.sha256.hex()},
+                record.id,
+            )
+
+        await self._desk.store.write(work)
+        self._desk.changed.set()
+
+
+def _evidence(error: KsefError, call: str) -> Mapping[str, Json]:
+    return {
+        "call": call,
+        "outcome": error.sent.value,
+        "code": error.code,
+        "message": error.message,
+        "retry_after": error.retry_after,
+        "body": error.body,
+    }
