@@ -85,6 +85,10 @@ class PrinterSettings:
     dots: int | None = None
     """Overrides of the profile; None: as the profile says."""
     columns: int | None = None
+    columns_small: int | None = None
+    """Columns of font B."""
+    dpi: int | None = None
+    cutter: bool | None = None
     code_page: int | None = None
     encoding: str | None = None
     qr: str | None = None
