@@ -1,0 +1,86 @@
+"""Invoice numbers (P_2) from templates.
+
+A template is text with {series}, {till}, {year}, {month}, {day}, {serial}; numbers may carry a width ("{serial:06}").
+The serial never restarts within a series, so a number is unique whatever else stands in it. A series that shall
+restart every year carries {year} in its own name. All errors are TemplateError with a Polish message, since a
+technician reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from string import Formatter
+
+from agent.domain.text import collapse, first_forbidden
+
+MAX_LENGTH = 256
+"""Characters in P_2 (XSD TZnakowy)."""
+
+_TEXT_FIELDS = frozenset({"series", "till"})
+_NUMBER_FIELDS = frozenset({"year", "month", "day", "serial"})
+_SERIES_FIELDS = frozenset({"till", "year", "month"})
+_WIDTH = re.compile(r"0?[0-9]{0,2}d?")
+
+
+class TemplateError(ValueError):
+    """The template is wrong, or makes a number that KSeF would refuse. The message is Polish."""
+
+
+def _fields(template: str, allowed: frozenset[str]) -> set[str]:
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError:
+        raise TemplateError(f"Wzór „{template}” ma niedomknięty nawias klamrowy.") from None
+    found: set[str] = set()
+    for _, field, width, conversion in parts:
+        if field is None:
+            continue
+        if field not in allowed or conversion is not None:
+            known = ", ".join(f"{{{name}}}" for name in sorted(allowed))
+            raise TemplateError(f"Wzór „{template}” zawiera nieznane pole „{{{field}}}”; dozwolone: {known}.")
+        if width and (field in _TEXT_FIELDS or _WIDTH.fullmatch(width) is None):
+            raise TemplateError(f"Wzór „{template}”: pole „{{{field}}}” ma niedozwoloną szerokość „{width}”.")
+        found.add(field)
+    return found
+
+
+def _checked(result: str) -> str:
+    if not result or len(result) > MAX_LENGTH:
+        raise TemplateError(f"Numer faktury musi mieć od 1 do {MAX_LENGTH} znaków: „{result[:60]}”.")
+    if first_forbidden(result) is not None or collapse(result) != result:
+        raise TemplateError(
+            f"Numer faktury „{result[:60]}” zawiera niedozwolone znaki albo zbędne odstępy (na końcach, podwójne)."
+        )
+    return result
+
+
+def check_template(template: str) -> None:
+    """Raise TemplateError unless numbers made from ``template`` are unique: it needs {serial} and {series} or {till}."""
+    found = _fields(template, _TEXT_FIELDS | _NUMBER_FIELDS)
+    if "serial" not in found:
+        raise TemplateError(f"Wzór „{template}” nie zawiera pola {{serial}}, więc numery by się powtarzały.")
+    if not found & _TEXT_FIELDS:
+        raise TemplateError(f"Wzór „{template}” nie zawiera pola {{series}} ani {{till}}: numery kas by się powtarzały.")
+    format_number(template, series="A", till="A", serial=1, issued_on=date(2026, 12, 31))
+
+
+def format_number(template: str, *, series: str, till: str, serial: int, issued_on: date) -> str:
+    """Return P_2. ``serial`` counts from 1, ``issued_on`` is P_1."""
+    _fields(template, _TEXT_FIELDS | _NUMBER_FIELDS)
+    if serial < 1:
+        raise TemplateError(f"Kolejny numer w serii musi być dodatni, a jest {serial}.")
+    number = template.format(
+        series=series, till=till, year=issued_on.year, month=issued_on.month, day=issued_on.day, serial=serial
+    )
+    return _checked(number)
+
+
+def series_name(template: str, *, till: str, issued_on: date | None = None) -> str:
+    """Return the name of a series ("FV-{till}" -> "FV-1"). {year} and {month} need ``issued_on``."""
+    needed = _fields(template, _SERIES_FIELDS)
+    if issued_on is None:
+        if needed - {"till"}:
+            raise TemplateError(f"Seria „{template}” zależy od daty, a daty nie podano.")
+        return _checked(template.format(till=till))
+    return _checked(template.format(till=till, year=issued_on.year, month=issued_on.month))

@@ -1,0 +1,32 @@
+"""Text that KSeF takes: which characters, how white space is folded.
+
+KSeF refuses (450) characters that XML 1.0 forbids and those it only discourages: U+007F-U+0084, U+0086-U+009F,
+U+FDD0-U+FDEF and the last two of every plane. The XSD's types are xsd:token, where runs of white space are one space.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LAST_OF_PLANES = "".join(chr(plane * 0x10000 + 0xFFFE) + chr(plane * 0x10000 + 0xFFFF) for plane in range(1, 17))
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff" + _LAST_OF_PLANES + "]"
+)
+_WHITE_SPACE = re.compile("[ \t\r\n\x85\u2028\u2029]+")
+
+
+def collapse(text: str) -> str:
+    """Return ``text`` in NFC with every run of white space, line breaks included, as one space; none at the ends."""
+    return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+
+
+def first_forbidden(text: str) -> str | None:
+    """Return the first character that KSeF refuses as "U+0084", None where there is none."""
+    found = _FORBIDDEN.search(text)
+    return None if found is None else f"U+{ord(found.group()):04X}"
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether there is anything to read: not only spaces and invisible characters."""
+    return any(character.isprintable() and not character.isspace() for character in text)
