@@ -8,6 +8,8 @@ AgentError                    every error this program raises on purpose
 │   ├── NotPermitted          the role may not do this (403)
 │   └── Conflict              law, KSeF or the state of the invoice forbids it (409)
 ├── Unavailable               can not be done now; repeating with the same key is safe (503; disk full 507)
+├── StoreLost                 the outcome of a COMMIT is unknown or the disk failed: the process must end
+├── StoreUnfit                the database can not be used as it is: the program must not start
 ├── IllegalTransition         a state change outside lifecycle.py: a defect, never retried
 └── ConfigError               the settings are wrong; every mistake at once
 
@@ -85,6 +87,25 @@ class Unavailable(AgentError):
         super().__init__(detail)
         self.detail = detail
         self.code = code
+
+
+class StoreLost(AgentError):
+    """The disk failed under the database, or nobody knows whether the last COMMIT holds.
+
+    Nothing may be answered, printed or sent after it. The process ends; after the restart the idempotency key decides.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class StoreUnfit(AgentError):
+    """The database can not be trusted or understood: damaged, of a newer version, or on the wrong kind of disk."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 class IllegalTransition(AgentError):
