@@ -1,0 +1,139 @@
+"""Tokens of tills and managers: tokens.json in the data directory holds their SHA-256, never themselves.
+
+    [{"name": "kasa 1", "role": "cashier", "sha256": "…64 hexadecimal digits…"}]
+
+A token has 256 random bits, so a plain hash is enough: there is nothing to guess.
+The file is read again when it changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.domain.errors import Conflict, NotFound, Unavailable
+from agent.services.contract import Caller, Role
+
+FILE_NAME: Final = "tokens.json"
+PREFIX: Final = "ksef-"
+"""Makes a token that leaked into a log or a repository findable."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntry:
+    """One line of tokens.json."""
+
+    name: str
+    role: Role
+    sha256: str
+
+
+class Tokens:
+    """Knows who a bearer token belongs to; changes are seen at the next request."""
+
+    def __init__(self, path: Path) -> None:
+        """``path``: tokens.json; it need not exist yet."""
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._entries: tuple[TokenEntry, ...] = ()
+
+    @classmethod
+    def in_directory(cls, data_dir: Path) -> Tokens:
+        """Tokens of an agent's data directory."""
+        return cls(data_dir / FILE_NAME)
+
+    async def caller(self, token: str) -> Caller | None:
+        """Return who this token belongs to, None where nobody. Unavailable where the file is damaged."""
+        entries = await asyncio.to_thread(self.list)
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        found: TokenEntry | None = None
+        for entry in entries:  # all of them, so that the time does not tell which one was near
+            if hmac.compare_digest(entry.sha256, digest):
+                found = entry
+        return Caller(found.name, found.role) if found else None
+
+    def list(self) -> tuple[TokenEntry, ...]:
+        """Return all entries as the file has them now."""
+        try:
+            status = self._path.stat()
+            version = (status.st_mtime_ns, status.st_ino, status.st_size)
+            if version != self._seen:
+                self._entries = _parse(self._path.read_bytes())
+                self._seen = version
+        except FileNotFoundError:
+            self._entries, self._seen = (), None
+        except (OSError, ValueError) as error:
+            self._seen = None
+            raise Unavailable(
+                f"Nie można odczytać listy kodów dostępu ({self._path.name}). Zawiadom serwis.",
+                code="tokens-unreadable",
+            ) from error
+        return self._entries
+
+    def add(self, name: str, role: Role) -> str:
+        """Make a token and return it; it is kept nowhere. Conflict where the name is taken."""
+        token = PREFIX + secrets.token_urlsafe(32)
+        self.put(name, role, token)
+        return token
+
+    def put(self, name: str, role: Role, token: str) -> None:
+        """Store a token made elsewhere (sandbox, provisioning). Conflict where the name is taken."""
+        entries = self.list()
+        if any(entry.name == name for entry in entries):
+            raise Conflict(f"Kod dostępu o nazwie „{name}” już istnieje. Najpierw go wycofaj.", code="token-name-taken")
+        self._write((*entries, TokenEntry(name, role, hashlib.sha256(token.encode()).hexdigest())))
+
+    def revoke(self, name: str) -> None:
+        """Take a token back; running agents refuse it from the next request on. NotFound where there is none."""
+        entries = self.list()
+        kept = tuple(entry for entry in entries if entry.name != name)
+        if len(kept) == len(entries):
+            raise NotFound(f"Nie ma kodu dostępu o nazwie „{name}”.", code="token-name-unknown")
+        self._write(kept)
+
+    def _write(self, entries: tuple[TokenEntry, ...]) -> None:
+        """Replace the file in one step; it belongs to whoever owns the directory, readable by nobody else."""
+        directory = self._path.parent
+        text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2) + "\n"
+        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".tokens-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            owner = directory.stat()
+            if os.geteuid() == 0:
+                os.chown(temporary, owner.st_uid, owner.st_gid)
+            Path(temporary).replace(self._path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+class _Damaged(ValueError):
+    """tokens.json is not what `token add` writes."""
+
+
+def _parse(data: bytes) -> tuple[TokenEntry, ...]:
+    """Read tokens.json; ValueError where it is not what `token add` writes."""
+    items = json.loads(data)
+    if not isinstance(items, list):
+        raise _Damaged("not a list")
+    return tuple(_entry(item) for item in items)
+
+
+def _entry(item: object) -> TokenEntry:
+    match item:
+        case {"name": str(name), "role": str(role), "sha256": str(digest)} if _DIGEST.fullmatch(digest):
+            return TokenEntry(name, Role(role), digest)
+    raise _Damaged("an entry lacks name, role or sha256")

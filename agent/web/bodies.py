@@ -1,0 +1,98 @@
+"""Bodies and headers of requests, checked before a use case sees them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final, cast
+
+from aiohttp import web
+
+from agent.domain.errors import BadInput, FieldError
+from agent.ports import Json
+
+KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,128}")
+JSON_TYPE: Final = "application/json"
+XML_TYPE: Final = "application/xml"
+
+
+class _DuplicateKey(ValueError):
+    """An object names a key twice; which one is meant nobody knows."""
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKey(key)
+            seen.add(key)
+    return result
+
+
+def _no_constant(word: str) -> Json:
+    raise ValueError(f"{word} is not JSON")
+
+
+def strict_json(body: bytes) -> Mapping[str, Json]:
+    """Parse one JSON object: UTF-8, no duplicate keys, no NaN, depth bounded by the parser. BadInput otherwise."""
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except _DuplicateKey as error:
+        raise BadInput(
+            f"Pole „{str(error)[:60]}” podano dwa razy w tym samym miejscu.", code="duplicate-json-key"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        hint = " To wygląda na XML: wyślij go z nagłówkiem Content-Type: application/xml." if _is_xml(body) else ""
+        raise BadInput(f"Przesłane dane nie są poprawnym JSON (UTF-8).{hint}", code="not-json") from error
+    if not isinstance(value, dict):
+        raise BadInput("Oczekiwano obiektu JSON, czyli danych w nawiasach { }.", code="not-json")
+    return cast("Mapping[str, Json]", value)
+
+
+def _is_xml(body: bytes) -> bool:
+    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def required_text(body: Mapping[str, Json], name: str, sentence: str, limit: int = 500) -> str:
+    """Return a non-empty text field; BadInput naming it otherwise."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > limit:
+        raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, "required"),))
+    return value.strip()
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the Idempotency-Key: 1 to 128 visible ASCII characters."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not KEY_PATTERN.fullmatch(key):
+        raise BadInput(
+            "Brak nagłówka Idempotency-Key albo jest nieprawidłowy (1–128 znaków ASCII bez spacji). "
+            "Program kasowy nadaje go raz dla każdego koszyka.",
+            code="idempotency-key-missing",
+        )
+    return key
+
+
+async def json_body(request: web.Request) -> bytes:
+    """Return the body of a request that must be JSON, well-formed."""
+    if request.content_type != JSON_TYPE:
+        raise _unsupported(JSON_TYPE)
+    body = await request.read()
+    strict_json(body)
+    return body
+
+
+async def sale_body(request: web.Request) -> tuple[bytes, bool]:
+    """Return the body and whether it is a ready FA(3) (application/xml) rather than a JSON sale."""
+    if request.content_type == XML_TYPE:
+        return await request.read(), True
+    if request.content_type == JSON_TYPE:
+        return await json_body(request), False
+    raise _unsupported(f"{JSON_TYPE} albo {XML_TYPE}")
+
+
+def _unsupported(expected: str) -> BadInput:
+    return BadInput(f"Nieobsługiwany rodzaj danych. Ustaw Content-Type: {expected}.", code="unsupported-media-type")

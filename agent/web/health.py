@@ -1,0 +1,104 @@
+"""For HQ: /health, /health/live, /health/ready, /metrics on their own listener. Read-only, no secrets, no I/O.
+
+docs/hq/ holds what reads them; schemas/api/health.schema.json is the published form of /health.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from agent.ports import Json
+from agent.services.contract import HealthReport, Till
+from agent.web import answers
+from agent.web.metrics import CONTENT_TYPE, render
+from agent.web.problems import problems_middleware
+from agent.web.security import headers_middleware
+
+HEALTH_TILL: Final = web.AppKey("till", Till)
+
+
+def health_app(till: Till) -> web.Application:
+    """Application of the health listener."""
+    app = web.Application(middlewares=[headers_middleware, problems_middleware])
+    app[HEALTH_TILL] = till
+    app.router.add_get("/health", _health)
+    app.router.add_get("/health/live", _live)
+    app.router.add_get("/health/ready", _ready)
+    app.router.add_get("/metrics", _metrics)
+    return app
+
+
+def health_json(report: HealthReport) -> dict[str, Json]:
+    """The body of /health."""
+    printers: list[Json] = [answers.printer(item) for item in report.printers]
+    return {
+        "status": report.status,
+        "version": report.version,
+        "till": report.till,
+        "nip": report.nip,
+        "at": answers.instant(report.at),
+        "started_at": answers.instant(report.started_at),
+        "mode": str(report.mode.mode),
+        "mode_reason": report.mode.reason,
+        "legal_basis": report.mode.legal_basis,
+        "declared_by": report.mode.declared_by,
+        "total_failure_to_confirm": report.mode.total_failure_to_confirm,
+        "ksef": {
+            "state": report.mode.ksef,
+            "seen_at": answers.instant(report.ksef_seen_at),
+            "latarnia": report.mode.latarnia,
+            "latarnia_seen_at": answers.instant(report.latarnia_seen_at),
+        },
+        "queue": {
+            "unsent": report.queue.unsent,
+            "in_doubt": report.queue.in_doubt,
+            "rejected": report.queue.rejected,
+            "overdue": report.queue.overdue,
+            "next_deadline": answers.day(report.queue.next_deadline),
+        },
+        "printer": printers[0] if printers else None,
+        "printers": printers,
+        "certificates": [
+            {
+                "use": item.use,
+                "serial": item.serial,
+                "expires": answers.instant(item.expires),
+                "days_left": item.days_left,
+            }
+            for item in report.certificates
+        ],
+        "clock": {"skew_seconds": report.clock_skew_seconds},
+        "disk": {"free_bytes": report.disk_free_bytes, "database_bytes": report.database_bytes},
+        "problems": [
+            {
+                "code": item.code,
+                "message": item.message,
+                "since": answers.instant(item.since),
+                "severity": item.severity,
+            }
+            for item in report.problems
+        ],
+    }
+
+
+async def _health(request: web.Request) -> web.Response:
+    report = request.app[HEALTH_TILL].health()
+    return answers.json_response(health_json(report), status=503 if report.status == "critical" else 200)
+
+
+async def _live(request: web.Request) -> web.Response:
+    live = request.app[HEALTH_TILL].health().live
+    return answers.json_response({"live": live}, status=200 if live else 503)
+
+
+async def _ready(request: web.Request) -> web.Response:
+    ready = request.app[HEALTH_TILL].health().ready
+    return answers.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    till = request.app[HEALTH_TILL]
+    body = render(till.health(), till.counters()).encode()
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})

@@ -1,0 +1,94 @@
+"""Query parameters of the routes that read. Every mistake is a 400 that names the parameter."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Final
+
+from aiohttp import web
+
+from agent.domain.errors import BadInput, FieldError
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import InvoiceFilter
+
+MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+LIST_LIMIT: Final = 500
+_FILTERS: Final = frozenset({"state", "from", "to", "number", "text", "base", "limit", "after"})
+
+
+def _bad(name: str, sentence: str) -> BadInput:
+    return BadInput(sentence, code="bad-query", errors=(FieldError(f"?{name}", sentence, "bad-query"),))
+
+
+def known_only(request: web.Request, names: frozenset[str]) -> None:
+    """Refuse misspelt parameters: a filter that silently does nothing shows the wrong invoices."""
+    for name in request.query:
+        if name not in names:
+            raise _bad(name, f"Nieznany parametr „{name[:40]}”.")
+
+
+def optional_day(request: web.Request, name: str) -> date | None:
+    """ISO date or None."""
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise _bad(name, f"Parametr „{name}” musi być datą RRRR-MM-DD.") from error
+
+
+def required_day(request: web.Request, name: str) -> date:
+    """ISO date; 400 where it is missing."""
+    value = optional_day(request, name)
+    if value is None:
+        raise _bad(name, f"Podaj parametr „{name}” jako datę RRRR-MM-DD.")
+    return value
+
+
+def whole(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+    """Whole number within bounds."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"-?\d{1,18}", text) or not low <= int(text) <= high:
+        raise _bad(name, f"Parametr „{name}” musi być liczbą od {low} do {high}.")
+    return int(text)
+
+
+def month(request: web.Request) -> str:
+    """YYYY-MM."""
+    text = request.query.get("month", "")
+    if not MONTH.fullmatch(text):
+        raise _bad("month", "Podaj parametr „month” jako RRRR-MM.")
+    return text
+
+
+def choice(request: web.Request, name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """One of a few words."""
+    text = request.query.get(name, default)
+    if text not in allowed:
+        raise _bad(name, f"Parametr „{name}” może mieć wartość: {', '.join(allowed)}.")
+    return text
+
+
+def invoice_filter(request: web.Request) -> InvoiceFilter:
+    """Read the filters of GET /v1/invoices; ``state`` may name several, separated by commas."""
+    known_only(request, _FILTERS)
+    states: frozenset[InvoiceState] | None = None
+    if text := request.query.get("state"):
+        try:
+            states = frozenset(InvoiceState(word.strip()) for word in text.split(","))
+        except ValueError as error:
+            raise _bad("state", f"Parametr „state” może mieć wartości: {', '.join(InvoiceState)}.") from error
+    return InvoiceFilter(
+        states=states,
+        issued_from=optional_day(request, "from"),
+        issued_to=optional_day(request, "to"),
+        number=request.query.get("number") or None,
+        text=request.query.get("text") or None,
+        base_id=request.query.get("base") or None,
+        limit=whole(request, "limit", 100, 1, LIST_LIMIT),
+        after_id=request.query.get("after") or None,
+    )

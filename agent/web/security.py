@@ -1,0 +1,120 @@
+"""Who may ask: bearer tokens and roles, Host and Origin, headers of every answer.
+
+A web page on the till's own computer must not be able to use the agent (DNS rebinding, cross-site requests):
+the Host has to be an address of this very socket, the Origin has to be ours or a configured one. There are no cookies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from agent.domain.errors import NotPermitted
+from agent.services.contract import Caller, Role
+from agent.services.tokens import Tokens
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CALLER: Final = web.RequestKey("caller", Caller)
+PROTECTED_PREFIX: Final = "/v1/"
+LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+CORS_METHODS: Final = "GET, POST, DELETE"
+CORS_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Return who asks; the token was checked by the middleware."""
+    return request[CALLER]
+
+
+def require_manager(request: web.Request) -> Caller:
+    """Return the caller if it is a manager; NotPermitted otherwise."""
+    caller = request[CALLER]
+    if caller.role is not Role.MANAGER:
+        raise NotPermitted("To może zrobić tylko kierownik (potrzebny jest jego kod dostępu).")
+    return caller
+
+
+def bearer_middleware(tokens: Tokens) -> Middleware:
+    """Ask for a known token on every route under /v1/."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(PROTECTED_PREFIX):
+            scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not secret.strip():
+                raise NotPermitted("Brak kodu dostępu do programu.", code="token-missing")
+            caller = await tokens.caller(secret.strip())
+            if caller is None:
+                raise NotPermitted("Kod dostępu jest nieznany albo został wycofany.", code="token-unknown")
+            request[CALLER] = caller
+        return await handler(request)
+
+    return check
+
+
+def origin_middleware(host: str, origins: tuple[str, ...]) -> Middleware:
+    """Check Host and Origin; answer preflights of configured origins."""
+    configured = frozenset(origin.rstrip("/") for origin in origins)
+    configured_hosts = frozenset(urlsplit(origin).netloc for origin in configured)
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        own = _own_authorities(request, host)
+        if request.host.lower() not in own | configured_hosts:
+            raise NotPermitted("Ten adres nie należy do programu kasowego.", code="host-not-allowed")
+        origin = request.headers.get("Origin")
+        foreign = origin is not None and origin not in {f"http://{name}" for name in own}
+        if foreign and origin not in configured:
+            raise NotPermitted("Strona spod innego adresu nie może używać tego programu.", code="origin-not-allowed")
+        if foreign and request.method == "OPTIONS":
+            response: web.StreamResponse = web.Response(status=204)
+        else:
+            response = await handler(request)
+        if foreign and origin is not None:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
+            response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS
+            response.headers["Access-Control-Expose-Headers"] = "Idempotent-Replayed, Location, Retry-After"
+            response.headers["Vary"] = "Origin"
+        return response
+
+    return check
+
+
+def _own_authorities(request: web.Request, host: str) -> frozenset[str]:
+    """Host:port forms under which this socket may be addressed; the port is the one really listened on."""
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    if not isinstance(name, tuple):
+        return frozenset()
+    address, port = str(name[0]), int(name[1])
+    own = {f"[{address}]" if ":" in address else address, host.lower()}
+    if address in {"127.0.0.1", "::1"}:
+        own.update(LOOPBACK_NAMES)
+    return frozenset(f"{item}:{port}" for item in own) | (frozenset(own) if port == 80 else frozenset())
+
+
+@web.middleware
+async def headers_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put the security headers on every answer."""
+    response = await handler(request)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
