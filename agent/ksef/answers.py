@@ -1,0 +1,255 @@
+"""What KSeF answers, read tolerantly: unknown fields are ignored, missing ones are an error with the body kept.
+
+Errors come in two shapes, problem details (asked for by ``X-Error-Format``) and the older
+``ExceptionResponse``; both are read, because an environment may lag behind the contract.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from agent.ports import Json, KsefError, Sent
+
+EVIDENCE_BYTES = 4096
+"""How much of an unusable answer is kept (agent.ports.KsefError.body)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiProblem:
+    """One error of KSeF: its exception code, description and details, as KSeF words them."""
+
+    code: int
+    description: str
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"{self.code} {self.description}".strip()
+        return f"{text} ({'; '.join(self.details)})" if self.details else text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer. Header names are lower case."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+
+    @property
+    def media_type(self) -> str:
+        """Return the content type without parameters, lower case."""
+        return self.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        """Return whether the answer calls itself JSON (application/json, application/problem+json)."""
+        return self.media_type == "application/json" or self.media_type.endswith("+json")
+
+    @property
+    def is_xml(self) -> bool:
+        """Return whether the answer calls itself XML; XHTML is a web page, not a document of KSeF."""
+        return self.media_type in {"application/xml", "text/xml"}
+
+    @property
+    def evidence(self) -> str:
+        """Return the beginning of the body as text."""
+        return self.body[:EVIDENCE_BYTES].decode("utf-8", "replace")
+
+    def unusable(self, why: str, *, link_down: bool = False) -> KsefError:
+        """Return the error for a 2xx answer that can not be read: KSeF may well have acted."""
+        return KsefError(why, sent=Sent.UNKNOWN, code=self.status, body=self.evidence, link_down=link_down)
+
+    def fields(self) -> Fields:
+        """Read the body as a JSON object."""
+        return Fields(self, self._json())
+
+    def items(self) -> tuple[Fields, ...]:
+        """Read the body as a JSON array of objects."""
+        value = self._json()
+        if not isinstance(value, list):
+            raise self.unusable("Odpowiedź KSeF nie jest listą JSON.")
+        return tuple(Fields(self, item) for item in value)
+
+    def _json(self) -> Json:
+        if not self.is_json:
+            raise self.unusable("Odpowiedź nie pochodzi z KSeF: to nie jest JSON.", link_down=True)
+        try:
+            value: Json = json.loads(self.body)
+        except ValueError as error:
+            raise self.unusable(f"Odpowiedź KSeF jest uszkodzona: {error}.") from error
+        return value
+
+
+class Fields:
+    """A JSON object of an answer; each getter raises KsefError where the field is missing or of another kind."""
+
+    def __init__(self, answer: Answer, value: Json) -> None:
+        self._answer = answer
+        if not isinstance(value, Mapping):
+            raise answer.unusable("Odpowiedź KSeF ma nieoczekiwany kształt: brak obiektu JSON.")
+        self._value = value
+
+    def text(self, name: str) -> str:
+        """Return a non-empty string."""
+        value = self._value.get(name)
+        if not isinstance(value, str) or not value:
+            raise self._missing(name)
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """Return a string, None where it is absent, null or empty."""
+        value = self._value.get(name)
+        if value is None or value == "":
+            return None
+        return self.text(name)
+
+    def number(self, name: str) -> int:
+        """Return an integer."""
+        value = self._value.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self._missing(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean."""
+        value = self._value.get(name)
+        if not isinstance(value, bool):
+            raise self._missing(name)
+        return value
+
+    def instant(self, name: str) -> datetime:
+        """Return an instant in UTC. KSeF's seven fractional digits are cut to six; no offset is refused."""
+        value = self.optional_instant(name)
+        if value is None:
+            raise self._missing(name)
+        return value
+
+    def optional_instant(self, name: str) -> datetime | None:
+        """Return an instant in UTC, None where it is absent."""
+        text = self.optional_text(name)
+        if text is None:
+            return None
+        try:
+            value = parse_instant(text)
+        except ValueError as error:
+            raise self._missing(name) from error
+        return value
+
+    def decoded(self, name: str) -> bytes:
+        """Return the bytes of a Base64 field."""
+        try:
+            return base64.b64decode(self.text(name), validate=True)
+        except binascii.Error as error:
+            raise self._missing(name) from error
+
+    def object(self, name: str) -> Fields:
+        """Return an inner object."""
+        value = self._value.get(name)
+        if not isinstance(value, Mapping):
+            raise self._missing(name)
+        return Fields(self._answer, value)
+
+    def optional_object(self, name: str) -> Fields | None:
+        """Return an inner object, None where it is absent."""
+        return None if self._value.get(name) is None else self.object(name)
+
+    def objects(self, name: str) -> tuple[Fields, ...]:
+        """Return an array of objects."""
+        value = self._value.get(name)
+        if not isinstance(value, list):
+            raise self._missing(name)
+        return tuple(Fields(self._answer, item) for item in value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return an array of strings; absent or null is empty."""
+        value = self._value.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self._missing(name)
+        return tuple(str(item) for item in value)
+
+    def names(self) -> Iterator[str]:
+        """Return the names of the fields that are there."""
+        return iter(self._value)
+
+    def _missing(self, name: str) -> KsefError:
+        return self._answer.unusable(f"W odpowiedzi KSeF brakuje pola „{name}” albo ma ono zły typ.")
+
+
+def parse_instant(text: str) -> datetime:
+    """Parse an ISO 8601 instant with offset to UTC; ValueError otherwise."""
+    head, point, tail = text.strip().partition(".")
+    if point:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        head += f".{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
+    value = datetime.fromisoformat(head)
+    if value.tzinfo is None:
+        raise ValueError(f"no offset: {text}")
+    return value.astimezone(UTC)
+
+
+def retry_after(answer: Answer, now: datetime) -> float | None:
+    """Return the seconds of Retry-After exactly as given (or until its date), None where there is none."""
+    raw = answer.headers.get("retry-after", "").strip()
+    if not raw:
+        return None
+    try:
+        return max(0.0, float(raw))
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(raw)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def problems(answer: Answer) -> tuple[ApiProblem, ...]:
+    """Return the errors an answer names, in both shapes; empty where it names none or is not JSON."""
+    try:
+        value = json.loads(answer.body) if answer.is_json else None
+    except ValueError:
+        return ()
+    if not isinstance(value, dict):
+        return ()
+    exception = value.get("exception")
+    if isinstance(exception, dict):
+        return _read(exception.get("exceptionDetailList"), "exceptionCode", "exceptionDescription")
+    return (
+        _read(value.get("errors"), "code", "description")
+        or _read([value.get("status")], "code", "description")
+        or _general(value, answer.status)
+    )
+
+
+def _general(value: Mapping[str, object], status: int) -> tuple[ApiProblem, ...]:
+    """Read problem details that name no error of their own (401, 403, 410, 429)."""
+    text = value.get("detail") or value.get("title")
+    if not isinstance(text, str):
+        return ()
+    reason = value.get("reasonCode")
+    return (ApiProblem(status, text, (reason,) if isinstance(reason, str) else ()),)
+
+
+def _read(items: object, code: str, description: str) -> tuple[ApiProblem, ...]:
+    found: list[ApiProblem] = []
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict) and isinstance(item.get(code), int):
+            details = item.get("details")
+            found.append(
+                ApiProblem(
+                    item[code],
+                    str(item.get(description) or ""),
+                    tuple(str(detail) for detail in details) if isinstance(details, list) else (),
+                )
+            )
+    return tuple(found)

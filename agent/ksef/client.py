@@ -1,0 +1,205 @@
+"""HTTP to KSeF: one pool of connections, one total time per call, and an outcome class for every failure.
+
+Nothing here retries, follows a redirect or knows what a call means. Classes (RELIABILITY, measured table):
+
+    before the first byte of the request was handed over    NOT_SENT, link down
+    reset, close, timeout, truncated answer after that       UNKNOWN, link down
+    2xx that is no JSON/XML (captive portal), a redirect      UNKNOWN, link down
+    408, 5xx, an error page instead of an error of KSeF       UNKNOWN
+    4xx with an error of KSeF, 429                            ANSWERED
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from types import SimpleNamespace
+
+import aiohttp
+
+from agent import __version__
+from agent.domain.errors import ConfigError
+from agent.ksef.answers import Answer, problems, retry_after
+from agent.ports import Clock, Json, KsefError, Sent
+
+KEEPALIVE_SECONDS = 75.0
+"""An idle connection is kept so long: a till that sends once a minute must not pay a TLS handshake each time."""
+CONNECT_SECONDS = 5.0
+"""Name resolution, TCP and TLS together, at most; also bounded by the call's total time."""
+UNREACHABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+"""Said by what stands in front of KSeF, not by KSeF."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """One exchange. ``on_the_wire`` turns True just before its first byte is handed to the socket."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    data: bytes | None
+    query: Mapping[str, str] | None = None
+    on_the_wire: bool = False
+
+
+class HttpClient:
+    """Calls below one base address. Made anywhere; opens its pool inside the loop with the first call."""
+
+    def __init__(
+        self,
+        base_url: str,
+        clock: Clock,
+        *,
+        timeout_seconds: float = 15.0,
+        ca_file: Path | None = None,
+        proxy_url: str = "",
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._clock = clock
+        self._timeout = timeout_seconds
+        self._tls = tls_context(ca_file)
+        self._proxy = proxy_url or None
+        self._pool: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock that bounds the calls."""
+        return self._clock
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        json: Json = None,
+        xml: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Call the API once; return the answer of a 2xx, raise KsefError for everything else."""
+        sent = {"X-Error-Format": "problem-details", "Accept": "application/json, application/xml;q=0.9"}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        data: bytes | None = None
+        if json is not None:
+            sent["Content-Type"] = "application/json"
+            data = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+        elif xml is not None:
+            sent["Content-Type"] = "application/xml"
+            data = xml
+        sent.update(headers or {})
+        request = _Request(method, self._base + path, sent, data, query)
+        return await self._exchange(request, self._timeout if timeout_seconds is None else timeout_seconds)
+
+    async def upload(
+        self, method: str, url: str, headers: Mapping[str, str], data: bytes, *, timeout_seconds: float
+    ) -> None:
+        """Hand a part of a batch to the storage KSeF named: exactly its headers, never our token."""
+        sent = {"Content-Type": "application/octet-stream", **headers}
+        await self._exchange(_Request(method, url, sent, data), timeout_seconds)
+
+    async def close(self) -> None:
+        """Close the pool; a later call is refused as not sent."""
+        self._closed = True
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    async def _exchange(self, request: _Request, seconds: float) -> Answer:
+        try:
+            answer = await self._clock.within(seconds, self._send(request))
+        except TimeoutError as error:
+            raise _lost(f"KSeF nie odpowiedział w ciągu {seconds:g} s", request, error) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _lost("Połączenie z KSeF nie powiodło się", request, error) from error
+        failure = self._failure(answer)
+        if failure is not None:
+            raise failure
+        return answer
+
+    async def _send(self, request: _Request) -> Answer:
+        async with self._open_pool().request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.data,
+            params=request.query,
+            allow_redirects=False,
+            proxy=self._proxy,
+            trace_request_ctx=request,
+        ) as response:
+            body = await response.read()
+            return Answer(response.status, body, {name.lower(): value for name, value in response.headers.items()})
+
+    def _open_pool(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise KsefError("Agent kończy pracę: połączenie z KSeF jest zamknięte.", sent=Sent.NOT_SENT)
+        if self._pool is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_mark_on_the_wire)
+            self._pool = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._tls, keepalive_timeout=KEEPALIVE_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
+                trace_configs=[trace],
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"ksef-agent/{__version__}"},
+            )
+        return self._pool
+
+    def _failure(self, answer: Answer) -> KsefError | None:
+        """Return the error an answer stands for, None for a 2xx."""
+        status = answer.status
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            if answer.media_type in {"text/html", "application/xhtml+xml"}:
+                return answer.unusable(
+                    "Zamiast KSeF odpowiedziała strona WWW (portal logowania do sieci?).", link_down=True
+                )
+            return None
+        named = problems(answer)
+        wait = retry_after(answer, self._clock.now())
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            text, sent, link_down = "Zamiast KSeF odpowiedziało przekierowanie.", Sent.UNKNOWN, True
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            text, sent, link_down = "KSeF: przekroczono limit żądań.", Sent.ANSWERED, False
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+            text, sent = f"KSeF zwrócił błąd {status}.", Sent.UNKNOWN
+            link_down = status in UNREACHABLE or not named
+        elif named or status == HTTPStatus.UNAUTHORIZED:
+            text = f"KSeF: {'; '.join(map(str, named)) or 'brak uwierzytelnienia'}"
+            sent, link_down = Sent.ANSWERED, False
+        else:
+            text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", Sent.UNKNOWN, True
+        code = named[0].code if named and status == HTTPStatus.BAD_REQUEST else status
+        return KsefError(text, sent=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return the system's trust store, with one more anchor where the settings name it."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError((f"Nie można odczytać certyfikatu urzędu {ca_file}: {error}.",)) from error
+    return context
+
+
+async def _mark_on_the_wire(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    """Note that the first byte of a request is about to be written (aiohttp calls this just before)."""
+    context.trace_request_ctx.on_the_wire = True
+
+
+def _lost(what: str, request: _Request, error: BaseException) -> KsefError:
+    detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    sent = Sent.UNKNOWN if request.on_the_wire else Sent.NOT_SENT
+    return KsefError(f"{what} ({detail}).", sent=sent, link_down=True)

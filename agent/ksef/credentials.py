@@ -1,0 +1,128 @@
+"""Certificates and private keys from files: PEM pairs, PKCS#12, systemd credentials. Each is read once.
+
+A bare file name is looked up in systemd's credentials directory first (``LoadCredential=`` of the unit).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from agent.domain.errors import ConfigError
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A certificate and its private key, known to belong together."""
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+
+    @property
+    def serial(self) -> str:
+        """Return the serial number as KSeF writes it: 16 hexadecimal digits, upper case (PROTOCOL 1.9)."""
+        return certificate_serial(self.certificate)
+
+    @property
+    def expires(self) -> datetime:
+        """Return the end of validity, UTC."""
+        return self.certificate.not_valid_after_utc
+
+
+def certificate_serial(certificate: x509.Certificate) -> str:
+    """Return the serial number as KSeF writes it; the leading zeros belong to it."""
+    return f"{certificate.serial_number:016X}"
+
+
+def load_credentials(
+    certificate_file: Path, key_file: Path | None = None, passphrase_file: Path | None = None
+) -> Credentials:
+    """Load a PEM pair, or a PKCS#12 file where ``key_file`` is None. ConfigError says what is wrong with which file."""
+    passphrase = read_secret(passphrase_file).encode() if passphrase_file is not None else None
+    if key_file is None:
+        certificate, key = _pkcs12(certificate_file, passphrase)
+    else:
+        certificate = load_certificate(certificate_file)
+        key = _private_key(key_file, passphrase)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ConfigError((f"Klucz certyfikatu {certificate_file} nie jest kluczem EC ani RSA.",))
+    if isinstance(key, ec.EllipticCurvePrivateKey) and not isinstance(key.curve, ec.SECP256R1):
+        raise ConfigError((f"Klucz EC certyfikatu {certificate_file} leży na krzywej {key.curve.name}, nie na P-256.",))
+    if _spki(key.public_key()) != _spki(certificate.public_key()):
+        raise ConfigError((f"Klucz prywatny nie pasuje do certyfikatu {certificate_file}.",))
+    return Credentials(certificate, key)
+
+
+def load_certificate(path: Path) -> x509.Certificate:
+    """Load a PEM certificate."""
+    data = _read(path)
+    try:
+        return x509.load_pem_x509_certificate(data)
+    except ValueError as error:
+        raise ConfigError((f"Plik {path} nie zawiera certyfikatu PEM: {error}.",)) from error
+
+
+def read_secret(path: Path) -> str:
+    """Return the text of a secret file without the line end."""
+    try:
+        text = _read(path).decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError((f"Plik {path} nie jest tekstem UTF-8.",)) from error
+    if not text:
+        raise ConfigError((f"Plik {path} jest pusty.",))
+    return text
+
+
+def locate(path: Path) -> Path:
+    """Return where a file is: a bare name in systemd's credentials directory where it is there."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory and path.parent == Path():
+        candidate = Path(directory) / path
+        if candidate.exists():
+            return candidate
+    return path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return locate(path).read_bytes()
+    except OSError as error:
+        raise ConfigError((f"Nie można odczytać pliku {path}: {error.strerror}.",)) from error
+
+
+def _pkcs12(path: Path, passphrase: bytes | None) -> tuple[x509.Certificate, object]:
+    try:
+        key, certificate, _ = pkcs12.load_key_and_certificates(_read(path), passphrase)
+    except ValueError as error:
+        raise ConfigError((f"Plik PKCS#12 {path}: złe hasło albo uszkodzony plik.",)) from error
+    if key is None or certificate is None:
+        raise ConfigError((f"Plik PKCS#12 {path} nie zawiera certyfikatu z kluczem.",))
+    return certificate, key
+
+
+def _private_key(path: Path, passphrase: bytes | None) -> object:
+    data = _read(path)
+    if passphrase is not None and b"ENCRYPTED" not in data:
+        passphrase = None
+    try:
+        return serialization.load_pem_private_key(data, passphrase)
+    except TypeError as error:
+        raise ConfigError((f"Klucz {path} jest zaszyfrowany, a ustawienia nie wskazują pliku z hasłem.",)) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigError((f"Klucz {path}: złe hasło albo uszkodzony plik PEM.",)) from error
+
+
+def _spki(key: object) -> bytes | None:
+    if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return None

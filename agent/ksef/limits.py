@@ -1,0 +1,204 @@
+"""Rate limits of KSeF as sliding windows, kept so that KSeF never has to say 429 (API 2.9, /rate-limits).
+
+KSeF counts per context and address, so the limits are shared by all tills behind one address.
+A call occupies its place from the moment it starts until a full window after it ended: KSeF saw it
+somewhere in between, so no delay on the way can make KSeF count more than this does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from agent.ksef.answers import Fields
+from agent.ports import Clock, KsefError, SendBudget, Sent
+
+SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
+GRAIN = 0.001
+"""Seconds added to a wait, so that rounding never wakes a caller too early."""
+UNLIMITED = -1
+"""KSeF's way to say that there is no limit."""
+SILENT_BLOCK_SECONDS = 60.0
+"""How long a group rests after a 429 without Retry-After."""
+LOCAL_LIMIT_CODE = 429
+"""KsefError.code where this budget, not KSeF, says wait."""
+PATIENCE_SEND_SECONDS = 1.0
+"""A send waits so long for a free place; beyond that its caller decides."""
+PATIENCE_SECONDS = 10.0
+"""All other calls wait so long."""
+
+
+class Group(StrEnum):
+    """Groups of calls with a limit of their own, named as /rate-limits names them."""
+
+    ONLINE_SESSION = "onlineSession"
+    ONLINE_SESSION_CLOSE = "onlineSessionClose"
+    BATCH_SESSION = "batchSession"
+    BATCH_SESSION_CLOSE = "batchSessionClose"
+    INVOICE_SEND = "invoiceSend"
+    INVOICE_STATUS = "invoiceStatus"
+    SESSION_INVOICE_LIST = "sessionInvoiceList"
+    SESSION_MISC = "sessionMisc"
+    INVOICE_DOWNLOAD = "invoiceDownload"
+    OTHER = "other"
+    ANONYMOUS = "anonymous"
+    GLOBAL = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Calls allowed per second, minute and hour; UNLIMITED where there is no such limit."""
+
+    per_second: int
+    per_minute: int = UNLIMITED
+    per_hour: int = UNLIMITED
+
+    def shared(self, tills: int) -> Limit:
+        """Return one till's part, at least one call."""
+        return Limit(*(_share(each, tills) for each in (self.per_second, self.per_minute, self.per_hour)))
+
+
+DEFAULTS: Mapping[Group, Limit] = {
+    Group.ONLINE_SESSION: Limit(10, 30, 120),
+    Group.ONLINE_SESSION_CLOSE: Limit(20, 60, 240),
+    Group.BATCH_SESSION: Limit(10, 20, 60),
+    Group.BATCH_SESSION_CLOSE: Limit(20, 40, 120),
+    Group.INVOICE_SEND: Limit(10, 30, 180),
+    Group.INVOICE_STATUS: Limit(30, 120, 1200),
+    Group.SESSION_INVOICE_LIST: Limit(10, 20, 200),
+    Group.SESSION_MISC: Limit(10, 120, 1200),
+    Group.INVOICE_DOWNLOAD: Limit(8, 16, 64),
+    Group.OTHER: Limit(10, 30, 120),
+    Group.ANONYMOUS: Limit(60),
+    Group.GLOBAL: Limit(75),
+}
+"""Production values of API 2.9.0."""
+
+
+class Window:
+    """The calls of one group: those under way, and the ends of those within the last hour."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._under_way = 0
+        self._ended: deque[float] = deque()
+        self._blocked_until = 0.0
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until one more call is allowed, 0 for now (again asked when they are over)."""
+        while self._ended and self._ended[0] <= now - HOUR:
+            self._ended.popleft()
+        waits = [self._blocked_until - now]
+        spans = ((SECOND, self.limit.per_second), (MINUTE, self.limit.per_minute), (HOUR, self.limit.per_hour))
+        for span, allowed in spans:
+            if allowed == UNLIMITED:
+                continue
+            over = self._under_way + self._count_since(now - span) - allowed
+            if over >= 0:
+                waits.append(self._free_in(over, span, now))
+        return max(0.0, *waits)
+
+    def start(self) -> None:
+        """Occupy a place."""
+        self._under_way += 1
+
+    def end(self, now: float) -> None:
+        """The call is over; its place stays occupied for a full window from now."""
+        self._under_way -= 1
+        self._ended.append(now)
+
+    def recall(self, age: float, now: float) -> None:
+        """Count a call of an earlier run of this agent, ``age`` seconds old."""
+        if age < HOUR:
+            self._ended = deque(sorted([*self._ended, now - age]))
+
+    def block(self, until: float) -> None:
+        """Allow nothing before ``until``."""
+        self._blocked_until = max(self._blocked_until, until)
+
+    def left_hour(self, now: float) -> int:
+        """Return how many calls the hour still allows."""
+        if self.limit.per_hour == UNLIMITED:
+            return 1_000_000
+        return max(0, self.limit.per_hour - self._under_way - self._count_since(now - HOUR))
+
+    def _count_since(self, instant: float) -> int:
+        count = 0
+        for ended in reversed(self._ended):
+            if ended <= instant:
+                break
+            count += 1
+        return count
+
+    def _free_in(self, over: int, span: float, now: float) -> float:
+        """Return the seconds until ``over`` + 1 of the calls in the span have left it."""
+        inside = self._count_since(now - span)
+        if over >= inside:
+            return span  # all places are taken by calls under way: none ends its window sooner than that
+        return self._ended[len(self._ended) - inside + over] + span - now + GRAIN
+
+
+class RateBudget:
+    """All windows of one till."""
+
+    def __init__(self, clock: Clock, *, tills_sharing_address: int = 1) -> None:
+        self._clock = clock
+        self._tills = max(1, tills_sharing_address)
+        self._windows = {group: Window(limit.shared(self._tills)) for group, limit in DEFAULTS.items()}
+
+    def learn(self, limits: Fields) -> None:
+        """Take over /rate-limits. A group it does not name keeps its value; -1 is no limit."""
+        for group in set(limits.names()) & {str(group) for group in Group}:
+            values = limits.object(group)
+            limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
+            self._windows[Group(group)].limit = limit.shared(self._tills)
+
+    @asynccontextmanager
+    async def place(self, group: Group, patience: float = PATIENCE_SECONDS) -> AsyncIterator[None]:
+        """Hold a place in ``group`` for one call.
+
+        Waits up to ``patience`` seconds for it; KsefError NOT_SENT with code 429 and the exact wait beyond that.
+        """
+        windows = (self._windows[group], self._windows[Group.GLOBAL])
+        give_up = self._clock.monotonic() + patience
+        while wait := max(window.wait(self._clock.monotonic()) for window in windows):
+            if self._clock.monotonic() + wait > give_up:
+                raise KsefError(
+                    f"Limit żądań KSeF ({group}) jest wyczerpany jeszcze przez {wait:.0f} s.",
+                    sent=Sent.NOT_SENT,
+                    code=LOCAL_LIMIT_CODE,
+                    retry_after=wait,
+                )
+            await self._clock.sleep(wait)
+        for window in windows:
+            window.start()
+        try:
+            yield
+        except KsefError as error:
+            if error.code == LOCAL_LIMIT_CODE and error.sent is Sent.ANSWERED:
+                rest = SILENT_BLOCK_SECONDS if error.retry_after is None else error.retry_after
+                self._windows[group].block(self._clock.monotonic() + rest)
+            raise
+        finally:
+            for window in windows:
+                window.end(self._clock.monotonic())
+
+    def sends(self) -> SendBudget:
+        """Return what the limits still allow for invoices sent one by one."""
+        now = self._clock.monotonic()
+        window = self._windows[Group.INVOICE_SEND]
+        return SendBudget(window.left_hour(now), window.wait(now))
+
+    def recall_sends(self, sent_at: Iterable[datetime]) -> None:
+        """Count sends of an earlier run, by their wall time, so that a restart does not reopen a spent hour."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+        for instant in sent_at:
+            self._windows[Group.INVOICE_SEND].recall(max(0.0, (wall - instant).total_seconds()), now)
+
+
+def _share(limit: int, tills: int) -> int:
+    return UNLIMITED if limit < 0 else max(1, limit // tills)
