@@ -74,6 +74,16 @@ class VatRate(StrEnum):
     NOT_SUBJECT_II = "np II"
 
 
+class ExemptionBasis(StrEnum):
+    """Which kind of provision exempts the sale (rate zw): the FA(3) element that names it."""
+
+    ACT = "P_19A"
+    """The VAT Act or an act issued under it."""
+    DIRECTIVE = "P_19B"
+    """Directive 2006/112/EC."""
+    OTHER = "P_19C"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """AdresL1/AdresL2 (512 characters each) and KodKraju."""
@@ -161,7 +171,8 @@ class Sale:
     notes: tuple[Note, ...] = ()
     external_ref: str | None = None
     exemption: str | None = None
-    """Basis for rate zw, printed as P_19A (or P_19B/P_19C as domain/sale.py says)."""
+    """Basis for rate zw: the provision's text."""
+    exemption_basis: ExemptionBasis = ExemptionBasis.ACT
 
 
 @dataclass(frozen=True, slots=True)

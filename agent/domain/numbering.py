@@ -61,7 +61,9 @@ def check_template(template: str) -> None:
     if "serial" not in found:
         raise TemplateError(f"Wzór „{template}” nie zawiera pola {{serial}}, więc numery by się powtarzały.")
     if not found & _TEXT_FIELDS:
-        raise TemplateError(f"Wzór „{template}” nie zawiera pola {{series}} ani {{till}}: numery kas by się powtarzały.")
+        raise TemplateError(
+            f"Wzór „{template}” nie zawiera pola {{series}} ani {{till}}: numery kas by się powtarzały."
+        )
     format_number(template, series="A", till="A", serial=1, issued_on=date(2026, 12, 31))
 
 
