@@ -479,6 +479,10 @@ class Events(Protocol):
 
     async def after(self, seq: int, limit: int = 1000) -> list[Event]: ...
 
+    async def newest(self) -> int:
+        """Return the newest sequence number, 0 for an empty log."""
+        ...
+
 
 class Keys(Protocol):
     """Idempotency keys."""
@@ -518,6 +522,51 @@ class Facts(Protocol):
     async def all(self) -> list[Fact]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class HeldCorrection:
+    """A correction whose base has no KSeF number yet: durable, numbered and built once the number is there."""
+
+    id: str
+    base_id: str
+    body: bytes
+    """The correction as the till gave it (JSON)."""
+    key: str
+    pressed_by: str
+    created_at: datetime
+    state: str = "waiting"
+    """waiting, issued, refused."""
+    invoice_id: str | None = None
+    problem: str | None = None
+
+
+class Held(Protocol):
+    """Corrections that wait for their base."""
+
+    async def add(self, held: HeldCorrection) -> None: ...
+
+    async def get(self, held_id: str) -> HeldCorrection | None: ...
+
+    async def waiting(self) -> list[HeldCorrection]:
+        """Oldest first."""
+        ...
+
+    async def of_base(self, base_id: str) -> list[HeldCorrection]: ...
+
+    async def close(
+        self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None
+    ) -> None:
+        """waiting -> issued or refused."""
+        ...
+
+
+class BuyerSource(Protocol):
+    """A public directory of taxpayers (the Ministry's white list)."""
+
+    async def find(self, nip: str) -> tuple[str, str | None] | None:
+        """Return (name, address in one line) or None; never raises, never waits longer than its own short limit."""
+        ...
+
+
 class Notebook(Protocol):
     """Small durable values by name (circuit breaker, certificate renewal, cursors), JSON."""
 
@@ -539,6 +588,8 @@ class Transaction(Protocol):
     def prints(self) -> Prints: ...
     @property
     def facts(self) -> Facts: ...
+    @property
+    def held(self) -> Held: ...
     @property
     def notebook(self) -> Notebook: ...
 

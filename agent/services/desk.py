@@ -60,6 +60,10 @@ class Crew:
         task.add_done_callback(lambda done: self._finished(done, awaited))
         return task
 
+    async def run(self, name: str, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` to its end even when the caller is cancelled; return its result."""
+        return await asyncio.shield(self.start(name, work, awaited=True))
+
     def _finished(self, task: asyncio.Task[Any], awaited: bool) -> None:
         self._tasks.discard(task)
         if task.cancelled():
@@ -77,6 +81,25 @@ class Crew:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         return tuple(sorted(task.get_name() for task in late))
+
+
+class Signal:
+    """Wakes everybody who waits, each time it is set; nobody who waits misses it."""
+
+    def __init__(self) -> None:
+        self._next: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        """Wake all who wait now."""
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
+        self._next = None
+
+    async def wait(self) -> None:
+        """Wait for the next set()."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._next)
 
 
 @dataclass(slots=True)
@@ -120,9 +143,9 @@ class Desk:
     crew: Crew
     signer: Signer | None = None
     tally: Tally = field(default_factory=Tally)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: Signal = field(default_factory=Signal)
     """Something a screen shows has changed."""
-    accepted: asyncio.Event = field(default_factory=asyncio.Event)
+    accepted: Signal = field(default_factory=Signal)
     """A number has arrived: what waited for it (corrections, outbox) may go on."""
     started_at: datetime | None = None
 

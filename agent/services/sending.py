@@ -237,7 +237,9 @@ class Courier:
             self._watch.failed(error)
             return record
         if original == record.sha256:
-            return await self._accept(invoice_id, Accepted(number, self._desk.now(), original), verdict.original_session)
+            return await self._accept(
+                invoice_id, Accepted(number, self._desk.now(), original), verdict.original_session
+            )
         return await self._move(
             invoice_id,
             InvoiceState.REJECTED,
@@ -285,7 +287,10 @@ class Courier:
         self._watch.answered()
         if found is None:
             return await self._move(
-                record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "not in session", "session": record.session_ref}
+                record.id,
+                InvoiceState.ISSUED,
+                "doubt_cleared",
+                {"why": "not in session", "session": record.session_ref},
             )
         reference, verdict = found
         record = await self._move(

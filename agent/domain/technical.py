@@ -1,0 +1,66 @@
+"""Korekta techniczna: the same content as new bytes, after KSeF refused an offline invoice (DOMAIN 5).
+
+Interactive session, offlineMode, hashOfCorrectedInvoice = SHA-256 of the refused file, once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from agent.domain.fa3_view import read
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+
+PERMISSION_CODES = frozenset({410, 415})
+"""Refusals for missing rights or features: new bytes can not mend them."""
+NAMESPACE = "http://crd.gov.pl/wzor/2025/06/25/13775/"
+MADE_AT = f".//{{{NAMESPACE}}}Naglowek/{{{NAMESPACE}}}DataWytworzeniaFa"
+
+
+def refusal(record: InvoiceRecord) -> str | None:
+    """Return why a technical correction is not allowed, as a Polish sentence; None where it is."""
+    if record.state is not InvoiceState.REJECTED:
+        return "Korektę techniczną można przesłać tylko do faktury odrzuconej przez KSeF."
+    if record.mode is Mode.ONLINE:
+        return "Korekta techniczna dotyczy tylko faktur wystawionych w trybie offline. Wystaw nową fakturę."
+    if record.version > 1:
+        return "Korekta techniczna tej faktury była już przesłana. Drugiej KSeF nie przyjmie."
+    code = rejection_code(record)
+    if code in PERMISSION_CODES:
+        return "KSeF odrzucił fakturę z powodu uprawnień. Nadaj uprawnienia w KSeF i prześlij fakturę ponownie."
+    return None
+
+
+def rejection_code(record: InvoiceRecord) -> int:
+    """Return KSeF's status code at the front of the stored rejection, 0 where there is none."""
+    head = (record.rejection or "").partition(":")[0]
+    return int(head) if head.isdigit() else 0
+
+
+def renewed(xml: bytes, now: datetime) -> bytes:
+    """Return the same document with a new DataWytworzeniaFa (UTC, seconds): other bytes, same content."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=False)
+    root = etree.fromstring(xml, parser)
+    element = root.find(MADE_AT)
+    if element is None:
+        raise ValueError("FA(3) without Naglowek/DataWytworzeniaFa")
+    element.text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    result: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return result
+
+
+def same_content(old: bytes, new: bytes) -> bool:
+    """Whether two documents say the same but for their header (when and by what they were made)."""
+    return _content(old) == _content(new) and read(old).number == read(new).number
+
+
+def _content(xml: bytes) -> bytes:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
+    root = etree.fromstring(xml, parser)
+    header = root.find(f"{{{NAMESPACE}}}Naglowek")
+    if header is not None:
+        root.remove(header)
+    canonical: bytes = etree.tostring(root, method="c14n2")
+    return canonical

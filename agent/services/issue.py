@@ -1,0 +1,323 @@
+"""From the press to the durable document (DESIGN.md section 3).
+
+One transaction holds key, number, bytes, hash, links, deadline and event. Nothing is answered, printed or sent
+before its COMMIT; a refused sale burns no number. After the commit nothing is lost: the sync sends what this
+press did not, and the key gives the cashier the answer a crash swallowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from agent.domain import fa3, links, numbering
+from agent.domain.deadlines import deadline
+from agent.domain.errors import BadInput, FieldError, KeyReused
+from agent.domain.invoice import Buyer, Mode, NewInvoice, Payment, Totals
+from agent.domain.modes import ModeDecision
+from agent.domain.ready import check_ready
+from agent.domain.sale import parse_sale
+from agent.domain.vat import totals
+from agent.ports import InvoiceChange, Json, KeyRecord, Transaction
+from agent.services.contract import Caller
+from agent.services.desk import Desk
+from agent.services.printing import Printing
+from agent.services.sending import Courier
+from agent.services.sync import Sync
+from agent.services.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document ready to be stored, all but its mode and deadline."""
+
+    number: str
+    kind: str
+    issued_on: date
+    buyer: Buyer
+    totals: Totals
+    xml: bytes
+    payments: tuple[Payment, ...] = ()
+    external_ref: str | None = None
+    base_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One document to make: ``draw(serial)`` builds it; ``series`` None for a document with its own number."""
+
+    series: str | None
+    draw: Callable[[int], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What a key made: the invoices, and whether the key was seen before."""
+
+    invoice_ids: tuple[str, ...]
+    replayed: bool
+
+
+class Issuing:
+    """Makes documents durable, then sends and prints them within the budget."""
+
+    def __init__(self, desk: Desk, watch: Watch, courier: Courier, printing: Printing, sync: Sync) -> None:
+        self._desk = desk
+        self._watch = watch
+        self._courier = courier
+        self._printing = printing
+        self._sync = sync
+        self._running: dict[str, asyncio.Task[Pressed]] = {}
+
+    async def sale(self, body: bytes, key: str, caller: Caller) -> Pressed:
+        """Issue the invoice of a JSON sale."""
+        return await self._once(key, body, lambda now: [self._sale_order(body, now)], caller)
+
+    async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
+        """Take a ready FA(3), its bytes kept to the last one."""
+        return await self._once(key, xml, lambda now: [self._ready_order(xml, now)], caller)
+
+    async def orders(self, key: str, body: bytes, make: Callable[[datetime], list[Order]], caller: Caller) -> Pressed:
+        """Issue what ``make(now)`` orders (corrections), under one key, in one transaction."""
+        return await self._once(key, body, make, caller)
+
+    async def _once(self, key: str, body: bytes, make: Callable[[datetime], list[Order]], caller: Caller) -> Pressed:
+        """One press per key: a second click waits for the first and gets its answer."""
+        body_sha256 = hashlib.sha256(body).digest()
+        running = self._running.get(key)
+        if running is not None:
+            await asyncio.wait({running})
+        seen = await self._desk.store.read(lambda tx: seen_before(tx, key, body_sha256))
+        if seen is not None:
+            return seen
+        task = self._desk.crew.start(f"press-{key}", self._press(key, body_sha256, make, caller), awaited=True)
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _press(
+        self, key: str, body_sha256: bytes, make: Callable[[datetime], list[Order]], caller: Caller
+    ) -> Pressed:
+        begun = self._desk.clock.monotonic()
+        now = self._desk.now()
+        self._watch.check_clock()
+        orders = make(now)
+        decision = self._watch.decide(now)
+        pressed = await self._desk.store.write(
+            lambda tx: self._commit(tx, key, body_sha256, orders, decision, now, caller)
+        )
+        if pressed.replayed:
+            return pressed
+        self._desk.changed.set()
+        for invoice_id in pressed.invoice_ids:
+            self._desk.tally.count(self._desk.tally.issued, decision.mode.value)
+            await self._finish(invoice_id, decision, begun)
+        self._desk.tally.press(self._desk.clock.monotonic() - begun)
+        self._sync.wake()
+        return pressed
+
+    async def _commit(
+        self,
+        tx: Transaction,
+        key: str,
+        body_sha256: bytes,
+        orders: list[Order],
+        decision: ModeDecision,
+        now: datetime,
+        caller: Caller,
+    ) -> Pressed:
+        seen = await seen_before(tx, key, body_sha256)
+        if seen is not None:
+            return seen
+        made: list[str] = []
+        for order in orders:
+            serial = None if order.series is None else await tx.invoices.next_serial(order.series)
+            draft = order.draw(serial or 0)
+            invoice = self.document(draft, order.series, serial, decision, now, caller)
+            await tx.invoices.add(invoice)
+            await tx.events.append("issued", self._issued_event(invoice, decision), invoice.id)
+            made.append(invoice.id)
+        await tx.keys.add(KeyRecord(key, body_sha256, made[0]))
+        if len(made) > 1:
+            await tx.notebook.put(f"key:{key}", list(made))
+        return Pressed(tuple(made), replayed=False)
+
+    def document(
+        self,
+        draft: Draft,
+        series: str | None,
+        serial: int | None,
+        decision: ModeDecision,
+        now: datetime,
+        caller: Caller,
+    ) -> NewInvoice:
+        """Validate the bytes, hash them, sign the codes, count the deadline."""
+        self._desk.schema.check(draft.xml)
+        sha256 = hashlib.sha256(draft.xml).digest()
+        seller_nip = self._desk.settings.seller.nip
+        mode = decision.mode
+        reason = decision.reason
+        if mode is Mode.ONLINE and draft.issued_on != fa3.issue_date(now):
+            mode = Mode.OFFLINE24
+            reason = "Data wystawienia (P_1) jest wcześniejsza niż dzień przesłania (art. 106nda ust. 16)."
+        due = deadline(mode, draft.issued_on, self._watch.timeline, self._desk.calendar)
+        return NewInvoice(
+            id=uuid.uuid4().hex,
+            series=series or "",
+            serial=serial,
+            number=draft.number,
+            kind=draft.kind,
+            issued_on=draft.issued_on,
+            issued_at=now,
+            mode=mode,
+            reason=reason,
+            seller_nip=seller_nip,
+            buyer=draft.buyer,
+            totals=draft.totals,
+            xml=draft.xml,
+            sha256=sha256,
+            link_invoice=links.invoice_link(self._desk.settings.ksef.qr_url, seller_nip, draft.issued_on, sha256),
+            link_certificate=self.certificate_link(sha256),
+            deadline=due.date,
+            external_ref=draft.external_ref,
+            base_id=draft.base_id,
+            payments=draft.payments,
+            pressed_by=caller.name,
+        )
+
+    def certificate_link(self, sha256: bytes) -> str | None:
+        """KOD II, signed with the Offline certificate; None without one."""
+        signer = self._desk.signer
+        if signer is None:
+            return None
+        settings = self._desk.settings
+        context = (
+            ("InternalId", settings.ksef.context_internal_id)
+            if settings.ksef.context_internal_id
+            else ("Nip", settings.ksef.context_nip or settings.seller.nip)
+        )
+        text = links.certificate_path(
+            settings.ksef.qr_url, context[0], context[1], settings.seller.nip, signer.serial, sha256
+        )
+        return links.certificate_link(text, signer.sign(text))
+
+    async def _finish(self, invoice_id: str, decision: ModeDecision, begun: float) -> None:
+        """Send within what is left of the budget, then print by what is known."""
+        if decision.attempt_online:
+            left = self._desk.settings.issue.budget_seconds - (self._desk.clock.monotonic() - begun)
+            await self._send_within(invoice_id, max(left, 0.05))
+        await self._printing.print(invoice_id)
+
+    async def _send_within(self, invoice_id: str, seconds: float) -> None:
+        delivery = self._desk.crew.start(f"deliver-{invoice_id}", self._courier.deliver(invoice_id))
+        self._sync.pressing += 1
+        try:
+            await self._desk.clock.within(seconds, asyncio.shield(delivery))
+        except TimeoutError:
+            pass
+        finally:
+            self._sync.pressing -= 1
+        await self._settle_mode(invoice_id)
+
+    async def _settle_mode(self, invoice_id: str) -> None:
+        """After the budget: an invoice KSeF did not take in time, or not on its day, is an offline24 one."""
+
+        async def work(tx: Transaction) -> None:
+            record = await tx.invoices.get(invoice_id)
+            change = self._watch.after_budget(record, self._desk.now())
+            if change is None or record.mode is not Mode.ONLINE:
+                return
+            await tx.invoices.note(invoice_id, InvoiceChange(mode=change.mode, reason=change.reason))
+            await tx.events.append(
+                "mode", {"from": record.mode, "to": change.mode, "reason": change.reason}, invoice_id
+            )
+
+        await self._desk.store.write(work)
+
+    def _sale_order(self, body: bytes, now: datetime) -> Order:
+        settings = self._desk.settings
+        issued_on = fa3.issue_date(now)
+        sale = parse_sale(parse_json(body), today=issued_on)
+        series = numbering.series_name(settings.issue.series, till=settings.till)
+
+        def draw(serial: int) -> Draft:
+            number = numbering.format_number(
+                settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
+            )
+            xml = fa3.build_invoice(
+                sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
+            )
+            return Draft(
+                number=number,
+                kind="VAT",
+                issued_on=issued_on,
+                buyer=sale.buyer,
+                totals=totals(sale),
+                xml=xml,
+                payments=sale.payments,
+                external_ref=sale.external_ref,
+            )
+
+        return Order(series, draw)
+
+    def _ready_order(self, xml: bytes, now: datetime) -> Order:
+        ready = check_ready(
+            xml, schema=self._desk.schema, seller_nip=self._desk.settings.seller.nip, today=fa3.issue_date(now)
+        )
+        draft = Draft(ready.number, ready.kind, ready.issued_on, ready.buyer, ready.totals, xml)
+        return Order(None, lambda _: draft)
+
+    def _issued_event(self, invoice: NewInvoice, decision: ModeDecision) -> dict[str, Json]:
+        return {
+            "number": invoice.number,
+            "kind": invoice.kind,
+            "mode": invoice.mode.value,
+            "reason": invoice.reason,
+            "legal_basis": decision.legal_basis,
+            "issued_on": invoice.issued_on.isoformat(),
+            "sha256": invoice.sha256.hex(),
+            "gross": str(invoice.totals.gross),
+            "currency": invoice.totals.currency,
+            "deadline": None if invoice.deadline is None else invoice.deadline.isoformat(),
+            "pressed_by": invoice.pressed_by,
+            "facts": self._watch.evidence(),
+        }
+
+
+def parse_json(body: bytes) -> object:
+    """Parse UTF-8 JSON; floats come as strings never, as an error of the field that holds them (parse_sale).
+
+    BadInput code not-json; duplicate keys are refused, since which one counts is anybody's guess.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(
+            "To nie jest poprawny dokument JSON.",
+            code="not-json",
+            errors=(FieldError("", str(error), "not-json"),),
+        ) from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("powtórzony klucz w obiekcie JSON")
+    return result
+
+
+async def seen_before(tx: Transaction, key: str, body_sha256: bytes) -> Pressed | None:
+    """Return what the key made before, None for a new key; KeyReused where the body differs."""
+    record = await tx.keys.get(key)
+    if record is None:
+        return None
+    if record.body_sha256 != body_sha256:
+        raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
+    several = await tx.notebook.get(f"key:{key}")
+    ids = tuple(str(each) for each in several) if isinstance(several, list) else (record.invoice_id,)
+    return Pressed(ids, replayed=True)

@@ -1,0 +1,160 @@
+"""Put an invoice on paper: job committed, bytes committed, printed, outcome committed.
+
+Crash windows, and what heals them:
+  job queued, nothing left yet      restart marks it failed; the cashier presses reprint, copy 1 again
+  bytes left, outcome not stored    restart marks it uncertain; only a person decides, the new print is marked
+"""
+
+from __future__ import annotations
+
+from agent.domain.fa3_view import read
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import PrintState
+from agent.domain.paper import PaperChoice, PaperFacts, choose, compose
+from agent.domain.receipt import Receipt
+from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
+from agent.services.desk import Desk
+
+RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
+"""Seconds before each silent retry of a job that surely did not print (about two minutes in all)."""
+RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj ponownie”."
+RESTARTED_WHILE_PRINTING = "Program został ponownie uruchomiony w trakcie wydruku. Sprawdź, czy papier wyszedł."
+
+
+class Printing:
+    """Chooses the paper by what is known now, and prints it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.trouble: PrintResult | None = None
+        """The newest job's problem, None when the newest job went well."""
+
+    async def recover(self) -> None:
+        """Settle what a crash left behind; called once at start."""
+
+        async def work(tx: Transaction) -> None:
+            for job in await tx.prints.in_state(PrintState.PRINTING):
+                await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)
+                await tx.events.append("print_uncertain", {"job": job.id, "why": "restart"}, job.invoice_id)
+            for job in await tx.prints.in_state(PrintState.QUEUED):
+                await tx.prints.move(job.id, PrintState.FAILED, problem=RESTARTED)
+                await tx.events.append("print_failed", {"job": job.id, "why": "restart"}, job.invoice_id)
+
+        await self._desk.store.write(work)
+
+    def choice(self, record: InvoiceRecord) -> PaperChoice:
+        """Which paper this invoice gets now (DESIGN section 5)."""
+        return choose(
+            PaperFacts(
+                mode=record.mode,
+                buyer=record.buyer.kind,
+                number=record.number,
+                kind=record.kind,
+                ksef_number=record.ksef_number,
+                certificate_link=record.link_certificate is not None,
+                offline_domestic=self._desk.settings.paper.offline_domestic,
+            )
+        )
+
+    def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
+        """Compose the slip from the stored bytes."""
+        return compose(
+            read(record.xml),
+            choice,
+            copy=copy,
+            link_invoice=record.link_invoice,
+            link_certificate=record.link_certificate,
+            footer=self._desk.settings.paper.footer,
+            open_drawer=self._desk.settings.paper.open_drawer and copy == 1,
+        )
+
+    async def print(self, invoice_id: str) -> PrintJob:
+        """Print once; a job that surely did not print is retried silently in the background."""
+
+        async def begin(tx: Transaction) -> tuple[InvoiceRecord, PaperChoice, PrintJob]:
+            record = await tx.invoices.get(invoice_id)
+            choice = self.choice(record)
+            if choice.mode is not record.mode:
+                record = await self._treated_as(tx, record, choice.mode)
+            job = await tx.prints.add(invoice_id, choice.document, choice.label)
+            await tx.events.append(
+                "print_queued",
+                {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
+                invoice_id,
+            )
+            return record, choice, job
+
+        record, choice, job = await self._desk.store.write(begin)
+        job = await self._attempt(record, choice, job)
+        if job.state is PrintState.FAILED and self._desk.printer.profile_names:
+            self._desk.crew.start(f"print-retry-{job.id}", self._retry(record, choice, job))
+        return job
+
+    async def _treated_as(self, tx: Transaction, record: InvoiceRecord, mode: Mode) -> InvoiceRecord:
+        reason = "Numer KSeF nie nadszedł przed wydaniem dokumentu nabywcy spoza KSeF (art. 106gb ust. 4)."
+        await tx.events.append("mode", {"from": record.mode, "to": mode, "reason": reason}, record.id)
+        return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
+
+    async def _attempt(self, record: InvoiceRecord, choice: PaperChoice, job: PrintJob) -> PrintJob:
+        receipt = self.receipt(record, choice, job.copy)
+
+        leaves = 0
+
+        async def leaving(printer: str, data: bytes) -> None:
+            nonlocal leaves
+            leaves += 1
+            fallback = leaves > 1
+
+            async def work(tx: Transaction) -> None:
+                if fallback:
+                    await tx.prints.move(job.id, PrintState.FAILED)
+                    await tx.prints.move(job.id, PrintState.QUEUED)
+                await tx.prints.move(job.id, PrintState.PRINTING, printer=printer, data=data)
+
+            await self._desk.store.write(work)
+
+        result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
+        self.trouble = None if result.outcome is Outcome.DONE else result
+        self._desk.tally.count(self._desk.tally.prints, result.outcome.value)
+        return await self._finish(job, result)
+
+    async def _finish(self, job: PrintJob, result: PrintResult) -> PrintJob:
+        state = {
+            Outcome.DONE: PrintState.PRINTED,
+            Outcome.NOT_SENT: PrintState.FAILED,
+            Outcome.UNKNOWN: PrintState.UNCERTAIN,
+        }[result.outcome]
+
+        async def work(tx: Transaction) -> PrintJob:
+            done = await tx.prints.move(job.id, state, printer=result.printer, problem=result.problem)
+            await tx.events.append(
+                f"print_{state.value}",
+                {
+                    "job": job.id,
+                    "printer": result.printer,
+                    "code": result.code,
+                    "problem": result.problem,
+                    "confirmed": result.confirmed,
+                },
+                job.invoice_id,
+            )
+            return done
+
+        done = await self._desk.store.write(work)
+        self._desk.changed.set()
+        return done
+
+    async def _retry(self, record: InvoiceRecord, choice: PaperChoice, job: PrintJob) -> None:
+        for pause in RETRY_PAUSES:
+            await self._desk.clock.sleep(pause)
+            if not await self._still_wanted(job):
+                return
+            job = await self._desk.store.write(lambda tx, job_id=job.id: tx.prints.move(job_id, PrintState.QUEUED))
+            job = await self._attempt(record, choice, job)
+            if job.state is not PrintState.FAILED:
+                return
+
+    async def _still_wanted(self, job: PrintJob) -> bool:
+        """A newer job of the same invoice (the cashier pressed reprint) replaces this one."""
+        jobs = await self._desk.store.read(lambda tx: tx.prints.of_invoice(job.invoice_id))
+        return bool(jobs) and max(jobs, key=lambda other: other.id).id == job.id

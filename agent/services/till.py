@@ -1,0 +1,314 @@
+"""The agent as HTTP and the command line see it: agent.services.contract.Till over the use cases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from agent.domain import links, register
+from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
+from agent.domain.fa3 import issue_date
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.ready import check_ready
+from agent.domain.technical import refusal, renewed, same_content
+from agent.ports import Event, InvoiceChange, InvoiceFilter, Json, PrintJob, Transaction
+from agent.services.answers import answer
+from agent.services.contract import (
+    Caller,
+    Counters,
+    HealthReport,
+    InvoiceAnswer,
+    IssueAnswer,
+    ModeAnswer,
+    Role,
+)
+from agent.services.correcting import Correcting
+from agent.services.desk import Desk
+from agent.services.directory import Directory
+from agent.services.evidence import Evidence
+from agent.services.issue import Issuing, Pressed
+from agent.services.printing import Printing
+from agent.services.reporting import Reporting
+from agent.services.sync import Sync
+from agent.services.watch import Watch
+
+MONTH_LIMIT = 1_000_000
+
+
+class AgentTill:
+    """Implements the Till protocol."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        watch: Watch,
+        issuing: Issuing,
+        correcting: Correcting,
+        printing: Printing,
+        sync: Sync,
+        reporting: Reporting,
+        evidence: Evidence,
+        directory: Directory,
+    ) -> None:
+        self._desk = desk
+        self._watch = watch
+        self._issuing = issuing
+        self._correcting = correcting
+        self._printing = printing
+        self._sync = sync
+        self._reporting = reporting
+        self._evidence = evidence
+        self._directory = directory
+
+    async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Issue the invoice of a JSON sale."""
+        return await self._answer(await self._issuing.sale(body, key, caller))
+
+    async def issue_ready(self, xml: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Take a ready FA(3) as it is."""
+        return await self._answer(await self._issuing.ready(xml, key, caller))
+
+    async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Issue a correction, or queue it behind a base that has no number yet."""
+        return await self._answer(await self._correcting.correct(invoice_id, body, key, caller))
+
+    async def technical_correction(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> InvoiceAnswer:
+        """Send the same content again as new bytes."""
+        _managers_only(caller)
+        now = self._desk.now()
+
+        async def work(tx: Transaction) -> None:
+            record = await tx.invoices.get(invoice_id)
+            reason = refusal(record)
+            if reason is not None:
+                raise Conflict(reason, code="technical-correction-refused")
+            new = xml if xml is not None else renewed(record.xml, now)
+            if xml is not None:
+                self._check_replacement(record, xml)
+            sha256 = hashlib.sha256(new).digest()
+            if sha256 == record.sha256:
+                raise Conflict("Nowy plik jest taki sam jak odrzucony.", code="technical-correction-refused")
+            self._desk.schema.check(new)
+            qr_url = self._desk.settings.ksef.qr_url
+            link = links.invoice_link(qr_url, record.seller_nip, record.issued_on, sha256)
+            await tx.invoices.add_version(invoice_id, new, sha256, (link, self._issuing.certificate_link(sha256)))
+            await tx.invoices.move(invoice_id, InvoiceState.ISSUED, InvoiceChange(not_before=now))
+            await tx.events.append(
+                "technical_correction",
+                {"by": caller.name, "sha256": sha256.hex(), "corrects": record.sha256.hex()},
+                invoice_id,
+            )
+
+        await self._desk.store.write(work)
+        self._sync.wake()
+        return await self.invoice(invoice_id)
+
+    def _check_replacement(self, record: InvoiceRecord, xml: bytes) -> None:
+        seller_nip = self._desk.settings.seller.nip
+        check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=issue_date(self._desk.now()))
+        if not same_content(record.xml, xml):
+            raise Conflict(
+                "Korekta techniczna nie może zmieniać treści faktury, tylko jej zapis.", code="content-differs"
+            )
+
+    async def reprint(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
+        """Print again, marked."""
+
+        async def work(tx: Transaction) -> None:
+            await tx.invoices.get(invoice_id)
+            await tx.events.append("reprint", {"by": caller.name}, invoice_id)
+
+        await self._desk.store.write(work)
+        await self._desk.crew.run(f"reprint-{invoice_id}", self._printing.print(invoice_id))
+        return await self.invoice(invoice_id)
+
+    async def invoice(self, invoice_id: str) -> InvoiceAnswer:
+        """Return one invoice as it stands."""
+
+        async def work(tx: Transaction) -> InvoiceAnswer:
+            return await answer(tx, await tx.invoices.get(invoice_id))
+
+        return await self._desk.store.read(work)
+
+    async def invoices(self, query: InvoiceFilter) -> list[InvoiceAnswer]:
+        """Search, newest first."""
+
+        async def work(tx: Transaction) -> list[InvoiceAnswer]:
+            return [await answer(tx, record) for record in await tx.invoices.find(query)]
+
+        return await self._desk.store.read(work)
+
+    async def queue(self) -> list[InvoiceAnswer]:
+        """Unsent, most urgent first."""
+
+        async def work(tx: Transaction) -> list[InvoiceAnswer]:
+            return [await answer(tx, record) for record in await tx.invoices.unsent()]
+
+        return await self._desk.store.read(work)
+
+    async def events(self, invoice_id: str) -> list[Event]:
+        """Return the log of one invoice."""
+
+        async def work(tx: Transaction) -> list[Event]:
+            await tx.invoices.get(invoice_id)
+            return await tx.events.of_invoice(invoice_id)
+
+        return await self._desk.store.read(work)
+
+    async def prints(self, invoice_id: str) -> list[PrintJob]:
+        """Return the print jobs of one invoice."""
+
+        async def work(tx: Transaction) -> list[PrintJob]:
+            await tx.invoices.get(invoice_id)
+            return await tx.prints.of_invoice(invoice_id)
+
+        return await self._desk.store.read(work)
+
+    async def upo(self, invoice_id: str) -> bytes:
+        """Return the UPO."""
+
+        async def work(tx: Transaction) -> bytes | None:
+            await tx.invoices.get(invoice_id)
+            return await tx.invoices.upo(invoice_id)
+
+        upo = await self._desk.store.read(work)
+        if upo is None:
+            raise NotFound("Tej faktury nie ma jeszcze w KSeF albo UPO nie zostało jeszcze pobrane.", code="no-upo")
+        return upo
+
+    async def receipt_bytes(self, invoice_id: str) -> bytes:
+        """Return the bytes last sent to a printer."""
+        _, data = await self._last_sent(invoice_id)
+        if data is None:
+            raise NotFound("Tej faktury jeszcze nie drukowano.", code="not-printed")
+        return data
+
+    async def receipt_png(self, invoice_id: str) -> bytes:
+        """Return the picture of the paper."""
+        return self._desk.press.png(*await self._shown(invoice_id))
+
+    async def receipt_text(self, invoice_id: str) -> str:
+        """Return the text of the paper."""
+        return self._desk.press.text(*await self._shown(invoice_id))
+
+    async def receipt_pdf(self, invoice_id: str, page: str) -> bytes:
+        """Return the current document as PDF."""
+        if page not in {"a4", "receipt"}:
+            raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
+        record = (await self.invoice(invoice_id)).record
+        receipt = self._printing.receipt(record, self._printing.choice(record), 1)
+        return self._desk.press.pdf(receipt, page)
+
+    async def _shown(self, invoice_id: str) -> tuple[str, bytes]:
+        printer, data = await self._last_sent(invoice_id)
+        if data is not None:
+            return printer, data
+        record = (await self.invoice(invoice_id)).record
+        receipt = self._printing.receipt(record, self._printing.choice(record), 1)
+        return self._desk.press.default, self._desk.press.encode(self._desk.press.default, receipt)
+
+    async def _last_sent(self, invoice_id: str) -> tuple[str, bytes | None]:
+        sent = [job for job in await self.prints(invoice_id) if job.data is not None]
+        if not sent:
+            return self._desk.press.default, None
+        newest = max(sent, key=lambda job: job.id)
+        return newest.printer or self._desk.press.default, newest.data
+
+    def mode(self) -> ModeAnswer:
+        """Return the mode a press would get now."""
+        return self._watch.answer()
+
+    async def declare(self, mode: Mode, reason: str, caller: Caller) -> ModeAnswer:
+        """Declare offline24, or confirm a total failure."""
+        _managers_only(caller)
+        await self._watch.declare(mode, _reason(reason), caller.name)
+        return self.mode()
+
+    async def withdraw(self, reason: str, caller: Caller) -> ModeAnswer:
+        """Withdraw what a manager declared."""
+        _managers_only(caller)
+        await self._watch.withdraw(_reason(reason), caller.name)
+        self._sync.wake()
+        return self.mode()
+
+    async def register_rows(self, month: str, as_of: date | None) -> list[Mapping[str, Json]]:
+        """Return the register of a month."""
+        return [register.to_dict(row) for row in await self._register(month, as_of)]
+
+    async def register_csv(self, month: str, as_of: date | None) -> str:
+        """Return the register of a month as CSV."""
+        return register.to_csv(await self._register(month, as_of)).decode("utf-8")
+
+    async def _register(self, month: str, as_of: date | None) -> list[register.RegisterRow]:
+        first, last = month_bounds(month)
+        day = as_of or issue_date(self._desk.now())
+
+        async def work(tx: Transaction) -> list[register.RegisterRow]:
+            query = InvoiceFilter(issued_from=first, issued_to=last, limit=MONTH_LIMIT)
+            records = await tx.invoices.find(query)
+            upos = [record.id for record in records if await tx.invoices.upo(record.id) is not None]
+            return register.rows(records, as_of=day, upos=upos)
+
+        return await self._desk.store.read(work)
+
+    async def evidence(self, first: date, last: date) -> bytes:
+        """Return one zip for an auditor."""
+        return await self._evidence.bundle(first, last)
+
+    async def buyer(self, nip: str) -> Mapping[str, Json] | None:
+        """Return what is known of a buyer."""
+        return await self._directory.buyer(nip)
+
+    async def sync_now(self) -> int:
+        """Wake the sync."""
+        self._sync.wake()
+        return len(await self._desk.store.read(lambda tx: tx.invoices.unsent()))
+
+    def health(self) -> HealthReport:
+        """Return the newest report."""
+        return self._reporting.health()
+
+    def counters(self) -> Counters:
+        """Return the counters since start."""
+        return self._reporting.counters()
+
+    async def wait_changes(self, after: int, seconds: float) -> int:
+        """Wait for news."""
+        newest = await self._newest()
+        if newest > after:
+            return newest
+        try:
+            await self._desk.clock.within(seconds, self._desk.changed.wait())
+        except TimeoutError:
+            return newest
+        return await self._newest()
+
+    async def _newest(self) -> int:
+        return await self._desk.store.read(lambda tx: tx.events.newest())
+
+    async def _answer(self, pressed: Pressed) -> IssueAnswer:
+        return IssueAnswer(tuple([await self.invoice(each) for each in pressed.invoice_ids]), pressed.replayed)
+
+
+def month_bounds(month: str) -> tuple[date, date]:
+    """Return first and last day of YYYY-MM."""
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError as error:
+        raise BadInput("Miesiąc zapisz jako RRRR-MM.", errors=(FieldError("/month", "RRRR-MM"),)) from error
+    after = (first + timedelta(days=32)).replace(day=1)
+    return first, after - timedelta(days=1)
+
+
+def _managers_only(caller: Caller) -> None:
+    if caller.role is not Role.MANAGER:
+        raise NotPermitted("Do tego potrzebne są uprawnienia kierownika.")
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise BadInput("Podaj powód.", errors=(FieldError("/reason", "Podaj powód."),))
+    return reason.strip()[:500]
