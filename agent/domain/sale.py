@@ -1,0 +1,260 @@
+"""The sale's JSON (the contract of POST /v1/invoices and ``issue FILE``) -> Sale, or every mistake at once.
+
+    {"buyer": {...}, "prices": "gross" | "net",
+     "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu"}],
+     "payments": [{"method", "amount"}], "sold_on": "YYYY-MM-DD",
+     "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register"},
+     "notes": [{"key", "value"}], "external_ref",
+     "exemption": text | {"act" | "directive" | "other": text}}
+
+Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit" is "szt." unless given. Amounts are
+decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
+whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total.
+``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
+
+Codes beside those of fields.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, discount-too-large,
+payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing, exemption-needless,
+rate-needs-nip, rate-needs-eu-vat.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from agent.domain import vat
+from agent.domain.buyers import parse_buyer
+from agent.domain.codes import CURRENCIES
+from agent.domain.fields import MAX_INTEGER_DIGITS, Fields, Problems
+from agent.domain.invoice import (
+    Buyer,
+    BuyerKind,
+    ExemptionBasis,
+    Note,
+    Payment,
+    Prices,
+    ReceiptLink,
+    Sale,
+    SaleLine,
+    VatRate,
+)
+
+MAX_LINES = 10_000
+MAX_NOTES = 1_000
+MAX_PAYMENTS = 100
+OLDEST_SALE_YEARS = 6
+"""A sale is older than the limitation of its tax (5 years from the end of the year; Tax Ordinance art. 70)."""
+
+_GTU = tuple(f"GTU_{number:02}" for number in range(1, 14))
+_RATES = tuple(rate.value for rate in VatRate)
+_LIMIT = Decimal(10) ** MAX_INTEGER_DIGITS
+_EXEMPTION_WORDS = {
+    "act": ExemptionBasis.ACT,
+    "directive": ExemptionBasis.DIRECTIVE,
+    "other": ExemptionBasis.OTHER,
+}
+
+
+def parse_sale(document: object, *, today: date) -> Sale:
+    """Return the sale of a decoded JSON document; BadInput with all mistakes otherwise.
+
+    today  the date in Poland: nothing may be sold later
+    """
+    problems = Problems()
+    fields = Fields.of(document, "", problems)
+    if fields is None:
+        problems.raise_if_any("Sprzedaż")
+        raise AssertionError("unreachable")
+    buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems)
+    prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
+    lines = _lines(fields)
+    exemption, basis = _exemption(fields, lines)
+    currency = fields.word("currency", CURRENCIES) or "PLN"
+    sale = Sale(
+        buyer=buyer,
+        prices=prices,
+        lines=tuple(line for line in lines if line is not None),
+        payments=parse_payments(fields),
+        sold_on=_sold_on(fields, today),
+        currency=currency,
+        exchange_rate=_exchange_rate(fields, currency),
+        receipt=_receipt(fields),
+        notes=_notes(fields),
+        external_ref=fields.text("external_ref", maximum=256),
+        exemption=exemption,
+        exemption_basis=basis,
+    )
+    fields.finish()
+    _check_rates(lines, buyer, problems)
+    if lines and None not in lines:
+        check_payments(fields, sale.payments, vat.totals(sale).gross)
+    problems.raise_if_any("Sprzedaż")
+    return sale
+
+
+def _lines(fields: Fields) -> list[SaleLine | None]:
+    value = fields.take("lines", required=True)
+    if isinstance(value, list) and not value:
+        fields.note("lines", "koszyk jest pusty.", "empty-basket")
+    if isinstance(value, list) and len(value) > MAX_LINES:
+        fields.note("lines", f"faktura może mieć najwyżej {MAX_LINES} pozycji.", "too-many-lines")
+        return []
+    items = fields.items("lines", maximum=MAX_LINES)
+    return [_line(item, f"{fields.at('lines')}/{index}", fields.problems) for index, item in enumerate(items)]
+
+
+def _line(value: object, pointer: str, problems: Problems) -> SaleLine | None:
+    fields = Fields.of(value, pointer, problems)
+    if fields is None:
+        return None
+    name = fields.text("name", maximum=512, required=True)
+    quantity = fields.number("quantity", decimals=6, positive=True, required=True)
+    unit = fields.text("unit", maximum=256)
+    unit_price = fields.number("unit_price", decimals=8, required=True)
+    rate = _rate(fields)
+    discount = fields.number("discount", decimals=2, default=vat.ZERO)
+    gtu = fields.word("gtu", _GTU)
+    fields.finish()
+    if name is None or quantity is None or unit_price is None or rate is None or discount is None:
+        return None
+    before = vat.raw_value(quantity, unit_price)
+    if before >= _LIMIT:
+        problems.add(pointer, f"wartość pozycji ma więcej niż {MAX_INTEGER_DIGITS} cyfr.", "amount-too-large")
+        return None
+    if discount > before:
+        fields.note(
+            "discount", f"rabat {discount} jest większy niż wartość pozycji {before:.2f}.", "discount-too-large"
+        )
+        return None
+    return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu)
+
+
+def _rate(fields: Fields) -> VatRate | None:
+    value = fields.take("vat", required=True)
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if 0 <= value < 100 else "?"
+    if isinstance(value, str) and value in _RATES:
+        return VatRate(value)
+    shown = value[:20] if isinstance(value, str) and value.isprintable() else "?"
+    fields.note("vat", f"nieznana stawka VAT „{shown}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
+    return None
+
+
+def _exemption(fields: Fields, lines: list[SaleLine | None]) -> tuple[str | None, ExemptionBasis]:
+    basis = ExemptionBasis.ACT
+    if isinstance(fields.take("exemption"), dict):
+        text = None
+        nested = fields.object("exemption")
+        given = [word for word in _EXEMPTION_WORDS if nested is not None and nested.has(word)]
+        if nested is not None and len(given) == 1:
+            text = nested.text(given[0], maximum=256, required=True)
+            basis = _EXEMPTION_WORDS[given[0]]
+            nested.finish()
+        else:
+            fields.note("exemption", "podaj jedno z pól: act, directive, other.", "not-allowed")
+    else:
+        text = fields.text("exemption", maximum=256)
+    exempt = [index for index, line in enumerate(lines) if line is not None and line.vat is VatRate.EXEMPT]
+    if exempt and not fields.has("exemption"):
+        fields.note(
+            "exemption",
+            f"pozycja {exempt[0] + 1} ma stawkę „zw”: podaj podstawę prawną zwolnienia, np. „art. 43 ust. 1 pkt 19”.",
+            "exemption-missing",
+        )
+    if text is not None and not exempt and lines and None not in lines:
+        fields.note(
+            "exemption", "podano podstawę zwolnienia, a żadna pozycja nie ma stawki „zw”.", "exemption-needless"
+        )
+    return text, basis
+
+
+def _sold_on(fields: Fields, today: date) -> date | None:
+    sold_on = fields.day("sold_on")
+    if sold_on is None:
+        return None
+    if sold_on > today:
+        fields.note("sold_on", f"data sprzedaży {sold_on} jest w przyszłości (dziś jest {today}).", "date-in-future")
+        return None
+    if sold_on.year < today.year - OLDEST_SALE_YEARS:
+        fields.note("sold_on", f"data sprzedaży {sold_on} jest zbyt odległa; sprawdź rok.", "date-too-old")
+        return None
+    return sold_on
+
+
+def _exchange_rate(fields: Fields, currency: str) -> Decimal | None:
+    rate = fields.number("exchange_rate", decimals=6, positive=True)
+    if currency == "PLN" and fields.has("exchange_rate"):
+        fields.note("exchange_rate", "faktura jest w złotych, więc nie ma kursu waluty.", "exchange-rate")
+        return None
+    if currency != "PLN" and not fields.has("exchange_rate"):
+        fields.note("exchange_rate", f"podaj kurs: ile złotych kosztuje 1 {currency}.", "exchange-rate")
+    return rate
+
+
+def _receipt(fields: Fields) -> ReceiptLink | None:
+    nested = fields.object("receipt")
+    if nested is None:
+        return None
+    number = nested.text("number", maximum=256, required=True)
+    register = nested.text("register", maximum=256)
+    nested.finish()
+    return None if number is None else ReceiptLink(number, register)
+
+
+def _notes(fields: Fields) -> tuple[Note, ...]:
+    notes = []
+    for index, item in enumerate(fields.items("notes", maximum=MAX_NOTES)):
+        nested = Fields.of(item, f"{fields.at('notes')}/{index}", fields.problems)
+        if nested is None:
+            continue
+        key = nested.text("key", maximum=256, required=True)
+        value = nested.text("value", maximum=256, required=True)
+        nested.finish()
+        if key is not None and value is not None:
+            notes.append(Note(key, value))
+    return tuple(notes)
+
+
+def parse_payments(fields: Fields) -> tuple[Payment, ...]:
+    """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna)."""
+    payments = []
+    for index, item in enumerate(fields.items("payments", maximum=MAX_PAYMENTS)):
+        nested = Fields.of(item, f"{fields.at('payments')}/{index}", fields.problems)
+        if nested is None:
+            continue
+        method = nested.text("method", maximum=256, required=True)
+        paid = nested.number("amount", decimals=2, positive=True, required=True)
+        nested.finish()
+        if method is not None and paid is not None:
+            payments.append(Payment(method, paid))
+    return tuple(payments)
+
+
+def check_payments(fields: Fields, payments: tuple[Payment, ...], total: Decimal) -> None:
+    """Note payments that do not add up to ``total``; silent where some payment is already known to be wrong."""
+    given = fields.items("payments", maximum=MAX_PAYMENTS)
+    if not given or len(given) != len(payments):
+        return
+    paid = sum((payment.amount for payment in payments), vat.ZERO)
+    if paid != total:
+        fields.note(
+            "payments", f"płatności wynoszą {paid:.2f}, a do zapłaty jest {total:.2f}.", "payments-do-not-add-up"
+        )
+
+
+def _check_rates(lines: list[SaleLine | None], buyer: Buyer, problems: Problems) -> None:
+    """Rates that only some buyers may have: oo (art. 17 ust. 1 pkt 7-8), 0 WDT (art. 42), np II (art. 100)."""
+    for index, line in enumerate(lines):
+        if line is None:
+            continue
+        pointer = f"/lines/{index}/vat"
+        if line.vat is VatRate.REVERSE_CHARGE and buyer.kind is not BuyerKind.NIP:
+            problems.add(pointer, "stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip")
+        if line.vat in {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II} and buyer.kind is not BuyerKind.EU_VAT:
+            problems.add(
+                pointer,
+                f"stawka „{line.vat}” jest tylko dla nabywcy z numerem VAT UE innego kraju.",
+                "rate-needs-eu-vat",
+            )
