@@ -41,9 +41,30 @@ def _aware(instant: datetime) -> datetime:
 @cache
 def days_off(year: int) -> frozenset[date]:
     """Return the statutory days off of a year, Sundays that are none of the fourteen not included."""
-    from holidays.countries.poland import Poland  # noqa: PLC0415 - 40 ms that most commands never need
+    from holidays.countries.poland import Poland  # noqa: PLC0415 - slow to load, and most commands never need it
 
-    return frozenset(Poland(years=year, expand=False, observed=False))
+    if year <= Poland.end_year:
+        return frozenset(Poland(years=year, expand=False, observed=False))  # type: ignore[no-untyped-call]
+    return _days_off_by_the_law_of_2025(year)
+
+
+def _days_off_by_the_law_of_2025(year: int) -> frozenset[date]:
+    """Return the fourteen days off for years that the library does not reach."""
+    fixed = ((1, 1), (1, 6), (5, 1), (5, 3), (8, 15), (11, 1), (11, 11), (12, 24), (12, 25), (12, 26))
+    after_easter = (0, 1, 49, 60)  # Easter, Easter Monday, Pentecost, Corpus Christi
+    return frozenset(date(year, month, day) for month, day in fixed) | frozenset(
+        easter(year) + timedelta(days=days) for days in after_easter
+    )
+
+
+def easter(year: int) -> date:
+    """Return Easter Sunday of a Gregorian year (Meeus, Astronomical Algorithms, chapter 8)."""
+    century, in_century = divmod(year, 100)
+    epact = (19 * (year % 19) + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
+    weekday = (32 + 2 * (century % 4) + 2 * (in_century // 4) - epact - in_century % 4) % 7
+    late = (year % 19 + 11 * epact + 22 * weekday) // 451
+    month, day = divmod(epact + weekday - 7 * late + 114, 31)
+    return date(year, month, day + 1)
 
 
 class BusinessCalendar:

@@ -1,0 +1,466 @@
+"""What was announced and declared, as an immutable fold over facts (DOMAIN 1.2, 7).
+
+Facts only ever get added. Three kinds come from Latarnia (a communiqué, a status, something not understood) and one
+from a manager (a declaration). The fold does not depend on the order in which communiqués arrived: the newest
+version of each counts, and the earliest publication of a category is when it was announced.
+
+Rules for what Latarnia may get wrong:
+    corrected version          the highest version of a message id counts, whenever it arrived
+    an end without a start     the event begins where the end communiqué says; when it was announced stays uncertain
+    overlapping events         stay separate events; deadlines.py chains them
+    status without a message   never awaria: offline24 rules, an alarm (Situation.unannounced)
+    message without status     the communiqué is the legal sign, yet AVAILABLE makes it doubtful: Situation.doubtful
+    TOTAL_FAILURE              counts only when a manager confirmed it, and no more once withdrawn or corrected
+    silence                    no fact at all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from agent.domain.evidence import Json
+from agent.domain.latarnia import (
+    Announcement,
+    Category,
+    MessageType,
+    Parsed,
+    Status,
+    Unknown,
+    announcement_from_json,
+    announcement_to_json,
+    parse,
+    parse_instant,
+)
+
+DECLARED_PREFIX = "declared:"
+
+
+class DeclarationKind(StrEnum):
+    """What a manager may state, always with a reason."""
+
+    OFFLINE24_DECLARED = "offline24_declared"
+    OFFLINE24_WITHDRAWN = "offline24_withdrawn"
+    TOTAL_FAILURE_CONFIRMED = "total_failure_confirmed"
+    """It was announced in mass media (art. 106ne ust. 3), whether Latarnia says so or not."""
+    TOTAL_FAILURE_ENDED = "total_failure_ended"
+    """It was real and is over: invoices issued in it stay exempt."""
+    TOTAL_FAILURE_WITHDRAWN = "total_failure_withdrawn"
+    """It never was: every duty to send is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A manager's word. ``since``: for a total failure, when it was announced in the media (default: ``at``)."""
+
+    kind: DeclarationKind
+    reason: str
+    by: str
+    at: datetime
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementSeen:
+    """A communiqué, or a new version of one."""
+
+    announcement: Announcement
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSeen:
+    """Latarnia's status changed."""
+
+    status: Status
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSeen:
+    """Something in Latarnia's answer was not understood."""
+
+    unknown: Unknown
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A manager's declaration."""
+
+    declaration: Declaration
+
+    @property
+    def seen_at(self) -> datetime:
+        """Return when it was made."""
+        return self.declaration.at
+
+
+TimelineFact = AnnouncementSeen | StatusSeen | UnknownSeen | Declared
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An outage as the newest communiqués describe it. Instants are UTC.
+
+    announced      when the start was made public; None where only later communiqués are known
+    known_by       the latest instant at which it can have been announced
+    end            None: not ended, or not said
+    end_announced  when the end was made public; None where it was not
+    confirmed      total failure only: True confirmed, False withdrawn, None no manager spoke
+    """
+
+    id: str
+    category: Category
+    begin: datetime
+    announced: datetime | None
+    known_by: datetime
+    end: datetime | None = None
+    end_announced: datetime | None = None
+    confirmed: bool | None = None
+    messages: tuple[str, ...] = ()
+
+    def covers(self, instant: datetime) -> bool:
+        """Tell whether an invoice issued then was issued in this event.
+
+        Awaria runs between the two communiqués (106nf): up to the publication of the end where that came
+        after the end it names. Maintenance runs exactly as announced (106nh).
+        """
+        return self.begin <= instant and (self.closed is None or instant <= self.closed)
+
+    @property
+    def closed(self) -> datetime | None:
+        """Return the last instant that covers() knows, None while the event is open."""
+        if self.end is None or self.end_announced is None or self.category is Category.MAINTENANCE:
+            return self.end
+        return max(self.end, self.end_announced)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What holds at one instant, by everything known."""
+
+    at: datetime
+    status: Status | None = None
+    """Newest status seen; None: never seen."""
+    failure: Event | None = None
+    maintenance: Event | None = None
+    total_failure: Event | None = None
+    """Announced or declared and not withdrawn; ask ``confirmed``."""
+    offline24: Declaration | None = None
+    unannounced: Status | None = None
+    """The status says an outage that no communiqué announces."""
+    doubtful: bool = False
+    """A communiqué says awaria while the status says AVAILABLE."""
+    next_maintenance: Event | None = None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All facts. Build with Timeline.of(facts); add with plus()."""
+
+    facts: tuple[TimelineFact, ...] = ()
+    events: tuple[Event, ...] = field(default=(), compare=False)
+    """By announcement, then begin. Withdrawn total failures are in it, with ``confirmed`` False."""
+
+    @classmethod
+    def of(cls, facts: Iterable[TimelineFact]) -> Timeline:
+        """Fold ``facts``, in any order."""
+        kept = tuple(dict.fromkeys(facts))
+        return cls(kept, _events(kept))
+
+    def plus(self, facts: Iterable[TimelineFact]) -> Timeline:
+        """Return the timeline with more facts."""
+        return Timeline.of((*self.facts, *facts))
+
+    def at(self, instant: datetime) -> Situation:
+        """Return what holds at ``instant`` (aware)."""
+        status = self._status(instant)
+        failure = self._in_force(Category.FAILURE, instant)
+        maintenance = self._in_force(Category.MAINTENANCE, instant)
+        total = self._in_force(Category.TOTAL_FAILURE, instant)
+        announced = {
+            Status.FAILURE: failure or total,
+            Status.TOTAL_FAILURE: total,
+            Status.MAINTENANCE: maintenance,
+        }
+        coming = [event for event in self._of(Category.MAINTENANCE) if event.begin > instant]
+        return Situation(
+            at=instant,
+            status=status,
+            failure=failure,
+            maintenance=maintenance,
+            total_failure=total,
+            offline24=self._offline24(instant),
+            unannounced=status if status in announced and announced[status] is None else None,
+            doubtful=failure is not None and status is Status.AVAILABLE,
+            next_maintenance=min(coming, key=lambda event: event.begin, default=None),
+        )
+
+    def unknown(self) -> tuple[Unknown, ...]:
+        """Return everything that was not understood."""
+        return tuple(fact.unknown for fact in self.facts if isinstance(fact, UnknownSeen))
+
+    def _of(self, category: Category) -> list[Event]:
+        return [event for event in self.events if event.category is category and event.confirmed is not False]
+
+    def _in_force(self, category: Category, instant: datetime) -> Event | None:
+        found = [
+            event
+            for event in self._of(category)
+            if event.covers(instant) and (event.announced is None or event.announced <= instant)
+        ]
+        # Of several, a confirmed one; then the one that ends first: the earlier deadline is never too late.
+        return min(found, key=lambda event: (event.confirmed is not True, _closing(event)), default=None)
+
+    def _status(self, instant: datetime) -> Status | None:
+        seen = [fact for fact in self.facts if isinstance(fact, StatusSeen) and fact.seen_at <= instant]
+        return max(seen, key=lambda fact: fact.seen_at).status if seen else None
+
+    def _offline24(self, instant: datetime) -> Declaration | None:
+        kinds = (DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN)
+        spoken = [word for word in _declarations(self.facts) if word.kind in kinds and word.at <= instant]
+        newest = max(spoken, key=lambda word: word.at, default=None)
+        return newest if newest and newest.kind is DeclarationKind.OFFLINE24_DECLARED else None
+
+
+def new_facts(timeline: Timeline, status_text: str, messages_text: str, seen_at: datetime) -> list[TimelineFact]:
+    """Return what one poll of Latarnia adds: nothing where nothing changed.
+
+    BadAnswer (latarnia.py) where an answer is not of Latarnia's form.
+    """
+    return facts_of(timeline, parse(status_text, messages_text), seen_at)
+
+
+def facts_of(timeline: Timeline, parsed: Parsed, seen_at: datetime) -> list[TimelineFact]:
+    """Return what already parsed answers add."""
+    known = {fact.announcement for fact in timeline.facts if isinstance(fact, AnnouncementSeen)}
+    known_unknown = set(timeline.unknown())
+    added: list[TimelineFact] = [
+        AnnouncementSeen(announcement, seen_at) for announcement in parsed.announcements if announcement not in known
+    ]
+    added += [UnknownSeen(unknown, seen_at) for unknown in parsed.unknown if unknown not in known_unknown]
+    if parsed.status is not None and parsed.status is not timeline.at(seen_at).status:
+        added.append(StatusSeen(parsed.status, seen_at))
+    return added
+
+
+def fact_to_json(fact: TimelineFact) -> dict[str, Json]:
+    """Return the body of a stored fact (ports.Fact); ``seen_at`` is kept beside it."""
+    match fact:
+        case AnnouncementSeen(announcement):
+            return {"fact": "announcement", "message": announcement_to_json(announcement)}
+        case StatusSeen(status):
+            return {"fact": "status", "status": status.value}
+        case UnknownSeen(unknown):
+            return {"fact": "unknown", "where": unknown.where, "value": unknown.value, "raw": unknown.raw}
+        case Declared(word):
+            return {
+                "fact": "declaration",
+                "kind": word.kind.value,
+                "reason": word.reason,
+                "by": word.by,
+                "since": word.since.isoformat() if word.since else None,
+            }
+
+
+def fact_from_json(body: Mapping[str, Json], seen_at: datetime) -> TimelineFact:
+    """Read a stored fact back. ValueError where it is none of ours."""
+    match body.get("fact"):
+        case "announcement":
+            return AnnouncementSeen(announcement_from_json(body.get("message")), seen_at)
+        case "status":
+            return StatusSeen(Status(str(body.get("status"))), seen_at)
+        case "unknown":
+            return UnknownSeen(Unknown(str(body["where"]), str(body["value"]), str(body["raw"])), seen_at)
+        case "declaration":
+            since = body.get("since")
+            word = Declaration(
+                kind=DeclarationKind(str(body.get("kind"))),
+                reason=str(body.get("reason", "")),
+                by=str(body.get("by", "")),
+                at=seen_at,
+                since=parse_instant(since) if isinstance(since, str) else None,
+            )
+            return Declared(word)
+        case other:
+            raise ValueError(f"not a fact of the timeline: {other}")
+
+
+def source_of(fact: TimelineFact) -> str:
+    """Return ports.Fact.source: manager or latarnia."""
+    return "manager" if isinstance(fact, Declared) else "latarnia"
+
+
+# --- the fold ---------------------------------------------------------------------------------------
+
+
+def _closing(event: Event) -> datetime:
+    return event.closed or datetime.max.replace(tzinfo=UTC)
+
+
+def _declarations(facts: Iterable[TimelineFact]) -> list[Declaration]:
+    return [fact.declaration for fact in facts if isinstance(fact, Declared)]
+
+
+def _events(facts: Sequence[TimelineFact]) -> tuple[Event, ...]:
+    by_event: dict[str, list[AnnouncementSeen]] = {}
+    for fact in facts:
+        if isinstance(fact, AnnouncementSeen):
+            by_event.setdefault(fact.announcement.event_id, []).append(fact)
+    events = [event for seen in by_event.values() for event in _of_one_id(seen)]
+    events = _confirmed(events, _declarations(facts))
+    return tuple(sorted(events, key=lambda event: (event.known_by, event.begin, event.id)))
+
+
+def _of_one_id(seen: Sequence[AnnouncementSeen]) -> list[Event]:
+    """Return the events behind one eventId: usually one; two where an awaria became total (LAT#7)."""
+    newest: dict[tuple[str, MessageType], Announcement] = {}
+    for announcement in sorted((fact.announcement for fact in seen), key=_rank):
+        newest[announcement.id, announcement.type] = announcement
+    current = list(newest.values())
+    standing = {announcement.category for announcement in current}
+    events = []
+    for category in Category:
+        own = [fact for fact in seen if fact.announcement.category is category]
+        event = _event(own, current) if own else None
+        if event is None:
+            continue
+        if category in standing:
+            events.append(event)
+        elif category is Category.TOTAL_FAILURE:
+            events.append(replace(event, confirmed=False, end=event.begin, end_announced=_corrected(own, current)))
+        elif category is Category.FAILURE and Category.TOTAL_FAILURE in standing:
+            events.append(event)  # what was announced as awaria stays announced as that, too
+    return events
+
+
+def _rank(announcement: Announcement) -> tuple[int, float, float, str]:
+    """Order versions of a message: higher version, later publication; then, of equals, the earlier end wins."""
+    published = announcement.published.timestamp() if announcement.published else 0.0
+    end = announcement.end.timestamp() if announcement.end else float("inf")
+    return (announcement.version, published, -end, repr(announcement))
+
+
+def _event(own: Sequence[AnnouncementSeen], current: Sequence[Announcement]) -> Event | None:
+    """Return the event of one category. ``own``: all versions in that category; ``current``: the newest of all."""
+    category = own[0].announcement.category
+    is_maintenance = category is Category.MAINTENANCE
+    family = [message for message in current if (message.category is Category.MAINTENANCE) == is_maintenance]
+    family = family or [fact.announcement for fact in own]
+    ends = [message for message in family if message.type is MessageType.FAILURE_END]
+    openings = [message for message in family if message.type is not MessageType.FAILURE_END]
+    published = [_published(fact) for fact in own if fact.announcement.type is not MessageType.FAILURE_END]
+    announced = min(published, default=None)
+    begin = _first(message.start for message in (openings or ends)) or announced
+    if begin is None:
+        return None  # an end that names no begin says nothing about any invoice
+    end, end_announced = _end(openings, ends)
+    return Event(
+        id=own[0].announcement.event_id,
+        category=category,
+        begin=begin,
+        announced=announced,
+        known_by=announced or min(_published(fact) for fact in own),
+        end=end,
+        end_announced=end_announced,
+        messages=tuple(sorted({message.id for message in family})),
+    )
+
+
+def _end(openings: Sequence[Announcement], ends: Sequence[Announcement]) -> tuple[datetime | None, datetime | None]:
+    """Return the end and when it was made public.
+
+    The end communiqué counts; where it names no instant, the end can not be later than its publication.
+    Without one, what the start communiqué says of the end.
+    """
+    foreseen = max(openings, key=_recency).end if openings else None
+    if not ends:
+        return foreseen, None
+    last = max(ends, key=_recency)
+    return last.end or _first((foreseen, last.published)), last.published
+
+
+def _recency(announcement: Announcement) -> tuple[float, int, float, str]:
+    version, published, end, text = _rank(announcement)
+    return (published, version, end, text)
+
+
+def _published(fact: AnnouncementSeen) -> datetime:
+    """Return when a message was made public; where it does not say: when it begins, else when it was seen."""
+    return fact.announcement.published or fact.announcement.start or fact.seen_at
+
+
+def _corrected(own: Sequence[AnnouncementSeen], current: Sequence[Announcement]) -> datetime:
+    """Return when the versions in ``own`` were replaced by others of another category."""
+    ids = {fact.announcement.id for fact in own}
+    later = _first(message.published for message in current if message.id in ids)
+    return later or max(_published(fact) for fact in own)
+
+
+def _first(instants: Iterable[datetime | None]) -> datetime | None:
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _confirmed(events: Sequence[Event], declarations: Sequence[Declaration]) -> list[Event]:
+    """Apply what managers said of total failures, in the order they said it."""
+    result = list(events)
+    for word in sorted(declarations, key=lambda word: word.at):
+        match word.kind:
+            case DeclarationKind.TOTAL_FAILURE_CONFIRMED:
+                result = _confirm(result, word)
+            case DeclarationKind.TOTAL_FAILURE_ENDED:
+                result = _revise(result, word, end=word.at)
+            case DeclarationKind.TOTAL_FAILURE_WITHDRAWN:
+                result = _revise(result, word, end=None)
+            case _:
+                pass
+    return result
+
+
+def _confirm(events: list[Event], word: Declaration) -> list[Event]:
+    """Confirm the communiqués known by then; a confirmation without any is an event of its own."""
+    said = word.since or word.at
+    totals = [event for event in events if event.category is Category.TOTAL_FAILURE and event.known_by <= word.at]
+    open_ones = [event for event in totals if event.confirmed is not False and event.covers(word.at)]
+    corrected = [event for event in totals if event.confirmed is False and word.at <= (event.end_announced or said)]
+    asked = [event for event in totals if event.confirmed is None]
+    if open_ones or asked or corrected:
+        chosen = {event.id for event in (open_ones or asked)}
+        return [replace(event, confirmed=True) if _is_total(event, chosen) else event for event in events]
+    declared = Event(
+        id=DECLARED_PREFIX + word.at.isoformat(),
+        category=Category.TOTAL_FAILURE,
+        begin=said,
+        announced=said,
+        known_by=said,
+        confirmed=True,
+    )
+    return [*events, declared]
+
+
+def _revise(events: list[Event], word: Declaration, *, end: datetime | None) -> list[Event]:
+    """End the total failures in force at ``word.at``, or withdraw them where ``end`` is None."""
+    totals = [
+        event
+        for event in events
+        if event.category is Category.TOTAL_FAILURE and event.known_by <= word.at and event.confirmed is not False
+    ]
+    in_force = [event for event in totals if event.covers(word.at)]
+    newest = sorted(totals, key=lambda event: event.known_by)[-1:] if end is None else []
+    chosen = {event.id for event in (in_force or newest)}
+    changed = []
+    for event in events:
+        if not _is_total(event, chosen):
+            changed.append(event)
+        elif end is None:
+            changed.append(replace(event, confirmed=False, end_announced=word.at))
+        else:
+            changed.append(replace(event, end=end, end_announced=end))
+    return changed
+
+
+def _is_total(event: Event, chosen: set[str]) -> bool:
+    return event.category is Category.TOTAL_FAILURE and event.id in chosen
