@@ -109,7 +109,9 @@ class Issuing:
         orders = make(now)
         decision = self._watch.decide(now)
         pressed = await self._desk.store.write(
-            lambda tx: self._commit(tx, key, body_sha256, orders, decision, now, caller)
+            lambda tx: self._commit(
+                tx, key=key, body_sha256=body_sha256, orders=orders, decision=decision, now=now, caller=caller
+            )
         )
         if pressed.replayed:
             return pressed
@@ -124,6 +126,7 @@ class Issuing:
     async def _commit(
         self,
         tx: Transaction,
+        *,
         key: str,
         body_sha256: bytes,
         orders: list[Order],
@@ -138,7 +141,9 @@ class Issuing:
         for order in orders:
             serial = None if order.series is None else await tx.invoices.next_serial(order.series)
             draft = order.draw(serial or 0)
-            invoice = self.document(draft, order.series, serial, decision, now, caller)
+            invoice = self.document(
+                draft, series=order.series, serial=serial, decision=decision, now=now, caller=caller
+            )
             await tx.invoices.add(invoice)
             await tx.events.append("issued", self._issued_event(invoice, decision), invoice.id)
             made.append(invoice.id)
@@ -150,6 +155,7 @@ class Issuing:
     def document(
         self,
         draft: Draft,
+        *,
         series: str | None,
         serial: int | None,
         decision: ModeDecision,

@@ -162,10 +162,14 @@ class Courier:
         """No session: the invoice did not leave; it stays issued and waits."""
         self._watch.failed(error)
         self._desk.tally.count(self._desk.tally.sends, "no_session")
+        return await self._note_trouble(record, "send_failed", error, "session")
+
+    async def _note_trouble(self, record: InvoiceRecord, kind: str, error: KsefError, call: str) -> InvoiceRecord:
         change = InvoiceChange(not_before=self._next_attempt(record, error), attempted=True)
+        data = _evidence(error, call)
 
         async def work(tx: Transaction) -> InvoiceRecord:
-            await tx.events.append("send_failed", _evidence(error, "session"), record.id)
+            await tx.events.append(kind, data, record.id)
             return await tx.invoices.note(record.id, change)
 
         return await self._desk.store.write(work)
@@ -277,13 +281,7 @@ class Courier:
             found = await self._desk.gateway.find(record.session_ref, record.sha256)
         except KsefError as error:
             self._watch.failed(error)
-            later = self._next_attempt(record, error)
-
-            async def work(tx: Transaction) -> InvoiceRecord:
-                await tx.events.append("doubt_remains", _evidence(error, "find"), record.id)
-                return await tx.invoices.note(record.id, InvoiceChange(not_before=later, attempted=True))
-
-            return await self._desk.store.write(work)
+            return await self._note_trouble(record, "doubt_remains", error, "find")
         self._watch.answered()
         if found is None:
             return await self._move(

@@ -1,0 +1,318 @@
+"""Watch KSeF: Latarnia's announcements as facts, the state of the line, the clock; and decide the mode of a press.
+
+Latarnia and the line are different things: silence of either is a local outage (offline24), never awaria.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.domain.breaker import Breaker, LinkState
+from agent.domain.calendar import local_date
+from agent.domain.deadlines import deadline
+from agent.domain.errors import Conflict, Unavailable
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.latarnia import BadAnswer
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
+from agent.domain.timeline import (
+    Declaration,
+    DeclarationKind,
+    Declared,
+    Timeline,
+    TimelineFact,
+    fact_from_json,
+    fact_to_json,
+    new_facts,
+    source_of,
+)
+from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction
+from agent.services.contract import ModeAnswer
+from agent.services.desk import Desk
+
+BREAKER = "breaker"
+
+
+@dataclass(slots=True)
+class Seen:
+    """When each source last answered, and what trouble it had since. None: never."""
+
+    latarnia_at: datetime | None = None
+    latarnia_lost_at: datetime | None = None
+    latarnia_problem: str = ""
+    ksef_at: datetime | None = None
+    ksef_problem: str = ""
+    skew_seconds: float | None = None
+
+
+class Watch:
+    """Holds the timeline and the circuit breaker in memory; every fact is durable before it counts."""
+
+    def __init__(self, desk: Desk, source: StatusSource) -> None:
+        self._desk = desk
+        self._source = source
+        self.timeline = Timeline()
+        self.breaker = Breaker(failures_to_open=desk.settings.watch.breaker_failures)
+        self.seen = Seen()
+
+    async def load(self) -> None:
+        """Read facts and breaker back; called once at start."""
+
+        async def work(tx: Transaction) -> tuple[list[Fact], Json]:
+            return await tx.facts.all(), await tx.notebook.get(BREAKER)
+
+        facts, kept = await self._desk.store.read(work)
+        self.timeline = Timeline.of(fact_from_json(fact.body, fact.seen_at) for fact in facts)
+        if isinstance(kept, dict):
+            self.breaker = self.breaker.restored(kept)
+
+    # --- sources ------------------------------------------------------------------------------------
+
+    async def poll_latarnia(self) -> None:
+        """Read Latarnia once; new facts are stored, and all unsent deadlines follow."""
+        now = self._desk.now()
+        try:
+            reading = await self._source.read()
+            added = new_facts(self.timeline, reading.status, reading.messages, reading.seen_at)
+        except (KsefError, BadAnswer) as error:
+            if self.seen.latarnia_lost_at is None:
+                self.seen.latarnia_lost_at = now
+            self.seen.latarnia_problem = str(error)
+            return
+        self.seen.latarnia_at = reading.seen_at
+        self.seen.latarnia_lost_at = None
+        self.seen.latarnia_problem = ""
+        if added:
+            await self._learn(added)
+
+    async def probe(self) -> bool:
+        """Ask KSeF something cheap; return True when the line has just come back."""
+        was_closed = self.breaker.state is LinkState.CLOSED
+        try:
+            skew = await self._desk.gateway.probe()
+        except KsefError as error:
+            self.failed(error)
+        else:
+            self.seen.skew_seconds = skew
+            self.seen.ksef_at = self._desk.now()
+            self.seen.ksef_problem = ""
+            self._turn(self.breaker.on_probe(self._desk.now()))
+        await self._keep_breaker()
+        return not was_closed and self.breaker.state is LinkState.CLOSED
+
+    def answered(self) -> None:
+        """Note that KSeF answered a real call."""
+        self.seen.ksef_at = self._desk.now()
+        self.seen.ksef_problem = ""
+        self._turn(self.breaker.on_success(self._desk.now()))
+
+    def failed(self, error: KsefError) -> None:
+        """Note a failed call; only trouble of the line, or no usable answer, feeds the breaker."""
+        self.seen.ksef_problem = error.message
+        if error.link_down or error.sent is Sent.UNKNOWN:
+            self._turn(self.breaker.on_failure(self._desk.now()))
+
+    def _turn(self, breaker: Breaker) -> None:
+        if breaker.state is not self.breaker.state:
+            self._desk.changed.set()
+        self.breaker = breaker
+
+    async def _keep_breaker(self) -> None:
+        kept = self.breaker.to_json()
+        if await self._desk.store.read(lambda tx: tx.notebook.get(BREAKER)) != kept:
+            await self._desk.store.write(lambda tx: tx.notebook.put(BREAKER, dict(kept)))
+
+    # --- decisions ----------------------------------------------------------------------------------
+
+    def decide(self, now: datetime) -> ModeDecision:
+        """Decide the mode of a press."""
+        return decide(self._facts(now))
+
+    def _facts(self, now: datetime) -> ModeFacts:
+        settings = self._desk.settings
+        return ModeFacts(
+            situation=self.timeline.at(now),
+            link=self.breaker.state,
+            prefer_offline24=settings.issue.prefer == "offline24",
+            sends_left=self._desk.gateway.budget().sends_left_hour,
+            clock_suspect=self._skewed(settings.issue.clock_skew_alarm_seconds),
+            has_offline_certificate=self._desk.signer is not None,
+        )
+
+    def _skewed(self, limit: float) -> bool:
+        return self.seen.skew_seconds is not None and abs(self.seen.skew_seconds) > limit
+
+    def check_clock(self) -> None:
+        """Refuse to issue with a clock that is certainly wrong: P_1 and the deadline would be."""
+        limit = self._desk.settings.issue.clock_skew_refuse_seconds
+        if self._skewed(limit):
+            minutes = abs(self.seen.skew_seconds or 0) / 60
+            raise Unavailable(
+                f"Zegar kasy różni się od czasu KSeF o {minutes:.0f} min. Ustaw zegar; faktury nie wystawiono.",
+                code="clock-wrong",
+            )
+
+    def after_budget(self, record: InvoiceRecord, now: datetime) -> ModeDecision | None:
+        """Return the new mode of an online invoice whose budget ran out; None where KSeF numbered it in time."""
+        if record.state is InvoiceState.ACCEPTED:
+            return None
+        progress = {
+            InvoiceState.SENT: Progress.TAKEN,
+            InvoiceState.REJECTED: Progress.TAKEN,
+            InvoiceState.SENDING: Progress.UNKNOWN,
+            InvoiceState.IN_DOUBT: Progress.UNKNOWN,
+        }.get(record.state, Progress.NOT_SENT)
+        attempted = ModeDecision(record.mode, record.reason, "", attempt_online=True)
+        after = after_budget(
+            attempted,
+            progress,
+            receives_in_ksef=record.buyer.receives_in_ksef,
+            issued_on=record.issued_on,
+            now=now,
+        )
+        return None if after.mode is record.mode else after
+
+    def may_send(self) -> bool:
+        """Whether the sync should try: the line is not known to be down."""
+        return self.breaker.state is not LinkState.OPEN and not self.sending_stopped()
+
+    def sending_stopped(self) -> bool:
+        """A confirmed total failure stops sending; the queue is kept."""
+        total = self.timeline.at(self._desk.now()).total_failure
+        return total is not None and total.confirmed is True
+
+    # --- declarations -------------------------------------------------------------------------------
+
+    async def declare(self, mode: Mode, reason: str, by: str) -> None:
+        """Declare offline24, or confirm that a total failure was announced in mass media."""
+        kinds = {
+            Mode.OFFLINE24: DeclarationKind.OFFLINE24_DECLARED,
+            Mode.TOTAL_FAILURE: DeclarationKind.TOTAL_FAILURE_CONFIRMED,
+        }
+        kind = kinds.get(mode)
+        if kind is None:
+            raise Conflict(
+                "Awarię i niedostępność KSeF ogłasza Ministerstwo Finansów; w sklepie można włączyć tylko "
+                "tryb offline24 albo potwierdzić awarię całkowitą.",
+                code="mode-not-declarable",
+            )
+        await self._say(kind, reason, by)
+
+    async def withdraw(self, reason: str, by: str, *, false_alarm: bool = False) -> None:
+        """Withdraw what is declared now. ``false_alarm``: the total failure never was, all duties are back."""
+        situation = self.timeline.at(self._desk.now())
+        if situation.total_failure is not None and situation.total_failure.confirmed:
+            kind = DeclarationKind.TOTAL_FAILURE_WITHDRAWN if false_alarm else DeclarationKind.TOTAL_FAILURE_ENDED
+        elif situation.offline24 is not None:
+            kind = DeclarationKind.OFFLINE24_WITHDRAWN
+        else:
+            raise Conflict("Nie ma nic do odwołania: żaden tryb nie jest włączony ręcznie.", code="nothing-declared")
+        await self._say(kind, reason, by)
+
+    async def _say(self, kind: DeclarationKind, reason: str, by: str) -> None:
+        await self._learn([Declared(Declaration(kind, reason, by, self._desk.now()))])
+
+    # --- facts --------------------------------------------------------------------------------------
+
+    async def _learn(self, added: list[TimelineFact]) -> None:
+        """Store facts, and let all unsent deadlines follow, in one transaction."""
+        timeline = self.timeline.plus(added)
+
+        async def work(tx: Transaction) -> None:
+            for fact in added:
+                body: dict[str, Any] = fact_to_json(fact)
+                await tx.facts.add(Fact(source_of(fact), body, fact.seen_at))
+                await tx.events.append("fact", body)
+            await self._follow(tx, timeline)
+
+        await self._desk.store.write(work)
+        self.timeline = timeline
+        self._desk.changed.set()
+
+    async def follow_deadlines(self) -> None:
+        """Count all unsent deadlines anew (settings may have changed since); called once at start."""
+        await self._desk.store.write(lambda tx: self._follow(tx, self.timeline))
+
+    async def _follow(self, tx: Transaction, timeline: Timeline) -> None:
+        ended = self._total_failures_over(timeline)
+        for record in await tx.invoices.unsent():
+            if record.mode is Mode.TOTAL_FAILURE and record.state is InvoiceState.ISSUED:
+                if ended(record.issued_at):
+                    await tx.invoices.move(record.id, InvoiceState.EXEMPT)
+                    await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, record.id)
+                    continue
+            due = deadline(record.mode, record.issued_on, timeline, self._desk.calendar)
+            if (due.date, due.state) == (record.deadline, record.deadline_state):
+                continue
+            await tx.invoices.set_deadline(record.id, due.date, due.state)
+            await tx.events.append(
+                "deadline",
+                {
+                    "from": None if record.deadline is None else record.deadline.isoformat(),
+                    "to": None if due.date is None else due.date.isoformat(),
+                    "state": due.state,
+                    "reason": due.reason,
+                    "legal_basis": due.legal_basis,
+                },
+                record.id,
+            )
+
+    def _total_failures_over(self, timeline: Timeline) -> Any:
+        horizon = self._desk.now() + timedelta(microseconds=1)
+
+        def over(issued_at: datetime) -> bool:
+            then = timeline.at(issued_at).total_failure
+            now = timeline.at(horizon).total_failure
+            return then is not None and then.confirmed is True and (now is None or now.id != then.id)
+
+        return over
+
+    # --- what others want to know -------------------------------------------------------------------
+
+    def answer(self) -> ModeAnswer:
+        """Return mode and situation for screens."""
+        now = self._desk.now()
+        decision = self.decide(now)
+        situation = self.timeline.at(now)
+        total = situation.total_failure
+        declared = situation.offline24
+        return ModeAnswer(
+            mode=decision.mode,
+            reason=decision.reason,
+            legal_basis=decision.legal_basis,
+            ksef={LinkState.CLOSED: "up", LinkState.HALF_OPEN: "unknown", LinkState.OPEN: "down"}[self.breaker.state],
+            latarnia=self._latarnia_word(),
+            declared=None if declared is None else Mode.OFFLINE24.value,
+            declared_by=None if declared is None else declared.by,
+            declared_reason=None if declared is None else declared.reason,
+            total_failure_to_confirm=total is not None and total.confirmed is None,
+        )
+
+    def _latarnia_word(self) -> str:
+        if self.seen.latarnia_at is None or self.seen.latarnia_lost_at is not None:
+            return "unreachable"
+        status = self.timeline.at(self._desk.now()).status
+        return "unknown" if status is None else status.value
+
+    def evidence(self) -> dict[str, Json]:
+        """Return what a decision stood on, for the event log."""
+        now = self._desk.now()
+        situation = self.timeline.at(now)
+        events = [each for each in (situation.failure, situation.maintenance, situation.total_failure) if each]
+        return {
+            "latarnia": self._latarnia_word(),
+            "latarnia_seen_at": _iso(self.seen.latarnia_at),
+            "announcements": [message for event in events for message in event.messages],
+            "line": self.breaker.state.value,
+            "line_since": _iso(self.breaker.since),
+            "ksef_seen_at": _iso(self.seen.ksef_at),
+            "ksef_problem": self.seen.ksef_problem,
+            "clock_skew_seconds": self.seen.skew_seconds,
+            "local_date": local_date(now).isoformat(),
+        }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
