@@ -1,0 +1,220 @@
+"""Which problems people must hear of: a pure policy over facts, and what started or ended between two looks.
+
+Codes are stable (health, metrics, webhook); messages are Polish. An alert is told apart by code and subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+
+from agent.domain.calendar import BusinessCalendar, local_date, local_time
+from agent.domain.lifecycle import UNSENT, InvoiceState
+
+
+class Severity(StrEnum):
+    """How loud."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertCode(StrEnum):
+    """Stable names."""
+
+    DEADLINE_NEAR = "deadline-near"
+    OVERDUE = "overdue"
+    REJECTED = "rejected"
+    IN_DOUBT = "in-doubt"
+    SERIES_COLLISION = "series-collision"
+    CERTIFICATE_EXPIRES = "certificate-expires"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_MISSING = "certificate-missing"
+    CLOCK_SKEW = "clock-skew"
+    DISK = "disk"
+    PRINTER = "printer"
+    LATARNIA_UNREACHABLE = "latarnia-unreachable"
+    LATARNIA_UNKNOWN = "latarnia-unknown"
+    STATUS_UNANNOUNCED = "status-unannounced"
+    TOTAL_FAILURE_UNCONFIRMED = "total-failure-unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings [alerts] and [issue]; hours are Polish clock hours of the shop."""
+
+    deadline_hours: float = 4.0
+    opens: time = time(8, 0)
+    closes: time = time(21, 0)
+    business_days_only: bool = False
+    """Count opening hours on business days only; False: the shop opens every day."""
+    in_doubt_minutes: float = 30.0
+    latarnia_minutes: float = 30.0
+    certificate_days: int = 30
+    disk_free_mb: int = 200
+    clock_skew_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """An invoice that KSeF does not have yet. ``deadline`` None: open or lifted."""
+
+    id: str
+    number: str
+    state: InvoiceState
+    deadline: date | None
+    state_since: datetime
+    rejection: str | None = None
+    collision: bool = False
+    """440 with a foreign hash: the number is taken by another document."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """Everything the policy looks at, read at ``at``. None: not known, no alert."""
+
+    at: datetime
+    invoices: tuple[InvoiceFacts, ...] = ()
+    certificates: Mapping[str, datetime | None] = field(default_factory=dict)
+    """Name (offline, authentication) -> end of validity; None: configured nowhere or unreadable."""
+    clock_skew_seconds: float | None = None
+    disk_free_mb: int | None = None
+    printers: Mapping[str, str | None] = field(default_factory=dict)
+    """Name -> Polish problem, None where it is well."""
+    latarnia_unreachable_since: datetime | None = None
+    latarnia_unknown: tuple[tuple[str, str], ...] = ()
+    """(where, value) of words in the newest answer that were not understood."""
+    status_unannounced: str | None = None
+    total_failure_unconfirmed: str | None = None
+    """eventId of a total failure that no manager confirmed or withdrew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlert:
+    """One problem that holds now."""
+
+    code: AlertCode
+    message: str = field(compare=False)
+    severity: Severity = field(compare=False)
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDiff:
+    """What to tell: each start once, each end once."""
+
+    started: tuple[ActiveAlert, ...]
+    ended: tuple[ActiveAlert, ...]
+
+
+def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> frozenset[ActiveAlert]:
+    """Return every problem that holds at ``facts.at``."""
+    found: list[ActiveAlert] = []
+    for invoice in facts.invoices:
+        found += _of_invoice(invoice, facts.at, policy, calendar)
+    found += _of_certificates(facts, policy)
+    found += _of_machine(facts, policy)
+    found += _of_latarnia(facts, policy)
+    return frozenset(found)
+
+
+def diff(before: Iterable[ActiveAlert], after: Iterable[ActiveAlert]) -> AlertDiff:
+    """Return what started and what ended between two looks, in a stable order."""
+    old, new = frozenset(before), frozenset(after)
+    return AlertDiff(started=_ordered(new - old), ended=_ordered(old - new))
+
+
+def opening_time_left(now: datetime, last_day: date, policy: Policy, calendar: BusinessCalendar) -> timedelta:
+    """Return how much opening time is left from ``now`` to the end of ``last_day`` (Polish civil day)."""
+    left = timedelta(0)
+    clock = local_time(now)
+    day = clock.date()
+    while day <= last_day:
+        if not policy.business_days_only or calendar.is_business_day(day):
+            left += _opening_time_of(day, clock, policy)
+        day += timedelta(days=1)
+    return left
+
+
+def _opening_time_of(day: date, clock: datetime, policy: Policy) -> timedelta:
+    opens = datetime.combine(day, policy.opens, tzinfo=clock.tzinfo)
+    closes = datetime.combine(day, policy.closes, tzinfo=clock.tzinfo)
+    if policy.closes <= policy.opens:  # open round the clock, or past midnight
+        closes += timedelta(days=1)
+    return max(timedelta(0), closes - max(opens, clock))
+
+
+def _of_invoice(
+    invoice: InvoiceFacts, now: datetime, policy: Policy, calendar: BusinessCalendar
+) -> Iterator[ActiveAlert]:
+    if invoice.state not in UNSENT:
+        return
+    name = f"Faktura {invoice.number}"
+    if invoice.collision:
+        text = f"{name}: w KSeF jest już inny dokument o tym numerze. Potrzebna decyzja kierownika."
+        yield ActiveAlert(AlertCode.SERIES_COLLISION, text, Severity.CRITICAL, invoice.id)
+    elif invoice.state is InvoiceState.REJECTED:
+        text = f"{name} została odrzucona przez KSeF: {invoice.rejection or 'bez podania przyczyny'}."
+        yield ActiveAlert(AlertCode.REJECTED, text, Severity.CRITICAL, invoice.id)
+    doubt = now - invoice.state_since
+    if invoice.state is InvoiceState.IN_DOUBT and doubt >= timedelta(minutes=policy.in_doubt_minutes):
+        text = f"{name}: od {int(doubt.total_seconds() // 60)} min nie wiadomo, czy KSeF ją przyjął."
+        yield ActiveAlert(AlertCode.IN_DOUBT, text, Severity.WARNING, invoice.id)
+    if invoice.deadline is None:
+        return
+    if local_date(now) > invoice.deadline:
+        text = f"{name}: termin przesłania do KSeF minął {invoice.deadline:%d.%m.%Y}. Trzeba ją przesłać niezwłocznie."
+        yield ActiveAlert(AlertCode.OVERDUE, text, Severity.CRITICAL, invoice.id)
+    elif opening_time_left(now, invoice.deadline, policy, calendar) <= timedelta(hours=policy.deadline_hours):
+        text = f"{name}: termin przesłania do KSeF upływa {invoice.deadline:%d.%m.%Y}."
+        yield ActiveAlert(AlertCode.DEADLINE_NEAR, text, Severity.CRITICAL, invoice.id)
+
+
+def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
+    for name, expires in facts.certificates.items():
+        if expires is None:
+            text = f"Brak certyfikatu KSeF „{name}”."
+            yield ActiveAlert(AlertCode.CERTIFICATE_MISSING, text, Severity.CRITICAL, name)
+        elif expires <= facts.at:
+            text = f"Certyfikat KSeF „{name}” stracił ważność {local_time(expires):%d.%m.%Y}."
+            yield ActiveAlert(AlertCode.CERTIFICATE_EXPIRED, text, Severity.CRITICAL, name)
+        elif expires - facts.at <= timedelta(days=policy.certificate_days):
+            text = f"Certyfikat KSeF „{name}” traci ważność {local_time(expires):%d.%m.%Y}."
+            yield ActiveAlert(AlertCode.CERTIFICATE_EXPIRES, text, Severity.WARNING, name)
+
+
+def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
+    skew = facts.clock_skew_seconds
+    if skew is not None and abs(skew) >= policy.clock_skew_seconds:
+        text = f"Zegar kasy różni się od zegara KSeF o {abs(skew):.0f} s."
+        yield ActiveAlert(AlertCode.CLOCK_SKEW, text, Severity.WARNING)
+    if facts.disk_free_mb is not None and facts.disk_free_mb < policy.disk_free_mb:
+        text = f"Na dysku zostało {facts.disk_free_mb} MB wolnego miejsca."
+        yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
+    for name, problem in facts.printers.items():
+        if problem is not None:
+            yield ActiveAlert(AlertCode.PRINTER, f"Drukarka {name}: {problem}", Severity.WARNING, name)
+
+
+def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
+    since = facts.latarnia_unreachable_since
+    if since is not None and facts.at - since >= timedelta(minutes=policy.latarnia_minutes):
+        text = f"Latarnia KSeF nie odpowiada od {local_time(since):%d.%m.%Y %H:%M}: komunikaty mogą być nieznane."
+        yield ActiveAlert(AlertCode.LATARNIA_UNREACHABLE, text, Severity.WARNING)
+    for where, value in facts.latarnia_unknown:
+        text = (
+            f"Latarnia KSeF podała nieznane słowo ({where}): {value}. Niczego to nie zmienia; trzeba sprawdzić BIP MF."
+        )
+        yield ActiveAlert(AlertCode.LATARNIA_UNKNOWN, text, Severity.WARNING, f"{where}: {value}")
+    if facts.status_unannounced is not None:
+        text = f"Latarnia KSeF podaje status {facts.status_unannounced} bez komunikatu. Trzeba sprawdzić BIP MF."
+        yield ActiveAlert(AlertCode.STATUS_UNANNOUNCED, text, Severity.WARNING)
+    if facts.total_failure_unconfirmed is not None:
+        text = "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić."
+        yield ActiveAlert(AlertCode.TOTAL_FAILURE_UNCONFIRMED, text, Severity.CRITICAL, facts.total_failure_unconfirmed)
+
+
+def _ordered(items: Iterable[ActiveAlert]) -> tuple[ActiveAlert, ...]:
+    return tuple(sorted(items, key=lambda alert: (alert.code, alert.subject)))
