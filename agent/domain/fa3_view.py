@@ -20,10 +20,10 @@ from agent.domain.fa3_view_types import (
     PartyView,
     RateView,
 )
-from agent.domain.fa3_view_xml import NAMESPACE, Node, parse
+from agent.domain.fa3_view_xml import Node, parse
 from agent.domain.invoice import CorrectedBase
 
-__all__ = ["NAMESPACE", "FaView", "Kind", "LineView", "PartyView", "RateView", "read"]
+__all__ = ["FaView", "Kind", "LineView", "PartyView", "RateView", "read"]
 
 RATE_FIELDS: dict[str, tuple[str, ...]] = {
     "1": ("23", "22"),
@@ -49,7 +49,8 @@ MARGIN_LABEL = "marża"
 def read(xml: bytes) -> FaView:
     """Read a schema-valid FA(3) document.
 
-    BadInput where it is no XML, carries a DTD, is no FA(3), or lacks what the schema demands.
+    BadInput where it fails the strict XML rules (fa3_schema.check_bytes) or lacks what the schema demands; the
+    schema itself is not asked.
     """
     root = parse(xml)
     header = root.need("Naglowek")
