@@ -1,0 +1,124 @@
+"""Text for a code page: what a cashier typed to characters this printer has, one cell each.
+
+No character that controls a printer ever passes (PRINTING section 1.2: ESC p in a name kicks the drawer).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+UNKNOWN = "?"
+
+_ALWAYS = {
+    "\u00a0": " ",  # no-break spaces: the paper wraps by its own rules
+    "\u202f": " ",
+    "\u2007": " ",
+    "\u00ad": "",  # soft hyphen
+    "\u200b": "",
+    "\u200c": "",
+    "\u200d": "",
+    "\u2060": "",
+    "\ufeff": "",
+}
+_FALLBACK = {
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "‐": "-",
+    "‑": "-",
+    "„": '"',
+    "”": '"',
+    "“": '"',
+    "«": '"',
+    "»": '"',
+    "‚": "'",
+    "‘": "'",
+    "’": "'",
+    "…": "...",
+    "€": "EUR",
+    "£": "GBP",
+    "•": "*",
+    "·": "*",
+    "×": "x",
+    "÷": ":",
+    "µ": "u",
+    "μ": "u",
+    "Ω": "Ohm",
+    "°": "st.",
+    "±": "+/-",
+    "§": "par.",
+    "⁄": "/",
+    "ł": "l",
+    "Ł": "L",
+    "ß": "ss",
+    "ẞ": "SS",
+    "ø": "o",
+    "Ø": "O",
+    "đ": "d",
+    "Đ": "D",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+    "Œ": "OE",
+    "þ": "th",
+    "Þ": "Th",
+    "ð": "d",
+    "ı": "i",
+}
+"""Only where the code page lacks the character itself."""
+
+
+def clean(text: str) -> str:
+    """Return ``text`` in NFC, every run of white space one space, no control, format or unassigned characters."""
+    letters = []
+    for letter in unicodedata.normalize("NFC", text):
+        known = _ALWAYS.get(letter)
+        if known is not None:
+            letters.append(known)
+        elif letter.isspace():
+            letters.append(" ")
+        elif unicodedata.category(letter) not in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"):
+            letters.append(letter)
+    return " ".join("".join(letters).split())
+
+
+def fit(text: str, encoding: str) -> str:
+    """Return ``text`` in characters of the code page; what it lacks becomes its ASCII likeness, or ``?``."""
+    return "".join(_likeness(letter, encoding) for letter in clean(text))
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """Return the bytes of a text that fit() made. Every byte is a printable character of the page."""
+    data = text.encode(encoding)
+    if any(not printable(byte) for byte in data):
+        raise ValueError(f"text with a control byte: {text!r}")
+    return data
+
+
+def printable(byte: int) -> bool:
+    """Tell whether a printer prints this byte; all others command it."""
+    return byte >= 0x20 and byte != 0x7F
+
+
+@lru_cache(maxsize=4096)
+def _likeness(letter: str, encoding: str) -> str:
+    if _has(letter, encoding):
+        return letter
+    known = _FALLBACK.get(letter)
+    if known is not None:
+        return known
+    plain = "".join(
+        _FALLBACK.get(part, part) for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)
+    )
+    if plain and plain.isascii() and plain.isprintable():
+        return plain
+    return "" if unicodedata.combining(letter) else UNKNOWN
+
+
+def _has(letter: str, encoding: str) -> bool:
+    try:
+        data = letter.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return len(data) == 1 and printable(data[0])

@@ -1,0 +1,134 @@
+"""ESC/POS: a receipt document to the bytes for one printer. Pure; PRINTING section 0 says why it is so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.domain.receipt import Align, Receipt
+from printers import bitmap, charset, qr
+from printers.bitmap import Bitmap
+from printers.layout import Code, Font, Line, Sheet, lay_out
+from printers.profiles import Profile, QrMode
+from printers.qr import QrTooWide, Unprintable
+
+ESC, FS, GS, LF = b"\x1b", b"\x1c", b"\x1d", b"\n"
+INITIALIZE = ESC + b"@"
+CANCEL_KANJI = FS + b"."
+"""Chinese clones start in a two-byte mode that eats Polish letters."""
+CHARSET_USA = ESC + b"R\x00"
+DRAWER = ESC + b"p\x00\x19\xfa"
+"""Pin 2, 50 ms on, 500 ms off."""
+CUT = GS + b"VB\x00"
+"""Feed to the cutter, then cut."""
+FEED_TO_EDGE = ESC + b"d\x05"
+"""Without a cutter: out past the tear-off edge."""
+LARGE = 0x11
+"""GS ! : twice as wide, twice as high."""
+_ALIGN = {Align.LEFT: 0, Align.CENTER: 1, Align.RIGHT: 2}
+
+
+def encode(receipt: Receipt, profile: Profile, *, logo: Bitmap | None = None) -> bytes:
+    """Return the bytes that print ``receipt``. Raises Unprintable (QrTooWide, QrNotAscii).
+
+    ``logo`` (bitmap.of_logo) is printed on top where the receipt wants it. The drawer opens first, if at all.
+    """
+    job = _Job(profile)
+    job.start()
+    if receipt.open_drawer:
+        job.raw(DRAWER)
+    if logo is not None and receipt.logo:
+        job.picture(logo)
+    for item in lay_out(receipt, sheet(profile)):
+        if isinstance(item, Code):
+            job.code(item.payload)
+        else:
+            job.line(item)
+    job.raw(CUT if profile.cutter else FEED_TO_EDGE)
+    return job.bytes()
+
+
+def sheet(profile: Profile) -> Sheet:
+    """Return what the layout must know of a printer."""
+    return Sheet(profile.columns_a, profile.columns_b, lambda text: charset.fit(text, profile.encoding))
+
+
+def check_profile(profile: Profile, longest_payload: int) -> None:
+    """Raise QrTooWide where a link of so many bytes can not be printed: at start, not at the counter."""
+    qr.module_size(longest_payload, profile)
+
+
+@dataclass
+class _Job:
+    """Bytes so far, and what the printer has been told: commands are repeated only where the state changes."""
+
+    profile: Profile
+    _parts: list[bytes] = field(default_factory=list)
+    _align: Align = Align.LEFT
+    _font: Font = Font.A
+    _bold: bool = False
+    _large: bool = False
+
+    def start(self) -> None:
+        self.raw(INITIALIZE + CANCEL_KANJI + CHARSET_USA)
+        self._code_page()
+
+    def raw(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def bytes(self) -> bytes:
+        return b"".join(self._parts)
+
+    def line(self, line: Line) -> None:
+        if line.text:
+            self._state(line)
+            self.raw(charset.encode(line.text, self.profile.encoding))
+        self.raw(LF)
+
+    def picture(self, picture: Bitmap) -> None:
+        self._aligned(Align.CENTER)
+        head = GS + b"v0" + bytes((picture.mode,))
+        size = picture.width_bytes.to_bytes(2, "little") + picture.height.to_bytes(2, "little")
+        self.raw(head + size + picture.data)
+
+    def code(self, payload: str) -> None:
+        data = qr.payload_bytes(payload)
+        if self.profile.qr is QrMode.RASTER or len(data) > self.profile.qr_native_limit:
+            self.picture(bitmap.of_code(data, self.profile))
+            return
+        module = qr.module_size(len(data), self.profile)
+        self._aligned(Align.CENTER)
+        self.raw(LF)  # quiet zone above and below: a line is 30 dots, 4 modules are at most 24
+        self.raw(_symbol(b"1A2\x00"))  # model 2
+        self.raw(_symbol(b"1C" + bytes((module,))))
+        self.raw(_symbol(b"1E1"))  # error correction M
+        self.raw(_symbol(b"1P0" + data))
+        self.raw(_symbol(b"1Q0"))
+        self.raw(LF)
+
+    def _state(self, line: Line) -> None:
+        self._aligned(line.align)
+        if line.font is not self._font:
+            self.raw(ESC + b"M" + bytes((line.font.value,)))
+            self._code_page()  # NT-5890K forgets it at ESC M
+            self._font = line.font
+        if line.bold is not self._bold:
+            self.raw(ESC + b"E" + bytes((line.bold,)))
+            self._bold = line.bold
+        if line.large is not self._large:
+            self.raw(GS + b"!" + bytes((LARGE if line.large else 0,)))
+            self._large = line.large
+
+    def _aligned(self, align: Align) -> None:
+        if align is not self._align:
+            self.raw(ESC + b"a" + bytes((_ALIGN[align],)))
+            self._align = align
+
+    def _code_page(self) -> None:
+        self.raw(ESC + b"t" + bytes((self.profile.code_page,)))
+
+
+def _symbol(parameters: bytes) -> bytes:
+    return GS + b"(k" + len(parameters).to_bytes(2, "little") + parameters
+
+
+__all__ = ["QrTooWide", "Unprintable", "check_profile", "encode", "sheet"]

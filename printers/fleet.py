@@ -1,0 +1,95 @@
+"""All printers of a till: built from the settings, encoded for, previewed, and printed on in fallback order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.domain.errors import ConfigError
+from agent.domain.receipt import Receipt
+from agent.ports import Clock, Printer
+from printers import bitmap, escpos, plaintext
+from printers.bitmap import Bitmap
+from printers.printer import EscPosPrinter, NoPrinter, PrinterGroup
+from printers.profiles import PROFILES, PrinterSettings, Profile, profile_for
+from printers.transport import transport_for
+
+PREVIEW = "podglad"
+"""Name under which previews are made where no printer is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What app.py joins to the use cases: ``printer`` is the port, the rest makes and shows bytes."""
+
+    printer: Printer
+    profiles: dict[str, Profile]
+    """By printer name, in fallback order."""
+    logos: dict[str, Bitmap]
+
+    @property
+    def default(self) -> str:
+        """Name of the first printer, or of the preview profile where there is none."""
+        return next(iter(self.profiles), PREVIEW)
+
+    def profile(self, printer: str) -> Profile:
+        """Return a printer's profile; that of the preview for a name no longer configured."""
+        return self.profiles.get(printer) or PROFILES["generic-80"]
+
+    def encode(self, printer: str, receipt: Receipt) -> bytes:
+        """Return ESC/POS bytes for a printer by name. Raises qr.Unprintable."""
+        return escpos.encode(receipt, self.profile(printer), logo=self.logos.get(printer))
+
+    def png(self, printer: str, data: bytes) -> bytes:
+        """Return the picture of exactly those bytes. Blocking, tens of milliseconds: call it in a thread."""
+        from printers import raster  # noqa: PLC0415 - Pillow only where pictures are wanted
+
+        return raster.render_png(data, self.profile(printer))
+
+    def text(self, printer: str, data: bytes) -> str:
+        """Return the text of exactly those bytes."""
+        return plaintext.decode(data, self.profile(printer))
+
+    def pdf(self, receipt: Receipt, page: str) -> bytes:
+        """Return the document as PDF; ``page`` is a4 or receipt. Blocking: call it in a thread."""
+        from printers import pdf  # noqa: PLC0415 - reportlab only where a PDF is wanted
+
+        return pdf.render_pdf(receipt, page="receipt" if page == "receipt" else "a4")
+
+    def check(self, longest_payload: int) -> tuple[str, ...]:
+        """Return a Polish sentence per printer that can not print a QR link of so many bytes."""
+        problems = []
+        for name, profile in self.profiles.items():
+            try:
+                escpos.check_profile(profile, longest_payload)
+            except escpos.QrTooWide as error:
+                problems.append(f"Drukarka „{name}”: {error}")
+        return tuple(problems)
+
+
+def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
+    """Build every printer of the settings. No connection is opened. ConfigError names all mistakes at once."""
+    problems: list[str] = []
+    built: list[EscPosPrinter] = []
+    profiles: dict[str, Profile] = {}
+    logos: dict[str, Bitmap] = {}
+    for settings in printers:
+        if settings.name in profiles:
+            problems.append(f"Dwie drukarki o nazwie „{settings.name}”.")
+        try:
+            profile = profile_for(settings)
+            transport = transport_for(settings)
+        except ConfigError as error:
+            problems.extend(error.problems)
+            continue
+        profiles[settings.name] = profile
+        if settings.logo_file is not None:
+            try:
+                logos[settings.name] = bitmap.of_logo(settings.logo_file.read_bytes(), profile)
+            except (OSError, ValueError) as error:
+                problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {error}")
+        built.append(EscPosPrinter(settings.name, profile, transport, clock, timeout_seconds=settings.timeout_seconds))
+    if problems:
+        raise ConfigError(tuple(problems))
+    printer: Printer = PrinterGroup(tuple(built)) if built else NoPrinter()
+    return Fleet(printer, profiles, logos)

@@ -1,0 +1,259 @@
+"""What a printer is: width, fonts, code page, QR, what it answers. Everything may be overridden in the settings.
+
+Sources: vendor manuals and the open printer databases; PRINTING section 5 lists them. The width is that of the print
+head, not of the roll: 180-dpi printers print 512 dots on 80 mm paper.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from agent.domain.errors import ConfigError
+
+FONT_A_HEIGHT = 24
+"""Dots."""
+FONT_B_HEIGHT = 17
+"""Dots."""
+LINE_HEIGHT = 30
+"""Dots from line to line after ESC @: 1/6 inch at 180 dpi, 3.75 mm at 203 dpi."""
+MAX_CODE_PAGE = 255
+
+
+class QrMode(StrEnum):
+    """Who draws the QR code."""
+
+    NATIVE = "native"
+    """The printer (GS ( k): small jobs."""
+    RASTER = "raster"
+    """This program (GS v 0): for printers without GS ( k, or with a bad one."""
+
+
+class Answers(StrEnum):
+    """How a printer proves that it printed."""
+
+    PROCESS_ID = "process_id"
+    """GS ( H: sent when the paper is printed. GS r 1 too."""
+    GS_R = "gs_r"
+    """GS r 1: sent when the data was interpreted."""
+    NONE = "none"
+    """It can not answer: a job is handed over, never confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of printer. Widths in dots and characters; ``code_page`` is n of ESC t, ``encoding`` Python's codec."""
+
+    name: str
+    title: str
+    dots: int = 576
+    dpi: int = 203
+    columns_a: int = 48
+    columns_b: int = 64
+    code_page: int = 18
+    encoding: str = "cp852"
+    qr: QrMode = QrMode.NATIVE
+    qr_native_limit: int = 7089
+    """Longest payload, bytes, that goes to the printer's own QR; longer ones are drawn as raster."""
+    answers: Answers = Answers.PROCESS_ID
+    cutter: bool = True
+
+    @property
+    def cell_a(self) -> int:
+        """Width of a character in font A, dots."""
+        return self.dots // self.columns_a
+
+    @property
+    def cell_b(self) -> int:
+        """Width of a character in font B, dots."""
+        return self.dots // self.columns_b
+
+
+class PrinterSettings(Protocol):
+    """What a [[printer]] of the settings gives; None: as the profile says."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def connection(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def baud(self) -> int: ...
+    @property
+    def dots(self) -> int | None: ...
+    @property
+    def columns(self) -> int | None: ...
+    @property
+    def columns_small(self) -> int | None: ...
+    @property
+    def dpi(self) -> int | None: ...
+    @property
+    def cutter(self) -> bool | None: ...
+    @property
+    def code_page(self) -> int | None: ...
+    @property
+    def encoding(self) -> str | None: ...
+    @property
+    def qr(self) -> str | None: ...
+    @property
+    def answers(self) -> bool | None: ...
+    @property
+    def logo_file(self) -> Path | None: ...
+    @property
+    def timeout_seconds(self) -> float: ...
+
+
+_WIDE = Profile("", "")
+_COARSE = Profile("", "", dots=512, dpi=180, columns_a=42, columns_b=56)
+_NARROW = Profile("", "", dots=384, columns_a=32, columns_b=42)
+
+_CLONE_QR_LIMIT = 255
+"""Weak firmware keeps so many bytes (PRINTING section 2): an EC link fits, an RSA link does not."""
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        replace(
+            _WIDE, name="generic-80", title="80 mm, 576 dots", qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.GS_R
+        ),
+        replace(
+            _COARSE,
+            name="generic-80-512",
+            title="80 mm, 512 dots",
+            qr_native_limit=_CLONE_QR_LIMIT,
+            answers=Answers.GS_R,
+        ),
+        replace(
+            _NARROW, name="generic-58", title="58 mm, 384 dots", qr=QrMode.RASTER, answers=Answers.GS_R, cutter=False
+        ),
+        replace(_WIDE, name="epson-tm-t20", title="Epson TM-T20II, III, IV, X"),
+        replace(
+            _WIDE, name="epson-tm-t20-42", title="Epson TM-T20 in 42-column mode", dots=546, columns_a=42, columns_b=60
+        ),
+        replace(_COARSE, name="epson-tm-t88", title="Epson TM-T88V, VI, VII"),
+        replace(_COARSE, name="epson-tm-t88iv", title="Epson TM-T88IV"),
+        replace(
+            _COARSE,
+            name="epson-tm-t88iii",
+            title="Epson TM-T88III",
+            code_page=0,
+            encoding="cp437",
+            qr=QrMode.RASTER,
+            answers=Answers.GS_R,
+        ),
+        replace(_WIDE, name="epson-tm-m30", title="Epson TM-m30, II, III", columns_b=57),
+        replace(
+            _NARROW, name="epson-tm-m30-58", title="Epson TM-m30 with 58 mm paper", dots=420, columns_a=35, columns_b=42
+        ),
+        replace(_COARSE, name="bixolon-srp-350", title="Bixolon SRP-350III, 350plus", answers=Answers.GS_R),
+        replace(_WIDE, name="bixolon-srp-352", title="Bixolon SRP-352III, 352plus", answers=Answers.GS_R),
+        replace(_WIDE, name="citizen-ct-s", title="Citizen CT-S310II, 651, 801", answers=Answers.GS_R),
+        replace(_WIDE, name="star-escpos", title="Star TSP143IV, mC-Print in ESC/POS emulation", answers=Answers.GS_R),
+        replace(
+            _WIDE,
+            name="xprinter-80",
+            title="Xprinter XP-N160, T80; Rongta, HPRT, POS-80",
+            qr_native_limit=_CLONE_QR_LIMIT,
+            answers=Answers.GS_R,
+        ),
+        replace(
+            _NARROW,
+            name="pos-58",
+            title="POS-58, POS-5890, ZJ-58",
+            qr=QrMode.RASTER,
+            answers=Answers.NONE,
+            cutter=False,
+        ),
+        replace(
+            _NARROW,
+            name="nt-5890k",
+            title="NT-5890K, POS-5890 with CP1257",
+            code_page=25,
+            encoding="cp1257",
+            qr=QrMode.RASTER,
+            answers=Answers.NONE,
+            cutter=False,
+        ),
+        replace(_NARROW, name="sunmi-v2", title="Sunmi V2 (built in)", answers=Answers.NONE, cutter=False),
+    )
+}
+
+
+def profile_for(settings: PrinterSettings) -> Profile:
+    """Return the printer's profile with the overrides of its settings. ConfigError names every mistake."""
+    base = PROFILES.get(settings.profile)
+    if base is None:
+        known = ", ".join(PROFILES)
+        raise ConfigError((f"Drukarka „{settings.name}”: nieznany profil „{settings.profile}”. Znane: {known}.",))
+    problems = _problems(settings)
+    if problems:
+        raise ConfigError(tuple(f"Drukarka „{settings.name}”: {problem}" for problem in problems))
+    dots = base.dots if settings.dots is None else settings.dots
+    return replace(
+        base,
+        dots=dots,
+        dpi=base.dpi if settings.dpi is None else settings.dpi,
+        columns_a=_columns(settings.columns, base.columns_a, base.dots, dots),
+        columns_b=_columns(settings.columns_small, base.columns_b, base.dots, dots),
+        code_page=base.code_page if settings.code_page is None else settings.code_page,
+        encoding=base.encoding if settings.encoding is None else settings.encoding,
+        qr=base.qr if settings.qr is None else QrMode(settings.qr),
+        answers=_answers(base, settings),
+        cutter=base.cutter if settings.cutter is None else settings.cutter,
+    )
+
+
+def _columns(wanted: int | None, base: int, base_dots: int, dots: int) -> int:
+    """Keep the character's width where only the paper's width was overridden."""
+    if wanted is not None:
+        return wanted
+    return base if dots == base_dots else dots // (base_dots // base)
+
+
+def _answers(base: Profile, settings: PrinterSettings) -> Answers:
+    """A raw file or a spooler brings no answers back, unless the settings insist (/dev/usb/lp0 can)."""
+    if settings.answers is None:
+        return Answers.NONE if settings.connection in ("file", "cups") else base.answers
+    if not settings.answers:
+        return Answers.NONE
+    return Answers.GS_R if base.answers is Answers.NONE else base.answers
+
+
+def _problems(settings: PrinterSettings) -> list[str]:
+    problems: list[str] = []
+    bounds = (
+        ("dots", settings.dots, 200, 1200),
+        ("columns", settings.columns, 20, 100),
+        ("columns_small", settings.columns_small, 20, 130),
+        ("dpi", settings.dpi, 100, 600),
+        ("code_page", settings.code_page, 0, MAX_CODE_PAGE),
+    )
+    for key, value, low, high in bounds:
+        if value is not None and not low <= value <= high:
+            problems.append(f"{key} = {value}: dozwolone {low}–{high}.")
+    if settings.encoding is not None and not _single_byte(settings.encoding):
+        problems.append(f"encoding = „{settings.encoding}”: nieznana strona kodowa (np. cp852, cp1250, cp1257).")
+    if settings.qr is not None and settings.qr not in set(QrMode):
+        problems.append(f"qr = „{settings.qr}”: dozwolone native albo raster.")
+    if settings.connection == "cups" and settings.answers:
+        problems.append("answers = true: CUPS nie przekazuje odpowiedzi drukarki.")
+    return problems
+
+
+def _single_byte(encoding: str) -> bool:
+    """A code page: every character one byte, and ASCII where ASCII is."""
+    try:
+        codecs.lookup(encoding)
+        return len("ąŁé".encode(encoding, "replace")) == 3 and "A~".encode(encoding) == b"A~"
+    except (LookupError, UnicodeError):
+        return False

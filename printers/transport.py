@@ -1,0 +1,88 @@
+"""How bytes reach a printer: the seam between the dialogue (printer.py) and sockets, USB, serial lines, files, CUPS.
+
+A transport opens one connection per job. Every call ends in finite time or can be cancelled; none blocks the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.domain.errors import ConfigError
+from printers.profiles import PrinterSettings
+
+
+class TransportError(Exception):
+    """The way to the printer failed. ``sent`` is False where surely no byte of this call left."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Connection(Protocol):
+    """One open way to a printer, for one job."""
+
+    async def write(self, data: bytes) -> None:
+        """Hand all bytes over. Raises TransportError. Cancelled: bytes may have left."""
+        ...
+
+    async def read(self) -> bytes:
+        """Wait for bytes from the printer; b"" when it closed. Raises TransportError.
+
+        Cancelling loses nothing: the next read gets the bytes.
+        """
+        ...
+
+    async def finish(self) -> None:
+        """Let a printer that can not answer take everything before close(). Raises TransportError."""
+        ...
+
+    async def close(self) -> None:
+        """Close, whatever happened. Never raises."""
+        ...
+
+
+class Transport(Protocol):
+    """The way to one printer. The device need not be there yet: hot-plug is an open() that works later."""
+
+    async def open(self) -> Connection:
+        """Connect. Raises TransportError (``sent`` False)."""
+        ...
+
+    async def present(self) -> None:
+        """Look whether the printer can be reached, for printers that do not answer. Raises TransportError."""
+        ...
+
+
+def transport_for(settings: PrinterSettings) -> Transport:
+    """Return the transport of a [[printer]]. ConfigError for a connection that is not known or incomplete."""
+    name, device = settings.name, settings.device
+    if settings.connection != "tcp" and not device:
+        raise ConfigError((f"Drukarka „{name}”: connection = „{settings.connection}” wymaga ustawienia device.",))
+    match settings.connection:
+        case "tcp":
+            from printers.tcp import TcpTransport  # noqa: PLC0415 - only what is used is loaded
+
+            return TcpTransport(settings.host, settings.port)
+        case "usb":
+            from printers.usb import UsbTransport, parse_identifier  # noqa: PLC0415
+
+            try:
+                vendor, product = parse_identifier(device)
+            except ValueError:
+                raise ConfigError((f"Drukarka „{name}”: device = „{device}”: oczekiwano „VVVV:PPPP”.",)) from None
+            return UsbTransport(vendor, product, name=name, seconds=settings.timeout_seconds)
+        case "serial":
+            from printers.serial import SerialTransport  # noqa: PLC0415
+
+            return SerialTransport(device, settings.baud, name=name, seconds=settings.timeout_seconds)
+        case "file":
+            from printers.file import FileTransport  # noqa: PLC0415
+
+            return FileTransport(device, name=name, seconds=settings.timeout_seconds)
+        case "cups":
+            from printers.cups import CupsTransport  # noqa: PLC0415
+
+            return CupsTransport(device)
+        case other:
+            raise ConfigError((f"Drukarka „{name}”: connection = „{other}”: dozwolone tcp, usb, serial, file, cups.",))
