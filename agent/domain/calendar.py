@@ -38,22 +38,24 @@ def _aware(instant: datetime) -> datetime:
     return instant
 
 
+_FIXED = ((1, 1), (1, 6), (5, 1), (5, 3), (8, 15), (11, 1), (11, 11), (12, 25), (12, 26))
+_AFTER_EASTER = (0, 1, 49, 60)
+"""Days after Easter Sunday: itself, Easter Monday, Pentecost, Corpus Christi."""
+
+_CHRISTMAS_EVE = (12, 24)
+_CHRISTMAS_EVE_SINCE = 2025
+
+
 @cache
 def days_off(year: int) -> frozenset[date]:
-    """Return the statutory days off of a year, Sundays that are none of the fourteen not included."""
-    from holidays.countries.poland import Poland  # noqa: PLC0415 - slow to load, and most commands never need it
+    """Return the statutory days off of a year, 2011 or later (art. 1 of the Act), without the plain Sundays.
 
-    if year <= Poland.end_year:
-        return frozenset(Poland(years=year, expand=False, observed=False))  # type: ignore[no-untyped-call]
-    return _days_off_by_the_law_of_2025(year)
-
-
-def _days_off_by_the_law_of_2025(year: int) -> frozenset[date]:
-    """Return the fourteen days off for years that the library does not reach."""
-    fixed = ((1, 1), (1, 6), (5, 1), (5, 3), (8, 15), (11, 1), (11, 11), (12, 24), (12, 25), (12, 26))
-    after_easter = (0, 1, 49, 60)  # Easter, Easter Monday, Pentecost, Corpus Christi
+    A table of our own, not a library's: docs/decisions.md says why. Tests compare it with `holidays`.
+    """
+    fixed = (*_FIXED, _CHRISTMAS_EVE) if year >= _CHRISTMAS_EVE_SINCE else _FIXED
+    sunday = easter(year)
     return frozenset(date(year, month, day) for month, day in fixed) | frozenset(
-        easter(year) + timedelta(days=days) for days in after_easter
+        sunday + timedelta(days=days) for days in _AFTER_EASTER
     )
 
 
@@ -68,7 +70,7 @@ def easter(year: int) -> date:
 
 
 class BusinessCalendar:
-    """Counts Polish business days. ``extra_days_off``: days the legislature added before `holidays` knew them."""
+    """Counts Polish business days. ``extra_days_off``: days the legislature added since this was released."""
 
     def __init__(self, extra_days_off: Iterable[date] = ()) -> None:
         self._extra = frozenset(extra_days_off)
