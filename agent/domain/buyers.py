@@ -26,16 +26,16 @@ def parse_buyer(value: object, pointer: str, problems: Problems) -> Buyer:
     nobody = Buyer(BuyerKind.NONE)
     if value is None:
         return nobody
-    fields = Fields.of(value, pointer, problems)
+    fields = Fields.of(value, pointer, problems, "nabywca")
     if fields is None:
         return nobody
     given = [name for name in _IDENTIFIERS if fields.has(name)]
     if len(given) > 1:
-        problems.add(pointer, f"nabywca ma mieć jeden identyfikator, a podano: {', '.join(given)}.", "buyer-ids")
+        fields.note_all(f"podaj jeden identyfikator zamiast: {', '.join(given)}.", "buyer-ids")
     if fields.take("none") not in {None, True}:
         fields.note("none", "„none” może mieć tylko wartość true.", "not-allowed")
     elif fields.has("none") and given:
-        problems.add(pointer, f"nabywca jest bez identyfikatora („none”), a podano: {given[0]}.", "buyer-ids")
+        fields.note_all(f"bez identyfikatora („none”), a podano: {given[0]}.", "buyer-ids")
     identified = bool(given)
     kind, identifier, country = _identify(fields)
     name = fields.text("name", maximum=512, required=identified)
@@ -73,10 +73,10 @@ def _nip(fields: Fields) -> str | None:
         return None
     nip = bare_nip(typed)
     if not has_nip_form(nip):
-        fields.note("nip", f"NIP „{typed}” powinien mieć 10 cyfr.", "nip-form")
+        fields.note("nip", f"„{typed}” nie ma 10 cyfr.", "nip-form")
         return None
     if not valid_nip(nip):
-        fields.note("nip", f"NIP {nip} ma błędną cyfrę kontrolną; sprawdź, czy nie ma literówki.", "nip-checksum")
+        fields.note("nip", f"{nip} ma błędną cyfrę kontrolną; sprawdź, czy nie ma literówki.", "nip-checksum")
         return None
     return nip
 

@@ -132,14 +132,14 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
         add(body, "FP", "1")
     add_notes(body, _notes(sale))
     for position, line in enumerate(sale.lines, start=1):
-        add_line(body, position, line, sale.prices, vat.line_value(line), sale.exchange_rate)
+        add_line(body, position, line, sale.prices, vat.line_value(line), exchange_rate=sale.exchange_rate)
     add_payments(body, sale.payments, sale.sold_on or issue_date(issued_at))
     return to_bytes(root)
 
 
 def add_header(issued_at: datetime, system_info: str) -> Element:
     """Return the root with Naglowek."""
-    root = etree.Element(f"{{{NAMESPACE}}}Faktura", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}Faktura", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     header = add(root, "Naglowek")
     form = add(header, "KodFormularza", "FA")
     form.set("kodSystemowy", "FA (3)")
@@ -254,8 +254,8 @@ def add_line(
     line: SaleLine,
     prices: Prices,
     value: Decimal,
-    exchange_rate: Decimal | None,
     *,
+    exchange_rate: Decimal | None,
     before: bool = False,
 ) -> None:
     """Append FaWiersz. Gross prices: P_9B and P_11A instead of P_9A and P_11 (art. 106e ust. 8).

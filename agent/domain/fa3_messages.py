@@ -72,7 +72,7 @@ _SENTENCES: dict[str, Callable[[str, str, str], str]] = {
         f"„{name}” ma wartość „{value[:_SHOWN]}”; musi być większa niż {_limit(message)}."
     ),
     "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}” niewłaściwego rodzaju (np. data lub liczba zapisana inaczej, niż trzeba)."
+        f"„{name}” ma wartość „{value[:_SHOWN]}” niewłaściwego rodzaju (np. źle zapisana data lub liczba)."
     ),
     "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": lambda name, value, message: f"„{name}” ma niedozwolony atrybut.",
     "SCHEMAV_CVC_COMPLEX_TYPE_4": lambda name, value, message: f"„{name}” nie ma wymaganego atrybutu.",
@@ -101,4 +101,4 @@ def explain(entry: LogEntry, root: Element) -> FieldError:
     sentence = _SENTENCES.get(entry.type_name)
     said = _NAMESPACE.sub("", entry.message)
     text = sentence(name, element.text or "", said) if sentence else f"„{name}”: {said}"
-    return FieldError(_place(element), f"wiersz {element.sourceline or entry.line}: {text}", "schema")
+    return FieldError(_place(element), f"wiersz {entry.line}: {text}", "schema")

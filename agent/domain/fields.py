@@ -20,6 +20,52 @@ from agent.domain.text import collapse, first_forbidden, is_visible
 MAX_INTEGER_DIGITS = 12
 _NUMBER = re.compile(r"(-?)([0-9]{1,40})(?:\.([0-9]{1,40}))?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MAX_REPORTED = 100
+"""Mistakes listed in one refusal; a wrong file of 5 MB can have a million."""
+
+_LABELS = {
+    "address": "adres",
+    "amount": "kwota",
+    "bases": "faktury korygowane",
+    "buyer": "nabywca",
+    "country": "kraj",
+    "currency": "waluta",
+    "discount": "rabat",
+    "eu_vat": "numer VAT UE",
+    "exchange_rate": "kurs waluty",
+    "exemption": "podstawa zwolnienia",
+    "external_ref": "numer zewnętrzny",
+    "foreign_id": "identyfikator zagraniczny",
+    "gtu": "GTU",
+    "issued_on": "data wystawienia",
+    "key": "klucz",
+    "kind": "rodzaj korekty",
+    "ksef_number": "numer KSeF",
+    "line": "numer pozycji",
+    "line1": "adres, wiersz 1",
+    "line2": "adres, wiersz 2",
+    "lines": "pozycje",
+    "method": "forma płatności",
+    "name": "nazwa",
+    "nip": "NIP",
+    "notes": "uwagi",
+    "number": "numer",
+    "payments": "płatności",
+    "period": "okres",
+    "prices": "ceny",
+    "quantity": "ilość",
+    "rates": "kwoty według stawek",
+    "reason": "przyczyna",
+    "receipt": "paragon",
+    "register": "numer unikatowy kasy",
+    "sold_on": "data sprzedaży",
+    "unit": "jednostka",
+    "unit_price": "cena",
+    "value": "wartość",
+    "vat": "stawka VAT",
+}
+"""Field names as a cashier says them."""
+
 _TYPE_NAMES: dict[type, str] = {
     dict: "obiekt",
     list: "lista",
@@ -40,12 +86,11 @@ class Problems:
     """The mistakes found so far, in the order of reading."""
 
     def __init__(self) -> None:
-        self._found: list[FieldError] = []
+        self._found: dict[tuple[str, str], FieldError] = {}
 
     def add(self, pointer: str, message: str, code: str) -> None:
         """Note one mistake. A second one of the same kind at the same place says nothing new and is dropped."""
-        if not any(error.pointer == pointer and error.code == code for error in self._found):
-            self._found.append(FieldError(pointer, message, code))
+        self._found.setdefault((pointer, code), FieldError(pointer, message, code))
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -54,11 +99,19 @@ class Problems:
         """Raise one BadInput with all mistakes; ``what`` begins its sentence ("Sprzedaż")."""
         if not self._found:
             return
-        first = self._found[0]
-        more = len(self._found) - 1
-        tail = f" (i jeszcze {more} {'błąd' if more == 1 else 'błędów' if more > 4 else 'błędy'})" if more else ""
-        code = first.code if not more else "bad-input"
-        raise BadInput(f"{what}: {first.message}{tail}", code=code, errors=tuple(self._found))
+        errors = tuple(self._found.values())
+        more = len(errors) - 1
+        tail = f" (i jeszcze {_mistakes(more)})" if more else ""
+        code = "bad-input" if more else errors[0].code
+        raise BadInput(f"{what}: {errors[0].message}{tail}", code=code, errors=errors[:MAX_REPORTED])
+
+
+def _mistakes(count: int) -> str:
+    """Say „1 błąd”, „2 błędy”, „5 błędów”."""
+    if count == 1:
+        return "1 błąd"
+    few = count % 10 in {2, 3, 4} and count % 100 not in {12, 13, 14}
+    return f"{count} {'błędy' if few else 'błędów'}"
 
 
 def escape(step: str) -> str:
@@ -69,27 +122,36 @@ def escape(step: str) -> str:
 class Fields:
     """One JSON object. Its fields are read once each; finish() notes all that nobody asked for."""
 
-    def __init__(self, value: Mapping[str, object], pointer: str, problems: Problems) -> None:
+    def __init__(self, value: Mapping[str, object], pointer: str, problems: Problems, where: str = "") -> None:
         self._value = value
+        self._where = where
         self._asked: set[str] = set()
         self.pointer = pointer
         self.problems = problems
 
     @classmethod
-    def of(cls, value: object, pointer: str, problems: Problems) -> Fields | None:
-        """Return a reader, or None after noting that ``value`` is no object."""
+    def of(cls, value: object, pointer: str, problems: Problems, where: str = "") -> Fields | None:
+        """Return a reader, or None after noting that ``value`` is no object.
+
+        ``where`` begins its sentences ("pozycja 3").
+        """
+        prefix = f"{where}: " if where else ""
         if not isinstance(value, Mapping):
-            problems.add(pointer, f"spodziewany obiekt, a jest {type_name(value)}.", "wrong-type")
+            problems.add(pointer, f"{prefix}spodziewany obiekt, a jest {type_name(value)}.", "wrong-type")
             return None
-        return cls(value, pointer, problems)
+        return cls(value, pointer, problems, prefix)
 
     def at(self, name: str) -> str:
         """Return the pointer of a field."""
         return f"{self.pointer}/{escape(name)}"
 
     def note(self, name: str, message: str, code: str) -> None:
-        """Note a mistake of a field."""
-        self.problems.add(self.at(name), message, code)
+        """Note a mistake of a field; the sentence is led by the field's place and name."""
+        self.problems.add(self.at(name), f"{self._where}{_LABELS.get(name, name)}: {message}", code)
+
+    def note_all(self, message: str, code: str) -> None:
+        """Note a mistake of the object as a whole."""
+        self.problems.add(self.pointer, self._where + message, code)
 
     def has(self, name: str) -> bool:
         """Tell whether the field is there and not null."""
@@ -110,7 +172,7 @@ class Fields:
                 shown = name if len(name) <= 40 else name[:40] + "…"
                 if first_forbidden(shown) is not None:
                     shown = "?"
-                self.note(name, f"nieznane pole „{shown}”.", "unknown-field")
+                self.problems.add(self.at(name), f"{self._where}nieznane pole „{shown}”.", "unknown-field")
 
     def object(self, name: str, *, required: bool = False) -> Fields | None:
         """Return a reader for a nested object."""
@@ -123,10 +185,10 @@ class Fields:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.note(name, f"„{name}” powinno być listą, a jest {type_name(value)}.", "wrong-type")
+            self.note(name, f"spodziewana lista, a jest {type_name(value)}.", "wrong-type")
             return []
         if len(value) > maximum:
-            self.note(name, f"„{name}” ma {len(value)} pozycji, a może mieć najwyżej {maximum}.", "too-many")
+            self.note(name, f"podano {len(value)}, a może być najwyżej {maximum}.", "too-many")
             return []
         return value
 
@@ -139,19 +201,19 @@ class Fields:
 
     def _text(self, name: str, value: object, maximum: int, *, required: bool) -> str | None:
         if not isinstance(value, str):
-            self.note(name, f"„{name}” powinno być tekstem, a jest {type_name(value)}.", "wrong-type")
+            self.note(name, f"spodziewany tekst, a jest {type_name(value)}.", "wrong-type")
             return None
         forbidden = first_forbidden(value)
         if forbidden is not None:
-            self.note(name, f"„{name}” zawiera znak {forbidden}, którego KSeF nie przyjmuje.", "forbidden-character")
+            self.note(name, f"znak {forbidden}, którego KSeF nie przyjmuje.", "forbidden-character")
             return None
         text = collapse(value)
         if not is_visible(text):
             if required:
-                self.note(name, f"„{name}” jest puste.", "required")
+                self.note(name, "puste.", "required")
             return None
         if len(text) > maximum:
-            self.note(name, f"„{name}” ma {len(text)} znaków, a może mieć najwyżej {maximum}.", "too-long")
+            self.note(name, f"{len(text)} znaków, a może być najwyżej {maximum}.", "too-long")
             return None
         return text
 
@@ -163,7 +225,7 @@ class Fields:
         if not isinstance(value, str) or value not in allowed:
             shown = value if isinstance(value, str) and first_forbidden(value) is None else type_name(value)
             listed = f"; dozwolone: {', '.join(allowed)}" if len(allowed) <= 20 else ""
-            self.note(name, f"„{name}”: nieznana wartość „{shown[:40]}”{listed}.", "not-allowed")
+            self.note(name, f"nieznana wartość „{shown[:40]}”{listed}.", "not-allowed")
             return None
         return value
 
@@ -177,7 +239,7 @@ class Fields:
                 return date.fromisoformat(value)
             except ValueError:
                 pass
-        self.note(name, f"„{name}” powinno być istniejącą datą w postaci RRRR-MM-DD.", "not-a-date")
+        self.note(name, "spodziewana istniejąca data w postaci RRRR-MM-DD.", "not-a-date")
         return None
 
     def number(
@@ -199,35 +261,31 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             self.note(
                 name,
-                f'„{name}” powinno być liczbą zapisaną jako tekst, np. "12.50", a jest {type_name(value)}.',
+                f"spodziewana liczba zapisana jako tekst, np. „12.50”, a jest {type_name(value)}.",
                 "wrong-type",
             )
             return None
-        if isinstance(value, int):
-            text = str(value) if abs(value) < 10**30 else "9" * 30
-        else:
-            text = value.strip(" ")
-        return self._number(name, text, decimals, positive=positive)
+        if isinstance(value, int) and abs(value) >= 10**30:
+            value = 10**30  # str() of a longer one can be refused by Python itself
+        return self._number(name, str(value).strip(" "), decimals, positive=positive)
 
     def _number(self, name: str, text: str, decimals: int, *, positive: bool) -> Decimal | None:
         found = _NUMBER.fullmatch(text)
         if found is None:
-            self.note(name, f'„{name}” nie jest liczbą (cyfry i kropka, np. "12.50").', "not-a-number")
+            self.note(name, "to nie jest liczba (cyfry i kropka, np. „12.50”).", "not-a-number")
             return None
         sign, whole, fraction = found.groups()
         if len(whole.lstrip("0")) > MAX_INTEGER_DIGITS:
-            self.note(
-                name, f"„{name}” jest za duże: najwyżej {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large"
-            )
+            self.note(name, f"za dużo: najwyżej {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
             return None
         if fraction and len(fraction.rstrip("0")) > decimals:
-            self.note(name, f"„{name}” może mieć najwyżej {decimals} miejsc po kropce.", "too-many-decimals")
+            self.note(name, f"najwyżej {decimals} miejsc po kropce.", "too-many-decimals")
             return None
         number = Decimal(text)
         if sign and number != 0:
-            self.note(name, f"„{name}” nie może być ujemne.", "negative")
+            self.note(name, "wartość nie może być ujemna.", "negative")
             return None
         if positive and number == 0:
-            self.note(name, f"„{name}” musi być większe od zera.", "not-positive")
+            self.note(name, "wartość musi być większa od zera.", "not-positive")
             return None
         return abs(number)

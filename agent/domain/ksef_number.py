@@ -44,9 +44,7 @@ def check(number: str) -> str:
     """Return ``number`` unchanged; NotKsefNumber where form, date or CRC-8 is wrong."""
     found = _FORM.fullmatch(number)
     if found is None:
-        raise NotKsefNumber(
-            f"„{number[:60]}” nie jest numerem KSeF (35 znaków: NIP-RRRRMMDD-12 znaków-suma kontrolna)."
-        )
+        raise NotKsefNumber(f"„{number[:60]}” nie jest numerem KSeF (35 znaków: NIP-RRRRMMDD-12 znaków-suma).")
     nip, day, _, crc = found.groups()
     if not has_nip_form(nip):
         raise NotKsefNumber(f"Numer KSeF {number} nie zaczyna się od poprawnego numeru NIP.")

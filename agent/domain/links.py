@@ -56,7 +56,7 @@ def invoice_link(base_url: str, nip: str, issued_on: date, sha256: bytes) -> str
     return f"{_base(base_url)}/invoice/{_nip(nip)}/{issued_on:%d-%m-%Y}/{_hash(sha256)}"
 
 
-def certificate_path(
+def certificate_path(  # noqa: PLR0917 - the order of the link itself
     base_url: str, context_type: str, context_value: str, seller_nip: str, serial: str, sha256: bytes
 ) -> bytes:
     """Return the bytes to sign for KOD II.

@@ -56,14 +56,12 @@ def _checked(result: str) -> str:
 
 
 def check_template(template: str) -> None:
-    """Raise TemplateError unless numbers made from ``template`` are unique: it needs {serial} and {series} or {till}."""
+    """Raise TemplateError unless ``template`` makes unique numbers: it needs {serial}, and {series} or {till}."""
     found = _fields(template, _TEXT_FIELDS | _NUMBER_FIELDS)
     if "serial" not in found:
         raise TemplateError(f"Wzór „{template}” nie zawiera pola {{serial}}, więc numery by się powtarzały.")
     if not found & _TEXT_FIELDS:
-        raise TemplateError(
-            f"Wzór „{template}” nie zawiera pola {{series}} ani {{till}}: numery kas by się powtarzały."
-        )
+        raise TemplateError(f"Wzór „{template}” nie zawiera pola {{series}} ani {{till}}; kasy by się powtarzały.")
     format_number(template, series="A", till="A", serial=1, issued_on=date(2026, 12, 31))
 
 

@@ -87,7 +87,10 @@ def parse_sale(document: object, *, today: date) -> Sale:
     fields.finish()
     _check_rates(lines, buyer, problems)
     if lines and None not in lines:
-        check_payments(fields, sale.payments, vat.totals(sale).gross)
+        total = vat.totals(sale).gross
+        check_payments(fields, sale.payments, total)
+        if total >= _LIMIT:
+            fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
     problems.raise_if_any("Sprzedaż")
     return sale
 
@@ -100,11 +103,13 @@ def _lines(fields: Fields) -> list[SaleLine | None]:
         fields.note("lines", f"faktura może mieć najwyżej {MAX_LINES} pozycji.", "too-many-lines")
         return []
     items = fields.items("lines", maximum=MAX_LINES)
-    return [_line(item, f"{fields.at('lines')}/{index}", fields.problems) for index, item in enumerate(items)]
+    return [parse_line(item, f"{fields.at('lines')}/{index}", fields.problems) for index, item in enumerate(items)]
 
 
-def _line(value: object, pointer: str, problems: Problems) -> SaleLine | None:
-    fields = Fields.of(value, pointer, problems)
+def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | None:
+    """Read one line; ``pointer`` ends with its index."""
+    position = int(pointer.rsplit("/", 1)[-1]) + 1
+    fields = Fields.of(value, pointer, problems, f"pozycja {position}")
     if fields is None:
         return None
     name = fields.text("name", maximum=512, required=True)
@@ -119,12 +124,10 @@ def _line(value: object, pointer: str, problems: Problems) -> SaleLine | None:
         return None
     before = vat.raw_value(quantity, unit_price)
     if before >= _LIMIT:
-        problems.add(pointer, f"wartość pozycji ma więcej niż {MAX_INTEGER_DIGITS} cyfr.", "amount-too-large")
+        fields.note_all(f"wartość ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
         return None
     if discount > before:
-        fields.note(
-            "discount", f"rabat {discount} jest większy niż wartość pozycji {before:.2f}.", "discount-too-large"
-        )
+        fields.note("discount", f"{discount} jest większy niż wartość pozycji {before:.2f}.", "discount-too-large")
         return None
     return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu)
 
@@ -138,7 +141,7 @@ def _rate(fields: Fields) -> VatRate | None:
     if isinstance(value, str) and value in _RATES:
         return VatRate(value)
     shown = value[:20] if isinstance(value, str) and value.isprintable() else "?"
-    fields.note("vat", f"nieznana stawka VAT „{shown}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
+    fields.note("vat", f"nieznana „{shown}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
     return None
 
 
@@ -175,10 +178,10 @@ def _sold_on(fields: Fields, today: date) -> date | None:
     if sold_on is None:
         return None
     if sold_on > today:
-        fields.note("sold_on", f"data sprzedaży {sold_on} jest w przyszłości (dziś jest {today}).", "date-in-future")
+        fields.note("sold_on", f"{sold_on} jest w przyszłości (dziś jest {today}).", "date-in-future")
         return None
     if sold_on.year < today.year - OLDEST_SALE_YEARS:
-        fields.note("sold_on", f"data sprzedaży {sold_on} jest zbyt odległa; sprawdź rok.", "date-too-old")
+        fields.note("sold_on", f"{sold_on} jest zbyt odległą datą; sprawdź rok.", "date-too-old")
         return None
     return sold_on
 
@@ -189,7 +192,7 @@ def _exchange_rate(fields: Fields, currency: str) -> Decimal | None:
         fields.note("exchange_rate", "faktura jest w złotych, więc nie ma kursu waluty.", "exchange-rate")
         return None
     if currency != "PLN" and not fields.has("exchange_rate"):
-        fields.note("exchange_rate", f"podaj kurs: ile złotych kosztuje 1 {currency}.", "exchange-rate")
+        fields.note("exchange_rate", f"podaj, ile złotych kosztuje 1 {currency}.", "exchange-rate")
     return rate
 
 
@@ -206,7 +209,7 @@ def _receipt(fields: Fields) -> ReceiptLink | None:
 def _notes(fields: Fields) -> tuple[Note, ...]:
     notes = []
     for index, item in enumerate(fields.items("notes", maximum=MAX_NOTES)):
-        nested = Fields.of(item, f"{fields.at('notes')}/{index}", fields.problems)
+        nested = Fields.of(item, f"{fields.at('notes')}/{index}", fields.problems, f"uwaga {index + 1}")
         if nested is None:
             continue
         key = nested.text("key", maximum=256, required=True)
@@ -221,7 +224,7 @@ def parse_payments(fields: Fields) -> tuple[Payment, ...]:
     """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna)."""
     payments = []
     for index, item in enumerate(fields.items("payments", maximum=MAX_PAYMENTS)):
-        nested = Fields.of(item, f"{fields.at('payments')}/{index}", fields.problems)
+        nested = Fields.of(item, f"{fields.at('payments')}/{index}", fields.problems, f"płatność {index + 1}")
         if nested is None:
             continue
         method = nested.text("method", maximum=256, required=True)
@@ -239,9 +242,7 @@ def check_payments(fields: Fields, payments: tuple[Payment, ...], total: Decimal
         return
     paid = sum((payment.amount for payment in payments), vat.ZERO)
     if paid != total:
-        fields.note(
-            "payments", f"płatności wynoszą {paid:.2f}, a do zapłaty jest {total:.2f}.", "payments-do-not-add-up"
-        )
+        fields.note("payments", f"razem {paid:.2f}, a do zapłaty jest {total:.2f}.", "payments-do-not-add-up")
 
 
 def _check_rates(lines: list[SaleLine | None], buyer: Buyer, problems: Problems) -> None:
@@ -251,10 +252,12 @@ def _check_rates(lines: list[SaleLine | None], buyer: Buyer, problems: Problems)
             continue
         pointer = f"/lines/{index}/vat"
         if line.vat is VatRate.REVERSE_CHARGE and buyer.kind is not BuyerKind.NIP:
-            problems.add(pointer, "stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip")
+            problems.add(
+                pointer, f"pozycja {index + 1}: stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip"
+            )
         if line.vat in {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II} and buyer.kind is not BuyerKind.EU_VAT:
             problems.add(
                 pointer,
-                f"stawka „{line.vat}” jest tylko dla nabywcy z numerem VAT UE innego kraju.",
+                f"pozycja {index + 1}: stawka „{line.vat}” jest tylko dla nabywcy z numerem VAT UE innego kraju.",
                 "rate-needs-eu-vat",
             )
