@@ -175,6 +175,15 @@ class Fields:
             raise self._missing(name)
         return tuple(str(item) for item in value)
 
+    def strings(self, name: str) -> dict[str, str]:
+        """Return an object of strings without its null values."""
+        inner = self.object(name)
+        return {key: inner.text(key) for key, value in inner._value.items() if value is not None}
+
+    def unusable(self, why: str) -> KsefError:
+        """Return the error for an answer that can not be right."""
+        return self._answer.unusable(why)
+
     def names(self) -> Iterator[str]:
         """Return the names of the fields that are there."""
         return iter(self._value)

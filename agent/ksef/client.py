@@ -22,6 +22,7 @@ from types import SimpleNamespace
 import aiohttp
 
 from agent import __version__
+from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
 from agent.ksef.answers import Answer, problems, retry_after
 from agent.ports import Clock, Json, KsefError, Sent
@@ -179,6 +180,17 @@ class HttpClient:
             text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", Sent.UNKNOWN, True
         code = named[0].code if named and status == HTTPStatus.BAD_REQUEST else status
         return KsefError(text, sent=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
+
+
+def open_client(settings: KsefSettings, url: str, clock: Clock) -> HttpClient:
+    """Return a client for ``url`` with the settings' time limit, trust anchor and proxy."""
+    return HttpClient(
+        url,
+        clock,
+        timeout_seconds=settings.timeout_seconds,
+        ca_file=settings.ca_file,
+        proxy_url=settings.proxy_url,
+    )
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -61,6 +62,22 @@ def load_credentials(
     if _spki(key.public_key()) != _spki(certificate.public_key()):
         raise ConfigError((f"Klucz prywatny nie pasuje do certyfikatu {certificate_file}.",))
     return Credentials(certificate, key)
+
+
+def authentication_credentials(settings: KsefSettings) -> Credentials | None:
+    """Return the certificate the agent authenticates with, None where it uses a token."""
+    if settings.auth != "certificate":
+        return None
+    if settings.certificate_file is None:
+        raise ConfigError(("Brak ustawienia ksef.certificate_file.",))
+    return load_credentials(settings.certificate_file, settings.key_file, settings.passphrase_file)
+
+
+def offline_credentials(settings: OfflineSettings) -> Credentials | None:
+    """Return the Offline certificate, None where none is set."""
+    if settings.certificate_file is None:
+        return None
+    return load_credentials(settings.certificate_file, settings.key_file, settings.passphrase_file)
 
 
 def load_certificate(path: Path) -> x509.Certificate:

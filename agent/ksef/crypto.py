@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from agent.ksef.credentials import Credentials, PrivateKey
+from agent.config import OfflineSettings
+from agent.ksef.credentials import Credentials, PrivateKey, offline_credentials
 
 OAEP = rsa_padding.OAEP(mgf=rsa_padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 KOD2_PSS = rsa_padding.PSS(mgf=rsa_padding.MGF1(hashes.SHA256()), salt_length=32)
@@ -86,3 +87,9 @@ class OfflineSigner:
         if isinstance(self._key, ec.EllipticCurvePrivateKey):
             return sign_p1363(self._key, text)
         return self._key.sign(text, KOD2_PSS, hashes.SHA256())
+
+
+def open_signer(settings: OfflineSettings) -> OfflineSigner | None:
+    """Return the signer of KOD II, None where no Offline certificate is set. ConfigError names a wrong file."""
+    credentials = offline_credentials(settings)
+    return None if credentials is None else OfflineSigner(credentials)

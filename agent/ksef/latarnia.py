@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 
-from agent.ksef.client import HttpClient
-from agent.ports import LatarniaReading
+from agent.config import KsefSettings
+from agent.ksef.client import HttpClient, open_client
+from agent.ports import Clock, LatarniaReading
 
 
 class LatarniaSource:
@@ -37,3 +38,8 @@ class LatarniaSource:
         except ValueError as error:
             raise answer.unusable(f"Odpowiedź Latarni jest uszkodzona: {error}.", link_down=True) from error
         return text
+
+
+def open_latarnia(settings: KsefSettings, clock: Clock) -> LatarniaSource:
+    """Return Latarnia as the settings name it; nothing is called before the first use."""
+    return LatarniaSource(open_client(settings, settings.latarnia_url, clock))

@@ -1,0 +1,101 @@
+"""A call to KSeF as a value, and the two ways to make it: anonymous, and with an access token."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Protocol, TypeVar
+
+from agent.ksef.answers import Answer
+from agent.ksef.client import HttpClient
+from agent.ksef.limits import PATIENCE_SECONDS, Group, RateBudget
+from agent.ports import Json, KsefError, Sent
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``patience``: seconds it may wait for a place in its rate limit group."""
+
+    group: Group
+    method: str
+    path: str
+    json: Json = field(default=None, repr=False)
+    xml: bytes | None = field(default=None, repr=False)
+    query: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+    patience: float = PATIENCE_SECONDS
+
+
+class Tokens(Protocol):
+    """Where access tokens come from (agent.ksef.auth)."""
+
+    async def token(self) -> str:
+        """Return a valid access token."""
+        ...
+
+    def forget(self, token: str) -> None:
+        """KSeF refused this one."""
+        ...
+
+
+class Wire:
+    """Calls inside the rate limits, with the token given or none."""
+
+    def __init__(self, client: HttpClient, budget: RateBudget) -> None:
+        self._client = client
+        self._budget = budget
+
+    async def run(self, call: Call, token: str | None = None) -> Answer:
+        """Make the call once. KsefError as HttpClient and RateBudget raise it."""
+        async with self._budget.place(call.group, call.patience):
+            return await self._client.call(
+                call.method,
+                call.path,
+                token=token,
+                json=call.json,
+                xml=call.xml,
+                query=call.query,
+                headers=call.headers,
+            )
+
+
+class Api:
+    """Calls with an access token. After a 401 a new token is fetched and the call made once more (401: not taken)."""
+
+    def __init__(self, wire: Wire, tokens: Tokens) -> None:
+        self._wire = wire
+        self._tokens = tokens
+
+    async def run(self, call: Call) -> Answer:
+        """Make the call. Where no token can be had, ``call`` itself was NOT_SENT."""
+        token = await not_sent_unless_done(self._tokens.token)
+        try:
+            return await self._wire.run(call, token)
+        except KsefError as error:
+            if error.code != HTTPStatus.UNAUTHORIZED:
+                raise
+        self._tokens.forget(token)
+        return await self._wire.run(call, await not_sent_unless_done(self._tokens.token))
+
+
+async def not_sent_unless_done(step: Callable[[], Awaitable[T]]) -> T:
+    """Do a step that comes before the bytes that matter: whatever happens to it, those were not sent."""
+    try:
+        return await step()
+    except KsefError as error:
+        raise as_not_sent(error) from error
+
+
+def as_not_sent(error: KsefError) -> KsefError:
+    """Return the same error for a caller whose own bytes surely did not reach KSeF."""
+    return KsefError(
+        error.message,
+        sent=Sent.NOT_SENT,
+        code=error.code,
+        retry_after=error.retry_after,
+        body=error.body,
+        link_down=error.link_down,
+    )

@@ -1,0 +1,217 @@
+"""Authentication: with a certificate (XAdES) or a KSeF token, in a Nip or InternalId context (uwierzytelnianie.md).
+
+challenge -> signed request or encrypted token -> status until decided -> tokens (given out once) -> refresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from agent.config import KsefSettings
+from agent.domain.errors import ConfigError
+from agent.ksef.answers import Answer, Fields
+from agent.ksef.api import Call, Wire
+from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
+from agent.ksef.keys import PublicKey, PublicKeys, Usage
+from agent.ksef.limits import Group
+from agent.ksef.servertime import ServerTime
+from agent.ksef.single_flight import SingleFlight
+from agent.ksef.xades import auth_token_request, sign
+from agent.ports import Clock, Json, KsefError, Sent
+
+EARLY = timedelta(minutes=1)
+"""A token is renewed so long before KSeF would refuse it."""
+POLL_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.5)
+"""Waits between status questions; the last one repeats."""
+DECIDED_WITHIN_SECONDS = 60.0
+IN_PROGRESS, DONE = 100, 200
+
+FAILURES: dict[int, str] = {
+    415: "Brak uprawnień w tym kontekście: nadaj w KSeF uprawnienie do wystawiania faktur.",
+    425: "Uwierzytelnienie unieważniono w KSeF. Agent uwierzytelni się ponownie.",
+    450: "KSeF odrzucił token KSeF: sprawdź, czy jest aktywny, niewygasły i wydany dla tego NIP.",
+    460: "KSeF odrzucił certyfikat: sprawdź, czy jest ważny, nieodwołany i czy to certyfikat uwierzytelniający.",
+    470: "KSeF odmówił: użyto metody uwierzytelnienia osoby zmarłej.",
+    480: "KSeF zablokował uwierzytelnianie (podejrzenie incydentu bezpieczeństwa): zgłoś to Ministerstwu Finansów.",
+    500: "KSeF nie dokończył uwierzytelniania z powodu własnego błędu.",
+    550: "KSeF przerwał uwierzytelnianie z przyczyn wewnętrznych; można spróbować ponownie.",
+}
+"""Status codes of GET /auth/{ref}: what a technician should do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Whose data the session works on. ``kind`` is Nip or InternalId."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What KSeF wants signed or encrypted. ``milliseconds``: its time, Unix epoch."""
+
+    text: str
+    milliseconds: int
+    at: datetime
+
+
+class Proof(Protocol):
+    """How we prove who we are."""
+
+    async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
+        """Send the proof; return the 202."""
+        ...
+
+
+class CertificateProof:
+    """XAdES with a KSeF certificate of type Authentication, or a qualified seal."""
+
+    def __init__(self, credentials: Credentials, clock: Clock) -> None:
+        self._credentials = credentials
+        self._clock = clock
+
+    async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
+        """Sign the request and send it."""
+        request = auth_token_request(challenge.text, (context.kind, context.value))
+        document = sign(request, self._credentials, self._clock.now())
+        return await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/xades-signature", xml=document))
+
+
+class TokenProof:
+    """A KSeF token, encrypted together with the challenge's time."""
+
+    def __init__(self, token: str, keys: PublicKeys) -> None:
+        self._token = token
+        self._keys = keys
+
+    async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
+        """Encrypt the token and send it; a withdrawn key is replaced once."""
+
+        async def submit(key: PublicKey) -> Answer:
+            body: Json = {
+                "challenge": challenge.text,
+                "contextIdentifier": {"type": context.kind, "value": context.value},
+                "encryptedToken": key.wrap(f"{self._token}|{challenge.milliseconds}".encode()),
+                "publicKeyId": key.identifier,
+            }
+            return await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/ksef-token", json=body))
+
+        return await self._keys.using(Usage.TOKEN, submit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str = field(repr=False)
+    valid_until: datetime
+
+    @classmethod
+    def read(cls, fields: Fields) -> _Token:
+        return cls(fields.text("token"), fields.instant("validUntil"))
+
+
+class Authenticator:
+    """agent.ksef.api.Tokens: gives a valid access token, doing whatever that takes, once for all who wait."""
+
+    def __init__(self, wire: Wire, proof: Proof, context: Context, clock: Clock, server_time: ServerTime) -> None:
+        self._wire = wire
+        self._proof = proof
+        self._context = context
+        self._clock = clock
+        self._server_time = server_time
+        self._access: _Token | None = None
+        self._refresh: _Token | None = None
+        self._attempt: SingleFlight[str] = SingleFlight("ksef-authentication")
+
+    async def token(self) -> str:
+        """Return an access token that KSeF will take. KsefError with the status code where it says no."""
+        if self._access is not None and self._lives(self._access):
+            return self._access.value
+        return await self._attempt.run(self._obtain)
+
+    def forget(self, token: str) -> None:
+        """Drop the tokens after a 401, unless newer ones are there already; the next one is earned from scratch."""
+        if self._access is not None and self._access.value == token:
+            self._access = self._refresh = None
+
+    async def stop(self) -> None:
+        """Stop an authentication under way."""
+        await self._attempt.stop()
+
+    async def _obtain(self) -> str:
+        if self._refresh is not None and self._lives(self._refresh):
+            try:
+                answer = await self._auth_call("POST", "/auth/token/refresh", self._refresh.value)
+                self._access = _Token.read(answer.fields().object("accessToken"))
+            except KsefError as error:
+                if error.sent is not Sent.ANSWERED:
+                    raise
+                self._access = self._refresh = None
+            else:
+                return self._access.value
+        return await self._authenticate()
+
+    async def _authenticate(self) -> str:
+        challenge, _ = await ask_challenge(self._wire, self._clock, self._server_time)
+        begun = (await self._proof.present(self._wire, challenge, self._context)).fields()
+        operation = begun.object("authenticationToken").text("token")
+        await self._decided(begun.text("referenceNumber"), operation)
+        tokens = (await self._auth_call("POST", "/auth/token/redeem", operation)).fields()
+        self._refresh = _Token.read(tokens.object("refreshToken"))
+        self._access = _Token.read(tokens.object("accessToken"))
+        return self._access.value
+
+    async def _decided(self, reference: str, operation: str) -> None:
+        give_up = self._clock.monotonic() + DECIDED_WITHIN_SECONDS
+        asked = 0
+        while True:
+            answer = await self._auth_call("GET", f"/auth/{reference}", operation)
+            status = answer.fields().object("status")
+            code = status.number("code")
+            if code == DONE:
+                return
+            if code != IN_PROGRESS:
+                said = "; ".join((status.text("description"), *status.texts("details")))
+                raise KsefError(
+                    f"{FAILURES.get(code, 'KSeF odmówił uwierzytelnienia.')} KSeF: {code} {said}",
+                    sent=Sent.ANSWERED,
+                    code=code,
+                    body=answer.evidence,
+                )
+            if self._clock.monotonic() > give_up:
+                raise KsefError("KSeF nie rozstrzygnął uwierzytelnienia w ciągu minuty.", sent=Sent.ANSWERED, code=code)
+            await self._clock.sleep(POLL_SECONDS[min(asked, len(POLL_SECONDS) - 1)])
+            asked += 1
+
+    async def _auth_call(self, method: str, path: str, token: str) -> Answer:
+        return await self._wire.run(Call(Group.ANONYMOUS, method, path), token)
+
+    def _lives(self, token: _Token) -> bool:
+        return self._server_time.now() < token.valid_until - EARLY
+
+
+def proof_of(settings: KsefSettings, keys: PublicKeys, clock: Clock) -> Proof:
+    """Return the proof the settings name, its files read."""
+    credentials = authentication_credentials(settings)
+    if credentials is not None:
+        return CertificateProof(credentials, clock)
+    if settings.token_file is None:
+        raise ConfigError(("Brak ustawienia ksef.token_file.",))
+    return TokenProof(read_secret(settings.token_file), keys)
+
+
+def context_of(settings: KsefSettings, seller_nip: str) -> Context:
+    """Return the context the settings name; the seller's NIP unless they say otherwise."""
+    if settings.context_internal_id:
+        return Context("InternalId", settings.context_internal_id)
+    return Context("Nip", settings.context_nip or seller_nip)
+
+
+async def ask_challenge(wire: Wire, clock: Clock, server_time: ServerTime) -> tuple[Challenge, float]:
+    """Fetch a challenge; return it with the clock skew in seconds (KSeF minus here)."""
+    asked_at = clock.monotonic()
+    answer = (await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/challenge"))).fields()
+    challenge = Challenge(answer.text("challenge"), answer.number("timestampMs"), answer.instant("timestamp"))
+    return challenge, server_time.hear(challenge.at, asked_at)

@@ -1,0 +1,228 @@
+"""agent.ports.KsefGateway over the KSeF 2.0 API: what a till asks of KSeF, in terms of invoices and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from agent.config import KsefSettings
+from agent.ksef import crypto
+from agent.ksef.answers import Fields
+from agent.ksef.api import Api, Call, Wire, as_not_sent
+from agent.ksef.auth import Authenticator, Context, Proof, ask_challenge, context_of, proof_of
+from agent.ksef.batch import BatchSessions, Compression
+from agent.ksef.client import HttpClient, open_client
+from agent.ksef.keys import PublicKeys
+from agent.ksef.limits import HOUR, Group, RateBudget
+from agent.ksef.servertime import ServerTime
+from agent.ksef.sessions import MAX_INVOICES, OnlineSessions, session_invoices
+from agent.ksef.single_flight import SingleFlight
+from agent.ksef.verdicts import better, checked_document, read_upo, read_verdict
+from agent.ports import Clock, KsefError, Outgoing, Pending, SendBudget, Sent, SessionRef, Upo, Verdict
+
+NO_SUCH_SESSION = 21173
+BATCH_OPEN = 100
+BATCH_WORKING = 150
+BATCH_DONE = 200
+UNREADABLE = 0
+"""Pending.code of a verdict that could not be read; status() tells why."""
+LIMITS_KEEP_SECONDS = 6 * HOUR
+CLOSE_SECONDS = 5.0
+"""At stop each session has so long to be closed; an unclosed one closes by itself at its end of validity."""
+
+
+class Gateway:
+    """KSeF for one till. Several presses and the sync use it at once."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        budget: RateBudget,
+        *,
+        proof: Proof,
+        context: Context,
+        clock: Clock,
+        keys: PublicKeys,
+        server_time: ServerTime,
+        secure: bool = True,
+        validate_identifiers: bool = False,
+        compression: Compression = Compression.ZIP,
+    ) -> None:
+        self._clock = clock
+        self._client = client
+        self._budget = budget
+        self._wire = Wire(client, budget)
+        self._server_time = server_time
+        self._authenticator = Authenticator(self._wire, proof, context, clock, server_time)
+        self.api = Api(self._wire, self._authenticator)
+        self._sessions = OnlineSessions(self.api, keys, server_time, validate_identifiers=validate_identifiers)
+        self._batches = BatchSessions(
+            self.api,
+            client,
+            keys,
+            secure=secure,
+            validate_identifiers=validate_identifiers,
+            compression=compression,
+        )
+        self._max_batch = MAX_INVOICES
+        self._limits_asked_at: float | None = None
+        self._learning: SingleFlight[None] = SingleFlight("ksef-limits")
+
+    async def session(self) -> SessionRef:
+        """Return the warm interactive session. No error of it concerns an invoice: unknown becomes NOT_SENT."""
+        try:
+            session = await self._sessions.warm()
+        except KsefError as error:
+            if error.sent is Sent.UNKNOWN:
+                raise as_not_sent(error) from error
+            raise
+        self._refresh_limits()
+        return session
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        """Send once; return the invoice's reference."""
+        return await self._sessions.send(session, invoice)
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        """Ask for one invoice."""
+        path = f"/sessions/{session_ref}/invoices/{invoice_ref}"
+        answer = await self.api.run(Call(Group.INVOICE_STATUS, "GET", path))
+        return read_verdict(answer.fields())
+
+    async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
+        """Look for the file by its hash; None where the session, or the file in it, is not known to KSeF."""
+        try:
+            return (await self._verdicts(session_ref, only=sha256)).get(sha256)
+        except KsefError as error:
+            if error.code == NO_SUCH_SESSION and error.sent is Sent.ANSWERED:
+                return None
+            raise
+
+    async def upo(self, session_ref: str, invoice_ref: str) -> Upo:
+        """Fetch the UPO of an accepted invoice."""
+        path = f"/sessions/{session_ref}/invoices/{invoice_ref}/upo"
+        return read_upo(await self.api.run(Call(Group.SESSION_MISC, "GET", path)))
+
+    async def session_upo(self, session_ref: str) -> tuple[bytes, ...]:
+        """Return the pages of a closed session's collective UPO, () while KSeF has none."""
+        status = await self._session_status(session_ref)
+        upo = status.optional_object("upo")
+        pages = [page.text("referenceNumber") for page in upo.objects("pages")] if upo else []
+        paths = [f"/sessions/{session_ref}/upo/{page}" for page in pages]
+        answers = [await self.api.run(Call(Group.SESSION_MISC, "GET", path)) for path in paths]
+        return tuple(checked_document(answer) for answer in answers)
+
+    async def invoice_sha256(self, ksef_number: str) -> bytes:
+        """Return the SHA-256 of the original stored under that number (permission InvoiceRead)."""
+        path = f"/invoices/ksef/{ksef_number}"
+        return crypto.sha256(checked_document(await self.api.run(Call(Group.INVOICE_DOWNLOAD, "GET", path))))
+
+    async def open_batch(self, invoices: Sequence[Outgoing]) -> str:
+        """Send these as one batch. ValueError for none, too many, or a technical correction (interactive only)."""
+        if not 0 < len(invoices) <= self._max_batch:
+            raise ValueError(f"a batch holds 1 to {self._max_batch} invoices, not {len(invoices)}")
+        if any(invoice.corrects is not None for invoice in invoices):
+            raise ValueError("a technical correction goes through an interactive session")
+        self._refresh_limits()
+        return await self._batches.send(invoices)
+
+    async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
+        """Return the verdicts by SHA-256, None while KSeF works on it.
+
+        KsefError ANSWERED with the session's code where KSeF refused the batch as a whole (405, 415, 430, 435,
+        440, 500): it took nothing. A hash that is missing from the verdicts was not taken either.
+        """
+        status = await self._session_status(session_ref)
+        state = status.object("status")
+        code = state.number("code")
+        if code == BATCH_OPEN:
+            await self._batches.close(session_ref)
+            return None
+        if code < BATCH_DONE:
+            return None
+        verdicts = await self._verdicts(session_ref)
+        if code != BATCH_DONE and not verdicts:
+            said = "; ".join((state.text("description"), *state.texts("details")))
+            raise KsefError(f"KSeF odrzucił całą paczkę: {code} {said}", sent=Sent.ANSWERED, code=code)
+        return verdicts
+
+    def budget(self) -> SendBudget:
+        """Return what the rate limits allow now."""
+        return self._budget.sends()
+
+    def recall_sends(self, sent_at: Iterable[datetime]) -> None:
+        """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""
+        self._budget.recall_sends(sent_at)
+
+    async def probe(self) -> float:
+        """Return the clock skew in seconds (KSeF minus here) by one anonymous call."""
+        _, skew = await ask_challenge(self._wire, self._clock, self._server_time)
+        return skew
+
+    async def close(self) -> None:
+        """Close the sessions and the connections. Never raises."""
+        await self._learning.stop()
+        await self._sessions.stop()
+        for session in self._sessions.take_all():
+            try:
+                await self._clock.within(CLOSE_SECONDS, self._sessions.close(session))
+            except (KsefError, TimeoutError):
+                continue
+        await self._authenticator.stop()
+        await self._client.close()
+
+    def _refresh_limits(self) -> None:
+        """Read KSeF's limits in the background: no press waits for them, the production values hold until then."""
+        now = self._clock.monotonic()
+        if self._limits_asked_at is None or now - self._limits_asked_at > LIMITS_KEEP_SECONDS:
+            self._limits_asked_at = now
+            self._learning.begin(self._learn_limits)
+
+    async def _learn_limits(self) -> None:
+        self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
+        limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
+        self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
+        self._max_batch = limits.object("batchSession").number("maxInvoices")
+
+    async def _session_status(self, session_ref: str) -> Fields:
+        answer = await self.api.run(Call(Group.SESSION_MISC, "GET", f"/sessions/{session_ref}"))
+        return answer.fields()
+
+    async def _verdicts(self, session_ref: str, only: bytes | None = None) -> dict[bytes, tuple[str, Verdict]]:
+        found: dict[bytes, tuple[str, Verdict]] = {}
+        async for item in session_invoices(self.api, session_ref):
+            digest = item.decoded("invoiceHash")
+            if only is not None and digest != only:
+                continue
+            verdict = _tolerant(item)
+            known = found.get(digest)
+            if known is None or better(known[1], verdict) is not known[1]:
+                found[digest] = (item.text("referenceNumber"), verdict)
+        return found
+
+
+def open_gateway(settings: KsefSettings, seller_nip: str, clock: Clock) -> Gateway:
+    """Return the gateway to KSeF. Files are read now (ConfigError), nothing is called before the first use."""
+    client = open_client(settings, settings.url, clock)
+    budget = RateBudget(clock, tills_sharing_address=settings.tills_sharing_address)
+    server_time = ServerTime(clock)
+    keys = PublicKeys(Wire(client, budget), clock, server_time)
+    return Gateway(
+        client,
+        budget,
+        proof=proof_of(settings, keys, clock),
+        context=context_of(settings, seller_nip),
+        clock=clock,
+        keys=keys,
+        server_time=server_time,
+        secure=settings.url.startswith("https://"),
+        validate_identifiers=settings.subject_identifier_validation,
+    )
+
+
+def _tolerant(item: Fields) -> Verdict:
+    """Read a verdict in a list: one that can not be read stays open and does not hide the others."""
+    try:
+        return read_verdict(item)
+    except KsefError:
+        return Pending(UNREADABLE)

@@ -1,0 +1,107 @@
+"""KSeF's public keys: which one encrypts what, now. Keys rotate; error 21470 says that ours is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+
+from agent.ksef.answers import Fields
+from agent.ksef.api import Call, Wire
+from agent.ksef.crypto import b64, sha256, wrap
+from agent.ksef.limits import HOUR, Group
+from agent.ksef.servertime import ServerTime
+from agent.ports import Clock, KsefError, Sent
+
+T = TypeVar("T")
+
+WITHDRAWN_KEY = 21470
+"""KSeF: the key's identifier is unknown or withdrawn."""
+KEEP_SECONDS = 6 * HOUR
+"""How long a fetched list is used; a withdrawn key is noticed sooner by 21470."""
+
+
+class Usage(StrEnum):
+    """What a key may encrypt (PublicKeyCertificateUsage)."""
+
+    TOKEN = "KsefTokenEncryption"  # noqa: S105 - a word of the API
+    SYMMETRIC_KEY = "SymmetricKeyEncryption"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key of KSeF. ``identifier`` is the Base64 SHA-256 of its SubjectPublicKeyInfo, checked."""
+
+    identifier: str
+    key: rsa.RSAPublicKey = field(repr=False)
+    usages: frozenset[str]
+    valid_from: datetime
+    valid_to: datetime
+
+    def wrap(self, secret: bytes) -> str:
+        """Return ``secret`` encrypted for KSeF, Base64."""
+        return b64(wrap(self.key, secret))
+
+
+class PublicKeys:
+    """The cached list of /security/public-key-certificates."""
+
+    def __init__(self, wire: Wire, clock: Clock, server_time: ServerTime) -> None:
+        self._wire = wire
+        self._clock = clock
+        self._server_time = server_time
+        self._keys: tuple[PublicKey, ...] = ()
+        self._fetched_at: float | None = None
+
+    async def using(self, usage: Usage, work: Callable[[PublicKey], Awaitable[T]]) -> T:
+        """Do ``work`` with the right key; when KSeF calls the key withdrawn, fetch, choose and repeat once."""
+        try:
+            return await work(await self.choose(usage))
+        except KsefError as error:
+            if error.code != WITHDRAWN_KEY:
+                raise
+        self._fetched_at = None
+        return await work(await self.choose(usage))
+
+    async def choose(self, usage: Usage) -> PublicKey:
+        """Return the RSA key for ``usage``: valid now, of those the one with the latest validFrom."""
+        stale = self._fetched_at is None or self._clock.monotonic() - self._fetched_at > KEEP_SECONDS
+        if stale or not self._valid(usage):
+            answer = await self._wire.run(Call(Group.ANONYMOUS, "GET", "/security/public-key-certificates"))
+            found = (_read(item) for item in answer.items())
+            self._keys = tuple(key for key in found if key is not None)
+            self._fetched_at = self._clock.monotonic()
+        valid = self._valid(usage)
+        if not valid:
+            raise KsefError(f"KSeF nie podał ważnego klucza publicznego RSA do: {usage}.", sent=Sent.NOT_SENT)
+        return max(valid, key=lambda each: each.valid_from)
+
+    def _valid(self, usage: Usage) -> list[PublicKey]:
+        now = self._server_time.now()
+        return [key for key in self._keys if usage in key.usages and key.valid_from <= now < key.valid_to]
+
+
+def _read(item: Fields) -> PublicKey | None:
+    """Return the key, None where it is no RSA key or does not have the identifier KSeF gives it."""
+    data = item.decoded("certificate")
+    try:
+        key: object = x509.load_der_x509_certificate(data).public_key()
+    except ValueError:
+        try:
+            key = load_der_public_key(data)  # the contract's own example gives a bare key
+        except ValueError:
+            return None
+    if not isinstance(key, rsa.RSAPublicKey):
+        return None
+    identifier = b64(sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
+    if identifier != item.text("publicKeyId"):
+        return None
+    return PublicKey(
+        identifier, key, frozenset(item.texts("usage")), item.instant("validFrom"), item.instant("validTo")
+    )

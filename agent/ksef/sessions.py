@@ -1,0 +1,154 @@
+"""Interactive sessions: one stays open and warm, up to the time and the count KSeF allows (sesja-interaktywna.md)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from agent.ksef.answers import Fields
+from agent.ksef.api import Api, Call
+from agent.ksef.crypto import SessionKey, b64, sha256
+from agent.ksef.keys import PublicKey, PublicKeys, Usage
+from agent.ksef.limits import PATIENCE_SEND_SECONDS, Group
+from agent.ksef.servertime import ServerTime
+from agent.ksef.single_flight import SingleFlight
+from agent.ports import Json, KsefError, Outgoing, Sent, SessionRef
+
+FORM_CODE: Json = {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"}
+IDENTIFIER_VALIDATION = {"X-KSeF-Feature": "subject-identifier-validation"}
+EARLY = timedelta(minutes=2)
+"""A session is replaced so long before KSeF closes it."""
+MAX_INVOICES = 10_000
+"""Per session, unless /limits/context says otherwise."""
+PAGE_SIZE = "1000"
+SESSION_LOST = frozenset({21155, 21173, 21180, 21184})
+"""Full, not known, closed, under maintenance: this session takes nothing more, and did not take this."""
+
+
+@dataclass(slots=True)
+class OpenSession:
+    """A session we can write to: its key lives only here, in memory."""
+
+    ref: SessionRef
+    key: SessionKey = field(repr=False)
+    sends: int = 0
+
+
+class OnlineSessions:
+    """The warm session and those given up but not yet closed."""
+
+    def __init__(self, api: Api, keys: PublicKeys, server_time: ServerTime, *, validate_identifiers: bool) -> None:
+        self._api = api
+        self._keys = keys
+        self._server_time = server_time
+        self._headers = IDENTIFIER_VALIDATION if validate_identifiers else None
+        self._warm: OpenSession | None = None
+        self._given_up: list[SessionRef] = []
+        self._opening: SingleFlight[SessionRef] = SingleFlight("ksef-open-session")
+        self.max_invoices = MAX_INVOICES
+
+    async def warm(self) -> SessionRef:
+        """Return the session to send in; all who wait for a new one share one opening."""
+        if self._warm is not None and self._usable(self._warm):
+            return self._warm.ref
+        return await self._opening.run(self._open)
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        """Send once; return the invoice's reference. See agent.ports.KsefGateway.send."""
+        opened = self._warm
+        if opened is None or opened.ref.reference != session.reference:
+            raise KsefError("Sesja KSeF została już zastąpiona nową.", sent=Sent.NOT_SENT)
+        opened.sends += 1
+        path = f"/sessions/online/{session.reference}/invoices"
+        body = _invoice_body(opened.key, invoice)
+        try:
+            answer = await self._api.run(
+                Call(Group.INVOICE_SEND, "POST", path, json=body, patience=PATIENCE_SEND_SECONDS)
+            )
+        except KsefError as error:
+            if error.code not in SESSION_LOST:
+                raise
+            self._give_up(opened)
+            raise KsefError(
+                error.message, sent=Sent.NOT_SENT, code=error.code, retry_after=error.retry_after, body=error.body
+            ) from error
+        return answer.fields().text("referenceNumber")
+
+    async def stop(self) -> None:
+        """Stop an opening under way."""
+        await self._opening.stop()
+
+    def take_all(self) -> list[SessionRef]:
+        """Return every session to close and forget them."""
+        sessions = [*self._given_up, *([self._warm.ref] if self._warm else [])]
+        self._given_up, self._warm = [], None
+        return sessions
+
+    async def close(self, session: SessionRef) -> None:
+        """Close a session; KSeF then makes its collective UPO. 21180 says that it is closed already."""
+        path = f"/sessions/online/{session.reference}/close"
+        await self._api.run(Call(Group.ONLINE_SESSION_CLOSE, "POST", path))
+
+    async def _open(self) -> SessionRef:
+        if self._warm is not None:
+            self._give_up(self._warm)
+        key = SessionKey.new()
+
+        async def ask(public_key: PublicKey) -> SessionRef:
+            body: Json = {"formCode": FORM_CODE, "encryption": encryption(key, public_key)}
+            call = Call(Group.ONLINE_SESSION, "POST", "/sessions/online", json=body, headers=self._headers)
+            fields = (await self._api.run(call)).fields()
+            return SessionRef(fields.text("referenceNumber"), fields.instant("validUntil"))
+
+        session = await self._keys.using(Usage.SYMMETRIC_KEY, ask)
+        self._warm = OpenSession(session, key)
+        return session
+
+    def _usable(self, session: OpenSession) -> bool:
+        in_time = self._server_time.now() < session.ref.valid_until - EARLY
+        return in_time and session.sends < self.max_invoices
+
+    def _give_up(self, session: OpenSession) -> None:
+        if self._warm is session:
+            self._warm = None
+            self._given_up.append(session.ref)
+
+
+def encryption(key: SessionKey, public_key: PublicKey) -> Json:
+    """Return EncryptionInfo; the identifier of the public key is always sent."""
+    return {
+        "encryptedSymmetricKey": public_key.wrap(key.key),
+        "initializationVector": b64(key.iv),
+        "publicKeyId": public_key.identifier,
+    }
+
+
+async def session_invoices(api: Api, session_ref: str) -> AsyncIterator[Fields]:
+    """Go through all invoices of a session, page by page."""
+    continuation: str | None = None
+    while True:
+        headers = {"x-continuation-token": continuation} if continuation else None
+        path = f"/sessions/{session_ref}/invoices"
+        call = Call(Group.SESSION_INVOICE_LIST, "GET", path, query={"pageSize": PAGE_SIZE}, headers=headers)
+        page = (await api.run(call)).fields()
+        for item in page.objects("invoices"):
+            yield item
+        continuation = page.optional_text("continuationToken")
+        if continuation is None:
+            return
+
+
+def _invoice_body(key: SessionKey, invoice: Outgoing) -> Json:
+    encrypted = key.encrypt(invoice.xml)
+    body: dict[str, Json] = {
+        "invoiceHash": b64(invoice.sha256),
+        "invoiceSize": len(invoice.xml),
+        "encryptedInvoiceHash": b64(sha256(encrypted)),
+        "encryptedInvoiceSize": len(encrypted),
+        "encryptedInvoiceContent": b64(encrypted),
+        "offlineMode": invoice.offline,
+    }
+    if invoice.corrects is not None:
+        body["hashOfCorrectedInvoice"] = b64(invoice.corrects)
+    return body

@@ -1,0 +1,89 @@
+"""What KSeF says of an invoice (SessionInvoiceStatusResponse) and of its UPO, as values of agent.ports."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+
+from lxml import etree
+
+from agent.domain import ksef_number
+from agent.ksef.answers import Answer, Fields
+from agent.ksef.crypto import sha256
+from agent.ports import Accepted, Duplicate, Pending, Rejected, Upo, Verdict
+
+ACCEPTED, DUPLICATE = 200, 440
+RETRYABLE = frozenset({405, 550})
+"""KSeF cancelled the work: of the session (405) or its own (550). The same bytes may be sent again."""
+FIRST_REFUSAL = 400
+META_HASH = "x-ms-meta-hash"
+"""Base64 SHA-256 of the document in the body, where KSeF gives it."""
+UPO = {"upo": "http://upo.schematy.mf.gov.pl/KSeF/v4-3"}
+PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+
+
+def read_verdict(item: Fields) -> Verdict:
+    """Read one invoice's status. A KSeF number with a wrong checksum makes the whole answer unusable."""
+    status = item.object("status")
+    code = status.number("code")
+    if code < ACCEPTED:
+        return Pending(code)
+    if code == ACCEPTED:
+        accepted_at = item.optional_instant("acquisitionDate") or item.instant("invoicingDate")
+        return Accepted(_checked_number(item), accepted_at, item.decoded("invoiceHash"))
+    description, details = status.text("description"), status.texts("details")
+    if code == DUPLICATE:
+        original = status.optional_object("extensions")
+        number = original.optional_text("originalKsefNumber") if original else None
+        session = original.optional_text("originalSessionReferenceNumber") if original else None
+        return Duplicate(number, session, "; ".join((description, *details)))
+    if code < FIRST_REFUSAL:
+        raise item.unusable(f"Nieznany status faktury w KSeF: {code}.")
+    return Rejected(code, description, details, retryable=code in RETRYABLE)
+
+
+def better(one: Verdict, other: Verdict) -> Verdict:
+    """Return which of two verdicts on the same bytes counts: sent twice, one is accepted and one a duplicate."""
+    order = (Accepted, Pending, Duplicate, Rejected)
+    return min(one, other, key=lambda verdict: order.index(type(verdict)))
+
+
+def read_upo(answer: Answer) -> Upo:
+    """Read the UPO of one invoice; KSeF's hash of it is compared where there is one."""
+    document = checked_document(answer)
+    try:
+        root = etree.fromstring(document, PARSER)
+    except etree.XMLSyntaxError as error:
+        raise answer.unusable(f"UPO jest uszkodzone: {error}.") from error
+    documents = root.findall("upo:Dokument", UPO)
+    if len(documents) != 1:
+        raise answer.unusable(f"UPO faktury opisuje {len(documents)} dokumentów zamiast jednego.")
+    number = (documents[0].findtext("upo:NumerKSeFDokumentu", "", UPO)).strip()
+    digest = (documents[0].findtext("upo:SkrotDokumentu", "", UPO)).strip()
+    try:
+        return Upo(document, ksef_number.check(number), base64.b64decode(digest, validate=True))
+    except ValueError as error:
+        raise answer.unusable(f"UPO podaje błędny numer KSeF albo skrót: {error}.") from error
+
+
+def checked_document(answer: Answer) -> bytes:
+    """Return the XML document of an answer, its SHA-256 equal to the one KSeF names, where it names one."""
+    if not answer.is_xml:
+        raise answer.unusable("Odpowiedź nie pochodzi z KSeF: to nie jest XML.", link_down=True)
+    named = answer.headers.get(META_HASH)
+    if named:
+        try:
+            expected = base64.b64decode(named, validate=True)
+        except binascii.Error as error:
+            raise answer.unusable(f"KSeF podał nieczytelny skrót dokumentu: {named}.") from error
+        if not hmac.compare_digest(expected, sha256(answer.body)):
+            raise answer.unusable("Skrót dokumentu różni się od podanego przez KSeF: odpowiedź jest uszkodzona.")
+    return answer.body
+
+
+def _checked_number(item: Fields) -> str:
+    try:
+        return ksef_number.check(item.text("ksefNumber"))
+    except ValueError as error:
+        raise item.unusable(f"KSeF podał błędny numer KSeF: {error}.") from error
