@@ -98,7 +98,7 @@ def _eu_vat(fields: Fields) -> tuple[str | None, str | None]:
 def _foreign(fields: Fields) -> tuple[str | None, str | None]:
     if isinstance(fields.take("foreign_id"), str):
         return None, fields.text("foreign_id", maximum=50, required=True)
-    nested = fields.object("foreign_id")
+    nested = fields.nested("foreign_id")
     if nested is None:
         return None, None
     country = nested.word("country", COUNTRIES, required=True)
@@ -109,7 +109,7 @@ def _foreign(fields: Fields) -> tuple[str | None, str | None]:
 
 def parse_address(fields: Fields, *, required: bool, default_country: str | None) -> Address | None:
     """Read "address"; without ``default_country`` its country has to be named."""
-    nested = fields.object("address", required=required)
+    nested = fields.nested("address", required=required)
     if nested is None:
         return None
     line1 = nested.text("line1", maximum=512, required=True)

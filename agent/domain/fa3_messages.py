@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lxml import etree
 
@@ -16,7 +16,20 @@ from agent.domain.errors import FieldError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
-    from lxml.etree import _LogEntry as LogEntry
+
+
+class Mistake(Protocol):
+    """An entry of libxml2's log, as lxml shows it."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def type_name(self) -> str: ...
+
 
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _QUOTED = re.compile(r"'([^']*)'")
@@ -93,12 +106,12 @@ def _place(element: Element) -> str:
     return "/" + "/".join(reversed(steps))
 
 
-def explain(entry: LogEntry, root: Element) -> FieldError:
+def explain(mistake: Mistake, root: Element) -> FieldError:
     """Turn one mistake of the schema's log into a FieldError: place, Polish sentence with the line, code."""
-    found = root.getroottree().xpath(entry.path) if entry.path else []
+    found = root.getroottree().xpath(mistake.path) if mistake.path else []
     element: Element = found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else root
     name = etree.QName(element).localname
-    sentence = _SENTENCES.get(entry.type_name)
-    said = _NAMESPACE.sub("", entry.message)
+    sentence = _SENTENCES.get(mistake.type_name)
+    said = _NAMESPACE.sub("", mistake.message)
     text = sentence(name, element.text or "", said) if sentence else f"„{name}”: {said}"
-    return FieldError(_place(element), f"wiersz {entry.line}: {text}", "schema")
+    return FieldError(_place(element), f"wiersz {mistake.line}: {text}", "schema")

@@ -7,13 +7,14 @@ discouraged characters, at most 1 000 000 bytes. Nothing here opens a file or a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, cast
 
 from lxml import etree
 
 from agent.domain.errors import BadInput, FieldError
-from agent.domain.fa3_messages import explain
+from agent.domain.fa3_messages import Mistake, explain
 from agent.domain.text import first_forbidden
 
 if TYPE_CHECKING:
@@ -149,6 +150,6 @@ class Fa3Schema:
         root = check_bytes(xml)
         if self._schema.validate(root):
             return root
-        found = [explain(entry, root) for entry in list(self._schema.error_log.filter_from_errors())[:MAX_REPORTED]]
-        errors = tuple(dict.fromkeys(found))
+        mistakes = islice(cast("Iterable[Mistake]", self._schema.error_log), MAX_REPORTED)  # the stubs know no log
+        errors = tuple(dict.fromkeys(explain(mistake, root) for mistake in mistakes))
         raise BadInput(f"Faktura nie jest zgodna ze schematem FA(3): {errors[0].message}", code="schema", errors=errors)

@@ -174,7 +174,7 @@ class Fields:
                     shown = "?"
                 self.problems.add(self.at(name), f"{self._where}nieznane pole „{shown}”.", "unknown-field")
 
-    def object(self, name: str, *, required: bool = False) -> Fields | None:
+    def nested(self, name: str, *, required: bool = False) -> Fields | None:
         """Return a reader for a nested object."""
         value = self.take(name, required=required)
         return None if value is None else Fields.of(value, self.at(name), self.problems)

@@ -149,7 +149,7 @@ def _exemption(fields: Fields, lines: list[SaleLine | None]) -> tuple[str | None
     basis = ExemptionBasis.ACT
     if isinstance(fields.take("exemption"), dict):
         text = None
-        nested = fields.object("exemption")
+        nested = fields.nested("exemption")
         given = [word for word in _EXEMPTION_WORDS if nested is not None and nested.has(word)]
         if nested is not None and len(given) == 1:
             text = nested.text(given[0], maximum=256, required=True)
@@ -197,7 +197,7 @@ def _exchange_rate(fields: Fields, currency: str) -> Decimal | None:
 
 
 def _receipt(fields: Fields) -> ReceiptLink | None:
-    nested = fields.object("receipt")
+    nested = fields.nested("receipt")
     if nested is None:
         return None
     number = nested.text("number", maximum=256, required=True)
