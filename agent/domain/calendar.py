@@ -48,7 +48,7 @@ _CHRISTMAS_EVE_SINCE = 2025
 
 @cache
 def days_off(year: int) -> frozenset[date]:
-    """Return the statutory days off of a year, 2011 or later (art. 1 of the Act), without the plain Sundays.
+    """Return the statutory days off of a year, 2019 or later (art. 1 of the Act), without the plain Sundays.
 
     A table of our own, not a library's: docs/decisions.md says why. Tests compare it with `holidays`.
     """

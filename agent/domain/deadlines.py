@@ -128,7 +128,7 @@ def _next_day(mode: Mode, issued_on: date, calendar: BusinessCalendar) -> Deadli
             why = f"Faktura z {_day(issued_on)} bez numeru KSeF tego samego dnia staje się fakturą offline24"
             legal_basis = "art. 106nda ust. 2 i 16"
         case _:
-            why = f"Żaden znany komunikat nie obejmuje chwili wystawienia ({_day(issued_on)}), więc jak offline24"
+            why = f"Faktura z {_day(issued_on)}, a chwili wystawienia nie obejmuje żaden znany komunikat, więc jak offline24"
     return Deadline(day, DeadlineState.DUE, f"{why}: najpóźniej w następnym dniu roboczym, {_day(day)}.", legal_basis)
 
 
