@@ -449,8 +449,11 @@ class Invoices(Protocol):
         """Newest first."""
         ...
 
-    async def unsent(self) -> list[InvoiceRecord]:
-        """All whose duty to send is open (lifecycle.UNSENT): in doubt first, then by deadline, then by age."""
+    async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
+        """All whose duty to send is open (lifecycle.UNSENT): in doubt first, then by deadline, then by age.
+
+        ``limit`` takes the most urgent ones only: a backlog of 10 000 is 60 MB of bytes.
+        """
         ...
 
     async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
@@ -546,6 +549,8 @@ class Held(Protocol):
 
     async def get(self, held_id: str) -> HeldCorrection | None: ...
 
+    async def of_key(self, key: str) -> HeldCorrection | None: ...
+
     async def waiting(self) -> list[HeldCorrection]:
         """Oldest first."""
         ...
@@ -611,4 +616,12 @@ class Store(Protocol):
 
     async def read(self, work: Work[T]) -> T:
         """Run against a consistent snapshot; must not write."""
+        ...
+
+    async def check(self) -> str | None:
+        """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow: daily."""
+        ...
+
+    def size(self) -> int:
+        """Bytes of the database on disk."""
         ...

@@ -142,6 +142,8 @@ class Desk:
     calendar: BusinessCalendar
     crew: Crew
     signer: Signer | None = None
+    authentication: Signer | None = None
+    """Serial and end of validity of the authentication certificate; never signs here."""
     tally: Tally = field(default_factory=Tally)
     changed: Signal = field(default_factory=Signal)
     """Something a screen shows has changed."""

@@ -29,7 +29,7 @@ from agent.services.desk import Desk
 from agent.services.printing import Printing
 from agent.services.sending import Courier
 from agent.services.sync import Sync
-from agent.services.watch import Watch
+from agent.services.watch import Watch, issue_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Issuing:
         if mode is Mode.ONLINE and draft.issued_on != fa3.issue_date(now):
             mode = Mode.OFFLINE24
             reason = "Data wystawienia (P_1) jest wcześniejsza niż dzień przesłania (art. 106nda ust. 16)."
-        due = deadline(mode, draft.issued_on, self._watch.timeline, self._desk.calendar)
+        due = deadline(mode, issue_moment(draft.issued_on, now), self._watch.timeline, self._desk.calendar)
         return NewInvoice(
             id=uuid.uuid4().hex,
             series=series or "",

@@ -7,6 +7,7 @@ Crash windows, and what heals them:
 
 from __future__ import annotations
 
+from agent.domain.errors import AgentError
 from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
@@ -96,8 +97,6 @@ class Printing:
         return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
 
     async def _attempt(self, record: InvoiceRecord, choice: PaperChoice, job: PrintJob) -> PrintJob:
-        receipt = self.receipt(record, choice, job.copy)
-
         leaves = 0
 
         async def leaving(printer: str, data: bytes) -> None:
@@ -113,7 +112,12 @@ class Printing:
 
             await self._desk.store.write(work)
 
-        result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
+        try:
+            receipt = self.receipt(record, choice, job.copy)
+            result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
+        except AgentError as error:
+            # The document is durable; that this printer can not print it is trouble of the paper only.
+            result = PrintResult(Outcome.NOT_SENT, self._desk.press.default, str(error), "unprintable")
         self.trouble = None if result.outcome is Outcome.DONE else result
         self._desk.tally.count(self._desk.tally.prints, result.outcome.value)
         return await self._finish(job, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -188,7 +189,7 @@ class AgentTill:
 
     async def receipt_png(self, invoice_id: str) -> bytes:
         """Return the picture of the paper."""
-        return self._desk.press.png(*await self._shown(invoice_id))
+        return await asyncio.to_thread(self._desk.press.png, *await self._shown(invoice_id))
 
     async def receipt_text(self, invoice_id: str) -> str:
         """Return the text of the paper."""
@@ -200,7 +201,7 @@ class AgentTill:
             raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
         record = (await self.invoice(invoice_id)).record
         receipt = self._printing.receipt(record, self._printing.choice(record), 1)
-        return self._desk.press.pdf(receipt, page)
+        return await asyncio.to_thread(self._desk.press.pdf, receipt, page)
 
     async def _shown(self, invoice_id: str) -> tuple[str, bytes]:
         printer, data = await self._last_sent(invoice_id)

@@ -5,9 +5,9 @@ Latarnia and the line are different things: silence of either is a local outage 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
 
 from agent.domain.breaker import Breaker, LinkState
 from agent.domain.calendar import local_date
@@ -222,7 +222,7 @@ class Watch:
 
         async def work(tx: Transaction) -> None:
             for fact in added:
-                body: dict[str, Any] = fact_to_json(fact)
+                body = fact_to_json(fact)
                 await tx.facts.add(Fact(source_of(fact), body, fact.seen_at))
                 await tx.events.append("fact", body)
             await self._follow(tx, timeline)
@@ -238,12 +238,12 @@ class Watch:
     async def _follow(self, tx: Transaction, timeline: Timeline) -> None:
         ended = self._total_failures_over(timeline)
         for record in await tx.invoices.unsent():
-            if record.mode is Mode.TOTAL_FAILURE and record.state is InvoiceState.ISSUED:
-                if ended(record.issued_at):
-                    await tx.invoices.move(record.id, InvoiceState.EXEMPT)
-                    await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, record.id)
-                    continue
-            due = deadline(record.mode, record.issued_on, timeline, self._desk.calendar)
+            issued_in_total = record.mode is Mode.TOTAL_FAILURE and record.state is InvoiceState.ISSUED
+            if issued_in_total and ended(record.issued_at):
+                await tx.invoices.move(record.id, InvoiceState.EXEMPT)
+                await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, record.id)
+                continue
+            due = deadline(record.mode, issue_moment(record.issued_on, record.issued_at), timeline, self._desk.calendar)
             if (due.date, due.state) == (record.deadline, record.deadline_state):
                 continue
             await tx.invoices.set_deadline(record.id, due.date, due.state)
@@ -259,7 +259,7 @@ class Watch:
                 record.id,
             )
 
-    def _total_failures_over(self, timeline: Timeline) -> Any:
+    def _total_failures_over(self, timeline: Timeline) -> Callable[[datetime], bool]:
         horizon = self._desk.now() + timedelta(microseconds=1)
 
         def over(issued_at: datetime) -> bool:
@@ -312,6 +312,11 @@ class Watch:
             "clock_skew_seconds": self.seen.skew_seconds,
             "local_date": local_date(now).isoformat(),
         }
+
+
+def issue_moment(issued_on: date, issued_at: datetime) -> date | datetime:
+    """Return the instant of issue where it lies on P_1's day, else the whole day."""
+    return issued_at if local_date(issued_at) == issued_on else issued_on
 
 
 def _iso(instant: datetime | None) -> str | None:

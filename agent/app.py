@@ -1,0 +1,248 @@
+"""The composition root: the only place that knows every adapter; starts them, supervises them, stops them in order.
+
+Stages of a stop, each with its own limit: no new presses; presses under way; the sync; alerts and outbox; KSeF's
+session; the final write and the store. A second start on the same data is refused by the store's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import schemas
+from agent import systemd
+from agent.clock import SystemClock
+from agent.config import Settings
+from agent.domain.calendar import BusinessCalendar
+from agent.domain.errors import AgentError, ConfigError
+from agent.domain.fa3_schema import Fa3Schema
+from agent.ksef.credentials import load_credentials
+from agent.ksef.crypto import OfflineSigner
+from agent.ksef.gateway import open_gateway, open_latarnia
+from agent.ports import Clock, Signer
+from agent.services.alerting import Alerting
+from agent.services.correcting import Correcting
+from agent.services.desk import Crew, Desk
+from agent.services.directory import Directory
+from agent.services.evidence import Evidence
+from agent.services.issue import Issuing
+from agent.services.printing import Printing
+from agent.services.reporting import Reporting
+from agent.services.sending import Courier
+from agent.services.sync import Sync
+from agent.services.till import AgentTill
+from agent.services.tokens import Tokens
+from agent.services.watch import Watch
+from agent.store.sqlite import SqliteStore
+from printers.fleet import Fleet, build
+
+LOG = logging.getLogger("agent")
+DATABASE = "agent.db"
+PRESS_SECONDS = 20.0
+"""How long a stop waits for presses under way."""
+
+
+@dataclass(slots=True)
+class Agent:
+    """A running agent, all parts joined; the servers are not part of it."""
+
+    settings: Settings
+    clock: Clock
+    store: SqliteStore
+    desk: Desk
+    watch: Watch
+    sync: Sync
+    printing: Printing
+    alerting: Alerting
+    correcting: Correcting
+    reporting: Reporting
+    till: AgentTill
+    tokens: Tokens
+    fleet: Fleet
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    defect: BaseException | None = None
+
+    def fail(self, name: str, error: BaseException) -> None:
+        """Stop because of a defect: a dead task must not leave half an agent behind."""
+        LOG.critical("task %s died", name, exc_info=error)
+        self.defect = self.defect or error
+        self.stop.set()
+
+
+async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
+    """Open the till's database for writing, alone (AgentError where another agent holds it)."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return await SqliteStore.open(settings.data_dir / DATABASE, clock or SystemClock())
+
+
+async def open_store_readonly(settings: Settings) -> SqliteStore:
+    """Open the till's database for reading, beside a running agent."""
+    return await SqliteStore.open_readonly(settings.data_dir / DATABASE)
+
+
+def load_signer(settings: Settings) -> Signer | None:
+    """Load the Offline certificate; None where none is configured."""
+    offline = settings.offline
+    if offline.certificate_file is None:
+        return None
+    return OfflineSigner(load_credentials(offline.certificate_file, offline.key_file, offline.passphrase_file))
+
+
+def load_schema(settings: Settings) -> Fa3Schema:
+    """Compile the FA(3) schema: the one in the package, or that of ``schemas.dir``."""
+    return Fa3Schema(schemas.load(settings.schemas_dir))
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Agent]:
+    """Join all parts over an open store; recover what a crash left; leave everything closed."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        schema = load_schema(settings)
+        signer = load_signer(settings)
+        fleet = build(settings.printers, clock)
+        gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
+        stack.push_async_callback(gateway.close)
+        latarnia = open_latarnia(settings.ksef, clock)
+        stack.push_async_callback(latarnia.close)
+        store = await open_store(settings, clock)
+        stack.push_async_callback(store.close)
+        holder: list[Agent] = []
+        crew = Crew(lambda name, error: holder[0].fail(name, error))
+        desk = Desk(
+            settings=settings,
+            clock=clock,
+            store=store,
+            gateway=gateway,
+            printer=fleet.printer,
+            press=fleet,
+            schema=schema,
+            calendar=BusinessCalendar(settings.calendar.extra_days_off),
+            crew=crew,
+            signer=signer,
+            started_at=clock.now(),
+        )
+        agent = _join(desk, store, fleet, Watch(desk, latarnia))
+        holder.append(agent)
+        await agent.watch.load()
+        await agent.printing.recover()
+        await agent.sync.recover()
+        await agent.watch.follow_deadlines()
+        await agent.reporting.refresh()
+        try:
+            yield agent
+        finally:
+            late = await crew.drain(PRESS_SECONDS)
+            if late:
+                LOG.warning("stopped while under way: %s", ", ".join(late))
+
+
+def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch) -> Agent:
+    courier = Courier(desk, watch)
+    printing = Printing(desk)
+    sync = Sync(desk, watch, courier)
+    issuing = Issuing(desk, watch, courier, printing, sync)
+    correcting = Correcting(desk, issuing, printing)
+    alerting = Alerting(desk)
+    reporting = Reporting(desk, watch, printing, alerting)
+    till = AgentTill(
+        desk,
+        watch=watch,
+        issuing=issuing,
+        correcting=correcting,
+        printing=printing,
+        sync=sync,
+        reporting=reporting,
+        evidence=Evidence(desk),
+        directory=Directory(desk, None),
+    )
+    return Agent(
+        settings=desk.settings,
+        clock=desk.clock,
+        store=store,
+        desk=desk,
+        watch=watch,
+        sync=sync,
+        printing=printing,
+        alerting=alerting,
+        correcting=correcting,
+        reporting=reporting,
+        till=till,
+        tokens=Tokens(desk.settings.data_dir / "tokens.json"),
+        fleet=fleet,
+    )
+
+
+async def supervise(agent: Agent) -> None:
+    """Run the loops and the periodic triggers until ``agent.stop`` is set; a loop that dies sets it."""
+    from agent.schedule import periodic_triggers  # noqa: PLC0415 - APScheduler only where it runs
+
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "sync": agent.sync.run,
+        "corrections": agent.correcting.run,
+        "reporting": agent.reporting.run,
+        "alerts": agent.alerting.run,
+    }
+    tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
+    scheduler = periodic_triggers(agent)
+    scheduler.start()
+    agent.sync.wake()
+    try:
+        await agent.stop.wait()
+    finally:
+        scheduler.shutdown(wait=False)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await run()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the service stops with it
+        agent.fail(name, error)
+
+
+async def run(settings: Settings) -> int:
+    """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
+    from agent.listeners import listening  # noqa: PLC0415 - keeps the commands that do not serve light
+
+    async with assembled(settings) as agent:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, agent.stop.set)
+        async with listening(agent):
+            systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
+            feeding = asyncio.create_task(_feed_watchdog(), name="watchdog")
+            try:
+                await supervise(agent)
+            finally:
+                feeding.cancel()
+                systemd.notify("STOPPING=1")
+        if agent.defect is not None:
+            raise AgentError(f"Program zatrzymany z powodu błędu: {agent.defect}") from agent.defect
+    return 0
+
+
+async def _feed_watchdog() -> None:
+    """Feed systemd's watchdog from the event loop: a stuck loop stops feeding, and systemd restarts the agent."""
+    seconds = systemd.watchdog_seconds()
+    while seconds is not None:
+        systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)
+
+
+def require_data_dir(path: Path) -> None:
+    """Refuse a data directory that can not be written, with one clear sentence."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".write-test"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError((f"Nie można pisać w katalogu danych {path}: {error.strerror}.",)) from error

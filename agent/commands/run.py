@@ -1,0 +1,22 @@
+"""`ksef-agent run`: serve until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from agent.commands.common import config_option
+from agent.config import Settings
+
+
+@click.command("run")
+@config_option
+def command(settings: Settings) -> None:
+    """Run the agent (systemd starts this)."""
+    from agent import app, journal  # noqa: PLC0415 - only this command needs the whole agent
+
+    journal.configure()
+    app.require_data_dir(settings.data_dir)
+    sys.exit(asyncio.run(app.run(settings)))

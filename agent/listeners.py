@@ -1,0 +1,46 @@
+"""The two HTTP listeners: the till's (loopback, tokens) and HQ's (read-only)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from agent.domain.errors import ConfigError
+from agent.web.api import till_app
+from agent.web.health import health_app
+
+if TYPE_CHECKING:
+    from agent.app import Agent
+
+STOP_SECONDS = 25.0
+
+
+@asynccontextmanager
+async def listening(agent: Agent) -> AsyncIterator[None]:
+    """Listen on both addresses; a taken port is one clear sentence and nothing half started."""
+    settings = agent.settings
+    till = web.AppRunner(
+        till_app(agent.till, agent.tokens, settings.api, settings.page), shutdown_timeout=STOP_SECONDS, access_log=None
+    )
+    health = web.AppRunner(health_app(agent.till), shutdown_timeout=1.0, access_log=None)
+    await till.setup()
+    await health.setup()
+    try:
+        await _listen(till, settings.api.host, settings.api.port, "kasy")
+        await _listen(health, settings.health.host, settings.health.port, "nadzoru (health)")
+        yield
+    finally:
+        await till.cleanup()
+        await health.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, whom: str) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigError(
+            (f"Nie można otworzyć portu {host}:{port} dla {whom}: {error.strerror or error}. Zmień port.",)
+        ) from error

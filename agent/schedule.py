@@ -1,0 +1,54 @@
+"""The periodic triggers. APScheduler only wakes services; the queue is the store (DESIGN 7.8).
+
+Settings by PROTOCOL section 5: never drop a late job, run what was missed once, never twice at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+if TYPE_CHECKING:
+    from agent.app import Agent
+
+SYNC_SECONDS = 5
+REPORT_SECONDS = 10
+PRINTER_SECONDS = 30
+DAY_SECONDS = 24 * 60 * 60
+
+
+def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
+    """Return a scheduler, not started, that wakes the agent's services."""
+    watch = agent.settings.watch
+    scheduler = AsyncIOScheduler(
+        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
+
+    async def probe() -> None:
+        if await agent.watch.probe():
+            agent.sync.wake()
+
+    async def wake() -> None:
+        agent.sync.wake()
+
+    def every(name: str, seconds: float, work: Callable[[], Awaitable[None]], jitter: float = 0) -> None:
+        scheduler.add_job(work, "interval", seconds=seconds, jitter=jitter or None, id=name, name=name)
+
+    def failed(event: JobExecutionEvent) -> None:
+        agent.fail(event.job_id, event.exception)
+
+    every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
+    every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)
+    every("sync", SYNC_SECONDS, wake)
+    every("report", REPORT_SECONDS, agent.reporting.refresh)
+    every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
+    every("daily", DAY_SECONDS, agent.reporting.check_database, jitter=600)
+    scheduler.add_listener(failed, EVENT_JOB_ERROR)
+    scheduler.add_job(agent.watch.poll_latarnia, id="latarnia-at-start")
+    scheduler.add_job(probe, id="probe-at-start")
+    scheduler.add_job(agent.reporting.ask_printers, id="printers-at-start")
+    return scheduler

@@ -1,0 +1,84 @@
+"""Alerts: told once when they start and once when they end, and durable in between.
+
+What is active is kept in the notebook, so that a restart neither forgets nor repeats an alert. The start and the
+end are events; the webhook reads them from the log (services/outbox.py), so none is lost while the line is down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from agent.domain.alerts import ActiveAlert, Severity, diff
+from agent.domain.alerts import AlertCode as Code
+from agent.ports import Json, Transaction
+from agent.services.contract import Problem
+from agent.services.desk import Desk
+
+LOG = logging.getLogger("agent.alerts")
+ACTIVE = "alerts"
+
+
+class Alerting:
+    """Holds what is active, with since when."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._active: dict[ActiveAlert, datetime] | None = None
+
+    async def update(self, current: frozenset[ActiveAlert]) -> tuple[Problem, ...]:
+        """Compare with what was active, record starts and ends, and return all problems with since when."""
+        before = await self._load()
+        now = self._desk.now()
+        change = diff(before, current)
+        after = {alert: before.get(alert, now) for alert in current}
+        if change.started or change.ended:
+
+            async def work(tx: Transaction) -> None:
+                for alert in change.started:
+                    await tx.events.append("alert_started", _told(alert, now), _invoice(alert))
+                for alert in change.ended:
+                    await tx.events.append("alert_ended", _told(alert, before[alert]), _invoice(alert))
+                await tx.notebook.put(ACTIVE, [_told(alert, since) for alert, since in after.items()])
+
+            await self._desk.store.write(work)
+            for alert in change.started:
+                LOG.warning("alert %s started: %s", alert.code.value, alert.message)
+            for alert in change.ended:
+                LOG.warning("alert %s ended: %s", alert.code.value, alert.message)
+            self._desk.changed.set()
+        self._active = after
+        problems = [Problem(alert.code.value, alert.message, since, alert.severity) for alert, since in after.items()]
+        return tuple(sorted(problems, key=lambda each: (each.severity, each.since, each.code)))
+
+    async def _load(self) -> dict[ActiveAlert, datetime]:
+        if self._active is None:
+            kept = await self._desk.store.read(lambda tx: tx.notebook.get(ACTIVE))
+            entries = kept if isinstance(kept, list) else []
+            self._active = dict(_read(entry) for entry in entries if isinstance(entry, Mapping))
+        return self._active
+
+
+def _told(alert: ActiveAlert, since: datetime) -> dict[str, Json]:
+    return {
+        "code": alert.code.value,
+        "message": alert.message,
+        "severity": alert.severity.value,
+        "subject": alert.subject,
+        "since": since.isoformat(),
+    }
+
+
+def _read(entry: Mapping[str, Json]) -> tuple[ActiveAlert, datetime]:
+    alert = ActiveAlert(
+        Code(str(entry["code"])), str(entry["message"]), Severity(str(entry["severity"])), str(entry["subject"])
+    )
+    return alert, datetime.fromisoformat(str(entry["since"]))
+
+
+INVOICE_CODES = frozenset({Code.DEADLINE_NEAR, Code.OVERDUE, Code.REJECTED, Code.IN_DOUBT, Code.SERIES_COLLISION})
+
+
+def _invoice(alert: ActiveAlert) -> str | None:
+    return alert.subject if alert.code in INVOICE_CODES else None

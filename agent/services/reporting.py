@@ -1,0 +1,192 @@
+"""What screens, HQ and alerts look at: a snapshot in memory, refreshed on changes and every few seconds.
+
+GET /health answers from it, so a hanging printer or a busy disk never delays it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, datetime
+
+from agent import __version__
+from agent.domain.alerts import ActiveAlert, AlertFacts, InvoiceFacts, Policy, alerts
+from agent.domain.calendar import local_date
+from agent.domain.invoice import InvoiceRecord
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import PrinterStatus
+from agent.services.alerting import Alerting
+from agent.services.contract import (
+    CertificateHealth,
+    Counters,
+    HealthReport,
+    Problem,
+    QueueHealth,
+)
+from agent.services.desk import Desk
+from agent.services.printing import Printing
+from agent.services.watch import Watch
+
+SETTLE_SECONDS = 0.2
+"""Changes come in bunches; one refresh serves a bunch."""
+MEGABYTE = 1024 * 1024
+COLLISION = "440:"
+
+
+class Reporting:
+    """Keeps the snapshot."""
+
+    def __init__(self, desk: Desk, watch: Watch, printing: Printing, alerting: Alerting) -> None:
+        self._desk = desk
+        self._watch = watch
+        self._printing = printing
+        self._alerting = alerting
+        self._unsent: list[InvoiceRecord] = []
+        self._printers: tuple[PrinterStatus, ...] = ()
+        self._problems: tuple[Problem, ...] = ()
+        self._since: dict[str, tuple[InvoiceState, datetime]] = {}
+        self._database_problem: str | None = None
+
+    async def run(self) -> None:
+        """Refresh on every change until cancelled."""
+        while True:
+            await self._desk.changed.wait()
+            await self._desk.clock.sleep(SETTLE_SECONDS)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read the queue, judge, and let alerts start and end."""
+        self._unsent = await self._desk.store.read(lambda tx: tx.invoices.unsent())
+        self._note_states()
+        self._problems = await self._alerting.update(self._judge())
+
+    async def ask_printers(self) -> None:
+        """Ask every printer how it is; finite in time."""
+        self._printers = await self._desk.printer.status()
+
+    async def check_database(self) -> None:
+        """Verify the database's integrity (daily)."""
+        self._database_problem = await self._desk.store.check()
+
+    def _note_states(self) -> None:
+        now = self._desk.now()
+        known = self._since
+        self._since = {
+            record.id: known[record.id]
+            if record.id in known and known[record.id][0] is record.state
+            else (record.state, now)
+            for record in self._unsent
+        }
+
+    def _judge(self) -> frozenset[ActiveAlert]:
+        settings = self._desk.settings.alerts
+        policy = Policy(
+            deadline_hours=settings.deadline_hours,
+            opens=settings.opens,
+            closes=settings.closes,
+            in_doubt_minutes=settings.in_doubt_minutes,
+            latarnia_minutes=settings.latarnia_minutes,
+            certificate_days=settings.certificate_days,
+            disk_free_mb=settings.disk_free_mb,
+            clock_skew_seconds=self._desk.settings.issue.clock_skew_alarm_seconds,
+        )
+        return alerts(self._facts(), policy, self._desk.calendar)
+
+    def _facts(self) -> AlertFacts:
+        now = self._desk.now()
+        situation = self._watch.timeline.at(now)
+        total = situation.total_failure
+        return AlertFacts(
+            at=now,
+            invoices=tuple(
+                InvoiceFacts(
+                    id=record.id,
+                    number=record.number,
+                    state=record.state,
+                    deadline=record.deadline,
+                    state_since=self._since[record.id][1],
+                    rejection=record.rejection,
+                    collision=record.state is InvoiceState.REJECTED and (record.rejection or "").startswith(COLLISION),
+                )
+                for record in self._unsent
+            ),
+            certificates=self._certificate_ends(),
+            clock_skew_seconds=self._watch.seen.skew_seconds,
+            disk_free_mb=self._disk_free() // MEGABYTE,
+            printers={status.name: status.problem for status in self._printers},
+            latarnia_unreachable_since=self._watch.seen.latarnia_lost_at,
+            latarnia_unknown=tuple((word.where, word.value) for word in self._watch.timeline.unknown()),
+            status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
+            total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
+        )
+
+    def _certificate_ends(self) -> dict[str, datetime | None]:
+        signer = self._desk.signer
+        ends: dict[str, datetime | None] = {"offline": None if signer is None else signer.expires}
+        if self._desk.authentication is not None:
+            ends["authentication"] = self._desk.authentication.expires
+        return ends
+
+    def _disk_free(self) -> int:
+        return shutil.disk_usage(self._desk.settings.data_dir).free
+
+    def health(self) -> HealthReport:
+        """Return the report; no I/O but a look at the disk's free space."""
+        now = self._desk.now()
+        problems = self._problems
+        if self._database_problem is not None:
+            problems = (Problem("database", self._database_problem, now, "critical"), *problems)
+        return HealthReport(
+            status=_status(problems),
+            version=__version__,
+            till=self._desk.settings.till,
+            nip=self._desk.settings.seller.nip,
+            at=now,
+            started_at=self._desk.started_at or now,
+            mode=self._watch.answer(),
+            queue=_queue(self._unsent, local_date(now)),
+            printers=self._printers,
+            certificates=self._certificates(now),
+            clock_skew_seconds=self._watch.seen.skew_seconds,
+            disk_free_bytes=self._disk_free(),
+            database_bytes=self._desk.store.size(),
+            latarnia_seen_at=self._watch.seen.latarnia_at,
+            ksef_seen_at=self._watch.seen.ksef_at,
+            problems=problems,
+        )
+
+    def _certificates(self, now: datetime) -> tuple[CertificateHealth, ...]:
+        found = []
+        for use, holder in (("offline", self._desk.signer), ("authentication", self._desk.authentication)):
+            if holder is not None:
+                found.append(CertificateHealth(use, holder.serial, holder.expires, (holder.expires - now).days))
+        return tuple(found)
+
+    def counters(self) -> Counters:
+        """Return the counters since start."""
+        tally = self._desk.tally
+        return Counters(
+            issued_by_mode=dict(tally.issued),
+            sends_by_outcome=dict(tally.sends),
+            prints_by_outcome=dict(tally.prints),
+            press_seconds_sum=tally.press_sum,
+            press_seconds_count=tally.press_count,
+            press_buckets=dict(tally.press_buckets),
+        )
+
+
+def _status(problems: tuple[Problem, ...]) -> str:
+    severities = {problem.severity for problem in problems}
+    if "critical" in severities:
+        return "critical"
+    return "degraded" if severities else "ok"
+
+
+def _queue(unsent: list[InvoiceRecord], today: date) -> QueueHealth:
+    deadlines = [record.deadline for record in unsent if record.deadline is not None]
+    return QueueHealth(
+        unsent=len(unsent),
+        in_doubt=sum(record.state is InvoiceState.IN_DOUBT for record in unsent),
+        rejected=sum(record.state is InvoiceState.REJECTED for record in unsent),
+        overdue=sum(deadline < today for deadline in deadlines),
+        next_deadline=min(deadlines, default=None),
+    )

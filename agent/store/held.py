@@ -1,0 +1,72 @@
+"""Corrections that wait for their base (port Held)."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agent.ports import HeldCorrection
+from agent.store import codec
+from agent.store.unit import UnitConnection
+
+
+class SqliteHeld:
+    """Held corrections; closed once, never changed, never deleted (triggers)."""
+
+    def __init__(self, connection: UnitConnection) -> None:
+        self._connection = connection
+
+    async def add(self, held: HeldCorrection) -> None:
+        """Add one that waits."""
+        await self._connection.run(
+            "held_add",
+            {
+                "id": held.id,
+                "base_id": held.base_id,
+                "body": held.body,
+                "key": held.key,
+                "pressed_by": held.pressed_by,
+                "created_at": codec.instant(held.created_at),
+            },
+        )
+
+    async def get(self, held_id: str) -> HeldCorrection | None:
+        """Return one by id."""
+        return _first(await self._connection.run("held_get", {"id": held_id}))
+
+    async def of_key(self, key: str) -> HeldCorrection | None:
+        """Return one by its idempotency key."""
+        return _first(await self._connection.run("held_of_key", {"key": key}))
+
+    async def waiting(self) -> list[HeldCorrection]:
+        """Oldest first."""
+        return [_read(row) for row in await self._connection.run("held_waiting")]
+
+    async def of_base(self, base_id: str) -> list[HeldCorrection]:
+        """Oldest first."""
+        return [_read(row) for row in await self._connection.run("held_of_base", {"base_id": base_id})]
+
+    async def close(
+        self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None
+    ) -> None:
+        """waiting -> issued or refused."""
+        await self._connection.run(
+            "held_close", {"id": held_id, "state": state, "invoice_id": invoice_id, "problem": problem}
+        )
+
+
+def _first(rows: list[sqlite3.Row]) -> HeldCorrection | None:
+    return _read(rows[0]) if rows else None
+
+
+def _read(row: sqlite3.Row) -> HeldCorrection:
+    return HeldCorrection(
+        id=str(row["id"]),
+        base_id=str(row["base_id"]),
+        body=bytes(row["body"]),
+        key=str(row["key"]),
+        pressed_by=str(row["pressed_by"]),
+        created_at=codec.read_instant(row["created_at"]),
+        state=str(row["state"]),
+        invoice_id=row["invoice_id"],
+        problem=row["problem"],
+    )
