@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.invoice import Address, Buyer, BuyerKind, CorrectedBase, RateTotal, Totals
+from agent.domain.vat import ZERO, round_cents
 
 
 class Kind(StrEnum):
@@ -171,6 +172,11 @@ class RateView:
     def label(self) -> str:
         """The rate for people: "23", "8/7", "zw"."""
         return "/".join(self.rates)
+
+    @property
+    def gross(self) -> Decimal:
+        """Net and tax together."""
+        return self.net + (self.tax or ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,15 +487,15 @@ class FaView:
 
     @property
     def totals(self) -> Totals:
-        """The sums as the store keeps them. Net and tax are sums of P_13_x and P_14_x; gross is P_15."""
+        """The sums as the store keeps them, two decimals. Net and tax are sums of P_13_x and P_14_x; gross is P_15."""
         rates = tuple(
-            RateTotal(rate.label, rate.net, rate.tax or Decimal(0), rate.net + (rate.tax or Decimal(0)))
+            RateTotal(rate.label, round_cents(rate.net), round_cents(rate.tax or ZERO), round_cents(rate.gross))
             for rate in self.rates
         )
         return Totals(
-            net=sum((rate.net for rate in rates), Decimal(0)),
-            tax=sum((rate.tax for rate in rates), Decimal(0)),
-            gross=self.gross,
+            net=sum((rate.net for rate in rates), ZERO),
+            tax=sum((rate.tax for rate in rates), ZERO),
+            gross=round_cents(self.gross),
             currency=self.currency,
             rates=rates,
         )

@@ -32,11 +32,11 @@ from agent.domain.receipt import Element, Pair, Text
 GROSS_WORDS: dict[Kind, str] = {
     Kind.VAT: "Ogółem",
     Kind.UPR: "Ogółem",
-    Kind.KOR: "Kwota korekty",
+    Kind.KOR: "Korekta",
     Kind.ZAL: "Zapłata",
     Kind.ROZ: "Do zapłaty",
-    Kind.KOR_ZAL: "Korekta zapłaty",
-    Kind.KOR_ROZ: "Kwota korekty",
+    Kind.KOR_ZAL: "Korekta",
+    Kind.KOR_ROZ: "Korekta",
 }
 """What P_15 means in each kind."""
 
@@ -115,7 +115,7 @@ def _received(what: PaymentView) -> list[Element]:
     elements: list[Element] = []
     if what.paid:
         parts = (what.paid_on.isoformat() if what.paid_on is not None else "", payment_form(what.form, what.other_form))
-        elements.append(Text(" ".join(("Zapłacono", *(part for part in parts if part)))))
+        elements.append(Text("Zapłacono " + ", ".join(part for part in parts if part)))
     for part in what.partials:
         words = payment_form(part.form, part.other_form)
         elements.append(Pair(f"Zapłacono {part.paid_on.isoformat()} {words}".rstrip(), amount(part.amount)))

@@ -68,14 +68,15 @@ def _line(line: LineView, *, say_basis: bool, say_rate: bool) -> list[Element]:
     unit_price = line.price_gross if gross else line.price_net
     value = line.gross if gross else line.net
     elements: list[Element] = [Text(f"{line.number}. {line.name or 'pozycja bez nazwy'}")]
-    if line.discount:
-        elements.append(Pair("opust", amount(-line.discount)))
     left = _calculation(line, unit_price)
     if say_basis and _basis(line):
         left = f"{left} {_basis(line)}".strip()
     left = " ".join(part for part in (left, _rate(line)) if part)
     if left or value is not None:
         elements.append(Pair(left, amount(value) if value is not None else ""))
+    if line.discount:
+        # P_10 may be meant per piece or per line (the Ministry's own examples do both): said, not calculated.
+        elements.append(Text(f"opust {price(line.discount)} (już odliczony)"))
     if gross and (line.price_net is not None or line.net is not None):
         elements.append(_net_too(line))
     if line.tax is not None:
@@ -101,7 +102,7 @@ def _rate(line: LineView) -> str:
 
 def _net_too(line: LineView) -> Pair:
     left = "netto" if line.price_net is None else f"cena netto {price(line.price_net)}"
-    return Pair(f"{left}", amount(line.net) if line.net is not None else "")
+    return Pair(left, amount(line.net) if line.net is not None else "")
 
 
 def _details(line: LineView, *, say_rate: bool) -> str:
@@ -114,7 +115,7 @@ def _details(line: LineView, *, say_rate: bool) -> str:
         ("PKOB", line.pkob),
         ("akcyza", amount(line.excise) if line.excise is not None else None),
         ("kurs", plain(line.exchange_rate) if say_rate and line.exchange_rate is not None else None),
-        ("zał.", "15" if line.annex_15 else None),
+        ("załącznik nr", "15" if line.annex_15 else None),
         ("", line.gtu),
         ("", line.procedure),
     ]
@@ -144,7 +145,7 @@ def rate_table(view: FaView) -> list[Element]:
 
 
 def _rate_row(item: RateView) -> tuple[str, str, str, str]:
-    gross = amount(item.net + (item.tax or Decimal(0)))
+    gross = amount(item.gross)
     if item.field == "11":
         # Margin: neither base nor tax may stand on the invoice (art. 106e ust. 2 i 3).
         return (rate(item.label), NOTHING, NOTHING, gross)
@@ -155,5 +156,5 @@ def _total_row(items: Iterable[RateView]) -> tuple[str, str, str, str]:
     shown = list(items)
     net = sum((item.net for item in shown if item.field != "11"), Decimal(0))
     tax = sum((item.tax for item in shown if item.tax is not None), Decimal(0))
-    gross = sum((item.net + (item.tax or Decimal(0)) for item in shown), Decimal(0))
+    gross = sum((item.gross for item in shown), Decimal(0))
     return ("Razem", amount(net), amount(tax), amount(gross))
