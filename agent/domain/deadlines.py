@@ -123,13 +123,14 @@ def _next_day(mode: Mode, issued_on: date, calendar: BusinessCalendar) -> Deadli
     legal_basis = "art. 106nda ust. 2"
     match mode:
         case Mode.OFFLINE24:
-            why = f"Faktura offline24 z {_day(issued_on)}"
+            why = f"Faktura offline24 wystawiona {_day(issued_on)}"
         case Mode.ONLINE:
-            why = f"Faktura z {_day(issued_on)} bez numeru KSeF tego samego dnia staje się fakturą offline24"
+            why = f"Faktura z {_day(issued_on)}, jeśli nie trafi do KSeF tego dnia, staje się fakturą offline24"
             legal_basis = "art. 106nda ust. 2 i 16"
         case _:
-            why = f"Faktura z {_day(issued_on)}, a chwili wystawienia nie obejmuje żaden znany komunikat, więc jak offline24"
-    return Deadline(day, DeadlineState.DUE, f"{why}: najpóźniej w następnym dniu roboczym, {_day(day)}.", legal_basis)
+            why = f"Żaden znany komunikat nie obejmuje chwili wystawienia ({_day(issued_on)}), więc jak offline24"
+    reason = f"{why}: najpóźniej w następnym dniu roboczym, czyli {_named(day)}."
+    return Deadline(day, DeadlineState.DUE, reason, legal_basis)
 
 
 def _after_maintenance(event: Event, calendar: BusinessCalendar) -> Deadline:
@@ -139,7 +140,7 @@ def _after_maintenance(event: Event, calendar: BusinessCalendar) -> Deadline:
         return Deadline(None, DeadlineState.OPEN, f"{reason}, której koniec nie jest znany.", legal_basis, (event.id,))
     ended_on = local_date(event.end)
     day = calendar.next_business_day(ended_on)
-    reason += f": następny dzień roboczy po dniu jej zakończenia ({_day(ended_on)}), {_day(day)}."
+    reason += f": następny dzień roboczy po dniu jej zakończenia {_day(ended_on)}, czyli {_named(day)}."
     return Deadline(day, DeadlineState.DUE, reason, legal_basis, (event.id,))
 
 
@@ -148,11 +149,13 @@ def _after_failure(
 ) -> Deadline:
     events = (*earlier, event.id)
     if event.end is None:
-        reason = f"{why} ({_told(event)}), której końca nie ogłoszono; termin zacznie biec po jej zakończeniu."
+        reason = f"{why} ({_told(event)}), której końca nie ogłoszono: termin zacznie biec po jej zakończeniu."
         return Deadline(None, DeadlineState.OPEN, reason, legal_basis, events)
     ended_on = local_date(event.end)
     day = calendar.add_business_days(ended_on, FAILURE_DAYS)
-    reason = f"{why} ({_told(event)}): siódmy dzień roboczy po dniu jej zakończenia ({_day(ended_on)}), {_day(day)}."
+    reason = (
+        f"{why} ({_told(event)}): siódmy dzień roboczy po dniu jej zakończenia {_day(ended_on)}, czyli {_named(day)}."
+    )
     return Deadline(day, DeadlineState.DUE, reason, legal_basis, events)
 
 
@@ -198,7 +201,7 @@ def _covering(events: Iterable[Event], span: Span) -> Event | None:
         event
         for event in events
         if event.begin <= last
-        and (event.closed is None or start <= event.closed)
+        and (event.end is None or start <= event.end)
         and (event.announced is None or event.announced <= last)
     ]
     return min(found, key=lambda event: (event.end is None, event.end or event.begin, event.known_by), default=None)
@@ -216,8 +219,12 @@ def _told(event: Event) -> str:
     return f"{names}{begin}{end}"
 
 
+def _day(day: date) -> str:
+    return f"{day:%d.%m.%Y}"
+
+
 _WEEKDAYS = ("poniedziałek", "wtorek", "środa", "czwartek", "piątek", "sobota", "niedziela")
 
 
-def _day(day: date) -> str:
-    return f"{day:%d.%m.%Y} ({_WEEKDAYS[day.weekday()]})"
+def _named(day: date) -> str:
+    return f"{_WEEKDAYS[day.weekday()]} {_day(day)}"

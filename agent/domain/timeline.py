@@ -123,19 +123,11 @@ class Event:
     messages: tuple[str, ...] = ()
 
     def covers(self, instant: datetime) -> bool:
-        """Tell whether an invoice issued then was issued in this event.
+        """Tell whether ``instant`` lies within what the communiqués name, both ends included.
 
-        Awaria runs between the two communiqués (106nf): up to the publication of the end where that came
-        after the end it names. Maintenance runs exactly as announced (106nh).
+        Between the named end and its publication nothing is covered: the earlier limit is never too late.
         """
-        return self.begin <= instant and (self.closed is None or instant <= self.closed)
-
-    @property
-    def closed(self) -> datetime | None:
-        """Return the last instant that covers() knows, None while the event is open."""
-        if self.end is None or self.end_announced is None or self.category is Category.MAINTENANCE:
-            return self.end
-        return max(self.end, self.end_announced)
+        return self.begin <= instant and (self.end is None or instant <= self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +290,7 @@ def source_of(fact: TimelineFact) -> str:
 
 
 def _closing(event: Event) -> datetime:
-    return event.closed or datetime.max.replace(tzinfo=UTC)
+    return event.end or datetime.max.replace(tzinfo=UTC)
 
 
 def _declarations(facts: Iterable[TimelineFact]) -> list[Declaration]:
