@@ -1,0 +1,194 @@
+"""The control API: what a test does to the pretended world (DESIGN section 6, with extensions).
+
+GET  /ledger     accepted invoices, oldest first
+POST /latarnia   {"status", "messages"}
+POST /faults     {"call", "fault", "times", "seconds", "after"}
+GET  /papers     [{"id", "at", "png", "text"}] and, by those links, the paper itself
+POST /printer    {"fault", "times", "seconds"}
+POST /verdicts   {"verdict", "times", "seconds"}: what happens to the next invoices
+POST /clock      {"skew_seconds"}: KSeF's clock is wrong by so much
+POST /behaviour  any fields of state.Behaviour
+POST /limits     {"table": "production"|"none"}
+POST /keys/rotate, POST /tokens/expire {"kind"}, POST /sessions/expire, POST /token {"state"}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from agent.ports import Json
+from agent.sandbox.faults import BadPlan
+from agent.sandbox.limits import TABLES
+from agent.sandbox.verdicts import MOODS
+from agent.sandbox.wire import json_answer
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+if TYPE_CHECKING:
+    from agent.sandbox.server import Sandbox
+
+
+class Control:
+    """Handlers over a sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def application(self) -> web.Application:
+        """Return the application of the control listener."""
+        application = web.Application(middlewares=[_bad_requests])
+        application.router.add_routes(
+            [
+                web.get("/ledger", self.ledger),
+                web.post("/latarnia", self.latarnia),
+                web.post("/faults", self.faults),
+                web.post("/verdicts", self.verdicts),
+                web.post("/clock", self.clock),
+                web.post("/behaviour", self.behaviour),
+                web.post("/limits", self.limits),
+                web.post("/keys/rotate", self.rotate_keys),
+                web.post("/tokens/expire", self.expire_tokens),
+                web.post("/sessions/expire", self.expire_sessions),
+                web.post("/token", self.token),
+            ]
+        )
+        return application
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """GET /ledger."""
+        del request
+        return json_answer([entry.to_json() for entry in self._sandbox.ledger.entries()])
+
+    async def latarnia(self, request: web.Request) -> web.Response:
+        """POST /latarnia; a member that is left out stays as it is."""
+        body = await _body(request)
+        latarnia = self._sandbox.latarnia
+        latarnia.set(body.get("status", latarnia.status), body.get("messages", latarnia.messages))
+        return _done()
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """POST /faults."""
+        body = await _body(request)
+        try:
+            await self._sandbox.faults.plan(
+                _text(body, "call", "*"),
+                _text(body, "fault"),
+                _count(body, "times"),
+                _seconds(body, "seconds"),
+                after=body.get("after") is True,
+            )
+        except BadPlan as error:
+            raise ValueError(str(error)) from error
+        return _done()
+
+    async def verdicts(self, request: web.Request) -> web.Response:
+        """POST /verdicts; ``{"verdict": "none"}`` forgets what waits."""
+        body = await _body(request)
+        name = _text(body, "verdict")
+        if name not in MOODS:
+            raise ValueError(f"unknown verdict {name}; known: {', '.join(sorted(MOODS))}")
+        self._sandbox.mood(name, _count(body, "times") or 1, _seconds(body, "seconds"))
+        return _done()
+
+    async def clock(self, request: web.Request) -> web.Response:
+        """POST /clock."""
+        seconds = _seconds(await _body(request), "skew_seconds")
+        self._sandbox.clock.skew = timedelta(seconds=seconds or 0.0)
+        return _done()
+
+    async def behaviour(self, request: web.Request) -> web.Response:
+        """POST /behaviour."""
+        behaviour = self._sandbox.behaviour
+        known = {item.name: type(getattr(behaviour, item.name)) for item in dataclasses.fields(behaviour)}
+        changes = await _body(request)
+        for name, value in changes.items():
+            fits = isinstance(value, bool) if known.get(name) is bool else isinstance(value, int | float)
+            if name not in known or not fits:
+                raise ValueError(f"unknown or wrong behaviour: {name}")
+        for name, value in changes.items():
+            setattr(behaviour, name, value)
+        return _done()
+
+    async def limits(self, request: web.Request) -> web.Response:
+        """POST /limits."""
+        name = _text(await _body(request), "table")
+        if name not in TABLES:
+            raise ValueError(f"unknown table {name}")
+        self._sandbox.limits.table = dict(TABLES[name])
+        return _done()
+
+    async def rotate_keys(self, request: web.Request) -> web.Response:
+        """POST /keys/rotate: the keys in force are withdrawn (21470)."""
+        del request
+        self._sandbox.rotate_keys()
+        return _done()
+
+    async def expire_tokens(self, request: web.Request) -> web.Response:
+        """POST /tokens/expire: {"kind": "access"|"refresh"|"authentication"}."""
+        self._sandbox.auth.expire_tokens(_text(await _body(request), "kind", "access"))
+        return _done()
+
+    async def expire_sessions(self, request: web.Request) -> web.Response:
+        """POST /sessions/expire: all interactive sessions close now (21180)."""
+        del request
+        self._sandbox.expire_sessions()
+        return _done()
+
+    async def token(self, request: web.Request) -> web.Response:
+        """POST /token: {"state": "active"|"revoked"|"inactive"} of the KSeF token."""
+        state = _text(await _body(request), "state")
+        if state not in ("active", "revoked", "inactive"):
+            raise ValueError(f"unknown state {state}")
+        self._sandbox.auth.tokens[self._sandbox.ksef_token].state = state
+        return _done()
+
+
+@web.middleware
+async def _bad_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ValueError as error:
+        return json_answer({"error": str(error)}, status=400)
+
+
+async def _body(request: web.Request) -> dict[str, Json]:
+    text = await request.text()
+    body = json.loads(text) if text.strip() else {}
+    if not isinstance(body, dict):
+        raise ValueError("expected a JSON object")  # noqa: TRY004 - one kind of error for the caller
+    return body
+
+
+def _text(body: dict[str, Json], name: str, default: str | None = None) -> str:
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: expected a text")  # noqa: TRY004
+    return value
+
+
+def _count(body: dict[str, Json], name: str) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}: expected a whole number from 1, or null")
+    return value
+
+
+def _seconds(body: dict[str, Json], name: str) -> float | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name}: expected seconds")  # noqa: TRY004
+    return float(value)
+
+
+def _done() -> web.Response:
+    return web.Response(status=204)

@@ -1,0 +1,76 @@
+"""A listener on loopback that can go away and come back on the same port.
+
+A second socket stays bound, never listening, so that nobody else gets the port and connections are really refused
+while the line is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from aiohttp import web
+
+from agent.sandbox.faults import abort
+
+HOST = "127.0.0.1"
+SHUTDOWN_SECONDS = 1.0
+
+
+def _bound(port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+class Listener:
+    """One application on one port."""
+
+    def __init__(self, application: web.Application) -> None:
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        self._placeholder: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Address without a path."""
+        return f"http://{HOST}:{self.port}"
+
+    async def start(self, port: int = 0) -> None:
+        """Bind and listen; OSError where the port is taken."""
+        self._placeholder = _bound(port)
+        self.port = int(self._placeholder.getsockname()[1])
+        await self._runner.setup()
+        await self.up()
+
+    async def up(self) -> None:
+        """Listen."""
+        if self._server is None and self._runner.server is not None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._runner.server, sock=_bound(self.port))
+
+    async def down(self) -> None:
+        """Refuse connections and reset the open ones."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        if self._runner.server is not None:
+            for connection in self._runner.server.connections:
+                abort(connection.transport)
+        await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Stop for good."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        await self._runner.cleanup()
+        if self._placeholder is not None:
+            self._placeholder.close()
+            self._placeholder = None
