@@ -342,6 +342,14 @@ class AlertSink(Protocol):
         ...
 
 
+class WebhookSender(Protocol):
+    """Plain HTTP POST to the shop's system."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+        """POST once; the HTTP status, None where no answer came. Finite in time; never raises."""
+        ...
+
+
 # --- store ----------------------------------------------------------------------------------------
 
 
