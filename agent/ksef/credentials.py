@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError
+from agent.ksef.switch import Place, finish_switch
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -70,14 +71,20 @@ def authentication_credentials(settings: KsefSettings) -> Credentials | None:
         return None
     if settings.certificate_file is None:
         raise ConfigError(("Brak ustawienia ksef.certificate_file.",))
-    return load_credentials(settings.certificate_file, settings.key_file, settings.passphrase_file)
+    return _of_settings(settings.certificate_file, settings.key_file, settings.passphrase_file)
 
 
 def offline_credentials(settings: OfflineSettings) -> Credentials | None:
     """Return the Offline certificate, None where none is set."""
     if settings.certificate_file is None:
         return None
-    return load_credentials(settings.certificate_file, settings.key_file, settings.passphrase_file)
+    return _of_settings(settings.certificate_file, settings.key_file, settings.passphrase_file)
+
+
+def _of_settings(certificate_file: Path, key_file: Path | None, passphrase_file: Path | None) -> Credentials:
+    if key_file is not None:
+        finish_switch(Place(certificate_file, key_file))
+    return load_credentials(certificate_file, key_file, passphrase_file)
 
 
 def load_certificate(path: Path) -> x509.Certificate:

@@ -9,9 +9,10 @@ from agent.config import KsefSettings
 from agent.ksef import crypto
 from agent.ksef.answers import Fields
 from agent.ksef.api import Api, Call, Wire, as_not_sent
-from agent.ksef.auth import Authenticator, Context, Proof, ask_challenge, context_of, proof_of
+from agent.ksef.auth import Authenticator, CertificateProof, Context, Proof, ask_challenge, context_of, proof_of
 from agent.ksef.batch import BatchSessions, Compression
 from agent.ksef.client import HttpClient, open_client
+from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
 from agent.ksef.limits import HOUR, Group, RateBudget
 from agent.ksef.servertime import ServerTime
@@ -67,6 +68,10 @@ class Gateway:
         self._max_batch = MAX_INVOICES
         self._limits_asked_at: float | None = None
         self._learning: SingleFlight[None] = SingleFlight("ksef-limits")
+
+    async def authenticate(self) -> None:
+        """Get an access token now, to see whether KSeF takes our credentials. KsefError where it does not."""
+        await self._authenticator.token()
 
     async def session(self) -> SessionRef:
         """Return the warm interactive session. No error of it concerns an invoice: unknown becomes NOT_SENT."""
@@ -201,8 +206,13 @@ class Gateway:
         return found
 
 
-def open_gateway(settings: KsefSettings, seller_nip: str, clock: Clock) -> Gateway:
-    """Return the gateway to KSeF. Files are read now (ConfigError), nothing is called before the first use."""
+def open_gateway(
+    settings: KsefSettings, seller_nip: str, clock: Clock, *, credentials: Credentials | None = None
+) -> Gateway:
+    """Return the gateway to KSeF. Files are read now (ConfigError), nothing is called before the first use.
+
+    ``credentials`` take the place of what the settings name.
+    """
     client = open_client(settings, settings.url, clock)
     budget = RateBudget(clock, tills_sharing_address=settings.tills_sharing_address)
     server_time = ServerTime(clock)
@@ -210,7 +220,7 @@ def open_gateway(settings: KsefSettings, seller_nip: str, clock: Clock) -> Gatew
     return Gateway(
         client,
         budget,
-        proof=proof_of(settings, keys, clock),
+        proof=CertificateProof(credentials, clock) if credentials else proof_of(settings, keys, clock),
         context=context_of(settings, seller_nip),
         clock=clock,
         keys=keys,

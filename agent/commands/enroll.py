@@ -1,0 +1,105 @@
+"""`ksef-agent enroll`: get a KSeF certificate, for authentication or for KOD II."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import click
+
+from agent.clock import SystemClock
+from agent.commands.common import config_option
+from agent.config import KsefSettings, Settings
+from agent.domain.errors import ConfigError, Refused, Unavailable
+from agent.ksef.certificates import Certificates, CertificateType
+from agent.ksef.credentials import Credentials
+from agent.ksef.enrolment import enrol
+from agent.ksef.gateway import open_gateway
+from agent.ksef.switch import Place
+from agent.ports import KsefError, Sent
+
+NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
+"""EnrollCertificateRequest.certificateName."""
+
+
+@click.command("enroll")
+@config_option
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["authentication", "offline"]),
+    default="offline",
+    show_default=True,
+    help="What the certificate is for.",
+)
+@click.option("--name", default="", help="Name of the certificate in KSeF (5-100 letters, digits, spaces, - and _).")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for a new pair of files; without it the files of the settings are replaced.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def command(settings: Settings, *, kind: str, name: str, out: Path | None, as_json: bool) -> None:
+    """Get a KSeF certificate: the key never leaves this machine. An interrupted enrolment is continued."""
+    certificate_type = CertificateType(kind.capitalize())
+    name = name or f"kasa {settings.till} {kind}"
+    if not NAME.fullmatch(name):
+        raise click.BadParameter("5-100 liter, cyfr, spacji oraz znaków - i _", param_hint="--name")
+    place = _place(settings, certificate_type, out)
+    try:
+        new = asyncio.run(_enrol(settings, certificate_type, name, place))
+    except KsefError as error:
+        if error.sent is Sent.ANSWERED:
+            raise Refused(error.message, code="ksef-refused") from error
+        raise Unavailable(error.message) from error
+    answer = {
+        "type": certificate_type.value,
+        "serial": new.serial,
+        "expires": new.expires.isoformat(),
+        "certificate_file": str(place.certificate_file),
+        "key_file": str(place.key_file),
+    }
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    click.echo(f"Certyfikat {certificate_type} {new.serial} ważny do {new.expires:%Y-%m-%d}.")
+    click.echo(f"certyfikat: {place.certificate_file}\nklucz:      {place.key_file} (tylko dla właściciela)")
+    if out is not None:
+        section = "ksef" if certificate_type is CertificateType.AUTHENTICATION else "offline"
+        click.echo(f"Wpisz te pliki do ustawień [{section}] jako certificate_file i key_file.")
+
+
+async def _enrol(settings: Settings, kind: CertificateType, name: str, place: Place) -> Credentials:
+    clock = SystemClock()
+    gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
+
+    async def prove(new: Credentials) -> None:
+        """Authenticate with the new certificate before the old one is given up."""
+        trial = open_gateway(settings.ksef, settings.seller.nip, clock, credentials=new)
+        try:
+            await trial.authenticate()
+        finally:
+            await trial.close()
+
+    try:
+        trial = prove if kind is CertificateType.AUTHENTICATION else None
+        return await enrol(Certificates(gateway.api, clock), kind, name, place, trial)
+    finally:
+        await gateway.close()
+
+
+def _place(settings: Settings, kind: CertificateType, out: Path | None) -> Place:
+    """Return where the pair goes: ``out``, or the files of the settings."""
+    chosen = settings.ksef if kind is CertificateType.AUTHENTICATION else settings.offline
+    if out is not None:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stem = kind.lower()
+        return Place(out / f"{stem}.crt", out / f"{stem}.key", chosen.passphrase_file)
+    if chosen.certificate_file is None or chosen.key_file is None:
+        section = "ksef" if isinstance(chosen, KsefSettings) else "offline"
+        raise ConfigError(
+            (f"Ustawienia [{section}] nie wskazują pary plików PEM: podaj --out KATALOG albo ustaw key_file.",)
+        )
+    return Place(chosen.certificate_file, chosen.key_file, chosen.passphrase_file)

@@ -1,0 +1,163 @@
+"""KSeF certificates over the API: limits, the subject's data, request, status, retrieval (certyfikaty-KSeF.md).
+
+Only an agent that authenticated with a certificate may ask for one; with a KSeF token KSeF refuses (25001, 25002).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from agent.ksef.answers import Fields
+from agent.ksef.api import Api, Call
+from agent.ksef.crypto import b64
+from agent.ksef.limits import Group
+from agent.ports import Clock, Json, KsefError, Sent
+
+IN_PROGRESS, ISSUED = 100, 200
+POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)
+"""Waits between status questions; the last one repeats (group "other" allows 30 a minute)."""
+ISSUED_WITHIN_SECONDS = 300.0
+TOKEN_CAN_NOT = "KSeF wydaje certyfikaty tylko po uwierzytelnieniu certyfikatem, nie tokenem: ustaw ksef.auth."  # noqa: S105 - a sentence
+FAILURES: dict[int, str] = {
+    25001: TOKEN_CAN_NOT,
+    25002: TOKEN_CAN_NOT,
+    25006: "Limit wniosków o certyfikat jest wyczerpany.",
+    25007: "Limit aktywnych certyfikatów jest wyczerpany: unieważnij niepotrzebne.",
+}
+"""KSeF's codes a technician can do something about."""
+
+SUBJECT: tuple[tuple[str, ObjectIdentifier], ...] = (
+    ("commonName", NameOID.COMMON_NAME),
+    ("givenName", NameOID.GIVEN_NAME),
+    ("surname", NameOID.SURNAME),
+    ("organizationName", NameOID.ORGANIZATION_NAME),
+    ("organizationIdentifier", NameOID.ORGANIZATION_IDENTIFIER),
+    ("countryName", NameOID.COUNTRY_NAME),
+    ("serialNumber", NameOID.SERIAL_NUMBER),
+    ("uniqueIdentifier", NameOID.X500_UNIQUE_IDENTIFIER),
+)
+"""CertificateEnrollmentDataResponse -> attributes of the request; every one given must be there unchanged (25003)."""
+
+
+class CertificateType(StrEnum):
+    """KsefCertificateType."""
+
+    AUTHENTICATION = "Authentication"
+    OFFLINE = "Offline"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateLimits:
+    """What KSeF still allows this subject."""
+
+    can_request: bool
+    requests_left: int
+    certificates_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A certificate as KSeF gives it back."""
+
+    certificate: x509.Certificate = field(repr=False)
+    name: str
+    serial: str
+    kind: str
+
+
+class Certificates:
+    """The calls. KsefError as everywhere; none is repeated by itself."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def limits(self) -> CertificateLimits:
+        """Return what KSeF still allows."""
+        answer = await self._get("/certificates/limits")
+        return CertificateLimits(
+            answer.flag("canRequest"),
+            answer.object("enrollment").number("remaining"),
+            answer.object("certificate").number("remaining"),
+        )
+
+    async def subject(self) -> x509.Name:
+        """Return the name a request must carry."""
+        answer = await self._get("/certificates/enrollments/data")
+        given = ((oid, answer.optional_text(name)) for name, oid in SUBJECT)
+        with warnings.catch_warnings():  # names in Polish may be longer than 64 bytes: the name is KSeF's, not ours
+            warnings.simplefilter("ignore", UserWarning)
+            return x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in given if text])
+
+    async def request(self, kind: CertificateType, name: str, csr: x509.CertificateSigningRequest) -> str:
+        """Send a request; return its reference."""
+        body: Json = {
+            "certificateName": name,
+            "certificateType": str(kind),
+            "csr": b64(csr.public_bytes(Encoding.DER)),
+        }
+        answer = await self._run(Call(Group.OTHER, "POST", "/certificates/enrollments", json=body))
+        return answer.text("referenceNumber")
+
+    async def serial(self, reference: str) -> str:
+        """Wait until the certificate is issued; return its serial number. KsefError ANSWERED where it is refused."""
+        give_up = self._clock.monotonic() + ISSUED_WITHIN_SECONDS
+        asked = 0
+        while True:
+            answer = await self._get(f"/certificates/enrollments/{reference}")
+            status = answer.object("status")
+            code = status.number("code")
+            if code == ISSUED:
+                return answer.text("certificateSerialNumber")
+            if code != IN_PROGRESS:
+                said = "; ".join((status.text("description"), *status.texts("details")))
+                raise KsefError(f"KSeF odrzucił wniosek o certyfikat: {code} {said}", sent=Sent.ANSWERED, code=code)
+            if self._clock.monotonic() > give_up:
+                raise KsefError("KSeF jeszcze nie wydał certyfikatu; spróbuj później.", sent=Sent.ANSWERED, code=code)
+            await self._clock.sleep(POLL_SECONDS[min(asked, len(POLL_SECONDS) - 1)])
+            asked += 1
+
+    async def retrieve(self, serial: str) -> IssuedCertificate:
+        """Fetch an issued certificate."""
+        body: Json = {"certificateSerialNumbers": [serial]}
+        answer = await self._run(Call(Group.OTHER, "POST", "/certificates/retrieve", json=body))
+        for item in answer.objects("certificates"):
+            if item.text("certificateSerialNumber") == serial:
+                try:
+                    certificate = x509.load_der_x509_certificate(item.decoded("certificate"))
+                except ValueError as error:
+                    raise item.unusable(f"KSeF zwrócił nieczytelny certyfikat: {error}.") from error
+                return IssuedCertificate(
+                    certificate, item.text("certificateName"), serial, item.text("certificateType")
+                )
+        raise answer.unusable(f"KSeF nie zwrócił certyfikatu {serial}.")
+
+    async def _get(self, path: str) -> Fields:
+        return await self._run(Call(Group.OTHER, "GET", path))
+
+    async def _run(self, call: Call) -> Fields:
+        try:
+            return (await self._api.run(call)).fields()
+        except KsefError as error:
+            hint = FAILURES.get(error.code)
+            if hint is None:
+                raise
+            raise KsefError(f"{hint} ({error.message})", sent=error.sent, code=error.code, body=error.body) from error
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """Draw a P-256 key: small KOD II, fast signature."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def signing_request(key: ec.EllipticCurvePrivateKey, subject: x509.Name) -> x509.CertificateSigningRequest:
+    """Return the PKCS#10 request for ``key``."""
+    return x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
