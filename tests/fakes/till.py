@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -128,7 +129,7 @@ class FakeTill:
         if base.state is InvoiceState.REJECTED:
             raise Conflict("Tej faktury KSeF nie przyjął.", code="base-rejected")
         order = json.loads(body)
-        sale = {"buyer": {}, "lines": [], "payments": []}
+        sale: dict[str, object] = {"buyer": {}, "lines": [], "payments": []}
         made = [self._make(sale, caller, xml=b"<Faktura/>", kind="KOR", base=base)]
         if "buyer" in order:
             made.append(self._make({**sale, "buyer": order["buyer"]}, caller, xml=b"<Faktura/>"))
@@ -369,10 +370,8 @@ class FakeTill:
         if after < len(self.log) or seconds <= 0:
             return len(self.log)
         self._changed.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             await self.clock.within(seconds, self._changed.wait())
-        except TimeoutError:
-            pass
         return len(self.log)
 
     def _event(self, kind: str, invoice_id: str | None) -> None:

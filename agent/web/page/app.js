@@ -1,0 +1,187 @@
+// The till page: views, banner, keyboard. Plain modules, no build step, nothing from the network but the agent.
+
+import { forgetToken, get, keepToken, Problem, token } from "./api.js";
+import * as correct from "./correct.js";
+import { byId, h } from "./dom.js";
+import * as invoice from "./invoice.js";
+import * as lists from "./lists.js";
+import * as manager from "./manager.js";
+import * as sale from "./sale.js";
+import { dayShown, distance, MODES } from "./words.js";
+
+const VIEWS = ["login", "sale", "invoice", "queue", "find", "correct", "manager"];
+const RETRY = 3_000; // milliseconds until the next try when the agent does not answer
+const KSEF = { up: "KSeF odpowiada", down: "KSeF nie odpowiada", unknown: "KSeF: jeszcze nie wiadomo" };
+
+let view = "";
+let started = false;
+let following = 0; // the newest follower; an older one stops
+
+function open(name) {
+  if (view === "manager" && name !== "manager") manager.leave();
+  view = name;
+  for (const each of VIEWS) byId(`view-${each}`).hidden = each !== name;
+  document.querySelectorAll("[data-view]").forEach((tab) => {
+    if (tab.dataset.view === name) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  });
+  window.scrollTo(0, 0);
+}
+
+const goTo = {
+  sale: () => { open("sale"); sale.focusFirst(); },
+  queue: async () => { open("queue"); await lists.showQueue(); byId("queue-title").focus(); },
+  find: async () => { open("find"); await lists.showFind(); },
+  manager: async () => { open("manager"); await manager.show(); byId("manager-title").focus(); },
+};
+
+async function showInvoice(given, options) {
+  open("invoice");
+  await invoice.show(given, options);
+}
+
+/** Run a step the user asked for; what goes wrong is said, not swallowed. */
+async function attempt(step) {
+  try {
+    await step();
+  } catch (error) {
+    troubles([{ message: error.message }]);
+    if (!(error instanceof Problem)) console.warn(error);
+  }
+}
+
+// --- the banner ---------------------------------------------------------------------------------
+
+function banner(status) {
+  const bar = byId("banner");
+  bar.dataset.mode = status.mode;
+  put("banner-mode", MODES[status.mode] || status.mode);
+  put("banner-why", status.mode_reason);
+  const { unsent, next_deadline: next } = status.queue;
+  const waiting = unsent ? [`w kolejce: ${unsent}`, next ? `termin: ${dayShown(next)} (${distance(next)[0]})` : ""] : ["kolejka pusta"];
+  put("banner-facts", [KSEF[status.ksef.state] || status.ksef.state, ...waiting].filter(Boolean).join(" · "));
+  byId("queue-count").hidden = !unsent;
+  byId("queue-count").textContent = unsent ? String(unsent) : "";
+  const confirm = status.total_failure_to_confirm
+    ? [{ message: "Ogłoszono awarię całkowitą KSeF – kierownik musi ją potwierdzić.", severity: "critical" }] : [];
+  const printers = status.printers.filter((printer) => printer.problem)
+    .map((printer) => ({ message: `Drukarka ${printer.name}: ${printer.problem}` }));
+  const known = new Set(printers.map((item) => item.message));
+  troubles([...confirm, ...printers, ...status.problems.filter((item) => !known.has(item.message) && item.code !== "printer")]);
+}
+
+/** Live regions speak on every change of text, so only real changes are written. */
+function put(id, text) {
+  if (byId(id).textContent !== (text || "")) byId(id).textContent = text || "";
+}
+
+function troubles(list) {
+  const words = list.map((item) => item.message).join("\n");
+  if (byId("troubles").dataset.words === words) return;
+  byId("troubles").dataset.words = words;
+  byId("troubles").replaceChildren(...list.slice(0, 3).map((item) => (
+    h("p", { class: `trouble ${item.severity === "critical" ? "bad" : "warn"}` }, item.message))));
+}
+
+function agentGone(message) {
+  byId("banner").dataset.mode = "gone";
+  put("banner-mode", "Brak połączenia z programem");
+  put("banner-why", message);
+  put("banner-facts", "Próbuję ponownie…");
+}
+
+/** Follow the agent: one long poll at a time, and the status after each change. */
+async function follow() {
+  following += 1;
+  const mine = following;
+  let seen = -1;
+  while (mine === following) {
+    try {
+      banner(await get("/v1/status"));
+      if (seen >= 0) await refreshView();
+      seen = (await get(`/v1/changes?after=${seen}${seen < 0 ? "&wait=0" : ""}`)).seq;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return;
+      agentGone(error.message);
+      seen = -1;
+      await new Promise((resolve) => { setTimeout(resolve, RETRY); });
+    }
+  }
+}
+
+async function refreshView() {
+  if (view === "invoice") await invoice.refresh();
+  if (view === "queue" && !byId("view-queue").contains(document.activeElement)) await lists.showQueue();
+}
+
+// --- start --------------------------------------------------------------------------------------
+
+function tokenFromFragment() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
+  keepToken(given);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+function askForToken(message = "") {
+  open("login");
+  byId("login-error").textContent = message;
+  byId("login-token").focus();
+}
+
+async function enter() {
+  let settings;
+  try {
+    settings = await get("/v1/page");
+  } catch (error) {
+    if (error instanceof Problem) return; // token-refused has asked for another one
+    agentGone(error.message);
+    setTimeout(enter, RETRY);
+    return;
+  }
+  byId("till-name").textContent = `Kasa ${settings.till}`;
+  document.title = `Faktura – kasa ${settings.till}`;
+  manager.start(settings);
+  if (!started) {
+    started = true;
+    const demo = settings.sample_basket || new URLSearchParams(location.search).has("demo");
+    open("sale");
+    sale.start({
+      answered: (made) => attempt(() => showInvoice(made, { fresh: true })),
+      abandoned: () => attempt(goTo.find),
+      sampleBasket: demo,
+    });
+    invoice.start({ next: goTo.sale, correct: (base) => attempt(async () => { await correct.show(base); open("correct"); byId("correct-title").focus(); }) });
+    correct.start({ done: (made) => attempt(() => showInvoice(made, { fresh: true })), cancel: (base) => attempt(() => showInvoice(base.id)) });
+    lists.start({ open: (id) => attempt(() => showInvoice(id)) });
+  }
+  open("sale");
+  sale.focusFirst();
+  follow();
+}
+
+document.querySelectorAll("[data-view]").forEach((tab) => tab.addEventListener("click", () => {
+  if (started) attempt(goTo[tab.dataset.view]);
+}));
+document.addEventListener("token-refused", (event) => {
+  if (view === "manager") return; // the manager's own code was wrong, not the till's
+  forgetToken();
+  askForToken(event.detail || "");
+});
+document.addEventListener("keydown", (event) => {
+  sale.shortcut(event);
+  if (event.key === "Escape" && ["invoice", "queue", "find", "manager"].includes(view)) goTo.sale();
+});
+byId("login-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const given = byId("login-token").value.trim();
+  if (!given) return;
+  keepToken(given);
+  byId("login-token").value = "";
+  byId("login-error").textContent = "";
+  enter();
+});
+
+tokenFromFragment();
+if (token()) enter();
+else askForToken();

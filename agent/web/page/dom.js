@@ -1,0 +1,35 @@
+// Building and finding elements. Text from outside only ever becomes text, never markup.
+
+export const byId = (id) => document.getElementById(id);
+
+/** Make an element: attributes by name, `on…` as listeners, null and false left out; children are nodes or text. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else element.setAttribute(name, String(value));
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Say something to screen readers without moving the focus. */
+export function say(text) {
+  byId("said").textContent = "";
+  requestAnimationFrame(() => { byId("said").textContent = text; });
+}
+
+/** Disable a button while `work` runs; a second click meanwhile does nothing. */
+export async function whileBusy(button, work) {
+  if (button.disabled) return;
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  try {
+    await work();
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+}

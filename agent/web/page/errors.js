@@ -1,0 +1,48 @@
+// Refusals beside the fields they are about.
+
+import { byId, h } from "./dom.js";
+
+export function clearErrors(form) {
+  form.querySelectorAll("[aria-invalid]").forEach((control) => {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-errormessage");
+  });
+  form.querySelectorAll(".field-error.added").forEach((note) => note.remove());
+  form.querySelectorAll(".field-error:not(.added)").forEach((note) => { note.textContent = ""; });
+}
+
+/** Put each message at its field; return those that belong to no field of the form. Focus goes to the first mistake. */
+export function showErrors(form, errors) {
+  const homeless = [];
+  let first = null;
+  for (const error of errors) {
+    const target = nearest(form, error.pointer);
+    if (!target) {
+      homeless.push(error.message);
+      continue;
+    }
+    first = first || target;
+    if (target.matches("input, select")) {
+      const id = `${target.id}-error`;
+      target.setAttribute("aria-invalid", "true");
+      target.setAttribute("aria-errormessage", id);
+      target.closest("details")?.setAttribute("open", "");
+      byId(id)?.remove();
+      target.closest(".field").append(h("p", { class: "field-error added", id }, error.message));
+    } else {
+      target.textContent = error.message;
+    }
+  }
+  first?.focus();
+  return homeless;
+}
+
+/** The field of a pointer, or of the nearest thing around it. */
+function nearest(form, pointer) {
+  for (let path = pointer; path; path = path.slice(0, path.lastIndexOf("/"))) {
+    const found = form.querySelector(`[data-pointer="${CSS.escape(path)}"]`);
+    if (found && found.offsetParent !== null) return found;
+    if (found?.closest("details")) return found;
+  }
+  return null;
+}

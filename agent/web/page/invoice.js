@@ -1,0 +1,150 @@
+// One invoice: what to hand over, in which mode and why, with the paper beside it.
+
+import { blob, get, post, Problem, text } from "./api.js";
+import { byId, h, say, whileBusy } from "./dom.js";
+import { shown } from "./money.js";
+import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, STATES } from "./words.js";
+
+let current = null;
+let picture = { url: null, of: "" };
+let actions = { correct: () => {}, back: () => {}, next: () => {} };
+
+export function start(callbacks) {
+  actions = callbacks;
+}
+
+/** Show an answer, or fetch and show by id. `fresh` marks the answer to a press just made. */
+export async function show(given, { fresh = false } = {}) {
+  const invoice = typeof given === "string" ? await get(`/v1/invoices/${encodeURIComponent(given)}`) : given;
+  current = { ...invoice, fresh };
+  draw();
+  byId("invoice-headline").focus();
+}
+
+/** Something changed in the agent: this invoice may have its number, or its paper. */
+export async function refresh() {
+  if (!current || byId("view-invoice").hidden) return;
+  const before = JSON.stringify({ ...current, fresh: null });
+  const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
+  if (current.id !== invoice.id) return;
+  invoice.replacement = current.replacement;
+  if (JSON.stringify({ ...invoice, fresh: null }) === before) return;
+  if (!current.ksef_number && invoice.ksef_number) say(`Faktura ${invoice.number} ma numer KSeF.`);
+  current = { ...invoice, fresh: current.fresh };
+  const focused = document.activeElement?.id;
+  draw();
+  byId(focused)?.focus();
+}
+
+function draw() {
+  const view = byId("view-invoice");
+  const paper = current.paper;
+  view.replaceChildren(
+    h("div", { class: "invoice-grid" },
+      h("div", { class: "answer", "data-mood": mood() },
+        h("p", { class: "answer-kind" }, current.fresh ? "Wystawiono" : kindShown()),
+        h("h1", { id: "invoice-headline", tabindex: "-1" }, current.hand_over),
+        paper ? h("p", { class: "answer-label" }, paper.label) : null,
+        current.held_by ? h("p", { class: "note warn" },
+          `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
+        paper?.problem ? h("p", { class: "note bad" }, h("strong", {}, "Drukarka: "), paper.problem) : null,
+        current.rejection ? h("p", { class: "note bad" }, h("strong", {}, "KSeF odrzucił: "), current.rejection) : null,
+        facts(),
+        current.replacement ? h("p", { class: "note warn" },
+          `Wystawiono też nową fakturę ${current.replacement.number}. `,
+          h("button", { type: "button", onclick: () => show(current.replacement) }, "Pokaż nową fakturę")) : null,
+        h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
+        buttons()),
+      h("figure", { class: "paper" },
+        h("figcaption", {}, paper ? `Wydruk: ${DOCUMENTS[paper.document] || paper.document}, ${PRINTS[paper.state] || paper.state}` : "Wydruk"),
+        h("div", { class: "paper-roll", tabindex: "0", role: "group", "aria-label": "Obraz wydruku" },
+          h("img", { id: "paper-image", alt: "" })),
+        h("details", {}, h("summary", {}, "Treść wydruku jako tekst"), h("pre", { id: "paper-text", tabindex: "0" }))),
+    ));
+  loadPaper(current);
+}
+
+function mood() {
+  const paper = current.paper;
+  if (current.state === "rejected" || ["failed", "uncertain"].includes(paper?.state)) return "bad";
+  return current.ksef_number ? "good" : "warn";
+}
+
+const kindShown = () => (current.kind.startsWith("KOR") ? "Faktura korygująca" : "Faktura");
+
+function facts() {
+  const rows = [
+    ["Numer", current.number],
+    ["Nabywca", buyerShown(current.buyer)],
+    ["Kwota", shown(current.totals.gross, current.totals.currency)],
+    ["Tryb", `${MODES[current.mode]} (${current.legal_basis})`],
+    ["Dlaczego", current.reason],
+    ["KSeF", STATES[current.state] || current.state],
+    ["Numer KSeF", current.ksef_number],
+    ["Wysłać najpóźniej", current.ksef_number ? "" : deadlineShown(current)],
+    ["Wystawiono", momentShown(current.issued_at)],
+  ];
+  return h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => (
+    h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+}
+
+function buttons() {
+  const file = (name, label) => h("button", { type: "button", onclick: () => download(name) }, label);
+  return h("div", { class: "row" },
+    h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
+    h("button", { type: "button", id: "reprint", onclick: (event) => reprint(event.currentTarget) },
+      current.paper?.state === "failed" ? "Drukuj teraz" : "Drukuj ponownie"),
+    current.kind.startsWith("KOR") ? null : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
+    file("receipt.pdf?page=a4", "PDF"),
+    file("xml", "XML"),
+    current.upo ? file("upo", "UPO") : null);
+}
+
+async function reprint(button) {
+  await guarded(button, async () => {
+    const invoice = await post(`/v1/invoices/${encodeURIComponent(current.id)}/reprint`);
+    current = { ...invoice, fresh: current.fresh, replacement: current.replacement };
+    draw();
+    byId("reprint").focus();
+    say(PRINTS[invoice.paper?.state] || "");
+  });
+}
+
+async function guarded(button, work) {
+  await whileBusy(button, async () => {
+    try {
+      await work();
+    } catch (error) {
+      const note = byId("invoice-error");
+      note.textContent = error.message;
+      note.hidden = false;
+      if (!(error instanceof Problem) && error.name === "TypeError") throw error;
+    }
+  });
+}
+
+async function download(name) {
+  const url = URL.createObjectURL(await blob(`/v1/invoices/${encodeURIComponent(current.id)}/${name}`));
+  const extension = name.startsWith("receipt") ? "pdf" : "xml";
+  h("a", { href: url, download: `${current.number.replaceAll("/", "-")}${name === "upo" ? "-UPO" : ""}.${extension}` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** The picture needs the token, so it comes by fetch; the old one stays until the new one is there. */
+async function loadPaper(invoice) {
+  const path = `/v1/invoices/${encodeURIComponent(invoice.id)}`;
+  const version = `${invoice.id}:${invoice.paper?.copies}:${invoice.paper?.state}:${invoice.ksef_number}`;
+  try {
+    if (picture.of !== version) {
+      const [image, words] = await Promise.all([blob(`${path}/receipt.png`), text(`${path}/receipt.txt`)]);
+      if (picture.url) URL.revokeObjectURL(picture.url);
+      picture = { url: URL.createObjectURL(image), of: version, words };
+    }
+    if (current?.id !== invoice.id) return;
+    byId("paper-image").src = picture.url;
+    byId("paper-image").alt = `Obraz wydruku: ${invoice.paper?.label || invoice.number}`;
+    byId("paper-text").textContent = picture.words;
+  } catch (error) {
+    byId("paper-image").closest(".paper").querySelector("figcaption").textContent = `Podgląd wydruku niedostępny: ${error.message}`;
+  }
+}

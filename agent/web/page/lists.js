@@ -1,0 +1,94 @@
+// The queue with its nearest deadline, and the search.
+
+import { get, post } from "./api.js";
+import { byId, h, say, whileBusy } from "./dom.js";
+import { shown } from "./money.js";
+import { buyerShown, dayShown, distance, MODES, STATES } from "./words.js";
+
+let open = () => {};
+const query = { text: "", from: "", to: "", state: "" };
+
+export function start(callbacks) {
+  open = callbacks.open;
+}
+
+export async function showQueue() {
+  const { invoices } = await get("/v1/queue");
+  const next = invoices.map((invoice) => invoice.deadline).filter(Boolean).sort()[0];
+  const rejected = invoices.filter((invoice) => invoice.state === "rejected").length;
+  const [words, urgency] = next ? distance(next) : ["", 0];
+  byId("view-queue").replaceChildren(
+    h("div", { class: "card" },
+      h("div", { class: "card-head" },
+        h("h1", { id: "queue-title", tabindex: "-1" }, "Kolejka do KSeF"),
+        h("button", { type: "button", id: "sync", disabled: !invoices.length, onclick: (event) => sync(event.currentTarget) }, "Wyślij teraz")),
+      invoices.length
+        ? h("p", { class: "queue-next", "data-urgency": urgency },
+          h("strong", {}, String(invoices.length)), invoices.length === 1 ? " faktura czeka. " : " faktur(y) czeka. ",
+          next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
+        : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
+      rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
+      invoices.length ? table(invoices) : null));
+}
+
+async function sync(button) {
+  await whileBusy(button, async () => {
+    const { waiting } = await post("/v1/sync", { body: "{}" });
+    say(`Wysyłanie ruszyło, czeka: ${waiting}`);
+  });
+}
+
+export function showFind() {
+  const control = (name, label, attributes) => {
+    const id = `find-${name}`;
+    return h("div", { class: "field" }, h("label", { for: id }, label),
+      h("input", { id, value: query[name], oninput: (event) => { query[name] = event.target.value; }, ...attributes }));
+  };
+  const states = Object.entries(STATES).map(([word, label]) => h("option", { value: word, selected: query.state === word }, label));
+  byId("view-find").replaceChildren(
+    h("div", { class: "card" },
+      h("h1", { id: "find-title", tabindex: "-1" }, "Faktury"),
+      h("form", { class: "find-form", onsubmit: (event) => { event.preventDefault(); search(); } },
+        control("text", "Numer, NIP, nazwa lub numer KSeF", { type: "search" }),
+        control("from", "Od", { type: "date" }),
+        control("to", "Do", { type: "date" }),
+        h("div", { class: "field" }, h("label", { for: "find-state" }, "Stan"),
+          h("select", { id: "find-state", onchange: (event) => { query.state = event.target.value; search(); } },
+            h("option", { value: "" }, "wszystkie"), states)),
+        h("button", { type: "submit", class: "primary" }, "Szukaj")),
+      h("div", { id: "found", "aria-live": "polite" })));
+  byId("find-text").focus();
+  return search();
+}
+
+async function search() {
+  const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value.trim()));
+  parameters.set("limit", "50");
+  try {
+    const { invoices, next } = await get(`/v1/invoices?${parameters}`);
+    byId("found").replaceChildren(
+      invoices.length ? table(invoices) : h("p", { class: "empty" }, "Nie znaleziono faktur."),
+      next ? h("p", { class: "hint" }, "Pokazano 50 najnowszych. Zawęź wyszukiwanie, aby zobaczyć starsze.") : "");
+  } catch (error) {
+    byId("found").replaceChildren(h("p", { class: "note bad", role: "alert" }, error.message));
+  }
+}
+
+function table(invoices) {
+  const heads = ["Numer", "Nabywca", "Kwota", "Tryb", "Stan", "Termin"];
+  return h("table", {},
+    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", {}, invoices.map((invoice) => {
+      const waiting = invoice.deadline && !invoice.ksef_number;
+      const [words, urgency] = waiting ? distance(invoice.deadline) : ["", 0];
+      return h("tr", { "data-state": invoice.state },
+        cell("Numer", h("button", { type: "button", class: "link", onclick: () => open(invoice.id) }, invoice.number)),
+        cell("Nabywca", buyerShown(invoice.buyer)),
+        cell("Kwota", shown(invoice.totals.gross, invoice.totals.currency), "amount"),
+        cell("Tryb", MODES[invoice.mode]),
+        cell("Stan", STATES[invoice.state]),
+        h("td", { "data-head": "Termin", "data-urgency": urgency }, waiting ? `${dayShown(invoice.deadline)}, ${words}` : "—"));
+    })));
+}
+
+const cell = (head, content, kind = null) => h("td", { "data-head": head, class: kind }, content);

@@ -1,0 +1,63 @@
+// What only a manager may do: declare offline24, confirm a total failure, withdraw either. Every step has a reason.
+
+import { get, post, remove } from "./api.js";
+import { byId, h, whileBusy } from "./dom.js";
+import { MODES } from "./words.js";
+
+let page = null;
+let secret = "";
+
+export function start(settings) {
+  page = settings;
+}
+
+export async function show(message = "") {
+  const mode = await get("/v1/mode");
+  const manager = page.role === "manager";
+  byId("view-manager").replaceChildren(
+    h("form", { class: "card", novalidate: true, onsubmit: (event) => event.preventDefault() },
+      h("h1", { id: "manager-title", tabindex: "-1" }, "Kierownik"),
+      h("dl", { class: "facts" },
+        fact("Tryb teraz", `${MODES[mode.mode]} (${mode.legal_basis})`),
+        fact("Dlaczego", mode.reason),
+        mode.declared ? fact("Ogłosił", `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
+      mode.total_failure_to_confirm ? h("p", { class: "note bad" },
+        "Ogłoszono awarię całkowitą KSeF. Potwierdź ją tylko wtedy, gdy podały ją też środki masowego przekazu: ",
+        "po potwierdzeniu faktury nie będą wysyłane.") : null,
+      manager ? null : h("div", { class: "field" }, h("label", { for: "manager-token" }, "Kod dostępu kierownika"),
+        h("input", { id: "manager-token", type: "password", autocomplete: "off", value: secret,
+          oninput: (event) => { secret = event.target.value.trim(); } })),
+      h("div", { class: "field" }, h("label", { for: "manager-reason" }, "Powód (zostanie w dzienniku)"),
+        h("input", { id: "manager-reason", maxlength: 500, required: true })),
+      h("p", { class: "note bad", id: "manager-error", role: "alert", hidden: true }),
+      message ? h("p", { class: "note good", role: "status" }, message) : null,
+      h("div", { class: "row" },
+        mode.declared
+          ? action("Odwołaj tryb", "Odwołano tryb.", (body) => remove("/v1/mode", body))
+          : action("Ogłoś offline24", "Ogłoszono tryb offline24.", (body) => post("/v1/mode", body), "offline24"),
+        mode.total_failure_to_confirm
+          ? action("Potwierdź awarię całkowitą", "Potwierdzono awarię całkowitą.", (body) => post("/v1/mode", body), "total_failure")
+          : null)));
+}
+
+const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+
+function action(label, done, call, mode = undefined) {
+  return h("button", { type: "button", class: "primary", onclick: (event) => whileBusy(event.currentTarget, async () => {
+    const reason = byId("manager-reason").value.trim();
+    try {
+      await call({ body: JSON.stringify(mode ? { mode, reason } : { reason }), secret: secret || undefined });
+      secret = "";
+      await show(done);
+    } catch (error) {
+      byId("manager-error").textContent = error.message;
+      byId("manager-error").hidden = false;
+      if (!reason) byId("manager-reason").focus();
+    }
+  }) }, label);
+}
+
+/** Leaving the view forgets the manager's code. */
+export function leave() {
+  secret = "";
+}

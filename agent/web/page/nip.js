@@ -1,0 +1,19 @@
+// NIP: ten digits, the last one a weighted sum modulo 11.
+
+const WEIGHTS = [6, 5, 7, 2, 3, 4, 5, 6, 7];
+
+/** Digits only; people type spaces, dashes and the PL prefix. */
+export function digits(text) {
+  return text.replace(/^\s*PL/i, "").replace(/[\s-]/g, "");
+}
+
+/** "empty", "short", "letters", "wrong" or "ok". */
+export function check(text) {
+  const plain = digits(text);
+  if (!plain) return "empty";
+  if (!/^\d+$/.test(plain)) return "letters";
+  if (plain.length < 10) return "short";
+  if (plain.length > 10) return "wrong";
+  const sum = WEIGHTS.reduce((total, weight, index) => total + weight * Number(plain[index]), 0) % 11;
+  return sum === Number(plain[9]) ? "ok" : "wrong";
+}

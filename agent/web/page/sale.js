@@ -1,0 +1,246 @@
+// The sale: basket, buyer, payment, and the one big button.
+
+import { get, post, Problem, Unreachable } from "./api.js";
+import { draftFrom, drawLines, saleOf, SAMPLE, splitRest, totalGrosze } from "./basket.js";
+import { byId, say } from "./dom.js";
+import * as store from "./draft.js";
+import { clearErrors, showErrors } from "./errors.js";
+import { plainAmount, shown } from "./money.js";
+import { check, digits } from "./nip.js";
+
+const NIP_HINTS = {
+  empty: ["", ""],
+  short: ["NIP ma 10 cyfr", ""],
+  letters: ["NIP składa się z samych cyfr", "bad"],
+  wrong: ["Błędny NIP: cyfra kontrolna się nie zgadza", "bad"],
+  ok: ["NIP poprawny", "good"],
+};
+
+let onAnswer = () => {};
+let pressing = false;
+let lookup = null;
+
+const form = () => byId("sale-form");
+
+export function start({ answered, sampleBasket, abandoned }) {
+  onAnswer = answered;
+  bindFields();
+  bindLines();
+  byId("sample-button").hidden = !sampleBasket;
+  byId("sample-button").addEventListener("click", () => { fresh({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
+  byId("clear-button").addEventListener("click", () => { fresh(); firstField().focus(); });
+  form().addEventListener("submit", (event) => { event.preventDefault(); press(); });
+  byId("retry").addEventListener("click", () => deliver(store.pending()));
+  byId("abandon").addEventListener("click", () => { store.clearPending(); fresh(); abandoned(); });
+  const handed = fromFragment();
+  if (handed) store.renew(draftFrom(handed));
+  else if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
+  draw();
+  if (store.pending()) unanswered("Strona została przeładowana, zanim przyszła odpowiedź.");
+}
+
+/** Begin a new basket, with a new key. */
+export function fresh(changes = {}) {
+  store.renew(changes);
+  draw();
+}
+
+export function focusFirst() {
+  (store.isEmpty() ? firstField() : byId("nip")).focus();
+}
+
+const firstField = () => byId("line-0-name");
+
+/** Keys for people without a mouse. */
+export function shortcut(event) {
+  if (byId("view-sale").hidden) return;
+  if (event.key === "F9" || (event.key === "Enter" && event.ctrlKey)) form().requestSubmit();
+  else if (event.key === "F2") chooseKind("nip", true);
+  else if (event.key === "F4") byId("add-line").click();
+  else return;
+  event.preventDefault();
+}
+
+// --- the form -----------------------------------------------------------------------------------
+
+function draw() {
+  clearErrors(form());
+  byId("sale-error").hidden = true;
+  form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
+  form().querySelectorAll("[name=buyer-kind]").forEach((radio) => { radio.checked = radio.value === store.draft.buyer.kind; });
+  form().querySelectorAll("[name=pay]").forEach((radio) => { radio.checked = radio.value === store.draft.pay; });
+  byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption);
+  drawLines(refresh);
+  drawKind();
+  drawNip();
+  refresh();
+}
+
+function refresh() {
+  byId("total").textContent = shown(plainAmount(totalGrosze()));
+  byId("split").hidden = store.draft.pay !== "split";
+  const rest = splitRest();
+  byId("split-rest").textContent = rest === 0n ? "Podział się zgadza." : `Do podziału zostało: ${shown(plainAmount(rest))}`;
+  if (store.draft.lines.some((line) => line.vat === "zw")) byId("more").open = true;
+}
+
+function bindFields() {
+  form().querySelectorAll("[data-draft]").forEach((control) => {
+    control.addEventListener("input", () => {
+      store.field(control.dataset.draft, control.value);
+      control.removeAttribute("aria-invalid");
+      byId(`${control.id}-error`)?.remove();
+      refresh();
+    });
+  });
+  byId("nip").addEventListener("input", () => { drawNip(); lookUp(); });
+  form().querySelectorAll("[name=buyer-kind]").forEach((radio) => {
+    radio.addEventListener("change", () => chooseKind(radio.value, false));
+  });
+  form().querySelectorAll("[name=pay]").forEach((radio) => {
+    radio.addEventListener("change", () => { store.field("pay", radio.value); refresh(); });
+  });
+}
+
+function bindLines() {
+  byId("add-line").addEventListener("click", () => {
+    store.draft.lines.push(store.emptyLine());
+    store.save();
+    drawLines(refresh);
+    byId(`line-${store.draft.lines.length - 1}-name`).focus();
+  });
+}
+
+function chooseKind(kind, focus) {
+  store.field("buyer.kind", kind);
+  form().querySelectorAll("[name=buyer-kind]").forEach((radio) => { radio.checked = radio.value === kind; });
+  drawKind();
+  if (focus) byId("nip").focus();
+}
+
+function drawKind() {
+  const kind = store.draft.buyer.kind;
+  form().querySelectorAll("[data-for]").forEach((field) => { field.hidden = !field.dataset.for.split(" ").includes(kind); });
+  byId("buyer-name-label").textContent = kind === "none" ? "Imię i nazwisko (może być puste)" : "Nazwa";
+}
+
+// --- the buyer ----------------------------------------------------------------------------------
+
+function drawNip() {
+  const [words, mood] = NIP_HINTS[check(byId("nip").value)];
+  byId("nip-hint").textContent = words;
+  byId("nip-hint").dataset.mood = mood;
+}
+
+/** Fill in the buyer's name and address by NIP; whatever happens, the cashier can go on typing and pressing. */
+async function lookUp() {
+  const nip = digits(byId("nip").value);
+  if (check(nip) !== "ok" || lookup === nip) return;
+  lookup = nip;
+  try {
+    const found = await get(`/v1/buyers/${nip}`, { timeout: 8000 });
+    if (digits(byId("nip").value) !== nip || pressing) return;
+    fill("name", found.name);
+    fill("line1", found.address?.line1);
+    fill("line2", found.address?.line2);
+    byId("nip-hint").textContent = "NIP poprawny, nabywca znany";
+  } catch (error) {
+    lookup = null;
+    if (error instanceof Problem && digits(byId("nip").value) === nip) {
+      byId("nip-hint").textContent = "NIP poprawny. Wpisz nazwę i adres nabywcy.";
+    }
+  }
+}
+
+function fill(name, value) {
+  const control = form().querySelector(`[data-draft="buyer.${name}"]`);
+  if (control === document.activeElement) return;
+  control.value = value || "";
+  store.field(`buyer.${name}`, control.value);
+}
+
+// --- the press ----------------------------------------------------------------------------------
+
+/** One basket, one key, one body: a second click, a reload and a retry all ask for the same invoice. */
+function press() {
+  if (pressing || store.pending()) return;
+  clearErrors(form());
+  byId("sale-error").hidden = true;
+  if (store.draft.buyer.kind === "nip" && check(byId("nip").value) !== "ok") {
+    showErrors(form(), [{ pointer: "/buyer/nip", message: "Wpisz poprawny NIP albo wybierz „Osoba”." }]);
+    return;
+  }
+  const order = { key: store.draft.key, body: JSON.stringify(saleOf()) };
+  store.setPending(order);
+  deliver(order);
+}
+
+async function deliver(order) {
+  if (pressing) return;
+  pressing = true;
+  working(true);
+  const settle = await outcome(order);
+  pressing = false;
+  working(false); // before settling: an inert form takes no focus
+  settle();
+}
+
+/** Send, and return what there is to show. */
+async function outcome(order) {
+  try {
+    const invoice = await post("/v1/invoices", order);
+    return () => answered(invoice);
+  } catch (error) {
+    if (error instanceof Problem) return () => refused(error);
+    if (error instanceof Unreachable) return () => unanswered(error.message);
+    throw error;
+  }
+}
+
+function answered(invoice) {
+  store.clearPending();
+  fresh();
+  byId("unanswered").hidden = true;
+  form().hidden = false;
+  onAnswer(invoice);
+}
+
+function refused(problem) {
+  store.clearPending();
+  byId("unanswered").hidden = true;
+  form().hidden = false;
+  const homeless = showErrors(form(), problem.errors);
+  const note = byId("sale-error");
+  note.textContent = problem.errors.length && !homeless.length ? "Nie wystawiono faktury. Popraw zaznaczone pola." :
+    ["Nie wystawiono faktury.", problem.message, ...homeless.filter((text) => !problem.message.includes(text))].join(" ");
+  note.hidden = false;
+  if (!problem.errors.length) note.focus();
+}
+
+function unanswered(why) {
+  form().hidden = true;
+  byId("unanswered").hidden = false;
+  byId("unanswered-text").textContent = why;
+  byId("retry").focus();
+}
+
+function working(on) {
+  byId("press").disabled = on;
+  byId("retry").disabled = on;
+  byId("press-text").textContent = on ? "Wystawiam…" : "Faktura";
+  form().inert = on;
+  if (on) say("Wystawiam fakturę");
+}
+
+/** The till's own program may open the page with #sale=<base64url of the sale's JSON>. */
+function fromFragment() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("sale");
+  if (!given) return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  try {
+    const bytes = Uint8Array.from(atob(given.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}

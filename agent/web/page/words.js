@@ -1,0 +1,73 @@
+// The words of the law and of the API in the cashier's language.
+
+export const MODES = {
+  online: "Tryb online",
+  offline24: "Tryb offline24",
+  unavailability: "Niedostępność KSeF",
+  failure: "Awaria KSeF",
+  total_failure: "Awaria całkowita",
+};
+
+export const STATES = {
+  issued: "czeka na wysłanie",
+  sending: "wysyłana",
+  sent: "w KSeF, czeka na numer",
+  in_doubt: "sprawdzana w KSeF",
+  accepted: "przyjęta przez KSeF",
+  rejected: "odrzucona przez KSeF",
+  exempt: "bez obowiązku wysłania",
+};
+
+export const PRINTS = {
+  queued: "czeka na drukarkę",
+  printing: "drukuje się",
+  printed: "wydrukowano",
+  failed: "nie wydrukowano",
+  uncertain: "nie wiadomo, czy się wydrukowało",
+};
+
+export const DOCUMENTS = { invoice: "Faktura", transaction_confirmation: "Potwierdzenie transakcji" };
+
+const DAY = 86_400_000;
+
+/** "2026-11-25" -> "śr., 25.11.2026". */
+export function dayShown(iso) {
+  if (!iso) return "";
+  const [year, month, day] = iso.split("-").map(Number);
+  const weekday = new Intl.DateTimeFormat("pl", { weekday: "short", timeZone: "UTC" }).format(Date.UTC(year, month - 1, day));
+  return `${weekday} ${String(day).padStart(2, "0")}.${String(month).padStart(2, "0")}.${year}`;
+}
+
+/** Polish civil date now, ISO. */
+export function today() {
+  return new Intl.DateTimeFormat("sv", { timeZone: "Europe/Warsaw" }).format(new Date());
+}
+
+/** How far a deadline is: [words, urgency 0..2]. */
+export function distance(iso) {
+  const days = Math.round((Date.parse(iso) - Date.parse(today())) / DAY);
+  if (days < 0) return ["po terminie", 2];
+  if (days === 0) return ["dziś", 2];
+  if (days === 1) return ["jutro", 1];
+  return [`za ${days} dni`, 0];
+}
+
+/** "2026-11-24T10:05:00+01:00" -> "24.11.2026, 10:05". */
+export function momentShown(iso) {
+  if (!iso) return "";
+  const match = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}:\d{2})/.exec(iso);
+  return match ? `${match[3]}.${match[2]}.${match[1]}, ${match[4]}` : iso;
+}
+
+export function deadlineShown(invoice) {
+  if (invoice.deadline_state === "lifted") return "obowiązek wysłania odpadł";
+  if (invoice.deadline_state === "open") return "termin ruszy po zakończeniu przerwy w KSeF";
+  if (!invoice.deadline) return "";
+  return `${dayShown(invoice.deadline)} (${distance(invoice.deadline)[0]})`;
+}
+
+export function buyerShown(buyer) {
+  const name = buyer.name || (buyer.kind === "none" ? "osoba prywatna" : "");
+  const id = buyer.kind === "nip" ? `NIP ${buyer.identifier}` : buyer.identifier;
+  return [name, id].filter(Boolean).join(", ");
+}
