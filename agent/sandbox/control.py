@@ -4,7 +4,7 @@ GET  /ledger     accepted invoices, oldest first
 POST /latarnia   {"status", "messages"}
 POST /faults     {"call", "fault", "times", "seconds", "after"}
 GET  /papers     [{"id", "at", "png", "text"}] and, by those links, the paper itself
-POST /printer    {"fault", "times", "seconds"}
+POST /printer    {"fault", "at", "times"}; fault "none" heals (printer.Fault names the others)
 POST /verdicts   {"verdict", "times", "seconds"}: what happens to the next invoices
 POST /clock      {"skew_seconds"}: KSeF's clock is wrong by so much
 POST /behaviour  any fields of state.Behaviour
@@ -25,8 +25,9 @@ from aiohttp import web
 from agent.ports import Json
 from agent.sandbox.faults import BadPlan
 from agent.sandbox.limits import TABLES
+from agent.sandbox.printer import Fault
 from agent.sandbox.verdicts import MOODS
-from agent.sandbox.wire import json_answer
+from agent.sandbox.wire import json_answer, stamp
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,6 +49,10 @@ class Control:
                 web.get("/ledger", self.ledger),
                 web.post("/latarnia", self.latarnia),
                 web.post("/faults", self.faults),
+                web.get("/papers", self.papers),
+                web.get(r"/papers/{id:\d+}.png", self.paper),
+                web.get(r"/papers/{id:\d+}.txt", self.paper),
+                web.post("/printer", self.printer),
                 web.post("/verdicts", self.verdicts),
                 web.post("/clock", self.clock),
                 web.post("/behaviour", self.behaviour),
@@ -85,6 +90,45 @@ class Control:
             )
         except BadPlan as error:
             raise ValueError(str(error)) from error
+        return _done()
+
+    async def papers(self, request: web.Request) -> web.Response:
+        """GET /papers: links to what the printer printed, oldest first."""
+        del request
+        base = self._sandbox.control
+        return json_answer(
+            [
+                {
+                    "id": paper.id,
+                    "at": stamp(paper.at),
+                    "complete": paper.complete,
+                    "png": f"{base}/papers/{paper.id}.png",
+                    "text": f"{base}/papers/{paper.id}.txt",
+                }
+                for paper in self._sandbox.printer.papers
+            ]
+        )
+
+    async def paper(self, request: web.Request) -> web.Response:
+        """GET /papers/{id}.png or .txt."""
+        wanted = int(request.match_info["id"])
+        for paper in self._sandbox.printer.papers:
+            if paper.id == wanted:
+                if request.path.endswith(".png"):
+                    return web.Response(body=paper.png, content_type="image/png")
+                return web.Response(text=paper.text)
+        raise web.HTTPNotFound
+
+    async def printer(self, request: web.Request) -> web.Response:
+        """POST /printer."""
+        body = await _body(request)
+        fault = _text(body, "fault")
+        printer = self._sandbox.printer
+        if fault == "none":
+            await printer.heal()
+        else:
+            times = 1 if "times" not in body else _count(body, "times")
+            await printer.plan(Fault(fault), at=_count(body, "at"), times=times)
         return _done()
 
     async def verdicts(self, request: web.Request) -> web.Response:

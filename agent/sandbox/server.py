@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,7 @@ from agent.sandbox.latarnia import Latarnia
 from agent.sandbox.limits import PRODUCTION, Limit, RateLimits
 from agent.sandbox.listener import Listener
 from agent.sandbox.pki import CertificateAuthority, CertificateType, Credential, KeyRing, organization, rsa_key
+from agent.sandbox.printer import NetworkPrinter
 from agent.sandbox.reading import Reading
 from agent.sandbox.routing import PREFIX, application
 from agent.sandbox.security import PublicKeys
@@ -86,6 +88,7 @@ class Sandbox:
         self._latarnia = Listener(
             application(self.latarnia.routes(), prefix="", clock=self.clock, faults=self.faults, call="latarnia")
         )
+        self.printer = NetworkPrinter(clock=clock)
         self._control = Listener(Control(self).application())
 
     # --- life --------------------------------------------------------------------------------------
@@ -95,10 +98,14 @@ class Sandbox:
         await self._ksef.start(self._port)
         await self._latarnia.start()
         await self._control.start()
+        with suppress(NotImplementedError):  # until the printer is there
+            await self.printer.start()
 
     async def stop(self) -> None:
         """Stop all servers."""
         await self.faults.stop()
+        with suppress(NotImplementedError):
+            await self.printer.stop()
         for listener in (self._control, self._latarnia, self._ksef):
             await listener.stop()
 

@@ -26,7 +26,7 @@ CONTEXT_ELEMENTS = {
 
 def confirm(session: Session, entries: Sequence[LedgerEntry], page: tuple[int, int, int] | None = None) -> bytes:
     """Return the UPO. ``page``: (number, of how many, documents in all) for a session's UPO, None for one invoice."""
-    root = etree.Element(f"{{{NAMESPACE}}}Potwierdzenie", nsmap={None: NAMESPACE}, wersjaSchemy="4-3")
+    root = etree.Element(f"{{{NAMESPACE}}}Potwierdzenie", {"wersjaSchemy": "4-3"}, nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     _add(root, "NazwaPodmiotuPrzyjmujacego", RECEIVER)
     _add(root, "NumerReferencyjnySesji", session.reference)
     proof = _add(root, "Uwierzytelnienie")
