@@ -113,7 +113,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         store = await open_store(settings, clock)
         stack.push_async_callback(store.close)
         holder: list[Agent] = []
-        crew = Crew(lambda name, error: holder[0].fail(name, error))
+        crew = Crew(lambda name, error: holder[0].fail(name, error))  # noqa: PLW0108 - the agent comes later
         desk = Desk(
             settings=settings,
             clock=clock,

@@ -26,9 +26,10 @@ def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
     if paper is None:
         return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
-    trouble = _paper_trouble(paper)
-    if trouble is not None:
-        return trouble
+    return _paper_trouble(paper) or _what_lies_there(record, paper)
+
+
+def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
     if record.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę – zawołaj kierownika. {record.rejection or ''}".strip()
     if paper.document == Document.CONFIRMATION.value:

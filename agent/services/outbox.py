@@ -72,14 +72,18 @@ class Outbox:
     async def deliver_all(self) -> bool:
         """Deliver everything after the cursor; False where the subscriber refused one."""
         while True:
-            cursor = await self._read_cursor()
-            events = await self._desk.store.read(lambda tx, cursor=cursor: tx.events.after(cursor, PAGE))
+            events = await self._desk.store.read(self._next_page)
             if not events:
                 return True
+            done = events[0].seq - 1
             for event in events:
-                if event.kind in self._subscriber.types and not await self._deliver(event):
-                    return False
-                await self._write_cursor(event.seq)
+                if event.kind in self._subscriber.types:
+                    if not await self._deliver(event):
+                        await self._write_cursor(done)
+                        return False
+                    await self._write_cursor(event.seq)
+                done = event.seq
+            await self._write_cursor(done)
 
     async def replay(self, from_id: int) -> None:
         """Deliver everything from ``from_id`` on again."""
@@ -116,9 +120,9 @@ class Outbox:
             message["invoice"] = invoice_summary(record)
         return message
 
-    async def _read_cursor(self) -> int:
-        kept = await self._desk.store.read(lambda tx: tx.notebook.get(self._cursor))
-        return kept if isinstance(kept, int) else 0
+    async def _next_page(self, tx: Transaction) -> list[Event]:
+        kept = await tx.notebook.get(self._cursor)
+        return await tx.events.after(kept if isinstance(kept, int) else 0, PAGE)
 
     async def _write_cursor(self, seq: int) -> None:
         async def work(tx: Transaction) -> None:

@@ -7,6 +7,8 @@ Crash windows, and what heals them:
 
 from __future__ import annotations
 
+from functools import partial
+
 from agent.domain.errors import AgentError
 from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -153,7 +155,7 @@ class Printing:
             await self._desk.clock.sleep(pause)
             if not await self._still_wanted(job):
                 return
-            job = await self._desk.store.write(lambda tx, job_id=job.id: tx.prints.move(job_id, PrintState.QUEUED))
+            job = await self._desk.store.write(partial(_queue_again, job.id))
             job = await self._attempt(record, choice, job)
             if job.state is not PrintState.FAILED:
                 return
@@ -162,3 +164,7 @@ class Printing:
         """A newer job of the same invoice (the cashier pressed reprint) replaces this one."""
         jobs = await self._desk.store.read(lambda tx: tx.prints.of_invoice(job.invoice_id))
         return bool(jobs) and max(jobs, key=lambda other: other.id).id == job.id
+
+
+async def _queue_again(job_id: int, tx: Transaction) -> PrintJob:
+    return await tx.prints.move(job_id, PrintState.QUEUED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
@@ -165,10 +166,7 @@ class Sync:
                     await self._lost_in_batch(record)
                     continue
                 reference, verdict = known
-                change = InvoiceChange(invoice_ref=reference)
-                await self._desk.store.write(
-                    lambda tx, record_id=record.id, change=change: tx.invoices.note(record_id, change)
-                )
+                await self._desk.store.write(partial(_note_reference, record.id, reference))
                 await self._courier.apply(record.id, verdict)
 
     async def _lost_in_batch(self, record: InvoiceRecord) -> None:
@@ -186,3 +184,7 @@ class Sync:
         for record in await self._desk.store.read(lambda tx: tx.invoices.without_upo()):
             if not self._courier.busy(record.id):
                 await self._courier.fetch_upo(record.id)
+
+
+async def _note_reference(invoice_id: str, reference: str, tx: Transaction) -> None:
+    await tx.invoices.note(invoice_id, InvoiceChange(invoice_ref=reference))

@@ -1,0 +1,37 @@
+"""`ksef-agent issue FILE`: the invoice of a sale (JSON), or a ready FA(3) (XML)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.commands import remote
+from agent.commands.common import config_option
+from agent.config import Settings
+
+
+@click.command("issue")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", help="Idempotency key: the same key never makes a second invoice.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@config_option
+def command(settings: Settings, file: Path, key: str | None, as_json: bool) -> None:
+    """Issue and print the invoice of the sale in FILE (JSON, or FA(3) XML)."""
+    body = file.read_bytes()
+    content_type = "application/xml" if body.lstrip()[:1] == b"<" else "application/json"
+
+    async def work(console: remote.Console) -> Any:
+        used = remote.key_for(body, key)
+        return await console.json("POST", "/v1/invoices", body=body, content_type=content_type, key=used)
+
+    answer = remote.run(settings, work)
+    if as_json:
+        remote.show(answer)
+        return
+    click.echo(f"{answer['number']}  {answer['state']}  {answer['ksef_number'] or 'bez numeru KSeF'}")
+    click.echo(f"Tryb: {answer['mode']} ({answer['legal_basis']}). {answer['reason']}")
+    if answer["deadline"]:
+        click.echo(f"Termin przesłania do KSeF: {answer['deadline']}")
+    click.echo(answer["hand_over"])

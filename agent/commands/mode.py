@@ -1,0 +1,53 @@
+"""`ksef-agent mode show|declare|withdraw`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from agent.commands import remote
+from agent.commands.common import config_option
+from agent.config import Settings
+
+
+@click.group("mode")
+def command() -> None:
+    """Show, declare or withdraw a mode."""
+
+
+@command.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@config_option
+def show(settings: Settings, as_json: bool) -> None:
+    """Show the mode a press would get now, and why."""
+    _tell(remote.run(settings, lambda console: console.json("GET", "/v1/mode")), as_json)
+
+
+@command.command("declare")
+@click.argument("mode", type=click.Choice(["offline24", "total_failure"]))
+@click.option("--reason", required=True, help="Kept in the log and in the evidence.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@config_option
+def declare(settings: Settings, mode: str, reason: str, as_json: bool) -> None:
+    """Declare offline24, or confirm that a total failure was announced in mass media."""
+    body = json.dumps({"mode": mode, "reason": reason}).encode()
+    _tell(remote.run(settings, lambda console: console.json("POST", "/v1/mode", body=body)), as_json)
+
+
+@command.command("withdraw")
+@click.option("--reason", required=True, help="Kept in the log and in the evidence.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@config_option
+def withdraw(settings: Settings, reason: str, as_json: bool) -> None:
+    """Withdraw what was declared."""
+    query = {"reason": reason}
+    _tell(remote.run(settings, lambda console: console.json("DELETE", "/v1/mode", query=query)), as_json)
+
+
+def _tell(answer: Any, as_json: bool) -> None:
+    if as_json:
+        remote.show(answer)
+        return
+    click.echo(f"Tryb: {answer['mode']} ({answer['legal_basis']}). {answer['reason']}")

@@ -1,0 +1,31 @@
+"""`ksef-agent queue`: what KSeF does not have yet, most urgent first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.commands import remote
+from agent.commands.common import config_option
+from agent.config import Settings
+
+
+@click.command("queue")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@config_option
+def command(settings: Settings, as_json: bool) -> None:
+    """List the invoices that KSeF does not have yet."""
+
+    async def work(console: remote.Console) -> Any:
+        return await console.json("GET", "/v1/queue")
+
+    answer = remote.run(settings, work)
+    if as_json:
+        remote.show(answer)
+        return
+    for invoice in answer["invoices"]:
+        deadline = invoice["deadline"] or "bez terminu"
+        click.echo(f"{deadline}  {invoice['state']:9}  {invoice['mode']:14}  {invoice['number']}  {invoice['id']}")
+    if not answer["invoices"]:
+        click.echo("Kolejka jest pusta: KSeF ma wszystkie faktury.")

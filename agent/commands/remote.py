@@ -1,0 +1,173 @@
+"""How commands reach the agent: over HTTP where it runs, else an agent of their own for the length of the command.
+
+Both ways go through the same HTTP API, so a command behaves alike with and without a running service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import click
+from aiohttp import web
+
+from agent.config import Settings
+from agent.domain.errors import Conflict, Refused, Unavailable
+from agent.ports import Json
+from agent.services.contract import Role
+from agent.services.tokens import Tokens
+
+T = TypeVar("T")
+TOKEN_FILE = "cli-token"  # noqa: S105 - a file name
+TOKEN_NAME = "polecenia"  # noqa: S105 - a name
+CALL_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """An HTTP conversation with the agent, as a manager."""
+
+    base: str
+    token: str
+    session: aiohttp.ClientSession
+    own: bool
+    """True where this command is the agent."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        key: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Return the answer's body; Refused or Unavailable with the agent's own sentence otherwise."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        async with self.session.request(method, self.base + path, data=body, headers=headers, params=query) as response:
+            data = await response.read()
+            if response.status < 400:
+                return data
+            raise _refusal(response.status, data)
+
+    async def json(self, method: str, path: str, **more: object) -> Json:
+        """Return the answer's JSON."""
+        answer: Json = json.loads(await self.call(method, path, **more))  # type: ignore[arg-type]
+        return answer
+
+
+def run(settings: Settings, work: Callable[[Console], Awaitable[T]]) -> T:
+    """Run ``work`` with a console."""
+
+    async def inside() -> T:
+        async with console(settings) as found:
+            return await work(found)
+
+    return asyncio.run(inside())
+
+
+@asynccontextmanager
+async def console(settings: Settings) -> AsyncIterator[Console]:
+    """Find the running agent, or be one."""
+    timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        base = f"http://{settings.api.host}:{settings.api.port}"
+        token_file = settings.data_dir / TOKEN_FILE
+        if await _answers(session, base):
+            yield Console(base, _read_token(token_file), session, own=False)
+            return
+        async with own_agent(settings) as (own_base, token):
+            yield Console(own_base, token, session, own=True)
+
+
+@asynccontextmanager
+async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """Be the agent, without listeners others could find: a free loopback port and a token of this run only."""
+    from agent import app  # noqa: PLC0415 - heavy, and not needed where an agent runs
+    from agent.web.api import till_app  # noqa: PLC0415
+
+    app.require_data_dir(settings.data_dir)
+    async with app.assembled(settings) as agent:
+        await agent.watch.poll_latarnia()
+        await agent.watch.probe()
+        token = ensure_token(agent.tokens, settings.data_dir / TOKEN_FILE)
+        runner = web.AppRunner(till_app(agent.till, agent.tokens, settings.api, settings.page), access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        try:
+            yield f"http://127.0.0.1:{port}", token
+            await agent.sync.pass_once()
+        finally:
+            await runner.cleanup()
+
+
+def ensure_token(tokens: Tokens, file: Path) -> str:
+    """Return the token of this machine's commands, making it where needed; the file is the agent's alone (0600)."""
+    if any(entry.name == TOKEN_NAME for entry in tokens.list()):
+        if file.exists():
+            return _read_token(file)
+        tokens.revoke(TOKEN_NAME)
+    token = secrets.token_urlsafe(32)
+    file.touch(mode=0o600, exist_ok=True)
+    file.write_text(token, encoding="ascii")
+    tokens.put(TOKEN_NAME, Role.MANAGER, token)
+    return token
+
+
+def _read_token(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise Unavailable(
+            f"Program działa, ale nie można odczytać {file} ({error.strerror}). "
+            "Uruchom polecenie jako użytkownik programu albo root.",
+            code="no-cli-token",
+        ) from error
+
+
+async def _answers(session: aiohttp.ClientSession, base: str) -> bool:
+    try:
+        async with session.get(f"{base}/openapi.json", timeout=aiohttp.ClientTimeout(total=5)) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def _refusal(status: int, data: bytes) -> Exception:
+    try:
+        problem = json.loads(data)
+        detail, code = str(problem["detail"]), str(problem["code"])
+        errors = problem.get("errors", [])
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(f"Program odpowiedział HTTP {status}.")
+    lines = [f"  {error.get('pointer', '')}: {error.get('message', '')}" for error in errors]
+    text = "\n".join([detail, *lines])
+    return Unavailable(text, code=code) if status >= 500 else Refused(text, code=code)
+
+
+def key_for(content: bytes, given: str | None) -> str:
+    """Return the idempotency key: the caller's, or one that changes with every call."""
+    if given is not None:
+        return given
+    if not content:
+        raise Conflict("Plik jest pusty.")
+    return f"cli-{secrets.token_hex(16)}"
+
+
+def show(value: Json) -> None:
+    """Print JSON for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

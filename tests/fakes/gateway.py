@@ -1,0 +1,151 @@
+"""A KSeF in memory behind the gateway port: takes, numbers, refuses and goes silent as planned."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from agent.domain import ksef_number
+from agent.domain.fa3_view import read
+from agent.ports import (
+    Accepted,
+    Clock,
+    Duplicate,
+    KsefError,
+    Outgoing,
+    Pending,
+    SendBudget,
+    Sent,
+    SessionRef,
+    Upo,
+    Verdict,
+)
+
+
+def line_down() -> KsefError:
+    return KsefError("brak łączności", sent=Sent.NOT_SENT, link_down=True)
+
+
+def silence() -> KsefError:
+    return KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+
+
+class FakeGateway:
+    """KsefGateway port. ``ledger``: (nip, kind, number) -> (KSeF number, SHA-256)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.up = True
+        self.pending_answers = 0
+        """How many times each new invoice is answered "pending" before its verdict."""
+        self.send_plan: deque[KsefError | None] = deque()
+        """Errors of the next sends; None: goes well. ``lose_answer`` marks one that KSeF took all the same."""
+        self.lost_answers = 0
+        self.verdict_plan: deque[Verdict] = deque()
+        self.sends_left = 180
+        self.skew = 0.0
+        self.ledger: dict[tuple[str, str, str], tuple[str, bytes]] = {}
+        self.sent: list[Outgoing] = []
+        self._verdicts: dict[str, tuple[bytes, Verdict, int]] = {}
+        self._sessions: dict[str, list[str]] = {}
+        self._ids = itertools.count(1)
+        self._session: SessionRef | None = None
+        self.closed = False
+
+    def _check(self) -> None:
+        if not self.up:
+            raise line_down()
+
+    async def session(self) -> SessionRef:
+        self._check()
+        if self._session is None:
+            self._session = SessionRef(f"SO-{next(self._ids)}", self.clock.now() + timedelta(hours=12))
+            self._sessions[self._session.reference] = []
+        return self._session
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        self._check()
+        if self.send_plan:
+            error = self.send_plan.popleft()
+            if error is not None:
+                raise error
+        self.sent.append(invoice)
+        reference = self._take(session.reference, invoice)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise silence()
+        return reference
+
+    def _take(self, session: str, invoice: Outgoing) -> str:
+        reference = f"EE-{next(self._ids)}"
+        verdict = self.verdict_plan.popleft() if self.verdict_plan else self._judge(invoice, session)
+        self._verdicts[reference] = (invoice.sha256, verdict, self.pending_answers)
+        self._sessions[session].append(reference)
+        return reference
+
+    def _judge(self, invoice: Outgoing, session: str) -> Verdict:
+        view = read(invoice.xml)
+        key = (view.seller.nip, view.kind.value, view.number)
+        known = self.ledger.get(key)
+        if known is not None:
+            return Duplicate(known[0], session)
+        number = ksef_number.make(view.seller.nip, date(2026, 11, 24), len(self.ledger) + 1)
+        self.ledger[key] = (number, invoice.sha256)
+        return Accepted(number, self.clock.now(), invoice.sha256)
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        self._check()
+        sha256, verdict, pending = self._verdicts[invoice_ref]
+        if pending:
+            self._verdicts[invoice_ref] = (sha256, verdict, pending - 1)
+            return Pending()
+        return verdict
+
+    async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
+        self._check()
+        for reference in self._sessions.get(session_ref, []):
+            if self._verdicts[reference][0] == sha256:
+                return reference, self._verdicts[reference][1]
+        return None
+
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        self._check()
+        for number, sha256 in self.ledger.values():
+            if number == ksef_number:
+                return Upo(b"<Potwierdzenie/>", number, sha256)
+        raise KsefError("nie ma UPO", sent=Sent.ANSWERED, code=404)
+
+    async def invoice_sha256(self, ksef_number: str) -> bytes:
+        self._check()
+        for number, sha256 in self.ledger.values():
+            if number == ksef_number:
+                return sha256
+        raise KsefError("nie ma faktury", sent=Sent.ANSWERED, code=21164)
+
+    async def open_batch(self, invoices: Sequence[Outgoing]) -> str:
+        self._check()
+        reference = f"SB-{next(self._ids)}"
+        self._sessions[reference] = []
+        for invoice in invoices:
+            self.sent.append(invoice)
+            self._take(reference, invoice)
+        return reference
+
+    async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
+        self._check()
+        return {
+            self._verdicts[reference][0]: (reference, self._verdicts[reference][1])
+            for reference in self._sessions[session_ref]
+        }
+
+    def budget(self) -> SendBudget:
+        return SendBudget(self.sends_left, 0.0)
+
+    async def probe(self) -> float:
+        self._check()
+        return self.skew
+
+    async def close(self) -> None:
+        self.closed = True
