@@ -2,13 +2,59 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from agent.domain.invoice import InvoiceRecord, Mode, Payment
+from agent.domain.calendar import local_date
+from agent.domain.fa3_view import read
+from agent.domain.fa3_view_types import Kind
+from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceRecord, Mode, Payment
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.vat import round_cents
+
+Value = None | bool | int | str | list[str] | list[dict[str, str]]
+"""What a row holds as JSON."""
+
+CORRECTIONS = frozenset(kind.value for kind in Kind if kind.corrects)
+REACHED = frozenset({InvoiceState.SENT, InvoiceState.ACCEPTED})
+DUE = "due"
+"""InvoiceRecord.deadline_state of a deadline that runs."""
+
+COLUMNS = (
+    "number",
+    "kind",
+    "issued_on",
+    "marker",
+    "ksef_number",
+    "mode",
+    "legal_basis",
+    "reason",
+    "state",
+    "deadline",
+    "deadline_state",
+    "days_late",
+    "sent_at",
+    "accepted_at",
+    "upo",
+    "sha256",
+    "buyer",
+    "buyer_name",
+    "net",
+    "tax",
+    "gross",
+    "currency",
+    "bases",
+    "corrections",
+    "external_ref",
+    "payments",
+    "id",
+)
+"""Columns of the CSV, in order."""
 
 
 class Marker(StrEnum):
@@ -41,16 +87,16 @@ class RegisterRow:
     sha256: str
     """Hexadecimal."""
     buyer: str | None
-    """Identifier with its country prefix where it is not Polish."""
+    """NIP, or another identifier with its country prefix."""
     buyer_name: str | None
     net: Decimal
     tax: Decimal
     gross: Decimal
     currency: str
-    base_number: str | None
-    """Number of the invoice of this store that this one corrects."""
+    bases: tuple[str, ...]
+    """Numbers of the invoices that this one corrects."""
     corrections: tuple[str, ...]
-    """Numbers of the corrections to this invoice, of this store."""
+    """Numbers of the corrections to this invoice."""
     external_ref: str | None
     payments: tuple[Payment, ...]
     marker: Marker
@@ -85,33 +131,221 @@ class MonthCount:
 
 
 def marker(record: InvoiceRecord, as_of: date) -> Marker:
-    """Return the marker for a JPK filed on that day."""
-    raise NotImplementedError
+    """Return the marker for a JPK filed at the end of that Polish civil day (DOMAIN 4).
 
-
-def rows(records: Iterable[InvoiceRecord], *, as_of: date, upos: Collection[str] = ()) -> list[RegisterRow]:
-    """Return the rows, by issue date and number. ``upos`` holds the ids of invoices whose UPO is stored.
-
-    Links between bases and corrections are found among ``records``.
+    Which announcements were known on a past day is not on the record: an invoice whose duty to send was lifted by
+    total failure counts as lifted on every day.
     """
-    raise NotImplementedError
+    if _numbered(record, as_of):
+        return Marker.NUMBER
+    if record.mode is Mode.FAILURE:
+        # Also where total failure lifted the duty later: OFF means "issued by art. 106nf and has no number".
+        return Marker.OFF
+    if record.mode is Mode.TOTAL_FAILURE or record.state is InvoiceState.EXEMPT:
+        return Marker.BFK
+    # Online without a number counts too: past its day it is an offline24 invoice (art. 106nda ust. 16).
+    return Marker.DI
+
+
+def rows(
+    records: Iterable[InvoiceRecord],
+    *,
+    as_of: date,
+    upos: Collection[str] = (),
+    corrections: Iterable[InvoiceRecord] = (),
+) -> list[RegisterRow]:
+    """Return the rows as of a Polish civil day, by issue date and number.
+
+    upos         ids of the invoices whose UPO is stored
+    corrections  corrections of other months, so that their bases can name them; those among ``records`` are found
+    """
+    listed = list(records)
+    stored = frozenset(upos)
+    corrected_by: dict[str, dict[str, None]] = {}
+    for record in (*listed, *corrections):
+        if record.base_id is not None:
+            corrected_by.setdefault(record.base_id, {})[record.number] = None
+    ordered = sorted(listed, key=lambda record: (record.issued_on, record.number))
+    return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
+
+
+def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, ...]) -> RegisterRow:
+    numbered = _numbered(record, as_of)
+    return RegisterRow(
+        id=record.id,
+        number=record.number,
+        kind=record.kind,
+        issued_on=record.issued_on,
+        mode=record.mode,
+        legal_basis=LEGAL_BASIS[record.mode],
+        reason=record.reason,
+        state=record.state.value,
+        deadline=record.deadline,
+        deadline_state=record.deadline_state,
+        sent_at=record.sent_at,
+        accepted_at=record.accepted_at if numbered else None,
+        ksef_number=record.ksef_number if numbered else None,
+        upo=upo,
+        sha256=record.sha256.hex(),
+        buyer=_identifier(record.buyer),
+        buyer_name=record.buyer.name,
+        net=record.totals.net,
+        tax=record.totals.tax,
+        gross=record.totals.gross,
+        currency=record.totals.currency,
+        bases=_bases(record),
+        corrections=corrections,
+        external_ref=record.external_ref,
+        payments=record.payments,
+        marker=marker(record, as_of),
+        days_late=_days_late(record, as_of),
+    )
+
+
+def _numbered(record: InvoiceRecord, as_of: date) -> bool:
+    if record.ksef_number is None:
+        return False
+    return record.accepted_at is None or local_date(record.accepted_at) <= as_of
+
+
+def _bases(record: InvoiceRecord) -> tuple[str, ...]:
+    """Return the numbers of the corrected invoices, from the bytes: they name bases that are not ours too."""
+    if record.kind not in CORRECTIONS:
+        return ()
+    correction = read(record.xml).correction
+    return tuple(base.number for base in correction.bases) if correction is not None else ()
+
+
+def _identifier(buyer: Buyer) -> str | None:
+    if buyer.identifier is None or buyer.kind is BuyerKind.NIP:
+        return buyer.identifier
+    return f"{buyer.country or ''}{buyer.identifier}"
+
+
+def _days_late(record: InvoiceRecord, as_of: date) -> int:
+    """Calendar days between the deadline and the day KSeF was sent the invoice, or ``as_of`` where it was not.
+
+    The day of sending counts, not that of the number (DOMAIN 1.1); a sending that KSeF refused counts for nothing.
+    """
+    if record.deadline is None or record.deadline_state != DUE or record.state is InvoiceState.EXEMPT:
+        return 0
+    reached = (record.sent_at or record.accepted_at) if record.state in REACHED else None
+    day = as_of if reached is None else min(local_date(reached), as_of)
+    return max(0, (day - record.deadline).days)
 
 
 def month_counts(register: Iterable[RegisterRow]) -> list[MonthCount]:
-    """Return one count per month, oldest first."""
-    raise NotImplementedError
+    """Return one count per month of P_1, oldest first."""
+    months: dict[str, list[RegisterRow]] = {}
+    for row in register:
+        months.setdefault(f"{row.issued_on:%Y-%m}", []).append(row)
+    return [_count(month, months[month]) for month in sorted(months)]
+
+
+def _count(month: str, found: list[RegisterRow]) -> MonthCount:
+    by_mode = {mode: sum(row.mode is mode for row in found) for mode in Mode}
+    late = [row.days_late for row in found if row.days_late]
+    return MonthCount(
+        month=month,
+        invoices=len(found),
+        offline=len(found) - by_mode[Mode.ONLINE],
+        by_mode=by_mode,
+        unnumbered=sum(row.ksef_number is None for row in found),
+        late=len(late),
+        days_late_max=max(late, default=0),
+    )
 
 
 def changed_since(then: Iterable[RegisterRow], now: Iterable[RegisterRow]) -> list[MarkerChange]:
     """Return the markers that changed, and the new rows, in the order of ``now``."""
-    raise NotImplementedError
+    old = {row.id: row.marker for row in then}
+    return [
+        MarkerChange(row.id, row.number, row.issued_on, old.get(row.id), row.marker, row.ksef_number)
+        for row in now
+        if old.get(row.id) is not row.marker
+    ]
+
+
+def to_dict(row: RegisterRow) -> dict[str, Value]:
+    """Return one row as JSON-able values: ISO dates, instants with offset, decimal strings."""
+    return {
+        "id": row.id,
+        "number": row.number,
+        "kind": row.kind,
+        "issued_on": row.issued_on.isoformat(),
+        "mode": row.mode.value,
+        "legal_basis": row.legal_basis,
+        "reason": row.reason,
+        "state": row.state,
+        "deadline": row.deadline.isoformat() if row.deadline is not None else None,
+        "deadline_state": row.deadline_state,
+        "days_late": row.days_late,
+        "sent_at": row.sent_at.isoformat() if row.sent_at is not None else None,
+        "accepted_at": row.accepted_at.isoformat() if row.accepted_at is not None else None,
+        "ksef_number": row.ksef_number,
+        "upo": row.upo,
+        "sha256": row.sha256,
+        "marker": row.marker.value,
+        "buyer": row.buyer,
+        "buyer_name": row.buyer_name,
+        "net": _amount(row.net),
+        "tax": _amount(row.tax),
+        "gross": _amount(row.gross),
+        "currency": row.currency,
+        "bases": list(row.bases),
+        "corrections": list(row.corrections),
+        "external_ref": row.external_ref,
+        "payments": [{"method": payment.method, "amount": _amount(payment.amount)} for payment in row.payments],
+    }
+
+
+def count_to_dict(count: MonthCount) -> dict[str, str | int | dict[str, int]]:
+    """Return one month's counts as JSON-able values."""
+    return {
+        "month": count.month,
+        "invoices": count.invoices,
+        "offline": count.offline,
+        "by_mode": {mode.value: number for mode, number in count.by_mode.items()},
+        "unnumbered": count.unnumbered,
+        "late": count.late,
+        "days_late_max": count.days_late_max,
+    }
+
+
+def change_to_dict(change: MarkerChange) -> dict[str, str | None]:
+    """Return one changed marker as JSON-able values."""
+    return {
+        "id": change.id,
+        "number": change.number,
+        "issued_on": change.issued_on.isoformat(),
+        "old": change.old.value if change.old is not None else None,
+        "new": change.new.value,
+        "ksef_number": change.ksef_number,
+    }
 
 
 def to_csv(register: Iterable[RegisterRow]) -> bytes:
-    """Return the register as CSV."""
-    raise NotImplementedError
+    """Return the register as CSV: RFC 4180 (commas, CRLF), UTF-8 without BOM, the columns of to_dict()."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in register:
+        values = to_dict(row)
+        writer.writerow([_cell(values[column]) for column in COLUMNS])
+    return text.getvalue().encode("utf-8")
 
 
-def to_dict(row: RegisterRow) -> dict[str, object]:
-    """Return one row as JSON-able values: ISO dates, decimal strings."""
-    raise NotImplementedError
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list):
+        return "; ".join(f"{item['method']} {item['amount']}" if isinstance(item, dict) else item for item in value)
+    text = str(value)
+    # A name must not become a formula when somebody opens the file in a spreadsheet.
+    return f"'{text}" if text.startswith(("=", "+", "@")) else text
+
+
+def _amount(value: Decimal) -> str:
+    return f"{round_cents(value):f}"
