@@ -1,4 +1,4 @@
-"""FA(3) from a sale: lxml, deterministic. The same sale, number and instant give the same bytes.
+"""FA(3) from a sale or a correction: lxml, deterministic. The same input, number and instant give the same bytes.
 
 Not set, because the contract has no field for it: P_18A (split payment, "mechanizm podzielonej płatności") needs goods
 of annex 15 besides a total above 15 000 PLN, and nothing in a sale says which lines those are, so it is always "2".
@@ -7,66 +7,36 @@ A shop that sells such goods to taxpayers hands over ready FA(3) files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from lxml import etree
-
 from agent.domain import vat
-from agent.domain.fa3_schema import NAMESPACE
-from agent.domain.invoice import (
-    Address,
-    Buyer,
-    BuyerKind,
-    ExemptionBasis,
-    Note,
-    Payment,
-    Prices,
-    Sale,
-    SaleLine,
-    Seller,
-    Totals,
-    VatRate,
+from agent.domain.correction_order import Correction
+from agent.domain.fa3_parts import (
+    RECEIPT_NUMBER_KEY,
+    REGISTER_NUMBER_KEY,
+    add,
+    add_annotations,
+    add_buyer,
+    add_header,
+    add_identity,
+    add_line,
+    add_notes,
+    add_payments,
+    add_seller,
+    add_totals,
+    to_bytes,
 )
+from agent.domain.invoice import CorrectedBase, Note, Sale, Seller, VatRate
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 
-RECEIPT_NUMBER_KEY = "Numer paragonu fiskalnego"
-REGISTER_NUMBER_KEY = "Numer unikatowy kasy"
-"""FA(3) has no element for the fiscal receipt (art. 106h); these keys of DodatkowyOpis carry it."""
-
-METHODS: dict[str, int] = {"cash": 1, "card": 2, "voucher": 3, "cheque": 4, "credit": 5, "transfer": 6, "mobile": 7}
-"""The API's words -> TFormaPlatnosci. Any other word is PlatnoscInna with that word as description."""
-
-PAID_LATER = frozenset({"credit", "transfer"})
-"""Agreed at the till, received later: never reported as paid."""
-
-_TAXED_FIELDS: dict[VatRate, str] = {
-    VatRate.R23: "1",
-    VatRate.R22: "1",
-    VatRate.R8: "2",
-    VatRate.R7: "2",
-    VatRate.R5: "3",
-    VatRate.R4: "4",
-    VatRate.R3: "4",
-}
-_UNTAXED_FIELDS: dict[VatRate, str] = {
-    VatRate.ZERO_DOMESTIC: "6_1",
-    VatRate.ZERO_WDT: "6_2",
-    VatRate.ZERO_EXPORT: "6_3",
-    VatRate.EXEMPT: "7",
-    VatRate.NOT_SUBJECT_I: "8",
-    VatRate.NOT_SUBJECT_II: "9",
-    VatRate.REVERSE_CHARGE: "10",
-}
-_BUYER_PAYS_TAX = frozenset({VatRate.REVERSE_CHARGE, VatRate.NOT_SUBJECT_II})
-"""Rates that need the words "odwrotne obciążenie" (P_18; art. 106e ust. 1 pkt 18)."""
+IN_MINUS_EFFECT = "2"
+"""TypKorekty: a reduction counts in the period in which the correction is made (art. 29a ust. 13)."""
 
 
 def issue_date(issued_at: datetime) -> date:
@@ -74,38 +44,6 @@ def issue_date(issued_at: datetime) -> date:
     if issued_at.tzinfo is None:
         raise ValueError("issued_at must be aware")
     return issued_at.astimezone(WARSAW).date()
-
-
-def amount(value: Decimal) -> str:
-    """Write an amount (TKwotowy): two decimals, no exponent, never -0.00."""
-    return f"{vat.round_cents(value):f}"
-
-
-def price(value: Decimal) -> str:
-    """Write a unit price or discount (TKwotowy2): at least two decimals, no needless zeros beyond."""
-    if value == vat.round_cents(value):
-        return amount(value)
-    return quantity(value)
-
-
-def quantity(value: Decimal) -> str:
-    """Write a quantity or exchange rate (TIlosci): no trailing zeros, no exponent."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
-
-
-def add(parent: Element, name: str, text: str | None = None) -> Element:
-    """Append an FA(3) element."""
-    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
-    element.text = text
-    return element
-
-
-def to_bytes(root: Element) -> bytes:
-    """Serialise: UTF-8, declaration, no indentation. These bytes are hashed and never change."""
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetime, system_info: str) -> bytes:
@@ -137,100 +75,6 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
     return to_bytes(root)
 
 
-def add_header(issued_at: datetime, system_info: str) -> Element:
-    """Return the root with Naglowek."""
-    root = etree.Element(f"{{{NAMESPACE}}}Faktura", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
-    header = add(root, "Naglowek")
-    form = add(header, "KodFormularza", "FA")
-    form.set("kodSystemowy", "FA (3)")
-    form.set("wersjaSchemy", "1-0E")
-    add(header, "WariantFormularza", "3")
-    add(header, "DataWytworzeniaFa", f"{issued_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    add(header, "SystemInfo", system_info)
-    return root
-
-
-def _add_address(parent: Element, address: Address) -> None:
-    element = add(parent, "Adres")
-    add(element, "KodKraju", address.country)
-    add(element, "AdresL1", address.line1)
-    if address.line2:
-        add(element, "AdresL2", address.line2)
-
-
-def add_seller(root: Element, seller: Seller) -> None:
-    """Append Podmiot1."""
-    party = add(root, "Podmiot1")
-    identity = add(party, "DaneIdentyfikacyjne")
-    add(identity, "NIP", seller.nip)
-    add(identity, "Nazwa", seller.name)
-    _add_address(party, seller.address)
-
-
-def add_buyer(root: Element, buyer: Buyer) -> None:
-    """Append Podmiot2. JST and GV are "2": the contract knows no local-government or VAT-group buyers."""
-    party = add(root, "Podmiot2")
-    identity = add(party, "DaneIdentyfikacyjne")
-    if buyer.kind is BuyerKind.NIP:
-        add(identity, "NIP", buyer.identifier)
-    elif buyer.kind is BuyerKind.EU_VAT:
-        add(identity, "KodUE", buyer.country)
-        add(identity, "NrVatUE", buyer.identifier)
-    elif buyer.kind is BuyerKind.FOREIGN_ID:
-        if buyer.country:
-            add(identity, "KodKraju", buyer.country)
-        add(identity, "NrID", buyer.identifier)
-    else:
-        add(identity, "BrakID", "1")
-    if buyer.name:
-        add(identity, "Nazwa", buyer.name)
-    if buyer.address is not None:
-        _add_address(party, buyer.address)
-    add(party, "JST", "2")
-    add(party, "GV", "2")
-
-
-def add_totals(body: Element, sums: Totals, exchange_rate: Decimal | None) -> None:
-    """Append P_13_x, P_14_x, P_14_xW (PLN, foreign currency only) and P_15. 23 and 22 share a field, and so on."""
-    net: dict[str, Decimal] = {}
-    tax: dict[str, Decimal] = {}
-    for rate in sums.rates:
-        word = VatRate(rate.rate)
-        field = _TAXED_FIELDS.get(word) or _UNTAXED_FIELDS[word]
-        net[field] = net.get(field, vat.ZERO) + rate.net
-        tax[field] = tax.get(field, vat.ZERO) + rate.tax
-    for field in dict.fromkeys(_TAXED_FIELDS.values()):
-        if field in net:
-            add(body, f"P_13_{field}", amount(net[field]))
-            add(body, f"P_14_{field}", amount(tax[field]))
-            if exchange_rate is not None:
-                add(body, f"P_14_{field}W", amount(vat.in_pln(tax[field], exchange_rate)))
-    for field in _UNTAXED_FIELDS.values():
-        if field in net:
-            add(body, f"P_13_{field}", amount(net[field]))
-    add(body, "P_15", amount(sums.gross))
-
-
-def add_annotations(
-    body: Element, rates: Iterable[VatRate], exemption: str | None, basis: ExemptionBasis = ExemptionBasis.ACT
-) -> None:
-    """Append Adnotacje; every element in it is mandatory."""
-    element = add(body, "Adnotacje")
-    add(element, "P_16", "2")
-    add(element, "P_17", "2")
-    add(element, "P_18", "1" if _BUYER_PAYS_TAX & set(rates) else "2")
-    add(element, "P_18A", "2")
-    exempt = add(element, "Zwolnienie")
-    if exemption is None:
-        add(exempt, "P_19N", "1")
-    else:
-        add(exempt, "P_19", "1")
-        add(exempt, basis.value, exemption)
-    add(add(element, "NoweSrodkiTransportu"), "P_22N", "1")
-    add(element, "P_23", "2")
-    add(add(element, "PMarzy"), "P_PMarzyN", "1")
-
-
 def _notes(sale: Sale) -> tuple[Note, ...]:
     if sale.receipt is None:
         return sale.notes
@@ -240,74 +84,62 @@ def _notes(sale: Sale) -> tuple[Note, ...]:
     return (*notes, *sale.notes)
 
 
-def add_notes(body: Element, notes: Iterable[Note]) -> None:
-    """Append DodatkowyOpis for each note."""
-    for note in notes:
-        element = add(body, "DodatkowyOpis")
-        add(element, "Klucz", note.key)
-        add(element, "Wartosc", note.value)
+def build_correction(
+    correction: Correction, seller: Seller, *, number: str, issued_at: datetime, system_info: str
+) -> bytes:
+    """Return the FA(3) file of a correction (RodzajFaktury KOR), amounts as differences (art. 106j ust. 2 pkt 5).
 
-
-def add_line(
-    body: Element,
-    position: int,
-    line: SaleLine,
-    prices: Prices,
-    value: Decimal,
-    *,
-    exchange_rate: Decimal | None,
-    before: bool = False,
-) -> None:
-    """Append FaWiersz. Gross prices: P_9B and P_11A instead of P_9A and P_11 (art. 106e ust. 8).
-
-    ``value`` is the line's value with 2 decimals; ``before`` marks a correction's state before (StanPrzed).
+    Every base has to have its KSeF number or to stand outside KSeF: ValueError while one is awaited, because the file
+    carries that number and would have to change later (correction.numbered() fills it in).
     """
-    gross = prices is Prices.GROSS
-    row = add(body, "FaWiersz")
-    add(row, "NrWierszaFa", str(position))
-    add(row, "P_7", line.name)
-    add(row, "P_8A", line.unit)
-    add(row, "P_8B", quantity(line.quantity))
-    add(row, "P_9B" if gross else "P_9A", price(line.unit_price))
-    if line.discount:
-        add(row, "P_10", price(line.discount))
-    add(row, "P_11A" if gross else "P_11", amount(value))
-    add(row, "P_12", line.vat.value)
-    if line.gtu is not None:
-        add(row, "GTU", line.gtu)
-    if exchange_rate is not None:
-        add(row, "KursWaluty", quantity(exchange_rate))
-    if before:
-        add(row, "StanPrzed", "1")
+    if correction.awaiting:
+        raise ValueError(f"bases still without KSeF number: {', '.join(correction.awaiting)}")
+    root = add_header(issued_at, system_info)
+    add_seller(root, seller)
+    add_buyer(root, correction.buyer)
+    body = add(root, "Fa")
+    add(body, "KodWaluty", correction.currency)
+    add(body, "P_1", issue_date(issued_at).isoformat())
+    add(body, "P_2", number)
+    if correction.sold_on is not None and correction.sold_on != issue_date(issued_at):
+        add(body, "P_6", correction.sold_on.isoformat())
+    add_totals(body, correction.totals, correction.exchange_rate)
+    rates = {VatRate(total.rate.split("/")[0]) for total in correction.totals.rates}
+    exemption = correction.exemption if VatRate.EXEMPT in rates else None
+    add_annotations(body, rates, exemption, correction.exemption_basis)
+    add(body, "RodzajFaktury", "KOR")
+    add(body, "PrzyczynaKorekty", correction.reason)
+    if correction.totals.gross < 0:
+        add(body, "TypKorekty", IN_MINUS_EFFECT)
+    for base in correction.bases:
+        _add_base(body, base)
+    if correction.period is not None:
+        add(body, "OkresFaKorygowanej", correction.period)
+    if correction.buyer_before is not None:
+        add_identity(add(body, "Podmiot2K"), correction.buyer_before)
+    if correction.to_receipt:
+        add(body, "FP", "1")
+    for change in correction.changes:
+        for row, before in ((change.before, True), (change.after, False)):
+            add_line(
+                body,
+                row.number,
+                row.line,
+                correction.prices,
+                row.value,
+                exchange_rate=correction.exchange_rate,
+                before=before,
+            )
+    add_payments(body, correction.payments, issue_date(issued_at))
+    return to_bytes(root)
 
 
-def _add_method(parent: Element, method: str) -> None:
-    code = METHODS.get(method)
-    if code is not None:
-        add(parent, "FormaPlatnosci", str(code))
-    else:
-        add(parent, "PlatnoscInna", "1")
-        add(parent, "OpisPlatnosci", method)
-
-
-def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date) -> None:
-    """Append Platnosc. Several received payments are listed one by one; ``paid_on`` is their date."""
-    if not payments:
+def _add_base(body: Element, base: CorrectedBase) -> None:
+    element = add(body, "DaneFaKorygowanej")
+    add(element, "DataWystFaKorygowanej", base.issued_on.isoformat())
+    add(element, "NrFaKorygowanej", base.number)
+    if base.ksef_number is None:
+        add(element, "NrKSeFN", "1")
         return
-    received = [payment for payment in payments if payment.method not in PAID_LATER]
-    later = [payment for payment in payments if payment.method in PAID_LATER]
-    element = add(body, "Platnosc")
-    if len(payments) == 1 and received:
-        add(element, "Zaplacono", "1")
-        add(element, "DataZaplaty", paid_on.isoformat())
-        _add_method(element, received[0].method)
-        return
-    if received:
-        add(element, "ZnacznikZaplatyCzesciowej", "1" if later else "2")
-    for payment in received:
-        part = add(element, "ZaplataCzesciowa")
-        add(part, "KwotaZaplatyCzesciowej", amount(payment.amount))
-        add(part, "DataZaplatyCzesciowej", paid_on.isoformat())
-        _add_method(part, payment.method)
-    if later:
-        _add_method(element, later[0].method)
+    add(element, "NrKSeF", "1")
+    add(element, "NrKSeFFaKorygowanej", base.ksef_number)

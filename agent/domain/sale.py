@@ -19,6 +19,7 @@ rate-needs-nip, rate-needs-eu-vat.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -62,9 +63,15 @@ def parse_sale(document: object, *, today: date) -> Sale:
     """
     problems = Problems()
     fields = Fields.of(document, "", problems)
-    if fields is None:
-        problems.raise_if_any("Sprzedaż")
-        raise AssertionError("unreachable")
+    sale = None if fields is None else read_sale(fields, today=today)
+    problems.raise_if_any("Sprzedaż")
+    assert sale is not None
+    return sale
+
+
+def read_sale(fields: Fields, *, today: date) -> Sale:
+    """Read a sale's fields and finish them; the result is good only where no mistake was noted."""
+    problems = fields.problems
     buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems)
     prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
     lines = _lines(fields)
@@ -85,13 +92,12 @@ def parse_sale(document: object, *, today: date) -> Sale:
         exemption_basis=basis,
     )
     fields.finish()
-    _check_rates(lines, buyer, problems)
+    check_rates(fields.at("lines"), lines, buyer, problems)
     if lines and None not in lines:
         total = vat.totals(sale).gross
         check_payments(fields, sale.payments, total)
         if total >= _LIMIT:
             fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
-    problems.raise_if_any("Sprzedaż")
     return sale
 
 
@@ -245,19 +251,19 @@ def check_payments(fields: Fields, payments: tuple[Payment, ...], total: Decimal
         fields.note("payments", f"razem {paid:.2f}, a do zapłaty jest {total:.2f}.", "payments-do-not-add-up")
 
 
-def _check_rates(lines: list[SaleLine | None], buyer: Buyer, problems: Problems) -> None:
+def check_rates(pointer: str, lines: Sequence[SaleLine | None], buyer: Buyer, problems: Problems) -> None:
     """Rates that only some buyers may have: oo (art. 17 ust. 1 pkt 7-8), 0 WDT (art. 42), np II (art. 100)."""
     for index, line in enumerate(lines):
         if line is None:
             continue
-        pointer = f"/lines/{index}/vat"
+        place = f"{pointer}/{index}/vat"
         if line.vat is VatRate.REVERSE_CHARGE and buyer.kind is not BuyerKind.NIP:
             problems.add(
-                pointer, f"pozycja {index + 1}: stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip"
+                place, f"pozycja {index + 1}: stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip"
             )
         if line.vat in {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II} and buyer.kind is not BuyerKind.EU_VAT:
             problems.add(
-                pointer,
+                place,
                 f"pozycja {index + 1}: stawka „{line.vat}” jest tylko dla nabywcy z numerem VAT UE innego kraju.",
                 "rate-needs-eu-vat",
             )

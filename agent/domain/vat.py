@@ -29,6 +29,27 @@ PERCENT: dict[VatRate, int] = {
 }
 """Rates with tax; all others have none."""
 
+FIELD: dict[VatRate, str] = {
+    VatRate.R23: "1",
+    VatRate.R22: "1",
+    VatRate.R8: "2",
+    VatRate.R7: "2",
+    VatRate.R5: "3",
+    VatRate.R4: "4",
+    VatRate.R3: "4",
+    VatRate.ZERO_DOMESTIC: "6_1",
+    VatRate.ZERO_WDT: "6_2",
+    VatRate.ZERO_EXPORT: "6_3",
+    VatRate.EXEMPT: "7",
+    VatRate.NOT_SUBJECT_I: "8",
+    VatRate.NOT_SUBJECT_II: "9",
+    VatRate.REVERSE_CHARGE: "10",
+}
+"""Rate -> the x of its P_13_x (and P_14_x), in the schema's order."""
+
+TAXED_FIELDS = frozenset(FIELD[rate] for rate in PERCENT)
+"""Fields that have a P_14_x."""
+
 
 def round_cents(value: Decimal) -> Decimal:
     """Round to 0.01, half up (away from zero, so that a correction mirrors what it corrects); never -0.00."""
@@ -56,9 +77,9 @@ def rate_total(rate: VatRate, value: Decimal, prices: Prices) -> RateTotal:
 
 
 def sum_up(rates: Iterable[RateTotal], currency: str) -> Totals:
-    """Return the totals over rates, ordered as VatRate lists them."""
+    """Return the totals over rates, ordered as VatRate lists them. A rate may be "23/22"."""
     order = {rate.value: position for position, rate in enumerate(VatRate)}
-    ordered = tuple(sorted(rates, key=lambda total: order[total.rate]))
+    ordered = tuple(sorted(rates, key=lambda total: order[total.rate.split("/")[0]]))
     return Totals(
         net=sum((rate.net for rate in ordered), ZERO),
         tax=sum((rate.tax for rate in ordered), ZERO),
@@ -74,6 +95,20 @@ def totals_of(values: Iterable[tuple[VatRate, Decimal]], prices: Prices, currenc
     for rate, value in values:
         sums[rate] = sums.get(rate, ZERO) + value
     return sum_up((rate_total(rate, value, prices) for rate, value in sums.items()), currency)
+
+
+def by_field(sums: Totals) -> dict[str, RateTotal]:
+    """Return one total for each P_13_x, in the schema's order; its rate is "23/22" where both occur."""
+    merged: dict[str, RateTotal] = {}
+    for total in sums.rates:
+        field = FIELD[VatRate(total.rate.split("/")[0])]
+        known = merged.get(field)
+        merged[field] = total if known is None else _joined(known, total)
+    return {field: merged[field] for field in dict.fromkeys(FIELD.values()) if field in merged}
+
+
+def _joined(one: RateTotal, other: RateTotal) -> RateTotal:
+    return RateTotal(f"{one.rate}/{other.rate}", one.net + other.net, one.tax + other.tax, one.gross + other.gross)
 
 
 def totals(sale: Sale) -> Totals:

@@ -1,0 +1,284 @@
+"""What a correction starts from: an invoice as it stands after all its earlier corrections.
+
+Our corrections show each changed line twice, before (StanPrzed) and after, under the number the line has on the
+invoice. So the present state of a line is the last "after" row that names it, and reading it back needs nothing but
+the stored bytes (docs/decisions.md, "Corrections").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from agent.domain import vat
+from agent.domain.errors import Conflict
+from agent.domain.fa3_parts import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
+from agent.domain.fa3_view_types import Annotations, FaView, Kind, LineView, RateView
+from agent.domain.invoice import (
+    Buyer,
+    CorrectedBase,
+    ExemptionBasis,
+    InvoiceRecord,
+    Note,
+    Prices,
+    RateTotal,
+    ReceiptLink,
+    SaleLine,
+    Totals,
+    VatRate,
+)
+from agent.domain.lifecycle import InvoiceState
+
+ELSEWHERE = "Skoryguj ją w systemie, który ją wystawił."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line at some moment. ``number`` is NrWierszaFa of the invoice, ``value`` P_11A (gross) or P_11 (net)."""
+
+    number: int
+    line: SaleLine
+    value: Decimal
+
+    @property
+    def emptied(self) -> Row:
+        """The line when all of it was returned."""
+        return Row(self.number, replace(self.line, quantity=Decimal(0), discount=vat.ZERO), vat.ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """One line before (StanPrzed) and after a correction; both rows have the same number."""
+
+    before: Row
+    after: Row
+
+
+@dataclass(frozen=True, slots=True)
+class BaseInvoice:
+    """An invoice to correct, as it stands now."""
+
+    reference: CorrectedBase
+    awaiting: bool
+    """It goes through KSeF and has no number yet: its corrections wait."""
+    seller_nip: str
+    buyer: Buyer
+    prices: Prices
+    currency: str
+    exchange_rate: Decimal | None
+    rows: tuple[Row, ...]
+    """All lines, returned ones with quantity 0."""
+    totals: Totals
+    """The invoice and its corrections together, as the files state them."""
+    sold_on: date | None = None
+    exemption: str | None = None
+    exemption_basis: ExemptionBasis = ExemptionBasis.ACT
+    to_receipt: bool = False
+    receipt: ReceiptLink | None = None
+    notes: tuple[Note, ...] = ()
+    corrected_collectively: bool = False
+    """A collective correction took part of it; its share in each line is not known."""
+
+    @property
+    def left(self) -> tuple[Row, ...]:
+        """Lines of which something is left."""
+        return tuple(row for row in self.rows if row.line.quantity > 0)
+
+
+def remaining(rows: Sequence[Row], earlier: Iterable[Sequence[LineChange]]) -> tuple[Row, ...]:
+    """Return the lines after corrections, given in the order they were made; Conflict where one does not fit."""
+    state = {row.number: row for row in rows}
+    for changes in earlier:
+        for change in changes:
+            if change.after.number not in state:
+                raise Conflict(
+                    f"Wcześniejsza korekta dotyczy pozycji {change.after.number}, której faktura nie ma. {ELSEWHERE}",
+                    code="not-correctable",
+                )
+            state[change.after.number] = change.after
+    return tuple(state.values())
+
+
+def read_base(
+    view: FaView,
+    *,
+    ksef_number: str | None = None,
+    outside_ksef: bool = False,
+    invoice_id: str | None = None,
+    earlier: Sequence[FaView] = (),
+) -> BaseInvoice:
+    """Return the invoice of an FA(3) file as it stands after ``earlier`` corrections (oldest first).
+
+    Without ``ksef_number`` it is taken as awaiting one, unless ``outside_ksef``. Conflict (code not-correctable) where
+    the till can not correct it: another kind than VAT and UPR, margin, OSS, lines without quantity or price, sums that
+    are not those of its lines, earlier corrections that do not show the lines before and after.
+    """
+    if view.kind not in {Kind.VAT, Kind.UPR}:
+        raise _not_correctable(view, f"jest rodzaju {view.kind}")
+    if view.third_parties or view.buyer.local_government or view.buyer.vat_group or _has_marks(view.annotations):
+        raise _not_correctable(
+            view, "ma dane, których korekta przy kasie by nie powtórzyła (podmiot trzeci, adnotacje)"
+        )
+    prices = _prices(view)
+    rows = tuple(_row(view, line, prices) for line in view.lines)
+    changes = [changes_of(correction, prices) for correction in earlier]
+    exemption, basis = _exemption(view.annotations)
+    receipt, notes = _receipt(view)
+    return BaseInvoice(
+        reference=CorrectedBase(view.number, view.issued_on, ksef_number, invoice_id),
+        awaiting=ksef_number is None and not outside_ksef,
+        seller_nip=view.seller.nip or "",
+        buyer=(earlier[-1] if earlier else view).buyer.as_buyer(),
+        prices=prices,
+        currency=view.currency,
+        exchange_rate=next((line.exchange_rate for line in view.lines if line.exchange_rate is not None), None),
+        rows=remaining(rows, changes),
+        totals=add_up(view.currency, [stated_totals(view), *(stated_totals(correction) for correction in earlier)]),
+        sold_on=view.sold_on,
+        exemption=exemption,
+        exemption_basis=basis,
+        to_receipt=view.to_receipt,
+        receipt=receipt,
+        notes=notes,
+        corrected_collectively=any(_is_collective(correction) for correction in earlier),
+    )
+
+
+def base_of_record(
+    record: InvoiceRecord, view: FaView, *, seller_nip: str, earlier: Sequence[FaView] = ()
+) -> BaseInvoice:
+    """Return a stored invoice as a base. ``view`` is its file's, ``earlier`` its corrections' that were built.
+
+    Conflict where the seller is another one, or KSeF refused the invoice (that needs a technical correction).
+    """
+    if view.seller.nip != seller_nip:
+        raise Conflict(f"Fakturę {record.number} wystawił inny sprzedawca ({view.seller.nip}).", code="other-seller")
+    if record.state is InvoiceState.REJECTED:
+        raise Conflict(
+            f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować; potrzebna jest korekta techniczna.",
+            code="base-rejected",
+        )
+    return read_base(
+        view,
+        ksef_number=record.ksef_number,
+        outside_ksef=record.state is InvoiceState.EXEMPT,
+        invoice_id=record.id,
+        earlier=earlier,
+    )
+
+
+def changes_of(correction: FaView, prices: Prices) -> tuple[LineChange, ...]:
+    """Return the lines before and after from the file of a correction; Conflict where it shows differences instead."""
+    if _is_collective(correction):
+        return ()
+    before = {line.number: line for line in correction.lines if line.before}
+    after = {line.number: line for line in correction.lines if not line.before}
+    if before.keys() != after.keys() or len(before) + len(after) != len(correction.lines):
+        raise Conflict(
+            f"Korekta {correction.number} nie pokazuje pozycji przed i po zmianie. {ELSEWHERE}", code="not-correctable"
+        )
+    return tuple(
+        LineChange(_row(correction, before[number], prices), _row(correction, after[number], prices))
+        for number in before
+    )
+
+
+def _is_collective(correction: FaView) -> bool:
+    bases = correction.correction.bases if correction.correction is not None else ()
+    return len(bases) > 1 or (not correction.lines and correction.gross != 0)
+
+
+def stated_totals(view: FaView) -> Totals:
+    """Return P_13_x, P_14_x of a file as totals; Conflict where they do not make up P_15 or are margin or OSS."""
+    rates = tuple(_stated_rate(view, rate) for rate in view.rates)
+    total = add_up(view.currency, [Totals(vat.ZERO, vat.ZERO, vat.ZERO, view.currency, rates)])
+    if total.gross != view.gross:
+        raise _not_correctable(view, "ma sumę inną niż suma jej stawek")
+    return total
+
+
+def _stated_rate(view: FaView, rate: RateView) -> RateTotal:
+    if not rate.rates or any(word not in set(VatRate) for word in rate.rates):
+        raise _not_correctable(view, "zawiera sprzedaż w procedurze szczególnej")
+    tax = rate.tax or vat.ZERO
+    return RateTotal(rate.label, rate.net, tax, rate.net + tax)
+
+
+def add_up(currency: str, parts: Iterable[Totals]) -> Totals:
+    """Return the sum of totals, one rate for each P_13_x."""
+    rates: dict[str, RateTotal] = {}
+    for part in parts:
+        for field, total in vat.by_field(part).items():
+            known = rates.get(field)
+            rates[field] = (
+                total
+                if known is None
+                else RateTotal(known.rate, known.net + total.net, known.tax + total.tax, known.gross + total.gross)
+            )
+    return vat.sum_up(rates.values(), currency)
+
+
+def _prices(view: FaView) -> Prices:
+    gross = all(line.price_net is None and line.net is None for line in view.lines)
+    return Prices.GROSS if gross else Prices.NET
+
+
+def _row(view: FaView, line: LineView, prices: Prices) -> Row:
+    gross = prices is Prices.GROSS
+    unit_price = line.price_gross if gross else line.price_net
+    value = line.gross if gross else line.net
+    known_rate = line.rate in set(VatRate) and line.oss_rate is None and line.procedure is None
+    if unit_price is None or value is None or line.quantity is None or line.name is None or not known_rate:
+        raise _not_correctable(view, f"ma pozycję {line.number} bez nazwy, ilości, ceny albo zwykłej stawki VAT")
+    assert line.rate is not None
+    return Row(
+        line.number,
+        SaleLine(
+            name=line.name,
+            quantity=line.quantity,
+            unit=line.unit or "szt.",
+            unit_price=unit_price,
+            vat=VatRate(line.rate),
+            discount=line.discount or vat.ZERO,
+            gtu=line.gtu,
+        ),
+        value,
+    )
+
+
+def _has_marks(marks: Annotations) -> bool:
+    return bool(
+        marks.cash_accounting
+        or marks.self_billing
+        or marks.split_payment
+        or marks.triangular
+        or marks.margin
+        or marks.new_vehicles
+    )
+
+
+def _exemption(annotations: Annotations) -> tuple[str | None, ExemptionBasis]:
+    if annotations.exemption_directive is not None:
+        return annotations.exemption_directive, ExemptionBasis.DIRECTIVE
+    if annotations.exemption_other is not None:
+        return annotations.exemption_other, ExemptionBasis.OTHER
+    return annotations.exemption_act, ExemptionBasis.ACT
+
+
+def _receipt(view: FaView) -> tuple[ReceiptLink | None, tuple[Note, ...]]:
+    """Take the fiscal receipt out of the notes, where fa3.py put it."""
+    notes = tuple(Note(note.key, note.value) for note in view.notes if note.line is None)
+    found = {note.key: note.value for note in reversed(notes)}
+    number = found.get(RECEIPT_NUMBER_KEY)
+    if not view.to_receipt or number is None:
+        return None, notes
+    others = tuple(note for note in notes if note.key not in {RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY})
+    return ReceiptLink(number, found.get(REGISTER_NUMBER_KEY)), others
+
+
+def _not_correctable(view: FaView, why: str) -> Conflict:
+    return Conflict(
+        f"Faktury {view.number} nie można skorygować przy kasie: {why}. {ELSEWHERE}", code="not-correctable"
+    )
