@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lxml import etree
 
@@ -68,8 +68,8 @@ class Node:
         return (found.value or None) if found is not None else None
 
     def need_text(self, name: str) -> str:
-        """Text of a child element that the schema demands."""
-        return self.need(name).value
+        """Text of a child element that the schema demands, never empty."""
+        return self.need(name).value or self._empty(name)
 
     def flag(self, name: str) -> bool:
         """Marker of type TWybor1 or TWybor1_2."""
@@ -81,17 +81,17 @@ class Node:
         if text is None:
             return None
         try:
-            return Decimal(text)
+            value = Decimal(text)
         except InvalidOperation:
-            raise BadInput(f"Element {name} nie zawiera liczby.", code="xml-schema") from None
+            value = Decimal("NaN")
+        if not value.is_finite():
+            raise BadInput(f"Element {name} nie zawiera liczby.", code="xml-schema")
+        return value
 
     def need_number(self, name: str) -> Decimal:
         """Decimal of a child element that the schema demands."""
-        self.need(name)
-        found = self.number(name)
-        if found is None:
-            raise BadInput(f"Element {name} jest pusty.", code="xml-schema")
-        return found
+        self.need_text(name)
+        return self.number(name) or Decimal(0)
 
     def day(self, name: str) -> date | None:
         """Date of a child element."""
@@ -105,11 +105,12 @@ class Node:
 
     def need_day(self, name: str) -> date:
         """Date of a child element that the schema demands."""
-        self.need(name)
-        found = self.day(name)
-        if found is None:
-            raise BadInput(f"Element {name} jest pusty.", code="xml-schema")
-        return found
+        self.need_text(name)
+        return self.day(name) or self._empty(name)
+
+    @staticmethod
+    def _empty(name: str) -> NoReturn:
+        raise BadInput(f"Element {name} jest pusty.", code="xml-schema")
 
 
 def parse(xml: bytes) -> Node:
