@@ -1,0 +1,268 @@
+"""Domain values to columns and back: ISO 8601 text, decimal strings in JSON, never float."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TypedDict
+
+from agent.domain.invoice import (
+    Address,
+    Buyer,
+    BuyerKind,
+    InvoiceRecord,
+    Mode,
+    NewInvoice,
+    Payment,
+    RateTotal,
+    Totals,
+)
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports import Event, Fact, InvoiceChange, Json, KeyRecord, PrintJob
+from agent.store.connection import Value
+
+
+class _AddressColumn(TypedDict):
+    line1: str
+    line2: str | None
+    country: str
+
+
+class _BuyerColumn(TypedDict):
+    kind: str
+    identifier: str | None
+    country: str | None
+    name: str | None
+    address: _AddressColumn | None
+
+
+class _RateColumn(TypedDict):
+    rate: str
+    net: str
+    tax: str
+    gross: str
+
+
+class _TotalsColumn(TypedDict):
+    net: str
+    tax: str
+    gross: str
+    currency: str
+    rates: list[_RateColumn]
+
+
+class _PaymentColumn(TypedDict):
+    method: str
+    amount: str
+
+
+def dump(value: object) -> str:
+    """JSON text of plain values; NaN and infinities raise ValueError."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def load(text: str) -> Json:
+    """Values of JSON text."""
+    value: Json = json.loads(text)
+    return value
+
+
+def instant(value: datetime) -> str:
+    """ISO 8601 in UTC; ValueError for a naive datetime, which would be read as local time."""
+    if value.tzinfo is None:
+        raise ValueError("a naive datetime can not be stored")
+    return value.astimezone(UTC).isoformat()
+
+
+def instant_or_none(value: datetime | None) -> str | None:
+    return None if value is None else instant(value)
+
+
+def read_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def read_instant_or_none(text: str | None) -> datetime | None:
+    return None if text is None else read_instant(text)
+
+
+def dump_buyer(buyer: Buyer) -> str:
+    address = buyer.address
+    column: _BuyerColumn = {
+        "kind": buyer.kind.value,
+        "identifier": buyer.identifier,
+        "country": buyer.country,
+        "name": buyer.name,
+        "address": None
+        if address is None
+        else {"line1": address.line1, "line2": address.line2, "country": address.country},
+    }
+    return dump(column)
+
+
+def load_buyer(text: str) -> Buyer:
+    column: _BuyerColumn = json.loads(text)
+    address = column["address"]
+    return Buyer(
+        kind=BuyerKind(column["kind"]),
+        identifier=column["identifier"],
+        country=column["country"],
+        name=column["name"],
+        address=None if address is None else Address(**address),
+    )
+
+
+def dump_totals(totals: Totals) -> str:
+    column: _TotalsColumn = {
+        "net": str(totals.net),
+        "tax": str(totals.tax),
+        "gross": str(totals.gross),
+        "currency": totals.currency,
+        "rates": [
+            {"rate": rate.rate, "net": str(rate.net), "tax": str(rate.tax), "gross": str(rate.gross)}
+            for rate in totals.rates
+        ],
+    }
+    return dump(column)
+
+
+def load_totals(text: str) -> Totals:
+    column: _TotalsColumn = json.loads(text)
+    return Totals(
+        net=Decimal(column["net"]),
+        tax=Decimal(column["tax"]),
+        gross=Decimal(column["gross"]),
+        currency=column["currency"],
+        rates=tuple(
+            RateTotal(rate["rate"], Decimal(rate["net"]), Decimal(rate["tax"]), Decimal(rate["gross"]))
+            for rate in column["rates"]
+        ),
+    )
+
+
+def dump_payments(payments: tuple[Payment, ...]) -> str:
+    column: list[_PaymentColumn] = [{"method": payment.method, "amount": str(payment.amount)} for payment in payments]
+    return dump(column)
+
+
+def load_payments(text: str) -> tuple[Payment, ...]:
+    column: list[_PaymentColumn] = json.loads(text)
+    return tuple(Payment(payment["method"], Decimal(payment["amount"])) for payment in column)
+
+
+def search_text(*parts: str | None) -> str:
+    """What a cashier's search looks through; SQLite itself folds the case of ASCII only."""
+    return "\n".join(part.casefold() for part in parts if part)
+
+
+def invoice_columns(invoice: NewInvoice) -> dict[str, Value]:
+    """Parameters of invoice_add."""
+    buyer = invoice.buyer
+    return {
+        "id": invoice.id,
+        "series": invoice.series,
+        "serial": invoice.serial,
+        "number": invoice.number,
+        "kind": invoice.kind,
+        "issued_on": invoice.issued_on.isoformat(),
+        "issued_at": instant(invoice.issued_at),
+        "seller_nip": invoice.seller_nip,
+        "buyer": dump_buyer(buyer),
+        "buyer_identifier": buyer.identifier,
+        "totals": dump_totals(invoice.totals),
+        "payments": dump_payments(invoice.payments),
+        "external_ref": invoice.external_ref,
+        "base_id": invoice.base_id,
+        "pressed_by": invoice.pressed_by,
+        "search": search_text(invoice.number, buyer.identifier, buyer.name, invoice.external_ref),
+        "mode": invoice.mode.value,
+        "reason": invoice.reason,
+        "deadline": None if invoice.deadline is None else invoice.deadline.isoformat(),
+    }
+
+
+def change_columns(change: InvoiceChange) -> dict[str, Value]:
+    """Parameters of invoice_change, except id and state."""
+    return {
+        "mode": None if change.mode is None else change.mode.value,
+        "reason": change.reason,
+        "ksef_number": change.ksef_number,
+        "accepted_at": instant_or_none(change.accepted_at),
+        "sent_at": instant_or_none(change.sent_at),
+        "session_ref": change.session_ref,
+        "invoice_ref": change.invoice_ref,
+        "rejection": change.rejection,
+        "not_before": instant_or_none(change.not_before),
+        "attempted": int(change.attempted),
+    }
+
+
+def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
+    """Return the record of a row of invoice_select. ``xml`` is empty where the bytes were exported and pruned."""
+    return InvoiceRecord(
+        id=row["id"],
+        series=row["series"],
+        serial=row["serial"],
+        number=row["number"],
+        kind=row["kind"],
+        issued_on=date.fromisoformat(row["issued_on"]),
+        issued_at=read_instant(row["issued_at"]),
+        mode=Mode(row["mode"]),
+        reason=row["reason"],
+        seller_nip=row["seller_nip"],
+        buyer=load_buyer(row["buyer"]),
+        totals=load_totals(row["totals"]),
+        state=InvoiceState(row["state"]),
+        version=row["version"],
+        xml=row["xml"] or b"",
+        sha256=row["sha256"],
+        link_invoice=row["link_invoice"],
+        link_certificate=row["link_certificate"],
+        deadline=None if row["deadline"] is None else date.fromisoformat(row["deadline"]),
+        deadline_state=row["deadline_state"],
+        ksef_number=row["ksef_number"],
+        accepted_at=read_instant_or_none(row["accepted_at"]),
+        sent_at=read_instant_or_none(row["sent_at"]),
+        session_ref=row["session_ref"],
+        invoice_ref=row["invoice_ref"],
+        rejection=row["rejection"],
+        attempts=row["attempts"],
+        not_before=read_instant_or_none(row["not_before"]),
+        copies=row["copies"],
+        external_ref=row["external_ref"],
+        base_id=row["base_id"],
+        payments=load_payments(row["payments"]),
+        pressed_by=row["pressed_by"],
+    )
+
+
+def read_event(row: sqlite3.Row) -> Event:
+    data: Mapping[str, Json] = json.loads(row["data"])
+    return Event(row["seq"], read_instant(row["at"]), row["kind"], row["invoice_id"], data, row["chain"])
+
+
+def read_key(row: sqlite3.Row) -> KeyRecord:
+    return KeyRecord(row["key"], row["body_sha256"], row["invoice_id"])
+
+
+def read_job(row: sqlite3.Row) -> PrintJob:
+    return PrintJob(
+        id=row["id"],
+        invoice_id=row["invoice_id"],
+        copy=row["copy"],
+        document=row["document"],
+        label=row["label"],
+        state=PrintState(row["state"]),
+        created_at=read_instant(row["created_at"]),
+        printer=row["printer"],
+        problem=row["problem"],
+        data=row["data"],
+    )
+
+
+def read_fact(row: sqlite3.Row) -> Fact:
+    body: Mapping[str, Json] = json.loads(row["body"])
+    return Fact(row["source"], body, read_instant(row["seen_at"]), row["id"])

@@ -1,0 +1,56 @@
+"""What an error of SQLite means for a unit of work."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agent.domain.errors import AgentError, StoreLost, Unavailable
+
+_PRIMARY = 0xFF  # the low byte of an extended result code
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY
+
+
+def is_disk_full(error: sqlite3.Error) -> bool:
+    """SQLITE_FULL: a write found no room. The commit mark is written last, so nothing was committed."""
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
+def disk_full() -> Unavailable:
+    """Return the refusal for a full disk: nothing was stored."""
+    return Unavailable("Brak miejsca na dysku; nic nie zapisano. Zwolnij miejsce i spróbuj ponownie.", code="disk-full")
+
+
+def of_statement(error: sqlite3.Error) -> AgentError | sqlite3.Error:
+    """Translate an error of a statement before COMMIT: nothing is stored.
+
+    A broken constraint stays as it is: repositories translate those they expect, any other is a defect of the program.
+    """
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return error
+    if is_disk_full(error):
+        return disk_full()
+    code = _code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable("Baza danych jest chwilowo zajęta przez inny program.", code="store-busy")
+    if code in (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    ):
+        return StoreLost(f"Błąd odczytu lub zapisu bazy danych: {error}.")
+    return error
+
+
+def of_commit(error: sqlite3.Error) -> AgentError | sqlite3.Error:
+    """Translate an error of COMMIT: only a full disk or a deferred constraint leave a known outcome."""
+    if is_disk_full(error):
+        return disk_full()
+    if isinstance(error, sqlite3.IntegrityError):
+        return error
+    return StoreLost(f"Nie wiadomo, czy zapis w bazie danych się powiódł: {error}.")

@@ -1,0 +1,123 @@
+"""Events, idempotency keys, facts, notebook (ports Events, Keys, Facts, Notebook)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from agent.domain.errors import KeyReused
+from agent.domain.evidence import GENESIS, canonical, chain
+from agent.ports import Event, Fact, Json, KeyRecord
+from agent.store import codec
+from agent.store.unit import UnitConnection
+
+
+class SqliteEvents:
+    """The append-only, hash-chained log."""
+
+    def __init__(self, connection: UnitConnection, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._now = now
+
+    async def append(self, kind: str, data: Mapping[str, Json], invoice_id: str | None = None) -> Event:
+        """Add one line at the end of the chain; ``at`` is the store's clock, ISO 8601 in UTC inside the chain."""
+        rows = await self._connection.run("event_last")
+        seq, previous = (int(rows[0]["seq"]) + 1, str(rows[0]["chain"])) if rows else (1, GENESIS)
+        at = self._now().astimezone(UTC)
+        text = canonical(data)
+        link = chain(previous, codec.instant(at), kind, invoice_id, text)
+        await self._connection.run(
+            "event_add",
+            {
+                "seq": seq,
+                "at": codec.instant(at),
+                "kind": kind,
+                "invoice_id": invoice_id,
+                "data": text,
+                "chain": link,
+            },
+        )
+        return Event(seq, at, kind, invoice_id, json.loads(text), link)
+
+    async def of_invoice(self, invoice_id: str) -> list[Event]:
+        """Oldest first."""
+        rows = await self._connection.run("event_of_invoice", {"invoice_id": invoice_id})
+        return [codec.read_event(row) for row in rows]
+
+    async def after(self, seq: int, limit: int = 1000) -> list[Event]:
+        """Oldest first."""
+        rows = await self._connection.run("event_after", {"seq": seq, "limit": limit})
+        return [codec.read_event(row) for row in rows]
+
+    async def newest(self) -> int:
+        """Return the newest sequence number, 0 for an empty log."""
+        rows = await self._connection.run("event_last")
+        return int(rows[0]["seq"]) if rows else 0
+
+
+class SqliteKeys:
+    """Idempotency keys."""
+
+    def __init__(self, connection: UnitConnection, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._now = now
+
+    async def get(self, key: str) -> KeyRecord | None:
+        """Return the record of a key that was used."""
+        rows = await self._connection.run("key_get", {"key": key})
+        return codec.read_key(rows[0]) if rows else None
+
+    async def add(self, record: KeyRecord) -> None:
+        """Use a key; KeyReused where it was used before: ask get() first, in the same unit of work."""
+        try:
+            await self._connection.run(
+                "key_add",
+                {
+                    "key": record.key,
+                    "body_sha256": record.body_sha256,
+                    "invoice_id": record.invoice_id,
+                    "used_at": codec.instant(self._now()),
+                },
+            )
+        except sqlite3.IntegrityError as error:
+            if "idempotency_keys.key" not in str(error):
+                raise
+            raise KeyReused("Ten klucz Idempotency-Key był już użyty.") from error
+
+
+class SqliteFacts:
+    """The timeline's facts."""
+
+    def __init__(self, connection: UnitConnection) -> None:
+        self._connection = connection
+
+    async def add(self, fact: Fact) -> Fact:
+        """Add one; return it with its id."""
+        rows = await self._connection.run(
+            "fact_add",
+            {"source": fact.source, "body": canonical(fact.body), "seen_at": codec.instant(fact.seen_at)},
+        )
+        return replace(fact, id=int(rows[0]["id"]))
+
+    async def all(self) -> list[Fact]:
+        """In the order in which they were added."""
+        return [codec.read_fact(row) for row in await self._connection.run("fact_all")]
+
+
+class SqliteNotebook:
+    """Small durable values by name."""
+
+    def __init__(self, connection: UnitConnection) -> None:
+        self._connection = connection
+
+    async def get(self, name: str) -> Json:
+        """Return the value; None where there is none."""
+        rows = await self._connection.run("note_get", {"name": name})
+        return codec.load(rows[0]["value"]) if rows else None
+
+    async def put(self, name: str, value: Json) -> None:
+        """Write the value in place of the old one."""
+        await self._connection.run("note_put", {"name": name, "value": canonical(value)})

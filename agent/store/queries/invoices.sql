@@ -1,0 +1,76 @@
+-- invoice_last_serial --
+-- The last number taken in a series, by an invoice or by one a restore lost.
+SELECT max(
+    coalesce((SELECT max(serial) FROM invoices WHERE series = :series), 0),
+    coalesce((SELECT max(after) FROM series_resumed WHERE series = :series), 0)
+) AS last;
+
+-- invoice_add --
+-- The row of a new invoice.
+INSERT INTO invoices (
+    id, series, serial, number, kind, issued_on, issued_at, seller_nip, buyer, buyer_identifier, totals, payments,
+    external_ref, base_id, pressed_by, search, mode, reason, state, version, deadline, deadline_state
+) VALUES (
+    :id, :series, :serial, :number, :kind, :issued_on, :issued_at, :seller_nip, :buyer, :buyer_identifier, :totals,
+    :payments, :external_ref, :base_id, :pressed_by, :search, :mode, :reason, 'issued', 1, :deadline, :deadline_state
+);
+
+-- invoice_add_version --
+-- Bytes of an invoice, the first or those of a technical correction.
+INSERT INTO versions (invoice_id, version, xml, sha256, link_invoice, link_certificate, added_at)
+VALUES (:invoice_id, :version, :xml, :sha256, :link_invoice, :link_certificate, :added_at);
+
+-- invoice_set_version --
+-- Make the newest bytes of an invoice the valid ones.
+UPDATE invoices SET version = :version WHERE id = :id;
+
+-- invoice_versions --
+-- All bytes of an invoice, oldest first; NULL where they were pruned.
+SELECT xml FROM versions WHERE invoice_id = :id ORDER BY version;
+
+-- invoice_select --
+-- Invoices with their valid bytes and the count of their papers; conditions and order follow.
+SELECT
+    invoices.*, versions.xml, versions.sha256, versions.link_invoice, versions.link_certificate,
+    (
+        SELECT count(*) FROM print_jobs
+        WHERE print_jobs.invoice_id = invoices.id AND print_jobs.state IN ('printed', 'uncertain')
+    ) AS copies
+FROM invoices
+JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
+
+-- invoice_state --
+-- State and version of one invoice.
+SELECT state, version FROM invoices WHERE id = :id;
+
+-- invoice_change --
+-- Facts added to an invoice; NULL leaves a field as it is.
+UPDATE invoices SET
+    state = coalesce(:state, state),
+    mode = coalesce(:mode, mode),
+    reason = coalesce(:reason, reason),
+    ksef_number = coalesce(:ksef_number, ksef_number),
+    accepted_at = coalesce(:accepted_at, accepted_at),
+    sent_at = coalesce(:sent_at, sent_at),
+    session_ref = coalesce(:session_ref, session_ref),
+    invoice_ref = coalesce(:invoice_ref, invoice_ref),
+    rejection = coalesce(:rejection, rejection),
+    not_before = coalesce(:not_before, not_before),
+    attempts = attempts + :attempted
+WHERE id = :id;
+
+-- invoice_set_deadline --
+-- The deadline as computed from the newest facts.
+UPDATE invoices SET deadline = :deadline, deadline_state = :deadline_state WHERE id = :id RETURNING id;
+
+-- upo_add --
+-- The UPO of an invoice; the first one stays.
+INSERT INTO upos (invoice_id, xml, received_at) VALUES (:invoice_id, :xml, :received_at) ON CONFLICT DO NOTHING;
+
+-- upo_get --
+-- The UPO of an invoice.
+SELECT xml FROM upos WHERE invoice_id = :invoice_id;
+
+-- series_resume --
+-- Numbers up to ``after`` were used by invoices a restored database does not know.
+INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, :after, :reason, :resumed_at);

@@ -1,0 +1,40 @@
+-- event_last --
+-- The end of the chain.
+SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1;
+
+-- event_add --
+-- One line of the log.
+INSERT INTO events (seq, at, kind, invoice_id, data, chain) VALUES (:seq, :at, :kind, :invoice_id, :data, :chain);
+
+-- event_of_invoice --
+-- The log of one invoice, oldest first.
+SELECT * FROM events WHERE invoice_id = :invoice_id ORDER BY seq;
+
+-- event_after --
+-- The log after a place, oldest first.
+SELECT * FROM events WHERE seq > :seq ORDER BY seq LIMIT :limit;
+
+-- key_get --
+-- One idempotency key.
+SELECT * FROM idempotency_keys WHERE key = :key;
+
+-- key_add --
+-- A key that is used from now on.
+INSERT INTO idempotency_keys (key, body_sha256, invoice_id, used_at)
+VALUES (:key, :body_sha256, :invoice_id, :used_at);
+
+-- fact_add --
+-- One fact of the timeline.
+INSERT INTO facts (source, body, seen_at) VALUES (:source, :body, :seen_at) RETURNING id;
+
+-- fact_all --
+-- The timeline in the order in which its facts were seen.
+SELECT * FROM facts ORDER BY id;
+
+-- note_get --
+-- One value of the notebook.
+SELECT value FROM notebook WHERE name = :name;
+
+-- note_put --
+-- Write a value of the notebook.
+INSERT INTO notebook (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -1,0 +1,324 @@
+"""The Store port over SQLite: one writer task, snapshots for readers, nothing answered before fsync.
+
+What each failure leaves behind, in the order of a unit of work:
+
+    BEGIN, statements   nothing stored; disk full is Unavailable("disk-full")
+    the work raises     rolled back; its error comes out of write()
+    COMMIT              disk full: nothing stored. Any other error: StoreLost, nobody knows; the process must end
+    checkpoint          the commit before it stands, but the disk failed: StoreLost for everything after it
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from agent.domain.errors import NotFound, StoreLost, Unavailable
+from agent.ports import Clock
+from agent.store.connection import Connection, connect
+from agent.store.disk import DataLock, prepare
+from agent.store.failures import is_disk_full, of_commit, of_statement
+from agent.store.migrate import migrate, require_current
+from agent.store.transaction import SqliteTransaction
+from agent.store.unit import UnitConnection
+
+T = TypeVar("T")
+Work = Callable[[SqliteTransaction], Awaitable[T]]
+
+READERS = 2
+CHECKPOINT_EVERY = 50  # commits; about 3 MB of WAL
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A unit of work that waits for the writer, and the caller's future (done early where the caller was cancelled)."""
+
+    work: Work[Any]
+    future: asyncio.Future[Any]
+
+    def succeed(self, result: object) -> None:
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+        else:
+            log.warning("a unit of work failed after its caller had gone: %r", error)
+
+
+class SqliteStore:
+    """Durable memory of one till. Build it with open() or open_readonly()."""
+
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], datetime],
+        *,
+        writer: Connection | None,
+        readers: list[Connection],
+        lock: DataLock | None,
+    ) -> None:
+        self.path = path
+        self._now = now
+        self._writer = writer
+        self._readers = readers
+        self._lock = lock
+        self._free: asyncio.Queue[Connection] = asyncio.Queue()
+        for reader in readers:
+            self._free.put_nowait(reader)
+        self._waiting: asyncio.Queue[_Unit | None] = asyncio.Queue()
+        self._reads: set[asyncio.Task[Any]] = set()
+        self._commits = 0
+        self._lost: StoreLost | None = None
+        self._stopped = asyncio.Event()
+        self._closing: asyncio.Task[None] | None = None
+        self._writing = asyncio.create_task(self._run_writer(), name="store-writer")
+
+    @classmethod
+    async def open(
+        cls, path: Path, clock: Clock, *, exclusive: bool = True, threaded: bool = True, readers: int = READERS
+    ) -> SqliteStore:
+        """Open for writing, making and migrating the database where needed.
+
+        exclusive=False is for short maintenance beside a live agent: no lock, no migration.
+        threaded=False runs SQLite on the event loop's thread, for simulations under a moved clock.
+        Conflict "already-running" where another agent has the data, StoreUnfit where it can not be used safely.
+        """
+        lock = DataLock(path) if exclusive else None
+        await asyncio.to_thread(_claim, path, lock)
+        opened: list[Connection] = []
+        try:
+            writer = await connect(path, threaded=threaded)
+            opened.append(writer)
+            if exclusive:
+                await migrate(writer, clock)
+            else:
+                await require_current(writer)
+            for _ in range(readers):
+                opened.append(await connect(path, read_only=True, threaded=threaded))
+        except BaseException:
+            await _close_all(opened)
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(path, clock.now, writer=writer, readers=opened[1:], lock=lock)
+
+    @classmethod
+    async def open_readonly(cls, path: Path) -> SqliteStore:
+        """Open a database, of a live agent too, for reading only; NotFound where there is none."""
+        if not await asyncio.to_thread(path.is_file):
+            raise NotFound(f"Nie ma bazy danych {path}. Czy agent był już uruchomiony?", code="no-database")
+        reader = await connect(path, read_only=True)
+        try:
+            await require_current(reader)
+        except BaseException:
+            await reader.close()
+            raise
+        return cls(path, _no_clock, writer=None, readers=[reader], lock=None)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in the writer task inside BEGIN IMMEDIATE, commit with fsync, return its result."""
+        self._refuse()
+        if self._writer is None:
+            raise RuntimeError("the store was opened for reading only")
+        if asyncio.current_task() is self._writing:
+            raise RuntimeError("a unit of work must not wait for another one")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait(_Unit(work, future))
+        return await future
+
+    async def read(self, work: Work[T]) -> T:
+        """Run ``work`` against a consistent snapshot."""
+        self._refuse()
+        task = asyncio.create_task(self._snapshot(work), name="store-read")
+        self._reads.add(task)
+        task.add_done_callback(self._reads.discard)
+        # shielded: a cancelled caller must not leave a connection inside its transaction
+        return await asyncio.shield(task)
+
+    async def check(self) -> str | None:
+        """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow."""
+        connection = await self._free.get()
+        try:
+            found = [str(row[0]) for row in await connection.fetch("PRAGMA integrity_check(5)") if row[0] != "ok"]
+            found += [f"{row[0]} {row[1]}" for row in await connection.fetch("PRAGMA foreign_key_check")]
+        finally:
+            self._free.put_nowait(connection)
+        return f"Baza danych jest uszkodzona: {'; '.join(found[:5])}." if found else None
+
+    def size(self) -> int:
+        """Bytes of the database on disk, its write-ahead log included."""
+        parts = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    async def watch(self) -> None:
+        """Return when the store was closed; raise StoreLost when it was lost. For the supervisor."""
+        await self._stopped.wait()
+        if self._lost is not None:
+            raise self._lost
+
+    async def close(self) -> None:
+        """Finish what waits, close all connections, give the lock back. May be called twice."""
+        if self._closing is None:
+            self._waiting.put_nowait(None)
+            self._closing = asyncio.create_task(self._close(), name="store-close")
+        await asyncio.shield(self._closing)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _refuse(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+        if self._closing is not None:
+            raise Unavailable("Agent kończy pracę.", code="store-closed")
+
+    async def _run_writer(self) -> None:
+        try:
+            while (unit := await self._waiting.get()) is not None:
+                await self._perform(unit)
+                await self._checkpoint_when_due()
+        except asyncio.CancelledError:
+            self._lose(StoreLost("Zapis przerwano, zanim było wiadomo, czy się powiódł."))
+            raise
+        finally:
+            while not self._waiting.empty():
+                if (unit := self._waiting.get_nowait()) is not None:
+                    unit.fail(self._lost or Unavailable("Agent kończy pracę.", code="store-closed"))
+
+    async def _perform(self, unit: _Unit) -> None:
+        if self._lost is not None:
+            unit.fail(self._lost)
+            return
+        try:
+            result = await self._transact(unit.work)
+        except StoreLost as error:
+            self._lose(error)
+            unit.fail(error)
+        except BaseException as error:
+            unit.fail(error)
+            if _is_cancelled():
+                raise
+        else:
+            unit.succeed(result)
+
+    async def _transact(self, work: Work[T]) -> T:
+        assert self._writer is not None
+        await self._fetch(self._writer, "BEGIN IMMEDIATE")
+        connection = UnitConnection(self._writer)
+        try:
+            result = await work(SqliteTransaction(connection, self._now))
+            connection.check()
+        except BaseException:
+            connection.end()
+            await self._roll_back(self._writer)
+            raise
+        connection.end()
+        try:
+            await self._writer.fetch("COMMIT")
+        except sqlite3.Error as error:
+            failure = of_commit(error)
+            if not isinstance(failure, StoreLost):
+                await self._roll_back(self._writer)
+            raise failure from error
+        self._commits += 1
+        return result
+
+    async def _snapshot(self, work: Work[T]) -> T:
+        reader = await self._free.get()
+        try:
+            await self._fetch(reader, "BEGIN")
+            connection = UnitConnection(reader)
+            try:
+                result = await work(SqliteTransaction(connection, self._now))
+                connection.check()
+                return result
+            finally:
+                connection.end()
+                await self._roll_back(reader)
+        except StoreLost as error:
+            self._lose(error)
+            raise
+        finally:
+            self._free.put_nowait(reader)
+
+    async def _checkpoint_when_due(self) -> None:
+        """Copy the WAL into the database, here and not inside SQLite, which would swallow a failed fsync."""
+        if self._writer is None or self._lost is not None or self._commits < CHECKPOINT_EVERY:
+            return
+        self._commits = 0
+        try:
+            await self._writer.fetch("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            if is_disk_full(error):
+                log.warning("no room for a checkpoint; the WAL keeps everything")
+                return
+            self._lose(StoreLost(f"Błąd zapisu na dysk: {error}."))
+
+    async def _close(self) -> None:
+        try:
+            await asyncio.gather(self._writing, return_exceptions=True)
+            await asyncio.gather(*self._reads, return_exceptions=True)
+            opened = list(self._readers)
+            if self._writer is not None:
+                opened.insert(0, self._writer)  # closed last: it merges the WAL
+            await _close_all(opened)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+            self._stopped.set()
+
+    def _lose(self, error: StoreLost) -> None:
+        if self._lost is None:
+            log.critical("the store is lost: %s", error)
+            self._lost = error
+            self._stopped.set()
+
+    @staticmethod
+    async def _fetch(connection: Connection, sql: str) -> None:
+        try:
+            await connection.fetch(sql)
+        except sqlite3.Error as error:
+            raise of_statement(error) from error
+
+    @staticmethod
+    async def _roll_back(connection: Connection) -> None:
+        """Leave no transaction behind; SQLite may have ended it by itself."""
+        if not connection.in_transaction:
+            return
+        try:
+            await connection.fetch("ROLLBACK")
+        except sqlite3.Error as error:
+            raise StoreLost(f"Nie można wycofać zapisu w bazie danych: {error}.") from error
+
+
+def _claim(path: Path, lock: DataLock | None) -> None:
+    prepare(path)
+    if lock is not None:
+        lock.take()
+
+
+def _is_cancelled() -> bool:
+    """Whether the running task itself was cancelled (a work may raise CancelledError by itself)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _close_all(connections: list[Connection]) -> None:
+    for connection in reversed(connections):
+        try:
+            await connection.close()
+        except sqlite3.Error:
+            log.exception("a connection did not close cleanly; the WAL keeps everything")
+
+
+def _no_clock() -> NoReturn:
+    raise RuntimeError("the store was opened for reading only")
