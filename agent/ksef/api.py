@@ -69,6 +69,10 @@ class Api:
         self._wire = wire
         self._tokens = tokens
 
+    async def ready(self) -> None:
+        """Authenticate where needed. After that KSeF's time is known, by which its keys are chosen."""
+        await not_sent_unless_done(self._tokens.token)
+
     async def run(self, call: Call) -> Answer:
         """Make the call. Where no token can be had, ``call`` itself was NOT_SENT."""
         token = await not_sent_unless_done(self._tokens.token)

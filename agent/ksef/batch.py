@@ -115,6 +115,7 @@ class BatchSessions:
         package = await asyncio.to_thread(pack, invoices, key, self._compression, self._part_bytes)
         offline = any(invoice.offline for invoice in invoices)
         try:
+            await self._api.ready()
             opened = await self._open(package, key, offline=offline)
             reference = opened.text("referenceNumber")
             await self._upload(package, opened.objects("partUploadRequests"))

@@ -155,6 +155,10 @@ class Gateway:
         """Return what the rate limits allow now."""
         return self._budget.sends()
 
+    async def learn_limits(self) -> None:
+        """Read KSeF's limits now; otherwise they are read in the background with the first session."""
+        await self._learning.run(self._read_limits)
+
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""
         self._budget.recall_sends(sent_at)
@@ -181,9 +185,9 @@ class Gateway:
         now = self._clock.monotonic()
         if self._limits_asked_at is None or now - self._limits_asked_at > LIMITS_KEEP_SECONDS:
             self._limits_asked_at = now
-            self._learning.begin(self._learn_limits)
+            self._learning.begin(self._read_limits)
 
-    async def _learn_limits(self) -> None:
+    async def _read_limits(self) -> None:
         self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
         limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
         self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")

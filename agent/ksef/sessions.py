@@ -93,6 +93,7 @@ class OnlineSessions:
     async def _open(self) -> SessionRef:
         if self._warm is not None:
             self._give_up(self._warm)
+        await self._api.ready()
         key = SessionKey.new()
 
         async def ask(public_key: PublicKey) -> SessionRef:
