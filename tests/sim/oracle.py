@@ -1,0 +1,93 @@
+"""An independent, slow calculation of deadlines: walks day by day and counts on its fingers.
+
+Shares nothing with agent.domain but the words of Mode: own calendar (library `holidays`), own idea of an outage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+
+OPEN = "open"
+LIFTED = "lifted"
+
+HORIZON = 400  # days after which an oracle gives up and calls it open
+
+
+@dataclass(frozen=True)
+class Outage:
+    """What really happened. ``kind``: failure, total or maintenance."""
+
+    kind: str
+    announced: datetime
+    begin: datetime
+    end: datetime | None
+
+
+@cache
+def _free(year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays("PL", years=year))
+
+
+def working(day: date) -> bool:
+    """Monday to Friday and no holiday."""
+    return day.isoweekday() not in (6, 7) and day not in _free(day.year)
+
+
+def polish_day(instant: datetime) -> date:
+    """The date on a wall in Warsaw."""
+    return instant.astimezone(WARSAW).date()
+
+
+def oracle(mode: str, issued: datetime, outages: Sequence[Outage]) -> date | str:
+    """Return the last day, OPEN or LIFTED."""
+    waits_for: list[tuple[date | None, int]] = [(polish_day(issued), 1)]
+    if mode in ("failure", "unavailability"):
+        kind, days = ("failure", 7) if mode == "failure" else ("maintenance", 1)
+        around = [
+            outage
+            for outage in outages
+            if outage.kind == kind
+            and outage.announced <= issued
+            and outage.begin <= issued
+            and (outage.end is None or issued <= outage.end)
+        ]
+        ended = [outage for outage in around if outage.end is not None]
+        if ended:
+            first = min(outage.end for outage in ended if outage.end is not None)
+            waits_for = [(polish_day(first), days)]
+        elif around:
+            waits_for = [(None, days)]
+    day = polish_day(issued)
+    for _ in range(HORIZON):
+        for outage in outages:
+            if outage.announced < issued or polish_day(outage.announced) != day:
+                continue
+            if outage.kind == "total":
+                return LIFTED
+            if outage.kind == "failure":
+                waits_for.append((polish_day(outage.end) if outage.end else None, 7))
+        if all(_passed(since, days, day) for since, days in waits_for):
+            return day
+        day += timedelta(days=1)
+    return OPEN
+
+
+def _passed(since: date | None, days: int, today: date) -> bool:
+    """Have ``days`` working days gone by after ``since``, today included?"""
+    if since is None:
+        return False
+    counted = 0
+    day = since
+    while day < today:
+        day += timedelta(days=1)
+        if working(day):
+            counted += 1
+    return counted >= days
