@@ -277,23 +277,22 @@ class Auth:
         self, encrypted: bytes, decrypt: Callable[[bytes], bytes], milliseconds: int, context: str
     ) -> tuple[Status, KsefToken | None]:
         try:
-            plain = decrypt(encrypted)
-        except ValueError:
-            return bad_token("Nieprawidłowe szyfrowanie tokena"), None
-        try:
-            text, _, moment = plain.decode("utf-8").rpartition("|")
+            text, _, moment = decrypt(encrypted).decode("utf-8").rpartition("|")
         except UnicodeDecodeError:
             return bad_token("Nieprawidłowe kodowanie tokena"), None
+        except ValueError:
+            return bad_token("Nieprawidłowe szyfrowanie tokena"), None
         token = self.tokens.get(text)
         if token is None:
             return bad_token("Nieprawidłowy token"), None
-        if moment != str(milliseconds):
-            return bad_token("Nieprawidłowy czas tokena"), token
-        if token.state != "active":
-            return bad_token("Token unieważniony" if token.state == "revoked" else "Token nieaktywny"), token
-        if token.context != context:
-            return bad_token(f"Token nie może być użyty w kontekście {context}"), token
-        return SUCCESS, token
+        complaints = (
+            (moment != str(milliseconds), "Nieprawidłowy czas tokena"),
+            (token.state == "revoked", "Token unieważniony"),
+            (token.state == "inactive", "Token nieaktywny"),
+            (token.context != context, f"Token nie może być użyty w kontekście {context}"),
+        )
+        complaint = next((words for wrong, words in complaints if wrong), None)
+        return (SUCCESS if complaint is None else bad_token(complaint)), token
 
     def _begin(
         self,

@@ -96,16 +96,18 @@ class Faults:
         if plan.fault == "slow_before":
             await self.clock.sleep(plan.seconds)
             return await handler(request)
-        answer: web.StreamResponse | None = None
-        if plan.after:
-            answer = await handler(request)
-        if plan.fault in ("refuse", "reset_before", "reset_after"):
-            return reset(request)
-        if plan.fault == "close":
-            return drop(request)
+        answer = await handler(request) if plan.after else None
         if plan.fault in ("slow", "hang"):
             await self.clock.sleep(plan.seconds)
-            return answer if answer is not None and plan.fault == "slow" else drop(request)
+        return await self._spoiled(plan, request, answer)
+
+    async def _spoiled(self, plan: Plan, request: web.Request, answer: web.StreamResponse | None) -> web.StreamResponse:
+        if plan.fault == "slow" and answer is not None:
+            return answer
+        if plan.fault in ("refuse", "reset_before", "reset_after"):
+            return reset(request)
+        if plan.fault in ("close", "hang"):
+            return drop(request)
         if plan.fault in ("drip", "truncated", "broken_json", "garbage"):
             return await self._mangle(plan, request, answer)
         return plain_fault(plan, request)

@@ -41,8 +41,10 @@ class Reading:
         self._parts = parts
         self._ledger = ledger
         self._base_url = base_url
+        self._secrets: dict[str, str] = {}
+        """What a presigned link leads to -> its secret."""
         self._links: dict[str, tuple[str, datetime]] = {}
-        """Secret of a presigned link -> (kind:reference, expiry)."""
+        """Secret -> (what it leads to, expiry)."""
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, relative to /v2."""
@@ -120,22 +122,27 @@ class Reading:
         return json_answer(body)
 
     def _status(self, session: Session) -> Status:
-        now = self._parts.clock.monotonic()
         if session.failure is not None:
             return session.failure
-        if session.batch and session.closed_at is None:
-            return OPEN_BATCH if now < session.expires else UPLOAD_TIMED_OUT
-        if session.closed_at is None:
-            return OPEN_ONLINE
-        if session.batch and (session.processed_at is None or now < self._settled(session)):
-            return WORKING_BATCH
-        if now < self._settled(session):
-            return CLOSED_ONLINE
+        unfinished = self._unfinished_batch(session) if session.batch else self._unfinished_online(session)
+        if unfinished is not None:
+            return unfinished
         if not session.invoices:
             return NOTHING_SENT
         if not any(invoice.entry for invoice in session.invoices.values()):
             return NONE_VALID
         return DONE_BATCH if session.batch else DONE_ONLINE
+
+    def _unfinished_online(self, session: Session) -> Status | None:
+        if session.closed_at is None:
+            return OPEN_ONLINE
+        return CLOSED_ONLINE if self._parts.clock.monotonic() < self._settled(session) else None
+
+    def _unfinished_batch(self, session: Session) -> Status | None:
+        now = self._parts.clock.monotonic()
+        if session.closed_at is None:
+            return OPEN_BATCH if now < session.expires else UPLOAD_TIMED_OUT
+        return WORKING_BATCH if session.processed_at is None or now < self._settled(session) else None
 
     def _settled(self, session: Session) -> float:
         """Monotonic instant at which the session is done: all verdicts are known and the UPO is made."""
@@ -265,7 +272,7 @@ class Reading:
         return session.pages
 
     def _link(self, target: str, expires: datetime) -> str:
-        secret = secrets.token_urlsafe(24)
+        secret = self._secrets.setdefault(target, secrets.token_urlsafe(24))
         self._links[secret] = (target, expires)
         return f"{self._base_url()}/storage/upo/{secret}"
 
@@ -286,11 +293,25 @@ class Reading:
         return upo.xml_answer(entry.xml)
 
 
+def offset_page(request: web.Request, found: Sequence[T], *, largest: int) -> tuple[Sequence[T], bool]:
+    """Return one page by pageOffset (in pages) and pageSize 10..largest, and whether there are more."""
+    size = _page_size(request, largest)
+    offset = request.query.get("pageOffset", "0")
+    if not offset.isdigit():
+        raise invalid("Parametr 'pageOffset' musi być liczbą od 0.")
+    start = int(offset) * size
+    return found[start : start + size], start + size < len(found)
+
+
+def _page_size(request: web.Request, largest: int) -> int:
+    text = request.query.get("pageSize", "10")
+    if not text.isdigit() or not 10 <= int(text) <= largest:
+        raise invalid(f"Parametr 'pageSize' musi być liczbą od 10 do {largest}.")
+    return int(text)
+
+
 def page_of(request: web.Request, found: Sequence[T], largest: int = 1000) -> tuple[Sequence[T], str | None]:
     """Return one page and the token of the next; pageSize 10..largest, x-continuation-token in the header."""
-    size_text = request.query.get("pageSize", "10")
-    if not size_text.isdigit() or not 10 <= int(size_text) <= largest:
-        raise invalid(f"Parametr 'pageSize' musi być liczbą od 10 do {largest}.")
     start = 0
     token = request.headers.get("x-continuation-token")
     if token:
@@ -298,5 +319,5 @@ def page_of(request: web.Request, found: Sequence[T], largest: int = 1000) -> tu
             start = int(base64.b64decode(token, validate=True))
         except (binascii.Error, ValueError) as error:
             raise ApiProblem(400, 21418, "Przekazany token kontynuacji ma nieprawidłowy format.") from error
-    end = start + int(size_text)
+    end = start + _page_size(request, largest)
     return found[start:end], b64(str(end).encode()) if end < len(found) else None

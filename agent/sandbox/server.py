@@ -24,6 +24,8 @@ from agent.clock import SystemClock
 from agent.domain.fa3_schema import Fa3Schema
 from agent.ports import Clock
 from agent.sandbox.auth import Auth, KsefToken
+from agent.sandbox.batch import BatchSessions
+from agent.sandbox.certificates import Certificates
 from agent.sandbox.control import Control
 from agent.sandbox.faults import Faults
 from agent.sandbox.latarnia import Latarnia
@@ -31,6 +33,7 @@ from agent.sandbox.limits import PRODUCTION, Limit, RateLimits
 from agent.sandbox.listener import Listener
 from agent.sandbox.pki import CertificateAuthority, CertificateType, Credential, KeyRing, organization, rsa_key
 from agent.sandbox.printer import NetworkPrinter
+from agent.sandbox.query import Query
 from agent.sandbox.reading import Reading
 from agent.sandbox.routing import PREFIX, application
 from agent.sandbox.security import PublicKeys
@@ -75,11 +78,16 @@ class Sandbox:
         self._port = port
         verdicts = Verdicts(self.clock, self.behaviour, self.ledger, Fa3Schema(schemas.load()))
         parts = SessionParts(self.clock, self.behaviour, self.auth, self.keys, self.sessions, verdicts)
+        self._batches = BatchSessions(parts, lambda: self.ksef)
+        self.certificates = Certificates(self.clock, self.behaviour, self.auth, self.authority)
         routes = [
             *self.auth.routes(),
             *PublicKeys(self.keys).routes(),
             *OnlineSessions(parts).routes(),
             *Reading(parts, self.ledger, lambda: self.ksef).routes(),
+            *self._batches.routes(),
+            *Query(self.clock, self.behaviour, self.auth, self.ledger).routes(),
+            *self.certificates.routes(),
             *self.limits.routes(),
         ]
         self._ksef = Listener(
@@ -108,6 +116,7 @@ class Sandbox:
             await self.printer.stop()
         for listener in (self._control, self._latarnia, self._ksef):
             await listener.stop()
+        await self._batches.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -162,7 +171,10 @@ class Sandbox:
 
     def _credential(self, kind: CertificateType, rsa_purpose: str | None = None) -> Credential:
         key = ec.generate_private_key(ec.SECP256R1()) if rsa_purpose is None else rsa_key(rsa_purpose)
-        return self.authority.credential(organization(self.name, self.nip), key, kind, self.clock.now())
+        credential = self.authority.credential(organization(self.name, self.nip), key, kind, self.clock.now())
+        if kind is not CertificateType.SEAL:
+            self.certificates.register(f"Certyfikat {kind.value}", kind, credential.certificate)
+        return credential
 
     # --- moods -------------------------------------------------------------------------------------
 
