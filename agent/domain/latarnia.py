@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from agent.domain.calendar import WARSAW
-from agent.domain.evidence import Json, canonical
+from agent.domain.evidence import Json
 
 
 class Status(StrEnum):
@@ -81,7 +81,7 @@ class Unknown:
     """status, or the id of the message."""
     value: str
     raw: str
-    """Canonical JSON of what was not understood; at most 4096 characters."""
+    """JSON of what was not understood; at most 4096 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def parse_messages(answer: object) -> Parsed:
             announcements.append(announcement_from_json(message))
         except NotUnderstood as error:
             name = message.get("id") if isinstance(message, Mapping) else None
-            unknown.append(Unknown(str(name or f"messages[{number}]"), str(error), canonical(message)[:4096]))
+            unknown.append(Unknown(str(name or f"messages[{number}]"), str(error), _raw(message)))
     return Parsed(None, tuple(announcements), tuple(unknown))
 
 
@@ -190,6 +190,12 @@ def _load(text: str, where: str) -> object:
     except (ValueError, RecursionError) as error:
         raise BadAnswer(f"{where}: not JSON") from error
     return answer
+
+
+def _raw(message: object) -> str:
+    """Return JSON text for the record; tolerant, since Python also reads Infinity and lone surrogates."""
+    text = json.dumps(message, ensure_ascii=False, sort_keys=True)
+    return text.encode("utf-8", "replace").decode("utf-8")[:4096]
 
 
 def _status(word: object) -> tuple[Status | None, tuple[Unknown, ...]]:

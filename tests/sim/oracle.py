@@ -18,7 +18,8 @@ WARSAW = ZoneInfo("Europe/Warsaw")
 OPEN = "open"
 LIFTED = "lifted"
 
-HORIZON = 400  # days after which an oracle gives up and calls it open
+PATIENCE = timedelta(days=40)
+"""So long after the last thing that happened an oracle calls it open."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def oracle(mode: str, issued: datetime, outages: Sequence[Outage]) -> date | str
         elif around:
             waits_for = [(None, days)]
     day = polish_day(issued)
-    for _ in range(HORIZON):
+    happened = [issued, *(outage.announced for outage in outages), *(outage.end for outage in outages if outage.end)]
+    while day < polish_day(max(happened) + PATIENCE):
         for outage in outages:
             if outage.announced < issued or polish_day(outage.announced) != day:
                 continue
@@ -84,10 +86,9 @@ def _passed(since: date | None, days: int, today: date) -> bool:
     """Have ``days`` working days gone by after ``since``, today included?"""
     if since is None:
         return False
-    counted = 0
     day = since
-    while day < today:
+    while day < today and days:
         day += timedelta(days=1)
         if working(day):
-            counted += 1
-    return counted >= days
+            days -= 1
+    return days == 0

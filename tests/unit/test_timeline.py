@@ -226,7 +226,7 @@ def test_unknown_words_change_nothing_and_are_kept_once() -> None:
 # --- total failure ----------------------------------------------------------------------------------
 
 
-def total_at(timeline: Timeline, at: datetime) -> bool | None | str:
+def total_at(timeline: Timeline, at: datetime) -> bool | str | None:
     event = timeline.at(at).total_failure
     return "none" if event is None else event.confirmed
 
