@@ -70,7 +70,7 @@ def read_upo(answer: Answer) -> Upo:
 def checked_document(answer: Answer) -> bytes:
     """Return the XML document of an answer, its SHA-256 equal to the one KSeF names, where it names one."""
     if not answer.is_xml:
-        raise answer.unusable("Odpowiedź nie pochodzi z KSeF: to nie jest XML.", link_down=True)
+        raise answer.unusable("Odpowiedź KSeF nie jest dokumentem XML.", link_down=not answer.is_json)
     named = answer.headers.get(META_HASH)
     if named:
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+import socket
+import struct
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,14 +79,22 @@ class Reply:
 
 def problem(code: int, description: str = "Błąd.", status: int = 400, **headers: str) -> Reply:
     """An error of KSeF as problem details."""
-    body = {"title": "Bad Request", "status": status, "detail": "Żądanie jest nieprawidłowe."}
+    body: dict[str, Any] = {"title": "Bad Request", "status": status, "detail": "Żądanie jest nieprawidłowe."}
     if status == 400:
-        body["errors"] = [{"code": code, "description": description, "details": ["szczegół"]}]  # type: ignore[assignment]
+        body["errors"] = [{"code": code, "description": description, "details": ["szczegół"]}]
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(status, body, named, "application/problem+json")
 
 
-Answering = Reply | Callable[[Request], Reply]
+@dataclass(frozen=True)
+class Fault:
+    """Bytes written as they are, then: "close", "reset", or "hold" the connection until the server stops."""
+
+    raw: bytes = b""
+    then: str = "close"
+
+
+Answering = Reply | Fault | Callable[[Request], Reply]
 
 
 class WireServer:
@@ -95,6 +106,9 @@ class WireServer:
         self._planned: dict[str, deque[Answering]] = defaultdict(deque)
         self._server: TestServer | None = None
         self._tokens = 0
+        self._stopping = asyncio.Event()
+        self.arrived = asyncio.Event()
+        """Set by each Fault before it happens."""
 
     async def __aenter__(self) -> WireServer:
         app = web.Application(client_max_size=2**30)
@@ -106,6 +120,7 @@ class WireServer:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
+        self._stopping.set()
         await self._server.close()
 
     def on(self, route: str, *answers: Answering) -> None:
@@ -123,8 +138,24 @@ class WireServer:
         for route, planned in self._planned.items():
             if _matches(route, request) and planned:
                 answering = planned.popleft() if len(planned) > 1 else planned[0]
+                if isinstance(answering, Fault):
+                    return await self._spoil(incoming, answering)
                 return (answering if isinstance(answering, Reply) else answering(request)).response()
         return self._usual(request).response()
+
+    async def _spoil(self, incoming: web.Request, fault: Fault) -> web.Response:
+        transport = incoming.transport
+        assert transport is not None
+        transport.write(fault.raw)
+        self.arrived.set()
+        if fault.then == "hold":
+            await self._stopping.wait()
+        if fault.then == "reset":
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+        else:
+            transport.close()
+        return web.Response()
 
     def _usual(self, request: Request) -> Reply:
         for route, answering in self._routes().items():
@@ -267,7 +298,7 @@ def accepted(xml: bytes = XML, reference: str = INVOICE, code: int = 200, **more
     return item | more
 
 
-def upo(xml: bytes = XML, number: str = KSEF_NUMBER, **headers: str) -> Reply:
+def upo(xml: bytes = XML, number: str = KSEF_NUMBER, meta_hash: str = "") -> Reply:
     document = (
         '<?xml version="1.0" encoding="utf-8"?>'
         '<Potwierdzenie xmlns="http://upo.schematy.mf.gov.pl/KSeF/v4-3"><Dokument>'
@@ -275,7 +306,7 @@ def upo(xml: bytes = XML, number: str = KSEF_NUMBER, **headers: str) -> Reply:
         f"<SkrotDokumentu>{b64(sha256(xml))}</SkrotDokumentu></Dokument></Potwierdzenie>"
     ).encode()
     return Reply(
-        body=document, headers={"x-ms-meta-hash": b64(sha256(document))} | headers, content_type="application/xml"
+        body=document, headers={"x-ms-meta-hash": meta_hash or b64(sha256(document))}, content_type="application/xml"
     )
 
 

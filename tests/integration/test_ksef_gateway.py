@@ -418,7 +418,7 @@ class TestVerdicts:
     @pytest.mark.parametrize(
         "reply",
         [
-            wire.upo(**{"x-ms-meta-hash": b64(sha256(b"other"))}),
+            wire.upo(meta_hash=b64(sha256(b"other"))),
             wire.upo(number=wire.KSEF_NUMBER[:-2] + "00"),
             Reply(body=b"<Potwierdzenie", content_type="application/xml"),
             Reply(body=b"<Potwierdzenie/>", content_type="application/xml"),
