@@ -45,9 +45,8 @@ class FakeClock:
             raise TimeoutError
         finally:
             alarm.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def step(self, delta: timedelta) -> None:
         """Change the wall time only, as an administrator or NTP would."""
@@ -73,5 +72,5 @@ class FakeClock:
         self._monotonic = to
 
     async def _settle(self) -> None:
-        for _ in range(20):
+        for _ in range(200):
             await asyncio.sleep(0)
