@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -63,12 +64,31 @@ class InvoiceAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldAnswer:
+    """A correction that waits for the KSeF number of its base; durable, and issued by itself."""
+
+    id: str
+    base_id: str
+    base_number: str
+    state: str
+    """waiting, issued, refused."""
+    gross: Decimal
+    """The difference."""
+    currency: str
+    created_at: datetime
+    hand_over: str
+    problem: str | None = None
+    invoice_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IssueAnswer:
     """Answer to a press. ``replayed``: the key was seen before, nothing new was made or printed."""
 
     invoices: tuple[InvoiceAnswer, ...]
-    """One; two where a wrong buyer was corrected (correction and new invoice)."""
+    """One; two where a wrong buyer was corrected (correction and new invoice); none of a held correction."""
     replayed: bool = False
+    held: HeldAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +212,10 @@ class Till(Protocol):
 
     async def queue(self) -> list[InvoiceAnswer]:
         """Unsent, most urgent first."""
+        ...
+
+    async def held(self) -> list[HeldAnswer]:
+        """Corrections that wait for their base's number, oldest first."""
         ...
 
     async def events(self, invoice_id: str) -> list[Event]: ...

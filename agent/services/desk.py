@@ -95,11 +95,15 @@ class Signal:
             self._next.set_result(None)
         self._next = None
 
-    async def wait(self) -> None:
-        """Wait for the next set()."""
+    def next(self) -> asyncio.Future[None]:
+        """Return what the next set() fulfils: take it before you look, so nothing in between is missed."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._next)
+        return asyncio.shield(self._next)
+
+    async def wait(self) -> None:
+        """Wait for the next set()."""
+        await self.next()
 
 
 @dataclass(slots=True)

@@ -11,19 +11,19 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from agent.domain import fa3, links, numbering
 from agent.domain.deadlines import deadline
 from agent.domain.errors import BadInput, FieldError, KeyReused
-from agent.domain.invoice import Buyer, Mode, NewInvoice, Payment, Totals
+from agent.domain.invoice import Buyer, Mode, NewInvoice, Payment, Sale, Totals
 from agent.domain.modes import ModeDecision
 from agent.domain.ready import check_ready
 from agent.domain.sale import parse_sale
 from agent.domain.vat import totals
-from agent.ports import InvoiceChange, Json, KeyRecord, Transaction
+from agent.ports import HeldCorrection, InvoiceChange, Json, KeyRecord, Transaction
 from agent.services.contract import Caller
 from agent.services.desk import Desk
 from agent.services.printing import Printing
@@ -56,11 +56,26 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """What one press makes: documents, and a correction that has to wait for its base."""
+
+    documents: tuple[Order, ...]
+    held: HeldCorrection | None = None
+    fulfils: str | None = None
+    """Id of the held correction that the first document is."""
+
+
+Prepare = Callable[[Transaction], Awaitable[Orders]]
+"""Decides what to make, inside the transaction that makes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pressed:
-    """What a key made: the invoices, and whether the key was seen before."""
+    """What a key made: the invoices, a held correction, and whether the key was seen before."""
 
     invoice_ids: tuple[str, ...]
-    replayed: bool
+    replayed: bool = False
+    held_id: str | None = None
 
 
 class Issuing:
@@ -76,18 +91,25 @@ class Issuing:
 
     async def sale(self, body: bytes, key: str, caller: Caller) -> Pressed:
         """Issue the invoice of a JSON sale."""
-        return await self._once(key, body, lambda now: [self._sale_order(body, now)], caller)
+        return await self.press(key, body, lambda now: _ready(self._sale_order(body, now)), caller)
 
     async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
         """Take a ready FA(3), its bytes kept to the last one."""
-        return await self._once(key, xml, lambda now: [self._ready_order(xml, now)], caller)
+        return await self.press(key, xml, lambda now: _ready(self._ready_order(xml, now)), caller)
 
-    async def orders(self, key: str, body: bytes, make: Callable[[datetime], list[Order]], caller: Caller) -> Pressed:
-        """Issue what ``make(now)`` orders (corrections), under one key, in one transaction."""
-        return await self._once(key, body, make, caller)
+    async def press(
+        self,
+        key: str,
+        body: bytes,
+        prepare: Callable[[datetime], Prepare],
+        caller: Caller,
+        *,
+        at_counter: bool = True,
+    ) -> Pressed:
+        """Make what ``prepare(now)`` orders, once per key: a second click waits for the first and gets its answer.
 
-    async def _once(self, key: str, body: bytes, make: Callable[[datetime], list[Order]], caller: Caller) -> Pressed:
-        """One press per key: a second click waits for the first and gets its answer."""
+        ``at_counter`` False: nobody waits, so nothing is printed and the sync sends it.
+        """
         body_sha256 = hashlib.sha256(body).digest()
         running = self._running.get(key)
         if running is not None:
@@ -95,62 +117,60 @@ class Issuing:
         seen = await self._desk.store.read(lambda tx: seen_before(tx, key, body_sha256))
         if seen is not None:
             return seen
-        task = self._desk.crew.start(f"press-{key}", self._press(key, body_sha256, make, caller), awaited=True)
+        work = self._press(key, body_sha256, prepare, caller, at_counter)
+        task = self._desk.crew.start(f"press-{key}", work, awaited=True)
         self._running[key] = task
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(task)
 
     async def _press(
-        self, key: str, body_sha256: bytes, make: Callable[[datetime], list[Order]], caller: Caller
+        self,
+        key: str,
+        body_sha256: bytes,
+        prepare: Callable[[datetime], Prepare],
+        caller: Caller,
+        at_counter: bool,
     ) -> Pressed:
         begun = self._desk.clock.monotonic()
         now = self._desk.now()
         self._watch.check_clock()
-        orders = make(now)
+        prepared = prepare(now)
         decision = self._watch.decide(now)
-        pressed = await self._desk.store.write(
-            lambda tx: self._commit(
-                tx, key=key, body_sha256=body_sha256, orders=orders, decision=decision, now=now, caller=caller
-            )
-        )
+
+        async def work(tx: Transaction) -> Pressed:
+            seen = await seen_before(tx, key, body_sha256)
+            if seen is not None:
+                return seen
+            orders = await prepared(tx)
+            made = [await self._add(tx, order, decision, now, caller) for order in orders.documents]
+            if orders.fulfils is not None:
+                await tx.held.close(orders.fulfils, "issued", invoice_id=made[0].id)
+            return await _remember(tx, key, body_sha256, made, orders.held)
+
+        pressed = await self._desk.store.write(work)
         if pressed.replayed:
             return pressed
         self._desk.changed.set()
         for invoice_id in pressed.invoice_ids:
             self._desk.tally.count(self._desk.tally.issued, decision.mode.value)
-            await self._finish(invoice_id, decision, begun)
+            if at_counter:
+                await self._finish(invoice_id, decision, begun)
         self._desk.tally.press(self._desk.clock.monotonic() - begun)
         self._sync.wake()
         return pressed
 
-    async def _commit(
-        self,
-        tx: Transaction,
-        *,
-        key: str,
-        body_sha256: bytes,
-        orders: list[Order],
-        decision: ModeDecision,
-        now: datetime,
-        caller: Caller,
-    ) -> Pressed:
-        seen = await seen_before(tx, key, body_sha256)
-        if seen is not None:
-            return seen
-        made: list[str] = []
-        for order in orders:
-            serial = None if order.series is None else await tx.invoices.next_serial(order.series)
-            draft = order.draw(serial or 0)
-            invoice = self.document(
-                draft, series=order.series, serial=serial, decision=decision, now=now, caller=caller
-            )
-            await tx.invoices.add(invoice)
-            await tx.events.append("issued", self._issued_event(invoice, decision), invoice.id)
-            made.append(invoice.id)
-        await tx.keys.add(KeyRecord(key, body_sha256, made[0]))
-        if len(made) > 1:
-            await tx.notebook.put(f"key:{key}", list(made))
-        return Pressed(tuple(made), replayed=False)
+    async def _add(
+        self, tx: Transaction, order: Order, decision: ModeDecision, now: datetime, caller: Caller
+    ) -> NewInvoice:
+        serial = None if order.series is None else await tx.invoices.next_serial(order.series)
+        draft = order.draw(serial or 0)
+        invoice = self.document(draft, series=order.series, serial=serial, decision=decision, now=now, caller=caller)
+        await tx.invoices.add(invoice)
+        await tx.events.append("issued", self._issued_event(invoice, decision), invoice.id)
+        if invoice.base_id is not None:
+            data: dict[str, Json] = {"by": invoice.id, "number": invoice.number, "gross": str(invoice.totals.gross)}
+            await tx.events.append("corrected", data, invoice.base_id)
+        return invoice
 
     def document(
         self,
@@ -246,10 +266,14 @@ class Issuing:
         await self._desk.store.write(work)
 
     def _sale_order(self, body: bytes, now: datetime) -> Order:
+        issued_on = fa3.issue_date(now)
+        return self.order_of(parse_sale(parse_json(body), today=issued_on), now)
+
+    def order_of(self, sale: Sale, now: datetime) -> Order:
+        """Order the invoice of a checked sale."""
         settings = self._desk.settings
         issued_on = fa3.issue_date(now)
-        sale = parse_sale(parse_json(body), today=issued_on)
-        series = numbering.series_name(settings.issue.series, till=settings.till)
+        series = numbering.series_name(settings.issue.series, till=settings.till, issued_on=issued_on)
 
         def draw(serial: int) -> Draft:
             number = numbering.format_number(
@@ -317,6 +341,30 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
+def _ready(order: Order) -> Prepare:
+    async def prepared(_: Transaction) -> Orders:
+        return Orders((order,))
+
+    return prepared
+
+
+async def _remember(
+    tx: Transaction, key: str, body_sha256: bytes, made: list[NewInvoice], held: HeldCorrection | None
+) -> Pressed:
+    """Bind the key to what it made; an answer richer than one invoice is kept beside it."""
+    ids = [invoice.id for invoice in made]
+    if held is not None:
+        await tx.held.add(held)
+        data: dict[str, Json] = {"held": held.id, "key": held.key, "by": held.pressed_by}
+        await tx.events.append("correction_held", data, held.base_id)
+    if held is not None or len(ids) > 1:
+        kept: dict[str, Json] = {"invoices": list(ids), "held": None if held is None else held.id}
+        await tx.notebook.put(f"key:{key}", kept)
+    anchor = ids[0] if held is None else held.base_id
+    await tx.keys.add(KeyRecord(key, body_sha256, anchor))
+    return Pressed(tuple(ids), held_id=None if held is None else held.id)
+
+
 async def seen_before(tx: Transaction, key: str, body_sha256: bytes) -> Pressed | None:
     """Return what the key made before, None for a new key; KeyReused where the body differs."""
     record = await tx.keys.get(key)
@@ -324,6 +372,10 @@ async def seen_before(tx: Transaction, key: str, body_sha256: bytes) -> Pressed 
         return None
     if record.body_sha256 != body_sha256:
         raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
-    several = await tx.notebook.get(f"key:{key}")
-    ids = tuple(str(each) for each in several) if isinstance(several, list) else (record.invoice_id,)
-    return Pressed(ids, replayed=True)
+    kept = await tx.notebook.get(f"key:{key}")
+    if not isinstance(kept, Mapping):
+        return Pressed((record.invoice_id,), replayed=True)
+    ids = kept["invoices"]
+    held = kept["held"]
+    assert isinstance(ids, Sequence)
+    return Pressed(tuple(str(each) for each in ids), replayed=True, held_id=None if held is None else str(held))

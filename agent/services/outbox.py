@@ -9,7 +9,6 @@ Signature: header ``X-Ksef-Agent-Signature: t=<unix seconds>,v1=<hex>``, HMAC-SH
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -59,15 +58,12 @@ class Outbox:
         """Deliver until cancelled."""
         refused = 0
         while True:
-            news = asyncio.ensure_future(self._desk.changed.wait())
-            try:
-                refused = 0 if await self.deliver_all() else refused + 1
-                if refused:
-                    await self._desk.clock.sleep(PAUSES[min(refused, len(PAUSES)) - 1])
-                else:
-                    await news
-            finally:
-                news.cancel()
+            news = self._desk.changed.next()
+            refused = 0 if await self.deliver_all() else refused + 1
+            if refused:
+                await self._desk.clock.sleep(PAUSES[min(refused, len(PAUSES)) - 1])
+            else:
+                await news
 
     async def deliver_all(self) -> bool:
         """Deliver everything after the cursor; False where the subscriber refused one."""

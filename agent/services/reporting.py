@@ -49,9 +49,10 @@ class Reporting:
     async def run(self) -> None:
         """Refresh on every change until cancelled."""
         while True:
-            await self._desk.changed.wait()
-            await self._desk.clock.sleep(SETTLE_SECONDS)
+            news = self._desk.changed.next()
             await self.refresh()
+            await news
+            await self._desk.clock.sleep(SETTLE_SECONDS)
 
     async def refresh(self) -> None:
         """Read the queue, judge, and let alerts start and end."""

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Protocol
 
 from agent.domain import links, register
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
@@ -20,6 +21,7 @@ from agent.services.contract import (
     Caller,
     Counters,
     HealthReport,
+    HeldAnswer,
     InvoiceAnswer,
     IssueAnswer,
     ModeAnswer,
@@ -28,7 +30,6 @@ from agent.services.contract import (
 from agent.services.correcting import Correcting
 from agent.services.desk import Desk
 from agent.services.directory import Directory
-from agent.services.evidence import Evidence
 from agent.services.issue import Issuing, Pressed
 from agent.services.printing import Printing
 from agent.services.reporting import Reporting
@@ -36,6 +37,14 @@ from agent.services.sync import Sync
 from agent.services.watch import Watch
 
 MONTH_LIMIT = 1_000_000
+
+
+class EvidenceBundle(Protocol):
+    """Makes the zip for an auditor (services/evidence.py)."""
+
+    async def bundle(self, first: date, last: date) -> bytes:
+        """Everything about invoices with P_1 in these days."""
+        ...
 
 
 class AgentTill:
@@ -51,7 +60,7 @@ class AgentTill:
         printing: Printing,
         sync: Sync,
         reporting: Reporting,
-        evidence: Evidence,
+        evidence: EvidenceBundle,
         directory: Directory,
     ) -> None:
         self._desk = desk
@@ -149,6 +158,10 @@ class AgentTill:
             return [await answer(tx, record) for record in await tx.invoices.unsent()]
 
         return await self._desk.store.read(work)
+
+    async def held(self) -> list[HeldAnswer]:
+        """Corrections that wait for their base."""
+        return await self._correcting.waiting()
 
     async def events(self, invoice_id: str) -> list[Event]:
         """Return the log of one invoice."""
@@ -291,7 +304,9 @@ class AgentTill:
         return await self._desk.store.read(lambda tx: tx.events.newest())
 
     async def _answer(self, pressed: Pressed) -> IssueAnswer:
-        return IssueAnswer(tuple([await self.invoice(each) for each in pressed.invoice_ids]), pressed.replayed)
+        held = None if pressed.held_id is None else await self._correcting.held(pressed.held_id)
+        invoices = tuple([await self.invoice(each) for each in pressed.invoice_ids])
+        return IssueAnswer(invoices, pressed.replayed, held)
 
 
 def month_bounds(month: str) -> tuple[date, date]:

@@ -1,0 +1,219 @@
+"""A whole agent without servers: real store and use cases, fake clock, KSeF, Latarnia and printer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import schemas
+from agent.config import PrinterSettings, Settings
+from agent.domain.calendar import BusinessCalendar
+from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.invoice import Address, InvoiceRecord, Seller
+from agent.ports import Event, LatarniaReading
+from agent.services.alerting import Alerting
+from agent.services.contract import Caller, Role
+from agent.services.correcting import Correcting
+from agent.services.desk import Crew, Desk
+from agent.services.directory import Directory
+from agent.services.issue import Issuing
+from agent.services.printing import Printing
+from agent.services.reporting import Reporting
+from agent.services.sending import Courier
+from agent.services.sync import Sync
+from agent.services.till import AgentTill
+from agent.services.watch import Watch
+from agent.store.sqlite import SqliteStore
+from printers.fleet import build
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.printer import FakePrinter
+
+SELLER = Seller("5265877635", "Sklep Testowy sp. z o.o.", Address("ul. Próbna 1", "00-001 Warszawa"))
+BUYER_NIP = "1111111111"
+CASHIER = Caller("kasa 1", Role.CASHIER)
+MANAGER = Caller("kierownik", Role.MANAGER)
+SCHEMA = Fa3Schema(schemas.load())
+
+
+class FakeSigner:
+    """Signer port; the signature is no signature."""
+
+    serial = "01F20A5D352AE590"
+    expires = datetime(2028, 1, 1, tzinfo=UTC)
+
+    def sign(self, text: bytes) -> bytes:
+        return b"\x01" * 64
+
+
+class FakeLatarnia:
+    """StatusSource port."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.status: Mapping[str, Any] = {"status": "AVAILABLE"}
+        self.messages: list[Mapping[str, Any]] = []
+
+    async def read(self) -> LatarniaReading:
+        status = {**self.status, "messages": self.messages or None}
+        return LatarniaReading(json.dumps(status), json.dumps(self.messages), self._clock.now())
+
+
+class NoEvidence:
+    """EvidenceBundle that is never asked."""
+
+    async def bundle(self, first: date, last: date) -> bytes:
+        raise AssertionError("not in this test")
+
+
+@dataclass
+class World:
+    """All parts, for tests to look into."""
+
+    clock: FakeClock
+    gateway: FakeGateway
+    latarnia: FakeLatarnia
+    printer: FakePrinter
+    desk: Desk
+    store: SqliteStore
+    watch: Watch
+    courier: Courier
+    sync: Sync
+    printing: Printing
+    correcting: Correcting
+    reporting: Reporting
+    till: AgentTill
+    defects: list[tuple[str, BaseException]]
+    keys: int = 0
+
+    async def sell(self, key: str | None = None, **changes: Any) -> InvoiceRecord:
+        """Press "invoice" for a small sale and return its record."""
+        self.keys += 1
+        body = json.dumps(sale(**changes)).encode()
+        answer = await self.till.issue_sale(body, key or f"key-{self.keys}", CASHIER)
+        return answer.invoices[0].record
+
+    async def record(self, invoice_id: str) -> InvoiceRecord:
+        return (await self.till.invoice(invoice_id)).record
+
+    async def log(self, invoice_id: str) -> list[str]:
+        return [event.kind for event in await self.till.events(invoice_id)]
+
+    async def all_events(self) -> list[Event]:
+        return await self.store.read(lambda tx: tx.events.after(0, 100_000))
+
+    async def settle(self, hours: float = 0.5) -> None:
+        """Let time pass and the sync work until the queue is empty or the time is over."""
+        for _ in range(60):
+            await self.watch.probe()
+            await self.sync.pass_once()
+            await self.correcting.issue_ready()
+            if not await self.store.read(lambda tx: tx.invoices.unsent()):
+                return
+            await self.clock.advance(hours * 60)
+
+
+def sale(**changes: Any) -> dict[str, Any]:
+    """A small valid sale."""
+    base: dict[str, Any] = {
+        "buyer": {
+            "nip": BUYER_NIP,
+            "name": "Nabywca S.A.",
+            "address": {"line1": "ul. Polna 2", "line2": "00-002 Warszawa", "country": "PL"},
+        },
+        "prices": "gross",
+        "lines": [
+            {"name": "Kawa ziarnista 1 kg", "quantity": "2", "unit": "szt.", "unit_price": "61.50", "vat": "23"},
+            {"name": "Chleb", "quantity": "1.500", "unit": "kg", "unit_price": "8.40", "vat": "5"},
+        ],
+    }
+    return {**base, **changes}
+
+
+CONSUMER: dict[str, Any] = {"name": "Jan Kowalski"}
+
+
+def settings(data_dir: Path) -> Settings:
+    """Settings of a test till."""
+    return Settings(seller=SELLER, data_dir=data_dir, printers=(PrinterSettings(),))
+
+
+@asynccontextmanager
+async def world(
+    tmp_path: Path,
+    *,
+    given: Settings | None = None,
+    start: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC),
+    gateway: FakeGateway | None = None,
+    clock: FakeClock | None = None,
+    signer: FakeSigner | None = FakeSigner(),
+) -> AsyncIterator[World]:
+    """Assemble, recover as a start does, and close."""
+    clock = clock or FakeClock(start)
+    chosen = replace(given or settings(tmp_path), data_dir=tmp_path)
+    store = await SqliteStore.open(tmp_path / "agent.db", clock, threaded=False)
+    gateway = gateway or FakeGateway(clock)
+    latarnia, printer = FakeLatarnia(clock), FakePrinter()
+    defects: list[tuple[str, BaseException]] = []
+    desk = Desk(
+        settings=chosen,
+        clock=clock,
+        store=store,
+        gateway=gateway,
+        printer=printer,
+        press=build(chosen.printers, clock),
+        schema=SCHEMA,
+        calendar=BusinessCalendar(chosen.calendar.extra_days_off),
+        crew=Crew(lambda name, error: defects.append((name, error))),
+        signer=signer,
+        started_at=clock.now(),
+    )
+    watch = Watch(desk, latarnia)
+    courier = Courier(desk, watch)
+    printing = Printing(desk)
+    sync = Sync(desk, watch, courier)
+    issuing = Issuing(desk, watch, courier, printing, sync)
+    correcting = Correcting(desk, issuing, printing)
+    reporting = Reporting(desk, watch, printing, Alerting(desk))
+    till = AgentTill(
+        desk,
+        watch=watch,
+        issuing=issuing,
+        correcting=correcting,
+        printing=printing,
+        sync=sync,
+        reporting=reporting,
+        evidence=NoEvidence(),
+        directory=Directory(desk, None),
+    )
+    await watch.load()
+    await printing.recover()
+    await sync.recover()
+    await watch.follow_deadlines()
+    found = World(
+        clock,
+        gateway,
+        latarnia,
+        printer,
+        desk,
+        store,
+        watch,
+        courier,
+        sync,
+        printing,
+        correcting,
+        reporting,
+        till,
+        defects,
+    )
+    try:
+        yield found
+    finally:
+        await desk.crew.drain(0.1)
+        await store.close()
+        assert not defects, defects

@@ -1,0 +1,202 @@
+"""The press: durable first, one mode, one paper, one answer per key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.domain.errors import BadInput, KeyReused
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports import Outcome
+from agent.services.contract import IssueAnswer
+from tests.fakes.gateway import silence
+from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
+
+
+async def press(place: World, body: dict[str, object], key: str, seconds: float = 10.0) -> IssueAnswer:
+    """Press and let time pass until the answer is there."""
+    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(body).encode(), key, CASHIER))
+    for _ in range(int(seconds * 10)):
+        if task.done():
+            break
+        await place.clock.advance(0.1)
+    return await task
+
+
+async def test_online_sale_has_its_number_and_one_code(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        answer = (await press(place, sale(), "a")).invoices[0]
+        assert answer.record.state is InvoiceState.ACCEPTED
+        assert answer.record.mode is Mode.ONLINE
+        assert answer.paper is not None
+        assert (answer.paper.document, answer.paper.state) == ("invoice", PrintState.PRINTED)
+        text = await place.till.receipt_text(answer.record.id)
+        assert str(answer.record.ksef_number) in text
+        assert "CERTYFIKAT" not in text
+        assert answer.has_upo
+
+
+async def test_line_down_gives_offline24_with_confirmation_and_next_business_day(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        answer = (await press(place, sale(), "a")).invoices[0]
+        assert answer.record.state is InvoiceState.ISSUED
+        assert answer.record.mode is Mode.OFFLINE24
+        assert answer.record.deadline is not None
+        assert answer.record.deadline.isoformat() == "2026-11-25"
+        assert answer.paper is not None
+        assert answer.paper.document == "transaction_confirmation"
+        place.gateway.up = True
+        await place.settle()
+        after = await place.record(answer.record.id)
+        assert after.state is InvoiceState.ACCEPTED
+        assert place.gateway.sent[0].offline
+        reprint = await place.till.reprint(answer.record.id, CASHIER)
+        assert reprint.paper is not None
+        assert reprint.paper.document == "invoice"
+        assert "WYDRUK PONOWNY nr 2" in await place.till.receipt_text(answer.record.id)
+
+
+async def test_lost_answer_within_budget_is_offline24_and_never_a_second_invoice(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.lost_answers = 1
+        answer = (await press(place, sale(), "a")).invoices[0]
+        assert answer.record.mode is Mode.OFFLINE24
+        assert answer.record.state is InvoiceState.IN_DOUBT
+        await place.settle()
+        after = await place.record(answer.record.id)
+        assert after.state is InvoiceState.ACCEPTED
+        assert len(place.gateway.ledger) == 1
+        assert len(place.gateway.sent) == 1
+
+
+async def test_taken_without_number_keeps_online_for_nip_and_offline24_for_consumer(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.pending_answers = 1000
+        domestic = (await press(place, sale(), "a")).invoices[0]
+        assert domestic.record.mode is Mode.ONLINE
+        assert domestic.record.state is InvoiceState.SENT
+        assert "oczekuje na numer" in await place.till.receipt_text(domestic.record.id)
+        consumer = (await press(place, sale(buyer=CONSUMER), "b")).invoices[0]
+        assert consumer.record.mode is Mode.OFFLINE24
+        text = await place.till.receipt_text(consumer.record.id)
+        assert "OFFLINE" in text
+        assert "CERTYFIKAT" in text
+
+
+async def test_same_key_same_body_replays_without_second_print(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        first = await press(place, sale(), "a")
+        second = await press(place, sale(), "a")
+        assert second.replayed
+        assert second.invoices[0].record.id == first.invoices[0].record.id
+        assert len(place.printer.papers) == 1
+
+
+async def test_second_click_while_the_first_runs_waits_for_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.pending_answers = 3
+        body = json.dumps(sale()).encode()
+        both = asyncio.gather(*(place.till.issue_sale(body, "a", CASHIER) for _ in range(2)))
+        for _ in range(50):
+            await place.clock.advance(0.1)
+        first, second = await both
+        assert {first.replayed, second.replayed} == {False, True}
+        assert first.invoices[0].record.id == second.invoices[0].record.id
+        assert len(place.printer.papers) == 1
+
+
+async def test_same_key_other_body_is_refused(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await press(place, sale(), "a")
+        with pytest.raises(KeyReused):
+            await press(place, sale(buyer=CONSUMER), "a")
+
+
+async def test_refused_sale_burns_no_number_and_stores_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        with pytest.raises(BadInput):
+            await press(place, sale(lines=[]), "a")
+        assert await place.all_events() == []
+        record = (await press(place, sale(), "a")).invoices[0].record
+        assert record.serial == 1
+
+
+async def test_dropped_caller_does_not_cancel_the_press(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.pending_answers = 2
+        body = json.dumps(sale()).encode()
+        task = asyncio.ensure_future(place.till.issue_sale(body, "a", CASHIER))
+        await place.clock.advance(0.1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for _ in range(50):
+            await place.clock.advance(0.1)
+        answer = await press(place, sale(), "a")
+        assert answer.replayed
+        assert answer.invoices[0].record.state is InvoiceState.ACCEPTED
+        assert len(place.printer.papers) == 1
+
+
+async def test_offline24_by_choice_answers_at_once_and_sends_in_the_background(tmp_path: Path) -> None:
+    base = settings(tmp_path)
+    chosen = replace(base, issue=replace(base.issue, prefer="offline24"))
+    async with world(tmp_path, given=chosen) as place:
+        record = (await press(place, sale(), "a")).invoices[0].record
+        assert record.mode is Mode.OFFLINE24
+        assert place.clock.monotonic() == pytest.approx(1000.0, abs=0.11)
+        await place.settle()
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_paper_out_is_told_and_retried_silently(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.printer.plan.append(Outcome.NOT_SENT)
+        answer = (await press(place, sale(), "a")).invoices[0]
+        assert answer.paper is not None
+        assert answer.paper.state == PrintState.FAILED
+        assert "Skończył się papier" in answer.hand_over
+        await place.clock.advance(5)
+        later = await place.till.invoice(answer.record.id)
+        assert later.paper is not None
+        assert later.paper.state == PrintState.PRINTED
+        assert "WYDRUK PONOWNY" not in await place.till.receipt_text(answer.record.id)
+
+
+async def test_uncertain_print_never_repeats_itself(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.printer.plan.append(Outcome.UNKNOWN)
+        answer = (await press(place, sale(), "a")).invoices[0]
+        assert answer.paper is not None
+        assert answer.paper.state == PrintState.UNCERTAIN
+        await place.clock.advance(300)
+        assert len(place.printer.papers) == 1
+        await place.till.reprint(answer.record.id, CASHIER)
+        assert "WYDRUK PONOWNY nr 2" in await place.till.receipt_text(answer.record.id)
+
+
+async def test_silence_opens_the_breaker_and_spares_the_next_cashier(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.extend([silence(), silence()])
+        await press(place, sale(), "a")
+        await press(place, sale(), "b")
+        third = (await press(place, sale(), "c")).invoices[0].record
+        assert third.mode is Mode.OFFLINE24
+        assert "łączności" in third.reason
+        assert len(place.gateway.sent) == 0
+
+
+async def test_restart_after_crash_while_sending_asks_before_it_sends(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.lost_answers = 1
+        record = (await press(place, sale(), "a")).invoices[0].record
+        gateway = place.gateway
+    async with world(tmp_path, gateway=gateway) as place:
+        await place.settle()
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        assert len(gateway.sent) == 1
