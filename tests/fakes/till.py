@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
 from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused, NotFound, NotPermitted
@@ -93,12 +94,19 @@ class FakeTill:
     log: list[Event] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     declared: tuple[Mode, str, Caller] | None = None
+    pressed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a press has come in."""
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when an invoice is stored."""
+    polled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when somebody waits for changes."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- issuing ------------------------------------------------------------------------------------
 
     async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         self.calls.append("issue_sale")
+        self.pressed.set()
         if self.hold is not None:
             await self.hold.wait()
         if self.fail_with is not None:
@@ -225,6 +233,7 @@ class FakeTill:
         answer = InvoiceAnswer(record, paper, hand_over, has_upo=online, held_by=held)
         self.records[record.id] = answer
         self._event("invoice.issued", record.id)
+        self.stored.set()
         return answer
 
     def change(self, invoice_id: str, **facts: object) -> InvoiceAnswer:
@@ -370,6 +379,7 @@ class FakeTill:
         if after < len(self.log) or seconds <= 0:
             return len(self.log)
         self._changed.clear()
+        self.polled.set()
         with contextlib.suppress(TimeoutError):
             await self.clock.within(seconds, self._changed.wait())
         return len(self.log)
@@ -432,8 +442,9 @@ def _totals(sale: Mapping[str, object]) -> Totals:
 def _xml(sale: Mapping[str, object]) -> bytes:
     given = sale.get("lines")
     rows = "".join(
-        f"<FaWiersz><NrWierszaFa>{index}</NrWierszaFa><P_7>{row['name']}</P_7><P_8A>{row['unit']}</P_8A>"
-        f"<P_8B>{row['quantity']}</P_8B><P_9B>{row['unit_price']}</P_9B><P_12>{row['vat']}</P_12></FaWiersz>"
+        f"<FaWiersz><NrWierszaFa>{index}</NrWierszaFa><P_7>{escape(row['name'])}</P_7>"
+        f"<P_8A>{escape(row.get('unit', 'szt.'))}</P_8A><P_8B>{row['quantity']}</P_8B>"
+        f"<P_9B>{row['unit_price']}</P_9B><P_12>{row['vat']}</P_12></FaWiersz>"
         for index, row in enumerate(given if isinstance(given, list) else [], 1)
     )
     return f"<Faktura xmlns='urn:fake'><Fa>{rows}</Fa></Faktura>".encode()

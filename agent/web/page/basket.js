@@ -8,9 +8,9 @@ import { draft, emptyLine, save } from "./draft.js";
 const RATES = ["23", "8", "5", "0 KR", "zw", "oo", "np I", "np II", "0 WDT", "0 EX", "22", "7", "4", "3"];
 
 export const SAMPLE = [
-  { name: "Kawa ziarnista 1 kg", quantity: "2", unit: "szt.", unit_price: "64.90", vat: "23", discount: "" },
-  { name: "Chleb żytni", quantity: "3", unit: "szt.", unit_price: "7.40", vat: "5", discount: "" },
-  { name: "Ser żółty na wagę", quantity: "0.485", unit: "kg", unit_price: "42.00", vat: "5", discount: "1.00" },
+  { name: "Kawa ziarnista 1 kg", quantity: "2", unit: "szt.", unit_price: "64,90", vat: "23", discount: "" },
+  { name: "Chleb żytni", quantity: "3", unit: "szt.", unit_price: "7,40", vat: "5", discount: "" },
+  { name: "Ser żółty na wagę", quantity: "0,485", unit: "kg", unit_price: "42,00", vat: "5", discount: "1,00" },
 ];
 
 /** Draw all rows anew: only after adding or removing one, so that typing keeps its place. */
@@ -122,6 +122,8 @@ function paymentsOf() {
     .map(([method, amount]) => ({ method, amount: decimal(amount, 2) ?? amount.trim() }));
 }
 
+const typed = (amount) => String(amount ?? "").replace(".", ",");
+
 /** A sale handed over by the till's own program (#sale=…) as a draft. */
 export function draftFrom(sale) {
   const known = sale.buyer || {};
@@ -134,7 +136,9 @@ export function draftFrom(sale) {
       kind, nip: known.nip || "", eu_vat: known.eu_vat || "", foreign_id: known.foreign_id || "",
       name: known.name || "", line1: address.line1 || "", line2: address.line2 || "", country: address.country || "",
     },
-    lines: (lines || []).map((line) => ({ ...emptyLine(), ...line, discount: line.discount || "" })),
+    lines: (lines || []).map((line) => ({
+      ...emptyLine(), ...line, quantity: typed(line.quantity), unit_price: typed(line.unit_price), discount: typed(line.discount),
+    })),
     pay: payments.length === 1 ? payments[0].method : payments.length ? "split" : "cash",
     split: Object.fromEntries(["cash", "card", "voucher"].map(
       (method) => [method, payments.length > 1 ? (payments.find((item) => item.method === method) || {}).amount || "" : ""],

@@ -6,6 +6,13 @@ import { check, digits } from "./nip.js";
 import { shown } from "./money.js";
 import { buyerShown } from "./words.js";
 
+const KINDS = {
+  return: { label: "Zwrot towaru", reason: "zwrot towaru" },
+  full_return: { label: "Zwrot całości", reason: "zwrot towaru" },
+  price: { label: "Inna cena", reason: "zmiana ceny" },
+  buyer: { label: "Zły nabywca", reason: "błędne dane nabywcy" },
+};
+
 let done = () => {};
 let cancel = () => {};
 let order = null;
@@ -37,8 +44,11 @@ function linesOf(xml) {
 
 function draw(kind) {
   const { invoice } = order;
-  const choice = (value, label) => h("label", {},
-    h("input", { type: "radio", name: "correction-kind", value, checked: value === kind, onchange: () => draw(value) }), h("span", {}, label));
+  const choice = ([value, { label }]) => h("label", {},
+    h("input", {
+      type: "radio", name: "correction-kind", value, checked: value === kind,
+      onchange: () => { draw(value); document.querySelector("[name=correction-kind]:checked").focus(); },
+    }), h("span", {}, label));
   byId("view-correct").replaceChildren(
     h("form", { class: "card", id: "correct-form", novalidate: true, onsubmit: (event) => { event.preventDefault(); submit(kind); } },
       h("h1", { id: "correct-title", tabindex: "-1" }, `Korekta faktury ${invoice.number}`),
@@ -46,26 +56,28 @@ function draw(kind) {
       invoice.ksef_number ? null : h("p", { class: "note warn" },
         "Ta faktura nie ma jeszcze numeru KSeF. Korekta powstanie teraz, a wyśle się po niej."),
       h("div", { class: "choices", role: "radiogroup", "aria-label": "Rodzaj korekty" },
-        choice("return", "Zwrot towaru"), choice("all", "Zwrot całości"), choice("buyer", "Zły nabywca")),
-      kind === "return" ? returned() : null,
+        Object.entries(KINDS).map(choice)),
+      kind === "return" ? lineTable("Zwrot", (line) => `Ilość zwracana: ${line.name}`, () => "0") : null,
+      kind === "price" ? lineTable("Nowa cena", (line) => `Nowa cena: ${line.name}`, (line) => line.price.replace(".", ",")) : null,
+      kind === "full_return" ? h("p", { class: "note warn" }, "Wraca wszystko, co zostało z tej faktury.") : null,
       kind === "buyer" ? rightBuyer() : null,
       h("div", { class: "field" }, h("label", { for: "correct-reason" }, "Przyczyna korekty"),
-        h("input", { id: "correct-reason", maxlength: 256, value: kind === "buyer" ? "błędny nabywca" : "zwrot towaru" })),
+        h("input", { id: "correct-reason", maxlength: 256, value: KINDS[kind].reason })),
       h("p", { class: "note bad", id: "correct-error", role: "alert", tabindex: "-1", hidden: true }),
       h("div", { class: "row" },
         h("button", { type: "submit", class: "primary", id: "correct-submit" }, "Wystaw korektę"),
         h("button", { type: "button", onclick: () => cancel(order.invoice) }, "Anuluj"))));
 }
 
-function returned() {
+/** One input per line of the invoice: how much comes back, or what it costs now. */
+function lineTable(head, label, placeholder) {
   return h("table", { class: "return-lines" },
-    h("thead", {}, h("tr", {}, ["Pozycja", "Sprzedano", "Zwrot"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", {}, h("tr", {}, ["Pozycja", "Sprzedano", head].map((title) => h("th", { scope: "col" }, title)))),
     h("tbody", {}, order.lines.map((line) => h("tr", {},
       h("td", { "data-head": "Pozycja" }, line.name),
       h("td", { "data-head": "Sprzedano" }, `${line.quantity.replace(".", ",")} ${line.unit}`),
-      h("td", { "data-head": "Zwrot" }, h("input", {
-        inputmode: "decimal", "data-line": line.line, value: "", placeholder: "0",
-        "aria-label": `Ilość zwracana: ${line.name}`,
+      h("td", { "data-head": head }, h("input", {
+        inputmode: "decimal", "data-line": line.line, placeholder: placeholder(line), "aria-label": label(line),
       }))))));
 }
 
@@ -91,11 +103,12 @@ async function fillBuyer() {
 }
 
 function bodyOf(kind) {
-  const body = { reason: byId("correct-reason").value.trim() };
-  if (kind === "return") {
+  const body = { kind, reason: byId("correct-reason").value.trim() };
+  if (kind === "return" || kind === "price") {
+    const name = kind === "return" ? "quantity" : "unit_price";
     body.lines = [...document.querySelectorAll("[data-line]")]
-      .map((input) => ({ line: Number(input.dataset.line), quantity: input.value.trim().replace(",", ".") }))
-      .filter((line) => line.quantity && Number(line.quantity) !== 0);
+      .map((input) => ({ line: Number(input.dataset.line), [name]: input.value.replace(/\s/g, "").replace(",", ".") }))
+      .filter((line) => line[name] && (kind === "price" || Number(line[name]) !== 0));
   }
   if (kind === "buyer") {
     const nip = digits(byId("right-nip").value);
@@ -119,7 +132,9 @@ function refuse(words) {
 async function submit(kind) {
   if (order.body === null) {
     const body = bodyOf(kind);
-    if (kind === "return" && !body.lines.length) return refuse("Wpisz, ile sztuk której pozycji wróciło.");
+    if (body.lines && !body.lines.length) {
+      return refuse(kind === "return" ? "Wpisz, ile której pozycji wróciło." : "Wpisz nową cenę co najmniej jednej pozycji.");
+    }
     if (kind === "buyer" && body.buyer.nip && check(body.buyer.nip) !== "ok") return refuse("NIP właściwego nabywcy jest błędny.");
     order.body = JSON.stringify(body);
   }

@@ -24,11 +24,18 @@ export async function showQueue() {
         h("button", { type: "button", id: "sync", disabled: !invoices.length, onclick: (event) => sync(event.currentTarget) }, "Wyślij teraz")),
       invoices.length
         ? h("p", { class: "queue-next", "data-urgency": urgency },
-          h("strong", {}, String(invoices.length)), invoices.length === 1 ? " faktura czeka. " : " faktur(y) czeka. ",
+          h("strong", {}, String(invoices.length)), waitingWords(invoices.length),
           next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
         : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
       rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
       invoices.length ? table(invoices) : null));
+}
+
+/** Polish counts: 1 faktura, 2-4 faktury, 5 faktur, 12 faktur, 22 faktury. */
+function waitingWords(count) {
+  if (count === 1) return " faktura czeka. ";
+  const few = [2, 3, 4].includes(count % 10) && ![12, 13, 14].includes(count % 100);
+  return few ? " faktury czekają. " : " faktur czeka. ";
 }
 
 async function sync(button) {
@@ -77,7 +84,7 @@ async function search() {
 function table(invoices) {
   const heads = ["Numer", "Nabywca", "Kwota", "Tryb", "Stan", "Termin"];
   return h("table", {},
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", class: head === "Kwota" ? "amount" : null }, head)))),
     h("tbody", {}, invoices.map((invoice) => {
       const waiting = invoice.deadline && !invoice.ksef_number;
       const [words, urgency] = waiting ? distance(invoice.deadline) : ["", 0];

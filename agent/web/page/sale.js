@@ -64,6 +64,7 @@ export function shortcut(event) {
 // --- the form -----------------------------------------------------------------------------------
 
 function draw() {
+  lookup = null;
   clearErrors(form());
   byId("sale-error").hidden = true;
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });

@@ -1,0 +1,167 @@
+"""Tokens, roles, Host and Origin: who gets in, and who does not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from agent.config import ApiSettings
+from agent.domain.errors import Conflict, NotFound, Unavailable
+from agent.services.contract import Caller, Role
+from agent.services.tokens import Tokens
+from agent.web.api import routes, till_app
+from tests.fakes.till import FakeTill
+
+Client = TestClient[Any, Any]
+CASHIER = {"Authorization": "Bearer kasjer"}
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    tokens = Tokens.in_directory(tmp_path)
+    tokens.put("kasa 1", Role.CASHIER, "kasjer")
+    return tokens
+
+
+@pytest.fixture
+async def client(tokens: Tokens) -> AsyncIterator[Client]:
+    api = ApiSettings(port=0, origins=("https://pos.example",))
+    async with TestClient(TestServer(till_app(FakeTill(), tokens, api))) as client:
+        yield client
+
+
+async def code_of(response: Any) -> tuple[int, str]:
+    return response.status, (await response.json())["code"]
+
+
+class TestBearer:
+    @pytest.mark.parametrize("value", [None, "", "Bearer", "Bearer ", "Basic a2FzamVy", "kasjer"])
+    async def test_missing(self, client: Client, value: str | None) -> None:
+        response = await client.get("/v1/queue", headers={} if value is None else {"Authorization": value})
+        assert await code_of(response) == (401, "token-missing")
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+    async def test_unknown(self, client: Client) -> None:
+        response = await client.get("/v1/queue", headers={"Authorization": "Bearer kasjer2"})
+        assert await code_of(response) == (401, "token-unknown")
+
+    async def test_no_route_of_the_api_answers_without_a_token(self, client: Client) -> None:
+        for route in routes():
+            if route.path == "/openapi.json":
+                continue
+            response = await client.request(route.method, route.path.replace("{id}", "x").replace("{nip}", "1"))
+            assert (route.path, response.status) == (route.path, 401)
+
+    async def test_page_and_description_need_none(self, client: Client) -> None:
+        for path in ("/", "/page/app.js", "/page/base.css", "/openapi.json"):
+            assert (await client.get(path)).status == 200
+
+    async def test_change_of_the_file_counts_at_once(self, client: Client, tokens: Tokens, tmp_path: Path) -> None:
+        other_process = Tokens.in_directory(tmp_path)
+        token = other_process.add("kasa 2", Role.CASHIER)
+        headers = {"Authorization": f"bearer {token}"}
+        assert (await client.get("/v1/queue", headers=headers)).status == 200
+        other_process.revoke("kasa 2")
+        assert await code_of(await client.get("/v1/queue", headers=headers)) == (401, "token-unknown")
+
+    async def test_damaged_file_lets_nobody_in(self, client: Client, tmp_path: Path) -> None:
+        assert (await client.get("/v1/queue", headers=CASHIER)).status == 200
+        (tmp_path / "tokens.json").write_text("[{")
+        response = await client.get("/v1/queue", headers=CASHIER)
+        assert await code_of(response) == (503, "tokens-unreadable")
+
+
+class TestHostAndOrigin:
+    async def test_own_names(self, client: Client) -> None:
+        port = client.server.port
+        for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}", f"[::1]:{port}", "pos.example"):
+            assert (await client.get("/v1/queue", headers=CASHIER | {"Host": host})).status == 200
+
+    async def test_rebound_names_are_refused_everywhere(self, client: Client) -> None:
+        port = client.server.port
+        for host in (f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.1.evil.example:{port}"):
+            for path in ("/v1/queue", "/", "/openapi.json"):
+                response = await client.get(path, headers=CASHIER | {"Host": host})
+                assert await code_of(response) == (421, "host-not-allowed")
+
+    async def test_own_origin(self, client: Client) -> None:
+        port = client.server.port
+        for origin in (f"http://127.0.0.1:{port}", f"http://localhost:{port}"):
+            response = await client.get("/v1/queue", headers=CASHIER | {"Origin": origin})
+            assert response.status == 200
+            assert "Access-Control-Allow-Origin" not in response.headers
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://pos.example"])
+    async def test_foreign_origin(self, client: Client, origin: str) -> None:
+        for method in ("GET", "POST", "OPTIONS"):
+            response = await client.request(method, "/v1/invoices", headers=CASHIER | {"Origin": origin})
+            assert await code_of(response) == (403, "origin-not-allowed")
+            assert "Access-Control-Allow-Origin" not in response.headers
+
+    async def test_configured_origin(self, client: Client) -> None:
+        headers = {"Origin": "https://pos.example"}
+        response = await client.get("/v1/queue", headers=CASHIER | headers)
+        assert response.headers["Access-Control-Allow-Origin"] == "https://pos.example"
+        assert response.headers["Vary"] == "Origin"
+        preflight = await client.options("/v1/invoices", headers=headers)
+        assert preflight.status == 204
+        assert "Idempotency-Key" in preflight.headers["Access-Control-Allow-Headers"]
+
+
+async def test_page_runs_only_its_own_code(client: Client) -> None:
+    page = await client.get("/")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    text = await page.text()
+    assert " onclick=" not in text
+    assert " style=" not in text
+    assert "https://" not in text
+
+
+class TestTokens:
+    async def test_only_hashes_are_kept(self, tmp_path: Path) -> None:
+        tokens = Tokens.in_directory(tmp_path)
+        token = tokens.add("kasa 1", Role.MANAGER)
+        file = tmp_path / "tokens.json"
+        assert token not in file.read_text()
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        assert json.loads(file.read_text()) == [{"name": "kasa 1", "role": "manager", "sha256": digest}]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert await tokens.caller(token) == Caller("kasa 1", Role.MANAGER)
+
+    async def test_nobody_before_the_first_token(self, tmp_path: Path) -> None:
+        assert await Tokens.in_directory(tmp_path).caller("") is None
+
+    def test_nothing_is_left_beside_the_file(self, tokens: Tokens, tmp_path: Path) -> None:
+        tokens.add("kasa 2", Role.CASHIER)
+        assert [entry.name for entry in tmp_path.iterdir()] == ["tokens.json"]
+
+    def test_names_are_unique(self, tokens: Tokens) -> None:
+        with pytest.raises(Conflict):
+            tokens.add("kasa 1", Role.MANAGER)
+        with pytest.raises(NotFound):
+            tokens.revoke("kasa 2")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{}",
+            "[1]",
+            '[{"name": "x", "role": "owner", "sha256": "' + "0" * 64 + '"}]',
+            '[{"name": "x", "role": "cashier", "sha256": "0"}]',
+            '[{"name": "x", "sha256": "' + "0" * 64 + '"}]',
+        ],
+    )
+    def test_damaged_files(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "tokens.json").write_text(text)
+        with pytest.raises(Unavailable):
+            Tokens.in_directory(tmp_path).list()
