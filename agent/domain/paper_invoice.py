@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from agent.domain.fa3_view_types import (
     AttachedBlock,
     AttachedTable,
@@ -289,15 +291,11 @@ def _attached_table(table: AttachedTable) -> list[Element]:
     elements.extend(Text(f"{key}: {value}") for key, value in table.notes)
     elements.extend(Text(_row(table.header, row)) for row in table.rows)
     if table.total:
-        elements.append(Text(_row(table.header, table.total), bold=True))
+        # Its first cell is a title of its own, not a value of the first column.
+        elements.append(Text(_row(("", *table.header[1:]), table.total), bold=True))
     return elements
 
 
 def _row(header: tuple[str, ...], row: tuple[str, ...]) -> str:
-    """The first cell names the row; the others go with their column's name."""
-    cells = [
-        cell if position == 0 else f"{header[position]}: {cell}" if position < len(header) else cell
-        for position, cell in enumerate(row)
-        if cell
-    ]
-    return "; ".join(cells)
+    cells = zip_longest(header[: len(row)], row, fillvalue="")
+    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)

@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 import schemas
 from agent.domain.errors import BadInput
 from agent.domain.fa3_schema import Fa3Schema
 from agent.domain.fa3_view import read
 from agent.domain.fa3_view_types import FaView, Kind, Margin
 from agent.domain.invoice import Address, Buyer, BuyerKind
-
 from tests.unit import fa3_documents as documents
 
 SAMPLES = sorted((Path(__file__).parents[3] / "shared/reference/fa3-samples").glob("*.xml"))

@@ -1,0 +1,285 @@
+"""What stands on the slips: everything the document says, in the right words, and nothing that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from agent.domain.fa3_view import read
+from agent.domain.fa3_view_types import PartyView
+from agent.domain.invoice import Address, Mode
+from agent.domain.paper import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
+from agent.domain.receipt import Element, Pair, Qr, Receipt, Table, Text
+from tests.unit import fa3_documents as documents
+
+SAMPLES = sorted((Path(__file__).parents[3] / "shared/reference/fa3-samples").glob("*.xml"))
+LINK = "https://qr.ksef.mf.gov.pl/invoice/9999999999/24-11-2026/abc"
+CERTIFICATE = "https://qr.ksef.mf.gov.pl/certificate/Nip/9999999999/9999999999/01/abc/def"
+KSEF_NUMBER = "9999999999-20261124-8BEF280C8D35-4D"
+
+
+def words(element: Element) -> Iterator[str]:
+    match element:
+        case Text(text=text):
+            yield text
+        case Pair(left=left, right=right):
+            yield f"{left} {right}"
+        case Table(header=header, rows=rows, total=total):
+            yield " ".join(header)
+            yield from (" ".join(row) for row in rows)
+            if total is not None:
+                yield " ".join(total)
+        case Qr(caption=caption):
+            yield caption
+
+
+def text_of(receipt: Receipt) -> str:
+    return "\n".join(line for element in receipt.elements for line in words(element))
+
+
+def choice_for(xml: bytes, mode: Mode = Mode.OFFLINE24, ksef_number: str | None = None) -> PaperChoice:
+    view = read(xml)
+    return choose(PaperFacts(mode, view.buyer.as_buyer().kind, view.number, kind=view.kind, ksef_number=ksef_number))
+
+
+def invoice(xml: bytes) -> Receipt:
+    return compose(read(xml), choice_for(xml, ksef_number=KSEF_NUMBER), link_invoice=LINK)
+
+
+# --- completeness -----------------------------------------------------------------------------------
+
+MARKERS = {
+    # "1" in an element that is said in words; the words are tested below
+    *("P_16", "P_17", "P_18", "P_18A", "P_19", "P_19N", "P_22", "P_22N", "P_42_5", "P_23", "P_PMarzy", "P_PMarzyN"),
+    *("P_PMarzy_3_1", "FP", "TP", "ZwrotAkcyzy", "PodmiotPosredniczacy", "BrakID", "RolaInna", "NrKSeF", "NrKSeFN"),
+    *("NrKSeFZN", "StanPrzed", "StanPrzedZ", "Zaplacono", "ZnacznikZaplatyCzesciowej", "PlatnoscInna"),
+    *("TransportInny", "LadunekInny", "P_12_Zal_15", "JST", "GV", "RodzajFaktury"),
+}
+NOT_ON_PAPER = {
+    # no content of an invoice by art. 106e: technique, ways to reach the parties, keys between documents
+    *("KodFormularza", "WariantFormularza", "DataWytworzeniaFa", "SystemInfo", "UU_ID", "UU_IDZ", "IDNabywcy"),
+    *("Email", "Telefon", "EmailPU", "TelefonPU", "GLN", "RachunekWlasnyBanku"),
+    # sums of what stands there one by one
+    *("SumaObciazen", "SumaOdliczen"),
+}
+CODES = {
+    "FormaPlatnosci": {"1": "gotówka", "2": "karta", "6": "przelew"},
+    "Rola": {"1": "Faktor", "2": "Odbiorca", "4": "Dodatkowy nabywca", "8": "JST – odbiorca"},
+    "RolaPU": {"2": "Komornik sądowy"},
+    "StatusInfoPodatnika": {"1": "w likwidacji"},
+    "TypKorekty": {"2": "w dacie wystawienia faktury korygującej", "3": "w innej dacie"},
+    "RodzajTransportu": {"3": "drogowy"},
+    "OpisLadunku": {"13": "paleta"},
+    "P_12": {"23": "VAT 23%", "5": "VAT 5%", "zw": "VAT zw"},
+    "P_12Z": {"23": "VAT 23%"},
+}
+
+
+def ways_to_write(name: str, value: str) -> set[str]:
+    if name in CODES:
+        return {CODES[name][value]}
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return {value}
+    plain = f"{number.normalize():f}".replace(".", ",")
+    cents = {f"{number:.2f}".replace(".", ",")} if number == round(number, 2) else set()
+    return {value, plain, *cents}
+
+
+def unprinted(xml: bytes, paper: str) -> list[str]:
+    missing = []
+    for element in etree.fromstring(xml).iter("{*}*"):
+        name = etree.QName(element).localname
+        value = " ".join((element.text or "").split(" ")).strip()
+        value = " ".join(value.split())
+        if len(element) or not value or name in MARKERS | NOT_ON_PAPER or (name, value) == ("KodKraju", "PL"):
+            continue
+        parents = {etree.QName(parent).localname for parent in element.iterancestors()}
+        if "AdresKoresp" in parents:
+            continue
+        if not any(way in paper for way in ways_to_write(name, value)):
+            missing.append(f"{name}={value}")
+    return missing
+
+
+@pytest.mark.parametrize("name", documents.ALL)
+def test_everything_the_document_says_is_on_its_paper(name: str) -> None:
+    xml = documents.ALL[name]
+    assert unprinted(xml, text_of(invoice(xml))) == []
+
+
+@pytest.mark.skipif(not SAMPLES, reason="the Ministry's examples are not here")
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_everything_the_ministrys_examples_say_is_on_paper(path: Path) -> None:
+    xml = path.read_bytes()
+    assert unprinted(xml, text_of(invoice(xml))) == []
+
+
+def test_the_completeness_check_can_fail() -> None:
+    xml = documents.document()
+    assert unprinted(xml, text_of(invoice(xml)).replace("Wkrętak", "")) == ["P_7=Wkrętak"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "mechanizm podzielonej płatności",
+        "metoda kasowa",
+        "samofakturowanie",
+        "odwrotne obciążenie",
+        "procedura marży – towary używane",
+        "Podstawa zwolnienia z VAT: art. 132",
+        "VAT: Faktura WE uproszczona na mocy art. 135–138 ustawy o ptu",
+        "Podatek z tytułu dokonanej dostawy zostanie rozliczony przez ostatniego w kolejności",
+        "Nowy środek transportu (poz. 1): dopuszczony 2026-10-01, marka Syrena",
+        "Faktura do paragonu fiskalnego",
+        "Powiązania między stronami",
+        "załącznik nr 15",
+        "art. 22 ust. 2d",
+        "VAT 23% w PLN 99,03",
+        "Razem VAT w PLN 301,30",
+        "NIP PL9999999999",
+        "VAT UE DE123456789",
+    ],
+)
+def test_the_words_the_law_wants(said: str) -> None:
+    assert said in text_of(invoice(documents.EVERYTHING))
+
+
+@pytest.mark.parametrize(
+    "unsaid", ["mechanizm", "metoda kasowa", "samofakturowanie", "odwrotne", "marży", "zwolnienia", "paragon", "PLN za"]
+)
+def test_words_that_do_not_apply_are_not_there(unsaid: str) -> None:
+    assert unsaid not in text_of(invoice(documents.document()))
+
+
+def test_margin_shows_neither_base_nor_tax() -> None:
+    sums = "<P_13_11>500</P_13_11><P_15>500</P_15>"
+    marks = documents.marked(PMarzy="<P_PMarzy>1</P_PMarzy><P_PMarzy_2>1</P_PMarzy_2>")
+    body = documents.ONE_LINE.replace("<P_12>23</P_12>", "").replace("123", "500")
+    paper = text_of(invoice(documents.document(sums=sums, annotations=marks, body=body)))
+    assert "procedura marży dla biur podróży" in paper
+    assert "marża – – 500,00" in paper
+
+
+def test_a_correction_says_what_was_and_what_should_be() -> None:
+    paper = text_of(invoice(documents.CORRECTION))
+    was, should_be = paper.index("Było (przed korektą)"), paper.index("Jest (po korekcie)")
+    assert was < paper.index("2 szt. × 50,00") < should_be < paper.index("1 szt. × 50,00")
+    assert "Różnica wg stawek podatku" in paper
+    assert "Korekta -61,50 PLN" in paper
+    assert "wystawionej poza KSeF" in paper
+
+
+def test_a_correction_by_difference_says_so() -> None:
+    body = documents.ONE_LINE.replace("<P_8B>1<", "<P_8B>-1<").replace("<P_11A>123<", "<P_11A>-123<")
+    after_kind = documents.CORRECTION.split(b"</RodzajFaktury>")[1].split(b"<FaWiersz>")[0].decode()
+    xml = documents.document(kind="KOR", after_kind=after_kind, body=body)
+    assert "Korekta pozycji (różnice) – ceny brutto" in text_of(invoice(xml))
+
+
+def test_one_exchange_rate_is_said_once() -> None:
+    body = documents.ONE_LINE.replace("</P_12>", "</P_12><KursWaluty>4.25</KursWaluty>")
+    sums = "<P_13_1>100</P_13_1><P_14_1>23</P_14_1><P_14_1W>97.75</P_14_1W><P_15>123</P_15>"
+    paper = text_of(invoice(documents.document(currency="EUR", sums=sums, body=body)))
+    assert paper.count("4,25") == 1
+    assert "Kurs (PLN za 1 EUR) 4,25" in paper
+    assert "VAT 23% w PLN 97,75" in paper
+    assert "Ogółem 123,00 EUR" in paper
+
+
+# --- form ---------------------------------------------------------------------------------------------
+
+
+def codes(receipt: Receipt) -> list[tuple[str, str]]:
+    return [(element.payload, element.caption) for element in receipt.elements if isinstance(element, Qr)]
+
+
+def test_the_codes_follow_the_choice() -> None:
+    xml = documents.document(buyer=documents.CONSUMER)
+    view = read(xml)
+    assert codes(invoice(xml)) == [(LINK, KSEF_NUMBER)]
+    offline = compose(view, choice_for(xml), link_invoice=LINK, link_certificate=CERTIFICATE)
+    assert codes(offline) == [(LINK, "OFFLINE"), (CERTIFICATE, "CERTYFIKAT")]
+    total_failure = compose(view, choice_for(xml, Mode.TOTAL_FAILURE), link_invoice=LINK, link_certificate=CERTIFICATE)
+    assert codes(total_failure) == []
+
+
+def test_a_choice_with_certificate_wants_its_link() -> None:
+    xml = documents.document(buyer=documents.CONSUMER)
+    with pytest.raises(ValueError, match="KOD II"):
+        compose(read(xml), choice_for(xml), link_invoice=LINK)
+
+
+def test_without_certificate_the_paper_has_one_code_and_a_sentence() -> None:
+    xml = documents.document()
+    view = read(xml)
+    choice = choose(PaperFacts(Mode.OFFLINE24, view.buyer.as_buyer().kind, view.number, certificate_link=False))
+    paper = compose(view, choice, link_invoice=LINK)
+    assert [caption for _, caption in codes(paper)] == ["Sprawdź fakturę w KSeF"]
+    assert "brak kodu potwierdzającego tożsamość wystawcy" in text_of(paper)
+
+
+def test_a_confirmation_has_no_lines_and_no_vat() -> None:
+    xml = documents.document()
+    paper = compose(read(xml), choice_for(xml), link_invoice=LINK, link_certificate=CERTIFICATE)
+    said = text_of(paper)
+    for wanted in (
+        "Potwierdzenie transakcji nr FV/2026/11/1",
+        "Faktura VAT nr FV/2026/11/1 wystawiona w trybie offline24 (art. 106nda)",
+        "ABC AGD sp. z o. o.",
+        "NIP 9999999999",
+        "F.H.U. Jan Kowalski",
+        "NIP 1111111111",
+        "Numer faktury: FV/2026/11/1",
+        "2026-11-24",
+        "Kwota należności ogółem 123,00 PLN",
+        "To potwierdzenie nie jest fakturą.",
+        "Sprawdź fakturę w KSeF",
+        "Zweryfikuj wystawcę faktury",
+    ):
+        assert wanted in said
+    for forbidden in ("Wkrętak", "100,00", " 23,00", "23%", "Stawka", "Netto"):
+        assert forbidden not in said
+    assert not any(isinstance(element, Table) for element in paper.elements)
+
+
+@pytest.mark.parametrize(("copy", "marked", "drawer"), [(1, False, True), (2, True, False), (7, True, False)])
+def test_every_further_print_is_marked_and_opens_no_drawer(copy: int, marked: bool, drawer: bool) -> None:
+    xml = documents.document()
+    for choice in (choice_for(xml), choice_for(xml, ksef_number=KSEF_NUMBER)):
+        paper = compose(read(xml), choice, link_invoice=LINK, link_certificate=CERTIFICATE, copy=copy, open_drawer=True)
+        assert (f"WYDRUK PONOWNY nr {copy}" in text_of(paper)) is marked
+        assert paper.open_drawer is drawer
+
+
+def test_the_shops_footer_stands_before_the_codes() -> None:
+    xml = documents.document()
+    paper = compose(read(xml), choice_for(xml, ksef_number=KSEF_NUMBER), link_invoice=LINK, footer=("Dziękujemy!",))
+    said = text_of(paper)
+    assert said.index("Dziękujemy!") < said.index(KSEF_NUMBER)
+
+
+def test_a_held_correction_is_no_invoice() -> None:
+    held = HeldCorrection(
+        seller=PartyView("ABC", Address("ul. Kwiatowa 1"), nip="9999999999"),
+        buyer=PartyView("Jan Kowalski", None, nip="1111111111"),
+        base_number="FV/2026/11/1",
+        base_issued_on=date(2026, 11, 24),
+        accepted_on=date(2026, 11, 25),
+        reason="zwrot towaru",
+        difference=Decimal("-61.5"),
+    )
+    paper = compose_held_correction(held, copy=2)
+    said = text_of(paper)
+    assert "Przyjęto korektę do faktury nr FV/2026/11/1" in said
+    assert "To nie jest faktura. Fakturę korygującą wystawimy, gdy korygowana faktura otrzyma numer KSeF" in said
+    assert "Kwota korekty -61,50 PLN" in said
+    assert "WYDRUK PONOWNY nr 2" in said
+    assert codes(paper) == []

@@ -1,0 +1,175 @@
+"""The matrix of DESIGN section 5, cell by cell."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain.fa3_view_types import Kind
+from agent.domain.invoice import BuyerKind, Mode
+from agent.domain.paper import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose
+
+KSEF_NUMBER = "9999999999-20261124-8BEF280C8D35-4D"
+
+ONLINE = "Faktura VAT nr F/1 wystawiona w trybie online (art. 106gb)"
+OFFLINE24 = "Faktura VAT nr F/1 wystawiona w trybie offline24 (art. 106nda)"
+UNAVAILABILITY = "Faktura VAT nr F/1 wystawiona w trybie offline – niedostępność KSeF (art. 106nh)"
+FAILURE = "Faktura VAT nr F/1 wystawiona w trybie offline – awaria KSeF (art. 106nf)"
+TOTAL_FAILURE = "Faktura VAT nr F/1 wystawiona w trybie awarii całkowitej KSeF (art. 106ng)"
+CONFIRMATION = "Potwierdzenie transakcji nr F/1"
+AWAITS = "Faktura nr F/1 została przekazana do KSeF i oczekuje na numer KSeF."
+
+LABELS = {
+    Mode.ONLINE: ONLINE,
+    Mode.OFFLINE24: OFFLINE24,
+    Mode.UNAVAILABILITY: UNAVAILABILITY,
+    Mode.FAILURE: FAILURE,
+    Mode.TOTAL_FAILURE: TOTAL_FAILURE,
+}
+OTHERS = (BuyerKind.EU_VAT, BuyerKind.FOREIGN_ID, BuyerKind.NONE)
+SETTINGS = ("transaction_confirmation", "invoice")
+
+Expected = tuple[Document, str, str | None, str | None, str | None, Mode]
+"""document, label, sentence under it, captions of KOD I and KOD II, mode."""
+
+
+def confirmation(note: str, mode: Mode) -> Expected:
+    return (
+        Document.CONFIRMATION,
+        CONFIRMATION,
+        note,
+        "Sprawdź fakturę w KSeF",
+        "Zweryfikuj wystawcę faktury",
+        mode,
+    )
+
+
+def offline(label: str, mode: Mode) -> Expected:
+    return (Document.INVOICE, label, None, "OFFLINE", "CERTYFIKAT", mode)
+
+
+UNNUMBERED: dict[tuple[Mode, bool, str], Expected] = {
+    # mode, domestic buyer with NIP, paper.offline_domestic
+    (Mode.ONLINE, True, "transaction_confirmation"): confirmation(AWAITS, Mode.ONLINE),
+    (Mode.ONLINE, True, "invoice"): confirmation(AWAITS, Mode.ONLINE),
+    (Mode.ONLINE, False, "transaction_confirmation"): offline(OFFLINE24, Mode.OFFLINE24),
+    (Mode.ONLINE, False, "invoice"): offline(OFFLINE24, Mode.OFFLINE24),
+    (Mode.OFFLINE24, True, "transaction_confirmation"): confirmation(OFFLINE24, Mode.OFFLINE24),
+    (Mode.OFFLINE24, True, "invoice"): offline(OFFLINE24, Mode.OFFLINE24),
+    (Mode.OFFLINE24, False, "transaction_confirmation"): offline(OFFLINE24, Mode.OFFLINE24),
+    (Mode.OFFLINE24, False, "invoice"): offline(OFFLINE24, Mode.OFFLINE24),
+    (Mode.UNAVAILABILITY, True, "transaction_confirmation"): confirmation(UNAVAILABILITY, Mode.UNAVAILABILITY),
+    (Mode.UNAVAILABILITY, True, "invoice"): offline(UNAVAILABILITY, Mode.UNAVAILABILITY),
+    (Mode.UNAVAILABILITY, False, "transaction_confirmation"): offline(UNAVAILABILITY, Mode.UNAVAILABILITY),
+    (Mode.UNAVAILABILITY, False, "invoice"): offline(UNAVAILABILITY, Mode.UNAVAILABILITY),
+    (Mode.FAILURE, True, "transaction_confirmation"): offline(FAILURE, Mode.FAILURE),
+    (Mode.FAILURE, True, "invoice"): offline(FAILURE, Mode.FAILURE),
+    (Mode.FAILURE, False, "transaction_confirmation"): offline(FAILURE, Mode.FAILURE),
+    (Mode.FAILURE, False, "invoice"): offline(FAILURE, Mode.FAILURE),
+    **{
+        (Mode.TOTAL_FAILURE, domestic, setting): (
+            Document.INVOICE,
+            TOTAL_FAILURE,
+            None,
+            None,
+            None,
+            Mode.TOTAL_FAILURE,
+        )
+        for domestic in (True, False)
+        for setting in SETTINGS
+    },
+}
+
+
+def shape(choice: PaperChoice) -> Expected:
+    return (
+        choice.document,
+        choice.label,
+        choice.mode_note,
+        choice.caption_invoice,
+        choice.caption_certificate,
+        choice.mode,
+    )
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("buyer", BuyerKind)
+@pytest.mark.parametrize("mode", Mode)
+def test_without_a_number(mode: Mode, buyer: BuyerKind, setting: str) -> None:
+    choice = choose(PaperFacts(mode, buyer, "F/1", offline_domestic=setting))
+    assert shape(choice) == UNNUMBERED[mode, buyer is BuyerKind.NIP, setting]
+    assert choice.problem is None
+    assert choice.notice is None
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("certificate", [True, False])
+@pytest.mark.parametrize("buyer", BuyerKind)
+@pytest.mark.parametrize("mode", Mode)
+def test_with_a_number_everybody_gets_the_invoice(
+    mode: Mode, buyer: BuyerKind, certificate: bool, setting: str
+) -> None:
+    facts = PaperFacts(
+        mode, buyer, "F/1", ksef_number=KSEF_NUMBER, offline_domestic=setting, certificate_link=certificate
+    )
+    choice = choose(facts)
+    assert shape(choice) == (Document.INVOICE, LABELS[mode], None, KSEF_NUMBER, None, mode)
+    assert choice.problem is None
+
+
+facts = st.builds(
+    PaperFacts,
+    mode=st.sampled_from(Mode),
+    buyer=st.sampled_from(BuyerKind),
+    number=st.text(min_size=1, max_size=40),
+    kind=st.sampled_from([kind.value for kind in Kind]),
+    ksef_number=st.none() | st.just(KSEF_NUMBER),
+    offline_domestic=st.text(),
+    certificate_link=st.booleans(),
+)
+
+
+@given(facts)
+def test_every_combination_has_a_paper(given_facts: PaperFacts) -> None:
+    choice = choose(given_facts)
+    assert given_facts.number in choice.label
+    # A code that says who issued it never stands alone, and never beside a KSeF number.
+    if choice.caption_certificate is not None:
+        assert choice.caption_invoice not in (None, given_facts.ksef_number)
+    # A paper says "online" only when the number is known (issue 4.4).
+    if given_facts.ksef_number is None:
+        assert "online" not in choice.label.replace(given_facts.number, "")
+        assert "online" not in (choice.mode_note or "").replace(given_facts.number, "")
+    # Only facts change the mode: an online invoice handed over without its number is offline24.
+    assert choice.mode is given_facts.mode or (given_facts.mode, choice.mode) == (Mode.ONLINE, Mode.OFFLINE24)
+    if choice.document is Document.CONFIRMATION:
+        assert given_facts.buyer is BuyerKind.NIP
+
+
+@given(facts)
+def test_without_certificate_the_paper_says_so_and_somebody_is_told(given_facts: PaperFacts) -> None:
+    choice = choose(given_facts)
+    unverified = (
+        given_facts.ksef_number is None
+        and given_facts.mode is not Mode.TOTAL_FAILURE
+        and not given_facts.certificate_link
+    )
+    assert (choice.problem == NO_CERTIFICATE) is unverified
+    assert (choice.notice is not None) is unverified
+    if unverified:
+        assert choice.caption_invoice is not None
+        assert choice.caption_certificate is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("KOR", "Faktura korygująca nr F/1 wystawiona w trybie offline24 (art. 106nda)"),
+        ("ZAL", "Faktura zaliczkowa nr F/1 wystawiona w trybie offline24 (art. 106nda)"),
+        ("ROZ", "Faktura rozliczeniowa nr F/1 wystawiona w trybie offline24 (art. 106nda)"),
+        ("UPR", "Faktura uproszczona nr F/1 wystawiona w trybie offline24 (art. 106nda)"),
+    ],
+)
+def test_other_kinds_keep_the_words_of_the_mode(kind: str, words: str) -> None:
+    assert choose(PaperFacts(Mode.OFFLINE24, BuyerKind.NONE, "F/1", kind=kind)).label == words
