@@ -1,0 +1,349 @@
+"""Read the settings: one TOML file, every mistake at once with its line and remedy, in Polish.
+
+A file named without a slash is looked for among systemd's credentials first ($CREDENTIALS_DIRECTORY), then beside the
+settings; other relative paths are relative to the settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from agent.config import Address, PrinterSettings, Seller, Settings
+from agent.domain.errors import ConfigError
+from agent.settings_lines import Place, find_lines, line_of
+from agent.settings_rules import RULES, SECRET_FILES, SECRET_WORDS
+
+SYSTEM_CONFIG = Path("/etc/ksef-agent/config.toml")
+LOCAL_CONFIG = Path("config.toml")
+LARGEST_FILE = 1024 * 1024  # bytes
+
+_WORDS: Mapping[type, str] = {
+    str: "tekst w cudzysłowie",
+    bool: "true lub false",
+    int: "liczba całkowita",
+    float: "liczba",
+    date: "data, np. 2026-12-24",
+    time: "godzina, np. 08:00:00",
+    Path: "ścieżka w cudzysłowie",
+}
+
+
+def find_config(option: Path | None) -> Path:
+    """Return the settings file: --config, $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml."""
+    if option is not None:
+        return option
+    if named := os.environ.get("KSEF_AGENT_CONFIG"):
+        return Path(named)
+    for path in (SYSTEM_CONFIG, LOCAL_CONFIG):
+        if path.is_file():
+            return path
+    raise ConfigError(
+        (
+            f"Nie znaleziono ustawień: ani {SYSTEM_CONFIG}, ani {LOCAL_CONFIG} w bieżącym katalogu. "
+            "Skopiuj config.example.toml i uzupełnij albo wskaż plik opcją --config.",
+        )
+    )
+
+
+def load(path: Path, *, need_files: bool = True) -> Settings:
+    """Read and check the settings; ConfigError names every mistake.
+
+    need_files=False does not look at the files the settings name (certificates, keys): for commands that make them.
+    """
+    text = _read(path)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((_syntax(path, str(error)),)) from error
+    reader = _Reader(path, find_lines(text), need_files=need_files)
+    settings = reader.settings(values)
+    if settings is None:
+        raise ConfigError(reader.problems)
+    return settings
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError((f"Nie można odczytać ustawień {path}: {_reason(error)}.",)) from error
+    if len(raw) > LARGEST_FILE:
+        raise ConfigError((f"Plik {path} jest za duży na ustawienia.",))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            (f"{path.name}, wiersz {line}: plik nie jest w kodowaniu UTF-8. Zapisz go w UTF-8.",)
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "nie ma takiego pliku"
+    if isinstance(error, PermissionError):
+        return "brak uprawnień do odczytu"
+    if isinstance(error, IsADirectoryError):
+        return "to katalog, a nie plik"
+    return error.strerror or str(error)
+
+
+def _syntax(path: Path, message: str) -> str:
+    match = re.search(r"at line (\d+), column (\d+)", message)
+    place = f"wiersz {match[1]}, kolumna {match[2]}" if match else "koniec pliku"
+    what = message.partition(" (at ")[0]
+    remedy = "Teksty stoją w cudzysłowie, a ustawienia i sekcje się nie powtarzają."
+    return f"{path.name}, {place}: błąd składni TOML ({what}). {remedy}"
+
+
+class _Reader:
+    """Turns parsed values into the dataclasses of agent.config, collecting mistakes."""
+
+    def __init__(self, path: Path, lines: Mapping[Place, int], *, need_files: bool) -> None:
+        self._found: list[tuple[int, str]] = []
+        self._path = path
+        self._lines = lines
+        self._need_files = need_files
+
+    def settings(self, values: dict[str, Any]) -> Settings | None:
+        """Return the settings, or None where something required is missing."""
+        known = {field.name for field in fields(Settings)} - _ELSEWHERE.keys() | set(_ELSEWHERE.values())
+        for key in values.keys() - known:
+            self._unknown((key,), known)
+        seller = self._section(Seller, values["seller"], ("seller",)) if "seller" in values else _BAD
+        if "seller" not in values:
+            self._missing(("seller",))
+        given = {
+            "seller": _NOBODY if seller is _BAD else seller,
+            "printers": self._printers(values.get("printer", [])),
+            "schemas_dir": self._schemas(values.get("schemas", {})),
+        }
+        plain = {key: value for key, value in values.items() if key in known - given.keys() - {"printer", "schemas"}}
+        settings = self._record(Settings, plain, (), given)
+        assert isinstance(settings, Settings)  # all else has defaults
+        self._cross_check(settings)
+        return None if self._found else settings
+
+    def _schemas(self, values: object) -> object:
+        if not isinstance(values, dict):
+            self._wrong(("schemas",), "potrzebna sekcja [schemas]")
+            return None
+        for key in values.keys() - {"dir"}:
+            self._unknown(("schemas", key), {"dir"})
+        found = self._value(Path, values["dir"], ("schemas", "dir")) if values.get("dir") else None
+        return None if found is _BAD else found
+
+    def _printers(self, values: object) -> tuple[PrinterSettings, ...]:
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            self._wrong(("printer",), "drukarki podaje się jako sekcje [[printer]], w podwójnych nawiasach")
+            return ()
+        found = []
+        for index, value in enumerate(values):
+            printer = self._record(PrinterSettings, value, ("printer", index), {})
+            if isinstance(printer, PrinterSettings):
+                found.append(printer)
+        return tuple(found)
+
+    def _record(self, kind: type, values: dict[str, Any], place: Place, given: dict[str, object]) -> object:
+        """Return a dataclass of ``kind``; None where a required setting is missing or wrong."""
+        hints = get_type_hints(kind)
+        known = [field for field in fields(kind) if field.name not in given]
+        names = {field.name for field in known}
+        for key in values.keys() - names:
+            self._unknown((*place, key), names)
+        arguments = dict(given)
+        complete = True
+        for field in known:
+            here = (*place, field.name)
+            if field.name in values:
+                value = self._value(hints[field.name], values[field.name], here)
+                if value is not _BAD:
+                    arguments[field.name] = value
+                    continue
+                complete = complete and not _required(field)
+            elif _required(field):
+                complete = False
+                self._missing(here)
+        return kind(**arguments) if complete else None
+
+    def _value(self, hint: Any, value: object, place: Place) -> object:
+        options = _alternatives(hint)
+        kind = options[0]
+        if value == "" and kind is Path and len(options) < len(get_args(hint)):
+            return None
+        if is_dataclass(kind):
+            return self._section(kind, value, place)
+        if get_origin(kind) is tuple:
+            return self._list(get_args(kind)[0], value, place)
+        return self._plain(kind, value, place)
+
+    def _plain(self, kind: type, value: object, place: Place) -> object:
+        converted = _convert(kind, value)
+        if converted is _BAD:
+            self._wrong(place, f"potrzebna {_WORDS[kind]}" if kind is not str else f"potrzebny {_WORDS[kind]}")
+            return _BAD
+        if isinstance(converted, Path):
+            return self._file(converted, place)
+        rule = RULES.get(_name(place, with_index=False))
+        problem = rule(converted) if rule else None
+        if problem:
+            self._wrong(place, problem)
+            return _BAD
+        return converted
+
+    def _section(self, kind: Any, value: object, place: Place) -> object:
+        if not isinstance(value, dict):
+            self._wrong(place, f"potrzebna sekcja [{_name(place)}]")
+            return _BAD
+        record = self._record(kind, value, place, {})
+        return _BAD if record is None else record
+
+    def _list(self, kind: Any, value: object, place: Place) -> object:
+        if not isinstance(value, list):
+            self._wrong(place, "potrzebna lista w nawiasach kwadratowych")
+            return _BAD
+        items = [_convert(kind, item) for item in value]
+        if any(item is _BAD for item in items):
+            self._wrong(place, f"każdy element listy to {_WORDS[kind]}")
+            return _BAD
+        return tuple(items)
+
+    def _file(self, path: Path, place: Place) -> object:
+        name = str(place[-1])
+        if "-----BEGIN" in str(path):
+            self._wrong(place, "tu podaje się ścieżkę pliku, a nie jego treść; zapisz treść w pliku z prawami 0600")
+            return _BAD
+        found = self._locate(path)
+        if not name.endswith("_file") or not self._need_files:
+            return found
+        try:
+            with found.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+        except OSError as error:
+            self._wrong(place, f"nie można odczytać pliku {found}: {_reason(error)}")
+            return _BAD
+        if name in SECRET_FILES and mode & (stat.S_IROTH | stat.S_IWOTH):
+            self._wrong(place, f"plik {found} może czytać każdy; wykonaj: chmod o-rwx {found}")
+            return _BAD
+        return found
+
+    def _locate(self, path: Path) -> Path:
+        if path.is_absolute():
+            return path
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and len(path.parts) == 1 and (Path(credentials) / path).exists():
+            return Path(credentials) / path
+        return self._path.absolute().parent / path
+
+    def _cross_check(self, settings: Settings) -> None:
+        """Check what only shows between settings."""
+        names = [printer.name for printer in settings.printers]
+        for index, printer in enumerate(settings.printers):
+            if printer.name in names[:index]:
+                self._wrong(("printer", index, "name"), f"dwie drukarki nazywają się „{printer.name}”")
+            if printer.connection != "tcp" and not printer.device:
+                self._wrong(("printer", index, "device"), f"połączenie {printer.connection} wymaga ustawienia device")
+        if settings.api.port == settings.health.port:
+            self._wrong(("health", "port"), f"port {settings.health.port} zajmuje już api.port; wybierz inny")
+        if settings.issue.clock_skew_refuse_seconds < settings.issue.clock_skew_alarm_seconds:
+            self._wrong(
+                ("issue", "clock_skew_refuse_seconds"), "musi być nie mniejsze niż issue.clock_skew_alarm_seconds"
+            )
+        if settings.alerts.opens >= settings.alerts.closes:
+            self._wrong(("alerts", "closes"), "godzina zamknięcia musi być późniejsza niż alerts.opens")
+        for section, url, secret in (
+            ("alerts.webhook_secret_file", settings.alerts.webhook_url, settings.alerts.webhook_secret_file),
+            ("outbox.secret_file", settings.outbox.url, settings.outbox.secret_file),
+        ):
+            if url and secret is None:
+                self._wrong(tuple(section.split(".")), "brakuje pliku z kluczem do podpisywania powiadomień")
+
+    def _missing(self, place: Place) -> None:
+        self._wrong(place, "brakuje tego ustawienia; wzór jest w config.example.toml")
+
+    def _unknown(self, place: Place, known: set[str]) -> None:
+        key = str(place[-1])
+        close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+        secret = _secret_file(key, known)
+        if secret:
+            self._wrong(place, f"sekretów nie wpisuje się do ustawień; zapisz go w pliku i podaj {secret} = „ścieżka”")
+        elif close:
+            self._wrong(place, f"nie ma takiego ustawienia; czy chodziło o „{close[0]}”?")
+        else:
+            self._wrong(place, "nie ma takiego ustawienia; usuń je albo popraw nazwę")
+
+    def _wrong(self, place: Place, problem: str) -> None:
+        line = line_of(self._lines, place)
+        where = f", wiersz {line}" if line else ""
+        end = "" if problem.endswith("?") else "."
+        self._found.append((line or 0, f"{self._path.name}{where}: {_name(place)}: {problem}{end}"))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was wrong, in the order of the file."""
+        return tuple(text for _, text in sorted(self._found, key=lambda found: found[0]))
+
+
+_BAD = object()
+"""A value that was wrong and has been reported."""
+
+
+_NOBODY = Seller("", "", Address(""))
+"""Stands in for a seller that was reported, so that the rest is checked too."""
+
+_ELSEWHERE = {"printers": "printer", "schemas_dir": "schemas"}
+"""Fields of Settings that have another name in the file."""
+
+
+def _required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _secret_file(key: str, known: set[str]) -> str | None:
+    """Return the setting that takes the file of a secret somebody wrote inline; None where ``key`` means no secret."""
+    if key.casefold() not in SECRET_WORDS:
+        return None
+    candidates = sorted(known & SECRET_FILES)
+    return f"{key}_file" if f"{key}_file" in candidates else next(iter(candidates), None)
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """Return the types of a hint without None."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return [option for option in get_args(hint) if option is not type(None)]
+    return [hint]
+
+
+def _convert(kind: Any, value: object) -> object:
+    """Return ``value`` as ``kind`` wants it; _BAD where its type is another one. true is no number."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is Path:
+        return Path(value) if isinstance(value, str) and value else _BAD
+    wrong_bool = isinstance(value, bool) and kind is not bool
+    wrong_date = isinstance(value, datetime) and kind is date
+    if not isinstance(value, kind) or wrong_bool or wrong_date:
+        return _BAD
+    return value
+
+
+def _name(place: Place, *, with_index: bool = True) -> str:
+    """Return "printer[2].host" (counted from 1) or "printer.host"."""
+    text = ""
+    for part in place:
+        if isinstance(part, int):
+            text += f"[{part + 1}]" if with_index else ""
+        else:
+            text += f".{part}" if text else part
+    return text

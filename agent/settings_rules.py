@@ -1,0 +1,166 @@
+"""What each setting may be, beyond its type. Messages are Polish: a technician reads them."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlsplit
+
+from agent.domain.identifiers import valid_nip
+from agent.domain.numbering import TemplateError, check_template, series_name
+
+Check = Callable[[object], str | None]
+"""Returns what is wrong, None where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, value: object) -> str | None:
+        if value in self.words:
+            return None
+        return f"dozwolone wartości: {', '.join(self.words)}; jest „{value}”"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number from ``low`` to ``high``, both allowed."""
+
+    low: float
+    high: float
+
+    def __call__(self, value: object) -> str | None:
+        if isinstance(value, int | float) and self.low <= value <= self.high:
+            return None
+        return f"dozwolone od {_plain(self.low)} do {_plain(self.high)}; jest {value}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace(".", ",")
+
+
+def _nip(value: object) -> str | None:
+    if valid_nip(str(value)):
+        return None
+    return f"NIP „{value}” jest błędny: potrzeba dziesięciu cyfr bez kresek, z poprawną cyfrą kontrolną"
+
+
+def _optional_nip(value: object) -> str | None:
+    return _nip(value) if value else None
+
+
+def _url(value: object) -> str | None:
+    parts = urlsplit(str(value))
+    if parts.scheme in {"http", "https"} and parts.hostname:
+        return None
+    return f"potrzebny adres zaczynający się od https://; jest „{value}”"
+
+
+def _optional_url(value: object) -> str | None:
+    return _url(value) if value else None
+
+
+def _filled(value: object) -> str | None:
+    return None if str(value).strip() else "nie może być puste"
+
+
+def _till(value: object) -> str | None:
+    allowed = string.ascii_letters + string.digits + "-_"
+    text = str(value)
+    if 0 < len(text) <= 20 and all(letter in allowed for letter in text):
+        return None
+    return "od 1 do 20 liter bez polskich znaków, cyfr, kresek lub podkreśleń, np. „1” albo „SKLEP-2”"
+
+
+def _country(value: object) -> str | None:
+    text = str(value)
+    if len(text) == 2 and text.isascii() and text.isalpha() and text.isupper():
+        return None
+    return f"potrzebny dwuliterowy kod kraju, np. PL; jest „{value}”"
+
+
+def _number_template(value: object) -> str | None:
+    try:
+        check_template(str(value))
+    except TemplateError as error:
+        return str(error).rstrip(".")
+    return None
+
+
+def _series(value: object) -> str | None:
+    try:
+        series_name(str(value), till="1", issued_on=date(2026, 12, 31))
+    except TemplateError as error:
+        return str(error).rstrip(".")
+    return None
+
+
+_PORT = Between(1, 65535)
+
+RULES: Mapping[str, Check] = {
+    "till": _till,
+    "seller.nip": _nip,
+    "seller.name": _filled,
+    "seller.address.line1": _filled,
+    "seller.address.country": _country,
+    "issue.prefer": OneOf(("online", "offline24")),
+    "issue.budget_seconds": Between(0.5, 60),
+    "issue.number": _number_template,
+    "issue.series": _series,
+    "issue.correction_series": _series,
+    "issue.clock_skew_alarm_seconds": Between(1, 86400),
+    "issue.clock_skew_refuse_seconds": Between(1, 86400),
+    "issue.system_info": _filled,
+    "ksef.url": _url,
+    "ksef.latarnia_url": _url,
+    "ksef.qr_url": _url,
+    "ksef.proxy_url": _optional_url,
+    "ksef.context_nip": _optional_nip,
+    "ksef.auth": OneOf(("certificate", "token")),
+    "ksef.timeout_seconds": Between(1, 120),
+    "ksef.tills_sharing_address": Between(1, 1000),
+    "ksef.batch_from": Between(2, 10000),
+    "offline.renew_before_days": Between(0, 365),
+    "printer.name": _filled,
+    "printer.connection": OneOf(("tcp", "usb", "serial", "file", "cups")),
+    "printer.port": _PORT,
+    "printer.baud": Between(1200, 921600),
+    "printer.dots": Between(128, 2048),
+    "printer.columns": Between(16, 128),
+    "printer.columns_small": Between(16, 160),
+    "printer.dpi": Between(100, 600),
+    "printer.code_page": Between(0, 255),
+    "printer.qr": OneOf(("native", "raster")),
+    "printer.timeout_seconds": Between(1, 120),
+    "paper.offline_domestic": OneOf(("transaction_confirmation", "invoice")),
+    "paper.copies": Between(1, 5),
+    "api.host": _filled,
+    "api.port": _PORT,
+    "api.max_body_bytes": Between(64 * 1024, 16 * 1024 * 1024),
+    "health.host": _filled,
+    "health.port": _PORT,
+    "alerts.deadline_hours": Between(0, 240),
+    "alerts.in_doubt_minutes": Between(1, 1440),
+    "alerts.latarnia_minutes": Between(1, 1440),
+    "alerts.certificate_days": Between(1, 365),
+    "alerts.disk_free_mb": Between(10, 1_000_000),
+    "alerts.webhook_url": _optional_url,
+    "outbox.url": _optional_url,
+    "watch.latarnia_seconds": Between(10, 3600),
+    "watch.probe_seconds": Between(5, 3600),
+    "watch.breaker_failures": Between(1, 100),
+    "retention.keep_days": Between(100, 36500),
+    "page.lookup_url": _url,
+}
+"""By the setting's name as in the file; for [[printer]] without its index."""
+
+SECRET_FILES = frozenset({"key_file", "passphrase_file", "token_file", "webhook_secret_file", "secret_file"})
+"""Settings whose files only the agent may read."""
+
+SECRET_WORDS = ("token", "password", "passphrase", "secret", "private_key", "key", "haslo", "hasło")
+"""Names under which somebody may try to write a secret into the settings."""
