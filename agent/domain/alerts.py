@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from agent.domain.calendar import BusinessCalendar, local_date, local_time
+from agent.domain.calendar import WARSAW, BusinessCalendar, local_date, local_time, start_of_day
 from agent.domain.lifecycle import UNSENT, InvoiceState
 
 
@@ -133,17 +133,21 @@ def opening_time_left(now: datetime, last_day: date, policy: Policy, calendar: B
     day = clock.date()
     while day <= last_day:
         if not policy.business_days_only or calendar.is_business_day(day):
-            left += _opening_time_of(day, clock, policy)
+            for begin, end in _open_on(day, policy):
+                left += max(timedelta(0), end - max(begin, clock))
         day += timedelta(days=1)
     return left
 
 
-def _opening_time_of(day: date, clock: datetime, policy: Policy) -> timedelta:
-    opens = datetime.combine(day, policy.opens, tzinfo=clock.tzinfo)
-    closes = datetime.combine(day, policy.closes, tzinfo=clock.tzinfo)
-    if policy.closes <= policy.opens:  # open round the clock, or past midnight
-        closes += timedelta(days=1)
-    return max(timedelta(0), closes - max(opens, clock))
+def _open_on(day: date, policy: Policy) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the opening times within one civil day; a shop that closes past midnight has two."""
+    midnight = start_of_day(day + timedelta(days=1))
+    opens, closes = (datetime.combine(day, clock, tzinfo=WARSAW) for clock in (policy.opens, policy.closes))
+    if opens < closes:
+        yield opens, closes
+    else:
+        yield start_of_day(day), closes
+        yield opens, midnight
 
 
 def _of_invoice(

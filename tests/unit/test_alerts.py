@@ -1,0 +1,166 @@
+"""Which problems hold, and that each is told once when it starts and once when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from agent.domain.alerts import (
+    ActiveAlert,
+    AlertCode,
+    AlertFacts,
+    InvoiceFacts,
+    Policy,
+    Severity,
+    alerts,
+    diff,
+    opening_time_left,
+)
+from agent.domain.calendar import WARSAW, BusinessCalendar
+from agent.domain.lifecycle import InvoiceState
+
+CALENDAR = BusinessCalendar()
+POLICY = Policy()
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=WARSAW).astimezone(UTC)
+
+
+NOW = at("2026-11-24 12:00")  # Tuesday
+INVOICE = InvoiceFacts("a1", "FV-1/2026/11/000001", InvoiceState.ISSUED, date(2026, 11, 25), NOW)
+
+
+def codes(facts: AlertFacts, policy: Policy = POLICY) -> list[str]:
+    return sorted(alert.code for alert in alerts(facts, policy, CALENDAR))
+
+
+def of(now: datetime = NOW, **changes: object) -> list[str]:
+    return codes(AlertFacts(now, invoices=(replace(INVOICE, **changes),)))  # type: ignore[arg-type]
+
+
+def test_nothing_known_nothing_wrong() -> None:
+    assert codes(AlertFacts(NOW)) == []
+    assert of() == []
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-11-25 16:59", []),
+        ("2026-11-25 17:00", ["deadline-near"]),
+        ("2026-11-25 23:59", ["deadline-near"]),
+        ("2026-11-26 00:00", ["overdue"]),
+    ],
+)
+def test_deadline_near_four_opening_hours_before(now: str, expected: list[str]) -> None:
+    assert of(at(now)) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "last_day", "hours"),
+    [
+        ("2026-11-25 12:00", "2026-11-25", 9),
+        ("2026-11-25 07:00", "2026-11-25", 13),
+        ("2026-11-25 22:00", "2026-11-25", 0),
+        ("2026-11-24 20:00", "2026-11-25", 14),
+        ("2026-11-26 09:00", "2026-11-25", 0),
+        ("2026-11-27 20:00", "2026-11-30", 1 + 13 + 13 + 13),
+    ],
+)
+def test_opening_time(now: str, last_day: str, hours: int) -> None:
+    left = opening_time_left(at(now), date.fromisoformat(last_day), POLICY, CALENDAR)
+    assert left == timedelta(hours=hours)
+
+
+def test_opening_time_of_a_shop_that_rests_at_weekends() -> None:
+    policy = Policy(business_days_only=True)
+    assert opening_time_left(at("2026-11-27 20:00"), date(2026, 11, 30), policy, CALENDAR) == timedelta(hours=1 + 13)
+
+
+def test_opening_time_past_midnight_and_round_the_clock() -> None:
+    late = Policy(opens=time(18), closes=time(2))
+    assert opening_time_left(at("2026-11-25 01:00"), date(2026, 11, 25), late, CALENDAR) == timedelta(hours=1 + 6)
+    always = Policy(opens=time(0), closes=time(0))
+    assert opening_time_left(at("2026-11-25 06:00"), date(2026, 11, 25), always, CALENDAR) == timedelta(hours=18)
+
+
+def test_without_a_date_nothing_is_near() -> None:
+    assert of(at("2026-12-25 12:00"), deadline=None) == []
+
+
+@pytest.mark.parametrize("state", [InvoiceState.ACCEPTED, InvoiceState.EXEMPT])
+def test_a_finished_invoice_never_alarms(state: InvoiceState) -> None:
+    assert of(at("2026-12-25 12:00"), state=state, collision=True) == []
+
+
+def test_rejected_and_collision() -> None:
+    assert of(state=InvoiceState.REJECTED, rejection="450 błąd semantyczny") == ["rejected"]
+    assert of(state=InvoiceState.REJECTED, collision=True) == ["series-collision"]
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(29, []), (30, ["in-doubt"]), (500, ["in-doubt"])])
+def test_in_doubt_for_long(minutes: int, expected: list[str]) -> None:
+    assert of(state=InvoiceState.IN_DOUBT, state_since=NOW - timedelta(minutes=minutes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("expires", "expected"),
+    [
+        (None, ["certificate-missing"]),
+        (NOW - timedelta(seconds=1), ["certificate-expired"]),
+        (NOW + timedelta(days=30), ["certificate-expires"]),
+        (NOW + timedelta(days=30, seconds=1), []),
+    ],
+)
+def test_certificates(expires: datetime | None, expected: list[str]) -> None:
+    assert codes(AlertFacts(NOW, certificates={"offline": expires})) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (AlertFacts(NOW, clock_skew_seconds=59.9), []),
+        (AlertFacts(NOW, clock_skew_seconds=-60), ["clock-skew"]),
+        (AlertFacts(NOW, disk_free_mb=200), []),
+        (AlertFacts(NOW, disk_free_mb=199), ["disk"]),
+        (AlertFacts(NOW, printers={"paragon": None}), []),
+        (AlertFacts(NOW, printers={"paragon": "Brak papieru.", "zaplecze": None}), ["printer"]),
+        (AlertFacts(NOW, latarnia_unreachable_since=NOW - timedelta(minutes=29)), []),
+        (AlertFacts(NOW, latarnia_unreachable_since=NOW - timedelta(minutes=30)), ["latarnia-unreachable"]),
+        (AlertFacts(NOW, latarnia_unknown=(("status", "METEOR"),)), ["latarnia-unknown"]),
+        (AlertFacts(NOW, status_unannounced="FAILURE"), ["status-unannounced"]),
+        (AlertFacts(NOW, total_failure_unconfirmed="3"), ["total-failure-unconfirmed"]),
+    ],
+)
+def test_machine_and_latarnia(facts: AlertFacts, expected: list[str]) -> None:
+    assert codes(facts) == expected
+
+
+def test_each_alert_starts_once_and_ends_once() -> None:
+    def look(minutes: int) -> frozenset[ActiveAlert]:
+        doubtful = replace(INVOICE, state=InvoiceState.IN_DOUBT, state_since=NOW)
+        return alerts(AlertFacts(NOW + timedelta(minutes=minutes), invoices=(doubtful,)), POLICY, CALENDAR)
+
+    first = diff([], look(31))
+    assert [(alert.code, alert.subject) for alert in first.started] == [(AlertCode.IN_DOUBT, "a1")]
+    again = diff(look(31), look(32))  # the minutes in the message changed, the alert did not
+    assert (again.started, again.ended) == ((), ())
+    over = diff(look(32), [])
+    assert [alert.code for alert in over.ended] == [AlertCode.IN_DOUBT]
+
+
+def test_two_of_a_kind_are_two() -> None:
+    facts = AlertFacts(NOW, printers={"paragon": "Brak papieru.", "zaplecze": "Otwarta pokrywa."})
+    assert len(alerts(facts, POLICY, CALENDAR)) == 2
+
+
+def test_messages_are_polish_sentences() -> None:
+    late = AlertFacts(at("2026-11-26 08:00"), invoices=(INVOICE,))
+    (alert,) = alerts(late, POLICY, CALENDAR)
+    assert alert.severity is Severity.CRITICAL
+    assert alert.message == (
+        "Faktura FV-1/2026/11/000001: termin przesłania do KSeF minął 25.11.2026. Trzeba ją przesłać niezwłocznie."
+    )
