@@ -13,7 +13,7 @@ from aiohttp import web
 
 from agent.domain.invoice import LEGAL_BASIS, Buyer, Totals
 from agent.ports import Event, Json, PrinterStatus, PrintJob
-from agent.services.contract import InvoiceAnswer, IssueAnswer, ModeAnswer, Paper
+from agent.services.contract import HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, Paper
 
 WARSAW: Final = ZoneInfo("Europe/Warsaw")
 
@@ -120,15 +120,42 @@ def invoice(answer: InvoiceAnswer) -> dict[str, Json]:
     }
 
 
+def held(value: HeldAnswer) -> dict[str, Json]:
+    """A correction that waits for the KSeF number of its base; it has no number of its own yet."""
+    return {
+        "id": value.id,
+        "base_id": value.base_id,
+        "base_number": value.base_number,
+        "state": value.state,
+        "gross": amount(value.gross),
+        "currency": value.currency,
+        "created_at": instant(value.created_at),
+        "hand_over": value.hand_over,
+        "problem": value.problem,
+        "invoice_id": value.invoice_id,
+    }
+
+
 def issued(answer: IssueAnswer) -> web.Response:
-    """201 for a new invoice, 200 for a replay. A corrected buyer adds the new invoice as ``replacement``."""
-    body = invoice(answer.invoices[0])
-    if len(answer.invoices) > 1:
-        body["replacement"] = invoice(answer.invoices[1])
-    headers = {"Location": f"/v1/invoices/{answer.invoices[0].record.id}"}
+    """201 for a new invoice, 202 for a correction that waits for its base, 200 for a replay of either.
+
+    A corrected buyer adds the new invoice as ``replacement``.
+    """
+    made = list(answer.invoices)
+    headers: dict[str, str] = {}
+    if answer.held is None:
+        first = made.pop(0)
+        headers["Location"] = f"/v1/invoices/{first.record.id}"
+        body, status = invoice(first), 201
+    else:
+        body = {"held": held(answer.held), "hand_over": answer.held.hand_over, "held_by": answer.held.base_number}
+        status = 202
+    if made:
+        body["replacement"] = invoice(made[0])
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return json_response(body, status=200 if answer.replayed else 201, headers=headers)
+        status = 200
+    return json_response(body, status=status, headers=headers)
 
 
 def invoices(answers: Sequence[InvoiceAnswer]) -> list[Json]:

@@ -246,9 +246,10 @@ async def technical_correction(request: web.Request) -> web.Response:
 
 
 async def queue(request: web.Request) -> web.Response:
-    """GET /v1/queue: unsent, most urgent first."""
+    """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base."""
     waiting = await request.app[TILL].queue()
-    return answers.json_response({"invoices": answers.invoices(waiting)})
+    held = await request.app[TILL].held()
+    return answers.json_response({"invoices": answers.invoices(waiting), "held": [answers.held(item) for item in held]})
 
 
 async def sync(request: web.Request) -> web.Response:

@@ -35,6 +35,7 @@ from agent.services.contract import (
     CertificateHealth,
     Counters,
     HealthReport,
+    HeldAnswer,
     InvoiceAnswer,
     IssueAnswer,
     ModeAnswer,
@@ -94,6 +95,7 @@ class FakeTill:
     log: list[Event] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     declared: tuple[Mode, str, Caller] | None = None
+    waiting: list[HeldAnswer] = field(default_factory=list)
     pressed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a press has come in."""
     stored: asyncio.Event = field(default_factory=asyncio.Event)
@@ -138,6 +140,19 @@ class FakeTill:
             raise Conflict("Tej faktury KSeF nie przyjął.", code="base-rejected")
         order = json.loads(body)
         sale: dict[str, object] = {"buyer": {}, "lines": [], "payments": []}
+        if base.ksef_number is None:
+            waiting = HeldAnswer(
+                id=f"held-{len(self.waiting) + 1}",
+                base_id=base.id,
+                base_number=base.number,
+                state="waiting",
+                gross=-base.totals.gross,
+                currency="PLN",
+                created_at=self.clock.now(),
+                hand_over="Wydaj potwierdzenie zwrotu. Korekta powstanie sama, gdy faktura dostanie numer KSeF.",
+            )
+            self.waiting.append(waiting)
+            return IssueAnswer((), held=waiting)
         made = [self._make(sale, caller, xml=b"<Faktura/>", kind="KOR", base=base)]
         if "buyer" in order:
             made.append(self._make({**sale, "buyer": order["buyer"]}, caller, xml=b"<Faktura/>"))
@@ -229,8 +244,7 @@ class FakeTill:
             if confirmation
             else "Wydaj wydrukowaną fakturę."
         )
-        held = base.number if base is not None and base.ksef_number is None else None
-        answer = InvoiceAnswer(record, paper, hand_over, has_upo=online, held_by=held)
+        answer = InvoiceAnswer(record, paper, hand_over, has_upo=online)
         self.records[record.id] = answer
         self._event("invoice.issued", record.id)
         self.stored.set()
@@ -261,6 +275,9 @@ class FakeTill:
     async def queue(self) -> list[InvoiceAnswer]:
         waiting = [answer for answer in self.records.values() if answer.record.state in UNSENT]
         return sorted(waiting, key=lambda answer: answer.record.deadline or date.max)
+
+    async def held(self) -> list[HeldAnswer]:
+        return list(self.waiting)
 
     async def events(self, invoice_id: str) -> list[Event]:
         await self.invoice(invoice_id)

@@ -203,7 +203,7 @@ class TestNothingCancelsAPress:
 
     async def test_shelter_outlives_its_caller(self, client: Client, till: FakeTill) -> None:
         """Whoever cancels the handler (server stop, a future handler_cancellation=True), the work goes on."""
-        shelter = client.app[SHELTER]  # type: ignore[union-attr]
+        shelter = client.app[SHELTER]
         till.hold = asyncio.Event()
         work = till.issue_sale(json.dumps(SALE).encode(), "k", Caller("kasa 1", Role.CASHIER))
         waiting = asyncio.create_task(shelter.run(work, "press"))
@@ -371,8 +371,13 @@ class TestChanging:
         till.current_mode = Mode.OFFLINE24
         invoice = await issued(client)
         path = f"/v1/invoices/{invoice['id']}/corrections"
-        made = await (await client.post(path, json={"kind": "full_return"}, headers=with_key("z"))).json()
-        assert made["held_by"] == invoice["number"]
+        response = await client.post(path, json={"kind": "full_return"}, headers=with_key("z"))
+        made = await response.json()
+        assert (response.status, made["held_by"]) == (202, invoice["number"])
+        assert made["held"]["gross"] == "-123.00"
+        assert made["hand_over"]
+        queue = await (await client.get("/v1/queue", headers=CASHIER)).json()
+        assert queue["held"] == [made["held"]]
 
     async def test_technical_correction(self, client: Client, till: FakeTill) -> None:
         invoice = await issued(client)

@@ -37,7 +37,8 @@ const goTo = {
 
 async function showInvoice(given, options) {
   open("invoice");
-  await invoice.show(given, options);
+  if (given.held) invoice.showHeld(given);
+  else await invoice.show(given, options);
 }
 
 /** Run a step the user asked for; what goes wrong is said, not swallowed. */

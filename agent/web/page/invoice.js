@@ -21,6 +21,28 @@ export async function show(given, { fresh = false } = {}) {
   byId("invoice-headline").focus();
 }
 
+/** A correction that waits for its base: nothing to show yet but what to hand over. */
+export function showHeld(made) {
+  const { held } = made;
+  current = null;
+  byId("view-invoice").replaceChildren(
+    h("div", { class: "answer", "data-mood": "warn" },
+      h("p", { class: "answer-kind" }, "Korekta czeka"),
+      h("h1", { id: "invoice-headline", tabindex: "-1" }, held.hand_over),
+      held.problem ? h("p", { class: "note bad" }, held.problem) : null,
+      made.replacement ? h("p", { class: "note warn" }, `Wystawiono też nową fakturę ${made.replacement.number}. `,
+        h("button", { type: "button", onclick: () => show(made.replacement) }, "Pokaż nową fakturę")) : null,
+      h("div", { class: "row" },
+        h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
+        h("button", { type: "button", onclick: () => show(held.base_id) }, "Pokaż fakturę korygowaną")),
+      h("dl", { class: "facts" }, [
+        ["Do faktury", held.base_number],
+        ["Różnica", shown(held.gross, held.currency)],
+        ["Przyjęto", momentShown(held.created_at)],
+      ].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))))));
+  byId("invoice-headline").focus();
+}
+
 /** Something changed in the agent: this invoice may have its number, or its paper. */
 export async function refresh() {
   if (!current || byId("view-invoice").hidden) return;

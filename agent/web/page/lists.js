@@ -13,7 +13,7 @@ export function start(callbacks) {
 }
 
 export async function showQueue() {
-  const { invoices } = await get("/v1/queue");
+  const { invoices, held } = await get("/v1/queue");
   const next = invoices.map((invoice) => invoice.deadline).filter(Boolean).sort()[0];
   const rejected = invoices.filter((invoice) => invoice.state === "rejected").length;
   const [words, urgency] = next ? distance(next) : ["", 0];
@@ -28,7 +28,19 @@ export async function showQueue() {
           next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
         : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
       rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
-      invoices.length ? table(invoices) : null));
+      invoices.length ? table(invoices) : null,
+      held.length ? heldTable(held) : null));
+}
+
+function heldTable(held) {
+  return h("section", { "aria-labelledby": "held-title" },
+    h("h2", { id: "held-title", class: "later" }, "Korekty, które czekają na numer KSeF swojej faktury"),
+    h("table", {},
+      h("thead", {}, h("tr", {}, ["Do faktury", "Różnica", "Stan"].map((head) => h("th", { scope: "col" }, head)))),
+      h("tbody", {}, held.map((item) => h("tr", {},
+        cell("Do faktury", h("button", { type: "button", class: "link", onclick: () => open(item.base_id) }, item.base_number)),
+        cell("Różnica", shown(item.gross, item.currency)),
+        cell("Stan", item.problem || "wystawi się sama"))))));
 }
 
 /** Polish counts: 1 faktura, 2-4 faktury, 5 faktur, 12 faktur, 22 faktury. */
