@@ -1,0 +1,149 @@
+"""Answers of KSeF: tolerant of what is new, strict about what is needed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.ksef.answers import EVIDENCE_BYTES, Answer, parse_instant, problems, retry_after
+from agent.ports import KsefError, Sent
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+def answer(body: object, status: int = 200, content_type: str = "application/json", **headers: str) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, data, {"content-type": content_type, **headers})
+
+
+class TestFields:
+    def test_known_fields_are_read_and_unknown_ones_ignored(self) -> None:
+        fields = answer({"a": "x", "n": 3, "f": True, "o": {"b": "eA=="}, "l": [{}], "t": ["s"], "new": 1}).fields()
+        assert (fields.text("a"), fields.number("n"), fields.flag("f")) == ("x", 3, True)
+        assert fields.object("o").decoded("b") == b"x"
+        assert len(fields.objects("l")) == 1
+        assert fields.texts("t") == ("s",)
+        assert fields.texts("none") == ()
+        assert fields.optional_text("none") is None
+        assert fields.optional_object("none") is None
+
+    @pytest.mark.parametrize(
+        ("getter", "value"),
+        [
+            ("text", None),
+            ("text", 1),
+            ("text", ""),
+            ("number", "1"),
+            ("number", True),
+            ("number", 1.5),
+            ("flag", 1),
+            ("instant", "2026-11-24T09:00:00"),
+            ("instant", "yesterday"),
+            ("decoded", "%"),
+            ("object", []),
+            ("objects", {}),
+            ("objects", [1]),
+            ("texts", "x"),
+            ("strings", {"x": 1}),
+            ("optional_text", 1),
+            ("optional_object", 1),
+        ],
+    )
+    def test_a_field_of_another_kind_is_an_error_with_the_body_kept(self, getter: str, value: object) -> None:
+        fields = answer({"field": value}).fields()
+        with pytest.raises(KsefError) as caught:
+            getattr(fields, getter)("field")
+        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.body == json.dumps({"field": value})
+
+    def test_evidence_is_bounded(self) -> None:
+        with pytest.raises(KsefError) as caught:
+            answer({"field": "x" * 2 * EVIDENCE_BYTES}).fields().text("other")
+        assert len(caught.value.body) == EVIDENCE_BYTES
+
+    @pytest.mark.parametrize("body", [b"[]", b'"x"', b"nul", b"", b"\xff"])
+    def test_what_is_no_object(self, body: bytes) -> None:
+        with pytest.raises(KsefError):
+            answer(body).fields()
+
+    def test_a_list(self) -> None:
+        assert [item.text("a") for item in answer([{"a": "x"}]).items()] == ["x"]
+        with pytest.raises(KsefError):
+            answer({}).items()
+
+    def test_what_does_not_call_itself_json_is_not_ksef(self) -> None:
+        with pytest.raises(KsefError) as caught:
+            answer({"a": 1}, content_type="text/plain").fields()
+        assert caught.value.link_down
+
+
+class TestInstants:
+    @pytest.mark.parametrize(
+        ("text", "instant"),
+        [
+            ("2025-07-11T12:23:56.0154302+00:00", datetime(2025, 7, 11, 12, 23, 56, 15430, UTC)),
+            ("2025-09-16T11:05:40.841+02:00", datetime(2025, 9, 16, 9, 5, 40, 841000, UTC)),
+            ("2026-01-31T13:27:00Z", datetime(2026, 1, 31, 13, 27, tzinfo=UTC)),
+            ("2026-01-31T13:27:00.1Z", datetime(2026, 1, 31, 13, 27, 0, 100000, UTC)),
+        ],
+    )
+    def test_as_ksef_writes_them(self, text: str, instant: datetime) -> None:
+        assert parse_instant(text) == instant
+
+    @given(st.datetimes(timezones=st.just(UTC)))
+    def test_round_trip(self, instant: datetime) -> None:
+        assert parse_instant(instant.isoformat()) == instant
+
+    @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T13:27:00", "2026-02-31T00:00:00Z", "", "x.y"])
+    def test_without_offset_there_is_no_instant(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r".*"):
+            parse_instant(text)
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("raw", "seconds"), [("30", 30.0), ("1743", 1743.0), ("86400", 86400.0), ("0", 0.0), ("", None), ("soon", None)]
+    )
+    def test_seconds_exactly(self, raw: str, seconds: float | None) -> None:
+        assert retry_after(answer({}, 429, **{"retry-after": raw}), NOW) == seconds
+
+    def test_a_date(self) -> None:
+        at = NOW + timedelta(minutes=5)
+        raw = at.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        assert retry_after(answer({}, 429, **{"retry-after": raw}), NOW) == 300.0
+
+
+class TestProblems:
+    def test_both_shapes_say_the_same(self) -> None:
+        old = {
+            "exception": {
+                "exceptionDetailList": [
+                    {"exceptionCode": 21470, "exceptionDescription": "Klucz.", "details": ["Klucz X."]}
+                ]
+            }
+        }
+        new = {"errors": [{"code": 21470, "description": "Klucz.", "details": ["Klucz X."]}], "status": 400}
+        assert problems(answer(old, 400)) == problems(answer(new, 400, "application/problem+json"))
+        assert str(problems(answer(old, 400))[0]) == "21470 Klucz. (Klucz X.)"
+
+    def test_details_may_be_missing(self) -> None:
+        (found,) = problems(answer({"errors": [{"code": 21405, "description": "Błąd.", "details": None}]}, 400))
+        assert (found.code, found.details) == (21405, ())
+
+    def test_the_old_shape_of_429(self) -> None:
+        body = {"status": {"code": 429, "description": "Too Many Requests", "details": ["Limit 20"]}}
+        assert problems(answer(body, 429))[0].details == ("Limit 20",)
+
+    def test_problem_details_without_errors(self) -> None:
+        body = {"title": "Forbidden", "detail": "Brak uprawnień.", "reasonCode": "missing-permissions", "status": 403}
+        (found,) = problems(answer(body, 403))
+        assert (found.code, found.description, found.details) == (403, "Brak uprawnień.", ("missing-permissions",))
+
+    @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"{}", b'{"errors": [{"code": "x"}]}', b'{"exception": {}}'])
+    def test_no_error_of_ksef(self, body: bytes) -> None:
+        assert problems(answer(body, 400)) == ()
+        assert problems(answer(body, 400, "text/html")) == ()
