@@ -1,6 +1,6 @@
 """The Printer port: a job goes out, and only the printer's own answer says what became of it (PRINTING section 4).
 
-precheck (DLE EOT 1..4) -> ``sent`` -> bytes, GS ( H, GS r -> wait for the answer.
+precheck (DLE EOT) -> ``sent`` -> bytes, GS ( H, GS r -> wait for the answer.
 
 NOT_SENT  before the first byte of the job: unreachable, out of paper, ...; the next printer may try
 DONE      the process ID came back, or GS r was answered and nothing is wrong
@@ -9,14 +9,49 @@ UNKNOWN   bytes left and no proof came; never repeated by itself
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from agent.ports import Clock, Outcome, PrinterStatus, PrintResult
-from printers.profiles import Profile
-from printers.transport import Transport
+from printers.answers import (
+    BUSY,
+    CONNECTION_LOST,
+    SPOOLER,
+    STALLED,
+    UNCONFIRMED,
+    UNREACHABLE,
+    Trouble,
+)
+from printers.dialogue import Dialogue, Reading
+from printers.profiles import Answers, Profile
+from printers.qr import Unprintable
+from printers.transport import Connection, SpoolerRefused, Transport, TransportError
 
 Encode = Callable[[str], bytes]
 Sent = Callable[[str, bytes], Awaitable[None]]
+
+CONNECT_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
+POLL_SECONDS = 1.0
+"""Pause between questions while a job waits for its proof."""
+GRACE_SECONDS = 4.0
+"""After GS r was answered: how long a printer may still be printing before its process ID is given up."""
+PATIENCE_SECONDS = 2.0
+"""How long a job waits for a busy printer while another printer could take it."""
+GS_R = b"\x1dr\x01"
+RASTER = b"\x1dv0"
+LOOK = "Sprawdź, czy wydruk wyszedł z drukarki."
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    outcome: Outcome
+    trouble: Trouble | None = None
+    confirmed: bool = True
+
+
+_DONE = _Verdict(Outcome.DONE)
 
 
 class EscPosPrinter:
@@ -30,25 +65,193 @@ class EscPosPrinter:
         self._transport = transport
         self._clock = clock
         self._timeout = timeout_seconds
+        self._busy = asyncio.Lock()
+        self._trouble: Trouble | None = None
+        """What the job under way is waiting for."""
+        self._torn = 0
+        """Bytes of an interrupted raster job: the printer may still wait for so many."""
+        self._next_id = int(clock.now().timestamp()) % 10_000
 
     @property
     def profile_names(self) -> tuple[str, ...]:
         """Return its own name."""
         return (self.name,)
 
-    async def print(self, encode: Encode, sent: Sent) -> PrintResult:
-        """Print one job (agent.ports.Printer)."""
-        raise NotImplementedError
+    @property
+    def stuck(self) -> bool:
+        """Tell whether the job under way waits for a person (paper, cover) or for a printer gone silent."""
+        return self._busy.locked() and self._trouble is not None
+
+    async def print(self, encode: Encode, sent: Sent, *, patience: float | None = None) -> PrintResult:
+        """Print one job (agent.ports.Printer). Waits ``patience`` seconds for the job before it, then NOT_SENT."""
+        try:
+            await self._clock.within(self._timeout if patience is None else patience, self._busy.acquire())
+        except TimeoutError:
+            return self._result(_Verdict(Outcome.NOT_SENT, self._trouble or BUSY))
+        try:
+            data = await asyncio.to_thread(encode, self.name)
+            return self._result(await self._job(data, sent))
+        except Unprintable as error:
+            return self._result(_Verdict(Outcome.NOT_SENT, Trouble(error.code, str(error))))
+        finally:
+            self._trouble = None
+            self._busy.release()
 
     async def status(self) -> tuple[PrinterStatus, ...]:
-        """Ask the printer (agent.ports.Printer)."""
-        raise NotImplementedError
+        """Ask the printer (agent.ports.Printer); while it prints, say what that job sees."""
+        if self._busy.locked():
+            return (self._status(Reading(self._trouble)),)
+        async with self._busy:
+            return (self._status(await self._look()),)
+
+    # --- one job ------------------------------------------------------------------------------------------
+
+    async def _job(self, data: bytes, sent: Sent) -> _Verdict:
+        try:
+            connection = await self._clock.within(CONNECT_SECONDS, self._transport.open())
+        except (TimeoutError, TransportError):
+            return _Verdict(Outcome.NOT_SENT, UNREACHABLE)
+        try:
+            if self._profile.answers is Answers.NONE:
+                return await self._hand_over(connection, data, sent)
+            return await self._converse(connection, data, sent)
+        finally:
+            await self._close(connection)
+
+    async def _hand_over(self, connection: Connection, data: bytes, sent: Sent) -> _Verdict:
+        """Print on a printer that can not answer: DONE means it took every byte."""
+        job = self._padded(data)
+        await sent(self.name, job)
+        failed = await self._send(connection, job, finish=True)
+        if failed is not None:
+            return failed
+        return _Verdict(Outcome.DONE, confirmed=False)
+
+    async def _converse(self, connection: Connection, data: bytes, sent: Sent) -> _Verdict:
+        dialogue = Dialogue(connection, self._clock)
+        before = (await dialogue.read_status()).trouble
+        if before is not None:
+            return _Verdict(Outcome.NOT_SENT, UNREACHABLE if before is CONNECTION_LOST else before)
+        identifier = self._identifier()
+        job = self._padded(data) + self._proof(identifier)
+        await sent(self.name, job)
+        end = self._clock.monotonic() + self._timeout
+        failed = await self._send(connection, job)
+        if failed is not None:
+            return failed
+        verdict = await self._await_proof(dialogue, identifier, end)
+        if verdict.trouble is CONNECTION_LOST:
+            self._remember_torn(job)
+        return verdict
+
+    async def _send(self, connection: Connection, job: bytes, *, finish: bool = False) -> _Verdict | None:
+        """Send the whole job; None where it left, else what is known of it."""
+        try:
+            await self._clock.within(self._timeout, connection.write(job))
+        except TimeoutError:
+            self._remember_torn(job)
+            return _Verdict(Outcome.UNKNOWN, STALLED)
+        except TransportError as error:
+            if not error.sent:
+                return _Verdict(Outcome.NOT_SENT, SPOOLER if isinstance(error, SpoolerRefused) else UNREACHABLE)
+            self._remember_torn(job)
+            return _Verdict(Outcome.UNKNOWN, CONNECTION_LOST)
+        if finish:
+            try:
+                await self._clock.within(CLOSE_SECONDS, connection.finish())
+            except TimeoutError:
+                pass  # many printers never close their side; everything was handed over
+            except TransportError:
+                self._remember_torn(job)
+                return _Verdict(Outcome.UNKNOWN, CONNECTION_LOST)
+        return None
+
+    async def _await_proof(self, dialogue: Dialogue, identifier: bytes, end: float) -> _Verdict:
+        """Wait for the process ID, or for GS r and a clean status; at ``end`` it is UNKNOWN, with the cause."""
+        quiet = GRACE_SECONDS if self._profile.answers is Answers.PROCESS_ID else 0.0
+        trouble: Trouble | None = None
+        while (left := end - self._clock.monotonic()) > 0:
+            if identifier in dialogue.printed:
+                return _DONE
+            wait = quiet if dialogue.interpreted else POLL_SECONDS
+            if wait and await dialogue.listen(min(wait, left)):
+                continue
+            if not dialogue.lost:
+                trouble = self._trouble = (await dialogue.read_status()).trouble
+                if trouble is None and dialogue.interpreted:
+                    return _DONE
+                quiet = POLL_SECONDS  # something is wrong: a person mends it, the printer then goes on
+            if dialogue.lost:
+                return _Verdict(Outcome.UNKNOWN, CONNECTION_LOST)
+        return _Verdict(Outcome.UNKNOWN, trouble or UNCONFIRMED)
+
+    async def _close(self, connection: Connection) -> None:
+        try:
+            await self._clock.within(CLOSE_SECONDS, connection.close())
+        except TimeoutError:
+            return
+
+    # --- small things ------------------------------------------------------------------------------------
+
+    async def _look(self) -> Reading:
+        try:
+            if self._profile.answers is Answers.NONE:
+                await self._clock.within(CONNECT_SECONDS, self._transport.present())
+                return Reading()
+            connection = await self._clock.within(CONNECT_SECONDS, self._transport.open())
+        except (TimeoutError, TransportError):
+            return Reading(UNREACHABLE)
+        try:
+            return await Dialogue(connection, self._clock).read_status()
+        finally:
+            await self._close(connection)
+
+    def _identifier(self) -> bytes:
+        self._next_id = (self._next_id + 1) % 10_000
+        return f"{self._next_id:04d}".encode("ascii")
+
+    def _proof(self, identifier: bytes) -> bytes:
+        """Return the questions that end a job."""
+        asks_id = self._profile.answers is Answers.PROCESS_ID
+        return (b"\x1d(H\x06\x0000" + identifier if asks_id else b"") + GS_R
+
+    def _padded(self, data: bytes) -> bytes:
+        """Fill the raster a broken connection left open: otherwise it would swallow the beginning of this job."""
+        torn, self._torn = self._torn, 0
+        return bytes(torn) + data
+
+    def _remember_torn(self, job: bytes) -> None:
+        if RASTER in job:
+            self._torn = len(job.lstrip(b"\0"))
+
+    def _result(self, verdict: _Verdict) -> PrintResult:
+        trouble = verdict.trouble
+        problem = None
+        if trouble is not None:
+            problem = f"Drukarka „{self.name}”: {trouble.message}"
+            if verdict.outcome is Outcome.UNKNOWN:
+                problem = f"{problem} {LOOK}"
+        return PrintResult(
+            verdict.outcome, self.name, problem, None if trouble is None else trouble.code, verdict.confirmed
+        )
+
+    def _status(self, reading: Reading) -> PrinterStatus:
+        trouble = reading.trouble
+        return PrinterStatus(
+            self.name,
+            online=trouble is None,
+            problem=None if trouble is None else f"Drukarka „{self.name}”: {trouble.message}",
+            code=None if trouble is None else trouble.code,
+            near_end=reading.near_end,
+        )
 
 
 class PrinterGroup:
     """Several printers in fallback order: what surely did not print on one goes to the next."""
 
     def __init__(self, printers: tuple[EscPosPrinter, ...]) -> None:
+        if not printers:
+            raise ValueError("a group needs a printer")
         self._printers = printers
 
     @property
@@ -57,12 +260,25 @@ class PrinterGroup:
         return tuple(printer.name for printer in self._printers)
 
     async def print(self, encode: Encode, sent: Sent) -> PrintResult:
-        """Print on the first printer that takes it; ``sent`` is awaited once per printer that gets bytes."""
-        raise NotImplementedError
+        """Print on the first printer that takes it; ``sent`` is awaited once per printer that gets bytes.
+
+        Where none took it, the first printer's trouble is the answer: that is the one to mend.
+        """
+        first: PrintResult | None = None
+        for index, printer in enumerate(self._printers):
+            is_last = index == len(self._printers) - 1
+            patience = None if is_last else (0.0 if printer.stuck else PATIENCE_SECONDS)
+            result = await printer.print(encode, sent, patience=patience)
+            if result.outcome is not Outcome.NOT_SENT:
+                return result
+            first = first or result
+        assert first is not None
+        return first
 
     async def status(self) -> tuple[PrinterStatus, ...]:
         """Ask all at the same time."""
-        raise NotImplementedError
+        answers = await asyncio.gather(*(printer.status() for printer in self._printers))
+        return tuple(status for answer in answers for status in answer)
 
 
 class NoPrinter:

@@ -19,6 +19,13 @@ class TransportError(Exception):
         self.sent = sent
 
 
+class SpoolerRefused(TransportError):
+    """The print system did not take the job. Nothing was printed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
 class Connection(Protocol):
     """One open way to a printer, for one job."""
 

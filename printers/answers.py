@@ -1,0 +1,122 @@
+"""What a printer says: bytes from the printer to typed answers, and status bytes to problems in Polish.
+
+Sources: Epson's reference of DLE EOT, GS r, GS ( H, GS a (PRINTING section 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROCESS_HEADER = b"\x37\x22"
+_PROCESS_LENGTH = 7
+
+
+@dataclass(frozen=True, slots=True)
+class RealTime:
+    """Answer to DLE EOT n; which n, only the asker knows."""
+
+    byte: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreted:
+    """Answer to GS r: everything before it was interpreted."""
+
+    byte: int
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Answer to GS ( H fn 48: everything before it is on paper."""
+
+    identifier: bytes
+
+
+Answer = RealTime | Interpreted | Printed
+
+
+class Ear:
+    """Sorts the bytes a printer sends, in whatever pieces they come; skips what was not asked for."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def hear(self, data: bytes) -> list[Answer]:
+        """Return the answers that are complete."""
+        self._buffer += data
+        answers: list[Answer] = []
+        while self._buffer:
+            first = self._buffer[0]
+            if first == PROCESS_HEADER[0]:
+                if len(self._buffer) < _PROCESS_LENGTH and self._maybe_process():
+                    break
+                if self._buffer[:2] == PROCESS_HEADER and self._buffer[6] == 0:
+                    answers.append(Printed(self._buffer[2:6]))
+                    self._buffer = self._buffer[_PROCESS_LENGTH:]
+                    continue
+            if first & 0x93 == 0x10:  # automatic status (GS a): four bytes nobody asked for
+                if len(self._buffer) < 4:
+                    break
+                self._buffer = self._buffer[4:]
+                continue
+            if first & 0x93 == 0x12:
+                answers.append(RealTime(first))
+            elif first & 0x90 == 0:
+                answers.append(Interpreted(first))
+            self._buffer = self._buffer[1:]
+        return answers
+
+    def _maybe_process(self) -> bool:
+        head = self._buffer[:2]
+        return head == PROCESS_HEADER[: len(head)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A stable code and a Polish sentence for the cashier."""
+
+    code: str
+    message: str
+
+
+PAPER_OUT = Trouble("paper-out", "Brak papieru. Włóż nową rolkę.")
+COVER_OPEN = Trouble("cover-open", "Pokrywa drukarki jest otwarta. Zamknij ją.")
+CUTTER_ERROR = Trouble("cutter-error", "Zacięcie obcinarki. Otwórz pokrywę, usuń papier i zamknij pokrywę.")
+PRINTER_ERROR = Trouble(
+    "printer-error", "Drukarka zgłasza awarię. Wyłącz ją i włącz; jeśli to nie pomoże, wezwij serwis."
+)
+OVERHEATED = Trouble("overheated", "Głowica drukarki jest przegrzana. Poczekaj, aż ostygnie.")
+FEED_BUTTON = Trouble("feed-button", "Wciśnięty jest przycisk wysuwu papieru drukarki.")
+OFFLINE = Trouble("offline", "Drukarka jest w trybie offline.")
+UNREACHABLE = Trouble("unreachable", "Brak połączenia z drukarką. Sprawdź zasilanie i kabel.")
+NO_ANSWER = Trouble("no-answer", "Drukarka nie odpowiada. Sprawdź, czy jest włączona.")
+STALLED = Trouble("stalled", "Drukarka przestała przyjmować dane.")
+CONNECTION_LOST = Trouble("connection-lost", "Połączenie z drukarką zostało przerwane w trakcie wydruku.")
+UNCONFIRMED = Trouble("unconfirmed", "Drukarka nie potwierdziła wydruku.")
+BUSY = Trouble("busy", "Drukarka jest zajęta poprzednim wydrukiem.")
+SPOOLER = Trouble("spooler", "System druku nie przyjął wydruku.")
+
+
+def offline_cause(offline: int | None, errors: int | None, paper: int | None) -> Trouble:
+    """Name why a printer is offline, from its answers to DLE EOT 2, 3, 4; what it did not answer is None."""
+    two, three, four = offline or 0, errors or 0, paper or 0
+    causes = (
+        (bool(two & 0x04), COVER_OPEN),
+        (bool(two & 0x20) or four & 0x60 == 0x60, PAPER_OUT),
+        (bool(three & 0x08), CUTTER_ERROR),
+        (bool(three & 0x20), PRINTER_ERROR),
+        (bool(three & 0x40), OVERHEATED),
+        (bool(two & 0x08), FEED_BUTTON),
+        (bool(two & 0x40), PRINTER_ERROR),
+    )
+    return next((trouble for holds, trouble in causes if holds), OFFLINE)
+
+
+def paper_ended(paper: int) -> bool:
+    """Tell from DLE EOT 4 that the roll has ended."""
+    return paper & 0x60 == 0x60
+
+
+def near_end(paper: int) -> bool:
+    """Tell from DLE EOT 4 that the roll is nearly used up."""
+    return paper & 0x0C == 0x0C
