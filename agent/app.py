@@ -23,13 +23,13 @@ from agent.domain.errors import AgentError, ConfigError
 from agent.domain.fa3_schema import Fa3Schema
 from agent.ksef.credentials import load_credentials
 from agent.ksef.crypto import OfflineSigner
-from agent.ksef.gateway import open_gateway, open_latarnia
+from agent.ksef.gateway import open_gateway
+from agent.ksef.latarnia import open_latarnia
 from agent.ports import Clock, Signer
 from agent.services.alerting import Alerting
 from agent.services.correcting import Correcting
 from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
-from agent.services.evidence import Evidence
 from agent.services.issue import Issuing
 from agent.services.printing import Printing
 from agent.services.reporting import Reporting
@@ -158,7 +158,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch) -> Agent:
         printing=printing,
         sync=sync,
         reporting=reporting,
-        evidence=Evidence(desk),
+        evidence=_NoEvidence(),
         directory=Directory(desk, None),
     )
     return Agent(
@@ -178,6 +178,11 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch) -> Agent:
     )
 
 
+class _NoEvidence:
+    async def bundle(self, first: object, last: object) -> bytes:
+        raise AgentError("jeszcze nie")
+
+
 async def supervise(agent: Agent) -> None:
     """Run the loops and the periodic triggers until ``agent.stop`` is set; a loop that dies sets it."""
     from agent.schedule import periodic_triggers  # noqa: PLC0415 - APScheduler only where it runs
@@ -186,7 +191,6 @@ async def supervise(agent: Agent) -> None:
         "sync": agent.sync.run,
         "corrections": agent.correcting.run,
         "reporting": agent.reporting.run,
-        "alerts": agent.alerting.run,
     }
     tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
     scheduler = periodic_triggers(agent)

@@ -103,9 +103,10 @@ class Gateway:
                 return None
             raise
 
-    async def upo(self, session_ref: str, invoice_ref: str) -> Upo:
-        """Fetch the UPO of an accepted invoice."""
-        path = f"/sessions/{session_ref}/invoices/{invoice_ref}/upo"
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        """Fetch the UPO of an accepted invoice; by number where it belongs to another session (440)."""
+        place = invoice_ref or f"ksef/{ksef_number}"
+        path = f"/sessions/{session_ref}/invoices/{place}/upo"
         return read_upo(await self.api.run(Call(Group.SESSION_MISC, "GET", path)))
 
     async def session_upo(self, session_ref: str) -> tuple[bytes, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -66,7 +67,7 @@ class Courier:
             if record.state is InvoiceState.SENT:
                 record = await self._follow(record)
             if record.state is InvoiceState.ACCEPTED:
-                await self._fetch_upo(record)
+                self._desk.crew.start(f"upo-{record.id}", self._fetch_upo(record))
             return record
         finally:
             self._busy.discard(invoice_id)
@@ -219,14 +220,13 @@ class Courier:
         self._watch.answered()
         return verdict
 
-    async def _accept(self, invoice_id: str, verdict: Accepted, session: str | None = None) -> InvoiceRecord:
-        record = await self._move(
-            invoice_id,
-            InvoiceState.ACCEPTED,
-            "accepted",
-            {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()},
-            InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at, session_ref=session),
-        )
+    async def _accept(self, invoice_id: str, verdict: Accepted, original_session: str | None = None) -> InvoiceRecord:
+        """Record the number. After 440 the UPO belongs to the original's session, where our reference means nothing."""
+        change = InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at)
+        if original_session is not None:
+            change = replace(change, session_ref=original_session, invoice_ref="")
+        data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
+        record = await self._move(invoice_id, InvoiceState.ACCEPTED, "accepted", data, change)
         self._desk.accepted.set()
         return record
 
@@ -304,7 +304,7 @@ class Courier:
         if record.session_ref is None or record.ksef_number is None:
             return
         try:
-            upo = await self._desk.gateway.upo(record.session_ref, record.invoice_ref, record.ksef_number)
+            upo = await self._desk.gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
         except KsefError as error:
             self._watch.failed(error)
             return

@@ -38,7 +38,7 @@ async def test_online_sale_has_its_number_and_one_code(tmp_path: Path) -> None:
         text = await place.till.receipt_text(answer.record.id)
         assert str(answer.record.ksef_number) in text
         assert "CERTYFIKAT" not in text
-        assert answer.has_upo
+        assert (await place.till.invoice(answer.record.id)).has_upo
 
 
 async def test_line_down_gives_offline24_with_confirmation_and_next_business_day(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""`ksef-agent demo`: one of every paper without a person; `demo --page`: the till page to press "Faktura" on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import webbrowser
+from pathlib import Path
+
+import click
+
+PORT = 8780
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-out"),
+    show_default=True,
+    help="Folder for the papers.",
+)
+@click.option("--page", is_flag=True, help="Serve the till page until Ctrl+C instead.")
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Port of the till page.")
+def command(out: Path, page: bool, port: int) -> None:
+    """Show the main job on the embedded sandbox: no account, no hardware, nothing leaves this machine."""
+    if not page:
+        out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="ksef-demo-") as temporary:
+        asyncio.run(_serve(Path(temporary), port) if page else _papers(Path(temporary), out))
+
+
+async def _papers(folder: Path, out: Path) -> None:
+    from agent.demo.embedded import embedded  # noqa: PLC0415 - the whole agent and the sandbox
+    from agent.demo.papers import Papers  # noqa: PLC0415
+
+    async with embedded(folder) as pair:
+        await pair.agent.watch.poll_latarnia()
+        papers = Papers(pair)
+        async for shown in papers.all():
+            await papers.write(shown, out)
+            record = (await pair.agent.till.invoice(shown.invoice_id)).record
+            click.echo(f"{shown.name}.png  {shown.title}: {record.number}, {record.state}, {record.ksef_number or '-'}")
+        ledger = pair.sandbox.ledger.entries()
+    click.echo(f"W rejestrze KSeF (piaskownica): {len(ledger)} faktur. Wydruki: {out}/")
+
+
+async def _serve(folder: Path, port: int) -> None:
+    from agent import app, journal  # noqa: PLC0415
+    from agent.demo.embedded import embedded  # noqa: PLC0415
+    from agent.listeners import listening  # noqa: PLC0415
+
+    journal.configure()
+    async with embedded(folder, api_port=port) as pair:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, pair.agent.stop.set)
+        async with listening(pair.agent):
+            url = f"http://127.0.0.1:{port}/"
+            full = f"{url}#token={pair.facts['manager_token']}"
+            click.echo(f"Strona kasy: {full}")
+            click.echo(f"Stan dla nadzoru: {pair.facts['health']}/health")
+            click.echo(f"Sterowanie piaskownicą (awarie, Latarnia): {pair.facts['control']}")
+            click.echo("Koniec: Ctrl+C")
+            if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+                webbrowser.open(full)
+            await app.supervise(pair.agent)

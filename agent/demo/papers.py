@@ -1,0 +1,116 @@
+"""One of every paper: press, break something, press again. Writes PNG, text and ESC/POS bytes of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from agent.demo.embedded import Embedded
+from agent.demo.sales import sample_sale
+from agent.domain.invoice import Mode
+from agent.ports import Json
+from agent.services.contract import Caller, IssueAnswer, Role
+
+CASHIER = Caller("demo", Role.CASHIER)
+MANAGER = Caller("demo-kierownik", Role.MANAGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A paper and the situation it belongs to."""
+
+    name: str
+    title: str
+    invoice_id: str
+
+
+class Papers:
+    """Goes through the situations of DESIGN section 5."""
+
+    def __init__(self, pair: Embedded) -> None:
+        self._pair = pair
+        self._presses = 0
+
+    async def all(self) -> AsyncIterator[Shown]:
+        """Make every paper, in an order that ends with everything in KSeF."""
+        till = self._pair.agent.till
+        online = await self._press("nip")
+        yield Shown("1-online", "Online, numer znany", online)
+        self._pair.sandbox.behaviour.number_delay = 30.0
+        yield Shown("2-potwierdzenie-online", "Online, numer jeszcze nieznany", await self._press("nip"))
+        self._pair.sandbox.behaviour.number_delay = 0.05
+        await self._pair.sandbox.plan("*", "refuse")
+        held_base = await self._press("nip")
+        yield Shown("3-potwierdzenie-offline24", "Brak łączności, nabywca z NIP", held_base)
+        yield Shown("4-faktura-offline24", "Brak łączności, konsument", await self._press("consumer"))
+        await self._pair.sandbox.plan("*", "none")
+        await self._announce("MAINTENANCE")
+        yield Shown("5-faktura-niedostepnosc", "Niedostępność KSeF, nabywca z UE", await self._press("eu"))
+        await self._announce("FAILURE")
+        yield Shown("6-faktura-awaria", "Awaria KSeF, nabywca z NIP", await self._press("nip"))
+        await self._announce("TOTAL_FAILURE")
+        await till.declare(Mode.TOTAL_FAILURE, "Komunikat w radiu i telewizji", MANAGER)
+        yield Shown("7-faktura-awaria-calkowita", "Awaria całkowita", await self._press("nip"))
+        await till.withdraw("Koniec awarii całkowitej", MANAGER)
+        self._pair.sandbox.latarnia.set("AVAILABLE", [])
+        await self._pair.agent.watch.poll_latarnia()
+        await self._send_all()
+        await till.reprint(held_base, CASHIER)
+        yield Shown("8-ponowny-z-numerem", "Ponowny wydruk, gdy numer nadszedł", held_base)
+        yield Shown("9-korekta", "Zwrot jednej pozycji", await self._correct(online))
+
+    async def write(self, shown: Shown, folder: Path) -> None:
+        """Write the three forms of a paper."""
+        till = self._pair.agent.till
+        (folder / f"{shown.name}.png").write_bytes(await till.receipt_png(shown.invoice_id))
+        (folder / f"{shown.name}.txt").write_text(await till.receipt_text(shown.invoice_id), encoding="utf-8")
+        (folder / f"{shown.name}.escpos").write_bytes(await till.receipt_bytes(shown.invoice_id))
+
+    async def _press(self, buyer: str) -> str:
+        self._presses += 1
+        body = json.dumps(sample_sale(buyer)).encode()
+        return _first(await self._pair.agent.till.issue_sale(body, f"demo-{self._presses}", CASHIER))
+
+    async def _correct(self, invoice_id: str) -> str:
+        body = json.dumps({"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 1, "quantity": "1"}]})
+        return _first(await self._pair.agent.till.correct(invoice_id, body.encode(), "demo-kor", CASHIER))
+
+    async def _announce(self, category: str) -> None:
+        now = self._pair.agent.clock.now()
+        kind = "MAINTENANCE_ANNOUNCEMENT" if category == "MAINTENANCE" else "FAILURE_START"
+        message: dict[str, Json] = {
+            "id": f"K/2026/{category[:3]}/01",
+            "eventId": {"MAINTENANCE": 1, "FAILURE": 2, "TOTAL_FAILURE": 3}[category],
+            "category": category,
+            "type": kind,
+            "title": "Komunikat próbny",
+            "text": "Komunikat próbny środowiska pokazowego.",
+            "start": _stamp(now - timedelta(minutes=1)),
+            "end": _stamp(now + timedelta(hours=2)) if category == "MAINTENANCE" else None,
+            "version": 1,
+            "published": _stamp(now - timedelta(minutes=2)),
+        }
+        self._pair.sandbox.latarnia.set(category, [message])
+        await self._pair.agent.watch.poll_latarnia()
+
+    async def _send_all(self) -> None:
+        """Let the queue empty itself; KSeF answers within milliseconds here."""
+        agent = self._pair.agent
+        for _ in range(100):
+            await agent.watch.probe()
+            await agent.sync.pass_once()
+            waiting = [each for each in await agent.till.queue() if each.record.mode is not Mode.TOTAL_FAILURE]
+            if not waiting:
+                return
+            await agent.clock.sleep(0.3)
+
+
+def _first(answer: IssueAnswer) -> str:
+    return answer.invoices[0].record.id
+
+
+def _stamp(instant: object) -> str:
+    return str(instant).replace(" ", "T").replace("+00:00", "Z")
