@@ -133,7 +133,7 @@ def _rate_words(field: str, lines: tuple[LineView, ...], net: Decimal, tax: Deci
         return (MARGIN_LABEL,)
     if field == "5":
         rates = sorted({line.oss_rate for line in lines if line.oss_rate is not None}, reverse=True)
-        return tuple(f"{OSS_LABEL} {rate.normalize():f}" for rate in rates) or (OSS_LABEL,)
+        return tuple(f"{OSS_LABEL} {rate.normalize():f}%" for rate in rates) or (OSS_LABEL,)
     words = RATE_FIELDS[field]
     used = {line.rate for line in lines}
     in_lines = tuple(word for word in words if word in used)

@@ -32,15 +32,15 @@ from agent.domain.paper_words import (
 from agent.domain.receipt import Element, Pair, Text
 
 GROSS_WORDS: dict[Kind, str] = {
-    Kind.VAT: "Ogółem",
-    Kind.UPR: "Ogółem",
+    Kind.VAT: "Suma",
+    Kind.UPR: "Suma",
     Kind.KOR: "Korekta",
     Kind.ZAL: "Zapłata",
     Kind.ROZ: "Do zapłaty",
     Kind.KOR_ZAL: "Korekta",
     Kind.KOR_ROZ: "Korekta",
 }
-"""What P_15 means in each kind."""
+"""What P_15 means in each kind; short, since it stands in large letters."""
 
 
 def dates(view: FaView) -> list[Element]:
@@ -59,7 +59,8 @@ def dates(view: FaView) -> list[Element]:
         elements.append(Pair("Waluta", view.currency))
     rate = common_exchange_rate(view) or view.advance_exchange_rate
     if rate is not None:
-        elements.append(Pair(f"Kurs (PLN za 1 {view.currency})", plain(rate)))
+        word = "Kurs waluty" if view.currency == "PLN" else f"Kurs (PLN za 1 {view.currency})"
+        elements.append(Pair(word, plain(rate)))
     return elements
 
 
@@ -94,7 +95,7 @@ def correction(what: CorrectionView) -> list[Element]:
 def totals(view: FaView) -> list[Element]:
     """P_15, then what is added and taken off (Rozliczenie)."""
     elements: list[Element] = [
-        Pair(GROSS_WORDS[view.kind], f"{amount(view.gross)} {view.currency}", bold=True, large=True)
+        Pair(f"{GROSS_WORDS[view.kind]} {view.currency}", amount(view.gross), bold=True, large=True)
     ]
     settlement = view.settlement
     if settlement is None:
@@ -211,7 +212,7 @@ def advances(view: FaView) -> list[Element]:
 
 
 def notes(view: FaView) -> list[Element]:
-    """DodatkowyOpis, with the receipt's number among them, and the document's own footer."""
+    """DodatkowyOpis, with the receipt's number among them."""
     elements: list[Element] = []
     for note in view.notes:
         where = f" (poz. {note.line})" if note.line is not None else ""

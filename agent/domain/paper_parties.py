@@ -35,17 +35,17 @@ def party(heading: str, who: PartyView) -> list[Element]:
     return elements
 
 
-def third_parties(view: FaView) -> list[Element]:
+def third_parties(view: FaView) -> list[list[Element]]:
     """Podmiot3 and PodmiotUpowazniony, each with its role."""
-    elements: list[Element] = []
+    sections: list[list[Element]] = []
     for who in view.third_parties:
         heading = who.role_description or THIRD_PARTY_ROLES.get(who.role or "", "Inny podmiot")
         if who.share is not None:
             heading = f"{heading} (udział {plain(who.share)}%)"
-        elements += party(heading, who)
+        sections.append(party(heading, who))
     if view.authorised is not None:
-        elements += party(AUTHORISED_ROLES.get(view.authorised.role or "", "Podmiot upoważniony"), view.authorised)
-    return elements
+        sections.append(party(AUTHORISED_ROLES.get(view.authorised.role or "", "Podmiot upoważniony"), view.authorised))
+    return sections
 
 
 def _identity(who: PartyView) -> list[str]:

@@ -87,7 +87,7 @@ def test_reads_sums_and_names_their_rates(everything: FaView) -> None:
         ("2", "8"),
         ("3", "5"),
         ("4", "4"),
-        ("5", "OSS 19"),
+        ("5", "OSS 19%"),
         ("6_1", "0 KR"),
         ("6_2", "0 WDT"),
         ("6_3", "0 EX"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_a_correction_says_what_was_and_what_should_be() -> None:
     was, should_be = paper.index("Było (przed korektą)"), paper.index("Jest (po korekcie)")
     assert was < paper.index("2 szt. × 50,00") < should_be < paper.index("1 szt. × 50,00")
     assert "Różnica wg stawek podatku" in paper
-    assert "Korekta -61,50 PLN" in paper
+    assert "Korekta PLN -61,50" in paper
     assert "wystawionej poza KSeF" in paper
 
 
@@ -191,7 +192,7 @@ def test_one_exchange_rate_is_said_once() -> None:
     assert paper.count("4,25") == 1
     assert "Kurs (PLN za 1 EUR) 4,25" in paper
     assert "VAT 23% w PLN 97,75" in paper
-    assert "Ogółem 123,00 EUR" in paper
+    assert "Suma EUR 123,00" in paper
 
 
 # --- form ---------------------------------------------------------------------------------------------
@@ -276,10 +277,13 @@ def test_a_held_correction_is_no_invoice() -> None:
         reason="zwrot towaru",
         difference=Decimal("-61.5"),
     )
+    consumer = replace(held, buyer=PartyView(None, None))
+    assert "przekażemy ją w uzgodniony sposób." in text_of(compose_held_correction(consumer))
     paper = compose_held_correction(held, copy=2)
     said = text_of(paper)
     assert "Przyjęto korektę do faktury nr FV/2026/11/1" in said
     assert "To nie jest faktura. Fakturę korygującą wystawimy, gdy korygowana faktura otrzyma numer KSeF" in said
+    assert "otrzymają ją Państwo w KSeF." in said
     assert "Kwota korekty -61,50 PLN" in said
     assert "WYDRUK PONOWNY nr 2" in said
     assert codes(paper) == []
