@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import format_datetime
 
 from aiohttp import web
@@ -59,6 +60,24 @@ CALLS: dict[tuple[str, str], tuple[str, str | None]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and KSeF's answer to it, before a fault of the line spoils that. ``template``: path below /v2."""
+
+    method: str
+    template: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+    answer_headers: Mapping[str, str]
+    content_type: str
+    answer: bytes
+
+
+Observer = Callable[[Exchange], None]
+
+
 def application(
     routes: Iterable[web.RouteDef],
     *,
@@ -67,8 +86,12 @@ def application(
     faults: Faults,
     call: str | None = None,
     limits: RateLimits | None = None,
+    observers: Sequence[Observer] = (),
 ) -> web.Application:
-    """Return an application over the parts' routes. ``call`` names all its calls; None: by the table above."""
+    """Return an application over the parts' routes. ``call`` names all its calls; None: by the table above.
+
+    ``observers`` may be added to later; an exception of theirs fails the request.
+    """
 
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -86,7 +109,10 @@ def application(
             return await handler(request)
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            return await answer(request, limited)
+            response = await answer(request, limited)
+            for observer in observers:
+                observer(await _exchange(request, response, prefix))
+            return response
 
         async def faulty(request: web.Request) -> web.StreamResponse:
             return await faults.apply(name, request, guarded)
@@ -107,11 +133,29 @@ def _prefixed(route: web.RouteDef, prefix: str) -> web.RouteDef:
     return web.RouteDef(route.method, prefix + route.path, route.handler, route.kwargs)
 
 
-def _known(request: web.Request, prefix: str) -> tuple[str, str | None]:
+async def _exchange(request: web.Request, response: web.StreamResponse, prefix: str) -> Exchange:
+    body = response.body if isinstance(response, web.Response) else None
+    return Exchange(
+        method=request.method,
+        template=_template(request, prefix),
+        query=dict(request.query),
+        headers=dict(request.headers),
+        body=await request.read(),
+        status=response.status,
+        answer_headers=dict(response.headers),
+        content_type=response.content_type,
+        answer=bytes(body) if isinstance(body, bytes | bytearray) else b"",
+    )
+
+
+def _template(request: web.Request, prefix: str) -> str:
     resource = request.match_info.route.resource
-    path = "" if resource is None else resource.canonical.removeprefix(prefix)
+    return "" if resource is None else resource.canonical.removeprefix(prefix)
+
+
+def _known(request: web.Request, prefix: str) -> tuple[str, str | None]:
     method = "GET" if request.method == "HEAD" else request.method
-    return CALLS.get((method, path), ("*", None))
+    return CALLS.get((method, _template(request, prefix)), ("*", None))
 
 
 def _count(limits: RateLimits, group: str, request: web.Request) -> None:

@@ -35,7 +35,7 @@ from agent.sandbox.pki import CertificateAuthority, CertificateType, Credential,
 from agent.sandbox.printer import NetworkPrinter
 from agent.sandbox.query import Query
 from agent.sandbox.reading import Reading
-from agent.sandbox.routing import PREFIX, application
+from agent.sandbox.routing import PREFIX, Observer, application
 from agent.sandbox.security import PublicKeys
 from agent.sandbox.sessions import OnlineSessions, SessionParts
 from agent.sandbox.state import Behaviour, Ledger, Mood, Sessions, SkewedClock
@@ -75,6 +75,8 @@ class Sandbox:
         self.limits = RateLimits(self.clock, self.behaviour, self.auth, limits)
         self.faults = Faults(self.clock, self._set_line)
         self.sessions = Sessions()
+        self.observers: list[Observer] = []
+        """See every exchange of KSeF; tests hold them against the OpenAPI."""
         self._port = port
         verdicts = Verdicts(self.clock, self.behaviour, self.ledger, Fa3Schema(schemas.load()))
         parts = SessionParts(self.clock, self.behaviour, self.auth, self.keys, self.sessions, verdicts)
@@ -91,7 +93,14 @@ class Sandbox:
             *self.limits.routes(),
         ]
         self._ksef = Listener(
-            application(routes, prefix=PREFIX, clock=self.clock, faults=self.faults, limits=self.limits)
+            application(
+                routes,
+                prefix=PREFIX,
+                clock=self.clock,
+                faults=self.faults,
+                limits=self.limits,
+                observers=self.observers,
+            )
         )
         self._latarnia = Listener(
             application(self.latarnia.routes(), prefix="", clock=self.clock, faults=self.faults, call="latarnia")
