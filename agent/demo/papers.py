@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.demo.embedded import Embedded
@@ -33,13 +33,14 @@ class Papers:
     def __init__(self, pair: Embedded) -> None:
         self._pair = pair
         self._presses = 0
+        self._messages: list[dict[str, Json]] = []
 
     async def all(self) -> AsyncIterator[Shown]:
         """Make every paper, in an order that ends with everything in KSeF."""
         till = self._pair.agent.till
         online = await self._press("nip")
         yield Shown("1-online", "Online, numer znany", online)
-        self._pair.sandbox.behaviour.number_delay = 30.0
+        self._pair.sandbox.behaviour.number_delay = 6.0
         yield Shown("2-potwierdzenie-online", "Online, numer jeszcze nieznany", await self._press("nip"))
         self._pair.sandbox.behaviour.number_delay = 0.05
         await self._pair.sandbox.plan("*", "refuse")
@@ -55,8 +56,7 @@ class Papers:
         await till.declare(Mode.TOTAL_FAILURE, "Komunikat w radiu i telewizji", MANAGER)
         yield Shown("7-faktura-awaria-calkowita", "Awaria całkowita", await self._press("nip"))
         await till.withdraw("Koniec awarii całkowitej", MANAGER)
-        self._pair.sandbox.latarnia.set("AVAILABLE", [])
-        await self._pair.agent.watch.poll_latarnia()
+        await self._all_well()
         await self._send_all()
         await till.reprint(held_base, CASHIER)
         yield Shown("8-ponowny-z-numerem", "Ponowny wydruk, gdy numer nadszedł", held_base)
@@ -79,21 +79,38 @@ class Papers:
         return _first(await self._pair.agent.till.correct(invoice_id, body.encode(), "demo-kor", CASHIER))
 
     async def _announce(self, category: str) -> None:
+        """Say that an outage has begun; what was announced before it ends now."""
         now = self._pair.agent.clock.now()
+        self._end(now)
         kind = "MAINTENANCE_ANNOUNCEMENT" if category == "MAINTENANCE" else "FAILURE_START"
-        message: dict[str, Json] = {
-            "id": f"K/2026/{category[:3]}/01",
-            "eventId": {"MAINTENANCE": 1, "FAILURE": 2, "TOTAL_FAILURE": 3}[category],
-            "category": category,
-            "type": kind,
-            "title": "Komunikat próbny",
-            "text": "Komunikat próbny środowiska pokazowego.",
-            "start": _stamp(now - timedelta(minutes=1)),
-            "end": _stamp(now + timedelta(hours=2)) if category == "MAINTENANCE" else None,
-            "version": 1,
-            "published": _stamp(now - timedelta(minutes=2)),
-        }
-        self._pair.sandbox.latarnia.set(category, [message])
+        end = now + timedelta(hours=2) if category == "MAINTENANCE" else None
+        self._messages.append(
+            {
+                "id": f"K/2026/{category[:3]}/01",
+                "eventId": len(self._messages) + 1,
+                "category": category,
+                "type": kind,
+                "title": "Komunikat próbny",
+                "text": "Komunikat próbny środowiska pokazowego.",
+                "start": _stamp(now - timedelta(minutes=1)),
+                "end": _stamp(end),
+                "version": 1,
+                "published": _stamp(now - timedelta(minutes=2)),
+            }
+        )
+        await self._publish(category)
+
+    def _end(self, now: datetime) -> None:
+        for message in self._messages:
+            if message["version"] == 1:
+                message.update(version=2, end=_stamp(now), published=_stamp(now))
+
+    async def _all_well(self) -> None:
+        self._end(self._pair.agent.clock.now())
+        await self._publish("AVAILABLE")
+
+    async def _publish(self, status: str) -> None:
+        self._pair.sandbox.latarnia.set(status, [dict(message) for message in self._messages])
         await self._pair.agent.watch.poll_latarnia()
 
     async def _send_all(self) -> None:
@@ -112,5 +129,5 @@ def _first(answer: IssueAnswer) -> str:
     return answer.invoices[0].record.id
 
 
-def _stamp(instant: object) -> str:
-    return str(instant).replace(" ", "T").replace("+00:00", "Z")
+def _stamp(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat().replace("+00:00", "Z")
