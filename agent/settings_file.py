@@ -287,7 +287,7 @@ class _Reader:
         line = line_of(self._lines, place)
         where = f", wiersz {line}" if line else ""
         end = "" if problem.endswith("?") else "."
-        self._found.append((line or 0, f"{self._path.name}{where}: {_name(place)}: {problem}{end}"))
+        self._found.append((line or LARGEST_FILE, f"{self._path.name}{where}: {_name(place)}: {problem}{end}"))
 
     @property
     def problems(self) -> tuple[str, ...]:

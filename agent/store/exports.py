@@ -43,10 +43,15 @@ class SqliteExports:
         rows = await self._connection.run("export_get", {"invoice_id": invoice_id})
         return (rows[0]["place"], rows[0]["sha256"]) if rows else None
 
-    async def prunable(self, before: date, limit: int = 100) -> list[str]:
-        """Ids of exported invoices with P_1 before that day whose bytes are still here, oldest first."""
-        rows = await self._connection.run("export_prunable", {"before": before.isoformat(), "limit": limit})
-        return [row["id"] for row in rows]
+    async def prunable(self, before: date, after: int = 0, limit: int = 100) -> list[tuple[int, str, str, bytes]]:
+        """Exported invoices with P_1 before that day whose bytes are still here, oldest first.
+
+        Returns (place in this list, to go on ``after``; invoice id; path and SHA-256 of the export).
+        """
+        rows = await self._connection.run(
+            "export_prunable", {"before": before.isoformat(), "after": after, "limit": limit}
+        )
+        return [(row["seq"], row["id"], row["place"], row["sha256"]) for row in rows]
 
     async def prune(self, invoice_id: str) -> None:
         """Drop XML, UPO and printed bytes of an exported invoice; Conflict where it was not exported."""

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TypeVar
 
 from agent.domain.errors import NotFound, StoreLost, Unavailable
 from agent.ports import Clock
+from agent.store import maintenance
 from agent.store.connection import Connection, connect
 from agent.store.disk import DataLock, prepare
 from agent.store.failures import is_disk_full, of_commit, of_statement
@@ -31,6 +32,8 @@ from agent.store.unit import UnitConnection
 T = TypeVar("T")
 Work = Callable[[SqliteTransaction], Awaitable[T]]
 
+DATABASE = "agent.db"
+"""Name of the database inside data_dir."""
 READERS = 2
 CHECKPOINT_EVERY = 50  # commits; about 3 MB of WAL
 
@@ -146,13 +149,8 @@ class SqliteStore:
         return await asyncio.shield(task)
 
     async def check(self) -> str | None:
-        """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow."""
-        connection = await self._free.get()
-        try:
-            found = [str(row[0]) for row in await connection.fetch("PRAGMA integrity_check(5)") if row[0] != "ok"]
-            found += [f"{row[0]} {row[1]}" for row in await connection.fetch("PRAGMA foreign_key_check")]
-        finally:
-            self._free.put_nowait(connection)
+        """Read the whole file; a Polish sentence where something is wrong. Slow: for once a day."""
+        found = await asyncio.to_thread(maintenance.check, self.path)
         return f"Baza danych jest uszkodzona: {'; '.join(found[:5])}." if found else None
 
     def size(self) -> int:
@@ -165,6 +163,10 @@ class SqliteStore:
         await self._stopped.wait()
         if self._lost is not None:
             raise self._lost
+
+    async def backup(self, target: Path, *, replace: bool = False) -> maintenance.Summary:
+        """Copy the database into one checked file; presses do not wait. Errors: maintenance.back_up."""
+        return await asyncio.to_thread(maintenance.back_up, self.path, target, replace=replace)
 
     async def close(self) -> None:
         """Finish what waits, close all connections, give the lock back. May be called twice."""

@@ -17,9 +17,9 @@ SELECT * FROM exports WHERE invoice_id = :invoice_id;
 
 -- export_prunable --
 -- Exported invoices issued before a day whose bytes are still here, oldest first.
-SELECT invoices.id FROM invoices
+SELECT invoices.seq, invoices.id, exports.place, exports.sha256 FROM invoices
 JOIN exports ON exports.invoice_id = invoices.id
-WHERE invoices.issued_on < :before
+WHERE invoices.issued_on < :before AND invoices.seq > :after
     AND EXISTS (SELECT 1 FROM versions WHERE versions.invoice_id = invoices.id AND versions.xml IS NOT NULL)
 ORDER BY invoices.seq
 LIMIT :limit;

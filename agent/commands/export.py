@@ -1,0 +1,111 @@
+"""`ksef-agent export`: old invoices into a folder, and with --prune their bytes out of this database.
+
+Only final invoices are exported; only what was exported, and is still readable there with the same hash, is pruned.
+Rows, hashes, links and events stay for ever. The database file does not shrink; its free pages are used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from agent.clock import SystemClock
+from agent.commands.common import config_option_without_files
+from agent.config import Settings
+from agent.domain.errors import ConfigError, Refused
+from agent.store.bundle import collect, holds, save
+from agent.store.sqlite import DATABASE, SqliteStore
+from agent.store.transaction import SqliteTransaction
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done."""
+
+    exported: int = 0
+    pruned: int = 0
+    kept: int = 0
+    """Exported before, old enough, but the file is gone or changed: not pruned."""
+
+
+@click.command("export")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder (default: retention.export_dir).")
+@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="P_1 before this day (default: today).")
+@click.option("--prune", is_flag=True, help="Drop bytes of exported invoices older than retention.keep_days.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@config_option_without_files
+def command(settings: Settings, *, out: Path | None, before: datetime | None, prune: bool, as_json: bool) -> None:
+    """Export accepted invoices, one ZIP each. The agent may run."""
+    folder = out or settings.retention.export_dir
+    if folder is None:
+        raise ConfigError(("Nie wiadomo, dokąd eksportować: podaj --out albo ustaw retention.export_dir.",))
+    today = SystemClock().now().astimezone(WARSAW).date()
+    report = asyncio.run(
+        _export(
+            settings.data_dir / DATABASE,
+            folder.absolute(),
+            before=before.date() if before else today,
+            prune_before=today - timedelta(days=settings.retention.keep_days) if prune else None,
+        )
+    )
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), **asdict(report)}, ensure_ascii=False))
+    else:
+        click.echo(f"Wyeksportowano do {folder}: {report.exported}. Usunięto treść starych faktur: {report.pruned}.")
+    if report.kept:
+        raise Refused(
+            f"Nie usunięto treści {report.kept} faktur, bo ich plików nie ma już w miejscu eksportu albo są inne.",
+            code="export-missing",
+        )
+
+
+async def _export(database: Path, folder: Path, *, before: date, prune_before: date | None) -> Report:
+    reader = await SqliteStore.open_readonly(database)  # says so where there is no database, and makes none
+    await reader.close()
+    store = await SqliteStore.open(database, SystemClock(), exclusive=False)
+    report = Report()
+    try:
+        while waiting := await store.read(lambda transaction: transaction.exports.due(before)):
+            for invoice_id in waiting:
+                await _export_one(store, folder, invoice_id)
+                report.exported += 1
+        if prune_before is not None:
+            await _prune(store, prune_before, report)
+    finally:
+        await store.close()
+    return report
+
+
+async def _export_one(store: SqliteStore, folder: Path, invoice_id: str) -> None:
+    bundle = await store.read(lambda transaction: collect(transaction, invoice_id))
+    path, sha256 = await asyncio.to_thread(save, folder, bundle)
+    await store.write(lambda transaction: transaction.exports.add(invoice_id, str(path), sha256))
+
+
+async def _prune(store: SqliteStore, before: date, report: Report) -> None:
+    after = 0
+    while found := await store.read(partial(_prunable, before=before, after=after)):
+        for seq, invoice_id, place, sha256 in found:
+            after = seq
+            if not await asyncio.to_thread(holds, Path(place), sha256):
+                report.kept += 1
+                continue
+            await store.write(partial(_prune_one, invoice_id=invoice_id))
+            report.pruned += 1
+
+
+async def _prunable(transaction: SqliteTransaction, before: date, after: int) -> list[tuple[int, str, str, bytes]]:
+    return await transaction.exports.prunable(before, after)
+
+
+async def _prune_one(transaction: SqliteTransaction, invoice_id: str) -> None:
+    await transaction.exports.prune(invoice_id)

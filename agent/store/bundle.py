@@ -1,0 +1,113 @@
+"""One exported invoice as a ZIP that can be read without this program: bytes, UPO, papers, events, record."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.domain.errors import Refused
+from agent.domain.invoice import InvoiceRecord
+from agent.ports import Event, PrintJob
+from agent.store.disk import sync_folder
+from agent.store.transaction import SqliteTransaction
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The same content gives the same bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Everything kept about one invoice."""
+
+    record: InvoiceRecord
+    versions: tuple[bytes, ...]
+    upo: bytes | None
+    prints: Sequence[PrintJob]
+    events: Sequence[Event]
+
+    @property
+    def path(self) -> Path:
+        """Where it belongs inside the export folder: year/month/number_id.zip."""
+        number = re.sub(r"[^\w.-]+", "-", self.record.number)[:80]
+        day = self.record.issued_on
+        return Path(f"{day.year}") / f"{day.month:02}" / f"{number}_{self.record.id}.zip"
+
+
+async def collect(transaction: SqliteTransaction, invoice_id: str) -> Bundle:
+    """Read all of one invoice in one snapshot."""
+    return Bundle(
+        record=await transaction.invoices.get(invoice_id),
+        versions=await transaction.invoices.versions(invoice_id),
+        upo=await transaction.invoices.upo(invoice_id),
+        prints=await transaction.prints.of_invoice(invoice_id),
+        events=await transaction.events.of_invoice(invoice_id),
+    )
+
+
+def pack(bundle: Bundle) -> bytes:
+    """Return the ZIP."""
+    files = {f"invoice-{version}.xml": xml for version, xml in enumerate(bundle.versions, start=1)}
+    if bundle.upo is not None:
+        files["upo.xml"] = bundle.upo
+    files.update({f"print-{job.copy}-{job.id}.bin": job.data for job in bundle.prints if job.data is not None})
+    files["invoice.json"] = _json(bundle.record)
+    files["prints.json"] = _json(bundle.prints)
+    files["events.json"] = _json(bundle.events)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
+    """Write the ZIP durably, read it back; return its path and SHA-256. Refused where that fails."""
+    content = pack(bundle)
+    digest = hashlib.sha256(content).digest()
+    target = folder / bundle.path
+    partial = target.with_suffix(".partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise Refused(f"Nie można zapisać {target}: {error.strerror}.", code="not-writable") from error
+    if not holds(target, digest):
+        raise Refused(f"Plik {target} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
+    return target, digest
+
+
+def holds(path: Path, sha256: bytes) -> bool:
+    """Whether a file is there with that hash."""
+    try:
+        return hashlib.sha256(path.read_bytes()).digest() == sha256
+    except OSError:
+        return False
+
+
+def _json(value: object) -> bytes:
+    """Indented JSON; bytes are left to the other files, other values as their text."""
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=1, sort_keys=True, default=str)
+    return text.encode("utf-8")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, bytes):
+        return {"sha256": hashlib.sha256(value).hexdigest(), "bytes": len(value)}
+    return value
