@@ -12,7 +12,7 @@ Codes beside those of fields.py: nip-checksum, nip-form, eu-vat, buyer-ids.
 from __future__ import annotations
 
 from agent.domain.codes import COUNTRIES
-from agent.domain.fields import Fields, Problems
+from agent.domain.fields import Fields, Problems, shown
 from agent.domain.identifiers import bare_nip, country_of_eu_prefix, has_nip_form, split_eu_vat, valid_nip
 from agent.domain.invoice import Address, Buyer, BuyerKind
 
@@ -73,7 +73,7 @@ def _nip(fields: Fields) -> str | None:
         return None
     nip = bare_nip(typed)
     if not has_nip_form(nip):
-        fields.note("nip", f"„{typed}” nie ma 10 cyfr.", "nip-form")
+        fields.note("nip", f"„{shown(typed)}” nie ma 10 cyfr.", "nip-form")
         return None
     if not valid_nip(nip):
         fields.note("nip", f"{nip} ma błędną cyfrę kontrolną; sprawdź, czy nie ma literówki.", "nip-checksum")
@@ -87,7 +87,9 @@ def _eu_vat(fields: Fields) -> tuple[str | None, str | None]:
         return None, None
     parts = split_eu_vat(typed)
     if parts is None:
-        fields.note("eu_vat", f"„{typed}” nie jest numerem VAT UE (prefiks kraju i numer, np. DE123456789).", "eu-vat")
+        fields.note(
+            "eu_vat", f"„{shown(typed)}” nie jest numerem VAT UE (prefiks kraju i numer, np. DE123456789).", "eu-vat"
+        )
         return None, None
     if parts[0] == "PL":
         fields.note("eu_vat", "polskiego nabywcę wskazuje się numerem NIP, w polu „nip”.", "eu-vat")

@@ -115,8 +115,16 @@ def _mistakes(count: int) -> str:
 
 
 def escape(step: str) -> str:
-    """Escape one step of a JSON pointer (RFC 6901)."""
-    return step.replace("~", "~0").replace("/", "~1")
+    """Escape one step of a JSON pointer (RFC 6901); half surrogates, which no answer could carry, become "?"."""
+    return step.encode("utf-8", "replace").decode("utf-8").replace("~", "~0").replace("/", "~1")
+
+
+def shown(value: object, maximum: int = 40) -> str:
+    """Return what a sentence may repeat of a wrong value: short, printable text; else its type."""
+    if not isinstance(value, str):
+        return type_name(value)
+    cut = value if len(value) <= maximum else value[:maximum] + "…"
+    return cut if cut.isprintable() else "?"
 
 
 class Fields:
@@ -169,10 +177,7 @@ class Fields:
         """Note every field that was not asked for."""
         for name in self._value:
             if name not in self._asked:
-                shown = name if len(name) <= 40 else name[:40] + "…"
-                if first_forbidden(shown) is not None:
-                    shown = "?"
-                self.problems.add(self.at(name), f"{self._where}nieznane pole „{shown}”.", "unknown-field")
+                self.problems.add(self.at(name), f"{self._where}nieznane pole „{shown(name)}”.", "unknown-field")
 
     def nested(self, name: str, *, required: bool = False) -> Fields | None:
         """Return a reader for a nested object."""
@@ -223,9 +228,8 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, str) or value not in allowed:
-            shown = value if isinstance(value, str) and first_forbidden(value) is None else type_name(value)
             listed = f"; dozwolone: {', '.join(allowed)}" if len(allowed) <= 20 else ""
-            self.note(name, f"nieznana wartość „{shown[:40]}”{listed}.", "not-allowed")
+            self.note(name, f"nieznana wartość „{shown(value)}”{listed}.", "not-allowed")
             return None
         return value
 

@@ -26,7 +26,7 @@ from decimal import Decimal
 from agent.domain import vat
 from agent.domain.buyers import parse_buyer
 from agent.domain.codes import CURRENCIES
-from agent.domain.fields import MAX_INTEGER_DIGITS, Fields, Problems
+from agent.domain.fields import MAX_INTEGER_DIGITS, Fields, Problems, shown
 from agent.domain.invoice import (
     Buyer,
     BuyerKind,
@@ -146,8 +146,7 @@ def _rate(fields: Fields) -> VatRate | None:
         value = str(value) if 0 <= value < 100 else "?"
     if isinstance(value, str) and value in _RATES:
         return VatRate(value)
-    shown = value[:20] if isinstance(value, str) and value.isprintable() else "?"
-    fields.note("vat", f"nieznana „{shown}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
+    fields.note("vat", f"nieznana „{shown(value)}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
     return None
 
 
