@@ -110,7 +110,8 @@ export function buyerOf(given) {
     buyer.address = { line1: (given.line1.trim() || given.line2.trim()) };
     if (given.line1.trim() && given.line2.trim()) buyer.address.line2 = given.line2.trim();
     const abroad = given.kind === "eu_vat" || given.kind === "foreign_id";
-    buyer.address.country = (abroad && given.country.trim().toUpperCase()) || "PL";
+    const country = abroad ? given.country.trim().toUpperCase() : "PL";
+    if (country) buyer.address.country = country; // left out: the agent takes the identifier's
   }
   return buyer;
 }

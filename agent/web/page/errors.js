@@ -37,12 +37,13 @@ export function showErrors(form, errors) {
   return homeless;
 }
 
-/** The field of a pointer, or of the nearest thing around it. */
+/** The field of a pointer; else the first field inside what it names; else what is around it. */
 function nearest(form, pointer) {
+  const shown = (selector) => [...form.querySelectorAll(selector)].find((item) => !item.closest("[hidden]"));
+  const inside = shown(`[data-pointer^="${CSS.escape(`${pointer}/`)}"]`);
   for (let path = pointer; path; path = path.slice(0, path.lastIndexOf("/"))) {
-    const found = form.querySelector(`[data-pointer="${CSS.escape(path)}"]`);
-    if (found && found.offsetParent !== null) return found;
-    if (found?.closest("details")) return found;
+    const found = shown(`[data-pointer="${CSS.escape(path)}"]`) || (path === pointer ? inside : null);
+    if (found) return found;
   }
   return null;
 }
