@@ -10,7 +10,7 @@ from agent.ksef import crypto
 from agent.ksef.answers import Fields
 from agent.ksef.api import Api, Call, Wire, as_not_sent
 from agent.ksef.auth import Authenticator, CertificateProof, Context, Proof, ask_challenge, context_of, proof_of
-from agent.ksef.batch import BatchSessions, Compression
+from agent.ksef.batch import PART_BYTES, BatchSessions, Compression
 from agent.ksef.client import HttpClient, open_client
 from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
@@ -48,6 +48,7 @@ class Gateway:
         secure: bool = True,
         validate_identifiers: bool = False,
         compression: Compression = Compression.ZIP,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._clock = clock
         self._client = client
@@ -64,6 +65,7 @@ class Gateway:
             secure=secure,
             validate_identifiers=validate_identifiers,
             compression=compression,
+            part_bytes=part_bytes,
         )
         self._max_batch = MAX_INVOICES
         self._limits_asked_at: float | None = None
@@ -212,11 +214,18 @@ class Gateway:
 
 
 def open_gateway(
-    settings: KsefSettings, seller_nip: str, clock: Clock, *, credentials: Credentials | None = None
+    settings: KsefSettings,
+    seller_nip: str,
+    clock: Clock,
+    *,
+    credentials: Credentials | None = None,
+    secure: bool | None = None,
+    part_bytes: int = PART_BYTES,
 ) -> Gateway:
     """Return the gateway to KSeF. Files are read now (ConfigError), nothing is called before the first use.
 
-    ``credentials`` take the place of what the settings name.
+    ``credentials`` take the place of what the settings name; ``secure``, whether parts of a batch may go
+    to https places only, follows the settings' address.
     """
     client = open_client(settings, settings.url, clock)
     budget = RateBudget(clock, tills_sharing_address=settings.tills_sharing_address)
@@ -230,8 +239,9 @@ def open_gateway(
         clock=clock,
         keys=keys,
         server_time=server_time,
-        secure=settings.url.startswith("https://"),
+        secure=settings.url.startswith("https://") if secure is None else secure,
         validate_identifiers=settings.subject_identifier_validation,
+        part_bytes=part_bytes,
     )
 
 
