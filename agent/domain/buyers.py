@@ -55,7 +55,7 @@ def _identify(fields: Fields) -> tuple[BuyerKind, str | None, str | None]:
     """Read all three identifiers, so that none counts as unknown; the first given one decides."""
     found: list[tuple[BuyerKind, str | None, str | None]] = []
     if fields.has("nip"):
-        found.append((BuyerKind.NIP, _nip(fields), None))
+        found.append((BuyerKind.NIP, _nip(fields), "PL"))
     if fields.has("eu_vat"):
         country, number = _eu_vat(fields)
         found.append((BuyerKind.EU_VAT, number, country))

@@ -264,7 +264,7 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
     payments = parse_payments(fields)
     fields.finish()
     if _identity(buyer) == _identity(base.buyer):
-        if buyer == base.buyer and not fields.problems:
+        if (buyer.name, buyer.address) == (base.buyer.name, base.buyer.address) and not fields.problems:
             fields.note("buyer", "to są dotychczasowe dane nabywcy.", "no-change")
         if payments:
             fields.note("payments", "korekta nazwy lub adresu niczego nie rozlicza.", "not-allowed")

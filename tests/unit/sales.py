@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SELLER = Seller("5261040828", "Sklep Łąka sp. z o.o.", Address("ul. Żółta 1", "00-001 Warszawa"))
 KSEF_NUMBER = "5261040828-20261124-0100001AF629-0A"
 
-FIRM = Buyer(BuyerKind.NIP, "5265877635", None, "Firma „Źdźbło”", Address("ul. Polna 2", "00-002 Warszawa"))
+FIRM = Buyer(BuyerKind.NIP, "5265877635", "PL", "Firma „Źdźbło”", Address("ul. Polna 2", "00-002 Warszawa"))
 EU_FIRM = Buyer(BuyerKind.EU_VAT, "123456789", "DE", "Kunde GmbH", Address("Weg 1", "10115 Berlin", "DE"))
 FOREIGN = Buyer(BuyerKind.FOREIGN_ID, "12-3456789", "US", "Client Inc.", Address("Road 1", None, "US"))
 CONSUMER = Buyer(BuyerKind.NONE, name="Jan Kowalski")
