@@ -82,6 +82,8 @@ class PrinterSettings:
     device: str = ""
     """Serial device, device file, CUPS queue, or usb "VVVV:PPPP"."""
     baud: int = 115200
+    flow: str = "rtscts"
+    """Handshake of a serial line: rtscts, xonxoff, none."""
     dots: int | None = None
     """Overrides of the profile; None: as the profile says."""
     columns: int | None = None

@@ -90,6 +90,8 @@ class PrinterSettings(Protocol):
     @property
     def baud(self) -> int: ...
     @property
+    def flow(self) -> str: ...
+    @property
     def dots(self) -> int | None: ...
     @property
     def columns(self) -> int | None: ...
@@ -245,6 +247,8 @@ def _problems(settings: PrinterSettings) -> list[str]:
         problems.append(f"encoding = „{settings.encoding}”: nieznana strona kodowa (np. cp852, cp1250, cp1257).")
     if settings.qr is not None and settings.qr not in set(QrMode):
         problems.append(f"qr = „{settings.qr}”: dozwolone native albo raster.")
+    if settings.flow not in ("rtscts", "xonxoff", "none"):
+        problems.append(f"flow = „{settings.flow}”: dozwolone rtscts, xonxoff, none.")
     if settings.connection == "cups" and settings.answers:
         problems.append("answers = true: CUPS nie przekazuje odpowiedzi drukarki.")
     return problems

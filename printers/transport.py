@@ -78,15 +78,15 @@ def transport_for(settings: PrinterSettings) -> Transport:
                 vendor, product = parse_identifier(device)
             except ValueError:
                 raise ConfigError((f"Drukarka „{name}”: device = „{device}”: oczekiwano „VVVV:PPPP”.",)) from None
-            return UsbTransport(vendor, product, name=name, seconds=settings.timeout_seconds)
+            return UsbTransport(vendor, product, name=name)
         case "serial":
             from printers.serial import SerialTransport  # noqa: PLC0415
 
-            return SerialTransport(device, settings.baud, name=name, seconds=settings.timeout_seconds)
+            return SerialTransport(device, settings.baud, flow=settings.flow, name=name)
         case "file":
             from printers.file import FileTransport  # noqa: PLC0415
 
-            return FileTransport(device, name=name, seconds=settings.timeout_seconds)
+            return FileTransport(device, name=name)
         case "cups":
             from printers.cups import CupsTransport  # noqa: PLC0415
 

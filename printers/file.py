@@ -1,0 +1,66 @@
+"""A device file (/dev/usb/lp0, a FIFO) or a plain file, opened per job."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from pathlib import Path
+
+from printers.lane import LaneTransport
+
+WAIT = 0.2
+"""Seconds one call waits for the device."""
+CHUNK = 4096
+
+
+class Descriptor:
+    """A non-blocking file descriptor whose waits are finite. ``answers`` False: it is never read."""
+
+    def __init__(self, descriptor: int, *, answers: bool) -> None:
+        self._descriptor = descriptor
+        self._answers = answers
+
+    def write(self, data: bytes) -> int:
+        """Return 0 where the device takes nothing for 0.2 s."""
+        _, ready, _ = select.select([], [self._descriptor], [], WAIT)
+        if not ready:
+            return 0
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:
+            return 0
+
+    def read(self) -> bytes:
+        """Return what the printer says; usblp gives b"" where it says nothing."""
+        ready, _, _ = select.select([self._descriptor] if self._answers else [], [], [], WAIT)
+        if not ready:
+            return b""
+        try:
+            return os.read(self._descriptor, CHUNK)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        """Close."""
+        os.close(self._descriptor)
+
+
+class FileTransport(LaneTransport):
+    """A printer behind a path. The path must exist: a device that is away must not become a plain file."""
+
+    def __init__(self, path: str, *, name: str) -> None:
+        super().__init__(name, lambda: open_path(path), lambda: look(path))
+
+
+def open_path(path: str) -> Descriptor:
+    """Open; a character device can answer, a plain file is appended to."""
+    answers = stat.S_ISCHR(Path(path).stat().st_mode)
+    access = os.O_RDWR if answers else os.O_WRONLY | os.O_APPEND
+    return Descriptor(os.open(path, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), answers=answers)
+
+
+def look(path: str) -> None:
+    """Raise OSError while the path is missing or may not be written."""
+    if not os.access(path, os.W_OK):
+        raise OSError(f"{path}: missing or not writable")

@@ -1,0 +1,116 @@
+"""A USB printer by vendor and product number, through libusb (Debian: libusb-1.0-0), with finite timeouts.
+
+Without a bus reset at open, as common libraries do it: that may kill a job still printing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from printers.lane import LaneTransport
+
+WRITE_MS = 1000
+"""A printer that takes nothing for so long gives 0 and is asked again until the job's time is over."""
+READ_MS = 200
+PRINTER_CLASS = 7
+DIRECTION_IN = 0x80
+BULK = 2
+
+
+class Endpoint(Protocol):
+    """What is used of a pyusb endpoint."""
+
+    @property
+    def bEndpointAddress(self) -> int: ...  # noqa: N802 - USB's own name
+    @property
+    def bmAttributes(self) -> int: ...  # noqa: N802 - USB's own name
+    @property
+    def wMaxPacketSize(self) -> int: ...  # noqa: N802 - USB's own name
+    def write(self, data: bytes, timeout: int) -> int: ...
+    def read(self, size: int, timeout: int) -> Any: ...
+
+
+def parse_identifier(device: str) -> tuple[int, int]:
+    """Return vendor and product of "04b8:0202". ValueError otherwise."""
+    match = re.fullmatch(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})", device)
+    if match is None:
+        raise ValueError(device)
+    return int(match[1], 16), int(match[2], 16)
+
+
+def find(vendor: int, product: int) -> Any:
+    """Return pyusb's device. OSError while it is not plugged in, or libusb is not installed."""
+    import usb.core  # noqa: PLC0415 - only where a USB printer is configured
+
+    try:
+        device = usb.core.find(idVendor=vendor, idProduct=product)
+    except usb.core.NoBackendError as error:
+        raise OSError("libusb-1.0 is not installed") from error
+    if device is None:
+        raise OSError(f"USB {vendor:04x}:{product:04x} is not plugged in")
+    return device
+
+
+class UsbDevice:
+    """A claimed printer interface."""
+
+    def __init__(self, device: Any) -> None:
+        import usb.core  # noqa: PLC0415
+        import usb.util  # noqa: PLC0415
+
+        self._timeout: type[OSError] = usb.core.USBTimeoutError
+        self._util = usb.util
+        self._device = device
+        interface = next(_printer_interfaces(device), None)
+        if interface is None:
+            raise OSError("this USB device has no printer interface")
+        with contextlib.suppress(NotImplementedError):
+            if device.is_kernel_driver_active(interface.bInterfaceNumber):
+                device.detach_kernel_driver(interface.bInterfaceNumber)  # usblp
+        usb.util.claim_interface(device, interface.bInterfaceNumber)
+        bulk: list[Endpoint] = [end for end in interface if end.bmAttributes & 3 == BULK]
+        self._out = next((end for end in bulk if not end.bEndpointAddress & DIRECTION_IN), None)
+        self._in = next((end for end in bulk if end.bEndpointAddress & DIRECTION_IN), None)
+
+    def write(self, data: bytes) -> int:
+        """Return how much was taken within a second."""
+        if self._out is None:
+            raise OSError("this USB printer takes no data")
+        try:
+            return self._out.write(data, WRITE_MS)
+        except self._timeout:
+            return 0
+
+    def read(self) -> bytes:
+        """Return what the printer says."""
+        if self._in is None:
+            return b""
+        try:
+            return bytes(self._in.read(self._in.wMaxPacketSize, READ_MS))
+        except self._timeout:
+            return b""
+
+    def close(self) -> None:
+        """Release the interface; the kernel's driver stays off until replugged, as this agent owns the printer."""
+        self._util.dispose_resources(self._device)
+
+
+def _printer_interfaces(device: Any) -> Iterator[Any]:
+    for configuration in device:
+        for interface in configuration:
+            if interface.bInterfaceClass == PRINTER_CLASS:
+                yield interface
+
+
+class UsbTransport(LaneTransport):
+    """A printer on USB; it may be plugged in later."""
+
+    def __init__(self, vendor: int, product: int, *, name: str) -> None:
+        super().__init__(name, lambda: UsbDevice(find(vendor, product)), lambda: _look(vendor, product))
+
+
+def _look(vendor: int, product: int) -> None:
+    find(vendor, product)
