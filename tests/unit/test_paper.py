@@ -173,6 +173,7 @@ def test_a_correction_says_what_was_and_what_should_be() -> None:
     paper = text_of(invoice(documents.CORRECTION))
     was, should_be = paper.index("Było (przed korektą)"), paper.index("Jest (po korekcie)")
     assert was < paper.index("2 szt. × 50,00") < should_be < paper.index("1 szt. × 50,00")
+    assert paper.count("Wiertarka") == 2
     assert "Różnica wg stawek podatku" in paper
     assert "Korekta PLN -61,50" in paper
     assert "wystawionej poza KSeF" in paper
@@ -183,6 +184,13 @@ def test_a_correction_by_difference_says_so() -> None:
     after_kind = documents.CORRECTION.split(b"</RodzajFaktury>")[1].split(b"<FaWiersz>")[0].decode()
     xml = documents.document(kind="KOR", after_kind=after_kind, body=body)
     assert "Korekta pozycji (różnice) – ceny brutto" in text_of(invoice(xml))
+
+
+def test_charges_and_deductions_have_their_signs() -> None:
+    paper = text_of(invoice(documents.EVERYTHING))
+    assert "Kaucja za butelki +5,31" in paper
+    assert "Nadpłata z maja -1,32" in paper
+    assert "Do zapłaty 1787,33 EUR" in paper
 
 
 def test_one_exchange_rate_is_said_once() -> None:

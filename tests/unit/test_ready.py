@@ -154,20 +154,21 @@ def test_a_correction_without_a_base() -> None:
     assert mistakes(documents.document(kind="KOR")) == {("base-missing", "/Faktura/Fa/DaneFaKorygowanej")}
 
 
-def correcting(kind: str = "KOR", others: str = "") -> bytes:
+def correcting(kind: str = "KOR", others: str = "", base_nip: str = "5261040828") -> bytes:
     return documents.document(
         kind=kind,
         others=others,
         after_kind=(
             "<DaneFaKorygowanej><DataWystFaKorygowanej>2026-11-20</DataWystFaKorygowanej><NrFaKorygowanej>X/1"
-            "</NrFaKorygowanej><NrKSeF>1</NrKSeF><NrKSeFFaKorygowanej>5261040828-20261120-8BEF280C8D35-4D"
+            f"</NrFaKorygowanej><NrKSeF>1</NrKSeF><NrKSeFFaKorygowanej>{base_nip}-20261120-8BEF280C8D35-4D"
             "</NrKSeFFaKorygowanej></DaneFaKorygowanej>"
         ),
     )
 
 
-def test_a_base_of_another_seller() -> None:
-    assert mistakes(correcting()) == {
+@pytest.mark.parametrize("base_nip", ["5261040828", "9999999998"])
+def test_a_base_of_another_seller(base_nip: str) -> None:
+    assert mistakes(correcting(base_nip=base_nip)) == {
         ("base-of-another-seller", "/Faktura/Fa/DaneFaKorygowanej[1]/NrKSeFFaKorygowanej")
     }
 
