@@ -92,6 +92,7 @@ class Certificates:
     async def subject(self) -> x509.Name:
         """Return the name a request must carry."""
         answer = await self._get("/certificates/enrollments/data")
+        answer.text("commonName")  # without it this is no answer to that question
         given = ((oid, answer.optional_text(name)) for name, oid in SUBJECT)
         with warnings.catch_warnings():  # names in Polish may be longer than 64 bytes: the name is KSeF's, not ours
             warnings.simplefilter("ignore", UserWarning)

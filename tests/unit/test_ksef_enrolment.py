@@ -1,0 +1,264 @@
+"""Certificates: nothing is lost, whatever step a crash interrupts; the old one stays until the new one works."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from agent.config import KsefSettings, OfflineSettings
+from agent.domain.errors import ConfigError, Refused
+from agent.ksef.certificates import Certificates, CertificateType
+from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
+from agent.ksef.enrolment import enrol, renew_if_due
+from agent.ksef.gateway import open_gateway
+from agent.ksef.switch import Place, finish_switch
+from agent.ports import KsefError, Sent
+from tests.contract import ksef_wire as wire
+from tests.contract.ksef_wire import Reply, WireServer, problem
+from tests.fakes.clock import FakeClock
+
+OFFLINE = CertificateType.OFFLINE
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[WireServer]:
+    async with WireServer() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(wire.START)
+
+
+@pytest.fixture
+async def certificates(server: WireServer, clock: FakeClock) -> AsyncIterator[Certificates]:
+    gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
+    yield Certificates(gateway.api, clock)
+    await gateway.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "offline.crt", tmp_path / "offline.key")
+
+
+def put(place: Place, *, days: int = 10) -> Credentials:
+    """Put an old pair in place that is valid for so many more days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    old = Credentials(wire.issue(key.public_key(), x509.Name([]), 77, until=wire.START + timedelta(days=days)), key)
+    place.certificate_file.write_bytes(old.certificate.public_bytes(Encoding.PEM))
+    place.key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return old
+
+
+def names(place: Place) -> set[str]:
+    return {path.name for path in place.certificate_file.parent.iterdir()}
+
+
+class TestEnrolment:
+    async def test_the_request_says_who_asks(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        new = await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert new.serial == "01F20A5D352AE590"
+        asked = server.seen("POST /certificates/enrollments")[0].json
+        assert (asked["certificateName"], asked["certificateType"]) == ("kasa 1", "Offline")
+        request = x509.load_der_x509_csr(base64.b64decode(asked["csr"]))
+        assert request.is_signature_valid
+        assert {attribute.value for attribute in request.subject} == {
+            value for value in wire.SUBJECT_DATA.values() if value is not None
+        }
+        public = request.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        assert public.curve.name == "secp256r1"
+        assert names(place) == {"offline.crt", "offline.key"}
+        assert place.key_file.stat().st_mode & 0o777 == 0o600
+
+    async def test_the_key_is_on_disk_before_the_request_leaves(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        def check(request: wire.Request) -> Reply:
+            assert place.next_key.stat().st_mode & 0o777 == 0o600
+            assert b"PRIVATE KEY" in place.next_key.read_bytes()
+            return Reply(202, {"referenceNumber": wire.ENROLMENT, "timestamp": wire.stamp(wire.START)})
+
+        server.on("POST /certificates/enrollments", check)
+        await enrol(certificates, OFFLINE, "kasa 1", place)
+
+    async def test_the_key_is_encrypted_with_the_passphrase_of_the_settings(
+        self, certificates: Certificates, tmp_path: Path
+    ) -> None:
+        secret = tmp_path / "passphrase"
+        secret.write_text("tajne")
+        place = Place(tmp_path / "a.crt", tmp_path / "a.key", secret)
+        await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert b"ENCRYPTED" in place.key_file.read_bytes()
+        load_credentials(place.certificate_file, place.key_file, secret)
+
+    async def test_no_certificate_left(self, server: WireServer, certificates: Certificates, place: Place) -> None:
+        server.on("GET /certificates/limits", Reply(body=wire.certificate_limits(can=False)))
+        with pytest.raises(Refused, match="pozostało wniosków: 0"):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert server.seen("POST /certificates/enrollments") == []
+
+    async def test_with_a_token_ksef_refuses_and_we_say_why(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        server.on("GET /certificates/enrollments/data", problem(25001))
+        with pytest.raises(KsefError, match="tylko po uwierzytelnieniu certyfikatem"):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+
+    async def test_a_rejected_request_is_forgotten_with_its_key(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        server.on(
+            f"GET /certificates/enrollments/{wire.ENROLMENT}",
+            Reply(body={"requestDate": wire.stamp(wire.START), "status": {"code": 400, "description": "Odrzucony"}}),
+        )
+        with pytest.raises(KsefError, match="Odrzucony"):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert names(place) == set()
+
+    async def test_an_unreachable_ksef_loses_nothing(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        server.on(f"GET /certificates/enrollments/{wire.ENROLMENT}", Reply(500, b"", content_type="text/html"))
+        with pytest.raises(KsefError) as caught:
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert caught.value.sent is Sent.UNKNOWN
+        assert names(place) == {"offline.key.next", "offline.crt.request"}
+
+    async def test_a_certificate_for_another_key_is_not_taken(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        old = put(place)
+        other = ec.generate_private_key(ec.SECP256R1()).public_key()
+        item = {
+            "certificate": wire.b64(wire.issue(other, x509.Name([]), wire.ISSUED_SERIAL).public_bytes(Encoding.DER)),
+            "certificateName": "x",
+            "certificateSerialNumber": f"{wire.ISSUED_SERIAL:016X}",
+            "certificateType": "Offline",
+        }
+        server.on("POST /certificates/retrieve", Reply(body={"certificates": [item]}))
+        with pytest.raises(Refused, match="inny certyfikat"):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert load_credentials(place.certificate_file, place.key_file).serial == old.serial
+
+    async def test_where_it_can_not_write_it_does_not_ask(
+        self, server: WireServer, certificates: Certificates, tmp_path: Path
+    ) -> None:
+        place = Place(tmp_path / "none" / "a.crt", tmp_path / "none" / "a.key")
+        with pytest.raises(ConfigError, match="Nie można zapisać"):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert server.seen("POST /certificates/enrollments") == []
+
+
+class TestRenewal:
+    @pytest.mark.parametrize(("days", "due"), [(0, False), (9, False), (10, True), (30, True)])
+    async def test_when(self, certificates: Certificates, place: Place, clock: FakeClock, days: int, due: bool) -> None:
+        old = put(place, days=10)
+        new = await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=days, clock=clock)
+        assert (new is not None) is due
+        current = load_credentials(place.certificate_file, place.key_file)
+        assert current.serial == (new.serial if new else old.serial)
+
+    async def test_the_old_pair_stays_until_the_new_one_works(
+        self, certificates: Certificates, place: Place, clock: FakeClock
+    ) -> None:
+        old = put(place)
+
+        async def refuse(new: Credentials) -> None:
+            raise KsefError("nie działa", sent=Sent.NOT_SENT, code=460)
+
+        with pytest.raises(KsefError, match="nie działa"):
+            await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock, prove=refuse)
+        assert load_credentials(place.certificate_file, place.key_file).serial == old.serial
+
+    async def test_the_old_pair_is_kept(self, certificates: Certificates, place: Place, clock: FakeClock) -> None:
+        old = put(place)
+        await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock)
+        previous = [path.with_name(path.name + ".previous") for path in (place.certificate_file, place.key_file)]
+        assert load_credentials(*previous).serial == old.serial
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class CrashAt:
+    """Counts every change of the file system and dies before the n-th one, or just after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> None:
+        self.count = 0
+        self._at = at
+        self._after = after
+        for owner, name in ((Path, "replace"), (Path, "unlink"), (os, "link"), (os, "open"), (os, "fsync")):
+            monkeypatch.setattr(owner, name, self._wrap(getattr(owner, name)))
+
+    def _wrap(self, real: object) -> object:
+        assert callable(real)
+
+        def step(*args: object, **kwargs: object) -> object:
+            self.count += 1
+            mine = self.count == self._at
+            if mine and not self._after:
+                raise Crash
+            result = real(*args, **kwargs)
+            if mine:
+                raise Crash
+            return result
+
+        return step
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("first", [True, False], ids=["enrolment", "renewal"])
+async def test_a_crash_at_any_step_loses_nothing(
+    server: WireServer,
+    certificates: Certificates,
+    clock: FakeClock,
+    tmp_path: Path,
+    after: bool,
+    first: bool,
+) -> None:
+    at = 0
+    while True:
+        at += 1
+        directory = tmp_path / str(at)
+        directory.mkdir()
+        place = Place(directory / "offline.crt", directory / "offline.key")
+        if not first:
+            put(place)
+        with pytest.MonkeyPatch.context() as patch:
+            crash = CrashAt(patch, at, after=after)
+            try:
+                await enrol(certificates, OFFLINE, "kasa 1", place)
+            except Crash:
+                pass
+            else:
+                assert crash.count < at
+                break
+        settings = OfflineSettings(certificate_file=place.certificate_file, key_file=place.key_file)
+        if not first:
+            assert offline_credentials(settings) is not None, f"a crash at step {at} left no working pair"
+        new = await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert new.serial == f"{wire.ISSUED_SERIAL:016X}"
+        await clock.advance(3600)
+    assert at > 10
+
+
+def test_a_switch_that_was_not_decided_does_not_happen(place: Place) -> None:
+    old = put(place)
+    place.next_key.write_text("half")
+    place.request.write_text(wire.ENROLMENT)
+    finish_switch(place)
+    assert load_credentials(place.certificate_file, place.key_file).serial == old.serial
