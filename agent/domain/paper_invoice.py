@@ -119,11 +119,11 @@ def _received(what: PaymentView) -> list[Element]:
     if what.paid:
         parts = (what.paid_on.isoformat() if what.paid_on is not None else "", payment_form(what.form, what.other_form))
         elements.append(Text("Zapłacono " + ", ".join(part for part in parts if part)))
+    if what.partials:
+        elements.append(Text("Zapłacono w całości:" if what.partly == "2" else "Zapłacono w części:"))
     for part in what.partials:
-        words = payment_form(part.form, part.other_form)
-        elements.append(Pair(f"Zapłacono {part.paid_on.isoformat()} {words}".rstrip(), amount(part.amount)))
-    if what.partials and what.partly == "2":
-        elements.append(Text("Zapłacono w całości"))
+        words = payment_form(part.form, part.other_form) or "wpłata"
+        elements.append(Pair(f"{words} {part.paid_on.isoformat()}", amount(part.amount)))
     return elements
 
 

@@ -193,6 +193,13 @@ def test_charges_and_deductions_have_their_signs() -> None:
     assert "Do zapłaty 1787,33 EUR" in paper
 
 
+def test_payments_one_by_one_and_what_is_left() -> None:
+    paper = text_of(invoice(documents.EVERYTHING))
+    assert "Zapłacono w części:\nkarta 2026-11-20 10,34\nżetony 2026-11-21 20,35\nForma płatności: kompensata" in paper
+    whole = documents.EVERYTHING.replace(b"<ZnacznikZaplatyCzesciowej>1<", b"<ZnacznikZaplatyCzesciowej>2<")
+    assert "Zapłacono w całości:\nkarta 2026-11-20 10,34" in text_of(invoice(whole))
+
+
 def test_one_exchange_rate_is_said_once() -> None:
     body = documents.ONE_LINE.replace("</P_12>", "</P_12><KursWaluty>4.25</KursWaluty>")
     sums = "<P_13_1>100</P_13_1><P_14_1>23</P_14_1><P_14_1W>97.75</P_14_1W><P_15>123</P_15>"
