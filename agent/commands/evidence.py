@@ -1,0 +1,123 @@
+"""`ksef-agent evidence --from --to --out FILE` and `ksef-agent evidence verify FILE`.
+
+The export reads the database beside a running agent; verify needs neither settings nor database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from agent.commands.common import config_option
+from agent.config import Settings
+from agent.domain.dossier_check import verify_zip_files
+from agent.domain.errors import Refused
+
+MAX_FILE_BYTES = 256 * 1024 * 1024
+"""A file in the zip that would unpack to more is refused, not unpacked."""
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group("evidence", invoke_without_command=True)
+@click.option("--from", "first", type=_DAY, help="First day of issue (P_1).")
+@click.option("--to", "last", type=_DAY, help="Last day of issue, included.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The zip to write.")
+@click.option("--config", "config_file", type=click.Path(dir_okay=False, path_type=Path), help="Settings.")
+@click.pass_context
+def command(
+    context: click.Context, first: datetime | None, last: datetime | None, out: Path | None, config_file: Path | None
+) -> None:
+    """Export the evidence of a period as one zip, or verify such a zip."""
+    if context.invoked_subcommand is not None:
+        return
+    if first is None or last is None or out is None:
+        raise click.UsageError("--from, --to and --out are needed, or: evidence verify FILE.")
+    if first > last:
+        raise click.UsageError("--from is later than --to.")
+    context.invoke(_export, first=first.date(), last=last.date(), out=out, config_file=config_file)
+
+
+@click.command()
+@config_option
+def _export(settings: Settings, first: date, last: date, out: Path) -> None:
+    """Write the zip beside its final name first, so a half one never bears it."""
+    partial = out.with_name(out.name + ".part")
+    try:
+        count = asyncio.run(_write(settings, first, last, partial))
+        partial.replace(out)
+    except OSError as error:
+        raise Refused(f"Nie można zapisać {out}: {error.strerror or error}.", code="not-written") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    click.echo(f"Zapisano {out}: {count} plików.")
+
+
+async def _write(settings: Settings, first: date, last: date, partial: Path) -> int:
+    from agent.app import open_store_readonly  # noqa: PLC0415 - verify needs none of it
+    from agent.clock import SystemClock  # noqa: PLC0415
+    from agent.services.evidence import Evidence  # noqa: PLC0415
+    from printers.fleet import build  # noqa: PLC0415
+
+    store = await open_store_readonly(settings)
+    try:
+        evidence = Evidence(store, settings.seller.nip, build(settings.printers, SystemClock()).text)
+        with partial.open("wb") as file:  # noqa: ASYNC230 - nothing else runs in this process
+            count = await evidence.write(first, last, file)
+            file.flush()
+            os.fsync(file.fileno())
+        return count
+    finally:
+        await store.close()
+
+
+@command.command("verify")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def verify(file: Path, as_json: bool) -> None:
+    """Check every hash, the chain of the log, and that invoices, UPO and log agree. Exit code 1: something is wrong."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            files = ZipFiles(archive)
+            problems = verify_zip_files(files)
+            count = len(files)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise Refused(f"{file} nie jest poprawnym plikiem zip: {error}.", code="not-a-zip") from error
+    if as_json:
+        click.echo(json.dumps({"ok": not problems, "files": count, "problems": problems}, ensure_ascii=False).encode())
+    elif problems:
+        click.echo("\n".join(problems))
+    else:
+        click.echo(f"Dowody są kompletne i niezmienione: {count} plików.")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+class ZipFiles(Mapping[str, bytes]):
+    """The files of a zip, read one at a time. BadZipFile where a name comes twice or a file is a bomb."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        self._archive = archive
+        self._entries = {entry.filename: entry for entry in entries}
+        if len(self._entries) != len(entries):
+            raise zipfile.BadZipFile("two files of one name")
+
+    def __getitem__(self, path: str) -> bytes:
+        entry = self._entries[path]
+        if entry.file_size > MAX_FILE_BYTES:
+            raise zipfile.BadZipFile(f"{path} is too large")
+        return self._archive.read(entry)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -1,0 +1,215 @@
+"""Evidence for an auditor: reads the store and yields the files of domain/dossier.py as one zip.
+
+Invoices are read first, one at a time, and the log last: so the log always holds at least what the invoices
+claim, although presses go on meanwhile. Nothing is written. The same store gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import BinaryIO
+
+from agent.domain.breaker import LinkState
+from agent.domain.calendar import start_of_day
+from agent.domain.dossier import (
+    Cover,
+    File,
+    InvoiceFile,
+    OutageInvoice,
+    Paper,
+    closing_files,
+    facts_file,
+    folder_of,
+    invoice_files,
+    invoice_log_file,
+    log_file,
+    outage_files,
+)
+from agent.domain.evidence import GENESIS, LogLine
+from agent.domain.invoice import InvoiceRecord
+from agent.domain.outages import LineSeen, outage_reports
+from agent.domain.timeline import Timeline, fact_from_json
+from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
+
+PAGE = 100
+"""Invoices per read."""
+LOG_PAGE = 1000
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time stamp of every file in the zip: the contents alone decide its bytes."""
+
+Text = Callable[[str, bytes], str]
+"""Turns what a printer (by name) was sent into text: text() of the Press."""
+
+
+class Evidence:
+    """Implements EvidenceBundle. ``text`` None leaves the texts of papers out."""
+
+    def __init__(self, store: Store, seller_nip: str, text: Text | None = None) -> None:
+        self._store = store
+        self._seller_nip = seller_nip
+        self._text = text
+
+    async def bundle(self, first: date, last: date) -> bytes:
+        """Return the zip about invoices with P_1 in these days, both included."""
+        file = io.BytesIO()
+        await self.write(first, last, file)
+        return file.getvalue()
+
+    async def write(self, first: date, last: date, file: BinaryIO) -> int:
+        """Write the zip into ``file``; return how many files it holds."""
+        count = 0
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            async for path, content in self.files(first, last):
+                entry = zipfile.ZipInfo(path, EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, content)
+                count += 1
+        return count
+
+    async def files(self, first: date, last: date) -> AsyncIterator[File]:
+        """Yield every file of the zip, index and sums at the end."""
+        hashes: dict[str, str] = {}
+
+        def noted(file: File) -> File:
+            hashes[file[0]] = hashlib.sha256(file[1]).hexdigest()
+            return file
+
+        invoices: dict[str, OutageInvoice] = {}
+        async for record in self._records(first, last):
+            invoices[record.id] = _outage_invoice(record)
+            for file in invoice_files(await self._whole(record.id)):
+                yield noted(file)
+        previous, lines = await self._store.read(lambda tx: _log(tx, list(invoices)))
+        for file in _log_files(invoices, lines):
+            yield noted(file)
+        timeline = await self._timeline()
+        yield noted(facts_file(timeline.facts))
+        begin, end = start_of_day(first), start_of_day(last + timedelta(days=1))
+        for report in outage_reports(timeline, list(invoices.values()), _line_seen(lines), begin, end):
+            for file in outage_files(report):
+                yield noted(file)
+        cover = Cover(
+            seller_nip=self._seller_nip,
+            first=first,
+            last=last,
+            previous=previous,
+            first_seq=lines[0].seq if lines else None,
+            last_seq=lines[-1].seq if lines else None,
+            head=lines[-1].chain if lines else None,
+        )
+        for file in closing_files(cover, hashes):
+            yield file
+
+    async def _records(self, first: date, last: date) -> AsyncIterator[InvoiceRecord]:
+        """Yield the invoices, newest first, a page in memory at a time."""
+        after: str | None = None
+        while True:
+            query = InvoiceFilter(issued_from=first, issued_to=last, limit=PAGE, after_id=after)
+            page = await self._store.read(lambda tx, query=query: tx.invoices.find(query))  # type: ignore[misc]
+            for record in page:
+                yield record
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+
+    async def _whole(self, invoice_id: str) -> InvoiceFile:
+        async def work(tx: Transaction) -> InvoiceFile:
+            return InvoiceFile(
+                record=await tx.invoices.get(invoice_id),
+                versions=await tx.invoices.versions(invoice_id),
+                upo=await tx.invoices.upo(invoice_id),
+                papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(invoice_id)),
+            )
+
+        return await self._store.read(work)
+
+    def _paper(self, job: PrintJob) -> Paper:
+        text = self._text(job.printer, job.data) if self._text and job.printer and job.data is not None else None
+        return Paper(
+            copy=job.copy,
+            document=job.document,
+            label=job.label,
+            state=job.state.value,
+            created_at=job.created_at,
+            printer=job.printer,
+            problem=job.problem,
+            data=job.data,
+            text=text,
+        )
+
+    async def _timeline(self) -> Timeline:
+        facts = await self._store.read(lambda tx: tx.facts.all())
+        return Timeline.of(fact_from_json(fact.body, fact.seen_at) for fact in facts)
+
+
+async def _log(tx: Transaction, invoice_ids: list[str]) -> tuple[str, list[LogLine]]:
+    """Return the stretch of the log that holds all events of these invoices, and the chain value before it."""
+    bounds: list[int] = []
+    for invoice_id in invoice_ids:
+        own = await tx.events.of_invoice(invoice_id)
+        bounds += [event.seq for event in (*own[:1], *own[-1:])]
+    if not bounds:
+        return GENESIS, []
+    first, last = min(bounds), max(bounds)
+    before = await tx.events.after(first - 2, 1) if first > 1 else []
+    lines: list[LogLine] = []
+    seq = first - 1
+    while seq < last:
+        page = await tx.events.after(seq, min(LOG_PAGE, last - seq))
+        if not page:
+            break
+        lines += [_line(event) for event in page]
+        seq = page[-1].seq
+    return (before[0].chain if before else GENESIS), lines
+
+
+def _line(event: Event) -> LogLine:
+    at = event.at.astimezone(UTC).isoformat()
+    return LogLine(event.seq, at, event.kind, event.invoice_id, event.data, event.chain)
+
+
+def _log_files(invoices: dict[str, OutageInvoice], lines: list[LogLine]) -> list[File]:
+    own: dict[str, list[LogLine]] = {invoice_id: [] for invoice_id in invoices}
+    for line in lines:
+        if line.invoice_id in own:
+            own[line.invoice_id].append(line)
+    files = [invoice_log_file(folder_of(invoices[each].number, each), found) for each, found in own.items()]
+    return [*files, log_file(lines)]
+
+
+def _line_seen(lines: list[LogLine]) -> list[LineSeen]:
+    """Return what the presses noted of the line."""
+    found = []
+    for line in lines:
+        facts = line.data.get("facts")
+        if line.kind != "issued" or not isinstance(facts, dict) or facts.get("line") not in set(LinkState):
+            continue
+        since = facts.get("line_since")
+        found.append(
+            LineSeen(
+                at=datetime.fromisoformat(line.at),
+                state=LinkState(str(facts["line"])),
+                since=datetime.fromisoformat(since) if isinstance(since, str) else None,
+            )
+        )
+    return found
+
+
+def _outage_invoice(record: InvoiceRecord) -> OutageInvoice:
+    words = {"open": "otwarty (zdarzenie trwa)", "lifted": "zniesiony (awaria całkowita)"}
+    due = record.deadline.isoformat() if record.deadline else words.get(record.deadline_state, "nieznany")
+    return OutageInvoice(
+        number=record.number,
+        mode=record.mode.value,
+        issued_at=record.issued_at,
+        deadline=due,
+        state=record.state.value,
+        ksef_number=record.ksef_number,
+        accepted_at=record.accepted_at,
+    )
