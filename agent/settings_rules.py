@@ -152,7 +152,7 @@ RULES: Mapping[str, Check] = {
     "alerts.webhook_url": _optional_url,
     "outbox.url": _optional_url,
     "watch.latarnia_seconds": Between(10, 3600),
-    "watch.probe_seconds": Between(5, 3600),
+    "watch.probe_seconds": Between(1, 3600),
     "watch.breaker_failures": Between(1, 100),
     "retention.keep_days": Between(100, 36500),
     "page.lookup_url": _url,
