@@ -14,6 +14,7 @@ POST /keys/rotate, POST /tokens/expire {"kind"}, POST /sessions/expire, POST /to
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable
@@ -112,12 +113,14 @@ class Control:
     async def paper(self, request: web.Request) -> web.Response:
         """GET /papers/{id}.png or .txt."""
         wanted = int(request.match_info["id"])
-        for paper in self._sandbox.printer.papers:
-            if paper.id == wanted:
-                if request.path.endswith(".png"):
-                    return web.Response(body=paper.png, content_type="image/png")
-                return web.Response(text=paper.text)
-        raise web.HTTPNotFound
+        paper = next((paper for paper in self._sandbox.printer.papers if paper.id == wanted), None)
+        if paper is None:
+            raise web.HTTPNotFound
+        if request.path.endswith(".txt"):
+            return web.Response(text=paper.text)
+        # drawing takes long enough to be felt by the other requests
+        picture = await asyncio.to_thread(lambda: paper.png)
+        return web.Response(body=picture, content_type="image/png")
 
     async def printer(self, request: web.Request) -> web.Response:
         """POST /printer."""
@@ -128,7 +131,7 @@ class Control:
             await printer.heal()
         else:
             times = 1 if "times" not in body else _count(body, "times")
-            await printer.plan(Fault(fault), at=_count(body, "at"), times=times)
+            await printer.plan(Fault(fault), at=_count(body, "at", least=0), times=times)
         return _done()
 
     async def verdicts(self, request: web.Request) -> web.Response:
@@ -216,12 +219,12 @@ def _text(body: dict[str, Json], name: str, default: str | None = None) -> str:
     return value
 
 
-def _count(body: dict[str, Json], name: str) -> int | None:
+def _count(body: dict[str, Json], name: str, *, least: int = 1) -> int | None:
     value = body.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}: expected a whole number from 1, or null")
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}: expected a whole number from {least}, or null")
     return value
 
 

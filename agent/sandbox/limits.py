@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -82,16 +82,12 @@ class RateLimits:
         calls = self._calls.setdefault((group, caller), deque())
         while calls and calls[0] <= now - WINDOWS[-1][1]:
             calls.popleft()
-        for allowed, (_, seconds, name) in zip((limit.second, limit.minute, limit.hour), WINDOWS, strict=True):
-            if allowed == UNLIMITED or len(calls) < allowed:
-                continue
-            # the call that must leave the window before one more may enter
-            wait = calls[-allowed] + seconds - now if allowed else seconds
-            if wait > 0:
-                self.refused += 1
-                pause = math.ceil(wait)
-                detail = f"Przekroczono limit {allowed} żądań na {name}. Spróbuj ponownie po {pause} sekundach."
-                raise ApiProblem(429, 0, detail, retry_after=pause)
+        wait, allowed, name = max(_waits(limit, calls, now))
+        if wait > 0:
+            self.refused += 1
+            pause = math.ceil(wait)
+            detail = f"Przekroczono limit {allowed} żądań na {name}. Spróbuj ponownie po {pause} sekundach."
+            raise ApiProblem(429, 0, detail, retry_after=pause)
         calls.append(now)
 
     def context_of(self, request: web.Request) -> str:
@@ -125,3 +121,15 @@ class RateLimits:
                 "certificate": {"maxCertificates": self._behaviour.max_certificates},
             }
         )
+
+
+def _waits(limit: Limit, calls: deque[float], now: float) -> Iterator[tuple[float, int, str]]:
+    """Yield for each window: seconds until one more call may enter it (0: now), its size, its name."""
+    for allowed, (_, seconds, name) in zip((limit.second, limit.minute, limit.hour), WINDOWS, strict=True):
+        if allowed == UNLIMITED or len(calls) < allowed:
+            yield 0.0, allowed, name
+        elif allowed == 0:
+            yield seconds, allowed, name
+        else:
+            # the call that must leave the window before one more may enter
+            yield calls[-allowed] + seconds - now, allowed, name

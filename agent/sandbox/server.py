@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -115,14 +114,12 @@ class Sandbox:
         await self._ksef.start(self._port)
         await self._latarnia.start()
         await self._control.start()
-        with suppress(NotImplementedError):  # until the printer is there
-            await self.printer.start()
+        await self.printer.start()
 
     async def stop(self) -> None:
         """Stop all servers."""
         await self.faults.stop()
-        with suppress(NotImplementedError):
-            await self.printer.stop()
+        await self.printer.stop()
         for listener in (self._control, self._latarnia, self._ksef):
             await listener.stop()
         await self._batches.stop()
