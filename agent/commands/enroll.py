@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from agent.clock import SystemClock
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import KsefSettings, Settings
 from agent.domain.errors import ConfigError, Refused, Unavailable
 from agent.ksef.certificates import Certificates, CertificateType
@@ -25,7 +25,7 @@ NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
 
 
 @click.command("enroll")
-@config_option
+@config_option_without_files
 @click.option(
     "--type",
     "kind",

@@ -17,6 +17,7 @@ from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
+from agent.ksef.crypto import b64
 from agent.ksef.enrolment import enrol, renew_if_due
 from agent.ksef.gateway import open_gateway
 from agent.ksef.switch import Place, finish_switch
@@ -143,7 +144,7 @@ class TestEnrolment:
         old = put(place)
         other = ec.generate_private_key(ec.SECP256R1()).public_key()
         item = {
-            "certificate": wire.b64(wire.issue(other, x509.Name([]), wire.ISSUED_SERIAL).public_bytes(Encoding.DER)),
+            "certificate": b64(wire.issue(other, x509.Name([]), wire.ISSUED_SERIAL).public_bytes(Encoding.DER)),
             "certificateName": "x",
             "certificateSerialNumber": f"{wire.ISSUED_SERIAL:016X}",
             "certificateType": "Offline",
