@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from lxml import etree
 
 from agent.domain.fa3_view import read
 from agent.domain.fa3_view_types import PartyView
 from agent.domain.invoice import Address, Mode
 from agent.domain.paper import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
-from agent.domain.receipt import Element, Pair, Qr, Receipt, Table, Text
+from agent.domain.receipt import Qr, Receipt, Table
 from tests.unit import fa3_documents as documents
+from tests.unit.paper_text import text_of, unprinted
 
 SAMPLES = sorted((Path(__file__).parents[3] / "shared/reference/fa3-samples").glob("*.xml"))
 LINK = "https://qr.ksef.mf.gov.pl/invoice/9999999999/24-11-2026/abc"
 CERTIFICATE = "https://qr.ksef.mf.gov.pl/certificate/Nip/9999999999/9999999999/01/abc/def"
 KSEF_NUMBER = "9999999999-20261124-8BEF280C8D35-4D"
-
-
-def words(element: Element) -> Iterator[str]:
-    match element:
-        case Text(text=text):
-            yield text
-        case Pair(left=left, right=right):
-            yield f"{left} {right}"
-        case Table(header=header, rows=rows, total=total):
-            yield " ".join(header)
-            yield from (" ".join(row) for row in rows)
-            if total is not None:
-                yield " ".join(total)
-        case Qr(caption=caption):
-            yield caption
-
-
-def text_of(receipt: Receipt) -> str:
-    return "\n".join(line for element in receipt.elements for line in words(element))
 
 
 def choice_for(xml: bytes, mode: Mode = Mode.OFFLINE24, ksef_number: str | None = None) -> PaperChoice:
@@ -53,60 +33,6 @@ def invoice(xml: bytes) -> Receipt:
 
 
 # --- completeness -----------------------------------------------------------------------------------
-
-MARKERS = {
-    # "1" in an element that is said in words; the words are tested below
-    *("P_16", "P_17", "P_18", "P_18A", "P_19", "P_19N", "P_22", "P_22N", "P_42_5", "P_23", "P_PMarzy", "P_PMarzyN"),
-    *("P_PMarzy_3_1", "FP", "TP", "ZwrotAkcyzy", "PodmiotPosredniczacy", "BrakID", "RolaInna", "NrKSeF", "NrKSeFN"),
-    *("NrKSeFZN", "StanPrzed", "StanPrzedZ", "Zaplacono", "ZnacznikZaplatyCzesciowej", "PlatnoscInna"),
-    *("TransportInny", "LadunekInny", "P_12_Zal_15", "JST", "GV", "RodzajFaktury"),
-}
-NOT_ON_PAPER = {
-    # no content of an invoice by art. 106e: technique, ways to reach the parties, keys between documents
-    *("KodFormularza", "WariantFormularza", "DataWytworzeniaFa", "SystemInfo", "UU_ID", "UU_IDZ", "IDNabywcy"),
-    *("Email", "Telefon", "EmailPU", "TelefonPU", "GLN", "RachunekWlasnyBanku"),
-    # sums of what stands there one by one
-    *("SumaObciazen", "SumaOdliczen"),
-}
-CODES = {
-    "FormaPlatnosci": {"1": "gotówka", "2": "karta", "6": "przelew"},
-    "Rola": {"1": "Faktor", "2": "Odbiorca", "4": "Dodatkowy nabywca", "8": "JST – odbiorca"},
-    "RolaPU": {"2": "Komornik sądowy"},
-    "StatusInfoPodatnika": {"1": "w likwidacji"},
-    "TypKorekty": {"2": "w dacie wystawienia faktury korygującej", "3": "w innej dacie"},
-    "RodzajTransportu": {"3": "drogowy"},
-    "OpisLadunku": {"13": "paleta"},
-    "P_12": {"23": "VAT 23%", "5": "VAT 5%", "zw": "VAT zw"},
-    "P_12Z": {"23": "VAT 23%"},
-}
-
-
-def ways_to_write(name: str, value: str) -> set[str]:
-    if name in CODES:
-        return {CODES[name][value]}
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return {value}
-    plain = f"{number.normalize():f}".replace(".", ",")
-    cents = {f"{number:.2f}".replace(".", ",")} if number == round(number, 2) else set()
-    return {value, plain, *cents}
-
-
-def unprinted(xml: bytes, paper: str) -> list[str]:
-    missing = []
-    for element in etree.fromstring(xml).iter("{*}*"):
-        name = etree.QName(element).localname
-        value = " ".join((element.text or "").split(" ")).strip()
-        value = " ".join(value.split())
-        if len(element) or not value or name in MARKERS | NOT_ON_PAPER or (name, value) == ("KodKraju", "PL"):
-            continue
-        parents = {etree.QName(parent).localname for parent in element.iterancestors()}
-        if "AdresKoresp" in parents:
-            continue
-        if not any(way in paper for way in ways_to_write(name, value)):
-            missing.append(f"{name}={value}")
-    return missing
 
 
 @pytest.mark.parametrize("name", documents.ALL)
