@@ -32,9 +32,8 @@ class Bitmap:
         return self.width_bytes * 8 * (2 if self.mode == QUADRUPLE else 1)
 
 
-def of_code(payload: bytes, profile: Profile) -> Bitmap:
-    """Return the QR code with its quiet zone, as large as the paper allows (qr.module_size)."""
-    module = qr.module_size(len(payload), profile)
+def of_code(payload: bytes, module: int) -> Bitmap:
+    """Return the QR code with its quiet zone, ``module`` dots per module."""
     mode, scale = (QUADRUPLE, module // 2) if module % 2 == 0 else (NORMAL, module)
     white = [False] * qr.QUIET
     rows: list[bytes] = []
@@ -65,6 +64,13 @@ def of_logo(image_file: bytes, profile: Profile) -> Bitmap:
     dithered = flat.convert("1")
     black = [[dithered.getpixel((x, y)) == 0 for x in range(flat.width)] for y in range(flat.height)]
     return _bitmap([_pack(row) for row in black], NORMAL)
+
+
+def of_frame(dots: int, height: int) -> Bitmap:
+    """Return an empty box ``dots`` wide (a multiple of 8), for the calibration slip."""
+    edge = [True] * dots
+    side = [True] * 2 + [False] * (dots - 4) + [True] * 2
+    return _bitmap([_pack(edge)] * 2 + [_pack(side)] * (height - 4) + [_pack(edge)] * 2, NORMAL)
 
 
 def _pack(bits: list[bool]) -> bytes:

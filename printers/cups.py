@@ -33,6 +33,10 @@ class _CupsConnection:
     async def write(self, data: bytes) -> None:
         await _run(self._command, data)
 
+    async def touched(self) -> bool:
+        """Return True: lp was killed, perhaps too late."""
+        return True
+
     async def read(self) -> bytes:
         """Nothing ever comes back."""
         raise TransportError("a CUPS queue does not answer")

@@ -32,7 +32,7 @@ def encode(receipt: Receipt, profile: Profile, *, logo: Bitmap | None = None) ->
 
     ``logo`` (bitmap.of_logo) is printed on top where the receipt wants it. The drawer opens first, if at all.
     """
-    job = _Job(profile)
+    job = Job(profile)
     job.start()
     if receipt.open_drawer:
         job.raw(DRAWER)
@@ -43,8 +43,8 @@ def encode(receipt: Receipt, profile: Profile, *, logo: Bitmap | None = None) ->
             job.code(item.payload)
         else:
             job.line(item)
-    job.raw(CUT if profile.cutter else FEED_TO_EDGE)
-    return job.bytes()
+    job.end()
+    return job.data()
 
 
 def sheet(profile: Profile) -> Sheet:
@@ -58,7 +58,7 @@ def check_profile(profile: Profile, longest_payload: int) -> None:
 
 
 @dataclass
-class _Job:
+class Job:
     """Bytes so far, and what the printer has been told: commands are repeated only where the state changes."""
 
     profile: Profile
@@ -75,14 +75,20 @@ class _Job:
     def raw(self, data: bytes) -> None:
         self._parts.append(data)
 
-    def bytes(self) -> bytes:
+    def data(self) -> bytes:
         return b"".join(self._parts)
 
     def line(self, line: Line) -> None:
         if line.text:
-            self._state(line)
+            self.state(line)
             self.raw(charset.encode(line.text, self.profile.encoding))
         self.raw(LF)
+
+    def foreign_line(self, text: str, code_page: int, encoding: str) -> None:
+        """Print a line in another code page than the profile's: for the calibration slip."""
+        self.state(Line(text))
+        self.raw(ESC + b"t" + bytes((code_page,)) + charset.encode(charset.fit(text, encoding), encoding) + LF)
+        self._code_page()
 
     def picture(self, picture: Bitmap) -> None:
         self._aligned(Align.CENTER)
@@ -92,10 +98,13 @@ class _Job:
 
     def code(self, payload: str) -> None:
         data = qr.payload_bytes(payload)
-        if self.profile.qr is QrMode.RASTER or len(data) > self.profile.qr_native_limit:
-            self.picture(bitmap.of_code(data, self.profile))
-            return
         module = qr.module_size(len(data), self.profile)
+        if self.profile.qr is QrMode.RASTER or len(data) > self.profile.qr_native_limit:
+            self.picture(bitmap.of_code(data, module))
+        else:
+            self.native_code(data, module)
+
+    def native_code(self, data: bytes, module: int) -> None:
         self._aligned(Align.CENTER)
         self.raw(LF)  # quiet zone above and below: a line is 30 dots, 4 modules are at most 24
         self.raw(_symbol(b"1A2\x00"))  # model 2
@@ -105,7 +114,10 @@ class _Job:
         self.raw(_symbol(b"1Q0"))
         self.raw(LF)
 
-    def _state(self, line: Line) -> None:
+    def end(self) -> None:
+        self.raw(CUT if self.profile.cutter else FEED_TO_EDGE)
+
+    def state(self, line: Line) -> None:
         self._aligned(line.align)
         if line.font is not self._font:
             self.raw(ESC + b"M" + bytes((line.font.value,)))
@@ -131,4 +143,4 @@ def _symbol(parameters: bytes) -> bytes:
     return GS + b"(k" + len(parameters).to_bytes(2, "little") + parameters
 
 
-__all__ = ["QrTooWide", "Unprintable", "check_profile", "encode", "sheet"]
+__all__ = ["Job", "QrTooWide", "Unprintable", "check_profile", "encode", "sheet"]

@@ -26,6 +26,8 @@ class Fleet:
     profiles: dict[str, Profile]
     """By printer name, in fallback order."""
     logos: dict[str, Bitmap]
+    alone: dict[str, EscPosPrinter]
+    """Each printer without fallback, by name."""
 
     @property
     def default(self) -> str:
@@ -92,4 +94,4 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
     if problems:
         raise ConfigError(tuple(problems))
     printer: Printer = PrinterGroup(tuple(built)) if built else NoPrinter()
-    return Fleet(printer, profiles, logos)
+    return Fleet(printer, profiles, logos, {one.name: one for one in built})

@@ -113,15 +113,29 @@ class _LaneConnection:
         self._lane = lane
         self._device = device
         self._reading: asyncio.Future[bytes] | None = None
+        self._writing: asyncio.Future[int] | None = None
+        self._touched = False
 
     async def write(self, data: bytes) -> None:
         """Write piece by piece, so that a cancelled job stops at the next one."""
         done = 0
         while done < len(data):
+            self._writing = self._lane.run(partial(self._device.write, data[done : done + PIECE]))
             try:
-                done += await self._lane.run(partial(self._device.write, data[done : done + PIECE]))
+                taken = await asyncio.shield(self._writing)
             except OSError as error:
                 raise TransportError(str(error)) from error
+            done += taken
+            self._touched = self._touched or taken > 0
+
+    async def touched(self) -> bool:
+        """Wait for the call still running in the lane; a device that took nothing at all has printed nothing."""
+        if self._touched or self._writing is None:
+            return self._touched
+        try:
+            return await asyncio.shield(self._writing) > 0
+        except OSError:
+            return True
 
     async def read(self) -> bytes:
         """Ask the device again and again; a cancelled wait leaves its answer to the next."""

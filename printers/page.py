@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from printers import parse
-from printers.profiles import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, Profile
+from printers.profiles import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
 
 
 class PageError(ValueError):
@@ -194,10 +194,13 @@ class _Press:
         self._module, self._level, self._model, self._stored = 3, "L", 2, None
 
     def _characters(self, data: bytes) -> None:
-        if any(byte >= 0x80 for byte in data) and self._page != self.profile.code_page:
-            raise PageError(f"letters beyond ASCII in code page {self._page}, not {self.profile.code_page}")
+        pages = {**dict(POLISH_PAGES), self.profile.code_page: self.profile.encoding}
+        encoding = "ascii" if self._page is None else pages.get(self._page, "ascii")
         cell, height = (self.profile.cell_a, FONT_A_HEIGHT) if self._font == 0 else (self.profile.cell_b, FONT_B_HEIGHT)
-        text = data.decode(self.profile.encoding)
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise PageError(f"letters that code page {self._page} does not have, or none selected") from error
         self._line.append(TextBox(0, self.y, text, cell, height, self._wide, self._tall, self._bold))
 
     def _end_line(self, lines: int = 1) -> None:

@@ -215,8 +215,9 @@ def _codes(codes: list[Qr], page: _Page) -> _Block:
             centre = page.margin + share * (index + 0.5)
             _draw_code(canvas, picture, module, centre - len(picture) * module / 2, y - qr.QUIET * module)
             canvas.setFont(REGULAR, page.size)
+            bottom = y - (len(picture) + 2 * qr.QUIET) * module
             for row, line in enumerate(captions[index]):
-                canvas.drawCentredString(centre, y - tallest - page.size * (1 + LEADING * row), line)
+                canvas.drawCentredString(centre, bottom - page.size * (1 + LEADING * row), line)
 
     return _Block(tallest + page.size * LEADING * (0.5 + max(len(lines) for lines in captions)), draw)
 

@@ -149,6 +149,8 @@ class EscPosPrinter:
         try:
             await self._clock.within(self._timeout, connection.write(job))
         except TimeoutError:
+            if not await self._touched(connection):
+                return _Verdict(Outcome.NOT_SENT, STALLED)
             self._remember_torn(job)
             return _Verdict(Outcome.UNKNOWN, STALLED)
         except TransportError as error:
@@ -184,6 +186,12 @@ class EscPosPrinter:
             if dialogue.lost:
                 return _Verdict(Outcome.UNKNOWN, CONNECTION_LOST)
         return _Verdict(Outcome.UNKNOWN, trouble or UNCONFIRMED)
+
+    async def _touched(self, connection: Connection) -> bool:
+        try:
+            return await self._clock.within(CLOSE_SECONDS, connection.touched())
+        except TimeoutError:
+            return True
 
     async def _close(self, connection: Connection) -> None:
         try:

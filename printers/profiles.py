@@ -23,6 +23,23 @@ LINE_HEIGHT = 30
 MAX_CODE_PAGE = 255
 
 
+POLISH_PAGES: tuple[tuple[int, str], ...] = (
+    (18, "cp852"),
+    (45, "cp1250"),
+    (47, "cp1250"),
+    (72, "cp1250"),
+    (30, "cp1250"),
+    (50, "cp1250"),
+    (33, "cp1250"),
+    (17, "cp1250"),
+    (6, "cp852"),
+    (13, "cp852"),
+    (25, "cp1257"),
+    (35, "cp1257"),
+)
+"""Numbers of ESC t under which printers sold in Poland keep Polish letters; each maker has its own table."""
+
+
 class QrMode(StrEnum):
     """Who draws the QR code."""
 

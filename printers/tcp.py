@@ -51,6 +51,10 @@ class _TcpConnection:
         except OSError as error:
             raise TransportError(str(error)) from error
 
+    async def touched(self) -> bool:
+        """Return True: the kernel has taken what it could."""
+        return True
+
     async def read(self) -> bytes:
         try:
             return await self._reader.read(CHUNK)

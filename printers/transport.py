@@ -33,6 +33,10 @@ class Connection(Protocol):
         """Hand all bytes over. Raises TransportError. Cancelled: bytes may have left."""
         ...
 
+    async def touched(self) -> bool:
+        """Tell, after a write that was cut short, whether any byte may have left."""
+        ...
+
     async def read(self) -> bytes:
         """Wait for bytes from the printer; b"" when it closed. Raises TransportError.
 

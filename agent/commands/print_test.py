@@ -1,0 +1,74 @@
+"""`ksef-agent print-test`: the calibration slip on each configured printer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import click
+
+from agent.clock import SystemClock
+from agent.commands.common import config_option_without_files
+from agent.config import Settings
+from agent.domain.errors import ConfigError
+from agent.ports import Outcome, PrintResult
+from printers import calibration
+from printers.fleet import Fleet, build
+
+
+@click.command("print-test")
+@click.option("--printer", "name", metavar="NAME", help="Only this printer (default: all).")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
+@config_option_without_files
+def command(settings: Settings, name: str | None, as_json: bool) -> None:
+    """Print a slip with letters, widths and QR codes, and say what to set."""
+    fleet = build(settings.printers, SystemClock())
+    names = _chosen(fleet, name)
+    results = asyncio.run(_print_all(fleet, names))
+    if as_json:
+        click.echo(json.dumps([_as_json(result) for result in results], ensure_ascii=False))
+    else:
+        for result in results:
+            click.echo(_sentence(result))
+            click.echo(calibration.advice(fleet.profile(result.printer)))
+    if any(result.outcome is not Outcome.DONE for result in results):
+        sys.exit(1)
+
+
+def _chosen(fleet: Fleet, name: str | None) -> list[str]:
+    if not fleet.alone:
+        raise ConfigError(("W ustawieniach nie ma żadnej drukarki ([[printer]]).",))
+    if name is None:
+        return list(fleet.alone)
+    if name not in fleet.alone:
+        raise click.BadParameter(f"nie ma drukarki „{name}”; są: {', '.join(fleet.alone)}", param_hint="--printer")
+    return [name]
+
+
+async def _print_all(fleet: Fleet, names: list[str]) -> list[PrintResult]:
+    async def nothing_to_store(_printer: str, _data: bytes) -> None:
+        """A calibration slip is no document."""
+
+    def encode(printer: str) -> bytes:
+        return calibration.slip(printer, fleet.profile(printer))
+
+    return [await fleet.alone[name].print(encode, nothing_to_store) for name in names]
+
+
+def _sentence(result: PrintResult) -> str:
+    if result.outcome is not Outcome.DONE:
+        return result.problem or ""
+    if result.confirmed:
+        return f"Drukarka „{result.printer}”: wydrukowano, drukarka to potwierdziła."
+    return f"Drukarka „{result.printer}”: wysłano; ta drukarka nie potwierdza wydruków. Sprawdź papier."
+
+
+def _as_json(result: PrintResult) -> dict[str, str | bool | None]:
+    return {
+        "printer": result.printer,
+        "outcome": result.outcome.value,
+        "confirmed": result.confirmed,
+        "code": result.code,
+        "problem": result.problem,
+    }
