@@ -21,28 +21,30 @@ from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError
 from agent.domain.fa3_schema import Fa3Schema
-from agent.ksef.credentials import load_credentials
+from agent.ksef.credentials import load_credentials, read_secret
 from agent.ksef.crypto import OfflineSigner
 from agent.ksef.gateway import open_gateway
 from agent.ksef.latarnia import open_latarnia
+from agent.outbound import Outbound, Webhooks, WhiteList
 from agent.ports import Clock, Signer
 from agent.services.alerting import Alerting
 from agent.services.correcting import Correcting
 from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
+from agent.services.evidence import Evidence
 from agent.services.issue import Issuing
+from agent.services.outbox import ALERT_TYPES, INVOICE_TYPES, Outbox, Subscriber
 from agent.services.printing import Printing
 from agent.services.reporting import Reporting
 from agent.services.sending import Courier
 from agent.services.sync import Sync
 from agent.services.till import AgentTill
-from agent.services.tokens import Tokens
+from agent.services.tokens import Tokens, ensure_token
 from agent.services.watch import Watch
-from agent.store.sqlite import SqliteStore
+from agent.store.sqlite import DATABASE, SqliteStore
 from printers.fleet import Fleet, build
 
 LOG = logging.getLogger("agent")
-DATABASE = "agent.db"
 PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
@@ -64,6 +66,7 @@ class Agent:
     till: AgentTill
     tokens: Tokens
     fleet: Fleet
+    outboxes: tuple[Outbox, ...] = ()
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     defect: BaseException | None = None
 
@@ -91,6 +94,14 @@ def load_signer(settings: Settings) -> Signer | None:
     if offline.certificate_file is None:
         return None
     return OfflineSigner(load_credentials(offline.certificate_file, offline.key_file, offline.passphrase_file))
+
+
+def load_authentication(settings: Settings) -> Signer | None:
+    """Load the certificate KSeF is signed in with, to watch its validity; None where a token is used."""
+    ksef = settings.ksef
+    if ksef.auth != "certificate" or ksef.certificate_file is None:
+        return None
+    return OfflineSigner(load_credentials(ksef.certificate_file, ksef.key_file, ksef.passphrase_file))
 
 
 def load_schema(settings: Settings) -> Fa3Schema:
@@ -125,9 +136,12 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             calendar=BusinessCalendar(settings.calendar.extra_days_off),
             crew=crew,
             signer=signer,
+            authentication=load_authentication(settings),
             started_at=clock.now(),
         )
-        agent = _join(desk, store, fleet, Watch(desk, latarnia))
+        outbound = Outbound(clock)
+        stack.push_async_callback(outbound.close)
+        agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound)
         holder.append(agent)
         await agent.watch.load()
         await agent.printing.recover()
@@ -142,7 +156,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
                 LOG.warning("stopped while under way: %s", ", ".join(late))
 
 
-def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch) -> Agent:
+def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: Outbound) -> Agent:
+    settings = desk.settings
     courier = Courier(desk, watch)
     printing = Printing(desk)
     sync = Sync(desk, watch, courier)
@@ -158,11 +173,11 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch) -> Agent:
         printing=printing,
         sync=sync,
         reporting=reporting,
-        evidence=_NoEvidence(),
-        directory=Directory(desk, None),
+        evidence=Evidence(store, desk.settings.seller.nip, fleet.text),
+        directory=Directory(desk, _white_list(settings, outbound, desk.clock)),
     )
     return Agent(
-        settings=desk.settings,
+        settings=settings,
         clock=desk.clock,
         store=store,
         desk=desk,
@@ -173,14 +188,25 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch) -> Agent:
         correcting=correcting,
         reporting=reporting,
         till=till,
-        tokens=Tokens(desk.settings.data_dir / "tokens.json"),
+        tokens=Tokens.in_directory(settings.data_dir),
         fleet=fleet,
+        outboxes=tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings)),
     )
 
 
-class _NoEvidence:
-    async def bundle(self, first: object, last: object) -> bytes:
-        raise AgentError("jeszcze nie")
+def _white_list(settings: Settings, outbound: Outbound, clock: Clock) -> WhiteList | None:
+    return WhiteList(outbound, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None
+
+
+def _subscribers(settings: Settings) -> list[Subscriber]:
+    found = []
+    if settings.outbox.url and settings.outbox.secret_file:
+        secret = read_secret(settings.outbox.secret_file).encode()
+        found.append(Subscriber("shop", settings.outbox.url, secret, INVOICE_TYPES))
+    if settings.alerts.webhook_url and settings.alerts.webhook_secret_file:
+        secret = read_secret(settings.alerts.webhook_secret_file).encode()
+        found.append(Subscriber("alerts", settings.alerts.webhook_url, secret, ALERT_TYPES))
+    return found
 
 
 async def supervise(agent: Agent) -> None:
@@ -192,6 +218,7 @@ async def supervise(agent: Agent) -> None:
         "corrections": agent.correcting.run,
         "reporting": agent.reporting.run,
     }
+    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.outboxes)}
     tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
     scheduler = periodic_triggers(agent)
     scheduler.start()
@@ -220,6 +247,7 @@ async def run(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, agent.stop.set)
+        ensure_token(agent.tokens, settings.data_dir)
         async with listening(agent):
             systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
             feeding = asyncio.create_task(_feed_watchdog(), name="watchdog")

@@ -21,12 +21,9 @@ from aiohttp import web
 from agent.config import Settings
 from agent.domain.errors import Conflict, Refused, Unavailable
 from agent.ports import Json
-from agent.services.contract import Role
-from agent.services.tokens import Tokens
+from agent.services.tokens import COMMANDS_FILE, ensure_token
 
 T = TypeVar("T")
-TOKEN_FILE = "cli-token"  # noqa: S105 - a file name
-TOKEN_NAME = "polecenia"  # noqa: S105 - a name
 CALL_SECONDS = 300.0
 
 
@@ -84,7 +81,7 @@ async def console(settings: Settings) -> AsyncIterator[Console]:
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         base = f"http://{settings.api.host}:{settings.api.port}"
-        token_file = settings.data_dir / TOKEN_FILE
+        token_file = settings.data_dir / COMMANDS_FILE
         if await _answers(session, base):
             yield Console(base, _read_token(token_file), session, own=False)
             return
@@ -102,7 +99,7 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
     async with app.assembled(settings) as agent:
         await agent.watch.poll_latarnia()
         await agent.watch.probe()
-        token = ensure_token(agent.tokens, settings.data_dir / TOKEN_FILE)
+        token = ensure_token(agent.tokens, settings.data_dir)
         runner = web.AppRunner(till_app(agent.till, agent.tokens, settings.api, settings.page), access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -113,19 +110,6 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
             await agent.sync.pass_once()
         finally:
             await runner.cleanup()
-
-
-def ensure_token(tokens: Tokens, file: Path) -> str:
-    """Return the token of this machine's commands, making it where needed; the file is the agent's alone (0600)."""
-    if any(entry.name == TOKEN_NAME for entry in tokens.list()):
-        if file.exists():
-            return _read_token(file)
-        tokens.revoke(TOKEN_NAME)
-    token = secrets.token_urlsafe(32)
-    file.touch(mode=0o600, exist_ok=True)
-    file.write_text(token, encoding="ascii")
-    tokens.put(TOKEN_NAME, Role.MANAGER, token)
-    return token
 
 
 def _read_token(file: Path) -> str:

@@ -24,6 +24,9 @@ from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.services.contract import Caller, Role
 
 FILE_NAME: Final = "tokens.json"
+COMMANDS_FILE: Final = "commands-token"
+"""Readable by the agent's user only: whoever can read it may run commands."""
+COMMANDS_NAME: Final = "polecenia"
 PREFIX: Final = "ksef-"
 """Makes a token that leaked into a log or a repository findable."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -118,6 +121,21 @@ class Tokens:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def ensure_token(tokens: Tokens, data_dir: Path) -> str:
+    """Return the token of this machine's commands (manager), making it where needed; its file is the agent's alone."""
+    file = data_dir / COMMANDS_FILE
+    if any(entry.name == COMMANDS_NAME for entry in tokens.list()):
+        if file.exists():
+            return file.read_text("ascii").strip()
+        tokens.revoke(COMMANDS_NAME)
+    token = PREFIX + secrets.token_urlsafe(32)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as target:
+        target.write(token)
+    tokens.put(COMMANDS_NAME, Role.MANAGER, token)
+    return token
 
 
 class _Damaged(ValueError):

@@ -121,8 +121,17 @@ class Watch:
 
     async def _keep_breaker(self) -> None:
         kept = self.breaker.to_json()
-        if await self._desk.store.read(lambda tx: tx.notebook.get(BREAKER)) != kept:
-            await self._desk.store.write(lambda tx: tx.notebook.put(BREAKER, dict(kept)))
+        before = await self._desk.store.read(lambda tx: tx.notebook.get(BREAKER))
+        if before == kept:
+            return
+
+        async def work(tx: Transaction) -> None:
+            await tx.notebook.put(BREAKER, dict(kept))
+            if not isinstance(before, dict) or before.get("state") != kept["state"]:
+                data = {"state": kept["state"], "since": kept["since"], "problem": self.seen.ksef_problem}
+                await tx.events.append("line", data)
+
+        await self._desk.store.write(work)
 
     # --- decisions ----------------------------------------------------------------------------------
 
