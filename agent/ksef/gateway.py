@@ -109,7 +109,11 @@ class Gateway:
         """Fetch the UPO of an accepted invoice; by number where it belongs to another session (440)."""
         place = invoice_ref or f"ksef/{ksef_number}"
         path = f"/sessions/{session_ref}/invoices/{place}/upo"
-        return read_upo(await self.api.run(Call(Group.SESSION_MISC, "GET", path)))
+        answer = await self.api.run(Call(Group.SESSION_MISC, "GET", path))
+        upo = read_upo(answer)
+        if upo.ksef_number != ksef_number:
+            raise answer.unusable(f"UPO dotyczy innej faktury: {upo.ksef_number} zamiast {ksef_number}.")
+        return upo
 
     async def session_upo(self, session_ref: str) -> tuple[bytes, ...]:
         """Return the pages of a closed session's collective UPO, () while KSeF has none."""

@@ -39,6 +39,8 @@ ENROLMENT = "20261124-EH-1B6C9EB000-4B15D3AEB9-89"
 UPO_PAGE = "20261124-EU-2EBD6FA000-242EB9B66D-43"
 _BODY = f"{NIP}-20261124-0100A0D6723E"
 KSEF_NUMBER = f"{_BODY}-{checksum(_BODY)}"
+_OTHER = f"{NIP}-20261124-0100A0D6723F"
+OTHER_NUMBER = f"{_OTHER}-{checksum(_OTHER)}"
 XML = "<Faktura>zażółć</Faktura>".encode()
 
 
@@ -129,14 +131,14 @@ class WireServer:
 
     def seen(self, route: str) -> list[Request]:
         """Return the requests of a route, oldest first."""
-        return [request for request in self.requests if _matches(route, request)]
+        return [request for request in self.requests if matches(route, request)]
 
     async def _serve(self, incoming: web.Request) -> web.Response:
         path = incoming.path.removeprefix("/v2")
         request = Request(incoming.method, path, dict(incoming.query), incoming.headers, await incoming.read())
         self.requests.append(request)
         for route, planned in self._planned.items():
-            if _matches(route, request) and planned:
+            if matches(route, request) and planned:
                 answering = planned.popleft() if len(planned) > 1 else planned[0]
                 if isinstance(answering, Fault):
                     return await self._spoil(incoming, answering)
@@ -159,7 +161,7 @@ class WireServer:
 
     def _usual(self, request: Request) -> Reply:
         for route, answering in self._routes().items():
-            if _matches(route, request):
+            if matches(route, request):
                 return answering(request)
         return Reply(404, {"title": "no such route"}, content_type="application/problem+json")
 
@@ -193,6 +195,7 @@ class WireServer:
             "GET /sessions/*/invoices": lambda _: Reply(body={"invoices": [accepted()]}),
             "GET /sessions/*/invoices/*": lambda _: Reply(body=accepted()),
             "GET /sessions/*/invoices/*/upo": lambda _: upo(),
+            "GET /sessions/*/invoices/ksef/*/upo": lambda _: upo(),
             "GET /sessions/*/upo/*": lambda _: upo(),
             "GET /invoices/ksef/*": lambda _: Reply(
                 body=XML, headers={"x-ms-meta-hash": b64(sha256(XML))}, content_type="application/xml"
@@ -378,7 +381,8 @@ def credentials(kind: str = "ec") -> Credentials:
     return Credentials(issue(key.public_key(), name, 0x01F20A5D352AE590), key)
 
 
-def _matches(route: str, request: Request) -> bool:
+def matches(route: str, request: Request) -> bool:
+    """Return whether a request is one of a route such as "GET /sessions/*"."""
     method, _, path = route.partition(" ")
     pattern = re.escape(path).replace(r"\*", "[^/]+")
     return method == request.method and re.fullmatch(pattern, request.path) is not None

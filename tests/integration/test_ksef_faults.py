@@ -61,7 +61,10 @@ STEPS: dict[str, tuple[str, Step]] = {
     "open": ("POST /sessions/online", lambda gateway: gateway.session()),
     "send": ("POST /sessions/online/*/invoices", _send),
     "status": ("GET /sessions/*/invoices/*", lambda gateway: gateway.status(wire.SESSION, wire.INVOICE)),
-    "upo": ("GET /sessions/*/invoices/*/upo", lambda gateway: gateway.upo(wire.SESSION, wire.INVOICE)),
+    "upo": (
+        "GET /sessions/*/invoices/*/upo",
+        lambda gateway: gateway.upo(wire.SESSION, wire.INVOICE, wire.KSEF_NUMBER),
+    ),
 }
 
 

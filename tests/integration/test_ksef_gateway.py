@@ -411,15 +411,23 @@ class TestVerdicts:
             await gateway.find(wire.SESSION, sha256(wire.XML))
 
     async def test_upo(self, server: WireServer, gateway: Gateway) -> None:
-        upo = await gateway.upo(wire.SESSION, wire.INVOICE)
+        upo = await gateway.upo(wire.SESSION, wire.INVOICE, wire.KSEF_NUMBER)
         assert (upo.ksef_number, upo.sha256) == (wire.KSEF_NUMBER, sha256(wire.XML))
         assert upo.xml.startswith(b"<?xml")
+
+    async def test_the_upo_of_a_duplicate_lies_in_the_session_of_the_original(
+        self, server: WireServer, gateway: Gateway
+    ) -> None:
+        upo = await gateway.upo(wire.SESSION, None, wire.KSEF_NUMBER)
+        assert upo.ksef_number == wire.KSEF_NUMBER
+        assert server.requests[-1].path.endswith(f"/invoices/ksef/{wire.KSEF_NUMBER}/upo")
 
     @pytest.mark.parametrize(
         "reply",
         [
             wire.upo(meta_hash=b64(sha256(b"other"))),
             wire.upo(number=wire.KSEF_NUMBER[:-2] + "00"),
+            wire.upo(number=wire.OTHER_NUMBER),
             Reply(body=b"<Potwierdzenie", content_type="application/xml"),
             Reply(body=b"<Potwierdzenie/>", content_type="application/xml"),
             Reply(body={}, content_type="application/json"),
@@ -428,7 +436,7 @@ class TestVerdicts:
     async def test_a_upo_that_can_not_be_right(self, server: WireServer, gateway: Gateway, reply: Reply) -> None:
         server.on("GET /sessions/*/invoices/*/upo", reply)
         with pytest.raises(KsefError) as caught:
-            await gateway.upo(wire.SESSION, wire.INVOICE)
+            await gateway.upo(wire.SESSION, wire.INVOICE, wire.KSEF_NUMBER)
         assert caught.value.sent is Sent.UNKNOWN
 
     async def test_session_upo(self, server: WireServer, gateway: Gateway) -> None:
