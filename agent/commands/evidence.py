@@ -69,7 +69,7 @@ async def _write(settings: Settings, first: date, last: date, partial: Path) -> 
     store = await open_store_readonly(settings)
     try:
         evidence = Evidence(store, settings.seller.nip, build(settings.printers, SystemClock()).text)
-        with partial.open("wb") as file:  # noqa: ASYNC230 - nothing else runs in this process
+        with partial.open("wb") as file:
             count = await evidence.write(first, last, file)
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,359 @@
+"""The hash chain shows every change; the zip is complete, deterministic and checkable by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.commands.evidence import ZipFiles, command
+from agent.domain.breaker import LinkState
+from agent.domain.dossier import INDEX, LOG, README, SUMS, OutageInvoice
+from agent.domain.dossier_check import verify_zip_files
+from agent.domain.evidence import GENESIS, Json, LogLine, canonical, chain, verify_chain
+from agent.domain.invoice import Mode
+from agent.domain.outages import LineSeen, outage_reports
+from agent.domain.timeline import Declaration, DeclarationKind, Declared, Timeline
+from agent.ports import Upo
+from agent.services.evidence import Evidence
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.world import CONSUMER, MANAGER, SELLER, World, world
+from tests.sim.announcing import facts, message
+from tests.sim.oracle import Outage
+
+T0 = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+# --- the chain --------------------------------------------------------------------------------------
+
+
+def log(count: int = 5) -> list[LogLine]:
+    lines: list[LogLine] = []
+    previous = GENESIS
+    for seq in range(1, count + 1):
+        data: dict[str, Json] = {"number": f"FV/{seq}", "zł": 1.5}
+        at = (T0 + timedelta(seconds=seq)).isoformat()
+        previous = chain(previous, at, "issued", f"id-{seq}", canonical(data))
+        lines.append(LogLine(seq, at, "issued", f"id-{seq}", data, previous))
+    return lines
+
+
+def test_chain_is_what_the_readme_tells() -> None:
+    """The recipe of CZYTAJ.txt, written out by hand."""
+    text = '["' + GENESIS + '","2026-11-24T09:00:00+00:00","issued",null,"{\\"a\\":\\"ż\\",\\"b\\":[1]}"]'
+    expected = hashlib.sha256(text.encode()).hexdigest()
+    assert chain(GENESIS, "2026-11-24T09:00:00+00:00", "issued", None, canonical({"b": [1], "a": "ż"})) == expected
+
+
+def test_an_untouched_log_has_no_problem() -> None:
+    assert verify_chain(log()) == []
+    assert verify_chain(log()[2:], log()[1].chain) == []
+    assert verify_chain([]) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: replace(line, data={**line.data, "number": "FV/9"}),
+        lambda line: replace(line, data={}),
+        lambda line: replace(line, at="2026-11-24T09:00:09+00:00"),
+        lambda line: replace(line, kind="sent"),
+        lambda line: replace(line, invoice_id=None),
+        lambda line: replace(line, chain="0" * 64),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_every_change_shows(change: Callable[[LogLine], LogLine], place: int) -> None:
+    lines = log()
+    lines[place] = change(lines[place])
+    assert verify_chain(lines)
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_missing_line_shows(place: int) -> None:
+    lines = log()
+    del lines[place]
+    assert verify_chain(lines)
+
+
+def test_swapped_lines_show() -> None:
+    lines = log()
+    lines[1], lines[2] = lines[2], lines[1]
+    assert len(verify_chain(lines)) >= 2
+
+
+def test_a_line_put_in_shows() -> None:
+    lines = log()
+    assert verify_chain([*lines[:2], lines[1], *lines[2:]])
+
+
+TEXTS = st.text(max_size=5)
+
+
+@given(st.tuples(TEXTS, TEXTS, st.none() | TEXTS, TEXTS), st.tuples(TEXTS, TEXTS, st.none() | TEXTS, TEXTS))
+def test_fields_never_run_into_each_other(
+    one: tuple[str, str, str | None, str], other: tuple[str, str, str | None, str]
+) -> None:
+    assert (chain(GENESIS, *one) == chain(GENESIS, *other)) == (one == other)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_canonical_text_is_stable(data: Json) -> None:
+    text = canonical(data)
+    assert canonical(json.loads(text)) == text
+
+
+def test_canonical_refuses_what_json_has_not() -> None:
+    with pytest.raises(ValueError, match="float"):
+        canonical(float("nan"))
+    assert canonical("\ud800") == '"?"'
+
+
+# --- the zip ----------------------------------------------------------------------------------------
+
+UPO_XML = (
+    '<Potwierdzenie xmlns="http://upo.schematy.mf.gov.pl/KSeF/v4-3"><Dokument>'
+    "<NumerKSeFDokumentu>{number}</NumerKSeFDokumentu><SkrotDokumentu>{sha256}</SkrotDokumentu>"
+    "</Dokument></Potwierdzenie>"
+)
+
+
+class UpoGateway(FakeGateway):
+    """Gives a UPO as KSeF does; ``forged`` gives one of another file."""
+
+    forged = False
+
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        upo = await super().upo(session_ref, invoice_ref, ksef_number)
+        sha256 = base64.b64encode(bytes(32) if self.forged else upo.sha256).decode()
+        number = "5265877635-20261124-000000000000-00" if self.forged else ksef_number
+        return replace(upo, xml=UPO_XML.format(number=number, sha256=sha256).encode())
+
+
+@asynccontextmanager
+async def till_of(tmp_path: Path, *, forged: bool = False) -> AsyncIterator[World]:
+    clock = FakeClock(T0)
+    gateway = UpoGateway(clock)
+    gateway.forged = forged
+    async with world(tmp_path, clock=clock, gateway=gateway) as till:
+        yield till
+
+
+async def a_day(till: World) -> None:
+    """Sell online, while the line is down, by a manager's word, and let KSeF have it all."""
+    await till.watch.poll_latarnia()
+    await till.sell()
+    await till.clock.advance(60)
+    till.gateway.up = False
+    await till.watch.probe()
+    await till.watch.probe()
+    await till.sell(buyer=CONSUMER)
+    await till.clock.advance(600)
+    till.gateway.up = True
+    await till.settle()
+    await till.clock.advance(60)
+    await till.watch.declare(Mode.OFFLINE24, "Remont łącza", MANAGER.name)
+    await till.sell()
+    await till.watch.withdraw("Po remoncie", MANAGER.name)
+    await till.settle()
+    await till.clock.advance(60)
+    await till.sell()
+    await till.settle()
+
+
+async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:
+    evidence = Evidence(till.store, SELLER.nip, till.desk.press.text)
+    data = await evidence.bundle(date.fromisoformat(first), date.fromisoformat(last))
+    assert data == await evidence.bundle(date.fromisoformat(first), date.fromisoformat(last))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return dict(ZipFiles(archive))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The zip of one day; tests only read it."""
+
+    async def made() -> dict[str, bytes]:
+        async with till_of(tmp_path_factory.mktemp("till")) as till:
+            await a_day(till)
+            return await bundle(till)
+
+    return asyncio.run(made())
+
+
+def test_a_day_is_complete_and_in_order(files: dict[str, bytes]) -> None:
+    assert verify_zip_files(files) == []
+    folders = {path.split("/")[1] for path in files if path.startswith("faktury/")}
+    assert len(folders) == 4
+    for folder in folders:
+        for name in ("dane.json", "faktura-1.xml", "zdarzenia.json", "upo.xml", "wydruk-1.bin", "wydruk-1.txt"):
+            assert f"faktury/{folder}/{name}" in files
+    assert "UTC" in files[README].decode()
+    first = files[LOG].splitlines()[0]
+    assert json.loads(files[INDEX])["chain"]["first_seq"] == json.loads(first)["seq"]
+
+
+def test_sums_are_those_of_sha256sum(files: dict[str, bytes]) -> None:
+    for line in files[SUMS].decode().splitlines():
+        value, path = line.split("  ", 1)
+        assert hashlib.sha256(files[path]).hexdigest() == value
+    assert len(files[SUMS].splitlines()) == len(files) - 1
+
+
+def test_outages_of_the_day(files: dict[str, bytes]) -> None:
+    reports = {path: json.loads(files[path]) for path in files if path.startswith("przerwy/") and path.endswith("json")}
+    kinds = {report["kind"]: report for report in reports.values()}
+    assert sorted(kinds) == ["lacze", "offline24"]
+    assert kinds["lacze"]["end"] is not None
+    assert [invoice["mode"] for invoice in kinds["lacze"]["invoices"]] == ["offline24"]
+    assert kinds["lacze"]["invoices"][0]["accepted_at"] > kinds["lacze"]["invoices"][0]["issued_at"]
+    assert "Remont łącza" in kinds["offline24"]["basis"]
+    assert any("Brak łączności sklepu z KSeF" in files[path].decode() for path in files if path.endswith("txt"))
+
+
+def test_every_changed_file_shows(files: dict[str, bytes]) -> None:
+    for path, content in files.items():
+        assert verify_zip_files({**files, path: content[:-1] + bytes([content[-1] ^ 1])}), path
+        assert verify_zip_files({other: files[other] for other in files if other != path}), path
+    assert verify_zip_files({**files, "faktury/x.txt": b""})
+
+
+def resummed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """What a clever forger does: index and sums are made to fit again."""
+    index = json.loads(files[INDEX])
+    index["files"] = {
+        path: hashlib.sha256(content).hexdigest() for path, content in files.items() if path not in (INDEX, SUMS)
+    }
+    files = {**files, INDEX: json.dumps(index).encode()}
+    sums = {**index["files"], INDEX: hashlib.sha256(files[INDEX]).hexdigest()}
+    files[SUMS] = "".join(f"{value}  {path}\n" for path, value in sorted(sums.items())).encode()
+    return files
+
+
+@pytest.mark.parametrize("name", ["faktura-1.xml", "dane.json", "zdarzenia.json"])
+def test_a_forged_invoice_shows_although_the_sums_fit(files: dict[str, bytes], name: str) -> None:
+    assert verify_zip_files(resummed(files)) == []
+    path = next(path for path in files if path.endswith(name))
+    forged = {
+        "faktura-1.xml": lambda text: text.replace(b"Kawa", b"Ryba"),
+        "dane.json": lambda text: text.replace(b'"ksef_number": "', b'"ksef_number": "9'),
+        "zdarzenia.json": lambda text: text.replace(b"issued", b"Issued"),
+    }[name](files[path])
+    assert forged != files[path]
+    assert verify_zip_files(resummed({**files, path: forged}))
+
+
+def test_a_forged_log_shows_although_the_sums_fit(files: dict[str, bytes]) -> None:
+    lines = files[LOG].splitlines(keepends=True)
+    changed = files[LOG].replace(b"FV-1", b"FV-2", 1)
+    for forged in (changed, b"".join(lines[:-1]), b"".join(lines[1:]), b"", b"nonsense\n", b"[]\n"):
+        assert verify_zip_files(resummed({**files, LOG: forged}))
+
+
+async def test_a_foreign_upo_shows(tmp_path: Path) -> None:
+    async with till_of(tmp_path, forged=True) as till:
+        await till.sell()
+        problems = verify_zip_files(await bundle(till))
+    assert [problem.split(": ")[1] for problem in problems] == [
+        "UPO podaje inny skrót faktury.",
+        "UPO podaje inny numer KSeF.",
+    ]
+
+
+async def test_a_period_without_invoices(tmp_path: Path) -> None:
+    async with till_of(tmp_path) as till:
+        await a_day(till)
+        files = await bundle(till, "2026-12-01", "2026-12-31")
+    assert verify_zip_files(files) == []
+    assert not [path for path in files if path.startswith("faktury/")]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": "other/1"}', b"\xff"])
+def test_what_is_no_evidence_is_told(content: bytes) -> None:
+    assert verify_zip_files({INDEX: content})
+    assert verify_zip_files({})
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
+def test_verify_command(files: dict[str, bytes], tmp_path: Path) -> None:
+    def packed(name: str, content: dict[str, bytes]) -> Path:
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w") as archive:
+            for each, data in content.items():
+                archive.writestr(each, data)
+        return path
+
+    good = CliRunner().invoke(command, ["verify", str(packed("good.zip", files))])
+    assert (good.exit_code, good.stdout) == (0, f"Dowody są kompletne i niezmienione: {len(files)} plików.\n")
+    changed = packed("bad.zip", {**files, README: b"x"})
+    bad = CliRunner().invoke(command, ["verify", str(changed), "--json"])
+    assert bad.exit_code == 1
+    assert json.loads(bad.stdout)["problems"][0] == f"Plik {README} zmieniono: skrót SHA-256 się nie zgadza."
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    assert CliRunner().invoke(command, ["verify", str(tmp_path / "no.zip")]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--from", "2026-11-24"], ["--from", "x", "--to", "y", "--out", "z"], ["verify", "missing.zip"]],
+)
+def test_wrong_use(arguments: list[str]) -> None:
+    assert CliRunner().invoke(command, arguments).exit_code == 2
+
+
+# --- outages ----------------------------------------------------------------------------------------
+
+
+def sold(number: str, at: datetime) -> OutageInvoice:
+    return OutageInvoice(number, "failure", at, "2026-12-18", "accepted", "x", at + timedelta(days=1))
+
+
+def test_reports_of_every_kind() -> None:
+    begin, end = T0 + timedelta(hours=1), T0 + timedelta(hours=3)
+    outages = [Outage(kind, begin, begin, end) for kind in ("failure", "maintenance", "total")]
+    words = ["FAILURE_START", "MAINTENANCE_ANNOUNCEMENT", "FAILURE_START"]
+    heard = [
+        fact
+        for number, (outage, word) in enumerate(zip(outages, words, strict=True), 1)
+        for fact in facts([message(outage, number, kind=word, published=begin)], begin)
+    ]
+    declared = Declared(Declaration(DeclarationKind.OFFLINE24_DECLARED, "Burza", "Anna", begin))
+    line = [
+        LineSeen(T0 + timedelta(hours=2), LinkState.OPEN, begin),
+        LineSeen(T0 + timedelta(hours=2.5), LinkState.HALF_OPEN, T0 + timedelta(hours=2.4)),
+        LineSeen(T0 + timedelta(hours=4), LinkState.CLOSED, end),
+    ]
+    invoices = [sold("1", T0), sold("2", begin), sold("3", end), sold("4", T0 + timedelta(hours=4))]
+    reports = outage_reports(Timeline.of([*heard, declared]), invoices, line, T0, T0 + timedelta(days=1))
+    inside = {report.kind: [invoice.number for invoice in report.invoices] for report in reports}
+    assert inside == {
+        "awaria": ["2", "3"],
+        "awaria-calkowita": ["2", "3"],
+        "niedostepnosc": ["2", "3"],
+        "lacze": ["2", "3"],
+        "offline24": ["2", "3", "4"],
+    }
+    assert {report.kind: report.end for report in reports}["lacze"] == end
+    assert outage_reports(Timeline.of(heard), invoices, [], T0 - timedelta(days=9), T0 - timedelta(days=8)) == []
