@@ -82,7 +82,7 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
         parts.advances(view),
         lines(view),
         rate_table(view),
-        parts.totals(view) + parts.payment(view.payment),
+        parts.totals(view) + parts.payment(view),
         parts.legal_words(view) + parts.notes(view),
         parts.terms(view),
         parts.attachment(view.attachment),

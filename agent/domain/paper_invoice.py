@@ -109,18 +109,21 @@ def totals(view: FaView) -> list[Element]:
     return elements
 
 
-def payment(what: PaymentView | None) -> list[Element]:
-    """Platnosc: what was paid, then what is still to be paid and how."""
-    return [] if what is None else _received(what) + _due(what)
+def payment(view: FaView) -> list[Element]:
+    """Platnosc: what was paid (given back, where a correction is negative), then what is still to be paid and how."""
+    if view.payment is None:
+        return []
+    verb = "Zwrócono" if view.kind.corrects and view.gross < 0 else "Zapłacono"
+    return _settled(view.payment, verb) + _due(view.payment)
 
 
-def _received(what: PaymentView) -> list[Element]:
+def _settled(what: PaymentView, verb: str) -> list[Element]:
     elements: list[Element] = []
     if what.paid:
         parts = (what.paid_on.isoformat() if what.paid_on is not None else "", payment_form(what.form, what.other_form))
-        elements.append(Text("Zapłacono " + ", ".join(part for part in parts if part)))
+        elements.append(Text(f"{verb} " + ", ".join(part for part in parts if part)))
     if what.partials:
-        elements.append(Text("Zapłacono w całości:" if what.partly == "2" else "Zapłacono w części:"))
+        elements.append(Text(f"{verb} w całości:" if what.partly == "2" else f"{verb} w części:"))
     for part in what.partials:
         words = payment_form(part.form, part.other_form) or "wpłata"
         elements.append(Pair(f"{words} {part.paid_on.isoformat()}", amount(part.amount)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
@@ -49,6 +50,8 @@ def ways_to_write(name: str, value: str) -> set[str]:
         number = Decimal(value)
     except InvalidOperation:
         return {value}
+    if not number.is_finite():
+        return {value}
     plain = f"{number.normalize():f}".replace(".", ",")
     cents = {f"{number:.2f}".replace(".", ",")} if number == round(number, 2) else set()
     return {value, plain, *cents}
@@ -59,7 +62,7 @@ def unprinted(xml: bytes, paper: str) -> list[str]:
     missing = []
     for element in etree.fromstring(xml).iter("{*}*"):
         name = etree.QName(element).localname
-        value = " ".join((element.text or "").split())
+        value = re.sub("[ \t\r\n]+", " ", element.text or "").strip(" ")
         if len(element) or not value or name in MARKERS | NOT_ON_PAPER or (name, value) == ("KodKraju", "PL"):
             continue
         parents = {etree.QName(parent).localname for parent in element.iterancestors()}
