@@ -26,17 +26,17 @@ from agent.store.transaction import SqliteTransaction
 REASON = "przywrócenie kopii zapasowej"
 
 
-class LastNumber(click.ParamType[tuple[str, int]]):
-    """SERIES=NUMBER."""
-
-    name = "SERIES=NUMBER"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """Return (series, number); a usage error otherwise."""
-        series, _, number = str(value).rpartition("=")
+def _last_numbers(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int], ...]:
+    """Split each SERIES=NUMBER; a usage error otherwise."""
+    found = []
+    for value in values:
+        series, _, number = value.rpartition("=")
         if not series or not number.isdecimal() or int(number) < 1:
-            self.fail("potrzeba SERIA=NUMER, np. FV-1=1042", param, ctx)
-        return series, int(number)
+            raise click.BadParameter("potrzeba SERIA=NUMER, np. FV-1=1042")
+        found.append((series, int(number)))
+    return tuple(found)
 
 
 @click.command("restore")
@@ -44,8 +44,9 @@ class LastNumber(click.ParamType[tuple[str, int]]):
 @click.option(
     "--continue-after",
     "last_numbers",
-    type=LastNumber(),
+    metavar="SERIES=NUMBER",
     multiple=True,
+    callback=_last_numbers,
     help="The last number used of a series, also after the backup. May be repeated.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")

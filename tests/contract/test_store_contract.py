@@ -1,0 +1,497 @@
+"""The Store port's obligations, over every way to open the real store."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.domain.errors import Conflict, IllegalTransition, KeyReused, NotFound, Unavailable
+from agent.domain.evidence import GENESIS, canonical, chain
+from agent.domain.invoice import Buyer, BuyerKind, Mode
+from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
+from agent.ports import Fact, InvoiceChange, InvoiceFilter, KeyRecord, Transaction
+from agent.store.sqlite import SqliteStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.invoices import ROUTES, SERIES, add_next, lead, new_invoice
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["threaded", "inline"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(tmp_path / "agent.db", clock, threaded=request.param == "threaded")
+    yield store
+    await store.close()
+
+
+async def add(store: SqliteStore, name: str, **changes: object) -> int:
+    return await store.write(lambda transaction: add_next(transaction, name, **changes))
+
+
+async def bring(store: SqliteStore, name: str, state: InvoiceState, **changes: object) -> str:
+    """Add an invoice and lead it into a state; return its id."""
+
+    async def work(transaction: Transaction) -> None:
+        await add_next(transaction, name, **changes)
+        await lead(transaction, f"inv-{name}", state)
+
+    await store.write(work)
+    return f"inv-{name}"
+
+
+# --- units of work ----------------------------------------------------------------------------------
+
+
+async def test_a_unit_is_stored_as_a_whole_or_not_at_all(store: SqliteStore) -> None:
+    async def work(transaction: Transaction) -> None:
+        await add_next(transaction, "a")
+        await transaction.events.append("issued", {}, "inv-a")
+        await transaction.notebook.put("seen", True)
+        raise ValueError("the rule after it fails")
+
+    with pytest.raises(ValueError, match="the rule after it fails"):
+        await store.write(work)
+
+    async def look(transaction: Transaction) -> tuple[int, int, object]:
+        found = await transaction.invoices.find(InvoiceFilter())
+        return len(found), len(await transaction.events.after(0)), await transaction.notebook.get("seen")
+
+    assert await store.read(look) == (0, 0, None)
+    assert await add(store, "b") == 1, "a unit that failed burns no number"
+
+
+async def test_a_cancelled_caller_does_not_cancel_the_work(store: SqliteStore) -> None:
+    inside, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(transaction: Transaction) -> None:
+        inside.set()
+        await go.wait()
+        await add_next(transaction, "a")
+
+    first = asyncio.create_task(store.write(slow))
+    await inside.wait()
+    queued = asyncio.create_task(add(store, "b"))
+    await asyncio.sleep(0)
+    first.cancel()
+    queued.cancel()
+    await asyncio.gather(first, queued, return_exceptions=True)
+    go.set()
+    assert await add(store, "c") == 3
+
+
+async def test_a_unit_that_waits_for_another_one_is_a_defect_not_a_deadlock(store: SqliteStore) -> None:
+    async def nested(transaction: Transaction) -> None:
+        await add(store, "a")
+
+    with pytest.raises(RuntimeError, match="must not wait"):
+        await store.write(nested)
+    assert await add(store, "b") == 1
+
+
+async def test_a_transaction_is_useless_after_its_unit(store: SqliteStore) -> None:
+    kept: list[Transaction] = []
+
+    async def keep(transaction: Transaction) -> None:
+        kept.append(transaction)
+
+    await store.write(keep)
+    with pytest.raises(RuntimeError, match="had ended"):
+        await kept[0].notebook.put("a", 1)
+    await store.read(keep)
+    with pytest.raises(RuntimeError, match="had ended"):
+        await kept[1].notebook.get("a")
+
+
+async def test_a_work_that_raises_cancelled_error_does_not_stop_the_writer(store: SqliteStore) -> None:
+    async def work(transaction: Transaction) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await store.write(work)
+    assert await add(store, "a") == 1
+
+
+async def test_a_reader_sees_one_snapshot_while_the_writer_goes_on(store: SqliteStore) -> None:
+    await add(store, "a")
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def count_twice(transaction: Transaction) -> tuple[int, int]:
+        before = len(await transaction.invoices.find(InvoiceFilter()))
+        started.set()
+        await go.wait()
+        return before, len(await transaction.invoices.find(InvoiceFilter()))
+
+    reading = asyncio.create_task(store.read(count_twice))
+    await started.wait()
+    await add(store, "b")
+    go.set()
+    assert await reading == (1, 1)
+    assert len(await store.read(lambda transaction: transaction.invoices.find(InvoiceFilter()))) == 2
+
+
+async def test_more_reads_than_readers_all_get_their_turn(store: SqliteStore) -> None:
+    await add(store, "a")
+    found = await asyncio.gather(
+        *(store.read(lambda transaction: transaction.invoices.get("inv-a")) for _ in range(20))
+    )
+    assert {record.id for record in found} == {"inv-a"}
+
+
+async def test_a_read_must_not_write(store: SqliteStore) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        await store.read(lambda transaction: transaction.notebook.put("a", 1))
+    await store.read(lambda transaction: transaction.notebook.get("a"))
+
+
+async def test_close_finishes_what_waits_and_refuses_the_rest(tmp_path: Path, clock: FakeClock) -> None:
+    store = await SqliteStore.open(tmp_path / "agent.db", clock)
+    waiting = [asyncio.create_task(add(store, f"{number}")) for number in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.gather(store.close(), store.close())
+    assert [task.result() for task in waiting] == [1, 2, 3, 4, 5]
+    for refused in (add(store, "x"), store.read(lambda transaction: transaction.notebook.get("a"))):
+        with pytest.raises(Unavailable) as caught:
+            await refused
+        assert caught.value.code == "store-closed"
+    await store.watch()
+    reopened = await SqliteStore.open(tmp_path / "agent.db", clock)
+    assert len(await reopened.read(lambda transaction: transaction.invoices.find(InvoiceFilter()))) == 5
+    await reopened.close()
+
+
+# --- invoices ---------------------------------------------------------------------------------------
+
+
+async def test_an_invoice_comes_back_as_it_went_in(store: SqliteStore) -> None:
+    new = new_invoice("a")
+    await store.write(lambda transaction: transaction.invoices.add(new))
+    record = await store.read(lambda transaction: transaction.invoices.get(new.id))
+    for name in type(new).__slots__:  # type: ignore[attr-defined] # slots=True
+        assert getattr(record, name) == getattr(new, name), name
+    assert (record.state, record.version, record.deadline_state) == (InvoiceState.ISSUED, 1, "due")
+    assert (record.copies, record.attempts, record.ksef_number) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "deadline", "expected"),
+    [(Mode.FAILURE, None, "open"), (Mode.TOTAL_FAILURE, None, "lifted"), (Mode.OFFLINE24, date(2026, 11, 25), "due")],
+)
+async def test_the_deadline_state_follows_the_mode(
+    store: SqliteStore, mode: Mode, deadline: date | None, expected: str
+) -> None:
+    await add(store, "a", mode=mode, deadline=deadline)
+    record = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
+    assert (record.deadline, record.deadline_state) == (deadline, expected)
+
+
+async def test_naive_instants_are_refused(store: SqliteStore) -> None:
+    naive = datetime(2026, 11, 24, 9, 0)  # noqa: DTZ001 - the mistake under test
+    with pytest.raises(ValueError, match="naive"):
+        await add(store, "a", issued_at=naive)
+
+
+async def test_bytes_and_hash_have_to_agree(store: SqliteStore) -> None:
+    with pytest.raises(ValueError, match="sha256"):
+        await add(store, "a", sha256=b"\0" * 32)
+    assert await add(store, "b") == 1
+
+
+@pytest.mark.parametrize("serial", [0, 2, 7])
+async def test_a_gap_in_a_series_is_refused(store: SqliteStore, serial: int) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write(lambda transaction: transaction.invoices.add(new_invoice("a", serial)))
+    assert await add(store, "b") == 1
+
+
+async def test_series_count_on_their_own_and_ready_invoices_take_no_serial(store: SqliteStore) -> None:
+    assert await add(store, "a") == 1
+    await store.write(lambda transaction: transaction.invoices.add(new_invoice("ready", None)))
+    other = new_invoice("b", 1, series="FK-1", number="FK-1/1", kind="KOR", base_id="inv-a")
+    await store.write(lambda transaction: transaction.invoices.add(other))
+    assert await add(store, "c") == 2
+    corrections = await store.read(lambda transaction: transaction.invoices.find(InvoiceFilter(base_id="inv-a")))
+    assert [record.id for record in corrections] == ["inv-b"]
+
+
+async def test_a_series_goes_on_after_numbers_that_a_restore_lost(store: SqliteStore) -> None:
+    await add(store, "a")
+    await store.write(lambda transaction: transaction.invoices.resume_series(SERIES, 41, "restored"))
+    assert await add(store, "b") == 42
+    with pytest.raises(Conflict):
+        await store.write(lambda transaction: transaction.invoices.resume_series(SERIES, 41, "again"))
+
+
+async def test_a_number_is_used_once_until_ksef_rejects_it(store: SqliteStore) -> None:
+    await store.write(lambda transaction: transaction.invoices.add(new_invoice("a", None, number="X/1")))
+    twin = new_invoice("b", None, number="X/1")
+    with pytest.raises(Conflict) as caught:
+        await store.write(lambda transaction: transaction.invoices.add(twin))
+    assert caught.value.code == "number-taken"
+    await store.write(lambda transaction: lead(transaction, "inv-a", InvoiceState.REJECTED))
+    await store.write(lambda transaction: transaction.invoices.add(twin))
+    with pytest.raises(Conflict):
+        await store.write(lambda transaction: transaction.invoices.move("inv-a", InvoiceState.ISSUED))
+
+
+async def test_an_unknown_invoice_is_not_found(store: SqliteStore) -> None:
+    with pytest.raises(NotFound):
+        await store.read(lambda transaction: transaction.invoices.get("no"))
+    with pytest.raises(NotFound):
+        await store.read(lambda transaction: transaction.invoices.versions("no"))
+    with pytest.raises(NotFound):
+        await store.write(lambda transaction: transaction.invoices.move("no", InvoiceState.SENDING))
+    with pytest.raises(NotFound):
+        await store.write(lambda transaction: transaction.invoices.note("no", InvoiceChange()))
+    with pytest.raises(NotFound):
+        await store.write(lambda transaction: transaction.invoices.set_deadline("no", None, "open"))
+    with pytest.raises(NotFound):
+        await store.write(lambda transaction: transaction.invoices.add_upo("no", b"<UPO/>"))
+
+
+async def test_facts_are_added_and_none_leaves_them(store: SqliteStore, clock: FakeClock) -> None:
+    await add(store, "a")
+    moment = clock.now() + timedelta(hours=1)
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.invoices.move("inv-a", InvoiceState.SENDING, InvoiceChange(attempted=True, session_ref="S"))
+        await transaction.invoices.note("inv-a", InvoiceChange(not_before=moment, attempted=True))
+        await transaction.invoices.move("inv-a", InvoiceState.SENT, InvoiceChange(sent_at=moment, invoice_ref="I"))
+        await transaction.invoices.move(
+            "inv-a", InvoiceState.ACCEPTED, InvoiceChange(ksef_number="K-1", accepted_at=moment, mode=Mode.OFFLINE24)
+        )
+        await transaction.invoices.set_deadline("inv-a", date(2026, 12, 1), "due")
+
+    await store.write(work)
+    record = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
+    assert (record.session_ref, record.invoice_ref, record.ksef_number) == ("S", "I", "K-1")
+    assert (record.sent_at, record.accepted_at, record.not_before) == (moment, moment, moment)
+    assert (record.attempts, record.mode, record.deadline) == (2, Mode.OFFLINE24, date(2026, 12, 1))
+
+
+async def test_illegal_moves_are_refused_before_sqlite_would(store: SqliteStore) -> None:
+    await add(store, "a")
+    for state in (InvoiceState.ISSUED, InvoiceState.SENT, InvoiceState.ACCEPTED, InvoiceState.REJECTED):
+        with pytest.raises(IllegalTransition):
+            await store.write(lambda transaction, state=state: transaction.invoices.move("inv-a", state))
+
+
+async def test_accepted_needs_a_number_and_no_number_is_given_twice(store: SqliteStore) -> None:
+    await bring(store, "a", InvoiceState.SENT)
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write(lambda transaction: transaction.invoices.move("inv-a", InvoiceState.ACCEPTED))
+    await bring(store, "b", InvoiceState.ACCEPTED)
+    same = InvoiceChange(ksef_number="KSEF-inv-b")
+    with pytest.raises(Conflict) as caught:
+        await store.write(lambda transaction: transaction.invoices.move("inv-a", InvoiceState.ACCEPTED, same))
+    assert caught.value.code == "ksef-number-taken"
+
+
+async def test_a_technical_correction_adds_bytes_and_keeps_the_old_ones(store: SqliteStore) -> None:
+    invoice_id = await bring(store, "a", InvoiceState.SENT)
+    xml = b"<Faktura>poprawiona</Faktura>"
+    digest = hashlib.sha256(xml).digest()
+
+    async def correct(transaction: Transaction) -> None:
+        await transaction.invoices.add_version(invoice_id, xml, digest, ("https://new", None))
+
+    with pytest.raises(Conflict) as caught:
+        await store.write(correct)
+    assert caught.value.code == "not-rejected"
+    await store.write(lambda transaction: transaction.invoices.move(invoice_id, InvoiceState.REJECTED))
+    await store.write(correct)
+    record = await store.write(lambda transaction: transaction.invoices.move(invoice_id, InvoiceState.ISSUED))
+    assert (record.version, record.xml, record.sha256) == (2, xml, digest)
+    assert (record.link_invoice, record.link_certificate) == ("https://new", None)
+    versions = await store.read(lambda transaction: transaction.invoices.versions(invoice_id))
+    assert versions == (new_invoice("a").xml, xml)
+
+
+async def test_the_first_upo_stays(store: SqliteStore) -> None:
+    await add(store, "a")
+    assert await store.read(lambda transaction: transaction.invoices.upo("inv-a")) is None
+    await store.write(lambda transaction: transaction.invoices.add_upo("inv-a", b"<first/>"))
+    await store.write(lambda transaction: transaction.invoices.add_upo("inv-a", b"<second/>"))
+    assert await store.read(lambda transaction: transaction.invoices.upo("inv-a")) == b"<first/>"
+
+
+async def test_find_by_each_condition_and_by_page(store: SqliteStore) -> None:
+    other = Buyer(BuyerKind.EU_VAT, "999999999", "DE", "Müller GmbH")
+    for name, day, buyer in (("a", 20, None), ("b", 21, other), ("c", 22, None), ("d", 23, other)):
+        changes = {"issued_on": date(2026, 11, day)} | ({"buyer": buyer} if buyer else {})
+        await add(store, name, **changes)
+    await store.write(lambda transaction: lead(transaction, "inv-c", InvoiceState.ACCEPTED))
+
+    async def names(query: InvoiceFilter) -> str:
+        found = await store.read(lambda transaction: transaction.invoices.find(query))
+        return "".join(record.id.removeprefix("inv-") for record in found)
+
+    assert await names(InvoiceFilter()) == "dcba"
+    assert await names(InvoiceFilter(limit=2)) == "dc"
+    assert await names(InvoiceFilter(limit=2, after_id="inv-c")) == "ba"
+    assert await names(InvoiceFilter(states=frozenset({InvoiceState.ACCEPTED, InvoiceState.SENT}))) == "c"
+    assert await names(InvoiceFilter(states=frozenset())) == ""
+    assert await names(InvoiceFilter(issued_from=date(2026, 11, 21), issued_to=date(2026, 11, 22))) == "cb"
+    assert await names(InvoiceFilter(number="FV-1/2")) == "b"
+    assert await names(InvoiceFilter(text="MÜLLER")) == "db"
+    assert await names(InvoiceFilter(text="gęśl")) == "ca"
+    assert await names(InvoiceFilter(text="zam-d")) == "d"
+    assert await names(InvoiceFilter(text="52610408")) == "ca"
+    assert await names(InvoiceFilter(text="%")) == "", "no wildcards"
+    assert await names(InvoiceFilter(text="müller", issued_from=date(2026, 11, 22))) == "d"
+
+
+async def test_unsent_is_exactly_the_open_duty_in_order_of_urgency(store: SqliteStore) -> None:
+    for state in ROUTES:
+        await bring(store, state.value, state)
+    await add(store, "late", deadline=date(2026, 11, 20))
+    await add(store, "waiting", deadline=None)
+    found = await store.read(lambda transaction: transaction.invoices.unsent())
+    names = [record.id.removeprefix("inv-") for record in found]
+    assert names[:2] == ["in_doubt", "late"]
+    assert names[-1] == "waiting"
+    assert set(names[2:-1]) == {state.value for state in UNSENT - {InvoiceState.IN_DOUBT}}
+    assert names[2:-1] == [state.value for state in ROUTES if state in UNSENT and state is not InvoiceState.IN_DOUBT]
+    limited = await store.read(lambda transaction: transaction.invoices.unsent(limit=2))
+    assert [record.id for record in limited] == ["inv-in_doubt", "inv-late"]
+
+
+# --- log, keys, facts, notebook -----------------------------------------------------------------------
+
+
+async def test_events_form_a_chain_that_can_be_followed(store: SqliteStore, clock: FakeClock) -> None:
+    await add(store, "a")
+    await store.write(lambda transaction: transaction.events.append("issued", {"żółw": [1, None]}, "inv-a"))
+    clock.step(timedelta(seconds=90))
+    await store.write(lambda transaction: transaction.events.append("mode", {"b": 1.5, "a": True}))
+    events = await store.read(lambda transaction: transaction.events.after(0))
+    previous = GENESIS
+    for event in events:
+        previous = chain(previous, event.at.isoformat(), event.kind, event.invoice_id, canonical(event.data))
+        assert event.chain == previous
+    assert [event.seq for event in events] == [1, 2]
+    assert events[1].at == clock.now()
+    assert await store.read(lambda transaction: transaction.events.of_invoice("inv-a")) == events[:1]
+    assert await store.read(lambda transaction: transaction.events.after(1)) == events[1:]
+    assert await store.read(lambda transaction: transaction.events.after(0, limit=1)) == events[:1]
+
+
+async def test_an_event_or_key_of_no_invoice_is_refused_at_commit(store: SqliteStore) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        await store.write(lambda transaction: transaction.events.append("issued", {}, "nobody"))
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        await store.write(lambda transaction: transaction.keys.add(KeyRecord("k", b"\1" * 32, "nobody")))
+    assert await store.read(lambda transaction: transaction.events.after(0)) == []
+    assert await add(store, "a") == 1
+
+
+async def test_a_key_is_used_once(store: SqliteStore) -> None:
+    await add(store, "a")
+    record = KeyRecord("klucz", b"\1" * 32, "inv-a")
+    assert await store.read(lambda transaction: transaction.keys.get("klucz")) is None
+    await store.write(lambda transaction: transaction.keys.add(record))
+    assert await store.read(lambda transaction: transaction.keys.get("klucz")) == record
+    with pytest.raises(KeyReused):
+        await store.write(lambda transaction: transaction.keys.add(record))
+
+
+async def test_facts_and_notes(store: SqliteStore) -> None:
+    seen = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    first = await store.write(lambda transaction: transaction.facts.add(Fact("latarnia", {"id": "1"}, seen)))
+    second = await store.write(lambda transaction: transaction.facts.add(Fact("manager", {"ł": [1]}, seen)))
+    assert await store.read(lambda transaction: transaction.facts.all()) == [first, second]
+    assert (first.id, second.id) == (1, 2)
+    for value in ({"a": [1, "ż", None]}, 5, None, "x"):
+        await store.write(lambda transaction, value=value: transaction.notebook.put("name", value))
+        assert await store.read(lambda transaction: transaction.notebook.get("name")) == value
+
+
+# --- print journal ------------------------------------------------------------------------------------
+
+
+async def printed(store: SqliteStore, *route: PrintState) -> int:
+    """Add a job and lead it along a route; return its copy number."""
+
+    async def work(transaction: Transaction) -> int:
+        job = await transaction.prints.add("inv-a", "invoice", "Faktura")
+        for state in route:
+            job = await transaction.prints.move(job.id, state)
+        return job.copy
+
+    return await store.write(work)
+
+
+async def test_copies_count_what_reached_or_may_have_reached_paper(store: SqliteStore) -> None:
+    await add(store, "a")
+    assert await printed(store, PrintState.PRINTING, PrintState.FAILED) == 1
+    assert await printed(store, PrintState.PRINTING, PrintState.PRINTED) == 1, "a failed job left no paper"
+    assert await printed(store, PrintState.PRINTING, PrintState.UNCERTAIN) == 2
+    assert await printed(store) == 3
+    record = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
+    assert record.copies == 2
+    requeued = await store.write(lambda transaction: transaction.prints.move(1, PrintState.QUEUED))
+    assert requeued.copy == 4, "other papers came out since"
+
+
+async def test_a_job_keeps_printer_problem_and_bytes(store: SqliteStore) -> None:
+    await add(store, "a")
+
+    async def work(transaction: Transaction) -> None:
+        job = await transaction.prints.add("inv-a", "invoice", "Faktura")
+        await transaction.prints.move(job.id, PrintState.PRINTING, printer="paragon", data=b"1")
+        await transaction.prints.move(job.id, PrintState.PRINTING, printer="biuro", data=b"2")
+        await transaction.prints.move(job.id, PrintState.FAILED, problem="Brak papieru.")
+
+    await store.write(work)
+    jobs = await store.read(lambda transaction: transaction.prints.of_invoice("inv-a"))
+    assert [(job.printer, job.problem, job.data) for job in jobs] == [("biuro", "Brak papieru.", b"2")]
+    assert await store.read(lambda transaction: transaction.prints.in_state(PrintState.FAILED)) == jobs
+    again = await store.write(lambda transaction: transaction.prints.move(1, PrintState.QUEUED))
+    assert again.problem is None
+
+
+async def test_uncertain_never_prints_again_by_itself(store: SqliteStore) -> None:
+    await add(store, "a")
+    await printed(store, PrintState.PRINTING, PrintState.UNCERTAIN)
+    for state in PrintState:
+        with pytest.raises(IllegalTransition):
+            await store.write(lambda transaction, state=state: transaction.prints.move(1, state))
+    with pytest.raises(NotFound):
+        await store.write(lambda transaction: transaction.prints.move(9, PrintState.PRINTING))
+
+
+# --- exports ------------------------------------------------------------------------------------------
+
+
+async def test_only_final_and_exported_invoices_lose_their_bytes(store: SqliteStore) -> None:
+    await bring(store, "a", InvoiceState.ACCEPTED)
+    await bring(store, "b", InvoiceState.SENT)
+    await printed(store, PrintState.PRINTING, PrintState.PRINTED)
+    await store.write(lambda transaction: transaction.invoices.add_upo("inv-a", b"<UPO/>"))
+    tomorrow = date(2026, 11, 25)
+    assert await store.read(lambda transaction: transaction.exports.due(tomorrow)) == ["inv-a"]
+    assert await store.read(lambda transaction: transaction.exports.due(date(2026, 11, 24))) == []
+    with pytest.raises(Conflict):
+        await store.write(lambda transaction: transaction.exports.prune("inv-a"))
+    with pytest.raises(sqlite3.IntegrityError, match="final"):
+        await store.write(lambda transaction: transaction.exports.add("inv-b", "/x", b"\2" * 32))
+    await store.write(lambda transaction: transaction.exports.add("inv-a", "/x/a.zip", b"\2" * 32))
+    assert await store.read(lambda transaction: transaction.exports.due(tomorrow)) == []
+    assert await store.read(lambda transaction: transaction.exports.prunable(tomorrow)) == [
+        (1, "inv-a", "/x/a.zip", b"\2" * 32)
+    ]
+    before = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
+    await store.write(lambda transaction: transaction.exports.prune("inv-a"))
+    after = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
+    assert (after.xml, after.sha256, after.ksef_number) == (b"", before.sha256, before.ksef_number)
+    assert await store.read(lambda transaction: transaction.invoices.upo("inv-a")) is None
+    assert await store.read(lambda transaction: transaction.exports.prunable(tomorrow)) == []
+    assert await store.check() is None

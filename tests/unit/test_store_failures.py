@@ -1,0 +1,212 @@
+"""What the store does when the disk, SQLite or its caller fails."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from agent.domain.errors import AgentError, StoreLost, Unavailable
+from agent.ports import InvoiceFilter, Transaction
+from agent.store.connection import Connection, Parameters, connect
+from agent.store.failures import of_commit, of_statement
+from agent.store.sqlite import CHECKPOINT_EVERY, SqliteStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.invoices import add_next
+
+
+def sqlite_error(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(f"code {code}")
+    error.sqlite_errorcode = code
+    return error
+
+
+class FailingConnection:
+    """A real connection that fails a chosen statement, once, before or after SQLite has done it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.fail_at = ""
+        self.error = sqlite_error(sqlite3.SQLITE_IOERR)
+        self.done_first = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        if self.fail_at and sql.startswith(self.fail_at):
+            self.fail_at = ""
+            if self.done_first:
+                await self._connection.fetch(sql, parameters)
+            raise self.error
+        return await self._connection.fetch(sql, parameters)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+async def open_failing(path: Path) -> tuple[SqliteStore, FailingConnection]:
+    await (await SqliteStore.open(path, FakeClock())).close()
+    writer = FailingConnection(await connect(path))
+    readers = [await connect(path, read_only=True)]
+    return SqliteStore(path, FakeClock().now, writer=writer, readers=readers, lock=None), writer
+
+
+async def add(store: SqliteStore, name: str) -> int:
+    return await store.write(lambda transaction: add_next(transaction, name))
+
+
+async def stored(path: Path) -> list[str]:
+    store = await SqliteStore.open(path, FakeClock())
+    records = await store.read(lambda transaction: transaction.invoices.find(InvoiceFilter()))
+    await store.close()
+    return [record.id for record in reversed(records)]
+
+
+@pytest.mark.parametrize("done_first", [False, True])
+async def test_a_failed_commit_loses_the_store(tmp_path: Path, done_first: bool) -> None:
+    store, writer = await open_failing(tmp_path / "agent.db")
+    await add(store, "a")
+    writer.fail_at, writer.done_first = "COMMIT", done_first
+    first, second = asyncio.create_task(add(store, "b")), asyncio.create_task(add(store, "c"))
+    watching = asyncio.create_task(store.watch())
+    for task in (first, second, watching):
+        with pytest.raises(StoreLost):
+            await task
+    with pytest.raises(StoreLost):
+        await add(store, "d")
+    with pytest.raises(StoreLost):
+        await store.read(lambda transaction: transaction.notebook.get("a"))
+    await store.close()
+    # nobody knew, and only the restart tells: the key decides
+    assert await stored(tmp_path / "agent.db") == (["inv-a", "inv-b"] if done_first else ["inv-a"])
+
+
+async def test_a_full_disk_at_commit_stores_nothing_and_the_next_unit_works(tmp_path: Path) -> None:
+    store, writer = await open_failing(tmp_path / "agent.db")
+    writer.fail_at, writer.error = "COMMIT", sqlite_error(sqlite3.SQLITE_FULL)
+    with pytest.raises(Unavailable) as caught:
+        await add(store, "a")
+    assert caught.value.code == "disk-full"
+    assert await add(store, "b") == 1
+    await store.close()
+    assert await stored(tmp_path / "agent.db") == ["inv-b"]
+
+
+async def test_a_full_disk_inside_a_unit_stores_nothing(tmp_path: Path) -> None:
+    store, writer = await open_failing(tmp_path / "agent.db")
+    await add(store, "a")
+    await writer.fetch("PRAGMA max_page_count=1")  # SQLite keeps the pages it has
+    free = await writer.fetch("PRAGMA freelist_count")
+    assert free[0][0] == 0
+
+    async def big(transaction: Transaction) -> None:
+        await add_next(transaction, "b")
+        await transaction.notebook.put("big", "x" * 100_000)
+
+    with pytest.raises(Unavailable) as caught:
+        await store.write(big)
+    assert caught.value.code == "disk-full"
+    assert caught.value.retry_safe
+    await writer.fetch("PRAGMA max_page_count=100000")
+    assert await add(store, "c") == 2
+    await store.close()
+
+
+async def test_an_error_that_the_work_swallows_still_fails_the_unit(tmp_path: Path) -> None:
+    store, writer = await open_failing(tmp_path / "agent.db")
+
+    async def careless(transaction: Transaction) -> str:
+        await add_next(transaction, "a")
+        writer.fail_at = "INSERT INTO notebook"
+        for _ in range(2):
+            try:
+                await transaction.notebook.put("x", 1)
+            except AgentError:
+                continue
+        return "done"
+
+    with pytest.raises(StoreLost):
+        await store.write(careless)
+    await store.close()
+    assert await stored(tmp_path / "agent.db") == []
+
+
+async def test_a_failed_checkpoint_keeps_the_answer_and_loses_the_store(tmp_path: Path) -> None:
+    store, writer = await open_failing(tmp_path / "agent.db")
+    writer.fail_at = "PRAGMA wal_checkpoint"
+    for number in range(1, CHECKPOINT_EVERY + 1):
+        assert await add(store, f"{number}") == number
+    with pytest.raises(StoreLost):
+        await add(store, "after")
+    await store.close()
+    assert len(await stored(tmp_path / "agent.db")) == CHECKPOINT_EVERY
+
+
+async def test_a_full_disk_at_a_checkpoint_is_no_loss(tmp_path: Path) -> None:
+    store, writer = await open_failing(tmp_path / "agent.db")
+    writer.fail_at, writer.error = "PRAGMA wal_checkpoint", sqlite_error(sqlite3.SQLITE_FULL)
+    for number in range(1, CHECKPOINT_EVERY + 2):
+        assert await add(store, f"{number}") == number
+    await store.close()
+
+
+async def test_checkpoints_keep_the_wal_small(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "agent.db", FakeClock(), threaded=False)
+    for number in range(1, 4 * CHECKPOINT_EVERY):
+        await add(store, f"{number}")
+    wal = (tmp_path / "agent.db-wal").stat().st_size
+    await store.close()
+    assert wal < 8 * 1024 * 1024
+    assert not (tmp_path / "agent.db-wal").exists(), "the last one out merges it"
+
+
+async def test_a_broken_read_loses_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    await (await SqliteStore.open(path, FakeClock())).close()
+    reader = FailingConnection(await connect(path, read_only=True))
+    store = SqliteStore(path, FakeClock().now, writer=await connect(path), readers=[reader], lock=None)
+    reader.fail_at, reader.error = "SELECT * FROM facts", sqlite_error(sqlite3.SQLITE_CORRUPT)
+    with pytest.raises(StoreLost):
+        await store.read(lambda transaction: transaction.facts.all())
+    with pytest.raises(StoreLost):
+        await store.watch()
+    await store.close()
+
+
+async def test_a_cancelled_writer_fails_those_that_wait(tmp_path: Path) -> None:
+    store, _ = await open_failing(tmp_path / "agent.db")
+    inside = asyncio.Event()
+
+    async def endless(transaction: Transaction) -> None:
+        inside.set()
+        await asyncio.Event().wait()
+
+    waiting = [asyncio.create_task(store.write(endless)), asyncio.create_task(add(store, "b"))]
+    await inside.wait()
+    store._writing.cancel()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert isinstance(results[1], StoreLost)
+    await store.close()
+    assert await stored(tmp_path / "agent.db") == []
+
+
+@pytest.mark.parametrize(
+    ("code", "in_statement", "at_commit"),
+    [
+        (sqlite3.SQLITE_FULL, Unavailable, Unavailable),
+        (sqlite3.SQLITE_BUSY, Unavailable, StoreLost),
+        (sqlite3.SQLITE_IOERR, StoreLost, StoreLost),
+        (sqlite3.SQLITE_IOERR | (4 << 8), StoreLost, StoreLost),  # SQLITE_IOERR_FSYNC
+        (sqlite3.SQLITE_CORRUPT, StoreLost, StoreLost),
+        (sqlite3.SQLITE_NOMEM, StoreLost, StoreLost),
+        (sqlite3.SQLITE_ERROR, sqlite3.OperationalError, StoreLost),
+    ],
+)
+def test_each_error_has_its_meaning(code: int, in_statement: type, at_commit: type) -> None:
+    assert type(of_statement(sqlite_error(code))) is in_statement
+    assert type(of_commit(sqlite_error(code))) is at_commit

@@ -1,0 +1,183 @@
+"""The database itself refuses what must never happen, whoever writes to it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.domain.lifecycle import INVOICE_MOVES, PRINT_MOVES, InvoiceState, PrintState
+from agent.ports import Fact, KeyRecord, Transaction
+from agent.store.migrate import FOLDER
+from agent.store.sqlite import SqliteStore
+from agent.store.transaction import SqliteTransaction
+from tests.fakes.clock import FakeClock
+from tests.fakes.invoices import add_next, lead
+
+KEPT = {
+    "events",
+    "exports",
+    "facts",
+    "idempotency_keys",
+    "invoices",
+    "print_jobs",
+    "series_resumed",
+    "upos",
+    "versions",
+}
+"""Tables whose rows stay for ever."""
+
+MUTABLE = {
+    "invoices": {
+        "accepted_at",
+        "attempts",
+        "deadline",
+        "deadline_state",
+        "invoice_ref",
+        "ksef_number",
+        "mode",
+        "not_before",
+        "reason",
+        "rejection",
+        "search",
+        "sent_at",
+        "session_ref",
+        "state",
+    },
+    "print_jobs": {"data", "printer", "problem", "state"},
+}
+"""Columns that take new facts; every other column of a kept table never changes."""
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """A database with a row in every kept table; invoice a is accepted and exported, b issued, c rejected."""
+    store = await SqliteStore.open(tmp_path / "agent.db", FakeClock(), threaded=False)
+
+    async def fill(transaction: SqliteTransaction) -> None:
+        for name, state in (("a", InvoiceState.ACCEPTED), ("b", InvoiceState.ISSUED), ("c", InvoiceState.REJECTED)):
+            await add_next(transaction, name)
+            await lead(transaction, f"inv-{name}", state)
+        await transaction.invoices.add_upo("inv-a", b"<UPO/>")
+        await transaction.invoices.resume_series("INNA", 5, "restored")
+        await transaction.events.append("issued", {}, "inv-a")
+        await transaction.keys.add(KeyRecord("k", b"\1" * 32, "inv-a"))
+        await transaction.facts.add(Fact("latarnia", {}, FakeClock().now()))
+        await transaction.exports.add("inv-a", "/x", b"\2" * 32)
+        await _print(transaction)
+
+    await store.write(fill)
+    await store.close()
+    return tmp_path / "agent.db"
+
+
+async def _print(transaction: Transaction) -> None:
+    for name in ("a", "b"):
+        job = await transaction.prints.add(f"inv-{name}", "invoice", "Faktura")
+        await transaction.prints.move(job.id, PrintState.PRINTING, data=b"ESC")
+        await transaction.prints.move(job.id, PrintState.PRINTED)
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[sqlite3.Connection]:
+    """A bare connection, as somebody with the sqlite3 shell has it; rolled back after each statement."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys=1")
+        connection.execute("PRAGMA recursive_triggers=1")
+        yield connection
+
+
+def attempt(database: sqlite3.Connection, sql: str, *parameters: object) -> str | None:
+    """Run a statement and take it back; return why it was refused."""
+    database.execute("BEGIN")
+    try:
+        assert database.execute(sql, parameters).rowcount != 0, "the statement met no row"
+    except sqlite3.IntegrityError as error:
+        return str(error)
+    finally:
+        database.execute("ROLLBACK")
+    return None
+
+
+def allowed_moves(database: sqlite3.Connection, table: str, states: list[str]) -> set[tuple[str, str]]:
+    """Ask the database about every pair, a move at a time; other guards are out of the way."""
+    guard = f"{table}_moves"
+    sql = database.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (guard,)).fetchone()[0]
+    database.execute("PRAGMA ignore_check_constraints=1")
+    found = set()
+    for old, new in itertools.product(states, states):
+        database.execute("BEGIN")
+        database.execute(f"DROP TRIGGER {guard}")
+        database.execute(f"UPDATE {table} SET state = ?", (old,))
+        database.execute(sql)
+        try:
+            database.execute(f"UPDATE {table} SET state = ?", (new,))
+            found.add((old, new))
+        except sqlite3.IntegrityError:
+            pass
+        database.execute("ROLLBACK")
+    return {(old, new) for old, new in found if old != new}
+
+
+def test_invoices_move_as_the_lifecycle_says(database: sqlite3.Connection) -> None:
+    states = [state.value for state in InvoiceState]
+    assert allowed_moves(database, "invoices", states) == {(old.value, new.value) for old, new in INVOICE_MOVES}
+
+
+def test_print_jobs_move_as_the_lifecycle_says(database: sqlite3.Connection) -> None:
+    states = [state.value for state in PrintState]
+    assert allowed_moves(database, "print_jobs", states) == {(old.value, new.value) for old, new in PRINT_MOVES}
+
+
+@pytest.mark.parametrize("table", sorted(KEPT))
+def test_rows_are_never_deleted_nor_replaced(database: sqlite3.Connection, table: str) -> None:
+    assert attempt(database, f"DELETE FROM {table}") is not None
+    columns = ", ".join(row["name"] for row in database.execute(f"PRAGMA table_info({table})"))
+    assert attempt(database, f"INSERT OR REPLACE INTO {table} SELECT {columns} FROM {table} LIMIT 1") is not None
+
+
+@pytest.mark.parametrize("table", sorted(KEPT))
+def test_columns_that_take_no_facts_never_change(database: sqlite3.Connection, table: str) -> None:
+    columns = {row["name"]: row["type"] for row in database.execute(f"PRAGMA table_info({table})")}
+    for column in sorted(columns.keys() - MUTABLE.get(table, set())):
+        other = {"TEXT": "'other'", "INTEGER": "987654", "BLOB": "zeroblob(32)"}[columns[column]]
+        assert attempt(database, f"UPDATE {table} SET {column} = {other}") is not None, column
+
+
+def test_a_ksef_number_never_changes(database: sqlite3.Connection) -> None:
+    assert attempt(database, "UPDATE invoices SET ksef_number = 'X' WHERE id = 'inv-a'") is not None
+    assert attempt(database, "UPDATE invoices SET ksef_number = NULL WHERE id = 'inv-a'") is not None
+
+
+def test_bytes_leave_only_after_export(database: sqlite3.Connection) -> None:
+    for table, column, key in (("versions", "xml", "invoice_id"), ("print_jobs", "data", "invoice_id")):
+        assert attempt(database, f"UPDATE {table} SET {column} = NULL WHERE {key} = 'inv-b'") is not None
+        assert attempt(database, f"UPDATE {table} SET {column} = NULL WHERE {key} = 'inv-a'") is None
+        assert attempt(database, f"UPDATE {table} SET {column} = x'00' WHERE {key} = 'inv-a'") is not None
+    assert attempt(database, "UPDATE upos SET xml = NULL WHERE invoice_id = 'inv-a'") is None
+
+
+def test_new_bytes_only_for_a_rejected_invoice(database: sqlite3.Connection) -> None:
+    sql = "INSERT INTO versions SELECT ?, ?, xml, sha256, link_invoice, NULL, added_at FROM versions LIMIT 1"
+    assert attempt(database, sql, "inv-c", 2) is None
+    assert attempt(database, sql, "inv-c", 3) is not None
+    assert attempt(database, sql, "inv-b", 2) is not None
+    assert attempt(database, "UPDATE invoices SET version = 2 WHERE id = 'inv-b'") is not None
+
+
+def test_the_log_has_no_gaps(database: sqlite3.Connection) -> None:
+    sql = "INSERT INTO events SELECT ?, at, kind, invoice_id, data, 'chain' FROM events LIMIT 1"
+    assert attempt(database, sql, 2) is None
+    for seq in (0, 1, 3):
+        assert attempt(database, sql, seq) is not None
+
+
+def test_every_kept_table_of_the_first_schema_is_looked_at(database: sqlite3.Connection) -> None:
+    script = (FOLDER / "0001_initial.sql").read_text("utf-8")
+    assert set(re.findall(r"CREATE TABLE (\w+)", script)) - {"notebook"} == KEPT

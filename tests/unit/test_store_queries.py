@@ -1,0 +1,52 @@
+"""Named queries: every one described, valid, used."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import agent.store
+from agent.store.migrate import MIGRATIONS
+from agent.store.queries import QUERIES, load, parse
+
+SOURCE = "\n".join(path.read_text("utf-8") for path in Path(agent.store.__path__[0]).glob("[a-z]*.py"))
+FRAGMENTS = {"invoice_select"}
+"""Queries that get their conditions in Python."""
+
+
+def test_every_query_is_used_and_every_used_one_exists() -> None:
+    quoted = set(re.findall(r"[\"']([a-z_]+)[\"']", SOURCE))
+    assert set(QUERIES) - quoted == set()
+    called = set(re.findall(r"\.run\(\s*\"([a-z_]+)\"", SOURCE))
+    assert called
+    assert called - set(QUERIES) == set()
+
+
+def test_every_query_fits_the_schema() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for migration in MIGRATIONS:
+            for statement in migration.statements:
+                connection.execute(statement)
+        for name, sql in QUERIES.items():
+            names = set(re.findall(r":([a-z_0-9]+)", re.sub(r"--.*", "", sql)))
+            connection.execute(f"EXPLAIN {sql}", dict.fromkeys(names)).fetchall()
+            assert name in FRAGMENTS or sql.endswith(";"), name
+
+
+@pytest.mark.parametrize(
+    "text", ["-- a --\nSELECT 1;", "-- a --\n-- why\n", "-- a --\n-- x\nSELECT 1;\n\n-- a --\n-- y\nSELECT 2;"]
+)
+def test_a_query_without_description_or_twice_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="query a"):
+        parse(text)
+
+
+def test_a_name_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("one.sql", "two.sql"):
+        (tmp_path / name).write_text("-- same --\n-- Why.\nSELECT 1;\n", "utf-8")
+    with pytest.raises(ValueError, match="same"):
+        load(tmp_path)
