@@ -205,6 +205,7 @@ async def test_the_same_calls_as_ksef_client(tmp_path: Path) -> None:
                 await twin(sdk, request)
                 compared.append(request)
         assert [shape(theirs) for theirs in server.requests] == [shape(request) for request in compared]
+        assert [shape(request).continuation for request in compared].count("abc==") == 1
         unused = {route for route in TWINS if not any(wire.matches(route, request) for request in compared)}
         assert unused == set()
 
