@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -29,6 +30,14 @@ from tests.fakes.invoices import add_next
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "agent.db"
+
+
+@pytest.fixture
+def empty(path: Path) -> Path:
+    """An empty file, which SQLite takes for a database without tables."""
+    path.parent.mkdir()
+    path.touch()
+    return path
 
 
 # --- settings of the connection -------------------------------------------------------------------------
@@ -81,12 +90,11 @@ async def test_a_disk_that_refuses_wal_is_refused(path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
-async def test_a_file_that_is_no_database_is_refused(path: Path, content: bytes) -> None:
-    path.parent.mkdir()
-    path.write_bytes(content)
+def test_a_file_that_is_no_database_is_refused(empty: Path, content: bytes) -> None:
+    empty.write_bytes(content)
     with pytest.raises(StoreUnfit):
-        await SqliteStore.open(path, FakeClock())
-    assert path.read_bytes() == content
+        asyncio.run(SqliteStore.open(empty, FakeClock()))
+    assert empty.read_bytes() == content
 
 
 # --- one agent, private files, local disk ---------------------------------------------------------------
@@ -188,9 +196,10 @@ async def test_nothing_is_made_for_those_who_only_read(path: Path) -> None:
     with pytest.raises(NotFound):
         await SqliteStore.open_readonly(path)
     assert not path.parent.exists()
-    path.parent.mkdir()
-    path.touch()
-    for opening in (SqliteStore.open_readonly(path), SqliteStore.open(path, FakeClock(), exclusive=False)):
+
+
+async def test_those_who_may_not_migrate_refuse_an_empty_database(empty: Path) -> None:
+    for opening in (SqliteStore.open_readonly(empty), SqliteStore.open(empty, FakeClock(), exclusive=False)):
         with pytest.raises(StoreUnfit, match="najpierw uruchom agenta"):
             await opening
 
@@ -198,7 +207,7 @@ async def test_nothing_is_made_for_those_who_only_read(path: Path) -> None:
 # --- migrations -------------------------------------------------------------------------------------------
 
 
-async def schema_of(path: Path) -> list[tuple[int, str]]:
+def schema_of(path: Path) -> list[tuple[int, str]]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT version, sha256 FROM schema_version ORDER BY version").fetchall()
 
@@ -206,31 +215,26 @@ async def schema_of(path: Path) -> list[tuple[int, str]]:
 async def test_opening_applies_every_step_once(path: Path) -> None:
     for _ in range(2):
         await (await SqliteStore.open(path, FakeClock())).close()
-        assert await schema_of(path) == [(step.version, step.sha256) for step in MIGRATIONS]
+        assert schema_of(path) == [(step.version, step.sha256) for step in MIGRATIONS]
 
 
-async def test_each_older_schema_is_brought_up_to_date(path: Path) -> None:
-    path.parent.mkdir()
-    for known in range(len(MIGRATIONS)):
-        path.unlink(missing_ok=True)
-        path.touch()
-        connection = await connect(path, threaded=False)
-        assert await migrate(connection, FakeClock(), MIGRATIONS[:known]) == known
-        assert await migrate(connection, FakeClock()) == len(MIGRATIONS) - known
-        await connection.close()
+@pytest.mark.parametrize("known", range(len(MIGRATIONS)))
+async def test_each_older_schema_is_brought_up_to_date(empty: Path, known: int) -> None:
+    connection = await connect(empty, threaded=False)
+    assert await migrate(connection, FakeClock(), MIGRATIONS[:known]) == known
+    assert await migrate(connection, FakeClock()) == len(MIGRATIONS) - known
+    await connection.close()
 
 
-async def test_a_step_that_fails_leaves_the_one_before(path: Path) -> None:
-    path.parent.mkdir()
-    path.touch()
-    connection = await connect(path, threaded=False)
+async def test_a_step_that_fails_leaves_the_one_before(empty: Path) -> None:
+    connection = await connect(empty, threaded=False)
     bad = Migration(2, "bad", ("CREATE TABLE half (a)", "INSERT INTO nowhere VALUES (1)"), "0" * 64)
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         await migrate(connection, FakeClock(), (MIGRATIONS[0], bad))
     assert await connection.fetch("SELECT 1 FROM sqlite_schema WHERE name = 'half'") == []
     await connection.close()
-    assert [version for version, _ in await schema_of(path)] == [1]
-    await (await SqliteStore.open(path, FakeClock())).close()
+    assert [version for version, _ in schema_of(empty)] == [1]
+    await (await SqliteStore.open(empty, FakeClock())).close()
 
 
 @pytest.mark.parametrize(
