@@ -123,6 +123,8 @@ def read_base(
         )
     prices = _prices(view)
     rows = tuple(_row(view, line, prices) for line in view.lines)
+    if len({row.number for row in rows}) != len(rows):
+        raise _not_correctable(view, "ma dwie pozycje o tym samym numerze")
     changes = [changes_of(correction, prices) for correction in earlier]
     exemption, basis = _exemption(view.annotations)
     receipt, notes = _receipt(view)
@@ -191,12 +193,15 @@ def _is_collective(correction: FaView) -> bool:
 
 
 def stated_totals(view: FaView) -> Totals:
-    """Return P_13_x, P_14_x of a file as totals; Conflict where they do not make up P_15 or are margin or OSS."""
+    """Return P_13_x, P_14_x and P_15 of a file; Conflict where they are margin or OSS, or do not fit together.
+
+    P_15 may be a cent off for each line and rate, as in the Ministry's own example 1.
+    """
     rates = tuple(_stated_rate(view, rate) for rate in view.rates)
-    total = add_up(view.currency, [Totals(vat.ZERO, vat.ZERO, vat.ZERO, view.currency, rates)])
-    if total.gross != view.gross:
+    total = vat.sum_up(rates, view.currency)
+    if abs(total.gross - view.gross) > vat.CENT * (len(view.lines) + len(rates)):
         raise _not_correctable(view, "ma sumę inną niż suma jej stawek")
-    return total
+    return replace(total, gross=view.gross)
 
 
 def _stated_rate(view: FaView, rate: RateView) -> RateTotal:
@@ -206,7 +211,7 @@ def _stated_rate(view: FaView, rate: RateView) -> RateTotal:
     return RateTotal(rate.label, rate.net, tax, rate.net + tax)
 
 
-def add_up(currency: str, parts: Iterable[Totals]) -> Totals:
+def add_up(currency: str, parts: Sequence[Totals]) -> Totals:
     """Return the sum of totals, one rate for each P_13_x."""
     rates: dict[str, RateTotal] = {}
     for part in parts:
@@ -217,7 +222,7 @@ def add_up(currency: str, parts: Iterable[Totals]) -> Totals:
                 if known is None
                 else RateTotal(known.rate, known.net + total.net, known.tax + total.tax, known.gross + total.gross)
             )
-    return vat.sum_up(rates.values(), currency)
+    return replace(vat.sum_up(rates.values(), currency), gross=sum((part.gross for part in parts), vat.ZERO))
 
 
 def _prices(view: FaView) -> Prices:

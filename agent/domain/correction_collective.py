@@ -114,7 +114,7 @@ def _check_left(fields: Fields, named: Sequence[_Named], rates: Sequence[RateTot
     invoices = [entry.invoice for entry in named if entry.invoice is not None]
     if len(invoices) != len(named):
         return
-    left = vat.by_field(add_up(invoices[0].currency, (invoice.totals for invoice in invoices)))
+    left = vat.by_field(add_up(invoices[0].currency, [invoice.totals for invoice in invoices]))
     for total in rates:
         available = left.get(vat.FIELD[VatRate(total.rate)])
         gross = invoices[0].prices is Prices.GROSS

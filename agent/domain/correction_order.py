@@ -126,7 +126,10 @@ def difference(base: BaseInvoice, changes: Sequence[LineChange]) -> Totals:
     for field in touched:
         old = stated[field] if field in stated and after[field].gross == 0 else before[field]
         rates.append(_subtract(after[field], old))
-    return vat.sum_up(rates, base.currency)
+    totals = vat.sum_up(rates, base.currency)
+    if any(row.value for row in rows.values()):
+        return totals
+    return replace(totals, gross=-base.totals.gross)
 
 
 def _totals(rows: Sequence[Row], base: BaseInvoice) -> Totals:

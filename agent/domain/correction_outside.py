@@ -63,7 +63,7 @@ def read_reference(fields: Fields, number: str, today: date) -> CorrectedBase | 
     outside_ksef = fields.take("outside_ksef")
     if issued_on is not None and not _OLDEST <= issued_on <= today:
         fields.note("issued_on", "data jest w przyszłości albo zbyt odległa.", "date-in-future")
-    if outside_ksef not in {None, True, False}:
+    if outside_ksef is not None and not isinstance(outside_ksef, bool):
         fields.note("outside_ksef", "spodziewane true albo false.", "wrong-type")
     if given is not None:
         try:

@@ -135,3 +135,12 @@ def sales(draw: st.DrawFn, max_lines: int = 8) -> Sale:
         exemption=draw(texts(40)) if exempt else None,
         exemption_basis=draw(st.sampled_from(ExemptionBasis)) if exempt else ExemptionBasis.ACT,
     )
+
+
+def any_json() -> st.SearchStrategy[object]:
+    """Any decoded JSON, small."""
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        max_leaves=8,
+    )

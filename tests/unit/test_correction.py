@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.domain import fa3, vat
 from agent.domain.correction import (
@@ -23,7 +26,7 @@ from agent.domain.correction import (
     remaining,
 )
 from agent.domain.correction_base import LineChange
-from agent.domain.errors import BadInput, Conflict
+from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3_view import FaView, read
 from agent.domain.invoice import (
     Address,
@@ -40,9 +43,10 @@ from agent.domain.invoice import (
 from agent.domain.ksef_number import NotKsefNumber
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.plain import from_plain, to_plain
-from tests.unit.sales import BREAD, CONSUMER, FIRM, KSEF_NUMBER, NOW, SELLER, TODAY, fa3_schema, line, sale
+from tests.unit.sales import BREAD, CONSUMER, FIRM, KSEF_NUMBER, NOW, SELLER, TODAY, any_json, fa3_schema, line, sale
 
 D = Decimal
+SAMPLES = Path(__file__).parents[3] / "shared" / "reference" / "fa3-samples"
 OTHER_FIRM = {"nip": "1111111111", "name": "Inna", "address": {"line1": "ul. Inna 3"}}
 
 
@@ -387,12 +391,27 @@ def test_files_that_the_till_can_not_correct() -> None:
         replace(view, third_parties=(view.buyer,)),
         replace(view, annotations=replace(view.annotations, split_payment=True)),
         replace(view, lines=(replace(view.lines[0], quantity=None),)),
+        replace(view, lines=(view.lines[0], view.lines[0])),
         replace(view, lines=(replace(view.lines[0], rate=None, oss_rate=D(20)),)),
     ]
     for each in odd:
         with pytest.raises(Conflict) as caught:
             read_base(each, ksef_number=KSEF_NUMBER)
         assert caught.value.code == "not-correctable"
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="reference files are not here")
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.xml")), ids=lambda path: path.stem)
+def test_the_ministrys_examples_are_corrected_to_zero_or_refused(path: Path) -> None:
+    view = read(path.read_bytes())
+    try:
+        start = read_base(view, ksef_number=KSEF_NUMBER)
+    except Conflict as refusal:
+        assert refusal.code == "not-correctable"  # noqa: PT017 - both ends are right, for different files
+        return
+    file = build(correct(start, {"kind": "full_return"}))
+    assert file.gross == -view.gross
+    assert not read_base(view, ksef_number=KSEF_NUMBER, earlier=[file]).left
 
 
 def test_an_earlier_correction_by_differences_can_not_be_continued() -> None:
@@ -558,3 +577,34 @@ def test_net_prices() -> None:
     view = build(correct(start, {"kind": "return", "lines": [{"line": 1, "quantity": "1"}]}))
     assert (view.gross, view.lines[0].price_net, view.lines[0].net) == (D("-12.30"), D("10.00"), D("30.00"))
     assert vat.totals(sale()).gross == D("10.00")
+
+
+@given(
+    st.sampled_from(("return", "price", "buyer", "collective", "full_return")),
+    st.dictionaries(st.sampled_from(("lines", "buyer", "payments", "period", "bases", "rates", "reason")), any_json()),
+    st.dictionaries(
+        st.sampled_from(
+            ("line", "quantity", "unit_price", "number", "issued_on", "outside_ksef", "ksef_number", "vat")
+        ),
+        any_json(),
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_document_is_taken_or_refused_in_words(
+    kind: str, fields: dict[str, object], item: dict[str, object]
+) -> None:
+    for document in ({"kind": kind} | fields, {"kind": kind, "lines": [item], "bases": [item], "rates": [item]}):
+        for error in refusal_of(document):
+            assert error.message.isprintable()
+            error.pointer.encode()
+
+
+BASE = base()
+
+
+def refusal_of(document: object) -> tuple[FieldError, ...]:
+    try:
+        correct(BASE, document)
+    except BadInput as refusal:
+        return refusal.errors
+    return ()

@@ -15,7 +15,7 @@ from agent.domain.errors import BadInput
 from agent.domain.fields import MAX_REPORTED
 from agent.domain.invoice import Address, BuyerKind, ExemptionBasis, Payment, Prices, Sale, VatRate
 from agent.domain.sale import MAX_LINES, parse_sale
-from tests.unit.sales import BREAD, NOW, SELLER, TODAY, document, fa3_schema, sales
+from tests.unit.sales import BREAD, NOW, SELLER, TODAY, any_json, document, fa3_schema, sales
 
 D = Decimal
 ADDRESS = {"line1": "ul. Polna 2", "line2": "00-002 Warszawa"}
@@ -315,18 +315,34 @@ def test_a_flood_of_mistakes_is_cut() -> None:
     assert len(caught.value.errors) == MAX_REPORTED
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+_SALE = (
+    "buyer",
+    "prices",
+    "lines",
+    "payments",
+    "sold_on",
+    "currency",
+    "exchange_rate",
+    "receipt",
+    "notes",
+    "exemption",
 )
-_FIELDS = ("buyer", "prices", "lines", "payments", "sold_on", "currency", "exchange_rate", "receipt", "notes")
+_BUYER = ("nip", "eu_vat", "foreign_id", "none", "name", "address")
 
 
-@given(st.dictionaries(st.sampled_from(_FIELDS), _JSON), _JSON, _JSON)
+@given(st.dictionaries(st.sampled_from(_SALE), any_json()), st.dictionaries(st.sampled_from(_BUYER), any_json()))
 @settings(max_examples=150, deadline=None)
-def test_any_json_is_taken_or_refused_in_words(changes: dict[str, object], entry: object, name: object) -> None:
-    written = document(**changes) | {"lines": [entry, BREAD | {"name": name}]}
+def test_any_sale_is_taken_or_refused_in_words(changes: dict[str, object], buyer: dict[str, object]) -> None:
+    assert_in_words(document(**({"buyer": BUYER | buyer} | changes)))
+
+
+@given(st.dictionaries(st.sampled_from((*BREAD, "discount", "gtu")), any_json()), any_json())
+@settings(max_examples=150, deadline=None)
+def test_any_line_is_taken_or_refused_in_words(changes: dict[str, object], other: object) -> None:
+    assert_in_words(document(lines=[BREAD | changes, other]))
+
+
+def assert_in_words(written: object) -> None:
     found = refusal_of(written)
     assert found is None or found.errors
     for error in found.errors if found is not None else ():
