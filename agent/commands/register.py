@@ -33,7 +33,12 @@ def command(settings: Settings, month: str, as_of: str | None, form: str, out: P
     click.echo(data.decode("utf-8"))
 
 
+COLUMNS = ("number", "issued_on", "mode", "marker", "state", "ksef_number", "deadline", "gross", "currency")
+"""What fits a screen; CSV and JSON hold everything."""
+
+
 def _aligned(text: str) -> str:
-    rows = list(csv.reader(io.StringIO(text)))
+    table = csv.DictReader(io.StringIO(text))
+    rows = [list(COLUMNS), *([row[name] for name in COLUMNS] for row in table)]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

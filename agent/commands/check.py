@@ -1,0 +1,181 @@
+"""`ksef-agent check`: everything a till needs, every problem at once, each with its remedy. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import click
+
+from agent.clock import SystemClock
+from agent.commands.common import config_option_without_files
+from agent.config import Settings
+from agent.domain.errors import AgentError
+from agent.ports import Clock, KsefError
+
+LONGEST_EC_LINK = 236
+"""Characters of the longest KOD II of an EC certificate (PRINTING section 2)."""
+LONGEST_RSA_LINK = 492
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--offline", is_flag=True, help="Do not call KSeF, Latarnia and the printers (before systemd's start).")
+@config_option_without_files
+def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
+    """Check settings, certificates, clock, printer, KSeF, Latarnia and disk. Exit code 1 where anything is wrong."""
+    findings = asyncio.run(_check(settings, offline))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{'  OK  ' if finding.ok else 'PROBLEM'}  {finding.name}: {finding.message}")
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+async def _check(settings: Settings, offline: bool) -> list[Finding]:
+    clock = SystemClock()
+    checks: list[tuple[str, Callable[[Settings, Clock], Awaitable[str]]]] = [
+        ("katalog danych", _data_dir),
+        ("schemat FA(3)", _schema),
+        ("certyfikat Offline", _offline_certificate),
+        ("certyfikat uwierzytelniający", _authentication),
+        ("kody QR na drukarkach", _codes),
+    ]
+    if not offline:
+        checks += [
+            ("KSeF i zegar", _ksef),
+            ("logowanie do KSeF", _login),
+            ("Latarnia", _latarnia),
+            ("drukarki", _printers),
+        ]
+    return [await _run(name, check, settings, clock) for name, check in checks]
+
+
+async def _run(
+    name: str, check: Callable[[Settings, Clock], Awaitable[str]], settings: Settings, clock: Clock
+) -> Finding:
+    try:
+        return Finding(name, ok=True, message=await check(settings, clock))
+    except (AgentError, KsefError, OSError) as error:
+        return Finding(name, ok=False, message=str(error))
+
+
+async def _data_dir(settings: Settings, _: Clock) -> str:
+    from agent.app import require_data_dir  # noqa: PLC0415 - heavy, and only needed here
+
+    require_data_dir(settings.data_dir)
+    free = shutil.disk_usage(settings.data_dir).free // MEGABYTE
+    if free < settings.alerts.disk_free_mb:
+        raise AgentError(f"Zostało {free} MB wolnego miejsca; zwolnij co najmniej {settings.alerts.disk_free_mb} MB.")
+    return f"{settings.data_dir}, wolne {free} MB"
+
+
+async def _schema(settings: Settings, _: Clock) -> str:
+    from agent.app import load_schema  # noqa: PLC0415
+
+    load_schema(settings)
+    return "wczytany"
+
+
+async def _offline_certificate(settings: Settings, clock: Clock) -> str:
+    from agent.app import load_signer  # noqa: PLC0415
+
+    signer = load_signer(settings)
+    if signer is None:
+        raise AgentError("nie ustawiono [offline] certificate_file; zdobądź go: ksef-agent enroll --type offline.")
+    return _validity(signer.serial, signer.expires, clock.now())
+
+
+async def _authentication(settings: Settings, clock: Clock) -> str:
+    from agent.app import load_authentication  # noqa: PLC0415
+
+    certificate = load_authentication(settings)
+    if certificate is None:
+        if settings.ksef.token_file is None:
+            raise AgentError("nie ustawiono [ksef] certificate_file ani token_file.")
+        return "logowanie tokenem KSeF"
+    return _validity(certificate.serial, certificate.expires, clock.now())
+
+
+def _validity(serial: str, expires: datetime, now: datetime) -> str:
+    if expires <= now:
+        raise AgentError(f"certyfikat {serial} stracił ważność {expires.astimezone(UTC):%Y-%m-%d}; odnów go.")
+    return f"{serial}, ważny do {expires:%Y-%m-%d}"
+
+
+async def _codes(settings: Settings, clock: Clock) -> str:
+    from agent.app import load_signer  # noqa: PLC0415
+    from printers.fleet import build  # noqa: PLC0415
+
+    fleet = build(settings.printers, clock)
+    signer = load_signer(settings)
+    rsa = signer is not None and len(signer.sign(b"")) > 64
+    problems = fleet.check(LONGEST_RSA_LINK if rsa else LONGEST_EC_LINK)
+    if problems:
+        raise AgentError(" ".join(problems))
+    return "mieszczą się"
+
+
+async def _ksef(settings: Settings, clock: Clock) -> str:
+    from agent.ksef.gateway import open_gateway  # noqa: PLC0415
+
+    gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
+    try:
+        skew = await gateway.probe()
+    finally:
+        await gateway.close()
+    if abs(skew) > settings.issue.clock_skew_alarm_seconds:
+        raise AgentError(f"zegar kasy różni się od zegara KSeF o {abs(skew):.0f} s; włącz synchronizację czasu.")
+    return f"odpowiada, różnica zegarów {abs(skew):.1f} s"
+
+
+async def _login(settings: Settings, clock: Clock) -> str:
+    from agent.ksef.gateway import open_gateway  # noqa: PLC0415
+
+    gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
+    try:
+        session = await gateway.session()
+    finally:
+        await gateway.close()
+    return f"udane, sesja {session.reference}"
+
+
+async def _latarnia(settings: Settings, clock: Clock) -> str:
+    from agent.domain.latarnia import parse  # noqa: PLC0415
+    from agent.ksef.latarnia import open_latarnia  # noqa: PLC0415
+
+    source = open_latarnia(settings.ksef, clock)
+    try:
+        reading = await source.read()
+    finally:
+        await source.close()
+    status = parse(reading.status, reading.messages).status
+    return "nieznany status" if status is None else status.value
+
+
+async def _printers(settings: Settings, clock: Clock) -> str:
+    from printers.fleet import build  # noqa: PLC0415
+
+    statuses = await build(settings.printers, clock).printer.status()
+    if not statuses:
+        raise AgentError("nie ustawiono żadnej drukarki; dokumenty będą tylko w PDF.")
+    troubles = [f"{each.name}: {each.problem}" for each in statuses if each.problem is not None]
+    if troubles:
+        raise AgentError("; ".join(troubles))
+    return ", ".join(each.name for each in statuses)

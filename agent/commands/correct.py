@@ -1,0 +1,51 @@
+"""`ksef-agent correct ID FILE`: a return, a price, a wrong buyer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.commands import remote
+from agent.commands.common import config_option
+from agent.commands.reprint import find_id
+from agent.config import Settings
+
+
+@click.command("correct")
+@click.argument("invoice_id", metavar="ID")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--full-return", is_flag=True, help="Return of everything that is left; no FILE needed.")
+@click.option("--reason", default="zwrot towaru", show_default=True, help="With --full-return.")
+@click.option("--key", help="Idempotency key: the same key never makes a second correction.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
+@config_option
+def command(
+    settings: Settings,
+    *,
+    invoice_id: str,
+    file: Path | None,
+    full_return: bool,
+    reason: str,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Correct an invoice given by id or number; FILE holds the correction as JSON (docs/api.md)."""
+    if full_return == (file is not None):
+        raise click.UsageError("Either FILE or --full-return.")
+    full = {"kind": "full_return", "reason": reason}
+    body = json.dumps(full).encode() if file is None else file.read_bytes()
+
+    async def work(console: remote.Console) -> Any:
+        found = await find_id(console, invoice_id)
+        used = remote.key_for(body, key)
+        return await console.json("POST", f"/v1/invoices/{found}/corrections", body=body, key=used)
+
+    answer = remote.run(settings, work)
+    if as_json:
+        remote.show(answer)
+        return
+    click.echo(f"{answer.get('number', 'Korekta w kolejce')}  {answer['state']}")
+    click.echo(answer["hand_over"])
