@@ -258,6 +258,10 @@ class FakeTill:
         self._event("invoice.changed", invoice_id)
         return changed
 
+    def change_nothing(self) -> None:
+        """Write an event that concerns no invoice."""
+        self._event("noise", None)
+
     # --- reading --------------------------------------------------------------------------------------
 
     async def invoice(self, invoice_id: str) -> InvoiceAnswer:

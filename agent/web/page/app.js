@@ -11,6 +11,7 @@ import { dayShown, distance, MODES } from "./words.js";
 
 const VIEWS = ["login", "sale", "invoice", "queue", "find", "correct", "manager"];
 const RETRY = 3_000; // milliseconds until the next try when the agent does not answer
+const SETTLE = 1_000; // milliseconds: the agent's own summary follows a change a moment later
 const KSEF = { up: "KSeF odpowiada", down: "KSeF nie odpowiada", unknown: "KSeF: jeszcze nie wiadomo" };
 
 let view = "";
@@ -32,6 +33,7 @@ const goTo = {
   sale: () => { open("sale"); sale.focusFirst(); },
   queue: async () => { open("queue"); await lists.showQueue(); byId("queue-title").focus(); },
   find: async () => { open("find"); await lists.showFind(); },
+  correct: async (base) => { await correct.show(base); open("correct"); byId("correct-title").focus(); },
   manager: async () => { open("manager"); await manager.show(); byId("manager-title").focus(); },
 };
 
@@ -99,7 +101,10 @@ async function follow() {
   while (mine === following) {
     try {
       banner(await get("/v1/status"));
-      if (seen >= 0) await refreshView();
+      if (seen >= 0) {
+        await refreshView();
+        setTimeout(() => get("/v1/status").then(banner, () => {}), SETTLE);
+      }
       seen = (await get(`/v1/changes?after=${seen}${seen < 0 ? "&wait=0" : ""}`)).seq;
     } catch (error) {
       if (error instanceof Problem && error.status === 401) return;
@@ -117,11 +122,21 @@ async function refreshView() {
 
 // --- start --------------------------------------------------------------------------------------
 
-function tokenFromFragment() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!given) return;
-  keepToken(given);
-  history.replaceState(null, "", location.pathname + location.search);
+/** #token=… of the desktop link, #sale=… of the till's own program; both leave the address bar at once. */
+let handed = null;
+
+function takeFragment() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  if (given.get("token")) keepToken(given.get("token"));
+  handed = given.get("sale") || handed;
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+}
+
+function handOver() {
+  if (handed === null) return;
+  sale.hand(handed);
+  handed = null;
+  goTo.sale();
 }
 
 function askForToken(message = "") {
@@ -152,12 +167,15 @@ async function enter() {
       abandoned: () => attempt(goTo.find),
       sampleBasket: demo,
     });
-    invoice.start({ next: goTo.sale, correct: (base) => attempt(async () => { await correct.show(base); open("correct"); byId("correct-title").focus(); }) });
-    correct.start({ done: (made) => attempt(() => showInvoice(made, { fresh: true })), cancel: (base) => attempt(() => showInvoice(base.id)) });
+    invoice.start({ next: goTo.sale, manager: settings.role === "manager", correct: (base) => attempt(() => goTo.correct(base)) });
+    correct.start({
+      done: (made) => attempt(() => showInvoice(made, { fresh: true })),
+      cancel: (base) => attempt(() => showInvoice(base.id)),
+    });
     lists.start({ open: (id) => attempt(() => showInvoice(id)) });
   }
-  open("sale");
-  sale.focusFirst();
+  goTo.sale();
+  handOver();
   follow();
 }
 
@@ -183,6 +201,11 @@ byId("login-form").addEventListener("submit", (event) => {
   enter();
 });
 
-tokenFromFragment();
+window.addEventListener("hashchange", () => {
+  takeFragment();
+  if (started) handOver();
+});
+
+takeFragment();
 if (token()) enter();
 else askForToken();

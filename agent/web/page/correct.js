@@ -26,7 +26,6 @@ export function start(callbacks) {
 export async function show(invoice) {
   order = { key: newKey(), body: null, invoice, lines: linesOf(await text(`/v1/invoices/${encodeURIComponent(invoice.id)}/xml`)) };
   draw("return");
-  byId("correct-title").focus();
 }
 
 /** FaWiersz of a FA(3): the line's number, name, quantity and unit. */

@@ -28,13 +28,19 @@ export function showErrors(form, errors) {
       target.setAttribute("aria-errormessage", id);
       target.closest("details")?.setAttribute("open", "");
       byId(id)?.remove();
-      target.closest(".field").append(h("p", { class: "field-error added", id }, error.message));
+      target.closest(".field").append(h("p", { class: "field-error added", id }, words(error)));
     } else {
-      target.textContent = error.message;
+      target.textContent = words(error);
     }
   }
   first?.focus();
   return homeless;
+}
+
+/** The agent names the field, for programs; here the sentence stands beside it. */
+function words({ code, message }) {
+  if (code === "required") return "Uzupełnij to pole.";
+  return message.charAt(0).toUpperCase() + message.slice(1);
 }
 
 /** The field of a pointer; else the first field inside what it names; else what is around it. */

@@ -1,13 +1,13 @@
 // One invoice: what to hand over, in which mode and why, with the paper beside it.
 
-import { blob, get, post, Problem, text } from "./api.js";
+import { blob, get, post, Problem, text, Unreachable } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
 import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, STATES } from "./words.js";
 
 let current = null;
 let picture = { url: null, of: "" };
-let actions = { correct: () => {}, back: () => {}, next: () => {} };
+let actions = { correct: () => {}, next: () => {}, manager: false };
 
 export function start(callbacks) {
   actions = callbacks;
@@ -111,12 +111,16 @@ function facts() {
 }
 
 function buttons() {
-  const file = (name, label) => h("button", { type: "button", onclick: () => download(name) }, label);
+  const file = (name, label) => h("button", {
+    type: "button", onclick: (event) => guarded(event.currentTarget, () => download(name)),
+  }, label);
   return h("div", { class: "row" },
     h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
     h("button", { type: "button", id: "reprint", onclick: (event) => reprint(event.currentTarget) },
       current.paper?.state === "failed" ? "Drukuj teraz" : "Drukuj ponownie"),
     current.kind.startsWith("KOR") ? null : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
+    current.state === "rejected" && actions.manager
+      ? h("button", { type: "button", id: "technical", onclick: (event) => technical(event.currentTarget) }, "Wyślij jako korektę techniczną") : null,
     file("receipt.pdf?page=a4", "PDF"),
     file("xml", "XML"),
     current.upo ? file("upo", "UPO") : null);
@@ -132,15 +136,24 @@ async function reprint(button) {
   });
 }
 
+/** The same content as new bytes, once; the agent says why not where it is not allowed. */
+async function technical(button) {
+  await guarded(button, async () => {
+    current = { ...(await post(`/v1/invoices/${encodeURIComponent(current.id)}/technical-correction`)), fresh: false };
+    draw();
+    byId("invoice-headline").focus();
+  });
+}
+
 async function guarded(button, work) {
   await whileBusy(button, async () => {
     try {
       await work();
     } catch (error) {
+      if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
       const note = byId("invoice-error");
       note.textContent = error.message;
       note.hidden = false;
-      if (!(error instanceof Problem) && error.name === "TypeError") throw error;
     }
   });
 }

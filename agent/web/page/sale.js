@@ -32,9 +32,7 @@ export function start({ answered, sampleBasket, abandoned }) {
   form().addEventListener("submit", (event) => { event.preventDefault(); press(); });
   byId("retry").addEventListener("click", () => deliver(store.pending()));
   byId("abandon").addEventListener("click", () => { store.clearPending(); fresh(); abandoned(); });
-  const handed = fromFragment();
-  if (handed) store.renew(draftFrom(handed));
-  else if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
+  if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
   draw();
   if (store.pending()) unanswered("Strona została przeładowana, zanim przyszła odpowiedź.");
 }
@@ -233,15 +231,14 @@ function working(on) {
   if (on) say("Wystawiam fakturę");
 }
 
-/** The till's own program may open the page with #sale=<base64url of the sale's JSON>. */
-function fromFragment() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("sale");
-  if (!given) return null;
-  history.replaceState(null, "", location.pathname + location.search);
+/** A sale of the till's own program (base64url of its JSON) becomes the basket; never over a press without an answer. */
+export function hand(given) {
+  if (store.pending()) return;
   try {
     const bytes = Uint8Array.from(atob(given.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes));
+    fresh(draftFrom(JSON.parse(new TextDecoder().decode(bytes))));
   } catch {
-    return null;
+    byId("sale-error").textContent = "Nie można odczytać koszyka przekazanego przez program kasowy.";
+    byId("sale-error").hidden = false;
   }
 }

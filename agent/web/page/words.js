@@ -68,6 +68,6 @@ export function deadlineShown(invoice) {
 
 export function buyerShown(buyer) {
   const name = buyer.name || (buyer.kind === "none" ? "osoba prywatna" : "");
-  const id = buyer.kind === "nip" ? `NIP ${buyer.identifier}` : buyer.identifier;
+  const id = buyer.kind === "nip" ? `NIP\u00a0${buyer.identifier}` : buyer.identifier;
   return [name, id].filter(Boolean).join(", ");
 }

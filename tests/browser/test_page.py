@@ -1,0 +1,379 @@
+"""The till page as a cashier uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Route, expect
+
+from agent.domain.errors import BadInput, FieldError
+from agent.domain.invoice import BuyerKind, Mode
+from agent.domain.lifecycle import InvoiceState
+from tests.browser.conftest import Counter
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+BOTH = pytest.mark.parametrize("size", [(1024, 768), (390, 844)], indirect=True, ids=["till", "phone"])
+
+
+@BOTH
+async def test_from_basket_to_paper(counter: Counter) -> None:
+    """Sample basket, NIP, one button: what to hand over, the mode and why, and the picture of the paper."""
+    await counter.open()
+    assert await counter.page.inner_text("#total") == "171,37\u00a0zł"
+    await counter.press()
+    assert await counter.headline() == "Wydaj wydrukowaną fakturę."
+    facts = await counter.page.inner_text(".facts")
+    assert "FV-1/2026/11/000001" in facts
+    assert "Tryb online (art. 106gb)" in facts
+    assert "KSeF odpowiada." in facts
+    image = counter.page.locator("#paper-image")
+    await expect(image).to_have_attribute("alt", re.compile("Faktura VAT nr FV-1/2026/11/000001"))
+    await expect(image).to_have_js_property("naturalWidth", 576)
+    (answer,) = counter.till.records.values()
+    assert str(answer.record.totals.gross) == "171.37"
+    assert answer.record.buyer.identifier == "5260250274"
+
+
+@BOTH
+async def test_the_big_button_is_in_reach_and_nothing_sticks_out(counter: Counter) -> None:
+    await counter.open()
+    box = await counter.page.locator("#press").bounding_box()
+    assert box is not None
+    size = counter.page.viewport_size
+    assert size is not None
+    assert box["y"] + box["height"] <= size["height"]
+    assert box["height"] >= 44
+    for view in ("sale", "queue", "find", "manager"):
+        await counter.page.click(f"[data-view={view}]")
+        await counter.page.wait_for_selector(f"#view-{view}:visible")
+        assert await counter.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+
+async def test_token_is_asked_for_once(counter: Counter) -> None:
+    await counter.page.goto(counter.address)
+    await counter.page.fill("#login-token", "obcy")
+    await counter.page.keyboard.press("Enter")
+    await expect(counter.page.locator("#login-error")).to_contain_text("nieznany")
+    await counter.page.fill("#login-token", "kasjer")
+    await counter.page.keyboard.press("Enter")
+    await counter.page.wait_for_selector("#sale-form:visible")
+    await counter.page.reload()
+    await counter.page.wait_for_selector("#sale-form:visible")
+
+
+async def test_token_of_the_link_leaves_the_address_bar(counter: Counter) -> None:
+    await counter.open()
+    assert "token" not in counter.page.url
+
+
+async def test_nip_is_checked_while_typing(counter: Counter) -> None:
+    await counter.open()
+    hint = counter.page.locator("#nip-hint")
+    for typed, words in (("526", "10 cyfr"), ("5260250275", "Błędny"), ("52602502x4", "cyfr"), ("526-025-02-74", "")):
+        await counter.page.fill("#nip", typed)
+        assert words in (await hint.inner_text())
+    await counter.page.fill("#nip", "5260250275")
+    await counter.page.click("#press")
+    assert await counter.page.get_attribute("#nip", "aria-invalid") == "true"
+    assert not counter.till.calls
+
+
+async def test_known_buyer_is_filled_in(counter: Counter) -> None:
+    await counter.open()
+    await counter.page.fill("#nip", "526 025 02 74")
+    await expect(counter.page.locator("#line1")).to_have_value("ul. Świętokrzyska 12")
+    assert await counter.page.input_value("#buyer-name") == "Ministerstwo Finansów"
+
+
+class TestNeverASecondInvoice:
+    async def test_double_click(self, counter: Counter) -> None:
+        await counter.open()
+        counter.till.hold = asyncio.Event()
+        await counter.page.fill("#nip", "5260250274")
+        await counter.page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('press').click()")
+        await counter.page.keyboard.press("F9")
+        await counter.till.pressed.wait()
+        assert await counter.page.is_disabled("#press")
+        counter.till.hold.set()
+        await counter.headline()
+        assert counter.till.calls == ["issue_sale"]
+
+    async def test_reload_in_the_middle(self, counter: Counter) -> None:
+        """The key and the body survive; the retry is answered with the same invoice."""
+        await counter.open()
+        counter.till.hold = asyncio.Event()
+        await counter.page.fill("#nip", "5260250274")
+        await counter.page.click("#press")
+        await counter.till.pressed.wait()
+        await counter.page.reload()
+        await counter.page.wait_for_selector("#retry:visible")
+        counter.till.hold.set()
+        await counter.till.stored.wait()
+        await counter.page.click("#retry")
+        await counter.headline()
+        assert len(counter.till.records) == 1
+
+    async def test_line_lost_after_the_agent_took_it(self, counter: Counter) -> None:
+        await counter.open()
+        await counter.page.fill("#nip", "5260250274")
+
+        async def lose_the_answer(route: Route) -> None:
+            await route.fetch()
+            await route.abort()
+
+        await counter.page.route("**/v1/invoices", lose_the_answer)
+        await counter.page.click("#press")
+        await counter.page.wait_for_selector("#retry:visible")
+        assert not await counter.page.is_visible("#sale-form")
+        await counter.page.unroute("**/v1/invoices")
+        await counter.page.click("#retry")
+        await counter.headline()
+        assert len(counter.till.records) == 1
+        assert counter.till.calls == ["issue_sale", "issue_sale"]
+
+    async def test_defect_of_the_agent_counts_as_unknown(self, counter: Counter) -> None:
+        await counter.open()
+        counter.till.fail_with = RuntimeError("bug")
+        await counter.page.fill("#nip", "5260250274")
+        await counter.page.click("#press")
+        await counter.page.wait_for_selector("#retry:visible")
+        counter.till.fail_with = None
+        await counter.page.click("#retry")
+        await counter.headline()
+        assert len(counter.till.keys) == 1
+
+    async def test_a_new_basket_gets_a_new_key(self, counter: Counter) -> None:
+        await counter.open()
+        for number in (1, 2):
+            await counter.page.click("#sample-button")
+            await counter.press()
+            await counter.headline()
+            assert len(counter.till.keys) == number
+            await counter.page.keyboard.press("Escape")
+
+
+async def test_refusals_stand_at_their_fields(counter: Counter) -> None:
+    await counter.open()
+    counter.till.fail_with = BadInput(
+        "Sprzedaż: …",
+        errors=(
+            FieldError("/lines/1/unit_price", "cena ma za dużo cyfr.", "too-many-decimals"),
+            FieldError("/buyer/address", "brakuje pola.", "required"),
+        ),
+    )
+    await counter.page.fill("#nip", "5260250274")
+    await counter.page.click("#press")
+    await counter.page.wait_for_selector("#line-1-unit_price-error")
+    assert await counter.page.get_attribute("#line-1-unit_price", "aria-invalid") == "true"
+    assert await counter.page.inner_text("#line-1-unit_price-error") == "Cena ma za dużo cyfr."
+    assert await counter.page.inner_text("#line1-error") == "Uzupełnij to pole."
+    assert await counter.page.evaluate("document.activeElement.id") == "line-1-unit_price"
+    counter.till.fail_with = None
+    await counter.page.click("#press")
+    assert await counter.headline()
+
+
+async def test_keyboard_alone(counter: Counter) -> None:
+    """From an empty basket to the invoice without a mouse."""
+    await counter.open()
+    page = counter.page
+    await page.click("#clear-button")
+    await page.keyboard.type("Herbata")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("3")
+    for _ in range(2):
+        await page.keyboard.press("Tab")
+    await page.keyboard.type("12,50")
+    await page.keyboard.press("F4")
+    await page.keyboard.type("Cukier 1 kg")
+    for _ in range(3):
+        await page.keyboard.press("Tab")
+    await page.keyboard.type("4,10")
+    await page.keyboard.press("F2")
+    await page.keyboard.type("5260250274")
+    assert await page.inner_text("#total") == "41,60\u00a0zł"
+    await page.keyboard.press("F9")
+    assert await counter.headline()
+    await page.keyboard.press("Escape")
+    await page.wait_for_selector("#sale-form:visible")
+    assert await page.inner_text("#total") == "0,00\u00a0zł"
+
+
+async def test_consumer_and_split_payment(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.check("[name=buyer-kind][value=none]", force=True)
+    await page.check("[name=pay][value=split]", force=True)
+    await page.fill("#split-cash", "100")
+    assert "71,37" in await page.inner_text("#split-rest")
+    await page.fill("#split-card", "71,37")
+    assert "zgadza" in await page.inner_text("#split-rest")
+    await page.click("#press")
+    await counter.headline()
+    (answer,) = counter.till.records.values()
+    assert answer.record.buyer.kind is BuyerKind.NONE
+    assert [(item.method, str(item.amount)) for item in answer.record.payments] == [("cash", "100"), ("card", "71.37")]
+
+
+async def test_basket_from_the_till(counter: Counter) -> None:
+    """The till's own program opens the page with the sale in the fragment."""
+    sale = {
+        "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów"},
+        "prices": "gross",
+        "lines": [{"name": "Żarówka", "quantity": "2", "unit": "szt.", "unit_price": "9.99", "vat": "23"}],
+        "payments": [{"method": "card", "amount": "19.98"}],
+        "external_ref": "order-7",
+    }
+    handed = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
+    await counter.open(extra=f"&sale={handed}")
+    assert await counter.page.input_value("#line-0-name") == "Żarówka"
+    assert await counter.page.is_checked("[name=pay][value=card]")
+    async with counter.page.expect_request("**/v1/invoices") as request:
+        await counter.page.click("#press")
+    sent = json.loads((await request.value).post_data or "")
+    assert sent["external_ref"] == "order-7"
+    assert sent["payments"] == sale["payments"]
+    await counter.headline()
+    again = base64.urlsafe_b64encode(json.dumps(sale | {"external_ref": "order-8"}).encode()).decode()
+    await counter.page.evaluate(f"location.hash = 'sale={again}'")
+    await expect(counter.page.locator("#line-0-name")).to_have_value("Żarówka")
+    await counter.page.click("#press")
+    await counter.headline()
+    assert len(counter.till.records) == 2
+
+
+async def test_offline_and_printer_trouble_are_told(counter: Counter) -> None:
+    counter.till.current_mode = Mode.OFFLINE24
+    counter.till.printer_problem = "Brak papieru. Włóż rolkę."
+    await counter.open()
+    await counter.page.wait_for_selector("#banner[data-mode=offline24]")
+    assert "KSeF nie odpowiada" in await counter.page.inner_text("#banner")
+    assert "Brak papieru" in await counter.page.inner_text("#troubles")
+    await counter.press()
+    assert "potwierdzenie transakcji" in await counter.headline()
+    text = await counter.page.inner_text(".answer")
+    assert "Brak papieru. Włóż rolkę." in text
+    assert "Brak łącza z KSeF." in text
+    counter.till.printer_problem = None
+    await counter.page.click("#reprint")
+    await counter.page.wait_for_function(
+        "document.querySelector('.paper figcaption').textContent.includes(', wydrukowano')"
+    )
+
+
+async def test_number_appears_by_itself(counter: Counter) -> None:
+    counter.till.current_mode = Mode.OFFLINE24
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    (invoice_id,) = counter.till.records
+    await expect(counter.page.locator("#queue-count")).to_have_text("1")
+    await counter.till.polled.wait()
+    counter.till.change(invoice_id, state=InvoiceState.ACCEPTED, ksef_number="1111111111-20261124-AABBCCDDEEFF-01")
+    await counter.page.wait_for_selector("text=1111111111-20261124-AABBCCDDEEFF-01")
+
+
+async def test_queue_find_and_reprint(counter: Counter) -> None:
+    counter.till.current_mode = Mode.OFFLINE24
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.click("[data-view=queue]")
+    await page.wait_for_selector("#queue-title:visible")
+    assert "25.11.2026" in await page.inner_text(".queue-next")
+    await page.click("#sync")
+    await page.click("[data-view=find]")
+    await page.fill("#find-text", "ministerstwo")
+    await page.keyboard.press("Enter")
+    await page.click("#found .link")
+    assert await counter.headline()
+    await page.click("#reprint")
+    await expect(page.locator("#said")).to_have_text("wydrukowano")
+    assert "sync_now" in counter.till.calls
+
+
+async def test_partial_return(counter: Counter) -> None:
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.click("#to-correct")
+    await page.click("#correct-submit")
+    assert "Wpisz, ile" in await page.inner_text("#correct-error")
+    await page.get_by_label("Ilość zwracana: Chleb żytni").fill("1,5")
+    async with page.expect_request("**/corrections") as request:
+        await page.click("#correct-submit")
+    sent = json.loads((await request.value).post_data or "")
+    assert sent == {"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 2, "quantity": "1.5"}]}
+    await page.wait_for_selector("text=FK-1/2026/11/000002")
+    assert "correct" in counter.till.calls
+
+
+async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
+    counter.till.current_mode = Mode.OFFLINE24
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.click("#to-correct")
+    await page.check("[name=correction-kind][value=buyer]", force=True)
+    await page.fill("#right-nip", "1111111112")
+    await page.click("#correct-submit")
+    assert "błędny" in await page.inner_text("#correct-error")
+    await page.fill("#right-nip", "1111111111")
+    await page.click("#correct-submit")
+    assert "Korekta powstanie sama" in await counter.headline()
+    await page.click("[data-view=queue]")
+    await page.wait_for_selector("#held-title")
+
+
+async def test_manager_declares_with_a_reason(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.click("[data-view=manager]")
+    await page.wait_for_selector("#manager-token")
+    await page.fill("#manager-reason", "burza, brak internetu")
+    await page.click("text=Ogłoś offline24")
+    await page.wait_for_selector("#manager-error:visible")
+    assert "kierownik" in await page.inner_text("#manager-error")
+    await page.fill("#manager-token", "kierownik")
+    await page.click("text=Ogłoś offline24")
+    await page.wait_for_selector("text=Ogłoszono tryb offline24.")
+    assert counter.till.declared is not None
+    assert counter.till.declared[1] == "burza, brak internetu"
+    assert await page.input_value("#manager-token") == ""
+    await page.fill("#manager-token", "kierownik")
+    await page.fill("#manager-reason", "działa")
+    await page.click("text=Odwołaj tryb")
+    await page.wait_for_selector("text=Odwołano tryb.")
+    assert counter.till.declared is None
+
+
+async def test_agent_gone_and_back(counter: Counter) -> None:
+    await counter.open()
+    await counter.page.wait_for_selector("#banner[data-mode=online]")
+    await counter.page.route("**/v1/**", lambda route: route.abort())
+    await counter.till.polled.wait()
+    counter.till.change_nothing()
+    await counter.page.wait_for_selector("#banner[data-mode=gone]")
+    await counter.page.unroute("**/v1/**")
+    await counter.page.wait_for_selector("#banner[data-mode=online]")
+
+
+async def test_deadlines_are_told_in_days(counter: Counter) -> None:
+    """Relative to the browser's day, which here is years away from the fake till's: only the words differ."""
+    counter.till.current_mode = Mode.OFFLINE24
+    await counter.page.clock.set_fixed_time(counter.till.clock.now())
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    assert "śr. 25.11.2026 (jutro)" in await counter.page.inner_text(".facts")
+    await counter.page.clock.set_fixed_time(counter.till.clock.now() + timedelta(days=2))
+    await counter.page.click("[data-view=queue]")
+    await counter.page.wait_for_selector("text=po terminie")
