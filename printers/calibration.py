@@ -35,7 +35,7 @@ def slip(name: str, profile: Profile) -> bytes:
     _say(job, Text("Najszersza ramka z całym prawym bokiem podaje dots. Linijka mieści się w jednym wierszu: columns."))
     for dots in (*(width for width in WIDTHS if width < profile.dots), profile.dots // 8 * 8):
         _say(job, Text(f"{dots} punktów"))
-        job.picture(bitmap.of_frame(dots, FRAME_HEIGHT))
+        job.picture(bitmap.of_frame(dots, FRAME_HEIGHT), Align.LEFT)
     _say(job, Text(_ruler(profile.columns_a), unbroken=True))
     _say(job, Rule(), Text("3. KODY QR", bold=True))
     _say(job, Text("Zeskanuj telefonem każdy kod. Czyta N: qr = native. Czyta tylko R: qr = raster."))

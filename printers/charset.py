@@ -68,6 +68,19 @@ _FALLBACK = {
 }
 """Only where the code page lacks the character itself."""
 
+_CYRILLIC = dict(
+    zip(
+        "абвгґдеєжзиіїйклмнопрстуфхцчшщьюяёъыэў",
+        "a b v h g d e ie zh z y i i i k l m n o p r s t u f kh ts ch sh shch - iu ia e - y e u".split(),
+        strict=True,
+    )
+)
+"""Ukrainian by the rule of its passports (Cabinet of Ministers resolution 55 of 2010), and the letters of its neighbours."""
+for _letter, _latin in _CYRILLIC.items():
+    _plain = "" if _latin == "-" else _latin
+    _FALLBACK[_letter] = _plain
+    _FALLBACK[_letter.upper()] = _plain.capitalize()
+
 
 def clean(text: str) -> str:
     """Return ``text`` in NFC, every run of white space one space, no control, format or unassigned characters."""
@@ -85,7 +98,8 @@ def clean(text: str) -> str:
 
 def fit(text: str, encoding: str) -> str:
     """Return ``text`` in characters of the code page; what it lacks becomes its ASCII likeness, or ``?``."""
-    return "".join(_likeness(letter, encoding) for letter in clean(text))
+    likeness = "".join(_likeness(letter, encoding) for letter in clean(text))
+    return " ".join(likeness.split())
 
 
 def encode(text: str, encoding: str) -> bytes:

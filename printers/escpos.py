@@ -90,8 +90,8 @@ class Job:
         self.raw(ESC + b"t" + bytes((code_page,)) + charset.encode(charset.fit(text, encoding), encoding) + LF)
         self._code_page()
 
-    def picture(self, picture: Bitmap) -> None:
-        self._aligned(Align.CENTER)
+    def picture(self, picture: Bitmap, align: Align = Align.CENTER) -> None:
+        self._aligned(align)
         head = GS + b"v0" + bytes((picture.mode,))
         size = picture.width_bytes.to_bytes(2, "little") + picture.height.to_bytes(2, "little")
         self.raw(head + size + picture.data)

@@ -1,0 +1,69 @@
+"""Text for code pages: Polish survives, commands do not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from printers import charset
+from tests.unit.slips import anything
+
+PAGES = ("cp852", "cp1250", "cp1257", "cp437")
+POLISH = "Zażółć gęślą jaźń ZAŻÓŁĆ GĘŚLĄ JAŹŃ"
+
+
+@pytest.mark.parametrize("encoding", ["cp852", "cp1250", "cp1257"])
+def test_polish_letters_survive(encoding: str) -> None:
+    assert charset.fit(POLISH, encoding) == POLISH
+    assert charset.encode(POLISH, encoding).decode(encoding) == POLISH
+
+
+def test_polish_letters_without_a_page_lose_their_tails_only() -> None:
+    assert charset.fit("Żółć", "cp437") == "Zólc"  # cp437 has ó
+
+
+def test_letters_typed_in_two_parts_are_joined() -> None:
+    assert charset.fit("z\u0307o\u0301\u0142c\u0301", "cp852") == "żółć"
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("5 €", "5 EUR"),
+        ("A–B — C", "A-B - C"),
+        ("„cytat”…", '"cytat"...'),
+        ("2\u00a0szt.", "2 szt."),
+        ("½ µm", "1/2 um"),
+        ("m²", "m2"),
+        ("ŁÓDŹ\r\n\tul.", "ŁÓDŹ ul."),
+        ("prze\u00adnośny", "przenośny"),
+        ("Київ, Ґанок, Щука", "Kyiv, Ganok, Shchuka"),
+        ("日本 🍎", "?? ?"),
+        ("  dużo   miejsca ", "dużo miejsca"),
+    ],
+)
+def test_what_cp852_lacks_gets_its_likeness(typed: str, printed: str) -> None:
+    assert charset.fit(typed, "cp852") == printed
+
+
+def test_cp1250_keeps_its_own_typography() -> None:
+    assert charset.fit("„5 €” – …", "cp1250") == "„5 €” – …"
+
+
+@given(anything, st.sampled_from(PAGES))
+def test_no_byte_of_text_commands_a_printer(typed: str, encoding: str) -> None:
+    fitted = charset.fit(typed, encoding)
+    data = charset.encode(fitted, encoding)
+    assert all(byte >= 0x20 and byte != 0x7F for byte in data)
+    assert len(data) == len(fitted)
+    assert charset.fit(fitted, encoding) == fitted
+
+
+def test_the_drawer_can_not_be_opened_by_a_name() -> None:
+    assert charset.fit("Jan\x1bp\x00\x19\xfa", "cp852") == "Janpú"
+
+
+def test_raw_control_characters_are_refused_by_the_last_gate() -> None:
+    with pytest.raises(ValueError, match="control"):
+        charset.encode("a\x1b@", "cp852")
