@@ -71,17 +71,19 @@ def deadline(
         if event.category is Category.TOTAL_FAILURE
         and (event.confirmed is True or (event.confirmed is None and unconfirmed_total_lifts))
     ]
-    failures = [event for event in timeline.events if event.category is Category.FAILURE]
     span = _issue_span(issued)
     limit = _base(mode, span, timeline.events, totals, calendar)
     if limit.state is DeadlineState.LIFTED:
         return limit
-    for event in sorted((*failures, *totals), key=lambda event: event.known_by):
-        if not _announced_within(event, span[0], limit):
-            continue
-        if event.category is Category.TOTAL_FAILURE:
+    for event in timeline.events:  # in the order of their announcement, so the waiting time only grows
+        if (event.announced or event.begin) < span[0]:
+            continue  # announced, or possibly so, before the invoice was issued (106nha)
+        if limit.date is not None and local_date(event.known_by) > limit.date:
+            break
+        if event in totals:
             return _lifted(mode, limit, event)
-        limit = _rebased(mode, limit, event, calendar)
+        if event.category is Category.FAILURE:
+            limit = _rebased(mode, limit, event, calendar)
     return limit
 
 
@@ -184,14 +186,6 @@ def _further(mode: Mode, limit: Deadline, paragraph: str) -> str:
         return "art. 106nf ust. 7" if paragraph == "7" else "art. 106nf ust. 5"
     bridge = "art. 106nh ust. 3" if mode is Mode.UNAVAILABILITY and "106nh " in limit.legal_basis else "art. 106nha"
     return f"{bridge} w zw. z art. 106nf ust. {paragraph}"
-
-
-def _announced_within(event: Event, start: datetime, limit: Deadline) -> bool:
-    """Tell whether ``event`` was surely announced between the issue and the end of the last day (106nha)."""
-    earliest = event.announced or event.begin
-    if earliest < start:
-        return False
-    return limit.date is None or local_date(event.known_by) <= limit.date
 
 
 def _covering(events: Iterable[Event], span: Span) -> Event | None:

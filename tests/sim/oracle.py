@@ -50,6 +50,11 @@ def polish_day(instant: datetime) -> date:
 def oracle(mode: str, issued: datetime, outages: Sequence[Outage]) -> date | str:
     """Return the last day, OPEN or LIFTED."""
     waits_for: list[tuple[date | None, int]] = [(polish_day(issued), 1)]
+    if mode == "total_failure" and any(
+        outage.kind == "total" and outage.begin <= issued and (outage.end is None or issued <= outage.end)
+        for outage in outages
+    ):
+        return LIFTED
     if mode in ("failure", "unavailability"):
         kind, days = ("failure", 7) if mode == "failure" else ("maintenance", 1)
         around = [
