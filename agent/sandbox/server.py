@@ -77,7 +77,7 @@ class Sandbox:
         self.observers: list[Observer] = []
         """See every exchange of KSeF; tests hold them against the OpenAPI."""
         self._port = port
-        verdicts = Verdicts(self.clock, self.behaviour, self.ledger, Fa3Schema(schemas.load()))
+        verdicts = Verdicts(self.clock, self.behaviour, self.ledger, self.sessions, Fa3Schema(schemas.load()))
         parts = SessionParts(self.clock, self.behaviour, self.auth, self.keys, self.sessions, verdicts)
         self._batches = BatchSessions(parts, lambda: self.ksef)
         self.certificates = Certificates(self.clock, self.behaviour, self.auth, self.authority)

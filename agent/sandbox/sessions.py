@@ -223,10 +223,10 @@ class OnlineSessions:
         try:
             upload.xml = crypto.decrypt(encrypted, session.key, session.iv)
         except ValueError:
-            refused = parts.verdicts.undecided(session, upload, NOT_DECRYPTED)
+            refused = parts.verdicts.undecided(upload, NOT_DECRYPTED)
         else:
             if hashlib.sha256(upload.xml).digest() == sha256 and len(upload.xml) == size:
                 return parts.verdicts.judge(session, upload, parts.next_mood())
-            refused = parts.verdicts.undecided(session, upload, bad_file("Skrót lub rozmiar faktury jest inny."))
+            refused = parts.verdicts.undecided(upload, bad_file("Skrót lub rozmiar faktury jest inny."))
         refused.sha256 = sha256
         return refused

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from lxml import etree
@@ -23,6 +23,7 @@ from agent.sandbox.state import (
     Mood,
     SentInvoice,
     Session,
+    Sessions,
     SkewedClock,
     Status,
 )
@@ -98,11 +99,14 @@ class Upload:
 class Verdicts:
     """Judges files and keeps the ledger."""
 
-    def __init__(self, clock: SkewedClock, behaviour: Behaviour, ledger: Ledger, schema: Fa3Schema) -> None:
+    def __init__(
+        self, clock: SkewedClock, behaviour: Behaviour, ledger: Ledger, sessions: Sessions, schema: Fa3Schema
+    ) -> None:
         self._clock = clock
         self._behaviour = behaviour
         self._ledger = ledger
         self._schema = schema
+        self._sessions = sessions
 
     def judge(self, session: Session, upload: Upload, mood: Mood | None) -> SentInvoice:
         """Return the invoice with its verdict; an accepted one is in the ledger from now on."""
@@ -134,9 +138,8 @@ class Verdicts:
             self._decide(session, upload, facts, invoice)
         return invoice
 
-    def undecided(self, session: Session, upload: Upload, verdict: Status) -> SentInvoice:
+    def undecided(self, upload: Upload, verdict: Status) -> SentInvoice:
         """Return an invoice that never came to a verification of its content (430, 435, 405)."""
-        del session
         return SentInvoice(
             reference=upload.reference,
             ordinal=upload.ordinal,
@@ -213,15 +216,23 @@ class Verdicts:
         return entry
 
     def _plant(self, session: Session, upload: Upload, facts: Facts, *, foreign: bool) -> None:
-        """Accept the invoice beforehand in an unknown session: the same bytes, or other bytes of the same number."""
+        """Accept the invoice beforehand in an earlier session: the same bytes, or other bytes of the same number."""
         if self._ledger.original(facts.key) is not None:
             return
         now = self._clock.now()
+        earlier = replace(
+            session,
+            reference=reference("SO", now),
+            batch=False,
+            invoices={},
+            pages=[],
+            closed_at=self._clock.monotonic(),
+        )
         xml = upload.xml.replace(b"</Faktura>", b"\n</Faktura>") if foreign else upload.xml
-        earlier = Upload(xml, upload.day, upload.offline, now, 1, reference("EE", now))
-        entry = self._accept(session, earlier, facts, upload.offline)
-        entry.session = reference("SO", now)
-        entry.stored_after = self._clock.monotonic()
+        first = Upload(xml, upload.day, upload.offline, now, 1, reference("EE", now))
+        self._sessions.by_reference[earlier.reference] = earlier
+        invoice = self.judge(earlier, first, None)
+        earlier.invoices[invoice.reference] = invoice
 
 
 def duplicate(original: LedgerEntry) -> Status:

@@ -291,6 +291,10 @@ class TestDuplicates:
         original = done["status"]["extensions"]["originalKsefNumber"]
         fetched = await client.call("GET", f"/invoices/ksef/{original}")
         assert (sha256(fetched.body) == sha256(xml)) is same
+        earlier = done["status"]["extensions"]["originalSessionReferenceNumber"]
+        assert earlier != client.session
+        upo = await client.call("GET", f"/sessions/{earlier}/invoices/ksef/{original}/upo")
+        assert (b64(sha256(xml)).encode() in upo.body) is same
 
 
 class TestMoods:
