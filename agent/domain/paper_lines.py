@@ -22,10 +22,10 @@ def lines(view: FaView) -> list[Element]:
     common_rate = len(rates) == 1
     elements: list[Element] = []
     if before:
-        elements += _group("Było (przed korektą)", before, common_rate)
-        elements += _group("Jest (po korekcie)", after, common_rate)
+        elements += _group("Przed korektą", before, common_rate)
+        elements += _group("Po korekcie", after, common_rate)
     elif view.correction is not None:
-        elements += _group("Korekta pozycji (różnice)", after, common_rate)
+        elements += _group("Różnice", after, common_rate)
     else:
         elements += _group("Pozycje", after, common_rate)
     return elements
@@ -37,7 +37,9 @@ def order_lines(title: str, ordered: Sequence[LineView]) -> list[Element]:
     after = [line for line in ordered if not line.before]
     if not before:
         return _group(title, after, common_rate=True)
-    return _group(f"{title}: było", before, common_rate=True) + _group(f"{title}: jest", after, common_rate=True)
+    return _group(f"{title} przed korektą", before, common_rate=True) + _group(
+        f"{title} po korekcie", after, common_rate=True
+    )
 
 
 def common_exchange_rate(view: FaView) -> Decimal | None:

@@ -54,5 +54,5 @@ def test_its_full_return(sale: Sale, cash: bool) -> None:
     ready = taken(xml)
     said = paper(ready)
     assert unprinted(xml, said) == []
-    assert "Było (przed korektą)" in said
+    assert "Przed korektą" in said
     assert ("Zwrócono 2026-11-24, gotówka" in said) is given_back
