@@ -185,6 +185,10 @@ class KsefGateway(Protocol):
         """Look for the file by its hash in a session: (invoice reference, verdict), None if KSeF has it not."""
         ...
 
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        """Everything KSeF has of a session, by SHA-256; empty for a session it does not know. Safe to repeat."""
+        ...
+
     async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
         """Fetch the UPO of an accepted invoice; by its number where the reference is not that session's.
 
@@ -199,9 +203,10 @@ class KsefGateway(Protocol):
         """
         ...
 
-    async def open_batch(self, invoices: Sequence[Outgoing]) -> str:
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Open a batch session for these, upload all parts, close it; return its reference.
 
+        ``opened(reference)`` is awaited, and so made durable, before the first part leaves.
         KsefError.sent says whether KSeF may have it.
         """
         ...
@@ -540,7 +545,7 @@ class HeldCorrection:
     id: str
     base_id: str
     body: bytes
-    """The correction as the till gave it (JSON)."""
+    """The checked correction as JSON (domain/plain.py)."""
     key: str
     pressed_by: str
     created_at: datetime

@@ -10,7 +10,7 @@ import asyncio
 import io
 import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -105,8 +105,10 @@ class BatchSessions:
         self._compression = compression
         self._part_bytes = part_bytes
 
-    async def send(self, invoices: Sequence[Outgoing]) -> str:
+    async def send(self, invoices: Sequence[Outgoing], noted: Callable[[str], Awaitable[None]]) -> str:
         """Send these in a session of their own; return its reference. All errors are NOT_SENT.
+
+        ``noted(reference)`` is awaited before the first part leaves.
 
         Once all parts are there the reference counts for more than the answer to the close:
         where that is lost, ``close`` is repeated by whoever asks for the verdicts.
@@ -118,6 +120,7 @@ class BatchSessions:
             await self._api.ready()
             opened = await self._open(package, key, offline=offline)
             reference = opened.text("referenceNumber")
+            await noted(reference)
             await self._upload(package, opened.objects("partUploadRequests"))
         except KsefError as error:
             raise as_not_sent(error) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from agent.config import KsefSettings
@@ -98,11 +98,18 @@ class Gateway:
 
     async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
         """Look for the file by its hash; None where the session, or the file in it, is not known to KSeF."""
+        return (await self._found(session_ref, only=sha256)).get(sha256)
+
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        """Return everything KSeF has of a session, by hash."""
+        return await self._found(session_ref)
+
+    async def _found(self, session_ref: str, only: bytes | None = None) -> dict[bytes, tuple[str, Verdict]]:
         try:
-            return (await self._verdicts(session_ref, only=sha256)).get(sha256)
+            return await self._verdicts(session_ref, only)
         except KsefError as error:
             if error.code == NO_SUCH_SESSION and error.sent is Sent.ANSWERED:
-                return None
+                return {}
             raise
 
     async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
@@ -129,14 +136,14 @@ class Gateway:
         path = f"/invoices/ksef/{ksef_number}"
         return crypto.sha256(checked_document(await self.api.run(Call(Group.INVOICE_DOWNLOAD, "GET", path))))
 
-    async def open_batch(self, invoices: Sequence[Outgoing]) -> str:
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Send these as one batch. ValueError for none, too many, or a technical correction (interactive only)."""
         if not 0 < len(invoices) <= self._max_batch:
             raise ValueError(f"a batch holds 1 to {self._max_batch} invoices, not {len(invoices)}")
         if any(invoice.corrects is not None for invoice in invoices):
             raise ValueError("a technical correction goes through an interactive session")
         self._refresh_limits()
-        return await self._batches.send(invoices)
+        return await self._batches.send(invoices, opened)
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
         """Return the verdicts by SHA-256, None while KSeF works on it.

@@ -17,13 +17,14 @@ from datetime import date, datetime
 
 from agent.domain import fa3, links, numbering
 from agent.domain.deadlines import deadline
-from agent.domain.errors import BadInput, FieldError, KeyReused
+from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused
 from agent.domain.invoice import Buyer, Mode, NewInvoice, Payment, Sale, Totals
+from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision
-from agent.domain.ready import check_ready
+from agent.domain.ready import ReadyInvoice, check_ready
 from agent.domain.sale import parse_sale
 from agent.domain.vat import totals
-from agent.ports import HeldCorrection, InvoiceChange, Json, KeyRecord, Transaction
+from agent.ports import HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Transaction
 from agent.services.contract import Caller
 from agent.services.desk import Desk
 from agent.services.printing import Printing
@@ -95,7 +96,26 @@ class Issuing:
 
     async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
         """Take a ready FA(3), its bytes kept to the last one."""
-        return await self.press(key, xml, lambda now: _ready(self._ready_order(xml, now)), caller)
+
+        def prepare(now: datetime) -> Prepare:
+            seller_nip = self._desk.settings.seller.nip
+            ready = check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=fa3.issue_date(now))
+
+            async def prepared(tx: Transaction) -> Orders:
+                draft = Draft(
+                    number=ready.number,
+                    kind=ready.kind,
+                    issued_on=ready.issued_on,
+                    buyer=ready.buyer,
+                    totals=ready.totals,
+                    xml=xml,
+                    base_id=await _known_base(tx, ready),
+                )
+                return Orders((Order(None, lambda _: draft),))
+
+            return prepared
+
+        return await self.press(key, xml, prepare, caller)
 
     async def press(
         self,
@@ -295,13 +315,6 @@ class Issuing:
 
         return Order(series, draw)
 
-    def _ready_order(self, xml: bytes, now: datetime) -> Order:
-        ready = check_ready(
-            xml, schema=self._desk.schema, seller_nip=self._desk.settings.seller.nip, today=fa3.issue_date(now)
-        )
-        draft = Draft(ready.number, ready.kind, ready.issued_on, ready.buyer, ready.totals, xml)
-        return Order(None, lambda _: draft)
-
     def _issued_event(self, invoice: NewInvoice, decision: ModeDecision) -> dict[str, Json]:
         return {
             "number": invoice.number,
@@ -339,6 +352,27 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(result) != len(pairs):
         raise ValueError("powtórzony klucz w obiekcie JSON")
     return result
+
+
+async def _known_base(tx: Transaction, ready: ReadyInvoice) -> str | None:
+    """Return the first corrected invoice that this store holds; Conflict where a base stands in the way."""
+    found: list[str] = []
+    for base in ready.bases:
+        for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
+            if record.state is InvoiceState.REJECTED:
+                text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
+                raise Conflict(text, code="base-rejected")
+            if record.ksef_number is None and record.state is not InvoiceState.EXEMPT:
+                text = (
+                    f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
+                    "Prześlij korektę ponownie, gdy numer nadejdzie."
+                )
+                raise Conflict(text, code="base-without-number")
+            if record.ksef_number is not None and base.ksef_number != record.ksef_number:
+                text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
+                raise Conflict(text, code="base-number-differs")
+            found.append(record.id)
+    return found[0] if found else None
 
 
 def _ready(order: Order) -> Prepare:

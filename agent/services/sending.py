@@ -37,7 +37,8 @@ POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions right after sending; later the sync asks."""
 BACKOFF_STEPS = (5, 15, 60, 300, 900)
 """Seconds before the next attempt, by attempts made."""
-ORIGINAL_NOT_YET_READABLE = 21165
+LIST_SECONDS = 60.0
+"""How long a session's list serves for comparing originals."""
 
 
 class Courier:
@@ -47,6 +48,7 @@ class Courier:
         self._desk = desk
         self._watch = watch
         self._busy: set[str] = set()
+        self._lists: dict[str, tuple[float, dict[bytes, tuple[str, Verdict]]]] = {}
 
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
@@ -236,7 +238,7 @@ class Courier:
         if number is None:
             return record
         try:
-            original = await self._desk.gateway.invoice_sha256(number)
+            original = await self._original_sha256(record.sha256, number, verdict.original_session)
         except KsefError as error:
             self._watch.failed(error)
             return record
@@ -258,6 +260,25 @@ class Courier:
             InvoiceChange(rejection=f"440: numer zajęty w KSeF przez inny dokument ({number})"),
         )
 
+    async def _original_sha256(self, sha256: bytes, number: str, session: str | None) -> bytes:
+        """Hash of the original: out of its session's list where that tells (one call serves many), else fetched.
+
+        Fetching is limited to 64 an hour (PROTOCOL section 3), a resent batch may bring thousands of 440.
+        """
+        if session is not None:
+            _, verdict = (await self._list(session)).get(sha256, ("", None))
+            if isinstance(verdict, Accepted) and verdict.ksef_number == number:
+                return sha256
+        return await self._desk.gateway.invoice_sha256(number)
+
+    async def _list(self, session: str) -> dict[bytes, tuple[str, Verdict]]:
+        now = self._desk.clock.monotonic()
+        kept = self._lists.get(session)
+        if kept is None or now - kept[0] > LIST_SECONDS:
+            self._lists = {name: entry for name, entry in self._lists.items() if now - entry[0] <= LIST_SECONDS}
+            kept = self._lists[session] = (now, await self._desk.gateway.find_all(session))
+        return kept[1]
+
     async def _reject(self, invoice_id: str, verdict: Rejected) -> InvoiceRecord:
         data: Mapping[str, Json] = {
             "code": verdict.code,
@@ -278,7 +299,7 @@ class Courier:
         if record.session_ref is None:
             return await self._move(record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "no session"})
         try:
-            found = await self._desk.gateway.find(record.session_ref, record.sha256)
+            found = await self._look_for(record, record.session_ref)
         except KsefError as error:
             self._watch.failed(error)
             return await self._note_trouble(record, "doubt_remains", error, "find")
@@ -299,6 +320,14 @@ class Courier:
             InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._desk.now()),
         )
         return await self.apply(record.id, verdict)
+
+    async def _look_for(self, record: InvoiceRecord, session: str) -> tuple[str, Verdict] | None:
+        """Look for the file in its session; one list serves all doubts of a batch."""
+        listed = self._lists.get(session)
+        if listed is not None and record.sha256 in listed[1]:
+            return listed[1][record.sha256]
+        self._lists.pop(session, None)
+        return (await self._list(session)).get(record.sha256)
 
     async def _fetch_upo(self, record: InvoiceRecord) -> None:
         if record.session_ref is None or record.ksef_number is None:

@@ -21,6 +21,10 @@ AT_ONCE = 4
 """Invoices of the backlog in flight at the same time."""
 BATCH_CHUNK = 2000
 """Invoices per batch session."""
+BATCH_ATTEMPTS = 4
+"""An invoice tried so often goes alone: perhaps it is what KSeF refuses the whole batch for."""
+BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500})
+"""Status codes of a batch session of which KSeF took nothing."""
 
 
 class Sync:
@@ -82,9 +86,10 @@ class Sync:
         queue = await self._desk.store.read(lambda tx: tx.invoices.unsent())
         now = self._desk.now()
         waiting = [record for record in queue if record.state is InvoiceState.ISSUED and self._is_due(record, now)]
+        waiting = await self._desk.store.read(partial(_bases_first, waiting))
         if not waiting or not self._watch.may_send():
             return
-        in_batch = [record for record in waiting if record.version == 1]
+        in_batch = [each for each in waiting if each.version == 1 and each.attempts < BATCH_ATTEMPTS]
         if len(in_batch) >= self._desk.settings.ksef.batch_from:
             for start in range(0, len(in_batch), BATCH_CHUNK):
                 if not await self._send_batch(in_batch[start : start + BATCH_CHUNK]):
@@ -101,9 +106,18 @@ class Sync:
     async def _send_batch(self, records: list[InvoiceRecord]) -> bool:
         """Send many as one batch session; False where KSeF can not be reached now.
 
-        The marker session "batch:pending" is committed first, so that a crash leaves doubts, not silence.
+        SENDING is committed first and the session's reference before the first byte leaves, so that a crash
+        leaves doubts that one list of the session settles.
         """
         outgoing = [await self._courier.outgoing(record) for record in records]
+
+        async def opened(session: str) -> None:
+            async def work(tx: Transaction) -> None:
+                for record in records:
+                    await tx.invoices.note(record.id, InvoiceChange(session_ref=session))
+                    await tx.events.append("batch_opened", {"session": session}, record.id)
+
+            await self._desk.store.write(work)
 
         async def begin(tx: Transaction) -> None:
             for record in records:
@@ -112,7 +126,7 @@ class Sync:
 
         await self._desk.store.write(begin)
         try:
-            session = await self._desk.gateway.open_batch(outgoing)
+            session = await self._desk.gateway.open_batch(outgoing, opened)
         except KsefError as error:
             await self._batch_failed(records, error)
             return False
@@ -150,31 +164,33 @@ class Sync:
         for session in sorted(sessions):
             if not self._watch.may_send():
                 return
+            members = [each for each in records if each.session_ref == session and each.invoice_ref is None]
             try:
                 verdicts = await self._desk.gateway.batch_verdicts(session)
             except KsefError as error:
                 self._watch.failed(error)
+                if error.sent is Sent.ANSWERED and error.code in BATCH_REFUSED:
+                    for record in members:
+                        await self._lost_in_batch(record, error.message)
                 continue
             self._watch.answered()
             if verdicts is None:
                 continue
-            for record in records:
-                if record.session_ref != session or record.invoice_ref is not None:
-                    continue
+            for record in members:
                 known = verdicts.get(record.sha256)
                 if known is None:
-                    await self._lost_in_batch(record)
+                    await self._lost_in_batch(record, "KSeF nie ma tego pliku w paczce.")
                     continue
                 reference, verdict = known
                 await self._desk.store.write(partial(_note_reference, record.id, reference))
                 await self._courier.apply(record.id, verdict)
 
-    async def _lost_in_batch(self, record: InvoiceRecord) -> None:
-        """The batch is done and does not know this file: it goes again."""
+    async def _lost_in_batch(self, record: InvoiceRecord, why: str) -> None:
+        """The batch is done and KSeF did not take this file: it goes again."""
 
         async def work(tx: Transaction) -> None:
             await tx.invoices.move(record.id, InvoiceState.ISSUED)
-            await tx.events.append("not_in_batch", {"session": record.session_ref}, record.id)
+            await tx.events.append("not_in_batch", {"session": record.session_ref, "why": why}, record.id)
 
         await self._desk.store.write(work)
 
@@ -188,3 +204,13 @@ class Sync:
 
 async def _note_reference(invoice_id: str, reference: str, tx: Transaction) -> None:
     await tx.invoices.note(invoice_id, InvoiceChange(invoice_ref=reference))
+
+
+async def _bases_first(waiting: list[InvoiceRecord], tx: Transaction) -> list[InvoiceRecord]:
+    """Leave out corrections whose base KSeF does not have yet (POD2 4.1.3)."""
+    ready: list[InvoiceRecord] = []
+    for record in waiting:
+        base = None if record.base_id is None else await tx.invoices.get(record.base_id)
+        if base is None or base.ksef_number is not None or base.state is InvoiceState.EXEMPT:
+            ready.append(record)
+    return ready

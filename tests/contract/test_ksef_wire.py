@@ -26,6 +26,7 @@ from agent.ports import Outgoing
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Reply, Request, WireServer
 from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import unheard
 
 OPENAPI = Path(__file__).parents[3] / "shared" / "reference" / "openapi" / "ksef-api-2.9.0.json"
 INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=False)
@@ -58,7 +59,7 @@ async def everything(server: WireServer, directory: Path) -> list[Request]:
     await gateway.upo(wire.SESSION, None, wire.KSEF_NUMBER)
     await gateway.session_upo(wire.SESSION)
     await gateway.invoice_sha256(wire.KSEF_NUMBER)
-    await gateway.open_batch([INVOICE])
+    await gateway.open_batch([INVOICE], unheard)
     await gateway.batch_verdicts(wire.BATCH)
     await enrol(
         Certificates(gateway.api, clock), CertificateType.OFFLINE, "kasa 1", Place(directory / "a", directory / "b")

@@ -24,6 +24,7 @@ from agent.sandbox.state import Behaviour
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.contract.test_sandbox_ksef_client import AT_ONCE
 from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import unheard
 from tests.unit.sandbox_client import invoice, sha256
 
 HOLD = 60.0
@@ -114,7 +115,7 @@ class TestSending:
     async def test_a_batch_with_good_and_bad_ones(self, sandbox: Sandbox, gateway: Gateway) -> None:
         good = [outgoing(f"FV/{index}") for index in range(30)]
         bad = outgoing("FV/bad", sums="")
-        session = await gateway.open_batch([*good, bad])
+        session = await gateway.open_batch([*good, bad], unheard)
         while (verdicts := await gateway.batch_verdicts(session)) is None:  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert all(isinstance(verdicts[item.sha256][1], Accepted) for item in good)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 
 from agent.domain import ksef_number
@@ -30,6 +30,10 @@ def line_down() -> KsefError:
 
 def silence() -> KsefError:
     return KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+
+
+async def unheard(_: str) -> None:
+    """For open_batch() where nobody needs the reference early."""
 
 
 class FakeGateway:
@@ -110,6 +114,11 @@ class FakeGateway:
                 return reference, self._verdicts[reference][1]
         return None
 
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        self._check()
+        references = self._sessions.get(session_ref, [])
+        return {self._verdicts[each][0]: (each, self._verdicts[each][1]) for each in references}
+
     async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
         self._check()
         for number, sha256 in self.ledger.values():
@@ -124,9 +133,10 @@ class FakeGateway:
                 return sha256
         raise KsefError("nie ma faktury", sent=Sent.ANSWERED, code=21164)
 
-    async def open_batch(self, invoices: Sequence[Outgoing]) -> str:
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         self._check()
         reference = f"SB-{next(self._ids)}"
+        await opened(reference)
         self._sessions[reference] = []
         for invoice in invoices:
             self.sent.append(invoice)

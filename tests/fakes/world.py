@@ -151,7 +151,7 @@ async def world(
     start: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC),
     gateway: FakeGateway | None = None,
     clock: FakeClock | None = None,
-    signer: FakeSigner | None = FakeSigner(),
+    with_certificate: bool = True,
 ) -> AsyncIterator[World]:
     """Assemble, recover as a start does, and close."""
     clock = clock or FakeClock(start)
@@ -170,7 +170,7 @@ async def world(
         schema=SCHEMA,
         calendar=BusinessCalendar(chosen.calendar.extra_days_off),
         crew=Crew(lambda name, error: defects.append((name, error))),
-        signer=signer,
+        signer=FakeSigner() if with_certificate else None,
         started_at=clock.now(),
     )
     watch = Watch(desk, latarnia)

@@ -25,6 +25,7 @@ from agent.sandbox.server import Sandbox
 from agent.sandbox.state import Behaviour
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import unheard
 from tests.unit.sandbox_client import invoice
 
 T = TypeVar("T")
@@ -341,7 +342,7 @@ class TestBatch:
         )
         good = [outgoing(f"FV/{number}", offline=True) for number in range(60)]
         bad = outgoing("FV/bad", offline=True, buyer="<Podmiot2/>")
-        reference = await ticking(clock, gateway.open_batch([*good, bad]))
+        reference = await ticking(clock, gateway.open_batch([*good, bad], unheard))
         verdicts = None
         for _ in range(TRIES):
             verdicts = await gateway.batch_verdicts(reference)

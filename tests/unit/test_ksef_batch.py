@@ -21,6 +21,7 @@ from agent.ports import Accepted, KsefError, Outgoing, Pending, Rejected, Sent
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
 from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import unheard
 
 FILES = [f"<Faktura>{number}</Faktura>".encode() for number in range(20)]
 
@@ -88,7 +89,7 @@ async def gateway(server: WireServer, clock: FakeClock) -> AsyncIterator[Gateway
 
 class TestSending:
     async def test_open_upload_close(self, server: WireServer, gateway: Gateway) -> None:
-        assert await gateway.open_batch(outgoing()) == wire.BATCH
+        assert await gateway.open_batch(outgoing(), unheard) == wire.BATCH
         opened = server.seen("POST /sessions/batch")[0].json
         assert opened["offlineMode"] is True
         parts = {int(part.path.rsplit("/", 1)[1]): part for part in server.seen("PUT /storage/*")}
@@ -107,8 +108,8 @@ class TestSending:
     async def test_online_invoices_stay_online_one_offline_makes_it_offline(
         self, server: WireServer, gateway: Gateway
     ) -> None:
-        await gateway.open_batch(outgoing(offline=False))
-        await gateway.open_batch([*outgoing(offline=False)[:5], *outgoing()[5:]])
+        await gateway.open_batch(outgoing(offline=False), unheard)
+        await gateway.open_batch([*outgoing(offline=False)[:5], *outgoing()[5:]], unheard)
         assert [seen.json["offlineMode"] for seen in server.seen("POST /sessions/batch")] == [False, True]
 
     @pytest.mark.parametrize("route", ["POST /sessions/batch", "PUT /storage/2"])
@@ -120,7 +121,7 @@ class TestSending:
     ) -> None:
         server.on(route, fault)
         with pytest.raises(KsefError) as caught:
-            await gateway.open_batch(outgoing())
+            await gateway.open_batch(outgoing(), unheard)
         assert caught.value.sent is Sent.NOT_SENT
         assert server.seen("POST /sessions/batch/*/close") == []
 
@@ -128,14 +129,14 @@ class TestSending:
         server.on("PUT /storage/1", Fault(then="hold"))
         server.on("PUT /storage/2", problem(21405))
         with pytest.raises(KsefError):
-            await gateway.open_batch(outgoing())
+            await gateway.open_batch(outgoing(), unheard)
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("ksef-upload")]
 
     async def test_an_unsure_close_keeps_the_reference_and_is_repeated(
         self, server: WireServer, gateway: Gateway
     ) -> None:
         server.on("POST /sessions/batch/*/close", Fault(), Reply(204))
-        assert await gateway.open_batch(outgoing()) == wire.BATCH
+        assert await gateway.open_batch(outgoing(), unheard) == wire.BATCH
         server.on("GET /sessions/*", wire.session_status(100), wire.session_status(150))
         assert await gateway.batch_verdicts(wire.BATCH) is None
         assert len(server.seen("POST /sessions/batch/*/close")) == 2
@@ -145,7 +146,7 @@ class TestSending:
     async def test_a_refused_close_is_an_answer(self, server: WireServer, gateway: Gateway) -> None:
         server.on("POST /sessions/batch/*/close", problem(21205))
         with pytest.raises(KsefError) as caught:
-            await gateway.open_batch(outgoing())
+            await gateway.open_batch(outgoing(), unheard)
         assert (caught.value.sent, caught.value.code) == (Sent.NOT_SENT, 21205)
 
     async def test_a_plain_http_place_is_refused_where_ksef_is_https(
@@ -154,15 +155,15 @@ class TestSending:
         settings = KsefSettings(url=server.url)
         gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials(), secure=True)
         with pytest.raises(KsefError, match="nieszyfrowany"):
-            await gateway.open_batch(outgoing())
+            await gateway.open_batch(outgoing(), unheard)
         assert server.seen("PUT /storage/*") == []
         await gateway.close()
 
     async def test_what_no_batch_can_hold(self, gateway: Gateway) -> None:
         with pytest.raises(ValueError, match="a batch holds"):
-            await gateway.open_batch([])
+            await gateway.open_batch([], unheard)
         with pytest.raises(ValueError, match="interactive"):
-            await gateway.open_batch([Outgoing("1", b"x", sha256(b"x"), offline=True, corrects=b"y")])
+            await gateway.open_batch([Outgoing("1", b"x", sha256(b"x"), offline=True, corrects=b"y")], unheard)
 
 
 class TestVerdicts:
