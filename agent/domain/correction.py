@@ -35,7 +35,16 @@ from decimal import Decimal
 
 from agent.domain import vat
 from agent.domain.buyers import parse_buyer
-from agent.domain.correction_base import ELSEWHERE, BaseInvoice, LineChange, Row, base_of_record, read_base, remaining
+from agent.domain.correction_base import (
+    ELSEWHERE,
+    BaseInvoice,
+    LineChange,
+    Row,
+    after_earlier,
+    base_of_record,
+    read_base,
+    remaining,
+)
 from agent.domain.correction_collective import read_collective
 from agent.domain.correction_order import (
     Correction,
@@ -57,6 +66,7 @@ __all__ = [
     "CorrectionKind",
     "LineChange",
     "Row",
+    "after_earlier",
     "after_pending",
     "base_of_record",
     "difference",

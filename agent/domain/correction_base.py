@@ -125,26 +125,42 @@ def read_base(
     rows = tuple(_row(view, line, prices) for line in view.lines)
     if len({row.number for row in rows}) != len(rows):
         raise _not_correctable(view, "ma dwie pozycje o tym samym numerze")
-    changes = [changes_of(correction, prices) for correction in earlier]
     exemption, basis = _exemption(view.annotations)
     receipt, notes = _receipt(view)
-    return BaseInvoice(
+    base = BaseInvoice(
         reference=CorrectedBase(view.number, view.issued_on, ksef_number, invoice_id),
         awaiting=ksef_number is None and not outside_ksef,
         seller_nip=view.seller.nip or "",
-        buyer=(earlier[-1] if earlier else view).buyer.as_buyer(),
+        buyer=view.buyer.as_buyer(),
         prices=prices,
         currency=view.currency,
         exchange_rate=next((line.exchange_rate for line in view.lines if line.exchange_rate is not None), None),
-        rows=remaining(rows, changes),
-        totals=add_up(view.currency, [stated_totals(view), *(stated_totals(correction) for correction in earlier)]),
+        rows=rows,
+        totals=stated_totals(view),
         sold_on=view.sold_on,
         exemption=exemption,
         exemption_basis=basis,
         to_receipt=view.to_receipt,
         receipt=receipt,
         notes=notes,
-        corrected_collectively=any(_is_collective(correction) for correction in earlier),
+    )
+    return after_earlier(base, earlier)
+
+
+def after_earlier(base: BaseInvoice, earlier: Sequence[FaView]) -> BaseInvoice:
+    """Return ``base`` as it stands after the files of corrections, oldest first; Conflict where one does not fit.
+
+    A collective correction only leaves its mark: its share in this invoice is not known.
+    """
+    if not earlier:
+        return base
+    own = [correction for correction in earlier if not _is_collective(correction)]
+    return replace(
+        base,
+        buyer=earlier[-1].buyer.as_buyer(),
+        rows=remaining(base.rows, [changes_of(correction, base.prices) for correction in own]),
+        totals=add_up(base.currency, [base.totals, *(stated_totals(correction) for correction in own)]),
+        corrected_collectively=base.corrected_collectively or len(own) < len(earlier),
     )
 
 
@@ -173,8 +189,6 @@ def base_of_record(
 
 def changes_of(correction: FaView, prices: Prices) -> tuple[LineChange, ...]:
     """Return the lines before and after from the file of a correction; Conflict where it shows differences instead."""
-    if _is_collective(correction):
-        return ()
     before = {line.number: line for line in correction.lines if line.before}
     after = {line.number: line for line in correction.lines if not line.before}
     if before.keys() != after.keys() or len(before) + len(after) != len(correction.lines):

@@ -110,9 +110,9 @@ def _rates(fields: Fields, base: BaseInvoice) -> list[RateTotal]:
 
 
 def _check_left(fields: Fields, named: Sequence[_Named], rates: Sequence[RateTotal]) -> None:
-    """Note reductions larger than what is left in that rate; only where all bases are known here."""
+    """Note reductions larger than what is left in that rate; only where that is known of all bases."""
     invoices = [entry.invoice for entry in named if entry.invoice is not None]
-    if len(invoices) != len(named):
+    if len(invoices) != len(named) or any(invoice.corrected_collectively for invoice in invoices):
         return
     left = vat.by_field(add_up(invoices[0].currency, [invoice.totals for invoice in invoices]))
     for total in rates:

@@ -15,6 +15,7 @@ from agent.domain import fa3, vat
 from agent.domain.correction import (
     BaseInvoice,
     Correction,
+    after_earlier,
     after_pending,
     base_of_record,
     named_numbers,
@@ -186,6 +187,17 @@ def test_wrong_address_is_a_correction_of_data_only() -> None:
     later = read_base(issue(sale()), ksef_number=KSEF_NUMBER, earlier=[view])
     assert later.buyer.address == Address("ul. Nowa 9")
     assert not later.corrected_collectively
+
+
+def test_a_correction_of_data_settles_nothing() -> None:
+    buyer = {"nip": FIRM.identifier, "name": "Nowa nazwa", "address": {"line1": "ul. Nowa 9"}}
+    document = {"kind": "buyer", "buyer": buyer, "payments": [{"method": "cash", "amount": "1"}]}
+    assert mistakes(base(), document) == {"/payments": "not-allowed"}
+
+
+def test_a_receipt_that_is_not_named_can_not_move_to_a_new_invoice() -> None:
+    with pytest.raises(Conflict, match="do paragonu"):
+        correct(replace(base(), to_receipt=True), {"kind": "buyer", "buyer": OTHER_FIRM})
 
 
 def test_exempt_lines_keep_their_basis_and_others_lack_it() -> None:
@@ -388,6 +400,7 @@ def test_files_that_the_till_can_not_correct() -> None:
     odd = [
         replace(view, kind=build(correct(base(), {"kind": "full_return"})).kind),
         replace(view, gross=D(1)),
+        replace(view, rates=(replace(view.rates[0], rates=("marża",)),)),
         replace(view, third_parties=(view.buyer,)),
         replace(view, annotations=replace(view.annotations, split_payment=True)),
         replace(view, lines=(replace(view.lines[0], quantity=None),)),
@@ -476,7 +489,10 @@ def test_lines_can_not_be_corrected_after_a_collective_discount() -> None:
         correct(start, {"kind": "full_return"})
     assert caught.value.code == "corrected-collectively"
     order = correct(base(), PERIOD | {"bases": [{"number": "FV/2"}]}, (second(),))
-    assert after_pending(base(), [order]).corrected_collectively
+    pending = after_pending(base(), [order])
+    assert (pending.corrected_collectively, pending.totals) == (True, start.totals)
+    second_discount = PERIOD | {"rates": [{"vat": "23", "amount": "9999"}], "bases": [{"number": "FV/2"}]}
+    assert correct(start, second_discount, (second(),)).totals.gross == D("-9999.00")  # what is left is not known
 
 
 def test_a_collective_discount_waits_for_every_base() -> None:
@@ -518,6 +534,8 @@ def test_mistakes_of_a_collective_discount(changes: dict[str, object], pointer: 
 def test_all_bases_have_one_buyer() -> None:
     other = replace(second(), buyer=Buyer(BuyerKind.NIP, "1111111111"))
     assert mistakes(base(), PERIOD | {"bases": [{"number": "FV/2"}]}, (other,)) == {"/bases/0/number": "other-buyer"}
+    in_euro = replace(second(), currency="EUR")
+    assert mistakes(base(), PERIOD | {"bases": [{"number": "FV/2"}]}, (in_euro,)) == {"/bases/0/number": "not-allowed"}
 
 
 def test_named_numbers_never_raises() -> None:
@@ -546,6 +564,14 @@ def test_a_base_from_outside_ksef() -> None:
     assert view.gross == D("-6.15")
     assert view.correction is not None
     assert view.correction.bases[0].ksef_number is None
+
+
+def test_what_was_returned_of_it_here_before_counts() -> None:
+    start = parse_outside_base(described(), seller_nip=SELLER.nip, today=TODAY)
+    file = build(correct(start, {"kind": "full_return"}))
+    again = after_earlier(parse_outside_base(described(), seller_nip=SELLER.nip, today=TODAY), [file])
+    with pytest.raises(Conflict, match="już skorygowana do zera"):
+        correct(again, {"kind": "full_return"})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from lxml import etree
@@ -70,16 +70,16 @@ def test_what_ksef_would_refuse(xml: bytes, code: str) -> None:
 def test_an_entity_bomb_is_refused_at_once() -> None:
     entities = b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 50) for n in range(1, 30))
     bomb = b'<!DOCTYPE Faktura [<!ENTITY e0 "x">' + entities + b"]>" + BODY.replace(b"FV/1", b"&e29;")
-    started = perf_counter()
+    started = process_time()
     assert refusal(bomb).code == "xml-doctype"
-    assert perf_counter() - started < 1
+    assert process_time() - started < 5  # seconds of CPU
 
 
 def test_a_flood_of_comments_is_read_in_linear_time() -> None:
-    started = perf_counter()
+    started = process_time()
     flood = b"<!---->" * 130_000
     assert refusal(flood + b"<!DOCTYPE x>" + BODY).code == "xml-doctype"
-    assert perf_counter() - started < 2
+    assert process_time() - started < 5  # seconds of CPU; copying the rest at every comment takes minutes
 
 
 def test_doctype_inside_a_comment_is_text() -> None:
