@@ -1,6 +1,7 @@
 """Every problem code this program answers with, and what it means for a developer of till software.
 
-docs/api.md carries the same table. Codes are stable: add, never rename.
+PROBLEMS: codes of the whole answer. FIELD_CODES: codes of the items of ``errors``; where an input has one mistake only,
+its code is the code of the answer too (422). docs/api.md carries both tables. Codes are stable: add, never rename.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """A code: its usual status and its English title."""
+    """A code: its status and its English title."""
 
     status: int
     title: str
@@ -20,7 +21,7 @@ class ProblemKind:
 PROBLEMS: Final[dict[str, ProblemKind]] = {
     # The request as such.
     "bad-request": ProblemKind(400, "The request is not valid HTTP for this route"),
-    "bad-query": ProblemKind(400, "A query parameter is wrong"),
+    "bad-query": ProblemKind(400, "A query parameter is wrong or unknown"),
     "not-json": ProblemKind(400, "The body is not valid JSON (UTF-8, one object)"),
     "duplicate-json-key": ProblemKind(400, "An object in the body has the same key twice"),
     "idempotency-key-missing": ProblemKind(400, "The Idempotency-Key header is missing or malformed"),
@@ -28,19 +29,119 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "token-unknown": ProblemKind(401, "The bearer token is unknown or revoked"),
     "not-permitted": ProblemKind(403, "The role of the token does not allow this"),
     "origin-not-allowed": ProblemKind(403, "The Origin header is neither ours nor configured"),
-    "not-found": ProblemKind(404, "There is no such invoice, document or route"),
     "method-not-allowed": ProblemKind(405, "The route does not know this method"),
     "body-too-large": ProblemKind(413, "The body is over the limit"),
+    "xml-too-large": ProblemKind(413, "The FA(3) file is over KSeF's 1 MB"),
     "unsupported-media-type": ProblemKind(415, "Neither application/json nor application/xml"),
     "host-not-allowed": ProblemKind(421, "The Host header is not an address of this agent"),
-    # The content.
-    "bad-input": ProblemKind(422, "One or more fields are wrong; errors names each"),
-    "idempotency-key-reused": ProblemKind(422, "The key was used before with another body"),
-    "refused": ProblemKind(422, "The request can not be done as it stands"),
+    # Nothing there.
+    "not-found": ProblemKind(404, "There is no such route"),
+    "invoice-not-found": ProblemKind(404, "There is no such invoice"),
+    "print-not-found": ProblemKind(404, "There is no such print job"),
+    "buyer-unknown": ProblemKind(404, "Nobody knows this buyer yet"),
+    "no-upo": ProblemKind(404, "KSeF's confirmation is not here yet"),
+    "not-printed": ProblemKind(404, "The invoice has not been printed yet"),
+    # The law, KSeF or the state of the invoice forbids it.
     "conflict": ProblemKind(409, "The law, KSeF or the state of the invoice forbids it"),
+    "number-taken": ProblemKind(409, "An invoice of this kind and number exists already"),
+    "ksef-number-taken": ProblemKind(409, "Another invoice has this KSeF number"),
+    "series-ahead": ProblemKind(409, "The series is ahead of this number"),
+    "base-rejected": ProblemKind(409, "KSeF refused the invoice to be corrected"),
+    "base-known-here": ProblemKind(409, "The invoice is on this till: correct it by its id"),
+    "not-correctable": ProblemKind(409, "This invoice can not be corrected here"),
+    "nothing-left": ProblemKind(409, "The invoice was corrected to zero already"),
+    "corrected-collectively": ProblemKind(409, "A collective correction stands in the way"),
+    "other-seller": ProblemKind(409, "The invoice is another seller's"),
+    "technical-correction-refused": ProblemKind(409, "No technical correction is possible or allowed now"),
+    "not-rejected": ProblemKind(409, "Only a rejected invoice gets new bytes"),
+    "content-differs": ProblemKind(409, "A technical correction may not change the content"),
+    "mode-not-declarable": ProblemKind(409, "Nothing announced allows this mode"),
+    "nothing-declared": ProblemKind(409, "No mode is declared"),
+    # The content; errors names each mistake.
+    "bad-input": ProblemKind(422, "Several fields are wrong; errors names each"),
+    "ready-invoice": ProblemKind(422, "Several things are wrong with the FA(3); errors names each"),
+    "schema": ProblemKind(422, "The FA(3) does not meet the official schema; errors names each place"),
+    "refused": ProblemKind(422, "The request can not be done as it stands"),
+    "idempotency-key-reused": ProblemKind(422, "The key was used before with another body"),
+    "bad-nip": ProblemKind(422, "The NIP's checksum is wrong"),
     # The agent.
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "unavailable": ProblemKind(503, "Can not be done now; repeat with the same key"),
+    "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
+    "store-busy": ProblemKind(503, "The database is busy"),
+    "store-closed": ProblemKind(503, "The agent is stopping"),
     "tokens-unreadable": ProblemKind(503, "tokens.json can not be read"),
     "disk-full": ProblemKind(507, "No room on the disk; nothing was stored"),
 }
+
+FIELD_CODES: Final[dict[str, str]] = {
+    # Any field.
+    "invalid": "Wrong; the message says why",
+    "required": "The field is missing or empty",
+    "unknown-field": "There is no such field",
+    "wrong-type": "Another JSON type is expected (amounts: strings, never floats)",
+    "too-long": "Too many characters",
+    "too-many": "Too many items",
+    "forbidden-character": "A character that KSeF's strict XML refuses",
+    "not-allowed": "Not one of the allowed values",
+    "not-a-number": "Not a decimal number",
+    "too-many-decimals": "Too many digits after the point",
+    "amount-too-large": "More than 12 digits before the point",
+    "negative": "Must not be negative",
+    "not-positive": "Must be more than 0",
+    "not-a-date": "Not a date YYYY-MM-DD",
+    "date-in-future": "A date after today (Poland)",
+    "date-too-old": "A date too long ago",
+    "empty": "Nothing in the list",
+    "unknown-mode": "Not a mode a manager may declare",
+    # The sale.
+    "empty-basket": "No lines",
+    "too-many-lines": "More lines than FA(3) takes",
+    "unknown-vat-rate": "Not a P_12 of FA(3)",
+    "discount-too-large": "The discount is more than the line",
+    "payments-do-not-add-up": "Payments differ from the total",
+    "exchange-rate": "Missing for a foreign currency, or given for PLN",
+    "exemption-missing": "Rate zw without its legal basis",
+    "exemption-needless": "A legal basis without rate zw",
+    "rate-needs-nip": "Rate oo needs a buyer with a Polish NIP",
+    "rate-needs-eu-vat": "Rates 0 WDT and np II need a buyer with an EU VAT number",
+    "nip-checksum": "The NIP's checksum is wrong",
+    "nip-form": "A NIP has 10 digits",
+    "eu-vat": "Not an EU VAT number",
+    "buyer-ids": "More than one identifier of the buyer",
+    # The correction.
+    "unknown-line": "The invoice has no such line",
+    "duplicate-line": "The same line twice",
+    "more-than-left": "More than is left of the line",
+    "no-change": "The correction changes nothing",
+    "other-buyer": "An invoice of another buyer",
+    "ksef-number": "Not a KSeF number",
+    # A ready FA(3).
+    "xml-malformed": "Not well-formed XML",
+    "xml-encoding": "Not UTF-8",
+    "xml-bom": "A byte order mark; KSeF wants UTF-8 without",
+    "xml-doctype": "A DTD; KSeF refuses it",
+    "xml-instruction": "A processing instruction; KSeF refuses it",
+    "xml-namespace": "Not a Faktura of FA(3)",
+    "xml-schema": "An element is missing or unreadable",
+    "seller-nip": "The seller is not this till's",
+    "self-billing": "Self-billing is not for a till",
+    "issue-date-future": "P_1 is after today",
+    "base-missing": "A correction without its base",
+    "base-without-number": "The base has no KSeF number yet; correct it with POST …/corrections, which waits",
+    "base-number-differs": "The base has another KSeF number than the correction says",
+    "base-of-another-seller": "The base is another seller's",
+    "kind-contradicts": "RodzajFaktury and content disagree",
+    "sum-contradicts": "P_15 is not the sum of the rates",
+    "tax-contradicts": "A tax does not fit its rate",
+    "lines-contradict": "The lines do not add up to a rate's sum",
+    "tax-in-pln-missing": "Tax in PLN is missing for a foreign currency",
+}
+"""Of ``errors``; the code of the whole answer too where it is the only mistake, with status 422."""
+
+
+def title_of(code: str) -> str:
+    """English title of a code."""
+    if code in PROBLEMS:
+        return PROBLEMS[code].title
+    return FIELD_CODES.get(code, "The request was refused")

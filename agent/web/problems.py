@@ -1,7 +1,7 @@
 """Errors as answers: RFC 9457 problem+json with a stable ``code`` and a Polish ``detail``.
 
 The status follows from the class of the error; the few codes that need another one are in STATUS_OF_CODE.
-PROBLEMS lists what each code means for a developer; docs/api.md carries the same table and a test compares them.
+problem_codes.py lists what each code means for a developer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from agent.domain.errors import (
     Refused,
     Unavailable,
 )
-from agent.web.problem_codes import PROBLEMS
+from agent.web.problem_codes import title_of
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "origin-not-allowed": 403,
     "method-not-allowed": 405,
     "body-too-large": 413,
+    "xml-too-large": 413,
     "unsupported-media-type": 415,
     "host-not-allowed": 421,
     "disk-full": 507,
@@ -79,10 +80,9 @@ def problem_response(
     headers: dict[str, str] | None = None,
 ) -> web.Response:
     """One problem document. ``errors`` point into the body by JSON pointer (RFC 6901)."""
-    known = PROBLEMS.get(code)
     body: dict[str, object] = {
         "type": TYPE_PREFIX + code,
-        "title": known.title if known else "Request refused",
+        "title": title_of(code),
         "status": status,
         "code": code,
         "detail": detail,

@@ -473,7 +473,8 @@ def _xml(sale: Mapping[str, object]) -> bytes:
 
 def _matches(record: InvoiceRecord, query: InvoiceFilter) -> bool:
     text = (query.text or "").lower()
-    haystack = f"{record.number} {record.buyer.identifier} {record.buyer.name} {record.ksef_number} {record.external_ref}".lower()
+    buyer = record.buyer
+    haystack = f"{record.number} {buyer.identifier} {buyer.name} {record.ksef_number} {record.external_ref}".lower()
     return (
         (query.states is None or record.state in query.states)
         and (query.number is None or record.number == query.number)

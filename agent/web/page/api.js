@@ -15,7 +15,13 @@ export class Problem extends Error {
 }
 
 /** No usable answer: whether it was done is unknown. Only the same request with the same key may follow. */
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+  /** `refusedForNow`: the agent said that it can not do it now (full disk, wrong clock). */
+  constructor(message, refusedForNow = false) {
+    super(message);
+    this.refusedForNow = refusedForNow;
+  }
+}
 
 export function token() {
   return localStorage.getItem(TOKEN) || "";
@@ -49,7 +55,7 @@ async function send(method, path, { body, key, secret, timeout } = {}) {
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  if (response.status >= 500) throw new Unreachable(problem.detail || "Program zgłosił błąd.");
+  if (response.status >= 500) throw new Unreachable(problem.detail || "Program zgłosił błąd.", [503, 507].includes(response.status));
   if (response.status === 401) document.dispatchEvent(new CustomEvent("token-refused", { detail: problem.detail }));
   throw new Problem(response.status, problem);
 }

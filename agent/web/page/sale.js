@@ -191,7 +191,7 @@ async function outcome(order) {
     return () => answered(invoice);
   } catch (error) {
     if (error instanceof Problem) return () => refused(error);
-    if (error instanceof Unreachable) return () => unanswered(error.message);
+    if (error instanceof Unreachable) return () => unanswered(error.message, error.refusedForNow);
     throw error;
   }
 }
@@ -216,7 +216,8 @@ function refused(problem) {
   if (!problem.errors.length) note.focus();
 }
 
-function unanswered(why) {
+function unanswered(why, refusedForNow = false) {
+  byId("unanswered-title").textContent = refusedForNow ? "Nie można teraz wystawić faktury" : "Brak odpowiedzi programu";
   form().hidden = true;
   byId("unanswered").hidden = false;
   byId("unanswered-text").textContent = why;
