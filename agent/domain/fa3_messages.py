@@ -7,12 +7,12 @@ XPath of local names ("/Faktura/Fa/FaWiersz[2]/P_7"), since a JSON pointer has n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from lxml import etree
 
 from agent.domain.errors import FieldError
+from agent.domain.fields import shown
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -43,8 +43,8 @@ def _expected(message: str) -> str:
     if found is None:
         return ""
     names = [name.strip() for name in found.group(1).split(",")]
-    shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-    return f" Spodziewane: {shown}."
+    listed = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+    return f" Spodziewane: {listed}."
 
 
 def _limit(message: str) -> str:
@@ -53,44 +53,26 @@ def _limit(message: str) -> str:
     return found[-1] if found else "?"
 
 
-_SENTENCES: dict[str, Callable[[str, str, str], str]] = {
-    "SCHEMAV_ELEMENT_CONTENT": lambda name, value, message: (
-        f"brakuje elementu wewnątrz „{name}”.{_expected(message)}"
-        if "Missing child" in message
-        else f"element „{name}” nie może stać w tym miejscu.{_expected(message)}"
-    ),
-    "SCHEMAV_CVC_MAXLENGTH_VALID": lambda name, value, message: (
-        f"„{name}” ma {len(value)} znaków, a może mieć najwyżej {_limit(message)}."
-    ),
-    "SCHEMAV_CVC_MINLENGTH_VALID": lambda name, value, message: f"„{name}” jest za krótkie albo puste.",
-    "SCHEMAV_CVC_PATTERN_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”, która nie ma wymaganej postaci."
-    ),
-    "SCHEMAV_CVC_ENUMERATION_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”, której nie ma na liście dozwolonych."
-    ),
-    "SCHEMAV_CVC_TOTALDIGITS_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”: najwyżej {_limit(message)} cyfr."
-    ),
-    "SCHEMAV_CVC_FRACTIONDIGITS_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”: najwyżej {_limit(message)} miejsc po przecinku."
-    ),
-    "SCHEMAV_CVC_MININCLUSIVE_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”, mniejszą (wcześniejszą) niż dozwolone {_limit(message)}."
-    ),
-    "SCHEMAV_CVC_MAXINCLUSIVE_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”, większą (późniejszą) niż dozwolone {_limit(message)}."
-    ),
-    "SCHEMAV_CVC_MINEXCLUSIVE_VALID": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}”; musi być większa niż {_limit(message)}."
-    ),
-    "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": lambda name, value, message: (
-        f"„{name}” ma wartość „{value[:_SHOWN]}” niewłaściwego rodzaju (np. źle zapisana data lub liczba)."
-    ),
-    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": lambda name, value, message: f"„{name}” ma niedozwolony atrybut.",
-    "SCHEMAV_CVC_COMPLEX_TYPE_4": lambda name, value, message: f"„{name}” nie ma wymaganego atrybutu.",
-    "SCHEMAV_CVC_AU": lambda name, value, message: f"atrybut elementu „{name}” ma niedozwoloną wartość.",
+_WRONG_TYPE = "„{name}” ma wartość „{value}” niewłaściwego rodzaju (np. źle zapisana data lub liczba)."
+
+_SENTENCES: dict[str, str] = {
+    "SCHEMAV_ELEMENT_CONTENT": "element „{name}” nie może stać w tym miejscu.{expected}",
+    "SCHEMAV_CVC_MAXLENGTH_VALID": "„{name}” ma {length} znaków, a może mieć najwyżej {limit}.",
+    "SCHEMAV_CVC_MINLENGTH_VALID": "„{name}” jest za krótkie albo puste.",
+    "SCHEMAV_CVC_PATTERN_VALID": "„{name}” ma wartość „{value}”, która nie ma wymaganej postaci.",
+    "SCHEMAV_CVC_ENUMERATION_VALID": "„{name}” ma wartość „{value}”, której nie ma na liście dozwolonych.",
+    "SCHEMAV_CVC_TOTALDIGITS_VALID": "„{name}” ma wartość „{value}”: za dużo cyfr (dozwolone: {limit}).",
+    "SCHEMAV_CVC_FRACTIONDIGITS_VALID": "„{name}” ma wartość „{value}”: za dużo miejsc po przecinku (dozwolone: {limit}).",
+    "SCHEMAV_CVC_MININCLUSIVE_VALID": "„{name}” ma wartość „{value}”, mniejszą (wcześniejszą) niż {limit}.",
+    "SCHEMAV_CVC_MAXINCLUSIVE_VALID": "„{name}” ma wartość „{value}”, większą (późniejszą) niż {limit}.",
+    "SCHEMAV_CVC_MINEXCLUSIVE_VALID": "„{name}” ma wartość „{value}”; musi być większa niż {limit}.",
+    "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": _WRONG_TYPE,
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "„{name}” ma niedozwolony atrybut.",
+    "SCHEMAV_CVC_COMPLEX_TYPE_4": "„{name}” nie ma wymaganego atrybutu.",
+    "SCHEMAV_CVC_AU": "atrybut elementu „{name}” ma niedozwoloną wartość.",
 }
+_MISSING = "brakuje elementu wewnątrz „{name}”.{expected}"
+_OTHER = "„{name}”: {said}"
 
 
 def _place(element: Element) -> str:
@@ -110,8 +92,15 @@ def explain(mistake: Mistake, root: Element) -> FieldError:
     """Turn one mistake of the schema's log into a FieldError: place, Polish sentence with the line, code."""
     found = root.getroottree().xpath(mistake.path) if mistake.path else []
     element: Element = found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else root
-    name = etree.QName(element).localname
-    sentence = _SENTENCES.get(mistake.type_name)
     said = _NAMESPACE.sub("", mistake.message)
-    text = sentence(name, element.text or "", said) if sentence else f"„{name}”: {said}"
+    value = element.text or ""
+    sentence = _MISSING if "Missing child" in said else _SENTENCES.get(mistake.type_name, _OTHER)
+    text = sentence.format(
+        name=etree.QName(element).localname,
+        value=shown(value, _SHOWN),
+        length=len(value),
+        limit=_limit(said),
+        expected=_expected(said),
+        said=said,
+    )
     return FieldError(_place(element), f"wiersz {mistake.line}: {text}", "schema")

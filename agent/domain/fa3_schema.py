@@ -55,13 +55,13 @@ def _check_encoding(xml: bytes) -> None:
     except UnicodeDecodeError as error:
         line = xml.count(b"\n", 0, error.start) + 1
         raise _refuse(f"Plik nie jest poprawnym UTF-8 (wiersz {line}).", "xml-encoding") from None
-    _check_characters(text, "")
+    _check_characters(text)
 
 
-def _check_characters(text: str, pointer: str) -> None:
+def _check_characters(text: str) -> None:
     forbidden = first_forbidden(text)
     if forbidden is not None:
-        raise _refuse(f"Plik zawiera znak {forbidden}, którego KSeF nie przyjmuje.", "forbidden-character", pointer)
+        raise _refuse(f"Plik zawiera znak {forbidden}, którego KSeF nie przyjmuje.", "forbidden-character")
 
 
 def _check_prolog(xml: bytes) -> None:
@@ -104,7 +104,7 @@ def check_bytes(xml: bytes) -> Element:
         raise _refuse("Plik zawiera instrukcje przetwarzania (<?…?>); KSeF ich nie przyjmuje.", "xml-instruction")
     if b"&#" in xml:
         texts = root.xpath("//text() | //@*")  # a character reference hides from the check of the bytes
-        _check_characters("".join(map(str, texts)) if isinstance(texts, list) else "", "")
+        _check_characters("".join(map(str, texts)) if isinstance(texts, list) else "")
     name = etree.QName(root)
     if name.localname != "Faktura" or name.namespace != NAMESPACE:
         raise _refuse(

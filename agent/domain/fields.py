@@ -283,7 +283,7 @@ class Fields:
             self.note(name, f"za dużo: najwyżej {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
             return None
         if fraction and len(fraction.rstrip("0")) > decimals:
-            self.note(name, f"najwyżej {decimals} miejsc po kropce.", "too-many-decimals")
+            self.note(name, f"za dużo miejsc po kropce (dozwolone: {decimals}).", "too-many-decimals")
             return None
         number = Decimal(text)
         if sign and number != 0:
