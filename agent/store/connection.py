@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -112,7 +113,11 @@ async def _open(path: Path, *, read_only: bool, threaded: bool) -> Connection:
     uri = _uri(path, read_only=read_only)
     try:
         if threaded:
-            opened = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+            connecting = aiosqlite.connect(uri, uri=True, isolation_level=None)
+            # a connection that nobody closed must not keep a dying process alive
+            thread: threading.Thread = getattr(connecting, "_thread", connecting)  # type: ignore[arg-type] # 0.20 is one
+            thread.daemon = True
+            opened = await connecting
             opened.row_factory = sqlite3.Row
             return ThreadedConnection(opened)
         inline = sqlite3.connect(uri, uri=True, isolation_level=None)

@@ -277,6 +277,14 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count
 
 
+def connection_threads() -> int:
+    """Threads of connections that are still alive once those told to stop had time for it."""
+    threads = [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+    for thread in threads:
+        thread.join(timeout=5)
+    return sum(thread.is_alive() for thread in threads)
+
+
 async def test_opening_and_closing_leaks_nothing(path: Path) -> None:
     async def cycle(name: str) -> None:
         store = await SqliteStore.open(path, FakeClock())
@@ -287,7 +295,21 @@ async def test_opening_and_closing_leaks_nothing(path: Path) -> None:
         await store.close()
 
     await cycle("first")
-    before = descriptors(), threading.active_count()
+    before = descriptors()
     for number in range(50):
         await cycle(f"{number}")
-    assert (descriptors(), threading.active_count()) == before
+    assert descriptors() <= before
+    assert connection_threads() == 0
+
+
+def test_a_store_that_nobody_closed_does_not_keep_a_dying_process_alive(path: Path) -> None:
+    code = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from agent.clock import SystemClock; from agent.store.sqlite import SqliteStore\n"
+        "async def main():\n"
+        "    store = await SqliteStore.open(Path(sys.argv[1]), SystemClock())\n"
+        "    raise SystemExit(7)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], timeout=30, check=False)
+    assert done.returncode == 7

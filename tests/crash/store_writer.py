@@ -1,0 +1,43 @@
+"""A process that issues invoices in a loop and says on stdout what was committed; made to be killed.
+
+Usage: python store_writer.py DATABASE COUNT. A line per commit: the serial and the hash of the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.ports import KeyRecord, Transaction
+from agent.store.sqlite import SqliteStore
+from tests.fakes.invoices import SERIES, new_invoice
+
+
+async def issue(transaction: Transaction, run: str) -> tuple[int, bytes]:
+    """All that one press commits."""
+    serial = await transaction.invoices.next_serial(SERIES)
+    xml = f"<Faktura>{run}/{serial}</Faktura>".encode() + b" " * 6000
+    sha256 = hashlib.sha256(xml).digest()
+    invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256)
+    await transaction.invoices.add(invoice)
+    await transaction.events.append("invoice.issued", {"serial": serial}, invoice.id)
+    await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))
+    await transaction.prints.add(invoice.id, "invoice", "Faktura")
+    return serial, sha256
+
+
+async def main(database: Path, count: int) -> None:
+    store = await SqliteStore.open(database, SystemClock())
+    for _ in range(count):
+        serial, sha256 = await store.write(lambda transaction: issue(transaction, str(os.getpid())))
+        os.write(1, f"{serial} {sha256.hex()}\n".encode())
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
