@@ -67,7 +67,7 @@ def read_reference(fields: Fields, number: str, today: date) -> CorrectedBase | 
         fields.note("outside_ksef", "spodziewane true albo false.", "wrong-type")
     if given is not None:
         try:
-            ksef_number.check(given)
+            ksef_number.check_any(given)
         except ksef_number.NotKsefNumber as error:
             fields.note("ksef_number", str(error), "ksef-number")
     if (given is not None) == (outside_ksef is True):

@@ -13,6 +13,7 @@ from agent.domain.identifiers import has_nip_form
 LENGTH = 35
 _FORM = re.compile(r"([0-9]{10})-([0-9]{8})-([0-9A-F]{12})-([0-9A-F]{2})")
 _BODY_LENGTH = 32
+_OLD_FORM = re.compile(r"([0-9]{10}-[0-9]{8}-[0-9A-F]{6})-([0-9A-F]{6}-[0-9A-F]{2})")
 
 
 class NotKsefNumber(ValueError):
@@ -54,6 +55,20 @@ def check(number: str) -> str:
         raise NotKsefNumber(f"Numer KSeF {number} zawiera datę, której nie ma w kalendarzu.") from None
     if checksum(number[:_BODY_LENGTH]) != crc:
         raise NotKsefNumber(f"Numer KSeF {number} ma błędną sumę kontrolną; sprawdź, czy nie ma literówki.")
+    return number
+
+
+def check_any(number: str) -> str:
+    """Return the number of any invoice that KSeF ever took, unchanged; NotKsefNumber where it can be none.
+
+    KSeF 1.0 also gave numbers of 36 characters, with a hyphen amid the technical part (OpenAPI 2.9.0, KsefNumber).
+    What their last two digits check is not documented, so only form, NIP and date are looked at.
+    """
+    old = _OLD_FORM.fullmatch(number)
+    if old is None:
+        return check(number)
+    body = "".join(old.groups())[:_BODY_LENGTH]
+    check(f"{body}-{checksum(body)}")
     return number
 
 

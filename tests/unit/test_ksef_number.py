@@ -69,3 +69,19 @@ def test_make_refuses_nonsense() -> None:
         ksef_number.make("123", date(2026, 11, 24), 1)
     with pytest.raises(ValueError, match="48 bits"):
         ksef_number.make("5261040828", date(2026, 11, 24), 1 << 48)
+
+
+def test_numbers_of_ksef_1_0_may_name_a_base() -> None:
+    old = "5265877635-20230908-8BEF28-0C8D35-4D"
+    assert ksef_number.check_any(old) == old
+    assert ksef_number.check_any(KNOWN[0]) == KNOWN[0]
+    with pytest.raises(ksef_number.NotKsefNumber):
+        ksef_number.check(old)
+
+
+@pytest.mark.parametrize(
+    "number", ["5265877635-20231308-8BEF28-0C8D35-4D", "0265877635-20230908-8BEF28-0C8D35-4D", KNOWN[0][:-2] + "AE", ""]
+)
+def test_what_was_never_a_number(number: str) -> None:
+    with pytest.raises(ksef_number.NotKsefNumber):
+        ksef_number.check_any(number)
