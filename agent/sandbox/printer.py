@@ -147,11 +147,11 @@ class Mechanism:
                 reply(b"\x37\x22" + identifier + b"\x00")
             case parse.TransmitStatus() if self.profile.answers is not Answers.NONE:
                 reply(b"\x00")
+        if isinstance(command, parse.TransmitStatus):
+            self.job_over()
         self._page += data
         if isinstance(command, parse.Cut):
             self._end_paper(complete=True)
-        elif isinstance(command, parse.TransmitStatus):
-            self.job_over()
 
     def _end_paper(self, *, complete: bool) -> None:
         data = bytes(self._page)
