@@ -198,6 +198,10 @@ class Till(Protocol):
         """Issue a correction (KOR). BadInput, KeyReused, Conflict, NotFound."""
         ...
 
+    async def correct_outside(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Correct an invoice this store does not hold ({"base", "correction"}). BadInput, KeyReused, Conflict."""
+        ...
+
     async def technical_correction(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> InvoiceAnswer:
         """Send the same content again as new bytes, once, after a technical rejection. Conflict says why not."""
         ...

@@ -85,6 +85,10 @@ class AgentTill:
         """Issue a correction, or queue it behind a base that has no number yet."""
         return await self._answer(await self._correcting.correct(invoice_id, body, key, caller))
 
+    async def correct_outside(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        """Correct an invoice that was issued elsewhere."""
+        return await self._answer(await self._correcting.correct_outside(body, key, caller))
+
     async def technical_correction(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> InvoiceAnswer:
         """Send the same content again as new bytes."""
         _managers_only(caller)

@@ -148,7 +148,12 @@ def issued(answer: IssueAnswer) -> web.Response:
         headers["Location"] = f"/v1/invoices/{first.record.id}"
         body, status = invoice(first), 201
     else:
-        body = {"held": held(answer.held), "hand_over": answer.held.hand_over, "held_by": answer.held.base_number}
+        body = {
+            "held": held(answer.held),
+            "state": answer.held.state,
+            "hand_over": answer.held.hand_over,
+            "held_by": answer.held.base_number,
+        }
         status = 202
     if made:
         body["replacement"] = invoice(made[0])

@@ -117,6 +117,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/reprint", reprint),
         web.post(f"{one}/corrections", correct),
         web.post(f"{one}/technical-correction", technical_correction),
+        web.post("/v1/corrections", correct_outside),
         web.get("/v1/queue", queue),
         web.post("/v1/sync", sync),
         web.get("/v1/mode", show_mode),
@@ -232,6 +233,13 @@ async def correct(request: web.Request) -> web.Response:
     body = await bodies.json_body(request)
     work = request.app[TILL].correct(request.match_info["id"], body, key, caller_of(request))
     return answers.issued(await _sheltered(request, work))
+
+
+async def correct_outside(request: web.Request) -> web.Response:
+    """POST /v1/corrections: of an invoice that was issued elsewhere, which the body describes."""
+    key = bodies.idempotency_key(request)
+    body = await bodies.json_body(request)
+    return answers.issued(await _sheltered(request, request.app[TILL].correct_outside(body, key, caller_of(request))))
 
 
 async def technical_correction(request: web.Request) -> web.Response:

@@ -159,6 +159,14 @@ class FakeTill:
         self.keys[key] = (body, tuple(answer.record.id for answer in made))
         return IssueAnswer(tuple(made))
 
+    async def correct_outside(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
+        self.calls.append("correct_outside")
+        if (replayed := self._replay(body, key)) is not None:
+            return replayed
+        made = self._make({"buyer": {}, "lines": [], "payments": []}, caller, xml=b"<Faktura/>", kind="KOR")
+        self.keys[key] = (body, (made.record.id,))
+        return IssueAnswer((made,))
+
     async def technical_correction(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> InvoiceAnswer:
         answer = await self.invoice(invoice_id)
         if answer.record.state is not InvoiceState.REJECTED:

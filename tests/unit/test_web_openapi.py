@@ -174,6 +174,7 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
     path = f"/v1/invoices/{offline['id']}/corrections"
     for _ in range(2):
         await ask("POST", f"{one}/corrections", path, json=held, headers={"Idempotency-Key": "4"})
+    await ask("POST", "/v1/corrections", json={"base": {}, "correction": held}, headers={"Idempotency-Key": "5"})
     await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
     till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
     await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
