@@ -163,13 +163,11 @@ def _after_failure(
 
 def _rebased(mode: Mode, limit: Deadline, event: Event, calendar: BusinessCalendar) -> Deadline:
     """Return the limit after a further awaria; one that ends before does not shorten it."""
-    if event.id in limit.events:
+    if event.id in limit.events or limit.state is DeadlineState.OPEN:
         return limit
     fresh = _after_failure(
         event, _further(mode, limit, "4"), "W czasie oczekiwania ogłoszono awarię KSeF", calendar, limit.events
     )
-    if limit.state is DeadlineState.OPEN:
-        return limit
     if fresh.date is not None and limit.date is not None and fresh.date <= limit.date:
         return limit
     return fresh

@@ -53,13 +53,18 @@ class DeclarationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A manager's word. ``since``: for a total failure, when it was announced in the media (default: ``at``)."""
+    """A manager's word.
+
+    since     total failure: when it was announced in the media; None: ``at``
+    event_id  total failure: which communiqué is meant; None: those in force, else those nobody answered yet
+    """
 
     kind: DeclarationKind
     reason: str
     by: str
     at: datetime
     since: datetime | None = None
+    event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +260,7 @@ def fact_to_json(fact: TimelineFact) -> dict[str, Json]:
                 "reason": word.reason,
                 "by": word.by,
                 "since": word.since.isoformat() if word.since else None,
+                "event_id": word.event_id,
             }
 
 
@@ -268,13 +274,14 @@ def fact_from_json(body: Mapping[str, Json], seen_at: datetime) -> TimelineFact:
         case "unknown":
             return UnknownSeen(Unknown(str(body["where"]), str(body["value"]), str(body["raw"])), seen_at)
         case "declaration":
-            since = body.get("since")
+            since, event_id = body.get("since"), body.get("event_id")
             word = Declaration(
                 kind=DeclarationKind(str(body.get("kind"))),
                 reason=str(body.get("reason", "")),
                 by=str(body.get("by", "")),
                 at=seen_at,
                 since=parse_instant(since) if isinstance(since, str) else None,
+                event_id=event_id if isinstance(event_id, str) else None,
             )
             return Declared(word)
         case other:
@@ -415,7 +422,7 @@ def _confirmed(events: Sequence[Event], declarations: Sequence[Declaration]) -> 
 def _confirm(events: list[Event], word: Declaration) -> list[Event]:
     """Confirm the communiqués known by then; a confirmation without any is an event of its own."""
     said = word.since or word.at
-    totals = [event for event in events if event.category is Category.TOTAL_FAILURE and event.known_by <= word.at]
+    totals = _meant(events, word)
     open_ones = [event for event in totals if event.confirmed is not False and event.covers(word.at)]
     corrected = [event for event in totals if event.confirmed is False and word.at <= (event.end_announced or said)]
     asked = [event for event in totals if event.confirmed is None]
@@ -435,11 +442,7 @@ def _confirm(events: list[Event], word: Declaration) -> list[Event]:
 
 def _revise(events: list[Event], word: Declaration, *, end: datetime | None) -> list[Event]:
     """End the total failures in force at ``word.at``, or withdraw them where ``end`` is None."""
-    totals = [
-        event
-        for event in events
-        if event.category is Category.TOTAL_FAILURE and event.known_by <= word.at and event.confirmed is not False
-    ]
+    totals = [event for event in _meant(events, word) if event.confirmed is not False]
     in_force = [event for event in totals if event.covers(word.at)]
     newest = sorted(totals, key=lambda event: event.known_by)[-1:] if end is None else []
     chosen = {event.id for event in (in_force or newest)}
@@ -452,6 +455,15 @@ def _revise(events: list[Event], word: Declaration, *, end: datetime | None) -> 
         else:
             changed.append(replace(event, end=end, end_announced=end))
     return changed
+
+
+def _meant(events: Iterable[Event], word: Declaration) -> list[Event]:
+    """Return the total failures that a declaration can be about."""
+    return [
+        event
+        for event in events
+        if event.category is Category.TOTAL_FAILURE and event.known_by <= word.at and word.event_id in (None, event.id)
+    ]
 
 
 def _is_total(event: Event, chosen: set[str]) -> bool:

@@ -93,7 +93,8 @@ class Year:
                 if number in self.confirmed:
                     kind = DeclarationKind.TOTAL_FAILURE_CONFIRMED
                 said = outage.announced + timedelta(minutes=self.rng.choice([3010, 4000]))
-                found.append(Arrival(said, (Declared(Declaration(kind, "Radio", "kierownik", said)),)))
+                word = Declaration(kind, "Radio", "kierownik", said, event_id=str(number))
+                found.append(Arrival(said, (Declared(word),)))
         return sorted(found, key=lambda arrival: arrival.at)
 
     def presses(self) -> list[datetime]:

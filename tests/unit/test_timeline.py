@@ -269,6 +269,14 @@ def test_a_withdrawal_leaves_an_earlier_real_one_alone() -> None:
     assert [event.confirmed for event in Timeline.of(words).events] == [True, False]
 
 
+def test_of_two_total_failures_the_named_one_is_meant() -> None:
+    false = TOTAL | {"id": "K/2026/AWC/02", "eventId": 4}
+    confirmed = Declaration(DeclarationKind.TOTAL_FAILURE_CONFIRMED, "radio", "kierownik", hour(2), event_id="3")
+    withdrawn = Declaration(DeclarationKind.TOTAL_FAILURE_WITHDRAWN, "BIP", "kierownik", hour(2), event_id="4")
+    timeline = heard(TOTAL, false).plus([Declared(confirmed), Declared(withdrawn)])
+    assert {event.id: event.confirmed for event in timeline.events} == {"3": True, "4": False}
+
+
 def test_total_failure_that_latarnia_takes_back() -> None:
     corrected = TOTAL | {"category": "FAILURE", "version": 2, "published": hour(4).isoformat()}
     confirmation = said(DeclarationKind.TOTAL_FAILURE_CONFIRMED, hour(2))
