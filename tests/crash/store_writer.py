@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,10 @@ from agent.store.sqlite import SqliteStore
 from tests.fakes.invoices import SERIES, new_invoice
 
 
-async def issue(transaction: Transaction, run: str) -> tuple[int, bytes]:
-    """All that one press commits."""
+async def issue(transaction: Transaction) -> tuple[int, bytes]:
+    """All that one press commits; no two presses have the same bytes."""
     serial = await transaction.invoices.next_serial(SERIES)
-    xml = f"<Faktura>{run}/{serial}</Faktura>".encode() + b" " * 6000
+    xml = f"<Faktura>{secrets.token_hex()}</Faktura>".encode() + b" " * 6000
     sha256 = hashlib.sha256(xml).digest()
     invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256)
     await transaction.invoices.add(invoice)
@@ -34,7 +35,7 @@ async def issue(transaction: Transaction, run: str) -> tuple[int, bytes]:
 async def main(database: Path, count: int) -> None:
     store = await SqliteStore.open(database, SystemClock())
     for _ in range(count):
-        serial, sha256 = await store.write(lambda transaction: issue(transaction, str(os.getpid())))
+        serial, sha256 = await store.write(issue)
         os.write(1, f"{serial} {sha256.hex()}\n".encode())
     await store.close()
 

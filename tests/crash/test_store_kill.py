@@ -28,8 +28,10 @@ STRACE = shutil.which("strace")
 def acknowledged(output: bytes) -> dict[int, str]:
     """Serial -> hash of every commit that was reported, whole lines only."""
     lines = output.decode().splitlines(keepends=True)
-    pairs = (line.split() for line in lines if line.endswith("\n"))
-    return {int(serial): sha256 for serial, sha256 in pairs}
+    pairs = [line.split() for line in lines if line.endswith("\n")]
+    found = {int(serial): sha256 for serial, sha256 in pairs}
+    assert len(found) == len(pairs), "a serial was given twice"
+    return found
 
 
 def assert_sound(database: Path, promised: dict[int, str]) -> int:
