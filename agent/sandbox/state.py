@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 
 from agent.ports import Clock, Json
-from agent.sandbox.wire import JsonObject, b64, stamp
+from agent.sandbox.wire import JsonObject, stamp
 
-T = TypeVar("T")
 InvoiceKey = tuple[str, str, str]
 """Seller's NIP, RodzajFaktury, P_2: what KSeF calls a duplicate."""
 
@@ -34,10 +31,6 @@ class SkewedClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await self._clock.sleep(seconds)
-
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
-        """Await at most so long."""
-        return await self._clock.within(seconds, work)
 
 
 @dataclass
@@ -65,6 +58,8 @@ class Behaviour:
     max_enrollments: int = 300
     maintenance: bool = False
     """Sessions are temporarily out of reach (21184)."""
+    check_identifiers: bool = True
+    """Check digits of NIP, as production does; False: as TEST, only where the opening asks for it by header."""
     strict_xml: bool = True
     """No BOM, processing instruction or discouraged character (DOMAIN 3.4)."""
 
@@ -215,7 +210,7 @@ class Session:
     offline: bool = False
     """Batch: declared for all invoices."""
     checks_identifiers: bool = False
-    """X-KSeF-Feature: subject-identifier-validation."""
+    """Opened with X-KSeF-Feature: subject-identifier-validation."""
     invoices: dict[str, SentInvoice] = field(default_factory=dict)
     closed_at: float | None = None
     """Monotonic."""
@@ -263,8 +258,3 @@ class Sessions:
             for invoice in session.invoices.values()
             if invoice.sha256 == sha256
         ]
-
-
-def digest_text(sha256: bytes) -> str:
-    """Return a hash as KSeF writes it."""
-    return b64(sha256)

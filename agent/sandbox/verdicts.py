@@ -177,13 +177,10 @@ class Verdicts:
             return WRONG_SCOPE
         if root.find(f"{FA3}Zalacznik") is not None:
             return ATTACHMENT
-        for place in ("Podmiot1", "Podmiot2", "Podmiot3"):
-            for element in root.findall(f"{FA3}{place}/{FA3}DaneIdentyfikacyjne/{FA3}NIP"):
-                if not nip_adds_up(element.text or ""):
-                    return semantic(f"Nieprawidłowy numer NIP {element.text} ({place}).")
         if facts.issued_on > upload.day:
             return semantic(f"Data wystawienia faktury {facts.issued_on} jest późniejsza niż data przyjęcia.")
-        return facts
+        wrong = wrong_nip(root) if self._behaviour.check_identifiers or session.checks_identifiers else None
+        return facts if wrong is None else semantic(f"Nieprawidłowy numer NIP {wrong}.")
 
     # --- number or duplicate -----------------------------------------------------------------------
 
@@ -264,6 +261,15 @@ def nip_adds_up(nip: str) -> bool:
     if len(nip) != 10 or not nip.isdigit():
         return False
     return sum(weight * int(digit) for weight, digit in zip(NIP_WEIGHTS, nip, strict=False)) % 11 == int(nip[9])
+
+
+def wrong_nip(root: etree._Element) -> str | None:
+    """Return the first NIP of seller, buyer or third party whose check digit is wrong."""
+    for place in ("Podmiot1", "Podmiot2", "Podmiot3"):
+        for element in root.findall(f"{FA3}{place}/{FA3}DaneIdentyfikacyjne/{FA3}NIP"):
+            if not nip_adds_up(element.text or ""):
+                return element.text
+    return None
 
 
 def strict_complaint(xml: bytes) -> str | None:

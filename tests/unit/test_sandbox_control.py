@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from agent.domain.receipt import Receipt, Text
+from agent.settings_file import load
 from printers import escpos
 from printers.profiles import PROFILES
 from tests.unit.sandbox_client import Answer, Client, invoice, running
@@ -175,6 +176,7 @@ async def test_the_command(tmp_path: Path, client: Client) -> None:
         for name in ("authentication", "offline", "authentication_rsa", "offline_rsa", "seal"):
             check_credential(facts[name])
         settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        assert load(file).seller.nip == facts["nip"]  # the agent itself finds nothing to complain of
         assert settings["ksef"]["url"] == facts["ksef"]
         assert settings["printer"][0]["port"] == facts["printer"]["port"]
         assert facts["api"].endswith(f":{settings['api']['port']}")

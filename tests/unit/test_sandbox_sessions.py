@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from agent.domain import ksef_number
-from tests.unit.sandbox_client import Client, b64, invoice, running, sha256
+from tests.unit.sandbox_client import FORM_CODE, Client, b64, invoice, running, sha256
 
 UPO = "{http://upo.schematy.mf.gov.pl/KSeF/v4-3}"
 UPO_SCHEMA = Path(__file__).parents[3] / "shared" / "reference" / "upo" / "upo-v4-3.xsd"
@@ -257,6 +257,17 @@ class TestRefusals:
         done = await client.settled(await client.send(xml))
         assert done["status"]["code"] == code
         assert len(client.sandbox.ledger) == 0
+
+    async def test_nip_check_digits_as_on_the_test_environment(self, client: Client) -> None:
+        client.sandbox.behaviour.check_identifiers = False
+        wrong = invoice().replace(b"<NIP>1111111111</NIP>", b"<NIP>1111111112</NIP>")
+        body = {"formCode": FORM_CODE, "encryption": await client.encryption()}
+        asked = {"X-KSeF-Feature": "subject-identifier-validation"}
+        opened = await client.call("POST", "/sessions/online", body, headers=asked)
+        plain, client.session = client.session, opened.body["referenceNumber"]
+        assert (await client.settled(await client.send(wrong)))["status"]["code"] == 450
+        client.session = plain
+        assert (await client.settled(await client.send(wrong)))["status"]["code"] == 200
 
     async def test_a_file_may_have_a_megabyte(self, client: Client) -> None:
         client.sandbox.behaviour.max_invoice_bytes = len(invoice())
