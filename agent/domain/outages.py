@@ -1,6 +1,6 @@
 """Outage reports for the evidence: announced ones, offline24 by a manager's word, and the line of this shop.
 
-The line's own history is not a fact of the timeline; it is read from what each press noted (event "issued").
+The line's own history is no fact of the timeline; it is read from the log: its changes, and what presses noted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class LineSeen:
-    """What a press saw of the line: its state and since when."""
+    """What the log says of the line at one instant: its state and since when."""
 
     at: datetime
     state: LinkState
@@ -88,7 +88,7 @@ def _of_the_line(line: Iterable[LineSeen]) -> Iterator[OutageReport]:
         since = seen.since or seen.at
         if seen.state is not LinkState.CLOSED and current is None:
             name = f"{local_time(since):%Y%m%d-%H%M%S}"
-            current = OutageReport("lacze", name, since, None, "stan łącza zapisany przy wystawianiu faktur")
+            current = OutageReport("lacze", name, since, None, "stan łącza zapisany w dzienniku zdarzeń")
         elif seen.state is LinkState.CLOSED and current is not None:
             yield replace(current, end=max(since, current.begin))
             current = None

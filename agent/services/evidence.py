@@ -184,20 +184,19 @@ def _log_files(invoices: dict[str, OutageInvoice], lines: list[LogLine]) -> list
 
 
 def _line_seen(lines: list[LogLine]) -> list[LineSeen]:
-    """Return what the presses noted of the line."""
+    """Return what the log knows of the line: its changes, and what the presses noted of it."""
     found = []
     for line in lines:
-        facts = line.data.get("facts")
-        if line.kind != "issued" or not isinstance(facts, dict) or facts.get("line") not in set(LinkState):
-            continue
-        since = facts.get("line_since")
-        found.append(
-            LineSeen(
-                at=datetime.fromisoformat(line.at),
-                state=LinkState(str(facts["line"])),
-                since=datetime.fromisoformat(since) if isinstance(since, str) else None,
-            )
-        )
+        match line.kind, line.data:
+            case "line", {"state": str(state), "since": since}:
+                pass
+            case "issued", {"facts": {"line": str(state), "line_since": since}}:
+                pass
+            case _:
+                continue
+        if state in set(LinkState):
+            instant = datetime.fromisoformat(since) if isinstance(since, str) else None
+            found.append(LineSeen(datetime.fromisoformat(line.at), LinkState(state), instant))
     return found
 
 
