@@ -21,7 +21,7 @@ from agent.domain.invoice import Payment, Sale
 from agent.domain.plain import from_plain, to_plain
 from tests.unit.sales import KSEF_NUMBER, NOW, SELLER, TODAY, fa3_schema, sales
 
-LAX = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+LAX = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def issue(this: Sale) -> FaView:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from agent.domain import fa3, vat
+from agent.domain.fa3_parts import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
 from agent.domain.fa3_schema import NAMESPACE
 from agent.domain.fa3_view import read
 from agent.domain.invoice import (
@@ -144,7 +145,7 @@ def test_receipt_sets_fp_and_is_named_in_the_notes() -> None:
     )
     xml = build(this)
     assert between(xml, "FP") == ["1"]
-    assert between(xml, "Klucz") == [fa3.RECEIPT_NUMBER_KEY, fa3.REGISTER_NUMBER_KEY, "Kasjer"]
+    assert between(xml, "Klucz") == [RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY, "Kasjer"]
     assert between(xml, "Wartosc") == ["123456", "EAZ 2201", "Ela"]
     assert not between(build(sale()), "FP")
 

@@ -331,13 +331,13 @@ _BUYER = ("nip", "eu_vat", "foreign_id", "none", "name", "address")
 
 
 @given(st.dictionaries(st.sampled_from(_SALE), any_json()), st.dictionaries(st.sampled_from(_BUYER), any_json()))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_sale_is_taken_or_refused_in_words(changes: dict[str, object], buyer: dict[str, object]) -> None:
     assert_in_words(document(**({"buyer": BUYER | buyer} | changes)))
 
 
 @given(st.dictionaries(st.sampled_from((*BREAD, "discount", "gtu")), any_json()), any_json())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_line_is_taken_or_refused_in_words(changes: dict[str, object], other: object) -> None:
     assert_in_words(document(lines=[BREAD | changes, other]))
 
