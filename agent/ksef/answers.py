@@ -35,11 +35,12 @@ class ApiProblem:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. Header names are lower case."""
+    """One HTTP answer. Header names are lower case. ``secret``: it carries tokens, so it is no evidence."""
 
     status: int
     body: bytes = field(repr=False)
     headers: Mapping[str, str]
+    secret: bool = False
 
     @property
     def media_type(self) -> str:
@@ -58,7 +59,9 @@ class Answer:
 
     @property
     def evidence(self) -> str:
-        """Return the beginning of the body as text."""
+        """Return the beginning of the body as text, nothing where the body carries tokens."""
+        if self.secret:
+            return ""
         return self.body[:EVIDENCE_BYTES].decode("utf-8", "replace")
 
     def unusable(self, why: str, *, link_down: bool = False) -> KsefError:

@@ -5,14 +5,14 @@ challenge -> signed request or encrypted token -> status until decided -> tokens
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
 from agent.ksef.answers import Answer, Fields
-from agent.ksef.api import Call, Wire
+from agent.ksef.api import Call, Wire, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import Group
@@ -39,6 +39,10 @@ FAILURES: dict[int, str] = {
     550: "KSeF przerwał uwierzytelnianie z przyczyn wewnętrznych; można spróbować ponownie.",
 }
 """Status codes of GET /auth/{ref}: what a technician should do."""
+REFUSED = frozenset({415, 450, 460, 470, 480})
+"""Refusals of these credentials: asking again at once would only look like an attack."""
+REST_SECONDS = 60.0
+"""How long the same refusal is repeated without asking KSeF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,13 @@ class Proof(Protocol):
 class CertificateProof:
     """XAdES with a KSeF certificate of type Authentication, or a qualified seal."""
 
-    def __init__(self, credentials: Credentials, clock: Clock) -> None:
+    def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self._clock = clock
 
     async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
-        """Sign the request and send it."""
+        """Sign the request and send it. The signing time follows KSeF's clock: the till's may be wrong."""
         request = auth_token_request(challenge.text, (context.kind, context.value))
-        document = sign(request, self._credentials, self._clock.now())
+        document = sign(request, self._credentials, challenge.at)
         return await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/xades-signature", xml=document))
 
 
@@ -123,12 +126,15 @@ class Authenticator:
         self._server_time = server_time
         self._access: _Token | None = None
         self._refresh: _Token | None = None
+        self._refusal: tuple[KsefError, float] | None = None
         self._attempt: SingleFlight[str] = SingleFlight("ksef-authentication")
 
     async def token(self) -> str:
         """Return an access token that KSeF will take. KsefError with the status code where it says no."""
         if self._access is not None and self._lives(self._access):
             return self._access.value
+        if self._refusal is not None and self._clock.monotonic() < self._refusal[1]:
+            raise as_not_sent(self._refusal[0])
         return await self._attempt.run(self._obtain)
 
     def forget(self, token: str) -> None:
@@ -144,7 +150,7 @@ class Authenticator:
         if self._refresh is not None and self._lives(self._refresh):
             try:
                 answer = await self._auth_call("POST", "/auth/token/refresh", self._refresh.value)
-                self._access = _Token.read(answer.fields().object("accessToken"))
+                self._access = _Token.read(replace(answer, secret=True).fields().object("accessToken"))
             except KsefError as error:
                 if error.sent is not Sent.ANSWERED:
                     raise
@@ -155,10 +161,10 @@ class Authenticator:
 
     async def _authenticate(self) -> str:
         challenge, _ = await ask_challenge(self._wire, self._clock, self._server_time)
-        begun = (await self._proof.present(self._wire, challenge, self._context)).fields()
+        begun = replace(await self._proof.present(self._wire, challenge, self._context), secret=True).fields()
         operation = begun.object("authenticationToken").text("token")
         await self._decided(begun.text("referenceNumber"), operation)
-        tokens = (await self._auth_call("POST", "/auth/token/redeem", operation)).fields()
+        tokens = replace(await self._auth_call("POST", "/auth/token/redeem", operation), secret=True).fields()
         self._refresh = _Token.read(tokens.object("refreshToken"))
         self._access = _Token.read(tokens.object("accessToken"))
         return self._access.value
@@ -174,12 +180,15 @@ class Authenticator:
                 return
             if code != IN_PROGRESS:
                 said = "; ".join((status.text("description"), *status.texts("details")))
-                raise KsefError(
+                refusal = KsefError(
                     f"{FAILURES.get(code, 'KSeF odmówił uwierzytelnienia.')} KSeF: {code} {said}",
                     sent=Sent.ANSWERED,
                     code=code,
                     body=answer.evidence,
                 )
+                if code in REFUSED:
+                    self._refusal = (refusal, self._clock.monotonic() + REST_SECONDS)
+                raise refusal
             if self._clock.monotonic() > give_up:
                 raise KsefError("KSeF nie rozstrzygnął uwierzytelnienia w ciągu minuty.", sent=Sent.ANSWERED, code=code)
             await self._clock.sleep(POLL_SECONDS[min(asked, len(POLL_SECONDS) - 1)])
@@ -192,11 +201,11 @@ class Authenticator:
         return self._server_time.now() < token.valid_until - EARLY
 
 
-def proof_of(settings: KsefSettings, keys: PublicKeys, clock: Clock) -> Proof:
+def proof_of(settings: KsefSettings, keys: PublicKeys) -> Proof:
     """Return the proof the settings name, its files read."""
     credentials = authentication_credentials(settings)
     if credentials is not None:
-        return CertificateProof(credentials, clock)
+        return CertificateProof(credentials)
     if settings.token_file is None:
         raise ConfigError(("Brak ustawienia ksef.token_file.",))
     return TokenProof(read_secret(settings.token_file), keys)

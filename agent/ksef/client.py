@@ -12,6 +12,7 @@ Nothing here retries, follows a redirect or knows what a call means. Classes (RE
 from __future__ import annotations
 
 import json as jsonlib
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
 from agent.ksef.answers import Answer, problems, retry_after
 from agent.ports import Clock, Json, KsefError, Sent
+
+log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS = 75.0
 """An idle connection is kept so long: a till that sends once a minute must not pay a TLS handshake each time."""
@@ -66,6 +69,7 @@ class HttpClient:
         self._proxy = proxy_url or None
         self._pool: aiohttp.ClientSession | None = None
         self._closed = False
+        self._warned: set[str] = set()
 
     @property
     def clock(self) -> Clock:
@@ -137,6 +141,7 @@ class HttpClient:
             trace_request_ctx=request,
         ) as response:
             body = await response.read()
+            self._note_warning(response.headers.get("X-System-Warning"))
             return Answer(response.status, body, {name.lower(): value for name, value in response.headers.items()})
 
     def _open_pool(self) -> aiohttp.ClientSession:
@@ -154,6 +159,12 @@ class HttpClient:
                 headers={"User-Agent": f"ksef-agent/{__version__}"},
             )
         return self._pool
+
+    def _note_warning(self, warning: str | None) -> None:
+        """Log KSeF's technical warnings (OpenAPI: SystemWarning), each wording once."""
+        if warning and warning not in self._warned:
+            self._warned.add(warning)
+            log.warning("KSeF warns: %s", warning)
 
     def _failure(self, answer: Answer) -> KsefError | None:
         """Return the error an answer stands for, None for a 2xx."""

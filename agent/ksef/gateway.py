@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from agent.config import KsefSettings
@@ -29,7 +31,7 @@ UNREADABLE = 0
 """Pending.code of a verdict that could not be read; status() tells why."""
 LIMITS_KEEP_SECONDS = 6 * HOUR
 CLOSE_SECONDS = 5.0
-"""At stop each session has so long to be closed; an unclosed one closes by itself at its end of validity."""
+"""At stop the sessions have so long to be closed; an unclosed one closes by itself at its end of validity."""
 
 
 class Gateway:
@@ -148,8 +150,9 @@ class Gateway:
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
         """Return the verdicts by SHA-256, None while KSeF works on it.
 
-        KsefError ANSWERED with the session's code where KSeF refused the batch as a whole (405, 415, 430, 435,
-        440, 500): it took nothing. A hash that is missing from the verdicts was not taken either.
+        KsefError ANSWERED where KSeF refused the batch as a whole, with the session's code (405, 415, 430, 435,
+        440, 500) or, for a batch whose parts never all arrived, that of the close (21157, 21205, 21208): it took
+        nothing. A hash that is missing from the verdicts was not taken either.
         """
         status = await self._session_status(session_ref)
         state = status.object("status")
@@ -186,11 +189,9 @@ class Gateway:
         """Close the sessions and the connections. Never raises."""
         await self._learning.stop()
         await self._sessions.stop()
-        for session in self._sessions.take_all():
-            try:
-                await self._clock.within(CLOSE_SECONDS, self._sessions.close(session))
-            except (KsefError, TimeoutError):
-                continue
+        closing = [self._sessions.close(session) for session in self._sessions.take_all()]
+        with suppress(TimeoutError):
+            await self._clock.within(CLOSE_SECONDS, asyncio.gather(*closing, return_exceptions=True))
         await self._authenticator.stop()
         await self._client.close()
 
@@ -245,7 +246,7 @@ def open_gateway(
     return Gateway(
         client,
         budget,
-        proof=CertificateProof(credentials, clock) if credentials else proof_of(settings, keys, clock),
+        proof=CertificateProof(credentials) if credentials else proof_of(settings, keys),
         context=context_of(settings, seller_nip),
         clock=clock,
         keys=keys,

@@ -22,8 +22,10 @@ EARLY = timedelta(minutes=2)
 MAX_INVOICES = 10_000
 """Per session, unless /limits/context says otherwise."""
 PAGE_SIZE = "1000"
-SESSION_LOST = frozenset({21155, 21173, 21180, 21184})
-"""Full, not known, closed, under maintenance: this session takes nothing more, and did not take this."""
+STILL_OPEN = frozenset({21155, 21184})
+"""Full, under maintenance: to be closed by us."""
+SESSION_LOST = STILL_OPEN | {21173, 21180}
+"""Also not known, closed: this session takes nothing more, and did not take this."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class OnlineSessions:
         except KsefError as error:
             if error.code not in SESSION_LOST:
                 raise
-            self._give_up(opened)
+            self._give_up(opened, still_open=error.code in STILL_OPEN)
             raise KsefError(
                 error.message, sent=Sent.NOT_SENT, code=error.code, retry_after=error.retry_after, body=error.body
             ) from error
@@ -110,10 +112,11 @@ class OnlineSessions:
         in_time = self._server_time.now() < session.ref.valid_until - EARLY
         return in_time and session.sends < self.max_invoices
 
-    def _give_up(self, session: OpenSession) -> None:
+    def _give_up(self, session: OpenSession, *, still_open: bool = True) -> None:
         if self._warm is session:
             self._warm = None
-            self._given_up.append(session.ref)
+            if still_open:
+                self._given_up.append(session.ref)
 
 
 def encryption(key: SessionKey, public_key: PublicKey) -> Json:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from agent.ports import KsefError, Sent
+
 T = TypeVar("T")
 
 
@@ -20,8 +22,15 @@ class SingleFlight(Generic[T]):
         self._task: asyncio.Task[T] | None = None
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Join the attempt under way, or start ``work`` as a new one."""
-        return await asyncio.shield(self.begin(work))
+        """Join the attempt under way, or start ``work`` as a new one. KsefError NOT_SENT when it is stopped."""
+        attempt = self.begin(work)
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if attempt.cancelled() and waiter is not None and not waiter.cancelling():
+                raise KsefError("Agent kończy pracę.", sent=Sent.NOT_SENT) from None
+            raise
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """Start ``work`` without waiting for it, unless an attempt is under way."""

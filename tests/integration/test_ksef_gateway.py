@@ -16,7 +16,7 @@ from agent.ksef.crypto import OAEP, b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Pending, Rejected, Sent
 from tests.contract import ksef_wire as wire
-from tests.contract.ksef_wire import Reply, WireServer, problem
+from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
 from tests.fakes.clock import FakeClock
 
 INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=False)
@@ -103,6 +103,15 @@ class TestSending:
         await asyncio.gather(first, return_exceptions=True)
         assert (await gateway.session()).reference == wire.SESSION
         assert len(server.seen("POST /auth/challenge")) == 1
+
+    async def test_a_press_that_waits_at_stop_was_not_sent(self, server: WireServer, gateway: Gateway) -> None:
+        server.on("POST /sessions/online", Fault(then="hold"))
+        press = asyncio.create_task(gateway.session())
+        await server.arrived.wait()
+        await gateway.close()
+        with pytest.raises(KsefError) as caught:
+            await press
+        assert caught.value.sent is Sent.NOT_SENT
 
     async def test_midnight_and_hours_keep_the_session_its_end_replaces_it(
         self, server: WireServer, clock: FakeClock, gateway: Gateway
@@ -241,6 +250,24 @@ class TestTokens:
         assert "Powód słowami KSeF" in caught.value.message
         assert caught.value.sent is Sent.NOT_SENT
         assert not caught.value.link_down
+
+    async def test_refused_credentials_are_not_tried_with_every_press(
+        self, server: WireServer, clock: FakeClock, gateway: Gateway
+    ) -> None:
+        server.on(f"GET /auth/{wire.OPERATION}", wire.auth_status(450), wire.auth_status(200))
+        for _ in range(3):
+            with pytest.raises(KsefError) as caught:
+                await gateway.session()
+            assert caught.value.code == 450
+        assert len(server.seen("POST /auth/xades-signature")) == 1
+        await clock.advance(60)
+        await gateway.session()
+
+    async def test_tokens_never_become_evidence(self, server: WireServer, gateway: Gateway) -> None:
+        server.on("POST /auth/token/redeem", Reply(body={"accessToken": server.new_token("access")}))
+        with pytest.raises(KsefError, match="refreshToken") as caught:
+            await gateway.session()
+        assert caught.value.body == ""
 
     async def test_authentication_waits_while_ksef_thinks(
         self, server: WireServer, clock: FakeClock, gateway: Gateway
@@ -496,6 +523,16 @@ class TestRateLimits:
         gateway.recall_sends([clock.now() - timedelta(minutes=5)] * 3)
         assert gateway.budget().sends_left_hour == 7
         await gateway.close()
+
+
+async def test_warnings_of_ksef_are_logged_once(
+    server: WireServer, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    warned = Reply(body=wire.accepted(), headers={"X-System-Warning": "[xml-002]: Niezalecane znaki"})
+    server.on("GET /sessions/*/invoices/*", warned)
+    for _ in range(3):
+        await gateway.status(wire.SESSION, wire.INVOICE)
+    assert [record.getMessage() for record in caplog.records] == ["KSeF warns: [xml-002]: Niezalecane znaki"]
 
 
 async def test_identifier_validation_is_asked_for_by_setting(server: WireServer, clock: FakeClock) -> None:
