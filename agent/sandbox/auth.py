@@ -97,7 +97,7 @@ class Bearer:
 
 @dataclass
 class Auth:
-    """The /auth part. ``blocked``: the next authentications end with 480."""
+    """The /auth part."""
 
     clock: SkewedClock
     behaviour: Behaviour
@@ -106,7 +106,6 @@ class Auth:
     grants: set[tuple[str, str]] = field(default_factory=set)
     """Further permissions: NIP of the subject, context."""
     tokens: dict[str, KsefToken] = field(default_factory=dict)
-    blocked: bool = False
     _challenges: dict[str, tuple[float, int]] = field(default_factory=dict)
     _operations: dict[str, Operation] = field(default_factory=dict)
     _bearers: dict[str, Bearer] = field(default_factory=dict)
@@ -310,7 +309,7 @@ class Auth:
             context=context[1],
             started_at=now,
             ready=self.clock.monotonic() + self.behaviour.auth_delay,
-            outcome=BLOCKED if self.blocked else outcome,
+            outcome=BLOCKED if self.behaviour.blocked else outcome,
             proof=proof,
             certificate=certificate,
         )

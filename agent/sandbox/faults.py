@@ -16,9 +16,12 @@ from agent.sandbox.wire import ApiProblem, unauthorized
 
 CALLS = (
     "auth", "keys", "open", "send", "status", "upo", "close", "batch", "original", "query", "certificates", "limits",
-    "latarnia", "*",
+    "latarnia", "ksef", "*",
 )  # fmt: skip
-"""Names of DESIGN section 6 and, as extensions: keys, close, original, query, certificates, limits."""
+"""Names of DESIGN section 6 and, as extensions: keys, close, original, query, certificates, limits, and ksef for
+all calls but Latarnia's (KSeF down while Latarnia announces it)."""
+LINES = {"ksef": ("ksef",), "latarnia": ("latarnia",), "*": ("ksef", "latarnia")}
+"""Calls that have a line of their own, which ``refuse`` takes down."""
 
 FAULTS = (
     "none", "refuse", "reset_before", "reset_after", "close", "hang", "slow", "slow_before", "drip", "truncated",
@@ -56,27 +59,31 @@ class Faults:
     """The plans, in order for each call; those of a call go before those of ``*``."""
 
     clock: SkewedClock
-    set_line: Callable[[bool], Awaitable[None]]
-    """Takes the line down (False) or up (True): connections refused, open ones reset."""
-    down: bool = False
+    set_line: Callable[[str, bool], Awaitable[None]]
+    """Takes a line (ksef, latarnia) down (False) or up (True): connections refused, open ones reset."""
+    down: set[str] = field(default_factory=set)
+    """Lines that are down."""
     hits: dict[str, int] = field(default_factory=dict)
     """How often each fault struck, as "call:fault"."""
     _plans: dict[str, list[Plan]] = field(default_factory=dict)
-    _healing: asyncio.Task[None] | None = None
+    _healing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """Lines that come up again by themselves."""
 
     async def plan(
         self, call: str, fault: str, times: int | None = None, seconds: float | None = None, *, after: bool = False
     ) -> None:
         """Plan a fault, or heal: ``none`` forgets the plans of a call, ``*`` + ``none`` all of them.
 
-        ``*`` + ``refuse`` takes the line down, for ``seconds`` where given, until healed otherwise.
+        ``refuse`` of ``*``, ``ksef`` or ``latarnia`` takes the line down, for ``seconds`` where given, until healed
+        otherwise. Of a single call it can only reset the connection: who calls what is known too late to refuse.
         """
         if call not in CALLS or fault not in FAULTS:
             raise BadPlan(f"unknown call or fault: {call} {fault}")
         if fault == "none":
             await self._heal(call)
-        elif call == "*" and fault == "refuse" and times is None:
-            await self._take_down(seconds)
+        elif call in LINES and fault == "refuse" and times is None:
+            for line in LINES[call]:
+                await self._take_down(line, seconds)
         else:
             wait = DEFAULT_SECONDS.get(fault, 0.0) if seconds is None else seconds
             acted = after or fault in NEED_ANSWER
@@ -85,7 +92,8 @@ class Faults:
     async def stop(self) -> None:
         """Forget everything; the line is left as it is."""
         self._plans.clear()
-        await self._cancel_healing()
+        for line in tuple(self._healing):
+            await self._cancel_healing(line)
 
     async def apply(self, call: str, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer the request, with the fault that waits for it."""
@@ -113,7 +121,7 @@ class Faults:
         return plain_fault(plan, request)
 
     def _take(self, call: str) -> Plan | None:
-        for name in (call, "*"):
+        for name in (call, "*") if call == "latarnia" else (call, "ksef", "*"):
             plans = self._plans.get(name, [])
             if plans:
                 plan = plans[0]
@@ -125,29 +133,31 @@ class Faults:
         return None
 
     async def _heal(self, call: str) -> None:
-        if call != "*":
-            self._plans.pop(call, None)
-            return
-        self._plans.clear()
-        await self._cancel_healing()
-        if self.down:
-            self.down = False
-            await self.set_line(True)
+        if call == "*":
+            self._plans.clear()
+        self._plans.pop(call, None)
+        for line in LINES.get(call, ()):
+            await self._cancel_healing(line)
+            await self._bring_up(line)
 
-    async def _take_down(self, seconds: float | None) -> None:
-        await self._cancel_healing()
-        self.down = True
-        await self.set_line(False)
+    async def _bring_up(self, line: str) -> None:
+        if line in self.down:
+            self.down.discard(line)
+            await self.set_line(line, True)
+
+    async def _take_down(self, line: str, seconds: float | None) -> None:
+        await self._cancel_healing(line)
+        self.down.add(line)
+        await self.set_line(line, False)
         if seconds:
-            self._healing = asyncio.create_task(self._heal_after(seconds), name="sandbox-line-heals")
+            self._healing[line] = asyncio.create_task(self._heal_after(line, seconds), name=f"sandbox-{line}-heals")
 
-    async def _heal_after(self, seconds: float) -> None:
+    async def _heal_after(self, line: str, seconds: float) -> None:
         await self.clock.sleep(seconds)
-        self.down = False
-        await self.set_line(True)
+        await self._bring_up(line)
 
-    async def _cancel_healing(self) -> None:
-        task, self._healing = self._healing, None
+    async def _cancel_healing(self, line: str) -> None:
+        task = self._healing.pop(line, None)
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -210,6 +210,6 @@ class Sandbox:
             if not session.batch:
                 session.expires = min(session.expires, self.clock.monotonic())
 
-    async def _set_line(self, up: bool) -> None:
-        for listener in (self._ksef, self._latarnia):
-            await (listener.up() if up else listener.down())
+    async def _set_line(self, line: str, up: bool) -> None:
+        listener = self._ksef if line == "ksef" else self._latarnia
+        await (listener.up() if up else listener.down())

@@ -56,6 +56,8 @@ class Behaviour:
     max_part_bytes: int = 100_000_000
     max_certificates: int = 100
     max_enrollments: int = 300
+    blocked: bool = False
+    """Authentications end with 480: a suspected incident."""
     maintenance: bool = False
     """Sessions are temporarily out of reach (21184)."""
     check_identifiers: bool = True

@@ -201,7 +201,7 @@ class TestToken:
         assert (await client.begin_token(challenge="20261124-CR-0000000000-0000000000-00")).code == 21111
 
     async def test_a_suspected_incident(self, client: Client) -> None:
-        client.sandbox.auth.blocked = True
+        client.sandbox.behaviour.blocked = True
         assert (await client.outcome(await client.begin_token()))["code"] == 480
 
 

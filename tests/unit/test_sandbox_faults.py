@@ -148,6 +148,23 @@ async def test_the_line_can_heal_by_itself(client: Client) -> None:
     assert (await client.call("GET", "/rate-limits")).status == 200
 
 
+async def test_each_line_can_go_down_alone(client: Client) -> None:
+    latarnia = client.sandbox.latarnia_url + "/status"
+    await client.sandbox.plan("ksef", "refuse")
+    assert (await client.call("GET", latarnia)).status == 200
+    with pytest.raises(BROKEN):
+        await client.call("GET", "/rate-limits")
+    await client.sandbox.plan("ksef", "none")
+    await client.sandbox.plan("latarnia", "refuse")
+    assert (await client.call("GET", "/rate-limits")).status == 200
+    with pytest.raises(BROKEN):
+        await client.call("GET", latarnia)
+    await client.sandbox.plan("latarnia", "none")
+    await client.sandbox.plan("ksef", "html_503")
+    assert (await client.call("GET", latarnia)).status == 200
+    assert (await client.call("GET", "/rate-limits")).status == 503
+
+
 async def test_unknown_plans_are_refused(client: Client) -> None:
     for call, fault in (("send", "flood"), ("post", "slow")):
         with pytest.raises(BadPlan):
