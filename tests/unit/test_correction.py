@@ -540,7 +540,8 @@ def test_all_bases_have_one_buyer() -> None:
 
 
 def test_named_numbers_never_raises() -> None:
-    for document in (None, [], {}, {"bases": 1}, {"bases": [1, {}, {"number": 2}]}):
+    documents: tuple[object, ...] = (None, [], {}, {"bases": 1}, {"bases": [1, {}, {"number": 2}]})
+    for document in documents:
         assert named_numbers(document) == ()
 
 

@@ -17,7 +17,7 @@ from agent.domain.correction import (
     read_base,
 )
 from agent.domain.fa3_view import FaView, read
-from agent.domain.invoice import Payment, Sale
+from agent.domain.invoice import Payment, Sale, Totals
 from agent.domain.plain import from_plain, to_plain
 from tests.unit.sales import KSEF_NUMBER, NOW, SELLER, TODAY, fa3_schema, sales
 
@@ -55,7 +55,7 @@ def steps(draw: st.DrawFn, base: BaseInvoice) -> dict[str, object]:
     return {"kind": kind, "lines": lines}
 
 
-def left(base: BaseInvoice) -> vat.Totals:
+def left(base: BaseInvoice) -> Totals:
     return vat.totals_of(((row.line.vat, row.value) for row in base.rows), base.prices, base.currency)
 
 

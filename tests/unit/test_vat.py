@@ -60,7 +60,7 @@ def test_net_prices_sum_before_the_tax() -> None:
 @pytest.mark.parametrize("prices", list(Prices))
 def test_rates_without_tax(rate: VatRate, prices: Prices) -> None:
     sums = vat.totals(sale(line("12.34", rate=rate), prices=prices))
-    assert (sums.net, sums.tax, sums.gross) == (D("12.34"), 0, D("12.34"))
+    assert (sums.net, sums.tax, sums.gross) == (D("12.34"), vat.ZERO, D("12.34"))
 
 
 def test_rates_stand_in_the_schemas_order_each_once() -> None:
