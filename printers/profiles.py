@@ -132,80 +132,41 @@ class PrinterSettings(Protocol):
     def timeout_seconds(self) -> float: ...
 
 
-_WIDE = Profile("", "")
-_COARSE = Profile("", "", dots=512, dpi=180, columns_a=42, columns_b=56)
-_NARROW = Profile("", "", dots=384, columns_a=32, columns_b=42)
-
 _CLONE_QR_LIMIT = 255
 """Weak firmware keeps so many bytes (PRINTING section 2): an EC link fits, an RSA link does not."""
+
+_WIDE = Profile("", "")
+_COARSE = replace(_WIDE, dots=512, dpi=180, columns_a=42, columns_b=56)
+_NARROW = replace(_WIDE, dots=384, columns_a=32, columns_b=42)
+_WIDE_CLONE = replace(_WIDE, qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.GS_R)
+_COARSE_CLONE = replace(_COARSE, qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.GS_R)
+_NARROW_CLONE = replace(_NARROW, qr=QrMode.RASTER, qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.NONE, cutter=False)
+_NO_POLISH = replace(_COARSE_CLONE, code_page=0, encoding="cp437", qr=QrMode.RASTER)
+_GS_R = Answers.GS_R
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        replace(
-            _WIDE, name="generic-80", title="80 mm, 576 dots", qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.GS_R
-        ),
-        replace(
-            _COARSE,
-            name="generic-80-512",
-            title="80 mm, 512 dots",
-            qr_native_limit=_CLONE_QR_LIMIT,
-            answers=Answers.GS_R,
-        ),
-        replace(
-            _NARROW, name="generic-58", title="58 mm, 384 dots", qr=QrMode.RASTER, answers=Answers.GS_R, cutter=False
-        ),
+        replace(_WIDE_CLONE, name="generic-80", title="80 mm, 576 punktów"),
+        replace(_COARSE_CLONE, name="generic-80-512", title="80 mm, 512 punktów"),
+        replace(_NARROW_CLONE, name="generic-58", title="58 mm, 384 punkty", answers=_GS_R),
         replace(_WIDE, name="epson-tm-t20", title="Epson TM-T20II, III, IV, X"),
-        replace(
-            _WIDE, name="epson-tm-t20-42", title="Epson TM-T20 in 42-column mode", dots=546, columns_a=42, columns_b=60
-        ),
-        replace(_COARSE, name="epson-tm-t88", title="Epson TM-T88V, VI, VII"),
-        replace(_COARSE, name="epson-tm-t88iv", title="Epson TM-T88IV"),
-        replace(
-            _COARSE,
-            name="epson-tm-t88iii",
-            title="Epson TM-T88III",
-            code_page=0,
-            encoding="cp437",
-            qr=QrMode.RASTER,
-            answers=Answers.GS_R,
-        ),
+        replace(_WIDE, name="epson-tm-t20-42", title="Epson TM-T20, 42 kolumny", dots=546, columns_a=42, columns_b=60),
+        replace(_COARSE, name="epson-tm-t88", title="Epson TM-T88IV, V, VI, VII"),
+        replace(_NO_POLISH, name="epson-tm-t88iii", title="Epson TM-T88III"),
         replace(_WIDE, name="epson-tm-m30", title="Epson TM-m30, II, III", columns_b=57),
-        replace(
-            _NARROW, name="epson-tm-m30-58", title="Epson TM-m30 with 58 mm paper", dots=420, columns_a=35, columns_b=42
-        ),
-        replace(_COARSE, name="bixolon-srp-350", title="Bixolon SRP-350III, 350plus", answers=Answers.GS_R),
-        replace(_WIDE, name="bixolon-srp-352", title="Bixolon SRP-352III, 352plus", answers=Answers.GS_R),
-        replace(_WIDE, name="citizen-ct-s", title="Citizen CT-S310II, 651, 801", answers=Answers.GS_R),
-        replace(_WIDE, name="star-escpos", title="Star TSP143IV, mC-Print in ESC/POS emulation", answers=Answers.GS_R),
-        replace(
-            _WIDE,
-            name="xprinter-80",
-            title="Xprinter XP-N160, T80; Rongta, HPRT, POS-80",
-            qr_native_limit=_CLONE_QR_LIMIT,
-            answers=Answers.GS_R,
-        ),
-        replace(
-            _NARROW,
-            name="pos-58",
-            title="POS-58, POS-5890, ZJ-58",
-            qr=QrMode.RASTER,
-            answers=Answers.NONE,
-            cutter=False,
-        ),
-        replace(
-            _NARROW,
-            name="nt-5890k",
-            title="NT-5890K, POS-5890 with CP1257",
-            code_page=25,
-            encoding="cp1257",
-            qr=QrMode.RASTER,
-            answers=Answers.NONE,
-            cutter=False,
-        ),
-        replace(_NARROW, name="sunmi-v2", title="Sunmi V2 (built in)", answers=Answers.NONE, cutter=False),
+        replace(_WIDE, name="epson-tm-m30-58", title="Epson TM-m30, 58 mm", dots=420, columns_a=35, columns_b=42),
+        replace(_COARSE, name="bixolon-srp-350", title="Bixolon SRP-350III, 350plus", answers=_GS_R),
+        replace(_WIDE, name="bixolon-srp-352", title="Bixolon SRP-352III, 352plus", answers=_GS_R),
+        replace(_WIDE, name="citizen-ct-s", title="Citizen CT-S310II, 651, 801", answers=_GS_R),
+        replace(_WIDE, name="star-escpos", title="Star TSP143IV, mC-Print w trybie ESC/POS", answers=_GS_R),
+        replace(_WIDE_CLONE, name="xprinter-80", title="Xprinter XP-N160, T80; Rongta, HPRT, POS-80"),
+        replace(_NARROW_CLONE, name="pos-58", title="POS-58, POS-5890, ZJ-58"),
+        replace(_NARROW_CLONE, name="nt-5890k", title="NT-5890K, POS-5890 (CP1257)", code_page=25, encoding="cp1257"),
+        replace(_NARROW, name="sunmi-v2", title="Sunmi V2 (wbudowana)", answers=Answers.NONE, cutter=False),
     )
 }
+"""``title`` is what people read. TM-T88III knows no page with Polish letters: they lose their tails."""
 
 
 def profile_for(settings: PrinterSettings) -> Profile:

@@ -1,0 +1,454 @@
+"""Serial lines, device files, USB and CUPS: finite waits, hot-plug, honest outcomes. Real descriptors, fake devices."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import usb.core
+import usb.util
+
+from agent.clock import SystemClock
+from agent.config import PrinterSettings
+from agent.domain.errors import ConfigError
+from agent.ports import Outcome, PrintResult
+from agent.sandbox.printer import Mechanism
+from printers import file, lane
+from printers.fleet import Fleet, build
+from printers.lane import Lane, LaneTransport
+from printers.profiles import PROFILES
+from printers.transport import TransportError
+from printers.usb import UsbDevice, parse_identifier
+from tests.unit.slips import invoice
+
+SLIP = invoice()
+
+
+def fleet_of(**changes: object) -> Fleet:
+    return build([PrinterSettings(name="p", **changes)], SystemClock())  # type: ignore[arg-type]
+
+
+async def print_on(fleet: Fleet, journal: list[bytes] | None = None) -> PrintResult:
+    async def sent(_name: str, data: bytes) -> None:
+        if journal is not None:
+            journal.append(data)
+
+    return await fleet.printer.print(lambda name: fleet.encode(name, SLIP), sent)
+
+
+# --- a printer on a line --------------------------------------------------------------------------------
+
+
+@dataclass
+class LinePrinter:
+    """A printer at the other end of a pseudo-terminal, in the loop of the test."""
+
+    path: str
+    controller: int
+    mechanism: Mechanism
+    deaf: bool = False
+
+    def listen(self) -> None:
+        asyncio.get_running_loop().add_reader(self.controller, self._take)
+
+    def _take(self) -> None:
+        try:
+            data = os.read(self.controller, 4096)
+        except OSError:
+            return  # nobody has the line open
+        while data.startswith(b"\x10\x04"):
+            self._say(self.mechanism.real_time(data[2]))
+            data = data[3:]
+        if data and not self.deaf:
+            self.mechanism.receive(data, self._say)
+
+    def _say(self, data: bytes) -> None:
+        os.write(self.controller, data)
+
+
+@pytest.fixture
+def line() -> Iterator[LinePrinter]:
+    controller, terminal = os.openpty()
+    tty.setraw(controller)
+    printer = LinePrinter(os.ttyname(terminal), controller, Mechanism(PROFILES["epson-tm-t20"], SystemClock()))
+    yield printer
+    os.close(terminal)
+    os.close(controller)
+
+
+async def test_serial_line(line: LinePrinter) -> None:
+    line.listen()
+    fleet = fleet_of(profile="epson-tm-t20", connection="serial", device=line.path, flow="none")
+    for _ in range(3):
+        assert await print_on(fleet) == PrintResult(Outcome.DONE, "p")
+    assert [paper.data for paper in line.mechanism.papers] == [fleet.encode("p", SLIP)] * 3
+    assert (await fleet.printer.status())[0].online
+    asyncio.get_running_loop().remove_reader(line.controller)
+
+
+async def test_device_file_that_answers(line: LinePrinter) -> None:
+    line.listen()
+    fleet = fleet_of(profile="epson-tm-t20", connection="file", device=line.path, answers=True)
+    assert await print_on(fleet) == PrintResult(Outcome.DONE, "p")
+    asyncio.get_running_loop().remove_reader(line.controller)
+
+
+async def test_serial_printer_that_is_off_takes_no_job(line: LinePrinter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("printers.dialogue.ANSWER_SECONDS", 0.2)
+    journal: list[bytes] = []
+    result = await print_on(fleet_of(profile="epson-tm-t20", connection="serial", device=line.path), journal)
+    assert (result.outcome, result.code, journal) == (Outcome.NOT_SENT, "no-answer", [])
+
+
+async def test_line_is_there_later(tmp_path: Path, line: LinePrinter) -> None:
+    line.listen()
+    device = tmp_path / "ttyUSB0"
+    fleet = fleet_of(profile="epson-tm-t20", connection="serial", device=str(device))
+    assert (await print_on(fleet)).code == "unreachable"
+    assert not (await fleet.printer.status())[0].online
+    device.symlink_to(line.path)
+    assert (await print_on(fleet)).outcome is Outcome.DONE
+    asyncio.get_running_loop().remove_reader(line.controller)
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+async def test_plain_file_is_appended_to_and_confirms_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    path.touch()
+    fleet = fleet_of(connection="file", device=str(path))
+    for _ in range(2):
+        assert await print_on(fleet) == PrintResult(Outcome.DONE, "p", confirmed=False)
+    assert path.read_bytes() == fleet.encode("p", SLIP) * 2
+
+
+async def test_missing_device_file_is_not_created(tmp_path: Path) -> None:
+    path = tmp_path / "lp0"
+    fleet = fleet_of(connection="file", device=str(path))
+    assert (await print_on(fleet)).code == "unreachable"
+    assert not path.exists()
+    assert not (await fleet.printer.status())[0].online
+    path.touch()
+    assert (await print_on(fleet)).outcome is Outcome.DONE
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """A FIFO nobody reads: a printer whose buffer is full."""
+    path = tmp_path / "lp0"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield str(path), reader
+    os.close(reader)
+
+
+def fill(path: str) -> None:
+    writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(writer, bytes(65536))
+    except BlockingIOError:
+        os.close(writer)
+
+
+async def test_device_that_takes_nothing_has_printed_nothing(pipe: tuple[str, int]) -> None:
+    fill(pipe[0])
+    result = await print_on(fleet_of(connection="file", device=pipe[0], timeout_seconds=0.3))
+    assert (result.outcome, result.code) == (Outcome.NOT_SENT, "stalled")
+
+
+async def test_device_that_stops_in_the_middle_is_unknown(
+    pipe: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "PIECE", 100)
+    fill(pipe[0])
+    os.read(pipe[1], 4096)  # room for one page
+    fleet = fleet_of(connection="file", device=pipe[0], timeout_seconds=0.5, profile="pos-58")
+    result = await print_on(fleet)
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "stalled")
+
+
+async def test_a_hung_driver_costs_its_lane_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def hang(_path: str) -> file.Descriptor:
+        release.wait()
+        raise OSError("at last")
+
+    monkeypatch.setattr("printers.printer.CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(file, "open_path", hang)
+    before = threading.active_count()
+    hung = fleet_of(connection="file", device=str(tmp_path / "lp0"))
+    for _ in range(3):
+        assert (await print_on(hung)).code == "unreachable"
+    assert threading.active_count() <= before + 2  # its lane, and the encoder's thread
+    release.set()
+
+
+# --- the lane -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class FakeDevice:
+    """Answers what it is told, and counts who closes it."""
+
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def read(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+async def test_a_device_opened_too_late_is_closed_again() -> None:
+    started, release = threading.Event(), threading.Event()
+    device = FakeDevice()
+    watcher = Lane("watcher")
+
+    def open_slowly() -> FakeDevice:
+        started.set()
+        release.wait()
+        return device
+
+    transport = LaneTransport("x", open_slowly, lambda: None)
+    opening = asyncio.create_task(transport.open())
+    await asyncio.sleep(0)
+    await watcher.run(started.wait)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    release.set()
+    assert await watcher.run(lambda: device.closed.wait(5))
+
+
+async def test_a_cancelled_read_loses_nothing() -> None:
+    gate = threading.Event()
+
+    class Slow(FakeDevice):
+        def read(self) -> bytes:
+            gate.wait()
+            return b"\x12"
+
+    connection = await LaneTransport("x", Slow, lambda: None).open()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(connection.read(), 0.01)
+    gate.set()
+    assert await connection.read() == b"\x12"
+    await connection.close()
+
+
+async def test_a_call_cancelled_in_the_queue_is_never_made() -> None:
+    gate = threading.Event()
+    calls: list[str] = []
+    one = Lane("x")
+    first = one.run(gate.wait)
+    second = one.run(lambda: calls.append("second"))
+    second.cancel()
+    third = one.run(lambda: calls.append("third"))
+    gate.set()
+    await first
+    await third
+    assert calls == ["third"]
+
+
+# --- USB ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class FakeEndpoint:
+    bEndpointAddress: int  # noqa: N815
+    bmAttributes: int = 2  # noqa: N815
+    wMaxPacketSize: int = 64  # noqa: N815
+    handle: Callable[[bytes], int] | None = None
+    pending: list[bytes] = field(default_factory=list)
+
+    def write(self, data: bytes, _timeout: int) -> int:
+        assert self.handle is not None
+        return self.handle(data)
+
+    def read(self, _size: int, _timeout: int) -> bytes:
+        if not self.pending:
+            raise usb.core.USBTimeoutError("timed out")
+        return self.pending.pop(0)
+
+
+class FakeInterface:
+    bInterfaceClass = 7  # noqa: N815
+    bInterfaceNumber = 0  # noqa: N815
+
+    def __init__(self, *ends: FakeEndpoint) -> None:
+        self._ends = ends
+
+    def __iter__(self) -> Iterator[FakeEndpoint]:
+        return iter(self._ends)
+
+
+class FakeUsb:
+    """What pyusb gives for a plugged-in printer; the mechanism of the sandbox prints."""
+
+    def __init__(self, *, takes: int = 64) -> None:
+        self.mechanism = Mechanism(PROFILES["epson-tm-t20"], SystemClock())
+        self.detached = 0
+        self._takes = takes
+        self._back = FakeEndpoint(0x82)
+        self._out = FakeEndpoint(0x01, handle=self._take)
+
+    def __iter__(self) -> Iterator[list[FakeInterface]]:
+        return iter([[FakeInterface(self._out, self._back)]])
+
+    def is_kernel_driver_active(self, _number: int) -> bool:
+        return self.detached == 0
+
+    def detach_kernel_driver(self, _number: int) -> None:
+        self.detached += 1
+
+    def _take(self, data: bytes) -> int:
+        if self._takes == 0:
+            raise usb.core.USBTimeoutError("timed out")
+        if data.startswith(b"\x10\x04"):
+            self._back.pending.append(self.mechanism.real_time(data[2]))
+        else:
+            self.mechanism.receive(data[: self._takes], self._back.pending.append)
+        return min(len(data), self._takes)
+
+
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> list[FakeUsb]:
+    """Printers on the bus; the test plugs them in."""
+    bus: list[FakeUsb] = []
+    monkeypatch.setattr(usb.core, "find", lambda idVendor, idProduct: bus[0] if bus else None)  # noqa: N803
+    monkeypatch.setattr(usb.util, "claim_interface", lambda *_: None)
+    monkeypatch.setattr(usb.util, "dispose_resources", lambda *_: None)
+    return bus
+
+
+async def test_usb_printer_plugged_in_later(plugged: list[FakeUsb]) -> None:
+    fleet = fleet_of(profile="epson-tm-t20", connection="usb", device="04b8:0202")
+    assert (await print_on(fleet)).code == "unreachable"
+    plugged.append(FakeUsb())
+    assert await print_on(fleet) == PrintResult(Outcome.DONE, "p")
+    assert await print_on(fleet) == PrintResult(Outcome.DONE, "p")
+    assert [paper.data for paper in plugged[0].mechanism.papers] == [fleet.encode("p", SLIP)] * 2
+    assert plugged[0].detached == 1
+
+
+async def test_usb_printer_that_takes_nothing(plugged: list[FakeUsb]) -> None:
+    plugged.append(FakeUsb(takes=0))
+    fleet = fleet_of(connection="usb", device="04b8:0202", answers=False, timeout_seconds=0.1)
+    assert (await print_on(fleet)).code == "stalled"
+
+
+def test_usb_device_that_is_no_printer() -> None:
+    with pytest.raises(OSError, match="no printer interface"):
+        UsbDevice([[]])
+
+
+@pytest.mark.parametrize("device", ["-", "04b8", "04b8:02021", "xxxx:0202"])
+def test_usb_identifiers(device: str) -> None:
+    with pytest.raises(ValueError, match=device):
+        parse_identifier(device)
+    assert parse_identifier("04B8:0e15") == (0x04B8, 0x0E15)
+
+
+# --- CUPS -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spooler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Put programs named lp and lpstat first on the path."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def write(script: str) -> Path:
+        for name in ("lp", "lpstat"):
+            program = tmp_path / name
+            program.write_text(f'#!/bin/sh\ncd "{tmp_path}"\n{script}\n')
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return tmp_path
+
+    return write
+
+
+async def test_cups_queue(spooler: Callable[[str], Path]) -> None:
+    folder = spooler('echo "$@" > arguments; cat > job')
+    fleet = fleet_of(connection="cups", device="paragon")
+    assert await print_on(fleet) == PrintResult(Outcome.DONE, "p", confirmed=False)
+    assert (folder / "job").read_bytes() == fleet.encode("p", SLIP)
+    assert (folder / "arguments").read_text().split() == ["-d", "paragon", "-o", "raw", "-s", "--", "-"]
+    assert (await fleet.printer.status())[0].online
+
+
+async def test_cups_that_says_no(spooler: Callable[[str], Path]) -> None:
+    spooler("echo 'no such queue' >&2; exit 1")
+    fleet = fleet_of(connection="cups", device="paragon")
+    result = await print_on(fleet)
+    assert (result.outcome, result.code) == (Outcome.NOT_SENT, "spooler")
+    assert not (await fleet.printer.status())[0].online
+
+
+async def test_cups_that_hangs_is_killed(spooler: Callable[[str], Path]) -> None:
+    spooler("exec sleep 60")
+    result = await print_on(fleet_of(connection="cups", device="paragon", timeout_seconds=0.2))
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "stalled")
+
+
+async def test_cups_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (await print_on(fleet_of(connection="cups", device="paragon"))).code == "spooler"
+
+
+async def test_cups_connection_never_answers(spooler: Callable[[str], Path]) -> None:
+    spooler("cat")
+    fleet = fleet_of(connection="cups", device="paragon")
+    connection = await fleet.alone["p"]._transport.open()
+    with pytest.raises(TransportError):
+        await connection.read()
+    assert await connection.touched()
+    await connection.close()
+
+
+# --- settings -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"connection": "bluetooth", "device": "x"},
+        {"connection": "serial"},
+        {"connection": "usb", "device": "printer"},
+        {"connection": "cups", "device": "x", "answers": True},
+        {"profile": "matrix"},
+        {"dots": 10},
+        {"encoding": "utf-8"},
+        {"encoding": "klingon"},
+        {"encoding": "cp037"},
+        {"qr": "laser"},
+        {"flow": "maybe"},
+        {"code_page": 256},
+        {"logo_file": Path("/nonexistent.png")},
+    ],
+)
+def test_wrong_settings_are_named(changes: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fleet_of(**changes)
+    assert "„p”" in caught.value.problems[0]
+
+
+def test_all_mistakes_of_all_printers_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(
+            [PrinterSettings(profile="x"), PrinterSettings(qr="y", dots=1), PrinterSettings(), PrinterSettings()],
+            SystemClock(),
+        )
+    assert len(caught.value.problems) == 4
