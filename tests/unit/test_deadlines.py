@@ -218,6 +218,14 @@ def said(kind: DeclarationKind, when: str) -> Declared:
     return Declared(Declaration(kind, "radio", "kierownik", at(when)))
 
 
+def test_every_day_of_ten_years() -> None:
+    day = date(2026, 1, 1)
+    while day.year < 2036:
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=WARSAW)
+        assert ask(Mode.OFFLINE24, noon).date == oracle("offline24", noon, []), day
+        day += timedelta(days=1)
+
+
 def test_dst_night_keeps_the_civil_day() -> None:
     # 27.03.2027 is a Saturday; the clock skips 02:00 on Sunday; Monday is Easter Monday.
     assert ask(Mode.OFFLINE24, at("2027-03-27 23:30")).date == date(2027, 3, 30)

@@ -23,6 +23,7 @@ from agent.commands.evidence import ZipFiles, command
 from agent.domain.breaker import LinkState
 from agent.domain.dossier import INDEX, LOG, README, SUMS, OutageInvoice
 from agent.domain.dossier_check import verify_zip_files
+from agent.domain.errors import Refused
 from agent.domain.evidence import GENESIS, Json, LogLine, canonical, chain, verify_chain
 from agent.domain.invoice import Mode
 from agent.domain.outages import LineSeen, outage_reports
@@ -313,6 +314,33 @@ def test_verify_command(files: dict[str, bytes], tmp_path: Path) -> None:
     assert json.loads(bad.stdout)["problems"][0] == f"Plik {README} zmieniono: skrót SHA-256 się nie zgadza."
     (tmp_path / "no.zip").write_bytes(b"no zip")
     assert CliRunner().invoke(command, ["verify", str(tmp_path / "no.zip")]).exit_code == 1
+
+
+CONFIG = """
+data_dir = "{data_dir}"
+[seller]
+nip = "5265877635"
+name = "Sklep Testowy sp. z o.o."
+[seller.address]
+line1 = "ul. Próbna 1"
+"""
+
+
+def test_export_command(tmp_path: Path) -> None:
+    async def made() -> None:
+        async with till_of(tmp_path) as till:
+            await till.sell()
+
+    asyncio.run(made())
+    config, out = tmp_path / "config.toml", tmp_path / "dowody.zip"
+    config.write_text(CONFIG.format(data_dir=tmp_path), encoding="utf-8")
+    period = ["--config", str(config), "--from", "2026-11-24", "--to", "2026-11-24"]
+    result = CliRunner().invoke(command, [*period, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert CliRunner().invoke(command, ["verify", str(out)]).exit_code == 0
+    nowhere = CliRunner().invoke(command, [*period, "--out", str(tmp_path / "no" / "such" / "folder.zip")])
+    assert isinstance(nowhere.exception, Refused)
+    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize(
