@@ -160,8 +160,7 @@ class Faults:
         task = self._healing.pop(line, None)
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _mangle(self, plan: Plan, request: web.Request, answer: web.StreamResponse | None) -> web.StreamResponse:
         transport = request.transport

@@ -91,6 +91,8 @@ class Sandbox:
             *self.certificates.routes(),
             *self.limits.routes(),
         ]
+        self.routes = {(route.method, route.path) for route in routes}
+        """Calls that are served, below /v2."""
         self._ksef = Listener(
             application(
                 routes,
