@@ -377,3 +377,95 @@ async def test_deadlines_are_told_in_days(counter: Counter) -> None:
     await counter.page.clock.set_fixed_time(counter.till.clock.now() + timedelta(days=2))
     await counter.page.click("[data-view=queue]")
     await counter.page.wait_for_selector("text=po terminie")
+
+
+CONTRAST = """
+() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => {
+    const part = (value) => ((value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const ground = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = parse(getComputedStyle(each).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const weak = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest(":disabled, option, noscript")) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(parse(style.color)), light(ground(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio < (large ? 3 : 4.5)) weak.push(`${element.tagName} "${element.textContent.trim()}" ${ratio.toFixed(2)}`);
+  }
+  return weak;
+}
+"""
+NAMELESS = """
+() => [...document.querySelectorAll("button, input, select, summary, [role=group], fieldset, img, table")]
+  .filter((element) => element.checkVisibility())
+  .filter((element) => {
+    if (element.matches("table")) return !element.querySelector("th[scope=col]");
+    if (element.matches("img")) return !element.alt;
+    if (element.matches("fieldset")) return !element.querySelector("legend");
+    if (element.getAttribute("aria-label")) return false;
+    if (element.matches("input, select")) return ![...element.labels].some((label) => label.textContent.trim());
+    return !element.textContent.trim();
+  })
+  .map((element) => element.outerHTML)
+"""
+SMALL = """
+() => [...document.querySelectorAll("button, input:not([type=radio]), select, .choices span")]
+  .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 40)
+  .map((element) => element.outerHTML)
+"""
+
+
+@BOTH
+async def test_every_view_is_fit_for_wcag_aa(counter: Counter) -> None:
+    """Contrast of all text, names of all controls, targets a finger can hit; in both moods of the banner."""
+    page = counter.page
+
+    async def check(view: str) -> None:
+        assert await page.evaluate(CONTRAST) == [], view
+        assert await page.evaluate(NAMELESS) == [], view
+        assert await page.evaluate(SMALL) == [], view
+
+    await page.goto(counter.address)
+    await page.wait_for_selector("#login-form:visible")
+    await check("login")
+    await counter.open()
+    await page.fill("#nip", "5260250275")
+    await page.click("#press")
+    await page.wait_for_selector("#nip-error")
+    await check("sale")
+    await counter.press()
+    await counter.headline()
+    await expect(page.locator("#paper-image")).to_have_attribute("alt", re.compile("Faktura"))
+    await check("answer")
+    counter.till.current_mode = Mode.TOTAL_FAILURE
+    counter.till.to_confirm = True
+    counter.till.printer_problem = "Brak papieru."
+    await page.click("#to-correct")
+    await page.wait_for_selector("#correct-form")
+    await check("correct")
+    counter.till.current_mode = Mode.OFFLINE24
+    await page.click("[data-view=sale]")
+    await page.click("#sample-button")
+    await counter.press()
+    await counter.headline()
+    await page.wait_for_selector(".trouble.bad")
+    await expect(page.locator("#paper-image")).to_have_attribute("alt", re.compile("Potwierdzenie"))
+    await check("offline")
+    (invoice_id,) = [each.record.id for each in await counter.till.queue()]
+    counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="450: błąd semantyczny")
+    for view in ("queue", "find", "manager"):
+        await page.click(f"[data-view={view}]")
+        await page.wait_for_selector(f"#{view}-title:visible")
+        await check(view)

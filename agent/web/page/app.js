@@ -202,8 +202,10 @@ byId("login-form").addEventListener("submit", (event) => {
 });
 
 window.addEventListener("hashchange", () => {
+  const before = token();
   takeFragment();
-  if (started) handOver();
+  if (token() !== before) enter();
+  else if (started) handOver();
 });
 
 takeFragment();
