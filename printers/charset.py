@@ -68,18 +68,16 @@ _FALLBACK = {
 }
 """Only where the code page lacks the character itself."""
 
-_CYRILLIC = dict(
-    zip(
-        "абвгґдеєжзиіїйклмнопрстуфхцчшщьюяёъыэў",
-        "a b v h g d e ie zh z y i i i k l m n o p r s t u f kh ts ch sh shch - iu ia e - y e u".split(),
-        strict=True,
-    )
-)
-"""Ukrainian by the rule of its passports (Cabinet of Ministers resolution 55 of 2010), and the letters of its neighbours."""
+_CYRILLIC = {
+    "а": "a", "б": "b", "в": "v", "г": "h", "ґ": "g", "д": "d", "е": "e", "є": "ie", "ж": "zh", "з": "z",
+    "и": "y", "і": "i", "ї": "i", "й": "i", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p",
+    "р": "r", "с": "s", "т": "t", "у": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
+    "ь": "", "ю": "iu", "я": "ia", "ё": "e", "ъ": "", "ы": "y", "э": "e", "ў": "u",
+}  # fmt: skip
+"""Ukrainian as its passports write it (Cabinet of Ministers 55/2010), and its neighbours' letters."""
 for _letter, _latin in _CYRILLIC.items():
-    _plain = "" if _latin == "-" else _latin
-    _FALLBACK[_letter] = _plain
-    _FALLBACK[_letter.upper()] = _plain.capitalize()
+    _FALLBACK[_letter] = _latin
+    _FALLBACK[_letter.upper()] = _latin.capitalize()
 
 
 def clean(text: str) -> str:
