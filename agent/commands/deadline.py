@@ -26,6 +26,8 @@ from agent.domain.timeline import Timeline, facts_of
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
 
+_NO_MESSAGES = "Komunikaty mają być listą albo obiektem z polem messages."
+
 # When an announcement without any date of its own was seen: no question depends on it.
 _UNDATED = parse_instant("1970-01-01T00:00:00Z")
 
@@ -102,13 +104,15 @@ def command(
 def answer_one(mode: Mode, issued: date | datetime, messages: object, calendar: BusinessCalendar) -> Answer:
     """Answer one question. ``messages``: decoded JSON as Latarnia gives it. BadQuestion where it is none."""
     if isinstance(messages, Mapping):
+        if not {"status", "messages"} & set(messages):
+            raise BadQuestion(_NO_MESSAGES)  # a single message, say: to pass over it could give a wrong date
         messages = messages.get("messages")
     try:
         parsed = parse_messages(messages)
         timeline = Timeline.of(facts_of(Timeline(), parsed, _UNDATED))
         limit = deadline(mode, issued, timeline, calendar, unconfirmed_total_lifts=True)
     except BadAnswer as error:
-        raise BadQuestion("Komunikaty mają być listą albo obiektem z polem messages.") from error
+        raise BadQuestion(_NO_MESSAGES) from error
     except OverflowError as error:
         raise BadQuestion("Data leży poza zakresem kalendarza.") from error
     return Answer(limit, parsed.unknown)

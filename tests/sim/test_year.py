@@ -188,7 +188,7 @@ def _outcome(limit: Deadline) -> date | str:
     return OPEN if limit.date is None else limit.date
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("corrected", [False, True])
 def test_every_deadline_of_a_year_equals_the_oracles(seed: int, *, corrected: bool) -> None:
     assert simulate(seed, corrected=corrected) > 550

@@ -142,6 +142,8 @@ def test_batch_goes_on_after_a_bad_question() -> None:
         good | {"issued": "2026-02-30"},
         good | {"issued": "9999-12-31"},
         good | {"events": "none"},
+        good | {"events": START},
+        good | {"events": {}},
         good | {"events": {"messages": 3}},
     ]
     replies, code = batch(*bad, good)
