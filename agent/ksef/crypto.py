@@ -82,6 +82,11 @@ class OfflineSigner:
         """Return the end of validity, UTC."""
         return self._credentials.expires
 
+    def adopt(self, credentials: Credentials) -> None:
+        """Sign with a renewed certificate from now on. Papers already printed keep the old one's signature."""
+        self._credentials = credentials
+        self._key = credentials.key
+
     def sign(self, text: bytes) -> bytes:
         """Sign KOD II's path: ECDSA P-256 in P1363 form, or RSA-PSS (SHA-256, MGF1, 32-byte salt)."""
         if isinstance(self._key, ec.EllipticCurvePrivateKey):

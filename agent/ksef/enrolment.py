@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from agent.config import OfflineSettings
 from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
+from agent.ksef.crypto import OfflineSigner
 from agent.ksef.switch import Place, finish_switch, sync_directory
 from agent.ports import Clock, KsefError, Sent
 
@@ -92,6 +94,40 @@ async def renew_if_due(
     if days <= 0 or _load(place).expires - clock.now() > timedelta(days=days):
         return None
     return await enrol(certificates, kind, name, place, prove)
+
+
+class OfflineRenewal:
+    """Keeps the Offline certificate of the settings valid; asked once a day."""
+
+    def __init__(
+        self, certificates: Certificates, settings: OfflineSettings, name: str, signer: OfflineSigner, clock: Clock
+    ) -> None:
+        self._certificates = certificates
+        self._settings = settings
+        self._name = name
+        self._signer = signer
+        self._clock = clock
+
+    async def run(self) -> bool:
+        """Renew where it is due and let the signer sign with the new certificate; return whether it does.
+
+        KsefError, Refused, ConfigError where it does not work: the old certificate stays, the next day tries again.
+        """
+        certificate_file, key_file = self._settings.certificate_file, self._settings.key_file
+        if certificate_file is None or key_file is None:
+            return False
+        new = await renew_if_due(
+            self._certificates,
+            CertificateType.OFFLINE,
+            self._name,
+            Place(certificate_file, key_file, self._settings.passphrase_file),
+            days=self._settings.renew_before_days,
+            clock=self._clock,
+        )
+        if new is None:
+            return False
+        self._signer.adopt(new)
+        return True
 
 
 def _load(place: Place) -> Credentials:

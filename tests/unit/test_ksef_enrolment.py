@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
-from agent.ksef.crypto import b64
-from agent.ksef.enrolment import enrol, renew_if_due
+from agent.ksef.crypto import OfflineSigner, b64
+from agent.ksef.enrolment import OfflineRenewal, enrol, renew_if_due
 from agent.ksef.gateway import open_gateway
 from agent.ksef.switch import Place, finish_switch
 from agent.ports import KsefError, Sent
@@ -189,6 +191,21 @@ class TestRenewal:
         await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock)
         previous = [path.with_name(path.name + ".previous") for path in (place.certificate_file, place.key_file)]
         assert load_credentials(*previous).serial == old.serial
+
+    async def test_the_running_agent_signs_with_the_new_one(
+        self, certificates: Certificates, place: Place, clock: FakeClock
+    ) -> None:
+        signer = OfflineSigner(put(place))
+        settings = OfflineSettings(place.certificate_file, place.key_file, renew_before_days=30)
+        renewal = OfflineRenewal(certificates, settings, "kasa 1", signer, clock)
+        assert await renewal.run() is True
+        assert signer.serial == f"{wire.ISSUED_SERIAL:016X}"
+        signature = signer.sign(b"path")
+        public = load_credentials(place.certificate_file, place.key_file).certificate.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+        public.verify(der, b"path", ec.ECDSA(hashes.SHA256()))
+        assert await renewal.run() is False
 
 
 class Crash(BaseException):
