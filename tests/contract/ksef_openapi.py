@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
 from agent.sandbox.routing import Exchange
 
@@ -30,17 +30,17 @@ STORAGE = "/storage/"
 FORMATS = FormatChecker(())
 
 
-@FORMATS.checks("date-time", raises=ValueError)
+@FORMATS.checks("date-time", raises=ValueError)  # type: ignore[untyped-decorator]
 def _date_time(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
-@FORMATS.checks("date", raises=ValueError)
+@FORMATS.checks("date", raises=ValueError)  # type: ignore[untyped-decorator]
 def _date(value: object) -> bool:
     return not isinstance(value, str) or bool(date.fromisoformat(value))
 
 
-@FORMATS.checks("byte", raises=ValueError)
+@FORMATS.checks("byte", raises=ValueError)  # type: ignore[untyped-decorator]
 def _byte(value: object) -> bool:
     return not isinstance(value, str) or bool(base64.b64decode(value, validate=True))
 

@@ -20,9 +20,8 @@ from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Rejected, Sent
 from agent.sandbox.limits import PRODUCTION
 from agent.sandbox.pki import Credential
 from agent.sandbox.server import Sandbox
-from agent.sandbox.state import Behaviour
 from tests.contract.ksef_openapi import DOCUMENT, Witness
-from tests.contract.test_sandbox_ksef_client import AT_ONCE
+from tests.contract.test_sandbox_ksef_client import at_once
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import unheard
 from tests.unit.sandbox_client import invoice, sha256
@@ -40,7 +39,7 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def sandbox(clock: FakeClock) -> AsyncIterator[Sandbox]:
     witness = Witness() if DOCUMENT.exists() else None
-    async with Sandbox(clock=clock, behaviour=Behaviour(**AT_ONCE), limits=PRODUCTION) as started:
+    async with Sandbox(clock=clock, behaviour=at_once(), limits=PRODUCTION) as started:
         if witness is not None:
             started.observers.append(witness)
         yield started

@@ -27,6 +27,7 @@ from ksef_client.services.workflows import (
     AsyncOnlineSessionWorkflow,
 )
 
+from agent.ports import Json
 from agent.sandbox.limits import NO_LIMITS, Limit
 from agent.sandbox.server import Sandbox
 from agent.sandbox.state import Behaviour
@@ -35,7 +36,11 @@ from tests.unit.sandbox_client import invoice
 from tests.unit.test_sandbox_auth import sign
 
 FORM = models.FormCode(system_code="FA (3)", schema_version="1-0E", value="FA")
-AT_ONCE = {"auth_delay": 0.0, "number_delay": 0.0, "storage_delay": 0.0, "session_delay": 0.0, "enrollment_delay": 0.0}
+
+
+def at_once() -> Behaviour:
+    """A KSeF that never lets anybody wait."""
+    return Behaviour(auth_delay=0, number_delay=0, storage_delay=0, session_delay=0, enrollment_delay=0)
 
 
 def dated(number: str) -> bytes:
@@ -45,7 +50,7 @@ def dated(number: str) -> bytes:
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     witness = Witness() if DOCUMENT.exists() else None
-    async with Sandbox(behaviour=Behaviour(**AT_ONCE), limits=NO_LIMITS) as started:
+    async with Sandbox(behaviour=at_once(), limits=NO_LIMITS) as started:
         if witness is not None:
             started.observers.append(witness)
         yield started
@@ -84,6 +89,7 @@ async def by_certificate(client: AsyncKsefClient, sandbox: Sandbox) -> str:
     )
     signed = sign(xml.encode(), sandbox.authentication).decode()
     begun = await client.auth.submit_xades_auth_request(signed, verify_certificate_chain=True)
+    assert begun is not None
     status = await client.auth.get_auth_status(begun.reference_number, begun.authentication_token.token)
     assert status.status.code == 200
     tokens = await client.auth.redeem_token(begun.authentication_token.token)
@@ -100,13 +106,13 @@ async def test_it_authenticates_sends_polls_and_fetches_the_upo(client: AsyncKse
     xml = dated("FV/1")
     sent = await session.send_invoice(xml, offline_mode=True, access_token=token)
     status = await session.get_invoice_status(sent.reference_number, access_token=token)
-    assert status.status.code == 200
+    assert (status.status.code, status.ksef_number is None) == (200, False)
     upo = await session.get_invoice_upo_by_ref(sent.reference_number, access_token=token)
     assert base64.b64encode(hashlib.sha256(xml).digest()) in upo
     await session.close(access_token=token)
     closed = await session.get_status(access_token=token)
     assert (closed.status.code, closed.successful_invoice_count) == (200, 1)
-    original = await client.invoices.get_invoice_bytes(status.ksef_number, access_token=token)
+    original = await client.invoices.get_invoice_bytes(str(status.ksef_number), access_token=token)
     assert original.content == xml
     assert [entry.xml for entry in sandbox.ledger.entries()] == [xml]
 
@@ -165,7 +171,7 @@ async def test_it_reads_limits_latarnia_and_refusals(client: AsyncKsefClient, sa
     token = await by_token(client, sandbox)
     assert (await client.limits.get_context_limits(token)).online_session.max_invoices == 10_000
     assert (await client.rate_limits.get_rate_limits(token)).invoice_send.per_hour == -1
-    message = {
+    message: dict[str, Json] = {
         "id": "K/2026/AWR/01",
         "eventId": 1,
         "category": "FAILURE",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
-from signxml.xades import XAdESSigner
+from signxml.xades.xades import XAdESSigner
 
 from agent.sandbox.pki import CertificateAuthority, CertificateType, Credential, organization
 from agent.sandbox.server import NIP
@@ -135,7 +135,7 @@ class TestXades:
         root = etree.fromstring(await signed_request(client, client.sandbox.authentication))
         properties = next(root.iter("{http://uri.etsi.org/01903/v1.3.2#}SignedProperties"))
         forged = etree.fromstring(etree.tostring(properties))
-        etree.SubElement(root.find(f"{DS}Signature"), f"{DS}Object").append(forged)
+        etree.SubElement(next(root.iter(f"{DS}Signature")), f"{DS}Object").append(forged)
         assert (await submit(client, etree.tostring(root))).code == 9105
 
 
