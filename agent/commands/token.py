@@ -6,7 +6,7 @@ import json
 
 import click
 
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
@@ -18,7 +18,7 @@ def command() -> None:
 
 
 @command.command("add")
-@config_option
+@config_option_without_files
 @click.argument("name")
 @click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.CASHIER), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -35,7 +35,7 @@ def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:
 
 
 @command.command("list")
-@config_option
+@config_option_without_files
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def show(settings: Settings, *, as_json: bool) -> None:
     """List names and roles."""
@@ -48,7 +48,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
 
 
 @command.command("revoke")
-@config_option
+@config_option_without_files
 @click.argument("name")
 def revoke(settings: Settings, name: str) -> None:
     """Take the token of NAME back."""
