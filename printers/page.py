@@ -7,6 +7,7 @@ silently leaves out) is an error here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from printers import parse
 from printers.profiles import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
@@ -245,6 +246,7 @@ class _Press:
             raise PageError(f"{command} inside a line is ignored by printers")
 
 
+@lru_cache(maxsize=64)
 def _symbol(payload: bytes, level: str) -> tuple[tuple[bool, ...], ...]:
     """Draw a code as a printer's firmware would: by a library that is not the encoder's."""
     import segno  # noqa: PLC0415 - only previews need it
