@@ -14,7 +14,6 @@ from agent.domain.errors import Conflict, NotFound
 from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
 
-
 SETTINGS = """
 data_dir = "{data}"
 [seller]
@@ -50,7 +49,7 @@ async def test_add_prints_the_token_once(run: Callable[..., Result], tmp_path: P
 
 def test_json_and_roles(run: Callable[..., Result]) -> None:
     made = json.loads(run("add", "szef", "--role", "manager", "--json").stdout)
-    assert (made["name"], made["role") == ("szef", "manager")
+    assert (made["name"], made["role"]) == ("szef", "manager")
     assert json.loads(run("list", "--json").stdout) == [{"name": "szef", "role": "manager"}]
     assert run("add", "x", "--role", "owner").exit_code == 2
 
