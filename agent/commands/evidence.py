@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -88,7 +89,7 @@ def verify(file: Path, as_json: bool) -> None:
             files = ZipFiles(archive)
             problems = verify_zip_files(files)
             count = len(files)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise Refused(f"{file} nie jest poprawnym plikiem zip: {error}.", code="not-a-zip") from error
     if as_json:
         click.echo(json.dumps({"ok": not problems, "files": count, "problems": problems}, ensure_ascii=False).encode())

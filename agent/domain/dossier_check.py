@@ -63,7 +63,7 @@ def _log(files: Mapping[str, bytes]) -> tuple[list[LogLine], list[str]]:
     for number, text in enumerate(files.get(LOG, b"").splitlines(), 1):
         try:
             lines.append(LogLine.from_json(json.loads(text)))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             return lines, [f"{LOG}: wiersz {number} nie jest zdarzeniem."]
     return lines, []
 

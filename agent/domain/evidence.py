@@ -61,6 +61,7 @@ class LogLine:
         data = line["data"]
         if not isinstance(data, Mapping):
             raise TypeError("data is not an object")
+        canonical(data)  # NaN and the like, which Python reads, were never written
         invoice_id = line["invoice_id"]
         return cls(
             seq=int(str(line["seq"])),

@@ -290,9 +290,40 @@ async def test_a_period_without_invoices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": "other/1"}', b"\xff"])
-def test_what_is_no_evidence_is_told(content: bytes) -> None:
+def test_a_damaged_index_is_told(content: bytes) -> None:
     assert verify_zip_files({INDEX: content})
     assert verify_zip_files({})
+
+
+@given(st.data())
+def test_any_damage_is_told_and_never_breaks_the_checker(files: dict[str, bytes], data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(files)))
+    begin = data.draw(st.integers(0, len(files[path]) - 1))
+    junk = data.draw(st.sampled_from([b"", b"NaN", b"null", b"[", b'{"a":', b"\xff", b"0", b"true", b'"x"']))
+    end = data.draw(st.integers(begin, min(len(files[path]), begin + 40)))
+    damaged = files[path][:begin] + junk + files[path][end:]
+    if damaged != files[path]:
+        assert verify_zip_files({**files, path: damaged})
+        if path.endswith(("json", "jsonl")):
+            verify_zip_files(resummed({**files, path: damaged}) if path != INDEX else {**files, path: damaged})
+
+
+@pytest.mark.parametrize("line", [b"NaN", b'{"seq": 1}', b"[" * 100_000, b'{"data": {"a": NaN}, "invoice_id": null}'])
+def test_a_strange_line_of_the_log_is_told(files: dict[str, bytes], line: bytes) -> None:
+    assert verify_zip_files(resummed({**files, LOG: files[LOG] + line + b"\n"}))
+
+
+def test_a_damaged_zip_is_one_sentence(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    whole = path.read_bytes()
+    for place in range(40, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        result = CliRunner().invoke(command, ["verify", str(path)])
+        assert result.exit_code in (0, 1)
+        assert result.exception is None or isinstance(result.exception, Refused | SystemExit), (place, result.exception)
 
 
 # --- the command ------------------------------------------------------------------------------------
