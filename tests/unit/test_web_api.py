@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -145,6 +146,17 @@ class TestIssue:
         headers = CASHIER | KEY | {"Content-Type": content_type}
         response = await client.post("/v1/invoices", data=body, headers=headers)
         await problem(response, status, code)
+        assert not till.calls
+
+    async def test_five_megabytes_are_refused_without_breaking_the_line(self, till: FakeTill, tmp_path: Path) -> None:
+        """With the default limit: the answer arrives although the body was not read to its end."""
+        tokens = Tokens.in_directory(tmp_path)
+        tokens.put("kasa 1", Role.CASHIER, "kasjer")
+        headers = CASHIER | KEY | {"Content-Type": "application/json"}
+        body = io.BytesIO(json.dumps(SALE | {"notes": [{"key": "k", "value": "x" * 5_000_000}]}).encode())
+        async with TestClient(TestServer(till_app(till, tokens, ApiSettings(port=0)))) as client:
+            response = await client.post("/v1/invoices", data=body, headers=headers)
+            await problem(response, 413, "body-too-large")
         assert not till.calls
 
     async def test_xml_under_json_is_told_what_to_do(self, client: Client) -> None:
