@@ -47,9 +47,7 @@ def draw(page: Page) -> bytes:
                 dots.paste(1, place, _code(box))
             case CutMark():
                 _draw_cut(dots, place[1])
-    paper = dots.convert("P")
-    paper.putpalette([*_PAPER, *_INK])
-    paper = Image.frombytes("P", dots.size, bytes(1 if value else 0 for value in dots.convert("L").tobytes()))
+    paper = dots.convert("L").point([0] * 128 + [1] * 128)
     paper.putpalette([*_PAPER, *_INK])
     out = io.BytesIO()
     paper.save(out, "PNG", bits=1, optimize=True)

@@ -1,4 +1,4 @@
-"""Every paper the agent hands over, on every width, with both kinds of codes and certificates: nothing lost or too wide."""
+"""Every paper of the agent on every width, with both kinds of codes and certificates: nothing lost or too wide."""
 
 from __future__ import annotations
 
