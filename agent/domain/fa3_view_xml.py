@@ -35,12 +35,12 @@ class Node:
     @property
     def value(self) -> str:
         """Own text; comments in it do not count."""
-        comments = (child.tail or "" for child in self._element if not isinstance(child.tag, str))
+        comments = (child.tail or "" for child in self._element.iterchildren(etree.Comment))
         return _WHITE_SPACE.sub(" ", "".join((self._element.text or "", *comments))).strip(" ")
 
     def elements(self) -> list[Node]:
         """All child elements, in the document's order."""
-        return [Node(child) for child in self._element if isinstance(child.tag, str)]
+        return [Node(child) for child in self._element.iterchildren("*")]
 
     def children(self, name: str) -> list[Node]:
         """Child elements of that name."""
