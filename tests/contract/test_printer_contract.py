@@ -1,0 +1,157 @@
+"""One suite over every way to a printer: what agent.ports.Printer promises holds for each (habit 9).
+
+TCP, serial line, device file that answers, plain file, CUPS, a group of two, and no printer at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import tty
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.clock import SystemClock
+from agent.config import PrinterSettings
+from agent.ports import Outcome
+from agent.sandbox.printer import Mechanism, NetworkPrinter
+from printers.fleet import Fleet, build
+from printers.profiles import PROFILES
+from tests.unit.slips import EC_LINK, invoice
+
+SLIP = invoice()
+KINDS = ("tcp", "tcp-unconfirmed", "serial", "file-answers", "file", "cups", "group", "none")
+PROMISES_PROOF = {"tcp", "serial", "file-answers", "group"}
+
+
+@contextmanager
+def line():  # type: ignore[no-untyped-def]
+    """A pseudo-terminal with a printer at its end."""
+    controller, terminal = os.openpty()
+    tty.setraw(controller)
+    mechanism = Mechanism(PROFILES["epson-tm-t20"], SystemClock())
+    loop = asyncio.get_running_loop()
+
+    def take() -> None:
+        data = os.read(controller, 4096)
+        while data.startswith(b"\x10\x04"):
+            os.write(controller, mechanism.real_time(data[2]))
+            data = data[3:]
+        if data:
+            mechanism.receive(data, lambda answer: (os.write(controller, answer), None)[1])
+
+    loop.add_reader(controller, take)
+    yield os.ttyname(terminal)
+    loop.remove_reader(controller)
+    os.close(terminal)
+    os.close(controller)
+
+
+async def settings_of(kind: str, stack: AsyncExitStack, folder: Path) -> list[PrinterSettings]:
+    """Make the device and return its settings."""
+    if kind == "none":
+        return []
+    if kind in ("tcp", "tcp-unconfirmed", "group"):
+        device = NetworkPrinter()
+        await device.start()
+        stack.push_async_callback(device.stop)
+        answers = False if kind == "tcp-unconfirmed" else None
+        first = PrinterSettings(name="p1", profile="epson-tm-t20", port=device.port, answers=answers)
+        gone = PrinterSettings(name="p0", profile="epson-tm-t20", connection="file", device=str(folder / "gone"))
+        return [gone, first] if kind == "group" else [first]
+    if kind in ("serial", "file-answers"):
+        path = stack.enter_context(line())
+        connection = "serial" if kind == "serial" else "file"
+        return [PrinterSettings("p1", "epson-tm-t20", connection, device=path, flow="none", answers=True)]
+    if kind == "file":
+        (folder / "lp0").touch()
+        return [PrinterSettings(name="p1", connection="file", device=str(folder / "lp0"))]
+    for name in ("lp", "lpstat"):
+        (folder / name).write_text("#!/bin/sh\ncat > /dev/null\n")
+        (folder / name).chmod(0o755)
+    return [PrinterSettings(name="p1", connection="cups", device="queue")]
+
+
+@pytest.fixture(params=KINDS)
+async def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def fleet(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    async with AsyncExitStack() as stack:
+        yield build(await settings_of(kind, stack, tmp_path), SystemClock())
+
+
+async def test_outcome_is_honest(fleet: Fleet, kind: str) -> None:
+    journal: list[tuple[str, bytes]] = []
+
+    async def sent(name: str, data: bytes) -> None:
+        journal.append((name, data))
+
+    result = await fleet.printer.print(lambda name: fleet.encode(name, SLIP), sent)
+    if kind == "none":
+        assert (result.outcome, journal) == (Outcome.NOT_SENT, [])
+        return
+    assert result.outcome is Outcome.DONE
+    assert result.confirmed is (kind in PROMISES_PROOF)
+    assert [name for name, _ in journal] == [result.printer] == ["p1"]
+    assert journal[0][1].startswith(fleet.encode("p1", SLIP))
+    assert EC_LINK in fleet.text("p1", journal[0][1])
+
+
+async def test_the_journal_is_written_before_the_first_byte(fleet: Fleet, kind: str) -> None:
+    class Refused(Exception):
+        """The store could not keep it."""
+
+    async def refuse(_name: str, _data: bytes) -> None:
+        raise Refused
+
+    if kind == "none":
+        return
+    with pytest.raises(Refused):
+        await fleet.printer.print(lambda name: fleet.encode(name, SLIP), refuse)
+    papers = [status for status in await fleet.printer.status() if status.name == "p1"]
+    assert papers[0].online  # and it is free for the next job
+
+
+async def test_names_and_status_are_in_fallback_order(fleet: Fleet, kind: str) -> None:
+    names = {"none": (), "group": ("p0", "p1")}.get(kind, ("p1",))
+    assert fleet.printer.profile_names == names
+    status = await fleet.printer.status()
+    assert tuple(one.name for one in status) == names
+    assert all(one.online == (one.name == "p1") for one in status)
+    assert all((one.problem is None) == one.online for one in status)
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def lanes() -> int:
+    return sum(thread.name.startswith("printer-") for thread in threading.enumerate())
+
+
+async def test_nothing_is_left_open(fleet: Fleet) -> None:
+    async def sent(_name: str, _data: bytes) -> None:
+        """Nothing to store."""
+
+    async def once() -> None:
+        await fleet.printer.print(lambda name: fleet.encode(name, SLIP), sent)
+        await fleet.printer.status()
+
+    await once()  # starts the lane and the threads of the loop
+    await asyncio.gather(once(), once())
+    files, threads, tasks = open_files(), lanes(), len(asyncio.all_tasks())
+    for _ in range(5):
+        await once()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert open_files() <= files
+    assert lanes() == threads
+    assert len(asyncio.all_tasks()) <= tasks + 1
