@@ -100,3 +100,60 @@ async def test_real_agent_keeps_to_the_documents(tmp_path: Path) -> None:
     assert b"ksef_agent_invoices_issued_total" in metrics
     if PROMTOOL is not None:
         assert await asyncio.to_thread(faults, PROMTOOL, metrics) == (0, b"", b"")
+
+
+def _with(**changes: Any) -> dict[str, Any]:
+    return SALE | changes
+
+
+def _line(**changes: Any) -> dict[str, Any]:
+    return SALE | {"lines": [SALE["lines"][0] | changes]}  # type: ignore[index]
+
+
+BUYER: dict[str, Any] = SALE["buyer"]  # type: ignore[assignment]
+BAD: list[tuple[str, Any, str, str]] = [
+    ("NIP checksum", _with(buyer=BUYER | {"nip": "5260250275"}), "nip-checksum", "/buyer/nip"),
+    ("unknown rate", _line(vat="24"), "unknown-vat-rate", "/lines/0/vat"),
+    ("negative price", _line(unit_price="-1.00"), "negative", "/lines/0/unit_price"),
+    ("13 digits", _line(unit_price="1234567890123.00"), "amount-too-large", "/lines/0/unit_price"),
+    ("a float", _line(unit_price=61.5), "wrong-type", "/lines/0/unit_price"),
+    ("empty basket", _with(lines=[]), "empty-basket", "/lines"),
+    ("quantity 0", _line(quantity="0"), "not-positive", "/lines/0/quantity"),
+    (
+        "payments",
+        _with(payments=[{"method": "cash", "amount": "122.99"}]),
+        "payments-do-not-add-up",
+        "/payments",
+    ),
+    ("600 characters", _line(name="x" * 600), "too-long", "/lines/0/name"),
+    ("forbidden Unicode", _line(name="Ka\ufdd0wa"), "forbidden-character", "/lines/0/name"),
+    ("date in the future", _with(sold_on="2999-01-01"), "date-in-future", "/sold_on"),
+    ("unknown field", _with(discount="1.00"), "unknown-field", "/discount"),
+]
+
+
+@pytest.mark.slow
+async def test_bad_input_is_named_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Each mistake: a stable code, a pointer, a Polish sentence; no number used up, nothing stored or printed."""
+    async with embedded(tmp_path) as pair, ClientSession() as session:
+        agent = pair.agent
+        server = TestServer(till_app(agent.till, agent.tokens, agent.settings.api))
+        await server.start_server()
+        url = server.make_url("/v1/invoices")
+        headers = {"Authorization": f"Bearer {pair.facts['cashier_token']}"}
+        for number, (what, sale, code, pointer) in enumerate(BAD):
+            key = {"Idempotency-Key": f"bad-{number}"}
+            async with session.post(url, json=sale, headers=headers | key) as response:
+                body = await response.json()
+            assert (what, response.status, response.content_type) == (what, 422, "application/problem+json")
+            assert (what, body["code"], body["errors"][0]["pointer"]) == (what, code, pointer)
+            assert body["detail"].strip()
+        kinds = {"Content-Type": "application/json", "Idempotency-Key": "xml"}
+        async with session.post(url, data=b"<Faktura/>", headers=headers | kinds) as response:
+            assert (response.status, (await response.json())["code"]) == (400, "not-json")
+        async with session.get(url, headers=headers) as response:
+            assert (await response.json())["invoices"] == []
+        assert pair.sandbox.printer.papers == []
+        async with session.post(url, json=SALE, headers=headers | {"Idempotency-Key": "bad-0"}) as response:
+            assert (await response.json())["number"].endswith("/000001")
+        await server.close()
