@@ -21,12 +21,14 @@ from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError
 from agent.domain.fa3_schema import Fa3Schema
-from agent.ksef.credentials import load_credentials, read_secret
-from agent.ksef.crypto import OfflineSigner
+from agent.ksef.certificates import Certificates
+from agent.ksef.credentials import authentication_credentials, read_secret
+from agent.ksef.crypto import OfflineSigner, open_signer
+from agent.ksef.enrolment import OfflineRenewal
 from agent.ksef.gateway import open_gateway
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Webhooks, WhiteList
-from agent.ports import Clock, Signer
+from agent.ports import Clock, KsefError, Signer
 from agent.services.alerting import Alerting
 from agent.services.correcting import Correcting
 from agent.services.desk import Crew, Desk
@@ -67,6 +69,7 @@ class Agent:
     tokens: Tokens
     fleet: Fleet
     outboxes: tuple[Outbox, ...] = ()
+    renewal: OfflineRenewal | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     defect: BaseException | None = None
 
@@ -75,6 +78,16 @@ class Agent:
         LOG.critical("task %s died", name, exc_info=error)
         self.defect = self.defect or error
         self.stop.set()
+
+    async def renew_certificate(self) -> None:
+        """Renew the Offline certificate where it is due; what goes wrong waits for the next day."""
+        if self.renewal is None:
+            return
+        try:
+            if await self.renewal.run():
+                LOG.info("the Offline certificate was renewed")
+        except (AgentError, KsefError) as error:
+            LOG.warning("the Offline certificate could not be renewed: %s", error)
 
 
 async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
@@ -88,20 +101,15 @@ async def open_store_readonly(settings: Settings) -> SqliteStore:
     return await SqliteStore.open_readonly(settings.data_dir / DATABASE)
 
 
-def load_signer(settings: Settings) -> Signer | None:
+def load_signer(settings: Settings) -> OfflineSigner | None:
     """Load the Offline certificate; None where none is configured."""
-    offline = settings.offline
-    if offline.certificate_file is None:
-        return None
-    return OfflineSigner(load_credentials(offline.certificate_file, offline.key_file, offline.passphrase_file))
+    return open_signer(settings.offline)
 
 
 def load_authentication(settings: Settings) -> Signer | None:
     """Load the certificate KSeF is signed in with, to watch its validity; None where a token is used."""
-    ksef = settings.ksef
-    if ksef.auth != "certificate" or ksef.certificate_file is None:
-        return None
-    return OfflineSigner(load_credentials(ksef.certificate_file, ksef.key_file, ksef.passphrase_file))
+    credentials = authentication_credentials(settings.ksef)
+    return None if credentials is None else OfflineSigner(credentials)
 
 
 def load_schema(settings: Settings) -> Fa3Schema:
@@ -142,6 +150,9 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         outbound = Outbound(clock)
         stack.push_async_callback(outbound.close)
         agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound)
+        if signer is not None and settings.offline.renew_before_days > 0:
+            certificates = Certificates(gateway.api, clock)
+            agent.renewal = OfflineRenewal(certificates, settings.offline, f"kasa {settings.till}", signer, clock)
         holder.append(agent)
         await agent.watch.load()
         await agent.printing.recover()

@@ -47,8 +47,10 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     every("report", REPORT_SECONDS, agent.reporting.refresh)
     every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
     every("daily", DAY_SECONDS, agent.reporting.check_database, jitter=600)
+    every("certificate", DAY_SECONDS, agent.renew_certificate, jitter=600)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
     scheduler.add_job(agent.watch.poll_latarnia, id="latarnia-at-start")
     scheduler.add_job(probe, id="probe-at-start")
     scheduler.add_job(agent.reporting.ask_printers, id="printers-at-start")
+    scheduler.add_job(agent.renew_certificate, id="certificate-at-start")
     return scheduler
