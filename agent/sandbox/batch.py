@@ -22,17 +22,19 @@ from agent.sandbox.wire import (
     ApiProblem,
     JsonObject,
     binary,
+    choice,
+    flag,
     invalid,
     items,
     json_answer,
     member,
     nested,
-    optional,
     read_object,
     reference,
 )
 
 MAX_PARTS = 50
+MAX_PACKAGE_BYTES = 5_000_000_000
 COMPRESSIONS = ("Zip", "TarGz")
 UPLOAD_HEADERS = {"x-ms-blob-type": "BlockBlob"}
 """Storage wants these headers and, as the address is signed, no Authorization."""
@@ -80,7 +82,7 @@ class BatchSessions:
         check_form_code(body)
         archive = self._declared(nested(body, "batchFile"))
         session = self._parts.new_session("SB", operation, body, request)
-        session.offline = optional(body, "offlineMode", bool) or False
+        session.offline = flag(body, "offlineMode")
         session.archive = archive
         uploads: list[Json] = [
             {
@@ -136,9 +138,9 @@ class BatchSessions:
     # --- inside ----------------------------------------------------------------------------------
 
     def _declared(self, body: JsonObject) -> Archive:
-        compression = optional(body, "compressionType", str) or COMPRESSIONS[0]
-        if compression not in COMPRESSIONS:
-            raise invalid(f"Nieznany typ kompresji {compression}.")
+        compression = choice(body, "compressionType", COMPRESSIONS) or COMPRESSIONS[0]
+        if not 1 <= member(body, "fileSize", int) <= MAX_PACKAGE_BYTES:
+            raise invalid(f"Rozmiar paczki musi wynosić od 1 do {MAX_PACKAGE_BYTES} bajtów.")
         declared = items(body, "fileParts")
         if not 1 <= len(declared) <= MAX_PARTS:
             detail = f"Liczba części musi wynosić od 1 do {MAX_PARTS}."

@@ -22,6 +22,7 @@ from agent.sandbox.wire import (
     ApiProblem,
     b64,
     binary,
+    choice,
     invalid,
     json_answer,
     member,
@@ -33,6 +34,7 @@ from agent.sandbox.wire import (
 
 NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
 SERIAL = re.compile(r"[0-9A-F]{16}")
+STATES = ("Active", "Blocked", "Revoked", "Expired")
 KINDS = (CertificateType.AUTHENTICATION, CertificateType.OFFLINE)
 LIFETIME = timedelta(days=730)
 SUBJECT_FIELDS = {
@@ -213,7 +215,7 @@ class Certificates:
         owner = self._owner(self._auth.require(request))
         body = await read_object(request) if request.can_read_body else {}
         serial, name = optional(body, "certificateSerialNumber", str), optional(body, "name", str)
-        kind, state = optional(body, "type", str), optional(body, "status", str)
+        kind, state = choice(body, "type", KINDS), choice(body, "status", STATES)
         after = _instant(optional(body, "expiresAfter", str))
         found = [
             record

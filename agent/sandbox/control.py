@@ -1,6 +1,7 @@
 """The control API: what a test does to the pretended world (DESIGN section 6, with extensions).
 
 GET  /ledger     accepted invoices, oldest first
+GET  /counts     calls refused by limits (429), faults that struck, sessions, papers, bytes no printer understands
 POST /latarnia   {"status", "messages"}
 POST /faults     {"call", "fault", "times", "seconds", "after"}
 GET  /papers     [{"id", "at", "png", "text"}] and, by those links, the paper itself
@@ -48,6 +49,7 @@ class Control:
         application.router.add_routes(
             [
                 web.get("/ledger", self.ledger),
+                web.get("/counts", self.counts),
                 web.post("/latarnia", self.latarnia),
                 web.post("/faults", self.faults),
                 web.get("/papers", self.papers),
@@ -70,6 +72,21 @@ class Control:
         """GET /ledger."""
         del request
         return json_answer([entry.to_json() for entry in self._sandbox.ledger.entries()])
+
+    async def counts(self, request: web.Request) -> web.Response:
+        """GET /counts: what a test of good manners looks at."""
+        del request
+        sandbox = self._sandbox
+        return json_answer(
+            {
+                "refused": sandbox.limits.refused,
+                "faults": dict(sandbox.faults.hits),
+                "sessions": len(sandbox.sessions.by_reference),
+                "invoices": len(sandbox.ledger),
+                "papers": len(sandbox.printer.papers),
+                "unknown_printer_bytes": len(sandbox.printer.refused_bytes),
+            }
+        )
 
     async def latarnia(self, request: web.Request) -> web.Response:
         """POST /latarnia; a member that is left out stays as it is."""

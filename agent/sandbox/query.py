@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -13,8 +14,22 @@ from agent.sandbox.reading import offset_page
 from agent.sandbox.sessions import FORM_CODE
 from agent.sandbox.state import Behaviour, Ledger, LedgerEntry, SkewedClock
 from agent.sandbox.verdicts import FA3, text
-from agent.sandbox.wire import WARSAW, b64, invalid, json_answer, member, nested, optional, read_object, stamp
+from agent.sandbox.wire import (
+    WARSAW,
+    JsonObject,
+    b64,
+    choice,
+    invalid,
+    json_answer,
+    member,
+    nested,
+    optional,
+    read_object,
+    stamp,
+)
 
+SUBJECTS = ("Subject1", "Subject2", "Subject3", "SubjectAuthorized")
+DATES = ("Issue", "Invoicing", "PermanentStorage")
 LONGEST_RANGE = timedelta(days=100)
 KNOWN_FILTERS = frozenset(
     {"subjectType", "dateRange", "ksefNumber", "invoiceNumber", "sellerNip", "invoicingMode", "invoiceTypes"}
@@ -52,15 +67,16 @@ class Query:
         unknown = set(body) - KNOWN_FILTERS
         if unknown:
             raise invalid(f"Piaskownica nie zna filtrów: {', '.join(sorted(unknown))}.")
-        seller = member(body, "subjectType", str) == "Subject1"
+        seller = required(body, "subjectType", SUBJECTS) == "Subject1"
         wanted = nested(body, "dateRange")
-        kind = member(wanted, "dateType", str)
+        kind = required(wanted, "dateType", DATES)
         start = _instant(member(wanted, "from", str))
-        end = _instant(optional(wanted, "to", str) or stamp(self._clock.now() + timedelta(days=1)))
+        until = optional(wanted, "to", str)
+        end = self._clock.now() + timedelta(days=1) if until is None else _instant(until)
         if end - start > LONGEST_RANGE + timedelta(days=1):
             raise invalid("Zakres dat nie może przekraczać 100 dni.")
         number, p_2 = optional(body, "ksefNumber", str), optional(body, "invoiceNumber", str)
-        mode, nip = optional(body, "invoicingMode", str), optional(body, "sellerNip", str)
+        mode, nip = choice(body, "invoicingMode", ("Online", "Offline")), optional(body, "sellerNip", str)
         types = optional(body, "invoiceTypes", list)
         now = self._clock.monotonic()
         found = [
@@ -93,9 +109,7 @@ class Query:
             return datetime(entry.issued_on.year, entry.issued_on.month, entry.issued_on.day, 12, tzinfo=WARSAW)
         if kind == "Invoicing":
             return entry.received_at
-        if kind == "PermanentStorage":
-            return entry.accepted_at + timedelta(seconds=self._behaviour.storage_delay)
-        raise invalid(f"Nieznany rodzaj daty {kind}.")
+        return entry.accepted_at + timedelta(seconds=self._behaviour.storage_delay)
 
     def _describe(self, entry: LedgerEntry) -> dict[str, Json]:
         root = etree.fromstring(entry.xml)
@@ -120,6 +134,12 @@ class Query:
             "hasAttachment": False,
             "invoiceHash": b64(entry.sha256),
         }
+
+
+def required(body: JsonObject, name: str, words: Iterable[str]) -> str:
+    """Return a required member that is one of ``words``."""
+    member(body, name, str)
+    return choice(body, name, words) or ""
 
 
 def _instant(value: str) -> datetime:

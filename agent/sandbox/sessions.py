@@ -17,6 +17,7 @@ from agent.sandbox.wire import (
     ApiProblem,
     JsonObject,
     binary,
+    flag,
     invalid,
     json_answer,
     member,
@@ -152,7 +153,7 @@ class OnlineSessions:
             raise ApiProblem(400, 21155, "Przekroczono dozwoloną liczbę faktur w sesji.", detail)
         sha256, size = binary(body, "invoiceHash", 32), member(body, "invoiceSize", int)
         encrypted = self._encrypted(body)
-        offline = optional(body, "offlineMode", bool) or False
+        offline = flag(body, "offlineMode")
         corrected = self._corrected(body, session, offline=offline)
         invoice = self._take(session, encrypted, sha256, size, offline=offline)
         if corrected is not None and invoice.entry is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar, cast
@@ -20,6 +21,8 @@ T = TypeVar("T")
 JsonObject = Mapping[str, Json]
 
 WARSAW = ZoneInfo("Europe/Warsaw")
+LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Escapes that may stand for half a character."""
 INVALID_INPUT = 21405
 UNREADABLE = 21001
 
@@ -150,8 +153,11 @@ def json_answer(
 async def read_object(request: web.Request) -> dict[str, Json]:
     """Return the JSON object of the body; 21001 where it can not be read."""
     try:
-        body = json.loads(await request.read())
-    except ValueError as error:
+        raw = await request.read()
+        body = json.loads(raw)
+        if LONE_SURROGATE.search(raw):
+            json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise ApiProblem(400, UNREADABLE, "Nieczytelna treść.", str(error)) from error
     if not isinstance(body, dict):
         raise ApiProblem(400, UNREADABLE, "Nieczytelna treść.", "Oczekiwano obiektu JSON.")
@@ -169,6 +175,19 @@ def member(body: JsonObject, name: str, kind: type[T]) -> T:
 def optional(body: JsonObject, name: str, kind: type[T]) -> T | None:
     """Return a member that may be missing or null."""
     return None if body.get(name) is None else member(body, name, kind)
+
+
+def flag(body: JsonObject, name: str) -> bool:
+    """Return a member that may be missing (false) but not null."""
+    return member(body, name, bool) if name in body else False
+
+
+def choice(body: JsonObject, name: str, words: Iterable[str]) -> str | None:
+    """Return a member that may be missing or null, and is one of ``words`` otherwise."""
+    value = optional(body, name, str)
+    if value is not None and value not in words:
+        raise invalid(f"Pole '{name}' ma nieznaną wartość.")
+    return value
 
 
 def nested(body: JsonObject, name: str) -> JsonObject:
@@ -190,6 +209,6 @@ def binary(body: JsonObject, name: str, size: int | None = None) -> bytes:
         value = base64.b64decode(member(body, name, str), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid(f"Pole '{name}' nie jest zakodowane w Base64.") from error
-    if size is not None and len(value) != size:
+    if not value or (size is not None and len(value) != size):
         raise invalid(f"Pole '{name}' ma nieprawidłową długość.")
     return value

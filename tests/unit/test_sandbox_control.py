@@ -60,6 +60,22 @@ async def test_the_ledger(client: Client) -> None:
     assert line["ksef_number"] == done["ksefNumber"]
 
 
+async def test_the_counts(client: Client) -> None:
+    await client.sandbox.plan("auth", "html_502", 1)
+    await client.call("POST", "/auth/challenge", token="")
+    await client.sign_in()
+    await client.open()
+    await client.send(invoice())
+    assert await get(client, client.sandbox.control + "/counts") == {
+        "refused": 0,
+        "faults": {"auth:html_502": 1},
+        "sessions": 1,
+        "invoices": 1,
+        "papers": 0,
+        "unknown_printer_bytes": 0,
+    }
+
+
 async def test_latarnia_says_what_it_is_told(client: Client) -> None:
     base = client.sandbox.latarnia_url
     assert await get(client, base + "/status") == {"status": "AVAILABLE", "messages": None}

@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agent.sandbox.limits import PRODUCTION, Limit
+from agent.sandbox.limits import PRODUCTION, Limit, RateLimits
+from agent.sandbox.wire import ApiProblem
 from tests.unit.sandbox_client import Client, invoice, running
+
+
+@dataclass
+class Hand:
+    """A clock moved by hand."""
+
+    at: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+LIMIT = Limit(2, 5, 9)
+SIZES = ((1.0, 2), (60.0, 5), (3600.0, 9))
+
+
+@given(pauses=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 7.0, 59.0, 60.0, 900.0]), max_size=60))
+def test_no_window_ever_holds_more_than_allowed(pauses: list[float]) -> None:
+    """Against the plain definition: look at every window that ends with a call."""
+    clock = Hand()
+    limits = RateLimits(clock, None, None, {"send": LIMIT})  # type: ignore[arg-type]
+    taken: list[float] = []
+    for pause in pauses:
+        clock.at += pause
+        room = all(sum(1 for at in taken if at > clock.at - seconds) < allowed for seconds, allowed in SIZES)
+        if room:
+            limits.count("send", "somebody")
+        else:
+            with pytest.raises(ApiProblem) as refusal:
+                limits.count("send", "somebody")
+            clock.at += refusal.value.retry_after or 0
+            limits.count("send", "somebody")
+        taken.append(clock.at)
 
 
 @pytest.fixture
