@@ -43,6 +43,8 @@ class Fault(StrEnum):
     """The connection is reset at byte ``at``; what came before was executed."""
     PAPER_OUT = "paper_out"
     """Paper ends at byte ``at`` (None: before the job); heal() puts a new roll in."""
+    PAPER_OUT_LATE = "paper_out_late"
+    """GS r is answered, then the paper ends with the last lines still in the print buffer; heal() puts a roll in."""
     COVER_OPEN = "cover_open"
     """The cover is open from byte ``at`` on (None: before the job); heal() closes it."""
     CUTTER = "cutter"
@@ -100,6 +102,7 @@ class Mechanism:
         self.drawer_kicks = 0
         self.offline: Fault | None = None
         self.answers_process_id = True
+        self.runs_out_late = False
         self._clock = clock
         self._parser = parse.Parser()
         self._waiting: deque[tuple[parse.Command, bytes, Reply]] = deque()
@@ -147,6 +150,8 @@ class Mechanism:
                 reply(b"\x37\x22" + identifier + b"\x00")
             case parse.TransmitStatus() if self.profile.answers is not Answers.NONE:
                 reply(b"\x00")
+                if self.runs_out_late:
+                    self.offline = Fault.PAPER_OUT
         if isinstance(command, parse.TransmitStatus):
             self.job_over()
         self._page += data
@@ -302,7 +307,8 @@ class _Visit:
         self._struck = False
         self._mechanism = mechanism
         self._writer = writer
-        mechanism.answers_process_id = self.fault is not Fault.NO_PROCESS_ID
+        mechanism.answers_process_id = self.fault not in (Fault.NO_PROCESS_ID, Fault.PAPER_OUT_LATE)
+        mechanism.runs_out_late = self.fault is Fault.PAPER_OUT_LATE
 
     def answer(self, number: int) -> None:
         """Answer DLE EOT at once, as the fault lets it."""

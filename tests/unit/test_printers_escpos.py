@@ -6,12 +6,13 @@ import io
 from dataclasses import replace
 
 import pytest
+import segno
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from agent.domain.receipt import Pair, Qr, Receipt, Rule, Text
-from printers import bitmap, parse, plaintext
+from printers import bitmap, parse, plaintext, qr
 from printers.charset import fit, printable
 from printers.escpos import check_profile, encode, sheet
 from printers.layout import Code, lay_out
@@ -191,6 +192,31 @@ def test_module_is_as_large_as_the_paper_allows(name: str, link: str, module: in
         modules = (raster.height * scale - raster.height * scale % module) // module
         assert module % scale == 0
         assert modules % 4 == 1  # 17 + 4 v modules and 8 of quiet zone
+
+
+@pytest.mark.parametrize("module", [4, 5, 6])
+def test_raster_is_the_code_dot_by_dot(module: int) -> None:
+    picture = bitmap.of_code(EC_LINK.encode("ascii"), module)
+    scale = 2 if picture.mode == bitmap.QUADRUPLE else 1
+    modules = qr.matrix(EC_LINK.encode("ascii"))
+    side = len(modules) + 8
+
+    def black(x: int, y: int) -> bool:
+        row, column = y * scale // module - 4, x * scale // module - 4
+        return 0 <= row < len(modules) and 0 <= column < len(modules) and modules[row][column]
+
+    width = picture.width_bytes * 8
+    for y in range(picture.height):
+        row = picture.data[y * picture.width_bytes : (y + 1) * picture.width_bytes]
+        bits = [bool(row[x // 8] >> (7 - x % 8) & 1) for x in range(width)]
+        assert bits == [black(x, y) for x in range(width)]
+    assert picture.height in (side * module // scale, side * module // scale + 1)
+
+
+def test_matrix_is_what_another_library_draws() -> None:
+    data = RSA_LINK[:251].encode("ascii")  # a full version 11: libraries differ in how they pad
+    other = segno.make_qr(data, error="m", mode="byte", boost_error=False, version=qr.version(len(data)), mask=2)
+    assert qr.matrix(data) == tuple(tuple(bool(cell) for cell in row) for row in other.matrix)
 
 
 def test_a_code_that_does_not_fit_is_known_at_start() -> None:

@@ -181,6 +181,23 @@ async def test_status_that_lies_confirms_nothing(till: Till, device: NetworkPrin
     assert device.papers == []
 
 
+@pytest.mark.parametrize("profile", ["epson-tm-t20", "generic-80"])
+async def test_interpreted_is_not_printed_while_the_paper_is_out(clock: SwiftClock, profile: str) -> None:
+    device = NetworkPrinter(PROFILES[profile], clock=clock)
+    await device.start()
+    till = till_of(device, clock=clock)
+    await device.plan(Fault.PAPER_OUT_LATE)
+    result = await till.print()
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "paper-out")
+    await device.heal()
+    await device.plan(Fault.PAPER_OUT_LATE)
+    job = asyncio.create_task(till.print())
+    await until(lambda: till.fleet.alone["p1"].stuck)
+    await device.heal()
+    assert (await job).outcome is Outcome.DONE
+    await device.stop()
+
+
 async def test_paper_put_in_while_the_job_waits_ends_it_well(
     till: Till, device: NetworkPrinter, clock: SwiftClock
 ) -> None:
