@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -186,10 +186,6 @@ class Fields:
     def unusable(self, why: str) -> KsefError:
         """Return the error for an answer that can not be right."""
         return self._answer.unusable(why)
-
-    def names(self) -> Iterator[str]:
-        """Return the names of the fields that are there."""
-        return iter(self._value)
 
     def _missing(self, name: str) -> KsefError:
         return self._answer.unusable(f"W odpowiedzi KSeF brakuje pola „{name}” albo ma ono zły typ.")

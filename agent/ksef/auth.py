@@ -15,7 +15,7 @@ from agent.ksef.answers import Answer, Fields
 from agent.ksef.api import Call, Wire, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
-from agent.ksef.limits import Group
+from agent.ksef.limits import TOO_MANY, Group
 from agent.ksef.servertime import ServerTime
 from agent.ksef.single_flight import SingleFlight
 from agent.ksef.xades import auth_token_request, sign
@@ -152,7 +152,7 @@ class Authenticator:
                 answer = await self._auth_call("POST", "/auth/token/refresh", self._refresh.value)
                 self._access = _Token.read(replace(answer, secret=True).fields().object("accessToken"))
             except KsefError as error:
-                if error.sent is not Sent.ANSWERED:
+                if error.link_down or error.code == TOO_MANY:
                     raise
                 self._access = self._refresh = None
             else:

@@ -25,7 +25,6 @@ from agent.ports import Clock, KsefError, Outgoing, Pending, SendBudget, Sent, S
 
 NO_SUCH_SESSION = 21173
 BATCH_OPEN = 100
-BATCH_WORKING = 150
 BATCH_DONE = 200
 UNREADABLE = 0
 """Pending.code of a verdict that could not be read; status() tells why."""

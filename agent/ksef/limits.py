@@ -24,8 +24,8 @@ UNLIMITED = -1
 """KSeF's way to say that there is no limit."""
 SILENT_BLOCK_SECONDS = 60.0
 """How long a group rests after a 429 without Retry-After."""
-LOCAL_LIMIT_CODE = 429
-"""KsefError.code where this budget, not KSeF, says wait."""
+TOO_MANY = 429
+"""KsefError.code of KSeF's refusal, and of this budget's own word to wait (told apart by KsefError.sent)."""
 PATIENCE_SEND_SECONDS = 1.0
 """A send waits so long for a free place; beyond that its caller decides."""
 PATIENCE_SECONDS = 10.0
@@ -152,10 +152,11 @@ class RateBudget:
 
     def learn(self, limits: Fields) -> None:
         """Take over /rate-limits. A group it does not name keeps its value; -1 is no limit."""
-        for group in set(limits.names()) & {str(group) for group in Group}:
-            values = limits.object(group)
-            limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
-            self._windows[Group(group)].limit = limit.shared(self._tills)
+        for group, window in self._windows.items():
+            values = limits.optional_object(group)
+            if values is not None:
+                limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
+                window.limit = limit.shared(self._tills)
 
     @asynccontextmanager
     async def place(self, group: Group, patience: float = PATIENCE_SECONDS) -> AsyncIterator[None]:
@@ -170,7 +171,7 @@ class RateBudget:
                 raise KsefError(
                     f"Limit żądań KSeF ({group}) jest wyczerpany jeszcze przez {wait:.0f} s.",
                     sent=Sent.NOT_SENT,
-                    code=LOCAL_LIMIT_CODE,
+                    code=TOO_MANY,
                     retry_after=wait,
                 )
             await self._clock.sleep(wait)
@@ -179,7 +180,7 @@ class RateBudget:
         try:
             yield
         except KsefError as error:
-            if error.code == LOCAL_LIMIT_CODE and error.sent is Sent.ANSWERED:
+            if error.code == TOO_MANY and error.sent is Sent.ANSWERED:
                 rest = SILENT_BLOCK_SECONDS if error.retry_after is None else error.retry_after
                 self._windows[group].block(self._clock.monotonic() + rest)
             raise

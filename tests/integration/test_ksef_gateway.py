@@ -220,12 +220,13 @@ class TestTokens:
         assert refresh.token == "Bearer refresh-3"
         assert server.seen("POST /sessions/online/*/invoices")[0].token == "Bearer access-4"
 
+    @pytest.mark.parametrize("refusal", [problem(21301), problem(0, status=401), problem(500, status=500)])
     async def test_a_refused_refresh_leads_to_a_new_authentication(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: FakeClock, gateway: Gateway, refusal: Reply
     ) -> None:
         session = await gateway.session()
         await clock.advance(14.5 * 60)
-        server.on("POST /auth/token/refresh", problem(21301))
+        server.on("POST /auth/token/refresh", refusal)
         await gateway.send(session, INVOICE)
         assert len(server.seen("POST /auth/xades-signature")) == 2
 
