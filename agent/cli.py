@@ -1,41 +1,89 @@
 """The command line: one lazy group, so `ksef-agent --help` and `deadline` do not load the whole agent.
 
 Each command lives in agent/commands/<module>.py as a click command named ``command``.
-Exit codes: 0 done, 1 refused or found wanting, 2 wrong use.
+Exit codes: 0 done, 1 refused or found wanting, 2 wrong use; 130 after Ctrl+C.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from dataclasses import dataclass
 
 import click
+from click.shell_completion import CompletionItem
 
 from agent import __version__
 from agent.domain.errors import AgentError
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("run", "Run the agent."),
-    "demo": ("demo", "One of every paper through the embedded sandbox."),
-    "sandbox": ("sandbox", "Run the embedded KSeF, Latarnia and printer."),
-    "check": ("check", "Check settings, certificates, clock, printer, KSeF, disk: every problem at once."),
-    "issue": ("issue", "Issue the invoice of a sale in FILE."),
-    "status": ("status", "Show mode, queue and problems."),
-    "queue": ("queue", "List invoices that KSeF does not have yet."),
-    "sync": ("sync", "Send what waits, now."),
-    "mode": ("mode", "Show, declare or withdraw a mode."),
-    "deadline": ("deadline", "Explain the deadline for sending an invoice."),
-    "register": ("register", "The register of invoices and the JPK markers."),
-    "evidence": ("evidence", "Export or verify the evidence for an auditor."),
-    "reprint": ("reprint", "Print an invoice again."),
-    "print-test": ("print_test", "Print the calibration slip."),
-    "enroll": ("enroll", "Get a KSeF certificate."),
-    "token": ("token", "Tokens of tills and managers."),
-    "backup": ("backup", "Copy the database while the agent runs."),
-    "restore": ("restore", "Put a backup back in place."),
-    "correct": ("correct", "Correct an invoice: return, price, buyer."),
-    "export": ("export", "Export old invoices and make room."),
+NAME = "ksef-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: its module in agent/commands and one line about it in both languages."""
+
+    module: str
+    english: str
+    polish: str
+
+    @property
+    def summary(self) -> str:
+        """Return the line in the language of the person at the terminal."""
+        return self.polish if polish_is_spoken() else self.english
+
+
+COMMANDS: dict[str, Entry] = {
+    "run": Entry("run", "Run the agent.", "Uruchom program kasy."),
+    "demo": Entry(
+        "demo",
+        "One of every paper through the embedded sandbox.",
+        "Każdy rodzaj wydruku przez wbudowaną piaskownicę KSeF.",
+    ),
+    "sandbox": Entry(
+        "sandbox",
+        "Run the embedded KSeF, Latarnia and printer.",
+        "Uruchom piaskownicę: wbudowany KSeF, Latarnię i drukarkę.",
+    ),
+    "check": Entry(
+        "check",
+        "Check settings, certificates, clock, printer, KSeF, disk: every problem at once.",
+        "Sprawdź ustawienia, certyfikaty, zegar, drukarkę, KSeF i dysk: wszystkie problemy naraz.",
+    ),
+    "issue": Entry("issue", "Issue the invoice of a sale in FILE.", "Wystaw fakturę do sprzedaży z pliku."),
+    "status": Entry("status", "Show mode, queue and problems.", "Pokaż tryb, kolejkę i problemy."),
+    "queue": Entry(
+        "queue", "List invoices that KSeF does not have yet.", "Pokaż faktury, których KSeF jeszcze nie ma."
+    ),
+    "sync": Entry("sync", "Send what waits, now.", "Wyślij teraz to, co czeka."),
+    "mode": Entry("mode", "Show, declare or withdraw a mode.", "Pokaż, włącz lub odwołaj tryb wystawiania."),
+    "deadline": Entry(
+        "deadline", "Explain the deadline for sending an invoice.", "Wyjaśnij termin przesłania faktury do KSeF."
+    ),
+    "register": Entry(
+        "register", "The register of invoices and the JPK markers.", "Rejestr faktur miesiąca i oznaczenia do JPK."
+    ),
+    "evidence": Entry(
+        "evidence", "Export or verify the evidence for an auditor.", "Zapisz albo sprawdź dowody dla kontroli."
+    ),
+    "reprint": Entry("reprint", "Print an invoice again.", "Wydrukuj fakturę ponownie."),
+    "print-test": Entry("print_test", "Print the calibration slip.", "Wydrukuj próbny pasek z literami i kodami QR."),
+    "enroll": Entry("enroll", "Get a KSeF certificate.", "Pobierz certyfikat KSeF."),
+    "token": Entry("token", "Tokens of tills and managers.", "Kody dostępu kas i kierowników."),
+    "backup": Entry("backup", "Copy the database while the agent runs.", "Zrób kopię bazy w czasie pracy programu."),
+    "restore": Entry("restore", "Put a backup back in place.", "Przywróć kopię bazy."),
+    "correct": Entry("correct", "Correct an invoice: return, price, buyer.", "Skoryguj fakturę: zwrot, cena, nabywca."),
+    "export": Entry("export", "Export old invoices and make room.", "Wyeksportuj stare faktury i zwolnij miejsce."),
 }
+
+
+def polish_is_spoken() -> bool:
+    """Whether the locale of messages is Polish (locale(7): LC_ALL, then LC_MESSAGES, then LANG)."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(variable):
+            return value.lower().startswith("pl")
+    return False
 
 
 class LazyGroup(click.Group):
@@ -46,40 +94,65 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module."""
+        """Import the command's module; on a Polish terminal its help begins with a Polish line."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        module = importlib.import_module(f"agent.commands.{entry[0]}")
+        module = importlib.import_module(f"agent.commands.{entry.module}")
         command: click.Command = module.command
+        if polish_is_spoken() and command.help and not command.help.startswith(entry.polish):
+            command.help = f"{entry.polish}\n\n{command.help}"
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names from the table, without importing the commands."""
+        names = [CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items()]
+        found = [item for item in names if item.value.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="ksef-agent")
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 refused or found wanting, 2 wrong use. "
+    "Most commands reach the running agent over its API, or do the work themselves where none runs.",
+)
+@click.version_option(__version__, prog_name=NAME)
 def cli() -> None:
     """KSeF till agent: invoices at the counter, online and offline."""
 
 
 def main() -> None:
     """Run a command; an error of ours is one sentence on stderr and exit code 1."""
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.Abort:
-        sys.exit(1)
+        # Not in click's standalone mode: a command's `raise Exit(1)` comes back as its return value.
+        code = cli.main(prog_name=NAME, standalone_mode=False)
+    except click.Abort as stop:
+        return 130 if isinstance(stop.__cause__, KeyboardInterrupt) else 1
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except AgentError as error:
-        click.echo(f"ksef-agent: {error}", err=True)
-        sys.exit(1)
+        return _refuse(str(error))
+    except OSError as error:
+        if not error.filename:
+            raise
+        return _refuse(f"{error.filename}: {error.strerror}.")
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(sentence: str) -> int:
+    click.echo(f"{NAME}: {sentence}", err=True)
+    return 1
 
 
 if __name__ == "__main__":
