@@ -146,9 +146,14 @@ class Watch:
             link=self.breaker.state,
             prefer_offline24=settings.issue.prefer == "offline24",
             sends_left=self._desk.gateway.budget().sends_left_hour,
-            clock_suspect=self._skewed(settings.issue.clock_skew_alarm_seconds),
+            clock_suspect=self._date_doubtful(now),
             has_offline_certificate=self._desk.signer is not None,
         )
+
+    def _date_doubtful(self, now: datetime) -> bool:
+        """Tell whether KSeF's clock shows another Polish date: P_1 would not be the day of sending."""
+        skew = self.seen.skew_seconds or 0.0
+        return local_date(now) != local_date(now + timedelta(seconds=skew))
 
     def _skewed(self, limit: float) -> bool:
         return self.seen.skew_seconds is not None and abs(self.seen.skew_seconds) > limit
@@ -221,7 +226,11 @@ class Watch:
         await self._say(kind, reason, by)
 
     async def _say(self, kind: DeclarationKind, reason: str, by: str) -> None:
-        await self._learn([Declared(Declaration(kind, reason, by, self._desk.now()))])
+        now = self._desk.now()
+        total = self.timeline.at(now).total_failure
+        of_total = kind not in {DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN}
+        event_id = total.id if of_total and total is not None else None
+        await self._learn([Declared(Declaration(kind, reason, by, now, event_id=event_id))])
 
     # --- facts --------------------------------------------------------------------------------------
 

@@ -1,0 +1,211 @@
+"""Death before and after every port call of a scenario (RELIABILITY: kill -9, port points; invariants I1-I4, I6-I8).
+
+The process "dies" at the n-th call of KSeF, printer or store: from then on every port is silent, nothing more of the
+old run counts, and a new run starts on the same database, KSeF and printer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from agent.domain.fa3_view import read
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports import Transaction
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.printer import FakePrinter
+from tests.fakes.world import CASHIER, World, sale, settings, world
+
+T = TypeVar("T")
+GATEWAY_CALLS = (
+    "session",
+    "send",
+    "status",
+    "find",
+    "find_all",
+    "upo",
+    "invoice_sha256",
+    "open_batch",
+    "batch_verdicts",
+)
+
+
+class Grim:
+    """Counts port calls; at the chosen one the process dies, before or after the call's effect."""
+
+    def __init__(self, at: int | None, *, after: bool) -> None:
+        self.at = at
+        self.after = after
+        self.calls = 0
+        self.died = asyncio.Event()
+
+    def wrap(self, call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        async def wrapped(*args: Any, **kwargs: Any) -> T:
+            if self.died.is_set():
+                await asyncio.Event().wait()
+            self.calls += 1
+            mine = self.calls == self.at
+            if mine and not self.after:
+                await self._die()
+            result = await call(*args, **kwargs)
+            if mine:
+                await self._die()
+            return result
+
+        return wrapped
+
+    async def _die(self) -> None:
+        self.died.set()
+        await asyncio.Event().wait()
+
+    def haunt(self, place: World) -> None:
+        for name in GATEWAY_CALLS:
+            setattr(place.gateway, name, self.wrap(getattr(FakeGateway, name).__get__(place.gateway)))
+        place.printer.print = self.wrap(FakePrinter.print.__get__(place.printer))  # type: ignore[method-assign]
+        place.store.write = self.wrap(place.store.write)  # type: ignore[method-assign]
+
+
+def exorcise(gateway: FakeGateway) -> None:
+    for name in GATEWAY_CALLS:
+        gateway.__dict__.pop(name, None)
+
+
+Scenario = Callable[[World], Awaitable[None]]
+
+
+async def press(place: World, key: str, **changes: Any) -> None:
+    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale(**changes)).encode(), key, CASHIER))
+    while not task.done():
+        await place.clock.advance(0.2)
+    await task
+
+
+async def online(place: World) -> None:
+    await press(place, "a")
+    await press(place, "b")
+
+
+async def offline_then_sync(place: World) -> None:
+    place.gateway.up = False
+    await press(place, "a")
+    await press(place, "b")
+    place.gateway.up = True
+    await place.settle()
+
+
+async def lost_answers(place: World) -> None:
+    place.gateway.lost_answers = 2
+    await press(place, "a")
+    await press(place, "b")
+    await place.settle()
+
+
+async def backlog_by_batch(place: World) -> None:
+    place.gateway.up = False
+    for key in "abcd":
+        await press(place, key)
+    place.gateway.up = True
+    await place.settle()
+
+
+async def held_correction(place: World) -> None:
+    place.gateway.up = False
+    await press(place, "a")
+    record = (await place.till.queue())[0].record
+    body = json.dumps({"kind": "full_return", "reason": "zwrot"}).encode()
+    task = asyncio.ensure_future(place.till.correct(record.id, body, "k", CASHIER))
+    while not task.done():
+        await place.clock.advance(0.2)
+    await task
+    place.gateway.up = True
+    await place.settle()
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "online": online,
+    "offline_then_sync": offline_then_sync,
+    "lost_answers": lost_answers,
+    "backlog_by_batch": backlog_by_batch,
+    "held_correction": held_correction,
+}
+
+
+@dataclass
+class Run:
+    """What outlives a death: the authority, the paper that came out, time."""
+
+    clock: FakeClock
+    gateway: FakeGateway
+    papers: list[bytes]
+
+
+async def live_and_die(tmp_path: Path, scenario: Scenario, at: int | None, *, after: bool) -> tuple[Run, int]:
+    """Run the scenario until the chosen call; return what outlives it and how many calls there were."""
+    clock = FakeClock()
+    gateway = FakeGateway(clock)
+    base = settings(tmp_path)
+    given = replace(base, ksef=replace(base.ksef, batch_from=3))
+    async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
+        grim = Grim(at, after=after)
+        grim.haunt(place)
+        life = asyncio.ensure_future(scenario(place))
+        death = asyncio.ensure_future(grim.died.wait())
+        await asyncio.wait({life, death}, return_when=asyncio.FIRST_COMPLETED)
+        if life.done():
+            life.result()
+        for task in (life, death):
+            task.cancel()
+        await asyncio.gather(life, death, return_exceptions=True)
+        papers = place.printer.papers
+    exorcise(gateway)
+    return Run(clock, gateway, papers), grim.calls
+
+
+async def rise_and_check(tmp_path: Path, run: Run) -> None:
+    run.gateway.up = True
+    async with world(tmp_path, clock=run.clock, gateway=run.gateway) as place:
+        await place.settle()
+        records = await place.store.read(everything)
+        assert all(record.state is InvoiceState.ACCEPTED for record in records), records
+        ledger = {number: sha256 for (_, _, number), (_, sha256) in run.gateway.ledger.items()}
+        assert ledger == {record.number: record.sha256 for record in records}
+        for series in {record.series for record in records}:
+            serials = sorted(record.serial for record in records if record.series == series and record.serial)
+            assert serials == list(range(1, len(serials) + 1))
+        for record in records:
+            assert read(record.xml).number == record.number
+            jobs = await place.till.prints(record.id)
+            assert all(job.state in {PrintState.PRINTED, PrintState.FAILED, PrintState.UNCERTAIN} for job in jobs)
+        known = [job.data for record in records for job in await place.till.prints(record.id)]
+        slips = [event for event in await place.all_events() if event.kind == "slip_printing"]
+        unknown = [paper for paper in run.papers if paper not in known]
+        assert len(unknown) <= len(slips), "a paper without a durable record"
+        assert await place.till.held() == []
+
+
+async def everything(tx: Transaction) -> list[Any]:
+    from agent.ports import InvoiceFilter
+
+    return await tx.invoices.find(InvoiceFilter(limit=1000))
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+async def test_death_at_every_port_call(tmp_path: Path, name: str) -> None:
+    scenario = SCENARIOS[name]
+    (tmp_path / "whole").mkdir()
+    run, calls = await live_and_die(tmp_path / "whole", scenario, None, after=False)
+    await rise_and_check(tmp_path / "whole", run)
+    assert calls > 5
+    for at in range(1, calls + 1):
+        for after in (False, True):
+            folder = tmp_path / f"{at}-{after}"
+            folder.mkdir()
+            run, _ = await live_and_die(folder, scenario, at, after=after)
+            await rise_and_check(folder, run)
