@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Callable
@@ -23,6 +24,8 @@ ORDER BY invoices.state <> 'in_doubt', invoices.deadline IS NULL, invoices.deadl
 _WITHOUT_UPO = """WHERE invoices.state = 'accepted'
 AND NOT EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id) ORDER BY invoices.seq LIMIT :limit"""
 _NO_LIMIT = -1
+_ROWS_AT_ONCE = 100
+"""Decoding so many takes a few milliseconds of the event loop."""
 
 
 class SqliteInvoices:
@@ -163,7 +166,12 @@ class SqliteInvoices:
 
     async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
         rows = await self._connection.run_sql(f"{QUERIES['invoice_select']}\n{tail}", parameters)
-        return [codec.read_invoice(row) for row in rows]
+        records = []
+        for index, row in enumerate(rows, start=1):
+            records.append(codec.read_invoice(row))
+            if index % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # a backlog of thousands must not hold up a press
+        return records
 
 
 def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
