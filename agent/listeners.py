@@ -19,12 +19,14 @@ STOP_SECONDS = 25.0
 
 
 @asynccontextmanager
-async def listening(agent: Agent) -> AsyncIterator[None]:
-    """Listen on both addresses; a taken port is one clear sentence and nothing half started."""
+async def listening(agent: Agent, *, open_token: str | None = None) -> AsyncIterator[None]:
+    """Listen on both addresses; a taken port is one clear sentence and nothing half started.
+
+    ``open_token``: for the demo only, the till page opens without asking for a token.
+    """
     settings = agent.settings
-    till = web.AppRunner(
-        till_app(agent.till, agent.tokens, settings.api, settings.page), shutdown_timeout=STOP_SECONDS, access_log=None
-    )
+    app = till_app(agent.till, agent.tokens, settings.api, settings.page, open_token=open_token)
+    till = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
     health = web.AppRunner(health_app(agent.till), shutdown_timeout=1.0, access_log=None)
     await till.setup()
     await health.setup()

@@ -57,9 +57,8 @@ async def _serve(folder: Path, port: int) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, pair.agent.stop.set)
-        async with listening(pair.agent):
-            url = f"http://127.0.0.1:{port}/"
-            full = f"{url}#token={pair.facts['manager_token']}"
+        async with listening(pair.agent, open_token=str(pair.facts["manager_token"])):
+            full = f"http://127.0.0.1:{port}/"
             click.echo(f"Strona kasy: {full}")
             click.echo(f"Stan dla nadzoru: {pair.facts['health']}/health")
             click.echo(f"Sterowanie piaskownicą (awarie, Latarnia): {pair.facts['control']}")

@@ -38,8 +38,18 @@ SHELTER: Final = web.AppKey("shelter", Shelter)
 PAGE: Final = web.AppKey("page", PageSettings)
 
 
-def till_app(till: Till, tokens: Tokens, api: ApiSettings, settings: PageSettings | None = None) -> web.Application:
-    """Application of the till's listener: API under /v1/, /openapi.json, the till page at /."""
+def till_app(
+    till: Till,
+    tokens: Tokens,
+    api: ApiSettings,
+    settings: PageSettings | None = None,
+    *,
+    open_token: str | None = None,
+) -> web.Application:
+    """Application of the till's listener: API under /v1/, /openapi.json, the till page at /.
+
+    ``open_token``: for the demo only, the page opens without asking for a token.
+    """
     app = web.Application(
         middlewares=[
             headers_middleware,
@@ -53,7 +63,7 @@ def till_app(till: Till, tokens: Tokens, api: ApiSettings, settings: PageSetting
     app[SHELTER] = Shelter()
     app[PAGE] = settings or PageSettings()
     app.add_routes(routes())
-    app.add_routes(page.routes())
+    app.add_routes(page.routes(open_token))
     app.on_shutdown.append(_stop)
     app.on_cleanup.append(_drain)
     return app

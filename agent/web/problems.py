@@ -121,7 +121,7 @@ def unexpected(error: BaseException) -> web.Response:
     )
 
 
-def _of_http(error: web.HTTPException) -> web.StreamResponse:
+def _of_http(error: web.HTTPException) -> web.Response:
     """aiohttp's own refusals: unknown route, wrong method, body over the limit."""
     if error.status == 404:
         return problem_response(404, "not-found", "Nie ma takiego adresu w tym programie.")
@@ -131,7 +131,7 @@ def _of_http(error: web.HTTPException) -> web.StreamResponse:
     if error.status == 413:
         return problem_response(413, "body-too-large", "Przesłane dane są za duże.")
     if error.status < 400:
-        return error
+        raise error
     return problem_response(error.status, "bad-request", "Nieprawidłowe zapytanie.")
 
 

@@ -127,6 +127,19 @@ async def test_page_runs_only_its_own_code(client: Client) -> None:
     assert "https://" not in text
 
 
+async def test_only_the_demo_opens_without_a_token(client: Client, tokens: Tokens) -> None:
+    assert (await client.get("/", allow_redirects=False)).status == 200
+    demo = till_app(FakeTill(), tokens, ApiSettings(port=0), open_token="kasjer")
+    async with TestClient(TestServer(demo)) as shown:
+        response = await shown.get("/", allow_redirects=False)
+        assert (response.status, response.headers["Location"]) == (302, "/?demo#token=kasjer")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert (await shown.get("/?demo", allow_redirects=False)).status == 200
+        assert (await shown.get("/v1/queue")).status == 401
+        foreign = {"Host": "evil.example"}
+        assert (await shown.get("/", headers=foreign, allow_redirects=False)).status == 421
+
+
 class TestTokens:
     async def test_only_hashes_are_kept(self, tmp_path: Path) -> None:
         tokens = Tokens.in_directory(tmp_path)

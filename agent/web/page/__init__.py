@@ -19,15 +19,21 @@ TYPES: Final = {
 }
 
 
-def routes() -> list[web.RouteDef]:
-    """/ and /page/<file> for every file of this folder that a browser may have."""
+def routes(open_token: str | None = None) -> list[web.RouteDef]:
+    """/ and /page/<file> for every file of this folder that a browser may have.
+
+    ``open_token``: for the demo only, whoever opens / gets it; a foreign page can not read it from the redirect.
+    """
     table = []
     for entry in files(__name__).iterdir():
         suffix = "." + entry.name.rpartition(".")[2]
         if suffix not in TYPES or not entry.is_file():
             continue
-        address = "/" if entry.name == "index.html" else f"/page/{entry.name}"
-        table.append(web.get(address, _serve(entry.read_bytes(), TYPES[suffix])))
+        handler = _serve(entry.read_bytes(), TYPES[suffix])
+        if entry.name != "index.html":
+            table.append(web.get(f"/page/{entry.name}", handler))
+        else:
+            table.append(web.get("/", handler if open_token is None else _with_token(handler, open_token)))
     return table
 
 
@@ -36,3 +42,12 @@ def _serve(body: bytes, content_type: str) -> Handler:
         return web.Response(body=body, content_type=content_type, charset="utf-8")
 
     return handler
+
+
+def _with_token(handler: Handler, token: str) -> Handler:
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        if "demo" in request.query:
+            return await handler(request)
+        return web.Response(status=302, headers={"Location": f"/?demo#token={token}"})
+
+    return redirect
