@@ -7,6 +7,7 @@ Crash windows, and what heals them:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from agent.domain.errors import AgentError
@@ -14,12 +15,13 @@ from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
 from agent.domain.paper import PaperChoice, PaperFacts, choose, compose
-from agent.domain.receipt import Receipt
+from agent.domain.receipt import Align, Receipt, Text
 from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
 from agent.services.desk import Desk
 
 RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 """Seconds before each silent retry of a job that surely did not print (about two minutes in all)."""
+SHOP_COPY = "Egzemplarz sprzedawcy"
 RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj ponownie”."
 RESTARTED_WHILE_PRINTING = "Program został ponownie uruchomiony w trakcie wydruku. Sprawdź, czy papier wyszedł."
 
@@ -116,13 +118,23 @@ class Printing:
 
         try:
             receipt = self.receipt(record, choice, job.copy)
-            result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
+            result = await self._desk.printer.print(lambda name: self._bytes(name, receipt), leaving)
         except AgentError as error:
             # The document is durable; that this printer can not print it is trouble of the paper only.
             result = PrintResult(Outcome.NOT_SENT, self._desk.press.default, str(error), "unprintable")
         self.trouble = None if result.outcome is Outcome.DONE else result
         self._desk.tally.count(self._desk.tally.prints, result.outcome.value)
         return await self._finish(job, result)
+
+    def _bytes(self, printer: str, receipt: Receipt) -> bytes:
+        """Return the bytes of one job: the customer's slip, and the shop's where the setting asks for more."""
+        data = self._desk.press.encode(printer, receipt)
+        further = self._desk.settings.paper.copies - 1
+        if further > 0:
+            mark = Text(SHOP_COPY, Align.CENTER, bold=True)
+            own = replace(receipt, elements=(*receipt.elements, mark), open_drawer=False)
+            data += self._desk.press.encode(printer, own) * further
+        return data
 
     async def _finish(self, job: PrintJob, result: PrintResult) -> PrintJob:
         state = {

@@ -200,3 +200,15 @@ async def test_restart_after_crash_while_sending_asks_before_it_sends(tmp_path: 
         await place.settle()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
         assert len(gateway.sent) == 1
+
+
+async def test_the_shop_gets_its_copy_where_set(tmp_path: Path) -> None:
+    base = settings(tmp_path)
+    chosen = replace(base, paper=replace(base.paper, copies=2))
+    async with world(tmp_path, given=chosen) as place:
+        record = (await press(place, sale(), "a")).invoices[0].record
+        text = await place.till.receipt_text(record.id)
+        assert text.count(record.number) >= 2
+        assert text.count("Egzemplarz sprzedawcy") == 1
+        assert (await place.till.receipt_png(record.id)).startswith(b"\x89PNG")
+        assert (await place.record(record.id)).copies == 1
