@@ -1,4 +1,4 @@
-"""A really full disk: a press is refused with nothing stored and no number burnt, and works again once there is room."""
+"""A really full disk: a press is refused, nothing is stored, no number burnt; it works again once there is room."""
 
 from __future__ import annotations
 
