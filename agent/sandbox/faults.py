@@ -68,6 +68,8 @@ class Faults:
     _plans: dict[str, list[Plan]] = field(default_factory=dict)
     _healing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """Lines that come up again by themselves."""
+    _pauses: set[asyncio.Future[None]] = field(default_factory=set)
+    _stopped: bool = False
 
     async def plan(
         self, call: str, fault: str, times: int | None = None, seconds: float | None = None, *, after: bool = False
@@ -90,8 +92,11 @@ class Faults:
             self._plans.setdefault(call, []).append(Plan(call, fault, times, wait, acted))
 
     async def stop(self) -> None:
-        """Forget everything; the line is left as it is."""
+        """Forget everything and let go of what is held back; the line is left as it is."""
+        self._stopped = True
         self._plans.clear()
+        for pause in tuple(self._pauses):
+            pause.cancel()
         for line in tuple(self._healing):
             await self._cancel_healing(line)
 
@@ -102,11 +107,11 @@ class Faults:
             return await handler(request)
         self.hits[f"{call}:{plan.fault}"] = self.hits.get(f"{call}:{plan.fault}", 0) + 1
         if plan.fault == "slow_before":
-            await self.clock.sleep(plan.seconds)
+            await self._pause(plan.seconds)
             return await handler(request)
         answer = await handler(request) if plan.after else None
         if plan.fault in ("slow", "hang"):
-            await self.clock.sleep(plan.seconds)
+            await self._pause(plan.seconds)
         return await self._spoiled(plan, request, answer)
 
     async def _spoiled(self, plan: Plan, request: web.Request, answer: web.StreamResponse | None) -> web.StreamResponse:
@@ -119,6 +124,18 @@ class Faults:
         if plan.fault in ("drip", "truncated", "broken_json", "garbage"):
             return await self._mangle(plan, request, answer)
         return plain_fault(plan, request)
+
+    async def _pause(self, seconds: float) -> None:
+        """Hold a request back. aiohttp leaves a handler alone when its caller goes away, so stop() has to end this."""
+        if self._stopped:
+            return
+        pause = asyncio.ensure_future(self.clock.sleep(seconds))
+        self._pauses.add(pause)
+        try:
+            await asyncio.wait({pause})
+        finally:
+            self._pauses.discard(pause)
+            pause.cancel()
 
     def _take(self, call: str) -> Plan | None:
         for name in (call, "*") if call == "latarnia" else (call, "ksef", "*"):
@@ -186,7 +203,7 @@ class Faults:
         with contextlib.suppress(ConnectionError):
             for index in range(len(data)):
                 await cut.write(data[index : index + 1])
-                await self.clock.sleep(plan.seconds)
+                await self._pause(plan.seconds)
         return cut
 
 
