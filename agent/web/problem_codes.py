@@ -49,6 +49,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "base-rejected": ProblemKind(409, "KSeF refused the invoice to be corrected"),
     "base-without-number": ProblemKind(409, "The base has no KSeF number yet; POST …/corrections waits for it"),
     "base-number-differs": ProblemKind(409, "The base has another KSeF number than the correction says"),
+    "base-has-held-correction": ProblemKind(409, "A correction of this invoice waits already; let it be issued first"),
     "base-known-here": ProblemKind(409, "The invoice is on this till: correct it by its id"),
     "not-correctable": ProblemKind(409, "This invoice can not be corrected here"),
     "nothing-left": ProblemKind(409, "The invoice was corrected to zero already"),
