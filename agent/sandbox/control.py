@@ -1,17 +1,4 @@
-"""The control API: what a test does to the pretended world (DESIGN section 6, with extensions).
-
-GET  /ledger     accepted invoices, oldest first
-GET  /counts     calls refused by limits (429), faults that struck, sessions, papers, bytes no printer understands
-POST /latarnia   {"status", "messages"}
-POST /faults     {"call", "fault", "times", "seconds", "after"}
-GET  /papers     [{"id", "at", "png", "text"}] and, by those links, the paper itself
-POST /printer    {"fault", "at", "times"}; fault "none" heals (printer.Fault names the others)
-POST /verdicts   {"verdict", "times", "seconds"}: what happens to the next invoices
-POST /clock      {"skew_seconds"}: KSeF's clock is wrong by so much
-POST /behaviour  any fields of state.Behaviour
-POST /limits     {"table": "production"|"none"}
-POST /keys/rotate, POST /tokens/expire {"kind"}, POST /sessions/expire, POST /token {"state"}
-"""
+"""The control API: what a test does to the pretended world (DESIGN section 6); docs/sandbox.md has the whole list."""
 
 from __future__ import annotations
 
@@ -43,29 +30,31 @@ class Control:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
+    def routes(self) -> list[web.RouteDef]:
+        """Return what can be ordered."""
+        return [
+            web.get("/ledger", self.ledger),
+            web.get("/counts", self.counts),
+            web.post("/latarnia", self.latarnia),
+            web.post("/faults", self.faults),
+            web.get("/papers", self.papers),
+            web.get(r"/papers/{id:\d+}.png", self.paper),
+            web.get(r"/papers/{id:\d+}.txt", self.paper),
+            web.post("/printer", self.printer),
+            web.post("/verdicts", self.verdicts),
+            web.post("/clock", self.clock),
+            web.post("/behaviour", self.behaviour),
+            web.post("/limits", self.limits),
+            web.post("/keys/rotate", self.rotate_keys),
+            web.post("/tokens/expire", self.expire_tokens),
+            web.post("/sessions/expire", self.expire_sessions),
+            web.post("/token", self.token),
+        ]
+
     def application(self) -> web.Application:
         """Return the application of the control listener."""
         application = web.Application(middlewares=[_bad_requests])
-        application.router.add_routes(
-            [
-                web.get("/ledger", self.ledger),
-                web.get("/counts", self.counts),
-                web.post("/latarnia", self.latarnia),
-                web.post("/faults", self.faults),
-                web.get("/papers", self.papers),
-                web.get(r"/papers/{id:\d+}.png", self.paper),
-                web.get(r"/papers/{id:\d+}.txt", self.paper),
-                web.post("/printer", self.printer),
-                web.post("/verdicts", self.verdicts),
-                web.post("/clock", self.clock),
-                web.post("/behaviour", self.behaviour),
-                web.post("/limits", self.limits),
-                web.post("/keys/rotate", self.rotate_keys),
-                web.post("/tokens/expire", self.expire_tokens),
-                web.post("/sessions/expire", self.expire_sessions),
-                web.post("/token", self.token),
-            ]
-        )
+        application.router.add_routes(self.routes())
         return application
 
     async def ledger(self, request: web.Request) -> web.Response:
