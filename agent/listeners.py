@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from agent.app import Agent
 
 STOP_SECONDS = 25.0
+REASONS = {
+    errno.EADDRINUSE: "zajmuje go inny program; zatrzymaj go albo zmień port w ustawieniach",
+    errno.EADDRNOTAVAIL: "tego adresu nie ma na tym komputerze; popraw host w ustawieniach",
+    errno.EACCES: "brak uprawnień; wybierz port od 1024 wzwyż",
+}
+"""What a technician can do about it."""
 
 
 @asynccontextmanager
@@ -43,6 +50,5 @@ async def _listen(runner: web.AppRunner, host: str, port: int, whom: str) -> Non
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        raise ConfigError(
-            (f"Nie można otworzyć portu {host}:{port} dla {whom}: {error.strerror or error}. Zmień port.",)
-        ) from error
+        why = REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise ConfigError((f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {why}.",)) from error
