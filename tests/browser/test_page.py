@@ -469,3 +469,27 @@ async def test_every_view_is_fit_for_wcag_aa(counter: Counter) -> None:
         await page.click(f"[data-view={view}]")
         await page.wait_for_selector(f"#{view}-title:visible")
         await check(view)
+
+
+@BOTH
+async def test_focus_is_never_hidden_under_the_bar(counter: Counter) -> None:
+    """WCAG 2.4.11: tab through the whole form; the focused control lies above the bar with the button."""
+    await counter.open()
+    page = counter.page
+    await page.focus("#sample-button")
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        hidden = await page.evaluate(
+            """() => {
+              const focused = document.activeElement;
+              if (!focused.closest("#sale-form") || focused.closest(".pay-bar")) return null;
+              const bar = document.querySelector(".pay-bar").getBoundingClientRect();
+              const box = focused.getBoundingClientRect();
+              const beside = box.right <= bar.left || box.left >= bar.right;
+              return beside || box.bottom <= bar.top + 1 ? null : focused.outerHTML;
+            }"""
+        )
+        assert hidden is None
+        if await page.evaluate("document.activeElement.id") == "press":
+            return
+    pytest.fail("the button was not reached")
