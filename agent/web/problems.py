@@ -115,7 +115,8 @@ def unexpected(error: BaseException) -> web.Response:
     return problem_response(
         500,
         "internal-error",
-        f"Błąd programu (numer {incident}). Nie wiadomo, czy operacja się powiodła: ponów ją albo sprawdź listę faktur.",
+        f"Błąd programu (numer {incident}). Nie wiadomo, czy operacja się powiodła: "
+        "ponów ją albo sprawdź listę faktur.",
         retry_safe=True,
     )
 
