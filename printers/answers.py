@@ -50,8 +50,9 @@ class Ear:
             if first == PROCESS_HEADER[0]:
                 if len(self._buffer) < _PROCESS_LENGTH and self._maybe_process():
                     break
-                if self._buffer[:2] == PROCESS_HEADER and self._buffer[6] == 0:
-                    answers.append(Printed(self._buffer[2:6]))
+                if self._buffer[:2] == PROCESS_HEADER:
+                    if self._buffer[6] == 0:
+                        answers.append(Printed(self._buffer[2:6]))
                     self._buffer = self._buffer[_PROCESS_LENGTH:]
                     continue
             if first & 0x93 == 0x10:  # automatic status (GS a): four bytes nobody asked for
