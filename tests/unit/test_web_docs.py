@@ -156,3 +156,37 @@ async def test_python_example(served: tuple[FakeTill, dict[str, str]]) -> None:
     output = await run(environment, sys.executable, "-c", program)
     assert output.startswith("FV-1/2026/11/000001 online ")
     assert len(till.records) == 1
+
+
+# --- the operator's sheet -------------------------------------------------------------------------------
+
+SHEET = (ROOT / "docs" / "operator.md").read_text()
+BUTTONS = (
+    "Faktura",
+    "Osoba",
+    "Drukuj ponownie",
+    "Drukuj teraz",
+    "Ponów",
+    "Zwrot lub korekta",
+    "Zwrot towaru",
+    "Zwrot całości",
+    "Inna cena",
+    "Zły nabywca",
+    "Wyślij teraz",
+    "Tryb offline24",
+    "Brak odpowiedzi programu",
+    "Brak połączenia z programem",
+)
+
+
+def test_sheet_speaks_the_page_s_words() -> None:
+    """Every button and banner the sheet names is on the page, and the sheet leaves none of these out."""
+    page = "".join(
+        file.read_text() for file in (ROOT / "agent" / "web" / "page").iterdir() if file.suffix in {".html", ".js"}
+    )
+    for words in BUTTONS:
+        assert words in SHEET, words
+        assert words in page, words
+    for key in re.findall(r"^\| (F\d)", SHEET, re.MULTILINE):
+        assert f"<kbd>{key}</kbd>" in page
+    assert len(SHEET.split()) < 900  # two pages
