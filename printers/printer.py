@@ -37,8 +37,8 @@ POLL_SECONDS = 1.0
 """Pause between questions while a job waits for its proof."""
 GRACE_SECONDS = 4.0
 """After GS r was answered: how long a printer may still be printing before its process ID is given up."""
-PATIENCE_SECONDS = 2.0
-"""How long a job waits for a busy printer while another printer could take it."""
+PATIENCE_SECONDS = 5.0
+"""How long a job waits for a busy printer while another could take it: a long receipt on a slow printer."""
 GS_R = b"\x1dr\x01"
 RASTER = b"\x1dv0"
 LOOK = "Sprawdź, czy wydruk wyszedł z drukarki."
