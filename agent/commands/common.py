@@ -1,8 +1,10 @@
-"""What all commands share: --config and the settings read from it."""
+"""What all commands share: --config, the settings read from it, and whose rights a command has."""
 
 from __future__ import annotations
 
 import functools
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, cast
@@ -25,12 +27,16 @@ _OPTION = click.option(
 
 
 def config_option(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
-    """Add --config and pass ``settings``; all mistakes of the settings come out as one ConfigError."""
+    """Add --config and pass ``settings``; all mistakes, and files that can not be read, come out as one ConfigError."""
     return _pass_settings(command, need_files=True)
 
 
 def config_option_without_files(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
-    """As config_option, for commands that make the files the settings name (enroll) or tell about them (check)."""
+    """As config_option, but does not look at the files the settings name.
+
+    For commands that tell about these files, and for those that leave them to the running agent: systemd's credentials
+    can be read by the service alone.
+    """
     return _pass_settings(command, need_files=False)
 
 
@@ -39,6 +45,21 @@ def _pass_settings(command: Callable[Concatenate[Settings, P], R], *, need_files
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         config_file = cast(Path | None, kwargs.pop("config_file", None))
         settings = load(find_config(config_file), need_files=need_files)
+        step_down(settings.data_dir)
         return command(settings, *args, **kwargs)
 
     return _OPTION(wrapper)
+
+
+def step_down(data_dir: Path) -> None:
+    """Let root become the owner of the data: a database file made by root would lock the agent out of its own data."""
+    if os.geteuid() != 0:
+        return
+    try:
+        owner = pwd.getpwuid(data_dir.stat().st_uid)
+    except (OSError, KeyError):
+        return
+    if owner.pw_uid != 0:
+        os.initgroups(owner.pw_name, owner.pw_gid)
+        os.setgid(owner.pw_gid)
+        os.setuid(owner.pw_uid)

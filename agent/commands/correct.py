@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.commands.reprint import find_id
 from agent.config import Settings
 
@@ -21,7 +21,7 @@ from agent.config import Settings
 @click.option("--reason", default="zwrot towaru", show_default=True, help="With --full-return.")
 @click.option("--key", help="Idempotency key: the same key never makes a second correction.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
-@config_option
+@config_option_without_files
 def command(
     settings: Settings,
     *,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Refused
@@ -47,7 +47,7 @@ def command(
 
 
 @click.command()
-@config_option
+@config_option_without_files
 def _export(settings: Settings, first: date, last: date, out: Path) -> None:
     """Write the zip beside its final name first, so a half one never bears it."""
     partial = out.with_name(out.name + ".part")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
 
@@ -16,7 +16,7 @@ from agent.config import Settings
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--key", help="Idempotency key: the same key never makes a second invoice.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
-@config_option
+@config_option_without_files
 def command(settings: Settings, file: Path, key: str | None, as_json: bool) -> None:
     """Issue and print the invoice of the sale in FILE (JSON, or FA(3) XML)."""
     body = file.read_bytes()

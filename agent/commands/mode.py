@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
 
@@ -19,7 +19,7 @@ def command() -> None:
 
 @command.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
-@config_option
+@config_option_without_files
 def show(settings: Settings, as_json: bool) -> None:
     """Show the mode a press would get now, and why."""
     _tell(remote.run(settings, lambda console: console.json("GET", "/v1/mode")), as_json)
@@ -29,7 +29,7 @@ def show(settings: Settings, as_json: bool) -> None:
 @click.argument("mode", type=click.Choice(["offline24", "total_failure"]))
 @click.option("--reason", required=True, help="Kept in the log and in the evidence.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
-@config_option
+@config_option_without_files
 def declare(settings: Settings, mode: str, reason: str, as_json: bool) -> None:
     """Declare offline24, or confirm that a total failure was announced in mass media."""
     body = json.dumps({"mode": mode, "reason": reason}).encode()
@@ -39,7 +39,7 @@ def declare(settings: Settings, mode: str, reason: str, as_json: bool) -> None:
 @command.command("withdraw")
 @click.option("--reason", required=True, help="Kept in the log and in the evidence.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
-@config_option
+@config_option_without_files
 def withdraw(settings: Settings, reason: str, as_json: bool) -> None:
     """Withdraw what was declared."""
     query = {"reason": reason}

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
 
@@ -18,7 +18,7 @@ from agent.config import Settings
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Day for which the JPK markers hold; default: today.")
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
-@config_option
+@config_option_without_files
 def command(settings: Settings, month: str, as_of: str | None, form: str, out: Path | None) -> None:
     """Print the register of a month with the JPK_V7M markers."""
     query = {"month": month, "format": "json" if form == "json" else "csv"}

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
 
 @click.command("reprint")
 @click.argument("invoice_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
-@config_option
+@config_option_without_files
 def command(settings: Settings, invoice_id: str, as_json: bool) -> None:
     """Print an invoice again, marked WYDRUK PONOWNY; ID is its id or its number."""
 

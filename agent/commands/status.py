@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print the body of /health.")
-@config_option
+@config_option_without_files
 def command(settings: Settings, as_json: bool) -> None:
     """Show mode, queue and problems."""
 

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option
+from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
 
 @click.command("sync")
 @click.option("--wait", default=60.0, show_default=True, help="Seconds to wait for KSeF's answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts.")
-@config_option
+@config_option_without_files
 def command(settings: Settings, wait: float, as_json: bool) -> None:
     """Send what waits, now. Exit code 1 where something is left."""
 
