@@ -5,7 +5,6 @@ Only an agent that authenticated with a certificate may ask for one; with a KSeF
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -94,9 +93,8 @@ class Certificates:
         answer = await self._get("/certificates/enrollments/data")
         answer.text("commonName")  # without it this is no answer to that question
         given = ((oid, answer.optional_text(name)) for name, oid in SUBJECT)
-        with warnings.catch_warnings():  # names in Polish may be longer than 64 bytes: the name is KSeF's, not ours
-            warnings.simplefilter("ignore", UserWarning)
-            return x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in given if text])
+        # not validated: a Polish name of up to 64 letters may take more than 64 bytes, and it is KSeF's, not ours
+        return x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in given if text])
 
     async def request(self, kind: CertificateType, name: str, csr: x509.CertificateSigningRequest) -> str:
         """Send a request; return its reference."""

@@ -29,7 +29,7 @@ async def test_a_new_pair_a_replacement_and_a_refusal(tmp_path: Path) -> None:
         out = tmp_path / "new"
         result = await enroll("--config", str(config), "--type", "offline", "--out", str(out), "--json")
         assert result.exit_code == 0, result.output
-        answer = json.loads(result.output)
+        answer = json.loads(result.stdout)
         new = load_credentials(out / "offline.crt", out / "offline.key")
         assert answer["serial"] == new.serial
         assert (out / "offline.key").stat().st_mode & 0o777 == 0o600

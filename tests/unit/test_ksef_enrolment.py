@@ -107,6 +107,17 @@ class TestEnrolment:
         assert b"ENCRYPTED" in place.key_file.read_bytes()
         load_credentials(place.certificate_file, place.key_file, secret)
 
+    @pytest.mark.filterwarnings("ignore:Attribute's length")
+    async def test_a_long_polish_name_is_taken_as_ksef_gives_it(
+        self, server: WireServer, certificates: Certificates, place: Place
+    ) -> None:
+        name = "Żółć " * 12
+        server.on("GET /certificates/enrollments/data", Reply(body={"commonName": name, "countryName": "PL"}))
+        await enrol(certificates, OFFLINE, "kasa 1", place)
+        asked = server.seen("POST /certificates/enrollments")[0].json
+        subject = x509.load_der_x509_csr(base64.b64decode(asked["csr"])).subject
+        assert [attribute.value for attribute in subject] == [name, "PL"]
+
     async def test_no_certificate_left(self, server: WireServer, certificates: Certificates, place: Place) -> None:
         server.on("GET /certificates/limits", Reply(body=wire.certificate_limits(can=False)))
         with pytest.raises(Refused, match="pozostało wniosków: 0"):
