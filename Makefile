@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check lint clean lock bench test-nightly
+.PHONY: help run test lint bench test-nightly wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +40,15 @@ bench: $(VENV)/.dev ## speed and memory, as ratios within one run
 
 test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly
+
+wheel: $(VENV)/.run ## dist/ksef_agent-*.whl, with schemas, page, fonts, migrations
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+deb: wheel ## dist/ksef-agent_*.deb: Debian package with its own environment in /opt/ksef-agent
+	PIP=$(BIN)/pip packaging/build-deb dist/ksef_agent-$(VERSION)-py3-none-any.whl dist
+
+completion: $(VENV)/.run ## shell completion of bash, zsh and fish, into build/completion
+	packaging/completion $(BIN)/python build/completion
 
 lock: ## resolve the lock files again (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
