@@ -149,6 +149,8 @@ async def show(request: web.Request) -> web.Response:
 async def xml(request: web.Request) -> web.Response:
     """GET …/xml: the very bytes that KSeF gets."""
     answer = await request.app[TILL].invoice(request.match_info["id"])
+    if not answer.record.xml:
+        raise NotFound("Treść tej faktury wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported")
     return _file(answer.record.xml, "application/xml")
 
 

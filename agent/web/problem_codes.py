@@ -41,6 +41,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "buyer-unknown": ProblemKind(404, "Nobody knows this buyer yet"),
     "no-upo": ProblemKind(404, "KSeF's confirmation is not here yet"),
     "not-printed": ProblemKind(404, "The invoice has not been printed yet"),
+    "exported": ProblemKind(404, "The file was exported and removed from the till; it is in the archive"),
     # The law, KSeF or the state of the invoice forbids it.
     "conflict": ProblemKind(409, "The law, KSeF or the state of the invoice forbids it"),
     "number-taken": ProblemKind(409, "An invoice of this kind and number exists already"),
@@ -58,6 +59,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "technical-correction-refused": ProblemKind(409, "No technical correction is possible or allowed now"),
     "not-rejected": ProblemKind(409, "Only a rejected invoice gets new bytes"),
     "content-differs": ProblemKind(409, "A technical correction may not change the content"),
+    "content-exported": ProblemKind(409, "The invoice's content was exported and removed from the till"),
     "mode-not-declarable": ProblemKind(409, "Nothing announced allows this mode"),
     "nothing-declared": ProblemKind(409, "No mode is declared"),
     # The content; errors names each mistake.

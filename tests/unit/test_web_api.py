@@ -270,6 +270,11 @@ class TestReading:
         response = await client.get(f"/v1/invoices/{invoice['id']}/xml", headers=CASHIER)
         assert await response.read() == till.records[invoice["id"]].record.xml
 
+    async def test_exported_content_is_gone(self, client: Client, till: FakeTill) -> None:
+        invoice = await issued(client)
+        till.change(invoice["id"], xml=b"")
+        await problem(await client.get(f"/v1/invoices/{invoice['id']}/xml", headers=CASHIER), 404, "exported")
+
     async def test_unknown_things(self, client: Client) -> None:
         await problem(await client.get("/v1/invoices/none", headers=CASHIER), 404, "not-found")
         await problem(await client.get("/v1/nothing", headers=CASHIER), 404, "not-found")
