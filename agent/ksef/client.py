@@ -120,6 +120,8 @@ class HttpClient:
     async def _exchange(self, request: _Request, seconds: float) -> Answer:
         try:
             answer = await self._clock.within(seconds, self._send(request))
+        except aiohttp.ServerTimeoutError as error:
+            raise _lost(f"Połączenie z KSeF nie powstało w ciągu {CONNECT_SECONDS:g} s", request, error) from error
         except TimeoutError as error:
             raise _lost(f"KSeF nie odpowiedział w ciągu {seconds:g} s", request, error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -151,6 +151,25 @@ async def test_no_name_resolution(clock: FakeClock, monkeypatch: pytest.MonkeyPa
     await gateway.close()
 
 
+async def test_everything_goes_through_the_proxy_of_the_settings(server: WireServer, clock: FakeClock) -> None:
+    """No name of KSeF is resolved here: the host does not exist."""
+    settings = KsefSettings(url="http://ksef.invalid/v2", proxy_url=server.url.removesuffix("/v2"))
+    gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
+    await gateway.probe()
+    await gateway.close()
+    (request,) = server.requests
+    assert request.headers["Host"] == "ksef.invalid"
+
+
+async def test_proxies_of_the_environment_are_ignored(
+    server: WireServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
+    await gateway.probe()
+    await gateway.close()
+
+
 class TestTls:
     """A server that is not proven to be KSeF gets nothing."""
 
