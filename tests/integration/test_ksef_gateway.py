@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import padding
@@ -543,3 +544,21 @@ async def test_identifier_validation_is_asked_for_by_setting(server: WireServer,
     await gateway.close()
     header = server.seen("POST /sessions/online")[0].headers["X-KSeF-Feature"]
     assert header == "subject-identifier-validation"
+
+
+async def test_opening_and_closing_leaves_neither_tasks_nor_files(server: WireServer, clock: FakeClock) -> None:
+    async def cycle() -> None:
+        gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
+        await gateway.send(await gateway.session(), INVOICE)
+        await gateway.close()
+
+    await cycle()
+    files, tasks = open_files(), len(asyncio.all_tasks())
+    for _ in range(10):
+        await cycle()
+    assert open_files() <= files + 2, "each cycle leaves its connections"
+    assert len(asyncio.all_tasks()) <= tasks + 2
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
