@@ -173,7 +173,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
     printing = Printing(desk)
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
-    correcting = Correcting(desk, issuing, printing)
+    correcting = Correcting(desk, issuing)
     alerting = Alerting(desk)
     reporting = Reporting(desk, watch, printing, alerting)
     till = AgentTill(
@@ -225,6 +225,7 @@ async def supervise(agent: Agent) -> None:
     from agent.schedule import periodic_triggers  # noqa: PLC0415 - APScheduler only where it runs
 
     loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "store": agent.store.watch,
         "sync": agent.sync.run,
         "corrections": agent.correcting.run,
         "reporting": agent.reporting.run,

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from agent.domain.invoice import InvoiceRecord, Mode, NewInvoice
+from agent.domain.invoice import CorrectedBase, InvoiceRecord, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, PrintState
 
 T = TypeVar("T")
@@ -425,7 +425,10 @@ class InvoiceChange:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
-    """Search; all given conditions hold. Dates are P_1, inclusive. ``text`` matches number, buyer, reference."""
+    """Search; all given conditions hold. Dates are P_1, inclusive. ``text`` matches number, buyer, reference.
+
+    ``base_id``, ``base_number`` and ``base_ksef_number`` find corrections by any of the invoices they correct.
+    """
 
     states: frozenset[InvoiceState] | None = None
     issued_from: date | None = None
@@ -433,8 +436,31 @@ class InvoiceFilter:
     number: str | None = None
     text: str | None = None
     base_id: str | None = None
+    base_number: str | None = None
+    base_ksef_number: str | None = None
     limit: int = 100
     after_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What planning needs of an invoice whose duty to send is open; without its bytes, so ten thousand are cheap."""
+
+    id: str
+    number: str
+    state: InvoiceState
+    mode: Mode
+    version: int
+    attempts: int
+    deadline: date | None
+    deadline_state: str
+    issued_on: date
+    issued_at: datetime
+    not_before: datetime | None = None
+    session_ref: str | None = None
+    invoice_ref: str | None = None
+    base_id: str | None = None
+    rejection: str | None = None
 
 
 class Invoices(Protocol):
@@ -467,6 +493,10 @@ class Invoices(Protocol):
 
         ``limit`` takes the most urgent ones only: a backlog of 10 000 is 60 MB of bytes.
         """
+        ...
+
+    async def queue(self) -> list[Unsent]:
+        """The same invoices in the same order as unsent(), without their bytes."""
         ...
 
     async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
@@ -553,6 +583,8 @@ class HeldCorrection:
     """waiting, issued, refused."""
     invoice_id: str | None = None
     problem: str | None = None
+    bases: tuple[CorrectedBase, ...] = ()
+    """Everything it will correct; ``base_id`` is one of them."""
 
 
 class Held(Protocol):
@@ -568,7 +600,13 @@ class Held(Protocol):
         """Oldest first."""
         ...
 
-    async def of_base(self, base_id: str) -> list[HeldCorrection]: ...
+    async def of_base(self, base_id: str) -> list[HeldCorrection]:
+        """All that name this invoice, a collective one too; oldest first."""
+        ...
+
+    async def of_number(self, number: str) -> list[HeldCorrection]:
+        """All that name an invoice of this number, held here or not; oldest first."""
+        ...
 
     async def close(
         self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None

@@ -102,18 +102,19 @@ def named_numbers(document: object) -> tuple[str, ...]:
 
 
 def parse_correction(
-    document: object, *, base: BaseInvoice, today: date, others: Sequence[BaseInvoice] = ()
+    document: object, *, base: BaseInvoice, today: date, others: Sequence[BaseInvoice] = (), pointer: str = ""
 ) -> Correction:
     """Return the checked correction of ``base``.
 
     others  further invoices known here that a collective correction names (named_numbers())
     today   the date in Poland
+    pointer where the document lies in what the caller sent
 
     BadInput with all mistakes of the document; Conflict where nothing is left to correct or a collective correction
     stands in the way.
     """
     problems = Problems()
-    fields = Fields.of(document, "", problems)
+    fields = Fields.of(document, pointer, problems)
     correction = None if fields is None else _read(fields, base, today, others)
     problems.raise_if_any("Korekta")
     assert correction is not None

@@ -97,8 +97,25 @@ def remaining(rows: Sequence[Row], earlier: Iterable[Sequence[LineChange]]) -> t
                     f"Wcześniejsza korekta dotyczy pozycji {change.after.number}, której faktura nie ma. {ELSEWHERE}",
                     code="not-correctable",
                 )
+            if not _same(state[change.before.number], change.before):
+                raise Conflict(
+                    f"Wcześniejsza korekta zaczyna pozycję {change.before.number} od innego stanu niż "
+                    f"ten, który zostawiły dokumenty przed nią. {ELSEWHERE}",
+                    code="not-correctable",
+                )
             state[change.after.number] = change.after
     return tuple(state.values())
+
+
+def _same(one: Row, other: Row) -> bool:
+    """Whether two rows tell of the same goods in the same state; how the name is typed does not matter."""
+    first, second = one.line, other.line
+    return (
+        " ".join(first.name.split()).casefold() == " ".join(second.name.split()).casefold()
+        and (first.quantity, first.unit_price, first.discount) == (second.quantity, second.unit_price, second.discount)
+        and first.vat is second.vat
+        and one.value == other.value
+    )
 
 
 def read_base(

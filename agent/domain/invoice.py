@@ -236,6 +236,8 @@ class NewInvoice:
     external_ref: str | None = None
     base_id: str | None = None
     """The invoice, of this store, that this one corrects and has to follow."""
+    bases: tuple[CorrectedBase, ...] = ()
+    """Everything a correction corrects, here or elsewhere, in the order of its file."""
     payments: tuple[Payment, ...] = ()
     pressed_by: str = ""
     """Name of the token that pressed."""
@@ -283,3 +285,5 @@ class InvoiceRecord:
     base_id: str | None = None
     payments: tuple[Payment, ...] = ()
     pressed_by: str = ""
+    bases: tuple[CorrectedBase, ...] = ()
+    """What a correction corrects, also after its bytes were pruned."""

@@ -11,8 +11,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.calendar import local_date
-from agent.domain.fa3_view import read
-from agent.domain.fa3_view_types import Kind
 from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceRecord, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.vat import round_cents
@@ -20,7 +18,6 @@ from agent.domain.vat import round_cents
 Value = None | bool | int | str | list[str] | list[dict[str, str]]
 """What a row holds as JSON."""
 
-CORRECTIONS = frozenset(kind.value for kind in Kind if kind.corrects)
 REACHED = frozenset({InvoiceState.SENT, InvoiceState.ACCEPTED})
 DUE = "due"
 """InvoiceRecord.deadline_state of a deadline that runs."""
@@ -163,8 +160,9 @@ def rows(
     stored = frozenset(upos)
     corrected_by: dict[str, dict[str, None]] = {}
     for record in (*listed, *corrections):
-        if record.base_id is not None:
-            corrected_by.setdefault(record.base_id, {})[record.number] = None
+        for base in record.bases:
+            if base.invoice_id is not None:
+                corrected_by.setdefault(base.invoice_id, {})[record.number] = None
     ordered = sorted(listed, key=lambda record: (record.issued_on, record.number))
     return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
 
@@ -193,7 +191,7 @@ def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, 
         tax=record.totals.tax,
         gross=record.totals.gross,
         currency=record.totals.currency,
-        bases=_bases(record),
+        bases=tuple(base.number for base in record.bases),
         corrections=corrections,
         external_ref=record.external_ref,
         payments=record.payments,
@@ -206,14 +204,6 @@ def _numbered(record: InvoiceRecord, as_of: date) -> bool:
     if record.ksef_number is None:
         return False
     return record.accepted_at is None or local_date(record.accepted_at) <= as_of
-
-
-def _bases(record: InvoiceRecord) -> tuple[str, ...]:
-    """Return the numbers of the corrected invoices, from the bytes: they name bases that are not ours too."""
-    if record.kind not in CORRECTIONS:
-        return ()
-    correction = read(record.xml).correction
-    return tuple(base.number for base in correction.bases) if correction is not None else ()
 
 
 def _identifier(buyer: Buyer) -> str | None:

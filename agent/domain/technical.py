@@ -33,6 +33,16 @@ def refusal(record: InvoiceRecord) -> str | None:
     return None
 
 
+def abandoned(record: InvoiceRecord) -> bool:
+    """Whether KSeF refused the invoice and nothing can bring it there any more: for the books it never was.
+
+    A refusal for missing permissions can be mended by granting them, so it does not count.
+    """
+    if record.state is not InvoiceState.REJECTED:
+        return False
+    return refusal(record) is not None and rejection_code(record) not in PERMISSION_CODES
+
+
 def rejection_code(record: InvoiceRecord) -> int:
     """Return KSeF's status code at the front of the stored rejection, 0 where there is none."""
     head = (record.rejection or "").partition(":")[0]

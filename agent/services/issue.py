@@ -12,13 +12,13 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from agent.domain import fa3, links, numbering
 from agent.domain.deadlines import deadline
 from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused
-from agent.domain.invoice import Buyer, Mode, NewInvoice, Payment, Sale, Totals
+from agent.domain.invoice import Buyer, CorrectedBase, Mode, NewInvoice, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision
 from agent.domain.ready import ReadyInvoice, check_ready
@@ -45,7 +45,13 @@ class Draft:
     xml: bytes
     payments: tuple[Payment, ...] = ()
     external_ref: str | None = None
-    base_id: str | None = None
+    bases: tuple[CorrectedBase, ...] = ()
+    """What a correction corrects; those of this store by their id too."""
+
+    @property
+    def bases_here(self) -> tuple[str, ...]:
+        """Ids of the corrected invoices that this store holds."""
+        return tuple(base.invoice_id for base in self.bases if base.invoice_id is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ class Issuing:
                     buyer=ready.buyer,
                     totals=ready.totals,
                     xml=xml,
-                    base_id=await _known_base(tx, ready),
+                    bases=await _known_bases(tx, ready),
                 )
                 return Orders((Order(None, lambda _: draft),))
 
@@ -128,7 +134,7 @@ class Issuing:
     ) -> Pressed:
         """Make what ``prepare(now)`` orders, once per key: a second click waits for the first and gets its answer.
 
-        ``at_counter`` False: nobody waits, so nothing is printed and the sync sends it.
+        ``at_counter`` False: nobody waits, so nothing is printed and it is sent in the background.
         """
         body_sha256 = hashlib.sha256(body).digest()
         running = self._running.get(key)
@@ -175,6 +181,9 @@ class Issuing:
             self._desk.tally.count(self._desk.tally.issued, decision.mode.value)
             if at_counter:
                 await self._finish(invoice_id, decision, begun)
+            elif decision.attempt_online:
+                seconds = self._desk.settings.issue.budget_seconds
+                self._desk.crew.start(f"send-{invoice_id}", self._send_within(invoice_id, seconds))
         self._desk.tally.press(self._desk.clock.monotonic() - begun)
         self._sync.wake()
         return pressed
@@ -187,9 +196,9 @@ class Issuing:
         invoice = self.document(draft, series=order.series, serial=serial, decision=decision, now=now, caller=caller)
         await tx.invoices.add(invoice)
         await tx.events.append("issued", self._issued_event(invoice, decision), invoice.id)
-        if invoice.base_id is not None:
+        for base_id in draft.bases_here:
             data: dict[str, Json] = {"by": invoice.id, "number": invoice.number, "gross": str(invoice.totals.gross)}
-            await tx.events.append("corrected", data, invoice.base_id)
+            await tx.events.append("corrected", data, base_id)
         return invoice
 
     def document(
@@ -231,7 +240,8 @@ class Issuing:
             link_certificate=self.certificate_link(sha256),
             deadline=due.date,
             external_ref=draft.external_ref,
-            base_id=draft.base_id,
+            base_id=next(iter(draft.bases_here), None),
+            bases=draft.bases,
             payments=draft.payments,
             pressed_by=caller.name,
         )
@@ -354,10 +364,11 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
-async def _known_base(tx: Transaction, ready: ReadyInvoice) -> str | None:
-    """Return the first corrected invoice that this store holds; Conflict where a base stands in the way."""
-    found: list[str] = []
+async def _known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
+    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way."""
+    found: list[CorrectedBase] = []
     for base in ready.bases:
+        known = base
         for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
             if record.state is InvoiceState.REJECTED:
                 text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
@@ -371,8 +382,12 @@ async def _known_base(tx: Transaction, ready: ReadyInvoice) -> str | None:
             if record.ksef_number is not None and base.ksef_number != record.ksef_number:
                 text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
                 raise Conflict(text, code="base-number-differs")
-            found.append(record.id)
-    return found[0] if found else None
+            if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
+                text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
+                raise Conflict(text, code="base-has-held-correction")
+            known = replace(base, invoice_id=record.id)
+        found.append(known)
+    return tuple(found)
 
 
 def _ready(order: Order) -> Prepare:

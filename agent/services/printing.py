@@ -167,10 +167,16 @@ class Printing:
             await self._desk.clock.sleep(pause)
             if not await self._still_wanted(job):
                 return
+            if await self._choice_now(record.id) != choice:
+                await self.print(record.id)  # the number arrived meanwhile: this paper would be out of date
+                return
             job = await self._desk.store.write(partial(_queue_again, job.id))
             job = await self._attempt(record, choice, job)
             if job.state is not PrintState.FAILED:
                 return
+
+    async def _choice_now(self, invoice_id: str) -> PaperChoice:
+        return self.choice(await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id)))
 
     async def _still_wanted(self, job: PrintJob) -> bool:
         """A newer job of the same invoice (the cashier pressed reprint) replaces this one."""

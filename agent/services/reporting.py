@@ -11,9 +11,8 @@ from datetime import date, datetime
 from agent import __version__
 from agent.domain.alerts import ActiveAlert, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.domain.calendar import local_date
-from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import PrinterStatus
+from agent.ports import PrinterStatus, Unsent
 from agent.services.alerting import Alerting
 from agent.services.contract import (
     CertificateHealth,
@@ -40,7 +39,7 @@ class Reporting:
         self._watch = watch
         self._printing = printing
         self._alerting = alerting
-        self._unsent: list[InvoiceRecord] = []
+        self._unsent: list[Unsent] = []
         self._printers: tuple[PrinterStatus, ...] = ()
         self._problems: tuple[Problem, ...] = ()
         self._since: dict[str, tuple[InvoiceState, datetime]] = {}
@@ -56,7 +55,7 @@ class Reporting:
 
     async def refresh(self) -> None:
         """Read the queue, judge, and let alerts start and end."""
-        self._unsent = await self._desk.store.read(lambda tx: tx.invoices.unsent())
+        self._unsent = await self._desk.store.read(lambda tx: tx.invoices.queue())
         self._note_states()
         self._problems = await self._alerting.update(self._judge())
 
@@ -182,7 +181,7 @@ def _status(problems: tuple[Problem, ...]) -> str:
     return "degraded" if severities else "ok"
 
 
-def _queue(unsent: list[InvoiceRecord], today: date) -> QueueHealth:
+def _queue(unsent: list[Unsent], today: date) -> QueueHealth:
     deadlines = [record.deadline for record in unsent if record.deadline is not None]
     return QueueHealth(
         unsent=len(unsent),

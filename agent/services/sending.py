@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from agent.domain.calendar import local_date
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
@@ -27,6 +28,7 @@ from agent.ports import (
     Pending,
     Rejected,
     Sent,
+    SessionRef,
     Transaction,
     Verdict,
 )
@@ -48,6 +50,8 @@ class Courier:
         self._desk = desk
         self._watch = watch
         self._busy: set[str] = set()
+        self.upos_wanted = True
+        """Some accepted invoice may lack its UPO."""
         self._lists: dict[str, tuple[float, dict[bytes, tuple[str, Verdict]]]] = {}
 
     def busy(self, invoice_id: str) -> bool:
@@ -99,9 +103,13 @@ class Courier:
             case Rejected():
                 return await self._reject(invoice_id, verdict)
 
-    async def fetch_upo(self, invoice_id: str) -> None:
-        """Fetch a missing UPO of an accepted invoice."""
-        await self._fetch_upo(await self._record(invoice_id))
+    async def fetch_upo(self, invoice_id: str) -> bool:
+        """Fetch a missing UPO of an accepted invoice; False where KSeF did not give it."""
+        return await self._fetch_upo(await self._record(invoice_id))
+
+    def forget_lists(self) -> None:
+        """Ask KSeF anew what a session holds."""
+        self._lists.clear()
 
     async def _record(self, invoice_id: str) -> InvoiceRecord:
         return await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
@@ -129,13 +137,7 @@ class Courier:
             session = await gateway.session()
         except KsefError as error:
             return await self._not_taken(record, error)
-        await self._move(
-            record.id,
-            InvoiceState.SENDING,
-            "sending",
-            {"session": session.reference, "sha256": record.sha256.hex(), "attempt": record.attempts + 1},
-            InvoiceChange(session_ref=session.reference, attempted=True),
-        )
+        record = await self._begin(record, session)
         outgoing = await self.outgoing(record)
         try:
             reference = await gateway.send(session, outgoing)
@@ -151,6 +153,28 @@ class Courier:
             {"session": session.reference, "reference": reference},
             InvoiceChange(invoice_ref=reference, sent_at=self._desk.now()),
         )
+
+    async def _begin(self, record: InvoiceRecord, session: SessionRef) -> InvoiceRecord:
+        """Commit the intent; an online invoice that missed its day (a crash, midnight) leaves as offline24."""
+        now = self._desk.now()
+        late = record.mode is Mode.ONLINE and local_date(now) != record.issued_on
+        decision = self._watch.after_budget(record, now) if late else None
+        change = InvoiceChange(session_ref=session.reference, attempted=True)
+        if decision is not None:
+            change = replace(change, mode=decision.mode, reason=decision.reason)
+
+        async def work(tx: Transaction) -> InvoiceRecord:
+            sending = await tx.invoices.move(record.id, InvoiceState.SENDING, change)
+            if decision is not None:
+                data = {"from": record.mode, "to": decision.mode, "reason": decision.reason}
+                await tx.events.append("mode", data, record.id)
+            attempt: dict[str, Json] = {"session": session.reference, "sha256": record.sha256.hex()}
+            await tx.events.append("sending", attempt | {"attempt": record.attempts + 1}, record.id)
+            return sending
+
+        sending = await self._desk.store.write(work)
+        self._desk.changed.set()
+        return sending
 
     async def outgoing(self, record: InvoiceRecord) -> Outgoing:
         """Build what goes over the wire; a technical correction names the hash of the file it replaces."""
@@ -169,7 +193,7 @@ class Courier:
 
     async def _note_trouble(self, record: InvoiceRecord, kind: str, error: KsefError, call: str) -> InvoiceRecord:
         change = InvoiceChange(not_before=self._next_attempt(record, error), attempted=True)
-        data = _evidence(error, call)
+        data = evidence_of(error, call)
 
         async def work(tx: Transaction) -> InvoiceRecord:
             await tx.events.append(kind, data, record.id)
@@ -184,7 +208,7 @@ class Courier:
             record.id,
             to,
             "send_failed",
-            _evidence(error, "send"),
+            evidence_of(error, "send"),
             InvoiceChange(not_before=self._next_attempt(record, error)),
         )
 
@@ -206,8 +230,11 @@ class Courier:
             await self._desk.clock.sleep(pause)
         return record
 
-    async def ask(self, record: InvoiceRecord) -> InvoiceRecord:
+    async def ask(self, invoice_id: str) -> InvoiceRecord:
         """Ask once about a SENT invoice and record the answer."""
+        record = await self._record(invoice_id)
+        if record.state is not InvoiceState.SENT:
+            return record
         verdict = await self._ask(record)
         return record if verdict is None else await self.apply(record.id, verdict)
 
@@ -229,6 +256,7 @@ class Courier:
             change = replace(change, session_ref=original_session, invoice_ref="")
         data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
         record = await self._move(invoice_id, InvoiceState.ACCEPTED, "accepted", data, change)
+        self.upos_wanted = True
         self._desk.accepted.set()
         return record
 
@@ -323,20 +351,16 @@ class Courier:
 
     async def _look_for(self, record: InvoiceRecord, session: str) -> tuple[str, Verdict] | None:
         """Look for the file in its session; one list serves all doubts of a batch."""
-        listed = self._lists.get(session)
-        if listed is not None and record.sha256 in listed[1]:
-            return listed[1][record.sha256]
-        self._lists.pop(session, None)
         return (await self._list(session)).get(record.sha256)
 
-    async def _fetch_upo(self, record: InvoiceRecord) -> None:
+    async def _fetch_upo(self, record: InvoiceRecord) -> bool:
         if record.session_ref is None or record.ksef_number is None:
-            return
+            return True
         try:
             upo = await self._desk.gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
         except KsefError as error:
             self._watch.failed(error)
-            return
+            return False
         right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
 
         async def work(tx: Transaction) -> None:
@@ -352,9 +376,11 @@ class Courier:
 
         await self._desk.store.write(work)
         self._desk.changed.set()
+        return True
 
 
-def _evidence(error: KsefError, call: str) -> Mapping[str, Json]:
+def evidence_of(error: KsefError, call: str) -> Mapping[str, Json]:
+    """Return what the event log keeps of a failed call, KSeF's answer included."""
     return {
         "call": call,
         "outcome": error.sent.value,

@@ -7,24 +7,36 @@ app.py's scheduler, a press, a number that arrived or a line that came back wake
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from agent.domain.invoice import InvoiceRecord
+from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import InvoiceChange, KsefError, Sent, Transaction
+from agent.ports import InvoiceChange, Json, KsefError, Outgoing, Sent, Transaction, Unsent
 from agent.services.desk import Desk
-from agent.services.sending import Courier
+from agent.services.pace import Pace
+from agent.services.sending import Courier, evidence_of
 from agent.services.watch import Watch
 
 AT_ONCE = 4
 """Invoices of the backlog in flight at the same time."""
 BATCH_CHUNK = 2000
 """Invoices per batch session."""
-BATCH_ATTEMPTS = 4
-"""An invoice tried so often goes alone: perhaps it is what KSeF refuses the whole batch for."""
-BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500})
-"""Status codes of a batch session of which KSeF took nothing."""
+SLICE = 50
+"""Invoices per transaction when a whole batch moves."""
+SPLIT = 8
+"""A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
+BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
+"""Codes of a batch session of which KSeF took nothing: its status, or why it can not be closed (gateway)."""
+SMALL_BATCH_SECONDS = 300.0
+"""While single sends are used up, what waits goes in a batch so often: there are 60 batches an hour."""
+UPOS_AT_ONCE = 50
+UPOS_AN_HOUR = 900
+"""Of the 1200 calls that UPO and batch status share."""
+LONGEST_WAIT = timedelta(hours=6)
+"""A not_before further off was written by a clock that was wrong."""
 
 
 class Sync:
@@ -35,6 +47,13 @@ class Sync:
         self._watch = watch
         self._courier = courier
         self._wake = asyncio.Event()
+        self._asking = Pace(desk.clock)
+        """By session where it is a batch or holds doubts, by invoice otherwise."""
+        self._upos = Pace(desk.clock)
+        self._upo_times: deque[float] = deque()
+        self._largest: dict[str, int] = {}
+        """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
+        self._small_batch_at: float | None = None
         self.pressing = 0
         """Presses waiting for their number: the backlog stands back while there are any."""
 
@@ -44,14 +63,7 @@ class Sync:
 
     async def recover(self) -> None:
         """After a crash nobody knows what left: every SENDING becomes a doubt. Called once at start."""
-
-        async def work(tx: Transaction) -> None:
-            for record in await tx.invoices.unsent():
-                if record.state is InvoiceState.SENDING:
-                    await tx.invoices.move(record.id, InvoiceState.IN_DOUBT)
-                    await tx.events.append("in_doubt", {"why": "restart"}, record.id)
-
-        await self._desk.store.write(work)
+        await self._doubt_orphans(await self._queue(), "restart")
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -61,40 +73,79 @@ class Sync:
             await self.pass_once()
 
     async def pass_once(self) -> None:
-        """Go over the queue once. Trouble with KSeF ends the pass; the next wake goes on."""
+        """Go over the queue once. Trouble with KSeF ends the pass; the next wake goes on. One pass at a time."""
         if self._watch.sending_stopped():
             return
-        queue = await self._desk.store.read(lambda tx: tx.invoices.unsent())
-        now = self._desk.now()
-        due = [record for record in queue if self._is_due(record, now)]
-        for record in due:
-            if record.state is InvoiceState.IN_DOUBT and self._watch.may_send():
-                await self._courier.resolve(record.id)
-        await self._ask_batches([record for record in due if record.state is InvoiceState.SENT])
-        for record in due:
-            if record.state is InvoiceState.SENT and record.invoice_ref and self._watch.may_send():
-                await self._courier.ask(record)
+        queue = await self._queue()
+        await self._doubt_orphans(queue, "its sender failed")
+        doubts = self._due(queue, InvoiceState.IN_DOUBT)
+        sent = self._due(queue, InvoiceState.SENT)
+        sessions = {record.session_ref or "" for record in (*doubts, *sent)}
+        self._asking.keep(sessions | {record.id for record in sent})
+        await self._resolve_doubts(doubts)
+        await self._ask_batches([record for record in sent if record.invoice_ref is None])
+        await self._ask_singly(sent)
         await self._send_waiting()
         await self._fetch_upos()
 
-    def _is_due(self, record: InvoiceRecord, now: datetime) -> bool:
+    async def _queue(self) -> list[Unsent]:
+        return await self._desk.store.read(lambda tx: tx.invoices.queue())
+
+    async def _doubt_orphans(self, queue: list[Unsent], why: str) -> None:
+        """A SENDING that nobody sends (crash, full disk) is a doubt."""
+        orphans = [each.id for each in queue if each.state is InvoiceState.SENDING and not self._courier.busy(each.id)]
+        if not orphans:
+            return
+
+        async def work(tx: Transaction) -> None:
+            for invoice_id in orphans:
+                record = await tx.invoices.get(invoice_id)
+                if record.state is InvoiceState.SENDING and not self._courier.busy(invoice_id):
+                    await tx.invoices.move(invoice_id, InvoiceState.IN_DOUBT)
+                    await tx.events.append("in_doubt", {"why": why}, invoice_id)
+
+        await self._desk.store.write(work)
+
+    def _due(self, queue: list[Unsent], state: InvoiceState) -> list[Unsent]:
+        now = self._desk.now()
+        return [record for record in queue if record.state is state and self._is_due(record, now)]
+
+    def _is_due(self, record: Unsent, now: datetime) -> bool:
         if self._courier.busy(record.id):
             return False
-        return record.not_before is None or record.not_before <= now
+        # further off than any wait: the clock was wrong when it was written
+        return record.not_before is None or not now < record.not_before <= now + LONGEST_WAIT
+
+    async def _resolve_doubts(self, doubts: list[Unsent]) -> None:
+        """Ask by session: one list settles all doubts of a batch, and a session that can not be asked waits."""
+        self._courier.forget_lists()
+        for record in doubts:
+            if not self._watch.may_send():
+                return
+            session = record.session_ref or ""
+            if self._asking.due(session):
+                after = await self._courier.resolve(record.id)
+                if after.state is InvoiceState.IN_DOUBT:
+                    self._asking.asked(session)
+
+    async def _ask_singly(self, sent: list[Unsent]) -> None:
+        for record in sent:
+            if record.invoice_ref and self._asking.due(record.id) and self._watch.may_send():
+                self._asking.asked(record.id)
+                await self._courier.ask(record.id)
 
     async def _send_waiting(self) -> None:
-        queue = await self._desk.store.read(lambda tx: tx.invoices.unsent())
-        now = self._desk.now()
-        waiting = [record for record in queue if record.state is InvoiceState.ISSUED and self._is_due(record, now)]
+        waiting = self._due(await self._queue(), InvoiceState.ISSUED)
         waiting = await self._desk.store.read(partial(_bases_first, waiting))
         if not waiting or not self._watch.may_send():
             return
-        in_batch = [each for each in waiting if each.version == 1 and each.attempts < BATCH_ATTEMPTS]
-        if len(in_batch) >= self._desk.settings.ksef.batch_from:
-            for start in range(0, len(in_batch), BATCH_CHUNK):
-                if not await self._send_batch(in_batch[start : start + BATCH_CHUNK]):
+        together = [record for record in waiting if self._fits_a_batch(record)]
+        if self._batch_is_due(len(together)):
+            for chunk in self._chunks(together):
+                if not await self._send_batch(chunk):
                     return
-            return
+            batched = {record.id for record in together}
+            waiting = [record for record in waiting if record.id not in batched]
         for start in range(0, len(waiting), AT_ONCE):
             while self.pressing:
                 await self._desk.clock.sleep(0.05)
@@ -103,112 +154,164 @@ class Sync:
                 return
             await asyncio.gather(*(self._courier.deliver(record.id) for record in waiting[start : start + AT_ONCE]))
 
-    async def _send_batch(self, records: list[InvoiceRecord]) -> bool:
+    def _fits_a_batch(self, record: Unsent) -> bool:
+        """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
+        alone = record.version > 1 or record.mode is Mode.ONLINE
+        return not alone and self._largest.get(record.id, BATCH_CHUNK) > 1
+
+    def _batch_is_due(self, count: int) -> bool:
+        """A backlog goes as a batch; so does the little that waits when single sends are used up for the hour."""
+        if count >= self._desk.settings.ksef.batch_from:
+            return True
+        if count == 0 or self._desk.gateway.budget().sends_left_hour > 0:
+            return False
+        now = self._desk.clock.monotonic()
+        if self._small_batch_at is not None and now < self._small_batch_at + SMALL_BATCH_SECONDS:
+            return False
+        self._small_batch_at = now
+        return True
+
+    def _chunks(self, records: list[Unsent]) -> Iterator[list[Unsent]]:
+        chunk: list[Unsent] = []
+        largest = BATCH_CHUNK
+        for record in records:
+            largest = min(largest, self._largest.get(record.id, BATCH_CHUNK))
+            if len(chunk) >= largest:
+                yield chunk
+                chunk, largest = [], self._largest.get(record.id, BATCH_CHUNK)
+            chunk.append(record)
+        yield chunk
+
+    async def _send_batch(self, batch: list[Unsent]) -> bool:
         """Send many as one batch session; False where KSeF can not be reached now.
 
         SENDING is committed first and the session's reference before the first byte leaves, so that a crash
-        leaves doubts that one list of the session settles.
+        leaves doubts that one list of the session settles. All this is written in slices: a press in between
+        never waits for thousands of rows.
         """
-        outgoing = [await self._courier.outgoing(record) for record in records]
+        outgoing = [await self._outgoing(each.id) for each in batch]
+        attempt: dict[str, Json] = {"batch": True}
+        await self._in_slices(batch, InvoiceState.SENDING, "sending", attempt, InvoiceChange(attempted=True))
 
         async def opened(session: str) -> None:
-            async def work(tx: Transaction) -> None:
-                for record in records:
-                    await tx.invoices.note(record.id, InvoiceChange(session_ref=session))
-                    await tx.events.append("batch_opened", {"session": session}, record.id)
+            data: dict[str, Json] = {"session": session}
+            await self._in_slices(batch, None, "batch_opened", data, InvoiceChange(session_ref=session))
 
-            await self._desk.store.write(work)
-
-        async def begin(tx: Transaction) -> None:
-            for record in records:
-                await tx.invoices.move(record.id, InvoiceState.SENDING, InvoiceChange(attempted=True))
-                await tx.events.append("sending", {"batch": True, "sha256": record.sha256.hex()}, record.id)
-
-        await self._desk.store.write(begin)
         try:
             session = await self._desk.gateway.open_batch(outgoing, opened)
         except KsefError as error:
-            await self._batch_failed(records, error)
+            await self._batch_failed(batch, error)
             return False
         self._watch.answered()
-        sent_at = self._desk.now()
-
-        async def taken(tx: Transaction) -> None:
-            for record in records:
-                change = InvoiceChange(session_ref=session, sent_at=sent_at)
-                await tx.invoices.move(record.id, InvoiceState.SENT, change)
-                await tx.events.append("sent", {"session": session, "batch": True}, record.id)
-
-        await self._desk.store.write(taken)
+        change = InvoiceChange(session_ref=session, sent_at=self._desk.now())
+        await self._in_slices(batch, InvoiceState.SENT, "sent", {"session": session, "batch": True}, change)
         return True
 
-    async def _batch_failed(self, records: list[InvoiceRecord], error: KsefError) -> None:
+    async def _outgoing(self, invoice_id: str) -> Outgoing:
+        return await self._courier.outgoing(await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id)))
+
+    async def _batch_failed(self, batch: list[Unsent], error: KsefError) -> None:
         self._watch.failed(error)
         to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
         later = self._desk.now() + timedelta(seconds=error.retry_after or 30.0)
+        await self._in_slices(batch, to, "send_failed", evidence_of(error, "batch"), InvoiceChange(not_before=later))
 
-        async def work(tx: Transaction) -> None:
-            for record in records:
-                await tx.invoices.move(record.id, to, InvoiceChange(not_before=later))
-                await tx.events.append(
-                    "send_failed",
-                    {"call": "batch", "outcome": error.sent.value, "code": error.code, "message": error.message},
-                    record.id,
-                )
+    async def _in_slices(
+        self,
+        batch: list[Unsent],
+        to: InvoiceState | None,
+        kind: str,
+        data: Mapping[str, Json],
+        change: InvoiceChange,
+    ) -> None:
+        for start in range(0, len(batch), SLICE):
+            await self._desk.store.write(
+                partial(_record_all, batch=batch[start : start + SLICE], to=to, kind=kind, data=data, change=change)
+            )
 
-        await self._desk.store.write(work)
-
-    async def _ask_batches(self, records: list[InvoiceRecord]) -> None:
+    async def _ask_batches(self, records: list[Unsent]) -> None:
         """Invoices sent by batch have no reference of their own until the batch is done."""
-        sessions = {record.session_ref for record in records if record.invoice_ref is None and record.session_ref}
+        sessions = {record.session_ref for record in records if record.session_ref}
         for session in sorted(sessions):
             if not self._watch.may_send():
                 return
-            members = [each for each in records if each.session_ref == session and each.invoice_ref is None]
+            if not self._asking.due(session):
+                continue
+            self._asking.asked(session)
+            members = [each for each in records if each.session_ref == session]
             try:
                 verdicts = await self._desk.gateway.batch_verdicts(session)
             except KsefError as error:
                 self._watch.failed(error)
                 if error.sent is Sent.ANSWERED and error.code in BATCH_REFUSED:
                     for record in members:
+                        self._largest[record.id] = len(members) // SPLIT
                         await self._lost_in_batch(record, error.message)
                 continue
             self._watch.answered()
             if verdicts is None:
                 continue
             for record in members:
-                known = verdicts.get(record.sha256)
-                if known is None:
+                sha256 = (await self._desk.store.read(partial(_get, record.id))).sha256
+                if sha256 not in verdicts:
                     await self._lost_in_batch(record, "KSeF nie ma tego pliku w paczce.")
                     continue
-                reference, verdict = known
+                reference, verdict = verdicts[sha256]
                 await self._desk.store.write(partial(_note_reference, record.id, reference))
                 await self._courier.apply(record.id, verdict)
 
-    async def _lost_in_batch(self, record: InvoiceRecord, why: str) -> None:
+    async def _lost_in_batch(self, record: Unsent, why: str) -> None:
         """The batch is done and KSeF did not take this file: it goes again."""
-
-        async def work(tx: Transaction) -> None:
-            await tx.invoices.move(record.id, InvoiceState.ISSUED)
-            await tx.events.append("not_in_batch", {"session": record.session_ref, "why": why}, record.id)
-
-        await self._desk.store.write(work)
+        data: dict[str, Json] = {"session": record.session_ref, "why": why}
+        await self._in_slices([record], InvoiceState.ISSUED, "not_in_batch", data, InvoiceChange())
 
     async def _fetch_upos(self) -> None:
-        if not self._watch.may_send():
+        """Fetch what is missing, oldest first; the first refusal ends the pass."""
+        now = self._desk.clock.monotonic()
+        while self._upo_times and self._upo_times[0] <= now - 3600:
+            self._upo_times.popleft()
+        allowed = UPOS_AN_HOUR // self._desk.settings.ksef.tills_sharing_address - len(self._upo_times)
+        if not self._courier.upos_wanted or not self._watch.may_send() or allowed <= 0:
             return
-        for record in await self._desk.store.read(lambda tx: tx.invoices.without_upo()):
-            if not self._courier.busy(record.id):
-                await self._courier.fetch_upo(record.id)
+        missing = await self._desk.store.read(lambda tx: tx.invoices.without_upo(UPOS_AT_ONCE + len(self._upos)))
+        self._courier.upos_wanted = bool(missing)
+        self._upos.keep({record.id for record in missing})
+        wanted = [each for each in missing if self._upos.due(each.id) and not self._courier.busy(each.id)]
+        for record in wanted[: min(allowed, UPOS_AT_ONCE)]:
+            self._upos.asked(record.id)
+            self._upo_times.append(now)
+            if not await self._courier.fetch_upo(record.id):
+                return
+
+
+async def _record_all(
+    tx: Transaction,
+    *,
+    batch: list[Unsent],
+    to: InvoiceState | None,
+    kind: str,
+    data: Mapping[str, Json],
+    change: InvoiceChange,
+) -> None:
+    for each in batch:
+        if to is None:
+            await tx.invoices.note(each.id, change)
+        else:
+            await tx.invoices.move(each.id, to, change)
+        await tx.events.append(kind, data, each.id)
+
+
+async def _get(invoice_id: str, tx: Transaction) -> InvoiceRecord:
+    return await tx.invoices.get(invoice_id)
 
 
 async def _note_reference(invoice_id: str, reference: str, tx: Transaction) -> None:
     await tx.invoices.note(invoice_id, InvoiceChange(invoice_ref=reference))
 
 
-async def _bases_first(waiting: list[InvoiceRecord], tx: Transaction) -> list[InvoiceRecord]:
+async def _bases_first(waiting: list[Unsent], tx: Transaction) -> list[Unsent]:
     """Leave out corrections whose base KSeF does not have yet (POD2 4.1.3)."""
-    ready: list[InvoiceRecord] = []
+    ready: list[Unsent] = []
     for record in waiting:
         base = None if record.base_id is None else await tx.invoices.get(record.base_id)
         if base is None or base.ksef_number is not None or base.state is InvoiceState.EXEMPT:

@@ -37,6 +37,8 @@ from agent.services.sync import Sync
 from agent.services.watch import Watch
 
 MONTH_LIMIT = 1_000_000
+QUEUE_LIMIT = 500
+"""A screen shows the most urgent ones; /health counts them all."""
 
 
 class EvidenceBundle(Protocol):
@@ -159,7 +161,7 @@ class AgentTill:
         """Unsent, most urgent first."""
 
         async def work(tx: Transaction) -> list[InvoiceAnswer]:
-            return [await answer(tx, record) for record in await tx.invoices.unsent()]
+            return [await answer(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
 
         return await self._desk.store.read(work)
 
@@ -283,7 +285,7 @@ class AgentTill:
     async def sync_now(self) -> int:
         """Wake the sync."""
         self._sync.wake()
-        return len(await self._desk.store.read(lambda tx: tx.invoices.unsent()))
+        return len(await self._desk.store.read(lambda tx: tx.invoices.queue()))
 
     def health(self) -> HealthReport:
         """Return the newest report."""

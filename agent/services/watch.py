@@ -5,13 +5,15 @@ Latarnia and the line are different things: silence of either is a local outage 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from agent.domain.breaker import Breaker, LinkState
 from agent.domain.calendar import local_date
-from agent.domain.deadlines import deadline
+from agent.domain.deadlines import Deadline, deadline
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.latarnia import BadAnswer
@@ -28,11 +30,13 @@ from agent.domain.timeline import (
     new_facts,
     source_of,
 )
-from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction
+from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
 
 BREAKER = "breaker"
+SLICE = 50
+"""Deadlines per transaction when many follow a new fact."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class Watch:
         self.timeline = Timeline()
         self.breaker = Breaker(failures_to_open=desk.settings.watch.breaker_failures)
         self.seen = Seen()
+        self._learning = asyncio.Lock()
 
     async def load(self) -> None:
         """Read facts and breaker back; called once at start."""
@@ -235,46 +240,71 @@ class Watch:
     # --- facts --------------------------------------------------------------------------------------
 
     async def _learn(self, added: list[TimelineFact]) -> None:
-        """Store facts, and let all unsent deadlines follow, in one transaction."""
-        timeline = self.timeline.plus(added)
+        """Store facts, then let all unsent deadlines follow; a crash in between is healed at the next start.
 
-        async def work(tx: Transaction) -> None:
-            for fact in added:
-                body = fact_to_json(fact)
-                await tx.facts.add(Fact(source_of(fact), body, fact.seen_at))
-                await tx.events.append("fact", body)
-            await self._follow(tx, timeline)
+        One at a time: a declaration and a poll that meet must both be part of what comes after. The timeline turns
+        inside the transaction, so a press is either in the queue that follows or counts by the new facts itself.
+        """
+        async with self._learning:
+            before = self.timeline
 
-        await self._desk.store.write(work)
-        self.timeline = timeline
+            async def work(tx: Transaction) -> None:
+                for fact in added:
+                    body = fact_to_json(fact)
+                    await tx.facts.add(Fact(source_of(fact), body, fact.seen_at))
+                    await tx.events.append("fact", body)
+                self.timeline = before.plus(added)
+
+            try:
+                await self._desk.store.write(work)
+            except BaseException:
+                self.timeline = before
+                raise
+            await self.follow_deadlines()
         self._desk.changed.set()
 
     async def follow_deadlines(self) -> None:
-        """Count all unsent deadlines anew (settings may have changed since); called once at start."""
-        await self._desk.store.write(lambda tx: self._follow(tx, self.timeline))
+        """Count all unsent deadlines anew; also at start, since settings or a crash may have left old ones.
 
-    async def _follow(self, tx: Transaction, timeline: Timeline) -> None:
-        ended = self._total_failures_over(timeline)
-        for record in await tx.invoices.unsent():
-            issued_in_total = record.mode is Mode.TOTAL_FAILURE and record.state is InvoiceState.ISSUED
-            if issued_in_total and ended(record.issued_at):
-                await tx.invoices.move(record.id, InvoiceState.EXEMPT)
-                await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, record.id)
+        In slices: a press in between never waits for thousands of rows.
+        """
+        queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
+        ended = self._total_failures_over(self.timeline)
+        moved = [each for each in queue if self._exempt(each, ended) or self._new_deadline(each) is not None]
+        for start in range(0, len(moved), SLICE):
+            await self._desk.store.write(partial(self._follow, moved[start : start + SLICE], ended))
+
+    def _exempt(self, each: Unsent, ended: Callable[[datetime], bool]) -> bool:
+        """Issued in a total failure that is over: never to be sent (art. 106ng)."""
+        return each.mode is Mode.TOTAL_FAILURE and each.state is InvoiceState.ISSUED and ended(each.issued_at)
+
+    def _new_deadline(self, each: Unsent) -> Deadline | None:
+        moment = issue_moment(each.issued_on, each.issued_at)
+        due = deadline(each.mode, moment, self.timeline, self._desk.calendar)
+        return None if (due.date, due.state) == (each.deadline, each.deadline_state) else due
+
+    async def _follow(self, moved: list[Unsent], ended: Callable[[datetime], bool], tx: Transaction) -> None:
+        for each in moved:
+            if (await tx.invoices.get(each.id)).state is not each.state:
                 continue
-            due = deadline(record.mode, issue_moment(record.issued_on, record.issued_at), timeline, self._desk.calendar)
-            if (due.date, due.state) == (record.deadline, record.deadline_state):
+            if self._exempt(each, ended):
+                await tx.invoices.move(each.id, InvoiceState.EXEMPT)
+                await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, each.id)
                 continue
-            await tx.invoices.set_deadline(record.id, due.date, due.state)
+            due = self._new_deadline(each)
+            if due is None:
+                continue
+            await tx.invoices.set_deadline(each.id, due.date, due.state)
             await tx.events.append(
                 "deadline",
                 {
-                    "from": None if record.deadline is None else record.deadline.isoformat(),
+                    "from": None if each.deadline is None else each.deadline.isoformat(),
                     "to": None if due.date is None else due.date.isoformat(),
                     "state": due.state,
                     "reason": due.reason,
                     "legal_basis": due.legal_basis,
                 },
-                record.id,
+                each.id,
             )
 
     def _total_failures_over(self, timeline: Timeline) -> Callable[[datetime], bool]:

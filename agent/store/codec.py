@@ -13,6 +13,7 @@ from agent.domain.invoice import (
     Address,
     Buyer,
     BuyerKind,
+    CorrectedBase,
     InvoiceRecord,
     Mode,
     NewInvoice,
@@ -21,7 +22,7 @@ from agent.domain.invoice import (
     Totals,
 )
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Event, Fact, InvoiceChange, Json, KeyRecord, PrintJob
+from agent.ports import Event, Fact, InvoiceChange, Json, KeyRecord, PrintJob, Unsent
 from agent.store.connection import Value
 
 
@@ -57,6 +58,13 @@ class _TotalsColumn(TypedDict):
 class _PaymentColumn(TypedDict):
     method: str
     amount: str
+
+
+class _BaseColumn(TypedDict):
+    number: str
+    issued_on: str
+    ksef_number: str | None
+    base_id: str | None
 
 
 def dump(value: object) -> str:
@@ -184,6 +192,29 @@ def invoice_columns(invoice: NewInvoice) -> dict[str, Value]:
     }
 
 
+def dump_bases(bases: tuple[CorrectedBase, ...]) -> str:
+    """JSON array for the statements that fill correction_bases and held_bases."""
+    return dump(
+        [
+            {
+                "number": base.number,
+                "issued_on": base.issued_on.isoformat(),
+                "ksef_number": base.ksef_number,
+                "base_id": base.invoice_id,
+            }
+            for base in bases
+        ]
+    )
+
+
+def load_bases(text: str) -> tuple[CorrectedBase, ...]:
+    column: list[_BaseColumn] = json.loads(text)
+    return tuple(
+        CorrectedBase(base["number"], date.fromisoformat(base["issued_on"]), base["ksef_number"], base["base_id"])
+        for base in column
+    )
+
+
 def change_columns(change: InvoiceChange) -> dict[str, Value]:
     """Parameters of invoice_change, except id and state."""
     return {
@@ -236,6 +267,7 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         base_id=row["base_id"],
         payments=load_payments(row["payments"]),
         pressed_by=row["pressed_by"],
+        bases=load_bases(row["bases"]),
     )
 
 
@@ -266,3 +298,24 @@ def read_job(row: sqlite3.Row) -> PrintJob:
 def read_fact(row: sqlite3.Row) -> Fact:
     body: Mapping[str, Json] = json.loads(row["body"])
     return Fact(row["source"], body, read_instant(row["seen_at"]), row["id"])
+
+
+def read_unsent(row: sqlite3.Row) -> Unsent:
+    """A row of invoice_queue."""
+    return Unsent(
+        id=row["id"],
+        number=row["number"],
+        state=InvoiceState(row["state"]),
+        mode=Mode(row["mode"]),
+        version=row["version"],
+        attempts=row["attempts"],
+        deadline=None if row["deadline"] is None else date.fromisoformat(row["deadline"]),
+        deadline_state=row["deadline_state"],
+        issued_on=date.fromisoformat(row["issued_on"]),
+        issued_at=read_instant(row["issued_at"]),
+        not_before=read_instant_or_none(row["not_before"]),
+        session_ref=row["session_ref"],
+        invoice_ref=row["invoice_ref"],
+        base_id=row["base_id"],
+        rejection=row["rejection"],
+    )

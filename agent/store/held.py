@@ -6,7 +6,10 @@ import sqlite3
 
 from agent.ports import HeldCorrection
 from agent.store import codec
+from agent.store.queries import QUERIES
 from agent.store.unit import UnitConnection
+
+_OLDEST_FIRST = "ORDER BY held_corrections.created_at, held_corrections.rowid"
 
 
 class SqliteHeld:
@@ -28,22 +31,27 @@ class SqliteHeld:
                 "created_at": codec.instant(held.created_at),
             },
         )
+        await self._connection.run("held_add_bases", {"id": held.id, "bases": codec.dump_bases(held.bases)})
 
     async def get(self, held_id: str) -> HeldCorrection | None:
         """Return one by id."""
-        return _first(await self._connection.run("held_get", {"id": held_id}))
+        return _first(await self._select("id = :value", held_id))
 
     async def of_key(self, key: str) -> HeldCorrection | None:
         """Return one by its idempotency key."""
-        return _first(await self._connection.run("held_of_key", {"key": key}))
+        return _first(await self._select("key = :value", key))
 
     async def waiting(self) -> list[HeldCorrection]:
         """Oldest first."""
-        return [_read(row) for row in await self._connection.run("held_waiting")]
+        return await self._select("state = :value", "waiting")
 
     async def of_base(self, base_id: str) -> list[HeldCorrection]:
-        """Oldest first."""
-        return [_read(row) for row in await self._connection.run("held_of_base", {"base_id": base_id})]
+        """All that name this invoice, oldest first."""
+        return await self._select("id IN (SELECT held_id FROM held_bases WHERE base_id = :value)", base_id)
+
+    async def of_number(self, number: str) -> list[HeldCorrection]:
+        """All that name an invoice of this number, oldest first."""
+        return await self._select("id IN (SELECT held_id FROM held_bases WHERE number = :value)", number)
 
     async def close(
         self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None
@@ -53,9 +61,13 @@ class SqliteHeld:
             "held_close", {"id": held_id, "state": state, "invoice_id": invoice_id, "problem": problem}
         )
 
+    async def _select(self, condition: str, value: str) -> list[HeldCorrection]:
+        sql = f"{QUERIES['held_select']}\nWHERE {condition} {_OLDEST_FIRST}"
+        return [_read(row) for row in await self._connection.run_sql(sql, {"value": value})]
 
-def _first(rows: list[sqlite3.Row]) -> HeldCorrection | None:
-    return _read(rows[0]) if rows else None
+
+def _first(found: list[HeldCorrection]) -> HeldCorrection | None:
+    return found[0] if found else None
 
 
 def _read(row: sqlite3.Row) -> HeldCorrection:
@@ -69,4 +81,5 @@ def _read(row: sqlite3.Row) -> HeldCorrection:
         state=str(row["state"]),
         invoice_id=row["invoice_id"],
         problem=row["problem"],
+        bases=codec.load_bases(row["bases"]),
     )

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from agent.domain.errors import Conflict, NotFound
 from agent.domain.invoice import InvoiceRecord, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
-from agent.ports import InvoiceChange, InvoiceFilter
+from agent.ports import InvoiceChange, InvoiceFilter, Unsent
 from agent.store import codec
 from agent.store.connection import Value
 from agent.store.queries import QUERIES
@@ -23,6 +23,7 @@ _BY_URGENCY = """WHERE invoices.state NOT IN ('accepted', 'exempt')
 ORDER BY invoices.state <> 'in_doubt', invoices.deadline IS NULL, invoices.deadline, invoices.seq LIMIT :limit"""
 _WITHOUT_UPO = """WHERE invoices.state = 'accepted'
 AND NOT EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id) ORDER BY invoices.seq LIMIT :limit"""
+_CORRECTS = "invoices.id IN (SELECT correction_id FROM correction_bases WHERE {})"
 _NO_LIMIT = -1
 _ROWS_AT_ONCE = 100
 """Decoding so many takes a few milliseconds of the event loop."""
@@ -61,6 +62,9 @@ class SqliteInvoices:
             await self._connection.run("invoice_add", columns)
         except sqlite3.IntegrityError as error:
             raise _translate(error, invoice.number) from error
+        if invoice.bases:
+            bases = codec.dump_bases(invoice.bases)
+            await self._connection.run("invoice_add_bases", {"id": invoice.id, "bases": bases})
         links = (invoice.link_invoice, invoice.link_certificate)
         await self._add_bytes(invoice.id, 1, invoice.xml, invoice.sha256, links)
 
@@ -95,6 +99,10 @@ class SqliteInvoices:
     async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
         """In doubt first, then by deadline (those without one last), then by age."""
         return await self._select(_BY_URGENCY, {"limit": _NO_LIMIT if limit is None else limit})
+
+    async def queue(self) -> list[Unsent]:
+        """All of unsent(), in the same order, without bytes and JSON."""
+        return [codec.read_unsent(row) for row in await self._connection.run("invoice_queue")]
 
     async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
         """Accepted invoices whose UPO is not stored, oldest first."""
@@ -194,7 +202,11 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
     if query.text is not None:
         add("instr(invoices.search, :text) > 0", "text", query.text.strip().casefold())
     if query.base_id is not None:
-        add("invoices.base_id = :base_id", "base_id", query.base_id)
+        add(_CORRECTS.format("base_id = :of_id"), "of_id", query.base_id)
+    if query.base_number is not None:
+        add(_CORRECTS.format("number = :of_number"), "of_number", query.base_number)
+    if query.base_ksef_number is not None:
+        add(_CORRECTS.format("ksef_number = :of_ksef_number"), "of_ksef_number", query.base_ksef_number)
     if query.after_id is not None:
         add("invoices.seq < (SELECT seq FROM invoices WHERE id = :after_id)", "after_id", query.after_id)
     return conditions, parameters

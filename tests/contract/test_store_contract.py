@@ -13,12 +13,17 @@ import pytest
 
 from agent.domain.errors import Conflict, IllegalTransition, KeyReused, NotFound, Unavailable
 from agent.domain.evidence import GENESIS, canonical, chain
-from agent.domain.invoice import Buyer, BuyerKind, Mode
+from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, Mode
 from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
-from agent.ports import Fact, InvoiceChange, InvoiceFilter, KeyRecord, Transaction
+from agent.ports import Fact, HeldCorrection, InvoiceChange, InvoiceFilter, KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import ROUTES, SERIES, add_next, lead, new_invoice
+
+BASES = (
+    CorrectedBase("FV-1/1", date(2026, 11, 24), None, "inv-a"),
+    CorrectedBase("STARA/7", date(2026, 1, 2), "5265877635-20260102-0100001AF629-AF"),
+)
 
 
 @pytest.fixture
@@ -215,11 +220,43 @@ async def test_a_gap_in_a_series_is_refused(store: SqliteStore, serial: int) -> 
 async def test_series_count_on_their_own_and_ready_invoices_take_no_serial(store: SqliteStore) -> None:
     assert await add(store, "a") == 1
     await store.write(lambda transaction: transaction.invoices.add(new_invoice("ready", None)))
-    other = new_invoice("b", 1, series="FK-1", number="FK-1/1", kind="KOR", base_id="inv-a")
+    other = new_invoice("b", 1, series="FK-1", number="FK-1/1", kind="KOR", base_id="inv-a", bases=BASES)
     await store.write(lambda transaction: transaction.invoices.add(other))
     assert await add(store, "c") == 2
     corrections = await store.read(lambda transaction: transaction.invoices.find(InvoiceFilter(base_id="inv-a")))
     assert [record.id for record in corrections] == ["inv-b"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        InvoiceFilter(base_id="inv-a"),
+        InvoiceFilter(base_number="STARA/7"),
+        InvoiceFilter(base_ksef_number="5265877635-20260102-0100001AF629-AF"),
+    ],
+)
+async def test_a_correction_is_found_by_each_of_its_bases(store: SqliteStore, query: InvoiceFilter) -> None:
+    await add(store, "a")
+    correction = new_invoice("b", 1, series="FK-1", number="FK-1/1", kind="KOR", base_id="inv-a", bases=BASES)
+    await store.write(lambda transaction: transaction.invoices.add(correction))
+    (found,) = await store.read(lambda transaction: transaction.invoices.find(query))
+    assert found.bases == BASES
+
+
+async def test_a_held_correction_is_found_by_each_of_its_bases_and_closed_once(store: SqliteStore) -> None:
+    await add(store, "a")
+    await add(store, "other")
+    moment = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    held = HeldCorrection("h1", "inv-a", b"{}", "key", "kasa 1", moment, bases=BASES)
+    await store.write(lambda transaction: transaction.held.add(held))
+    assert await store.read(lambda transaction: transaction.held.waiting()) == [held]
+    assert await store.read(lambda transaction: transaction.held.of_base("inv-a")) == [held]
+    assert await store.read(lambda transaction: transaction.held.of_number("STARA/7")) == [held]
+    assert await store.read(lambda transaction: transaction.held.of_base("inv-other")) == []
+    await store.write(lambda transaction: transaction.held.close("h1", "refused", problem="Nie."))
+    assert await store.read(lambda transaction: transaction.held.waiting()) == []
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write(lambda transaction: transaction.held.close("h1", "issued", invoice_id="inv-a"))
 
 
 async def test_a_series_goes_on_after_numbers_that_a_restore_lost(store: SqliteStore) -> None:

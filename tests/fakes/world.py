@@ -178,7 +178,7 @@ async def world(
     printing = Printing(desk)
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
-    correcting = Correcting(desk, issuing, printing)
+    correcting = Correcting(desk, issuing)
     reporting = Reporting(desk, watch, printing, Alerting(desk))
     till = AgentTill(
         desk,

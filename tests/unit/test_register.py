@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord, Mode, Payment, RateTotal, Totals
+from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, InvoiceRecord, Mode, Payment, RateTotal, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.register import (
     COLUMNS,
@@ -198,8 +198,8 @@ def test_rows_come_by_day_and_number_and_link_corrections() -> None:
         id="k1",
         number="K/1",
         kind="KOR",
-        xml=documents.CORRECTION,
         base_id="i1",
+        bases=(CorrectedBase("FV/1", ISSUED, NUMBER, "i1"), CorrectedBase("FV/PAPIER/2", ISSUED)),
         issued_on=date(2026, 11, 25),
         buyer=Buyer(BuyerKind.EU_VAT, "123456789", "DE"),
     )

@@ -15,6 +15,13 @@ INSERT INTO invoices (
     :payments, :external_ref, :base_id, :pressed_by, :search, :mode, :reason, 'issued', 1, :deadline, :deadline_state
 );
 
+-- invoice_add_bases --
+-- What a correction corrects, in the order of its file.
+INSERT INTO correction_bases (correction_id, position, number, issued_on, ksef_number, base_id)
+SELECT
+    :id, key + 1, value ->> 'number', value ->> 'issued_on', value ->> 'ksef_number', value ->> 'base_id'
+FROM json_each(:bases);
+
 -- invoice_add_version --
 -- Bytes of an invoice, the first or those of a technical correction.
 INSERT INTO versions (invoice_id, version, xml, sha256, link_invoice, link_certificate, added_at)
@@ -35,7 +42,13 @@ SELECT
     (
         SELECT count(*) FROM print_jobs
         WHERE print_jobs.invoice_id = invoices.id AND print_jobs.state IN ('printed', 'uncertain')
-    ) AS copies
+    ) AS copies,
+    (
+        SELECT json_group_array(json_object(
+            'number', number, 'issued_on', issued_on, 'ksef_number', ksef_number, 'base_id', base_id
+        ))
+        FROM (SELECT * FROM correction_bases WHERE correction_id = invoices.id ORDER BY position)
+    ) AS bases
 FROM invoices
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 
@@ -74,3 +87,10 @@ SELECT xml FROM upos WHERE invoice_id = :invoice_id;
 -- series_resume --
 -- Numbers up to ``after`` were used by invoices a restored database does not know.
 INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, :after, :reason, :resumed_at);
+
+-- invoice_queue --
+-- What planning needs of every invoice whose duty to send is open, most urgent first.
+SELECT id, number, state, mode, version, attempts, deadline, deadline_state, issued_on, issued_at, not_before,
+    session_ref, invoice_ref, base_id, rejection
+FROM invoices WHERE state NOT IN ('accepted', 'exempt')
+ORDER BY state <> 'in_doubt', deadline IS NULL, deadline, seq;
