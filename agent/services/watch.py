@@ -257,7 +257,7 @@ class Watch:
 
             try:
                 await self._desk.store.write(work)
-            except BaseException:
+            except Exception:
                 self.timeline = before
                 raise
             await self.follow_deadlines()
