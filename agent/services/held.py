@@ -1,0 +1,265 @@
+"""Corrections that wait: for the KSeF number of a base, or behind an older correction of the same invoice.
+
+FA(3) names a base by its KSeF number, so such a correction is an order until the number is there (domain/plain.py).
+Corrections of one invoice are issued in the order in which they were taken: each says what the one before it left.
+
+Crash windows: an order is closed in the transaction that issues its document, under the key ``held:<id>``; before it
+nothing has happened, after it everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from agent.domain import fa3, numbering
+from agent.domain.calendar import local_date
+from agent.domain.correction import Correction, numbered, outside
+from agent.domain.errors import AgentError, BadInput
+from agent.domain.fa3_view import read
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.paper import HeldCorrection as HeldSlip
+from agent.domain.paper import compose_held_correction
+from agent.domain.plain import from_plain
+from agent.domain.receipt import Receipt
+from agent.domain.technical import abandoned
+from agent.ports import HeldCorrection, Json, Outcome, Transaction
+from agent.services.contract import Caller, HeldAnswer, Role
+from agent.services.desk import Desk
+from agent.services.issue import Draft, Issuing, Order, Orders, Prepare
+
+LOG = logging.getLogger("agent.corrections")
+LOOK_SECONDS = 60.0
+"""A number that arrives is looked at at once; all other ways to become ready (total failure over, disk free again,
+clock set) are looked for this often while something waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the store knows of the bases an order waits for."""
+
+    correction: Correction
+    """With the numbers that have arrived."""
+    lost: str | None = None
+    """Number of a base that will never be in KSeF."""
+
+
+class HeldCorrections:
+    """Issues held corrections when their time has come, and tells about them."""
+
+    def __init__(self, desk: Desk, issuing: Issuing) -> None:
+        self._desk = desk
+        self._issuing = issuing
+
+    async def run(self) -> None:
+        """Issue what can be issued whenever a number arrives, until cancelled."""
+        while True:
+            arrived = self._desk.accepted.next()
+            if await self.issue_ready():
+                await arrived
+                continue
+            with contextlib.suppress(TimeoutError):
+                await self._desk.clock.within(LOOK_SECONDS, arrived)
+
+    async def issue_ready(self) -> bool:
+        """Issue every order whose bases are ready, oldest first; False where some still wait."""
+        stuck: set[str] = set()
+        for held in await self._desk.store.read(lambda tx: tx.held.waiting()):
+            bases = {base.number for base in held.bases}
+            if bases & stuck:
+                stuck |= bases
+                continue
+            outlook = await self._desk.store.read(partial(_look, held))
+            if outlook.lost is not None:
+                await self._desk.store.write(partial(_refuse, held, _lost_sentence(outlook.lost)))
+            elif outlook.correction.awaiting or not await self._issue(held, outlook.correction):
+                stuck |= bases
+        return not stuck
+
+    async def _issue(self, held: HeldCorrection, correction: Correction) -> bool:
+        """Issue one; False where it has to wait. What can never be a valid document is refused."""
+
+        def prepare(now: datetime) -> Prepare:
+            async def prepared(_: Transaction) -> Orders:
+                return Orders((order_of(self._desk, correction, now),), fulfils=held.id)
+
+            return prepared
+
+        caller = Caller(held.pressed_by, Role.CASHIER)
+        try:
+            await self._issuing.press(f"held:{held.id}", held.body, prepare, caller, at_counter=False)
+        except BadInput as error:
+            LOG.warning("held correction %s refused: %s", held.id, error.detail)
+            await self._desk.store.write(partial(_refuse, held, error.detail))
+        except AgentError as error:
+            LOG.warning("held correction %s waits: %s", held.id, error)
+            return False
+        return True
+
+    # --- what others want to know -------------------------------------------------------------------
+
+    async def waiting(self) -> list[HeldAnswer]:
+        """Everything that waits, oldest first."""
+
+        async def work(tx: Transaction) -> list[HeldAnswer]:
+            return [await _answer(tx, each) for each in await tx.held.waiting()]
+
+        return await self._desk.store.read(work)
+
+    async def one(self, held_id: str) -> HeldAnswer | None:
+        """One held correction as it stands now."""
+
+        async def work(tx: Transaction) -> HeldAnswer | None:
+            found = await tx.held.get(held_id)
+            return None if found is None else await _answer(tx, found)
+
+        return await self._desk.store.read(work)
+
+    # --- the slip -----------------------------------------------------------------------------------
+
+    async def print_slip(self, held_id: str) -> None:
+        """Give the customer a slip that says the correction is queued; it is no invoice and has no print job."""
+        held = await self._desk.store.read(lambda tx: tx.held.get(held_id))
+        assert held is not None
+        receipt = await self._slip(held)
+        await self._desk.crew.run(f"slip-{held.id}", self._print(held, receipt))
+
+    async def _slip(self, held: HeldCorrection) -> Receipt:
+        correction = stored(held)
+        record = await self._desk.store.read(lambda tx: tx.invoices.get(held.base_id))
+        view = read(record.xml)
+        slip = HeldSlip(
+            seller=view.seller,
+            buyer=view.buyer,
+            base_number=record.number,
+            base_issued_on=record.issued_on,
+            accepted_on=local_date(held.created_at),
+            reason=correction.reason,
+            difference=correction.totals.gross,
+            currency=correction.currency,
+        )
+        return compose_held_correction(slip, footer=self._desk.settings.paper.footer)
+
+    async def _print(self, held: HeldCorrection, receipt: Receipt) -> None:
+        async def leaving(printer: str, data: bytes) -> None:
+            await self._note(held, "slip_printing", {"held": held.id, "printer": printer, "bytes": len(data)})
+
+        result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
+        done = result.outcome is Outcome.DONE
+        await self._note(held, "slip_printed" if done else "slip_failed", {"held": held.id, "problem": result.problem})
+
+    async def _note(self, held: HeldCorrection, kind: str, data: Mapping[str, Json]) -> None:
+        async def work(tx: Transaction) -> None:
+            await tx.events.append(kind, data, held.base_id)
+
+        await self._desk.store.write(work)
+
+
+def stored(held: HeldCorrection) -> Correction:
+    """Return the order that was kept."""
+    return from_plain(Correction, json.loads(held.body))
+
+
+def order_of(desk: Desk, correction: Correction, now: datetime) -> Order:
+    """Order the document of a correction that waits for nothing."""
+    settings = desk.settings
+    issued_on = fa3.issue_date(now)
+    series = numbering.series_name(settings.issue.correction_series, till=settings.till, issued_on=issued_on)
+
+    def draw(serial: int) -> Draft:
+        number = numbering.format_number(
+            settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
+        )
+        xml = fa3.build_correction(
+            correction, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
+        )
+        return Draft(
+            number=number,
+            kind="KOR",
+            issued_on=issued_on,
+            buyer=correction.buyer,
+            totals=correction.totals,
+            xml=xml,
+            payments=correction.payments,
+            bases=correction.bases,
+        )
+
+    return Order(series, draw)
+
+
+async def _look(held: HeldCorrection, tx: Transaction) -> Outlook:
+    """Fill in what has become of the awaited bases."""
+    correction = stored(held)
+    numbers: dict[str, str] = {}
+    exempt: list[str] = []
+    for base in correction.bases:
+        if base.number not in correction.awaiting or base.invoice_id is None:
+            continue
+        record = await tx.invoices.get(base.invoice_id)
+        if abandoned(record):
+            return Outlook(correction, lost=record.number)
+        if record.ksef_number is not None:
+            numbers[base.number] = record.ksef_number
+        elif record.state is InvoiceState.EXEMPT:
+            exempt.append(base.number)
+    return Outlook(outside(numbered(correction, numbers), exempt))
+
+
+def _lost_sentence(number: str) -> str:
+    return f"KSeF ostatecznie odrzucił fakturę {number}, więc nie ma czego korygować."
+
+
+async def _refuse(held: HeldCorrection, problem: str, tx: Transaction) -> None:
+    """Close an order, and with it the younger ones that were counted on top of it."""
+    refused = {base.number for base in held.bases}
+    older = True
+    for each in await tx.held.waiting():
+        if each.id == held.id:
+            older = False
+            await _close(tx, each, problem)
+        elif not older and refused & {base.number for base in each.bases}:
+            refused |= {base.number for base in each.bases}
+            await _close(tx, each, f"Nie wystawiono wcześniejszej korekty tej samej faktury: {problem}")
+
+
+async def _close(tx: Transaction, held: HeldCorrection, problem: str) -> None:
+    await tx.held.close(held.id, "refused", problem=problem)
+    await tx.events.append("correction_refused", {"held": held.id, "problem": problem}, held.base_id)
+
+
+async def _answer(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
+    correction = stored(held)
+    return HeldAnswer(
+        id=held.id,
+        base_id=held.base_id,
+        base_number=next(base.number for base in correction.bases if base.invoice_id == held.base_id),
+        state=held.state,
+        gross=correction.totals.gross,
+        currency=correction.currency,
+        created_at=held.created_at,
+        hand_over=await _hand_over(tx, held, correction),
+        problem=held.problem,
+        invoice_id=held.invoice_id,
+    )
+
+
+async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correction) -> str:
+    """Return the sentence for the cashier."""
+    if held.state == "issued":
+        return "Korekta została wystawiona."
+    if held.state == "refused":
+        return f"Korekty nie można wystawić – zawołaj kierownika. {held.problem}"
+    sentence = correction.waiting_sentence or ""
+    base = await tx.invoices.get(held.base_id)
+    if base.state is InvoiceState.REJECTED:
+        return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
+    slips = [event for event in await tx.events.of_invoice(held.base_id) if event.data.get("held") == held.id]
+    if slips and slips[-1].kind == "slip_failed":
+        problem = slips[-1].data.get("problem") or "Drukarka nie odpowiada."
+        return f"Nie wydrukowano potwierdzenia dla klienta. {problem} {sentence}"
+    return sentence

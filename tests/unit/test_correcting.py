@@ -1,0 +1,446 @@
+"""Corrections as a service: what is left is counted once, over everything issued or held, in one order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from agent.domain.errors import BadInput, Conflict
+from agent.domain.fa3_view import read
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import InvoiceFilter, Outcome, Rejected
+from agent.services.contract import IssueAnswer
+from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, World, sale, world
+
+T = TypeVar("T")
+FULL = {"kind": "full_return"}
+
+
+def returned(line: int, quantity: str) -> dict[str, Any]:
+    return {"kind": "return", "lines": [{"line": line, "quantity": quantity}]}
+
+
+def right_buyer() -> dict[str, Any]:
+    return {**sale()["buyer"], "nip": "5260250274", "name": "Ministerstwo Finansów"}
+
+
+async def passing(place: World, work: Awaitable[T], seconds: float = 20.0) -> T:
+    """Let time pass until the work is done."""
+    task = asyncio.ensure_future(work)
+    for _ in range(int(seconds * 10)):
+        if task.done():
+            break
+        await place.clock.advance(0.1)
+    return await task
+
+
+async def correct(place: World, base: InvoiceRecord, body: dict[str, Any], key: str | None = None) -> IssueAnswer:
+    place.keys += 1
+    data = json.dumps(body).encode()
+    return await passing(place, place.till.correct(base.id, data, key or f"kor-{place.keys}", CASHIER))
+
+
+async def sell(place: World, **changes: Any) -> InvoiceRecord:
+    return await passing(place, place.sell(**changes))
+
+
+def outside_base(number: str = "STARA/7", **changes: Any) -> dict[str, Any]:
+    """An invoice of another till, as the customer's paper shows it."""
+    return {"number": number, "issued_on": "2026-11-02", "outside_ksef": True, **sale(), **changes}
+
+
+async def correct_outside(place: World, base: dict[str, Any], correction: dict[str, Any]) -> IssueAnswer:
+    place.keys += 1
+    body = json.dumps({"base": base, "correction": correction}).encode()
+    return await passing(place, place.till.correct_outside(body, f"out-{place.keys}", CASHIER))
+
+
+async def line_back(place: World) -> None:
+    """The line is there again and the queue is sent; the held corrections are not looked at."""
+    place.gateway.up = True
+    await place.clock.advance(900)
+    await place.watch.probe()
+    await passing(place, place.sync.pass_once())
+
+
+def total_failure(published: datetime) -> dict[str, Any]:
+    """A message of Latarnia."""
+    at = published.isoformat().replace("+00:00", "Z")
+    return {
+        "id": "K/2026/TOT/01/START",
+        "eventId": 1,
+        "category": "TOTAL_FAILURE",
+        "type": "FAILURE_START",
+        "title": "Komunikat",
+        "text": "Treść",
+        "start": at,
+        "end": None,
+        "version": 1,
+        "published": at,
+    }
+
+
+async def in_ledger(place: World) -> list[str]:
+    """Numbers in the order in which KSeF took them."""
+    return [number for _, _, number in place.gateway.ledger]
+
+
+# --- at once ------------------------------------------------------------------------------------------
+
+
+async def test_a_return_names_the_base_by_its_ksef_number_and_is_printed(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        answer = (await correct(place, base, returned(1, "1"))).invoices[0]
+        correction = read(answer.record.xml).correction
+        assert correction is not None
+        assert [(each.number, each.ksef_number) for each in correction.bases] == [(base.number, base.ksef_number)]
+        assert answer.record.totals.gross == Decimal("-61.50")
+        assert answer.record.number.startswith("FK")
+        assert answer.paper is not None
+        assert answer.paper.state == "printed"
+        assert await place.log(base.id) == [*(await place.log(base.id))[:-1], "corrected"]
+
+
+async def test_wrong_nip_is_a_correction_to_zero_and_a_new_invoice_in_one_operation(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        right = right_buyer()
+        answer = await correct(place, base, {"kind": "buyer", "buyer": right}, "one-key")
+        correction, replacement = (each.record for each in answer.invoices)
+        assert correction.totals.gross == -base.totals.gross
+        assert correction.buyer.identifier == BUYER_NIP
+        assert replacement.totals.gross == base.totals.gross
+        assert replacement.buyer.identifier == "5260250274"
+        again = await correct(place, base, {"kind": "buyer", "buyer": right}, "one-key")
+        assert again.replayed
+        assert [each.record.id for each in again.invoices] == [correction.id, replacement.id]
+        assert len(await in_ledger(place)) == 3
+
+
+async def test_more_than_was_sold_and_the_same_return_twice_are_refused(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        with pytest.raises(BadInput) as more:
+            await correct(place, base, returned(1, "3"))
+        assert more.value.errors[0].code == "more-than-left"
+        await correct(place, base, returned(1, "2"))
+        with pytest.raises(BadInput):
+            await correct(place, base, returned(1, "2"))
+        await correct(place, base, FULL)
+        with pytest.raises(Conflict) as nothing:
+            await correct(place, base, FULL)
+        assert nothing.value.code == "nothing-left"
+        assert len(await in_ledger(place)) == 3
+
+
+@pytest.mark.parametrize("up", [True, False])
+async def test_two_returns_of_the_same_goods_at_the_same_moment_pass_once(tmp_path: Path, up: bool) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = up
+        base = await sell(place)
+        presses = [correct(place, base, returned(1, "2")) for _ in range(4)]
+        outcomes = await asyncio.gather(*presses, return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["BadInput"] * 3 + ["IssueAnswer"]
+        place.gateway.up = True
+        await place.settle()
+        assert len(await in_ledger(place)) == 2
+
+
+async def test_a_rejected_base_is_refused(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
+        base = await sell(place)
+        with pytest.raises(Conflict) as refused:
+            await correct(place, base, FULL)
+        assert refused.value.code == "base-rejected"
+        assert len(await place.till.invoices(InvoiceFilter())) == 1
+
+
+# --- collective ---------------------------------------------------------------------------------------
+
+
+def collective(*numbers: str, amount: str = "10.00") -> dict[str, Any]:
+    return {
+        "kind": "collective",
+        "period": "listopad 2026",
+        "rates": [{"vat": "23", "amount": amount}],
+        "bases": [{"number": number} for number in numbers],
+    }
+
+
+async def test_a_collective_correction_is_seen_by_all_its_bases(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        first, second = await sell(place), await sell(place)
+        made = (await correct(place, first, collective(second.number))).invoices[0].record
+        for base in (first, second):
+            with pytest.raises(Conflict) as refused:
+                await correct(place, base, FULL)
+            assert refused.value.code == "corrected-collectively"
+            assert "corrected" in await place.log(base.id)
+        assert [base.invoice_id for base in made.bases] == [first.id, second.id]
+        rows = await place.till.register_rows("2026-11", None)
+        listed = {row["number"]: row["corrections"] for row in rows}
+        assert listed[first.number] == listed[second.number] == [made.number]
+
+
+async def test_a_collective_correction_waits_for_all_its_bases(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        first = await sell(place)
+        place.gateway.up = False
+        second = await sell(place)
+        answer = await correct(place, first, collective(second.number))
+        assert answer.held is not None
+        assert (answer.held.base_id, answer.held.base_number) == (second.id, second.number)
+        for base in (first, second):
+            with pytest.raises(Conflict):
+                await correct(place, base, FULL)
+        place.gateway.up = True
+        await place.settle()
+        assert (await in_ledger(place))[:2] == [first.number, second.number]
+        assert len(await in_ledger(place)) == 3
+
+
+# --- bases from elsewhere -----------------------------------------------------------------------------
+
+
+async def test_the_same_goods_of_a_base_from_elsewhere_come_back_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        made = (await correct_outside(place, outside_base(), returned(1, "1"))).invoices[0].record
+        assert made.bases[0].ksef_number is None
+        assert b"NrKSeFN" in made.xml
+        await correct_outside(place, outside_base(), returned(1, "1"))
+        with pytest.raises(BadInput) as refused:
+            await correct_outside(place, outside_base(), returned(1, "1"))
+        assert refused.value.errors[0].pointer == "/correction/lines/0/quantity"
+        await correct_outside(place, outside_base("STARA/8"), returned(1, "2"))
+
+
+async def test_a_base_from_elsewhere_is_known_by_its_ksef_number_too(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        number = (await sell(place)).ksef_number
+        assert number is not None
+        known = {"outside_ksef": False, "ksef_number": number}
+        await correct_outside(place, outside_base("STARA/7", **known), FULL)
+        with pytest.raises(Conflict) as refused:
+            await correct_outside(place, outside_base("stara 7", **known), FULL)
+        assert refused.value.code == "nothing-left"
+
+
+async def test_a_base_from_elsewhere_told_differently_the_second_time_is_refused(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await correct_outside(place, outside_base(), returned(1, "1"))
+        other = outside_base(lines=[{**sale()["lines"][0], "quantity": "5"}])
+        with pytest.raises(Conflict) as refused:
+            await correct_outside(place, other, returned(1, "4"))
+        assert refused.value.code == "not-correctable"
+
+
+async def test_an_invoice_of_this_till_is_not_from_elsewhere(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        with pytest.raises(Conflict) as refused:
+            await correct_outside(place, outside_base(base.number), FULL)
+        assert refused.value.code == "base-known-here"
+
+
+# --- rejected corrections -----------------------------------------------------------------------------
+
+
+async def test_a_rejected_correction_counts_while_it_can_still_come(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        await place.till.declare(Mode.OFFLINE24, "próba", MANAGER)
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
+        kor = (await correct(place, base, returned(1, "2"))).invoices[0].record
+        await place.settle(hours=0.01)
+        assert (await place.record(kor.id)).state is InvoiceState.REJECTED
+        with pytest.raises(BadInput):
+            await correct(place, base, returned(1, "1"))
+        await place.till.technical_correction(kor.id, MANAGER)
+        await place.settle()
+        assert (await place.record(kor.id)).state is InvoiceState.ACCEPTED
+        with pytest.raises(BadInput):
+            await correct(place, base, returned(1, "1"))
+
+
+async def test_a_correction_refused_for_good_frees_the_goods(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
+        lost = (await correct(place, base, returned(1, "2"))).invoices[0].record
+        assert lost.state is InvoiceState.REJECTED
+        again = (await correct(place, base, returned(1, "2"))).invoices[0].record
+        assert again.state is InvoiceState.ACCEPTED
+
+
+# --- held ---------------------------------------------------------------------------------------------
+
+
+async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        answer = await correct(place, base, returned(1, "1"), "k")
+        assert answer.invoices == ()
+        assert answer.held is not None
+        assert answer.held.hand_over == (
+            f"Faktura {base.number} nie ma jeszcze numeru KSeF. Korekta jest przyjęta i zostanie wystawiona, "
+            "gdy numer nadejdzie; nie trzeba jej powtarzać."
+        )
+        assert (answer.held.state, answer.held.gross) == ("waiting", Decimal("-61.50"))
+        slip = place.desk.press.text("paragon", place.printer.papers[-1])
+        assert f"Przyjęto korektę do faktury nr {base.number}" in " ".join(slip.split())
+        assert "To nie jest faktura" in slip
+        assert (await place.log(base.id))[-2:] == ["slip_printing", "slip_printed"]
+        replay = await correct(place, base, returned(1, "1"), "k")
+        assert replay.replayed
+        assert replay.held == answer.held
+        assert len(place.printer.papers) == 2
+        assert await place.till.held() == [answer.held]
+
+
+async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        place.printer.plan.append(Outcome.NOT_SENT)
+        answer = await correct(place, base, FULL)
+        assert answer.held is not None
+        assert answer.held.hand_over.startswith(
+            "Nie wydrukowano potwierdzenia dla klienta. Skończył się papier. Faktura"
+        )
+
+
+async def test_a_wrong_nip_in_an_outage_gives_the_new_invoice_at_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        answer = await correct(place, base, {"kind": "buyer", "buyer": right_buyer()})
+        assert answer.held is not None
+        (replacement,) = answer.invoices
+        assert replacement.record.buyer.identifier == "5260250274"
+        place.gateway.up = True
+        await place.settle()
+        assert len(await in_ledger(place)) == 3
+
+
+async def test_held_corrections_of_one_base_keep_their_order_past_its_number(tmp_path: Path) -> None:
+    """The base has its number, an older order still waits: a new return must not overtake it."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place, lines=[{**sale()["lines"][0], "quantity": "5"}])
+        await correct(place, base, returned(1, "2"))
+        await line_back(place)
+        assert (await place.record(base.id)).ksef_number is not None
+        second = await correct(place, base, returned(1, "1"))
+        assert second.held is not None
+        await place.settle()
+        with pytest.raises(BadInput) as refused:
+            await correct(place, base, returned(1, "3"))
+        assert "zostało 2 szt." in refused.value.errors[0].message
+        await correct(place, base, returned(1, "2"))
+        with pytest.raises(Conflict):
+            await correct(place, base, FULL)
+
+
+async def test_a_restart_between_hold_and_issue_loses_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        held = (await correct(place, base, FULL)).held
+        gateway = place.gateway
+    gateway.up = True
+    async with world(tmp_path, gateway=gateway) as place:
+        assert held is not None
+        await place.settle()
+        assert await place.till.held() == []
+        now = await place.correcting.held(held.id)
+        assert now is not None
+        assert now.state == "issued"
+        assert now.invoice_id is not None
+        kor = await place.record(now.invoice_id)
+        assert kor.state is InvoiceState.ACCEPTED
+        assert kor.bases[0].ksef_number == (await place.record(base.id)).ksef_number
+        assert await in_ledger(place) == [base.number, kor.number]
+
+
+async def test_the_queue_issues_by_itself_when_the_number_arrives(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        await correct(place, base, FULL)
+        loop = asyncio.ensure_future(place.correcting.run())
+        await line_back(place)
+        await place.clock.advance(1)
+        assert await place.till.held() == []
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_a_base_rejected_later_keeps_its_correction_waiting_for_the_technical_one(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        await correct(place, base, FULL)
+        place.gateway.up = True
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
+        await place.settle(hours=0.01)
+        assert (await place.record(base.id)).state is InvoiceState.REJECTED
+        (held,) = await place.till.held()
+        assert "Korekta czeka na jej korektę techniczną" in held.hand_over
+        await place.till.technical_correction(base.id, MANAGER)
+        await place.settle()
+        assert await place.till.held() == []
+        assert len(await in_ledger(place)) == 2
+
+
+async def test_a_base_rejected_for_good_refuses_all_its_corrections(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        orders = [(await correct(place, base, returned(1, "1"))).held for _ in range(2)]
+        place.gateway.up = True
+        rejection = Rejected(450, "Błąd weryfikacji semantyki")
+        place.gateway.verdict_plan.extend([rejection, rejection])
+        await place.settle(hours=0.01)
+        await place.till.technical_correction(base.id, MANAGER)
+        await place.settle(hours=0.01)
+        assert await place.till.held() == []
+        for order in orders:
+            assert order is not None
+            closed = await place.correcting.held(order.id)
+            assert closed is not None
+            assert closed.state == "refused"
+            assert "ostatecznie odrzucił" in closed.hand_over
+        assert (await place.log(base.id)).count("correction_refused") == 2
+        assert await in_ledger(place) == []
+
+
+async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "TOTAL_FAILURE"}
+        place.latarnia.messages = [total_failure(place.clock.now())]
+        await place.watch.poll_latarnia()
+        await place.till.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
+        base = await sell(place)
+        assert base.mode is Mode.TOTAL_FAILURE
+        assert (await correct(place, base, returned(1, "1"))).held is not None
+        await place.clock.advance(3600)
+        await place.till.withdraw("koniec", MANAGER)
+        assert (await place.record(base.id)).state is InvoiceState.EXEMPT
+        await place.correcting.issue_ready()
+        assert await place.till.held() == []
+        await place.settle()
+        ((_, kind, number),) = place.gateway.ledger
+        assert kind == "KOR"
+        kor = await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter(number=number)))
+        assert b"NrKSeFN" in kor[0].xml
