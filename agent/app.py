@@ -19,7 +19,7 @@ from agent import systemd
 from agent.clock import SystemClock
 from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.errors import AgentError, ConfigError
+from agent.domain.errors import AgentError, ConfigError, Unavailable
 from agent.domain.fa3_schema import Fa3Schema
 from agent.ksef.certificates import Certificates
 from agent.ksef.credentials import authentication_credentials, read_secret
@@ -47,6 +47,8 @@ from agent.store.sqlite import DATABASE, SqliteStore
 from printers.fleet import Fleet, build
 
 LOG = logging.getLogger("agent")
+UNAVAILABLE_SECONDS = 5.0
+"""How long a loop rests that a full disk stopped."""
 PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
@@ -74,7 +76,13 @@ class Agent:
     defect: BaseException | None = None
 
     def fail(self, name: str, error: BaseException) -> None:
-        """Stop because of a defect: a dead task must not leave half an agent behind."""
+        """Stop because of a defect: a dead task must not leave half an agent behind.
+
+        What a full disk stops is none: the sync settles what was left half done once there is room.
+        """
+        if isinstance(error, Unavailable):
+            LOG.error("task %s: %s", name, error.detail)
+            return
         LOG.critical("task %s died", name, exc_info=error)
         self.defect = self.defect or error
         self.stop.set()
@@ -157,6 +165,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         await agent.watch.load()
         await agent.printing.recover()
         await agent.sync.recover()
+        gateway.recall_sends(await agent.sync.recent_sends())
         await agent.watch.follow_deadlines()
         await agent.reporting.refresh()
         try:
@@ -246,7 +255,14 @@ async def supervise(agent: Agent) -> None:
 
 async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> None:
     try:
-        await run()
+        while True:
+            try:
+                await run()
+            except Unavailable as error:  # a full disk, for now
+                LOG.error("loop %s waits: %s", name, error.detail)  # noqa: TRY400 - the sentence says it all
+                await agent.clock.sleep(UNAVAILABLE_SECONDS)
+            else:
+                return
     except Exception as error:  # noqa: BLE001 - whatever it is, the service stops with it
         agent.fail(name, error)
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import InvoiceChange, Json, KsefError, Outgoing, Sent, Transaction, Unsent
+from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, Transaction, Unsent
 from agent.services.desk import Desk
 from agent.services.pace import Pace
 from agent.services.sending import Courier, evidence_of
@@ -35,6 +35,7 @@ SMALL_BATCH_SECONDS = 300.0
 UPOS_AT_ONCE = 50
 UPOS_AN_HOUR = 900
 """Of the 1200 calls that UPO and batch status share."""
+EVENTS_AT_ONCE = 500
 LONGEST_WAIT = timedelta(hours=6)
 """A not_before further off was written by a clock that was wrong."""
 
@@ -64,6 +65,16 @@ class Sync:
     async def recover(self) -> None:
         """After a crash nobody knows what left: every SENDING becomes a doubt. Called once at start."""
         await self._doubt_orphans(await self._queue(), "restart")
+
+    async def recent_sends(self) -> list[datetime]:
+        """Return when invoices were sent one by one in the last hour, an earlier run's included, none too early.
+
+        KSeF counts a call whose answer was lost, so the intents count, as late as their calls may have ended.
+        """
+        now = self._desk.now()
+        longest_call = timedelta(seconds=self._desk.settings.ksef.timeout_seconds)
+        events = await self._desk.store.read(partial(_events_since, now - timedelta(hours=1) - longest_call))
+        return [min(now, event.at + longest_call) for event in events if _is_single_send(event)]
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -299,6 +310,24 @@ async def _record_all(
         else:
             await tx.invoices.move(each.id, to, change)
         await tx.events.append(kind, data, each.id)
+
+
+async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
+    """Return the newest events back to that instant, page by page from the end."""
+    found: list[Event] = []
+    last = await tx.events.newest()
+    while last > 0:
+        first = max(0, last - EVENTS_AT_ONCE)
+        page = await tx.events.after(first, last - first)
+        found += page
+        if not page or page[0].at < instant:
+            break
+        last = first
+    return found
+
+
+def _is_single_send(event: Event) -> bool:
+    return event.kind == "sending" and not event.data.get("batch")
 
 
 async def _get(invoice_id: str, tx: Transaction) -> InvoiceRecord:

@@ -235,7 +235,8 @@ class Watch:
         total = self.timeline.at(now).total_failure
         of_total = kind not in {DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN}
         event_id = total.id if of_total and total is not None else None
-        await self._learn([Declared(Declaration(kind, reason, by, now, event_id=event_id))])
+        said = Declared(Declaration(kind, reason, by, now, event_id=event_id))
+        await self._desk.crew.run("declaration", self._learn([said]))
 
     # --- facts --------------------------------------------------------------------------------------
 
