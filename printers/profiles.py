@@ -171,13 +171,10 @@ PROFILES: dict[str, Profile] = {
 
 def profile_for(settings: PrinterSettings) -> Profile:
     """Return the printer's profile with the overrides of its settings. ConfigError names every mistake."""
-    base = PROFILES.get(settings.profile)
-    if base is None:
-        known = ", ".join(PROFILES)
-        raise ConfigError((f"Drukarka „{settings.name}”: nieznany profil „{settings.profile}”. Znane: {known}.",))
     problems = _problems(settings)
     if problems:
         raise ConfigError(tuple(f"Drukarka „{settings.name}”: {problem}" for problem in problems))
+    base = _base(settings)
     dots = base.dots if settings.dots is None else settings.dots
     return replace(
         base,
@@ -191,6 +188,20 @@ def profile_for(settings: PrinterSettings) -> Profile:
         answers=_answers(base, settings),
         cutter=base.cutter if settings.cutter is None else settings.cutter,
     )
+
+
+def _base(settings: PrinterSettings) -> Profile:
+    """Return the profile by its name: one of ours, or of python-escpos's database (``escpos:MODEL``)."""
+    if settings.profile.startswith("escpos:"):
+        from printers import capabilities  # noqa: PLC0415 - the database is read only where it is asked for
+
+        return capabilities.profile_of(settings)
+    base = PROFILES.get(settings.profile)
+    if base is None:
+        known = ", ".join(PROFILES)
+        message = f"Drukarka „{settings.name}”: nieznany profil „{settings.profile}”. Znane: {known}, escpos:MODEL."
+        raise ConfigError((message,))
+    return base
 
 
 def _columns(wanted: int | None, base: int, base_dots: int, dots: int) -> int:

@@ -15,10 +15,31 @@ from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from printers import calibration
 from printers.fleet import Fleet, build
+from printers.profiles import PROFILES
+
+
+def _list_profiles(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from printers import capabilities  # noqa: PLC0415 - python-escpos's database, read only where it is asked for
+
+    for name, profile in PROFILES.items():
+        click.echo(f"{name:24}{profile.title}")
+    for name in capabilities.names():
+        click.echo(f"{name:24}{capabilities.title(name)} (baza python-escpos)")
+    context.exit()
 
 
 @click.command("print-test")
 @click.option("--printer", "name", metavar="NAME", help="Only this printer (default: all).")
+@click.option(
+    "--profiles",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_profiles,
+    help="List all profiles, ours and those of python-escpos, and exit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
 @config_option_without_files
 def command(settings: Settings, name: str | None, as_json: bool) -> None:
