@@ -60,6 +60,7 @@ class Sheet:
 def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
     """Return the lines and codes of the receipt in order."""
     items: list[Item] = []
+    captioned = False
     for element in receipt.elements:
         match element:
             case Text():
@@ -73,13 +74,19 @@ def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
             case Blank():
                 items.extend(Line("") for _ in range(element.lines))
             case Qr():
+                if captioned:
+                    items.append(Line(""))  # a caption stands nearer to its own code than to the next
                 items.append(Code(element.payload))
                 items.extend(_text(Text(element.caption, align=Align.CENTER, unbroken=True), sheet))
+        captioned = isinstance(element, Qr)
     return items
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """Break at blanks; a word longer than the line is split at its end. No character is lost."""
+    """Break at blanks; a word longer than the line is split at its end. No character is lost.
+
+    A word of one letter ("w", "z", "i") goes to the next line with the word it belongs to.
+    """
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
@@ -88,6 +95,9 @@ def wrap(text: str, columns: int) -> list[str]:
             line = f"{line} {rest}"
             continue
         if line:
+            head, _, last = line.rpartition(" ")
+            if head and len(last) == 1 and last.isalpha() and len(rest) + 2 <= columns:
+                line, rest = head, f"{last} {rest}"
             lines.append(line)
         while len(rest) > columns:
             lines.append(rest[:columns])

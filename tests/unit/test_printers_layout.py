@@ -27,6 +27,15 @@ def test_wraps_at_words() -> None:
     assert wrap("Mleko świeże pasteryzowane 3,2%", 12) == ["Mleko świeże", "pasteryzowan", "e 3,2%"]
 
 
+def test_a_word_of_one_letter_does_not_end_a_line() -> None:
+    label = "Faktura VAT nr FV-1/2026/11/000001 wystawiona w trybie online (art. 106gb)"
+    assert wrap(label, 48) == ["Faktura VAT nr FV-1/2026/11/000001 wystawiona", "w trybie online (art. 106gb)"]
+    assert wrap("jest to w 8%", 9) == ["jest to", "w 8%"]
+    assert wrap("w rzeczy", 6) == ["w", "rzeczy"]  # nothing to stay behind
+    assert wrap("ser i szynka", 6) == ["ser i", "szynka"]  # no room beside the next word
+    assert wrap("razem 7 sztuk", 8) == ["razem 7", "sztuk"]  # a number is no such word
+
+
 @given(anything, st.integers(1, 60))
 def test_wrapping_loses_nothing(text: str, columns: int) -> None:
     folded = fit(text, "cp852")
@@ -116,6 +125,17 @@ def test_no_cell_of_a_table_is_cut(rows: list[tuple[str, str, str]]) -> None:
 def test_rule_blank_and_code() -> None:
     items = lay_out(receipt(Rule(), Blank(2), Qr("https://x", "OFFLINE")), NARROW)
     assert items == [Line("-" * 32), Line(""), Line(""), Code("https://x"), Line("OFFLINE", align=Align.CENTER)]
+
+
+def test_a_caption_stands_nearer_to_its_own_code_than_to_the_next() -> None:
+    items = lay_out(receipt(Qr("https://a", "OFFLINE"), Qr("https://b", "CERTYFIKAT")), NARROW)
+    assert [item if isinstance(item, Code) else item.text for item in items] == [
+        Code("https://a"),
+        "OFFLINE",
+        "",
+        Code("https://b"),
+        "CERTYFIKAT",
+    ]
 
 
 def test_empty_right_side_leaves_the_name_alone() -> None:
