@@ -1,0 +1,45 @@
+"""Daily chores of a till that is switched off every night: due shortly after it is switched on, once a day at most.
+
+When a chore was done last is durable; app.py's scheduler only asks, about once an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from agent.services.desk import Desk
+
+PAUSE = timedelta(hours=20)
+"""Less than a day: a shop that opens a quarter of an hour earlier than yesterday does its chores all the same."""
+
+
+class Chores:
+    """Remembers when each chore was done."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def once_a_day(self, name: str, work: Callable[[], Awaitable[bool]]) -> bool:
+        """Do ``work`` unless it was done today; return whether it was done now.
+
+        ``work`` returns False, or raises, where it has to be tried again with the next question.
+        """
+        if not await self._due(name):
+            return False
+        if not await work():
+            return False
+        at = self._desk.now().isoformat()
+        await self._desk.store.write(lambda tx: tx.notebook.put(_entry(name), at))
+        return True
+
+    async def _due(self, name: str) -> bool:
+        kept = await self._desk.store.read(lambda tx: tx.notebook.get(_entry(name)))
+        if not isinstance(kept, str):
+            return True
+        # a time to come was written by a clock that was wrong
+        return not timedelta(0) <= self._desk.now() - datetime.fromisoformat(kept) < PAUSE
+
+
+def _entry(name: str) -> str:
+    return f"chore:{name}"
