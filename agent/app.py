@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import schemas
@@ -21,15 +22,17 @@ from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError, Unavailable
 from agent.domain.fa3_schema import Fa3Schema
-from agent.ksef.certificates import Certificates
-from agent.ksef.credentials import authentication_credentials, read_secret
+from agent.ksef.certificates import Certificates, CertificateType
+from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.crypto import OfflineSigner, open_signer
-from agent.ksef.enrolment import OfflineRenewal
-from agent.ksef.gateway import open_gateway
+from agent.ksef.enrolment import Renewal
+from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
+from agent.ksef.switch import Place
 from agent.outbound import Outbound, Webhooks, WhiteList
-from agent.ports import Clock, KsefError, Signer
+from agent.ports import Clock, KsefError, Sent
 from agent.services.alerting import Alerting
+from agent.services.chores import Chores
 from agent.services.correcting import Correcting
 from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
@@ -70,8 +73,9 @@ class Agent:
     till: AgentTill
     tokens: Tokens
     fleet: Fleet
+    chores: Chores
     outboxes: tuple[Outbox, ...] = ()
-    renewal: OfflineRenewal | None = None
+    renewals: tuple[Renewal, ...] = ()
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     defect: BaseException | None = None
 
@@ -87,15 +91,29 @@ class Agent:
         self.defect = self.defect or error
         self.stop.set()
 
-    async def renew_certificate(self) -> None:
-        """Renew the Offline certificate where it is due; what goes wrong waits for the next day."""
-        if self.renewal is None:
-            return
+    async def check_database(self) -> None:
+        """Verify the database, once a day."""
+        await self.chores.once_a_day("check-database", self._check_database)
+
+    async def _check_database(self) -> bool:
+        await self.reporting.check_database()
+        return True
+
+    async def renew_certificates(self) -> None:
+        """Renew the certificates that are due, once a day; what goes wrong waits for the next time."""
+        for renewal in self.renewals:
+            await self.chores.once_a_day(f"renew-{renewal.kind.lower()}", partial(self._renew, renewal))
+
+    async def _renew(self, renewal: Renewal) -> bool:
         try:
-            if await self.renewal.run():
-                LOG.info("the Offline certificate was renewed")
+            if await renewal.run():
+                LOG.info("the %s certificate was renewed", renewal.kind)
+                self.desk.changed.set()
         except (AgentError, KsefError) as error:
-            LOG.warning("the Offline certificate could not be renewed: %s", error)
+            LOG.warning("the %s certificate could not be renewed: %s", renewal.kind, error)
+            # out of reach: again within the hour; refused: tomorrow
+            return not (isinstance(error, KsefError) and error.sent is not Sent.ANSWERED)
+        return True
 
 
 async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
@@ -114,7 +132,7 @@ def load_signer(settings: Settings) -> OfflineSigner | None:
     return open_signer(settings.offline)
 
 
-def load_authentication(settings: Settings) -> Signer | None:
+def load_authentication(settings: Settings) -> OfflineSigner | None:
     """Load the certificate KSeF is signed in with, to watch its validity; None where a token is used."""
     credentials = authentication_credentials(settings.ksef)
     return None if credentials is None else OfflineSigner(credentials)
@@ -132,6 +150,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     async with AsyncExitStack() as stack:
         schema = load_schema(settings)
         signer = load_signer(settings)
+        authentication = load_authentication(settings)
         fleet = build(settings.printers, clock)
         gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
         stack.push_async_callback(gateway.close)
@@ -152,15 +171,13 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             calendar=BusinessCalendar(settings.calendar.extra_days_off),
             crew=crew,
             signer=signer,
-            authentication=load_authentication(settings),
+            authentication=authentication,
             started_at=clock.now(),
         )
         outbound = Outbound(clock)
         stack.push_async_callback(outbound.close)
         agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound)
-        if signer is not None and settings.offline.renew_before_days > 0:
-            certificates = Certificates(gateway.api, clock)
-            agent.renewal = OfflineRenewal(certificates, settings.offline, f"kasa {settings.till}", signer, clock)
+        agent.renewals = tuple(_renewals(settings, clock, gateway, authentication, signer))
         holder.append(agent)
         await agent.watch.load()
         await agent.printing.recover()
@@ -210,8 +227,48 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         till=till,
         tokens=Tokens.in_directory(settings.data_dir),
         fleet=fleet,
+        chores=Chores(desk),
         outboxes=tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings)),
     )
+
+
+def _renewals(
+    settings: Settings,
+    clock: Clock,
+    gateway: Gateway,
+    authentication: OfflineSigner | None,
+    signer: OfflineSigner | None,
+) -> Iterator[Renewal]:
+    """Yield the renewals the settings order. The authentication certificate goes first: it asks for the other."""
+    certificates = Certificates(gateway.api, clock)
+
+    def authenticate_with(new: Credentials) -> None:
+        gateway.adopt(new)
+        if authentication is not None:
+            authentication.adopt(new)
+
+    ksef, offline = settings.ksef, settings.offline
+    if authentication is not None and ksef.renew_before_days > 0 and ksef.certificate_file and ksef.key_file:
+        yield Renewal(
+            certificates,
+            CertificateType.AUTHENTICATION,
+            f"kasa {settings.till} authentication",
+            Place(ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
+            days=ksef.renew_before_days,
+            clock=clock,
+            adopt=authenticate_with,
+            prove=partial(try_out, ksef, settings.seller.nip, clock),
+        )
+    if signer is not None and offline.renew_before_days > 0 and offline.certificate_file and offline.key_file:
+        yield Renewal(
+            certificates,
+            CertificateType.OFFLINE,
+            f"kasa {settings.till} offline",
+            Place(offline.certificate_file, offline.key_file, offline.passphrase_file),
+            days=offline.renew_before_days,
+            clock=clock,
+            adopt=signer.adopt,
+        )
 
 
 def _white_list(settings: Settings, outbound: Outbound, clock: Clock) -> WhiteList | None:

@@ -55,7 +55,11 @@ class KsefSettings:
     tills_sharing_address: int = 1
     batch_from: int = 50
     """A backlog of at least so many invoices goes as a batch."""
+    batch_compression: str = "zip"
+    """How a batch is packed: zip or tar.gz."""
     subject_identifier_validation: bool = False
+    renew_before_days: int = 0
+    """Of the authentication certificate; 0: never renew by itself."""
 
 
 @dataclass(frozen=True, slots=True)

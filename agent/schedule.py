@@ -5,8 +5,9 @@ Settings by PROTOCOL section 5: never drop a late job, run what was missed once,
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 SYNC_SECONDS = 5
 REPORT_SECONDS = 10
 PRINTER_SECONDS = 30
-DAY_SECONDS = 24 * 60 * 60
+CHORE_SECONDS = 60 * 60
+"""How often daily chores are asked whether they are due: the till may be off at any fixed time of the day."""
+FIRST_CHORES = (30.0, 300.0)
+"""Seconds after the start in which they are asked first; all tills of a chain are switched on at once."""
 
 
 def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
@@ -38,6 +42,10 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     def every(name: str, seconds: float, work: Callable[[], Awaitable[None]], jitter: float = 0) -> None:
         scheduler.add_job(work, "interval", seconds=seconds, jitter=jitter or None, id=name, name=name)
 
+    def soon(work: Callable[[], Awaitable[None]], name: str) -> None:
+        at = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills
+        scheduler.add_job(work, "date", run_date=at, id=name, name=name)
+
     def failed(event: JobExecutionEvent) -> None:
         agent.fail(event.job_id, event.exception)
 
@@ -46,11 +54,12 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     every("sync", SYNC_SECONDS, wake)
     every("report", REPORT_SECONDS, agent.reporting.refresh)
     every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
-    every("daily", DAY_SECONDS, agent.reporting.check_database, jitter=600)
-    every("certificate", DAY_SECONDS, agent.renew_certificate, jitter=600)
+    every("database", CHORE_SECONDS, agent.check_database, jitter=CHORE_SECONDS / 10)
+    every("certificates", CHORE_SECONDS, agent.renew_certificates, jitter=CHORE_SECONDS / 10)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
     scheduler.add_job(agent.watch.poll_latarnia, id="latarnia-at-start")
     scheduler.add_job(probe, id="probe-at-start")
     scheduler.add_job(agent.reporting.ask_printers, id="printers-at-start")
-    scheduler.add_job(agent.renew_certificate, id="certificate-at-start")
+    soon(agent.check_database, "database-at-start")
+    soon(agent.renew_certificates, "certificates-at-start")
     return scheduler

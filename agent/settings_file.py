@@ -260,6 +260,13 @@ class _Reader:
             self._wrong(
                 ("issue", "clock_skew_refuse_seconds"), "musi być nie mniejsze niż issue.clock_skew_alarm_seconds"
             )
+        for section, part in (("ksef", settings.ksef), ("offline", settings.offline)):
+            if part.renew_before_days > 0 and not _renewable(part.certificate_file, part.key_file):
+                self._wrong(
+                    (section, "renew_before_days"),
+                    "odnawiać można tylko parę plików PEM (certificate_file i key_file), "
+                    "która nie jest poświadczeniem systemd",
+                )
         if settings.alerts.opens >= settings.alerts.closes:
             self._wrong(("alerts", "closes"), "godzina zamknięcia musi być późniejsza niż alerts.opens")
         for section, url, secret in (
@@ -304,6 +311,14 @@ _NOBODY = Seller("", "", Address(""))
 
 _ELSEWHERE = {"printers": "printer", "schemas_dir": "schemas"}
 """Fields of Settings that have another name in the file."""
+
+
+def _renewable(certificate_file: Path | None, key_file: Path | None) -> bool:
+    """Tell whether a renewed pair can take the place of this one; systemd's credentials are read-only copies."""
+    if certificate_file is None or key_file is None:
+        return False
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    return not credentials or Path(credentials) not in {certificate_file.parent, key_file.parent}
 
 
 def _required(field: Field[Any]) -> bool:

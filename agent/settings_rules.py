@@ -125,6 +125,8 @@ RULES: Mapping[str, Check] = {
     "ksef.timeout_seconds": Between(1, 120),
     "ksef.tills_sharing_address": Between(1, 1000),
     "ksef.batch_from": Between(2, 10000),
+    "ksef.batch_compression": OneOf(("zip", "tar.gz")),
+    "ksef.renew_before_days": Between(0, 365),
     "offline.renew_before_days": Between(0, 365),
     "printer.name": _filled,
     "printer.connection": OneOf(("tcp", "usb", "serial", "file", "cups")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from agent.domain.errors import ConfigError, Refused, Unavailable
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials
 from agent.ksef.enrolment import enrol
-from agent.ksef.gateway import open_gateway
+from agent.ksef.gateway import open_gateway, try_out
 from agent.ksef.switch import Place
 from agent.ports import KsefError, Sent
 
@@ -75,15 +76,8 @@ async def _enrol(settings: Settings, kind: CertificateType, name: str, place: Pl
     clock = SystemClock()
     gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
 
-    async def prove(new: Credentials) -> None:
-        """Authenticate with the new certificate before the old one is given up."""
-        trial = open_gateway(settings.ksef, settings.seller.nip, clock, credentials=new)
-        try:
-            await trial.authenticate()
-        finally:
-            await trial.close()
-
     try:
+        prove = partial(try_out, settings.ksef, settings.seller.nip, clock)
         trial = prove if kind is CertificateType.AUTHENTICATION else None
         return await enrol(Certificates(gateway.api, clock), kind, name, place, trial)
     finally:

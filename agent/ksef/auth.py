@@ -142,6 +142,11 @@ class Authenticator:
         if self._access is not None and self._access.value == token:
             self._access = self._refresh = None
 
+    def prove_with(self, proof: Proof) -> None:
+        """Authenticate so from now on; the tokens earned so far stay good."""
+        self._proof = proof
+        self._refusal = None
+
     async def stop(self) -> None:
         """Stop an authentication under way."""
         await self._attempt.stop()

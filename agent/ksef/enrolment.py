@@ -17,11 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from agent.config import OfflineSettings
 from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
-from agent.ksef.crypto import OfflineSigner
 from agent.ksef.switch import Place, finish_switch, sync_directory
 from agent.ports import Clock, KsefError, Sent
 
@@ -96,37 +94,50 @@ async def renew_if_due(
     return await enrol(certificates, kind, name, place, prove)
 
 
-class OfflineRenewal:
-    """Keeps the Offline certificate of the settings valid; asked once a day."""
+class Renewal:
+    """Keeps one certificate of the settings valid; asked once a day.
+
+    ``adopt`` hands the new pair to whoever uses the certificate; ``prove`` tries it out before the old one goes.
+    """
 
     def __init__(
-        self, certificates: Certificates, settings: OfflineSettings, name: str, signer: OfflineSigner, clock: Clock
+        self,
+        certificates: Certificates,
+        kind: CertificateType,
+        name: str,
+        place: Place,
+        *,
+        days: int,
+        clock: Clock,
+        adopt: Callable[[Credentials], None],
+        prove: Prove | None = None,
     ) -> None:
+        self.kind = kind
         self._certificates = certificates
-        self._settings = settings
         self._name = name
-        self._signer = signer
+        self._place = place
+        self._days = days
         self._clock = clock
+        self._adopt = adopt
+        self._prove = prove
 
     async def run(self) -> bool:
-        """Renew where it is due and let the signer sign with the new certificate; return whether it does.
+        """Renew where it is due and let the new certificate be used at once; return whether it is.
 
         KsefError, Refused, ConfigError where it does not work: the old certificate stays, the next day tries again.
         """
-        certificate_file, key_file = self._settings.certificate_file, self._settings.key_file
-        if certificate_file is None or key_file is None:
-            return False
         new = await renew_if_due(
             self._certificates,
-            CertificateType.OFFLINE,
+            self.kind,
             self._name,
-            Place(certificate_file, key_file, self._settings.passphrase_file),
-            days=self._settings.renew_before_days,
+            self._place,
+            days=self._days,
             clock=self._clock,
+            prove=self._prove,
         )
         if new is None:
             return False
-        self._signer.adopt(new)
+        self._adopt(new)
         return True
 
 

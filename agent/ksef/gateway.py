@@ -28,6 +28,8 @@ BATCH_OPEN = 100
 BATCH_DONE = 200
 UNREADABLE = 0
 """Pending.code of a verdict that could not be read; status() tells why."""
+COMPRESSIONS = {"zip": Compression.ZIP, "tar.gz": Compression.TAR_GZ}
+"""By the setting's word."""
 LIMITS_KEEP_SECONDS = 6 * HOUR
 CLOSE_SECONDS = 5.0
 """At stop the sessions have so long to be closed; an unclosed one closes by itself at its end of validity."""
@@ -75,6 +77,10 @@ class Gateway:
     async def authenticate(self) -> None:
         """Get an access token now, to see whether KSeF takes our credentials. KsefError where it does not."""
         await self._authenticator.token()
+
+    def adopt(self, credentials: Credentials) -> None:
+        """Authenticate with a renewed certificate from the next time on; what is under way goes on undisturbed."""
+        self._authenticator.prove_with(CertificateProof(credentials))
 
     async def session(self) -> SessionRef:
         """Return the warm interactive session. No error of it concerns an invoice: unknown becomes NOT_SENT."""
@@ -252,8 +258,18 @@ def open_gateway(
         server_time=server_time,
         secure=settings.url.startswith("https://") if secure is None else secure,
         validate_identifiers=settings.subject_identifier_validation,
+        compression=COMPRESSIONS[settings.batch_compression],
         part_bytes=part_bytes,
     )
+
+
+async def try_out(settings: KsefSettings, seller_nip: str, clock: Clock, credentials: Credentials) -> None:
+    """Authenticate once with new credentials, beside whatever is in use. KsefError where KSeF does not take them."""
+    trial = open_gateway(settings, seller_nip, clock, credentials=credentials)
+    try:
+        await trial.authenticate()
+    finally:
+        await trial.close()
 
 
 def _tolerant(item: Fields) -> Verdict:

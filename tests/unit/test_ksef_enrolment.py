@@ -20,7 +20,7 @@ from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
 from agent.ksef.crypto import OfflineSigner, b64
-from agent.ksef.enrolment import OfflineRenewal, enrol, renew_if_due
+from agent.ksef.enrolment import Renewal, enrol, renew_if_due
 from agent.ksef.gateway import open_gateway
 from agent.ksef.switch import Place, finish_switch
 from agent.ports import KsefError, Sent
@@ -207,8 +207,7 @@ class TestRenewal:
         self, certificates: Certificates, place: Place, clock: FakeClock
     ) -> None:
         signer = OfflineSigner(put(place))
-        settings = OfflineSettings(place.certificate_file, place.key_file, renew_before_days=30)
-        renewal = OfflineRenewal(certificates, settings, "kasa 1", signer, clock)
+        renewal = Renewal(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock, adopt=signer.adopt)
         assert await renewal.run() is True
         assert signer.serial == f"{wire.ISSUED_SERIAL:016X}"
         signature = signer.sign(b"path")
