@@ -196,14 +196,25 @@ async def everything(tx: Transaction) -> list[Any]:
     return await tx.invoices.find(InvoiceFilter(limit=1000))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(SCENARIOS))
+async def test_death_at_every_third_port_call(tmp_path: Path, name: str) -> None:
+    await die_everywhere(tmp_path, name, step=3)
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", list(SCENARIOS))
 async def test_death_at_every_port_call(tmp_path: Path, name: str) -> None:
+    await die_everywhere(tmp_path, name, step=1)
+
+
+async def die_everywhere(tmp_path: Path, name: str, step: int) -> None:
     scenario = SCENARIOS[name]
     (tmp_path / "whole").mkdir()
     run, calls = await live_and_die(tmp_path / "whole", scenario, None, after=False)
     await rise_and_check(tmp_path / "whole", run)
     assert calls > 5
-    for at in range(1, calls + 1):
+    for at in range(1, calls + 1, step):
         for after in (False, True):
             folder = tmp_path / f"{at}-{after}"
             folder.mkdir()
