@@ -182,7 +182,9 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         await agent.watch.load()
         await agent.printing.recover()
         await agent.sync.recover()
-        gateway.recall_sends(await agent.sync.recent_sends())
+        recent = await agent.sync.recent_calls()
+        gateway.recall_sends(recent.sends)
+        gateway.recall_background(recent.documents, recent.last_at)
         await agent.watch.follow_deadlines()
         await agent.reporting.refresh()
         try:

@@ -185,6 +185,12 @@ class Gateway:
         """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""
         self._budget.recall_sends(sent_at)
 
+    def recall_background(self, fetched_at: Iterable[datetime], last_at: datetime | None) -> None:
+        """Count the documents an earlier run fetched within the last hour; right after it (``last_at``) go easy."""
+        self._budget.recall_documents(fetched_at)
+        if last_at is not None:
+            self._budget.rest_after(last_at)
+
     async def probe(self) -> float:
         """Return the clock skew in seconds (KSeF minus here) by one anonymous call."""
         _, skew = await ask_challenge(self._wire, self._clock, self._server_time)

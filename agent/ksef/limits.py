@@ -30,6 +30,8 @@ PATIENCE_SEND_SECONDS = 1.0
 """A send waits so long for a free place; beyond that its caller decides."""
 PATIENCE_SECONDS = 10.0
 """All other calls wait so long."""
+POLLS_PER_SEND = 3
+"""Status questions that a send of an earlier run is taken to have cost."""
 
 
 class Group(StrEnum):
@@ -77,6 +79,14 @@ DEFAULTS: Mapping[Group, Limit] = {
     Group.GLOBAL: Limit(75),
 }
 """Production values of API 2.9.0."""
+BACKGROUND = (
+    Group.SESSION_MISC,
+    Group.SESSION_INVOICE_LIST,
+    Group.INVOICE_DOWNLOAD,
+    Group.BATCH_SESSION,
+    Group.BATCH_SESSION_CLOSE,
+)
+"""Calls that no press waits for."""
 
 
 class Window:
@@ -111,10 +121,9 @@ class Window:
         self._under_way -= 1
         self._ended.append(now)
 
-    def recall(self, age: float, now: float) -> None:
-        """Count a call of an earlier run of this agent, ``age`` seconds old."""
-        if age < HOUR:
-            self._ended = deque(sorted([*self._ended, now - age]))
+    def recall(self, ages: Iterable[float], now: float) -> None:
+        """Count calls of an earlier run of this agent, so many seconds old."""
+        self._ended = deque(sorted([*self._ended, *(now - age for age in ages if age < HOUR)]))
 
     def block(self, until: float) -> None:
         """Allow nothing before ``until``."""
@@ -196,9 +205,27 @@ class RateBudget:
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count sends of an earlier run, by their wall time, so that a restart does not reopen a spent hour."""
+        instants = list(sent_at)
+        self._recall(Group.INVOICE_SEND, instants)
+        self._recall(Group.INVOICE_STATUS, [instant for instant in instants for _ in range(POLLS_PER_SEND)])
+
+    def recall_documents(self, fetched_at: Iterable[datetime]) -> None:
+        """Count documents that an earlier run fetched."""
+        self._recall(Group.SESSION_MISC, fetched_at)
+
+    def rest_after(self, last_at: datetime) -> None:
+        """Let the calls that no press waits for rest until a minute after an earlier run's last sign of life.
+
+        How many of them it made in its last minute is not written down anywhere.
+        """
+        age = (self._clock.now() - last_at).total_seconds()
+        if 0 <= age < MINUTE:
+            for group in BACKGROUND:
+                self._windows[group].block(self._clock.monotonic() + MINUTE - age)
+
+    def _recall(self, group: Group, instants: Iterable[datetime]) -> None:
         now, wall = self._clock.monotonic(), self._clock.now()
-        for instant in sent_at:
-            self._windows[Group.INVOICE_SEND].recall(max(0.0, (wall - instant).total_seconds()), now)
+        self._windows[group].recall([max(0.0, (wall - instant).total_seconds()) for instant in instants], now)
 
 
 def _share(limit: int, tills: int) -> int:

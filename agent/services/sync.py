@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -40,6 +41,15 @@ LONGEST_WAIT = timedelta(hours=6)
 """A not_before further off was written by a clock that was wrong."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecentCalls:
+    """When what was asked of KSeF; ``last_at``: the newest event of all."""
+
+    sends: list[datetime]
+    documents: list[datetime]
+    last_at: datetime | None
+
+
 class Sync:
     """Brings everything unsent to KSeF, and the UPO back."""
 
@@ -66,15 +76,19 @@ class Sync:
         """After a crash nobody knows what left: every SENDING becomes a doubt. Called once at start."""
         await self._doubt_orphans(await self._queue(), "restart")
 
-    async def recent_sends(self) -> list[datetime]:
-        """Return when invoices were sent one by one in the last hour, an earlier run's included, none too early.
+    async def recent_calls(self) -> RecentCalls:
+        """Return what was asked of KSeF in the last hour, an earlier run's included, for the rate budget.
 
         KSeF counts a call whose answer was lost, so the intents count, as late as their calls may have ended.
         """
         now = self._desk.now()
         longest_call = timedelta(seconds=self._desk.settings.ksef.timeout_seconds)
         events = await self._desk.store.read(partial(_events_since, now - timedelta(hours=1) - longest_call))
-        return [min(now, event.at + longest_call) for event in events if _is_single_send(event)]
+        return RecentCalls(
+            sends=[min(now, event.at + longest_call) for event in events if _is_single_send(event)],
+            documents=[event.at for event in events if event.kind in {"upo", "upo_mismatch"}],
+            last_at=events[-1].at if events else None,
+        )
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -319,7 +333,7 @@ async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
     while last > 0:
         first = max(0, last - EVENTS_AT_ONCE)
         page = await tx.events.after(first, last - first)
-        found += page
+        found = page + found
         if not page or page[0].at < instant:
             break
         last = first
