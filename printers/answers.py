@@ -1,6 +1,6 @@
 """What a printer says: bytes from the printer to typed answers, and status bytes to problems in Polish.
 
-Sources: Epson's reference of DLE EOT, GS r, GS ( H, GS a (PRINTING section 4).
+Sources: Epson's reference of DLE EOT, DLE DC4, GS r, GS ( H, GS a (PRINTING section 4).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 PROCESS_HEADER = b"\x37\x22"
 _PROCESS_LENGTH = 7
+CLEAR_ANSWER = b"\x37\x25\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,12 @@ class Printed:
     identifier: bytes
 
 
-Answer = RealTime | Interpreted | Printed
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Answer to DLE DC4 fn 8: what waited in the printer is gone."""
+
+
+Answer = RealTime | Interpreted | Printed | Cleared
 
 
 class Ear:
@@ -47,6 +53,12 @@ class Ear:
         answers: list[Answer] = []
         while self._buffer:
             first = self._buffer[0]
+            if len(self._buffer) < len(CLEAR_ANSWER) and CLEAR_ANSWER.startswith(self._buffer):
+                break
+            if self._buffer.startswith(CLEAR_ANSWER):
+                answers.append(Cleared())
+                self._buffer = self._buffer[len(CLEAR_ANSWER) :]
+                continue
             if first == PROCESS_HEADER[0]:
                 if len(self._buffer) < _PROCESS_LENGTH and self._maybe_process():
                     break

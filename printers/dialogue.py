@@ -9,6 +9,7 @@ from printers.answers import (
     CONNECTION_LOST,
     NO_ANSWER,
     PAPER_OUT,
+    Cleared,
     Ear,
     Interpreted,
     Printed,
@@ -24,6 +25,8 @@ ANSWER_SECONDS = 2.0
 """A printer answers DLE EOT within milliseconds, even while it prints; a slow serial server adds some."""
 OFFLINE_BIT = 0x08
 """DLE EOT 1."""
+CLEAR_BUFFERS = b"\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"
+"""DLE DC4 fn 8: forget what was not printed yet, also while offline; recovers from errors as DLE ENQ 2 does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Dialogue:
         """GS r was answered."""
         self.printed: set[bytes] = set()
         """Process IDs that came back."""
+        self.cleared = False
+        """DLE DC4 fn 8 was answered."""
         self.lost = False
         """The printer closed the connection."""
 
@@ -80,6 +85,24 @@ class Dialogue:
                     self.interpreted = True
                 case Printed(identifier):
                     self.printed.add(identifier)
+                case Cleared():
+                    self.cleared = True
+        return True
+
+    async def clear_buffers(self) -> bool:
+        """Let the printer forget what it has not printed; tell whether it said that it did.
+
+        Nothing else may be sent before the answer.
+        """
+        end = self._clock.monotonic() + ANSWER_SECONDS
+        try:
+            await self._clock.within(ANSWER_SECONDS, self._connection.write(CLEAR_BUFFERS))
+        except (TimeoutError, TransportError):
+            return False
+        while not self.cleared:
+            left = end - self._clock.monotonic()
+            if left <= 0 or not await self.listen(left):
+                return False
         return True
 
     async def _ask(self, number: int) -> int | None:

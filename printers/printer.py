@@ -4,7 +4,8 @@ precheck (DLE EOT) -> ``sent`` -> bytes, GS ( H, GS r -> wait for the answer.
 
 NOT_SENT  before the first byte of the job: unreachable, out of paper, ...; the next printer may try
 DONE      the process ID came back, or GS r was answered and nothing is wrong
-UNKNOWN   bytes left and no proof came; never repeated by itself
+UNKNOWN   bytes left and no proof came; never repeated by itself. What still waits in the printer (paper out, cover
+          open) is cleared before the next job: the old paper must not come out beside the new, marked one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from agent.ports import Clock, Outcome, PrinterStatus, PrintResult
 from printers.answers import (
     BUSY,
     CONNECTION_LOST,
+    NO_ANSWER,
     SPOOLER,
     STALLED,
     UNCONFIRMED,
@@ -70,6 +72,8 @@ class EscPosPrinter:
         """What the job under way is waiting for."""
         self._torn = 0
         """Bytes of an interrupted raster job: the printer may still wait for so many."""
+        self._left_behind = False
+        """The last job may wait in the printer."""
         self._next_id = int(clock.now().timestamp()) % 10_000
 
     @property
@@ -129,20 +133,37 @@ class EscPosPrinter:
 
     async def _converse(self, connection: Connection, data: bytes, sent: Sent) -> _Verdict:
         dialogue = Dialogue(connection, self._clock)
-        before = (await dialogue.read_status()).trouble
+        before = await self._ready(dialogue)
         if before is not None:
             return _Verdict(Outcome.NOT_SENT, UNREACHABLE if before is CONNECTION_LOST else before)
         identifier = self._identifier()
         job = self._padded(data) + self._proof(identifier)
         await sent(self.name, job)
+        self._left_behind = True  # also of a job that is cancelled
         end = self._clock.monotonic() + self._timeout
         failed = await self._send(connection, job)
         if failed is not None:
+            self._left_behind = failed.outcome is Outcome.UNKNOWN
             return failed
         verdict = await self._await_proof(dialogue, identifier, end)
+        self._left_behind = verdict.outcome is Outcome.UNKNOWN
         if verdict.trouble is CONNECTION_LOST:
             self._remember_torn(job)
         return verdict
+
+    async def _ready(self, dialogue: Dialogue) -> Trouble | None:
+        """Return what keeps the printer from printing, and clear what an UNKNOWN job left in it.
+
+        Only while it is offline: once it is ready it has printed that, or is just printing it.
+        """
+        trouble = (await dialogue.read_status()).trouble
+        if trouble is None:
+            self._left_behind = False
+        elif self._left_behind and self._profile.clears_buffer and trouble not in (NO_ANSWER, CONNECTION_LOST):
+            if await dialogue.clear_buffers():
+                self._left_behind, self._torn = False, 0
+            trouble = (await dialogue.read_status()).trouble  # clearing ends some errors
+        return trouble
 
     async def _send(self, connection: Connection, job: bytes, *, finish: bool = False) -> _Verdict | None:
         """Send the whole job; None where it left, else what is known of it."""

@@ -77,6 +77,8 @@ class Profile:
     """Longest payload, bytes, that goes to the printer's own QR; longer ones are drawn as raster."""
     answers: Answers = Answers.PROCESS_ID
     cutter: bool = True
+    clears_buffer: bool = False
+    """It knows DLE DC4 fn 8: forget what waits for paper."""
 
     @property
     def cell_a(self) -> int:
@@ -136,12 +138,14 @@ _CLONE_QR_LIMIT = 255
 """Weak firmware keeps so many bytes (PRINTING section 2): an EC link fits, an RSA link does not."""
 
 _WIDE = Profile("", "")
+_EPSON = replace(_WIDE, clears_buffer=True)
+_EPSON_COARSE = replace(_EPSON, dots=512, dpi=180, columns_a=42, columns_b=56)
 _COARSE = replace(_WIDE, dots=512, dpi=180, columns_a=42, columns_b=56)
 _NARROW = replace(_WIDE, dots=384, columns_a=32, columns_b=42)
 _WIDE_CLONE = replace(_WIDE, qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.GS_R)
 _COARSE_CLONE = replace(_COARSE, qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.GS_R)
 _NARROW_CLONE = replace(_NARROW, qr=QrMode.RASTER, qr_native_limit=_CLONE_QR_LIMIT, answers=Answers.NONE, cutter=False)
-_NO_POLISH = replace(_COARSE_CLONE, code_page=0, encoding="cp437", qr=QrMode.RASTER)
+_NO_POLISH = replace(_COARSE_CLONE, code_page=0, encoding="cp437", qr=QrMode.RASTER, clears_buffer=True)
 _GS_R = Answers.GS_R
 
 PROFILES: dict[str, Profile] = {
@@ -150,12 +154,12 @@ PROFILES: dict[str, Profile] = {
         replace(_WIDE_CLONE, name="generic-80", title="80 mm, 576 punktów"),
         replace(_COARSE_CLONE, name="generic-80-512", title="80 mm, 512 punktów"),
         replace(_NARROW_CLONE, name="generic-58", title="58 mm, 384 punkty", answers=_GS_R),
-        replace(_WIDE, name="epson-tm-t20", title="Epson TM-T20II, III, IV, X"),
-        replace(_WIDE, name="epson-tm-t20-42", title="Epson TM-T20, 42 kolumny", dots=546, columns_a=42, columns_b=60),
-        replace(_COARSE, name="epson-tm-t88", title="Epson TM-T88IV, V, VI, VII"),
+        replace(_EPSON, name="epson-tm-t20", title="Epson TM-T20II, III, IV, X"),
+        replace(_EPSON, name="epson-tm-t20-42", title="Epson TM-T20, 42 kolumny", dots=546, columns_a=42, columns_b=60),
+        replace(_EPSON_COARSE, name="epson-tm-t88", title="Epson TM-T88IV, V, VI, VII"),
         replace(_NO_POLISH, name="epson-tm-t88iii", title="Epson TM-T88III"),
-        replace(_WIDE, name="epson-tm-m30", title="Epson TM-m30, II, III", columns_b=57),
-        replace(_WIDE, name="epson-tm-m30-58", title="Epson TM-m30, 58 mm", dots=420, columns_a=35, columns_b=42),
+        replace(_EPSON, name="epson-tm-m30", title="Epson TM-m30, II, III", columns_b=57),
+        replace(_EPSON, name="epson-tm-m30-58", title="Epson TM-m30, 58 mm", dots=420, columns_a=35, columns_b=42),
         replace(_COARSE, name="bixolon-srp-350", title="Bixolon SRP-350III, 350plus", answers=_GS_R),
         replace(_WIDE, name="bixolon-srp-352", title="Bixolon SRP-352III, 352plus", answers=_GS_R),
         replace(_WIDE, name="citizen-ct-s", title="Citizen CT-S310II, 651, 801", answers=_GS_R),

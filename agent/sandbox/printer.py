@@ -21,12 +21,15 @@ from functools import cached_property
 from agent.clock import SystemClock
 from agent.ports import Clock
 from printers import parse, plaintext, raster
+from printers.dialogue import CLEAR_BUFFERS
 from printers.profiles import PROFILES, Answers, Profile
 
 CHUNK = 1024
 DLE_EOT = b"\x10\x04"
 READY = 0x12
 """Answer to DLE EOT: all is well."""
+CLEARED = b"\x37\x25\x00"
+"""Answer to DLE DC4 fn 8."""
 GARBAGE = b"\xff\xfe\x95"
 
 
@@ -113,6 +116,12 @@ class Mechanism:
         if self.profile.answers is Answers.NONE:
             return b""
         return bytes((READY if self.offline is None else _OFFLINE[self.offline][number],))
+
+    def clear(self) -> bytes:
+        """Forget what was not printed yet (DLE DC4 fn 8); what is on paper stays there."""
+        self._parser = parse.Parser()
+        self._waiting.clear()
+        return CLEARED
 
     def receive(self, data: bytes, reply: Reply) -> None:
         """Take bytes into the buffer and execute what is complete. Raises parse.UnknownBytes."""
@@ -211,6 +220,11 @@ class NetworkPrinter:
         return self._mechanism.drawer_kicks
 
     @property
+    def offline(self) -> bool:
+        """Waits for a person: paper, cover, cutter."""
+        return self._mechanism.offline is not None
+
+    @property
     def connections(self) -> int:
         """Open connections."""
         return len(self._sessions)
@@ -278,9 +292,7 @@ class NetworkPrinter:
                 visit = _Visit(self._mechanism, self._plan, writer)
                 if visit.fault in _DEAF:
                     self._use_up()
-            while data.startswith(DLE_EOT):
-                visit.answer(data[2])
-                data = data[3:]
+            data = visit.in_real_time(data)
             if data and not visit.taken:
                 self._use_up()
             if data and not visit.take(data):
@@ -310,7 +322,19 @@ class _Visit:
         mechanism.answers_process_id = self.fault not in (Fault.NO_PROCESS_ID, Fault.PAPER_OUT_LATE)
         mechanism.runs_out_late = self.fault is Fault.PAPER_OUT_LATE
 
-    def answer(self, number: int) -> None:
+    def in_real_time(self, data: bytes) -> bytes:
+        """Obey the commands that do not wait for their turn; return the rest."""
+        while True:
+            if data.startswith(DLE_EOT):
+                self._answer(data[2])
+                data = data[3:]
+            elif self._mechanism.profile.clears_buffer and data.startswith(CLEAR_BUFFERS):
+                self._reply(self._mechanism.clear())
+                data = data[len(CLEAR_BUFFERS) :]
+            else:
+                return data
+
+    def _answer(self, number: int) -> None:
         """Answer DLE EOT at once, as the fault lets it."""
         if self.fault is Fault.SILENT or (self.fault is Fault.STALL and self._struck):
             return

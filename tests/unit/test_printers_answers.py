@@ -21,6 +21,7 @@ from printers.answers import (
     OVERHEATED,
     PAPER_OUT,
     PRINTER_ERROR,
+    Cleared,
     Ear,
     Interpreted,
     Printed,
@@ -34,8 +35,8 @@ from printers.printer import EscPosPrinter
 from printers.profiles import PROFILES, Answers
 from printers.transport import Connection, TransportError
 
-SPEECH = b"\x12" + b"\x37\x221234\x00" + b"\x00" + b"\x1a"
-MEANING = [RealTime(0x12), Printed(b"1234"), Interpreted(0), RealTime(0x1A)]
+SPEECH = b"\x12" + b"\x37\x221234\x00" + b"\x00" + b"\x37\x25\x00" + b"\x1a"
+MEANING = [RealTime(0x12), Printed(b"1234"), Interpreted(0), Cleared(), RealTime(0x1A)]
 
 
 @given(st.lists(st.integers(0, len(SPEECH))))
@@ -60,7 +61,7 @@ def test_automatic_status_in_two_pieces_is_no_proof() -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_heard(noise: bytes) -> None:
-    assert all(isinstance(answer, RealTime | Interpreted | Printed) for answer in Ear().hear(noise))
+    assert all(isinstance(answer, RealTime | Interpreted | Printed | Cleared) for answer in Ear().hear(noise))
 
 
 @pytest.mark.parametrize(

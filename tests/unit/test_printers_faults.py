@@ -238,6 +238,91 @@ async def test_job_after_a_torn_raster_is_not_eaten(clock: SwiftClock, at: int) 
     await device.stop()
 
 
+# --- what an unknown job left in the printer -------------------------------------------------------------
+
+
+WAITING = [Fault.PAPER_OUT, Fault.COVER_OPEN, Fault.CUTTER]
+
+
+def again(copy: int = 2) -> Receipt:
+    return receipt(Text(f"WYDRUK PONOWNY nr {copy}"), *SLIP.elements)
+
+
+@pytest.mark.parametrize("at", [1, 400, 900])
+@pytest.mark.parametrize("fault", WAITING)
+async def test_the_old_paper_does_not_come_out_beside_the_new(
+    till: Till, device: NetworkPrinter, fault: Fault, at: int
+) -> None:
+    await device.plan(fault, at=at)
+    assert (await till.print()).outcome is Outcome.UNKNOWN
+    assert (await till.print(again())).outcome is Outcome.NOT_SENT  # the cashier's reprint comes before the new roll
+    await device.heal()
+    assert [paper for paper in device.papers if paper.complete] == []
+    assert (await till.print(again())).outcome is Outcome.DONE
+    (paper,) = [paper for paper in device.papers if paper.complete]
+    assert paper.data == till.fleet.encode("p1", again())
+    assert paper.text.startswith("WYDRUK PONOWNY nr 2")
+
+
+async def test_the_old_paper_comes_out_whole_when_the_roll_comes_first(till: Till, device: NetworkPrinter) -> None:
+    await device.plan(Fault.PAPER_OUT, at=400)
+    assert (await till.print()).outcome is Outcome.UNKNOWN
+    await device.heal()
+    assert (await till.print(again())).outcome is Outcome.DONE
+    assert [paper.complete for paper in device.papers] == [True, True]
+
+
+async def test_the_next_printer_prints_it_and_the_old_paper_stays_away(
+    till: Till, device: NetworkPrinter, second: NetworkPrinter, clock: SwiftClock
+) -> None:
+    till = till_of(device, second, clock=clock)
+    await device.plan(Fault.PAPER_OUT, at=400)
+    assert (await till.print()).outcome is Outcome.UNKNOWN
+    assert (await till.print(again())).printer == "p2"
+    await device.heal()
+    assert [paper for paper in device.papers if paper.complete] == []
+    assert [paper.complete for paper in second.papers] == [True]
+
+
+async def test_a_cancelled_job_is_cleared_too(till: Till, device: NetworkPrinter) -> None:
+    await device.plan(Fault.PAPER_OUT, at=400)
+    job = asyncio.create_task(till.print())
+    await until(lambda: bool(till.journal) and device.offline)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    await drained(device)
+    assert (await till.print(again())).outcome is Outcome.NOT_SENT
+    await device.heal()
+    assert [paper for paper in device.papers if paper.complete] == []
+
+
+async def test_others_data_is_not_cleared(till: Till, device: NetworkPrinter) -> None:
+    """Another program printed into the empty printer; nothing of ours waits there."""
+    await device.plan(Fault.PAPER_OUT)
+    _, writer = await asyncio.open_connection(device.host, device.port)
+    writer.write(till.fleet.encode("p1", receipt(Text("Zamówienie do kuchni"))))
+    writer.close()
+    await writer.wait_closed()
+    await drained(device)
+    assert (await till.print()).outcome is Outcome.NOT_SENT
+    await device.heal()
+    assert [paper.text for paper in device.papers] == ["Zamówienie do kuchni\n"]
+
+
+async def test_a_printer_without_that_command_is_not_sent_it(clock: SwiftClock) -> None:
+    device = NetworkPrinter(PROFILES["generic-80"], clock=clock)
+    await device.start()
+    till = till_of(device, clock=clock)
+    await device.plan(Fault.PAPER_OUT, at=400)
+    assert (await till.print()).outcome is Outcome.UNKNOWN
+    assert (await till.print(again())).outcome is Outcome.NOT_SENT
+    await device.heal()
+    assert [paper.complete for paper in device.papers] == [True]  # the old one, unmarked: such a printer keeps it
+    assert device.refused_bytes == []
+    await device.stop()
+
+
 # --- printers that can not answer ---------------------------------------------------------------------
 
 
