@@ -38,7 +38,10 @@ class Finding:
 @click.option("--offline", is_flag=True, help="Do not call KSeF, Latarnia and the printers (before systemd's start).")
 @config_option_without_files
 def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
-    """Check settings, certificates, clock, printer, KSeF, Latarnia and disk. Exit code 1 where anything is wrong."""
+    """Check settings, certificates, clock, printer, KSeF, Latarnia and disk; change and print nothing.
+
+    Every problem at once, each with its remedy. Exit code 1 where anything is wrong.
+    """
     findings = asyncio.run(_check(settings, offline))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))

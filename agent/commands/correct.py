@@ -32,7 +32,10 @@ def command(
     key: str | None,
     as_json: bool,
 ) -> None:
-    """Correct an invoice given by id or number; FILE holds the correction as JSON (docs/api.md)."""
+    """Correct an invoice given by id or number; FILE holds the correction as JSON (docs/api.md).
+
+    A base without KSeF number makes the correction wait; it is issued by itself when the number arrives.
+    """
     if full_return == (file is not None):
         raise click.UsageError("Either FILE or --full-return.")
     full = {"kind": "full_return", "reason": reason}

@@ -25,7 +25,10 @@ PORT = 8780
 @click.option("--page", is_flag=True, help="Serve the till page until Ctrl+C instead.")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Port of the till page.")
 def command(out: Path, page: bool, port: int) -> None:
-    """Show the main job on the embedded sandbox: no account, no hardware, nothing leaves this machine."""
+    """Show the main job on the embedded sandbox: no account, no hardware, nothing leaves this machine.
+
+    Writes one of every paper as PNG, text and ESC/POS; with --page a person presses "Faktura" in a browser.
+    """
     if not page:
         out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ksef-demo-") as temporary:

@@ -18,7 +18,10 @@ from agent.config import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @config_option_without_files
 def command(settings: Settings, file: Path, key: str | None, as_json: bool) -> None:
-    """Issue and print the invoice of the sale in FILE (JSON, or FA(3) XML)."""
+    """Issue and print the invoice of the sale in FILE (JSON, or FA(3) XML).
+
+    Without --key every call is a new sale. docs/api.md describes the sale.
+    """
     body = file.read_bytes()
     content_type = "application/xml" if body.lstrip()[:1] == b"<" else "application/json"
 

@@ -16,11 +16,18 @@ from agent.config import Settings
 @click.command("register")
 @click.option("--month", required=True, metavar="YYYY-MM", help="Month of P_1.")
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Day for which the JPK markers hold; default: today.")
-@click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="text: what fits a screen; csv and json: everything.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @config_option_without_files
 def command(settings: Settings, month: str, as_of: str | None, form: str, out: Path | None) -> None:
-    """Print the register of a month with the JPK_V7M markers."""
+    """Print the register of a month with the JPK_V7M markers (OFF, BFK, DI or the KSeF number)."""
     query = {"month": month, "format": "json" if form == "json" else "csv"}
     if as_of is not None:
         query["as_of"] = as_of

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -96,6 +97,7 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
     from agent.web.api import till_app  # noqa: PLC0415
 
     app.require_data_dir(settings.data_dir)
+    logging.getLogger("agent").setLevel(logging.ERROR)  # what a person should know is in the answer
     async with app.assembled(settings) as agent:
         await agent.watch.poll_latarnia()
         await agent.watch.probe()

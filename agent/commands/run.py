@@ -14,7 +14,10 @@ from agent.config import Settings
 @click.command("run")
 @config_option
 def command(settings: Settings) -> None:
-    """Run the agent (systemd starts this)."""
+    """Run the agent until SIGTERM: the till's API and page, HQ's /health, printing, sending.
+
+    systemd starts this. A stop finishes the presses under way.
+    """
     from agent import app, journal  # noqa: PLC0415 - only this command needs the whole agent
 
     journal.configure()

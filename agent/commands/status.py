@@ -16,7 +16,7 @@ from agent.config import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print the body of /health.")
 @config_option_without_files
 def command(settings: Settings, as_json: bool) -> None:
-    """Show mode, queue and problems."""
+    """Show mode, queue and problems. Exit code 1 where something is critical."""
 
     async def work(console: remote.Console) -> Any:
         return await console.json("GET", "/v1/status"), console.own

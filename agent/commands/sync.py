@@ -18,7 +18,7 @@ from agent.config import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print the counts.")
 @config_option_without_files
 def command(settings: Settings, wait: float, as_json: bool) -> None:
-    """Send what waits, now. Exit code 1 where something is left."""
+    """Send what waits, now, and wait for KSeF's answers. Exit code 1 where something is left."""
 
     async def work(console: remote.Console) -> tuple[int, int]:
         before = await _unsent(console)

@@ -20,7 +20,13 @@ def command() -> None:
 @command.command("add")
 @config_option_without_files
 @click.argument("name")
-@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.CASHIER), show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([str(role) for role in Role]),
+    default=str(Role.CASHIER),
+    show_default=True,
+    help="cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:
     """Make a token for NAME and print it, this once."""
