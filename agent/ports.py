@@ -419,6 +419,8 @@ class InvoiceChange:
     invoice_ref: str | None = None
     rejection: str | None = None
     not_before: datetime | None = None
+    closed_at: datetime | None = None
+    """Ends the case of a rejected invoice, for good."""
     attempted: bool = False
     """Adds one to attempts."""
 

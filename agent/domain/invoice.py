@@ -279,6 +279,8 @@ class InvoiceRecord:
     attempts: int = 0
     not_before: datetime | None = None
     """Do not send before this instant (Retry-After, back-off)."""
+    closed_at: datetime | None = None
+    """When a manager closed the case of this rejected invoice: it is no invoice, the sale has another document."""
     copies: int = 0
     """Prints that reached, or may have reached, paper."""
     external_ref: str | None = None

@@ -3,7 +3,8 @@
     issued ──> sending ──> sent ──> accepted
       │ ▲         │ │       │ └───> rejected ──(technical correction)──> issued
       │ └─────────┘ │       └─────> issued      KSeF cancelled it: 405, 550
-      │ (not sent)  └─> in_doubt ─> issued | sent | accepted
+      │ (not sent)  ├─> in_doubt ─> issued | sent | accepted
+      │             └─> rejected    KSeF takes no technical correction: 21166, 21167
       └──> exempt   only under a confirmed total failure (art. 106ng, 106nf ust. 7)
 
 SQLite triggers hold the same table (agent/store/migrations); a test compares both.
@@ -54,6 +55,7 @@ INVOICE_MOVES: frozenset[tuple[InvoiceState, InvoiceState]] = frozenset(
         (InvoiceState.SENDING, InvoiceState.ISSUED),
         (InvoiceState.SENDING, InvoiceState.SENT),
         (InvoiceState.SENDING, InvoiceState.IN_DOUBT),
+        (InvoiceState.SENDING, InvoiceState.REJECTED),
         (InvoiceState.IN_DOUBT, InvoiceState.ISSUED),
         (InvoiceState.IN_DOUBT, InvoiceState.SENT),
         (InvoiceState.IN_DOUBT, InvoiceState.ACCEPTED),
@@ -84,7 +86,7 @@ UNSENT: frozenset[InvoiceState] = frozenset(
         InvoiceState.REJECTED,
     }
 )
-"""States in which the duty to have the invoice in KSeF is still open."""
+"""States in which the duty to have the invoice in KSeF is still open, unless the case of a rejected one was closed."""
 
 
 def check_invoice_move(old: InvoiceState, new: InvoiceState) -> None:

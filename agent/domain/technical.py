@@ -15,6 +15,16 @@ from agent.domain.lifecycle import InvoiceState
 
 PERMISSION_CODES = frozenset({410, 415})
 """Refusals for missing rights or features: new bytes can not mend them."""
+TAKEN_OTHERWISE, NOT_CORRECTABLE = 21166, 21167
+CLOSED = "Sprawa tej faktury została zamknięta: sprzedaż ma inny dokument."
+NO_CORRECTION = {
+    TAKEN_OTHERWISE: "KSeF przyjął już inną korektę techniczną tej faktury. Sprawdź w KSeF, pod jakim numerem.",
+    NOT_CORRECTABLE: (
+        "KSeF nie dopuszcza korekty technicznej tej faktury: przyjął jej pierwszy plik albo odrzucił go z powodu, "
+        "którego taka korekta nie usuwa. Sprawdź fakturę w KSeF."
+    ),
+}
+"""Codes with which KSeF refuses to take a technical correction, for good: what a manager should know."""
 NAMESPACE = "http://crd.gov.pl/wzor/2025/06/25/13775/"
 MADE_AT = f".//{{{NAMESPACE}}}Naglowek/{{{NAMESPACE}}}DataWytworzeniaFa"
 
@@ -23,24 +33,40 @@ def refusal(record: InvoiceRecord) -> str | None:
     """Return why a technical correction is not allowed, as a Polish sentence; None where it is."""
     if record.state is not InvoiceState.REJECTED:
         return "Korektę techniczną można przesłać tylko do faktury odrzuconej przez KSeF."
+    if record.closed_at is not None:
+        return CLOSED
     if record.mode is Mode.ONLINE:
         return "Korekta techniczna dotyczy tylko faktur wystawionych w trybie offline. Wystaw nową fakturę."
     if record.version > 1:
         return "Korekta techniczna tej faktury była już przesłana. Drugiej KSeF nie przyjmie."
     code = rejection_code(record)
     if code in PERMISSION_CODES:
-        return "KSeF odrzucił fakturę z powodu uprawnień. Nadaj uprawnienia w KSeF i prześlij fakturę ponownie."
+        return "KSeF odrzucił fakturę z powodu uprawnień. Nadaj je w KSeF i prześlij ponownie ten sam plik (resend)."
+    return None
+
+
+def resend_refusal(record: InvoiceRecord) -> str | None:
+    """Return why the same bytes may not go again, None where they may: after a refusal for missing permissions."""
+    if record.state is not InvoiceState.REJECTED:
+        return "Ponownie przesłać można tylko fakturę odrzuconą przez KSeF."
+    if record.closed_at is not None:
+        return CLOSED
+    if rejection_code(record) not in PERMISSION_CODES:
+        return "KSeF odrzuciłby ten sam plik znowu: ponownie przesyła się tylko po odrzuceniu z powodu uprawnień."
     return None
 
 
 def abandoned(record: InvoiceRecord) -> bool:
     """Whether KSeF refused the invoice and nothing can bring it there any more: for the books it never was.
 
-    A refusal for missing permissions can be mended by granting them, so it does not count.
+    A refusal for missing permissions can be mended by granting them, and after 21166 or 21167 KSeF has the
+    document as another file, so these do not count unless a manager closed the case.
     """
     if record.state is not InvoiceState.REJECTED:
         return False
-    return refusal(record) is not None and rejection_code(record) not in PERMISSION_CODES
+    if record.closed_at is not None:
+        return True
+    return refusal(record) is not None and rejection_code(record) not in PERMISSION_CODES | NO_CORRECTION.keys()
 
 
 def rejection_code(record: InvoiceRecord) -> int:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from agent.domain.calendar import local_date
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.technical import NO_CORRECTION
 from agent.ports import (
     Accepted,
     Duplicate,
@@ -203,6 +204,10 @@ class Courier:
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         self._watch.failed(error)
+        why = NO_CORRECTION.get(error.code) if error.sent is Sent.ANSWERED else None
+        if why is not None:
+            change = InvoiceChange(rejection=f"{error.code}: {why}")
+            return await self._move(record.id, InvoiceState.REJECTED, "rejected", evidence_of(error, "send"), change)
         to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
         return await self._move(
             record.id,

@@ -227,6 +227,7 @@ def change_columns(change: InvoiceChange) -> dict[str, Value]:
         "invoice_ref": change.invoice_ref,
         "rejection": change.rejection,
         "not_before": instant_or_none(change.not_before),
+        "closed_at": instant_or_none(change.closed_at),
         "attempted": int(change.attempted),
     }
 
@@ -262,6 +263,7 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         rejection=row["rejection"],
         attempts=row["attempts"],
         not_before=read_instant_or_none(row["not_before"]),
+        closed_at=read_instant_or_none(row["closed_at"]),
         copies=row["copies"],
         external_ref=row["external_ref"],
         base_id=row["base_id"],

@@ -19,7 +19,7 @@ from agent.store.unit import UnitConnection
 
 _BY_ID = "WHERE invoices.id = :id"
 _NEWEST_FIRST = "ORDER BY invoices.seq DESC LIMIT :limit"
-_BY_URGENCY = """WHERE invoices.state NOT IN ('accepted', 'exempt')
+_BY_URGENCY = """WHERE invoices.state NOT IN ('accepted', 'exempt') AND invoices.closed_at IS NULL
 ORDER BY invoices.state <> 'in_doubt', invoices.deadline IS NULL, invoices.deadline, invoices.seq LIMIT :limit"""
 _WITHOUT_UPO = """WHERE invoices.state = 'accepted'
 AND NOT EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id) ORDER BY invoices.seq LIMIT :limit"""

@@ -69,6 +69,7 @@ UPDATE invoices SET
     invoice_ref = coalesce(:invoice_ref, invoice_ref),
     rejection = coalesce(:rejection, rejection),
     not_before = coalesce(:not_before, not_before),
+    closed_at = coalesce(:closed_at, closed_at),
     attempts = attempts + :attempted
 WHERE id = :id;
 
@@ -92,5 +93,5 @@ INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, 
 -- What planning needs of every invoice whose duty to send is open, most urgent first.
 SELECT id, number, state, mode, version, attempts, deadline, deadline_state, issued_on, issued_at, not_before,
     session_ref, invoice_ref, base_id, rejection
-FROM invoices WHERE state NOT IN ('accepted', 'exempt')
+FROM invoices WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL
 ORDER BY state <> 'in_doubt', deadline IS NULL, deadline, seq;
