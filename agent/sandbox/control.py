@@ -16,6 +16,7 @@ from agent.sandbox.faults import BadPlan
 from agent.sandbox.limits import TABLES
 from agent.sandbox.printer import Fault
 from agent.sandbox.verdicts import MOODS
+from agent.sandbox.white_list import WhiteList
 from agent.sandbox.wire import json_answer, stamp
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,6 +50,7 @@ class Control:
             web.post("/tokens/expire", self.expire_tokens),
             web.post("/sessions/expire", self.expire_sessions),
             web.post("/token", self.token),
+            *WhiteList(self._sandbox.clock.now).routes(),
         ]
 
     def application(self) -> web.Application:

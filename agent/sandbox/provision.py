@@ -98,6 +98,10 @@ connection = "tcp"
 host = {text(sandbox.printer.host)}
 port = {sandbox.printer.port}
 
+[page]
+lookup_buyers = true
+lookup_url = {text(sandbox.control)}
+
 [api]
 host = "{HOST}"
 port = {api}

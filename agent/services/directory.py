@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from agent.domain.errors import BadInput, FieldError
@@ -11,6 +12,8 @@ from agent.ports import BuyerSource, InvoiceFilter, Json
 from agent.services.desk import Desk
 
 DAY = 24 * 60 * 60.0
+WITH_TOWN = re.compile(r"(?P<street>.+), (?P<town>\d{2}-\d{3} .+)")
+"""The white list gives an address as one text."""
 
 
 class Directory:
@@ -50,9 +53,14 @@ class Directory:
         if found is None:
             return None
         name, address = found
-        entry = _entry(nip, name, None if address is None else Address(address), "white-list")
+        entry = _entry(nip, name, None if address is None else _address(address), "white-list")
         self._cache[nip] = (now, entry)
         return entry
+
+
+def _address(text: str) -> Address:
+    parts = WITH_TOWN.fullmatch(text)
+    return Address(text) if parts is None else Address(parts["street"], parts["town"])
 
 
 def _entry(nip: str, name: str, address: Address | None, source: str) -> Mapping[str, Json]:
