@@ -5,7 +5,7 @@ Interactive session, offlineMode, hashOfCorrectedInvoice = SHA-256 of the refuse
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
@@ -15,6 +15,8 @@ from agent.domain.lifecycle import InvoiceState
 
 PERMISSION_CODES = frozenset({410, 415})
 """Refusals for missing rights or features: new bytes can not mend them."""
+NUMBER_TAKEN = 440
+"""By another document: the agent adopts the number of its own bytes."""
 TAKEN_OTHERWISE, NOT_CORRECTABLE = 21166, 21167
 CLOSED = "Sprawa tej faktury została zamknięta: sprzedaż ma inny dokument."
 NO_CORRECTION = {
@@ -40,6 +42,11 @@ def refusal(record: InvoiceRecord) -> str | None:
     if record.version > 1:
         return "Korekta techniczna tej faktury była już przesłana. Drugiej KSeF nie przyjmie."
     code = rejection_code(record)
+    if code == NUMBER_TAKEN:
+        return (
+            "Numer tej faktury zajmuje w KSeF inny dokument, więc KSeF odrzuci ją znowu. "
+            "Wystaw sprzedaż ponownie: dostanie nowy numer."
+        )
     if code in PERMISSION_CODES:
         return "KSeF odrzucił fakturę z powodu uprawnień. Nadaj je w KSeF i prześlij ponownie ten sam plik (resend)."
     return None
@@ -76,15 +83,22 @@ def rejection_code(record: InvoiceRecord) -> int:
 
 
 def renewed(xml: bytes, now: datetime) -> bytes:
-    """Return the same document with a new DataWytworzeniaFa (UTC, seconds): other bytes, same content."""
+    """Return the same document with a later DataWytworzeniaFa (UTC, seconds): other bytes, same content."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=False)
     root = etree.fromstring(xml, parser)
     element = root.find(MADE_AT)
     if element is None:
         raise ValueError("FA(3) without Naglowek/DataWytworzeniaFa")
-    element.text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    before = element.text
+    element.text = _seconds(now)
+    if element.text == before:
+        element.text = _seconds(now + timedelta(seconds=1))
     result: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return result
+
+
+def _seconds(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def same_content(old: bytes, new: bytes) -> bool:

@@ -206,6 +206,14 @@ class Till(Protocol):
         """Send the same content again as new bytes, once, after a technical rejection. Conflict says why not."""
         ...
 
+    async def resend(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
+        """Send the same bytes again after KSeF refused them for missing permissions. Conflict says why not."""
+        ...
+
+    async def close(self, invoice_id: str, reason: str, caller: Caller) -> InvoiceAnswer:
+        """End the case of a rejected invoice whose sale has another document: no duty, no alert any more."""
+        ...
+
     async def reprint(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
         """Print again, marked WYDRUK PONOWNY."""
         ...

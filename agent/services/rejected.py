@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from agent.domain import links
-from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.errors import Conflict
 from agent.domain.fa3 import issue_date
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
@@ -16,8 +16,6 @@ from agent.services.contract import Caller
 from agent.services.desk import Desk
 from agent.services.issue import Issuing
 from agent.services.sync import Sync
-
-LONGEST_REASON = 500
 
 
 class RejectedInvoices:
@@ -71,9 +69,6 @@ class RejectedInvoices:
 
     async def close(self, invoice_id: str, reason: str, caller: Caller) -> None:
         """End the case: no duty, no alert any more. For a sale that has got another document; not to be undone."""
-        text = reason.strip()[:LONGEST_REASON]
-        if not text:
-            raise BadInput("Podaj powód.", errors=(FieldError("/reason", "Podaj powód."),))
 
         async def work(tx: Transaction) -> None:
             record = await tx.invoices.get(invoice_id)
@@ -82,7 +77,7 @@ class RejectedInvoices:
             if record.closed_at is not None:
                 return
             await tx.invoices.note(invoice_id, InvoiceChange(closed_at=self._desk.now()))
-            await tx.events.append("closed", {"by": caller.name, "reason": text}, invoice_id)
+            await tx.events.append("closed", {"by": caller.name, "reason": reason}, invoice_id)
 
         await self._write(work)
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Protocol
 
-from agent.domain import links, register
-from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
+from agent.domain import register
+from agent.domain.errors import BadInput, FieldError, NotFound, NotPermitted
 from agent.domain.fa3 import issue_date
-from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.lifecycle import InvoiceState
-from agent.domain.ready import check_ready
-from agent.domain.technical import refusal, renewed, same_content
-from agent.ports import Event, InvoiceChange, InvoiceFilter, Json, PrintJob, Transaction
+from agent.domain.invoice import Mode
+from agent.ports import Event, InvoiceFilter, Json, PrintJob, Transaction
 from agent.services.answers import answer
 from agent.services.contract import (
     Caller,
@@ -32,6 +28,7 @@ from agent.services.desk import Desk
 from agent.services.directory import Directory
 from agent.services.issue import Issuing, Pressed
 from agent.services.printing import Printing
+from agent.services.rejected import RejectedInvoices
 from agent.services.reporting import Reporting
 from agent.services.sync import Sync
 from agent.services.watch import Watch
@@ -74,6 +71,7 @@ class AgentTill:
         self._reporting = reporting
         self._evidence = evidence
         self._directory = directory
+        self._rejected = RejectedInvoices(desk, issuing, sync)
 
     async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         """Issue the invoice of a JSON sale."""
@@ -94,41 +92,20 @@ class AgentTill:
     async def technical_correction(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> InvoiceAnswer:
         """Send the same content again as new bytes."""
         _managers_only(caller)
-        now = self._desk.now()
-
-        async def work(tx: Transaction) -> None:
-            record = await tx.invoices.get(invoice_id)
-            reason = refusal(record)
-            if reason is not None:
-                raise Conflict(reason, code="technical-correction-refused")
-            new = xml if xml is not None else renewed(record.xml, now)
-            if xml is not None:
-                self._check_replacement(record, xml)
-            sha256 = hashlib.sha256(new).digest()
-            if sha256 == record.sha256:
-                raise Conflict("Nowy plik jest taki sam jak odrzucony.", code="technical-correction-refused")
-            self._desk.schema.check(new)
-            qr_url = self._desk.settings.ksef.qr_url
-            link = links.invoice_link(qr_url, record.seller_nip, record.issued_on, sha256)
-            await tx.invoices.add_version(invoice_id, new, sha256, (link, self._issuing.certificate_link(sha256)))
-            await tx.invoices.move(invoice_id, InvoiceState.ISSUED, InvoiceChange(not_before=now))
-            await tx.events.append(
-                "technical_correction",
-                {"by": caller.name, "sha256": sha256.hex(), "corrects": record.sha256.hex()},
-                invoice_id,
-            )
-
-        await self._desk.store.write(work)
-        self._sync.wake()
+        await self._rejected.correct_technically(invoice_id, caller, xml)
         return await self.invoice(invoice_id)
 
-    def _check_replacement(self, record: InvoiceRecord, xml: bytes) -> None:
-        seller_nip = self._desk.settings.seller.nip
-        check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=issue_date(self._desk.now()))
-        if not same_content(record.xml, xml):
-            raise Conflict(
-                "Korekta techniczna nie może zmieniać treści faktury, tylko jej zapis.", code="content-differs"
-            )
+    async def resend(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
+        """Send the same bytes again, after a refusal for missing permissions."""
+        _managers_only(caller)
+        await self._rejected.resend(invoice_id, caller)
+        return await self.invoice(invoice_id)
+
+    async def close(self, invoice_id: str, reason: str, caller: Caller) -> InvoiceAnswer:
+        """End the case of a rejected invoice."""
+        _managers_only(caller)
+        await self._rejected.close(invoice_id, _reason(reason), caller)
+        return await self.invoice(invoice_id)
 
     async def reprint(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
         """Print again, marked."""

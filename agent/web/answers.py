@@ -110,6 +110,7 @@ def invoice(answer: InvoiceAnswer) -> dict[str, Json]:
         "sent_at": instant(record.sent_at),
         "accepted_at": instant(record.accepted_at),
         "rejection": record.rejection,
+        "closed_at": instant(record.closed_at),
         "upo": answer.has_upo,
         "version": record.version,
         "buyer": buyer(record.buyer),

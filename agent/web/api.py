@@ -88,6 +88,8 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/reprint", reprint),
         web.post(f"{one}/corrections", correct),
         web.post(f"{one}/technical-correction", technical_correction),
+        web.post(f"{one}/resend", resend),
+        web.post(f"{one}/close", close),
         web.post("/v1/corrections", correct_outside),
         web.get("/v1/queue", queue),
         web.post("/v1/sync", sync),
@@ -220,6 +222,21 @@ async def technical_correction(request: web.Request) -> web.Response:
     caller = require_manager(request)
     body = (await bodies.sale_body(request))[0] if request.content_type == bodies.XML_TYPE else None
     work = request.app[TILL].technical_correction(request.match_info["id"], caller, body)
+    return answers.json_response(answers.invoice(await _sheltered(request, work)))
+
+
+async def resend(request: web.Request) -> web.Response:
+    """POST …/resend: the same bytes again after a refusal for missing permissions. Managers only."""
+    work = request.app[TILL].resend(request.match_info["id"], require_manager(request))
+    return answers.json_response(answers.invoice(await _sheltered(request, work)))
+
+
+async def close(request: web.Request) -> web.Response:
+    """POST …/close {"reason"}: the sale of a rejected invoice has another document. Managers only."""
+    caller = require_manager(request)
+    body = bodies.strict_json(await bodies.json_body(request))
+    reason = bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
+    work = request.app[TILL].close(request.match_info["id"], reason, caller)
     return answers.json_response(answers.invoice(await _sheltered(request, work)))
 
 

@@ -173,6 +173,18 @@ class FakeTill:
             raise Conflict("Korekta techniczna jest możliwa tylko po odrzuceniu przez KSeF.", code="not-rejected")
         return self.change(invoice_id, state=InvoiceState.ISSUED, version=2)
 
+    async def resend(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
+        answer = await self.invoice(invoice_id)
+        if not (answer.record.rejection or "").startswith("410"):
+            raise Conflict("Ponownie przesyła się tylko po odrzuceniu z powodu uprawnień.", code="resend-refused")
+        return self.change(invoice_id, state=InvoiceState.ISSUED)
+
+    async def close(self, invoice_id: str, reason: str, caller: Caller) -> InvoiceAnswer:
+        answer = await self.invoice(invoice_id)
+        if answer.record.state is not InvoiceState.REJECTED:
+            raise Conflict("Zamknąć można tylko sprawę faktury odrzuconej przez KSeF.", code="not-rejected")
+        return self.change(invoice_id, closed_at=self.clock.now())
+
     async def reprint(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
         answer = await self.invoice(invoice_id)
         assert answer.paper is not None

@@ -405,6 +405,20 @@ class TestChanging:
         response = await client.post(path, headers=MANAGER)
         assert (response.status, (await response.json())["version"]) == (200, 2)
 
+    async def test_other_ways_out_of_a_rejection(self, client: Client, till: FakeTill) -> None:
+        invoice = await issued(client)
+        resend, close = (f"/v1/invoices/{invoice['id']}/{way}" for way in ("resend", "close"))
+        await problem(await client.post(resend, headers=CASHIER), 403, "not-permitted")
+        await problem(await client.post(close, json={"reason": "x"}, headers=CASHIER), 403, "not-permitted")
+        await problem(await client.post(resend, headers=MANAGER), 409, "resend-refused")
+        await problem(await client.post(close, json={"reason": "x"}, headers=MANAGER), 409, "not-rejected")
+        await problem(await client.post(close, json={"reason": " "}, headers=MANAGER), 422, "bad-input")
+        till.change(invoice["id"], state=InvoiceState.REJECTED, rejection="410: brak uprawnień")
+        response = await client.post(close, json={"reason": "nowa faktura FV/2"}, headers=MANAGER)
+        assert (response.status, (await response.json())["closed_at"] is not None) == (200, True)
+        response = await client.post(resend, headers=MANAGER)
+        assert (response.status, (await response.json())["state"]) == (200, "issued")
+
     async def test_mode_needs_a_manager_and_a_reason(self, client: Client, till: FakeTill) -> None:
         body = {"mode": "offline24", "reason": "brak internetu"}
         await problem(await client.post("/v1/mode", json=body, headers=CASHIER), 403, "not-permitted")
