@@ -17,6 +17,14 @@ PERMISSION_CODES = frozenset({410, 415})
 """Refusals for missing rights or features: new bytes can not mend them."""
 NUMBER_TAKEN = 440
 """By another document: the agent adopts the number of its own bytes."""
+MISSING_RIGHTS = "KSeF odrzucił fakturę z powodu uprawnień. Nadaj je w KSeF i prześlij ponownie ten sam plik (resend)."
+BEYOND_NEW_BYTES = dict.fromkeys(PERMISSION_CODES, MISSING_RIGHTS) | {
+    NUMBER_TAKEN: (
+        "Numer tej faktury zajmuje w KSeF inny dokument, więc KSeF odrzuci ją znowu. "
+        "Wystaw sprzedaż ponownie: dostanie nowy numer."
+    )
+}
+"""Refusals that no technical correction can mend, and what can."""
 TAKEN_OTHERWISE, NOT_CORRECTABLE = 21166, 21167
 CLOSED = "Sprawa tej faktury została zamknięta: sprzedaż ma inny dokument."
 NO_CORRECTION = {
@@ -41,15 +49,7 @@ def refusal(record: InvoiceRecord) -> str | None:
         return "Korekta techniczna dotyczy tylko faktur wystawionych w trybie offline. Wystaw nową fakturę."
     if record.version > 1:
         return "Korekta techniczna tej faktury była już przesłana. Drugiej KSeF nie przyjmie."
-    code = rejection_code(record)
-    if code == NUMBER_TAKEN:
-        return (
-            "Numer tej faktury zajmuje w KSeF inny dokument, więc KSeF odrzuci ją znowu. "
-            "Wystaw sprzedaż ponownie: dostanie nowy numer."
-        )
-    if code in PERMISSION_CODES:
-        return "KSeF odrzucił fakturę z powodu uprawnień. Nadaj je w KSeF i prześlij ponownie ten sam plik (resend)."
-    return None
+    return BEYOND_NEW_BYTES.get(rejection_code(record))
 
 
 def resend_refusal(record: InvoiceRecord) -> str | None:
