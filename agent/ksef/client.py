@@ -11,6 +11,7 @@ Nothing here retries, follows a redirect or knows what a call means. Classes (RE
 
 from __future__ import annotations
 
+import io
 import json as jsonlib
 import logging
 import ssl
@@ -34,6 +35,7 @@ KEEPALIVE_SECONDS = 75.0
 """An idle connection is kept so long: a till that sends once a minute must not pay a TLS handshake each time."""
 CONNECT_SECONDS = 5.0
 """Name resolution, TCP and TLS together, at most; also bounded by the call's total time."""
+LARGE_BYTES = 500_000
 UNREACHABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 """Said by what stands in front of KSeF, not by KSeF."""
 
@@ -48,6 +50,12 @@ class _Request:
     data: bytes | None
     query: Mapping[str, str] | None = None
     on_the_wire: bool = False
+
+    def body(self) -> bytes | io.BytesIO | None:
+        """Return what to send; a part of a batch is written piece by piece, not to hold up the loop."""
+        if self.data is None or len(self.data) <= LARGE_BYTES:
+            return self.data
+        return io.BytesIO(self.data)
 
 
 class HttpClient:
@@ -136,7 +144,7 @@ class HttpClient:
             request.method,
             request.url,
             headers=request.headers,
-            data=request.data,
+            data=request.body(),
             params=request.query,
             allow_redirects=False,
             proxy=self._proxy,

@@ -114,7 +114,10 @@ class Sync:
         await self._fetch_upos()
 
     async def _queue(self) -> list[Unsent]:
-        return await self._desk.store.read(lambda tx: tx.invoices.queue())
+        queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
+        if await self._watch.exempt_if_over(queue):
+            queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
+        return queue
 
     async def _doubt_orphans(self, queue: list[Unsent], why: str) -> None:
         """A SENDING that nobody sends (crash, full disk) is a doubt."""

@@ -7,7 +7,9 @@ between. Real gateway, real sandbox with its own counting of limits, real store;
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,14 +23,14 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import open_gateway
-from agent.ports import InvoiceFilter
+from agent.ports import InvoiceFilter, Outgoing, Rejected
 from agent.sandbox.limits import PRODUCTION
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 from agent.sandbox.state import Mood
 from agent.services import sync
 from agent.settings_file import load
-from tests.fakes.gateway import FakeGateway
+from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CASHIER, CONSUMER, MANAGER, World, sale, settings, world
 
@@ -197,6 +199,17 @@ async def test_when_single_sends_run_short_presses_go_offline24_and_in_a_batch(t
         await close_day(place)
         await check(the, place)
         assert {entry.offline for entry in the.sandbox.ledger.entries()[30:]} == {True}
+
+
+async def test_a_large_part_is_uploaded_piece_by_piece(tmp_path: Path) -> None:
+    """Ten thousand invoices are more than a megabyte even when packed: aiohttp warns where that holds up the loop."""
+    async with shop(tmp_path) as the, the.till() as place:
+        noise = os.urandom(2_000_000)
+        sent = Outgoing("1", noise, hashlib.sha256(noise).digest(), offline=True)
+        session = await place.gateway.open_batch([sent], unheard)
+        while (verdicts := await place.gateway.batch_verdicts(session)) is None:
+            await the.clock.sleep(5.0)
+        assert isinstance(verdicts[sent.sha256][1], Rejected), "it arrived whole, and is no invoice"
 
 
 async def test_a_restart_does_not_forget_what_was_sent(tmp_path: Path) -> None:

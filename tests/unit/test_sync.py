@@ -1,0 +1,323 @@
+"""Sync: doubts first, deadlines in order, batches that split, questions that pace themselves, UPO later."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import InvoiceChange, KsefError, Outgoing, Sent, Transaction, Upo, Verdict
+from agent.services import sync
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway, silence
+from tests.fakes.world import CASHIER, World, sale, settings, world
+
+
+class Recorder(FakeGateway):
+    """Keeps the order of calls; spoils what a test names."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.calls: list[str] = []
+        self.batches: list[list[bytes]] = []
+        self.culprit: bytes | None = None
+        """A batch with this file is refused as a whole."""
+        self.lists_fail = False
+        self.upo_fails = False
+        self.wrong_upo = False
+
+    async def send(self, session: object, invoice: Outgoing) -> str:
+        self.calls.append(f"send {invoice.invoice_id}")
+        return await super().send(session, invoice)  # type: ignore[arg-type]
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        self.calls.append("status")
+        return await super().status(session_ref, invoice_ref)
+
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        self.calls.append("find_all")
+        if self.lists_fail:
+            raise KsefError("limit", sent=Sent.NOT_SENT, code=429)
+        return await super().find_all(session_ref)
+
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
+        self.calls.append("batch")
+        self._check()
+        self.batches.append([invoice.sha256 for invoice in invoices])
+        if self.culprit in self.batches[-1]:
+            await opened("SB-refused")
+            return "SB-refused"
+        return await super().open_batch(invoices, opened)
+
+    async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
+        if session_ref == "SB-refused":
+            raise KsefError("odrzucona", sent=Sent.ANSWERED, code=430)
+        return await super().batch_verdicts(session_ref)
+
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        self.calls.append("upo")
+        if self.upo_fails:
+            raise KsefError("jeszcze nie ma", sent=Sent.ANSWERED, code=21178)
+        found = await super().upo(session_ref, invoice_ref, ksef_number)
+        return replace(found, sha256=bytes(32)) if self.wrong_upo else found
+
+    def count(self, call: str) -> int:
+        return sum(name.startswith(call) for name in self.calls)
+
+
+@asynccontextmanager
+async def shop(tmp_path: Path, *, batch_from: int = 50) -> AsyncIterator[tuple[World, Recorder]]:
+    clock = FakeClock()
+    gateway = Recorder(clock)
+    base = settings(tmp_path)
+    given = replace(base, ksef=replace(base.ksef, batch_from=batch_from))
+    async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
+        yield place, gateway
+
+
+async def press(place: World, key: str) -> InvoiceRecord:
+    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
+    while not task.done():
+        await place.clock.advance(0.1)
+    return (await task).invoices[0].record
+
+
+async def line_back(place: World) -> None:
+    place.gateway.up = True
+    await place.clock.advance(60)
+    await place.watch.probe()
+    await place.watch.probe()
+
+
+async def backlog(place: World, count: int) -> list[InvoiceRecord]:
+    """Issue without a line, then bring it back."""
+    place.gateway.up = False
+    day = place.clock.now().date()
+    records = [await press(place, f"{day}-{number}") for number in range(count)]
+    await line_back(place)
+    return records
+
+
+async def passes(place: World, count: int, seconds: float = 5.0) -> None:
+    for _ in range(count):
+        await place.sync.pass_once()
+        await place.clock.advance(seconds)
+
+
+async def states(place: World) -> set[InvoiceState]:
+    records = await place.store.read(lambda tx: tx.invoices.unsent())
+    return {record.state for record in records}
+
+
+async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.lost_answers = 1
+        doubtful = await press(place, "a")
+        assert doubtful.state is InvoiceState.IN_DOUBT
+        await backlog(place, 2)
+        gateway.calls.clear()
+        await place.sync.pass_once()
+        sends = [number for number, call in enumerate(gateway.calls) if call.startswith("send")]
+        assert gateway.calls.index("find_all") < min(sends)
+        assert f"send {doubtful.id}" not in gateway.calls
+        assert await states(place) == set()
+
+
+async def test_a_file_ksef_does_not_have_is_sent_again_as_the_same_bytes(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.send_plan.append(silence())
+        record = await press(place, "a")
+        assert record.state is InvoiceState.IN_DOUBT
+        await place.settle()
+        assert [sent.sha256 for sent in gateway.sent] == [record.sha256]
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        kinds = await place.log(record.id)
+        assert kinds.index("doubt_cleared") < len(kinds) - 1 - kinds[::-1].index("sending")
+
+
+async def test_a_correction_waits_for_its_base(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, _):
+        await backlog(place, 2)
+        base, correction = await place.store.read(lambda tx: tx.invoices.queue())
+        correction = replace(correction, base_id=base.id)
+        ready = await place.store.read(partial(sync._bases_first, [correction, base]))
+        assert ready == [base]
+        await place.settle()
+        assert await place.store.read(partial(sync._bases_first, [correction])) == [correction]
+
+
+async def test_a_backlog_goes_in_batches_by_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "BATCH_CHUNK", 10)
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        older = await backlog(place, 12)
+        await place.clock.advance(24 * 3600)
+        newer = await backlog(place, 13)
+        await place.sync.pass_once()
+        assert [len(batch) for batch in gateway.batches] == [10, 10, 5]
+        order = [sha256 for batch in gateway.batches for sha256 in batch]
+        assert order == [record.sha256 for record in (*older, *newer)]
+        await passes(place, 2)
+        assert await states(place) == set()
+        assert gateway.count("send") == 0
+        assert len(gateway.ledger) == 25
+
+
+async def test_a_refused_batch_splits_until_the_culprit_is_alone(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await backlog(place, 100)
+        gateway.culprit = records[40].sha256
+        await passes(place, 20, seconds=30.0)
+        assert await states(place) == set()
+        assert len(gateway.ledger) == 100
+        assert gateway.count("send") <= 12, "all but the culprit's own piece went in batches"
+        assert f"send {records[40].id}" in gateway.calls
+        assert sum(len(batch) for batch in gateway.batches) < 250
+
+
+async def test_a_line_that_flaps_does_not_end_batches(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        await backlog(place, 10)
+        for _ in range(6):
+            gateway.up = False
+            await place.sync.pass_once()
+            await line_back(place)
+        await passes(place, 2)
+        assert await states(place) == set()
+        assert gateway.count("send") == 0
+
+
+async def test_one_list_settles_all_doubts_of_a_batch(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await backlog(place, 30)
+
+        async def crashed(tx: Transaction) -> None:
+            for record in records:
+                await tx.invoices.move(record.id, InvoiceState.SENDING, InvoiceChange(session_ref="SB-lost"))
+
+        await place.store.write(crashed)
+        await place.sync.recover()
+        assert await states(place) == {InvoiceState.IN_DOUBT}
+        gateway.lists_fail = True
+        await passes(place, 12)
+        assert gateway.count("find_all") <= 6, "a session that can not be asked is left in peace"
+        gateway.lists_fail = False
+        gateway.calls.clear()
+        await passes(place, 6, seconds=60.0)
+        assert gateway.count("find_all") == 1
+        assert await states(place) == set()
+        assert len(gateway.ledger) == 30
+
+
+async def test_what_its_sender_left_behind_is_a_doubt(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        (record,) = await backlog(place, 1)
+
+        async def orphaned(tx: Transaction) -> None:
+            await tx.invoices.move(record.id, InvoiceState.SENDING, InvoiceChange(session_ref="SO-1"))
+
+        await place.store.write(orphaned)
+        await passes(place, 3)
+        assert "in_doubt" in await place.log(record.id)
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        assert len(gateway.sent) == 1
+
+
+async def test_a_verdict_that_does_not_come_is_asked_for_less_and_less(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.pending_answers = 1_000_000
+        record = await press(place, "a")
+        await place.clock.advance(60)
+        gateway.calls.clear()
+        await passes(place, 720)
+        assert 10 <= gateway.count("status") <= 25, "an hour of asking"
+        reference = (await place.record(record.id)).invoice_ref
+        assert reference is not None
+        sha256, verdict, _ = gateway._verdicts[reference]
+        gateway._verdicts[reference] = (sha256, verdict, 0)
+        await passes(place, 61)
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_a_upo_comes_later(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        gateway.upo_fails = True
+        records = await backlog(place, 8)
+        gateway.calls.clear()
+        await passes(place, 3)
+        assert gateway.count("upo") <= 3, "the first refusal ends a pass"
+        gateway.upo_fails = False
+        await passes(place, 12, seconds=10.0)
+        for record in records:
+            assert (await place.till.invoice(record.id)).has_upo
+
+
+async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.wrong_upo = True
+        record = await press(place, "a")
+        await passes(place, 720)
+        assert not (await place.till.invoice(record.id)).has_upo
+        assert 1 <= (await place.log(record.id)).count("upo_mismatch") <= 25
+
+
+async def test_with_no_single_sends_left_a_small_batch_goes_now_and_then(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.sends_left = 0
+        record = await press(place, "a")
+        assert record.mode is Mode.OFFLINE24
+        assert "limit" in record.reason
+        await passes(place, 3)
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        second = await press(place, "b")
+        await passes(place, 3)
+        assert (await place.record(second.id)).state is InvoiceState.ISSUED
+        await passes(place, 60)
+        assert (await place.record(second.id)).state is InvoiceState.ACCEPTED
+        assert (gateway.count("batch"), gateway.count("send")) == (2, 0)
+
+
+async def test_the_backlog_stands_back_for_a_press(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        await backlog(place, 3)
+        place.sync.pressing = 1
+        working = asyncio.ensure_future(place.sync.pass_once())
+        await place.clock.advance(10)
+        assert gateway.count("send") == 0
+        place.sync.pressing = 0
+        await place.clock.advance(1)
+        await working
+        assert gateway.count("send") == 3
+
+
+async def test_an_online_invoice_that_missed_its_day_leaves_as_offline24(tmp_path: Path) -> None:
+    """The process died between the commit and the send, shortly before midnight in Warsaw."""
+    clock = FakeClock(datetime(2026, 11, 24, 22, 59, 50, tzinfo=UTC))
+    gateway = Recorder(clock)
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        dead = asyncio.Event()
+        gateway.session = dead.wait  # type: ignore[assignment, method-assign]
+        task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
+        for _ in range(500):
+            await asyncio.sleep(0)
+        (waiting,) = await place.store.read(lambda tx: tx.invoices.unsent())
+        assert (waiting.mode, waiting.state) == (Mode.ONLINE, InvoiceState.ISSUED)
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    del gateway.session
+    await clock.advance(3600)
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        await place.settle()
+        after = await place.record(waiting.id)
+        assert (after.mode, after.state) == (Mode.OFFLINE24, InvoiceState.ACCEPTED)
+        assert gateway.sent[0].offline
+        assert after.issued_on.isoformat() == "2026-11-24"
+        assert "mode" in await place.log(waiting.id)

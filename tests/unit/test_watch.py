@@ -1,0 +1,231 @@
+"""Watch: facts and breaker are durable, deadlines follow every fact, silence is never awaria, the clock is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.domain.breaker import LinkState
+from agent.domain.errors import Conflict, Unavailable
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import Event, KsefError, LatarniaReading, Sent
+from tests.fakes.world import CASHIER, World, sale, world
+from tests.sim.announcing import news_of
+from tests.sim.oracle import Outage
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+"""A Tuesday."""
+
+
+async def press(place: World, key: str) -> InvoiceRecord:
+    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
+    while not task.done():
+        await place.clock.advance(0.1)
+    return (await task).invoices[0].record
+
+
+def announce(place: World, kind: str, status: str, *, begin: datetime, end: datetime | None = None) -> None:
+    """Make Latarnia say this outage, and its end where it has one."""
+    place.latarnia.status = {"status": status}
+    place.latarnia.messages = [item.message for item in news_of(Outage(kind, begin, begin, end), 7)]
+
+
+async def last(place: World, invoice_id: str, kind: str) -> Event:
+    return [event for event in await place.till.events(invoice_id) if event.kind == kind][-1]
+
+
+async def test_the_breaker_survives_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        await place.watch.probe()
+        await place.watch.probe()
+        assert place.watch.breaker.state is LinkState.OPEN
+        clock, since = place.clock, place.watch.breaker.since
+        events = [event for event in await place.all_events() if event.kind == "line"]
+        assert (events[-1].data["state"], events[-1].data["problem"]) == ("open", "brak łączności")
+    async with world(tmp_path, clock=clock) as place:
+        assert (place.watch.breaker.state, place.watch.breaker.since) == (LinkState.OPEN, since)
+        assert (await press(place, "a")).mode is Mode.OFFLINE24
+        assert not await place.watch.probe()
+        assert await place.watch.probe(), "the line has just come back"
+        assert (await press(place, "b")).mode is Mode.ONLINE
+
+
+async def test_refusals_of_ksef_do_not_open_the_breaker(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        for _ in range(5):
+            place.watch.failed(KsefError("limit", sent=Sent.ANSWERED, code=429))
+        assert place.watch.breaker.allows
+        place.watch.failed(KsefError("cisza", sent=Sent.UNKNOWN))
+        place.watch.failed(KsefError("cisza", sent=Sent.UNKNOWN))
+        assert not place.watch.breaker.allows
+
+
+async def test_facts_are_learned_once_and_for_ever(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        announce(place, "failure", "FAILURE", begin=START - timedelta(hours=1))
+        await place.watch.poll_latarnia()
+        kept = await place.store.read(lambda tx: tx.facts.all())
+        assert kept
+        await place.watch.poll_latarnia()
+        assert await place.store.read(lambda tx: tx.facts.all()) == kept
+        timeline, clock = place.watch.timeline, place.clock
+    async with world(tmp_path, clock=clock) as place:
+        assert place.watch.timeline == timeline
+        assert place.watch.decide(clock.now()).mode is Mode.FAILURE
+
+
+async def test_silence_of_latarnia_changes_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+
+        async def silent() -> LatarniaReading:
+            raise KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+
+        place.latarnia.read = silent  # type: ignore[method-assign]
+        await place.watch.poll_latarnia()
+        await place.clock.advance(60)
+        await place.watch.poll_latarnia()
+        assert place.watch.seen.latarnia_lost_at == START
+        assert place.till.mode().latarnia == "unreachable"
+        assert place.watch.timeline.facts == ()
+        assert (await press(place, "a")).mode is Mode.ONLINE
+
+
+async def test_unsent_deadlines_follow_each_fact_with_an_event(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        waiting = await press(place, "a")
+        assert waiting.deadline == date(2026, 11, 25)
+        begin = place.clock.now() + timedelta(hours=1)
+        await place.clock.advance(7200)
+        announce(place, "failure", "FAILURE", begin=begin)
+        await place.watch.poll_latarnia()
+        assert ((await place.record(waiting.id)).deadline, (await place.record(waiting.id)).deadline_state) == (
+            None,
+            "open",
+        )
+        announce(place, "failure", "AVAILABLE", begin=begin, end=begin + timedelta(hours=2))
+        await place.clock.advance(3 * 3600)
+        await place.watch.poll_latarnia()
+        assert (await place.record(waiting.id)).deadline == date(2026, 12, 3)
+        event = await last(place, waiting.id, "deadline")
+        assert (event.data["from"], event.data["to"]) == (None, "2026-12-03")
+        assert "106nha" in str(event.data["legal_basis"])
+        accepted_before = len(await place.till.events(waiting.id))
+        await place.watch.follow_deadlines()
+        assert len(await place.till.events(waiting.id)) == accepted_before, "nothing new, no event"
+
+
+async def test_an_accepted_invoice_keeps_its_deadline(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        record = await press(place, "a")
+        announce(place, "failure", "FAILURE", begin=place.clock.now())
+        await place.clock.advance(60)
+        await place.watch.poll_latarnia()
+        assert (await place.record(record.id)).deadline == date(2026, 11, 25)
+
+
+async def confirmed_total_failure(place: World) -> tuple[InvoiceRecord, InvoiceRecord]:
+    """Return an invoice that waited when it was confirmed, and one issued after."""
+    place.gateway.up = False
+    waiting = await press(place, "waiting")
+    announce(place, "total", "TOTAL_FAILURE", begin=place.clock.now())
+    await place.clock.advance(60)
+    await place.watch.poll_latarnia()
+    assert place.till.mode().total_failure_to_confirm
+    assert place.watch.decide(place.clock.now()).mode is Mode.OFFLINE24, "nobody has confirmed it"
+    assert (await place.record(waiting.id)).deadline == date(2026, 11, 25)
+    await place.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w telewizji", "kierownik")
+    within = await press(place, "within")
+    place.gateway.up = True
+    return waiting, within
+
+
+async def test_a_confirmed_total_failure_stops_sending_and_lifts_the_duty(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        waiting, within = await confirmed_total_failure(place)
+        assert (within.mode, within.deadline_state) == (Mode.TOTAL_FAILURE, "lifted")
+        assert (await place.record(waiting.id)).deadline_state == "lifted"
+        for _ in range(3):
+            await place.watch.probe()
+            await place.sync.pass_once()
+            await place.clock.advance(60)
+        assert place.gateway.sent == []
+        await place.watch.withdraw("Koniec", "kierownik")
+        assert (await place.record(within.id)).state is InvoiceState.EXEMPT
+        assert (await last(place, within.id, "exempt")).data["legal_basis"] == "art. 106ng"
+        await place.settle()
+        assert {number for _, _, number in place.gateway.ledger} == {waiting.number}, "late ones are still sent"
+
+
+async def test_a_false_alarm_restores_every_duty(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        waiting, within = await confirmed_total_failure(place)
+        await place.watch.withdraw("Fałszywy alarm", "kierownik", false_alarm=True)
+        for each in (waiting, within):
+            now = await place.record(each.id)
+            assert (now.deadline, now.deadline_state) == (date(2026, 11, 25), "due")
+            assert now.state is InvoiceState.ISSUED
+        await place.settle()
+        assert {number for _, _, number in place.gateway.ledger} == {waiting.number, within.number}
+
+
+async def test_a_declaration_and_a_poll_that_meet_are_both_kept(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        announce(place, "failure", "FAILURE", begin=START - timedelta(hours=1))
+        await asyncio.gather(
+            place.watch.poll_latarnia(), place.watch.declare(Mode.OFFLINE24, "Remont łącza", "kierownik")
+        )
+        situation = place.watch.timeline.at(place.clock.now())
+        assert situation.failure is not None
+        assert situation.offline24 is not None
+
+
+async def test_nobody_declares_what_the_ministry_announces(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        for mode in (Mode.FAILURE, Mode.UNAVAILABILITY, Mode.ONLINE):
+            with pytest.raises(Conflict):
+                await place.watch.declare(mode, "bo tak", "kierownik")
+        with pytest.raises(Conflict):
+            await place.watch.withdraw("bo tak", "kierownik")
+        assert await place.all_events() == []
+
+
+class TestClock:
+    async def test_a_clock_that_is_certainly_wrong_issues_nothing(self, tmp_path: Path) -> None:
+        async with world(tmp_path) as place:
+            place.gateway.skew = -16 * 60.0
+            await place.watch.probe()
+            with pytest.raises(Unavailable) as refused:
+                await press(place, "a")
+            assert refused.value.code == "clock-wrong"
+            assert "16 min" in refused.value.detail
+            assert await place.till.queue() == []
+            place.gateway.skew = -5 * 60.0
+            await place.watch.probe()
+            assert (await press(place, "a")).serial == 1
+
+    async def test_a_date_in_doubt_is_offline24(self, tmp_path: Path) -> None:
+        """Five minutes before midnight in Warsaw, by a clock that is ten minutes slow."""
+        async with world(tmp_path, start=datetime(2026, 11, 24, 22, 55, tzinfo=UTC)) as place:
+            place.gateway.skew = 10 * 60.0
+            await place.watch.probe()
+            record = await press(place, "a")
+            assert record.mode is Mode.OFFLINE24
+            assert "egar" in record.reason
+
+    async def test_a_wait_written_by_a_wrong_clock_does_not_hold_the_queue(self, tmp_path: Path) -> None:
+        async with world(tmp_path) as place:
+            place.clock.step(timedelta(days=90))
+            place.gateway.up = False
+            record = await press(place, "a")
+            await place.clock.advance(60)
+            place.gateway.up = True
+            place.clock.step(timedelta(days=-90))
+            await place.settle()
+            assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
