@@ -14,7 +14,10 @@ from agent.config import Settings
 
 @click.group("mode")
 def command() -> None:
-    """Show, declare or withdraw a mode."""
+    """Show, declare or withdraw a mode.
+
+    A shop may declare offline24, or confirm a total failure; awarie are announced by the Ministry alone.
+    """
 
 
 @command.command("show")
@@ -38,11 +41,12 @@ def declare(settings: Settings, mode: str, reason: str, as_json: bool) -> None:
 
 @command.command("withdraw")
 @click.option("--reason", required=True, help="Kept in the log and in the evidence.")
+@click.option("--false-alarm", is_flag=True, help="The total failure never was: every duty to send is back.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @config_option_without_files
-def withdraw(settings: Settings, reason: str, as_json: bool) -> None:
-    """Withdraw what was declared."""
-    query = {"reason": reason}
+def withdraw(settings: Settings, reason: str, false_alarm: bool, as_json: bool) -> None:
+    """Withdraw what was declared; with --false-alarm reject a total failure, confirmed or only announced."""
+    query = {"reason": reason, "false_alarm": str(false_alarm).lower()}
     _tell(remote.run(settings, lambda console: console.json("DELETE", "/v1/mode", query=query)), as_json)
 
 

@@ -216,7 +216,7 @@ def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         text = f"Latarnia KSeF podaje status {facts.status_unannounced} bez komunikatu. Trzeba sprawdzić BIP MF."
         yield ActiveAlert(AlertCode.STATUS_UNANNOUNCED, text, Severity.WARNING)
     if facts.total_failure_unconfirmed is not None:
-        text = "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić."
+        text = "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”)."
         yield ActiveAlert(AlertCode.TOTAL_FAILURE_UNCONFIRMED, text, Severity.CRITICAL, facts.total_failure_unconfirmed)
 
 

@@ -145,6 +145,15 @@ class Timeline:
             next_maintenance=min(coming, key=lambda event: event.begin, default=None),
         )
 
+    def confirmation(self, instant: datetime) -> Declaration | None:
+        """Return the newest word by which a manager confirmed a total failure."""
+        spoken = [
+            word
+            for word in _declarations(self.facts)
+            if word.kind is DeclarationKind.TOTAL_FAILURE_CONFIRMED and word.at <= instant
+        ]
+        return max(spoken, key=lambda word: word.at, default=None)
+
     def unknown(self) -> tuple[Unknown, ...]:
         """Return everything that was not understood."""
         return tuple(fact.unknown for fact in self.facts if isinstance(fact, UnknownSeen))

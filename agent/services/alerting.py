@@ -27,10 +27,16 @@ class Alerting:
         self._desk = desk
         self._active: dict[ActiveAlert, datetime] | None = None
 
-    async def update(self, current: frozenset[ActiveAlert]) -> tuple[Problem, ...]:
-        """Compare with what was active, record starts and ends, and return all problems with since when."""
+    async def update(
+        self, current: frozenset[ActiveAlert], not_known: frozenset[Code] = frozenset()
+    ) -> tuple[Problem, ...]:
+        """Compare with what was active, record starts and ends, and return all problems with since when.
+
+        ``not_known``: codes nothing was heard about since start; what was active of them stays so.
+        """
         before = await self._load()
         now = self._desk.now()
+        current |= {alert for alert in before if alert.code in not_known}
         change = diff(before, current)
         after = {alert: before.get(alert, now) for alert in current}
         if change.started or change.ended:

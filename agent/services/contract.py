@@ -103,6 +103,7 @@ class ModeAnswer:
     latarnia: str
     """Status word of Latarnia, or unreachable."""
     declared: str | None = None
+    """offline24 or total_failure: what a manager's word switched on."""
     declared_by: str | None = None
     declared_reason: str | None = None
     total_failure_to_confirm: bool = False
@@ -173,7 +174,6 @@ class Counters:
     issued_by_mode: Mapping[str, int] = field(default_factory=dict)
     sends_by_outcome: Mapping[str, int] = field(default_factory=dict)
     prints_by_outcome: Mapping[str, int] = field(default_factory=dict)
-    requests_by_route: Mapping[str, int] = field(default_factory=dict)
     press_seconds_sum: float = 0.0
     press_seconds_count: int = 0
     press_buckets: Mapping[float, int] = field(default_factory=dict)
@@ -258,7 +258,9 @@ class Till(Protocol):
         """offline24, or confirm total_failure. Managers only; reason required."""
         ...
 
-    async def withdraw(self, reason: str, caller: Caller) -> ModeAnswer: ...
+    async def withdraw(self, reason: str, caller: Caller, *, false_alarm: bool = False) -> ModeAnswer:
+        """End what was declared. ``false_alarm``: the total failure never was; also rejects an unconfirmed one."""
+        ...
 
     async def register_rows(self, month: str, as_of: date | None) -> list[Mapping[str, Json]]:
         """Rows of the register for YYYY-MM, JPK marker as of a day."""

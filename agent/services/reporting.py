@@ -5,14 +5,16 @@ GET /health answers from it, so a hanging printer or a busy disk never delays it
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from dataclasses import replace
 from datetime import date, datetime
 
 from agent import __version__
-from agent.domain.alerts import ActiveAlert, AlertFacts, InvoiceFacts, Policy, alerts
+from agent.domain.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import PrinterStatus, Unsent
+from agent.ports import PrinterStatus, PrintResult, Unsent
 from agent.services.alerting import Alerting
 from agent.services.contract import (
     CertificateHealth,
@@ -29,6 +31,8 @@ SETTLE_SECONDS = 0.2
 """Changes come in bunches; one refresh serves a bunch."""
 MEGABYTE = 1024 * 1024
 COLLISION = "440:"
+DOUBTS = frozenset({"in_doubt", "send_failed"})
+"""Events that leave an invoice in doubt."""
 
 
 class Reporting:
@@ -41,9 +45,12 @@ class Reporting:
         self._alerting = alerting
         self._unsent: list[Unsent] = []
         self._printers: tuple[PrinterStatus, ...] = ()
+        self._told_by_printer: PrintResult | None = None
+        """The failed job whose trouble the printer itself told of: its own word counts from then on."""
         self._problems: tuple[Problem, ...] = ()
         self._since: dict[str, tuple[InvoiceState, datetime]] = {}
         self._database_problem: str | None = None
+        self._refreshing = asyncio.Lock()
 
     async def run(self) -> None:
         """Refresh on every change until cancelled."""
@@ -54,28 +61,66 @@ class Reporting:
             await self._desk.clock.sleep(SETTLE_SECONDS)
 
     async def refresh(self) -> None:
-        """Read the queue, judge, and let alerts start and end."""
-        self._unsent = await self._desk.store.read(lambda tx: tx.invoices.queue())
-        self._note_states()
-        self._problems = await self._alerting.update(self._judge())
+        """Read the queue, judge, and let alerts start and end. One at a time, so that none is told twice."""
+        async with self._refreshing:
+            unsent = await self._desk.store.read(lambda tx: tx.invoices.queue())
+            self._since = await self._states(unsent)
+            self._unsent = unsent
+            self._problems = await self._alerting.update(self._judge(), self._not_known_yet())
 
     async def ask_printers(self) -> None:
         """Ask every printer how it is; finite in time."""
         self._printers = await self._desk.printer.status()
+        if any(status.problem is not None for status in self._printers):
+            self._told_by_printer = self._printing.trouble
+        self._desk.changed.set()
 
     async def check_database(self) -> None:
         """Verify the database's integrity (daily)."""
         self._database_problem = await self._desk.store.check()
 
-    def _note_states(self) -> None:
+    async def _states(self, unsent: list[Unsent]) -> dict[str, tuple[InvoiceState, datetime]]:
         now = self._desk.now()
-        known = self._since
-        self._since = {
-            record.id: known[record.id]
-            if record.id in known and known[record.id][0] is record.state
-            else (record.state, now)
-            for record in self._unsent
-        }
+        states = {}
+        for record in unsent:
+            before = self._since.get(record.id)
+            if before is not None and before[0] is record.state:
+                states[record.id] = before
+            elif record.state is InvoiceState.IN_DOUBT:
+                states[record.id] = (record.state, await self._in_doubt_since(record.id))
+            else:
+                states[record.id] = (record.state, now)
+        return states
+
+    async def _in_doubt_since(self, invoice_id: str) -> datetime:
+        """Return when the log says the doubt began: a restart must not make it young again."""
+        events = await self._desk.store.read(lambda tx: tx.events.of_invoice(invoice_id))
+        return max((event.at for event in events if event.kind in DOUBTS), default=self._desk.now())
+
+    def _not_known_yet(self) -> frozenset[AlertCode]:
+        """Return what no source has told since start: an alert of these does not end."""
+        seen = self._watch.seen
+        unknown: set[AlertCode] = set()
+        if seen.latarnia_at is None:
+            unknown |= {AlertCode.LATARNIA_UNREACHABLE, AlertCode.LATARNIA_UNKNOWN}
+        if seen.skew_seconds is None:
+            unknown.add(AlertCode.CLOCK_SKEW)
+        if not self._printers and self._desk.printer.profile_names:
+            unknown.add(AlertCode.PRINTER)
+        return frozenset(unknown)
+
+    def _printer_states(self) -> tuple[PrinterStatus, ...]:
+        """Return what the printers say; one that calls itself well while its newest job failed is not."""
+        trouble = self._printing.trouble
+        if trouble is None or trouble is self._told_by_printer:
+            return self._printers
+        problem = trouble.problem or "Ostatni wydruk się nie udał."
+        return tuple(
+            replace(status, problem=problem, code=trouble.code)
+            if status.name == trouble.printer and status.problem is None
+            else status
+            for status in self._printers
+        )
 
     def _judge(self) -> frozenset[ActiveAlert]:
         settings = self._desk.settings.alerts
@@ -112,9 +157,10 @@ class Reporting:
             certificates=self._certificate_ends(),
             clock_skew_seconds=self._watch.seen.skew_seconds,
             disk_free_mb=self._disk_free() // MEGABYTE,
-            printers={status.name: status.problem for status in self._printers},
+            printers={status.name: status.problem for status in self._printer_states()},
+            undelivered=dict(self._desk.undelivered),
             latarnia_unreachable_since=self._watch.seen.latarnia_lost_at,
-            latarnia_unknown=tuple((word.where, word.value) for word in self._watch.timeline.unknown()),
+            latarnia_unknown=tuple((word.where, word.value) for word in self._watch.seen.latarnia_unknown),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
         )
@@ -144,7 +190,7 @@ class Reporting:
             started_at=self._desk.started_at or now,
             mode=self._watch.answer(),
             queue=_queue(self._unsent, local_date(now)),
-            printers=self._printers,
+            printers=self._printer_states(),
             certificates=self._certificates(now),
             clock_skew_seconds=self._watch.seen.skew_seconds,
             disk_free_bytes=self._disk_free(),

@@ -224,10 +224,10 @@ class AgentTill:
         await self._watch.declare(mode, _reason(reason), caller.name)
         return self.mode()
 
-    async def withdraw(self, reason: str, caller: Caller) -> ModeAnswer:
-        """Withdraw what a manager declared."""
+    async def withdraw(self, reason: str, caller: Caller, *, false_alarm: bool = False) -> ModeAnswer:
+        """Withdraw what a manager declared, or reject a total failure that never was."""
         _managers_only(caller)
-        await self._watch.withdraw(_reason(reason), caller.name)
+        await self._watch.withdraw(_reason(reason), caller.name, false_alarm=false_alarm)
         self._sync.wake()
         return self.mode()
 

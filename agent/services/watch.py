@@ -6,7 +6,7 @@ Latarnia and the line are different things: silence of either is a local outage 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from agent.domain.calendar import local_date
 from agent.domain.deadlines import Deadline, deadline
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.latarnia import BadAnswer
+from agent.domain.latarnia import BadAnswer, Unknown, parse
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
 from agent.domain.timeline import (
@@ -27,7 +27,7 @@ from agent.domain.timeline import (
     TimelineFact,
     fact_from_json,
     fact_to_json,
-    new_facts,
+    facts_of,
     source_of,
 )
 from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
@@ -46,8 +46,13 @@ class Seen:
     latarnia_at: datetime | None = None
     latarnia_lost_at: datetime | None = None
     latarnia_problem: str = ""
+    latarnia_unknown: tuple[Unknown, ...] = ()
+    """What was not understood in the newest answer."""
     ksef_at: datetime | None = None
     ksef_problem: str = ""
+    ksef_code: int = 0
+    ksef_body: str = ""
+    """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
     skew_seconds: float | None = None
 
 
@@ -80,17 +85,29 @@ class Watch:
         now = self._desk.now()
         try:
             reading = await self._source.read()
-            added = new_facts(self.timeline, reading.status, reading.messages, reading.seen_at)
+            parsed = parse(reading.status, reading.messages)
         except (KsefError, BadAnswer) as error:
-            if self.seen.latarnia_lost_at is None:
-                self.seen.latarnia_lost_at = now
+            first = self.seen.latarnia_lost_at is None
+            self.seen.latarnia_lost_at = self.seen.latarnia_lost_at or now
             self.seen.latarnia_problem = str(error)
+            if first:
+                body = error.body if isinstance(error, KsefError) else ""
+                await self._note_latarnia({"state": "unreachable", "problem": str(error), "body": body})
             return
+        lost_at = self.seen.latarnia_lost_at
         self.seen.latarnia_at = reading.seen_at
         self.seen.latarnia_lost_at = None
         self.seen.latarnia_problem = ""
+        if lost_at is not None:
+            await self._note_latarnia({"state": "answers", "unreachable_since": _iso(lost_at)})
+        self.seen.latarnia_unknown = parsed.unknown
+        added = facts_of(self.timeline, parsed, reading.seen_at)
         if added:
             await self._learn(added)
+
+    async def _note_latarnia(self, data: Mapping[str, Json]) -> None:
+        await self._desk.store.write(lambda tx: tx.events.append("latarnia", data))
+        self._desk.changed.set()
 
     async def probe(self) -> bool:
         """Ask KSeF something cheap; return True when the line has just come back."""
@@ -116,6 +133,7 @@ class Watch:
     def failed(self, error: KsefError) -> None:
         """Note a failed call; only trouble of the line, or no usable answer, feeds the breaker."""
         self.seen.ksef_problem = error.message
+        self.seen.ksef_code, self.seen.ksef_body = error.code, error.body
         if error.link_down or error.sent is Sent.UNKNOWN:
             self._turn(self.breaker.on_failure(self._desk.now()))
 
@@ -134,9 +152,12 @@ class Watch:
             await tx.notebook.put(BREAKER, dict(kept))
             if not isinstance(before, dict) or before.get("state") != kept["state"]:
                 data = {"state": kept["state"], "since": kept["since"], "problem": self.seen.ksef_problem}
-                await tx.events.append("line", data)
+                await tx.events.append("line", {**data, **self._answer_in_trouble()})
 
         await self._desk.store.write(work)
+
+    def _answer_in_trouble(self) -> dict[str, Json]:
+        return {"code": self.seen.ksef_code, "body": self.seen.ksef_body} if self.seen.ksef_problem else {}
 
     # --- decisions ----------------------------------------------------------------------------------
 
@@ -220,10 +241,16 @@ class Watch:
         await self._say(kind, reason, by)
 
     async def withdraw(self, reason: str, by: str, *, false_alarm: bool = False) -> None:
-        """Withdraw what is declared now. ``false_alarm``: the total failure never was, all duties are back."""
+        """Withdraw what is declared now.
+
+        ``false_alarm``: the total failure, confirmed or only announced, never was; all duties are back.
+        """
         situation = self.timeline.at(self._desk.now())
-        if situation.total_failure is not None and situation.total_failure.confirmed:
+        total = situation.total_failure
+        if total is not None and (total.confirmed or false_alarm):
             kind = DeclarationKind.TOTAL_FAILURE_WITHDRAWN if false_alarm else DeclarationKind.TOTAL_FAILURE_ENDED
+        elif false_alarm:
+            raise Conflict("Nie ma awarii całkowitej, którą można by uznać za fałszywy alarm.", code="nothing-declared")
         elif situation.offline24 is not None:
             kind = DeclarationKind.OFFLINE24_WITHDRAWN
         else:
@@ -274,6 +301,14 @@ class Watch:
         moved = [each for each in queue if self._exempt(each, ended) or self._new_deadline(each) is not None]
         for start in range(0, len(moved), SLICE):
             await self._desk.store.write(partial(self._follow, moved[start : start + SLICE], ended))
+
+    async def exempt_if_over(self, queue: list[Unsent]) -> bool:
+        """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells; True if any."""
+        ended = self._total_failures_over(self.timeline)
+        over = any(self._exempt(each, ended) for each in queue)
+        if over:
+            await self.follow_deadlines()
+        return over
 
     def _exempt(self, each: Unsent, ended: Callable[[datetime], bool]) -> bool:
         """Issued in a total failure that is over: never to be sent (art. 106ng)."""
@@ -326,14 +361,16 @@ class Watch:
         decision = self.decide(now)
         situation = self.timeline.at(now)
         total = situation.total_failure
-        declared = situation.offline24
+        confirmed = total is not None and total.confirmed is True
+        declared = self.timeline.confirmation(now) if confirmed else situation.offline24
+        word = Mode.TOTAL_FAILURE if confirmed else Mode.OFFLINE24
         return ModeAnswer(
             mode=decision.mode,
             reason=decision.reason,
             legal_basis=decision.legal_basis,
             ksef={LinkState.CLOSED: "up", LinkState.HALF_OPEN: "unknown", LinkState.OPEN: "down"}[self.breaker.state],
             latarnia=self._latarnia_word(),
-            declared=None if declared is None else Mode.OFFLINE24.value,
+            declared=None if declared is None else word.value,
             declared_by=None if declared is None else declared.by,
             declared_reason=None if declared is None else declared.reason,
             total_failure_to_confirm=total is not None and total.confirmed is None,

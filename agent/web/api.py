@@ -274,13 +274,17 @@ async def declare_mode(request: web.Request) -> web.Response:
 
 
 async def withdraw_mode(request: web.Request) -> web.Response:
-    """DELETE /v1/mode {"reason"}, or ?reason= for clients that send no body with DELETE. Managers only."""
+    """DELETE /v1/mode {"reason", "false_alarm"}, or both as query for clients that send no body. Managers only."""
     caller = require_manager(request)
+    queries.known_only(request, frozenset({"reason", "false_alarm"}))
     reason = request.query.get("reason", "").strip()
+    false_alarm = queries.choice(request, "false_alarm", "false", ("false", "true")) == "true"
     if not reason:
         body = bodies.strict_json(await bodies.json_body(request)) if request.can_read_body else {}
         reason = bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
-    return answers.json_response(answers.mode(await _sheltered(request, request.app[TILL].withdraw(reason, caller))))
+        false_alarm = false_alarm or bodies.flag(body, "false_alarm")
+    work = request.app[TILL].withdraw(reason, caller, false_alarm=false_alarm)
+    return answers.json_response(answers.mode(await _sheltered(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:

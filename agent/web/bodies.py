@@ -64,6 +64,15 @@ def required_text(body: Mapping[str, Json], name: str, sentence: str, limit: int
     return value.strip()
 
 
+def flag(body: Mapping[str, Json], name: str) -> bool:
+    """Return an optional true or false, false where it is missing; BadInput naming it otherwise."""
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        sentence = "Dozwolone: true albo false."
+        raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, "wrong-type"),))
+    return value
+
+
 def idempotency_key(request: web.Request) -> str:
     """Return the Idempotency-Key: 1 to 128 visible ASCII characters."""
     key = request.headers.get("Idempotency-Key", "").strip()

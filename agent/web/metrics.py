@@ -101,7 +101,6 @@ def render(report: HealthReport, counters: Counters) -> str:
         ("invoices_issued_total", "counter", "Invoices issued.", _words("mode", counters.issued_by_mode)),
         ("sends_total", "counter", "Sends to KSeF by outcome.", _words("outcome", counters.sends_by_outcome)),
         ("prints_total", "counter", "Print jobs by outcome.", _words("outcome", counters.prints_by_outcome)),
-        ("requests_total", "counter", "Requests by route.", _words("route", counters.requests_by_route)),
     )
     lines: list[str] = []
     for name, kind, text, samples in families:

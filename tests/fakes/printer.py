@@ -14,6 +14,8 @@ class FakePrinter:
     def __init__(self) -> None:
         self.plan: deque[Outcome] = deque()
         self.papers: list[bytes] = []
+        self.problem: str | None = None
+        """What it says of itself when asked."""
 
     @property
     def profile_names(self) -> tuple[str, ...]:
@@ -30,4 +32,4 @@ class FakePrinter:
         return PrintResult(outcome, "paragon", problem, None if problem is None else "stalled")
 
     async def status(self) -> tuple[PrinterStatus, ...]:
-        return (PrinterStatus("paragon", online=True),)
+        return (PrinterStatus("paragon", online=self.problem is None, problem=self.problem),)

@@ -95,6 +95,7 @@ class FakeTill:
     log: list[Event] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     declared: tuple[Mode, str, Caller] | None = None
+    false_alarms: int = 0
     waiting: list[HeldAnswer] = field(default_factory=list)
     pressed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a press has come in."""
@@ -361,8 +362,10 @@ class FakeTill:
         self._event("mode.declared", None)
         return self.mode()
 
-    async def withdraw(self, reason: str, caller: Caller) -> ModeAnswer:
+    async def withdraw(self, reason: str, caller: Caller, *, false_alarm: bool = False) -> ModeAnswer:
         self.declared, self.current_mode = None, Mode.ONLINE
+        self.false_alarms += false_alarm
+        self.to_confirm = self.to_confirm and not false_alarm
         self._event("mode.withdrawn", None)
         return self.mode()
 

@@ -15,7 +15,7 @@ from agent.config import PrinterSettings, Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3_schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
-from agent.ports import Event, LatarniaReading
+from agent.ports import Event, KsefError, LatarniaReading
 from agent.services.alerting import Alerting
 from agent.services.contract import Caller, Role
 from agent.services.correcting import Correcting
@@ -58,8 +58,12 @@ class FakeLatarnia:
         self._clock = clock
         self.status: Mapping[str, Any] = {"status": "AVAILABLE"}
         self.messages: list[Mapping[str, Any]] = []
+        self.error: KsefError | None = None
+        """What every read fails with."""
 
     async def read(self) -> LatarniaReading:
+        if self.error is not None:
+            raise self.error
         status = {**self.status, "messages": self.messages or None}
         return LatarniaReading(json.dumps(status), json.dumps(self.messages), self._clock.now())
 

@@ -36,7 +36,6 @@ COUNTERS = Counters(
     issued_by_mode={"online": 7, "offline24": 2},
     sends_by_outcome={"answered": 8, "unknown": 1},
     prints_by_outcome={"done": 9},
-    requests_by_route={"send": 9},
     press_seconds_sum=1.25,
     press_seconds_count=9,
     press_buckets={0.1: 5, 0.5: 8, 1.0: 9},

@@ -65,8 +65,9 @@ function banner(status) {
   put("banner-facts", [KSEF[status.ksef.state] || status.ksef.state, ...waiting].filter(Boolean).join(" · "));
   byId("queue-count").hidden = !unsent;
   byId("queue-count").textContent = unsent ? String(unsent) : "";
-  const confirm = status.total_failure_to_confirm
-    ? [{ message: "Ogłoszono awarię całkowitą KSeF – kierownik musi ją potwierdzić.", severity: "critical" }] : [];
+  const told = status.problems.some((item) => item.code === "total-failure-unconfirmed");
+  const confirm = status.total_failure_to_confirm && !told
+    ? [{ message: "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”).", severity: "critical" }] : [];
   const printers = status.printers.filter((printer) => printer.problem)
     .map((printer) => ({ message: `Drukarka ${printer.name}: ${printer.problem}` }));
   const known = new Set(printers.map((item) => item.message));

@@ -20,10 +20,11 @@ export async function show(message = "") {
       h("dl", { class: "facts" },
         fact("Tryb teraz", `${MODES[mode.mode]} (${mode.legal_basis})`),
         fact("Dlaczego", mode.reason),
-        mode.declared ? fact("Ogłosił", `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
+        mode.declared ? fact(mode.declared === "total_failure" ? "Potwierdził" : "Ogłosił",
+          `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
       mode.total_failure_to_confirm ? h("p", { class: "note bad" },
-        "Ogłoszono awarię całkowitą KSeF. Potwierdź ją tylko wtedy, gdy podały ją też środki masowego przekazu: ",
-        "po potwierdzeniu faktury nie będą wysyłane.") : null,
+        "Ogłoszono awarię całkowitą KSeF. Sprawdź radio, telewizję albo stronę Ministerstwa Finansów. Podają ją: ",
+        "potwierdź, a faktur nie trzeba będzie wysyłać. Nie podają: odrzuć. Do tego czasu kasa wystawia offline24.") : null,
       manager ? null : h("div", { class: "field" }, h("label", { for: "manager-token" }, "Kod dostępu kierownika"),
         h("input", { id: "manager-token", type: "password", autocomplete: "off", value: secret,
           oninput: (event) => { secret = event.target.value.trim(); } })),
@@ -32,13 +33,36 @@ export async function show(message = "") {
       h("p", { class: "note bad", id: "manager-error", role: "alert", hidden: true }),
       message ? h("p", { class: "note good", role: "status" }, message) : null,
       h("div", { class: "row" },
-        mode.declared
-          ? action("Odwołaj tryb", "Odwołano tryb.", (body) => remove("/v1/mode", body))
-          : action("Ogłoś offline24", "Ogłoszono tryb offline24.", (body) => post("/v1/mode", body), "offline24"),
-        mode.total_failure_to_confirm
-          ? action("Potwierdź awarię całkowitą", "Potwierdzono awarię całkowitą.", (body) => post("/v1/mode", body), "total_failure")
-          : null)));
+        ...steps(mode)),
+      mode.declared === "total_failure" || mode.total_failure_to_confirm ? null : unheard()));
 }
+
+/** What can be done now: never more than two buttons. */
+function steps(mode) {
+  const falseAlarm = (body) => remove("/v1/mode?false_alarm=true", body);
+  if (mode.declared === "total_failure") {
+    return [action("Awaria całkowita się skończyła", "Odwołano awarię całkowitą: faktury znowu trafiają do KSeF.", end),
+      action("To był fałszywy alarm", "Odwołano awarię całkowitą: wszystkie faktury trzeba przesłać.", falseAlarm)];
+  }
+  if (mode.total_failure_to_confirm) {
+    return [action("Potwierdź awarię całkowitą", "Potwierdzono awarię całkowitą.", declare, "total_failure"),
+      action("Odrzuć: fałszywy alarm", "Odrzucono awarię całkowitą.", falseAlarm)];
+  }
+  return [mode.declared
+    ? action("Odwołaj tryb", "Odwołano tryb.", end)
+    : action("Ogłoś offline24", "Ogłoszono tryb offline24.", declare, "offline24")];
+}
+
+/** A total failure is announced in the media; Latarnia may be down with the rest (art. 106ne ust. 3). */
+function unheard() {
+  return h("details", {},
+    h("summary", {}, "Awarię całkowitą podały media, a kasa o niej nie wie"),
+    h("p", {}, "Potwierdź tylko to, co podały radio, telewizja albo Ministerstwo Finansów. Faktury nie będą wysyłane."),
+    action("Potwierdź awarię całkowitą", "Potwierdzono awarię całkowitą.", declare, "total_failure"));
+}
+
+const declare = (body) => post("/v1/mode", body);
+const end = (body) => remove("/v1/mode", body);
 
 const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
