@@ -6,6 +6,7 @@ Settings by PROTOCOL section 5: never drop a late job, run what was missed once,
 from __future__ import annotations
 
 import random
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
         scheduler.add_job(work, "date", run_date=at, id=name, name=name)
 
     def failed(event: JobExecutionEvent) -> None:
-        agent.fail(event.job_id, event.exception)
+        if not isinstance(event.exception, asyncio.CancelledError):  # a stop in the middle of a job is no defect
+            agent.fail(event.job_id, event.exception)
 
     every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
     every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)
