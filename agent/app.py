@@ -186,6 +186,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         gateway.recall_sends(recent.sends)
         gateway.recall_background(recent.documents, recent.last_at)
         await agent.watch.follow_deadlines()
+        for outbox in agent.outboxes:
+            await outbox.load()
         await agent.reporting.refresh()
         try:
             yield agent
@@ -204,6 +206,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
     correcting = Correcting(desk, issuing)
     alerting = Alerting(desk)
     reporting = Reporting(desk, watch, printing, alerting)
+    outboxes = tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings))
     till = AgentTill(
         desk,
         watch=watch,
@@ -214,6 +217,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         reporting=reporting,
         evidence=Evidence(store, desk.settings.seller.nip, fleet.text),
         directory=Directory(desk, _white_list(settings, outbound, desk.clock)),
+        outboxes=outboxes,
     )
     return Agent(
         settings=settings,
@@ -230,7 +234,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         tokens=Tokens.in_directory(settings.data_dir),
         fleet=fleet,
         chores=Chores(desk),
-        outboxes=tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings)),
+        outboxes=outboxes,
     )
 
 
@@ -284,7 +288,7 @@ def _subscribers(settings: Settings) -> list[Subscriber]:
         found.append(Subscriber("shop", settings.outbox.url, secret, INVOICE_TYPES))
     if settings.alerts.webhook_url and settings.alerts.webhook_secret_file:
         secret = read_secret(settings.alerts.webhook_secret_file).encode()
-        found.append(Subscriber("alerts", settings.alerts.webhook_url, secret, ALERT_TYPES))
+        found.append(Subscriber("alerts", settings.alerts.webhook_url, secret, ALERT_TYPES, replayable=False))
     return found
 
 

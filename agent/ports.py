@@ -440,6 +440,8 @@ class InvoiceFilter:
     base_id: str | None = None
     base_number: str | None = None
     base_ksef_number: str | None = None
+    base_issued: tuple[date, date] | None = None
+    """Corrections of invoices with P_1 from the first to the last of these days."""
     limit: int = 100
     after_id: str | None = None
 

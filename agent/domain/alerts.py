@@ -39,6 +39,7 @@ class AlertCode(StrEnum):
     LATARNIA_UNKNOWN = "latarnia-unknown"
     STATUS_UNANNOUNCED = "status-unannounced"
     TOTAL_FAILURE_UNCONFIRMED = "total-failure-unconfirmed"
+    OUTBOX_STUCK = "outbox-stuck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Policy:
     """Count opening hours on business days only; False: the shop opens every day."""
     in_doubt_minutes: float = 30.0
     latarnia_minutes: float = 30.0
+    outbox_minutes: float = 30.0
     certificate_days: int = 30
     disk_free_mb: int = 200
     clock_skew_seconds: float = 60.0
@@ -83,6 +85,8 @@ class AlertFacts:
     disk_free_mb: int | None = None
     printers: Mapping[str, str | None] = field(default_factory=dict)
     """Name -> Polish problem, None where it is well."""
+    undelivered: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    """Webhook subscribers that refuse: name -> (with what, since when)."""
     latarnia_unreachable_since: datetime | None = None
     latarnia_unknown: tuple[tuple[str, str], ...] = ()
     """(where, value) of words in the newest answer that were not understood."""
@@ -200,6 +204,13 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
     for name, problem in facts.printers.items():
         if problem is not None:
             yield ActiveAlert(AlertCode.PRINTER, f"Drukarka {name}: {problem}", Severity.WARNING, name)
+    for name, (problem, since) in facts.undelivered.items():
+        if facts.at - since >= timedelta(minutes=policy.outbox_minutes):
+            text = (
+                f"Odbiorca zdarzeń „{name}” nie przyjmuje ich od {local_time(since):%d.%m.%Y %H:%M} ({problem}). "
+                "Zdarzenia czekają i nie zginą."
+            )
+            yield ActiveAlert(AlertCode.OUTBOX_STUCK, text, Severity.WARNING, name)
 
 
 def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:

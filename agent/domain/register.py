@@ -232,6 +232,11 @@ def month_counts(register: Iterable[RegisterRow]) -> list[MonthCount]:
     return [_count(month, months[month]) for month in sorted(months)]
 
 
+def month_count(month: str, register: Iterable[RegisterRow]) -> MonthCount:
+    """Return the count of one month (YYYY-MM), zeros where it has no invoices."""
+    return _count(month, list(register))
+
+
 def _count(month: str, found: list[RegisterRow]) -> MonthCount:
     by_mode = {mode: sum(row.mode is mode for row in found) for mode in Mode}
     late = [row.days_late for row in found if row.days_late]

@@ -168,6 +168,19 @@ class HealthReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """How far a webhook subscriber is. ``cursor`` and ``newest`` are sequence numbers of the event log."""
+
+    name: str
+    url: str
+    cursor: int
+    """Everything up to here was taken, or concerns it not."""
+    newest: int
+    failing_with: str | None
+    failing_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """Monotonic counters and gauges for /metrics; labels are bounded words."""
 
@@ -267,6 +280,22 @@ class Till(Protocol):
         ...
 
     async def register_csv(self, month: str, as_of: date | None) -> str: ...
+
+    async def register_changes(self, month: str, since: date, as_of: date | None) -> list[Mapping[str, Json]]:
+        """Rows of the month whose JPK marker is not what it was at the end of the day ``since``, and new rows."""
+        ...
+
+    async def register_counts(self, month: str, as_of: date | None) -> Mapping[str, Json]:
+        """Counts of the month: how many offline, by mode, how late."""
+        ...
+
+    async def outbox(self) -> list[OutboxStatus]:
+        """Webhook subscribers; empty where none is configured."""
+        ...
+
+    async def replay(self, from_id: int, caller: Caller) -> list[OutboxStatus]:
+        """Deliver all events from that one on again. Managers only; BadInput for a number that is none."""
+        ...
 
     async def evidence(self, first: date, last: date) -> bytes:
         """One zip for an auditor."""

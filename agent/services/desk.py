@@ -153,6 +153,8 @@ class Desk:
     """Something a screen shows has changed."""
     accepted: Signal = field(default_factory=Signal)
     """A number has arrived: what waited for it (corrections, outbox) may go on."""
+    undelivered: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    """Webhook subscribers that refuse: name -> (with what, since when)."""
     started_at: datetime | None = None
 
     def now(self) -> datetime:

@@ -1,10 +1,11 @@
 """Signed webhooks to the shop's system and to whoever hears alerts: at least once, in order, with replay.
 
 The outbox is the event log itself; each subscriber has a durable cursor in the notebook. A message is delivered
-again until the subscriber answers 2xx, so it may see one twice: ``id`` (the event's sequence number) tells.
+again until the subscriber answers 2xx, so it may see one twice: ``id`` (the event's sequence number) tells. One that
+is never taken holds back all that follow: order is worth more than progress, and an alert says so.
 
 Signature: header ``X-Ksef-Agent-Signature: t=<unix seconds>,v1=<hex>``, HMAC-SHA256 with the shared secret over
-``<t>.<body>``. The body is UTF-8 JSON.
+``<t>.<body>``. The body is UTF-8 JSON. docs/webhooks.md tells the receiver's side.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Event, Json, Transaction, WebhookSender
+from agent.services.contract import OutboxStatus
 from agent.services.desk import Desk
 
 INVOICE_TYPES: Mapping[str, str] = {
@@ -26,6 +29,8 @@ INVOICE_TYPES: Mapping[str, str] = {
     "rejected": "invoice.rejected",
     "collision": "invoice.rejected",
     "corrected": "invoice.corrected",
+    "correction_held": "correction.held",
+    "correction_refused": "correction.refused",
 }
 ALERT_TYPES: Mapping[str, str] = {"alert_started": "alert.started", "alert_ended": "alert.ended"}
 PAUSES = (1.0, 5.0, 15.0, 60.0, 300.0)
@@ -41,6 +46,8 @@ class Subscriber:
     url: str
     secret: bytes = field(repr=False)
     types: Mapping[str, str] = field(default_factory=dict)
+    replayable: bool = True
+    """Alerts are not: what was wrong last week alarms nobody usefully."""
 
 
 class Outbox:
@@ -51,8 +58,22 @@ class Outbox:
         self._sender = sender
         self._subscriber = subscriber
         self._cursor = f"outbox:{subscriber.name}"
-        self.failing_with: str | None = None
-        """What the newest delivery failed with; None while all is well."""
+        self._trouble = f"outbox-trouble:{subscriber.name}"
+        self._seen: int | None = None
+        """Everything up to here was delivered or concerns nobody; may be ahead of the durable cursor."""
+        self._replays = 0
+
+    @property
+    def replayable(self) -> bool:
+        """Whether replay() makes sense for this subscriber."""
+        return self._subscriber.replayable
+
+    async def load(self) -> None:
+        """Read back since when the subscriber refuses; called once at start."""
+        kept = await self._desk.store.read(lambda tx: tx.notebook.get(self._trouble))
+        if isinstance(kept, Mapping):
+            trouble = (str(kept["problem"]), datetime.fromisoformat(str(kept["since"])))
+            self._desk.undelivered[self._subscriber.name] = trouble
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -68,25 +89,43 @@ class Outbox:
     async def deliver_all(self) -> bool:
         """Deliver everything after the cursor; False where the subscriber refused one."""
         while True:
+            replays = self._replays
             events = await self._desk.store.read(self._next_page)
             if not events:
                 return True
-            done = events[0].seq - 1
             for event in events:
                 if event.kind in self._subscriber.types:
                     if not await self._deliver(event):
-                        await self._write_cursor(done)
                         return False
-                    await self._write_cursor(event.seq)
-                done = event.seq
-            await self._write_cursor(done)
+                    await self._keep_cursor(event.seq, replays)
+                if self._replays != replays:
+                    break
+                self._seen = event.seq
+            else:
+                if len(events) == PAGE:
+                    await self._keep_cursor(events[-1].seq, replays)
 
     async def replay(self, from_id: int) -> None:
-        """Deliver everything from ``from_id`` on again."""
-        if from_id < 1:
-            raise BadInput("Numer zdarzenia musi być dodatni.", errors=(FieldError("/from", "Liczba od 1."),))
-        await self._write_cursor(from_id - 1)
+        """Deliver everything from ``from_id`` on again; one beyond the cursor leaves out what lies between."""
+        newest = await self._desk.store.read(lambda tx: tx.events.newest())
+        if not 1 <= from_id <= newest + 1:
+            text = f"Numer zdarzenia musi być liczbą od 1 do {newest + 1}."
+            raise BadInput(text, errors=(FieldError("/from", text, "not-allowed"),))
+        self._replays += 1
+        self._seen = None
+        await self._keep_cursor(from_id - 1, self._replays)
         self._desk.changed.set()
+
+    async def status(self) -> OutboxStatus:
+        """How far the subscriber is, and what keeps it."""
+
+        async def work(tx: Transaction) -> tuple[Json, int]:
+            return await tx.notebook.get(self._cursor), await tx.events.newest()
+
+        kept, newest = await self._desk.store.read(work)
+        problem, since = self._desk.undelivered.get(self._subscriber.name, (None, None))
+        cursor = max(self._seen or 0, kept if isinstance(kept, int) else 0)
+        return OutboxStatus(self._subscriber.name, self._subscriber.url, cursor, newest, problem, since)
 
     async def _deliver(self, event: Event) -> bool:
         body = json.dumps(await self._message(event), ensure_ascii=False, separators=(",", ":")).encode()
@@ -98,9 +137,25 @@ class Outbox:
             "X-Ksef-Agent-Signature": f"t={at},v1={signature}",
         }
         status = await self._sender.post(self._subscriber.url, body, headers)
-        taken = status is not None and 200 <= status < 300
-        self.failing_with = None if taken else ("brak odpowiedzi" if status is None else f"HTTP {status}")
-        return taken
+        if status is not None and 200 <= status < 300:
+            await self._note_trouble(None)
+            return True
+        await self._note_trouble("brak odpowiedzi" if status is None else f"HTTP {status}")
+        return False
+
+    async def _note_trouble(self, problem: str | None) -> None:
+        """Remember, also over a restart, since when the subscriber refuses."""
+        before = self._desk.undelivered.get(self._subscriber.name)
+        if problem == (None if before is None else before[0]):
+            return
+        kept: dict[str, Json] | None = None
+        if problem is None:
+            del self._desk.undelivered[self._subscriber.name]
+        else:
+            since = self._desk.now() if before is None else before[1]
+            self._desk.undelivered[self._subscriber.name] = (problem, since)
+            kept = {"problem": problem, "since": since.isoformat()}
+        await self._desk.store.write(lambda tx: tx.notebook.put(self._trouble, kept))
 
     async def _message(self, event: Event) -> Mapping[str, Json]:
         message: dict[str, Json] = {
@@ -117,12 +172,17 @@ class Outbox:
         return message
 
     async def _next_page(self, tx: Transaction) -> list[Event]:
-        kept = await tx.notebook.get(self._cursor)
-        return await tx.events.after(kept if isinstance(kept, int) else 0, PAGE)
+        if self._seen is None:
+            kept = await tx.notebook.get(self._cursor)
+            self._seen = kept if isinstance(kept, int) else 0
+        return await tx.events.after(self._seen, PAGE)
 
-    async def _write_cursor(self, seq: int) -> None:
+    async def _keep_cursor(self, seq: int, replays: int) -> None:
+        """Make the cursor durable, unless a replay has moved it meanwhile."""
+
         async def work(tx: Transaction) -> None:
-            await tx.notebook.put(self._cursor, seq)
+            if replays == self._replays:
+                await tx.notebook.put(self._cursor, seq)
 
         await self._desk.store.write(work)
 
@@ -142,6 +202,9 @@ def invoice_summary(record: InvoiceRecord) -> Mapping[str, Json]:
         "deadline": None if record.deadline is None else record.deadline.isoformat(),
         "rejection": record.rejection,
         "corrects": record.base_id,
+        "bases": [
+            {"id": base.invoice_id, "number": base.number, "ksef_number": base.ksef_number} for base in record.bases
+        ],
         "buyer": record.buyer.identifier,
         "gross": str(record.totals.gross),
         "currency": record.totals.currency,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol
 
 from agent.domain import register
-from agent.domain.errors import BadInput, FieldError, NotFound, NotPermitted
+from agent.domain.calendar import local_date
+from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
 from agent.domain.fa3 import issue_date
 from agent.domain.invoice import Mode
 from agent.ports import Event, InvoiceFilter, Json, PrintJob, Transaction
@@ -21,12 +22,14 @@ from agent.services.contract import (
     InvoiceAnswer,
     IssueAnswer,
     ModeAnswer,
+    OutboxStatus,
     Role,
 )
 from agent.services.correcting import Correcting
 from agent.services.desk import Desk
 from agent.services.directory import Directory
 from agent.services.issue import Issuing, Pressed
+from agent.services.outbox import Outbox
 from agent.services.printing import Printing
 from agent.services.rejected import RejectedInvoices
 from agent.services.reporting import Reporting
@@ -61,6 +64,7 @@ class AgentTill:
         reporting: Reporting,
         evidence: EvidenceBundle,
         directory: Directory,
+        outboxes: Sequence[Outbox] = (),
     ) -> None:
         self._desk = desk
         self._watch = watch
@@ -72,6 +76,7 @@ class AgentTill:
         self._evidence = evidence
         self._directory = directory
         self._rejected = RejectedInvoices(desk, issuing, sync)
+        self._outboxes = outboxes
 
     async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         """Issue the invoice of a JSON sale."""
@@ -239,15 +244,44 @@ class AgentTill:
         """Return the register of a month as CSV."""
         return register.to_csv(await self._register(month, as_of)).decode("utf-8")
 
-    async def _register(self, month: str, as_of: date | None) -> list[register.RegisterRow]:
+    async def register_changes(self, month: str, since: date, as_of: date | None) -> list[Mapping[str, Json]]:
+        """Return what has to be changed in books that were filed with the markers of ``since``."""
+        then = await self._register(month, since, issued_by=since)
+        now = await self._register(month, as_of)
+        return [register.change_to_dict(change) for change in register.changed_since(then, now)]
+
+    async def register_counts(self, month: str, as_of: date | None) -> Mapping[str, Json]:
+        """Return the counts of a month."""
+        return register.count_to_dict(register.month_count(month, await self._register(month, as_of)))
+
+    async def outbox(self) -> list[OutboxStatus]:
+        """Return how far each webhook subscriber is."""
+        return [await each.status() for each in self._outboxes]
+
+    async def replay(self, from_id: int, caller: Caller) -> list[OutboxStatus]:
+        """Deliver again what the shop's system has lost; alerts are not repeated."""
+        _managers_only(caller)
+        replayed = [each for each in self._outboxes if each.replayable]
+        if not replayed:
+            raise Conflict("Nie ustawiono adresu systemu sklepu (outbox.url).", code="no-outbox")
+        for each in replayed:
+            await each.replay(from_id)
+        await self._desk.store.write(lambda tx: tx.events.append("outbox_replay", {"by": caller.name, "from": from_id}))
+        return await self.outbox()
+
+    async def _register(
+        self, month: str, as_of: date | None, *, issued_by: date = date.max
+    ) -> list[register.RegisterRow]:
         first, last = month_bounds(month)
         day = as_of or issue_date(self._desk.now())
 
         async def work(tx: Transaction) -> list[register.RegisterRow]:
             query = InvoiceFilter(issued_from=first, issued_to=last, limit=MONTH_LIMIT)
-            records = await tx.invoices.find(query)
+            found = await tx.invoices.find(query)
+            records = [record for record in found if local_date(record.issued_at) <= issued_by]
             upos = [record.id for record in records if await tx.invoices.upo(record.id) is not None]
-            return register.rows(records, as_of=day, upos=upos)
+            later = await tx.invoices.find(InvoiceFilter(base_issued=(first, last), limit=MONTH_LIMIT))
+            return register.rows(records, as_of=day, upos=upos, corrections=later)
 
         return await self._desk.store.read(work)
 

@@ -207,6 +207,10 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
         add(_CORRECTS.format("number = :of_number"), "of_number", query.base_number)
     if query.base_ksef_number is not None:
         add(_CORRECTS.format("ksef_number = :of_ksef_number"), "of_ksef_number", query.base_ksef_number)
+    if query.base_issued is not None:
+        first, last = query.base_issued
+        add(_CORRECTS.format("issued_on BETWEEN :of_first AND :of_last"), "of_first", first.isoformat())
+        parameters["of_last"] = last.isoformat()
     if query.after_id is not None:
         add("invoices.seq < (SELECT seq FROM invoices WHERE id = :after_id)", "after_id", query.after_id)
     return conditions, parameters

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from agent.domain.invoice import LEGAL_BASIS, Buyer, Totals
 from agent.ports import Event, Json, PrinterStatus, PrintJob
-from agent.services.contract import HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, Paper
+from agent.services.contract import HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, OutboxStatus, Paper
 
 WARSAW: Final = ZoneInfo("Europe/Warsaw")
 
@@ -134,6 +134,23 @@ def held(value: HeldAnswer) -> dict[str, Json]:
         "hand_over": value.hand_over,
         "problem": value.problem,
         "invoice_id": value.invoice_id,
+    }
+
+
+def outbox(subscribers: Sequence[OutboxStatus]) -> dict[str, Json]:
+    """How far each webhook subscriber is."""
+    return {
+        "subscribers": [
+            {
+                "name": each.name,
+                "url": each.url,
+                "cursor": each.cursor,
+                "newest": each.newest,
+                "failing_with": each.failing_with,
+                "failing_since": instant(each.failing_since),
+            }
+            for each in subscribers
+        ]
     }
 
 

@@ -91,6 +91,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/resend", resend),
         web.post(f"{one}/close", close),
         web.post("/v1/corrections", correct_outside),
+        web.get("/v1/corrections", held_corrections),
         web.get("/v1/queue", queue),
         web.post("/v1/sync", sync),
         web.get("/v1/mode", show_mode),
@@ -100,6 +101,10 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/changes", changes),
         web.get("/v1/buyers/{nip}", buyer),
         web.get("/v1/register", register),
+        web.get("/v1/register/changes", register_changes),
+        web.get("/v1/register/counts", register_counts),
+        web.get("/v1/outbox", outbox),
+        web.post("/v1/outbox/replay", replay),
         web.get("/v1/evidence", evidence),
         web.get("/v1/page", page_settings),
     ]
@@ -215,6 +220,12 @@ async def correct_outside(request: web.Request) -> web.Response:
     key = bodies.idempotency_key(request)
     body = await bodies.json_body(request)
     return answers.issued(await _sheltered(request, request.app[TILL].correct_outside(body, key, caller_of(request))))
+
+
+async def held_corrections(request: web.Request) -> web.Response:
+    """GET /v1/corrections: those that wait for the KSeF number of their base, oldest first."""
+    held = await request.app[TILL].held()
+    return answers.json_response({"held": [answers.held(item) for item in held]})
 
 
 async def technical_correction(request: web.Request) -> web.Response:
@@ -340,6 +351,39 @@ async def register(request: web.Request) -> web.Response:
         return web.Response(text=text, content_type="text/csv", headers={"Content-Disposition": name})
     rows = await request.app[TILL].register_rows(month, as_of)
     return answers.json_response({"month": month, "rows": rows})
+
+
+async def register_changes(request: web.Request) -> web.Response:
+    """GET /v1/register/changes?month=YYYY-MM&since=YYYY-MM-DD[&as_of=]: what to change in books filed on ``since``."""
+    queries.known_only(request, frozenset({"month", "since", "as_of"}))
+    month, since = queries.month(request), queries.required_day(request, "since")
+    changes = await request.app[TILL].register_changes(month, since, queries.optional_day(request, "as_of"))
+    return answers.json_response({"month": month, "since": answers.day(since), "changes": changes})
+
+
+async def register_counts(request: web.Request) -> web.Response:
+    """GET /v1/register/counts?month=YYYY-MM[&as_of=]."""
+    queries.known_only(request, frozenset({"month", "as_of"}))
+    month = queries.month(request)
+    counts = await request.app[TILL].register_counts(month, queries.optional_day(request, "as_of"))
+    return answers.json_response(counts)
+
+
+async def outbox(request: web.Request) -> web.Response:
+    """GET /v1/outbox: how far each webhook subscriber is. Managers only."""
+    require_manager(request)
+    return answers.json_response(answers.outbox(await request.app[TILL].outbox()))
+
+
+async def replay(request: web.Request) -> web.Response:
+    """POST /v1/outbox/replay {"from": sequence number}. Managers only."""
+    caller = require_manager(request)
+    body = bodies.strict_json(await bodies.json_body(request))
+    start = body.get("from")
+    if isinstance(start, bool) or not isinstance(start, int):
+        sentence = "Podaj w polu „from” numer zdarzenia, od którego powtórzyć."
+        raise BadInput(sentence, errors=(FieldError("/from", sentence, "required"),))
+    return answers.json_response(answers.outbox(await request.app[TILL].replay(start, caller)))
 
 
 async def evidence(request: web.Request) -> web.Response:

@@ -63,6 +63,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "content-exported": ProblemKind(409, "The invoice's content was exported and removed from the till"),
     "mode-not-declarable": ProblemKind(409, "Nothing announced allows this mode"),
     "nothing-declared": ProblemKind(409, "No mode is declared"),
+    "no-outbox": ProblemKind(409, "No webhook of a shop system is configured (outbox.url)"),
     # The content; errors names each mistake.
     "bad-input": ProblemKind(422, "Several fields are wrong; errors names each"),
     "ready-invoice": ProblemKind(422, "Several things are wrong with the FA(3); errors names each"),

@@ -39,6 +39,7 @@ from agent.services.contract import (
     InvoiceAnswer,
     IssueAnswer,
     ModeAnswer,
+    OutboxStatus,
     Paper,
     Problem,
     QueueHealth,
@@ -96,6 +97,8 @@ class FakeTill:
     calls: list[str] = field(default_factory=list)
     declared: tuple[Mode, str, Caller] | None = None
     false_alarms: int = 0
+    delivered: int = 0
+    """Cursor of the outbox."""
     waiting: list[HeldAnswer] = field(default_factory=list)
     pressed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a press has come in."""
@@ -374,6 +377,40 @@ class FakeTill:
 
     async def register_csv(self, month: str, as_of: date | None) -> str:
         return "number;mode\r\n"
+
+    async def register_changes(self, month: str, since: date, as_of: date | None) -> list[Mapping[str, Json]]:
+        return [
+            {
+                "id": record.id,
+                "number": record.number,
+                "issued_on": record.issued_on.isoformat(),
+                "old": "DI",
+                "new": "NrKSeF",
+                "ksef_number": record.ksef_number,
+            }
+            for record in (answer.record for answer in self.records.values())
+            if record.issued_on > since
+        ]
+
+    async def register_counts(self, month: str, as_of: date | None) -> Mapping[str, Json]:
+        return {
+            "month": month,
+            "invoices": len(self.records),
+            "offline": 0,
+            "by_mode": {mode.value: 0 for mode in Mode},
+            "unnumbered": 0,
+            "late": 0,
+            "days_late_max": 0,
+        }
+
+    async def outbox(self) -> list[OutboxStatus]:
+        return [OutboxStatus("shop", "http://127.0.0.1/hook", self.delivered, len(self.log), None, None)]
+
+    async def replay(self, from_id: int, caller: Caller) -> list[OutboxStatus]:
+        if not 1 <= from_id <= len(self.log) + 1:
+            raise BadInput("Nie ma takiego zdarzenia.", errors=(FieldError("/from", "Nie ma.", "not-allowed"),))
+        self.delivered = from_id - 1
+        return await self.outbox()
 
     async def evidence(self, first: date, last: date) -> bytes:
         return b"PK\x05\x06" + bytes(18)

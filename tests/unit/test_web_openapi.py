@@ -178,11 +178,16 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
     await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
     till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
     await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
-    for path in ("/v1/invoices", "/v1/queue", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
+    for path in ("/v1/invoices", "/v1/queue", "/v1/corrections", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
         await ask("GET", path)
     await ask("GET", "/v1/changes", "/v1/changes?wait=0")
     await ask("GET", "/v1/register", "/v1/register?month=2026-11")
     await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=csv")
+    await ask("GET", "/v1/register/changes", "/v1/register/changes?month=2026-11&since=2026-11-01")
+    await ask("GET", "/v1/register/counts", "/v1/register/counts?month=2026-11")
+    await ask("GET", "/v1/outbox")
+    for start in (1, "x", 10_000):
+        await ask("POST", "/v1/outbox/replay", json={"from": start})
     await ask("GET", "/v1/evidence", "/v1/evidence?from=2026-11-01&to=2026-11-30")
     await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/5260250274")
     await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/1111111111")
