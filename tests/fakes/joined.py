@@ -1,0 +1,91 @@
+"""A whole agent and a sandbox in one process: real gateway, wire, store, use cases and printer; only the loops stand.
+
+Tests wake what they want to see: ``agent.watch.probe()``, ``agent.sync.pass_once()``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.app import Agent, assembled
+from agent.clock import SystemClock
+from agent.domain.invoice import InvoiceRecord
+from agent.ports import Clock, Event
+from agent.sandbox.limits import NO_LIMITS
+from agent.sandbox.provision import describe, write_config
+from agent.sandbox.server import Sandbox
+from agent.sandbox.state import Behaviour
+from agent.services.contract import Caller, Role
+from agent.settings_file import load
+from tests.fakes.world import sale
+
+CASHIER = Caller("kasa", Role.CASHIER)
+MANAGER = Caller("kierownik", Role.MANAGER)
+SWIFT = Behaviour(auth_delay=0, number_delay=0, storage_delay=0, session_delay=0, enrollment_delay=0)
+DECLARED = '\n[issue]\nprefer = "offline24"\n'
+"""Settings of a shop that sends in the background."""
+
+
+class SteppedClock(SystemClock):
+    """The real clock, set wrong by ``step``."""
+
+    step = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.step
+
+
+@dataclass
+class Joined:
+    """Both sides."""
+
+    sandbox: Sandbox
+    agent: Agent
+    presses: int = 0
+
+    async def sell(self, **changes: Any) -> InvoiceRecord:
+        """Press "invoice"; return the record."""
+        self.presses += 1
+        body = json.dumps(sale(**changes)).encode()
+        answer = await self.agent.till.issue_sale(body, f"key-{self.presses}", CASHIER)
+        return answer.invoices[0].record
+
+    async def record(self, invoice_id: str) -> InvoiceRecord:
+        return (await self.agent.till.invoice(invoice_id)).record
+
+    async def send(self, invoice_id: str) -> InvoiceRecord:
+        """Bring one invoice to KSeF, whatever its backoff says."""
+        await self.agent.courier.deliver(invoice_id)
+        return await self.record(invoice_id)
+
+    async def log(self, invoice_id: str) -> list[Event]:
+        return await self.agent.till.events(invoice_id)
+
+    async def problems(self) -> dict[str, str]:
+        """Return what /health names: code -> message."""
+        await self.agent.reporting.refresh()
+        return {problem.code: problem.message for problem in self.agent.till.health().problems}
+
+
+@asynccontextmanager
+async def joined(
+    folder: Path, *, clock: Clock | None = None, behaviour: Behaviour = SWIFT, extra: str = ""
+) -> AsyncIterator[Joined]:
+    """Join both; ``extra`` is appended to the settings."""
+    clock = clock or SystemClock()
+    async with Sandbox(clock=clock, behaviour=Behaviour(**_values(behaviour)), limits=NO_LIMITS) as sandbox:
+        config = folder / "agent.toml"
+        write_config(sandbox, config, describe(sandbox, folder / "certificates"))
+        config.write_text(config.read_text("utf-8") + extra, "utf-8")
+        async with assembled(load(config), clock) as agent:
+            yield Joined(sandbox, agent)
+
+
+def _values(behaviour: Behaviour) -> dict[str, Any]:
+    return {name: getattr(behaviour, name) for name in Behaviour.__dataclass_fields__}
