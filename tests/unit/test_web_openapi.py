@@ -178,6 +178,11 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
     await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
     till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
     await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
+    till.change(made["id"], state=InvoiceState.REJECTED, rejection="410: brak uprawnień")
+    await ask("POST", f"{one}/resend", f"{here}/resend")
+    await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
+    till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
+    await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
     for path in ("/v1/invoices", "/v1/queue", "/v1/corrections", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
         await ask("GET", path)
     await ask("GET", "/v1/changes", "/v1/changes?wait=0")
