@@ -59,11 +59,6 @@ class Joined:
     async def record(self, invoice_id: str) -> InvoiceRecord:
         return (await self.agent.till.invoice(invoice_id)).record
 
-    async def send(self, invoice_id: str) -> InvoiceRecord:
-        """Bring one invoice to KSeF, whatever its backoff says."""
-        await self.agent.courier.deliver(invoice_id)
-        return await self.record(invoice_id)
-
     async def log(self, invoice_id: str) -> list[Event]:
         return await self.agent.till.events(invoice_id)
 
