@@ -5,8 +5,9 @@ Settings by PROTOCOL section 5: never drop a late job, run what was missed once,
 
 from __future__ import annotations
 
-import random
 import asyncio
+import contextlib
+import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
@@ -41,15 +42,14 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
         agent.sync.wake()
 
     def every(name: str, seconds: float, work: Callable[[], Awaitable[None]], jitter: float = 0) -> None:
-        scheduler.add_job(work, "interval", seconds=seconds, jitter=jitter or None, id=name, name=name)
+        scheduler.add_job(_stoppable(work), "interval", seconds=seconds, jitter=jitter or None, id=name, name=name)
 
     def soon(work: Callable[[], Awaitable[None]], name: str) -> None:
         at = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills
-        scheduler.add_job(work, "date", run_date=at, id=name, name=name)
+        scheduler.add_job(_stoppable(work), "date", run_date=at, id=name, name=name)
 
     def failed(event: JobExecutionEvent) -> None:
-        if not isinstance(event.exception, asyncio.CancelledError):  # a stop in the middle of a job is no defect
-            agent.fail(event.job_id, event.exception)
+        agent.fail(event.job_id, event.exception)
 
     every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
     every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)
@@ -59,9 +59,19 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     every("database", CHORE_SECONDS, agent.check_database, jitter=CHORE_SECONDS / 10)
     every("certificates", CHORE_SECONDS, agent.renew_certificates, jitter=CHORE_SECONDS / 10)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
-    scheduler.add_job(agent.watch.poll_latarnia, id="latarnia-at-start")
-    scheduler.add_job(probe, id="probe-at-start")
-    scheduler.add_job(agent.reporting.ask_printers, id="printers-at-start")
+    scheduler.add_job(_stoppable(agent.watch.poll_latarnia), id="latarnia-at-start")
+    scheduler.add_job(_stoppable(probe), id="probe-at-start")
+    scheduler.add_job(_stoppable(agent.reporting.ask_printers), id="printers-at-start")
     soon(agent.check_database, "database-at-start")
     soon(agent.renew_certificates, "certificates-at-start")
     return scheduler
+
+
+def _stoppable(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Let a stop in the middle of a job be the end of that job, not a defect: the scheduler cancels what runs."""
+
+    async def run() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await work()
+
+    return run
