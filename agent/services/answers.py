@@ -30,6 +30,8 @@ def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
 
 
 def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
+    if record.closed_at is not None:
+        return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
     if record.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę – zawołaj kierownika. {record.rejection or ''}".strip()
     if paper.document == Document.CONFIRMATION.value:

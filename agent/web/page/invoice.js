@@ -119,8 +119,7 @@ function buttons() {
     h("button", { type: "button", id: "reprint", onclick: (event) => reprint(event.currentTarget) },
       current.paper?.state === "failed" ? "Drukuj teraz" : "Drukuj ponownie"),
     current.kind.startsWith("KOR") ? null : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
-    current.state === "rejected" && actions.manager
-      ? h("button", { type: "button", id: "technical", onclick: (event) => technical(event.currentTarget) }, "Wyślij jako korektę techniczną") : null,
+    ...(current.state === "rejected" && !current.closed_at && actions.manager ? waysOut() : []),
     file("receipt.pdf?page=a4", "PDF"),
     file("xml", "XML"),
     current.upo ? file("upo", "UPO") : null);
@@ -136,10 +135,23 @@ async function reprint(button) {
   });
 }
 
-/** The same content as new bytes, once; the agent says why not where it is not allowed. */
-async function technical(button) {
+/** What a manager can do about a rejected invoice; the agent says why not where one is not allowed. */
+function waysOut() {
+  const button = (id, label, press) => h("button", { type: "button", id, onclick: (event) => press(event.currentTarget) }, label);
+  return [
+    /^41[05]:/.test(current.rejection || "")
+      ? button("resend", "Prześlij ponownie", (pressed) => wayOut(pressed, "resend"))
+      : button("technical", "Wyślij jako korektę techniczną", (pressed) => wayOut(pressed, "technical-correction")),
+    button("close-case", "Zamknij sprawę", (pressed) => {
+      const reason = window.prompt("Sprzedaż ma już inny dokument? Podaj jego numer. Tego nie da się cofnąć.");
+      return reason ? wayOut(pressed, "close", { reason }) : null;
+    }),
+  ];
+}
+
+async function wayOut(button, way, body) {
   await guarded(button, async () => {
-    current = { ...(await post(`/v1/invoices/${encodeURIComponent(current.id)}/technical-correction`)), fresh: false };
+    current = { ...(await post(`/v1/invoices/${encodeURIComponent(current.id)}/${way}`, body)), fresh: false };
     draw();
     byId("invoice-headline").focus();
   });
