@@ -144,14 +144,14 @@ function waysOut() {
       : button("technical", "Wyślij jako korektę techniczną", (pressed) => wayOut(pressed, "technical-correction")),
     button("close-case", "Zamknij sprawę", (pressed) => {
       const reason = window.prompt("Sprzedaż ma już inny dokument? Podaj jego numer. Tego nie da się cofnąć.");
-      return reason ? wayOut(pressed, "close", { reason }) : null;
+      return reason ? wayOut(pressed, "close", { body: JSON.stringify({ reason }) }) : null;
     }),
   ];
 }
 
-async function wayOut(button, way, body) {
+async function wayOut(button, way, options) {
   await guarded(button, async () => {
-    current = { ...(await post(`/v1/invoices/${encodeURIComponent(current.id)}/${way}`, body)), fresh: false };
+    current = { ...(await post(`/v1/invoices/${encodeURIComponent(current.id)}/${way}`, options)), fresh: false };
     draw();
     byId("invoice-headline").focus();
   });
