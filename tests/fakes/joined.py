@@ -6,7 +6,7 @@ Tests wake what they want to see: ``agent.watch.probe()``, ``agent.sync.pass_onc
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,14 +70,19 @@ class Joined:
 
 @asynccontextmanager
 async def joined(
-    folder: Path, *, clock: Clock | None = None, behaviour: Behaviour = SWIFT, extra: str = ""
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    behaviour: Behaviour = SWIFT,
+    extra: str = "",
+    edit: Callable[[str], str] = str,
 ) -> AsyncIterator[Joined]:
-    """Join both; ``extra`` is appended to the settings."""
+    """Join both; ``extra`` is appended to the settings, ``edit`` changes them."""
     clock = clock or SystemClock()
     async with Sandbox(clock=clock, behaviour=Behaviour(**_values(behaviour)), limits=NO_LIMITS) as sandbox:
         config = folder / "agent.toml"
         write_config(sandbox, config, describe(sandbox, folder / "certificates"))
-        config.write_text(config.read_text("utf-8") + extra, "utf-8")
+        config.write_text(edit(config.read_text("utf-8")) + extra, "utf-8")
         async with assembled(load(config), clock) as agent:
             yield Joined(sandbox, agent)
 

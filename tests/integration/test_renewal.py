@@ -1,0 +1,129 @@
+"""Certificates renew by themselves while the agent works, and their end is told in time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.config import KsefSettings, OfflineSettings
+from agent.domain.lifecycle import InvoiceState
+from agent.ksef.credentials import Credentials, load_credentials
+from tests.fakes.joined import Joined, SteppedClock, joined
+
+RENEW = "renew_before_days = 60\n"
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+def pair(part: KsefSettings | OfflineSettings, suffix: str = "") -> Credentials:
+    """The certificate that lies where the settings say; ``suffix`` names what lies beside it."""
+    files = (part.certificate_file, part.key_file)
+    certificate, key = (file.with_name(file.name + suffix) for file in files if file is not None)
+    return load_credentials(certificate, key)
+
+
+def days_left(place: Joined) -> dict[str, int]:
+    return {each.use: each.days_left for each in place.agent.till.health().certificates}
+
+
+@pytest.fixture
+async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[Joined]:
+    async with joined(
+        tmp_path,
+        clock=clock,
+        edit=lambda text: text.replace('auth = "certificate"\n', 'auth = "certificate"\n' + RENEW).replace(
+            "[offline]\n", "[offline]\n" + RENEW
+        ),
+    ) as running:
+        yield running
+
+
+async def test_both_are_renewed_and_used_without_a_restart(place: Joined, clock: SteppedClock) -> None:
+    ksef, offline = place.agent.settings.ksef, place.agent.settings.offline
+    old = {"ksef": pair(ksef), "offline": pair(offline)}
+    await place.agent.renew_certificates()
+    assert set(days_left(place).values()) == {729}
+
+    clock.step = timedelta(days=700)
+    assert {"certificate-expires"} <= (await place.problems()).keys()
+    await place.agent.renew_certificates()
+    assert set(days_left(place).values()) == {729}
+    assert "certificate-expires" not in await place.problems()
+    assert (pair(ksef, ".previous").serial, pair(offline, ".previous").serial) == (
+        old["ksef"].serial,
+        old["offline"].serial,
+    )
+    assert not {pair(ksef).serial, pair(offline).serial} & {each.serial for each in old.values()}
+
+    # KSeF takes the old one no more: only the new one can have signed this sale in
+    place.sandbox.authority.revoked.add(old["ksef"].certificate.serial_number)
+    for kind in ("access", "refresh"):
+        place.sandbox.auth.expire_tokens(kind)
+    sold = await place.sell()
+    assert sold.state is InvoiceState.ACCEPTED
+    assert f"/{pair(offline).serial}/" in (sold.link_certificate or "")
+
+
+async def test_a_new_certificate_that_ksef_does_not_take_leaves_the_old_one(place: Joined, clock: SteppedClock) -> None:
+    clock.step = timedelta(days=700)
+    ksef = place.agent.settings.ksef
+    old = pair(ksef)
+    await place.agent.desk.gateway.session()
+    place.sandbox.behaviour.blocked = True
+    await place.agent.renew_certificates()
+    assert pair(ksef).serial == old.serial
+    assert days_left(place)["authentication"] == 29
+    assert (await place.sell()).state is InvoiceState.ACCEPTED
+
+    place.sandbox.behaviour.blocked = False
+    await place.agent.renew_certificates()
+    assert pair(ksef).serial == old.serial, "refused today: tomorrow again"
+    clock.step += timedelta(days=1)
+    await place.agent.renew_certificates()
+    assert pair(ksef).serial != old.serial
+
+
+async def test_out_of_reach_is_tried_again_within_the_day(place: Joined, clock: SteppedClock) -> None:
+    clock.step = timedelta(days=700)
+    await place.sandbox.plan("*", "refuse")
+    await place.agent.renew_certificates()
+    assert days_left(place) == {"offline": 29, "authentication": 29}
+    await place.sandbox.plan("*", "none")
+    await place.agent.renew_certificates()
+    assert set(days_left(place).values()) == {729}
+
+
+async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: SteppedClock) -> None:
+    async with joined(tmp_path, clock=clock) as place:
+        clock.step = timedelta(days=699)
+        assert not await place.problems()
+        clock.step = timedelta(days=700)
+        found = await place.problems()
+        assert "traci ważność" in found["certificate-expires"]
+        assert place.agent.till.health().status == "degraded"
+        clock.step = timedelta(days=731)
+        assert (await place.problems()).keys() == {"certificate-expired"}
+        assert place.agent.till.health().status == "critical"
+        await place.agent.renew_certificates()
+        assert set(days_left(place).values()) == {-2}, "no setting orders a renewal"
+
+
+async def test_the_database_is_checked_once_a_day_whenever_the_till_is_on(
+    place: Joined, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks: list[float] = []
+
+    async def check() -> None:
+        checks.append(clock.monotonic())
+
+    monkeypatch.setattr(place.agent.reporting, "check_database", check)
+    for hours, expected in ((0, 1), (1, 1), (19, 1), (21, 2), (22, 2), (45, 3), (-1000, 4)):
+        clock.step = timedelta(hours=hours)
+        await place.agent.check_database()
+        assert len(checks) == expected, hours
