@@ -85,7 +85,7 @@ def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
 def wrap(text: str, columns: int) -> list[str]:
     """Break at blanks; a word longer than the line is split at its end. No character is lost.
 
-    A word of one letter ("w", "z", "i") goes to the next line with the word it belongs to.
+    What leads to the next word ("w", "z", "art.") goes to the next line with it.
     """
     lines: list[str] = []
     line = ""
@@ -96,7 +96,7 @@ def wrap(text: str, columns: int) -> list[str]:
             continue
         if line:
             head, _, last = line.rpartition(" ")
-            if head and len(last) == 1 and last.isalpha() and len(rest) + 2 <= columns:
+            if head and _binds(last) and len(last) + 1 + len(rest) <= columns:
                 line, rest = head, f"{last} {rest}"
             lines.append(line)
         while len(rest) > columns:
@@ -105,6 +105,10 @@ def wrap(text: str, columns: int) -> list[str]:
         line = rest
     lines.append(line)
     return lines
+
+
+def _binds(word: str) -> bool:
+    return (len(word) == 1 and word.isalpha()) or word.lstrip("(") in ("art.", "ust.")
 
 
 def _text(element: Text, sheet: Sheet) -> Iterator[Line]:

@@ -96,7 +96,7 @@ def _confirmation_sections(view: FaView) -> list[list[Element]]:
     return [
         party("Nabywca", view.buyer),
         [
-            Text(f"Numer faktury: {view.number}"),
+            Pair("Numer faktury", view.number),
             Pair("Data wystawienia", view.issued_on.isoformat()),
             Pair(total, f"{amount(view.gross)} {view.currency}", bold=True),
         ],

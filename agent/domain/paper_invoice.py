@@ -70,6 +70,7 @@ def correction(what: CorrectionView) -> list[Element]:
     for base in what.bases:
         elements.append(Text(f"Dotyczy faktury nr {base.number} z {base.issued_on.isoformat()}"))
         if base.ksef_number is not None:
+            elements.append(Text("Numer KSeF:"))
             elements.append(Text(base.ksef_number, unbroken=True))
         else:
             elements.append(Text("wystawionej poza KSeF"))

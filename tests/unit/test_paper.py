@@ -179,7 +179,7 @@ def test_a_confirmation_has_no_lines_and_no_vat() -> None:
         "NIP 9999999999",
         "F.H.U. Jan Kowalski",
         "NIP 1111111111",
-        "Numer faktury: FV/2026/11/1",
+        "Numer faktury FV/2026/11/1",
         "2026-11-24",
         "Kwota należności ogółem 123,00 PLN",
         "To potwierdzenie nie jest fakturą.",

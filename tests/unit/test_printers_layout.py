@@ -27,12 +27,13 @@ def test_wraps_at_words() -> None:
     assert wrap("Mleko świeże pasteryzowane 3,2%", 12) == ["Mleko świeże", "pasteryzowan", "e 3,2%"]
 
 
-def test_a_word_of_one_letter_does_not_end_a_line() -> None:
+def test_a_word_that_leads_to_the_next_does_not_end_a_line() -> None:
     label = "Faktura VAT nr FV-1/2026/11/000001 wystawiona w trybie online (art. 106gb)"
     assert wrap(label, 48) == ["Faktura VAT nr FV-1/2026/11/000001 wystawiona", "w trybie online (art. 106gb)"]
     assert wrap("jest to w 8%", 9) == ["jest to", "w 8%"]
     assert wrap("w rzeczy", 6) == ["w", "rzeczy"]  # nothing to stay behind
     assert wrap("ser i szynka", 6) == ["ser i", "szynka"]  # no room beside the next word
+    assert wrap("awaria KSeF (art. 106nf)", 17) == ["awaria KSeF", "(art. 106nf)"]
     assert wrap("razem 7 sztuk", 8) == ["razem 7", "sztuk"]  # a number is no such word
 
 
