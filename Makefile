@@ -1,5 +1,6 @@
 # Needs Debian 12 or later with python3 >= 3.11 and python3-venv. `make help` lists the targets.
 PYTHON ?= python3
+PORT ?= 8780
 VENV := .venv
 BIN := $(VENV)/bin
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -23,8 +24,8 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.run ## the till page on the embedded sandbox: http://127.0.0.1:8780/
-	$(BIN)/ksef-agent demo --page
+run: $(VENV)/.run ## the till page on the embedded sandbox: http://127.0.0.1:8780/ (PORT=8790 for another)
+	$(BIN)/ksef-agent demo --page --port $(PORT)
 
 test: $(VENV)/.dev lint ## lint, types, import direction, all tests of a change
 	$(BIN)/pytest -n 2 -m 'not nightly'
