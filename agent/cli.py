@@ -74,6 +74,11 @@ COMMANDS: dict[str, Entry] = {
     "backup": Entry("backup", "Copy the database while the agent runs.", "Zrób kopię bazy w czasie pracy programu."),
     "restore": Entry("restore", "Put a backup back in place.", "Przywróć kopię bazy."),
     "correct": Entry("correct", "Correct an invoice: return, price, buyer.", "Skoryguj fakturę: zwrot, cena, nabywca."),
+    "outbox": Entry(
+        "outbox",
+        "Webhooks to the shop's system: status, replay.",
+        "Zdarzenia dla systemu sklepu: stan i ponowne przesłanie.",
+    ),
     "export": Entry("export", "Export old invoices and make room.", "Wyeksportuj stare faktury i zwolnij miejsce."),
 }
 

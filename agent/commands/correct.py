@@ -1,4 +1,4 @@
-"""`ksef-agent correct ID FILE`: a return, a price, a wrong buyer."""
+"""`ksef-agent correct ID FILE`: a return, a price, a wrong buyer; `--outside FILE`: of an invoice issued elsewhere."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from agent.config import Settings
 
 
 @click.command("correct")
-@click.argument("invoice_id", metavar="ID")
+@click.argument("invoice_id", metavar="[ID]", required=False)
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--full-return", is_flag=True, help="Return of everything that is left; no FILE needed.")
+@click.option(
+    "--outside",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Of an invoice this till does not hold: JSON with base (as it was) and correction; no ID.",
+)
 @click.option("--reason", default="zwrot towaru", show_default=True, help="With --full-return.")
 @click.option("--key", help="Idempotency key: the same key never makes a second correction.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
@@ -25,9 +30,10 @@ from agent.config import Settings
 def command(
     settings: Settings,
     *,
-    invoice_id: str,
+    invoice_id: str | None,
     file: Path | None,
     full_return: bool,
+    outside: Path | None,
     reason: str,
     key: str | None,
     as_json: bool,
@@ -36,15 +42,19 @@ def command(
 
     A base without KSeF number makes the correction wait; it is issued by itself when the number arrives.
     """
-    if full_return == (file is not None):
-        raise click.UsageError("Either FILE or --full-return.")
+    if outside is not None and (invoice_id is not None or full_return):
+        raise click.UsageError("--outside goes without ID, FILE and --full-return.")
+    if outside is None and (invoice_id is None or full_return == (file is not None)):
+        raise click.UsageError("ID and either FILE or --full-return; or --outside FILE.")
+    given = outside or file
     full = {"kind": "full_return", "reason": reason}
-    body = json.dumps(full).encode() if file is None else file.read_bytes()
+    body = json.dumps(full).encode() if given is None else given.read_bytes()
 
     async def work(console: remote.Console) -> Any:
-        found = await find_id(console, invoice_id)
-        used = remote.key_for(body, key)
-        return await console.json("POST", f"/v1/invoices/{found}/corrections", body=body, key=used)
+        path = "/v1/corrections"
+        if invoice_id is not None:
+            path = f"/v1/invoices/{await find_id(console, invoice_id)}/corrections"
+        return await console.json("POST", path, body=body, key=remote.key_for(body, key))
 
     answer = remote.run(settings, work)
     if as_json:

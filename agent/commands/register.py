@@ -1,10 +1,13 @@
-"""`ksef-agent register`: the register OFF <-> KSeF of a month, as text, CSV or JSON."""
+"""`ksef-agent register`: the register OFF <-> KSeF of a month, what changed in it since an export, its counts."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,28 +27,77 @@ from agent.config import Settings
     show_default=True,
     help="text: what fits a screen; csv and json: everything.",
 )
+@click.option("--changes-since", metavar="YYYY-MM-DD", help="Only rows whose marker changed since that day's export.")
+@click.option("--counts", is_flag=True, help="Only the counts: how many offline, by mode, how late.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @config_option_without_files
-def command(settings: Settings, month: str, as_of: str | None, form: str, out: Path | None) -> None:
+def command(
+    settings: Settings,
+    *,
+    month: str,
+    as_of: str | None,
+    form: str,
+    changes_since: str | None,
+    counts: bool,
+    out: Path | None,
+) -> None:
     """Print the register of a month with the JPK_V7M markers (OFF, BFK, DI or the KSeF number)."""
-    query = {"month": month, "format": "json" if form == "json" else "csv"}
+    if counts and changes_since is not None:
+        raise click.UsageError("Either --counts or --changes-since.")
+    query = {"month": month}
     if as_of is not None:
         query["as_of"] = as_of
-    data = remote.run(settings, lambda console: console.call("GET", "/v1/register", query=query))
-    if form == "text":
-        data = _aligned(data.decode("utf-8-sig")).encode()
+    if counts:
+        text = _counts(_json(settings, "/v1/register/counts", query), form)
+    elif changes_since is not None:
+        text = _changes(_json(settings, "/v1/register/changes", query | {"since": changes_since}), form)
+    else:
+        query["format"] = "json" if form == "json" else "csv"
+        data = remote.run(settings, lambda console: console.call("GET", "/v1/register", query=query))
+        text = data.decode("utf-8")
+        if form == "text":
+            text = _aligned(list(csv.DictReader(io.StringIO(text))), COLUMNS)
     if out is not None:
-        out.write_bytes(data)
+        out.write_bytes(text.encode())
         return
-    click.echo(data.decode("utf-8"))
+    click.echo(text)
 
 
 COLUMNS = ("number", "issued_on", "mode", "marker", "state", "ksef_number", "deadline", "gross", "currency")
 """What fits a screen; CSV and JSON hold everything."""
+CHANGE_COLUMNS = ("number", "issued_on", "old", "new", "ksef_number", "id")
 
 
-def _aligned(text: str) -> str:
-    table = csv.DictReader(io.StringIO(text))
-    rows = [list(COLUMNS), *([row[name] for name in COLUMNS] for row in table)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+def _json(settings: Settings, path: str, query: Mapping[str, str]) -> Any:
+    return remote.run(settings, lambda console: console.json("GET", path, query=query))
+
+
+def _counts(answer: Mapping[str, Any], form: str) -> str:
+    if form == "json":
+        return json.dumps(answer, ensure_ascii=False, indent=2)
+    flat = {**{name: value for name, value in answer.items() if name != "by_mode"}, **answer["by_mode"]}
+    return _table([flat], tuple(flat), form)
+
+
+def _changes(answer: Mapping[str, Any], form: str) -> str:
+    if form == "json":
+        return json.dumps(answer, ensure_ascii=False, indent=2)
+    return _table(answer["changes"], CHANGE_COLUMNS, form)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str) -> str:
+    cells = [{name: "" if row[name] is None else str(row[name]) for name in columns} for row in rows]
+    if form == "text":
+        return _aligned(cells, columns)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(cells)
+    return text.getvalue()
+
+
+def _aligned(table: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+    rows = [list(columns), *([row[name] for name in columns] for row in table)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
