@@ -88,6 +88,8 @@ def _invoice(files: Mapping[str, bytes], folder: str, by_invoice: Mapping[str, l
     sha256 = str(data.get("sha256"))
     yield from _versions(files, folder, data, sha256)
     yield from _events(files, folder, data, lines)
+    yield from _told(folder, data, lines)
+    yield from _papers(files, folder, data, lines)
     if _base64url(sha256) not in str(data.get("link_invoice")):
         yield f"{folder}: adres KOD I nie zawiera skrótu faktury."
     upo = files.get(f"{folder}/upo.xml")
@@ -127,6 +129,59 @@ def _events(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], l
     own = _parsed(files.get(f"{folder}/zdarzenia.json"))
     if own != [line.to_json() for line in lines]:
         yield f"{folder}: zdarzenia.json różni się od dziennika."
+
+
+_WORDS = {
+    "number": "numer",
+    "kind": "rodzaj",
+    "issued_on": "data wystawienia",
+    "gross": "kwota",
+    "currency": "waluta",
+    "pressed_by": "osoba wystawiająca",
+    "mode": "tryb",
+    "reason": "przyczyna trybu",
+    "deadline": "termin",
+    "ksef_number": "numer KSeF",
+    "accepted_at": "chwila przyjęcia przez KSeF",
+}
+
+
+def _told(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
+    """Compare dane.json with what the log tells, event by event."""
+    told: dict[str, Json] = {}
+    for line in lines:
+        match line.kind:
+            case "issued" | "accepted":
+                told |= {key: line.data[key] for key in _WORDS if key in line.data}
+            case "mode":
+                told |= {"mode": line.data.get("to"), "reason": line.data.get("reason")}
+            case "deadline":
+                told["deadline"] = line.data.get("to")
+            case _:
+                pass
+    for key, value in told.items():
+        if data.get(key) != value:
+            yield f"{folder}: {_WORDS[key]} w dane.json różni się od dziennika."
+    ends = {"accepted": "accepted", "exempt": "exempt"}
+    state = str(data.get("state"))
+    if state in ends and not any(line.kind == ends[state] for line in lines):
+        yield f"{folder}: dziennik nie zna stanu tej faktury ({state})."
+
+
+def _papers(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
+    """Compare papers with the log: their labels, and the bytes that went to the printer."""
+    papers = data.get("papers")
+    labels = {line.data.get("label") for line in lines if line.kind == "print_queued"}
+    hashes = [line.data.get("bytes_sha256") for line in lines if line.kind == "print_printed"]
+    for paper in papers if isinstance(papers, list) else []:
+        if not isinstance(paper, Mapping):
+            continue
+        if paper.get("label") not in labels:
+            yield f"{folder}: dziennik nie zna wydruku „{paper.get('label')}”."
+        content = files.get(f"{folder}/{paper.get('bytes')}")
+        known = paper.get("state") == "printed" and None not in hashes  # version 0.1 logged no hash
+        if known and content is not None and hashlib.sha256(content).hexdigest() not in hashes:
+            yield f"{folder}/{paper.get('bytes')}: dziennik zna inny wydruk."
 
 
 def _upo(folder: str, upo: bytes, sha256: str, number: str) -> Iterator[str]:

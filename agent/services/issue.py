@@ -18,7 +18,7 @@ from datetime import date, datetime
 from agent.domain import fa3, links, numbering
 from agent.domain.deadlines import deadline
 from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused
-from agent.domain.invoice import Buyer, CorrectedBase, Mode, NewInvoice, Payment, Sale, Totals
+from agent.domain.invoice import LEGAL_BASIS, Buyer, CorrectedBase, Mode, NewInvoice, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision
 from agent.domain.ready import ReadyInvoice, check_ready
@@ -195,7 +195,7 @@ class Issuing:
         draft = order.draw(serial or 0)
         invoice = self.document(draft, series=order.series, serial=serial, decision=decision, now=now, caller=caller)
         await tx.invoices.add(invoice)
-        await tx.events.append("issued", self._issued_event(invoice, decision), invoice.id)
+        await tx.events.append("issued", self._issued_event(invoice), invoice.id)
         for base_id in draft.bases_here:
             data: dict[str, Json] = {"by": invoice.id, "number": invoice.number, "gross": str(invoice.totals.gross)}
             await tx.events.append("corrected", data, base_id)
@@ -325,13 +325,13 @@ class Issuing:
 
         return Order(series, draw)
 
-    def _issued_event(self, invoice: NewInvoice, decision: ModeDecision) -> dict[str, Json]:
+    def _issued_event(self, invoice: NewInvoice) -> dict[str, Json]:
         return {
             "number": invoice.number,
             "kind": invoice.kind,
             "mode": invoice.mode.value,
             "reason": invoice.reason,
-            "legal_basis": decision.legal_basis,
+            "legal_basis": LEGAL_BASIS[invoice.mode],
             "issued_on": invoice.issued_on.isoformat(),
             "sha256": invoice.sha256.hex(),
             "gross": str(invoice.totals.gross),

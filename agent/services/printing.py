@@ -7,6 +7,7 @@ Crash windows, and what heals them:
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import partial
 
@@ -153,6 +154,7 @@ class Printing:
                     "code": result.code,
                     "problem": result.problem,
                     "confirmed": result.confirmed,
+                    "bytes_sha256": None if done.data is None else hashlib.sha256(done.data).hexdigest(),
                 },
                 job.invoice_id,
             )

@@ -264,6 +264,37 @@ def test_a_forged_invoice_shows_although_the_sums_fit(files: dict[str, bytes], n
     assert verify_zip_files(resummed({**files, path: forged}))
 
 
+@pytest.mark.parametrize(
+    ("place", "path", "value", "sentence"),
+    [
+        ("mode", "dane.json", "online", "tryb w dane.json różni się od dziennika"),
+        ("reason", "dane.json", "inna", "przyczyna trybu w dane.json różni się od dziennika"),
+        ("deadline", "dane.json", "2026-12-24", "termin w dane.json różni się od dziennika"),
+        ("pressed_by", "dane.json", "nikt", "osoba wystawiająca w dane.json różni się od dziennika"),
+        ("accepted_at", "dane.json", "2026-11-24T09:00:00+00:00", "chwila przyjęcia przez KSeF"),
+        ("state", "dane.json", "exempt", "dziennik nie zna stanu tej faktury (exempt)"),
+    ],
+)
+def test_what_the_log_tells_otherwise_shows(
+    files: dict[str, bytes], place: str, path: str, value: str, sentence: str
+) -> None:
+    name = next(each for each in files if each.endswith(path) and b'"mode": "offline24"' in files[each])
+    forged = json.dumps({**json.loads(files[name]), place: value}).encode()
+    (problem,) = verify_zip_files(resummed({**files, name: forged}))
+    assert sentence in problem
+
+
+def test_a_forged_paper_shows_although_the_sums_fit(files: dict[str, bytes]) -> None:
+    name = next(each for each in files if each.endswith("wydruk-1.bin"))
+    (problem,) = verify_zip_files(resummed({**files, name: files[name] + b"!"}))
+    assert problem.endswith("wydruk-1.bin: dziennik zna inny wydruk.")
+    folder = name.rsplit("/", 1)[0]
+    data = json.loads(files[f"{folder}/dane.json"])
+    data["papers"][0]["label"] = "Faktura"
+    (problem,) = verify_zip_files(resummed({**files, f"{folder}/dane.json": json.dumps(data).encode()}))
+    assert "dziennik nie zna wydruku" in problem
+
+
 def test_a_forged_log_shows_although_the_sums_fit(files: dict[str, bytes]) -> None:
     lines = files[LOG].splitlines(keepends=True)
     changed = files[LOG].replace(b"FV-1", b"FV-2", 1)
