@@ -18,6 +18,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 if TYPE_CHECKING:
     from agent.app import Agent
 
+RECOVERY_SECONDS = 5
+"""While the line is down it is probed so often: a few hundred bytes, and cashiers are online soon after it is back."""
 SYNC_SECONDS = 5
 REPORT_SECONDS = 10
 PRINTER_SECONDS = 30
@@ -38,6 +40,10 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
         if await agent.watch.probe():
             agent.sync.wake()
 
+    async def recover() -> None:
+        if not agent.watch.breaker.allows:
+            await probe()
+
     async def wake() -> None:
         agent.sync.wake()
 
@@ -53,6 +59,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
 
     every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
     every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)
+    every("recovery", RECOVERY_SECONDS, recover, jitter=RECOVERY_SECONDS / 10)
     every("sync", SYNC_SECONDS, wake)
     every("report", REPORT_SECONDS, agent.reporting.refresh)
     every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
