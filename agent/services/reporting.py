@@ -155,7 +155,7 @@ class Reporting:
                 for record in self._unsent
             ),
             certificates=self._certificate_ends(),
-            clock_skew_seconds=self._watch.seen.skew_seconds,
+            clock_skew_seconds=self._watch.skew(),
             disk_free_mb=self._disk_free() // MEGABYTE,
             printers={status.name: status.problem for status in self._printer_states()},
             undelivered=dict(self._desk.undelivered),
@@ -192,7 +192,7 @@ class Reporting:
             queue=_queue(self._unsent, local_date(now)),
             printers=self._printer_states(),
             certificates=self._certificates(now),
-            clock_skew_seconds=self._watch.seen.skew_seconds,
+            clock_skew_seconds=self._watch.skew(),
             disk_free_bytes=self._disk_free(),
             database_bytes=self._desk.store.size(),
             latarnia_seen_at=self._watch.seen.latarnia_at,

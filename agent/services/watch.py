@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from agent.domain.breaker import Breaker, LinkState
-from agent.domain.calendar import local_date
+from agent.domain.calendar import local_date, local_time
 from agent.domain.deadlines import Deadline, deadline
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -65,15 +65,19 @@ class Watch:
         self.timeline = Timeline()
         self.breaker = Breaker(failures_to_open=desk.settings.watch.breaker_failures)
         self.seen = Seen()
+        self._logged_until: datetime | None = None
+        """Time of the newest event of an earlier run."""
         self._learning = asyncio.Lock()
 
     async def load(self) -> None:
         """Read facts and breaker back; called once at start."""
 
-        async def work(tx: Transaction) -> tuple[list[Fact], Json]:
-            return await tx.facts.all(), await tx.notebook.get(BREAKER)
+        async def work(tx: Transaction) -> tuple[list[Fact], Json, list[Event]]:
+            newest = await tx.events.newest()
+            return await tx.facts.all(), await tx.notebook.get(BREAKER), await tx.events.after(newest - 1, 1)
 
-        facts, kept = await self._desk.store.read(work)
+        facts, kept, last = await self._desk.store.read(work)
+        self._logged_until = last[0].at if last else None
         self.timeline = Timeline.of(fact_from_json(fact.body, fact.seen_at) for fact in facts)
         if isinstance(kept, dict):
             self.breaker = self.breaker.restored(kept)
@@ -178,21 +182,32 @@ class Watch:
 
     def _date_doubtful(self, now: datetime) -> bool:
         """Tell whether KSeF's clock shows another Polish date: P_1 would not be the day of sending."""
-        skew = self.seen.skew_seconds or 0.0
-        return local_date(now) != local_date(now + timedelta(seconds=skew))
+        return local_date(now) != local_date(now + timedelta(seconds=self.skew() or 0.0))
 
-    def _skewed(self, limit: float) -> bool:
-        return self.seen.skew_seconds is not None and abs(self.seen.skew_seconds) > limit
+    def skew(self) -> float | None:
+        """Seconds by which this clock is late, None where nothing shows: KSeF's time minus ours, as last measured.
+
+        Until KSeF answers, a clock that shows less than our own log is late at least by that: a till whose battery
+        is flat starts in 1970.
+        """
+        if self.seen.skew_seconds is not None or self._logged_until is None:
+            return self.seen.skew_seconds
+        late = (self._logged_until - self._desk.now()).total_seconds()
+        return late if late > 0 else None
 
     def check_clock(self) -> None:
         """Refuse to issue with a clock that is certainly wrong: P_1 and the deadline would be."""
         limit = self._desk.settings.issue.clock_skew_refuse_seconds
-        if self._skewed(limit):
-            minutes = abs(self.seen.skew_seconds or 0) / 60
-            raise Unavailable(
-                f"Zegar kasy różni się od czasu KSeF o {minutes:.0f} min. Ustaw zegar; faktury nie wystawiono.",
-                code="clock-wrong",
-            )
+        skew = self.skew()
+        if skew is None or abs(skew) <= limit:
+            return
+        if self.seen.skew_seconds is None and self._logged_until is not None:
+            shown = f"{local_time(self._desk.now()):%d.%m.%Y %H:%M}"
+            seen = f"{local_time(self._logged_until):%d.%m.%Y %H:%M}"
+            text = f"Zegar kasy pokazuje {shown}, a ostatni zapis w kasie jest z {seen}."
+        else:
+            text = f"Zegar kasy różni się od czasu KSeF o {abs(skew) / 60:.0f} min."
+        raise Unavailable(f"{text} Ustaw zegar; faktury nie wystawiono.", code="clock-wrong")
 
     def after_budget(self, record: InvoiceRecord, now: datetime) -> ModeDecision | None:
         """Return the new mode of an online invoice whose budget ran out; None where KSeF numbered it in time."""
@@ -395,7 +410,7 @@ class Watch:
             "line_since": _iso(self.breaker.since),
             "ksef_seen_at": _iso(self.seen.ksef_at),
             "ksef_problem": self.seen.ksef_problem,
-            "clock_skew_seconds": self.seen.skew_seconds,
+            "clock_skew_seconds": self.skew(),
             "local_date": local_date(now).isoformat(),
         }
 
