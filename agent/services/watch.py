@@ -30,7 +30,7 @@ from agent.domain.timeline import (
     facts_of,
     source_of,
 )
-from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
+from agent.ports import Event, Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
 
