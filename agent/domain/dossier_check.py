@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from agent.domain.dossier import FORMAT, INDEX, LOG, SUMS
 from agent.domain.evidence import Json, LogLine, verify_chain
@@ -160,12 +161,20 @@ def _told(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterat
             case _:
                 pass
     for key, value in told.items():
-        if data.get(key) != value:
+        if data.get(key) != value and not (key == "accepted_at" and _same_instant(data.get(key), value)):
             yield f"{folder}: {_WORDS[key]} w dane.json różni się od dziennika."
     ends = {"accepted": "accepted", "exempt": "exempt"}
     state = str(data.get("state"))
     if state in ends and not any(line.kind == ends[state] for line in lines):
         yield f"{folder}: dziennik nie zna stanu tej faktury ({state})."
+
+
+def _same_instant(one: Json, other: Json) -> bool:
+    """Tell whether two ISO 8601 texts, whatever their offset, name one instant."""
+    try:
+        return datetime.fromisoformat(str(one)) == datetime.fromisoformat(str(other))
+    except (ValueError, TypeError):
+        return False
 
 
 def _papers(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
