@@ -19,6 +19,7 @@ const NIP_HINTS = {
 let onAnswer = () => {};
 let pressing = false;
 let lookup = null;
+let lookedUp = Promise.resolve();
 
 const form = () => byId("sale-form");
 
@@ -131,14 +132,19 @@ function drawNip() {
   byId("nip-hint").dataset.mood = mood;
 }
 
-/** Fill in the buyer's name and address by NIP; whatever happens, the cashier can go on typing and pressing. */
-async function lookUp() {
+/** Ask who a NIP belongs to, once per NIP. */
+function lookUp() {
   const nip = digits(byId("nip").value);
   if (check(nip) !== "ok" || lookup === nip) return;
   lookup = nip;
+  lookedUp = fillIn(nip);
+}
+
+/** Fill in the buyer's name and address; whatever happens, the cashier can go on typing and pressing. */
+async function fillIn(nip) {
   try {
     const found = await get(`/v1/buyers/${nip}`, { timeout: 8000 });
-    if (digits(byId("nip").value) !== nip || pressing) return;
+    if (digits(byId("nip").value) !== nip || store.pending()) return;
     fill("name", found.name);
     fill("line1", found.address?.line1);
     fill("line2", found.address?.line2);
@@ -161,7 +167,7 @@ function fill(name, value) {
 // --- the press ----------------------------------------------------------------------------------
 
 /** One basket, one key, one body: a second click, a reload and a retry all ask for the same invoice. */
-function press() {
+async function press() {
   if (pressing || store.pending()) return;
   clearErrors(form());
   byId("sale-error").hidden = true;
@@ -169,9 +175,19 @@ function press() {
     showErrors(form(), [{ pointer: "/buyer/nip", message: "Wpisz poprawny NIP albo wybierz „Osoba”." }]);
     return;
   }
+  if (store.draft.buyer.kind === "nip" && !store.field("buyer.name")) await buyerKnown();
   const order = { key: store.draft.key, body: JSON.stringify(saleOf()) };
   store.setPending(order);
   deliver(order);
+}
+
+/** Whoever types only a NIP and presses at once waits for the name, not for an error. */
+async function buyerKnown() {
+  pressing = true;
+  working(true);
+  await lookedUp;
+  working(false);
+  pressing = false;
 }
 
 async function deliver(order) {
