@@ -1,0 +1,210 @@
+"""README and docs/ against the program: commands, options, settings, links, events, problem codes, make targets."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import click
+import pytest
+
+from agent import cli
+from agent.domain import alerts
+from agent.domain.sale import parse_sale
+from agent.settings_file import load
+from agent.web.api import routes
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+TECHNICIAN = ROOT / "docs" / "technician.md"
+FLOWS = ROOT / "docs" / "flows.md"
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLE = ROOT / "config.example.toml"
+
+
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+# --- links and commands -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text_of(document)):
+        if not re.match(r"https?://", target):
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_is_written_for_people(document: Path) -> None:
+    text = text_of(document)
+    assert text.startswith("# ")
+    assert text.count("```") % 2 == 0
+    in_code = False
+    for line in text.splitlines():
+        in_code ^= line.startswith("```")
+        assert in_code or line.startswith("|") or len(line) <= 130, line
+
+
+def commands_named(text: str) -> Iterator[list[str]]:
+    """Words after `ksef-agent` in code, up to the end of the command."""
+    code = "\n".join(re.findall(r"^```(?:sh)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    code += "\n" + "\n".join(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)))
+    for found in re.findall(r"(?:^\s*|\()ksef-agent ([a-z][^\n|;&)#]*)", code, re.MULTILINE):
+        yield found.split()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_and_option_named_exists(document: Path) -> None:
+    for words in commands_named(text_of(document)):
+        command = cli.cli.get_command(click.Context(cli.cli), words[0])
+        assert command is not None, words
+        if isinstance(command, click.Group) and len(words) > 1 and words[1] in command.commands:
+            command = command.commands[words[1]]
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        used = {word.rstrip(",.:") for word in words if word.startswith("--")}
+        assert used <= known, words
+
+
+def test_readme_names_every_command() -> None:
+    table = text_of(README).partition("## Commands")[2].partition("## ")[0]
+    named = set(re.findall(r"`([a-z-]+)`", table))
+    assert set(cli.COMMANDS) <= named
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    for document in DOCUMENTS:
+        named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text_of(document), re.MULTILINE))
+        assert named <= targets, document
+    assert {"run", "test", "wheel", "deb", "completion"} <= targets
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+def setting_names() -> tuple[set[str], set[str]]:
+    """Names of sections and of settings of the example, those in comments included."""
+    values = tomllib.loads(re.sub(r"^# (?=[a-z_0-9]+ = )", "", text_of(EXAMPLE), flags=re.MULTILINE))
+    sections: set[str] = set()
+    names: set[str] = set()
+
+    def walk(table: dict[str, object], prefix: str) -> None:
+        for key, value in table.items():
+            inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+            if isinstance(inner, dict):
+                sections.add(prefix + key)
+                walk(inner, f"{prefix}{key}.")
+            else:
+                names.add(prefix + key)
+
+    walk(values, "")
+    return sections, names
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_settings_named_exist(document: Path) -> None:
+    sections, names = setting_names()
+    short = {name.rpartition(".")[2] for name in names}
+    text = text_of(document)
+    for name in re.findall(r"`([a-z]+\.[a-z_]+)`", text):
+        section, _, last = name.partition(".")
+        if section in sections and last not in {"md", "yml", "json", "toml", "py"}:
+            assert name in names, name
+    for section in re.findall(r"`\[{1,2}([a-z.]+)\]{1,2}`", text):
+        assert section in sections, section
+    for key in re.findall(r"`([a-z_]+) = [^`]+`", text):
+        assert key in short, key
+
+
+def test_the_technicians_settings_load(tmp_path: Path) -> None:
+    (given,) = re.findall(r"^```toml\n(.*?)^```", text_of(TECHNICIAN), re.MULTILINE | re.DOTALL)
+    seller = '[seller]\nnip = "5261040828"\nname = "Sklep"\naddress = { line1 = "ul. Prosta 1" }\n'
+    (tmp_path / "config.toml").write_text(seller + given, "utf-8")
+    settings = load(tmp_path / "config.toml", need_files=False)
+    assert settings.offline.renew_before_days == 30
+    assert settings.ksef.certificate_file == Path("/var/lib/ksef-agent/keys/auth.crt")
+
+
+def test_the_technicians_sale_is_one() -> None:
+    (given,) = re.findall(r"<<'SALE'\n(.*?)^SALE$", text_of(TECHNICIAN), re.MULTILINE | re.DOTALL)
+    assert parse_sale(json.loads(given), today=date(2026, 11, 23)).lines[0].name == "Sprzedaż próbna"
+
+
+def test_paths_of_the_technicians_page_are_those_of_the_package() -> None:
+    text = text_of(TECHNICIAN)
+    for path in ("/etc/ksef-agent/config.toml", "/var/backups/ksef-agent/before-upgrade-from-", "/opt/ksef-agent"):
+        assert path in text
+    assert "before-upgrade-from-$old.db" in text_of(ROOT / "packaging" / "debian" / "preinst")
+    for unit in re.findall(r"ksef-agent-[a-z]+\.timer", text):
+        assert (ROOT / "systemd" / unit).is_file()
+
+
+def test_sentences_of_the_technicians_page_are_in_the_program() -> None:
+    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "agent").rglob("*.py"))
+    table = text_of(TECHNICIAN).partition("## When it does not start")[2]
+    sentences = [
+        part.strip()
+        for cell in re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)
+        for part in re.split(r"[`…,]", cell)
+    ]
+    for part in (part for part in sentences if len(part) > 8 and "config.toml" not in part):
+        assert part in sources, part
+
+
+# --- routes, events, codes ------------------------------------------------------------------------------------
+
+
+def test_routes_named_in_the_readme_exist() -> None:
+    known = {(route.method, route.path) for route in routes()}
+    named = re.findall(r"`(GET|POST|DELETE) (/[^`? ]+)`", text_of(README))
+    assert len(named) > 10
+    assert set(named) <= known
+
+
+EVENT_CALLS = {"append": 0, "_move": 2, "_in_slices": 2, "_note_trouble": 1, "_note": 1}
+"""Functions that write an event, and which argument is its kind."""
+
+
+def kinds_written() -> set[str]:
+    """Kinds of events the services write."""
+    found: set[str] = set()
+    for folder in ("services", "commands"):
+        for file in (ROOT / "agent" / folder).glob("*.py"):
+            for node in ast.walk(ast.parse(text_of(file))):
+                if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                    continue
+                place = EVENT_CALLS.get(node.func.attr)
+                if place is not None and place < len(node.args):
+                    found |= {
+                        constant.value
+                        for constant in ast.walk(node.args[place])
+                        if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
+                    }
+    return {kind for kind in found if re.fullmatch(r"[a-z]+([_.][a-z]+)*", kind)}
+
+
+def test_flows_name_every_event_and_no_other() -> None:
+    text = text_of(FLOWS)
+    written = (kinds_written() | {"print_printed", "print_failed", "print_uncertain"}) - {"upo_mismatch"}
+    for kind in written:
+        assert f"`{kind}`" in text, kind
+    in_brackets = {kind for group in re.findall(r"\[(`[^\]]+)\]", text) for kind in re.findall(r"`([a-z_.]+)`", group)}
+    assert len(in_brackets) > 20
+    assert in_brackets <= written | {"upo_mismatch"}
+
+
+def test_problem_codes_of_health_are_listed_where_hq_looks() -> None:
+    rules = text_of(ROOT / "docs" / "hq" / "alerts.yml")
+    metrics = text_of(ROOT / "agent" / "web" / "metrics.py")
+    for name in set(re.findall(r"\bksef_agent_([a-z_]+)", rules)):
+        assert f'"{re.sub("_(bucket|sum|count)$", "", name)}"' in metrics or name in metrics, name
+    codes = {code.value for code in alerts.AlertCode}
+    for code in re.findall(r'code=~?"([a-z|-]+)"', rules):
+        assert set(code.split("|")) <= codes
