@@ -225,14 +225,14 @@ class Courier:
         return now + timedelta(seconds=step)
 
     async def _follow(self, record: InvoiceRecord) -> InvoiceRecord:
-        for pause in POLL_STEPS:
+        for pause in (0.0, *POLL_STEPS):
+            await self._desk.clock.sleep(pause)
             verdict = await self._ask(record)
             if verdict is None:
                 return record
             record = await self.apply(record.id, verdict)
             if record.state is not InvoiceState.SENT:
                 return record
-            await self._desk.clock.sleep(pause)
         return record
 
     async def ask(self, invoice_id: str) -> InvoiceRecord:
