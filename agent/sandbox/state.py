@@ -62,6 +62,8 @@ class Behaviour:
     """Sessions are temporarily out of reach (21184)."""
     check_identifiers: bool = True
     """Check digits of NIP, as production does; False: as TEST, only where the opening asks for it by header."""
+    attachments: bool = True
+    """The seller may send invoices with attachments (a declaration in e-Urząd Skarbowy); False: 415."""
     strict_xml: bool = True
     """No BOM, processing instruction or discouraged character (DOMAIN 3.4)."""
 

@@ -175,7 +175,7 @@ class Verdicts:
         )
         if seller != session.context.split("-")[0]:
             return WRONG_SCOPE
-        if root.find(f"{FA3}Zalacznik") is not None:
+        if not self._behaviour.attachments and root.find(f"{FA3}Zalacznik") is not None:
             return ATTACHMENT
         if facts.issued_on > upload.day:
             return semantic(f"Data wystawienia faktury {facts.issued_on} jest późniejsza niż data przyjęcia.")

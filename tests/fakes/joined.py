@@ -19,7 +19,7 @@ from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Event
 from agent.sandbox.limits import NO_LIMITS
 from agent.sandbox.provision import describe, write_config
-from agent.sandbox.server import Sandbox
+from agent.sandbox.server import NIP, Sandbox
 from agent.sandbox.state import Behaviour
 from agent.services.contract import Caller, Role
 from agent.settings_file import load
@@ -76,10 +76,11 @@ async def joined(
     behaviour: Behaviour = SWIFT,
     extra: str = "",
     edit: Callable[[str], str] = str,
+    nip: str = NIP,
 ) -> AsyncIterator[Joined]:
-    """Join both; ``extra`` is appended to the settings, ``edit`` changes them."""
+    """Join both; ``extra`` is appended to the settings, ``edit`` changes them, ``nip`` is the seller's."""
     clock = clock or SystemClock()
-    async with Sandbox(clock=clock, behaviour=Behaviour(**_values(behaviour)), limits=NO_LIMITS) as sandbox:
+    async with Sandbox(clock=clock, behaviour=Behaviour(**_values(behaviour)), limits=NO_LIMITS, nip=nip) as sandbox:
         config = folder / "agent.toml"
         write_config(sandbox, config, describe(sandbox, folder / "certificates"))
         config.write_text(edit(config.read_text("utf-8")) + extra, "utf-8")
