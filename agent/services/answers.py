@@ -24,6 +24,8 @@ def _paper(record: InvoiceRecord, job: PrintJob) -> Paper:
 
 def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
+    if paper is None and record.state is InvoiceState.REJECTED and record.closed_at is None:
+        return f"KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika. {record.rejection or ''}".strip()
     if paper is None:
         return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
     return _paper_trouble(paper) or _what_lies_there(record, paper)

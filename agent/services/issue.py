@@ -267,6 +267,9 @@ class Issuing:
         if decision.attempt_online:
             left = self._desk.settings.issue.budget_seconds - (self._desk.clock.monotonic() - begun)
             await self._send_within(invoice_id, max(left, 0.05))
+            record = await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
+            if record.state is InvoiceState.REJECTED:
+                return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._printing.print(invoice_id)
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:

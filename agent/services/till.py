@@ -12,6 +12,7 @@ from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
 from agent.domain.fa3 import issue_date
 from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
 from agent.ports import Event, InvoiceFilter, Json, PrintJob, Transaction
 from agent.services.answers import answer
 from agent.services.contract import (
@@ -116,7 +117,9 @@ class AgentTill:
         """Print again, marked."""
 
         async def work(tx: Transaction) -> None:
-            await tx.invoices.get(invoice_id)
+            record = await tx.invoices.get(invoice_id)
+            if record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE:
+                raise Conflict("KSeF odrzucił tę fakturę przy wystawianiu: nie ma czego wydać klientowi.")
             await tx.events.append("reprint", {"by": caller.name}, invoice_id)
 
         await self._desk.store.write(work)

@@ -210,12 +210,11 @@ class Watch:
         raise Unavailable(f"{text} Ustaw zegar; faktury nie wystawiono.", code="clock-wrong")
 
     def after_budget(self, record: InvoiceRecord, now: datetime) -> ModeDecision | None:
-        """Return the new mode of an online invoice whose budget ran out; None where KSeF numbered it in time."""
-        if record.state is InvoiceState.ACCEPTED:
+        """Return the new mode of an online invoice whose budget ran out; None where KSeF decided in time."""
+        if record.state in {InvoiceState.ACCEPTED, InvoiceState.REJECTED}:
             return None
         progress = {
             InvoiceState.SENT: Progress.TAKEN,
-            InvoiceState.REJECTED: Progress.TAKEN,
             InvoiceState.SENDING: Progress.UNKNOWN,
             InvoiceState.IN_DOUBT: Progress.UNKNOWN,
         }.get(record.state, Progress.NOT_SENT)

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,9 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.technical import abandoned
 from agent.sandbox.routing import Exchange
 from tests.fakes.joined import DECLARED, MANAGER, Joined, SteppedClock, joined
+from tests.fakes.world import CONSUMER, sale
+
+BUYER: dict[str, Any] = sale()["buyer"]
 
 
 @pytest.fixture
@@ -110,11 +114,17 @@ async def test_a_second_one_is_refused(place: Joined) -> None:
     await queue_goes_on(place)
 
 
-async def test_an_online_invoice_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("buyer", [BUYER, CONSUMER], ids=["firm", "consumer"])
+async def test_an_online_invoice_is_refused_and_no_paper_calls_it_one(tmp_path: Path, buyer: dict[str, Any]) -> None:
     async with joined(tmp_path) as place:
         place.sandbox.mood("450")
-        invoice = await place.sell()
+        invoice = await place.sell(buyer=buyer)
         assert (invoice.mode, invoice.state) == (Mode.ONLINE, InvoiceState.REJECTED)
+        answer = await place.agent.till.invoice(invoice.id)
+        assert answer.paper is None
+        assert answer.hand_over.startswith("KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika. 450:")
+        with pytest.raises(Conflict, match="nie ma czego wydać"):
+            await place.agent.till.reprint(invoice.id, MANAGER)
         with pytest.raises(Conflict, match="Wystaw nową fakturę"):
             await place.agent.till.technical_correction(invoice.id, MANAGER)
         following = await place.sell()
