@@ -228,9 +228,10 @@ class Courier:
         for pause in (0.0, *POLL_STEPS):
             await self._desk.clock.sleep(pause)
             verdict = await self._ask(record)
-            if verdict is None:
+            if verdict is None and not self._watch.may_send():
                 return record
-            record = await self.apply(record.id, verdict)
+            if verdict is not None:
+                record = await self.apply(record.id, verdict)
             if record.state is not InvoiceState.SENT:
                 return record
         return record

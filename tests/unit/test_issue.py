@@ -12,7 +12,7 @@ import pytest
 from agent.domain.errors import BadInput, KeyReused
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Outcome
+from agent.ports import Outcome, Verdict
 from agent.services.contract import IssueAnswer
 from tests.fakes.gateway import silence
 from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
@@ -212,3 +212,19 @@ async def test_the_shop_gets_its_copy_where_set(tmp_path: Path) -> None:
         assert text.count("Egzemplarz sprzedawcy") == 1
         assert (await place.till.receipt_png(record.id)).startswith(b"\x89PNG")
         assert (await place.record(record.id)).copies == 1
+
+
+async def test_one_lost_status_answer_does_not_cost_the_number(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        real, lost = place.gateway.status, []
+
+        async def flaky(session_ref: str, invoice_ref: str) -> Verdict:
+            if not lost:
+                lost.append(invoice_ref)
+                raise silence()
+            return await real(session_ref, invoice_ref)
+
+        place.gateway.status = flaky  # type: ignore[method-assign]
+        record = (await press(place, sale(), "a")).invoices[0].record
+        assert lost
+        assert record.state is InvoiceState.ACCEPTED
