@@ -27,10 +27,14 @@ def papers(link: str) -> list[Receipt]:
         view = read(xml)
         modes = Mode if name in ("VAT", "CONSUMER", "FOREIGN") else (Mode.OFFLINE24,)
         buyers = (BuyerKind.NIP, BuyerKind.NONE) if name == "VAT" else (view.buyer.as_buyer().kind,)
-        for mode, buyer, number in product(modes, buyers, (None, KSEF_NUMBER)):
-            choice = choose(PaperFacts(mode, buyer, view.number, kind=view.kind, ksef_number=number))
+        certificates = (True, False) if name == "VAT" else (True,)
+        for mode, buyer, number, certificate in product(modes, buyers, (None, KSEF_NUMBER), certificates):
+            facts = PaperFacts(
+                mode, buyer, view.number, kind=view.kind, ksef_number=number, certificate_link=certificate
+            )
+            choice, given = choose(facts), link if certificate else None
             for copy in (1, 2):
-                slips.append(compose(view, choice, link_invoice=INVOICE_LINK, link_certificate=link, copy=copy))
+                slips.append(compose(view, choice, link_invoice=INVOICE_LINK, link_certificate=given, copy=copy))
     return slips
 
 
