@@ -24,18 +24,21 @@ def _paper(record: InvoiceRecord, job: PrintJob) -> Paper:
 
 def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
-    if paper is None and record.state is InvoiceState.REJECTED and record.closed_at is None:
-        return f"KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika. {record.rejection or ''}".strip()
+    if record.state is InvoiceState.REJECTED:
+        return _refused(record, paper)
     if paper is None:
         return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
     return _paper_trouble(paper) or _what_lies_there(record, paper)
 
 
-def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
+def _refused(record: InvoiceRecord, paper: Paper | None) -> str:
     if record.closed_at is not None:
         return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
-    if record.state is InvoiceState.REJECTED:
-        return f"KSeF odrzucił fakturę – zawołaj kierownika. {record.rejection or ''}".strip()
+    what = "KSeF odrzucił fakturę i nic nie wydrukowano" if paper is None else "KSeF odrzucił fakturę"
+    return f"{what} – zawołaj kierownika. {record.rejection or ''}".strip()
+
+
+def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
     if paper.document == Document.CONFIRMATION.value:
         if record.ksef_number is not None:
             return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
