@@ -28,8 +28,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group("evidence", invoke_without_command=True)
-@click.option("--from", "first", type=_DAY, help="First day of issue (P_1).")
-@click.option("--to", "last", type=_DAY, help="Last day of issue, included.")
+@click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="First day of issue (P_1).")
+@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="Last day of issue, included.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The zip to write.")
 @click.option("--config", "config_file", type=click.Path(dir_okay=False, path_type=Path), help="Settings.")
 @click.pass_context

@@ -39,7 +39,9 @@ class Report:
 
 @click.command("export")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder (default: retention.export_dir).")
-@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="P_1 before this day (default: today).")
+@click.option(
+    "--before", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="P_1 before this day (default: today)."
+)
 @click.option("--prune", is_flag=True, help="Drop bytes of exported invoices older than retention.keep_days.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @config_option_without_files

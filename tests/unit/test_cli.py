@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,8 @@ import click
 import pytest
 
 from agent import cli
-from agent.commands import common
+from agent.commands import common, device_rights
+from agent.config import PrinterSettings
 from agent.domain.errors import AgentError
 
 ROOT = Path(__file__).parents[2]
@@ -271,9 +272,57 @@ def test_a_second_agent_on_the_same_data(run: Run, config: Path, command: tuple[
 
 def test_a_printer_that_is_not_there(run: Run, config: Path) -> None:
     ran = run("print-test", "--config", str(config))
+    assert (ran.code, ran.error) == (1, "")
+    assert ran.out == "Drukarka „paragon”: Brak połączenia z drukarką. Sprawdź zasilanie i kabel.\n"
+
+
+def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path) -> None:
+    """Take the rights to ``node`` away; root would have them whatever its mode."""
+    may, open_file = os.access, os.open
+
+    def access(path: str | Path, mode: int, **more: Any) -> bool:
+        return Path(path) != node and may(path, mode, **more)
+
+    def opened(path: str | Path, flags: int, *more: Any, **named: Any) -> int:
+        if Path(path) == node:
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_file(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr("getpass.getuser", lambda: "ksef-agent")
+
+
+@pytest.mark.parametrize("command", ["print-test", "check"])
+def test_no_rights_to_the_printer(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    node = config.parent / "lp0"
+    node.touch()
+    config.write_text(config.read_text("utf-8").replace("/dev/nie-ma-takiej", str(node)), "utf-8")
+    close_to_us(monkeypatch, node)
+    ran = run(command, "--config", str(config))
     assert ran.code == 1
-    assert "paragon" in ran.out
-    assert "Traceback" not in ran.error
+    (line,) = [line for line in ran.out.splitlines() if "paragon" in line]
+    assert f"Użytkownik ksef-agent nie ma uprawnień do urządzenia {node}" in line
+    assert "usermod -aG" in line
+
+
+def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_rights, "USB_DEVICES", tmp_path / "sys")
+    monkeypatch.setattr(device_rights, "USB_NODES", tmp_path / "dev")
+    for name, vendor, number in (("1-1", "1d6b", "1"), ("1-4", "04b8", "7"), ("broken", "", "")):
+        folder = tmp_path / "sys" / name
+        folder.mkdir(parents=True)
+        for file, word in (("idVendor", vendor), ("idProduct", "0e15"), ("busnum", "1"), ("devnum", number)):
+            (folder / file).write_text(f"{word}\n")
+    node = tmp_path / "dev" / "001" / "007"
+    node.parent.mkdir(parents=True)
+    node.touch()
+    printer = PrinterSettings(connection="usb", device="04B8:0E15")
+    assert device_rights.refusal(printer) is None
+    close_to_us(monkeypatch, node)
+    assert str(node) in str(device_rights.refusal(printer))
+    assert device_rights.refusal(replace(printer, device="04b8:ffff")) is None
+    assert device_rights.refusal(PrinterSettings()) is None
 
 
 def test_check_names_every_problem_at_once(run: Run, config: Path) -> None:

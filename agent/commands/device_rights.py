@@ -1,0 +1,49 @@
+"""Why a printer can not be opened although it is there: this user may not. For `check` and `print-test`."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from agent.config import PrinterSettings
+
+USB_DEVICES = Path("/sys/bus/usb/devices")
+USB_NODES = Path("/dev/bus/usb")
+
+
+def refusal(printer: PrinterSettings) -> str | None:
+    """Return a Polish sentence with the remedy where the device exists and is closed to this user; None otherwise."""
+    node = _node(printer)
+    if node is None or not node.exists() or os.access(node, os.R_OK | os.W_OK):
+        return None
+    user, group = getpass.getuser(), node.group()
+    return (
+        f"Użytkownik {user} nie ma uprawnień do urządzenia {node}. "
+        f"Wykonaj: usermod -aG {group} {user}, a potem uruchom usługę ponownie."
+    )
+
+
+def _node(printer: PrinterSettings) -> Path | None:
+    """Return the device's file; None for network printers and queues, and for USB devices that are not plugged in."""
+    if printer.connection in {"file", "serial"}:
+        return Path(printer.device)
+    if printer.connection == "usb":
+        return _usb_node(printer.device)
+    return None
+
+
+def _usb_node(device: str) -> Path | None:
+    vendor, _, product = device.lower().partition(":")
+    for found in sorted(USB_DEVICES.glob("*/idVendor")):
+        if _word(found) == vendor and _word(found.with_name("idProduct")) == product:
+            bus, number = (int(_word(found.with_name(name)) or 0) for name in ("busnum", "devnum"))
+            return USB_NODES / f"{bus:03}" / f"{number:03}"
+    return None
+
+
+def _word(file: Path) -> str:
+    try:
+        return file.read_text("ascii").strip().lower()
+    except (OSError, ValueError):
+        return ""
