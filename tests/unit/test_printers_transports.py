@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 import threading
@@ -298,10 +299,11 @@ class FakeInterface:
 class FakeUsb:
     """What pyusb gives for a plugged-in printer; the mechanism of the sandbox prints."""
 
-    def __init__(self, *, takes: int = 64) -> None:
+    def __init__(self, *, takes: int = 64, pulled_at: int = 1_000_000) -> None:
         self.mechanism = Mechanism(PROFILES["epson-tm-t20"], SystemClock())
         self.detached = 0
         self._takes = takes
+        self._left = pulled_at
         self._back = FakeEndpoint(0x82)
         self._out = FakeEndpoint(0x01, handle=self._take)
 
@@ -317,6 +319,9 @@ class FakeUsb:
     def _take(self, data: bytes) -> int:
         if self._takes == 0:
             raise usb.core.USBTimeoutError("timed out")
+        self._left -= min(len(data), self._takes)
+        if self._left < 0:
+            raise usb.core.USBError("No such device (it may have been disconnected)", errno=errno.ENODEV)
         if data.startswith(b"\x10\x04"):
             self._back.pending.append(self.mechanism.real_time(data[2]))
         else:
@@ -342,6 +347,19 @@ async def test_usb_printer_plugged_in_later(plugged: list[FakeUsb]) -> None:
     assert await print_on(fleet) == PrintResult(Outcome.DONE, "p")
     assert [paper.data for paper in plugged[0].mechanism.papers] == [fleet.encode("p", SLIP)] * 2
     assert plugged[0].detached == 1
+
+
+async def test_usb_printer_pulled_out_in_the_middle_and_back(plugged: list[FakeUsb]) -> None:
+    fleet = fleet_of(profile="epson-tm-t20", connection="usb", device="04b8:0202")
+    plugged.append(FakeUsb(pulled_at=500))
+    result = await print_on(fleet)
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "connection-lost")
+    plugged.clear()
+    assert (await print_on(fleet)).code == "unreachable"
+    assert not (await fleet.printer.status())[0].online
+    plugged.append(FakeUsb())
+    assert (await print_on(fleet)).outcome is Outcome.DONE
+    assert (await fleet.printer.status())[0].online
 
 
 async def test_usb_printer_that_takes_nothing(plugged: list[FakeUsb]) -> None:
