@@ -372,9 +372,16 @@ class TestFaults:
 
 class TestBatch:
     @pytest.mark.parametrize("part_bytes", [5_000, 100_000_000])
-    async def test_a_backlog_with_one_bad_invoice(self, sandbox: Sandbox, clock: FakeClock, part_bytes: int) -> None:
+    @pytest.mark.parametrize(("compression", "word"), [("zip", b'"Zip"'), ("tar.gz", b'"TarGz"')])
+    async def test_a_backlog_with_one_bad_invoice(
+        self, sandbox: Sandbox, clock: FakeClock, part_bytes: int, compression: str, word: bytes
+    ) -> None:
+        opened: list[bytes] = []
+        sandbox.observers.append(
+            lambda each: opened.append(each.body) if each.template == "/sessions/batch" else None
+        )
         gateway = open_gateway(
-            KsefSettings(url=sandbox.ksef),
+            KsefSettings(url=sandbox.ksef, batch_compression=compression),
             sandbox.nip,
             clock,
             credentials=credentials(sandbox.authentication),
@@ -396,6 +403,7 @@ class TestBatch:
         }
         assert isinstance(verdicts[bad.sha256][1], Rejected)
         assert {entry.sha256 for entry in sandbox.ledger.entries()} == {each.sha256 for each in good}
+        assert [word in body for body in opened] == [True]
         await gateway.close()
 
 
