@@ -186,6 +186,8 @@ def test_the_wheel_works_alone(built: Path, tmp_path: Path) -> None:
     pip = (tmp_path / "venv/bin/python", "-m", "pip", "--quiet", "install")
     subprocess.run((*pip, "--require-hashes", "-r", ROOT / "requirements.lock"), check=True, timeout=BUILD_SECONDS)
     subprocess.run((*pip, "--no-deps", wheel), check=True)
+    assert (tmp_path / "venv/share/ksef-agent/config.example.toml").is_file()
+    assert (tmp_path / "venv/share/ksef-agent/systemd/ksef-agent.service").is_file()
     program = (tmp_path / "venv/bin/ksef-agent", "demo", "--out", tmp_path / "papers")
     subprocess.run(program, cwd=tmp_path, check=True, timeout=120)
     assert len(list((tmp_path / "papers").glob("*.png"))) >= 9
