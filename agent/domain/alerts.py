@@ -224,7 +224,7 @@ def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         )
         yield ActiveAlert(AlertCode.LATARNIA_UNKNOWN, text, Severity.WARNING, f"{where}: {value}")
     if facts.status_unannounced is not None:
-        text = f"Latarnia KSeF podaje status {facts.status_unannounced} bez komunikatu. Trzeba sprawdzić BIP MF."
+        text = f"Latarnia KSeF podaje status {facts.status_unannounced} bez obowiązującego komunikatu. Trzeba sprawdzić BIP MF."
         yield ActiveAlert(AlertCode.STATUS_UNANNOUNCED, text, Severity.WARNING)
     if facts.total_failure_unconfirmed is not None:
         text = "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”)."

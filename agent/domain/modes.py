@@ -139,7 +139,8 @@ def _hindrance(facts: ModeFacts) -> str | None:
     if situation.total_failure is not None:
         return "Ogłoszono awarię całkowitą KSeF, której kierownik jeszcze nie potwierdził."
     if situation.unannounced is not None:
-        return f"Latarnia podaje status {situation.unannounced.value}, ale bez komunikatu nie jest to ogłoszona awaria."
+        status = situation.unannounced.value
+        return f"Latarnia podaje status {status}, ale żaden obowiązujący komunikat go nie potwierdza."
     if facts.prefer_offline24 and facts.has_offline_certificate:
         return "Zgodnie z ustawieniem faktury wystawia się w trybie offline24."
     if facts.link is not LinkState.CLOSED:

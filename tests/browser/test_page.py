@@ -355,6 +355,39 @@ async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     assert counter.till.declared is None
 
 
+async def test_manager_answers_an_announced_total_failure(counter: Counter) -> None:
+    counter.till.to_confirm = True
+    await counter.open(token="kierownik")
+    page = counter.page
+    await page.wait_for_selector("#troubles .bad:has-text('zakładka „Kierownik”')")
+    await page.click("[data-view=manager]")
+    await page.wait_for_selector("text=Odrzuć: fałszywy alarm")
+    assert await page.locator("details:has-text('podały media')").count() == 0
+    await page.fill("#manager-reason", "BIP milczy")
+    await page.click("text=Odrzuć: fałszywy alarm")
+    await page.wait_for_selector("text=Odrzucono awarię całkowitą.")
+    assert counter.till.false_alarms == 1
+
+
+async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Counter) -> None:
+    await counter.open(token="kierownik")
+    page = counter.page
+    await page.click("[data-view=manager]")
+    await page.fill("#manager-reason", "Radio, 10:30")
+    assert not await page.is_visible("text=Potwierdź awarię całkowitą")
+    await page.click("summary:has-text('podały media')")
+    await page.click("text=Potwierdź awarię całkowitą")
+    await page.wait_for_selector("dt:has-text('Potwierdził')")
+    assert await page.locator("#view-manager button").all_inner_texts() == [
+        "Awaria całkowita się skończyła",
+        "To był fałszywy alarm",
+    ]
+    await page.fill("#manager-reason", "Radio, 14:00")
+    await page.click("text=Awaria całkowita się skończyła")
+    await page.wait_for_selector("text=faktury znowu trafiają do KSeF")
+    assert counter.till.false_alarms == 0
+
+
 async def test_agent_gone_and_back(counter: Counter) -> None:
     await counter.open()
     await counter.page.wait_for_selector("#banner[data-mode=online]")

@@ -61,9 +61,9 @@ def test_never_seen_latarnia_is_no_outage() -> None:
         ({"clock_suspect": True}, "Zegar"),
         ({"situation": DECLARED}, "Anna): Burza zerwała łącze"),
         ({"situation": TOTAL}, "nie potwierdził"),
-        ({"situation": replace(QUIET, status=Status.FAILURE, unannounced=Status.FAILURE)}, "bez komunikatu"),
-        ({"situation": replace(QUIET, unannounced=Status.TOTAL_FAILURE)}, "bez komunikatu"),
-        ({"situation": replace(QUIET, unannounced=Status.MAINTENANCE)}, "bez komunikatu"),
+        ({"situation": replace(QUIET, status=Status.FAILURE, unannounced=Status.FAILURE)}, "żaden obowiązujący"),
+        ({"situation": replace(QUIET, unannounced=Status.TOTAL_FAILURE)}, "żaden obowiązujący"),
+        ({"situation": replace(QUIET, unannounced=Status.MAINTENANCE)}, "żaden obowiązujący"),
     ],
 )
 def test_offline24_and_why(changes: dict[str, object], words: str) -> None:

@@ -3,7 +3,7 @@
 import { blob, get, post, Problem, text, Unreachable } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
-import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, STATES } from "./words.js";
+import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 let current = null;
 let picture = { url: null, of: "" };
@@ -101,7 +101,7 @@ function facts() {
     ["Kwota", shown(current.totals.gross, current.totals.currency)],
     ["Tryb", `${MODES[current.mode]} (${current.legal_basis})`],
     ["Dlaczego", current.reason],
-    ["KSeF", STATES[current.state] || current.state],
+    ["KSeF", stateShown(current)],
     ["Numer KSeF", current.ksef_number],
     ["Wysłać najpóźniej", current.ksef_number ? "" : deadlineShown(current)],
     ["Wystawiono", momentShown(current.issued_at)],

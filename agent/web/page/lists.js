@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
-import { buyerShown, dayShown, distance, MODES, STATES } from "./words.js";
+import { buyerShown, dayShown, distance, MODES, STATES, stateShown } from "./words.js";
 
 let open = () => {};
 const query = { text: "", from: "", to: "", state: "" };
@@ -105,7 +105,7 @@ function table(invoices) {
         cell("Nabywca", buyerShown(invoice.buyer)),
         cell("Kwota", shown(invoice.totals.gross, invoice.totals.currency), "amount"),
         cell("Tryb", MODES[invoice.mode]),
-        cell("Stan", STATES[invoice.state]),
+        cell("Stan", stateShown(invoice)),
         h("td", { "data-head": "Termin", "data-urgency": urgency }, waiting ? `${dayShown(invoice.deadline)}, ${words}` : "—"));
     })));
 }

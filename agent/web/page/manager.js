@@ -24,7 +24,7 @@ export async function show(message = "") {
           `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
       mode.total_failure_to_confirm ? h("p", { class: "note bad" },
         "Ogłoszono awarię całkowitą KSeF. Sprawdź radio, telewizję albo stronę Ministerstwa Finansów. Podają ją: ",
-        "potwierdź, a faktur nie trzeba będzie wysyłać. Nie podają: odrzuć. Do tego czasu kasa wystawia offline24.") : null,
+        "potwierdź, a faktur nie trzeba będzie wysyłać. Nie podają: odrzuć. Do tego czasu terminy wysłania biegną.") : null,
       manager ? null : h("div", { class: "field" }, h("label", { for: "manager-token" }, "Kod dostępu kierownika"),
         h("input", { id: "manager-token", type: "password", autocomplete: "off", value: secret,
           oninput: (event) => { secret = event.target.value.trim(); } })),

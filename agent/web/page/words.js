@@ -66,6 +66,12 @@ export function deadlineShown(invoice) {
   return `${dayShown(invoice.deadline)} (${distance(invoice.deadline)[0]})`;
 }
 
+/** The state in words; what was issued in a total failure waits for nothing. */
+export function stateShown(invoice) {
+  if (invoice.state === "issued" && invoice.mode === "total_failure" && invoice.deadline_state === "lifted") return STATES.exempt;
+  return STATES[invoice.state] || invoice.state;
+}
+
 export function buyerShown(buyer) {
   const name = buyer.name || (buyer.kind === "none" ? "osoba prywatna" : "");
   const id = buyer.kind === "nip" ? `NIP\u00a0${buyer.identifier}` : buyer.identifier;
