@@ -377,9 +377,7 @@ class TestBatch:
         self, sandbox: Sandbox, clock: FakeClock, part_bytes: int, compression: str, word: bytes
     ) -> None:
         opened: list[bytes] = []
-        sandbox.observers.append(
-            lambda each: opened.append(each.body) if each.template == "/sessions/batch" else None
-        )
+        sandbox.observers.append(lambda each: opened.append(each.body) if each.template == "/sessions/batch" else None)
         gateway = open_gateway(
             KsefSettings(url=sandbox.ksef, batch_compression=compression),
             sandbox.nip,
