@@ -65,6 +65,7 @@ class Agent:
     store: SqliteStore
     desk: Desk
     watch: Watch
+    courier: Courier
     sync: Sync
     printing: Printing
     alerting: Alerting
@@ -225,6 +226,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         store=store,
         desk=desk,
         watch=watch,
+        courier=courier,
         sync=sync,
         printing=printing,
         alerting=alerting,

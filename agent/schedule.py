@@ -23,6 +23,8 @@ RECOVERY_SECONDS = 5
 SYNC_SECONDS = 5
 REPORT_SECONDS = 10
 PRINTER_SECONDS = 30
+SESSION_SECONDS = 15 * 60
+"""How often the warm session is looked after; seldom, since refused credentials are tried as often."""
 CHORE_SECONDS = 60 * 60
 """How often daily chores are asked whether they are due: the till may be off at any fixed time of the day."""
 FIRST_CHORES = (30.0, 300.0)
@@ -39,6 +41,10 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     async def probe() -> None:
         if await agent.watch.probe():
             agent.sync.wake()
+
+    async def begin() -> None:
+        await probe()
+        await agent.courier.warm()
 
     async def recover() -> None:
         if not agent.watch.breaker.allows:
@@ -60,6 +66,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
     every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)
     every("recovery", RECOVERY_SECONDS, recover, jitter=RECOVERY_SECONDS / 10)
+    every("session", SESSION_SECONDS, agent.courier.warm, jitter=SESSION_SECONDS / 10)
     every("sync", SYNC_SECONDS, wake)
     every("report", REPORT_SECONDS, agent.reporting.refresh)
     every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
@@ -67,7 +74,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     every("certificates", CHORE_SECONDS, agent.renew_certificates, jitter=CHORE_SECONDS / 10)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
     scheduler.add_job(_stoppable(agent.watch.poll_latarnia), id="latarnia-at-start")
-    scheduler.add_job(_stoppable(probe), id="probe-at-start")
+    scheduler.add_job(_stoppable(begin), id="probe-at-start")
     scheduler.add_job(_stoppable(agent.reporting.ask_printers), id="printers-at-start")
     soon(agent.check_database, "database-at-start")
     soon(agent.renew_certificates, "certificates-at-start")

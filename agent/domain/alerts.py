@@ -40,6 +40,7 @@ class AlertCode(StrEnum):
     STATUS_UNANNOUNCED = "status-unannounced"
     TOTAL_FAILURE_UNCONFIRMED = "total-failure-unconfirmed"
     OUTBOX_STUCK = "outbox-stuck"
+    LOGIN_REFUSED = "ksef-login-refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class AlertFacts:
     """Name -> Polish problem, None where it is well."""
     undelivered: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     """Webhook subscribers that refuse: name -> (with what, since when)."""
+    login_refused: str | None = None
+    """Why KSeF does not take our certificate or token, for a technician."""
     latarnia_unreachable_since: datetime | None = None
     latarnia_unknown: tuple[tuple[str, str], ...] = ()
     """(where, value) of words in the newest answer that were not understood."""
@@ -119,6 +122,8 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
     for invoice in facts.invoices:
         found += _of_invoice(invoice, facts.at, policy, calendar)
     found += _of_certificates(facts, policy)
+    if facts.login_refused is not None:
+        found.append(ActiveAlert(AlertCode.LOGIN_REFUSED, facts.login_refused, Severity.CRITICAL))
     found += _of_machine(facts, policy)
     found += _of_latarnia(facts, policy)
     return frozenset(found)

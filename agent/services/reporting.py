@@ -105,6 +105,8 @@ class Reporting:
             unknown |= {AlertCode.LATARNIA_UNREACHABLE, AlertCode.LATARNIA_UNKNOWN}
         if seen.skew_seconds is None:
             unknown.add(AlertCode.CLOCK_SKEW)
+        if seen.signed_in is None:
+            unknown.add(AlertCode.LOGIN_REFUSED)
         if not self._printers and self._desk.printer.profile_names:
             unknown.add(AlertCode.PRINTER)
         return frozenset(unknown)
@@ -155,6 +157,7 @@ class Reporting:
                 for record in self._unsent
             ),
             certificates=self._certificate_ends(),
+            login_refused=self._watch.seen.login_problem if self._watch.seen.signed_in is False else None,
             clock_skew_seconds=self._watch.skew(),
             disk_free_mb=self._disk_free() // MEGABYTE,
             printers={status.name: status.problem for status in self._printer_states()},

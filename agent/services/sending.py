@@ -132,10 +132,27 @@ class Courier:
         self._desk.changed.set()
         return record
 
+    async def warm(self) -> None:
+        """Have a session at hand, so that the first press of the day waits for none and bad credentials show early."""
+        if self._watch.may_send():
+            try:
+                await self._session()
+            except KsefError as error:
+                self._watch.failed(error)
+
+    async def _session(self) -> SessionRef:
+        try:
+            session = await self._desk.gateway.session()
+        except KsefError as error:
+            self._watch.signed_in(error)
+            raise
+        self._watch.signed_in()
+        return session
+
     async def _send(self, record: InvoiceRecord) -> InvoiceRecord:
         gateway = self._desk.gateway
         try:
-            session = await gateway.session()
+            session = await self._session()
         except KsefError as error:
             return await self._not_taken(record, error)
         record = await self._begin(record, session)
@@ -204,6 +221,7 @@ class Courier:
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         self._watch.failed(error)
+        self._watch.signed_in(error)
         why = NO_CORRECTION.get(error.code) if error.sent is Sent.ANSWERED else None
         if why is not None:
             change = InvoiceChange(rejection=f"{error.code}: {why}")

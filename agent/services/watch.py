@@ -35,6 +35,8 @@ from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
 
 BREAKER = "breaker"
+LOGIN_REFUSED = frozenset({415, 450, 460, 470, 480})
+"""Status codes of an authentication that a person has to look into (agent.ksef.auth)."""
 SLICE = 50
 """Deadlines per transaction when many follow a new fact."""
 
@@ -54,6 +56,8 @@ class Seen:
     ksef_body: str = ""
     """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
     skew_seconds: float | None = None
+    signed_in: bool | None = None
+    login_problem: str = ""
 
 
 class Watch:
@@ -140,6 +144,15 @@ class Watch:
         self.seen.ksef_code, self.seen.ksef_body = error.code, error.body
         if error.link_down or error.sent is Sent.UNKNOWN:
             self._turn(self.breaker.on_failure(self._desk.now()))
+
+    def signed_in(self, error: KsefError | None = None) -> None:
+        """Note whether KSeF takes our credentials; an error that is not about them tells nothing."""
+        if error is None:
+            self.seen.signed_in = True
+        elif error.code in LOGIN_REFUSED:
+            self.seen.signed_in = False
+            self.seen.login_problem = error.message
+            self._desk.changed.set()
 
     def _turn(self, breaker: Breaker) -> None:
         if breaker.state is not self.breaker.state:
