@@ -27,6 +27,8 @@ SESSION_SECONDS = 15 * 60
 """How often the warm session is looked after; seldom, since refused credentials are tried as often."""
 CHORE_SECONDS = 60 * 60
 """How often daily chores are asked whether they are due: the till may be off at any fixed time of the day."""
+DEADLINES_SECONDS = 60 * 60
+"""An announced end may come without any further news: a total failure that is over exempts what was issued in it."""
 FIRST_CHORES = (30.0, 300.0)
 """Seconds after the start in which they are asked first; all tills of a chain are switched on at once."""
 
@@ -70,6 +72,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     every("sync", SYNC_SECONDS, wake)
     every("report", REPORT_SECONDS, agent.reporting.refresh)
     every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
+    every("deadlines", DEADLINES_SECONDS, agent.watch.follow_deadlines, jitter=DEADLINES_SECONDS / 10)
     every("database", CHORE_SECONDS, agent.check_database, jitter=CHORE_SECONDS / 10)
     every("certificates", CHORE_SECONDS, agent.renew_certificates, jitter=CHORE_SECONDS / 10)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
