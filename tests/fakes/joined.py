@@ -33,12 +33,19 @@ DECLARED = '\n[issue]\nprefer = "offline24"\n'
 
 
 class SteppedClock(SystemClock):
-    """The real clock, set wrong by ``step``."""
+    """The real clock, set wrong by ``step``; ``jump`` lets time pass that nobody waited for."""
 
     step = timedelta(0)
+    passed = timedelta(0)
 
     def now(self) -> datetime:
-        return super().now() + self.step
+        return super().now() + self.step + self.passed
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed.total_seconds()
+
+    def jump(self, time: timedelta) -> None:
+        self.passed += time
 
 
 @dataclass
