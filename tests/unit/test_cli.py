@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import io
+import json
 import logging
 import os
 import re
@@ -202,6 +204,12 @@ def test_what_a_command_raises_becomes_its_exit_code(
     assert (ran.code, ran.error) == (code, text)
 
 
+def test_exit_codes_of_commands_come_through(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b'{"mode": "x", "issued": "2026-11-20"}\n')))
+    ran = run("deadline", "--batch")
+    assert (ran.code, json.loads(ran.out)) == (1, {"error": "Nieznany tryb: x"})
+
+
 def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["ksef-agent", "x"])
     monkeypatch.setattr(cli.cli, "get_command", lambda _context, _name: _raiser(ZeroDivisionError()))
@@ -323,6 +331,13 @@ def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert str(node) in str(device_rights.refusal(printer))
     assert device_rights.refusal(replace(printer, device="04b8:ffff")) is None
     assert device_rights.refusal(PrinterSettings()) is None
+
+
+def test_check_answers_programs_too(run: Run, config: Path) -> None:
+    ran = run("check", "--offline", "--json", "--config", str(config))
+    assert ran.code == 1
+    findings = json.loads(ran.out)
+    assert [finding["name"] for finding in findings if not finding["ok"]] == ["certyfikat Offline"]
 
 
 def test_check_names_every_problem_at_once(run: Run, config: Path) -> None:
