@@ -1,0 +1,256 @@
+"""The obligations of the KsefGateway port, over the fake that the use cases are tested with and over the real thing.
+
+One suite, two adapters: what the simulation believes of KSeF is what the gateway does against the sandbox.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from agent.config import KsefSettings
+from agent.domain import ksef_number
+from agent.ksef.credentials import Credentials
+from agent.ksef.gateway import open_gateway
+from agent.ports import Accepted, Duplicate, KsefError, KsefGateway, Outgoing, Pending, Rejected, Sent, Verdict
+from agent.sandbox.limits import NO_LIMITS
+from agent.sandbox.server import Sandbox
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.swift_clock import SwiftClock
+from tests.unit.sandbox_client import invoice
+
+TRIES = 200
+
+
+def outgoing(number: str = "FV/1", **more: str) -> Outgoing:
+    xml = invoice(number, **more)
+    return Outgoing(number, xml, hashlib.sha256(xml).digest(), offline=True)
+
+
+@dataclass
+class Subject:
+    """An adapter, and how its authority is made to misbehave."""
+
+    gateway: KsefGateway
+    clock: SwiftClock
+    refuse_next: Callable[[], None]
+    """The next invoice is refused with 450."""
+    cancel_next: Callable[[], None]
+    """The next invoice is cancelled with 550."""
+    fault: Callable[[str], Awaitable[None]]
+    """down, up, or lost: the answer to the next send gets lost."""
+    ledger: Callable[[], dict[str, bytes]]
+    """Number (P_2) and hash of everything accepted."""
+
+
+@asynccontextmanager
+async def fake() -> AsyncIterator[Subject]:
+    clock = SwiftClock()
+    gateway = FakeGateway(clock)
+
+    async def fault(name: str) -> None:
+        gateway.up = name != "down"
+        gateway.lost_answers = 1 if name == "lost" else 0
+
+    async with clock.running():
+        yield Subject(
+            gateway,
+            clock,
+            lambda: gateway.verdict_plan.append(Rejected(450, "Błąd")),
+            lambda: gateway.verdict_plan.append(Rejected(550, "Anulowano", retryable=True)),
+            fault,
+            lambda: {number: sha256 for (_, _, number), (_, sha256) in gateway.ledger.items()},
+        )
+    await gateway.close()
+
+
+@asynccontextmanager
+async def real() -> AsyncIterator[Subject]:
+    clock = SwiftClock()
+    async with clock.running(), Sandbox(clock=clock, limits=NO_LIMITS) as sandbox:
+        credential = Credentials(sandbox.authentication.certificate, sandbox.authentication.key)
+        gateway = open_gateway(KsefSettings(url=sandbox.ksef), sandbox.nip, clock, credentials=credential)
+
+        async def fault(name: str) -> None:
+            if name == "lost":
+                await sandbox.plan("send", "reset_after", 1)
+            else:
+                await sandbox.plan("*", "refuse" if name == "down" else "none")
+
+        yield Subject(
+            gateway,
+            clock,
+            lambda: sandbox.mood("450"),
+            lambda: sandbox.mood("550"),
+            fault,
+            lambda: {entry.key[2]: entry.sha256 for entry in sandbox.ledger.entries()},
+        )
+        await sandbox.plan("*", "none")
+        await gateway.close()
+
+
+@pytest.fixture(params=[fake, real], ids=["fake", "real"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    async with request.param() as opened:
+        yield opened
+
+
+async def decided(it: Subject, session: str, reference: str) -> Verdict:
+    for _ in range(TRIES):
+        verdict = await it.gateway.status(session, reference)
+        if not isinstance(verdict, Pending):
+            return verdict
+        await it.clock.sleep(1.0)
+    raise AssertionError("never decided")
+
+
+async def send(it: Subject, item: Outgoing) -> tuple[str, str, Verdict]:
+    session = await it.gateway.session()
+    reference = await it.gateway.send(session, item)
+    return session.reference, reference, await decided(it, session.reference, reference)
+
+
+async def test_a_session_is_warm_and_valid_for_hours(subject: Subject) -> None:
+    session = await subject.gateway.session()
+    assert (session.valid_until - subject.clock.now()).total_seconds() > 3600
+    assert await subject.gateway.session() == session
+
+
+async def test_an_accepted_invoice_has_a_checked_number_a_upo_and_its_own_bytes(subject: Subject) -> None:
+    item = outgoing()
+    session, reference, verdict = await send(subject, item)
+    assert isinstance(verdict, Accepted)
+    assert ksef_number.check(verdict.ksef_number) == verdict.ksef_number
+    assert verdict.accepted_at.tzinfo is not None
+    upo = await subject.gateway.upo(session, reference, verdict.ksef_number)
+    assert (upo.ksef_number, upo.sha256) == (verdict.ksef_number, item.sha256)
+    await subject.clock.sleep(5.0)
+    assert await subject.gateway.invoice_sha256(verdict.ksef_number) == item.sha256
+    assert subject.ledger() == {"FV/1": item.sha256}
+
+
+async def test_questions_are_safe_to_repeat(subject: Subject) -> None:
+    item = outgoing()
+    session, reference, verdict = await send(subject, item)
+    for _ in range(3):
+        assert await subject.gateway.status(session, reference) == verdict
+        found = await subject.gateway.find(session, item.sha256)
+        assert found is not None
+        assert found[0] == reference
+        assert set(await subject.gateway.find_all(session)) == {item.sha256}
+
+
+async def test_what_ksef_does_not_have_is_none_and_never_an_error(subject: Subject) -> None:
+    session, _, _ = await send(subject, outgoing())
+    assert await subject.gateway.find(session, bytes(32)) is None
+    unknown = "20261124-SO-0000000000-0000000000-00"
+    assert await subject.gateway.find(unknown, bytes(32)) is None
+    assert await subject.gateway.find_all(unknown) == {}
+
+
+async def test_a_duplicate_names_its_original(subject: Subject) -> None:
+    item = outgoing()
+    session, _, original = await send(subject, item)
+    assert isinstance(original, Accepted)
+    _, _, verdict = await send(subject, item)
+    assert isinstance(verdict, Duplicate)
+    assert (verdict.original_ksef_number, verdict.original_session) == (original.ksef_number, session)
+    upo = await subject.gateway.upo(session, None, original.ksef_number)
+    assert upo.sha256 == item.sha256
+    assert len(subject.ledger()) == 1
+
+
+async def test_other_bytes_under_the_same_number_do_not_replace_the_original(subject: Subject) -> None:
+    item, other = outgoing(), outgoing(issued_on="2026-11-23")
+    await send(subject, item)
+    _, _, verdict = await send(subject, other)
+    assert isinstance(verdict, Duplicate)
+    assert verdict.original_ksef_number is not None
+    await subject.clock.sleep(5.0)
+    assert await subject.gateway.invoice_sha256(verdict.original_ksef_number) == item.sha256 != other.sha256
+
+
+@pytest.mark.parametrize("retryable", [False, True])
+async def test_a_refusal_is_a_verdict_and_leaves_the_number_free(subject: Subject, *, retryable: bool) -> None:
+    (subject.cancel_next if retryable else subject.refuse_next)()
+    item = outgoing()
+    _, _, verdict = await send(subject, item)
+    assert isinstance(verdict, Rejected)
+    assert verdict.retryable is retryable
+    assert subject.ledger() == {}
+    assert isinstance((await send(subject, item))[2], Accepted)
+
+
+async def test_a_lost_answer_is_unknown_and_can_be_found(subject: Subject) -> None:
+    session = await subject.gateway.session()
+    item = outgoing()
+    await subject.fault("lost")
+    with pytest.raises(KsefError) as lost:
+        await subject.gateway.send(session, item)
+    assert lost.value.sent is Sent.UNKNOWN
+    assert lost.value.link_down
+    await subject.fault("up")
+    found = await subject.gateway.find(session.reference, item.sha256)
+    assert found is not None
+    assert isinstance(await decided(subject, session.reference, found[0]), Accepted)
+    assert len(subject.ledger()) == 1
+
+
+async def test_a_line_that_is_down_was_not_sent(subject: Subject) -> None:
+    session = await subject.gateway.session()
+    await subject.fault("down")
+    for work in (
+        subject.gateway.send(session, outgoing()),
+        subject.gateway.status(session.reference, "x"),
+        subject.gateway.find_all(session.reference),
+        subject.gateway.probe(),
+    ):
+        with pytest.raises(KsefError) as down:
+            await work
+        assert (down.value.sent, down.value.link_down) == (Sent.NOT_SENT, True)
+    assert subject.gateway.budget().sends_left_hour > 0, "no I/O"
+    await subject.fault("up")
+    assert abs(await subject.gateway.probe()) < 5.0
+    assert subject.ledger() == {}
+
+
+async def test_a_batch_names_its_session_before_it_leaves_and_gives_verdicts_by_hash(subject: Subject) -> None:
+    items = [outgoing(f"FV/{number}") for number in range(6)]
+    await send(subject, items[0])
+    known: list[tuple[str, int]] = []
+
+    async def opened(reference: str) -> None:
+        known.append((reference, len(subject.ledger())))
+
+    session = await subject.gateway.open_batch(items, opened)
+    assert known == [(session, 1)]
+    for _ in range(TRIES):
+        verdicts = await subject.gateway.batch_verdicts(session)
+        if verdicts is not None:
+            break
+        await subject.clock.sleep(1.0)
+    else:
+        raise AssertionError("never decided")
+    assert set(verdicts) == {item.sha256 for item in items}
+    assert isinstance(verdicts[items[0].sha256][1], Duplicate)
+    assert all(isinstance(verdicts[item.sha256][1], Accepted) for item in items[1:])
+    assert subject.ledger() == {item.invoice_id: item.sha256 for item in items}
+
+
+async def test_an_error_of_opened_stops_the_batch(subject: Subject) -> None:
+    async def not_durable(_: str) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        await subject.gateway.open_batch([outgoing()], not_durable)
+    assert subject.ledger() == {}
+
+
+async def test_close_never_raises(subject: Subject) -> None:
+    await subject.gateway.session()
+    await subject.fault("down")
+    await subject.gateway.close()
