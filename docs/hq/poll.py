@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -39,9 +40,14 @@ async def _ask(session: aiohttp.ClientSession, gate: asyncio.Semaphore, address:
     async with gate:
         try:
             async with session.get(f"{address}/health") as response:
-                body = await response.json()
+                return _finding(address, await response.json())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Finding(address, "unreachable", problem=type(error).__name__)
+        except (KeyError, TypeError):
+            return Finding(address, "unreachable", problem="something else answers there")
+
+
+def _finding(address: str, body: dict[str, Any]) -> Finding:
     queue = body["queue"]
     problems = "; ".join(item["message"] for item in body["problems"])
     word = body["status"] if body["status"] in ORDER else "critical"

@@ -16,6 +16,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent.domain.invoice import Mode
@@ -200,6 +201,17 @@ async def test_poll_shows_the_worst_first(poll: ModuleType) -> None:
     assert found[2].unsent == 1
     lines = poll.table(found)
     assert gone in lines[1]
+
+
+async def test_poll_survives_what_is_no_agent(poll: ModuleType) -> None:
+    async def other(_: web.Request) -> web.Response:
+        return web.json_response(["captive portal"])
+
+    app = web.Application()
+    app.router.add_get("/health", other)
+    async with TestServer(app) as server:
+        (found,) = await poll.poll([str(server.make_url("")).rstrip("/")])
+    assert (found.word, found.problem) == ("unreachable", "something else answers there")
 
 
 async def test_poll_of_a_thousand_agents(poll: ModuleType) -> None:
