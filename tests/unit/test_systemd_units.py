@@ -63,6 +63,7 @@ def test_the_service_is_what_the_program_expects() -> None:
     service = parser["Service"]
     assert service["Type"] == "notify"
     assert service["ExecStart"] == "/usr/bin/ksef-agent run"
+    assert service["ExecStartPre"] == "-/usr/bin/ksef-agent check --offline"  # tells, never prevents
     assert service["Restart"] == "on-failure"
     assert int(service["WatchdogSec"]) >= 10
     assert service["StateDirectory"] == "ksef-agent"
