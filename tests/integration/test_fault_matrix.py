@@ -106,12 +106,16 @@ async def check_paper(place: World, record: InvoiceRecord) -> None:
 
 async def settle(place: World) -> None:
     """Probe and sync as the schedule does, until nothing is owed any more."""
+    await settle_all_but(place, 0)
+
+
+async def settle_all_but(place: World, stuck: int) -> None:
     end = place.clock.monotonic() + SETTLE_SECONDS
     while place.clock.monotonic() < end:
         await place.watch.probe()
         await place.sync.pass_once()
         queue = await place.store.read(lambda tx: tx.invoices.queue())
-        if not queue and not await place.store.read(lambda tx: tx.invoices.without_upo()):
+        if len(queue) == stuck and not await place.store.read(lambda tx: tx.invoices.without_upo()):
             return
         await place.clock.sleep(5.0)
     raise AssertionError("still owed")
@@ -194,6 +198,23 @@ async def test_line_down_before_the_press(tmp_path: Path) -> None:
         await check_ledger(sandbox, place)
         heard = [await outcomes(place, record.id) for record in records]
         assert heard == [[NOT_SENT], [NOT_SENT], [], []]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "foreign"])
+async def test_a_duplicate_is_adopted_only_with_the_same_bytes(tmp_path: Path, *, own: bool) -> None:
+    """I2: 440 for our own bytes is their number; for another document it is an alarm, and the next press goes on."""
+    async with shop(tmp_path) as (sandbox, place):
+        sandbox.mood("440_own" if own else "440_foreign")
+        record = await press(place, "a", consumer=False)
+        await place.clock.sleep(30.0)
+        await settle_all_but(place, 0 if own else 1)
+        record = await place.record(record.id)
+        assert record.state is (InvoiceState.ACCEPTED if own else InvoiceState.REJECTED)
+        assert ("collision" in await place.log(record.id)) is not own
+        (entry,) = sandbox.ledger.entries()
+        assert (entry.sha256 == record.sha256) is own
+        assert record.ksef_number == (entry.ksef_number if own else None)
+        assert (await press(place, "b", consumer=False)).state is InvoiceState.ACCEPTED
 
 
 @pytest.mark.parametrize("wrong", ["expired", "other host", "unknown authority"])
