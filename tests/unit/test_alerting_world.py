@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from agent.config import Settings
@@ -19,6 +21,8 @@ from agent.services.outbox import ALERT_TYPES, Outbox, Subscriber
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.world import MANAGER, World, settings, world
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "api" / "health.schema.json").read_text())
 
 
 async def told(place: World) -> list[str]:
@@ -33,6 +37,7 @@ async def look(place: World, times: int = 3) -> list[str]:
     for _ in range(times):
         await place.reporting.refresh()
     body = health_json(place.till.health())
+    jsonschema.validate(json.loads(json.dumps(body)), SCHEMA)
     problems = body["problems"]
     assert isinstance(problems, list)
     codes = [str(item["code"]) for item in problems if isinstance(item, Mapping)]
@@ -323,6 +328,7 @@ async def test_a_confirmed_total_failure_that_was_none_brings_every_deadline_bac
         await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         assert place.till.mode().declared == "total_failure"
         assert place.till.mode().declared_by == MANAGER.name
+        await look(place)
         issued = await place.sell()
         assert [(await place.record(each.id)).deadline_state for each in (waiting, issued)] == ["lifted", "lifted"]
         await place.till.withdraw("pomyłka", MANAGER, false_alarm=True)
