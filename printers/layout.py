@@ -107,6 +107,19 @@ def wrap(text: str, columns: int) -> list[str]:
     return lines
 
 
+def _balanced(text: str, columns: int) -> list[str]:
+    """Wrap to lines of about one length, no more of them than needed: a heading with one last short word looks torn."""
+    lines = wrap(text, columns)
+    longest = max(len(word) for word in text.split(" "))
+    for narrower in range(columns - 1, longest - 1, -1):
+        closer = wrap(text, narrower)
+        if len(closer) > len(lines):
+            break
+        if not any(line.startswith("- ") for line in closer):  # a dash ends a line, never begins it
+            lines = closer
+    return lines
+
+
 def _binds(word: str) -> bool:
     return (len(word) == 1 and word.isalpha()) or word.lstrip("(") in ("art.", "ust.")
 
@@ -116,7 +129,8 @@ def _text(element: Text, sheet: Sheet) -> Iterator[Line]:
     font, large = Font.A, element.large
     if element.unbroken:
         font, large = _roomiest(text, sheet, large=large)
-    for line in wrap(text, sheet.columns(font, large=large)):
+    breaking = _balanced if element.align is Align.CENTER else wrap
+    for line in breaking(text, sheet.columns(font, large=large)):
         yield Line(line, font, element.align, element.bold, large)
 
 

@@ -52,6 +52,18 @@ def test_nothing_is_wider_than_the_paper(slip: object, sheet: Sheet) -> None:
         assert len(item.text) <= sheet.columns(item.font, large=item.large)
 
 
+def test_centred_lines_are_of_about_one_length() -> None:
+    label = "Faktura VAT nr FV-1/2026/11/000001 wystawiona w trybie online (art. 106gb)"
+    assert texts(Text(label, Align.CENTER), sheet=WIDE) == [
+        "Faktura VAT nr FV-1/2026/11/000001",
+        "wystawiona w trybie online (art. 106gb)",
+    ]
+    assert texts(Text(label), sheet=WIDE)[0] == "Faktura VAT nr FV-1/2026/11/000001 wystawiona"
+    failure = "Faktura VAT nr FV-1/2026/11/000001 wystawiona w trybie offline - awaria KSeF (art. 106nf)"
+    assert texts(Text(failure, Align.CENTER))[2:] == ["wystawiona w trybie offline -", "awaria KSeF (art. 106nf)"]
+    assert texts(Text("a" * 40, Align.CENTER)) == ["a" * 32, "a" * 8]
+
+
 def test_amount_stands_at_the_right_edge() -> None:
     assert texts(Pair("Chleb", "4,99 A")) == ["Chleb" + " " * 21 + "4,99 A"]
 
