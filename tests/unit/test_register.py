@@ -198,6 +198,7 @@ def test_rows_come_by_day_and_number_and_link_corrections() -> None:
         id="k1",
         number="K/1",
         kind="KOR",
+        xml=b"",  # exported and pruned
         base_id="i1",
         bases=(CorrectedBase("FV/1", ISSUED, NUMBER, "i1"), CorrectedBase("FV/PAPIER/2", ISSUED)),
         issued_on=date(2026, 11, 25),
