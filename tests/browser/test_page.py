@@ -261,9 +261,7 @@ async def test_offline_and_printer_trouble_are_told(counter: Counter) -> None:
     assert "Brak łącza z KSeF." in text
     counter.till.printer_problem = None
     await counter.page.click("#reprint")
-    await counter.page.wait_for_function(
-        "document.querySelector('.paper figcaption').textContent.includes(', wydrukowano')"
-    )
+    await expect(counter.page.locator(".paper figcaption")).to_contain_text(", wydrukowano")
 
 
 async def test_number_appears_by_itself(counter: Counter) -> None:
