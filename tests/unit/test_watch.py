@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,11 +14,12 @@ from agent.domain.breaker import LinkState
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import Event, KsefError, LatarniaReading, Sent
+from agent.ports import Event, KsefError, LatarniaReading, Sent, Work
 from tests.fakes.world import CASHIER, World, sale, world
 from tests.sim.announcing import news_of
 from tests.sim.oracle import Outage
 
+T = TypeVar("T")
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """A Tuesday."""
 
@@ -178,6 +180,14 @@ async def test_a_false_alarm_restores_every_duty(tmp_path: Path) -> None:
 async def test_a_declaration_and_a_poll_that_meet_are_both_kept(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         announce(place, "failure", "FAILURE", begin=START - timedelta(hours=1))
+        write = place.store.write
+
+        async def busy(work: Work[T]) -> T:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            return await write(work)
+
+        place.store.write = busy  # type: ignore[method-assign, assignment]
         await asyncio.gather(
             place.watch.poll_latarnia(), place.watch.declare(Mode.OFFLINE24, "Remont łącza", "kierownik")
         )
