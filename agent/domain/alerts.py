@@ -208,7 +208,7 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
     for name, problem in facts.printers.items():
         if problem is not None:
-            yield ActiveAlert(AlertCode.PRINTER, f"Drukarka {name}: {problem}", Severity.WARNING, name)
+            yield ActiveAlert(AlertCode.PRINTER, problem, Severity.WARNING, name)
     for name, (problem, since) in facts.undelivered.items():
         if facts.at - since >= timedelta(minutes=policy.outbox_minutes):
             text = (
