@@ -15,7 +15,7 @@ from agent.config import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @config_option_without_files
 def command(settings: Settings, as_json: bool) -> None:
-    """List the invoices that KSeF does not have yet."""
+    """List the invoices that KSeF does not have yet, and the corrections that wait for a number."""
 
     async def work(console: remote.Console) -> Any:
         return await console.json("GET", "/v1/queue")
@@ -27,5 +27,7 @@ def command(settings: Settings, as_json: bool) -> None:
     for invoice in answer["invoices"]:
         deadline = invoice["deadline"] or "bez terminu"
         click.echo(f"{deadline}  {invoice['state']:9}  {invoice['mode']:14}  {invoice['number']}  {invoice['id']}")
+    for held in answer["held"]:
+        click.echo(f"korekta czeka na numer KSeF faktury {held['base_number']}  {held['gross']} {held['currency']}")
     if not answer["invoices"]:
         click.echo("Kolejka jest pusta: KSeF ma wszystkie faktury.")
