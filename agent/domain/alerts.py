@@ -41,6 +41,7 @@ class AlertCode(StrEnum):
     TOTAL_FAILURE_UNCONFIRMED = "total-failure-unconfirmed"
     OUTBOX_STUCK = "outbox-stuck"
     LOGIN_REFUSED = "ksef-login-refused"
+    DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class AlertFacts:
     undelivered: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     """Webhook subscribers that refuse: name -> (with what, since when)."""
     login_refused: str | None = None
+    database_problem: str | None = None
+    """Polish: what the daily look at the whole file found."""
     """Why KSeF does not take our certificate or token, for a technician."""
     latarnia_unreachable_since: datetime | None = None
     latarnia_unknown: tuple[tuple[str, str], ...] = ()
@@ -206,6 +209,8 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
     if facts.disk_free_mb is not None and facts.disk_free_mb < policy.disk_free_mb:
         text = f"Na dysku zostało {facts.disk_free_mb} MB wolnego miejsca."
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
+    if facts.database_problem is not None:
+        yield ActiveAlert(AlertCode.DATABASE, facts.database_problem, Severity.CRITICAL)
     for name, problem in facts.printers.items():
         if problem is not None:
             yield ActiveAlert(AlertCode.PRINTER, problem, Severity.WARNING, name)
@@ -229,7 +234,8 @@ def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         )
         yield ActiveAlert(AlertCode.LATARNIA_UNKNOWN, text, Severity.WARNING, f"{where}: {value}")
     if facts.status_unannounced is not None:
-        text = f"Latarnia KSeF podaje status {facts.status_unannounced} bez obowiązującego komunikatu. Trzeba sprawdzić BIP MF."
+        status = facts.status_unannounced
+        text = f"Latarnia KSeF podaje status {status} bez obowiązującego komunikatu. Trzeba sprawdzić BIP MF."
         yield ActiveAlert(AlertCode.STATUS_UNANNOUNCED, text, Severity.WARNING)
     if facts.total_failure_unconfirmed is not None:
         text = "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”)."

@@ -50,6 +50,7 @@ class Reporting:
         self._problems: tuple[Problem, ...] = ()
         self._since: dict[str, tuple[InvoiceState, datetime]] = {}
         self._database_problem: str | None = None
+        self._database_checked = False
         self._refreshing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -78,6 +79,8 @@ class Reporting:
     async def check_database(self) -> None:
         """Verify the database's integrity (daily)."""
         self._database_problem = await self._desk.store.check()
+        self._database_checked = True
+        self._desk.changed.set()
 
     async def _states(self, unsent: list[Unsent]) -> dict[str, tuple[InvoiceState, datetime]]:
         now = self._desk.now()
@@ -109,6 +112,8 @@ class Reporting:
             unknown.add(AlertCode.LOGIN_REFUSED)
         if not self._printers and self._desk.printer.profile_names:
             unknown.add(AlertCode.PRINTER)
+        if not self._database_checked:
+            unknown.add(AlertCode.DATABASE)
         return frozenset(unknown)
 
     def _printer_states(self) -> tuple[PrinterStatus, ...]:
@@ -160,6 +165,7 @@ class Reporting:
             login_refused=self._watch.seen.login_problem if self._watch.seen.signed_in is False else None,
             clock_skew_seconds=self._watch.skew(),
             disk_free_mb=self._disk_free() // MEGABYTE,
+            database_problem=self._database_problem,
             printers={status.name: status.problem for status in self._printer_states()},
             undelivered=dict(self._desk.undelivered),
             latarnia_unreachable_since=self._watch.seen.latarnia_lost_at,
@@ -181,11 +187,8 @@ class Reporting:
     def health(self) -> HealthReport:
         """Return the report; no I/O but a look at the disk's free space."""
         now = self._desk.now()
-        problems = self._problems
-        if self._database_problem is not None:
-            problems = (Problem("database", self._database_problem, now, "critical"), *problems)
         return HealthReport(
-            status=_status(problems),
+            status=_status(self._problems),
             version=__version__,
             till=self._desk.settings.till,
             nip=self._desk.settings.seller.nip,
@@ -200,7 +203,7 @@ class Reporting:
             database_bytes=self._desk.store.size(),
             latarnia_seen_at=self._watch.seen.latarnia_at,
             ksef_seen_at=self._watch.seen.ksef_at,
-            problems=problems,
+            problems=self._problems,
         )
 
     def _certificates(self, now: datetime) -> tuple[CertificateHealth, ...]:

@@ -16,7 +16,7 @@ import pytest
 from agent.config import Settings
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import KsefError, Outcome, Sent
+from agent.ports import KsefError, Outcome, Rejected, Sent
 from agent.services.outbox import ALERT_TYPES, Outbox, Subscriber
 from agent.web.health import health_json
 from agent.web.metrics import render
@@ -158,6 +158,44 @@ async def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
         assert await look(place) == []
         assert await told(place) == ["+disk", "-disk"]
+
+
+async def test_database_found_damaged_stays_so_until_it_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def damaged() -> str:
+        return "Baza danych jest uszkodzona."
+
+    async with world(tmp_path) as place:
+        with monkeypatch.context() as patched:
+            patched.setattr(place.store, "check", damaged)
+            await place.reporting.check_database()
+        assert await look(place) == ["database"]
+        clock = place.clock
+    async with world(tmp_path, clock=clock) as place:
+        assert await look(place) == ["database"]
+        await place.reporting.check_database()
+        assert await look(place) == []
+        assert await told(place) == ["+database", "-database"]
+
+
+async def test_rejected_until_a_person_closes_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+        record = await place.sell()
+        assert await look(place) == ["rejected"]
+        await place.till.close(record.id, "sprzedaż udokumentowano inaczej", MANAGER)
+        assert await look(place) == []
+        assert await told(place) == ["+rejected", "-rejected"]
+
+
+async def test_number_taken_by_another_document(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        number = "FV-1/2026/11/000001"
+        place.gateway.ledger["5265877635", "VAT", number] = ("5265877635-20261124-000000000000-00", b"other")
+        await place.sell()
+        await place.settle()
+        assert await look(place) == ["series-collision"]
 
 
 async def test_certificate(tmp_path: Path) -> None:
