@@ -331,6 +331,42 @@ async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
     await page.wait_for_selector("#held-title")
 
 
+async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> None:
+    counter.till.current_mode = Mode.OFFLINE24
+    page = counter.page
+
+    async def show() -> None:
+        await page.click("[data-view=find]")
+        await page.fill("#find-text", "ministerstwo")
+        await page.keyboard.press("Enter")
+        await page.click("#found .link")
+        await counter.headline()
+
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    (invoice_id,) = [each.record.id for each in await counter.till.queue()]
+    counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="410: brak uprawnień")
+    await show()
+    await expect(page.locator("#close-case")).to_have_count(0)
+
+    await counter.open(token="kierownik")
+    await page.reload()
+    await show()
+    await expect(page.locator("#technical")).to_have_count(0)
+    await page.click("#resend")
+    await expect(page.locator("#resend")).to_have_count(0)
+    assert counter.till.records[invoice_id].record.state is InvoiceState.ISSUED
+
+    counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="440: numer zajęty")
+    await show()
+    await expect(page.locator("#technical")).to_have_count(1)
+    page.once("dialog", lambda dialog: dialog.accept("Wystawiono FV-1/2."))
+    await page.click("#close-case")
+    await expect(page.locator("#close-case")).to_have_count(0)
+    assert counter.till.records[invoice_id].record.closed_at is not None
+
+
 async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     await counter.open()
     page = counter.page
