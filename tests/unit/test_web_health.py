@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent.domain.alerts import AlertCode
 from agent.domain.invoice import Mode
 from agent.ports import PrinterStatus
 from agent.services.contract import Caller, Counters, Problem, Role
@@ -164,6 +165,12 @@ def test_rules_and_dashboard_use_only_metrics_that_exist(till: FakeTill, name: s
     used = set(re.findall(r"ksef_agent_\w+", (HQ / name).read_text()))
     assert used <= known
     assert len(used) > 5
+
+
+def test_the_document_lists_every_alert() -> None:
+    text = (HQ / "README.md").read_text()
+    assert re.findall(r"^\| `([a-z0-9-]+)` \| (?:warning|critical) \|", text, re.MULTILINE)
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == {code.value for code in AlertCode}
 
 
 # --- docs/hq/poll.py ----------------------------------------------------------------------------------
