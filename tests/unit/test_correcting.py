@@ -437,6 +437,7 @@ async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path:
         await place.clock.advance(3600)
         await place.till.withdraw("koniec", MANAGER)
         assert (await place.record(base.id)).state is InvoiceState.EXEMPT
+        await place.clock.advance(60)
         await place.correcting.issue_ready()
         assert await place.till.held() == []
         await place.settle()
