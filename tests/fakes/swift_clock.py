@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import ParamSpec, TypeVar
+from unittest.mock import patch
 
 from tests.fakes.clock import FakeClock
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PAUSE = 0.003
 """Real seconds between two looks."""
 TURNS = 30
@@ -24,15 +28,30 @@ LOOKS = 3
 class SwiftClock(FakeClock):
     """FakeClock that advances by itself while ``running``."""
 
+    _in_threads = 0
+    """Calls of asyncio.to_thread under way."""
+
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[SwiftClock]:
-        """Jump from alarm to alarm until the block ends."""
+    async def running(self, *, threads: bool = False) -> AsyncIterator[SwiftClock]:
+        """Jump from alarm to alarm until the block ends. ``threads``: not while asyncio.to_thread works."""
         driver = asyncio.create_task(self._drive(), name="swift-clock")
         try:
-            yield self
+            to_thread = self._counted(asyncio.to_thread) if threads else asyncio.to_thread
+            with patch.object(asyncio, "to_thread", to_thread):
+                yield self
         finally:
             driver.cancel()
             await asyncio.gather(driver, return_exceptions=True)
+
+    def _counted(self, to_thread: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        async def counted(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+            self._in_threads += 1
+            try:
+                return await to_thread(call, *args, **kwargs)
+            finally:
+                self._in_threads -= 1
+
+        return counted
 
     async def _drive(self) -> None:
         seen: tuple[float, int] | None = None
@@ -44,7 +63,7 @@ class SwiftClock(FakeClock):
             while self._alarms and self._alarms[0][2].done():
                 heapq.heappop(self._alarms)
             following = self._alarms[0][:2] if self._alarms else None
-            looks = looks + 1 if following == seen else 1
+            looks = looks + 1 if following == seen and not self._in_threads else 1
             seen = following
             if following is not None and looks >= LOOKS:
                 await self.advance(max(0.0, following[0] - self.monotonic()))
