@@ -102,13 +102,17 @@ class RegisterRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkerChange:
-    """A marker that differs from the one exported before; ``old`` is None for a row that was not there."""
+    """A marker that differs from the one exported before.
+
+    ``old`` is None for a row that was not there, ``new`` for one that is there no more: KSeF refused the document
+    and its case was closed.
+    """
 
     id: str
     number: str
     issued_on: date
     old: Marker | None
-    new: Marker
+    new: Marker | None
     ksef_number: str | None
 
 
@@ -153,10 +157,12 @@ def rows(
 ) -> list[RegisterRow]:
     """Return the rows as of a Polish civil day, by issue date and number.
 
+    What KSeF refused while it was issued online, or a manager closed, never became an invoice and has no row.
+
     upos         ids of the invoices whose UPO is stored
     corrections  corrections of other months, so that their bases can name them; those among ``records`` are found
     """
-    listed = list(records)
+    listed = [record for record in records if not _no_invoice(record, as_of)]
     stored = frozenset(upos)
     corrected_by: dict[str, dict[str, None]] = {}
     for record in (*listed, *corrections):
@@ -165,6 +171,12 @@ def rows(
                 corrected_by.setdefault(base.invoice_id, {})[record.number] = None
     ordered = sorted(listed, key=lambda record: (record.issued_on, record.number))
     return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
+
+
+def _no_invoice(record: InvoiceRecord, as_of: date) -> bool:
+    if record.closed_at is not None:
+        return local_date(record.closed_at) <= as_of
+    return record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE
 
 
 def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, ...]) -> RegisterRow:
@@ -252,13 +264,16 @@ def _count(month: str, found: list[RegisterRow]) -> MonthCount:
 
 
 def changed_since(then: Iterable[RegisterRow], now: Iterable[RegisterRow]) -> list[MarkerChange]:
-    """Return the markers that changed, and the new rows, in the order of ``now``."""
-    old = {row.id: row.marker for row in then}
-    return [
-        MarkerChange(row.id, row.number, row.issued_on, old.get(row.id), row.marker, row.ksef_number)
-        for row in now
-        if old.get(row.id) is not row.marker
-    ]
+    """Return the markers that changed, and the new rows, in the order of ``now``; rows that are gone come last."""
+    before = {row.id: row for row in then}
+    changes: list[MarkerChange] = []
+    for row in now:
+        known = before.pop(row.id, None)
+        old = None if known is None else known.marker
+        if old is not row.marker:
+            changes.append(MarkerChange(row.id, row.number, row.issued_on, old, row.marker, row.ksef_number))
+    gone = [MarkerChange(row.id, row.number, row.issued_on, row.marker, None, None) for row in before.values()]
+    return changes + gone
 
 
 def to_dict(row: RegisterRow) -> dict[str, Value]:
@@ -314,7 +329,7 @@ def change_to_dict(change: MarkerChange) -> dict[str, str | None]:
         "number": change.number,
         "issued_on": change.issued_on.isoformat(),
         "old": change.old.value if change.old is not None else None,
-        "new": change.new.value,
+        "new": change.new.value if change.new is not None else None,
         "ksef_number": change.ksef_number,
     }
 

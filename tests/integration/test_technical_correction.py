@@ -182,7 +182,11 @@ async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None
     again = await place.record(again.id)
     assert (again.state, again.serial) == (InvoiceState.ACCEPTED, (invoice.serial or 0) + 1)
 
+    month, today = f"{again.issued_on:%Y-%m}", again.issued_on
+    rows = await place.agent.till.register_rows(month, today)
+    assert {row["number"] for row in rows} == {invoice.number, again.number}
     await place.agent.till.close(invoice.id, f"Wystawiono {again.number}.", MANAGER)
+    assert [row["number"] for row in await place.agent.till.register_rows(month, today)] == [again.number]
     assert "series-collision" not in await place.problems()
     assert await place.agent.till.queue() == []
     assert place.agent.till.health().queue.unsent == 0
