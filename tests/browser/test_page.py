@@ -259,6 +259,7 @@ async def test_offline_and_printer_trouble_are_told(counter: Counter) -> None:
     text = await counter.page.inner_text(".answer")
     assert "Brak papieru. Włóż rolkę." in text
     assert "Brak łącza z KSeF." in text
+    assert text.count("Brak papieru. Włóż rolkę.") == 1
     counter.till.printer_problem = None
     await counter.page.click("#reprint")
     await expect(counter.page.locator(".paper figcaption")).to_contain_text(", wydrukowano")

@@ -69,7 +69,7 @@ function banner(status) {
   const confirm = status.total_failure_to_confirm && !told
     ? [{ message: "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”).", severity: "critical" }] : [];
   const printers = status.printers.filter((printer) => printer.problem)
-    .map((printer) => ({ message: `Drukarka ${printer.name}: ${printer.problem}` }));
+    .map(({ name, problem }) => ({ message: problem.startsWith("Drukarka") ? problem : `Drukarka ${name}: ${problem}` }));
   const known = new Set(printers.map((item) => item.message));
   troubles([...confirm, ...printers, ...status.problems.filter((item) => !known.has(item.message) && item.code !== "printer")]);
 }
@@ -91,7 +91,7 @@ function agentGone(message) {
   byId("banner").dataset.mode = "gone";
   put("banner-mode", "Brak połączenia z programem");
   put("banner-why", message);
-  put("banner-facts", "Próbuję ponownie…");
+  put("banner-facts", "Koszyk zostaje. Próbuję ponownie… Gdy to trwa, sprawdź komputer kasy albo zadzwoń do serwisu.");
 }
 
 /** Follow the agent: one long poll at a time, and the status after each change. */

@@ -69,7 +69,8 @@ function draw() {
         paper ? h("p", { class: "answer-label" }, paper.label) : null,
         current.held_by ? h("p", { class: "note warn" },
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
-        paper?.problem ? h("p", { class: "note bad" }, h("strong", {}, "Drukarka: "), paper.problem) : null,
+        paper?.problem && !current.hand_over.includes(paper.problem)
+          ? h("p", { class: "note bad" }, h("strong", {}, "Wydruk: "), paper.problem) : null,
         current.rejection ? h("p", { class: "note bad" }, h("strong", {}, "KSeF odrzucił: "), current.rejection) : null,
         current.replacement ? h("p", { class: "note warn" },
           `Wystawiono też nową fakturę ${current.replacement.number}. `,
