@@ -289,3 +289,5 @@ class InvoiceRecord:
     pressed_by: str = ""
     bases: tuple[CorrectedBase, ...] = ()
     """What a correction corrects, also after its bytes were pruned."""
+    has_upo: bool = False
+    """KSeF's confirmation is here, or was exported."""

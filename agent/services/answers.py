@@ -14,8 +14,7 @@ async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
     jobs = await tx.prints.of_invoice(record.id)
     job = max(jobs, key=lambda each: each.id) if jobs else None
     paper = None if job is None else _paper(record, job)
-    has_upo = record.ksef_number is not None and await tx.invoices.upo(record.id) is not None
-    return InvoiceAnswer(record, paper, hand_over(record, paper), has_upo)
+    return InvoiceAnswer(record, paper, hand_over(record, paper), record.has_upo)
 
 
 def _paper(record: InvoiceRecord, job: PrintJob) -> Paper:

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import replace
 from functools import partial
 
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, NotFound
 from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
@@ -63,7 +63,9 @@ class Printing:
         )
 
     def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
-        """Compose the slip from the stored bytes."""
+        """Compose the slip from the stored bytes; NotFound where they were exported and removed."""
+        if not record.xml:
+            raise exported(record)
         return compose(
             read(record.xml),
             choice,
@@ -184,6 +186,13 @@ class Printing:
         """A newer job of the same invoice (the cashier pressed reprint) replaces this one."""
         jobs = await self._desk.store.read(lambda tx: tx.prints.of_invoice(job.invoice_id))
         return bool(jobs) and max(jobs, key=lambda other: other.id).id == job.id
+
+
+def exported(record: InvoiceRecord) -> NotFound:
+    """Return the refusal for content that is in the archive and no longer here."""
+    return NotFound(
+        f"Treść dokumentu {record.number} wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported"
+    )
 
 
 async def _queue_again(job_id: int, tx: Transaction) -> PrintJob:

@@ -31,7 +31,7 @@ from agent.services.desk import Desk
 from agent.services.directory import Directory
 from agent.services.issue import Issuing, Pressed
 from agent.services.outbox import Outbox
-from agent.services.printing import Printing
+from agent.services.printing import Printing, exported
 from agent.services.rejected import RejectedInvoices
 from agent.services.reporting import Reporting
 from agent.services.sync import Sync
@@ -120,6 +120,8 @@ class AgentTill:
             record = await tx.invoices.get(invoice_id)
             if record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE:
                 raise Conflict("KSeF odrzucił tę fakturę przy wystawianiu: nie ma czego wydać klientowi.")
+            if not record.xml:
+                raise exported(record)
             await tx.events.append("reprint", {"by": caller.name}, invoice_id)
 
         await self._desk.store.write(work)
@@ -176,8 +178,11 @@ class AgentTill:
         """Return the UPO."""
 
         async def work(tx: Transaction) -> bytes | None:
-            await tx.invoices.get(invoice_id)
-            return await tx.invoices.upo(invoice_id)
+            record = await tx.invoices.get(invoice_id)
+            upo = await tx.invoices.upo(invoice_id)
+            if upo is None and record.has_upo:
+                raise exported(record)
+            return upo
 
         upo = await self._desk.store.read(work)
         if upo is None:
@@ -282,7 +287,7 @@ class AgentTill:
             query = InvoiceFilter(issued_from=first, issued_to=last, limit=MONTH_LIMIT)
             found = await tx.invoices.find(query)
             records = [record for record in found if local_date(record.issued_at) <= issued_by]
-            upos = [record.id for record in records if await tx.invoices.upo(record.id) is not None]
+            upos = [record.id for record in records if record.has_upo]
             later = await tx.invoices.find(InvoiceFilter(base_issued=(first, last), limit=MONTH_LIMIT))
             return register.rows(records, as_of=day, upos=upos, corrections=later)
 

@@ -270,6 +270,7 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         payments=load_payments(row["payments"]),
         pressed_by=row["pressed_by"],
         bases=load_bases(row["bases"]),
+        has_upo=bool(row["has_upo"]),
     )
 
 

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.commands import correct, issue, outbox, register
-from agent.domain.errors import Conflict, Refused
+from agent.domain.errors import Conflict, NotFound, Refused
 from tests.fakes.world import CASHIER, MANAGER, sale, world
-from tests.unit.test_correcting import FULL, line_back, outside_base, sell
+from tests.unit.test_correcting import FULL, line_back, outside_base, returned, sell
 from tests.unit.test_correcting import correct as press_correction
 
 EXPORTED = date(2026, 11, 24)
@@ -68,6 +68,37 @@ async def test_a_base_names_a_correction_of_another_month(tmp_path: Path) -> Non
         assert row["corrections"] == [made.number]
         (other,) = await place.till.register_rows("2026-12", None)
         assert other["bases"] == [base.number]
+
+
+async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsewhere(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        made = (await press_correction(place, base, returned(1, "1"))).invoices[0].record
+        await place.clock.advance(1)
+        before = await place.till.register_rows("2026-11", None)
+        assert [row["upo"] for row in before] == [True, True]
+
+        async def prune(tx: Any) -> None:
+            for record in (base, made):
+                await tx.exports.add(record.id, "/archive/file.zip", bytes(32))
+                await tx.exports.prune(record.id)
+
+        await place.store.write(prune)
+        assert await place.till.register_rows("2026-11", None) == before
+        newest = len(await place.all_events())
+        for work in (
+            place.till.reprint(base.id, CASHIER),
+            place.till.receipt_png(base.id),
+            place.till.receipt_pdf(base.id, "a4"),
+            place.till.upo(base.id),
+        ):
+            with pytest.raises(NotFound) as refused:
+                await work
+            assert refused.value.code == "exported"
+        with pytest.raises(Conflict) as impossible:
+            await press_correction(place, base, FULL)
+        assert impossible.value.code == "content-exported"
+        assert len(await place.all_events()) == newest
 
 
 async def test_replay_needs_a_receiver(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ SELECT
             'number', number, 'issued_on', issued_on, 'ksef_number', ksef_number, 'base_id', base_id
         ))
         FROM (SELECT * FROM correction_bases WHERE correction_id = invoices.id ORDER BY position)
-    ) AS bases
+    ) AS bases,
+    EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id) AS has_upo
 FROM invoices
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 
