@@ -231,6 +231,19 @@ def test_month_counts() -> None:
     }
 
 
+def test_what_never_became_an_invoice_has_no_row_and_a_filed_one_is_taken_back() -> None:
+    refused = replace(BASE, id="i4", number="D", mode=Mode.OFFLINE24, state=InvoiceState.REJECTED)
+    online = replace(refused, id="i5", number="E", mode=Mode.ONLINE)
+    closed = replace(refused, closed_at=datetime(2026, 12, 2, 9, 0, tzinfo=UTC))
+    then = rows([closed, online], as_of=ISSUED)
+    assert [row.id for row in then] == ["i4"]
+    assert [row.id for row in rows([refused], as_of=FILING)] == ["i4"]
+    now = rows([closed, online], as_of=FILING)
+    assert now == []
+    (gone,) = changed_since(then, now)
+    assert (change_to_dict(gone)["old"], change_to_dict(gone)["new"]) == ("DI", None)
+
+
 def test_what_changed_since_the_last_export() -> None:
     stays = replace(BASE, id="i2", number="B")
     added = replace(BASE, id="i3", number="C", mode=Mode.FAILURE)
