@@ -435,6 +435,18 @@ class TestChanging:
         withdrawn = await (await client.delete("/v1/mode", json={"reason": "działa"}, headers=MANAGER)).json()
         assert withdrawn["mode"] == "online"
 
+    async def test_a_total_failure_can_be_called_a_false_alarm(self, client: Client, till: FakeTill) -> None:
+        till.to_confirm = True
+        body = {"reason": "BIP milczy", "false_alarm": True}
+        answer = await (await client.delete("/v1/mode", json=body, headers=MANAGER)).json()
+        assert (answer["total_failure_to_confirm"], till.false_alarms) == (False, 1)
+        await client.delete("/v1/mode?reason=BIP&false_alarm=true", headers=MANAGER)
+        assert till.false_alarms == 2
+        await client.delete("/v1/mode?reason=koniec", headers=MANAGER)
+        assert till.false_alarms == 2
+        wrong = await client.delete("/v1/mode", json={**body, "false_alarm": "tak"}, headers=MANAGER)
+        assert (await problem(wrong, 422, "bad-input"))["errors"][0]["pointer"] == "/false_alarm"
+
     async def test_withdraw_takes_the_reason_from_the_query_too(self, client: Client, till: FakeTill) -> None:
         till.current_mode = Mode.OFFLINE24
         response = await client.delete("/v1/mode?reason=wr%C3%B3ci%C5%82o", headers=MANAGER)
