@@ -353,7 +353,7 @@ def test_the_settings_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytes
     monkeypatch.delenv("KSEF_AGENT_CONFIG", raising=False)
     monkeypatch.setattr("agent.settings_file.SYSTEM_CONFIG", tmp_path / "etc.toml")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="config.example.toml"):
+    with pytest.raises(ConfigError, match=r"config\.example\.toml"):
         find_config(None)
     (tmp_path / "config.toml").touch()
     assert find_config(None) == Path("config.toml")
