@@ -1,0 +1,210 @@
+"""KSeF and Latarnia: calls, outcomes, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Sent(StrEnum):
+    """What is known of a call that did not simply succeed (RELIABILITY: outcome classes)."""
+
+    ANSWERED = "answered"
+    """KSeF answered, and what it said is known: it did not take it."""
+    NOT_SENT = "not_sent"
+    """The bytes surely did not reach KSeF. Repeating is safe."""
+    UNKNOWN = "unknown"
+    """KSeF may have acted. Ask before repeating; resend only the same bytes."""
+
+
+class KsefError(Exception):
+    """A call to KSeF that gave no usable result.
+
+    sent        outcome class, see Sent
+    code        KSeF's exception code (e.g. 21184) or HTTP status, 0 where there was none
+    retry_after seconds exactly as KSeF said, None where it said nothing
+    body        first 4 kB of the answer, evidence
+    link_down   True where the network, not KSeF, is at fault (feeds the circuit breaker)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sent: Sent,
+        code: int = 0,
+        retry_after: float | None = None,
+        body: str = "",
+        link_down: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sent = sent
+        self.code = code
+        self.retry_after = retry_after
+        self.body = body
+        self.link_down = link_down
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRef:
+    """An open interactive session. ``valid_until`` is UTC."""
+
+    reference: str
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """KSeF has it and has not decided (100, 150)."""
+
+    code: int = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """200: the number (CRC-8 checked) and when KSeF gave it."""
+
+    ksef_number: str
+    accepted_at: datetime
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """440: the same NIP + kind + number is there already; compare before adopting."""
+
+    original_ksef_number: str | None
+    original_session: str | None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """410, 415, 430, 435, 450, 500, ...: KSeF refused it. ``retryable`` for 405 and 550: cancelled, send again."""
+
+    code: int
+    description: str
+    details: tuple[str, ...] = ()
+    retryable: bool = False
+
+
+Verdict = Pending | Accepted | Duplicate | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Upo:
+    """UPO of one invoice: XML as received; its hash was compared with KSeF's header where there was one."""
+
+    xml: bytes
+    ksef_number: str
+    sha256: bytes
+    """SHA-256 of the invoice according to the UPO."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One invoice to send. ``corrects`` is the hash of the rejected file in a technical correction."""
+
+    invoice_id: str
+    xml: bytes = field(repr=False)
+    sha256: bytes
+    offline: bool
+    corrects: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendBudget:
+    """What the rate limits still allow now. ``wait`` is seconds until one more send is allowed (0: now)."""
+
+    sends_left_hour: int
+    wait: float
+
+
+class KsefGateway(Protocol):
+    """KSeF 2.0 as the use cases see it. All methods raise KsefError; none retries a send by itself.
+
+    Authentication, token refresh, key rotation (21470) and limits are the gateway's own business.
+    """
+
+    async def session(self) -> SessionRef:
+        """Return the warm interactive session, opening one where needed. Safe to repeat."""
+        ...
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        """Send once; return the invoice's reference (202).
+
+        KsefError.sent tells whether to ask first. After 21180/21184/expiry the session is dropped,
+        NOT_SENT is raised, and the next session() opens a new one.
+        """
+        ...
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        """Ask for one invoice. Safe to repeat."""
+        ...
+
+    async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
+        """Look for the file by its hash in a session: (invoice reference, verdict), None if KSeF has it not."""
+        ...
+
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        """Everything KSeF has of a session, by SHA-256; empty for a session it does not know. Safe to repeat."""
+        ...
+
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        """Fetch the UPO of an accepted invoice; by its number where the reference is not that session's.
+
+        After 440 the UPO belongs to the original's session. Safe to repeat.
+        """
+        ...
+
+    async def invoice_sha256(self, ksef_number: str) -> bytes:
+        """Return the SHA-256 of the original stored under that number (for 440). Safe to repeat.
+
+        A new original may be readable only later: KsefError with code 21165 then.
+        """
+        ...
+
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
+        """Open a batch session for these, upload all parts, close it; return its reference.
+
+        ``opened(reference)`` is awaited, and so made durable, before the first part leaves.
+        KsefError.sent says whether KSeF may have it.
+        """
+        ...
+
+    async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
+        """Verdicts by SHA-256, None while KSeF still works on it. Safe to repeat."""
+        ...
+
+    def budget(self) -> SendBudget:
+        """What the rate limits allow now; no I/O."""
+        ...
+
+    async def probe(self) -> float:
+        """Cheap anonymous call: seconds of clock skew (KSeF minus here). Raises KsefError when out of reach."""
+        ...
+
+    async def close(self) -> None:
+        """Close the warm session and the connections. Never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LatarniaReading:
+    """One poll of Latarnia: the two answers as received (JSON text), and when."""
+
+    status: str
+    messages: str
+    seen_at: datetime
+
+
+class StatusSource(Protocol):
+    """Latarnia."""
+
+    async def read(self) -> LatarniaReading:
+        """Fetch /status and /messages. KsefError when out of reach or not JSON; that is never an awaria."""
+        ...

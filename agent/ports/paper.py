@@ -1,0 +1,81 @@
+"""Paper: signing KOD II, and printers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Signer(Protocol):
+    """The Offline certificate: signs KOD II. The key is loaded once."""
+
+    @property
+    def serial(self) -> str:
+        """Certificate serial, hexadecimal, upper case, as KSeF writes it."""
+        ...
+
+    @property
+    def expires(self) -> datetime:
+        """End of validity, UTC."""
+        ...
+
+    def sign(self, text: bytes) -> bytes:
+        """ECDSA P-256 SHA-256 in P1363 form, or RSA-PSS (SHA-256, MGF1, 32-byte salt)."""
+        ...
+
+
+class Outcome(StrEnum):
+    """What the printer's own answer says of a job."""
+
+    DONE = "done"
+    NOT_SENT = "not_sent"
+    """Nothing usable left the printer; a silent retry is right."""
+    UNKNOWN = "unknown"
+    """Paper may lie there; only a person decides, and the new print is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintResult:
+    """Outcome of one job. ``problem`` is Polish, for the cashier; ``code`` stable (paper-out, cover-open, ...)."""
+
+    outcome: Outcome
+    printer: str
+    problem: str | None = None
+    code: str | None = None
+    confirmed: bool = True
+    """False where the printer can not answer: DONE then means handed over, not printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterStatus:
+    """What a printer says of itself now."""
+
+    name: str
+    online: bool
+    problem: str | None = None
+    code: str | None = None
+    near_end: bool = False
+
+
+class Printer(Protocol):
+    """A printer (or several with a fallback order). One job at a time; a stuck one never blocks the loop."""
+
+    @property
+    def profile_names(self) -> tuple[str, ...]:
+        """Printers in fallback order."""
+        ...
+
+    async def print(self, encode: Callable[[str], bytes], sent: Callable[[str, bytes], Awaitable[None]]) -> PrintResult:
+        """Print on the first printer that takes it.
+
+        ``encode(printer_name)`` gives the bytes for that printer; ``sent(printer_name, data)`` is awaited,
+        and so made durable, before the first byte leaves. Finite in time; never raises for printer trouble.
+        """
+        ...
+
+    async def status(self) -> tuple[PrinterStatus, ...]:
+        """Ask every printer. Finite in time; never raises."""
+        ...

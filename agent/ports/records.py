@@ -1,0 +1,140 @@
+"""What the store holds beside invoices: events, facts, print jobs, and what changes and finds invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from agent.domain.invoice import CorrectedBase, Mode
+from agent.domain.lifecycle import InvoiceState, PrintState
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the append-only log. ``chain`` = SHA-256 over the previous chain and this line."""
+
+    seq: int
+    at: datetime
+    kind: str
+    invoice_id: str | None
+    data: Mapping[str, Json]
+    chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An idempotency key that was used: the SHA-256 of its body and the invoice it made."""
+
+    key: str
+    body_sha256: bytes
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrintJob:
+    """One print. ``copy`` is 1 for the original, 2.. for WYDRUK PONOWNY. ``data``: the bytes last sent."""
+
+    id: int
+    invoice_id: str
+    copy: int
+    document: str
+    label: str
+    state: PrintState
+    created_at: datetime
+    printer: str | None = None
+    problem: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An announcement of Latarnia, or a manager's declaration, as a fact on the timeline, kept for ever."""
+
+    source: str
+    """latarnia or manager."""
+    body: Mapping[str, Json]
+    seen_at: datetime
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceChange:
+    """Facts added to an invoice together with a move; None leaves a field as it is."""
+
+    mode: Mode | None = None
+    reason: str | None = None
+    ksef_number: str | None = None
+    accepted_at: datetime | None = None
+    sent_at: datetime | None = None
+    session_ref: str | None = None
+    invoice_ref: str | None = None
+    rejection: str | None = None
+    not_before: datetime | None = None
+    closed_at: datetime | None = None
+    """Ends the case of a rejected invoice, for good."""
+    attempted: bool = False
+    """Adds one to attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFilter:
+    """Search; all given conditions hold. Dates are P_1, inclusive. ``text`` matches number, buyer, reference.
+
+    ``base_id``, ``base_number`` and ``base_ksef_number`` find corrections by any of the invoices they correct.
+    """
+
+    states: frozenset[InvoiceState] | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    number: str | None = None
+    text: str | None = None
+    base_id: str | None = None
+    base_number: str | None = None
+    base_ksef_number: str | None = None
+    base_issued: tuple[date, date] | None = None
+    """Corrections of invoices with P_1 from the first to the last of these days."""
+    limit: int = 100
+    after_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What planning needs of an invoice whose duty to send is open; without its bytes, so ten thousand are cheap."""
+
+    id: str
+    number: str
+    state: InvoiceState
+    mode: Mode
+    version: int
+    attempts: int
+    deadline: date | None
+    deadline_state: str
+    issued_on: date
+    issued_at: datetime
+    not_before: datetime | None = None
+    session_ref: str | None = None
+    invoice_ref: str | None = None
+    base_id: str | None = None
+    rejection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCorrection:
+    """A correction whose base has no KSeF number yet: durable, numbered and built once the number is there."""
+
+    id: str
+    base_id: str
+    body: bytes
+    """The checked correction as JSON (domain/plain.py)."""
+    key: str
+    pressed_by: str
+    created_at: datetime
+    state: str = "waiting"
+    """waiting, issued, refused."""
+    invoice_id: str | None = None
+    problem: str | None = None
+    bases: tuple[CorrectedBase, ...] = ()
+    """Everything it will correct; ``base_id`` is one of them."""

@@ -1,0 +1,211 @@
+"""Durable memory: repositories inside a unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Protocol, TypeVar
+
+from agent.domain.invoice import InvoiceRecord, NewInvoice
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports.records import (
+    Event,
+    Fact,
+    HeldCorrection,
+    InvoiceChange,
+    InvoiceFilter,
+    Json,
+    KeyRecord,
+    PrintJob,
+    Unsent,
+)
+
+T = TypeVar("T")
+
+
+class Invoices(Protocol):
+    """Invoices inside a transaction. Illegal moves raise IllegalTransition before SQLite's triggers would."""
+
+    async def next_serial(self, series: str) -> int:
+        """Return last + 1 of the series; taken for good only by add() in the same transaction."""
+        ...
+
+    async def add(self, invoice: NewInvoice) -> None: ...
+
+    async def add_version(self, invoice_id: str, xml: bytes, sha256: bytes, links: tuple[str, str | None]) -> None:
+        """New bytes of a rejected invoice (technical correction); the old version stays readable."""
+        ...
+
+    async def versions(self, invoice_id: str) -> tuple[bytes, ...]:
+        """Return all XML versions, oldest first."""
+        ...
+
+    async def get(self, invoice_id: str) -> InvoiceRecord:
+        """Return one; NotFound otherwise."""
+        ...
+
+    async def find(self, query: InvoiceFilter) -> list[InvoiceRecord]:
+        """Newest first."""
+        ...
+
+    async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
+        """All whose duty to send is open (lifecycle.UNSENT): in doubt first, then by deadline, then by age.
+
+        ``limit`` takes the most urgent ones only: a backlog of 10 000 is 60 MB of bytes.
+        """
+        ...
+
+    async def queue(self) -> list[Unsent]:
+        """The same invoices in the same order as unsent(), without their bytes."""
+        ...
+
+    async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
+        """Accepted invoices whose UPO is not stored yet, oldest first."""
+        ...
+
+    async def move(self, invoice_id: str, to: InvoiceState, change: InvoiceChange | None = None) -> InvoiceRecord: ...
+
+    async def note(self, invoice_id: str, change: InvoiceChange) -> InvoiceRecord:
+        """Add facts without a move."""
+        ...
+
+    async def set_deadline(self, invoice_id: str, deadline: date | None, state: str) -> None: ...
+
+    async def add_upo(self, invoice_id: str, xml: bytes) -> None: ...
+
+    async def upo(self, invoice_id: str) -> bytes | None: ...
+
+
+class Events(Protocol):
+    """The append-only, hash-chained log."""
+
+    async def append(self, kind: str, data: Mapping[str, Json], invoice_id: str | None = None) -> Event: ...
+
+    async def of_invoice(self, invoice_id: str) -> list[Event]: ...
+
+    async def after(self, seq: int, limit: int = 1000) -> list[Event]: ...
+
+    async def newest(self) -> int:
+        """Return the newest sequence number, 0 for an empty log."""
+        ...
+
+
+class Keys(Protocol):
+    """Idempotency keys."""
+
+    async def get(self, key: str) -> KeyRecord | None: ...
+
+    async def add(self, record: KeyRecord) -> None: ...
+
+
+class Prints(Protocol):
+    """The print journal."""
+
+    async def add(self, invoice_id: str, document: str, label: str) -> PrintJob:
+        """New job QUEUED with the next copy number of its invoice."""
+        ...
+
+    async def move(
+        self,
+        job_id: int,
+        to: PrintState,
+        *,
+        printer: str | None = None,
+        problem: str | None = None,
+        data: bytes | None = None,
+    ) -> PrintJob: ...
+
+    async def of_invoice(self, invoice_id: str) -> list[PrintJob]: ...
+
+    async def in_state(self, state: PrintState) -> list[PrintJob]: ...
+
+
+class Facts(Protocol):
+    """The timeline's facts, append-only."""
+
+    async def add(self, fact: Fact) -> Fact: ...
+
+    async def all(self) -> list[Fact]: ...
+
+
+class Held(Protocol):
+    """Corrections that wait for their base."""
+
+    async def add(self, held: HeldCorrection) -> None: ...
+
+    async def get(self, held_id: str) -> HeldCorrection | None: ...
+
+    async def of_key(self, key: str) -> HeldCorrection | None: ...
+
+    async def waiting(self) -> list[HeldCorrection]:
+        """Oldest first."""
+        ...
+
+    async def of_base(self, base_id: str) -> list[HeldCorrection]:
+        """All that name this invoice, a collective one too; oldest first."""
+        ...
+
+    async def of_number(self, number: str) -> list[HeldCorrection]:
+        """All that name an invoice of this number, held here or not; oldest first."""
+        ...
+
+    async def close(
+        self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None
+    ) -> None:
+        """waiting -> issued or refused."""
+        ...
+
+
+class Notebook(Protocol):
+    """Small durable values by name (circuit breaker, certificate renewal, cursors), JSON."""
+
+    async def get(self, name: str) -> Json: ...
+
+    async def put(self, name: str, value: Json) -> None: ...
+
+
+class Transaction(Protocol):
+    """All repositories of one unit of work; committed together with fsync, or not at all."""
+
+    @property
+    def invoices(self) -> Invoices: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def prints(self) -> Prints: ...
+    @property
+    def facts(self) -> Facts: ...
+    @property
+    def held(self) -> Held: ...
+    @property
+    def notebook(self) -> Notebook: ...
+
+
+Work = Callable[[Transaction], Awaitable[T]]
+
+
+class Store(Protocol):
+    """Durable memory. A unit of work is a coroutine function run inside BEGIN IMMEDIATE by the one writer task."""
+
+    async def write(self, work: Work[T]) -> T:
+        """Run, commit with fsync, return. The caller may be cancelled; the work is not.
+
+        An exception of ``work`` rolls back and comes out here. A full disk is Unavailable("disk-full"),
+        nothing stored. A failed COMMIT ends the process (StoreLost): after the restart the key decides.
+        ``work`` awaits nothing but its transaction.
+        """
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run against a consistent snapshot; must not write."""
+        ...
+
+    async def check(self) -> str | None:
+        """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow: daily."""
+        ...
+
+    def size(self) -> int:
+        """Bytes of the database on disk."""
+        ...
