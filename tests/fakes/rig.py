@@ -94,8 +94,8 @@ class Rig:
             assert response.status == 200, await response.text()
             return await response.json() if response.content_type == "application/json" else await response.read()
 
-    async def empty_queue(self, seconds: float = 60.0) -> None:
-        """Wait until KSeF has everything."""
+    async def empty_queue(self, seconds: float = 180.0) -> None:
+        """Wait until KSeF has everything; for a minute after a restart background calls rest (limits.py)."""
         for _ in range(int(seconds * 4)):
             queue = await self.get("/v1/queue")
             if not queue["invoices"]:
