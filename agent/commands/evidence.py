@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from agent.commands.common import config_option_without_files
+from agent.commands.progress import RunningCount
 from agent.config import Settings
 from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Refused
@@ -70,8 +71,8 @@ async def _write(settings: Settings, first: date, last: date, partial: Path) -> 
     store = await open_store_readonly(settings)
     try:
         evidence = Evidence(store, settings.seller.nip, build(settings.printers, SystemClock()).text)
-        with partial.open("wb") as file:
-            count = await evidence.write(first, last, file)
+        with partial.open("wb") as file, RunningCount("Zapisano plików") as running:
+            count = await evidence.write(first, last, file, running.step)
             file.flush()
             os.fsync(file.fileno())
         return count

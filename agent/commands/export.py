@@ -18,6 +18,7 @@ import click
 
 from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files
+from agent.commands.progress import RunningCount
 from agent.config import Settings
 from agent.domain.errors import ConfigError, Refused
 from agent.store.bundle import collect, holds, save
@@ -76,10 +77,12 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     store = await SqliteStore.open(database, SystemClock(), exclusive=False)
     report = Report()
     try:
-        while waiting := await store.read(lambda transaction: transaction.exports.due(before)):
-            for invoice_id in waiting:
-                await _export_one(store, folder, invoice_id)
-                report.exported += 1
+        with RunningCount("Zapisano faktur") as running:
+            while waiting := await store.read(lambda transaction: transaction.exports.due(before)):
+                for invoice_id in waiting:
+                    await _export_one(store, folder, invoice_id)
+                    report.exported += 1
+                    running.step()
         if prune_before is not None:
             await _prune(store, prune_before, report)
     finally:

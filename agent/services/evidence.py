@@ -60,8 +60,8 @@ class Evidence:
         await self.write(first, last, file)
         return file.getvalue()
 
-    async def write(self, first: date, last: date, file: BinaryIO) -> int:
-        """Write the zip into ``file``; return how many files it holds."""
+    async def write(self, first: date, last: date, file: BinaryIO, written: Callable[[], None] = lambda: None) -> int:
+        """Write the zip into ``file``; return how many files it holds. ``written`` is called after each of them."""
         count = 0
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             async for path, content in self.files(first, last):
@@ -70,6 +70,7 @@ class Evidence:
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, content)
                 count += 1
+                written()
         return count
 
     async def files(self, first: date, last: date) -> AsyncIterator[File]:
