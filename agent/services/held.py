@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from agent.domain import fa3, numbering
+from agent.domain import fa3
 from agent.domain.calendar import local_date
 from agent.domain.correction import Correction, numbered, outside
 from agent.domain.errors import AgentError, BadInput
@@ -31,7 +31,7 @@ from agent.domain.technical import abandoned
 from agent.ports import HeldCorrection, Json, Outcome, Transaction
 from agent.services.contract import Caller, HeldAnswer, Role
 from agent.services.desk import Desk
-from agent.services.issue import Draft, Issuing, Order, Orders, Prepare
+from agent.services.issue import Draft, Issuing, Order, Orders, Prepare, numbered_order
 
 LOG = logging.getLogger("agent.corrections")
 LOOK_SECONDS = 60.0
@@ -169,12 +169,8 @@ def order_of(desk: Desk, correction: Correction, now: datetime) -> Order:
     """Order the document of a correction that waits for nothing."""
     settings = desk.settings
     issued_on = fa3.issue_date(now)
-    series = numbering.series_name(settings.issue.correction_series, till=settings.till, issued_on=issued_on)
 
-    def draw(serial: int) -> Draft:
-        number = numbering.format_number(
-            settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
-        )
+    def draw(number: str) -> Draft:
         xml = fa3.build_correction(
             correction, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
         )
@@ -189,7 +185,7 @@ def order_of(desk: Desk, correction: Correction, now: datetime) -> Order:
             bases=correction.bases,
         )
 
-    return Order(series, draw)
+    return numbered_order(settings, settings.issue.correction_series, issued_on, draw)
 
 
 async def _look(held: HeldCorrection, tx: Transaction) -> Outlook:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from agent.config import Settings
 from agent.domain import fa3, links, numbering
 from agent.domain.deadlines import deadline
 from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused
@@ -306,12 +307,8 @@ class Issuing:
         """Order the invoice of a checked sale."""
         settings = self._desk.settings
         issued_on = fa3.issue_date(now)
-        series = numbering.series_name(settings.issue.series, till=settings.till, issued_on=issued_on)
 
-        def draw(serial: int) -> Draft:
-            number = numbering.format_number(
-                settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
-            )
+        def draw(number: str) -> Draft:
             xml = fa3.build_invoice(
                 sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
             )
@@ -326,7 +323,7 @@ class Issuing:
                 external_ref=sale.external_ref,
             )
 
-        return Order(series, draw)
+        return numbered_order(settings, settings.issue.series, issued_on, draw)
 
     def _issued_event(self, invoice: NewInvoice) -> dict[str, Json]:
         return {
@@ -343,6 +340,20 @@ class Issuing:
             "pressed_by": invoice.pressed_by,
             "facts": self._watch.evidence(),
         }
+
+
+def numbered_order(settings: Settings, series_template: str, issued_on: date, draw: Callable[[str], Draft]) -> Order:
+    """Order a document of one of our own series; ``draw(P_2)`` builds it once its number is known."""
+    series = numbering.series_name(series_template, till=settings.till, issued_on=issued_on)
+
+    def draw_serial(serial: int) -> Draft:
+        return draw(
+            numbering.format_number(
+                settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
+            )
+        )
+
+    return Order(series, draw_serial)
 
 
 def parse_json(body: bytes) -> object:
