@@ -147,11 +147,9 @@ async def test_parts_that_are_not_what_was_declared(client: Client) -> None:
     assert len(client.sandbox.ledger) == 0
 
 
-async def test_parts_encrypted_with_another_key(client: Client) -> None:
+async def test_parts_that_the_session_s_key_does_not_open(client: Client) -> None:
     package = zipped(invoice())
-    right, client.key = client.key, bytes(32)
-    foreign = client.encrypt(package)
-    client.key = right
+    foreign = client.never_opens()
     part = {"ordinalNumber": 1, "fileSize": len(foreign), "fileHash": b64(sha256(foreign))}
     opened, _ = await open_batch(client, package, fileParts=[part])
     await upload(client, opened, [foreign])

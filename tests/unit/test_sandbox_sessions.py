@@ -224,9 +224,9 @@ class TestRefusals:
         done = await client.settled(await client.send(invoice(), invoiceHash=b64(bytes(32))))
         assert (done["status"]["code"], done["invoiceHash"]) == (430, b64(bytes(32)))
 
-    async def test_another_key_than_the_session_s(self, client: Client) -> None:
-        client.key = bytes(32)
-        assert (await client.settled(await client.send(invoice())))["status"]["code"] == 435
+    async def test_what_the_session_s_key_does_not_open(self, client: Client) -> None:
+        sent = await client.send(invoice(), encrypted=client.never_opens())
+        assert (await client.settled(sent))["status"]["code"] == 435
 
     @pytest.mark.parametrize(
         ("xml", "code"),
