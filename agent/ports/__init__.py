@@ -5,6 +5,7 @@ Every docstring states the obligations: may it be repeated, which error, what an
 
 from __future__ import annotations
 
+from agent.domain.evidence import Json
 from agent.ports.ksef import (
     Accepted,
     Duplicate,
@@ -29,7 +30,6 @@ from agent.ports.records import (
     HeldCorrection,
     InvoiceChange,
     InvoiceFilter,
-    Json,
     KeyRecord,
     PrintJob,
     Unsent,

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from agent.domain.errors import Conflict, IllegalTransition, KeyReused, NotFound
 from agent.domain.evidence import GENESIS, canonical, chain
 from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, Mode
 from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
-from agent.ports import Fact, HeldCorrection, InvoiceChange, InvoiceFilter, KeyRecord, Transaction
+from agent.ports import Fact, HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import ROUTES, SERIES, add_next, lead, new_invoice
@@ -51,6 +52,18 @@ async def bring(store: SqliteStore, name: str, state: InvoiceState, **changes: o
 
     await store.write(work)
     return f"inv-{name}"
+
+
+async def move_invoice(transaction: Transaction, state: InvoiceState) -> None:
+    await transaction.invoices.move("inv-a", state)
+
+
+async def move_print(transaction: Transaction, state: PrintState) -> None:
+    await transaction.prints.move(1, state)
+
+
+async def note(transaction: Transaction, value: Json) -> None:
+    await transaction.notebook.put("name", value)
 
 
 # --- units of work ----------------------------------------------------------------------------------
@@ -180,7 +193,7 @@ async def test_an_invoice_comes_back_as_it_went_in(store: SqliteStore) -> None:
     new = new_invoice("a")
     await store.write(lambda transaction: transaction.invoices.add(new))
     record = await store.read(lambda transaction: transaction.invoices.get(new.id))
-    for name in type(new).__slots__:  # type: ignore[attr-defined] # slots=True
+    for name in type(new).__slots__:
         assert getattr(record, name) == getattr(new, name), name
     assert (record.state, record.version, record.deadline_state) == (InvoiceState.ISSUED, 1, "due")
     assert (record.copies, record.attempts, record.ksef_number) == (0, 0, None)
@@ -317,8 +330,9 @@ async def test_facts_are_added_and_none_leaves_them(store: SqliteStore, clock: F
 async def test_illegal_moves_are_refused_before_sqlite_would(store: SqliteStore) -> None:
     await add(store, "a")
     for state in (InvoiceState.ISSUED, InvoiceState.SENT, InvoiceState.ACCEPTED, InvoiceState.REJECTED):
+        work = partial(move_invoice, state=state)
         with pytest.raises(IllegalTransition):
-            await store.write(lambda transaction, state=state: transaction.invoices.move("inv-a", state))
+            await store.write(work)
 
 
 async def test_accepted_needs_a_number_and_no_number_is_given_twice(store: SqliteStore) -> None:
@@ -446,8 +460,9 @@ async def test_facts_and_notes(store: SqliteStore) -> None:
     second = await store.write(lambda transaction: transaction.facts.add(Fact("manager", {"ł": [1]}, seen)))
     assert await store.read(lambda transaction: transaction.facts.all()) == [first, second]
     assert (first.id, second.id) == (1, 2)
-    for value in ({"a": [1, "ż", None]}, 5, None, "x"):
-        await store.write(lambda transaction, value=value: transaction.notebook.put("name", value))
+    values: list[Json] = [{"a": [1, "ż", None]}, 5, None, "x"]
+    for value in values:
+        await store.write(partial(note, value=value))
         assert await store.read(lambda transaction: transaction.notebook.get("name")) == value
 
 
@@ -499,8 +514,9 @@ async def test_uncertain_never_prints_again_by_itself(store: SqliteStore) -> Non
     await add(store, "a")
     await printed(store, PrintState.PRINTING, PrintState.UNCERTAIN)
     for state in PrintState:
+        work = partial(move_print, state=state)
         with pytest.raises(IllegalTransition):
-            await store.write(lambda transaction, state=state: transaction.prints.move(1, state))
+            await store.write(work)
     with pytest.raises(NotFound):
         await store.write(lambda transaction: transaction.prints.move(9, PrintState.PRINTING))
 

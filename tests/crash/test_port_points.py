@@ -68,8 +68,8 @@ class Grim:
     def haunt(self, place: World) -> None:
         for name in GATEWAY_CALLS:
             setattr(place.gateway, name, self.wrap(getattr(FakeGateway, name).__get__(place.gateway)))
-        place.printer.print = self.wrap(FakePrinter.print.__get__(place.printer))  # type: ignore[method-assign]
-        place.store.write = self.wrap(place.store.write)  # type: ignore[method-assign]
+        place.printer.print = self.wrap(FakePrinter.print.__get__(place.printer))  # type: ignore[method-assign, assignment]
+        place.store.write = self.wrap(place.store.write)  # type: ignore[method-assign, assignment]
 
 
 def exorcise(gateway: FakeGateway) -> None:

@@ -91,6 +91,7 @@ class FakeGateway:
 
     def _judge(self, invoice: Outgoing, session: str) -> Verdict:
         view = read(invoice.xml)
+        assert view.seller.nip is not None
         key = (view.seller.nip, view.kind.value, view.number)
         known = self.ledger.get(key)
         if known is not None:

@@ -97,12 +97,12 @@ class Rig:
     async def empty_queue(self, seconds: float = 180.0) -> None:
         """Wait until KSeF has everything; for a minute after a restart background calls rest (limits.py)."""
         for _ in range(int(seconds * 4)):
-            queue = await self.get("/v1/queue")
-            if not queue["invoices"]:
+            if not (await self.get("/v1/queue"))["invoices"]:
                 return
             await self.post("/v1/sync", {})
             await asyncio.sleep(0.25)
-        raise AssertionError(f"still waiting: {queue['invoices'][:3]} {self.log()}")
+        waiting = (await self.get("/v1/queue"))["invoices"]
+        raise AssertionError(f"still waiting: {waiting[:3]} {self.log()}")
 
 
 @asynccontextmanager

@@ -59,8 +59,9 @@ async def check_everything(place: Rig, answers: list[dict[str, Any]]) -> None:
 
 def scan(picture: bytes) -> set[str]:
     with Image.open(io.BytesIO(picture)) as image:
-        # only QR: text on a slip is now and then taken for a bar code
-        found = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+        only_qr = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+        # text on a slip is now and then taken for a bar code
+        found = zxingcpp.read_barcodes(image.convert("L"), formats=only_qr)
         return {code.text for code in found}
 
 

@@ -28,7 +28,7 @@ def test_rates_are_those_of_the_schema() -> None:
 
 def test_every_eu_prefix_of_the_schema_is_known() -> None:
     prefixes = enumeration("schemat_FA(3)_v1-0E.xsd", "TKodyKrajowUE")
-    shapes = ("U12345678", "0123456789", "123456789", "12345678", "12345678A", "12345678901", "1234567WA")
-    shapes += ("123456789B01", "123456789101")
+    shapes = ["U12345678", "0123456789", "123456789", "12345678", "12345678A", "12345678901", "1234567WA"]
+    shapes += ["123456789B01", "123456789101"]
     known = {prefix for prefix in prefixes if any(split_eu_vat(prefix + shape) for shape in shapes)}
     assert known == prefixes

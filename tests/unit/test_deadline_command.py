@@ -129,7 +129,7 @@ def test_batch_answers_line_by_line_in_order() -> None:
 
 def test_batch_goes_on_after_a_bad_question() -> None:
     good = {"mode": "offline24", "issued": "2026-12-08"}
-    bad = [
+    bad: list[object] = [
         {},
         [],
         "offline24",

@@ -216,7 +216,8 @@ async def test_the_shop_gets_its_copy_where_set(tmp_path: Path) -> None:
 
 async def test_one_lost_status_answer_does_not_cost_the_number(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        real, lost = place.gateway.status, []
+        real = place.gateway.status
+        lost: list[str] = []
 
         async def flaky(session_ref: str, invoice_ref: str) -> Verdict:
             if not lost:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, cast
 
 import pypdf
 import pytest
 from hypothesis import given, settings
+from pypdf.generic import DictionaryObject
 
 from agent.domain.receipt import Pair, Qr, Receipt, Table, Text
 from printers.charset import clean
@@ -52,8 +53,8 @@ def test_sizes() -> None:
 
 def test_fonts_are_embedded_and_nothing_is_a_picture() -> None:
     reader = reading(render_pdf(invoice()))
-    resources = reader.pages[0]["/Resources"].get_object()
-    fonts = [font.get_object() for font in resources["/Font"].values()]
+    resources = cast(DictionaryObject, reader.pages[0]["/Resources"])
+    fonts = [font.get_object() for font in cast(DictionaryObject, resources["/Font"]).values()]
     ours = [font for font in fonts if "DejaVu" in font["/BaseFont"]]
     assert len(ours) >= 2
     assert all("/FontFile2" in font["/FontDescriptor"].get_object() for font in ours)
@@ -64,7 +65,7 @@ def test_title_and_language() -> None:
     reader = reading(render_pdf(Receipt("Faktura VAT nr FV/1", (Text("x"),))))
     assert reader.metadata is not None
     assert reader.metadata.title == "Faktura VAT nr FV/1"
-    assert reader.trailer["/Root"]["/Lang"] == "pl-PL"
+    assert str(reader.root_object["/Lang"]) == "pl-PL"
 
 
 def test_long_documents_go_on_on_the_next_page() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -333,9 +334,9 @@ class TestMoods:
 class TestTechnicalCorrection:
     REJECTED = invoice("FV/1").replace(b"<P_15>123</P_15>", b"")
 
-    async def correct(self, client: Client, number: str = "FV/1", **changes: object) -> tuple[int, int]:
+    async def correct(self, client: Client, number: str = "FV/1", **changes: Any) -> tuple[int, int]:
         """Return (HTTP status, code) of a technical correction of REJECTED."""
-        body = {"offlineMode": True, "hashOfCorrectedInvoice": b64(sha256(self.REJECTED)), **changes}
+        body: dict[str, Any] = {"offlineMode": True, "hashOfCorrectedInvoice": b64(sha256(self.REJECTED)), **changes}
         sent = await client.send(invoice(number), **body)
         return (202, (await client.settled(sent))["status"]["code"]) if sent.status == 202 else (400, sent.code)
 

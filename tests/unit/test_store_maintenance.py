@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ async def test_a_backup_beside_a_live_agent_is_whole(till: Path, database: Path)
     store = await SqliteStore.open(database, FakeClock())
     target = till / "copy.db"
     for name in "abc":
-        await store.write(lambda transaction, name=name: add_next(transaction, name))
+        await store.write(partial(add_next, name=name))
     result = await asyncio.to_thread(run, backup.command, till, str(target), "--json")
     await store.write(lambda transaction: add_next(transaction, "later"))
     assert answer(result)["invoices"] == 3
