@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Protocol, TypeVar
 
+from agent.domain.evidence import Json
 from agent.domain.invoice import InvoiceRecord, NewInvoice
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports.records import (
@@ -14,7 +15,6 @@ from agent.ports.records import (
     HeldCorrection,
     InvoiceChange,
     InvoiceFilter,
-    Json,
     KeyRecord,
     PrintJob,
     Unsent,
