@@ -22,6 +22,7 @@ from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError, Unavailable
 from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.os_errors import why
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.crypto import OfflineSigner, open_signer
@@ -370,4 +371,4 @@ def require_data_dir(path: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise ConfigError((f"Nie można pisać w katalogu danych {path}: {error.strerror}.",)) from error
+        raise ConfigError((f"Nie można pisać w katalogu danych {path}: {why(error)}.",)) from error

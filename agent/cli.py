@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from agent import __version__
 from agent.domain.errors import AgentError
+from agent.domain.os_errors import why
 
 NAME = "ksef-agent"
 
@@ -151,7 +152,7 @@ def _run() -> int:
     except OSError as error:
         if not error.filename:
             raise
-        return _refuse(f"{error.filename}: {error.strerror}.")
+        return _refuse(f"{error.filename}: {why(error)}.")
     return code if isinstance(code, int) else 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from agent.domain.errors import ConfigError
+from agent.domain.os_errors import why
 from agent.web.api import till_app
 from agent.web.health import health_app
 
@@ -50,5 +51,5 @@ async def _listen(runner: web.AppRunner, host: str, port: int, whom: str) -> Non
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        why = REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise ConfigError((f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {why}.",)) from error
+        reason = REASONS.get(error.errno or 0) or why(error)
+        raise ConfigError((f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {reason}.",)) from error

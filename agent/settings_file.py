@@ -20,6 +20,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from agent.config import Address, PrinterSettings, Seller, Settings
 from agent.domain.errors import ConfigError
+from agent.domain.os_errors import why
 from agent.settings_lines import Place, find_lines, line_of
 from agent.settings_rules import RULES, SECRET_FILES, SECRET_WORDS
 
@@ -77,7 +78,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise ConfigError((f"Nie można odczytać ustawień {path}: {_reason(error)}.",)) from error
+        raise ConfigError((f"Nie można odczytać ustawień {path}: {why(error)}.",)) from error
     if len(raw) > LARGEST_FILE:
         raise ConfigError((f"Plik {path} jest za duży na ustawienia.",))
     try:
@@ -87,16 +88,6 @@ def _read(path: Path) -> str:
         raise ConfigError(
             (f"{path.name}, wiersz {line}: plik nie jest w kodowaniu UTF-8. Zapisz go w UTF-8.",)
         ) from error
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "nie ma takiego pliku"
-    if isinstance(error, PermissionError):
-        return "brak uprawnień do odczytu"
-    if isinstance(error, IsADirectoryError):
-        return "to katalog, a nie plik"
-    return error.strerror or str(error)
 
 
 def _syntax(path: Path, message: str) -> str:
@@ -231,7 +222,7 @@ class _Reader:
             with found.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
         except OSError as error:
-            self._wrong(place, f"nie można odczytać pliku {found}: {_reason(error)}")
+            self._wrong(place, f"nie można odczytać pliku {found}: {why(error)}")
             return _BAD
         if name in SECRET_FILES and mode & (stat.S_IROTH | stat.S_IWOTH):
             self._wrong(place, f"plik {found} może czytać każdy; wykonaj: chmod o-rwx {found}")

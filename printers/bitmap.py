@@ -48,7 +48,7 @@ def of_code(payload: bytes, module: int) -> Bitmap:
 def of_logo(image_file: bytes, profile: Profile) -> Bitmap:
     """Return a picture file (PNG, BMP, ...) as dots, shrunk to the paper's width where it is wider.
 
-    Raises ValueError where the file is no picture or is far too tall.
+    Raises ValueError (Polish) where the file is no picture or is far too tall.
     """
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only where there is a logo
 
@@ -56,11 +56,11 @@ def of_logo(image_file: bytes, profile: Profile) -> Bitmap:
         with Image.open(io.BytesIO(image_file)) as opened:
             flat = Image.alpha_composite(Image.new("RGBA", opened.size, "white"), opened.convert("RGBA")).convert("L")
     except (UnidentifiedImageError, OSError) as error:
-        raise ValueError("not a picture file") from error
+        raise ValueError("to nie jest plik z obrazem") from error
     if flat.width > profile.dots:
         flat = flat.resize((profile.dots, max(1, flat.height * profile.dots // flat.width)))
     if flat.height > MAX_LOGO_HEIGHT:
-        raise ValueError(f"{flat.height} rows after scaling; at most {MAX_LOGO_HEIGHT}")
+        raise ValueError(f"obraz ma po dopasowaniu {flat.height} wierszy, a może mieć {MAX_LOGO_HEIGHT}")
     dithered = flat.convert("1")
     black = [[dithered.getpixel((x, y)) == 0 for x in range(flat.width)] for y in range(flat.height)]
     return _bitmap([_pack(row) for row in black], NORMAL)

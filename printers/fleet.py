@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from agent.domain.errors import ConfigError
+from agent.domain.os_errors import why
 from agent.domain.receipt import Receipt
 from agent.ports import Clock, Printer
-from printers import bitmap, escpos, plaintext
+from printers import bitmap, escpos, plaintext, rights
 from printers.bitmap import Bitmap
 from printers.printer import EscPosPrinter, NoPrinter, PrinterGroup
 from printers.profiles import PROFILES, PrinterSettings, Profile, profile_for
@@ -88,9 +90,20 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
         if settings.logo_file is not None:
             try:
                 logos[settings.name] = bitmap.of_logo(settings.logo_file.read_bytes(), profile)
-            except (OSError, ValueError) as error:
-                problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {error}")
-        built.append(EscPosPrinter(settings.name, profile, transport, clock, timeout_seconds=settings.timeout_seconds))
+            except OSError as error:
+                problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {why(error)}.")
+            except ValueError as error:
+                problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {error}.")
+        built.append(
+            EscPosPrinter(
+                settings.name,
+                profile,
+                transport,
+                clock,
+                timeout_seconds=settings.timeout_seconds,
+                closed_to_us=partial(rights.refusal, settings),
+            )
+        )
     if problems:
         raise ConfigError(tuple(problems))
     printer: Printer = PrinterGroup(tuple(built)) if built else NoPrinter()

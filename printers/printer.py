@@ -43,6 +43,7 @@ PATIENCE_SECONDS = 5.0
 """How long a job waits for a busy printer while another could take it: a long receipt on a slow printer."""
 GS_R = b"\x1dr\x01"
 RASTER = b"\x1dv0"
+NO_RIGHTS = "no-rights"
 LOOK = "Sprawdź, czy wydruk wyszedł z drukarki."
 
 
@@ -60,9 +61,18 @@ class EscPosPrinter:
     """One printer. One job at a time; what does not answer in time is UNKNOWN, never waited for without end."""
 
     def __init__(
-        self, name: str, profile: Profile, transport: Transport, clock: Clock, *, timeout_seconds: float = 20.0
+        self,
+        name: str,
+        profile: Profile,
+        transport: Transport,
+        clock: Clock,
+        *,
+        timeout_seconds: float = 20.0,
+        closed_to_us: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """``closed_to_us``: a Polish sentence where the device is there and this user may not open it (rights.py)."""
         self.name = name
+        self._closed_to_us = closed_to_us
         self._profile = profile
         self._transport = transport
         self._clock = clock
@@ -114,7 +124,7 @@ class EscPosPrinter:
         try:
             connection = await self._clock.within(CONNECT_SECONDS, self._transport.open())
         except (TimeoutError, TransportError):
-            return _Verdict(Outcome.NOT_SENT, UNREACHABLE)
+            return _Verdict(Outcome.NOT_SENT, self._unreachable())
         try:
             if self._profile.answers is Answers.NONE:
                 return await self._hand_over(connection, data, sent)
@@ -229,11 +239,15 @@ class EscPosPrinter:
                 return Reading()
             connection = await self._clock.within(CONNECT_SECONDS, self._transport.open())
         except (TimeoutError, TransportError):
-            return Reading(UNREACHABLE)
+            return Reading(self._unreachable())
         try:
             return await Dialogue(connection, self._clock).read_status()
         finally:
             await self._close(connection)
+
+    def _unreachable(self) -> Trouble:
+        closed = self._closed_to_us()
+        return UNREACHABLE if closed is None else Trouble(NO_RIGHTS, closed)
 
     def _identifier(self) -> bytes:
         self._next_id = (self._next_id + 1) % 10_000

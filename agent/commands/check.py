@@ -173,16 +173,11 @@ async def _latarnia(settings: Settings, clock: Clock) -> str:
 
 
 async def _printers(settings: Settings, clock: Clock) -> str:
-    from agent.commands.device_rights import refusal  # noqa: PLC0415
     from printers.fleet import build  # noqa: PLC0415
 
     statuses = await build(settings.printers, clock).printer.status()
     if not statuses:
         raise AgentError("nie ustawiono żadnej drukarki; dokumenty będą tylko w PDF.")
-    closed = {printer.name: refusal(printer) for printer in settings.printers}
-    troubles = [
-        f"{each.name}: {closed.get(each.name) or each.problem}" for each in statuses if each.problem is not None
-    ]
-    if troubles:
-        raise AgentError("; ".join(troubles))
+    if troubles := [each.problem for each in statuses if each.problem is not None]:
+        raise AgentError(" ".join(troubles))
     return ", ".join(each.name for each in statuses)

@@ -21,6 +21,7 @@ from agent.domain.errors import Refused
 from agent.domain.evidence import Json
 from agent.domain.invoice import Mode
 from agent.domain.latarnia import BadAnswer, Unknown, parse_instant, parse_messages
+from agent.domain.os_errors import why
 from agent.domain.timeline import Timeline, facts_of
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -163,8 +164,10 @@ def _answer_line(line: bytes, calendar: BusinessCalendar) -> dict[str, Json]:
 def _read(path: Path) -> object:
     try:
         messages: object = json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadQuestion(f"Nie można odczytać komunikatów z {path}: {error}") from error
+    except OSError as error:
+        raise BadQuestion(f"Nie można odczytać komunikatów z {path}: {why(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadQuestion(f"Nie można odczytać komunikatów z {path}: to nie jest JSON.") from error
     return messages
 
 
@@ -177,4 +180,4 @@ def _days_off(texts: Iterable[str]) -> frozenset[date]:
     try:
         return frozenset(date.fromisoformat(text) for text in texts)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--day-off'") from error
+        raise click.BadParameter("potrzeba daty RRRR-MM-DD", param_hint="'--day-off'") from error

@@ -21,6 +21,7 @@ from agent.commands.progress import RunningCount
 from agent.config import Settings
 from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Refused
+from agent.domain.os_errors import why
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A file in the zip that would unpack to more is refused, not unpacked."""
@@ -56,7 +57,7 @@ def _export(settings: Settings, first: date, last: date, out: Path) -> None:
         count = asyncio.run(_write(settings, first, last, partial))
         partial.replace(out)
     except OSError as error:
-        raise Refused(f"Nie można zapisać {out}: {error.strerror or error}.", code="not-written") from error
+        raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
     finally:
         partial.unlink(missing_ok=True)
     click.echo(f"Zapisano {out}: {count} plików.")
@@ -90,8 +91,10 @@ def verify(file: Path, as_json: bool) -> None:
             files = ZipFiles(archive)
             problems = verify_zip_files(files)
             count = len(files)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise Refused(f"{file} nie jest poprawnym plikiem zip: {error}.", code="not-a-zip") from error
+    except OSError as error:
+        raise Refused(f"Nie można odczytać {file}: {why(error)}.", code="not-a-zip") from error
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise Refused(f"Plik {file} nie jest poprawnym plikiem zip.", code="not-a-zip") from error
     if as_json:
         click.echo(json.dumps({"ok": not problems, "files": count, "problems": problems}, ensure_ascii=False).encode())
     elif problems:

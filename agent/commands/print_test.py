@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import replace
 
 import click
 
 from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files
-from agent.commands.device_rights import refusal
 from agent.config import Settings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
@@ -48,7 +46,7 @@ def command(settings: Settings, name: str | None, as_json: bool) -> None:
     """Print a slip with letters, widths and QR codes, and say what to set."""
     fleet = build(settings.printers, SystemClock())
     names = _chosen(fleet, name)
-    results = [_explained(result, settings) for result in asyncio.run(_print_all(fleet, names))]
+    results = asyncio.run(_print_all(fleet, names))
     if as_json:
         click.echo(json.dumps([_as_json(result) for result in results], ensure_ascii=False))
     else:
@@ -78,13 +76,6 @@ async def _print_all(fleet: Fleet, names: list[str]) -> list[PrintResult]:
         return calibration.slip(printer, fleet.profile(printer))
 
     return [await fleet.alone[name].print(encode, nothing_to_store) for name in names]
-
-
-def _explained(result: PrintResult, settings: Settings) -> PrintResult:
-    """Name missing rights where they are why nothing was printed."""
-    printer = next(each for each in settings.printers if each.name == result.printer)
-    why = refusal(printer) if result.outcome is Outcome.NOT_SENT else None
-    return result if why is None else replace(result, problem=f"Drukarka „{printer.name}”: {why}", code="no-rights")
 
 
 def _sentence(result: PrintResult) -> str:

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from agent.config import Settings
 from agent.domain.errors import Conflict, Refused, Unavailable
+from agent.domain.os_errors import why
 from agent.ports import Json
 from agent.services.tokens import COMMANDS_FILE, ensure_token
 
@@ -119,7 +120,7 @@ def _read_token(file: Path) -> str:
         return file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise Unavailable(
-            f"Program działa, ale nie można odczytać {file} ({error.strerror}). "
+            f"Program działa, ale nie można odczytać {file} ({why(error)}). "
             "Uruchom polecenie jako użytkownik programu albo root.",
             code="no-cli-token",
         ) from error

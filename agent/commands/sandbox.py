@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from agent.domain.errors import Unavailable
+from agent.domain.os_errors import why
 
 
 @click.command("sandbox", short_help="Run the embedded KSeF, Latarnia and printer.")
@@ -51,7 +52,7 @@ async def _serve(port: int, config: Path | None, limits: str, directory: Path) -
         await sandbox.start()
     except OSError as error:
         await sandbox.stop()
-        raise Unavailable(f"Nie można otworzyć portu {port}: {error.strerror}.") from error
+        raise Unavailable(f"Nie można otworzyć portu {port}: {why(error)}.") from error
     try:
         facts = describe(sandbox, directory)
         if config is not None:

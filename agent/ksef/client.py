@@ -26,6 +26,7 @@ import aiohttp
 from agent import __version__
 from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
+from agent.domain.os_errors import why
 from agent.ksef.answers import Answer, problems, retry_after
 from agent.ports import Clock, Json, KsefError, Sent
 
@@ -220,8 +221,10 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError((f"Nie można odczytać certyfikatu urzędu {ca_file}: {error}.",)) from error
+        except ssl.SSLError as error:
+            raise ConfigError((f"Plik {ca_file} nie zawiera certyfikatu urzędu w formacie PEM.",)) from error
+        except OSError as error:
+            raise ConfigError((f"Nie można odczytać certyfikatu urzędu {ca_file}: {why(error)}.",)) from error
     return context
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError
+from agent.domain.os_errors import why
 from agent.ksef.switch import Place, finish_switch
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -93,7 +94,7 @@ def load_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(data)
     except ValueError as error:
-        raise ConfigError((f"Plik {path} nie zawiera certyfikatu PEM: {error}.",)) from error
+        raise ConfigError((f"Plik {path} nie zawiera certyfikatu PEM.",)) from error
 
 
 def read_secret(path: Path) -> str:
@@ -121,7 +122,7 @@ def _read(path: Path) -> bytes:
     try:
         return locate(path).read_bytes()
     except OSError as error:
-        raise ConfigError((f"Nie można odczytać pliku {path}: {error.strerror}.",)) from error
+        raise ConfigError((f"Nie można odczytać pliku {path}: {why(error)}.",)) from error
 
 
 def _pkcs12(path: Path, passphrase: bytes | None) -> tuple[x509.Certificate, object]:

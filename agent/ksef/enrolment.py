@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.domain.errors import ConfigError, Refused
+from agent.domain.os_errors import why
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
 from agent.ksef.switch import Place, finish_switch, sync_directory
@@ -152,7 +153,7 @@ def _key(place: Place) -> ec.EllipticCurvePrivateKey:
         try:
             key = load_pem_private_key(place.next_key.read_bytes(), passphrase)
         except (TypeError, ValueError) as error:
-            raise ConfigError((f"Klucz {place.next_key} nie daje się odczytać: {error}.",)) from error
+            raise ConfigError((f"Klucz {place.next_key} ma inne hasło albo jest uszkodzony.",)) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ConfigError((f"Klucz {place.next_key} nie jest kluczem EC.",))
         return key
@@ -176,4 +177,4 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
-        raise ConfigError((f"Nie można zapisać pliku {path}: {error.strerror}.",)) from error
+        raise ConfigError((f"Nie można zapisać pliku {path}: {why(error)}.",)) from error

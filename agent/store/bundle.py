@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.os_errors import why
 from agent.ports import Event, PrintJob
 from agent.store.disk import sync_folder
 from agent.store.transaction import SqliteTransaction
@@ -83,7 +84,7 @@ def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
         partial.replace(target)
         sync_folder(target.parent)
     except OSError as error:
-        raise Refused(f"Nie można zapisać {target}: {error.strerror}.", code="not-writable") from error
+        raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
     if not holds(target, digest):
         raise Refused(f"Plik {target} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
     return target, digest

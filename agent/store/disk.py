@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from agent.domain.errors import Conflict, StoreUnfit
+from agent.domain.os_errors import why
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -88,7 +89,7 @@ def prepare(database: Path) -> None:
             os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             sync_folder(folder)
     except OSError as error:
-        raise StoreUnfit(f"Nie można użyć katalogu danych {folder}: {error.strerror}.") from error
+        raise StoreUnfit(f"Nie można użyć katalogu danych {folder}: {why(error)}.") from error
 
 
 def sync_folder(folder: Path) -> None:

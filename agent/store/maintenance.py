@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.domain.errors import Conflict, Refused, StoreUnfit, Unavailable
+from agent.domain.os_errors import why
 from agent.store import codec
 from agent.store.disk import sync_folder
 from agent.store.failures import disk_full, is_disk_full
@@ -162,7 +163,7 @@ def _translated(target: Path) -> Iterator[None]:
             raise disk_full() from error
         raise Unavailable(f"Kopiowanie bazy danych nie powiodło się: {error}.", code="backup-failed") from error
     except OSError as error:
-        raise Refused(f"Nie można zapisać {target}: {error.strerror}.", code="not-writable") from error
+        raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
 
 
 def _open_readonly(path: Path) -> sqlite3.Connection:

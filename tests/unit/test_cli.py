@@ -21,9 +21,12 @@ import click
 import pytest
 
 from agent import cli
-from agent.commands import common, device_rights
+from agent.clock import SystemClock
+from agent.commands import common
 from agent.config import PrinterSettings
 from agent.domain.errors import AgentError
+from printers import rights
+from printers.fleet import build
 
 ROOT = Path(__file__).parents[2]
 POLISH = re.compile("[ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]")
@@ -193,7 +196,7 @@ def _raiser(error: BaseException) -> click.Command:
         (click.Abort(), 1, ""),
         (KeyboardInterrupt(), 130, "\n"),
         (AgentError("Nie da się."), 1, "ksef-agent: Nie da się.\n"),
-        (PermissionError(13, "Permission denied", "/plik"), 1, "ksef-agent: /plik: Permission denied.\n"),
+        (PermissionError(13, "Permission denied", "/plik"), 1, "ksef-agent: /plik: brak uprawnień.\n"),
     ],
 )
 def test_what_a_command_raises_becomes_its_exit_code(
@@ -284,7 +287,7 @@ def test_a_printer_that_is_not_there(run: Run, config: Path) -> None:
     assert ran.out == "Drukarka „paragon”: Brak połączenia z drukarką. Sprawdź zasilanie i kabel.\n"
 
 
-def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path) -> None:
+def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path, group: str = "lp") -> None:
     """Take the rights to ``node`` away; root would have them whatever its mode."""
     may, open_file = os.access, os.open
 
@@ -299,24 +302,49 @@ def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path) -> None:
     monkeypatch.setattr(os, "access", access)
     monkeypatch.setattr(os, "open", opened)
     monkeypatch.setattr("getpass.getuser", lambda: "ksef-agent")
+    monkeypatch.setattr(Path, "group", lambda _: group)
 
 
-@pytest.mark.parametrize("command", ["print-test", "check"])
-def test_no_rights_to_the_printer(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+@pytest.fixture
+def closed_printer(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The device of the settings' printer is there, and this user may not open it."""
     node = config.parent / "lp0"
     node.touch()
     config.write_text(config.read_text("utf-8").replace("/dev/nie-ma-takiej", str(node)), "utf-8")
     close_to_us(monkeypatch, node)
+    return node
+
+
+@pytest.mark.parametrize("command", ["print-test", "check"])
+def test_no_rights_to_the_printer(run: Run, config: Path, closed_printer: Path, command: str) -> None:
     ran = run(command, "--config", str(config))
     assert ran.code == 1
     (line,) = [line for line in ran.out.splitlines() if "paragon" in line]
-    assert f"Użytkownik ksef-agent nie ma uprawnień do urządzenia {node}" in line
-    assert "usermod -aG" in line
+    assert f"Użytkownik ksef-agent nie ma uprawnień do urządzenia {closed_printer}" in line
+    assert "usermod -aG lp ksef-agent" in line
+
+
+async def test_the_printers_status_names_missing_rights(closed_printer: Path) -> None:
+    """/health, the page and `status` show what the printer says of itself."""
+    settings = PrinterSettings(name="paragon", connection="file", device=str(closed_printer))
+    (status,) = await build((settings,), SystemClock()).printer.status()
+    assert status.code == "no-rights"
+    assert str(closed_printer) in str(status.problem)
+
+
+def test_a_device_of_group_root_needs_the_udev_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told to join group root."""
+    node = tmp_path / "lp0"
+    node.touch()
+    close_to_us(monkeypatch, node, group="root")
+    said = str(rights.refusal(PrinterSettings(connection="file", device=str(node))))
+    assert "udev" in said
+    assert "usermod" not in said
 
 
 def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_rights, "USB_DEVICES", tmp_path / "sys")
-    monkeypatch.setattr(device_rights, "USB_NODES", tmp_path / "dev")
+    monkeypatch.setattr(rights, "USB_DEVICES", tmp_path / "sys")
+    monkeypatch.setattr(rights, "USB_NODES", tmp_path / "dev")
     for name, vendor, number in (("1-1", "1d6b", "1"), ("1-4", "04b8", "7"), ("broken", "", "")):
         folder = tmp_path / "sys" / name
         folder.mkdir(parents=True)
@@ -326,11 +354,11 @@ def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     node.parent.mkdir(parents=True)
     node.touch()
     printer = PrinterSettings(connection="usb", device="04B8:0E15")
-    assert device_rights.refusal(printer) is None
+    assert rights.refusal(printer) is None
     close_to_us(monkeypatch, node)
-    assert str(node) in str(device_rights.refusal(printer))
-    assert device_rights.refusal(replace(printer, device="04b8:ffff")) is None
-    assert device_rights.refusal(PrinterSettings()) is None
+    assert str(node) in str(rights.refusal(printer))
+    assert rights.refusal(replace(printer, device="04b8:ffff")) is None
+    assert rights.refusal(PrinterSettings()) is None
 
 
 def test_check_answers_programs_too(run: Run, config: Path) -> None:

@@ -1,4 +1,4 @@
-"""Why a printer can not be opened although it is there: this user may not. For `check` and `print-test`."""
+"""Why a printer can not be opened although it is there: this user may not. Asked only after an open has failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import getpass
 import os
 from pathlib import Path
 
-from agent.config import PrinterSettings
+from printers.profiles import PrinterSettings
 
 USB_DEVICES = Path("/sys/bus/usb/devices")
 USB_NODES = Path("/dev/bus/usb")
@@ -18,10 +18,11 @@ def refusal(printer: PrinterSettings) -> str | None:
     if node is None or not node.exists() or os.access(node, os.R_OK | os.W_OK):
         return None
     user, group = getpass.getuser(), node.group()
-    return (
-        f"Użytkownik {user} nie ma uprawnień do urządzenia {node}. "
-        f"Wykonaj: usermod -aG {group} {user}, a potem uruchom usługę ponownie."
-    )
+    if group == "root":  # the udev rule that comes with the package did not match: it makes the group lp
+        remedy = "odłącz i podłącz drukarkę; jeśli to nie pomoże, nadaj urządzeniu grupę lp regułą udev."
+    else:
+        remedy = f"usermod -aG {group} {user}, a potem uruchom usługę ponownie."
+    return f"Użytkownik {user} nie ma uprawnień do urządzenia {node}. Dla serwisu: {remedy}"
 
 
 def _node(printer: PrinterSettings) -> Path | None:
