@@ -59,6 +59,7 @@ from agent.domain.errors import Conflict
 from agent.domain.fields import Fields, Problems
 from agent.domain.invoice import Buyer, BuyerKind, Payment, Sale, Totals, VatRate
 from agent.domain.sale import MAX_LINES, check_payments, check_rates, parse_payments
+from agent.domain.split_payment import split_payment_due
 
 __all__ = [
     "BaseInvoice",
@@ -144,7 +145,9 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
         changes: tuple[LineChange, ...] = _emptied(base)
     else:
         changes = _changes(fields, base, kind)
-    correction = replace(plain, changes=changes, totals=difference(base, changes))
+    totals = difference(base, changes)
+    split_payment = base.split_payment or _split_payment_after(base, changes, totals)
+    correction = replace(plain, changes=changes, totals=totals, split_payment=split_payment)
     if len(changes) > MAX_CHANGES:
         fields.note("lines", f"jedna korekta może zmienić {MAX_CHANGES} pozycji; podziel ją.", "too-many-lines")
     payments = parse_payments(fields)
@@ -175,7 +178,15 @@ def _without_change(kind: CorrectionKind, reason: str, base: BaseInvoice) -> Cor
         exemption=base.exemption,
         exemption_basis=base.exemption_basis,
         to_receipt=base.to_receipt,
+        split_payment=base.split_payment,
     )
+
+
+def _split_payment_after(base: BaseInvoice, changes: Sequence[LineChange], totals: Totals) -> bool:
+    """A higher price may bring what is left over the limit of split payment."""
+    rows = {row.number: row for row in base.rows} | {change.after.number: change.after for change in changes}
+    lines = [row.line for row in rows.values() if row.line.quantity > 0]
+    return split_payment_due(base.buyer, lines, base.totals.gross + totals.gross, base.exchange_rate)
 
 
 def _emptied(base: BaseInvoice) -> tuple[LineChange, ...]:

@@ -76,6 +76,8 @@ class BaseInvoice:
     exemption: str | None = None
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT
     to_receipt: bool = False
+    split_payment: bool = False
+    """The invoice, or a correction of it, carries the annotation (P_18A)."""
     receipt: ReceiptLink | None = None
     notes: tuple[Note, ...] = ()
     corrected_collectively: bool = False
@@ -158,6 +160,7 @@ def read_base(
         exemption=exemption,
         exemption_basis=basis,
         to_receipt=view.to_receipt,
+        split_payment=view.annotations.split_payment,
         receipt=receipt,
         notes=notes,
     )
@@ -177,6 +180,7 @@ def after_earlier(base: BaseInvoice, earlier: Sequence[FaView]) -> BaseInvoice:
         buyer=earlier[-1].buyer.as_buyer(),
         rows=remaining(base.rows, [changes_of(correction, base.prices) for correction in own]),
         totals=add_up(base.currency, [base.totals, *(stated_totals(correction) for correction in own)]),
+        split_payment=base.split_payment or any(each.annotations.split_payment for each in earlier),
         corrected_collectively=base.corrected_collectively or len(own) < len(earlier),
     )
 
@@ -279,20 +283,14 @@ def _row(view: FaView, line: LineView, prices: Prices) -> Row:
             vat=VatRate(line.rate),
             discount=line.discount or vat.ZERO,
             gtu=line.gtu,
+            annex_15=line.annex_15,
         ),
         value,
     )
 
 
 def _has_marks(marks: Annotations) -> bool:
-    return bool(
-        marks.cash_accounting
-        or marks.self_billing
-        or marks.split_payment
-        or marks.triangular
-        or marks.margin
-        or marks.new_vehicles
-    )
+    return bool(marks.cash_accounting or marks.self_billing or marks.triangular or marks.margin or marks.new_vehicles)
 
 
 def _exemption(annotations: Annotations) -> tuple[str | None, ExemptionBasis]:

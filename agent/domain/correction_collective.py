@@ -54,6 +54,7 @@ def read_collective(
         awaiting=tuple(entry.reference.number for entry in named if entry.awaiting),
         totals=totals,
         period=period,
+        split_payment=any(entry.invoice is not None and entry.invoice.split_payment for entry in named),
         payments=tuple(replace(payment, amount=-payment.amount) for payment in payments),
         sold_on=None,
     )

@@ -60,6 +60,8 @@ class Correction:
     exemption: str | None = None
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT
     to_receipt: bool = False
+    split_payment: bool = False
+    """P_18A: the base says it, or what is left after the correction has to."""
     period: str | None = None
     replacement: Sale | None = None
     """The new invoice that belongs to a correction of the buyer's identifier. It waits for nothing."""
@@ -106,6 +108,7 @@ def after_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoi
             rows=tuple(rows.values()),
             totals=state.totals if collective else add_up(state.currency, (state.totals, order.totals)),
             buyer=order.buyer,
+            split_payment=state.split_payment or order.split_payment,
             corrected_collectively=state.corrected_collectively or collective,
         )
     return state

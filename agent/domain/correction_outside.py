@@ -14,6 +14,7 @@ from agent.domain.correction_base import BaseInvoice, Row
 from agent.domain.fields import Fields, Problems
 from agent.domain.invoice import CorrectedBase
 from agent.domain.sale import read_sale
+from agent.domain.split_payment import split_payment_due
 
 _OLDEST = date(2006, 1, 1)
 """TDataT."""
@@ -37,6 +38,7 @@ def _read(fields: Fields, seller_nip: str, today: date) -> BaseInvoice | None:
     sale = read_sale(fields, today=today)
     if fields.problems or reference is None:
         return None
+    totals = vat.totals(sale)
     return BaseInvoice(
         reference=reference,
         awaiting=False,
@@ -46,11 +48,12 @@ def _read(fields: Fields, seller_nip: str, today: date) -> BaseInvoice | None:
         currency=sale.currency,
         exchange_rate=sale.exchange_rate,
         rows=tuple(Row(position, line, vat.line_value(line)) for position, line in enumerate(sale.lines, start=1)),
-        totals=vat.totals(sale),
+        totals=totals,
         sold_on=sale.sold_on,
         exemption=sale.exemption,
         exemption_basis=sale.exemption_basis,
         to_receipt=sale.receipt is not None,
+        split_payment=split_payment_due(sale.buyer, sale.lines, totals.gross, sale.exchange_rate),
         receipt=sale.receipt,
         notes=sale.notes,
     )
@@ -60,16 +63,14 @@ def read_reference(fields: Fields, number: str, today: date) -> CorrectedBase | 
     """Read where an invoice unknown here stands: "issued_on", and "ksef_number" or "outside_ksef": true."""
     issued_on = fields.day("issued_on", required=True)
     given = fields.text("ksef_number", maximum=60)
-    outside_ksef = fields.take("outside_ksef")
+    outside_ksef = fields.flag("outside_ksef")
     if issued_on is not None and not _OLDEST <= issued_on <= today:
         fields.note("issued_on", "data jest w przyszłości albo zbyt odległa.", "date-in-future")
-    if outside_ksef is not None and not isinstance(outside_ksef, bool):
-        fields.note("outside_ksef", "spodziewane true albo false.", "wrong-type")
     if given is not None:
         try:
             ksef_number.check_any(given)
         except ksef_number.NotKsefNumber as error:
             fields.note("ksef_number", str(error), "ksef-number")
-    if (given is not None) == (outside_ksef is True):
+    if (given is not None) == outside_ksef:
         fields.note("ksef_number", "podaj numer KSeF albo „outside_ksef”: true (wystawiona poza KSeF).", "required")
     return None if issued_on is None else CorrectedBase(number, issued_on, given)

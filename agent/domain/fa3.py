@@ -1,9 +1,4 @@
-"""FA(3) from a sale or a correction: lxml, deterministic. The same input, number and instant give the same bytes.
-
-Not set, because the contract has no field for it: P_18A (split payment, "mechanizm podzielonej płatności") needs goods
-of annex 15 besides a total above 15 000 PLN, and nothing in a sale says which lines those are, so it is always "2".
-A shop that sells such goods to taxpayers hands over ready FA(3) files.
-"""
+"""FA(3) from a sale or a correction: lxml, deterministic. The same input, number and instant give the same bytes."""
 
 from __future__ import annotations
 
@@ -29,6 +24,7 @@ from agent.domain.fa3_parts import (
     to_bytes,
 )
 from agent.domain.invoice import CorrectedBase, Note, Sale, Seller, VatRate
+from agent.domain.split_payment import split_payment_due
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -64,7 +60,13 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
     if sale.sold_on is not None and sale.sold_on != issue_date(issued_at):
         add(body, "P_6", sale.sold_on.isoformat())
     add_totals(body, sums, sale.exchange_rate)
-    add_annotations(body, (line.vat for line in sale.lines), sale.exemption, sale.exemption_basis)
+    add_annotations(
+        body,
+        (line.vat for line in sale.lines),
+        sale.exemption,
+        sale.exemption_basis,
+        split_payment=split_payment_due(sale.buyer, sale.lines, sums.gross, sale.exchange_rate),
+    )
     add(body, "RodzajFaktury", "VAT")
     if sale.receipt is not None:
         add(body, "FP", "1")
@@ -106,7 +108,7 @@ def build_correction(
     add_totals(body, correction.totals, correction.exchange_rate)
     rates = {VatRate(total.rate.split("/")[0]) for total in correction.totals.rates}
     exemption = correction.exemption if VatRate.EXEMPT in rates else None
-    add_annotations(body, rates, exemption, correction.exemption_basis)
+    add_annotations(body, rates, exemption, correction.exemption_basis, split_payment=correction.split_payment)
     add(body, "RodzajFaktury", "KOR")
     add(body, "PrzyczynaKorekty", correction.reason)
     if correction.totals.gross < 0:

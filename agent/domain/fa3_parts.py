@@ -147,14 +147,19 @@ def add_totals(body: Element, sums: Totals, exchange_rate: Decimal | None) -> No
 
 
 def add_annotations(
-    body: Element, rates: Iterable[VatRate], exemption: str | None, basis: ExemptionBasis = ExemptionBasis.ACT
+    body: Element,
+    rates: Iterable[VatRate],
+    exemption: str | None,
+    basis: ExemptionBasis = ExemptionBasis.ACT,
+    *,
+    split_payment: bool = False,
 ) -> None:
     """Append Adnotacje; every element in it is mandatory."""
     element = add(body, "Adnotacje")
     add(element, "P_16", "2")
     add(element, "P_17", "2")
     add(element, "P_18", "1" if _BUYER_PAYS_TAX & set(rates) else "2")
-    add(element, "P_18A", "2")
+    add(element, "P_18A", "1" if split_payment else "2")
     exempt = add(element, "Zwolnienie")
     if exemption is None:
         add(exempt, "P_19N", "1")
@@ -199,6 +204,8 @@ def add_line(
         add(row, "P_10", price(line.discount))
     add(row, "P_11A" if gross else "P_11", amount(value))
     add(row, "P_12", line.vat.value)
+    if line.annex_15:
+        add(row, "P_12_Zal_15", "1")
     if line.gtu is not None:
         add(row, "GTU", line.gtu)
     if exchange_rate is not None:

@@ -26,6 +26,7 @@ MAX_REPORTED = 100
 _LABELS = {
     "address": "adres",
     "amount": "kwota",
+    "annex_15": "towar z załącznika nr 15",
     "bases": "faktury korygowane",
     "buyer": "nabywca",
     "country": "kraj",
@@ -232,6 +233,13 @@ class Fields:
             self.note(name, f"nieznana wartość „{shown(value)}”{listed}.", "not-allowed")
             return None
         return value
+
+    def flag(self, name: str) -> bool:
+        """Return true or false; absent is false."""
+        value = self.take(name)
+        if value is not None and not isinstance(value, bool):
+            self.note(name, f"spodziewane true albo false, a jest {type_name(value)}.", "wrong-type")
+        return value is True
 
     def day(self, name: str, *, required: bool = False) -> date | None:
         """Return a date written YYYY-MM-DD."""

@@ -129,6 +129,8 @@ class SaleLine:
     vat: VatRate
     discount: Decimal = Decimal(0)
     gtu: str | None = None
+    annex_15: bool = False
+    """Goods or services of annex 15 to the VAT Act (P_12_Zal_15): domain/split_payment.py."""
 
 
 @dataclass(frozen=True, slots=True)

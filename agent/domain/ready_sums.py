@@ -12,11 +12,14 @@ from decimal import Decimal
 from agent.domain.errors import FieldError
 from agent.domain.fa3_view import RATE_FIELDS
 from agent.domain.fa3_view_types import FaView, Kind, RateView
+from agent.domain.invoice import BuyerKind
 from agent.domain.paper_words import amount
-from agent.domain.vat import CENT
+from agent.domain.split_payment import LIMIT_PLN
+from agent.domain.vat import CENT, PERCENT
 
 FA = "/Faktura/Fa"
 _TAXED = frozenset({"1", "2", "3", "4"})
+_TAXED_RATES = frozenset(rate.value for rate in PERCENT)
 _OSS = "5"
 _EXEMPT = "7"
 _REVERSE_CHARGE = "10"
@@ -29,6 +32,7 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
     yield from _tax(view)
     yield from _lines(view)
     yield from _words(view)
+    yield from _split_payment(view)
     yield from _currency(view)
 
 
@@ -116,6 +120,25 @@ def _words(view: FaView) -> Iterator[FieldError]:
             yield FieldError(
                 f"{FA}/Adnotacje/{pointer}", f"Faktura ma sprzedaż w polu P_13_{name}, a brak {what}.", code
             )
+
+
+def _split_payment(view: FaView) -> Iterator[FieldError]:
+    """Annex 15, over 15 000 PLN, to a taxpayer: the words have to be there (art. 106e ust. 1 pkt 18a).
+
+    Only where it is certain: a taxed line of the annex, and the total over the limit at the lowest rate given.
+    """
+    if view.annotations.split_payment or view.kind.corrects or view.buyer.as_buyer().kind is BuyerKind.NONE:
+        return
+    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
+    rates = [line.exchange_rate for line in lines if line.exchange_rate is not None]
+    rate = Decimal(1) if view.currency == "PLN" else min(rates, default=Decimal(0))
+    if view.gross * rate > LIMIT_PLN and any(line.annex_15 and line.rate in _TAXED_RATES for line in lines):
+        yield FieldError(
+            f"{FA}/Adnotacje/P_18A",
+            "Faktura na ponad 15 000 zł ma pozycję z załącznika nr 15, a brak adnotacji "
+            "„mechanizm podzielonej płatności” (P_18A).",
+            "split-payment-missing",
+        )
 
 
 def _currency(view: FaView) -> Iterator[FieldError]:

@@ -1,7 +1,8 @@
 """The sale's JSON (the contract of POST /v1/invoices and ``issue FILE``) -> Sale, or every mistake at once.
 
     {"buyer": {...}, "prices": "gross" | "net",
-     "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu"}],
+     "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu",
+                "annex_15": true}],
      "payments": [{"method", "amount"}], "sold_on": "YYYY-MM-DD",
      "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register"},
      "notes": [{"key", "value"}], "external_ref",
@@ -10,6 +11,7 @@
 Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit" is "szt." unless given. Amounts are
 decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
 whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total.
+``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
 ``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
 
 Codes beside those of fields.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, discount-too-large,
@@ -125,6 +127,7 @@ def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | No
     rate = _rate(fields)
     discount = fields.number("discount", decimals=2, default=vat.ZERO)
     gtu = fields.word("gtu", _GTU)
+    annex_15 = fields.flag("annex_15")
     fields.finish()
     if name is None or quantity is None or unit_price is None or rate is None or discount is None:
         return None
@@ -135,7 +138,7 @@ def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | No
     if discount > before:
         fields.note("discount", f"{discount} jest większy niż wartość pozycji {before:.2f}.", "discount-too-large")
         return None
-    return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu)
+    return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu, annex_15)
 
 
 def _rate(fields: Fields) -> VatRate | None:

@@ -141,6 +141,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "tax-contradicts": "A tax does not fit its rate",
     "lines-contradict": "The lines do not add up to a rate's sum",
     "tax-in-pln-missing": "Tax in PLN is missing for a foreign currency",
+    "split-payment-missing": "Over 15 000 PLN with goods of annex 15, and P_18A is not 1",
 }
 """Of ``errors``; the code of the whole answer too where it is the only mistake, with status 422."""
 

@@ -104,6 +104,7 @@ def sale_lines(draw: st.DrawFn, rates: st.SearchStrategy[VatRate]) -> SaleLine:
         vat=draw(rates),
         discount=discount,
         gtu=draw(st.one_of(st.none(), st.sampled_from(("GTU_01", "GTU_13")))),
+        annex_15=draw(st.booleans()),
     )
 
 

@@ -402,7 +402,7 @@ def test_files_that_the_till_can_not_correct() -> None:
         replace(view, gross=D(1)),
         replace(view, rates=(replace(view.rates[0], rates=("marża",)),)),
         replace(view, third_parties=(view.buyer,)),
-        replace(view, annotations=replace(view.annotations, split_payment=True)),
+        replace(view, annotations=replace(view.annotations, cash_accounting=True)),
         replace(view, lines=(replace(view.lines[0], quantity=None),)),
         replace(view, lines=(view.lines[0], view.lines[0])),
         replace(view, lines=(replace(view.lines[0], rate=None, oss_rate=D(20)),)),

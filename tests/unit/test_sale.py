@@ -91,6 +91,7 @@ def test_any_sale_survives_the_way_through_json(sale: Sale) -> None:
                 "vat": entry.vat,
                 "discount": f"{entry.discount:f}",
                 "gtu": entry.gtu,
+                "annex_15": entry.annex_15,
             }
             for entry in sale.lines
         ],

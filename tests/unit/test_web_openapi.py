@@ -114,6 +114,7 @@ def test_sale_schema_and_parser_agree() -> None:
                 "vat": "23",
                 "discount": "1.00",
                 "gtu": "GTU_01",
+                "annex_15": True,
             },
             {"name": "Lekcja", "quantity": 1, "unit_price": 10, "vat": "zw"},
         ],
