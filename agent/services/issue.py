@@ -28,10 +28,11 @@ from agent.domain.vat import totals
 from agent.ports import HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Transaction
 from agent.services.contract import Caller
 from agent.services.desk import Desk
+from agent.services.duties import issue_moment
 from agent.services.printing import Printing
 from agent.services.sending import Courier
 from agent.services.sync import Sync
-from agent.services.watch import Watch, issue_moment
+from agent.services.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Issuing:
 
     async def sale(self, body: bytes, key: str, caller: Caller) -> Pressed:
         """Issue the invoice of a JSON sale."""
-        return await self.press(key, body, lambda now: _ready(self._sale_order(body, now)), caller)
+        return await self.press(key, same_json(body), lambda now: _ready(self._sale_order(body, now)), caller)
 
     async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
         """Take a ready FA(3), its bytes kept to the last one."""
@@ -137,14 +138,10 @@ class Issuing:
 
         ``at_counter`` False: nobody waits, so nothing is printed and it is sent in the background.
         """
-        body_sha256 = hashlib.sha256(body).digest()
-        running = self._running.get(key)
-        if running is not None:
+        # No await between the look and the entry: of many clicks at once one presses, and the others wait for its paper.
+        while (running := self._running.get(key)) is not None:
             await asyncio.wait({running})
-        seen = await self._desk.store.read(lambda tx: seen_before(tx, key, body_sha256))
-        if seen is not None:
-            return seen
-        work = self._press(key, body_sha256, prepare, caller, at_counter)
+        work = self._press(key, hashlib.sha256(body).digest(), prepare, caller, at_counter)
         task = self._desk.crew.start(f"press-{key}", work, awaited=True)
         self._running[key] = task
         task.add_done_callback(lambda _: self._running.pop(key, None))
@@ -159,6 +156,9 @@ class Issuing:
         at_counter: bool,
     ) -> Pressed:
         begun = self._desk.clock.monotonic()
+        seen = await self._desk.store.read(lambda tx: seen_before(tx, key, body_sha256))
+        if seen is not None:
+            return seen  # before the clock is judged: what was issued is answered for in any case
         now = self._desk.now()
         self._watch.check_clock()
         prepared = prepare(now)
@@ -354,6 +354,14 @@ def numbered_order(settings: Settings, series_template: str, issued_on: date, dr
         )
 
     return Order(series, draw_serial)
+
+
+def same_json(body: bytes) -> bytes:
+    """Write the JSON of ``body`` in one way: a till that writes its basket anew after a crash repeats the same request.
+
+    BadInput as from parse_json.
+    """
+    return json.dumps(parse_json(body), sort_keys=True, separators=(",", ":")).encode()
 
 
 def parse_json(body: bytes) -> object:

@@ -1,0 +1,60 @@
+"""The Idempotency-Key: however often, however fast and however written a sale comes, it is one invoice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.domain.errors import KeyReused
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports import Transaction
+from tests.fakes.world import CASHIER, World, sale, world
+
+
+def slow_reads(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every read of the store take its time, as a thread does: all clicks are under way before the first is seen."""
+    read = place.store.read
+
+    async def slow(work: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await read(work)
+
+    monkeypatch.setattr(place.store, "read", slow)
+
+
+async def test_of_many_clicks_at_once_one_presses_and_all_answers_have_its_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as place:
+        slow_reads(place, monkeypatch)
+        place.gateway.pending_answers = 3
+        body = json.dumps(sale()).encode()
+        clicks = asyncio.gather(*(place.till.issue_sale(body, "a", CASHIER) for _ in range(8)))
+        while not clicks.done():
+            await place.clock.advance(0.1)
+        answers = await clicks
+        assert sorted(answer.replayed for answer in answers) == [False] + [True] * 7
+        assert len({answer.invoices[0].record.id for answer in answers}) == 1
+        assert {answer.invoices[0].record.state for answer in answers} == {InvoiceState.ACCEPTED}
+        papers = [answer.invoices[0].paper for answer in answers]
+        assert [None if paper is None else paper.state for paper in papers] == [PrintState.PRINTED] * 8
+        assert len(place.printer.papers) == 1
+
+
+async def test_the_same_sale_written_in_another_way_is_the_same_request(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        asked = sale(notes=[{"key": "Zamówienie", "value": "ż 1"}])
+        first = await place.till.issue_sale(json.dumps(asked).encode(), "a", CASHIER)
+        turned = dict(reversed(asked.items()))
+        again = await place.till.issue_sale(json.dumps(turned, indent=2, ensure_ascii=False).encode(), "a", CASHIER)
+        assert again.replayed
+        assert again.invoices[0].record.id == first.invoices[0].record.id
+        asked["lines"] = list(reversed(asked["lines"]))
+        with pytest.raises(KeyReused):
+            await place.till.issue_sale(json.dumps(asked).encode(), "a", CASHIER)
