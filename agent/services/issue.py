@@ -138,7 +138,7 @@ class Issuing:
 
         ``at_counter`` False: nobody waits, so nothing is printed and it is sent in the background.
         """
-        # No await between the look and the entry: of many clicks at once one presses, and the others wait for its paper.
+        # No await between look and entry: of many clicks at once one presses, and the others wait for its paper.
         while (running := self._running.get(key)) is not None:
             await asyncio.wait({running})
         work = self._press(key, hashlib.sha256(body).digest(), prepare, caller, at_counter)

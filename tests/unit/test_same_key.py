@@ -17,7 +17,7 @@ from tests.fakes.world import CASHIER, World, sale, world
 
 
 def slow_reads(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every read of the store take its time, as a thread does: all clicks are under way before the first is seen."""
+    """Let every read of the store take its time, as a thread does: all clicks are under way before one is seen."""
     read = place.store.read
 
     async def slow(work: Callable[[Transaction], Awaitable[Any]]) -> Any:
