@@ -5,7 +5,8 @@
       │ └─────────┘ │       └─────> issued      KSeF cancelled it: 405, 550
       │ (not sent)  ├─> in_doubt ─> issued | sent | accepted
       │             └─> rejected    KSeF takes no technical correction: 21166, 21167
-      └──> exempt   only under a confirmed total failure (art. 106ng, 106nf ust. 7)
+      └──> exempt   only under a confirmed total failure (art. 106ng)
+      exempt ──> issued  only where a manager says that the total failure was none
 
 SQLite triggers hold the same table (agent/store/migrations); a test compares both.
 """
@@ -33,7 +34,7 @@ class InvoiceState(StrEnum):
     REJECTED = "rejected"
     """KSeF refused it. A technical correction may follow."""
     EXEMPT = "exempt"
-    """Total failure: the duty to send is gone. Final."""
+    """Total failure: the duty to send is gone. Final, unless the total failure was a false alarm."""
 
 
 class PrintState(StrEnum):
@@ -52,6 +53,7 @@ INVOICE_MOVES: frozenset[tuple[InvoiceState, InvoiceState]] = frozenset(
     {
         (InvoiceState.ISSUED, InvoiceState.SENDING),
         (InvoiceState.ISSUED, InvoiceState.EXEMPT),
+        (InvoiceState.EXEMPT, InvoiceState.ISSUED),
         (InvoiceState.SENDING, InvoiceState.ISSUED),
         (InvoiceState.SENDING, InvoiceState.SENT),
         (InvoiceState.SENDING, InvoiceState.IN_DOUBT),

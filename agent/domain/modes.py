@@ -110,6 +110,18 @@ def after_budget(
             )
 
 
+def without_total_failure(situation: Situation) -> ModeDecision:
+    """Return the mode of an invoice whose total failure turned out to be none, or not to cover it.
+
+    ``situation`` is that of its issue. The customer has an ordinary invoice; KSeF takes the file as an offline one.
+    """
+    why = "Awaria całkowita KSeF, w której wystawiono fakturę, była fałszywym alarmem albo jej nie objęła"
+    announced = _communique(situation)
+    if announced is not None:
+        return _decision(announced.mode, f"{why}. {announced.reason}")
+    return _decision(Mode.OFFLINE24, f"{why}, więc fakturę trzeba przesłać do KSeF.")
+
+
 def _announced(facts: ModeFacts) -> ModeDecision | None:
     """Modes that communiqués and managers decide, not the line."""
     situation = facts.situation
@@ -123,6 +135,11 @@ def _announced(facts: ModeFacts) -> ModeDecision | None:
         return _decision(Mode.OFFLINE24, f"Tryb offline24 włączony ręcznie ({word.by}): {word.reason}")
     if facts.clock_suspect:
         return _decision(Mode.OFFLINE24, "Zegar kasy jest niepewny, więc data wystawienia online byłaby niepewna.")
+    return _communique(situation)
+
+
+def _communique(situation: Situation) -> ModeDecision | None:
+    """Return the mode that a communiqué of awaria or maintenance gives."""
     if situation.failure is not None and not situation.doubtful:
         return _decision(Mode.FAILURE, f"Ogłoszono awarię KSeF{_since(situation.failure)}{_names(situation.failure)}.")
     if situation.maintenance is not None:

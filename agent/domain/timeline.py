@@ -154,6 +154,35 @@ class Timeline:
         ]
         return max(spoken, key=lambda word: word.at, default=None)
 
+    def in_total_failure(self, instant: datetime) -> bool:
+        """Tell whether a confirmed total failure covers ``instant``, by everything known today."""
+        total = self._in_force(Category.TOTAL_FAILURE, instant)
+        return total is not None and total.confirmed is True
+
+    def false_alarm(self, instant: datetime) -> Declaration | None:
+        """Return the newest word by which a manager said, after ``instant``, that the total failure then was none."""
+        begun = {
+            event.id
+            for event in self.events
+            if event.category is Category.TOTAL_FAILURE and event.confirmed is False and event.begin <= instant
+        }
+        spoken = [
+            word
+            for word in _declarations(self.facts)
+            if word.kind is DeclarationKind.TOTAL_FAILURE_WITHDRAWN
+            and word.at >= instant
+            and (word.event_id is None or word.event_id in begun)
+        ]
+        return max(spoken, key=lambda word: word.at, default=None)
+
+    def total_failure_of(self, instant: datetime) -> Event | None:
+        """Return the total failure of ``instant``, also one that turned out to be none."""
+        confirmed = self._in_force(Category.TOTAL_FAILURE, instant)
+        if confirmed is not None:
+            return confirmed
+        begun = [each for each in self.events if each.category is Category.TOTAL_FAILURE and each.begin <= instant]
+        return max(begun, key=lambda event: event.begin, default=None)
+
     def unknown(self) -> tuple[Unknown, ...]:
         """Return everything that was not understood."""
         return tuple(fact.unknown for fact in self.facts if isinstance(fact, UnknownSeen))

@@ -26,6 +26,7 @@ from agent.ports.outside import BuyerSource, WebhookSender
 from agent.ports.paper import Outcome, Printer, PrinterStatus, PrintResult, Signer
 from agent.ports.records import (
     Event,
+    Exempt,
     Fact,
     HeldCorrection,
     InvoiceChange,
@@ -44,6 +45,7 @@ __all__ = [
     "Duplicate",
     "Event",
     "Events",
+    "Exempt",
     "Fact",
     "Facts",
     "Held",

@@ -121,6 +121,18 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Exempt:
+    """An invoice that was issued in a total failure and never sent (art. 106ng)."""
+
+    id: str
+    number: str
+    issued_on: date
+    issued_at: datetime
+    archived: bool
+    """Exported to a folder: it can not go back to the queue."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeldCorrection:
     """A correction whose base has no KSeF number yet: durable, numbered and built once the number is there."""
 

@@ -11,6 +11,7 @@ from agent.domain.invoice import InvoiceRecord, NewInvoice
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports.records import (
     Event,
+    Exempt,
     Fact,
     HeldCorrection,
     InvoiceChange,
@@ -57,6 +58,10 @@ class Invoices(Protocol):
 
     async def queue(self) -> list[Unsent]:
         """The same invoices in the same order as unsent(), without their bytes."""
+        ...
+
+    async def exempt(self) -> list[Exempt]:
+        """What was issued in a total failure that is over, oldest first."""
         ...
 
     async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:

@@ -6,14 +6,12 @@ Latarnia and the line are different things: silence of either is a local outage 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 
 from agent.domain.breaker import Breaker, LinkState
 from agent.domain.calendar import local_date, local_time
-from agent.domain.deadlines import Deadline, deadline
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.latarnia import BadAnswer, Unknown, parse
@@ -30,15 +28,17 @@ from agent.domain.timeline import (
     facts_of,
     source_of,
 )
+from agent.domain.timeline import (
+    Event as Outage,
+)
 from agent.ports import Event, Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
+from agent.services.duties import Duties
 
 BREAKER = "breaker"
 LOGIN_REFUSED = frozenset({415, 450, 460, 470, 480})
 """Status codes of an authentication that a person has to look into (agent.ksef.auth)."""
-SLICE = 50
-"""Deadlines per transaction when many follow a new fact."""
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class Watch:
         self.timeline = Timeline()
         self.breaker = Breaker(failures_to_open=desk.settings.watch.breaker_failures)
         self.seen = Seen()
+        self.duties = Duties(desk, lambda: self.timeline)
         self._logged_until: datetime | None = None
         """Time of the newest event of an earlier run."""
         self._learning = asyncio.Lock()
@@ -265,7 +266,7 @@ class Watch:
                 "tryb offline24 albo potwierdzić awarię całkowitą.",
                 code="mode-not-declarable",
             )
-        await self._say(kind, reason, by)
+        await self._say(kind, reason, by, self.timeline.at(self._desk.now()).total_failure)
 
     async def withdraw(self, reason: str, by: str, *, false_alarm: bool = False) -> None:
         """Withdraw what is declared now.
@@ -276,17 +277,23 @@ class Watch:
         total = situation.total_failure
         if total is not None and (total.confirmed or false_alarm):
             kind = DeclarationKind.TOTAL_FAILURE_WITHDRAWN if false_alarm else DeclarationKind.TOTAL_FAILURE_ENDED
+        elif false_alarm and (past := self._past_total_failure()) is not None:
+            kind, total = DeclarationKind.TOTAL_FAILURE_WITHDRAWN, past
         elif false_alarm:
             raise Conflict("Nie ma awarii całkowitej, którą można by uznać za fałszywy alarm.", code="nothing-declared")
         elif situation.offline24 is not None:
             kind = DeclarationKind.OFFLINE24_WITHDRAWN
         else:
             raise Conflict("Nie ma nic do odwołania: żaden tryb nie jest włączony ręcznie.", code="nothing-declared")
-        await self._say(kind, reason, by)
+        await self._say(kind, reason, by, total)
 
-    async def _say(self, kind: DeclarationKind, reason: str, by: str) -> None:
+    def _past_total_failure(self) -> Outage | None:
+        """Return the newest total failure that is over and still exempts invoices that can go back to the queue."""
+        held = [each.issued_at for each in self.duties.exempt if not each.archived]
+        return self.timeline.total_failure_of(max(held)) if held else None
+
+    async def _say(self, kind: DeclarationKind, reason: str, by: str, total: Outage | None) -> None:
         now = self._desk.now()
-        total = self.timeline.at(now).total_failure
         of_total = kind not in {DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN}
         event_id = total.id if of_total and total is not None else None
         said = Declared(Declaration(kind, reason, by, now, event_id=event_id))
@@ -319,65 +326,14 @@ class Watch:
         self._desk.changed.set()
 
     async def follow_deadlines(self) -> None:
-        """Count all unsent deadlines anew; also at start, since settings or a crash may have left old ones.
-
-        In slices: a press in between never waits for thousands of rows.
-        """
-        queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
-        ended = self._total_failures_over(self.timeline)
-        moved = [each for each in queue if self._exempt(each, ended) or self._new_deadline(each) is not None]
-        for start in range(0, len(moved), SLICE):
-            await self._desk.store.write(partial(self._follow, moved[start : start + SLICE], ended))
+        """Let all duties to send follow the timeline; also at start: settings or a crash may have left old ones."""
+        await self.duties.follow()
 
     async def exempt_if_over(self, queue: list[Unsent]) -> bool:
         """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells; True if any."""
-        ended = self._total_failures_over(self.timeline)
-        over = any(self._exempt(each, ended) for each in queue)
+        over = self.duties.any_over(queue)
         if over:
-            await self.follow_deadlines()
-        return over
-
-    def _exempt(self, each: Unsent, ended: Callable[[datetime], bool]) -> bool:
-        """Issued in a total failure that is over: never to be sent (art. 106ng)."""
-        return each.mode is Mode.TOTAL_FAILURE and each.state is InvoiceState.ISSUED and ended(each.issued_at)
-
-    def _new_deadline(self, each: Unsent) -> Deadline | None:
-        moment = issue_moment(each.issued_on, each.issued_at)
-        due = deadline(each.mode, moment, self.timeline, self._desk.calendar)
-        return None if (due.date, due.state) == (each.deadline, each.deadline_state) else due
-
-    async def _follow(self, moved: list[Unsent], ended: Callable[[datetime], bool], tx: Transaction) -> None:
-        for each in moved:
-            if (await tx.invoices.get(each.id)).state is not each.state:
-                continue
-            if self._exempt(each, ended):
-                await tx.invoices.move(each.id, InvoiceState.EXEMPT)
-                await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, each.id)
-                continue
-            due = self._new_deadline(each)
-            if due is None:
-                continue
-            await tx.invoices.set_deadline(each.id, due.date, due.state)
-            await tx.events.append(
-                "deadline",
-                {
-                    "from": None if each.deadline is None else each.deadline.isoformat(),
-                    "to": None if due.date is None else due.date.isoformat(),
-                    "state": due.state,
-                    "reason": due.reason,
-                    "legal_basis": due.legal_basis,
-                },
-                each.id,
-            )
-
-    def _total_failures_over(self, timeline: Timeline) -> Callable[[datetime], bool]:
-        horizon = self._desk.now() + timedelta(microseconds=1)
-
-        def over(issued_at: datetime) -> bool:
-            then = timeline.at(issued_at).total_failure
-            now = timeline.at(horizon).total_failure
-            return then is not None and then.confirmed is True and (now is None or now.id != then.id)
-
+            await self.duties.follow()
         return over
 
     # --- what others want to know -------------------------------------------------------------------
@@ -425,11 +381,6 @@ class Watch:
             "clock_skew_seconds": self.skew(),
             "local_date": local_date(now).isoformat(),
         }
-
-
-def issue_moment(issued_on: date, issued_at: datetime) -> date | datetime:
-    """Return the instant of issue where it lies on P_1's day, else the whole day."""
-    return issued_at if local_date(issued_at) == issued_on else issued_on
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -22,7 +22,7 @@ from agent.domain.invoice import (
     Totals,
 )
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Event, Fact, InvoiceChange, Json, KeyRecord, PrintJob, Unsent
+from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, Unsent
 from agent.store.connection import Value
 
 
@@ -301,6 +301,17 @@ def read_job(row: sqlite3.Row) -> PrintJob:
 def read_fact(row: sqlite3.Row) -> Fact:
     body: Mapping[str, Json] = json.loads(row["body"])
     return Fact(row["source"], body, read_instant(row["seen_at"]), row["id"])
+
+
+def read_exempt(row: sqlite3.Row) -> Exempt:
+    """A row of invoice_exempt."""
+    return Exempt(
+        id=row["id"],
+        number=row["number"],
+        issued_on=date.fromisoformat(row["issued_on"]),
+        issued_at=read_instant(row["issued_at"]),
+        archived=bool(row["archived"]),
+    )
 
 
 def read_unsent(row: sqlite3.Row) -> Unsent:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from agent.domain.errors import Conflict, NotFound
 from agent.domain.invoice import InvoiceRecord, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
-from agent.ports import InvoiceChange, InvoiceFilter, Unsent
+from agent.ports import Exempt, InvoiceChange, InvoiceFilter, Unsent
 from agent.store import codec
 from agent.store.connection import Value
 from agent.store.queries import QUERIES
@@ -103,6 +103,10 @@ class SqliteInvoices:
     async def queue(self) -> list[Unsent]:
         """All of unsent(), in the same order, without bytes and JSON."""
         return [codec.read_unsent(row) for row in await self._connection.run("invoice_queue")]
+
+    async def exempt(self) -> list[Exempt]:
+        """What was issued in a total failure that is over, oldest first."""
+        return [codec.read_exempt(row) for row in await self._connection.run("invoice_exempt")]
 
     async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
         """Accepted invoices whose UPO is not stored, oldest first."""

@@ -90,6 +90,12 @@ SELECT xml FROM upos WHERE invoice_id = :invoice_id;
 -- Numbers up to ``after`` were used by invoices a restored database does not know.
 INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, :after, :reason, :resumed_at);
 
+-- invoice_exempt --
+-- What was issued in a total failure that is over, oldest first; archived: written to a folder outside this database.
+SELECT id, number, issued_on, issued_at,
+    EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id) AS archived
+FROM invoices WHERE state = 'exempt' ORDER BY seq;
+
 -- invoice_queue --
 -- What planning needs of every invoice whose duty to send is open, most urgent first.
 SELECT id, number, state, mode, version, attempts, deadline, deadline_state, issued_on, issued_at, not_before,

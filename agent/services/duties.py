@@ -1,0 +1,128 @@
+"""The duty to send: deadlines, exemption by a total failure, and its end where that was none, as the timeline turns.
+
+Nothing here decides anew: each look applies domain/deadlines.py to everything unsent, and writes what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from agent.domain.calendar import local_date
+from agent.domain.deadlines import Deadline, deadline
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.modes import ModeDecision, without_total_failure
+from agent.domain.timeline import Declaration, Timeline
+from agent.ports import Exempt, InvoiceChange, Json, Transaction, Unsent
+from agent.services.desk import Desk
+
+SLICE = 50
+"""Invoices per transaction when many follow a new fact: a press in between never waits for thousands of rows."""
+
+
+class Duties:
+    """What is owed to KSeF, by when. ``timeline()`` is asked anew for each invoice: it may turn meanwhile."""
+
+    def __init__(self, desk: Desk, timeline: Callable[[], Timeline]) -> None:
+        self._desk = desk
+        self._timeline = timeline
+        self.exempt: tuple[Exempt, ...] = ()
+        """What was issued in total failures that are over, as of the last follow()."""
+
+    async def follow(self) -> None:
+        """Bring everything in line with the timeline, in slices."""
+        exempt = await self._desk.store.read(lambda tx: tx.invoices.exempt())
+        back = [each for each in exempt if not each.archived and self._called_false(each) is not None]
+        for start in range(0, len(back), SLICE):
+            await self._desk.store.write(partial(self._return_to_queue, back[start : start + SLICE]))
+        queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
+        moved = [each for each in queue if self._over(each) or self._new_deadline(each) is not None]
+        for start in range(0, len(moved), SLICE):
+            await self._desk.store.write(partial(self._apply, moved[start : start + SLICE]))
+        self.exempt = tuple(await self._desk.store.read(lambda tx: tx.invoices.exempt()))
+
+    def any_over(self, queue: list[Unsent]) -> bool:
+        """Tell whether something was issued in a total failure that is over."""
+        return any(self._over(each) for each in queue)
+
+    def exempt_in_doubt(self) -> tuple[Exempt, ...]:
+        """Return what is exempt by a total failure that Latarnia took back, and no manager has called false yet."""
+        stands = self._timeline().in_total_failure
+        return tuple(each for each in self.exempt if not stands(each.issued_at) and self._called_false(each) is None)
+
+    async def _apply(self, moved: list[Unsent], tx: Transaction) -> None:
+        for each in moved:
+            if (await tx.invoices.get(each.id)).state is not each.state:
+                continue
+            if self._over(each):
+                await tx.invoices.move(each.id, InvoiceState.EXEMPT)
+                await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, each.id)
+                continue
+            due = self._new_deadline(each)
+            if due is not None:
+                await self._change(each, due, tx)
+
+    async def _change(self, each: Unsent, due: Deadline, tx: Transaction) -> None:
+        fallen = self._fallen_mode(each)
+        if fallen is not None:
+            await tx.invoices.note(each.id, InvoiceChange(mode=fallen.mode, reason=fallen.reason))
+            mode: dict[str, Json] = {"from": each.mode, "to": fallen.mode, "reason": fallen.reason}
+            await tx.events.append("mode", mode, each.id)
+        await tx.invoices.set_deadline(each.id, due.date, due.state)
+        told: dict[str, Json] = {
+            "from": None if each.deadline is None else each.deadline.isoformat(),
+            "to": None if due.date is None else due.date.isoformat(),
+            "state": due.state,
+            "reason": due.reason,
+            "legal_basis": due.legal_basis,
+        }
+        await tx.events.append("deadline", told, each.id)
+
+    async def _return_to_queue(self, back: list[Exempt], tx: Transaction) -> None:
+        """A manager called the total failure false: the duty is back (art. 106nda), also for what was exempt by it.
+
+        Not for what was archived: its bytes may be gone, and the archive would lack its UPO.
+        """
+        for each in back:
+            word = self._called_false(each)
+            if word is not None:
+                await tx.invoices.move(each.id, InvoiceState.ISSUED)
+                await tx.events.append("duty_back", {"by": word.by, "reason": word.reason}, each.id)
+
+    # --- what the timeline says -------------------------------------------------------------------------
+
+    def _over(self, each: Unsent) -> bool:
+        """Issued in a total failure that is over: never to be sent (art. 106ng)."""
+        if each.mode is not Mode.TOTAL_FAILURE or each.state is not InvoiceState.ISSUED:
+            return False
+        timeline = self._timeline()
+        then = timeline.at(each.issued_at).total_failure
+        now = timeline.at(self._desk.now() + timedelta(microseconds=1)).total_failure
+        return then is not None and then.confirmed is True and (now is None or now.id != then.id)
+
+    def _new_deadline(self, each: Unsent) -> Deadline | None:
+        """Return the deadline where it, or the mode it follows from, is another one now."""
+        fallen = self._fallen_mode(each)
+        mode = each.mode if fallen is None else fallen.mode
+        due = deadline(mode, issue_moment(each.issued_on, each.issued_at), self._timeline(), self._desk.calendar)
+        same = fallen is None and (due.date, due.state) == (each.deadline, each.deadline_state)
+        return None if same else due
+
+    def _fallen_mode(self, each: Unsent) -> ModeDecision | None:
+        """Return the mode of what was issued in a total failure that does not cover it after all, else None."""
+        timeline = self._timeline()
+        if each.mode is not Mode.TOTAL_FAILURE or timeline.in_total_failure(each.issued_at):
+            return None
+        return without_total_failure(timeline.at(each.issued_at))
+
+    def _called_false(self, each: Exempt) -> Declaration | None:
+        """Return the word by which a manager ended an exemption, None while it stands or nobody spoke."""
+        timeline = self._timeline()
+        return None if timeline.in_total_failure(each.issued_at) else timeline.false_alarm(each.issued_at)
+
+
+def issue_moment(issued_on: date, issued_at: datetime) -> date | datetime:
+    """Return the instant of issue where it lies on P_1's day, else the whole day."""
+    return issued_at if local_date(issued_at) == issued_on else issued_on
