@@ -56,7 +56,7 @@ class Alerting:
             self._desk.changed.set()
         self._active = after
         problems = [Problem(alert.code.value, alert.message, since, alert.severity) for alert, since in after.items()]
-        return tuple(sorted(problems, key=lambda each: (each.severity, each.since, each.code)))
+        return tuple(sorted(problems, key=lambda each: (each.severity, each.since, each.code, each.message)))
 
     async def _load(self) -> dict[ActiveAlert, datetime]:
         if self._active is None:
