@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from agent import __version__
+from agent.commands.polish import in_polish
 from agent.domain.errors import AgentError
 from agent.domain.os_errors import why
 
@@ -69,6 +70,11 @@ COMMANDS: dict[str, Entry] = {
         "evidence", "Export or verify the evidence for an auditor.", "Zapisz albo sprawdź dowody dla kontroli."
     ),
     "reprint": Entry("reprint", "Print an invoice again.", "Wydrukuj fakturę ponownie."),
+    "rejected": Entry(
+        "rejected",
+        "Decide on what KSeF rejected: technical correction, resend, close.",
+        "Zdecyduj o odrzuconych przez KSeF: korekta techniczna, ponowne przesłanie, zamknięcie sprawy.",
+    ),
     "print-test": Entry("print_test", "Print the calibration slip.", "Wydrukuj próbny pasek z literami i kodami QR."),
     "enroll": Entry("enroll", "Get a KSeF certificate.", "Pobierz certyfikat KSeF."),
     "token": Entry("token", "Tokens of tills and managers.", "Kody dostępu kas i kierowników."),
@@ -100,15 +106,13 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module; on a Polish terminal its help begins with a Polish line."""
+        """Import the command's module; on a Polish terminal it explains itself in Polish."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
         module = importlib.import_module(f"agent.commands.{entry.module}")
         command: click.Command = module.command
-        if polish_is_spoken() and command.help and not command.help.startswith(entry.polish):
-            command.help = f"{entry.polish}\n\n{command.help}"
-        return command
+        return in_polish(command, cmd_name) if polish_is_spoken() else command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing them."""
@@ -141,7 +145,8 @@ def main() -> None:
 def _run() -> int:
     try:
         # Not in click's standalone mode: a command's `raise Exit(1)` comes back as its return value.
-        code = cli.main(prog_name=NAME, standalone_mode=False)
+        spoken = in_polish(cli, NAME) if polish_is_spoken() else cli
+        code = spoken.main(prog_name=NAME, standalone_mode=False)
     except click.Abort as stop:
         return 130 if isinstance(stop.__cause__, KeyboardInterrupt) else 1
     except click.ClickException as error:

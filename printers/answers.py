@@ -86,7 +86,7 @@ class Ear:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A stable code and a Polish sentence for the cashier."""
+    """A stable code and Polish for the cashier; „Drukarka …:” stands before it."""
 
     code: str
     message: str
@@ -95,18 +95,16 @@ class Trouble:
 PAPER_OUT = Trouble("paper-out", "Brak papieru. Włóż nową rolkę.")
 COVER_OPEN = Trouble("cover-open", "Pokrywa drukarki jest otwarta. Zamknij ją.")
 CUTTER_ERROR = Trouble("cutter-error", "Zacięcie obcinarki. Otwórz pokrywę, usuń papier i zamknij pokrywę.")
-PRINTER_ERROR = Trouble(
-    "printer-error", "Drukarka zgłasza awarię. Wyłącz ją i włącz; jeśli to nie pomoże, wezwij serwis."
-)
+PRINTER_ERROR = Trouble("printer-error", "Zgłasza awarię. Wyłącz ją i włącz; jeśli to nie pomoże, wezwij serwis.")
 OVERHEATED = Trouble("overheated", "Głowica drukarki jest przegrzana. Poczekaj, aż ostygnie.")
 FEED_BUTTON = Trouble("feed-button", "Wciśnięty jest przycisk wysuwu papieru drukarki.")
-OFFLINE = Trouble("offline", "Drukarka jest w trybie offline.")
+OFFLINE = Trouble("offline", "Jest w stanie offline. Sprawdź papier, pokrywę i przyciski.")
 UNREACHABLE = Trouble("unreachable", "Brak połączenia z drukarką. Sprawdź zasilanie i kabel.")
-NO_ANSWER = Trouble("no-answer", "Drukarka nie odpowiada. Sprawdź, czy jest włączona.")
-STALLED = Trouble("stalled", "Drukarka przestała przyjmować dane.")
+NO_ANSWER = Trouble("no-answer", "Nie odpowiada. Sprawdź, czy jest włączona.")
+STALLED = Trouble("stalled", "Przestała przyjmować dane.")
 CONNECTION_LOST = Trouble("connection-lost", "Połączenie z drukarką zostało przerwane w trakcie wydruku.")
-UNCONFIRMED = Trouble("unconfirmed", "Drukarka nie potwierdziła wydruku.")
-BUSY = Trouble("busy", "Drukarka jest zajęta poprzednim wydrukiem.")
+UNCONFIRMED = Trouble("unconfirmed", "Nie potwierdziła wydruku.")
+BUSY = Trouble("busy", "Jest zajęta poprzednim wydrukiem.")
 SPOOLER = Trouble("spooler", "System druku nie przyjął wydruku.")
 
 

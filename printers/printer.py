@@ -44,7 +44,6 @@ PATIENCE_SECONDS = 5.0
 GS_R = b"\x1dr\x01"
 RASTER = b"\x1dv0"
 NO_RIGHTS = "no-rights"
-LOOK = "Sprawdź, czy wydruk wyszedł z drukarki."
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +268,7 @@ class EscPosPrinter:
 
     def _result(self, verdict: _Verdict) -> PrintResult:
         trouble = verdict.trouble
-        problem = None
-        if trouble is not None:
-            problem = f"Drukarka „{self.name}”: {trouble.message}"
-            if verdict.outcome is Outcome.UNKNOWN:
-                problem = f"{problem} {LOOK}"
+        problem = None if trouble is None else f"Drukarka „{self.name}”: {trouble.message}"
         return PrintResult(
             verdict.outcome, self.name, problem, None if trouble is None else trouble.code, verdict.confirmed
         )

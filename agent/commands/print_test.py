@@ -79,7 +79,9 @@ async def _print_all(fleet: Fleet, names: list[str]) -> list[PrintResult]:
 
 
 def _sentence(result: PrintResult) -> str:
-    if result.outcome is not Outcome.DONE:
+    if result.outcome is Outcome.UNKNOWN:
+        return f"{result.problem} Sprawdź, czy wydruk wyszedł."
+    if result.outcome is Outcome.NOT_SENT:
         return result.problem or ""
     if result.confirmed:
         return f"Drukarka „{result.printer}”: wydrukowano, drukarka to potwierdziła."

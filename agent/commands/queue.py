@@ -28,6 +28,9 @@ def command(settings: Settings, as_json: bool) -> None:
         deadline = invoice["deadline"] or "bez terminu"
         click.echo(f"{deadline}  {invoice['state']:9}  {invoice['mode']:14}  {invoice['number']}  {invoice['id']}")
     for held in answer["held"]:
-        click.echo(f"korekta czeka na numer KSeF faktury {held['base_number']}  {held['gross']} {held['currency']}")
+        amount = f"{held['gross']} {held['currency']}"
+        click.echo(f"korekta czeka na numer KSeF faktury {held['base_number']}  {amount}  {held['id']}")
+    for held in answer["refused"]:
+        click.echo(f"korekty faktury {held['base_number']} nie można wystawić: {held['problem']}  {held['id']}")
     if not answer["invoices"]:
         click.echo("Kolejka jest pusta: KSeF ma wszystkie faktury.")

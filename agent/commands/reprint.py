@@ -16,17 +16,28 @@ from agent.config import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @config_option_without_files
 def command(settings: Settings, invoice_id: str, as_json: bool) -> None:
-    """Print an invoice again, marked WYDRUK PONOWNY; ID is its id or its number."""
+    """Print an invoice again, marked WYDRUK PONOWNY; ID is its id or its number.
+
+    The id of a correction that waits (`queue` shows it) prints the customer's slip again.
+    """
 
     async def work(console: remote.Console) -> Any:
-        found = await find_id(console, invoice_id)
-        return await console.json("POST", f"/v1/invoices/{found}/reprint", body=b"{}")
+        path = await find(console, invoice_id)
+        return await console.json("POST", f"{path}/reprint", body=b"{}")
 
     answer = remote.run(settings, work)
     if as_json:
         remote.show(answer)
         return
     click.echo(answer["hand_over"])
+
+
+async def find(console: remote.Console, id_or_number: str) -> str:
+    """Return the path of an invoice by id or number, or of a held correction by id."""
+    waiting: Any = await console.json("GET", "/v1/corrections")
+    if any(each["id"] == id_or_number for each in (*waiting["held"], *waiting["refused"])):
+        return f"/v1/corrections/{id_or_number}"
+    return f"/v1/invoices/{await find_id(console, id_or_number)}"
 
 
 async def find_id(console: remote.Console, id_or_number: str) -> str:

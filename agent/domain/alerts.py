@@ -29,6 +29,7 @@ class AlertCode(StrEnum):
     REJECTED = "rejected"
     IN_DOUBT = "in-doubt"
     SERIES_COLLISION = "series-collision"
+    CORRECTION_REFUSED = "correction-refused"
     CERTIFICATE_EXPIRES = "certificate-expires"
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_MISSING = "certificate-missing"
@@ -81,6 +82,8 @@ class AlertFacts:
 
     at: datetime
     invoices: tuple[InvoiceFacts, ...] = ()
+    refused_corrections: tuple[tuple[str, str, str], ...] = ()
+    """(id, number of the base, Polish problem) of corrections that can never be issued and that nobody settled."""
     certificates: Mapping[str, datetime | None] = field(default_factory=dict)
     """Name (offline, authentication) -> end of validity; None: configured nowhere or unreadable."""
     clock_skew_seconds: float | None = None
@@ -124,6 +127,9 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
     found: list[ActiveAlert] = []
     for invoice in facts.invoices:
         found += _of_invoice(invoice, facts.at, policy, calendar)
+    for held_id, number, problem in facts.refused_corrections:
+        text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
+        found.append(ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id))
     found += _of_certificates(facts, policy)
     if facts.login_refused is not None:
         found.append(ActiveAlert(AlertCode.LOGIN_REFUSED, facts.login_refused, Severity.CRITICAL))
@@ -243,4 +249,4 @@ def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
 
 
 def _ordered(items: Iterable[ActiveAlert]) -> tuple[ActiveAlert, ...]:
-    return tuple(sorted(items, key=lambda alert: (alert.code, alert.subject)))
+    return tuple(sorted(items, key=lambda alert: (alert.code, alert.message, alert.subject)))

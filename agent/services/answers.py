@@ -55,8 +55,7 @@ def _paper_trouble(paper: Paper) -> str | None:
             problem = paper.problem or "Drukarka nie odpowiada."
             return f"Nie wydrukowano. {problem} Faktura jest zapisana i nie zginie."
         case PrintState.UNCERTAIN.value:
-            problem = paper.problem or ""
-            return f"Nie wiadomo, czy wydruk wyszedł – sprawdź drukarkę. {problem}".strip()
+            return "Nie wiadomo, czy wydruk wyszedł. Jest w drukarce cały: wydaj go. Nie ma go: wydrukuj ponownie."
         case PrintState.QUEUED.value | PrintState.PRINTING.value:
             return "Faktura jest zapisana. Trwa drukowanie."
         case _:

@@ -79,6 +79,8 @@ class HeldAnswer:
     hand_over: str
     problem: str | None = None
     invoice_id: str | None = None
+    to_settle: bool = False
+    """Refused, and no manager has closed the case yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,22 @@ class Till(Protocol):
 
     async def held(self) -> list[HeldAnswer]:
         """Corrections that wait for their base's number, oldest first."""
+        ...
+
+    async def refused(self) -> list[HeldAnswer]:
+        """Corrections that can never be issued, until a manager closes the case; oldest first."""
+        ...
+
+    async def held_one(self, held_id: str) -> HeldAnswer:
+        """One that waits or waited. NotFound."""
+        ...
+
+    async def reprint_slip(self, held_id: str, caller: Caller) -> HeldAnswer:
+        """Print the customer's slip of a waiting correction again, marked. Conflict once it does not wait."""
+        ...
+
+    async def settle(self, held_id: str, reason: str, caller: Caller) -> HeldAnswer:
+        """Close the case of a refused correction: no alert any more. Managers only."""
         ...
 
     async def events(self, invoice_id: str) -> list[Event]: ...

@@ -58,9 +58,21 @@ class Correcting:
         """Corrections that wait, oldest first."""
         return await self._queue.waiting()
 
-    async def held(self, held_id: str) -> HeldAnswer | None:
-        """One held correction as it stands now."""
+    async def refused(self) -> list[HeldAnswer]:
+        """Corrections that can never be issued and that no manager has settled yet."""
+        return await self._queue.refused()
+
+    async def held(self, held_id: str) -> HeldAnswer:
+        """One held correction as it stands now; NotFound."""
         return await self._queue.one(held_id)
+
+    async def reprint_slip(self, held_id: str, caller: Caller) -> None:
+        """Print the customer's slip of a waiting correction again, marked."""
+        await self._queue.reprint_slip(held_id, caller)
+
+    async def settle(self, held_id: str, reason: str, caller: Caller) -> None:
+        """End the case of a refused correction."""
+        await self._queue.settle(held_id, reason, caller)
 
     async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> Pressed:
         """Correct an invoice of this store."""

@@ -12,28 +12,25 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from agent.domain import fa3
-from agent.domain.calendar import local_date
 from agent.domain.correction import Correction, numbered, outside
-from agent.domain.errors import AgentError, BadInput
-from agent.domain.fa3_view import read
+from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.paper import HeldCorrection as HeldSlip
-from agent.domain.paper import compose_held_correction
 from agent.domain.plain import from_plain
-from agent.domain.receipt import Receipt
 from agent.domain.technical import abandoned
-from agent.ports import HeldCorrection, Json, Outcome, Transaction
+from agent.ports import HeldCorrection, Transaction
 from agent.services.contract import Caller, HeldAnswer, Role
 from agent.services.desk import Desk
 from agent.services.issue import Draft, Issuing, Order, Orders, Prepare, numbered_order
+from agent.services.slips import Slips, of_slip, trouble
 
 LOG = logging.getLogger("agent.corrections")
+UNSETTLED = "refused_corrections"
+"""In the notebook: ids of refused corrections, until a manager has seen to each."""
 LOOK_SECONDS = 60.0
 """A number that arrives is looked at at once; all other ways to become ready (total failure over, disk free again,
 clock set) are looked for this often while something waits."""
@@ -55,6 +52,7 @@ class HeldCorrections:
     def __init__(self, desk: Desk, issuing: Issuing) -> None:
         self._desk = desk
         self._issuing = issuing
+        self._slips = Slips(desk)
 
     async def run(self) -> None:
         """Issue what can be issued whenever a number arrives, until cancelled."""
@@ -111,53 +109,72 @@ class HeldCorrections:
 
         return await self._desk.store.read(work)
 
-    async def one(self, held_id: str) -> HeldAnswer | None:
-        """One held correction as it stands now."""
+    async def one(self, held_id: str) -> HeldAnswer:
+        """One held correction as it stands now; NotFound."""
 
-        async def work(tx: Transaction) -> HeldAnswer | None:
-            found = await tx.held.get(held_id)
-            return None if found is None else await _answer(tx, found)
+        async def work(tx: Transaction) -> HeldAnswer:
+            return await _answer(tx, await existing(tx, held_id))
 
         return await self._desk.store.read(work)
 
-    # --- the slip -----------------------------------------------------------------------------------
+    # --- what people do about one -------------------------------------------------------------------
 
     async def print_slip(self, held_id: str) -> None:
-        """Give the customer a slip that says the correction is queued; it is no invoice and has no print job."""
+        """Give the customer a slip that says the correction is queued."""
         held = await self._desk.store.read(lambda tx: tx.held.get(held_id))
         assert held is not None
-        receipt = await self._slip(held)
-        await self._desk.crew.run(f"slip-{held.id}", self._print(held, receipt))
+        await self._slips.print(held, stored(held))
 
-    async def _slip(self, held: HeldCorrection) -> Receipt:
-        correction = stored(held)
-        record = await self._desk.store.read(lambda tx: tx.invoices.get(held.base_id))
-        view = read(record.xml)
-        slip = HeldSlip(
-            seller=view.seller,
-            buyer=view.buyer,
-            base_number=record.number,
-            base_issued_on=record.issued_on,
-            accepted_on=local_date(held.created_at),
-            reason=correction.reason,
-            difference=correction.totals.gross,
-            currency=correction.currency,
-        )
-        return compose_held_correction(slip, footer=self._desk.settings.paper.footer)
+    async def reprint_slip(self, held_id: str, caller: Caller) -> None:
+        """Print the slip again, marked; Conflict once the correction does not wait any more."""
 
-    async def _print(self, held: HeldCorrection, receipt: Receipt) -> None:
-        async def leaving(printer: str, data: bytes) -> None:
-            await self._note(held, "slip_printing", {"held": held.id, "printer": printer, "bytes": len(data)})
-
-        result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
-        done = result.outcome is Outcome.DONE
-        await self._note(held, "slip_printed" if done else "slip_failed", {"held": held.id, "problem": result.problem})
-
-    async def _note(self, held: HeldCorrection, kind: str, data: Mapping[str, Json]) -> None:
         async def work(tx: Transaction) -> None:
-            await tx.events.append(kind, data, held.base_id)
+            held = await existing(tx, held_id)
+            if held.state != "waiting":
+                text = "Ta korekta już nie czeka: jest wystawiona albo nie można jej wystawić."
+                raise Conflict(text, code="correction-not-waiting")
+            await tx.events.append("slip_reprint", {"by": caller.name, "held": held_id}, held.base_id)
 
         await self._desk.store.write(work)
+        await self.print_slip(held_id)
+
+    async def refused(self) -> list[HeldAnswer]:
+        """Those that can never be issued and that no manager has settled yet, oldest first."""
+
+        async def work(tx: Transaction) -> list[HeldAnswer]:
+            return [await _answer(tx, await existing(tx, held_id)) for held_id in await unsettled(tx)]
+
+        return await self._desk.store.read(work)
+
+    async def settle(self, held_id: str, reason: str, caller: Caller) -> None:
+        """A manager has seen to a refused correction: its alert ends."""
+
+        async def work(tx: Transaction) -> None:
+            held = await existing(tx, held_id)
+            if held.state != "refused":
+                raise Conflict("Zamknąć można tylko sprawę korekty, której nie można wystawić.", code="not-rejected")
+            left = await unsettled(tx)
+            if held_id in left:
+                await tx.notebook.put(UNSETTLED, [each for each in left if each != held_id])
+                data = {"by": caller.name, "reason": reason, "held": held_id}
+                await tx.events.append("correction_settled", data, held.base_id)
+
+        await self._desk.store.write(work)
+        self._desk.changed.set()
+
+
+async def existing(tx: Transaction, held_id: str) -> HeldCorrection:
+    """Return a held correction; NotFound where there is none."""
+    held = await tx.held.get(held_id)
+    if held is None:
+        raise NotFound("Nie ma takiej korekty.", code="correction-not-found")
+    return held
+
+
+async def unsettled(tx: Transaction) -> list[str]:
+    """Return the ids of refused corrections that wait for a manager, oldest first."""
+    kept = await tx.notebook.get(UNSETTLED)
+    return [str(each) for each in kept] if isinstance(kept, list) else []
 
 
 def stored(held: HeldCorrection) -> Correction:
@@ -225,6 +242,7 @@ async def _refuse(held: HeldCorrection, problem: str, tx: Transaction) -> None:
 
 async def _close(tx: Transaction, held: HeldCorrection, problem: str) -> None:
     await tx.held.close(held.id, "refused", problem=problem)
+    await tx.notebook.put(UNSETTLED, [*await unsettled(tx), held.id])
     await tx.events.append("correction_refused", {"held": held.id, "problem": problem}, held.base_id)
 
 
@@ -241,6 +259,7 @@ async def _answer(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
         hand_over=await _hand_over(tx, held, correction),
         problem=held.problem,
         invoice_id=held.invoice_id,
+        to_settle=held.id in await unsettled(tx),
     )
 
 
@@ -254,8 +273,5 @@ async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correcti
     base = await tx.invoices.get(held.base_id)
     if base.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
-    slips = [event for event in await tx.events.of_invoice(held.base_id) if event.data.get("held") == held.id]
-    if slips and slips[-1].kind == "slip_failed":
-        problem = slips[-1].data.get("problem") or "Drukarka nie odpowiada."
-        return f"Nie wydrukowano potwierdzenia dla klienta. {problem} {sentence}"
-    return sentence
+    paper = trouble(of_slip(await tx.events.of_invoice(held.base_id), held.id))
+    return sentence if paper is None else f"{paper} {sentence}"

@@ -14,7 +14,7 @@ from agent import __version__
 from agent.domain.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import PrinterStatus, PrintResult, Unsent
+from agent.ports import PrinterStatus, PrintResult, Transaction, Unsent
 from agent.services.alerting import Alerting
 from agent.services.contract import (
     CertificateHealth,
@@ -24,6 +24,7 @@ from agent.services.contract import (
     QueueHealth,
 )
 from agent.services.desk import Desk
+from agent.services.held import existing, unsettled
 from agent.services.printing import Printing
 from agent.services.watch import Watch
 
@@ -44,6 +45,7 @@ class Reporting:
         self._printing = printing
         self._alerting = alerting
         self._unsent: list[Unsent] = []
+        self._refused: tuple[tuple[str, str, str], ...] = ()
         self._printers: tuple[PrinterStatus, ...] = ()
         self._told_by_printer: PrintResult | None = None
         """The failed job whose trouble the printer itself told of: its own word counts from then on."""
@@ -67,6 +69,7 @@ class Reporting:
             unsent = await self._desk.store.read(lambda tx: tx.invoices.queue())
             self._since = await self._states(unsent)
             self._unsent = unsent
+            self._refused = await self._desk.store.read(_refused_corrections)
             self._problems = await self._alerting.update(self._judge(), self._not_known_yet())
 
     async def ask_printers(self) -> None:
@@ -161,6 +164,7 @@ class Reporting:
                 )
                 for record in self._unsent
             ),
+            refused_corrections=self._refused,
             certificates=self._certificate_ends(),
             login_refused=self._watch.seen.login_problem if self._watch.seen.signed_in is False else None,
             clock_skew_seconds=self._watch.skew(),
@@ -224,6 +228,11 @@ class Reporting:
             press_seconds_count=tally.press_count,
             press_buckets=dict(tally.press_buckets),
         )
+
+
+async def _refused_corrections(tx: Transaction) -> tuple[tuple[str, str, str], ...]:
+    found = [await existing(tx, held_id) for held_id in await unsettled(tx)]
+    return tuple([(each.id, (await tx.invoices.get(each.base_id)).number, each.problem or "") for each in found])
 
 
 def _status(problems: tuple[Problem, ...]) -> str:

@@ -156,6 +156,25 @@ class AgentTill:
         """Corrections that wait for their base."""
         return await self._correcting.waiting()
 
+    async def refused(self) -> list[HeldAnswer]:
+        """Corrections that can never be issued, until a manager closes the case."""
+        return await self._correcting.refused()
+
+    async def held_one(self, held_id: str) -> HeldAnswer:
+        """One that waits or waited."""
+        return await self._correcting.held(held_id)
+
+    async def reprint_slip(self, held_id: str, caller: Caller) -> HeldAnswer:
+        """Print the slip of a waiting correction again, marked."""
+        await self._correcting.reprint_slip(held_id, caller)
+        return await self.held_one(held_id)
+
+    async def settle(self, held_id: str, reason: str, caller: Caller) -> HeldAnswer:
+        """Close the case of a refused correction."""
+        _managers_only(caller)
+        await self._correcting.settle(held_id, _reason(reason), caller)
+        return await self.held_one(held_id)
+
     async def events(self, invoice_id: str) -> list[Event]:
         """Return the log of one invoice."""
 

@@ -134,6 +134,7 @@ def held(value: HeldAnswer) -> dict[str, Json]:
         "hand_over": value.hand_over,
         "problem": value.problem,
         "invoice_id": value.invoice_id,
+        "to_settle": value.to_settle,
     }
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from agent.config import ApiSettings, PageSettings
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.domain.invoice import Mode
+from agent.ports import Json
 from agent.services.contract import Till
 from agent.services.tokens import Tokens
 from agent.web import answers, bodies, openapi, page, queries
@@ -72,6 +73,7 @@ def till_app(
 def routes() -> list[web.RouteDef]:
     """Every route of the API; schemas/api/openapi.json is checked against this table."""
     one = "/v1/invoices/{id}"
+    held_one = "/v1/corrections/{id}"
     return [
         web.get("/openapi.json", openapi.serve),
         web.post("/v1/invoices", issue),
@@ -92,6 +94,9 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/close", close),
         web.post("/v1/corrections", correct_outside),
         web.get("/v1/corrections", held_corrections),
+        web.get(held_one, show_held),
+        web.post(f"{held_one}/reprint", reprint_slip),
+        web.post(f"{held_one}/close", settle),
         web.get("/v1/queue", queue),
         web.post("/v1/sync", sync),
         web.get("/v1/mode", show_mode),
@@ -223,9 +228,34 @@ async def correct_outside(request: web.Request) -> web.Response:
 
 
 async def held_corrections(request: web.Request) -> web.Response:
-    """GET /v1/corrections: those that wait for the KSeF number of their base, oldest first."""
-    held = await request.app[TILL].held()
-    return answers.json_response({"held": [answers.held(item) for item in held]})
+    """GET /v1/corrections: those that wait for the KSeF number of their base, and the refused ones; oldest first."""
+    return answers.json_response(await _corrections(request.app[TILL]))
+
+
+async def _corrections(till: Till) -> dict[str, Json]:
+    return {
+        "held": [answers.held(item) for item in await till.held()],
+        "refused": [answers.held(item) for item in await till.refused()],
+    }
+
+
+async def show_held(request: web.Request) -> web.Response:
+    """GET /v1/corrections/{id}."""
+    return answers.json_response(answers.held(await request.app[TILL].held_one(request.match_info["id"])))
+
+
+async def reprint_slip(request: web.Request) -> web.Response:
+    """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
+    work = request.app[TILL].reprint_slip(request.match_info["id"], caller_of(request))
+    return answers.json_response(answers.held(await _sheltered(request, work)))
+
+
+async def settle(request: web.Request) -> web.Response:
+    """POST …/corrections/{id}/close {"reason"}: a person has seen to a correction that can not be issued. Managers."""
+    caller = require_manager(request)
+    reason = await _reason(request)
+    work = request.app[TILL].settle(request.match_info["id"], reason, caller)
+    return answers.json_response(answers.held(await _sheltered(request, work)))
 
 
 async def technical_correction(request: web.Request) -> web.Response:
@@ -245,20 +275,24 @@ async def resend(request: web.Request) -> web.Response:
 async def close(request: web.Request) -> web.Response:
     """POST …/close {"reason"}: the sale of a rejected invoice has another document. Managers only."""
     caller = require_manager(request)
-    body = bodies.strict_json(await bodies.json_body(request))
-    reason = bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
+    reason = await _reason(request)
     work = request.app[TILL].close(request.match_info["id"], reason, caller)
     return answers.json_response(answers.invoice(await _sheltered(request, work)))
+
+
+async def _reason(request: web.Request) -> str:
+    body = bodies.strict_json(await bodies.json_body(request))
+    return bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
 
 
 # --- the till's state -------------------------------------------------------------------------------
 
 
 async def queue(request: web.Request) -> web.Response:
-    """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base."""
-    waiting = await request.app[TILL].queue()
-    held = await request.app[TILL].held()
-    return answers.json_response({"invoices": answers.invoices(waiting), "held": [answers.held(item) for item in held]})
+    """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
+    till = request.app[TILL]
+    waiting = answers.invoices(await till.queue())
+    return answers.json_response({"invoices": waiting, **await _corrections(till)})
 
 
 async def sync(request: web.Request) -> web.Response:

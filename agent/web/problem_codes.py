@@ -37,6 +37,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     # Nothing there.
     "not-found": ProblemKind(404, "There is no such route"),
     "invoice-not-found": ProblemKind(404, "There is no such invoice"),
+    "correction-not-found": ProblemKind(404, "There is no such held correction"),
     "print-not-found": ProblemKind(404, "There is no such print job"),
     "buyer-unknown": ProblemKind(404, "Nobody knows this buyer yet"),
     "no-upo": ProblemKind(404, "KSeF's confirmation is not here yet"),
@@ -58,7 +59,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "other-seller": ProblemKind(409, "The invoice is another seller's"),
     "technical-correction-refused": ProblemKind(409, "No technical correction is possible or allowed now"),
     "resend-refused": ProblemKind(409, "The same bytes go again only after a refusal for missing permissions"),
-    "not-rejected": ProblemKind(409, "Only for a rejected invoice"),
+    "not-rejected": ProblemKind(409, "Only for a rejected invoice or a refused correction"),
+    "correction-not-waiting": ProblemKind(409, "The correction does not wait any more; it has no slip to print"),
     "content-differs": ProblemKind(409, "A technical correction may not change the content"),
     "content-exported": ProblemKind(409, "The invoice's content was exported and removed from the till"),
     "mode-not-declarable": ProblemKind(409, "Nothing announced allows this mode"),

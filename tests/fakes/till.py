@@ -304,8 +304,38 @@ class FakeTill:
         waiting = [answer for answer in self.records.values() if answer.record.state in UNSENT]
         return sorted(waiting, key=lambda answer: answer.record.deadline or date.max)
 
+    async def refused(self) -> list[HeldAnswer]:
+        return [each for each in self.waiting if each.to_settle]
+
+    async def held_one(self, held_id: str) -> HeldAnswer:
+        found = [each for each in self.waiting if each.id == held_id]
+        if not found:
+            raise NotFound("Nie ma takiej korekty.", code="correction-not-found")
+        return found[0]
+
+    async def reprint_slip(self, held_id: str, caller: Caller) -> HeldAnswer:
+        self.calls.append("reprint_slip")
+        return await self.held_one(held_id)
+
+    async def settle(self, held_id: str, reason: str, caller: Caller) -> HeldAnswer:
+        settled = replace(await self.held_one(held_id), to_settle=False)
+        self.waiting = [settled if each.id == held_id else each for each in self.waiting]
+        return settled
+
     async def held(self) -> list[HeldAnswer]:
-        return list(self.waiting)
+        return [each for each in self.waiting if each.state == "waiting"]
+
+    def refuse(self, held_id: str) -> None:
+        """Let a held correction turn out never to be issuable."""
+        problem = "KSeF ostatecznie odrzucił fakturę, więc nie ma czego korygować."
+        words = f"Korekty nie można wystawić – zawołaj kierownika. {problem}"
+        self.waiting = [
+            replace(each, state="refused", problem=problem, hand_over=words, to_settle=True)
+            if each.id == held_id
+            else each
+            for each in self.waiting
+        ]
+        self._event("correction_refused", None)
 
     async def events(self, invoice_id: str) -> list[Event]:
         await self.invoice(invoice_id)

@@ -14,13 +14,14 @@ import jsonschema
 import pytest
 
 from agent.config import Settings
+from agent.domain.errors import BadInput, Conflict, NotPermitted
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, Outcome, Rejected, Sent
 from agent.services.outbox import ALERT_TYPES, Outbox, Subscriber
 from agent.web.health import health_json
 from agent.web.metrics import render
-from tests.fakes.world import MANAGER, World, settings, world
+from tests.fakes.world import CASHIER, MANAGER, World, settings, world
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "api" / "health.schema.json").read_text())
 
@@ -103,6 +104,42 @@ async def test_clock(tmp_path: Path) -> None:
         await place.watch.probe()
         assert await look(place) == []
         assert await told(place) == ["+clock-skew", "-clock-skew"]
+
+
+async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_case(tmp_path: Path) -> None:
+    """Told once at the start and once at the end, over a restart too; only a manager ends it, with a reason."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await place.sell()
+        held = (await place.till.correct(base.id, b'{"kind": "full_return"}', "kor", CASHIER)).held
+        assert held is not None
+        with pytest.raises(Conflict):
+            await place.till.settle(held.id, "za wcześnie", MANAGER)
+        place.gateway.up = True
+        rejection = Rejected(450, "Błąd weryfikacji semantyki")
+        place.gateway.verdict_plan.extend([rejection, rejection])
+        await place.settle(hours=0.01)
+        await place.till.technical_correction(base.id, MANAGER)
+        await place.settle(hours=0.01)
+        await place.till.close(base.id, "sprzedaż wystawiona ponownie", MANAGER)
+        assert await look(place) == ["correction-refused"]
+        (problem,) = place.till.health().problems
+        assert base.number in problem.message
+    async with world(tmp_path, clock=place.clock) as place:
+        assert await look(place) == ["correction-refused"]
+        with pytest.raises(NotPermitted):
+            await place.till.settle(held.id, "zwrot oddano", CASHIER)
+        with pytest.raises(BadInput):
+            await place.till.settle(held.id, " ", MANAGER)
+        assert (await place.till.settle(held.id, "zwrot oddano", MANAGER)).to_settle is False
+        await place.till.settle(held.id, "drugi raz", MANAGER)
+        assert await look(place) == []
+        assert [code for code in await told(place) if code.endswith("correction-refused")] == [
+            "+correction-refused",
+            "-correction-refused",
+        ]
+        (settled,) = [event.data for event in await place.all_events() if event.kind == "correction_settled"]
+        assert settled == {"by": MANAGER.name, "reason": "zwrot oddano", "held": held.id}
 
 
 async def test_printer_that_says_so(tmp_path: Path) -> None:

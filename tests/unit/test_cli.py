@@ -22,7 +22,7 @@ import pytest
 
 from agent import cli
 from agent.clock import SystemClock
-from agent.commands import common
+from agent.commands import common, polish
 from agent.config import PrinterSettings
 from agent.domain.errors import AgentError
 from printers import rights
@@ -154,11 +154,28 @@ def test_the_list_of_commands_is_the_contract(run: Run) -> None:
 def test_a_polish_terminal_gets_polish_lines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "pl_PL.UTF-8")
     assert "Wystaw fakturę do sprzedaży z pliku." in run("--help").out
-    assert (
-        run("issue", "--help").out.partition("\n\n")[2].startswith("  Wystaw fakturę do sprzedaży z pliku.\n\n  Issue")
-    )
+    said = run("mode", "declare", "--help").out
+    assert "Ogłoś offline24" in said
+    assert re.search("Opcje:.*--reason TEXT  Zostaje w dzienniku i w dowodach.  .wymagane.", said, re.DOTALL)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    assert not POLISH.search(run("--help").out)
+    for words in ((), ("mode", "declare")):
+        assert not POLISH.search(run(*words, "--help").out)
+
+
+def test_every_help_text_has_its_polish_and_no_polish_is_left_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed English text is a text without its Polish."""
+    known = subcommands()
+    options = {each.help for command in known.values() for each in command.params if isinstance(each, click.Option)}
+    clicks_own = {"Show this message and exit.", "Show the version and exit."}
+    assert options | clicks_own == set(polish.OPTIONS)
+    assert {" ".join(words) for words in known} | {cli.NAME} == set(polish.COMMANDS)
+    monkeypatch.setenv("LANG", "pl_PL.UTF-8")
+    for words in ((), *known):
+        said = run(*words, "--help").out
+        left = {"Usage:", "Options:", "Commands:", "default:", "required", "Exit codes", *options} & set(
+            re.findall(r"Usage:|Options:|Commands:|default:|required|Exit codes", said)
+        )
+        assert not left, words
 
 
 def test_every_command_has_its_line_in_both_languages() -> None:
@@ -418,7 +435,7 @@ def test_completion_knows_commands_and_options(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("_KSEF_AGENT_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_CWORD", "1")
     monkeypatch.setenv("COMP_WORDS", "ksef-agent re")
-    assert run().out.split() == ["plain,register", "plain,reprint", "plain,restore"]
+    assert run().out.split() == ["plain,register", "plain,reprint", "plain,rejected", "plain,restore"]
     monkeypatch.setenv("COMP_WORDS", "ksef-agent deadline --mo")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert run().out.split() == ["plain,--mode"]

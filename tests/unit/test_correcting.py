@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent.domain.errors import BadInput, Conflict
+from agent.domain.errors import BadInput, Conflict, NotFound
 from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
@@ -320,6 +320,33 @@ async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
         )
 
 
+async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        place.printer.plan.append(Outcome.NOT_SENT)
+        held = (await correct(place, base, FULL)).held
+        assert held is not None
+
+        async def again() -> str:
+            await place.till.reprint_slip(held.id, CASHIER)
+            return place.desk.press.text("paragon", place.printer.papers[-1])
+
+        assert "WYDRUK PONOWNY" not in await again()  # the first one surely did not come out
+        place.printer.plan.append(Outcome.UNKNOWN)
+        assert "WYDRUK PONOWNY nr 2" in await again()
+        told = (await place.till.held_one(held.id)).hand_over
+        assert told.startswith("Nie wiadomo, czy potwierdzenie dla klienta się wydrukowało.")
+        assert "WYDRUK PONOWNY nr 3" in await again()
+        place.gateway.up = True
+        await place.settle()
+        with pytest.raises(Conflict) as issued:
+            await place.till.reprint_slip(held.id, CASHIER)
+        assert issued.value.code == "correction-not-waiting"
+        with pytest.raises(NotFound):
+            await place.till.reprint_slip("nobody", CASHIER)
+
+
 async def test_a_wrong_nip_in_an_outage_gives_the_new_invoice_at_once(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False
@@ -364,7 +391,6 @@ async def test_a_restart_between_hold_and_issue_loses_nothing(tmp_path: Path) ->
         await place.settle()
         assert await place.till.held() == []
         now = await place.correcting.held(held.id)
-        assert now is not None
         assert now.state == "issued"
         assert now.invoice_id is not None
         kor = await place.record(now.invoice_id)
@@ -418,11 +444,11 @@ async def test_a_base_rejected_for_good_refuses_all_its_corrections(tmp_path: Pa
         for order in orders:
             assert order is not None
             closed = await place.correcting.held(order.id)
-            assert closed is not None
             assert closed.state == "refused"
             assert "ostatecznie odrzucił" in closed.hand_over
         assert (await place.log(base.id)).count("correction_refused") == 2
         assert await in_ledger(place) == []
+        assert [each.id for each in await place.till.refused()] == [order.id for order in orders if order is not None]
 
 
 async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path: Path) -> None:

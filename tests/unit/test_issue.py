@@ -174,6 +174,9 @@ async def test_uncertain_print_never_repeats_itself(tmp_path: Path) -> None:
         answer = (await press(place, sale(), "a")).invoices[0]
         assert answer.paper is not None
         assert answer.paper.state == PrintState.UNCERTAIN
+        assert answer.paper.problem is not None
+        assert answer.hand_over.count("wyszedł") == 1
+        assert answer.paper.problem not in answer.hand_over
         await place.clock.advance(300)
         assert len(place.printer.papers) == 1
         await place.till.reprint(answer.record.id, CASHIER)

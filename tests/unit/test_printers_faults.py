@@ -172,7 +172,7 @@ async def test_what_goes_wrong_during_the_job_is_unknown(
     result = await till.print()
     assert (result.outcome, result.code) == (Outcome.UNKNOWN, code)
     assert result.problem is not None
-    assert result.problem.endswith("Sprawdź, czy wydruk wyszedł z drukarki.")
+    assert result.problem.startswith("Drukarka „")
     assert len(till.journal) == 1
     assert [paper.complete for paper in device.papers] in ([], [False] * torn)
 

@@ -184,6 +184,12 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
     await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
     till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
     await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
+    path = "/v1/corrections/{id}"
+    for method, tail in (("GET", ""), ("POST", "/reprint")):
+        await ask(method, path + tail, f"/v1/corrections/held-1{tail}")
+        await ask(method, path + tail, f"/v1/corrections/nobody{tail}")
+    till.refuse("held-1")
+    await ask("POST", f"{path}/close", "/v1/corrections/held-1/close", json={"reason": "oddano gotówką"})
     for path in ("/v1/invoices", "/v1/queue", "/v1/corrections", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
         await ask("GET", path)
     await ask("GET", "/v1/changes", "/v1/changes?wait=0")

@@ -1,0 +1,254 @@
+"""Every --help in Polish, for a technician with a Polish terminal.
+
+One table from the English text to the Polish one, so that an English text which changes is seen to lack its Polish
+(tests/unit/test_cli.py holds the table complete and without leftovers).
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import click
+
+OPTIONS: Final[dict[str, str]] = {
+    "Settings (default: $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml).": (
+        "Ustawienia (domyślnie: $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml)."
+    ),
+    "Settings.": "Ustawienia.",
+    "Show this message and exit.": "Pokaż ten tekst i zakończ.",
+    "Show the version and exit.": "Pokaż wersję i zakończ.",
+    "Print the API's answer.": "Wypisz odpowiedź API.",
+    "Answer in JSON.": "Odpowiedz w formacie JSON.",
+    "Answer as JSON.": "Odpowiedz w formacie JSON.",
+    # demo, sandbox
+    "Folder for the papers.": "Katalog na wydruki.",
+    "Serve the till page until Ctrl+C instead.": "Zamiast tego uruchom stronę kasy, aż do Ctrl+C.",
+    "Port of the till page.": "Port strony kasy.",
+    "Port of KSeF; 0 (default): a free one.": "Port KSeF; 0 (domyślnie): dowolny wolny.",
+    "Also write settings for `ksef-agent run --config FILE`; its data lies beside FILE.": (
+        "Zapisz też ustawienia dla `ksef-agent run --config PLIK`; dane będą obok pliku."
+    ),
+    "Rate limits: those of production (429 beyond them), or none.": (
+        "Limity wywołań: jak w środowisku produkcyjnym (po przekroczeniu 429) albo żadne."
+    ),
+    # check, issue, status, sync
+    "Print the findings as JSON.": "Wypisz wyniki w formacie JSON.",
+    "Do not call KSeF, Latarnia and the printers (before systemd's start).": (
+        "Nie łącz się z KSeF, Latarnią i drukarkami (przed startem przez systemd)."
+    ),
+    "Idempotency key: the same key never makes a second invoice.": (
+        "Klucz idempotencji: ten sam klucz nigdy nie da drugiej faktury."
+    ),
+    "Print the body of /health.": "Wypisz treść /health.",
+    "Seconds to wait for KSeF's answers.": "Ile sekund czekać na odpowiedzi KSeF.",
+    "Print the counts.": "Wypisz liczby.",
+    # mode, rejected
+    "Kept in the log and in the evidence.": "Zostaje w dzienniku i w dowodach.",
+    "The total failure never was: every duty to send is back.": (
+        "Awarii całkowitej nie było: wszystkie faktury znowu trzeba przesłać."
+    ),
+    # deadline
+    "How the invoice was issued.": "W jakim trybie wystawiono fakturę.",
+    "P_1, or the instant; without offset it is Polish time.": (
+        "P_1 albo chwila wystawienia; bez przesunięcia to czas polski."
+    ),
+    "Messages as Latarnia gives them: a list, or an object with messages. - reads stdin.": (
+        "Komunikaty tak, jak podaje je Latarnia: lista albo obiekt z polem messages. - czyta ze standardowego wejścia."
+    ),
+    "Questions (mode, issued, events) as JSON lines on stdin, a line each back.": (
+        "Pytania (mode, issued, events) jako wiersze JSON na wejściu, na każde jeden wiersz odpowiedzi."
+    ),
+    "A further day off; may be repeated.": "Dodatkowy dzień wolny; można powtarzać.",
+    # register, evidence, export
+    "Month of P_1.": "Miesiąc daty P_1.",
+    "Day for which the JPK markers hold; default: today.": "Na który dzień podać oznaczenia JPK; domyślnie dziś.",
+    "text: what fits a screen; csv and json: everything.": "text: to, co mieści się na ekranie; csv i json: wszystko.",
+    "Only rows whose marker changed since that day's export.": (
+        "Tylko pozycje, których oznaczenie zmieniło się od eksportu z tego dnia."
+    ),
+    "Only the counts: how many offline, by mode, how late.": "Tylko liczby: ile offline, w jakich trybach, ile po czasie.",
+    "Write to a file.": "Zapisz do pliku.",
+    "First day of issue (P_1).": "Pierwszy dzień wystawienia (P_1).",
+    "Last day of issue, included.": "Ostatni dzień wystawienia, włącznie.",
+    "The zip to write.": "Plik zip do zapisania.",
+    "Folder (default: retention.export_dir).": "Katalog (domyślnie: retention.export_dir).",
+    "P_1 before this day (default: today).": "P_1 przed tym dniem (domyślnie: dziś).",
+    "Drop bytes of exported invoices older than retention.keep_days.": (
+        "Usuń z kasy treść wyeksportowanych faktur starszych niż retention.keep_days."
+    ),
+    # print-test, enroll, token
+    "Only this printer (default: all).": "Tylko ta drukarka (domyślnie: wszystkie).",
+    "List all profiles, ours and those of python-escpos, and exit.": (
+        "Wypisz wszystkie profile, nasze i z python-escpos, i zakończ."
+    ),
+    "Print the outcomes as JSON.": "Wypisz wyniki w formacie JSON.",
+    "What the certificate is for.": "Do czego ma służyć certyfikat.",
+    "Name of the certificate in KSeF (5-100 letters, digits, spaces, - and _).": (
+        "Nazwa certyfikatu w KSeF (5-100 liter, cyfr, spacji oraz znaków - i _)."
+    ),
+    "Directory for a new pair of files; without it the files of the settings are replaced.": (
+        "Katalog na nową parę plików; bez tej opcji zastąpione zostaną pliki wskazane w ustawieniach."
+    ),
+    "cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections.": (
+        "cashier: wystawianie, korekty, ponowny wydruk; manager: także tryby, dowody, korekty techniczne."
+    ),
+    # backup, restore
+    "Replace FILE.": "Zastąp istniejący plik.",
+    "The last number used of a series, also after the backup. May be repeated.": (
+        "Ostatni użyty numer serii, także po zrobieniu kopii. Można powtarzać."
+    ),
+    "Do not ask.": "Nie pytaj.",
+    "Answer in JSON; implies --yes.": "Odpowiedz w formacie JSON; oznacza też --yes.",
+    # correct, outbox
+    "Return of everything that is left; no FILE needed.": "Zwrot wszystkiego, co zostało; bez pliku.",
+    "Of an invoice this till does not hold: JSON with base (as it was) and correction; no ID.": (
+        "Korekta faktury spoza tej kasy: JSON z polami base (faktura, jaka była) i correction; bez ID."
+    ),
+    "With --full-return.": "Razem z --full-return.",
+    "Idempotency key: the same key never makes a second correction.": (
+        "Klucz idempotencji: ten sam klucz nigdy nie da drugiej korekty."
+    ),
+    "First event again.": "Pierwsze zdarzenie do ponownego przesłania.",
+}
+
+COMMANDS: Final[dict[str, str]] = {
+    "ksef-agent": "Program kasy dla KSeF: faktury przy ladzie, online i offline.",
+    "run": (
+        "Uruchom program kasy (do sygnału SIGTERM): API i strona kasy, /health dla centrali, wydruki, wysyłanie.\n\n"
+        "Uruchamia go systemd. Zatrzymanie kończy najpierw rozpoczęte faktury."
+    ),
+    "demo": (
+        "Pokaż działanie na wbudowanej piaskownicy: bez konta i sprzętu, nic nie opuszcza tego komputera.\n\n"
+        "Zapisuje po jednym wydruku każdego rodzaju (PNG, tekst, ESC/POS); z --page człowiek naciska „Faktura” "
+        "w przeglądarce."
+    ),
+    "sandbox": (
+        "Uruchom KSeF 2.9.0, Latarnię i drukarkę sieciową na adresie lokalnym, na życzenie z usterkami.\n\n"
+        "Pierwszy wiersz wyjścia to JSON z adresami i danymi logowania."
+    ),
+    "check": (
+        "Sprawdź ustawienia, certyfikaty, zegar, drukarkę, KSeF, Latarnię i dysk; niczego nie zmienia ani nie drukuje.\n\n"
+        "Wszystkie problemy naraz, każdy ze wskazówką. Kod wyjścia 1, gdy coś jest źle."
+    ),
+    "issue": (
+        "Wystaw i wydrukuj fakturę do sprzedaży z pliku (JSON albo gotowa FA(3) w XML).\n\n"
+        "Bez --key każde wywołanie to nowa sprzedaż. Opis sprzedaży: docs/api.md."
+    ),
+    "status": "Pokaż tryb, kolejkę i problemy. Kod wyjścia 1, gdy któryś jest krytyczny.",
+    "queue": "Pokaż faktury, których KSeF jeszcze nie ma, i korekty, które czekają na numer.",
+    "sync": "Wyślij teraz to, co czeka, i poczekaj na odpowiedzi KSeF. Kod wyjścia 1, gdy coś zostało.",
+    "mode": (
+        "Pokaż, włącz lub odwołaj tryb wystawiania.\n\n"
+        "Sklep może ogłosić offline24 albo potwierdzić awarię całkowitą; awarie ogłasza tylko Ministerstwo."
+    ),
+    "mode show": "Pokaż tryb, w którym powstałaby teraz faktura, i dlaczego.",
+    "mode declare": "Ogłoś offline24 albo potwierdź awarię całkowitą podaną przez środki masowego przekazu.",
+    "mode withdraw": "Odwołaj to, co ogłoszono; z --false-alarm odrzuć awarię całkowitą, potwierdzoną lub tylko ogłoszoną.",
+    "deadline": "Wyjaśnij, do kiedy faktura musi trafić do KSeF.",
+    "register": "Wypisz rejestr miesiąca z oznaczeniami JPK_V7M (OFF, BFK, DI albo numer KSeF).",
+    "evidence": "Zapisz dowody z wybranego okresu w jednym pliku zip albo sprawdź taki plik.",
+    "evidence verify": (
+        "Sprawdź wszystkie skróty, łańcuch dziennika oraz zgodność faktur, UPO i dziennika. Kod wyjścia 1: coś jest źle."
+    ),
+    "reprint": (
+        "Wydrukuj fakturę ponownie, z oznaczeniem WYDRUK PONOWNY; ID to jej identyfikator albo numer.\n\n"
+        "Identyfikator korekty, która czeka (podaje go `queue`), drukuje ponownie potwierdzenie dla klienta."
+    ),
+    "rejected": (
+        "Zakończ sprawę odrzuconej faktury: korekta techniczna, ponowne przesłanie, zamknięcie.\n\n"
+        "ID to identyfikator albo numer faktury; co czeka na decyzję, pokazują `queue` i `status`."
+    ),
+    "rejected technical": (
+        "Wyślij tę samą treść jako nowy plik (korekta techniczna), jeden raz; dla faktur wystawionych offline.\n\n"
+        "FILE: poprawiony plik FA(3) o tej samej treści; bez niego program robi nowy plik z zapisanego."
+    ),
+    "rejected resend": "Prześlij ten sam plik jeszcze raz, gdy nadano uprawnienia, których brakowało (410, 415).",
+    "rejected close": (
+        "Zamknij sprawę odrzuconej faktury, której sprzedaż ma inny dokument, albo korekty, której nie można wystawić.\n\n"
+        "Kończy to alarmy; nie da się tego cofnąć."
+    ),
+    "print-test": "Wydrukuj pasek z literami, szerokościami i kodami QR i podpowiedz ustawienia.",
+    "enroll": (
+        "Pobierz certyfikat KSeF: klucz nigdy nie opuszcza tego komputera. Przerwane pobieranie jest kontynuowane."
+    ),
+    "token": "Kody dostępu kas i kierowników. Działający program stosuje zmiany od razu.",
+    "token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
+    "token list": "Wypisz nazwy i role.",
+    "token revoke": "Wycofaj kod NAME.",
+    "backup": "Skopiuj bazę do pliku i sprawdź kopię. Program może działać; sprzedaż nie czeka.",
+    "restore": (
+        "Sprawdź plik i wstaw go w miejsce bazy, która zostaje zachowana obok. Program nie może w tym czasie działać."
+    ),
+    "correct": (
+        "Skoryguj fakturę podaną przez identyfikator albo numer; FILE zawiera korektę jako JSON (docs/api.md).\n\n"
+        "Gdy faktura nie ma jeszcze numeru KSeF, korekta czeka i zostanie wystawiona sama, gdy numer nadejdzie."
+    ),
+    "outbox": "Zdarzenia dla systemu sklepu (docs/webhooks.md).",
+    "outbox status": "Pokaż, co ma każdy odbiorca i co go zatrzymuje.",
+    "outbox replay": "Prześlij ponownie wszystkie zdarzenia od N; N większe od kursora pomija to, co jest pomiędzy.",
+    "export": "Wyeksportuj przyjęte faktury, każdą w osobnym pliku ZIP. Program może działać.",
+}
+"""By the words of the command; the whole of its help."""
+
+EPILOG: Final = (
+    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie. Większość poleceń korzysta z API działającego "
+    "programu, a gdy żaden nie działa, wykonuje pracę sama."
+)
+
+_HEADINGS: Final = {"Options": "Opcje", "Commands": "Polecenia"}
+_REMARKS: Final = {"[default: ": "[domyślnie: ", "required]": "wymagane]"}
+
+
+class PolishFormatter(click.HelpFormatter):
+    """click's headings and remarks in Polish."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how the command is called."""
+        super().write_usage(prog, args, "Użycie: " if prefix is None else prefix)
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Write a heading and indent what follows."""
+        with super().section(_HEADINGS.get(name, name)):
+            yield
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write terms and what they mean."""
+        super().write_dl([(term, _remarked(words)) for term, words in rows], col_max, col_spacing)
+
+
+class PolishContext(click.Context):
+    """A context whose help is Polish."""
+
+    formatter_class = PolishFormatter
+
+
+def in_polish(command: click.Command, name: str) -> click.Command:
+    """Return a copy of a command, its options and its own commands, that explains itself in Polish."""
+    spoken = copy.copy(command)
+    spoken.context_class = PolishContext
+    spoken.help = COMMANDS.get(name, command.help)
+    spoken.epilog = EPILOG if command.epilog else None
+    spoken.params = [_parameter(parameter) for parameter in command.params]
+    if isinstance(spoken, click.Group):
+        spoken.commands = {word: in_polish(each, f"{name} {word}") for word, each in spoken.commands.items()}
+    return spoken
+
+
+def _parameter(parameter: click.Parameter) -> click.Parameter:
+    if not isinstance(parameter, click.Option) or parameter.help is None:
+        return parameter
+    spoken = copy.copy(parameter)
+    spoken.help = OPTIONS.get(inspect.cleandoc(parameter.help), parameter.help)
+    return spoken
+
+
+def _remarked(words: str) -> str:
+    words = OPTIONS.get(words, words)  # --help and --version are click's own
+    for english, polish in _REMARKS.items():
+        words = words.replace(english, polish)
+    return words
