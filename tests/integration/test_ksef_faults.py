@@ -22,6 +22,7 @@ from agent.ports import KsefError, Outgoing, Sent
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
 from tests.fakes.clock import FakeClock
+from tests.fakes.swift_clock import SwiftClock
 
 INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=False)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -82,32 +83,26 @@ async def server() -> AsyncIterator[WireServer]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(wire.START)
+def clock() -> SwiftClock:
+    return SwiftClock(wire.START)
 
 
-async def outcome(server: WireServer, clock: FakeClock, work: Awaitable[object]) -> KsefError:
-    """Return the error ``work`` ends with; where the server holds the line, the call's time is let run out."""
-    task = asyncio.ensure_future(work)
-    arrived = asyncio.ensure_future(server.arrived.wait())
-    await asyncio.wait({task, arrived}, return_when=asyncio.FIRST_COMPLETED)
-    arrived.cancel()
-    if not task.done():
-        await asyncio.wait({task}, timeout=0.05)
-        await clock.advance(15.0)
-    with pytest.raises(KsefError) as caught:
-        await task
+async def outcome(clock: SwiftClock, work: Awaitable[object]) -> KsefError:
+    """Return the error ``work`` ends with; where the server holds the line, the call's time runs out."""
+    async with clock.running():
+        with pytest.raises(KsefError) as caught:
+            await work
     return caught.value
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("step", STEPS)
-async def test_matrix(server: WireServer, clock: FakeClock, step: str, fault: str) -> None:
+async def test_matrix(server: WireServer, clock: SwiftClock, step: str, fault: str) -> None:
     happens, raw, link_down = FAULTS[fault]
     route, work = STEPS[step]
     server.on(route, happens)
     gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
-    error = await outcome(server, clock, work(gateway))
+    error = await outcome(clock, work(gateway))
     await gateway.close()
     assert error.sent is expected(step, raw), error
     assert error.link_down is link_down
@@ -117,7 +112,7 @@ async def test_matrix(server: WireServer, clock: FakeClock, step: str, fault: st
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_refused_connection(clock: FakeClock, step: str) -> None:
+async def test_refused_connection(clock: SwiftClock, step: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = KsefSettings(url=f"http://127.0.0.1:{port}/v2")
@@ -128,7 +123,7 @@ async def test_refused_connection(clock: FakeClock, step: str) -> None:
     await gateway.close()
 
 
-async def test_line_lost_between_opening_and_sending(clock: FakeClock) -> None:
+async def test_line_lost_between_opening_and_sending(clock: SwiftClock) -> None:
     async with WireServer() as server:
         gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
         session = await gateway.session()
@@ -138,7 +133,7 @@ async def test_line_lost_between_opening_and_sending(clock: FakeClock) -> None:
     await gateway.close()
 
 
-async def test_no_name_resolution(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_name_resolution(clock: SwiftClock, monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_names(*_: object, **__: object) -> object:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -151,7 +146,7 @@ async def test_no_name_resolution(clock: FakeClock, monkeypatch: pytest.MonkeyPa
     await gateway.close()
 
 
-async def test_everything_goes_through_the_proxy_of_the_settings(server: WireServer, clock: FakeClock) -> None:
+async def test_everything_goes_through_the_proxy_of_the_settings(server: WireServer, clock: SwiftClock) -> None:
     """No name of KSeF is resolved here: the host does not exist."""
     settings = KsefSettings(url="http://ksef.invalid/v2", proxy_url=server.url.removesuffix("/v2"))
     gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
@@ -162,7 +157,7 @@ async def test_everything_goes_through_the_proxy_of_the_settings(server: WireSer
 
 
 async def test_proxies_of_the_environment_are_ignored(
-    server: WireServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    server: WireServer, clock: SwiftClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
@@ -263,7 +258,7 @@ class TestTls:
 
 
 class TestLatarnia:
-    async def test_both_texts_exactly_as_received(self, server: WireServer, clock: FakeClock) -> None:
+    async def test_both_texts_exactly_as_received(self, server: WireServer, clock: SwiftClock) -> None:
         server.on("GET /status", Reply(body=b'{ "status":"AVAILABLE" }'))
         server.on("GET /messages", Reply(body=b"null"))
         latarnia = open_latarnia(KsefSettings(latarnia_url=server.url), clock)
@@ -283,7 +278,7 @@ class TestLatarnia:
             Reply(502, HTML, content_type="text/html"),
         ],
     )
-    async def test_anything_else_is_no_news(self, server: WireServer, clock: FakeClock, reply: Reply) -> None:
+    async def test_anything_else_is_no_news(self, server: WireServer, clock: SwiftClock, reply: Reply) -> None:
         server.on("GET /status", Reply(body={"status": "AVAILABLE"}))
         server.on("GET /messages", reply)
         latarnia = open_latarnia(KsefSettings(latarnia_url=server.url), clock)

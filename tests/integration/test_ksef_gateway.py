@@ -18,7 +18,7 @@ from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Pending, Rejected, Sent
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
-from tests.fakes.clock import FakeClock
+from tests.fakes.swift_clock import SwiftClock
 
 INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=False)
 
@@ -30,12 +30,12 @@ async def server() -> AsyncIterator[WireServer]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(wire.START)
+def clock() -> SwiftClock:
+    return SwiftClock(wire.START)
 
 
 @pytest.fixture
-async def gateway(server: WireServer, clock: FakeClock) -> AsyncIterator[Gateway]:
+async def gateway(server: WireServer, clock: SwiftClock) -> AsyncIterator[Gateway]:
     opened = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
     yield opened
     await opened.close()
@@ -115,7 +115,7 @@ class TestSending:
         assert caught.value.sent is Sent.NOT_SENT
 
     async def test_midnight_and_hours_keep_the_session_its_end_replaces_it(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         await gateway.session()
         await clock.advance(11.9 * 3600)
@@ -126,7 +126,7 @@ class TestSending:
         assert len(server.seen("POST /sessions/online")) == 2
 
     async def test_a_wall_clock_set_by_a_person_does_not_end_a_session(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         await gateway.session()
         clock.step(timedelta(days=90))
@@ -212,7 +212,7 @@ class TestTokens:
         assert caught.value.sent is Sent.NOT_SENT
 
     async def test_a_token_is_refreshed_before_its_end(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         session = await gateway.session()
         await clock.advance(14.5 * 60)
@@ -223,7 +223,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("refusal", [problem(21301), problem(0, status=401), problem(500, status=500)])
     async def test_a_refused_refresh_leads_to_a_new_authentication(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway, refusal: Reply
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway, refusal: Reply
     ) -> None:
         session = await gateway.session()
         await clock.advance(14.5 * 60)
@@ -254,7 +254,7 @@ class TestTokens:
         assert not caught.value.link_down
 
     async def test_refused_credentials_are_not_tried_with_every_press(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         server.on(f"GET /auth/{wire.OPERATION}", wire.auth_status(450), wire.auth_status(200))
         for _ in range(3):
@@ -272,17 +272,15 @@ class TestTokens:
         assert caught.value.body == ""
 
     async def test_authentication_waits_while_ksef_thinks(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         server.on(f"GET /auth/{wire.OPERATION}", wire.auth_status(100), wire.auth_status(100), wire.auth_status(200))
-        task = asyncio.create_task(gateway.session())
-        while not task.done():
-            await asyncio.sleep(0.001)
-            await clock.advance(0.2)
+        async with clock.running():
+            await gateway.session()
         assert len(server.seen(f"GET /auth/{wire.OPERATION}")) == 3
 
     async def test_token_authentication(
-        self, server: WireServer, clock: FakeClock, tmp_path_factory: pytest.TempPathFactory
+        self, server: WireServer, clock: SwiftClock, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         token_file = tmp_path_factory.mktemp("token") / "token"
         token_file.write_text("20261124-EC-token|nip-5265877635|abcdef\n")
@@ -343,7 +341,7 @@ class TestKeys:
         assert len(server.seen("POST /sessions/online")) == 2
 
     async def test_keys_are_judged_by_the_clock_of_ksef(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         server.on("GET /security/public-key-certificates", Reply(body=[wire.public_key(1)]))
         clock.step(timedelta(days=-90))
@@ -486,7 +484,7 @@ class TestVerdicts:
 class TestProbe:
     @pytest.mark.parametrize("ahead", [-90, 0, 90])
     async def test_the_skew_is_ksef_minus_here(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway, ahead: int
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway, ahead: int
     ) -> None:
         clock.step(timedelta(seconds=-ahead))
         assert await gateway.probe() == pytest.approx(ahead, abs=0.1)
@@ -495,7 +493,7 @@ class TestProbe:
 
 class TestRateLimits:
     async def test_retry_after_is_obeyed_to_the_second(
-        self, server: WireServer, clock: FakeClock, gateway: Gateway
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway
     ) -> None:
         session = await gateway.session()
         taken = Reply(202, {"referenceNumber": wire.INVOICE})
@@ -513,7 +511,7 @@ class TestRateLimits:
         await clock.advance(3.1)
         await gateway.send(session, INVOICE)
 
-    async def test_limits_of_ksef_are_taken_over_and_shared(self, server: WireServer, clock: FakeClock) -> None:
+    async def test_limits_of_ksef_are_taken_over_and_shared(self, server: WireServer, clock: SwiftClock) -> None:
         values = {"perSecond": 10, "perMinute": 20, "perHour": 40}
         server.on("GET /rate-limits", Reply(body={"invoiceSend": values, "newGroup": values, "invoiceStatus": values}))
         settings = KsefSettings(url=server.url, tills_sharing_address=4)
@@ -537,7 +535,7 @@ async def test_warnings_of_ksef_are_logged_once(
     assert [record.getMessage() for record in caplog.records] == ["KSeF warns: [xml-002]: Niezalecane znaki"]
 
 
-async def test_identifier_validation_is_asked_for_by_setting(server: WireServer, clock: FakeClock) -> None:
+async def test_identifier_validation_is_asked_for_by_setting(server: WireServer, clock: SwiftClock) -> None:
     settings = KsefSettings(url=server.url, subject_identifier_validation=True)
     gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
     await gateway.session()
@@ -546,7 +544,7 @@ async def test_identifier_validation_is_asked_for_by_setting(server: WireServer,
     assert header == "subject-identifier-validation"
 
 
-async def test_opening_and_closing_leaves_neither_tasks_nor_files(server: WireServer, clock: FakeClock) -> None:
+async def test_opening_and_closing_leaves_neither_tasks_nor_files(server: WireServer, clock: SwiftClock) -> None:
     async def cycle() -> None:
         gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
         await gateway.send(await gateway.session(), INVOICE)

@@ -24,8 +24,8 @@ from agent.sandbox.pki import Credential
 from agent.sandbox.server import Sandbox
 from agent.sandbox.state import Behaviour
 from tests.contract.ksef_openapi import DOCUMENT, Witness
-from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import unheard
+from tests.fakes.swift_clock import SwiftClock
 from tests.unit.sandbox_client import invoice
 
 T = TypeVar("T")
@@ -33,12 +33,12 @@ TRIES = 400
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> SwiftClock:
+    return SwiftClock()
 
 
 @pytest.fixture
-async def sandbox(clock: FakeClock) -> AsyncIterator[Sandbox]:
+async def sandbox(clock: SwiftClock) -> AsyncIterator[Sandbox]:
     """The sandbox without rate limits; every exchange is held against OpenAPI 2.9.0 where that is at hand."""
     async with Sandbox(clock=clock, behaviour=Behaviour(auth_delay=0), limits=NO_LIMITS) as running:
         witness = Witness() if DOCUMENT.exists() else None
@@ -54,7 +54,7 @@ def credentials(credential: Credential) -> Credentials:
 
 
 @pytest.fixture
-async def gateway(sandbox: Sandbox, clock: FakeClock) -> AsyncIterator[Gateway]:
+async def gateway(sandbox: Sandbox, clock: SwiftClock) -> AsyncIterator[Gateway]:
     opened = open_gateway(
         KsefSettings(url=sandbox.ksef), sandbox.nip, clock, credentials=credentials(sandbox.authentication)
     )
@@ -67,19 +67,13 @@ def outgoing(number: str = "FV/1", *, offline: bool = False, corrects: bytes | N
     return Outgoing(number, xml, hashlib.sha256(xml).digest(), offline, corrects)
 
 
-async def ticking(clock: FakeClock, work: Awaitable[T], step: float = 0.5) -> T:
+async def ticking(clock: SwiftClock, work: Awaitable[T]) -> T:
     """Await ``work`` while time passes: what sleeps in it, on either side, wakes."""
-    task = asyncio.ensure_future(work)
-    for _ in range(TRIES):
-        done, _ = await asyncio.wait({task}, timeout=0.002)
-        if done:
-            return task.result()
-        await clock.advance(step)
-    task.cancel()
-    raise AssertionError("no end")
+    async with clock.running(threads=True):
+        return await work
 
 
-async def decided(gateway: Gateway, clock: FakeClock, session: str, reference: str) -> Verdict:
+async def decided(gateway: Gateway, clock: SwiftClock, session: str, reference: str) -> Verdict:
     """Ask until KSeF has decided."""
     for _ in range(TRIES):
         verdict = await gateway.status(session, reference)
@@ -89,7 +83,7 @@ async def decided(gateway: Gateway, clock: FakeClock, session: str, reference: s
     raise AssertionError("never decided")
 
 
-async def accepted(gateway: Gateway, clock: FakeClock, sent: Outgoing) -> tuple[str, str, Accepted]:
+async def accepted(gateway: Gateway, clock: SwiftClock, sent: Outgoing) -> tuple[str, str, Accepted]:
     """Send; return session, reference and acceptance."""
     session = (await gateway.session()).reference
     reference = await gateway.send(await gateway.session(), sent)
@@ -100,13 +94,13 @@ async def accepted(gateway: Gateway, clock: FakeClock, sent: Outgoing) -> tuple[
 
 class TestAuthentication:
     @pytest.mark.parametrize("kind", ["authentication", "authentication_rsa", "seal"])
-    async def test_certificate(self, sandbox: Sandbox, clock: FakeClock, kind: str) -> None:
+    async def test_certificate(self, sandbox: Sandbox, clock: SwiftClock, kind: str) -> None:
         settings = KsefSettings(url=sandbox.ksef)
         gateway = open_gateway(settings, sandbox.nip, clock, credentials=credentials(getattr(sandbox, kind)))
         await gateway.authenticate()
         await gateway.close()
 
-    async def test_token(self, sandbox: Sandbox, clock: FakeClock, tmp_path: Path) -> None:
+    async def test_token(self, sandbox: Sandbox, clock: SwiftClock, tmp_path: Path) -> None:
         token_file = tmp_path / "token"
         token_file.write_text(sandbox.ksef_token)
         settings = KsefSettings(url=sandbox.ksef, auth="token", token_file=token_file)
@@ -114,13 +108,13 @@ class TestAuthentication:
         await accepted(gateway, clock, outgoing())
         await gateway.close()
 
-    async def test_internal_id_context(self, sandbox: Sandbox, clock: FakeClock) -> None:
+    async def test_internal_id_context(self, sandbox: Sandbox, clock: SwiftClock) -> None:
         settings = KsefSettings(url=sandbox.ksef, context_internal_id=f"{sandbox.nip}-12345")
         gateway = open_gateway(settings, sandbox.nip, clock, credentials=credentials(sandbox.authentication))
         await gateway.authenticate()
         await gateway.close()
 
-    async def test_a_wrong_token(self, sandbox: Sandbox, clock: FakeClock, tmp_path: Path) -> None:
+    async def test_a_wrong_token(self, sandbox: Sandbox, clock: SwiftClock, tmp_path: Path) -> None:
         token_file = tmp_path / "token"
         token_file.write_text("20261124-EC-2C3E6C8000-B675CF5D68-07|nip-5265877635|abc")
         gateway = open_gateway(KsefSettings(url=sandbox.ksef, auth="token", token_file=token_file), sandbox.nip, clock)
@@ -129,7 +123,7 @@ class TestAuthentication:
         assert caught.value.code == 450
         await gateway.close()
 
-    async def test_an_offline_certificate_signs_no_one_in(self, sandbox: Sandbox, clock: FakeClock) -> None:
+    async def test_an_offline_certificate_signs_no_one_in(self, sandbox: Sandbox, clock: SwiftClock) -> None:
         settings = KsefSettings(url=sandbox.ksef)
         gateway = open_gateway(settings, sandbox.nip, clock, credentials=credentials(sandbox.offline))
         with pytest.raises(KsefError) as caught:
@@ -139,7 +133,7 @@ class TestAuthentication:
         await gateway.close()
 
     async def test_a_till_clock_that_is_wrong_by_an_hour(
-        self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
     ) -> None:
         sandbox.clock.skew = timedelta(hours=1)
         assert await gateway.probe() == pytest.approx(3600, abs=0.1)
@@ -147,7 +141,7 @@ class TestAuthentication:
 
 
 class TestInteractive:
-    async def test_from_bytes_to_number_to_upo(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_from_bytes_to_number_to_upo(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         sent = outgoing()
         session, reference, verdict = await accepted(gateway, clock, sent)
         (entry,) = sandbox.ledger.entries()
@@ -159,12 +153,12 @@ class TestInteractive:
         assert found == (reference, verdict)
         assert await gateway.find(session, b"x" * 32) is None
 
-    async def test_the_flag_travels(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_the_flag_travels(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         await accepted(gateway, clock, outgoing(offline=True))
         assert sandbox.ledger.entries()[0].offline
 
     async def test_the_collective_upo_of_a_closed_session(
-        self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
     ) -> None:
         session, _, verdict = await accepted(gateway, clock, outgoing())
         await gateway.close()
@@ -177,7 +171,7 @@ class TestInteractive:
         await again.close()
 
     async def test_the_same_bytes_again_are_a_duplicate_whose_original_has_the_same_hash(
-        self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
     ) -> None:
         sent = outgoing()
         session, _, original = await accepted(gateway, clock, sent)
@@ -192,7 +186,7 @@ class TestInteractive:
         assert len(sandbox.ledger.entries()) == 1
 
     async def test_a_fresh_original_is_readable_only_later(
-        self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
     ) -> None:
         sandbox.behaviour.storage_delay = 60
         _, _, original = await accepted(gateway, clock, outgoing())
@@ -202,7 +196,7 @@ class TestInteractive:
 
     @pytest.mark.parametrize(("mood", "retryable"), [("450", False), ("550", True)])
     async def test_refusals(
-        self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway, mood: str, retryable: bool
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway, mood: str, retryable: bool
     ) -> None:
         sandbox.mood(mood)
         session = await gateway.session()
@@ -211,7 +205,7 @@ class TestInteractive:
         assert isinstance(verdict, Rejected)
         assert (verdict.code, verdict.retryable) == (int(mood), retryable)
 
-    async def test_technical_correction_once(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_technical_correction_once(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         sandbox.mood("450")
         session = await gateway.session()
         rejected = outgoing(offline=True)
@@ -230,7 +224,7 @@ _CONSUMER = "<Podmiot2><DaneIdentyfikacyjne><BrakID>1</BrakID></DaneIdentyfikacy
 
 
 class TestMoods:
-    async def test_rotated_keys(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_rotated_keys(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         await gateway.session()
         sandbox.rotate_keys()
         sandbox.expire_sessions()
@@ -239,18 +233,18 @@ class TestMoods:
         assert caught.value.sent is Sent.NOT_SENT
         await accepted(gateway, clock, outgoing())
 
-    async def test_expired_access_token(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_expired_access_token(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         await gateway.session()
         sandbox.auth.expire_tokens("access")
         await accepted(gateway, clock, outgoing())
 
-    async def test_a_day_of_tokens(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_a_day_of_tokens(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         for hour in range(14):
             await accepted(gateway, clock, outgoing(f"FV/{hour}"))
             await clock.advance(3600)
         assert len(sandbox.ledger.entries()) == 14
 
-    async def test_maintenance_of_sessions(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_maintenance_of_sessions(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         session = await gateway.session()
         sandbox.behaviour.maintenance = True
         with pytest.raises(KsefError) as caught:
@@ -260,7 +254,7 @@ class TestMoods:
         await accepted(gateway, clock, outgoing())
         assert len(sandbox.ledger.entries()) == 1
 
-    async def test_a_full_session(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway) -> None:
+    async def test_a_full_session(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         sandbox.behaviour.max_invoices = 2
         for number in range(5):
             await gateway.learn_limits()
@@ -300,7 +294,7 @@ def expected_class(call: str, fault: str) -> Sent:
     return raw
 
 
-async def deliver(gateway: Gateway, clock: FakeClock, sent: Outgoing) -> list[KsefError]:
+async def deliver(gateway: Gateway, clock: SwiftClock, sent: Outgoing) -> list[KsefError]:
     """Bring one invoice to its UPO as a till would; return the errors on the way."""
     errors: list[KsefError] = []
     session = reference = ""
@@ -337,7 +331,7 @@ class TestFaults:
     @pytest.mark.slow
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     @pytest.mark.parametrize("call", ["auth", "open", "send", "status", "upo"])
-    async def test_matrix(self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway, call: str, after: bool) -> None:
+    async def test_matrix(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway, call: str, after: bool) -> None:
         """Each fault once at this call: the class allows what the till then does, and KSeF has it exactly once."""
         await gateway.session()
         await gateway.learn_limits()
@@ -349,7 +343,7 @@ class TestFaults:
                 sandbox.expire_sessions()
             seconds = {"slow": 60.0, "slow_before": 60.0, "drip": 20.0, "hang": 60.0}.get(fault)
             await sandbox.plan(call, fault, times=1, seconds=seconds, after=after)
-            errors = await ticking(clock, deliver(gateway, clock, sent), step=1.0)
+            errors = await ticking(clock, deliver(gateway, clock, sent))
             struck = [error.sent for error in errors if error.code not in {SESSION_ENDED, NOT_YET_STORED}]
             healed = call in {"status", "upo"} and fault in HEALED_BY_HTTP
             assert struck == ([] if healed else [expected_class(call, fault)]), (fault, errors)
@@ -357,7 +351,7 @@ class TestFaults:
         assert [entry.sha256 for entry in ledger] == [outgoing(f"FV/{number}").sha256 for number in range(len(FAULTS))]
 
     async def test_a_line_that_is_down_and_comes_back(
-        self, sandbox: Sandbox, clock: FakeClock, gateway: Gateway
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
     ) -> None:
         session = await gateway.session()
         await sandbox.plan("*", "refuse")
@@ -374,7 +368,7 @@ class TestBatch:
     @pytest.mark.parametrize("part_bytes", [5_000, 100_000_000])
     @pytest.mark.parametrize(("compression", "word"), [("zip", b'"Zip"'), ("tar.gz", b'"TarGz"')])
     async def test_a_backlog_with_one_bad_invoice(
-        self, sandbox: Sandbox, clock: FakeClock, part_bytes: int, compression: str, word: bytes
+        self, sandbox: Sandbox, clock: SwiftClock, part_bytes: int, compression: str, word: bytes
     ) -> None:
         opened: list[bytes] = []
         sandbox.observers.append(lambda each: opened.append(each.body) if each.template == "/sessions/batch" else None)
@@ -406,7 +400,7 @@ class TestBatch:
 
 
 class TestCertificates:
-    async def test_enrol_sign_in_sign_renew(self, sandbox: Sandbox, clock: FakeClock, tmp_path: Path) -> None:
+    async def test_enrol_sign_in_sign_renew(self, sandbox: Sandbox, clock: SwiftClock, tmp_path: Path) -> None:
         settings = KsefSettings(url=sandbox.ksef)
         by_seal = open_gateway(settings, sandbox.nip, clock, credentials=credentials(sandbox.seal))
         certificates = Certificates(by_seal.api, clock)
@@ -437,7 +431,7 @@ class TestCertificates:
         assert second.serial != first.serial
         await by_new.close()
 
-    async def test_with_a_token_there_is_none(self, sandbox: Sandbox, clock: FakeClock, tmp_path: Path) -> None:
+    async def test_with_a_token_there_is_none(self, sandbox: Sandbox, clock: SwiftClock, tmp_path: Path) -> None:
         token_file = tmp_path / "token"
         token_file.write_text(sandbox.ksef_token)
         gateway = open_gateway(KsefSettings(url=sandbox.ksef, auth="token", token_file=token_file), sandbox.nip, clock)
@@ -448,7 +442,7 @@ class TestCertificates:
 
 
 class TestProductionLimits:
-    async def test_a_backlog_sent_one_by_one_provokes_no_429(self, clock: FakeClock) -> None:
+    async def test_a_backlog_sent_one_by_one_provokes_no_429(self, clock: SwiftClock) -> None:
         async with Sandbox(clock=clock, behaviour=Behaviour(auth_delay=0), limits=PRODUCTION) as sandbox:
             gateway = open_gateway(
                 KsefSettings(url=sandbox.ksef), sandbox.nip, clock, credentials=credentials(sandbox.authentication)
@@ -456,7 +450,7 @@ class TestProductionLimits:
             for number in range(200):
                 while wait := gateway.budget().wait:
                     await clock.advance(wait)
-                await ticking(clock, gateway.send(await gateway.session(), outgoing(f"FV/{number}")), step=0.2)
+                await ticking(clock, gateway.send(await gateway.session(), outgoing(f"FV/{number}")))
             assert len(sandbox.sessions.by_reference) == 1
             assert sandbox.limits.refused == 0
             assert gateway.budget().sends_left_hour < 180
