@@ -9,6 +9,9 @@ import unicodedata
 from functools import lru_cache
 
 UNKNOWN = "?"
+DASH = "–"
+_DRAWN_DASH = "─"
+"""A line across the cell: every DOS code page has it (0xC4 in CP852), none has the en dash of the law's labels."""
 
 _ALWAYS = {
     "\u00a0": " ",  # no-break spaces: the paper wraps by its own rules
@@ -20,10 +23,12 @@ _ALWAYS = {
     "\u200d": "",
     "\u2060": "",
     "\ufeff": "",
+    _DRAWN_DASH: DASH,
 }
 _FALLBACK = {
-    "–": "-",
-    "—": "-",
+    DASH: "-",
+    "—": DASH,
+    "―": DASH,
     "−": "-",
     "‐": "-",
     "‑": "-",
@@ -102,10 +107,15 @@ def fit(text: str, encoding: str) -> str:
 
 def encode(text: str, encoding: str) -> bytes:
     """Return the bytes of a text that fit() made. Every byte is a printable character of the page."""
-    data = text.encode(encoding)
+    data = _as_on_page(text, encoding).encode(encoding)
     if any(not printable(byte) for byte in data):
         raise ValueError(f"text with a control byte: {text!r}")
     return data
+
+
+def decode(data: bytes, encoding: str) -> str:
+    """Return the text that encode() made these bytes of. Raises UnicodeDecodeError."""
+    return data.decode(encoding).replace(_DRAWN_DASH, DASH)
 
 
 def printable(byte: int) -> bool:
@@ -119,7 +129,7 @@ def _likeness(letter: str, encoding: str) -> str:
         return letter
     known = _FALLBACK.get(letter)
     if known is not None:
-        return known
+        return _likeness(known, encoding) if known == DASH else known
     plain = "".join(
         _FALLBACK.get(part, part) for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)
     )
@@ -129,6 +139,15 @@ def _likeness(letter: str, encoding: str) -> str:
 
 
 def _has(letter: str, encoding: str) -> bool:
+    return _fits(_as_on_page(letter, encoding), encoding)
+
+
+def _as_on_page(text: str, encoding: str) -> str:
+    return text if _fits(DASH, encoding) else text.replace(DASH, _DRAWN_DASH)
+
+
+@lru_cache(maxsize=4096)
+def _fits(letter: str, encoding: str) -> bool:
     try:
         data = letter.encode(encoding)
     except UnicodeEncodeError:

@@ -22,8 +22,8 @@ CUT = GS + b"VB\x00"
 """Feed to the cutter, then cut."""
 FEED_TO_EDGE = ESC + b"d\x05"
 """Without a cutter: out past the tear-off edge."""
-LARGE = 0x11
-"""GS ! : twice as wide, twice as high."""
+LARGE, TALL = 0x11, 0x01
+"""GS ! : twice as wide and high; twice as high."""
 _ALIGN = {Align.LEFT: 0, Align.CENTER: 1, Align.RIGHT: 2}
 
 
@@ -66,7 +66,7 @@ class Job:
     _align: Align = Align.LEFT
     _font: Font = Font.A
     _bold: bool = False
-    _large: bool = False
+    _size: int = 0
 
     def start(self) -> None:
         self.raw(INITIALIZE + CANCEL_KANJI + CHARSET_USA)
@@ -126,9 +126,10 @@ class Job:
         if line.bold is not self._bold:
             self.raw(ESC + b"E" + bytes((line.bold,)))
             self._bold = line.bold
-        if line.large is not self._large:
-            self.raw(GS + b"!" + bytes((LARGE if line.large else 0,)))
-            self._large = line.large
+        size = LARGE if line.large else TALL if line.tall else 0
+        if size != self._size:
+            self.raw(GS + b"!" + bytes((size,)))
+            self._size = size
 
     def _aligned(self, align: Align) -> None:
         if align is not self._align:

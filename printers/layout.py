@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from agent.domain.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
+from printers.wrapping import balanced, wrap
 
 MIN_GAP = 1
 """Blanks between a name and its amount, and between the columns of a table."""
@@ -31,6 +32,7 @@ class Line:
     align: Align = Align.LEFT
     bold: bool = False
     large: bool = False
+    tall: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,56 +84,14 @@ def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
     return items
 
 
-def wrap(text: str, columns: int) -> list[str]:
-    """Break at blanks; a word longer than the line is split at its end. No character is lost.
-
-    What leads to the next word ("w", "z", "art.") goes to the next line with it.
-    """
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        rest = word
-        if line and len(line) + 1 + len(rest) <= columns:
-            line = f"{line} {rest}"
-            continue
-        if line:
-            head, _, last = line.rpartition(" ")
-            if head and _binds(last) and len(last) + 1 + len(rest) <= columns:
-                line, rest = head, f"{last} {rest}"
-            lines.append(line)
-        while len(rest) > columns:
-            lines.append(rest[:columns])
-            rest = rest[columns:]
-        line = rest
-    lines.append(line)
-    return lines
-
-
-def _balanced(text: str, columns: int) -> list[str]:
-    """Wrap to lines of about one length, no more of them than needed: a heading with one last short word looks torn."""
-    lines = wrap(text, columns)
-    longest = max(len(word) for word in text.split(" "))
-    for narrower in range(columns - 1, longest - 1, -1):
-        closer = wrap(text, narrower)
-        if len(closer) > len(lines):
-            break
-        if not any(line.startswith("- ") for line in closer):  # a dash ends a line, never begins it
-            lines = closer
-    return lines
-
-
-def _binds(word: str) -> bool:
-    return (len(word) == 1 and word.isalpha()) or word.lstrip("(") in ("art.", "ust.")
-
-
 def _text(element: Text, sheet: Sheet) -> Iterator[Line]:
     text = sheet.fit(element.text)
     font, large = Font.A, element.large
     if element.unbroken:
         font, large = _roomiest(text, sheet, large=large)
-    breaking = _balanced if element.align is Align.CENTER else wrap
+    breaking = balanced if element.align is Align.CENTER else wrap
     for line in breaking(text, sheet.columns(font, large=large)):
-        yield Line(line, font, element.align, element.bold, large)
+        yield Line(line, font, element.align, element.bold, large, element.tall)
 
 
 def _roomiest(text: str, sheet: Sheet, *, large: bool) -> tuple[Font, bool]:
@@ -148,6 +108,10 @@ def _pair(element: Pair, sheet: Sheet) -> Iterator[Line]:
     left, right = sheet.fit(element.left), sheet.fit(element.right)
     large = element.large and len(right) <= sheet.columns(Font.A, large=True)
     columns = sheet.columns(Font.A, large=large)
+    if large and len(left) + MIN_GAP + len(right) > columns:
+        yield from (Line(text, bold=element.bold) for text in wrap(left, sheet.columns_a))
+        yield Line(right.rjust(columns), bold=element.bold, large=True)
+        return
     for text in _beside(left, right, columns):
         yield Line(text, Font.A, Align.LEFT, element.bold, large)
 
@@ -202,7 +166,8 @@ def _stacked(
     """Too narrow for columns: each row as its name and, under it, one line per amount."""
     for row in rows if total is None else [*rows, total]:
         bold = row is total
-        for text in wrap(f"{header[0]} {row[0]}".strip(), sheet.columns_a):
+        title = row[0] if bold else f"{header[0]} {row[0]}".strip()
+        for text in wrap(title, sheet.columns_a):
             yield Line(text, bold=bold)
         for name, cell in zip(header[1:], row[1:], strict=True):
             for text in _beside(name, cell, sheet.columns_a):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from printers import parse
+from printers import charset, parse
 from printers.profiles import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
 
 
@@ -199,7 +199,7 @@ class _Press:
         encoding = "ascii" if self._page is None else pages.get(self._page, "ascii")
         cell, height = (self.profile.cell_a, FONT_A_HEIGHT) if self._font == 0 else (self.profile.cell_b, FONT_B_HEIGHT)
         try:
-            text = data.decode(encoding)
+            text = charset.decode(data, encoding)
         except UnicodeDecodeError as error:
             raise PageError(f"letters that code page {self._page} does not have, or none selected") from error
         self._line.append(TextBox(0, self.y, text, cell, height, self._wide, self._tall, self._bold))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib import resources
 from itertools import groupby
 from typing import Literal
@@ -23,14 +23,21 @@ from reportlab.pdfgen.canvas import Canvas
 from agent.domain.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
 from printers import qr
 from printers.charset import clean
+from printers.wrapping import Measure, balanced, wrap
 
 REGULAR, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 LEADING = 1.35
 """Line height per point of type."""
 LARGE = 1.5
 """Large type per normal type."""
+TALL = 1.25
+"""Type of headings per normal type."""
+BALANCE_STEP = 4
+"""Points by which narrower lines are tried for a centred text."""
 SMALLEST = 5.0
 """Points: unbroken text shrinks no further."""
+SMALL = 8.0
+"""Points: the page's number."""
 MODULE = 0.75 * mm
 """QR module, as on paper (qr.MAX_MODULE at 203 dpi)."""
 _lock = threading.Lock()
@@ -64,6 +71,10 @@ class _Block:
 
     height: float
     draw: Callable[[Canvas, float], None]
+    keep: bool = False
+    """Not the last one of a page: what follows belongs to it."""
+    parts: bool = False
+    """A rule between two parts: none stands at the top of a page."""
 
 
 def render_pdf(receipt: Receipt, *, page: Literal["a4", "receipt"] = "a4") -> bytes:
@@ -75,21 +86,55 @@ def render_pdf(receipt: Receipt, *, page: Literal["a4", "receipt"] = "a4") -> by
 
 def _render(receipt: Receipt, page: _Page) -> bytes:
     blocks = list(_blocks(receipt, page))
+    pages = [blocks] if page.height is None else _paged(blocks, page.height - 2 * page.margin)
     height = page.height or sum(block.height for block in blocks) + 2 * page.margin
+    title = clean(receipt.title)
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(page.width, height), invariant=1, lang="pl-PL")
-    canvas.setTitle(clean(receipt.title))
+    canvas.setTitle(title)
     canvas.setCreator("ksef-agent")
-    y = height - page.margin
-    for block in blocks:
-        if y - block.height < page.margin - 0.01 and page.height is not None and y < height - page.margin:
-            canvas.showPage()
-            y = height - page.margin
-        block.draw(canvas, y)
-        y -= block.height
-    canvas.showPage()
+    for number, shown in enumerate(pages, 1):
+        y = height - page.margin
+        for block in shown:
+            block.draw(canvas, y)
+            y -= block.height
+        if len(pages) > 1:
+            canvas.setFont(REGULAR, SMALL)
+            canvas.drawCentredString(page.width / 2, page.margin / 2, f"{title} · strona {number} z {len(pages)}")
+        canvas.showPage()
     canvas.save()
     return out.getvalue()
+
+
+def _paged(blocks: Iterable[_Block], room: float) -> list[list[_Block]]:
+    """Divide between pages; what has to stay together does, unless it is longer than a page by itself."""
+    pages: list[list[_Block]] = [[]]
+    left = room
+    for group in _kept(blocks):
+        height = sum(block.height for block in group)
+        if pages[-1] and height > left and height <= room:
+            pages.append([])
+            left = room
+        for block in group:
+            if pages[-1] and block.height > left + 0.01:
+                pages.append([])
+                left = room
+            if block.parts and not pages[-1]:
+                continue
+            pages[-1].append(block)
+            left -= block.height
+    return [page for page in pages if page] or [[]]
+
+
+def _kept(blocks: Iterable[_Block]) -> Iterator[list[_Block]]:
+    group: list[_Block] = []
+    for block in blocks:
+        group.append(block)
+        if not block.keep:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _blocks(receipt: Receipt, page: _Page) -> Iterator[_Block]:
@@ -99,8 +144,21 @@ def _blocks(receipt: Receipt, page: _Page) -> Iterator[_Block]:
             for start in range(0, len(codes), page.codes_beside):
                 yield _codes(codes[start : start + page.codes_beside], page)
         else:
-            for element in group:
-                yield from _element(element, page)
+            elements = list(group)
+            for element, following in zip(elements, [*elements[1:], None], strict=True):
+                for block in _element(element, page):
+                    yield replace(block, keep=True) if _leads(element, following) else block
+
+
+def _leads(element: Element, following: Element | None) -> bool:
+    """Tell what belongs to what follows it: a name to its price, a heading, a table to the sum under it, a rule."""
+    match element:
+        case Text():
+            return element.bold or isinstance(following, Pair)
+        case Table() | Rule():
+            return True
+        case _:
+            return False
 
 
 def _element(element: Element, page: _Page) -> Iterator[_Block]:
@@ -119,12 +177,15 @@ def _element(element: Element, page: _Page) -> Iterator[_Block]:
 
 def _text(element: Text, page: _Page) -> Iterator[_Block]:
     font = BOLD if element.bold else REGULAR
-    size = page.size * (LARGE if element.large else 1)
+    size = page.size * (LARGE if element.large else TALL if element.tall else 1)
     text = clean(element.text)
     if element.unbroken:
         natural = pdfmetrics.stringWidth(text, font, size)
         size = max(SMALLEST, min(size, size * page.inner / natural)) if natural else size
-    for line in _wrap(text, font, size, page.inner):
+    measure = _measure(font, size)
+    centred = element.align is Align.CENTER
+    lines = balanced(text, page.inner, measure, step=BALANCE_STEP) if centred else wrap(text, page.inner, measure)
+    for line in lines:
         yield _line([(line, font, element.align)], size, page)
 
 
@@ -132,7 +193,7 @@ def _pair(element: Pair, page: _Page) -> Iterator[_Block]:
     font = BOLD if element.bold else REGULAR
     size = page.size * (LARGE if element.large else 1)
     left, right = clean(element.left), clean(element.right)
-    lines = _wrap(left, font, size, page.inner)
+    lines = wrap(left, page.inner, _measure(font, size))
     gap = pdfmetrics.stringWidth("  ", font, size)
     room = page.inner - pdfmetrics.stringWidth(lines[-1], font, size) - gap
     for line in lines[:-1]:
@@ -141,7 +202,7 @@ def _pair(element: Pair, page: _Page) -> Iterator[_Block]:
         yield _line([(lines[-1], font, Align.LEFT), (right, font, Align.RIGHT)], size, page)
         return
     yield _line([(lines[-1], font, Align.LEFT)], size, page)
-    for line in _wrap(right, font, size, page.inner):
+    for line in wrap(right, page.inner, _measure(font, size)):
         yield _line([(line, font, Align.RIGHT)], size, page)
 
 
@@ -185,7 +246,7 @@ def _rule(page: _Page) -> _Block:
         canvas.setLineWidth(0.5)
         canvas.line(page.margin, middle, page.width - page.margin, middle)
 
-    return _Block(page.size * LEADING, draw)
+    return _Block(page.size * LEADING, draw, parts=True)
 
 
 def _line(parts: list[tuple[str, str, Align]], size: float, page: _Page) -> _Block:
@@ -208,7 +269,7 @@ def _codes(codes: list[Qr], page: _Page) -> _Block:
     pictures = [qr.matrix(qr.payload_bytes(code.payload)) for code in codes]
     modules = [min(MODULE, share / (len(picture) + 2 * qr.QUIET)) for picture in pictures]
     tallest = max((len(picture) + 2 * qr.QUIET) * module for picture, module in zip(pictures, modules, strict=True))
-    captions = [_wrap(clean(code.caption), REGULAR, page.size, share) for code in codes]
+    captions = [wrap(clean(code.caption), share, _measure(REGULAR, page.size)) for code in codes]
 
     def draw(canvas: Canvas, y: float) -> None:
         for index, (picture, module) in enumerate(zip(pictures, modules, strict=True)):
@@ -234,24 +295,8 @@ def _draw_code(canvas: Canvas, picture: tuple[tuple[bool, ...], ...], module: fl
     canvas.drawPath(path, stroke=0, fill=1)
 
 
-def _wrap(text: str, font: str, size: float, width: float) -> list[str]:
-    """Break at blanks, and inside a word that is wider than the line. No character is lost."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if pdfmetrics.stringWidth(longer, font, size) <= width:
-            line = longer
-            continue
-        if line:
-            lines.append(line)
-        line = ""
-        for letter in word:
-            if line and pdfmetrics.stringWidth(line + letter, font, size) > width:
-                lines.append(line)
-                line = ""
-            line += letter
-    return [*lines, line]
+def _measure(font: str, size: float) -> Measure:
+    return partial(pdfmetrics.stringWidth, fontName=font, fontSize=size)
 
 
 @cache

@@ -50,7 +50,7 @@ def compose(
     """
     sections: list[list[Element]] = [
         seller_head(view.seller),
-        _title(choice, copy),
+        _title(choice, copy) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
         *(_confirmation_sections(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
         [Text(line, Align.CENTER) for line in footer],
         _codes(choice, link_invoice, link_certificate),
@@ -59,7 +59,7 @@ def compose(
 
 
 def _title(choice: PaperChoice, copy: int) -> list[Element]:
-    elements: list[Element] = [Text(choice.label, Align.CENTER, bold=True)]
+    elements: list[Element] = [Text(choice.label, Align.CENTER, bold=True, tall=True)]
     if choice.mode_note is not None:
         elements.append(Text(choice.mode_note, Align.CENTER))
     elements += copy_mark(copy)
@@ -75,7 +75,6 @@ def copy_mark(copy: int) -> list[Element]:
 
 def _invoice_sections(view: FaView) -> list[list[Element]]:
     return [
-        parts.dates(view),
         parts.correction(view.correction) if view.correction is not None else [],
         party("Nabywca", view.buyer),
         *third_parties(view),
@@ -98,7 +97,7 @@ def _confirmation_sections(view: FaView) -> list[list[Element]]:
         [
             Pair("Numer faktury", view.number),
             Pair("Data wystawienia", view.issued_on.isoformat()),
-            Pair(total, f"{amount(view.gross)} {view.currency}", bold=True),
+            Pair(total, f"{amount(view.gross)} {view.currency}", bold=True, large=True),
         ],
         [Text("To potwierdzenie nie jest fakturą. Fakturę otrzymają Państwo w KSeF.")],
     ]
@@ -148,7 +147,7 @@ def compose_held_correction(held: HeldCorrection, *, copy: int = 1, footer: tupl
     how = "otrzymają ją Państwo w KSeF" if in_ksef else "przekażemy ją w uzgodniony sposób"
     sections: list[list[Element]] = [
         seller_head(held.seller),
-        [Text(title, Align.CENTER, bold=True), *copy_mark(copy)],
+        [Text(title, Align.CENTER, bold=True, tall=True), *copy_mark(copy)],
         party("Nabywca", held.buyer),
         [
             Pair("Data przyjęcia", held.accepted_on.isoformat()),

@@ -303,4 +303,5 @@ def _attached_table(table: AttachedTable) -> list[Element]:
 
 def _row(header: tuple[str, ...], row: tuple[str, ...]) -> str:
     cells = zip_longest(header[: len(row)], row, fillvalue="")
-    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)
+    text = "; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)
+    return text.replace(":; ", ": ")  # a cell may end with a colon of its own

@@ -20,13 +20,17 @@ class Align(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph, wrapped at words. ``unbroken`` is never wrapped: a narrow printer takes its smaller font."""
+    """A paragraph, wrapped at words. ``unbroken`` is never wrapped: a narrow printer takes its smaller font.
+
+    ``tall`` letters are twice as high and no wider: a heading seen from afar that costs no columns.
+    """
 
     text: str
     align: Align = Align.LEFT
     bold: bool = False
     large: bool = False
     unbroken: bool = False
+    tall: bool = False
 
 
 @dataclass(frozen=True, slots=True)

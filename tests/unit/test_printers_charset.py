@@ -31,7 +31,7 @@ def test_letters_typed_in_two_parts_are_joined() -> None:
     ("typed", "printed"),
     [
         ("5 €", "5 EUR"),
-        ("A–B — C", "A-B - C"),
+        ("A–B — C ─ D - E", "A–B – C – D - E"),
         ("„cytat”…", '"cytat"...'),
         ("2\u00a0szt.", "2 szt."),
         ("½ µm", "1/2 um"),
@@ -45,6 +45,18 @@ def test_letters_typed_in_two_parts_are_joined() -> None:
 )
 def test_what_cp852_lacks_gets_its_likeness(typed: str, printed: str) -> None:
     assert charset.fit(typed, "cp852") == printed
+
+
+@pytest.mark.parametrize(("encoding", "byte"), [("cp852", 0xC4), ("cp437", 0xC4), ("cp1250", 0x96), ("cp1257", 0x96)])
+def test_the_dash_of_the_laws_labels_is_on_every_page(encoding: str, byte: int) -> None:
+    label = "offline – awaria KSeF"
+    assert charset.fit(label, encoding) == label
+    assert charset.encode(label, encoding) == b"offline " + bytes((byte,)) + b" awaria KSeF"
+    assert charset.decode(charset.encode(label, encoding), encoding) == label
+
+
+def test_a_page_without_any_dash_prints_a_hyphen() -> None:
+    assert charset.fit("a – b — c", "iso8859-2") == "a - b - c"
 
 
 def test_cp1250_keeps_its_own_typography() -> None:

@@ -64,6 +64,11 @@ def test_state_is_only_sent_where_it_changes() -> None:
     assert data == START + b"\x1bE\x01a\nb\n\x1bE\x00c\n" + CUT
 
 
+def test_sizes_of_letters() -> None:
+    data = encode(receipt(Text("a", tall=True), Pair("b", "1", large=True), Text("c")), EPSON)
+    assert data == START + b"\x1d!\x01a\n\x1d!\x11b" + b"1".rjust(23) + b"\n\x1d!\x00c\n" + CUT
+
+
 def test_native_code() -> None:
     data = encode(receipt(Qr("https://x", "OFFLINE")), EPSON)
     code = (
@@ -105,9 +110,9 @@ def test_receipt_may_do_without_the_logo() -> None:
 
 
 def test_logo_that_is_no_picture_or_far_too_tall() -> None:
-    with pytest.raises(ValueError, match="picture"):
+    with pytest.raises(ValueError, match="plik z obrazem"):
         bitmap.of_logo(b"<svg/>", EPSON)
-    with pytest.raises(ValueError, match="rows"):
+    with pytest.raises(ValueError, match="wierszy"):
         bitmap.of_logo(picture_file((100, 400)), EPSON)
 
 

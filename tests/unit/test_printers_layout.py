@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from agent.domain.receipt import Align, Blank, Element, Pair, Qr, Rule, Table, Text
 from printers.charset import fit
-from printers.layout import Code, Font, Line, Sheet, lay_out, wrap
+from printers.layout import Code, Font, Line, Sheet, lay_out
+from printers.wrapping import wrap
 from tests.unit.slips import KSEF_NUMBER, anything, receipt, receipts, squeezed
 
 NARROW = Sheet(32, 42, lambda text: fit(text, "cp852"))
@@ -34,7 +35,17 @@ def test_a_word_that_leads_to_the_next_does_not_end_a_line() -> None:
     assert wrap("w rzeczy", 6) == ["w", "rzeczy"]  # nothing to stay behind
     assert wrap("ser i szynka", 6) == ["ser i", "szynka"]  # no room beside the next word
     assert wrap("awaria KSeF (art. 106nf)", 17) == ["awaria KSeF", "(art. 106nf)"]
+    assert wrap("Stolarnia Jesion sp. z o.o.", 22) == ["Stolarnia Jesion", "sp. z o.o."]
+    assert wrap("ul. Polna 1, 00-001 Warszawa", 19) == ["ul. Polna 1,", "00-001 Warszawa"]
+    assert wrap("sprzedaż VAT 23% CN 8418", 12) == ["sprzedaż", "VAT 23%", "CN 8418"]
+    assert wrap("Faktura VAT nr 7", 14) == ["Faktura VAT", "nr 7"]
+    assert wrap("akcyza w kwocie 0,10 zł.", 21) == ["akcyza w kwocie", "0,10 zł."]
     assert wrap("razem 7 sztuk", 8) == ["razem 7", "sztuk"]  # a number is no such word
+
+
+def test_a_word_wider_than_the_line_begins_beside_its_number() -> None:
+    assert wrap("12. Superkalifragilistyczny", 12) == ["12. Superkal", "ifragilistyc", "zny"]
+    assert wrap("Płatność https://zaplac", 12) == ["Płatność", "https://zapl", "ac"]
 
 
 @given(anything, st.integers(1, 60))
@@ -59,8 +70,8 @@ def test_centred_lines_are_of_about_one_length() -> None:
         "wystawiona w trybie online (art. 106gb)",
     ]
     assert texts(Text(label), sheet=WIDE)[0] == "Faktura VAT nr FV-1/2026/11/000001 wystawiona"
-    failure = "Faktura VAT nr FV-1/2026/11/000001 wystawiona w trybie offline - awaria KSeF (art. 106nf)"
-    assert texts(Text(failure, Align.CENTER))[2:] == ["wystawiona w trybie offline -", "awaria KSeF (art. 106nf)"]
+    failure = "Faktura VAT nr FV-1/2026/11/000001 wystawiona w trybie offline – awaria KSeF (art. 106nf)"
+    assert texts(Text(failure, Align.CENTER))[2:] == ["wystawiona w trybie offline –", "awaria KSeF (art. 106nf)"]
     assert texts(Text("a" * 40, Align.CENTER)) == ["a" * 32, "a" * 8]
 
 
@@ -84,6 +95,17 @@ def test_large_amount_that_does_not_fit_is_printed_in_normal_size() -> None:
     (line,) = lines(Pair("RAZEM", "1 234 567 890,12 PLN", large=True))
     assert not line.large
     assert line.text.endswith("1 234 567 890,12 PLN")
+
+
+def test_large_amount_without_room_beside_its_name_stands_under_it_alone() -> None:
+    assert lines(Pair("Kwota należności ogółem", "690,02 PLN", bold=True, large=True), sheet=WIDE) == [
+        Line("Kwota należności ogółem", bold=True),
+        Line("690,02 PLN".rjust(24), bold=True, large=True),
+    ]
+
+
+def test_a_tall_heading_costs_no_columns() -> None:
+    assert lines(Text("Faktura VAT nr FV-1/2026/11/1", tall=True)) == [Line("Faktura VAT nr FV-1/2026/11/1", tall=True)]
 
 
 def test_ksef_number_takes_the_small_font_on_narrow_paper() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from pypdf.generic import DictionaryObject
 
-from agent.domain.receipt import Pair, Qr, Receipt, Table, Text
+from agent.domain.receipt import Pair, Qr, Receipt, Rule, Table, Text
 from printers.charset import clean
 from printers.pdf import render_pdf
 from printers.qr import QrNotAscii
@@ -74,6 +74,29 @@ def test_long_documents_go_on_on_the_next_page() -> None:
     assert len(reading(data).pages) == 5
     text = text_of(data)
     assert all(f"Towar{number}" in text for number in range(200))
+
+
+def shop(lines: int) -> Receipt:
+    names = [element for number in range(lines) for element in (Text(f"{number}. Towar"), Pair("1 szt.", "1,00"))]
+    table = Table(("Stawka", "Brutto"), tuple((f"{rate}%", "1,00") for rate in range(12)), ("Razem", "12,00"))
+    return receipt(*names, Rule(), table, Rule(), Pair("Suma PLN", "12,00"), Qr(INVOICE_LINK, "OFFLINE"))
+
+
+@pytest.mark.parametrize("lines", range(18, 33))
+def test_what_belongs_together_stays_on_one_page(lines: int) -> None:
+    pages = [page.extract_text().split("\n") for page in reading(render_pdf(shop(lines))).pages]
+    assert len(pages) == 2
+    for page in pages:
+        assert not page[0].startswith("1 szt.")  # a price without its name
+        assert ("Stawka" in " ".join(page)) is ("Suma" in " ".join(page))
+
+
+def test_pages_are_numbered_where_there_are_several() -> None:
+    first, second = reading(render_pdf(shop(25))).pages
+    assert "Próba · strona 1 z 2" in first.extract_text()
+    assert "Próba · strona 2 z 2" in second.extract_text()
+    assert "strona" not in text_of(render_pdf(shop(1)))
+    assert "strona" not in text_of(render_pdf(shop(200), page="receipt"))
 
 
 def test_wide_tables_shrink_and_keep_every_figure() -> None:
