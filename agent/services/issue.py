@@ -157,8 +157,10 @@ class Issuing:
     ) -> Pressed:
         begun = self._desk.clock.monotonic()
         seen = await self._desk.store.read(lambda tx: seen_before(tx, key, body_sha256))
-        if seen is not None:
-            return seen  # before the clock is judged: what was issued is answered for in any case
+        if seen is not None:  # before the clock is judged: what was issued is answered for in any case
+            if at_counter:
+                await self._first_papers(seen.invoice_ids)
+            return seen
         now = self._desk.now()
         self._watch.check_clock()
         prepared = prepare(now)
@@ -272,6 +274,16 @@ class Issuing:
             if record.state is InvoiceState.REJECTED:
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._printing.print(invoice_id)
+
+    async def _first_papers(self, invoice_ids: tuple[str, ...]) -> None:
+        """Print what a crash kept from its first paper: the cashier presses again because nothing came out."""
+
+        async def without(tx: Transaction) -> list[str]:
+            return [each for each in invoice_ids if await _lacks_paper(tx, each)]
+
+        for invoice_id in await self._desk.store.read(without):
+            await self._settle_mode(invoice_id)
+            await self._printing.print(invoice_id)
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
         delivery = self._desk.crew.start(f"deliver-{invoice_id}", self._courier.deliver(invoice_id))
@@ -410,6 +422,13 @@ async def _known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedB
             known = replace(base, invoice_id=record.id)
         found.append(known)
     return tuple(found)
+
+
+async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
+    record = await tx.invoices.get(invoice_id)
+    if record.state is InvoiceState.REJECTED or not record.xml:
+        return False
+    return not await tx.prints.of_invoice(invoice_id)
 
 
 def _ready(order: Order) -> Prepare:

@@ -12,7 +12,7 @@ import pytest
 
 from agent.domain.errors import KeyReused
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Transaction
+from agent.ports import Rejected, Transaction
 from tests.fakes.world import CASHIER, World, sale, world
 
 
@@ -58,3 +58,28 @@ async def test_the_same_sale_written_in_another_way_is_the_same_request(tmp_path
         asked["lines"] = list(reversed(asked["lines"]))
         with pytest.raises(KeyReused):
             await place.till.issue_sale(json.dumps(asked).encode(), "a", CASHIER)
+
+
+async def test_the_same_key_prints_what_a_crash_kept_from_its_first_paper(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.pending_answers = 1000
+        press = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
+        await place.clock.advance(0.5)
+        press.cancel()  # and leaving this world cancels the work behind it, before its paper
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        answers = [await place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
+        assert all(answer.replayed for answer in answers)
+        papers = [answer.invoices[0].paper for answer in answers]
+        assert [paper and (paper.document, paper.state, paper.copies) for paper in papers] == [
+            ("transaction_confirmation", PrintState.PRINTED, 1)
+        ] * 2
+        assert len(place.printer.papers) == 1
+
+
+async def test_the_same_key_prints_nothing_that_ksef_refused_at_the_counter(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+        answers = [await place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
+        assert [answer.invoices[0].record.state for answer in answers] == [InvoiceState.REJECTED] * 2
+        assert place.printer.papers == []
