@@ -10,11 +10,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from agent.app import Agent, assembled
 from agent.clock import SystemClock
+from agent.config import Settings
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Event
 from agent.sandbox.limits import NO_LIMITS
@@ -23,6 +26,8 @@ from agent.sandbox.server import NIP, Sandbox
 from agent.sandbox.state import Behaviour
 from agent.services.contract import Caller, Role
 from agent.settings_file import load
+from agent.store.sqlite import DATABASE, SqliteStore
+from tests.fakes.clock import FakeClock
 from tests.fakes.world import sale
 
 CASHIER = Caller("kasa", Role.CASHIER)
@@ -91,8 +96,15 @@ async def joined(
         config = folder / "agent.toml"
         write_config(sandbox, config, describe(sandbox, folder / "certificates"))
         config.write_text(edit(config.read_text("utf-8")) + extra, "utf-8")
-        async with assembled(load(config), clock) as agent:
-            yield Joined(sandbox, agent)
+        with patch("agent.app.open_store", partial(_open_store, threaded=not isinstance(clock, FakeClock))):
+            async with assembled(load(config), clock) as agent:
+                yield Joined(sandbox, agent)
+
+
+async def _open_store(settings: Settings, clock: Clock, *, threaded: bool) -> SqliteStore:
+    """Under a FakeClock a commit takes no time: a thread would take some that the clock knows nothing of."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return await SqliteStore.open(settings.data_dir / DATABASE, clock, threaded=threaded)
 
 
 def _values(behaviour: Behaviour) -> dict[str, Any]:

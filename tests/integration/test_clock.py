@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from agent.listeners import listening
 from agent.sandbox.state import Behaviour
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
-from tests.fakes.clock import FakeClock
 from tests.fakes.joined import Joined, SteppedClock, joined
+from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CONSUMER, sale
 
 
@@ -118,32 +117,24 @@ LAST_SECONDS = datetime(2026, 11, 24, 23, 59, 50, tzinfo=WARSAW).astimezone(UTC)
 
 
 @pytest.fixture
-def midnight() -> FakeClock:
-    return FakeClock(LAST_SECONDS)
+def midnight() -> SwiftClock:
+    return SwiftClock(LAST_SECONDS)
 
 
-async def passing(clock: FakeClock, press: asyncio.Task[InvoiceRecord]) -> InvoiceRecord:
+async def passing(clock: SwiftClock, press: Awaitable[InvoiceRecord]) -> InvoiceRecord:
     """Let time pass until the press has its answer."""
-    for _ in range(1000):
-        done, _ = await asyncio.wait({press}, timeout=0.002)
-        if done:
-            return press.result()
-        await clock.advance(0.25)
-    raise AssertionError("no answer")
+    async with clock.running(threads=True):
+        return await press
 
 
 @pytest.mark.parametrize(("delay", "mode"), [(12, Mode.ONLINE), (15, Mode.OFFLINE24)])
 async def test_pressed_before_midnight_numbered_after(
-    tmp_path: Path, midnight: FakeClock, delay: float, mode: Mode
+    tmp_path: Path, midnight: SwiftClock, delay: float, mode: Mode
 ) -> None:
     """The number came within the press: online. Without it no paper of the new day says online."""
     slow = Behaviour(auth_delay=0, number_delay=delay, storage_delay=0)
     async with joined(tmp_path, clock=midnight, behaviour=slow, extra="\n[issue]\nbudget_seconds = 30\n") as place:
-        taken = asyncio.Event()
-        place.sandbox.observers.append(lambda each: taken.set() if each.template.endswith("/invoices") else None)
-        press = asyncio.create_task(place.sell())
-        await taken.wait()
-        invoice = await passing(midnight, press)
+        invoice = await passing(midnight, place.sell())
         assert (invoice.issued_on, invoice.mode) == (date(2026, 11, 24), mode), invoice.reason
         assert b"<P_1>2026-11-24</P_1>" in invoice.xml
         await midnight.advance(5)
@@ -155,16 +146,16 @@ async def test_pressed_before_midnight_numbered_after(
         (entry,) = place.sandbox.ledger.entries()
         assert entry.offline is False
         # the session outlives midnight, and the next invoice has the next day
-        following = await passing(midnight, asyncio.create_task(place.sell()))
+        following = await passing(midnight, place.sell())
         assert (following.issued_on, following.mode) == (date(2026, 11, 25), Mode.ONLINE)
         assert len(place.sandbox.sessions.by_reference) == 1
 
 
-async def test_pressed_before_midnight_sent_after(tmp_path: Path, midnight: FakeClock) -> None:
+async def test_pressed_before_midnight_sent_after(tmp_path: Path, midnight: SwiftClock) -> None:
     """KSeF saw it on the next day: offline24, until the end of the business day after P_1, with both codes."""
     async with joined(tmp_path, clock=midnight, extra="\n[issue]\nbudget_seconds = 30\n") as place:
         await place.sandbox.plan("open", "slow_before", times=1, seconds=12)
-        invoice = await passing(midnight, asyncio.create_task(place.sell(buyer=CONSUMER)))
+        invoice = await passing(midnight, place.sell(buyer=CONSUMER))
         after = await place.record(invoice.id)
         assert (after.issued_on, after.state) == (date(2026, 11, 24), InvoiceState.ACCEPTED)
         (entry,) = place.sandbox.ledger.entries()
