@@ -33,7 +33,7 @@ from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.contract import Caller, HeldAnswer
 from agent.services.desk import Desk
 from agent.services.held import HeldCorrections, order_of, stored
-from agent.services.issue import Issuing, Orders, Prepare, Pressed, parse_json
+from agent.services.issue import Issuing, Orders, Prepare, Pressed, parse_json, same_json
 
 NO_LIMIT = -1
 
@@ -87,7 +87,7 @@ class Correcting:
 
             return prepared
 
-        return await self._press(key, _bound(invoice_id, body), prepare, caller)
+        return await self._press(key, _bound(invoice_id, same_json(body)), prepare, caller)
 
     async def correct_outside(self, body: bytes, key: str, caller: Caller) -> Pressed:
         """Correct an invoice this store does not hold: the body has "base" (as it was) and "correction"."""
@@ -110,7 +110,7 @@ class Correcting:
 
             return prepared
 
-        return await self._press(key, body, prepare, caller)
+        return await self._press(key, same_json(body), prepare, caller)
 
     async def _press(self, key: str, body: bytes, prepare: Callable[[datetime], Prepare], caller: Caller) -> Pressed:
         pressed = await self._issuing.press(key, body, prepare, caller)

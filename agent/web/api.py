@@ -31,6 +31,7 @@ from agent.web.shelter import Shelter
 T = TypeVar("T")
 
 CHANGES_SECONDS: Final = 25
+REASON_WANTED: Final = "Podaj powód: zostanie w dzienniku."
 """Longest wait of /v1/changes; below the usual 30 s of proxies and browsers."""
 
 
@@ -282,7 +283,8 @@ async def close(request: web.Request) -> web.Response:
 
 async def _reason(request: web.Request) -> str:
     body = bodies.strict_json(await bodies.json_body(request))
-    return bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
+    bodies.known_only(body, "reason")
+    return bodies.required_text(body, "reason", REASON_WANTED)
 
 
 # --- the till's state -------------------------------------------------------------------------------
@@ -309,7 +311,8 @@ async def declare_mode(request: web.Request) -> web.Response:
     """POST /v1/mode {"mode", "reason"}. Managers only."""
     caller = require_manager(request)
     body = bodies.strict_json(await bodies.json_body(request))
-    reason = bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
+    bodies.known_only(body, "mode", "reason")
+    reason = bodies.required_text(body, "reason", REASON_WANTED)
     word = body.get("mode")
     if word not in (Mode.OFFLINE24, Mode.TOTAL_FAILURE):
         sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
@@ -322,12 +325,13 @@ async def withdraw_mode(request: web.Request) -> web.Response:
     """DELETE /v1/mode {"reason", "false_alarm"}, or both as query for clients that send no body. Managers only."""
     caller = require_manager(request)
     queries.known_only(request, frozenset({"reason", "false_alarm"}))
-    reason = request.query.get("reason", "").strip()
     false_alarm = queries.choice(request, "false_alarm", "false", ("false", "true")) == "true"
-    if not reason:
-        body = bodies.strict_json(await bodies.json_body(request)) if request.can_read_body else {}
-        reason = bodies.required_text(body, "reason", "Podaj powód: zostanie w dzienniku.")
-        false_alarm = false_alarm or bodies.flag(body, "false_alarm")
+    body = dict(bodies.strict_json(await bodies.json_body(request)) if request.can_read_body else {})
+    bodies.known_only(body, "reason", "false_alarm")
+    if request.query.get("reason"):
+        body["reason"] = request.query["reason"]
+    reason = bodies.required_text(body, "reason", REASON_WANTED)
+    false_alarm = false_alarm or bodies.flag(body, "false_alarm")
     work = request.app[TILL].withdraw(reason, caller, false_alarm=false_alarm)
     return answers.json_response(answers.mode(await _sheltered(request, work)))
 
@@ -413,6 +417,7 @@ async def replay(request: web.Request) -> web.Response:
     """POST /v1/outbox/replay {"from": sequence number}. Managers only."""
     caller = require_manager(request)
     body = bodies.strict_json(await bodies.json_body(request))
+    bodies.known_only(body, "from")
     start = body.get("from")
     if isinstance(start, bool) or not isinstance(start, int):
         sentence = "Podaj w polu „from” numer zdarzenia, od którego powtórzyć."

@@ -10,9 +10,10 @@ from typing import Final, cast
 from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.fields import escape, shown, type_name
 from agent.ports import Json
 
-KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,128}")
+KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
 
@@ -59,9 +60,23 @@ def _is_xml(body: bytes) -> bool:
 def required_text(body: Mapping[str, Json], name: str, sentence: str, limit: int = 500) -> str:
     """Return a non-empty text field; BadInput naming it otherwise."""
     value = body.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > limit:
-        raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, "required"),))
-    return value.strip()
+    code = "required"
+    if value is not None and not isinstance(value, str):
+        code, sentence = "wrong-type", f"Spodziewany tekst, a jest {type_name(value)}."
+    elif value is not None and len(value) > limit:
+        code, sentence = "too-long", f"{len(value)} znaków, a może być najwyżej {limit}."
+    elif value is not None and value.strip():
+        return value.strip()
+    raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, code),))
+
+
+def known_only(body: Mapping[str, Json], *names: str) -> None:
+    """Refuse fields nobody reads: a misspelt one that silently does nothing is worse than a refusal."""
+    for name in body:
+        if name in names:
+            continue
+        sentence = f"Nieznane pole „{shown(name)}”."
+        raise BadInput(sentence, errors=(FieldError(f"/{escape(name)}", sentence, "unknown-field"),))
 
 
 def flag(body: Mapping[str, Json], name: str) -> bool:
@@ -74,11 +89,11 @@ def flag(body: Mapping[str, Json], name: str) -> bool:
 
 
 def idempotency_key(request: web.Request) -> str:
-    """Return the Idempotency-Key: 1 to 128 visible ASCII characters."""
+    """Return the Idempotency-Key: 1 to 255 visible ASCII characters."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if not KEY_PATTERN.fullmatch(key):
         raise BadInput(
-            "Brak nagłówka Idempotency-Key albo jest nieprawidłowy (1–128 znaków ASCII bez spacji). "
+            "Brak nagłówka Idempotency-Key albo jest nieprawidłowy (1–255 znaków ASCII bez spacji). "
             "Program kasowy nadaje go raz dla każdego koszyka.",
             code="idempotency-key-missing",
         )

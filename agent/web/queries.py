@@ -12,7 +12,7 @@ from agent.domain.errors import BadInput, FieldError
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
 
-MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+MONTH: Final = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 LIST_LIMIT: Final = 500
 _FILTERS: Final = frozenset({"state", "from", "to", "number", "text", "base", "limit", "after"})
 
@@ -22,10 +22,12 @@ def _bad(name: str, sentence: str) -> BadInput:
 
 
 def known_only(request: web.Request, names: frozenset[str]) -> None:
-    """Refuse misspelt parameters: a filter that silently does nothing shows the wrong invoices."""
+    """Refuse misspelt and repeated parameters: a filter that silently does nothing shows the wrong invoices."""
     for name in request.query:
         if name not in names:
             raise _bad(name, f"Nieznany parametr „{name[:40]}”.")
+        if len(request.query.getall(name)) > 1:
+            raise _bad(name, f"Parametr „{name}” podano więcej niż raz.")
 
 
 def optional_day(request: web.Request, name: str) -> date | None:

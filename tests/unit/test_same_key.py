@@ -83,3 +83,14 @@ async def test_the_same_key_prints_nothing_that_ksef_refused_at_the_counter(tmp_
         answers = [await place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
         assert [answer.invoices[0].record.state for answer in answers] == [InvoiceState.REJECTED] * 2
         assert place.printer.papers == []
+
+
+async def test_a_return_written_in_another_way_is_the_same_request(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await place.sell()
+        asked = {"kind": "return", "reason": "zwrot", "lines": [{"line": 1, "quantity": "1"}]}
+        first = await place.till.correct(base.id, json.dumps(asked).encode(), "zwrot", CASHIER)
+        turned = json.dumps(dict(reversed(asked.items())), indent=1).encode()
+        again = await place.till.correct(base.id, turned, "zwrot", CASHIER)
+        assert (first.replayed, again.replayed) == (False, True)
+        assert again.invoices[0].record.id == first.invoices[0].record.id

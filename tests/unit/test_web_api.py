@@ -113,7 +113,7 @@ class TestIssue:
         assert response.status == 201
         assert till.calls == ["issue_ready"]
 
-    @pytest.mark.parametrize("key", [None, "", "ma spacje", "ż", "k" * 129])
+    @pytest.mark.parametrize("key", [None, "", "ma spacje", "ż", "k" * 256])
     async def test_key_is_required(self, client: Client, till: FakeTill, key: str | None) -> None:
         headers = CASHIER if key is None else with_key(key)
         response = await client.post("/v1/invoices", json=SALE, headers=headers)
@@ -308,7 +308,9 @@ class TestReading:
             "invoices?limit=501",
             "invoices?limit=ten",
             "invoices?nummer=1",
+            "invoices?state=sent&state=issued",
             "register?month=2026-13",
+            "register?month=0000-01",
             "register",
             "register?month=2026-11&format=xml",
             "register?month=2026-11&as_of=x",
@@ -435,6 +437,23 @@ class TestChanging:
         withdrawn = await (await client.delete("/v1/mode", json={"reason": "działa"}, headers=MANAGER)).json()
         assert withdrawn["mode"] == "online"
 
+    @pytest.mark.parametrize(
+        ("body", "pointer", "code"),
+        [
+            ({"mode": "offline24"}, "/reason", "required"),
+            ({"mode": "offline24", "reason": 5}, "/reason", "wrong-type"),
+            ({"mode": "offline24", "reason": "x" * 501}, "/reason", "too-long"),
+            ({"mode": "offline24", "reason": "x", "until": "noon"}, "/until", "unknown-field"),
+            ({"reason": "x"}, "/mode", "unknown-mode"),
+        ],
+    )
+    async def test_a_bad_declaration_names_what_is_wrong(
+        self, client: Client, till: FakeTill, body: dict[str, Any], pointer: str, code: str
+    ) -> None:
+        response = await client.post("/v1/mode", json=body, headers=MANAGER)
+        (error,) = (await problem(response, 422, "bad-input"))["errors"]
+        assert (error["pointer"], error["code"], till.declared) == (pointer, code, None)
+
     async def test_a_total_failure_can_be_called_a_false_alarm(self, client: Client, till: FakeTill) -> None:
         till.to_confirm = True
         body = {"reason": "BIP milczy", "false_alarm": True}
@@ -446,6 +465,8 @@ class TestChanging:
         assert till.false_alarms == 2
         wrong = await client.delete("/v1/mode", json={**body, "false_alarm": "tak"}, headers=MANAGER)
         assert (await problem(wrong, 422, "bad-input"))["errors"][0]["pointer"] == "/false_alarm"
+        wrong = await client.delete("/v1/mode?reason=BIP", json={"falsealarm": True}, headers=MANAGER)
+        assert (await problem(wrong, 422, "bad-input"))["errors"][0]["pointer"] == "/falsealarm"
 
     async def test_withdraw_takes_the_reason_from_the_query_too(self, client: Client, till: FakeTill) -> None:
         till.current_mode = Mode.OFFLINE24
