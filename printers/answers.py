@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROCESS_HEADER = b"\x37\x22"
-_PROCESS_LENGTH = 7
+_ID_LENGTH = 4
+_LONGEST_BLOCK = 12
+"""Bytes of a process ID block with a status of every kind in its middle."""
 CLEAR_ANSWER = b"\x37\x25\x00"
 
 
@@ -60,12 +62,11 @@ class Ear:
                 self._buffer = self._buffer[len(CLEAR_ANSWER) :]
                 continue
             if first == PROCESS_HEADER[0]:
-                if len(self._buffer) < _PROCESS_LENGTH and self._maybe_process():
+                if len(self._buffer) == 1:
                     break
-                if self._buffer[:2] == PROCESS_HEADER:
-                    if self._buffer[6] == 0:
-                        answers.append(Printed(self._buffer[2:6]))
-                    self._buffer = self._buffer[_PROCESS_LENGTH:]
+                if self._buffer.startswith(PROCESS_HEADER):
+                    if not self._process_block(answers):
+                        break
                     continue
             if first & 0x93 == 0x10:  # automatic status (GS a): four bytes nobody asked for
                 if len(self._buffer) < 4:
@@ -79,9 +80,28 @@ class Ear:
             self._buffer = self._buffer[1:]
         return answers
 
-    def _maybe_process(self) -> bool:
-        head = self._buffer[:2]
-        return head == PROCESS_HEADER[: len(head)]
+    def _process_block(self, answers: list[Answer]) -> bool:
+        """Take one block of header, ID and NUL, and the statuses sent in its middle; False where it is not whole yet.
+
+        A spoiled block is dropped up to where it goes wrong: none of its bytes may pass for another answer.
+        """
+        identifier = b""
+        between: list[Answer] = []
+        for place, byte in enumerate(self._buffer[2:_LONGEST_BLOCK], 2):
+            if 0x20 <= byte <= 0x7E:
+                identifier += bytes((byte,))
+            elif byte & 0x93 == 0x12:
+                between.append(RealTime(byte))
+            else:
+                whole = byte == 0 and len(identifier) == _ID_LENGTH
+                answers += [*between, Printed(identifier)] if whole else between
+                self._buffer = self._buffer[place + 1 :]
+                return True
+        if len(self._buffer) < _LONGEST_BLOCK:
+            return False
+        answers += between
+        self._buffer = self._buffer[_LONGEST_BLOCK:]
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +120,14 @@ OVERHEATED = Trouble("overheated", "Głowica drukarki jest przegrzana. Poczekaj,
 FEED_BUTTON = Trouble("feed-button", "Wciśnięty jest przycisk wysuwu papieru drukarki.")
 OFFLINE = Trouble("offline", "Jest w stanie offline. Sprawdź papier, pokrywę i przyciski.")
 UNREACHABLE = Trouble("unreachable", "Brak połączenia z drukarką. Sprawdź zasilanie i kabel.")
-NO_ANSWER = Trouble("no-answer", "Nie odpowiada. Sprawdź, czy jest włączona.")
+IN_USE = Trouble("in-use", "Zajął ją inny program. Zamknij go; jeśli nie wiesz który, wezwij serwis.")
+NO_ANSWER = Trouble("no-answer", "Nie odpowiada. Sprawdź, czy jest włączona i czy nie drukuje dla innej kasy.")
 STALLED = Trouble("stalled", "Przestała przyjmować dane.")
 CONNECTION_LOST = Trouble("connection-lost", "Połączenie z drukarką zostało przerwane w trakcie wydruku.")
 UNCONFIRMED = Trouble("unconfirmed", "Nie potwierdziła wydruku.")
 BUSY = Trouble("busy", "Jest zajęta poprzednim wydrukiem.")
 SPOOLER = Trouble("spooler", "System druku nie przyjął wydruku.")
+QUEUE_STOPPED = Trouble("queue-stopped", "Kolejka druku jest wstrzymana. Dla serwisu: cupsenable z nazwą kolejki.")
 
 
 def offline_cause(offline: int | None, errors: int | None, paper: int | None) -> Trouble:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from asyncio.subprocess import DEVNULL, PIPE, Process
+import os
+from asyncio.subprocess import PIPE, Process
 
-from printers.transport import Connection, SpoolerRefused, TransportError
+from printers.transport import Connection, QueueStopped, SpoolerRefused, TransportError
+
+STOPPED = b" disabled since "
+"""In lpstat's words for a stopped queue."""
 
 
 class CupsTransport:
@@ -18,12 +22,15 @@ class CupsTransport:
         self._lpstat = lpstat
 
     async def open(self) -> Connection:
-        """Nothing is opened: each job is a process of its own."""
+        """Look at the queue: each job is a process of its own, and a stopped queue would print it some other day."""
+        await self.present()
         return _CupsConnection([self._lp, "-d", self._queue, "-o", "raw", "-s", "--", "-"])
 
     async def present(self) -> None:
-        """Ask whether the queue exists."""
-        await _run([self._lpstat, "-p", self._queue], b"")
+        """Ask whether the queue exists and prints."""
+        said = await _run([self._lpstat, "-p", self._queue], b"")
+        if STOPPED in said:
+            raise QueueStopped(said.decode("utf-8", "replace").strip()[:500])
 
 
 class _CupsConnection:
@@ -48,18 +55,23 @@ class _CupsConnection:
         """Nothing is open."""
 
 
-async def _run(command: list[str], data: bytes) -> None:
-    """Run to the end; SpoolerRefused where it could not start or said no. Cancelled: it is killed."""
+async def _run(command: list[str], data: bytes) -> bytes:
+    """Run to the end and return what it said; SpoolerRefused where it could not start or said no.
+
+    Cancelled: it is killed.
+    """
+    environment = {**os.environ, "LC_ALL": "C"}
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=DEVNULL, stderr=PIPE)
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment)
     except OSError as error:
         raise SpoolerRefused(f"{command[0]}: {error}") from error
     try:
-        _, complaint = await process.communicate(data)
+        said, complaint = await process.communicate(data)
     finally:
         await _kill(process)
     if process.returncode:
         raise SpoolerRefused(complaint.decode("utf-8", "replace").strip()[:500])
+    return said
 
 
 async def _kill(process: Process) -> None:

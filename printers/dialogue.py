@@ -45,8 +45,8 @@ class Dialogue:
         self._clock = clock
         self._ear = Ear()
         self._status: list[int] = []
-        self.interpreted = False
-        """GS r was answered."""
+        self.interpreted = 0
+        """How often GS r was answered."""
         self.printed: set[bytes] = set()
         """Process IDs that came back."""
         self.cleared = False
@@ -66,6 +66,11 @@ class Dialogue:
             return Reading()
         return Reading(PAPER_OUT if paper_ended(paper) else None, near_end(paper))
 
+    def begin_job(self) -> None:
+        """Forget what was answered until now: it was an earlier job's."""
+        self.interpreted = 0
+        self.printed.clear()
+
     async def listen(self, seconds: float) -> bool:
         """Wait for any bytes and sort them; False where none came in time, or the connection is gone."""
         try:
@@ -82,7 +87,7 @@ class Dialogue:
                 case RealTime(byte):
                     self._status.append(byte)
                 case Interpreted():
-                    self.interpreted = True
+                    self.interpreted += 1
                 case Printed(identifier):
                     self.printed.add(identifier)
                 case Cleared():

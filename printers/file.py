@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import stat
@@ -57,7 +58,12 @@ def open_path(path: str) -> Descriptor:
     """Open; a character device can answer, a plain file is appended to."""
     answers = stat.S_ISCHR(Path(path).stat().st_mode)
     access = os.O_RDWR if answers else os.O_WRONLY | os.O_APPEND
-    return Descriptor(os.open(path, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), answers=answers)
+    descriptor = os.open(path, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if answers:
+        with contextlib.suppress(OSError):
+            while os.read(descriptor, CHUNK):
+                pass  # what the printer still had to say of an earlier job
+    return Descriptor(descriptor, answers=answers)
 
 
 def look(path: str) -> None:

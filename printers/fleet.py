@@ -16,6 +16,8 @@ from printers.printer import EscPosPrinter, NoPrinter, PrinterGroup
 from printers.profiles import PROFILES, PrinterSettings, Profile, profile_for
 from printers.transport import transport_for
 
+BITS_PER_BYTE = 10
+"""On a serial line, 8N1."""
 PREVIEW = "podglad"
 """Name under which previews are made where no printer is configured."""
 
@@ -101,6 +103,7 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
                 transport,
                 clock,
                 timeout_seconds=settings.timeout_seconds,
+                bytes_per_second=settings.baud / BITS_PER_BYTE if settings.connection == "serial" else None,
                 closed_to_us=partial(rights.refusal, settings),
             )
         )

@@ -7,21 +7,27 @@ process from ending. While a call hangs, later jobs wait behind it, time out and
 from __future__ import annotations
 
 import asyncio
+import errno
 import queue
+import termios
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-from printers.transport import Connection, TransportError
+from printers.transport import Connection, DeviceInUse, TransportError
 
 T = TypeVar("T")
 PIECE = 4096
 """Bytes per write call."""
+IN_USE = (errno.EBUSY, errno.EAGAIN)
+"""How the kernel says that a device is somebody else's: usblp and libusb the one, a locked serial line the other."""
+FAILURES = (OSError, ValueError, termios.error)
+"""What drivers raise where a device is away or will not be set up; termios.error is no OSError."""
 
 
 class Device(Protocol):
-    """An open device. All calls block for a finite time and raise OSError."""
+    """An open device. All calls block for a finite time and raise FAILURES."""
 
     def write(self, data: bytes) -> int:
         """Hand over some of ``data``; return how much was taken, 0 for nothing for now."""
@@ -85,7 +91,7 @@ class Lane:
 
 
 class LaneTransport:
-    """A Transport over a blocking device. ``find`` raises OSError while the device is not there."""
+    """A Transport over a blocking device. ``find`` raises FAILURES while the device is not there."""
 
     def __init__(self, name: str, open_device: Callable[[], Device], find: Callable[[], None]) -> None:
         self._lane = Lane(name)
@@ -96,7 +102,9 @@ class LaneTransport:
         """Open the device; one that hangs costs this lane, not the loop."""
         try:
             device = await self._lane.run(self._open, undo=_close)
-        except OSError as error:
+        except FAILURES as error:
+            if isinstance(error, OSError) and error.errno in IN_USE:
+                raise DeviceInUse(str(error)) from error
             raise TransportError(str(error), sent=False) from error
         return _LaneConnection(self._lane, device)
 
@@ -104,7 +112,7 @@ class LaneTransport:
         """Look for the device without opening it."""
         try:
             await self._lane.run(self._find)
-        except OSError as error:
+        except FAILURES as error:
             raise TransportError(str(error), sent=False) from error
 
 
@@ -123,7 +131,7 @@ class _LaneConnection:
             self._writing = self._lane.run(partial(self._device.write, data[done : done + PIECE]))
             try:
                 taken = await asyncio.shield(self._writing)
-            except OSError as error:
+            except FAILURES as error:
                 raise TransportError(str(error)) from error
             done += taken
             self._touched = self._touched or taken > 0
@@ -134,7 +142,7 @@ class _LaneConnection:
             return self._touched
         try:
             return await asyncio.shield(self._writing) > 0
-        except OSError:
+        except FAILURES:
             return True
 
     async def read(self) -> bytes:
@@ -144,7 +152,7 @@ class _LaneConnection:
                 self._reading = self._lane.run(self._device.read)
             try:
                 data = await asyncio.shield(self._reading)
-            except OSError as error:
+            except FAILURES as error:
                 self._reading = None
                 raise TransportError(str(error)) from error
             self._reading = None
@@ -164,5 +172,5 @@ class _LaneConnection:
 def _close(device: Device) -> None:
     try:
         device.close()
-    except OSError:
+    except FAILURES:
         return

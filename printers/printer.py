@@ -18,7 +18,9 @@ from agent.ports import Clock, Outcome, PrinterStatus, PrintResult
 from printers.answers import (
     BUSY,
     CONNECTION_LOST,
+    IN_USE,
     NO_ANSWER,
+    QUEUE_STOPPED,
     SPOOLER,
     STALLED,
     UNCONFIRMED,
@@ -28,7 +30,7 @@ from printers.answers import (
 from printers.dialogue import Dialogue, Reading
 from printers.profiles import Answers, Profile
 from printers.qr import Unprintable
-from printers.transport import Connection, SpoolerRefused, Transport, TransportError
+from printers.transport import Connection, DeviceInUse, QueueStopped, SpoolerRefused, Transport, TransportError
 
 Encode = Callable[[str], bytes]
 Sent = Callable[[str, bytes], Awaitable[None]]
@@ -42,6 +44,7 @@ GRACE_SECONDS = 4.0
 PATIENCE_SECONDS = 5.0
 """How long a job waits for a busy printer while another could take it: a long receipt on a slow printer."""
 GS_R = b"\x1dr\x01"
+MOST_UNANSWERED = 3
 RASTER = b"\x1dv0"
 NO_RIGHTS = "no-rights"
 
@@ -67,15 +70,20 @@ class EscPosPrinter:
         clock: Clock,
         *,
         timeout_seconds: float = 20.0,
+        bytes_per_second: float | None = None,
         closed_to_us: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """``closed_to_us``: a Polish sentence where the device is there and this user may not open it (rights.py)."""
+        """``bytes_per_second``: of a slow line, None for one that needs no time worth counting.
+
+        ``closed_to_us``: a Polish sentence where the device is there and this user may not open it (rights.py).
+        """
         self.name = name
         self._closed_to_us = closed_to_us
         self._profile = profile
         self._transport = transport
         self._clock = clock
         self._timeout = timeout_seconds
+        self._rate = bytes_per_second
         self._busy = asyncio.Lock()
         self._trouble: Trouble | None = None
         """What the job under way is waiting for."""
@@ -83,6 +91,8 @@ class EscPosPrinter:
         """Bytes of an interrupted raster job: the printer may still wait for so many."""
         self._left_behind = False
         """The last job may wait in the printer."""
+        self._unanswered = 0
+        """Jobs whose GS r may still be answered, on a line that all jobs share: before that of the next job."""
         self._next_id = int(clock.now().timestamp()) % 10_000
 
     @property
@@ -94,6 +104,10 @@ class EscPosPrinter:
     def stuck(self) -> bool:
         """Tell whether the job under way waits for a person (paper, cover) or for a printer gone silent."""
         return self._busy.locked() and self._trouble is not None
+
+    def seconds_for(self, job: bytes) -> float:
+        """Return how long a job may take from its first byte to its proof."""
+        return self._timeout + (0.0 if self._rate is None else len(job) / self._rate)
 
     async def print(self, encode: Encode, sent: Sent, *, patience: float | None = None) -> PrintResult:
         """Print one job (agent.ports.Printer). Waits ``patience`` seconds for the job before it, then NOT_SENT."""
@@ -122,8 +136,8 @@ class EscPosPrinter:
     async def _job(self, data: bytes, sent: Sent) -> _Verdict:
         try:
             connection = await self._clock.within(CONNECT_SECONDS, self._transport.open())
-        except (TimeoutError, TransportError):
-            return _Verdict(Outcome.NOT_SENT, self._unreachable())
+        except (TimeoutError, TransportError) as error:
+            return _Verdict(Outcome.NOT_SENT, self._unreachable(error))
         try:
             if self._profile.answers is Answers.NONE:
                 return await self._hand_over(connection, data, sent)
@@ -146,16 +160,23 @@ class EscPosPrinter:
         if before is not None:
             return _Verdict(Outcome.NOT_SENT, UNREACHABLE if before is CONNECTION_LOST else before)
         identifier = self._identifier()
-        job = self._padded(data) + self._proof(identifier)
+        answers = 1 + self._unanswered
+        job = self._padded(data) + self._proof(identifier, answers)
         await sent(self.name, job)
+        dialogue.begin_job()
         self._left_behind = True  # also of a job that is cancelled
-        end = self._clock.monotonic() + self._timeout
+        self._unanswered = min(answers, MOST_UNANSWERED)
+        end = self._clock.monotonic() + self.seconds_for(job)
         failed = await self._send(connection, job)
         if failed is not None:
             self._left_behind = failed.outcome is Outcome.UNKNOWN
+            if failed.outcome is Outcome.NOT_SENT:
+                self._unanswered = answers - 1
             return failed
-        verdict = await self._await_proof(dialogue, identifier, end)
+        verdict = await self._await_proof(dialogue, identifier, answers, end)
         self._left_behind = verdict.outcome is Outcome.UNKNOWN
+        if dialogue.interpreted or verdict.outcome is Outcome.DONE:
+            self._unanswered = 0
         if verdict.trouble is CONNECTION_LOST:
             self._remember_torn(job)
         return verdict
@@ -170,14 +191,14 @@ class EscPosPrinter:
             self._left_behind = False
         elif self._left_behind and self._profile.clears_buffer and trouble not in (NO_ANSWER, CONNECTION_LOST):
             if await dialogue.clear_buffers():
-                self._left_behind, self._torn = False, 0
+                self._left_behind, self._torn, self._unanswered = False, 0, 0
             trouble = (await dialogue.read_status()).trouble  # clearing ends some errors
         return trouble
 
     async def _send(self, connection: Connection, job: bytes, *, finish: bool = False) -> _Verdict | None:
         """Send the whole job; None where it left, else what is known of it."""
         try:
-            await self._clock.within(self._timeout, connection.write(job))
+            await self._clock.within(self.seconds_for(job), connection.write(job))
         except TimeoutError:
             if not await self._touched(connection):
                 return _Verdict(Outcome.NOT_SENT, STALLED)
@@ -185,7 +206,7 @@ class EscPosPrinter:
             return _Verdict(Outcome.UNKNOWN, STALLED)
         except TransportError as error:
             if not error.sent:
-                return _Verdict(Outcome.NOT_SENT, SPOOLER if isinstance(error, SpoolerRefused) else UNREACHABLE)
+                return _Verdict(Outcome.NOT_SENT, self._unreachable(error))
             self._remember_torn(job)
             return _Verdict(Outcome.UNKNOWN, CONNECTION_LOST)
         if finish:
@@ -198,19 +219,23 @@ class EscPosPrinter:
                 return _Verdict(Outcome.UNKNOWN, CONNECTION_LOST)
         return None
 
-    async def _await_proof(self, dialogue: Dialogue, identifier: bytes, end: float) -> _Verdict:
-        """Wait for the process ID, or for GS r and a clean status; at ``end`` it is UNKNOWN, with the cause."""
+    async def _await_proof(self, dialogue: Dialogue, identifier: bytes, answers: int, end: float) -> _Verdict:
+        """Wait for the process ID, or for GS r and a clean status; at ``end`` it is UNKNOWN, with the cause.
+
+        ``answers``: how many of GS r it takes until one of them is surely this job's.
+        """
         quiet = GRACE_SECONDS if self._profile.answers is Answers.PROCESS_ID else 0.0
         trouble: Trouble | None = None
         while (left := end - self._clock.monotonic()) > 0:
             if identifier in dialogue.printed:
                 return _DONE
-            wait = quiet if dialogue.interpreted else POLL_SECONDS
+            interpreted = dialogue.interpreted >= answers
+            wait = quiet if interpreted else POLL_SECONDS
             if wait and await dialogue.listen(min(wait, left)):
                 continue
             if not dialogue.lost:
                 trouble = self._trouble = (await dialogue.read_status()).trouble
-                if trouble is None and dialogue.interpreted:
+                if trouble is None and interpreted:
                     return _DONE
                 quiet = POLL_SECONDS  # something is wrong: a person mends it, the printer then goes on
             if dialogue.lost:
@@ -237,14 +262,22 @@ class EscPosPrinter:
                 await self._clock.within(CONNECT_SECONDS, self._transport.present())
                 return Reading()
             connection = await self._clock.within(CONNECT_SECONDS, self._transport.open())
-        except (TimeoutError, TransportError):
-            return Reading(self._unreachable())
+        except (TimeoutError, TransportError) as error:
+            return Reading(self._unreachable(error))
         try:
             return await Dialogue(connection, self._clock).read_status()
         finally:
             await self._close(connection)
 
-    def _unreachable(self) -> Trouble:
+    def _unreachable(self, error: Exception) -> Trouble:
+        """Return why the way to the printer could not be opened."""
+        match error:
+            case QueueStopped():
+                return QUEUE_STOPPED
+            case SpoolerRefused():
+                return SPOOLER
+            case DeviceInUse():
+                return IN_USE
         closed = self._closed_to_us()
         return UNREACHABLE if closed is None else Trouble(NO_RIGHTS, closed)
 
@@ -252,10 +285,10 @@ class EscPosPrinter:
         self._next_id = (self._next_id + 1) % 10_000
         return f"{self._next_id:04d}".encode("ascii")
 
-    def _proof(self, identifier: bytes) -> bytes:
+    def _proof(self, identifier: bytes, answers: int) -> bytes:
         """Return the questions that end a job."""
         asks_id = self._profile.answers is Answers.PROCESS_ID
-        return (b"\x1d(H\x06\x0000" + identifier if asks_id else b"") + GS_R
+        return (b"\x1d(H\x06\x0000" + identifier if asks_id else b"") + GS_R * answers
 
     def _padded(self, data: bytes) -> bytes:
         """Fill the raster a broken connection left open: otherwise it would swallow the beginning of this job."""

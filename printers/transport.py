@@ -26,6 +26,20 @@ class SpoolerRefused(TransportError):
         super().__init__(message, sent=False)
 
 
+class DeviceInUse(TransportError):
+    """Another program has the device open for itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
+class QueueStopped(TransportError):
+    """The queue takes jobs and prints none until somebody lets it go on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
 class Connection(Protocol):
     """One open way to a printer, for one job."""
 

@@ -6,6 +6,7 @@ Without a bus reset at open, as common libraries do it: that may kill a job stil
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -15,6 +16,9 @@ from printers.lane import LaneTransport
 WRITE_MS = 1000
 """A printer that takes nothing for so long gives 0 and is asked again until the job's time is over."""
 READ_MS = 200
+STALE_MS = 20
+"""How long an earlier job's last answers are waited for at open."""
+STALE_READS = 16
 PRINTER_CLASS = 7
 DIRECTION_IN = 0x80
 BULK = 2
@@ -74,6 +78,7 @@ class UsbDevice:
         bulk: list[Endpoint] = [end for end in interface if end.bmAttributes & 3 == BULK]
         self._out = next((end for end in bulk if not end.bEndpointAddress & DIRECTION_IN), None)
         self._in = next((end for end in bulk if end.bEndpointAddress & DIRECTION_IN), None)
+        self._forget_stale()
 
     def write(self, data: bytes) -> int:
         """Return how much was taken within a second."""
@@ -92,6 +97,13 @@ class UsbDevice:
             return bytes(self._in.read(self._in.wMaxPacketSize, READ_MS))
         except self._timeout:
             return b""
+
+    def _forget_stale(self) -> None:
+        """Throw away what the printer still had to say of an earlier job: it would answer for the next one."""
+        if self._in is not None:
+            with contextlib.suppress(self._timeout):
+                for _ in range(STALE_READS):
+                    self._in.read(self._in.wMaxPacketSize, STALE_MS)
 
     def close(self) -> None:
         """Release the interface; the kernel's driver stays off until replugged, as this agent owns the printer."""
@@ -113,4 +125,8 @@ class UsbTransport(LaneTransport):
 
 
 def _look(vendor: int, product: int) -> None:
-    find(vendor, product)
+    """Raise OSError where the printer is not plugged in, or this user may not open it."""
+    device = find(vendor, product)
+    node = f"/dev/bus/usb/{device.bus:03}/{device.address:03}"
+    if not os.access(node, os.R_OK | os.W_OK):
+        raise OSError(f"{node}: not accessible")

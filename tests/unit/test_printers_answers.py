@@ -53,6 +53,21 @@ def test_noise_is_skipped() -> None:
     assert Ear().hear(b"\x37\x221234\x01") == []  # its end is wrong, and its digits are no answers
 
 
+@pytest.mark.parametrize("place", range(2, 7))
+@pytest.mark.parametrize("status", [0x12, 0x16, 0x1A])
+def test_a_status_in_the_middle_of_a_process_id_spoils_neither(place: int, status: int) -> None:
+    block = b"\x37\x221234\x00"
+    spoken = block[:place] + bytes((status,)) + block[place:]
+    assert Ear().hear(spoken) == [RealTime(status), Printed(b"1234")]
+    ear = Ear()
+    assert [answer for byte in spoken for answer in ear.hear(bytes((byte,)))] == [RealTime(status), Printed(b"1234")]
+
+
+@pytest.mark.parametrize("block", [b"\x37\x22123\x00", b"\x37\x2212r34\x00", b"\x37\x2212\x80", b"\x37\x2212\x05"])
+def test_a_spoiled_process_id_is_no_answer_at_all(block: bytes) -> None:
+    assert Ear().hear(block + b"\x12") == [RealTime(0x12)]
+
+
 def test_automatic_status_in_two_pieces_is_no_proof() -> None:
     ear = Ear()
     assert ear.hear(b"\x10\x00") == []

@@ -6,11 +6,13 @@ import asyncio
 import errno
 import os
 import stat
+import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import usb.core
@@ -20,11 +22,12 @@ from agent.clock import SystemClock
 from agent.config import PrinterSettings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
-from agent.sandbox.printer import Mechanism
+from agent.sandbox.printer import Fault, Mechanism
 from printers import file, lane
 from printers.fleet import Fleet, build
 from printers.lane import Lane, LaneTransport
 from printers.profiles import PROFILES
+from printers.serial import SerialDevice
 from printers.transport import TransportError
 from printers.usb import UsbDevice, parse_identifier
 from tests.unit.slips import invoice
@@ -94,6 +97,15 @@ async def test_serial_line(line: LinePrinter) -> None:
     asyncio.get_running_loop().remove_reader(line.controller)
 
 
+async def test_a_slow_line_gets_the_time_its_bytes_need(line: LinePrinter) -> None:
+    """An RSA slip as raster takes 15 seconds at 9600 baud; a timeout is for silence, not for length."""
+    settings = PrinterSettings(name="p", connection="serial", device=line.path, baud=9600)
+    fleet = build([settings], SystemClock())
+    assert fleet.alone["p"].seconds_for(bytes(9600)) == settings.timeout_seconds + 10
+    network = build([replace(settings, connection="tcp")], SystemClock())
+    assert network.alone["p"].seconds_for(bytes(9600)) == settings.timeout_seconds
+
+
 async def test_device_file_that_answers(line: LinePrinter) -> None:
     line.listen()
     fleet = fleet_of(profile="epson-tm-t20", connection="file", device=line.path, answers=True)
@@ -106,6 +118,14 @@ async def test_serial_printer_that_is_off_takes_no_job(line: LinePrinter, monkey
     journal: list[bytes] = []
     result = await print_on(fleet_of(profile="epson-tm-t20", connection="serial", device=line.path), journal)
     assert (result.outcome, result.code, journal) == (Outcome.NOT_SENT, "no-answer", [])
+
+
+async def test_a_line_that_another_program_has_is_said_to_be_taken(line: LinePrinter) -> None:
+    other = SerialDevice(line.path, 115200, "none")
+    fleet = fleet_of(connection="serial", device=line.path)
+    assert (await print_on(fleet)).code == "in-use"
+    assert (await fleet.printer.status())[0].code == "in-use"
+    other.close()
 
 
 async def test_line_is_there_later(tmp_path: Path, line: LinePrinter) -> None:
@@ -264,6 +284,27 @@ async def test_a_call_cancelled_in_the_queue_is_never_made() -> None:
     assert calls == ["third"]
 
 
+@pytest.mark.parametrize(
+    "error", [termios.error(errno.EIO, "I/O error"), ValueError("Invalid baud rate"), OSError("x")]
+)
+async def test_whatever_a_driver_raises_is_trouble_of_the_printer(error: Exception) -> None:
+    def fail(*_: object) -> Any:
+        raise error
+
+    class Failing(FakeDevice):
+        write = read = close = fail
+
+    with pytest.raises(TransportError) as caught:
+        await LaneTransport("x", fail, fail).open()
+    assert not caught.value.sent
+    connection = await LaneTransport("x", Failing, fail).open()
+    for call in (connection.write(b"x"), connection.read()):
+        with pytest.raises(TransportError):
+            await call
+    assert await connection.touched()
+    await connection.close()
+
+
 # --- USB ------------------------------------------------------------------------------------------------
 
 
@@ -301,11 +342,21 @@ class FakeUsb:
 
     def __init__(self, *, takes: int = 64, pulled_at: int = 1_000_000) -> None:
         self.mechanism = Mechanism(PROFILES["epson-tm-t20"], SystemClock())
+        self.bus, self.address = 1, 7
         self.detached = 0
         self._takes = takes
         self._left = pulled_at
         self._back = FakeEndpoint(0x82)
         self._out = FakeEndpoint(0x01, handle=self._take)
+        self.mute = False
+        """Takes jobs and forgets them; answers DLE EOT."""
+        self.late: tuple[bytes, ...] = ()
+        """Said before the answer to the next DLE EOT."""
+        self.late_in_job: tuple[bytes, ...] = ()
+        """Said when the next job begins."""
+
+    def say(self, *answers: bytes) -> None:
+        self._back.pending.extend(answers)
 
     def __iter__(self) -> Iterator[list[FakeInterface]]:
         return iter([[FakeInterface(self._out, self._back)]])
@@ -323,7 +374,11 @@ class FakeUsb:
         if self._left < 0:
             raise usb.core.USBError("No such device (it may have been disconnected)", errno=errno.ENODEV)
         if data.startswith(b"\x10\x04"):
-            self._back.pending.append(self.mechanism.real_time(data[2]))
+            self.say(*self.late, self.mechanism.real_time(data[2]))
+            self.late = ()
+        elif self.mute:
+            self.say(*self.late_in_job)
+            self.late_in_job = ()
         else:
             self.mechanism.receive(data[: self._takes], self._back.pending.append)
         return min(len(data), self._takes)
@@ -366,6 +421,65 @@ async def test_usb_printer_that_takes_nothing(plugged: list[FakeUsb]) -> None:
     plugged.append(FakeUsb(takes=0))
     fleet = fleet_of(connection="usb", device="04b8:0202", answers=False, timeout_seconds=0.1)
     assert (await print_on(fleet)).code == "stalled"
+
+
+LATE = (b"\x12", b"\x37\x220001\x00", b"\x00")
+"""What a job given up earlier is answered at last: a status, its process ID, GS r."""
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("printers.printer.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("printers.printer.POLL_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize("when", ["at open", "at the first question", "after a restart", "during the job"])
+@pytest.mark.usefixtures("hasty")
+async def test_late_answers_of_an_earlier_job_prove_nothing(plugged: list[FakeUsb], when: str) -> None:
+    """A USB line is one for all jobs: what the printer still had to say of the last one comes first."""
+    printer = FakeUsb()
+    plugged.append(printer)
+    fleet = fleet_of(profile="epson-tm-t20", connection="usb", device="04b8:0202", timeout_seconds=0.4)
+    printer.mute = True
+    assert (await print_on(fleet)).outcome is Outcome.UNKNOWN
+    if when == "at open":
+        printer.say(*LATE)
+    elif when == "during the job":
+        printer.late_in_job = LATE
+    else:
+        printer.late = LATE
+    if when == "after a restart":
+        fleet = fleet_of(profile="epson-tm-t20", connection="usb", device="04b8:0202", timeout_seconds=0.4)
+    assert (await print_on(fleet)).outcome is Outcome.UNKNOWN
+    printer.mute = False
+    for _ in range(2):
+        assert (await print_on(fleet)).outcome is Outcome.DONE
+
+
+async def test_a_status_said_before_is_not_the_answer(plugged: list[FakeUsb]) -> None:
+    printer = FakeUsb()
+    plugged.append(printer)
+    printer.say(b"\x12", b"\x12")
+    printer.mechanism.offline = Fault.PAPER_OUT
+    result = await print_on(fleet_of(profile="epson-tm-t20", connection="usb", device="04b8:0202"))
+    assert (result.outcome, result.code) == (Outcome.NOT_SENT, "paper-out")
+
+
+@pytest.mark.parametrize("open_to_us", [True, False])
+async def test_mute_usb_printer_is_well_only_where_it_may_be_opened(
+    plugged: list[FakeUsb], monkeypatch: pytest.MonkeyPatch, open_to_us: bool
+) -> None:
+    plugged.append(FakeUsb())
+    asked: list[str] = []
+
+    def access(node: str, _mode: int) -> bool:
+        asked.append(node)
+        return open_to_us
+
+    monkeypatch.setattr(os, "access", access)
+    fleet = fleet_of(connection="usb", device="04b8:0202", answers=False)
+    assert (await fleet.printer.status())[0].online is open_to_us
+    assert asked == ["/dev/bus/usb/001/007"]
 
 
 def test_usb_device_that_is_no_printer() -> None:
@@ -416,9 +530,22 @@ async def test_cups_that_says_no(spooler: Callable[[str], Path]) -> None:
 
 
 async def test_cups_that_hangs_is_killed(spooler: Callable[[str], Path]) -> None:
-    spooler("exec sleep 60")
+    spooler("case $0 in *lpstat) exit 0;; esac; exec sleep 60")
     result = await print_on(fleet_of(connection="cups", device="paragon", timeout_seconds=0.2))
     assert (result.outcome, result.code) == (Outcome.UNKNOWN, "stalled")
+
+
+async def test_a_stopped_queue_gets_no_job(spooler: Callable[[str], Path]) -> None:
+    """It would take the job and print it whenever somebody lets it go on: beside the reprint."""
+    folder = spooler(
+        "case $0 in *lpstat) echo 'printer paragon disabled since Tue Nov 24 10:00:00 2026 -'; echo '\tUnplugged';;"
+        " *) cat > job;; esac"
+    )
+    fleet = fleet_of(connection="cups", device="paragon")
+    result = await print_on(fleet)
+    assert (result.outcome, result.code) == (Outcome.NOT_SENT, "queue-stopped")
+    assert not (folder / "job").exists()
+    assert (await fleet.printer.status())[0].code == "queue-stopped"
 
 
 async def test_cups_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
