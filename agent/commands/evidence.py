@@ -22,6 +22,7 @@ from agent.config import Settings
 from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Refused
 from agent.domain.os_errors import why
+from agent.files import sync_names
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A file in the zip that would unpack to more is refused, not unpacked."""
@@ -56,6 +57,7 @@ def _export(settings: Settings, first: date, last: date, out: Path) -> None:
     try:
         count = asyncio.run(_write(settings, first, last, partial))
         partial.replace(out)
+        sync_names(out)
     except OSError as error:
         raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
     finally:

@@ -62,6 +62,7 @@ def command(
         _tell(found)
         click.confirm("Przywrócić tę kopię?", abort=True)
     target = settings.data_dir / DATABASE
+    sha256 = hashlib.sha256(backup.read_bytes()).hexdigest()
     lock = DataLock(target)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock.take()
@@ -69,10 +70,10 @@ def command(
         existed = target.exists()
         moment = SystemClock().now().strftime("%Y%m%dT%H%M%S.%fZ")
         aside = target.with_name(f"{target.name}.replaced-{moment}")
-        restore(backup, target, aside)
+        # in the copy, before it takes the name: an agent that starts after a crash must not give numbers twice
+        restore(backup, target, aside, lambda copy: asyncio.run(_record(copy, found, sha256, last_numbers)))
     finally:
         lock.release()
-    asyncio.run(_record(target, found, hashlib.sha256(backup.read_bytes()).hexdigest(), last_numbers))
     if as_json:
         facts = {"database": str(target), "replaced": str(aside) if existed else None, **asdict(found)}
         click.echo(json.dumps(facts, ensure_ascii=False, default=str))
@@ -100,9 +101,9 @@ def _tell(found: Summary) -> None:
     )
 
 
-async def _record(target: Path, found: Summary, sha256: str, last_numbers: tuple[tuple[str, int], ...]) -> None:
+async def _record(copy: Path, found: Summary, sha256: str, last_numbers: tuple[tuple[str, int], ...]) -> None:
     """Migrate where needed, go on after the numbers already used, and write the restore into the log."""
-    store = await SqliteStore.open(target, SystemClock())
+    store = await SqliteStore.open(copy, SystemClock())
 
     async def work(transaction: SqliteTransaction) -> None:
         for series, after in last_numbers:

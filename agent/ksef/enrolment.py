@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from agent.domain.errors import ConfigError, Refused
 from agent.domain.os_errors import why
+from agent.files import write_whole
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
-from agent.ksef.switch import Place, finish_switch, sync_directory
+from agent.ksef.switch import Place, finish_switch
 from agent.ports import Clock, KsefError, Sent
 
 Prove = Callable[[Credentials], Awaitable[None]]
@@ -165,16 +165,8 @@ def _key(place: Place) -> ec.EllipticCurvePrivateKey:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write a file whole and durable: a temporary one, never wider open than ``mode``, then renamed."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)
+    """Write a file whole and durable; ConfigError where that fails."""
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(handle, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
+        write_whole(path, data, mode)
     except OSError as error:
         raise ConfigError((f"Nie można zapisać pliku {path}: {why(error)}.",)) from error

@@ -15,6 +15,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.files import sync_folder
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -48,10 +50,10 @@ def finish_switch(place: Place) -> None:
         _keep(place.certificate_file)
         _keep(place.key_file)
         place.next_key.replace(place.key_file)
-        sync_directory(place.key_file.parent)
+        sync_folder(place.key_file.parent)
     place.request.unlink(missing_ok=True)
     place.next_certificate.replace(place.certificate_file)
-    sync_directory(place.certificate_file.parent)
+    sync_folder(place.certificate_file.parent)
 
 
 def _keep(path: Path) -> None:
@@ -60,12 +62,3 @@ def _keep(path: Path) -> None:
         previous = path.with_name(path.name + ".previous")
         previous.unlink(missing_ok=True)
         os.link(path, previous)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make renames in a directory durable."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

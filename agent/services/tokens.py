@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.domain.errors import Conflict, NotFound, Unavailable
+from agent.files import sync_names, write_whole
 from agent.services.contract import Caller, Role
 
 FILE_NAME: Final = "tokens.json"
@@ -58,7 +59,7 @@ class Tokens:
     async def caller(self, token: str) -> Caller | None:
         """Return who this token belongs to, None where nobody. Unavailable where the file is damaged."""
         entries = await asyncio.to_thread(self.list)
-        digest = hashlib.sha256(token.encode()).hexdigest()
+        digest = _digest(token)
         found: TokenEntry | None = None
         for entry in entries:  # all of them, so that the time does not tell which one was near
             if hmac.compare_digest(entry.sha256, digest):
@@ -94,7 +95,7 @@ class Tokens:
         entries = self.list()
         if any(entry.name == name for entry in entries):
             raise Conflict(f"Kod dostępu o nazwie „{name}” już istnieje. Najpierw go wycofaj.", code="token-name-taken")
-        self._write((*entries, TokenEntry(name, role, hashlib.sha256(token.encode()).hexdigest())))
+        self._write((*entries, TokenEntry(name, role, _digest(token))))
 
     def revoke(self, name: str) -> None:
         """Take a token back; running agents refuse it from the next request on. NotFound where there is none."""
@@ -118,6 +119,7 @@ class Tokens:
             if os.geteuid() == 0:
                 os.chown(temporary, owner.st_uid, owner.st_gid)
             Path(temporary).replace(self._path)
+            sync_names(self._path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -126,16 +128,20 @@ class Tokens:
 def ensure_token(tokens: Tokens, data_dir: Path) -> str:
     """Return the token of this machine's commands (manager), making it where needed; its file is the agent's alone."""
     file = data_dir / COMMANDS_FILE
-    if any(entry.name == COMMANDS_NAME for entry in tokens.list()):
-        if file.exists():
-            return file.read_text("ascii").strip()
-        tokens.revoke(COMMANDS_NAME)
+    for entry in tokens.list():
+        if entry.name == COMMANDS_NAME:
+            token = file.read_text("ascii").strip() if file.exists() else ""
+            if _digest(token) == entry.sha256:
+                return token
+            tokens.revoke(COMMANDS_NAME)
     token = PREFIX + secrets.token_urlsafe(32)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as target:
-        target.write(token)
+    write_whole(file, token.encode("ascii"), 0o600)
     tokens.put(COMMANDS_NAME, Role.MANAGER, token)
     return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class _Damaged(ValueError):

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from pathlib import Path
 from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.os_errors import why
+from agent.files import write_whole
 from agent.ports import Event, PrintJob
-from agent.store.disk import sync_folder
 from agent.store.transaction import SqliteTransaction
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -74,15 +73,9 @@ def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
     content = pack(bundle)
     digest = hashlib.sha256(content).digest()
     target = folder / bundle.path
-    partial = target.with_suffix(".partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-        sync_folder(target.parent)
+        write_whole(target, content, 0o666)
     except OSError as error:
         raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
     if not holds(target, digest):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.domain.errors import Conflict, StoreUnfit
 from agent.domain.os_errors import why
+from agent.files import sync_names
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -30,6 +31,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """WAL needs shared memory and honest locks; SQLite does not promise either over a network."""
 
+LOCK_SUFFIX = ".lock"
+
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -37,7 +40,7 @@ class DataLock:
     """An exclusive lock beside the database; the kernel drops it with the process, whatever ends it."""
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        self._path = database.with_name(database.name + LOCK_SUFFIX)
         self._descriptor: int | None = None
 
     def take(self) -> None:
@@ -85,17 +88,9 @@ def prepare(database: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (kind := file_system(folder)) in NETWORK_FILE_SYSTEMS:
             raise StoreUnfit(f"Katalog {folder} leży na dysku sieciowym ({kind}). Baza danych wymaga dysku lokalnego.")
-        if not database.exists():
+        if not database.exists() or not database.stat().st_size:
+            # also an empty one: whoever made it may have died before its name was durable
             os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            sync_folder(folder)
+            sync_names(database)
     except OSError as error:
         raise StoreUnfit(f"Nie można użyć katalogu danych {folder}: {why(error)}.") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,14 @@ from pathlib import Path
 
 from agent.domain.errors import Conflict, Refused, StoreUnfit, Unavailable
 from agent.domain.os_errors import why
+from agent.files import sync_folder, sync_names
 from agent.store import codec
-from agent.store.disk import sync_folder
+from agent.store.disk import LOCK_SUFFIX
 from agent.store.failures import disk_full, is_disk_full
 from agent.store.migrate import MIGRATIONS
+
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside a database, by the end of its name; applied to whatever database has the name."""
 
 _SUMMARY = """SELECT
     (SELECT count(*) FROM invoices) AS invoices,
@@ -99,11 +103,14 @@ def back_up(source: Path, target: Path, *, replace: bool = False) -> Summary:
     return summary
 
 
-def restore(backup: Path, target: Path, aside: Path) -> Summary:
-    """Put a checked backup in place of ``target``; the caller holds the DataLock. Return what it holds.
+def restore(backup: Path, target: Path, aside: Path, complete: Callable[[Path], None]) -> Summary:
+    """Put a checked backup in place of ``target``; the caller holds the DataLock. Return what the backup holds.
 
-    The database that was there stays as ``aside``. A crash leaves either the old one or the new one in place: the name
-    changes in one step, after the old WAL, which must never meet another database, is out of the way.
+    ``complete`` writes into the copy what the restored database has to know before an agent can start with it. The
+    database that was there stays as ``aside``. A crash leaves either the old one or the completed new one in place: the
+    name changes in one step, after the old WAL, which must never meet another database, is durably out of the way.
+    Only of a damaged database a crash may leave the file without its WAL, which then lies beside ``aside``.
+    Conflict "database-busy" where another program reads the old database.
     """
     _require_sound(backup)
     summary = summarise(backup)
@@ -111,6 +118,7 @@ def restore(backup: Path, target: Path, aside: Path) -> Summary:
         raise StoreUnfit("Kopia pochodzi z nowszej wersji programu; zainstaluj ją przed przywróceniem.")
     with _translated(target), _partial(target) as partial:
         shutil.copyfile(backup, partial)
+        complete(partial)
         if target.exists():
             _set_aside(target, aside)
         _put(partial, target)
@@ -120,14 +128,19 @@ def restore(backup: Path, target: Path, aside: Path) -> Summary:
 def _set_aside(database: Path, aside: Path) -> None:
     try:
         with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
-        pass  # a damaged database keeps its WAL beside it, under the new name
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        if is_disk_full(error):
+            raise
+        busy = False  # a damaged database keeps its WAL beside it, under the new name
+    if busy:
+        raise Conflict(f"Bazę {database} czyta inny program; zakończ go i spróbuj ponownie.", code="database-busy")
     os.link(database, aside)
-    for suffix in ("-wal", "-shm"):
+    for suffix in BESIDE:
         leftover = database.with_name(database.name + suffix)
         if leftover.exists():
             leftover.rename(aside.with_name(aside.name + suffix))
+    sync_folder(database.parent)
 
 
 def _require_sound(path: Path) -> None:
@@ -139,19 +152,24 @@ def _require_sound(path: Path) -> None:
 def _partial(target: Path) -> Iterator[Path]:
     """Give an empty file of mode 0600 beside ``target``; gone afterwards, unless it was put in place."""
     partial = target.with_name(f".{target.name}.partial")
-    partial.unlink(missing_ok=True)
+    _remove(partial)  # of a run that was killed; a WAL of that one must not meet this one
     os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         yield partial
     finally:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
+
+
+def _remove(partial: Path) -> None:
+    for suffix in ("", *BESIDE, LOCK_SUFFIX):
+        partial.with_name(partial.name + suffix).unlink(missing_ok=True)
 
 
 def _put(partial: Path, target: Path) -> None:
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(target)
-    sync_folder(target.parent)
+    sync_names(target)
 
 
 @contextmanager
