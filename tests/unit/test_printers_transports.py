@@ -12,6 +12,7 @@ import tty
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -291,13 +292,11 @@ async def test_whatever_a_driver_raises_is_trouble_of_the_printer(error: Excepti
     def fail(*_: object) -> Any:
         raise error
 
-    class Failing(FakeDevice):
-        write = read = close = fail
-
+    failing: Any = SimpleNamespace(write=fail, read=fail, close=fail)
     with pytest.raises(TransportError) as caught:
         await LaneTransport("x", fail, fail).open()
     assert not caught.value.sent
-    connection = await LaneTransport("x", Failing, fail).open()
+    connection = await LaneTransport("x", lambda: failing, fail).open()
     for call in (connection.write(b"x"), connection.read()):
         with pytest.raises(TransportError):
             await call
