@@ -377,9 +377,13 @@ class Life:
             assert (record.state, record.mode) == (InvoiceState.REJECTED, Mode.ONLINE), "no paper only of what is none"
 
     async def technical_correction(self) -> None:
+        """The manager's way out of a refusal; what KSeF refuses twice has its case closed."""
         for record in await self.live(self.find(InvoiceState.REJECTED)):
             with contextlib.suppress(Conflict):
-                await self.live(self.here.till.technical_correction(record.id, MANAGER))
+                if record.version > 1:
+                    await self.live(self.here.till.close(record.id, "Odrzucona drugi raz", MANAGER))
+                else:
+                    await self.live(self.here.till.technical_correction(record.id, MANAGER))
 
     async def find(self, *states: InvoiceState) -> list[InvoiceRecord]:
         query = InvoiceFilter(states=frozenset(states) if states else None, limit=100_000)
@@ -502,8 +506,8 @@ Line = tuple[str, str | None, dict[str, object]]
 
 
 def _owed(record: InvoiceRecord) -> bool:
-    """An online invoice that KSeF refused was never issued: the sale is pressed anew, nothing is owed for it."""
-    if record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE:
+    """An online invoice that KSeF refused, or one whose case is closed, was never issued: nothing is owed for it."""
+    if record.state is InvoiceState.REJECTED and (record.mode is Mode.ONLINE or record.closed_at is not None):
         return False
     return record.state not in {InvoiceState.ACCEPTED, InvoiceState.EXEMPT}
 
@@ -525,6 +529,7 @@ def _moved_to(kind: str, data: dict[str, object]) -> InvoiceState | None:
         "not_in_batch": InvoiceState.ISSUED,
         "technical_correction": InvoiceState.ISSUED,
         "exempt": InvoiceState.EXEMPT,
+        "duty_back": InvoiceState.ISSUED,
     }.get(kind)
 
 
