@@ -3,6 +3,8 @@
 Crash windows, and what heals them:
   job queued, nothing left yet      restart marks it failed; the cashier presses reprint, copy 1 again
   bytes left, outcome not stored    restart marks it uncertain; only a person decides, the new print is marked
+  job failed, to be retried         it stays failed, the retries end with the process; the cashier presses reprint
+A defect of this program in the middle of a job settles the job in the same two ways, without a restart.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import hashlib
 from dataclasses import replace
 from functools import partial
 
-from agent.domain.errors import AgentError, NotFound
+from agent.domain.errors import AgentError, NotFound, StoreLost, Unavailable
 from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
@@ -23,7 +25,8 @@ from agent.services.desk import Desk
 RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 """Seconds before each silent retry of a job that surely did not print (about two minutes in all)."""
 SHOP_COPY = "Egzemplarz sprzedawcy"
-RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj ponownie”."
+RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj teraz”."
+DEFECT = PrintResult(Outcome.NOT_SENT, "", "Wydruk przerwał błąd programu. Wezwij serwis.", "defect")
 RESTARTED_WHILE_PRINTING = "Program został ponownie uruchomiony w trakcie wydruku. Sprawdź, czy papier wyszedł."
 
 
@@ -79,24 +82,24 @@ class Printing:
     async def print(self, invoice_id: str) -> PrintJob:
         """Print once; a job that surely did not print is retried silently in the background."""
 
-        async def begin(tx: Transaction) -> tuple[InvoiceRecord, PaperChoice, PrintJob]:
-            record = await tx.invoices.get(invoice_id)
-            choice = self.choice(record)
-            if choice.mode is not record.mode:
-                record = await self._treated_as(tx, record, choice.mode)
-            job = await tx.prints.add(invoice_id, choice.document, choice.label)
-            await tx.events.append(
-                "print_queued",
-                {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
-                invoice_id,
-            )
-            return record, choice, job
-
-        record, choice, job = await self._desk.store.write(begin)
+        record, choice, job = await self._desk.store.write(partial(self._begin, invoice_id))
         job = await self._attempt(record, choice, job)
         if job.state is PrintState.FAILED and self._desk.printer.profile_names:
-            self._desk.crew.start(f"print-retry-{job.id}", self._retry(record, choice, job))
+            self._desk.crew.start(f"print-retry-{job.id}", self._retry(choice, job))
         return job
+
+    async def _begin(self, invoice_id: str, tx: Transaction) -> tuple[InvoiceRecord, PaperChoice, PrintJob]:
+        record = await tx.invoices.get(invoice_id)
+        choice = self.choice(record)
+        if choice.mode is not record.mode:
+            record = await self._treated_as(tx, record, choice.mode)
+        job = await tx.prints.add(invoice_id, choice.document, choice.label)
+        await tx.events.append(
+            "print_queued",
+            {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
+            invoice_id,
+        )
+        return record, choice, job
 
     async def _treated_as(self, tx: Transaction, record: InvoiceRecord, mode: Mode) -> InvoiceRecord:
         reason = "Numer KSeF nie nadszedł przed wydaniem dokumentu nabywcy spoza KSeF (art. 106gb ust. 4)."
@@ -122,11 +125,14 @@ class Printing:
         try:
             receipt = self.receipt(record, choice, job.copy)
             result = await self._desk.printer.print(lambda name: self._bytes(name, receipt), leaving)
+        except StoreLost:
+            raise
         except AgentError as error:
             # The document is durable; that this printer can not print it is trouble of the paper only.
             result = PrintResult(Outcome.NOT_SENT, self._desk.press.default, str(error), "unprintable")
-        self.trouble = None if result.outcome is Outcome.DONE else result
-        self._desk.tally.count(self._desk.tally.prints, result.outcome.value)
+        except Exception:
+            await self._finish(job, DEFECT if leaves == 0 else replace(DEFECT, outcome=Outcome.UNKNOWN))
+            raise
         return await self._finish(job, result)
 
     def _bytes(self, printer: str, receipt: Receipt) -> bytes:
@@ -140,6 +146,8 @@ class Printing:
         return data
 
     async def _finish(self, job: PrintJob, result: PrintResult) -> PrintJob:
+        self.trouble = None if result.outcome is Outcome.DONE else result
+        self._desk.tally.count(self._desk.tally.prints, result.outcome.value)
         state = {
             Outcome.DONE: PrintState.PRINTED,
             Outcome.NOT_SENT: PrintState.FAILED,
@@ -147,7 +155,7 @@ class Printing:
         }[result.outcome]
 
         async def work(tx: Transaction) -> PrintJob:
-            done = await tx.prints.move(job.id, state, printer=result.printer, problem=result.problem)
+            done = await tx.prints.move(job.id, state, printer=result.printer or None, problem=result.problem)
             await tx.events.append(
                 f"print_{state.value}",
                 {
@@ -166,26 +174,37 @@ class Printing:
         self._desk.changed.set()
         return done
 
-    async def _retry(self, record: InvoiceRecord, choice: PaperChoice, job: PrintJob) -> None:
+    async def _retry(self, choice: PaperChoice, job: PrintJob) -> None:
         for pause in RETRY_PAUSES:
             await self._desk.clock.sleep(pause)
-            if not await self._still_wanted(job):
-                return
-            if await self._choice_now(record.id) != choice:
-                await self.print(record.id)  # the number arrived meanwhile: this paper would be out of date
-                return
-            job = await self._desk.store.write(partial(_queue_again, job.id))
-            job = await self._attempt(record, choice, job)
+            try:
+                again = await self._desk.store.write(partial(self._again, choice, job))
+                if again is None:
+                    return
+                record, choice, job = again
+                job = await self._attempt(record, choice, job)
+            except Unavailable:
+                continue  # a full disk
             if job.state is not PrintState.FAILED:
                 return
 
-    async def _choice_now(self, invoice_id: str) -> PaperChoice:
-        return self.choice(await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id)))
+    async def _again(
+        self, choice: PaperChoice, job: PrintJob, tx: Transaction
+    ) -> tuple[InvoiceRecord, PaperChoice, PrintJob] | None:
+        """Queue the job again, or a new one where another paper is right by now (the number arrived).
 
-    async def _still_wanted(self, job: PrintJob) -> bool:
-        """A newer job of the same invoice (the cashier pressed reprint) replaces this one."""
-        jobs = await self._desk.store.read(lambda tx: tx.prints.of_invoice(job.invoice_id))
-        return bool(jobs) and max(jobs, key=lambda other: other.id).id == job.id
+        None where it is not to be printed again: the cashier pressed reprint, which made a newer job, or bytes may
+        have left. All in one transaction, so no reprint falls between the look and the queue.
+        """
+        newest = max(await tx.prints.of_invoice(job.invoice_id), key=lambda other: other.id)
+        if newest.id != job.id or newest.state not in (PrintState.FAILED, PrintState.QUEUED):
+            return None
+        record = await tx.invoices.get(job.invoice_id)
+        if self.choice(record) == choice:
+            return record, choice, await _queued(newest, tx)
+        if newest.state is PrintState.QUEUED:
+            await tx.prints.move(job.id, PrintState.FAILED)
+        return await self._begin(job.invoice_id, tx)
 
 
 def exported(record: InvoiceRecord) -> NotFound:
@@ -195,5 +214,5 @@ def exported(record: InvoiceRecord) -> NotFound:
     )
 
 
-async def _queue_again(job_id: int, tx: Transaction) -> PrintJob:
-    return await tx.prints.move(job_id, PrintState.QUEUED)
+async def _queued(job: PrintJob, tx: Transaction) -> PrintJob:
+    return job if job.state is PrintState.QUEUED else await tx.prints.move(job.id, PrintState.QUEUED)

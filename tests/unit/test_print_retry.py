@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from agent.domain.errors import Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Outcome
-from tests.fakes.world import CASHIER, World, sale, world
+from agent.ports import Outcome, PrintResult
+from tests.fakes.world import CASHIER, MANAGER, World, sale, world
 
 
 async def press(place: World) -> str:
@@ -46,3 +51,71 @@ async def test_without_news_the_same_paper_comes_out(tmp_path: Path) -> None:
         await place.clock.advance(30)
         (job,) = await place.till.prints(invoice_id)
         assert (job.state, job.document, job.copy) == (PrintState.PRINTED, "transaction_confirmation", 1)
+
+
+def before_the_retry_writes(
+    place: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Awaitable[object]]
+) -> None:
+    """Let ``act`` happen once, right before the first transaction of a silent retry."""
+    write = place.store.write
+    done = False
+
+    async def hooked(work: Any) -> Any:
+        nonlocal done
+        task = asyncio.current_task()
+        if not done and task is not None and task.get_name().startswith("print-retry"):
+            done = True
+            await act()
+        return await write(work)
+
+    monkeypatch.setattr(place.store, "write", hooked)
+
+
+async def test_a_reprint_just_before_the_retry_is_the_only_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        place.printer.plan.append(Outcome.NOT_SENT)
+        invoice_id = await press(place)
+        before_the_retry_writes(place, monkeypatch, lambda: place.till.reprint(invoice_id, CASHIER))
+        await place.clock.advance(130)
+        assert [(job.state, job.copy) for job in await place.till.prints(invoice_id)] == [
+            (PrintState.FAILED, 1),
+            (PrintState.PRINTED, 1),
+        ]
+        assert len(place.printer.papers) == 1
+
+
+async def test_a_full_disk_ends_no_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full() -> None:
+        raise Unavailable("Brak miejsca na dysku.", code="disk-full")
+
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        place.printer.plan.append(Outcome.NOT_SENT)
+        invoice_id = await press(place)
+        before_the_retry_writes(place, monkeypatch, full)
+        await place.clock.advance(30)
+        (job,) = await place.till.prints(invoice_id)
+        assert (job.state, job.copy) == (PrintState.PRINTED, 1)
+        assert place.defects == []
+
+
+@pytest.mark.parametrize(("left", "state"), [(False, PrintState.FAILED), (True, PrintState.UNCERTAIN)])
+async def test_a_defect_in_the_middle_leaves_no_job_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool, state: PrintState
+) -> None:
+    async def broken(encode: Any, sent: Any) -> PrintResult:
+        if left:
+            await sent("paragon", encode("paragon"))
+        raise RuntimeError("a defect")
+
+    async with world(tmp_path) as place:
+        record = await place.sell()
+        monkeypatch.setattr(place.printer, "print", broken)
+        with pytest.raises(RuntimeError, match="a defect"):
+            await place.till.reprint(record.id, MANAGER)
+        *_, job = await place.till.prints(record.id)
+        assert (job.state, job.problem) == (state, "Wydruk przerwał błąd programu. Wezwij serwis.")
+        assert place.printing.trouble is not None
