@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, local_date, local_time, start_of_day
+from agent.domain.latarnia import Category
 from agent.domain.lifecycle import UNSENT, InvoiceState
 
 
@@ -39,7 +40,9 @@ class AlertCode(StrEnum):
     LATARNIA_UNREACHABLE = "latarnia-unreachable"
     LATARNIA_UNKNOWN = "latarnia-unknown"
     STATUS_UNANNOUNCED = "status-unannounced"
+    STATUS_CONTRADICTS = "status-contradicts"
     TOTAL_FAILURE_UNCONFIRMED = "total-failure-unconfirmed"
+    TOTAL_FAILURE_FALSE = "total-failure-false"
     OUTBOX_STUCK = "outbox-stuck"
     LOGIN_REFUSED = "ksef-login-refused"
     DATABASE = "database"
@@ -93,15 +96,21 @@ class AlertFacts:
     undelivered: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     """Webhook subscribers that refuse: name -> (with what, since when)."""
     login_refused: str | None = None
+    """Why KSeF does not take our certificate or token, for a technician."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
-    """Why KSeF does not take our certificate or token, for a technician."""
     latarnia_unreachable_since: datetime | None = None
     latarnia_unknown: tuple[tuple[str, str], ...] = ()
     """(where, value) of words in the newest answer that were not understood."""
     status_unannounced: str | None = None
+    status_contradicts: tuple[Category, ...] = ()
+    """Outages in force by their communiqués (total failure: by a manager's word) while the status is AVAILABLE."""
     total_failure_unconfirmed: str | None = None
     """eventId of a total failure that no manager confirmed or withdrew."""
+    falsely_exempt: tuple[str, ...] = ()
+    """Numbers of invoices that are exempt by a total failure which Latarnia took back."""
+    falsely_exempt_archived: int = 0
+    """How many of them are in an archive already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +252,47 @@ def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         status = facts.status_unannounced
         text = f"Latarnia KSeF podaje status {status} bez obowiązującego komunikatu. Trzeba sprawdzić BIP MF."
         yield ActiveAlert(AlertCode.STATUS_UNANNOUNCED, text, Severity.WARNING)
+    for category in facts.status_contradicts:
+        text = f"{_CONTRADICTIONS[category]} Trzeba sprawdzić BIP MF."
+        yield ActiveAlert(AlertCode.STATUS_CONTRADICTS, text, Severity.WARNING, category.value)
+    if facts.falsely_exempt:
+        yield _falsely_exempt(facts)
     if facts.total_failure_unconfirmed is not None:
         text = "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”)."
         yield ActiveAlert(AlertCode.TOTAL_FAILURE_UNCONFIRMED, text, Severity.CRITICAL, facts.total_failure_unconfirmed)
+
+
+_CONTRADICTIONS = {
+    Category.FAILURE: (
+        "Komunikat mówi o awarii KSeF, a Latarnia podaje, że KSeF jest dostępny: kasa wystawia online, "
+        "a gdy to się nie uda, w trybie offline24."
+    ),
+    Category.MAINTENANCE: (
+        "Komunikat mówi o niedostępności KSeF, a Latarnia podaje, że KSeF jest dostępny: "
+        "kasa wystawia w trybie niedostępności."
+    ),
+    Category.TOTAL_FAILURE: (
+        "Obowiązuje potwierdzona awaria całkowita KSeF, a Latarnia podaje, że KSeF jest dostępny: kasa niczego "
+        "nie przesyła. Jeśli awaria się skończyła, kierownik powinien ją odwołać."
+    ),
+}
+NAMED = 5
+"""Invoices that one message names; the rest are counted."""
+
+
+def _falsely_exempt(facts: AlertFacts) -> ActiveAlert:
+    """What was thought to be art. 106ng was not: the duty to send is back, once a manager says so."""
+    numbers = ", ".join(facts.falsely_exempt[:NAMED])
+    more = len(facts.falsely_exempt) - NAMED
+    listed = f"{numbers} i jeszcze {more}" if more > 0 else numbers
+    text = (
+        f"Latarnia odwołała awarię całkowitą KSeF, w której wystawiono faktury nieprzesłane do KSeF "
+        f"(razem {len(facts.falsely_exempt)}: {listed}). Kierownik powinien sprawdzić BIP MF i, jeśli awarii nie było, "
+        "uznać ją za fałszywy alarm: faktury zostaną wtedy przesłane do KSeF."
+    )
+    if facts.falsely_exempt_archived:
+        text += f" Te, które są już w archiwum ({facts.falsely_exempt_archived}), trzeba przesłać z systemu księgowego."
+    return ActiveAlert(AlertCode.TOTAL_FAILURE_FALSE, text, Severity.CRITICAL)
 
 
 def _ordered(items: Iterable[ActiveAlert]) -> tuple[ActiveAlert, ...]:

@@ -100,6 +100,8 @@ class Situation:
     """The status says an outage that no communiqué announces."""
     doubtful: bool = False
     """A communiqué says awaria while the status says AVAILABLE."""
+    contradicted: tuple[Category, ...] = ()
+    """All that is in force while the status says AVAILABLE; total failure only where it is confirmed."""
     next_maintenance: Event | None = None
 
 
@@ -132,6 +134,7 @@ class Timeline:
             Status.TOTAL_FAILURE: total,
             Status.MAINTENANCE: maintenance,
         }
+        in_force = [failure, maintenance, total if total is not None and total.confirmed else None]
         coming = [event for event in self._of(Category.MAINTENANCE) if event.begin > instant]
         return Situation(
             at=instant,
@@ -142,6 +145,7 @@ class Timeline:
             offline24=self._offline24(instant),
             unannounced=status if status in announced and announced[status] is None else None,
             doubtful=failure is not None and status is Status.AVAILABLE,
+            contradicted=tuple(each.category for each in in_force if each is not None and status is Status.AVAILABLE),
             next_maintenance=min(coming, key=lambda event: event.begin, default=None),
         )
 

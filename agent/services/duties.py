@@ -14,7 +14,7 @@ from agent.domain.deadlines import Deadline, deadline
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision, without_total_failure
-from agent.domain.timeline import Declaration, Timeline
+from agent.domain.timeline import Timeline
 from agent.ports import Exempt, InvoiceChange, Json, Transaction, Unsent
 from agent.services.desk import Desk
 
@@ -34,7 +34,7 @@ class Duties:
     async def follow(self) -> None:
         """Bring everything in line with the timeline, in slices."""
         exempt = await self._desk.store.read(lambda tx: tx.invoices.exempt())
-        back = [each for each in exempt if not each.archived and self._called_false(each) is not None]
+        back = [each for each in exempt if not each.archived and self._duty_back(each) is not None]
         for start in range(0, len(back), SLICE):
             await self._desk.store.write(partial(self._return_to_queue, back[start : start + SLICE]))
         queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
@@ -50,7 +50,7 @@ class Duties:
     def exempt_in_doubt(self) -> tuple[Exempt, ...]:
         """Return what is exempt by a total failure that Latarnia took back, and no manager has called false yet."""
         stands = self._timeline().in_total_failure
-        return tuple(each for each in self.exempt if not stands(each.issued_at) and self._called_false(each) is None)
+        return tuple(each for each in self.exempt if not stands(each.issued_at) and self._duty_back(each) is None)
 
     async def _apply(self, moved: list[Unsent], tx: Transaction) -> None:
         for each in moved:
@@ -81,15 +81,15 @@ class Duties:
         await tx.events.append("deadline", told, each.id)
 
     async def _return_to_queue(self, back: list[Exempt], tx: Transaction) -> None:
-        """A manager called the total failure false: the duty is back (art. 106nda), also for what was exempt by it.
+        """The total failure was none, or over before the issue: the duty is back, also for what was exempt by it.
 
         Not for what was archived: its bytes may be gone, and the archive would lack its UPO.
         """
         for each in back:
-            word = self._called_false(each)
-            if word is not None:
+            why = self._duty_back(each)
+            if why is not None:
                 await tx.invoices.move(each.id, InvoiceState.ISSUED)
-                await tx.events.append("duty_back", {"by": word.by, "reason": word.reason}, each.id)
+                await tx.events.append("duty_back", why, each.id)
 
     # --- what the timeline says -------------------------------------------------------------------------
 
@@ -117,10 +117,18 @@ class Duties:
             return None
         return without_total_failure(timeline.at(each.issued_at))
 
-    def _called_false(self, each: Exempt) -> Declaration | None:
-        """Return the word by which a manager ended an exemption, None while it stands or nobody spoke."""
+    def _duty_back(self, each: Exempt) -> dict[str, Json] | None:
+        """Return why an exemption is none (who, reason); None while it stands, or while a manager has to decide."""
         timeline = self._timeline()
-        return None if timeline.in_total_failure(each.issued_at) else timeline.false_alarm(each.issued_at)
+        if timeline.in_total_failure(each.issued_at):
+            return None
+        word = timeline.false_alarm(each.issued_at)
+        if word is not None:
+            return {"by": word.by, "reason": word.reason}
+        outage = timeline.total_failure_of(each.issued_at)
+        if outage is not None and outage.confirmed is True:
+            return {"by": "latarnia", "reason": "Awaria całkowita skończyła się przed wystawieniem faktury."}
+        return None
 
 
 def issue_moment(issued_on: date, issued_at: datetime) -> date | datetime:

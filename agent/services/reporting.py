@@ -150,6 +150,7 @@ class Reporting:
         now = self._desk.now()
         situation = self._watch.timeline.at(now)
         total = situation.total_failure
+        false = self._watch.duties.exempt_in_doubt()
         return AlertFacts(
             at=now,
             invoices=tuple(
@@ -175,6 +176,9 @@ class Reporting:
             latarnia_unreachable_since=self._watch.seen.latarnia_lost_at,
             latarnia_unknown=tuple((word.where, word.value) for word in self._watch.seen.latarnia_unknown),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
+            status_contradicts=() if self._watch.seen.latarnia_lost_at is not None else situation.contradicted,
+            falsely_exempt=tuple(each.number for each in false),
+            falsely_exempt_archived=sum(each.archived for each in false),
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
         )
 
