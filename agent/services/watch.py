@@ -288,8 +288,9 @@ class Watch:
         await self._say(kind, reason, by, total)
 
     def _past_total_failure(self) -> Outage | None:
-        """Return the newest total failure that is over and still exempts invoices that can go back to the queue."""
-        held = [each.issued_at for each in self.duties.exempt if not each.archived]
+        """Return the newest total failure that is over and that a word would change something about."""
+        in_doubt = self.duties.exempt_in_doubt()
+        held = [each.issued_at for each in self.duties.exempt if not each.archived or each in in_doubt]
         return self.timeline.total_failure_of(max(held)) if held else None
 
     async def _say(self, kind: DeclarationKind, reason: str, by: str, total: Outage | None) -> None:

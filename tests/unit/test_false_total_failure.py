@@ -186,6 +186,9 @@ async def test_what_is_archived_stays_and_is_said(tmp_path: Path) -> None:
         await taken_back(place)
         await place.watch.follow_deadlines()
         assert "w archiwum (1)" in (await codes(place))["total-failure-false"]
+        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        assert "total-failure-false" not in await codes(place)
+        assert (await place.record(record.id)).state is InvoiceState.EXEMPT
         with pytest.raises(Conflict, match="Nie ma awarii"):
             await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
 
