@@ -177,6 +177,19 @@ async def test_many_are_counted_and_a_real_one_stays(tmp_path: Path) -> None:
         await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
         assert {(await place.record(each.id)).state for each in records} == {InvoiceState.ISSUED}
         assert (await place.record(real.id)).state is InvoiceState.EXEMPT
+        assert "duty_back" not in await place.log(real.id)
+
+
+async def test_a_word_about_another_one_decides_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        (record,) = await exempted(place)
+        await taken_back(place)
+        await place.clock.advance(3600)
+        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.clock.advance(60)
+        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        assert (await place.record(record.id)).state is InvoiceState.EXEMPT
+        assert "total-failure-false" in await codes(place)
 
 
 async def test_what_is_archived_stays_and_is_said(tmp_path: Path) -> None:
