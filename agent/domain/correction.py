@@ -240,7 +240,7 @@ def _returned(line: Fields, row: Row) -> Row | None:
         line.note("quantity", f"pozycja {row.number} została już zwrócona w całości.", "more-than-left")
         return None
     if quantity > left:
-        line.note("quantity", f"do zwrotu zostało {left.normalize():f} {row.line.unit}.", "more-than-left")
+        line.note("quantity", f"do zwrotu zostało {left.normalize():f} {row.line.unit.rstrip('.')}.", "more-than-left")
         return None
     return _after_return(row, left - quantity)
 

@@ -274,4 +274,4 @@ async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correcti
     if base.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
     paper = trouble(of_slip(await tx.events.of_invoice(held.base_id), held.id))
-    return sentence if paper is None else f"{paper} {sentence}"
+    return f"{paper or 'Wydaj klientowi potwierdzenie przyjęcia korekty.'} {sentence}"

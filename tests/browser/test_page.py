@@ -314,6 +314,261 @@ async def test_partial_return(counter: Counter) -> None:
     assert "correct" in counter.till.calls
 
 
+async def test_refused_return_is_marked_at_its_line(counter: Counter) -> None:
+    """Pointers name what was sent: the second filled row of three is /lines/1."""
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.click("#to-correct")
+    await page.get_by_label("Ilość zwracana: Kawa ziarnista").fill("1")
+    await page.get_by_label("Ilość zwracana: Ser żółty").fill("9")
+    counter.till.fail_with = BadInput(
+        "Korekta: …",
+        errors=(
+            FieldError("/lines/1/quantity", "do zwrotu zostało 0,485 kg.", "more-than-left"),
+            FieldError("/reason", "za długa.", "too-long"),
+        ),
+    )
+    await page.keyboard.press("Enter")  # a scanner's Enter only moves on
+    assert counter.till.calls == ["issue_sale"]
+    await page.click("#correct-submit")
+    await expect(page.locator("#correct-line-3-error")).to_have_text("Do zwrotu zostało 0,485 kg.")
+    await expect(page.locator("#correct-reason-error")).to_have_text("Za długa.")
+    assert await page.evaluate("document.activeElement.id") == "correct-line-3"
+    counter.till.fail_with = None
+    await page.click("#correct-submit")
+    await counter.headline()
+
+
+async def test_collective_discount(counter: Counter) -> None:
+    """Numbers by scanner, one of another till; the amounts go by rate; a refusal lands at its field."""
+    await counter.open()
+    page = counter.page
+    for _ in range(2):
+        await page.click("#sample-button")
+        await counter.press()
+        await counter.headline()
+        await page.keyboard.press("Escape")
+    await page.click("[data-view=find]")
+    await page.fill("#find-text", "FV-1/2026/11/000001")
+    await page.keyboard.press("Enter")  # a whole number opens its invoice at once
+    await page.click("#to-correct")
+    await page.check("[name=correction-kind][value=collective]", force=True)
+    assert await page.input_value("#collective-period") == "listopad 2026"
+    await page.click("#correct-submit")
+    await expect(page.locator("#collective-number-error")).to_contain_text("co najmniej jedną fakturę")
+    for number in ("FV-1/2026/11/000002", "FV-2/2026/11/000009"):
+        await page.focus("#collective-number")
+        await page.keyboard.type(number)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(f".bases >> text={number}")
+    assert await page.evaluate("document.activeElement.id") == "base-1-issued_on"
+    await page.fill("#base-1-issued_on", "2026-11-02")
+    await page.fill("#collective-rate-5", "1,50")
+    counter.till.fail_with = BadInput(
+        "Korekta: …",
+        errors=(
+            FieldError("/rates/0/amount", "za dużo.", "more-than-left"),
+            FieldError("/bases/0/number", "faktura ma innego nabywcę.", "other-buyer"),
+            FieldError("/bases/1/ksef_number", "to nie jest numer KSeF.", "ksef-number"),
+        ),
+    )
+    await page.click("#correct-submit")
+    await expect(page.locator("#collective-rate-5-error")).to_have_text("Za dużo.")
+    await expect(page.locator("#base-0-number")).to_have_text("Faktura ma innego nabywcę.")
+    await expect(page.locator("#base-1-ksef_number-error")).to_have_text("To nie jest numer KSeF.")
+    counter.till.fail_with = None
+    async with page.expect_request("**/corrections") as request:
+        await page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('correct-submit').click()")
+    sent = json.loads((await request.value).post_data or "")
+    assert sent == {
+        "kind": "collective",
+        "reason": "rabat",
+        "period": "listopad 2026",
+        "rates": [{"vat": "5", "amount": "1.50"}],
+        "bases": [
+            {"number": "FV-1/2026/11/000002"},
+            {"number": "FV-2/2026/11/000009", "issued_on": "2026-11-02", "outside_ksef": True},
+        ],
+    }
+    await page.wait_for_selector("text=FK-1/2026/11/000003")
+    assert len(counter.till.records) == 3
+
+
+@BOTH
+async def test_correction_of_an_invoice_from_elsewhere(counter: Counter) -> None:
+    """The customer's paper is copied, lines and all; every refusal lands at its field; a second click changes nothing."""
+    await counter.open()
+    page = counter.page
+    await page.click("[data-view=find]")
+    await page.fill("#find-text", "STARA/7/2026")
+    await page.keyboard.press("Enter")
+    await page.click("#outside")
+    assert await page.input_value("#base-number") == "STARA/7/2026"
+    await page.fill("#base-issued-on", "2026-01-15")
+    await page.fill("#base-buyer-nip", "5260250274")
+    await expect(page.locator("#base-buyer-line2")).to_have_value("00-916 Warszawa")
+    for index, (name, quantity, price) in enumerate((("Lampa", "2", "99,00"), ("Kabel", "5", "10,00"))):
+        await page.fill(f"#base-line-{index}-name", name)
+        await page.fill(f"#base-line-{index}-quantity", quantity)
+        await page.fill(f"#base-line-{index}-unit_price", price)
+        await page.click("#add-base-line")
+    await page.click("#correct-submit")
+    assert "Wraca" in await page.inner_text("#correct-error")
+    await page.fill("#base-line-1-more", "2")
+    counter.till.fail_with = BadInput(
+        "Korekta: …",
+        errors=(
+            FieldError("/base/ksef_number", "to nie jest numer KSeF.", "ksef-number"),
+            FieldError("/base/lines/0/unit_price", "za dużo cyfr.", "too-many-decimals"),
+            FieldError("/correction/lines/0/quantity", "do zwrotu zostało 1 szt.", "more-than-left"),
+        ),
+    )
+    await page.click("#correct-submit")
+    for field, words in (
+        ("base-ksef-number", "To nie jest numer KSeF."),
+        ("base-line-0-unit_price", "Za dużo cyfr."),
+        ("base-line-1-more", "Do zwrotu zostało 1 szt."),
+    ):
+        await expect(page.locator(f"#{field}-error")).to_have_text(words)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    counter.till.fail_with = None
+    async with page.expect_request("**/v1/corrections") as request:
+        await page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('correct-submit').click()")
+    sent = json.loads((await request.value).post_data or "")
+    assert sent["correction"] == {"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 2, "quantity": "2"}]}
+    assert sent["base"]["outside_ksef"] is True
+    assert [line["name"] for line in sent["base"]["lines"]] == ["Lampa", "Kabel"]
+    assert sent["base"]["buyer"]["nip"] == "5260250274"
+    await counter.headline()
+    assert len(counter.till.records) == 1
+
+
+async def test_a_correction_without_an_answer_is_asked_for_again_with_its_key(counter: Counter) -> None:
+    """Also after a reload; the basket that was begun is not touched."""
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.keyboard.press("Escape")
+    await page.fill("#line-0-name", "Zaczęty koszyk")
+    await page.click("[data-view=find]")
+    await page.click("#found .link")
+    await page.click("#to-correct")
+    await page.check("[name=correction-kind][value=full_return]", force=True)
+
+    async def lose_the_answer(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/corrections", lose_the_answer)
+    await page.click("#correct-submit")
+    await page.wait_for_selector("#retry:visible")
+    await page.unroute("**/corrections")
+    await page.reload()
+    await page.click("#retry")
+    assert await counter.headline()
+    assert len(counter.till.records) == 2
+    await page.keyboard.press("Escape")
+    assert await page.input_value("#line-0-name") == "Zaczęty koszyk"
+
+
+async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> None:
+    counter.till.current_mode = Mode.OFFLINE24
+    await counter.open(token="kierownik")
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.click("#to-correct")
+    await page.check("[name=correction-kind][value=full_return]", force=True)
+    await page.click("#correct-submit")
+    await page.click("#reprint")
+    assert "reprint_slip" in counter.till.calls
+    await page.click("[data-view=queue]")
+    await page.click("[aria-labelledby=held-title] .link")
+    await expect(page.locator(".answer-kind")).to_have_text("Korekta czeka")
+    await counter.till.polled.wait()
+    counter.till.refuse("held-1")
+    await expect(page.locator(".answer-kind")).to_have_text("Korekta niemożliwa")
+    await page.click("#settle")
+    await page.fill("#case-reason", "Zwrot oddano gotówką.")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#settle")).to_have_count(0)
+    assert await counter.till.refused() == []
+
+
+async def test_a_scanner_never_presses_faktura(counter: Counter) -> None:
+    """What a scanner types ends with Enter: it goes to the next field, from the NIP to the button."""
+    await counter.open()
+    page = counter.page
+    await page.click("#clear-button")
+    await page.focus("#line-0-name")
+    await page.keyboard.type("5901234123457")
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "line-0-quantity"
+    await page.fill("#line-0-unit_price", "10,00")
+    await page.fill("#nip", "5260250274")
+    await expect(page.locator("#buyer-name")).not_to_have_value("")
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "press"
+    assert not counter.till.calls
+    await page.keyboard.press("Enter")
+    assert await counter.headline()
+
+
+async def test_net_prices(counter: Counter) -> None:
+    """The sum shown is what the buyer pays, with tax by rate as the agent counts it."""
+    await counter.open()
+    page = counter.page
+    await page.click("summary")
+    await page.select_option("#prices", "net")
+    assert await page.inner_text("label[for=line-0-unit_price]") == "Cena netto"
+    # 23 %: 129.80 -> 29.85; 5 %: 22.20 + 19.37 = 41.57 -> 2.08
+    assert await page.inner_text("#total") == "203,30\u00a0zł"
+    await page.fill("#nip", "5260250274")
+    async with page.expect_request("**/v1/invoices") as request:
+        await page.click("#press")
+    sent = json.loads((await request.value).post_data or "")
+    assert sent["prices"] == "net"
+    assert sent["payments"] == [{"method": "cash", "amount": "203.30"}]
+
+
+async def test_nothing_of_the_tills_own_sale_is_lost(counter: Counter) -> None:
+    """What the form can not show goes to the agent as it came: currency, net prices, GTU, notes, payments."""
+    sale = {
+        "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów"},
+        "prices": "net",
+        "lines": [{"name": "Lampa", "quantity": "2", "unit": "szt.", "unit_price": "9.99", "vat": "23", "gtu": "GTU_06"}],
+        "payments": [{"method": "card", "amount": "20.00"}, {"method": "cheque", "amount": "4.58"}],
+        "currency": "EUR",
+        "exchange_rate": "4.25",
+        "exemption": {"directive": "art. 135"},
+        "notes": [{"key": "Zamówienie", "value": "7"}, {"key": "Dostawa", "value": "kurier"}],
+        "external_ref": "order-7",
+    }
+    handed = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
+    await counter.open(extra=f"&sale={handed}")
+    page = counter.page
+    assert await page.inner_text("#total") == "24,58\u00a0EUR"
+    assert "czek 4,58" in (await page.inner_text("#pay-given")).replace("\u00a0", " ")
+    async with page.expect_request("**/v1/invoices") as request:
+        await page.click("#press")
+    assert json.loads((await request.value).post_data or "") == sale
+
+
+async def test_an_empty_row_between_does_not_shift_the_refusals(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.fill("#line-1-name", "")
+    await page.fill("#line-1-unit_price", "")
+    await page.fill("#nip", "5260250274")
+    counter.till.fail_with = BadInput("…", errors=(FieldError("/lines/1/unit_price", "za mało.", "not-positive"),))
+    await page.click("#press")
+    await page.wait_for_selector("#line-1-unit_price-error")
+    assert await page.input_value("#line-1-name") == "Ser żółty na wagę"
+
+
 async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
     counter.till.current_mode = Mode.OFFLINE24
     await counter.open()
@@ -324,10 +579,12 @@ async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
     await page.check("[name=correction-kind][value=buyer]", force=True)
     await page.fill("#right-nip", "1111111112")
     await page.click("#correct-submit")
-    assert "błędny" in await page.inner_text("#correct-error")
+    assert "błędny" in await page.inner_text("#right-nip-error")
+    assert await page.evaluate("document.activeElement.id") == "right-nip"
     await page.fill("#right-nip", "1111111111")
     await page.click("#correct-submit")
-    assert "Korekta powstanie sama" in await counter.headline()
+    assert await counter.headline() == "Wydaj potwierdzenie zwrotu."
+    assert "Korekta powstanie sama" in await page.inner_text(".answer-more")
     await page.click("[data-view=queue]")
     await page.wait_for_selector("#held-title")
 
@@ -362,8 +619,9 @@ async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> Non
     counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="440: numer zajęty")
     await show()
     await expect(page.locator("#technical")).to_have_count(1)
-    page.once("dialog", lambda dialog: dialog.accept("Wystawiono FV-1/2."))
     await page.click("#close-case")
+    await page.fill("#case-reason", "Wystawiono FV-1/2.")
+    await page.keyboard.press("Enter")
     await expect(page.locator("#close-case")).to_have_count(0)
     assert counter.till.records[invoice_id].record.closed_at is not None
 

@@ -138,6 +138,8 @@ class FakeTill:
     async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         self.calls.append("correct")
         base = (await self.invoice(invoice_id)).record
+        if self.fail_with is not None:
+            raise self.fail_with
         if (replayed := self._replay(body, key)) is not None:
             return replayed
         if base.state is InvoiceState.REJECTED:
@@ -165,6 +167,8 @@ class FakeTill:
 
     async def correct_outside(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         self.calls.append("correct_outside")
+        if self.fail_with is not None:
+            raise self.fail_with
         if (replayed := self._replay(body, key)) is not None:
             return replayed
         made = self._make({"buyer": {}, "lines": [], "payments": []}, caller, xml=b"<Faktura/>", kind="KOR")

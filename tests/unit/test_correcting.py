@@ -293,6 +293,7 @@ async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_pat
         assert answer.invoices == ()
         assert answer.held is not None
         assert answer.held.hand_over == (
+            "Wydaj klientowi potwierdzenie przyjęcia korekty. "
             f"Faktura {base.number} nie ma jeszcze numeru KSeF. Korekta jest przyjęta i zostanie wystawiona, "
             "gdy numer nadejdzie; nie trzeba jej powtarzać."
         )

@@ -2,10 +2,12 @@
 
 import { forgetToken, get, keepToken, Problem, token } from "./api.js";
 import * as correct from "./correct.js";
+import * as correctionForm from "./correction_form.js";
 import { byId, h } from "./dom.js";
 import * as invoice from "./invoice.js";
 import * as lists from "./lists.js";
 import * as manager from "./manager.js";
+import * as outside from "./outside.js";
 import * as sale from "./sale.js";
 import { dayShown, distance, MODES } from "./words.js";
 
@@ -34,6 +36,7 @@ const goTo = {
   queue: async () => { open("queue"); await lists.showQueue(); byId("queue-title").focus(); },
   find: async () => { open("find"); await lists.showFind(); },
   correct: async (base) => { await correct.show(base); open("correct"); byId("correct-title").focus(); },
+  outside: (number) => { outside.show(number); open("correct"); byId("base-number").focus(); },
   manager: async () => { open("manager"); await manager.show(); byId("manager-title").focus(); },
 };
 
@@ -169,11 +172,17 @@ async function enter() {
       sampleBasket: demo,
     });
     invoice.start({ next: goTo.sale, manager: settings.role === "manager", correct: (base) => attempt(() => goTo.correct(base)) });
-    correct.start({
+    correctionForm.start({
       done: (made) => attempt(() => showInvoice(made, { fresh: true })),
-      cancel: (base) => attempt(() => showInvoice(base.id)),
+      unanswered: (error) => { open("sale"); sale.unanswered(error.message, error.refusedForNow); },
     });
-    lists.start({ open: (id) => attempt(() => showInvoice(id)) });
+    correct.start({ cancel: (base) => attempt(() => showInvoice(base.id)) });
+    outside.start({ cancel: () => attempt(goTo.find) });
+    lists.start({
+      open: (id) => attempt(() => showInvoice(id)),
+      held: (correction) => attempt(() => showInvoice({ held: correction })),
+      outside: (number) => attempt(() => goTo.outside(number)),
+    });
   }
   goTo.sale();
   handOver();

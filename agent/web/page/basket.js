@@ -1,11 +1,13 @@
 // The lines of the basket, and the sale as the API takes it.
 
 import { byId, h } from "./dom.js";
-import { decimal, grosze, lineGrosze, plainAmount, shown } from "./money.js";
+import { decimal, grosze, lineGrosze, plainAmount, shown, taxGrosze } from "./money.js";
 import { digits } from "./nip.js";
-import { draft, emptyLine, save } from "./draft.js";
+import { draft, emptyLine } from "./draft.js";
 
 const RATES = ["23", "8", "5", "0 KR", "zw", "oo", "np I", "np II", "0 WDT", "0 EX", "22", "7", "4", "3"];
+
+const PAYMENTS = ["cash", "card", "mobile", "transfer"]; // those with a button
 
 export const SAMPLE = [
   { name: "Kawa ziarnista 1 kg", quantity: "2", unit: "szt.", unit_price: "64,90", vat: "23", discount: "" },
@@ -13,58 +15,73 @@ export const SAMPLE = [
   { name: "Ser żółty na wagę", quantity: "0,485", unit: "kg", unit_price: "42,00", vat: "5", discount: "1,00" },
 ];
 
-/** Draw all rows anew: only after adding or removing one, so that typing keeps its place. */
-export function drawLines(changed) {
-  byId("lines").replaceChildren(...draft.lines.map((line, index) => row(line, index, changed)));
+/**
+ * Draw rows of lines: only after adding or removing one, so that typing keeps its place.
+ *
+ * prefix   of the ids
+ * pointer  where the lines lie in what is sent
+ * net      whether prices are net
+ * changed  called after every change of `lines`
+ * more     further fields of a line, or nothing
+ */
+export function drawRows(box, lines, { prefix, pointer, net, changed, more = () => null }) {
+  const options = { prefix, pointer, net, changed, more };
+  box.replaceChildren(...lines.map((line, index) => row(box, lines, index, options)));
 }
 
-function row(line, index, changed) {
+function row(box, lines, index, options) {
+  const { prefix, pointer, net, changed, more } = options;
+  const line = lines[index];
   const value = h("output", { class: "line-value", "aria-label": `Wartość pozycji ${index + 1}` });
   const refresh = () => {
     const cents = lineGrosze(line);
     value.textContent = cents === null ? "—" : shown(plainAmount(cents));
   };
   const input = (name, label, attributes = {}) => {
-    const id = `line-${index}-${name}`;
+    const id = `${prefix}-${index}-${name}`;
     const control = h("input", {
       id,
       value: line[name],
-      "data-pointer": `/lines/${index}/${name}`,
-      oninput: (event) => { line[name] = event.target.value; save(); refresh(); changed(); },
+      "data-pointer": `${pointer}/${index}/${name}`,
+      oninput: (event) => { line[name] = event.target.value; refresh(); changed(); },
       ...attributes,
     });
     return h("div", { class: `field f-${name}` }, h("label", { for: id }, label), control);
   };
+  const known = RATES.includes(line.vat) ? RATES : [line.vat, ...RATES];
   const rates = h("select", {
-    id: `line-${index}-vat`,
-    "data-pointer": `/lines/${index}/vat`,
-    onchange: (event) => { line.vat = event.target.value; save(); changed(); },
-  }, RATES.map((rate) => h("option", { value: rate, selected: rate === line.vat }, /^\d+$/.test(rate) ? `${rate}%` : rate)));
+    id: `${prefix}-${index}-vat`,
+    "data-pointer": `${pointer}/${index}/vat`,
+    onchange: (event) => { line.vat = event.target.value; changed(); },
+  }, known.map((rate) => h("option", { value: rate, selected: rate === line.vat }, /^\d+$/.test(rate) ? `${rate}%` : rate)));
   refresh();
   return h("div", { class: "line", role: "group", "aria-label": `Pozycja ${index + 1}` },
     input("name", "Nazwa", { maxlength: 512 }),
     input("quantity", "Ilość", { inputmode: "decimal", maxlength: 20 }),
     input("unit", "J.m.", { maxlength: 256 }),
-    input("unit_price", "Cena brutto", { inputmode: "decimal", maxlength: 22 }),
-    h("div", { class: "field f-vat" }, h("label", { for: `line-${index}-vat` }, "VAT"), rates),
+    input("unit_price", net ? "Cena netto" : "Cena brutto", { inputmode: "decimal", maxlength: 22 }),
+    h("div", { class: "field f-vat" }, h("label", { for: `${prefix}-${index}-vat` }, "VAT"), rates),
     input("discount", "Rabat zł", { inputmode: "decimal", maxlength: 16 }),
     h("div", { class: "field f-value" }, h("span", { class: "label" }, "Wartość"), value),
     h("button", {
       type: "button", class: "remove", "aria-label": `Usuń pozycję ${index + 1}`, title: "Usuń pozycję",
       onclick: () => {
-        draft.lines.splice(index, 1);
-        if (!draft.lines.length) draft.lines.push(emptyLine());
-        save();
-        drawLines(changed);
+        lines.splice(index, 1);
+        if (!lines.length) lines.push(emptyLine());
+        drawRows(box, lines, options);
         changed();
-        byId("add-line").focus();
+        byId(`${prefix}-${Math.min(index, lines.length - 1)}-name`).focus();
       },
-    }, "×"));
+    }, "×"),
+    more(line, index));
 }
 
-/** Sum in grosze; lines not yet complete count as nothing. */
+/** What the buyer pays, in grosze; lines not yet complete count as nothing. */
 export function totalGrosze() {
-  return draft.lines.reduce((sum, line) => sum + (lineGrosze(line) ?? 0n), 0n);
+  const sums = new Map();
+  for (const line of draft.lines) sums.set(line.vat, (sums.get(line.vat) ?? 0n) + (lineGrosze(line) ?? 0n));
+  const tax = (rate, sum) => (draft.prices === "net" ? taxGrosze(rate, sum) : 0n);
+  return [...sums].reduce((total, [rate, sum]) => total + sum + tax(rate, sum), 0n);
 }
 
 /** What is still to be split among the forms of payment, grosze. */
@@ -78,26 +95,34 @@ export function saleOf() {
   const sale = {
     ...draft.extra,
     buyer: buyerOf(draft.buyer),
-    prices: "gross",
-    lines: draft.lines.filter((line) => line.name.trim() || line.unit_price.trim()).map((line) => ({
-      name: trimmed(line.name),
-      quantity: decimal(line.quantity, 6) ?? trimmed(line.quantity),
-      unit: trimmed(line.unit),
-      unit_price: decimal(line.unit_price, 8) ?? trimmed(line.unit_price),
-      vat: line.vat,
-      ...(trimmed(line.discount) ? { discount: decimal(line.discount, 2) ?? trimmed(line.discount) } : {}),
-    })),
+    prices: draft.prices,
+    lines: linesOf(draft.lines),
     payments: paymentsOf(),
-    currency: "PLN",
+    currency: draft.currency,
   };
   if (draft.sold_on) sale.sold_on = draft.sold_on;
   if (trimmed(draft.exemption)) sale.exemption = trimmed(draft.exemption);
-  if (trimmed(draft.note)) sale.notes = [{ key: "Uwagi", value: trimmed(draft.note) }];
+  const [first, ...others] = draft.notes;
+  const own = trimmed(draft.note) ? [{ key: first?.key || "Uwagi", value: trimmed(draft.note) }] : [];
+  if (own.length || others.length) sale.notes = [...own, ...others];
   if (trimmed(draft.receipt.number)) {
     sale.receipt = { number: trimmed(draft.receipt.number) };
     if (trimmed(draft.receipt.register)) sale.receipt.register = trimmed(draft.receipt.register);
   }
   return sale;
+}
+
+/** Lines as the API takes them; what the till's own program knows beside the form's fields stays. */
+export function linesOf(lines) {
+  return lines.map((line) => ({
+    ...line.extra,
+    name: line.name.trim(),
+    quantity: decimal(line.quantity, 6) ?? line.quantity.trim(),
+    unit: line.unit.trim(),
+    unit_price: decimal(line.unit_price, 8) ?? line.unit_price.trim(),
+    vat: line.vat,
+    ...(line.discount.trim() ? { discount: decimal(line.discount, 2) ?? line.discount.trim() } : {}),
+  }));
 }
 
 /** The buyer of the API from the form's fields. */
@@ -117,6 +142,7 @@ export function buyerOf(given) {
 }
 
 function paymentsOf() {
+  if (draft.pay === "given") return draft.payments;
   if (draft.pay !== "split") return [{ method: draft.pay, amount: plainAmount(totalGrosze()) }];
   return Object.entries(draft.split)
     .filter(([, amount]) => (grosze(amount || "0") ?? 1n) !== 0n)
@@ -132,22 +158,31 @@ export function draftFrom(sale) {
   const address = known.address || {};
   const payments = sale.payments || [];
   const { buyer, prices, lines, payments: _, sold_on, receipt, notes, exemption, currency, ...extra } = sale;
+  if (exemption && typeof exemption !== "string") extra.exemption = exemption;
+  const splits = payments.every((item) => ["cash", "card", "voucher"].includes(item.method));
+  const pay = !payments.length ? "cash" : payments.length === 1 && PAYMENTS.includes(payments[0].method)
+    ? payments[0].method : splits ? "split" : "given";
   return {
     buyer: {
       kind, nip: known.nip || "", eu_vat: known.eu_vat || "", foreign_id: known.foreign_id || "",
       name: known.name || "", line1: address.line1 || "", line2: address.line2 || "", country: address.country || "",
     },
-    lines: (lines || []).map((line) => ({
-      ...emptyLine(), ...line, quantity: typed(line.quantity), unit_price: typed(line.unit_price), discount: typed(line.discount),
+    prices: prices === "net" ? "net" : "gross",
+    currency: currency || "PLN",
+    lines: (lines || []).map(({ name, quantity, unit, unit_price: price, vat, discount, ...rest }) => ({
+      ...emptyLine(), name: name || "", unit: unit || "szt.", vat: String(vat ?? "23"),
+      quantity: typed(quantity), unit_price: typed(price), discount: typed(discount), extra: rest,
     })),
-    pay: payments.length === 1 ? payments[0].method : payments.length ? "split" : "cash",
+    pay,
+    payments,
     split: Object.fromEntries(["cash", "card", "voucher"].map(
-      (method) => [method, payments.length > 1 ? (payments.find((item) => item.method === method) || {}).amount || "" : ""],
+      (method) => [method, pay === "split" ? typed((payments.find((item) => item.method === method) || {}).amount) : ""],
     )),
     receipt: { number: receipt?.number || "", register: receipt?.register || "" },
     sold_on: sold_on || "",
     note: notes?.[0]?.value || "",
-    exemption: exemption || "",
+    notes: notes || [],
+    exemption: typeof exemption === "string" ? exemption : "",
     extra,
   };
 }

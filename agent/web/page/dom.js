@@ -21,6 +21,21 @@ export function say(text) {
   requestAnimationFrame(() => { byId("said").textContent = text; });
 }
 
+/**
+ * Enter goes to the next field, as at any till: a scanner ends what it types with Enter and must never issue anything.
+ * `shortcut` may name another element to go to.
+ */
+export function enterMovesOn(form, shortcut = () => null) {
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.ctrlKey || !event.target.matches("input, select")) return;
+    event.preventDefault();
+    const controls = [...form.querySelectorAll("input, select, [type=submit]")];
+    const next = controls.slice(controls.indexOf(event.target) + 1)
+      .find((control) => control.type !== "radio" && !control.disabled && control.offsetParent !== null);
+    (shortcut(event.target) || next)?.focus();
+  });
+}
+
 /** Disable a button while `work` runs; a second click meanwhile does nothing. */
 export async function whileBusy(button, work) {
   if (button.disabled) return;

@@ -5,17 +5,21 @@ import { newKey } from "./api.js";
 const DRAFT = "ksef-agent.draft";
 const PENDING = "ksef-agent.pending";
 
-export const emptyLine = () => ({ name: "", quantity: "1", unit: "szt.", unit_price: "", vat: "23", discount: "" });
+export const emptyLine = () => ({ name: "", quantity: "1", unit: "szt.", unit_price: "", vat: "23", discount: "", extra: {} });
 
 const empty = () => ({
   key: newKey(),
   buyer: { kind: "nip", nip: "", eu_vat: "", foreign_id: "", name: "", line1: "", line2: "", country: "" },
+  prices: "gross",
+  currency: "PLN",
   lines: [emptyLine()],
   pay: "cash",
   split: { cash: "", card: "", voucher: "" },
+  payments: [],
   receipt: { number: "", register: "" },
   sold_on: "",
   note: "",
+  notes: [],
   exemption: "",
   extra: {},
 });
@@ -28,7 +32,7 @@ function read(name) {
   }
 }
 
-export let draft = read(DRAFT) || empty();
+export let draft = { ...empty(), ...read(DRAFT) };
 
 export function save() {
   sessionStorage.setItem(DRAFT, JSON.stringify(draft));
@@ -40,9 +44,10 @@ export function renew(changes = {}) {
   save();
 }
 
-export function isEmpty() {
-  return draft.lines.every((line) => !line.name && !line.unit_price) && !draft.buyer.nip && !draft.buyer.name;
-}
+/** No line was filled in. */
+export const isBare = () => draft.lines.every((line) => !line.name.trim() && !line.unit_price.trim());
+
+export const isEmpty = () => isBare() && !draft.buyer.nip && !draft.buyer.name;
 
 /** Read or write "buyer.nip" and the like. */
 export function field(path, value) {
@@ -55,7 +60,20 @@ export function field(path, value) {
   return value;
 }
 
-/** The press on its way: {key, body}. Sent again as it is until there is an answer. */
-export const pending = () => read(PENDING);
+/** Rows that nobody filled in do not count, and would shift what the agent says of the others. */
+export function dropEmptyLines() {
+  const filled = draft.lines.filter((line) => line.name.trim() || line.unit_price.trim());
+  if (!filled.length || filled.length === draft.lines.length) return false;
+  draft.lines = filled;
+  save();
+  return true;
+}
+
+/** The press on its way: {key, body, path}. Sent again as it is until there is an answer. */
+export function pending() {
+  const kept = read(PENDING);
+  return kept && { path: "/v1/invoices", ...kept };
+}
+
 export const setPending = (press) => sessionStorage.setItem(PENDING, JSON.stringify(press));
 export const clearPending = () => sessionStorage.removeItem(PENDING);

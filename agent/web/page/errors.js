@@ -28,7 +28,7 @@ export function showErrors(form, errors) {
       target.setAttribute("aria-errormessage", id);
       target.closest("details")?.setAttribute("open", "");
       byId(id)?.remove();
-      target.closest(".field").append(h("p", { class: "field-error added", id }, words(error)));
+      (target.closest(".line") || target.closest(".field") || target.parentElement).append(h("p", { class: "field-error added", id }, words(error)));
     } else {
       target.textContent = words(error);
     }
@@ -37,18 +37,21 @@ export function showErrors(form, errors) {
   return homeless;
 }
 
-/** The agent names the field, for programs; here the sentence stands beside it. */
+const PLACE = /^(?:(?:pozycja|wiersz|faktura|stawka|uwaga|płatność) \d+(?: korekty)?|nabywca|faktura korygowana): /;
+const LABEL = /^[\p{L}\d ,]{3,30}: /u;
+
+/** The agent names place and field, for programs; here the sentence stands beside it. */
 function words({ code, message }) {
   if (code === "required") return "Uzupełnij to pole.";
-  return message.charAt(0).toUpperCase() + message.slice(1);
+  const own = message.replace(PLACE, "").replace(LABEL, "");
+  return own.charAt(0).toUpperCase() + own.slice(1);
 }
 
-/** The field of a pointer; else the first field inside what it names; else what is around it. */
+/** The field of a pointer, or the first field inside what it names; else of what is around it. */
 function nearest(form, pointer) {
   const shown = (selector) => [...form.querySelectorAll(selector)].find((item) => !item.closest("[hidden]"));
-  const inside = shown(`[data-pointer^="${CSS.escape(`${pointer}/`)}"]`);
   for (let path = pointer; path; path = path.slice(0, path.lastIndexOf("/"))) {
-    const found = shown(`[data-pointer="${CSS.escape(path)}"]`) || (path === pointer ? inside : null);
+    const found = shown(`[data-pointer="${CSS.escape(path)}"]`) || shown(`[data-pointer^="${CSS.escape(`${path}/`)}"]`);
     if (found) return found;
   }
   return null;

@@ -6,6 +6,7 @@ import { shown } from "./money.js";
 import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 let current = null;
+let heldNow = null;
 let picture = { url: null, of: "" };
 let actions = { correct: () => {}, next: () => {}, manager: false };
 
@@ -17,35 +18,62 @@ export function start(callbacks) {
 export async function show(given, { fresh = false } = {}) {
   const invoice = typeof given === "string" ? await get(`/v1/invoices/${encodeURIComponent(given)}`) : given;
   current = { ...invoice, fresh };
+  heldNow = null;
   draw();
   byId("invoice-headline").focus();
 }
 
-/** A correction that waits for its base: nothing to show yet but what to hand over. */
+/** A correction that waits for its base, or that can never be issued: what to hand over, or whom to call. */
 export function showHeld(made) {
-  const { held } = made;
   current = null;
+  heldNow = made;
+  drawHeld();
+  byId("invoice-headline").focus();
+}
+
+function drawHeld() {
+  const { held, replacement } = heldNow;
+  const waits = held.state === "waiting";
   byId("view-invoice").replaceChildren(
-    h("div", { class: "answer", "data-mood": "warn" },
-      h("p", { class: "answer-kind" }, "Korekta czeka"),
-      h("h1", { id: "invoice-headline", tabindex: "-1" }, held.hand_over),
-      held.problem ? h("p", { class: "note bad" }, held.problem) : null,
-      made.replacement ? h("p", { class: "note warn" }, `Wystawiono też nową fakturę ${made.replacement.number}. `,
-        h("button", { type: "button", onclick: () => show(made.replacement) }, "Pokaż nową fakturę")) : null,
+    h("div", { class: "answer", "data-mood": waits ? "warn" : "bad" },
+      h("p", { class: "answer-kind" }, waits ? "Korekta czeka" : held.state === "issued" ? "Korekta wystawiona" : "Korekta niemożliwa"),
+      headline(held.hand_over),
+      held.problem && !held.hand_over.includes(held.problem) ? h("p", { class: "note bad" }, held.problem) : null,
+      replacement ? h("p", { class: "note warn" }, `Wystawiono też nową fakturę ${replacement.number}. `,
+        h("button", { type: "button", onclick: () => show(replacement) }, "Pokaż nową fakturę")) : null,
+      h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
       h("div", { class: "row" },
         h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
+        waits ? h("button", { type: "button", id: "reprint", onclick: (event) => heldStep(event.currentTarget, "reprint") },
+          "Drukuj potwierdzenie ponownie") : null,
+        held.to_settle && actions.manager ? h("button", { type: "button", id: "settle", onclick: () => askReason(
+          "Co zrobiono dla klienta? Tego nie da się cofnąć.",
+          (reason) => heldStep(byId("settle"), "close", { body: JSON.stringify({ reason }) }),
+        ) }, "Zamknij sprawę") : null,
+        held.invoice_id ? h("button", { type: "button", onclick: () => show(held.invoice_id) }, "Pokaż korektę") : null,
         h("button", { type: "button", onclick: () => show(held.base_id) }, "Pokaż fakturę korygowaną")),
-      h("dl", { class: "facts" }, [
+      h("div", { id: "reason-place" }),
+      factList([
         ["Do faktury", held.base_number],
         ["Różnica", shown(held.gross, held.currency)],
         ["Przyjęto", momentShown(held.created_at)],
-      ].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))))));
-  byId("invoice-headline").focus();
+      ])));
+}
+
+async function heldStep(button, step, options) {
+  await guarded(button, async () => {
+    const held = await post(`/v1/corrections/${encodeURIComponent(heldNow.held.id)}/${step}`, options);
+    heldNow = { ...heldNow, held };
+    drawHeld();
+    byId("invoice-headline").focus();
+  });
 }
 
 /** Something changed in the agent: this invoice may have its number, or its paper. */
 export async function refresh() {
-  if (!current || byId("view-invoice").hidden) return;
+  if (byId("view-invoice").hidden || byId("reason-form")) return; // who types a reason is not interrupted
+  if (heldNow) return refreshHeld();
+  if (!current) return;
   const before = JSON.stringify({ ...current, fresh: null });
   const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
   if (current.id !== invoice.id) return;
@@ -58,6 +86,16 @@ export async function refresh() {
   byId(focused)?.focus();
 }
 
+async function refreshHeld() {
+  const shownNow = heldNow;
+  const held = await get(`/v1/corrections/${encodeURIComponent(shownNow.held.id)}`);
+  if (heldNow !== shownNow || JSON.stringify(held) === JSON.stringify(shownNow.held)) return;
+  heldNow = { ...shownNow, held };
+  const focused = document.activeElement?.id;
+  drawHeld();
+  (byId(focused) || byId("invoice-headline")).focus();
+}
+
 function draw() {
   const view = byId("view-invoice");
   const paper = current.paper;
@@ -65,7 +103,7 @@ function draw() {
     h("div", { class: "invoice-grid" },
       h("div", { class: "answer", "data-mood": mood() },
         h("p", { class: "answer-kind" }, current.fresh ? "Wystawiono" : kindShown()),
-        h("h1", { id: "invoice-headline", tabindex: "-1" }, current.hand_over),
+        headline(current.hand_over),
         paper ? h("p", { class: "answer-label" }, paper.label) : null,
         current.held_by ? h("p", { class: "note warn" },
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
@@ -77,6 +115,7 @@ function draw() {
           h("button", { type: "button", onclick: () => show(current.replacement) }, "Pokaż nową fakturę")) : null,
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
+        h("div", { id: "reason-place" }),
         facts()),
       h("figure", { class: "paper" },
         h("figcaption", {}, paper ? `Wydruk: ${DOCUMENTS[paper.document] || paper.document}, ${PRINTS[paper.state] || paper.state}` : "Wydruk"),
@@ -85,6 +124,12 @@ function draw() {
         h("details", {}, h("summary", {}, "Treść wydruku jako tekst"), h("pre", { id: "paper-text", tabindex: "0" }))),
     ));
   loadPaper(current);
+}
+
+/** The first sentence says what to do now, in letters to be read from afar; the rest stands below it. */
+function headline(handOver) {
+  const [, first, rest] = /^(.+?[.!?])\s+(.+)$/s.exec(handOver) || [null, handOver, ""];
+  return [h("h1", { id: "invoice-headline", tabindex: "-1" }, first), rest ? h("p", { class: "answer-more" }, rest) : null];
 }
 
 function mood() {
@@ -107,18 +152,42 @@ function facts() {
     ["Wysłać najpóźniej", current.ksef_number ? "" : deadlineShown(current)],
     ["Wystawiono", momentShown(current.issued_at)],
   ];
-  return h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => (
-    h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+  return factList(rows);
+}
+
+const factList = (rows) => h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => (
+  h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+
+/** Ask for the reason that a manager's step needs; `act` gets it. */
+function askReason(words, act) {
+  byId("reason-place").replaceChildren(h("form", { id: "reason-form", class: "note warn", onsubmit: (event) => {
+    event.preventDefault();
+    const reason = byId("case-reason").value.trim();
+    byId("case-reason").focus();
+    if (!reason) return;
+    byId("reason-place").replaceChildren();
+    act(reason);
+  } },
+  h("label", { for: "case-reason" }, words),
+  h("input", { id: "case-reason", maxlength: 500, required: true }),
+  h("div", { class: "row" },
+    h("button", { type: "submit", class: "primary" }, "Zamknij sprawę"),
+    h("button", { type: "button", onclick: () => byId("reason-place").replaceChildren() }, "Anuluj"))));
+  byId("case-reason").focus();
 }
 
 function buttons() {
   const file = (name, label) => h("button", {
     type: "button", onclick: (event) => guarded(event.currentTarget, () => download(name)),
   }, label);
+  const trouble = ["failed", "uncertain"].includes(current.paper?.state);
+  const next = h("button", { type: "button", class: trouble ? null : "primary", id: "next-sale", onclick: () => actions.next() },
+    "Nowa sprzedaż ", h("kbd", {}, "Esc"));
+  const print = h("button", {
+    type: "button", id: "reprint", class: trouble ? "primary" : null, onclick: (event) => reprint(event.currentTarget),
+  }, current.paper?.state === "failed" ? "Drukuj teraz" : "Drukuj ponownie");
   return h("div", { class: "row" },
-    h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
-    h("button", { type: "button", id: "reprint", onclick: (event) => reprint(event.currentTarget) },
-      current.paper?.state === "failed" ? "Drukuj teraz" : "Drukuj ponownie"),
+    ...(trouble ? [print, next] : [next, print]),
     current.kind.startsWith("KOR") ? null : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
     ...(current.state === "rejected" && !current.closed_at && actions.manager ? waysOut() : []),
     file("receipt.pdf?page=a4", "PDF"),
@@ -143,10 +212,10 @@ function waysOut() {
     /^41[05]:/.test(current.rejection || "")
       ? button("resend", "Prześlij ponownie", (pressed) => wayOut(pressed, "resend"))
       : button("technical", "Wyślij jako korektę techniczną", (pressed) => wayOut(pressed, "technical-correction")),
-    button("close-case", "Zamknij sprawę", (pressed) => {
-      const reason = window.prompt("Sprzedaż ma już inny dokument? Podaj jego numer. Tego nie da się cofnąć.");
-      return reason ? wayOut(pressed, "close", { body: JSON.stringify({ reason }) }) : null;
-    }),
+    button("close-case", "Zamknij sprawę", (pressed) => askReason(
+      "Numer dokumentu, który zastąpił tę fakturę. Zamknięcia nie da się cofnąć.",
+      (reason) => wayOut(pressed, "close", { body: JSON.stringify({ reason }) }),
+    )),
   ];
 }
 

@@ -6,14 +6,18 @@ import { shown } from "./money.js";
 import { buyerShown, dayShown, distance, MODES, STATES, stateShown } from "./words.js";
 
 let open = () => {};
+let openHeld = () => {};
+let openOutside = () => {};
 const query = { text: "", from: "", to: "", state: "" };
 
 export function start(callbacks) {
   open = callbacks.open;
+  openHeld = callbacks.held;
+  openOutside = callbacks.outside;
 }
 
 export async function showQueue() {
-  const { invoices, held } = await get("/v1/queue");
+  const { invoices, held, refused: lost } = await get("/v1/queue");
   const next = invoices.map((invoice) => invoice.deadline).filter(Boolean).sort()[0];
   const rejected = invoices.filter((invoice) => invoice.state === "rejected").length;
   const [words, urgency] = next ? distance(next) : ["", 0];
@@ -28,17 +32,18 @@ export async function showQueue() {
           next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
         : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
       rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
+      lost.length ? heldTable("lost-title", "Korekty, których nie można wystawić: decyduje kierownik", lost) : null,
       invoices.length ? table(invoices) : null,
-      held.length ? heldTable(held) : null));
+      held.length ? heldTable("held-title", "Korekty, które czekają na numer KSeF swojej faktury", held) : null));
 }
 
-function heldTable(held) {
-  return h("section", { "aria-labelledby": "held-title" },
-    h("h2", { id: "held-title", class: "later" }, "Korekty, które czekają na numer KSeF swojej faktury"),
+function heldTable(id, title, held) {
+  return h("section", { "aria-labelledby": id },
+    h("h2", { id, class: "later" }, title),
     h("table", {},
       h("thead", {}, h("tr", {}, ["Do faktury", "Różnica", "Stan"].map((head) => h("th", { scope: "col" }, head)))),
-      h("tbody", {}, held.map((item) => h("tr", {},
-        cell("Do faktury", h("button", { type: "button", class: "link", onclick: () => open(item.base_id) }, item.base_number)),
+      h("tbody", {}, held.map((item) => h("tr", { "data-state": item.state === "refused" ? "rejected" : null },
+        cell("Do faktury", h("button", { type: "button", class: "link", onclick: () => openHeld(item) }, item.base_number)),
         cell("Różnica", shown(item.gross, item.currency)),
         cell("Stan", item.problem || "wystawi się sama"))))));
 }
@@ -66,8 +71,10 @@ export function showFind() {
   const states = Object.entries(STATES).map(([word, label]) => h("option", { value: word, selected: query.state === word }, label));
   byId("view-find").replaceChildren(
     h("div", { class: "card" },
-      h("h1", { id: "find-title", tabindex: "-1" }, "Faktury"),
-      h("form", { class: "find-form", onsubmit: (event) => { event.preventDefault(); search(); } },
+      h("div", { class: "card-head" },
+        h("h1", { id: "find-title", tabindex: "-1" }, "Faktury"),
+        h("button", { type: "button", id: "outside", onclick: () => openOutside(query.text.trim()) }, "Korekta faktury spoza tej kasy")),
+      h("form", { class: "find-form", onsubmit: (event) => { event.preventDefault(); search(true); } },
         control("text", "Numer, NIP, nazwa lub numer KSeF", { type: "search" }),
         control("from", "Od", { type: "date" }),
         control("to", "Do", { type: "date" }),
@@ -80,13 +87,16 @@ export function showFind() {
   return search();
 }
 
-async function search() {
+/** `scanned`: the cashier asked by Enter or the button; a whole number opens its invoice at once. */
+async function search(scanned = false) {
   const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value.trim()));
   parameters.set("limit", "50");
   try {
     const { invoices, next } = await get(`/v1/invoices?${parameters}`);
+    const text = query.text.trim();
+    if (scanned && invoices.length === 1 && [invoices[0].number, invoices[0].ksef_number].includes(text)) return open(invoices[0].id);
     byId("found").replaceChildren(
-      invoices.length ? table(invoices) : h("p", { class: "empty" }, "Nie znaleziono faktur."),
+      invoices.length ? table(invoices) : h("p", { class: "empty" }, "Nie znaleziono faktur. Fakturę z innej kasy skorygujesz przyciskiem powyżej."),
       next ? h("p", { class: "hint" }, "Pokazano 50 najnowszych. Zawęź wyszukiwanie, aby zobaczyć starsze.") : "");
   } catch (error) {
     byId("found").replaceChildren(h("p", { class: "note bad", role: "alert" }, error.message));
@@ -104,7 +114,7 @@ function table(invoices) {
         cell("Numer", h("button", { type: "button", class: "link", onclick: () => open(invoice.id) }, invoice.number)),
         cell("Nabywca", buyerShown(invoice.buyer)),
         cell("Kwota", shown(invoice.totals.gross, invoice.totals.currency), "amount"),
-        cell("Tryb", MODES[invoice.mode]),
+        cell("Tryb", MODES[invoice.mode].replace(/^Tryb /, "")),
         cell("Stan", stateShown(invoice)),
         h("td", { "data-head": "Termin", "data-urgency": urgency }, waiting ? `${dayShown(invoice.deadline)}, ${words}` : "—"));
     })));

@@ -32,6 +32,8 @@ export async function show(message = "") {
         h("input", { id: "manager-reason", maxlength: 500, required: true })),
       h("p", { class: "note bad", id: "manager-error", role: "alert", hidden: true }),
       message ? h("p", { class: "note good", role: "status" }, message) : null,
+      mode.declared || mode.total_failure_to_confirm ? null : h("p", { class: "hint" },
+        "Offline24 ogłoś, gdy KSeF lub internet zawodzi i kasa nie ma na niego czekać. Faktury trafią do KSeF same."),
       h("div", { class: "row" },
         ...steps(mode)),
       mode.declared === "total_failure" || mode.total_failure_to_confirm ? null : unheard()));

@@ -27,6 +27,12 @@ export function lineGrosze(line) {
   return (value + cent / 2n) / cent - scaled(discount) * 100n / ONE;
 }
 
+/** Tax on a rate's net sum, half up; rates in words (zw, oo, np) carry none. */
+export function taxGrosze(rate, net) {
+  const percent = /^\d+$/.test(rate) ? BigInt(rate) : 0n;
+  return (net * percent + 50n) / 100n;
+}
+
 /** Amount typed by a person -> grosze, null when it is none. */
 export function grosze(text) {
   const plain = decimal(text, 2);

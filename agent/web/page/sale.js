@@ -1,8 +1,8 @@
 // The sale: basket, buyer, payment, and the one big button.
 
 import { get, post, Problem, Unreachable } from "./api.js";
-import { draftFrom, drawLines, saleOf, SAMPLE, splitRest, totalGrosze } from "./basket.js";
-import { byId, say } from "./dom.js";
+import { draftFrom, drawRows, saleOf, SAMPLE, splitRest, totalGrosze } from "./basket.js";
+import { byId, enterMovesOn, say } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { plainAmount, shown } from "./money.js";
@@ -16,7 +16,10 @@ const NIP_HINTS = {
   ok: ["NIP poprawny", "good"],
 };
 
+const METHODS = { cash: "gotówka", card: "karta", mobile: "BLIK", transfer: "przelew", voucher: "bon", cheque: "czek", credit: "kredyt" };
+
 let onAnswer = () => {};
+let onAbandon = () => {};
 let pressing = false;
 let lookup = null;
 let lookedUp = Promise.resolve();
@@ -25,17 +28,28 @@ const form = () => byId("sale-form");
 
 export function start({ answered, sampleBasket, abandoned }) {
   onAnswer = answered;
+  onAbandon = abandoned;
   bindFields();
   bindLines();
+  enterMovesOn(form(), (field) => (field.id === "nip" && check(field.value) === "ok" ? byId("press") : null));
   byId("sample-button").hidden = !sampleBasket;
   byId("sample-button").addEventListener("click", () => { fresh({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
   byId("clear-button").addEventListener("click", () => { fresh(); firstField().focus(); });
   form().addEventListener("submit", (event) => { event.preventDefault(); press(); });
   byId("retry").addEventListener("click", () => deliver(store.pending()));
-  byId("abandon").addEventListener("click", () => { store.clearPending(); fresh(); abandoned(); });
+  byId("abandon").addEventListener("click", abandon);
   if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
   draw();
   if (store.pending()) unanswered("Strona została przeładowana, zanim przyszła odpowiedź.");
+}
+
+/** Give a press up whose outcome nobody knows. */
+function abandon() {
+  if (store.pending()?.path === "/v1/invoices") fresh();
+  store.clearPending();
+  byId("unanswered").hidden = true;
+  form().hidden = false;
+  onAbandon();
 }
 
 /** Begin a new basket, with a new key. */
@@ -69,18 +83,32 @@ function draw() {
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
   form().querySelectorAll("[name=buyer-kind]").forEach((radio) => { radio.checked = radio.value === store.draft.buyer.kind; });
   form().querySelectorAll("[name=pay]").forEach((radio) => { radio.checked = radio.value === store.draft.pay; });
-  byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption);
-  drawLines(refresh);
+  byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption
+    || store.draft.prices === "net");
+  drawLines();
   drawKind();
   drawNip();
   refresh();
 }
 
+function drawLines() {
+  drawRows(byId("lines"), store.draft.lines, {
+    prefix: "line", pointer: "/lines", net: store.draft.prices === "net", changed: () => { store.save(); refresh(); },
+  });
+}
+
 function refresh() {
-  byId("total").textContent = shown(plainAmount(totalGrosze()));
-  byId("split").hidden = store.draft.pay !== "split";
+  const { currency, pay, payments } = store.draft;
+  byId("total").textContent = shown(plainAmount(totalGrosze()), currency);
+  byId("split").hidden = pay !== "split";
   const rest = splitRest();
-  byId("split-rest").textContent = rest === 0n ? "Podział się zgadza." : `Do podziału zostało: ${shown(plainAmount(rest))}`;
+  byId("split-rest").textContent = rest === 0n ? "Podział się zgadza."
+    : rest > 0n ? `Do podziału zostało: ${shown(plainAmount(rest), currency)}`
+      : `Podzielono za dużo o ${shown(plainAmount(-rest), currency)}`;
+  byId("pay-given").hidden = pay !== "given";
+  byId("pay-given").textContent = pay === "given"
+    ? `Z programu kasowego: ${payments.map((item) => `${METHODS[item.method] || item.method} ${shown(item.amount, currency)}`).join(", ")}`
+    : "";
   if (store.draft.lines.some((line) => line.vat === "zw")) byId("more").open = true;
 }
 
@@ -93,6 +121,7 @@ function bindFields() {
       refresh();
     });
   });
+  byId("prices").addEventListener("change", drawLines);
   byId("nip").addEventListener("input", () => { drawNip(); lookUp(); });
   form().querySelectorAll("[name=buyer-kind]").forEach((radio) => {
     radio.addEventListener("change", () => chooseKind(radio.value, false));
@@ -106,7 +135,7 @@ function bindLines() {
   byId("add-line").addEventListener("click", () => {
     store.draft.lines.push(store.emptyLine());
     store.save();
-    drawLines(refresh);
+    drawLines();
     byId(`line-${store.draft.lines.length - 1}-name`).focus();
   });
 }
@@ -171,12 +200,19 @@ async function press() {
   if (pressing || store.pending()) return;
   clearErrors(form());
   byId("sale-error").hidden = true;
-  if (store.draft.buyer.kind === "nip" && check(byId("nip").value) !== "ok") {
-    showErrors(form(), [{ pointer: "/buyer/nip", message: "Wpisz poprawny NIP albo wybierz „Osoba”." }]);
+  const missing = [];
+  if (store.isBare()) missing.push({ pointer: "/lines/0/name", message: "Koszyk jest pusty: wpisz, co sprzedajesz." });
+  const nip = store.draft.buyer.kind === "nip" ? check(byId("nip").value) : "ok";
+  if (nip !== "ok") {
+    missing.push({ pointer: "/buyer/nip", message: nip === "empty" ? "Wpisz NIP albo wybierz „Osoba”." : "Popraw NIP albo wybierz „Osoba”." });
+  }
+  if (missing.length) {
+    showErrors(form(), missing);
     return;
   }
   if (store.draft.buyer.kind === "nip" && !store.field("buyer.name")) await buyerKnown();
-  const order = { key: store.draft.key, body: JSON.stringify(saleOf()) };
+  if (store.dropEmptyLines()) drawLines();
+  const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices" };
   store.setPending(order);
   deliver(order);
 }
@@ -203,21 +239,31 @@ async function deliver(order) {
 /** Send, and return what there is to show. */
 async function outcome(order) {
   try {
-    const invoice = await post("/v1/invoices", order);
-    return () => answered(invoice);
+    const made = await post(order.path, order);
+    return () => answered(made, order);
   } catch (error) {
-    if (error instanceof Problem) return () => refused(error);
+    if (error instanceof Problem) return () => (order.path === "/v1/invoices" ? refused(error) : correctionRefused(error));
     if (error instanceof Unreachable) return () => unanswered(error.message, error.refusedForNow);
     throw error;
   }
 }
 
-function answered(invoice) {
+function answered(made, order) {
   store.clearPending();
-  fresh();
+  if (order.path === "/v1/invoices") fresh();
   byId("unanswered").hidden = true;
   form().hidden = false;
-  onAnswer(invoice);
+  onAnswer(made);
+}
+
+/** Nothing was made: the correction is begun anew from its invoice. */
+function correctionRefused(problem) {
+  store.clearPending();
+  byId("unanswered").hidden = true;
+  form().hidden = false;
+  byId("sale-error").textContent = `Nie wystawiono korekty. ${problem.message}`;
+  byId("sale-error").hidden = false;
+  byId("sale-error").focus();
 }
 
 function refused(problem) {
@@ -232,8 +278,9 @@ function refused(problem) {
   if (!problem.errors.length) note.focus();
 }
 
-function unanswered(why, refusedForNow = false) {
-  byId("unanswered-title").textContent = refusedForNow ? "Nie można teraz wystawić faktury" : "Brak odpowiedzi programu";
+/** Ask to send the same again; also for a correction, whose form hands its press over. */
+export function unanswered(why, refusedForNow = false) {
+  byId("unanswered-title").textContent = refusedForNow ? "Nie można teraz wystawić dokumentu" : "Brak odpowiedzi programu";
   form().hidden = true;
   byId("unanswered").hidden = false;
   byId("unanswered-text").textContent = why;

@@ -1,0 +1,133 @@
+// What both correction forms share: the kinds, the right buyer, and one press that a second click never repeats.
+
+import { get, post, Problem, Unreachable } from "./api.js";
+import { buyerOf } from "./basket.js";
+import { byId, enterMovesOn, h, whileBusy } from "./dom.js";
+import * as store from "./draft.js";
+import { clearErrors, showErrors } from "./errors.js";
+import { check, digits } from "./nip.js";
+
+export const KINDS = {
+  return: { label: "Zwrot towaru", reason: "zwrot towaru" },
+  full_return: { label: "Zwrot całości", reason: "zwrot towaru" },
+  price: { label: "Inna cena", reason: "zmiana ceny" },
+  buyer: { label: "Zły nabywca", reason: "błędne dane nabywcy" },
+  collective: { label: "Rabat do kilku faktur", reason: "rabat" },
+};
+
+let done = () => {};
+let unanswered = () => {};
+
+/** `done` gets the agent's answer; `unanswered` takes over a press whose outcome nobody knows. */
+export function start(callbacks) {
+  done = callbacks.done;
+  unanswered = callbacks.unanswered;
+}
+
+/** Choose among kinds of correction; `draw` shows another one. */
+export function kindChoices(kinds, chosen, draw) {
+  return h("div", { class: "choices", role: "radiogroup", "aria-label": "Rodzaj korekty" }, kinds.map((value) => h("label", {},
+    h("input", {
+      type: "radio", name: "correction-kind", value, checked: value === chosen,
+      onchange: () => { draw(value); document.querySelector("[name=correction-kind]:checked").focus(); },
+    }), h("span", {}, KINDS[value].label))));
+}
+
+/** A labelled input bound to a property: what was typed survives a new drawing of the form. */
+export function field(label, holder, name, attributes = {}) {
+  const { class: kind = "field", oninput = () => {}, ...more } = attributes;
+  return h("div", { class: kind }, h("label", { for: more.id }, label), h("input", {
+    ...more, value: holder[name], oninput: (event) => { holder[name] = event.target.value; oninput(event); },
+  }));
+}
+
+/** The form around the fields. `submit` gives what is to be sent: {path, body}, or null where it has told why not. */
+export function correctionForm({ title, key, submit, cancel }, ...content) {
+  const form = h("form", { class: "card", id: "correct-form", novalidate: true, onsubmit: (event) => {
+    event.preventDefault();
+    send(key, submit);
+  } },
+  h("h1", { id: "correct-title", tabindex: "-1" }, title), ...content,
+  h("p", { class: "note bad", id: "correct-error", role: "alert", tabindex: "-1", hidden: true }),
+  h("div", { class: "row" },
+    h("button", { type: "submit", class: "primary", id: "correct-submit" }, "Wystaw korektę"),
+    h("button", { type: "button", onclick: cancel }, "Anuluj")));
+  enterMovesOn(form);
+  return form;
+}
+
+export function reasonField(order, kind, pointer) {
+  order.reasons ??= {};
+  order.reasons[kind] ??= KINDS[kind].reason;
+  return field("Przyczyna korekty", order.reasons, kind, { id: "correct-reason", maxlength: 256, "data-pointer": `${pointer}/reason` });
+}
+
+/** The buyer as he should have been. `pointer`: where he lies in what is sent. */
+export function rightBuyer(right, pointer) {
+  const plain = (name, label) => field(label, right, name, {
+    id: `right-${name}`, maxlength: 512, "data-pointer": `${pointer}/${name === "name" ? "name" : `address/${name}`}`,
+  });
+  return h("div", { class: "fields" },
+    h("p", { class: "full hint" }, "Powstaną dwa dokumenty: korekta do zera i nowa faktura na właściwego nabywcę. ",
+      "Osobie prywatnej zostaw pusty NIP."),
+    field("NIP właściwego nabywcy", right, "nip", {
+      id: "right-nip", inputmode: "numeric", maxlength: 14, "data-pointer": `${pointer}/nip`, oninput: () => fillBuyer(right, "right"),
+    }),
+    plain("name", "Nazwa"), plain("line1", "Ulica i numer"), plain("line2", "Kod i miejscowość"));
+}
+
+export const emptyBuyer = () => ({ kind: "nip", nip: "", eu_vat: "", foreign_id: "", name: "", line1: "", line2: "", country: "" });
+
+/** The body's buyer; without a NIP a private person. */
+export const rightBuyerOf = (right) => buyerOf({ ...right, kind: digits(right.nip) ? "nip" : "none" });
+
+/** Fill in name and address of a NIP that is complete. `prefix`: of the inputs' ids. */
+export async function fillBuyer(buyer, prefix) {
+  const nip = digits(buyer.nip);
+  if (check(nip) !== "ok") return;
+  const found = await get(`/v1/buyers/${nip}`, { timeout: 8000 }).catch(() => null);
+  if (!found || digits(buyer.nip) !== nip) return;
+  Object.assign(buyer, { name: found.name || "", line1: found.address?.line1 || "", line2: found.address?.line2 || "" });
+  for (const name of ["name", "line1", "line2"]) {
+    if (byId(`${prefix}-${name}`)) byId(`${prefix}-${name}`).value = buyer[name];
+  }
+}
+
+/** Say what is wrong, at the fields where there are some. */
+export function refuse(words, errors = []) {
+  const homeless = showErrors(byId("correct-form"), errors);
+  const more = homeless.filter((text) => !words.includes(text));
+  const note = byId("correct-error");
+  note.textContent = errors.length && !homeless.length ? "Nie wystawiono korekty. Popraw zaznaczone pola." : [words, ...more].join(" ");
+  note.hidden = false;
+  if (homeless.length === errors.length) note.focus();
+  return null;
+}
+
+/** One press, one key, one body; what gets no answer is asked for again with the same (also after a reload). */
+async function send(key, submit) {
+  if (byId("correct-submit").disabled) return;
+  clearErrors(byId("correct-form"));
+  byId("correct-error").hidden = true;
+  await whileBusy(byId("correct-submit"), async () => {
+    const given = await submit();
+    if (!given) return;
+    if (store.pending()) {
+      refuse("Poprzednia operacja nie ma jeszcze odpowiedzi: dokończ ją w zakładce „Sprzedaż”.");
+      return;
+    }
+    const order = { key, path: given.path, body: JSON.stringify(given.body) };
+    store.setPending(order);
+    try {
+      const made = await post(order.path, order);
+      store.clearPending();
+      done(made);
+    } catch (error) {
+      if (error instanceof Problem) {
+        store.clearPending();
+        refuse(error.message, error.errors);
+      } else if (error instanceof Unreachable) unanswered(error);
+      else throw error;
+    }
+  });
+}
