@@ -23,6 +23,9 @@ from agent.store.migrate import MIGRATIONS
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a database, by the end of its name; applied to whatever database has the name."""
 
+BUSY_SECONDS = 5.0
+"""How long a restore waits for programs that read the old database."""
+
 _SUMMARY = """SELECT
     (SELECT count(*) FROM invoices) AS invoices,
     (SELECT max(issued_at) FROM invoices) AS issued_at,
@@ -110,7 +113,7 @@ def restore(backup: Path, target: Path, aside: Path, complete: Callable[[Path], 
     database that was there stays as ``aside``. A crash leaves either the old one or the completed new one in place: the
     name changes in one step, after the old WAL, which must never meet another database, is durably out of the way.
     Only of a damaged database a crash may leave the file without its WAL, which then lies beside ``aside``.
-    Conflict "database-busy" where another program reads the old database.
+    Unavailable "store-busy" where another program reads the old database.
     """
     _require_sound(backup)
     summary = summarise(backup)
@@ -127,14 +130,14 @@ def restore(backup: Path, target: Path, aside: Path, complete: Callable[[Path], 
 
 def _set_aside(database: Path, aside: Path) -> None:
     try:
-        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         if is_disk_full(error):
             raise
         busy = False  # a damaged database keeps its WAL beside it, under the new name
     if busy:
-        raise Conflict(f"Bazę {database} czyta inny program; zakończ go i spróbuj ponownie.", code="database-busy")
+        raise Unavailable(f"Bazę {database} czyta inny program; zakończ go i spróbuj ponownie.", code="store-busy")
     os.link(database, aside)
     for suffix in BESIDE:
         leftover = database.with_name(database.name + suffix)

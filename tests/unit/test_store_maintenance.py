@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import zipfile
@@ -22,7 +24,7 @@ from click.testing import CliRunner, Result
 
 from agent.clock import SystemClock
 from agent.commands import backup, export, restore
-from agent.domain.errors import AgentError, ConfigError, Conflict, NotFound, Refused, StoreUnfit
+from agent.domain.errors import AgentError, ConfigError, Conflict, NotFound, Refused, StoreUnfit, Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceFilter
 from agent.store import maintenance
@@ -207,6 +209,36 @@ def test_a_wal_of_a_killed_agent_never_meets_the_restored_database(till: Path, d
     assert names(database) == ["inv-a", "inv-b"]
     (note,) = on_store(Path(facts["replaced"]), lambda transaction: transaction.notebook.get("x"))
     assert note == 1, "the last commits before the kill are in what was put aside"
+
+
+def test_a_database_that_another_program_reads_is_not_replaced(
+    till: Path, database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its WAL can not be merged then, and a crash in between would leave the old database without it."""
+    monkeypatch.setattr(maintenance, "BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM invoices").fetchall()
+        sell(database, "d")
+        assert "czyta inny program" in refusal(run(restore.command, till, str(copy), "--yes"), Unavailable)
+    assert names(database) == ["inv-a", "inv-b", "inv-c", "inv-d"]
+    assert sorted(os.listdir(database.parent)) == [DATABASE, f"{DATABASE}.lock"], "nothing left over"  # noqa: PTH208
+
+
+def test_a_restore_is_recorded_before_the_name_changes(
+    till: Path, database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that starts after a crash must not give again numbers that stand on paper."""
+
+    def killed(partial: Path, target: Path) -> None:
+        shutil.copy(partial, till / "at-the-switch.db")
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(maintenance, "_put", killed)
+    refusal(run(restore.command, till, str(copy), "--yes", "--continue-after", "FV-1=7"), Refused)
+    assert names(database) == ["inv-a", "inv-b", "inv-c"]
+    (serial,) = on_store(till / "at-the-switch.db", lambda transaction: transaction.invoices.next_serial("FV-1"))
+    assert serial == 8
 
 
 def test_a_damaged_database_can_be_replaced(till: Path, database: Path, copy: Path) -> None:

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[3]
 EXAMPLES = 5
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112 - what tempfile takes
 """Where states are written: each of thousands of small databases syncs when it is opened and closed."""
+WEIGHTS = {"write": 1, "sync": 2, "said": 2}
+RARE = 30
+"""Of names and truncations: there are few of them, and each opens states of its own."""
 DRAWS = 3
 """States drawn for each that is due: some came before."""
 BACKLOG = 2.0
@@ -72,7 +75,7 @@ async def campaign(
     after: str | None = None,
     stop_at: int | None = None,
 ) -> Report:
-    """Open about ``wanted`` states, spread evenly over the scenario; stop after ``stop_at`` bad ones.
+    """Open about ``wanted`` states, spread over all moments of the scenario; stop after ``stop_at`` bad ones.
 
     ``after``: only right after such steps. Not ``honest``: the disk ignores every fsync.
     """
@@ -131,15 +134,15 @@ def cuts(recording: Recording, disk: Disk, wanted: int, seed: int, after: str | 
     draw = random.Random(seed)
     promises: list[Promise] = []
     seen: set[tuple[int, int]] = set()
-    moments = sum(after in {None, step.kind} for step in recording.steps)
+    weights = [WEIGHTS.get(step.kind, RARE) if after in {None, step.kind} else 0 for step in recording.steps]
     due = 0.0
     for moment, step in enumerate(recording.steps):
         disk.take(step)
         if step.kind == "said":
             promises.append(json.loads(step.data))
-        if after not in {None, step.kind}:
+        if not weights[moment]:
             continue
-        due = min(due, BACKLOG) + wanted / moments
+        due = min(due, BACKLOG) + wanted * weights[moment] / sum(weights)
         for state in itertools.islice(states(disk, draw), int(due) * DRAWS):
             key = (_fingerprint(state), len(promises))
             if key not in seen:
