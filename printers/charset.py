@@ -130,12 +130,15 @@ def _likeness(letter: str, encoding: str) -> str:
     known = _FALLBACK.get(letter)
     if known is not None:
         return _likeness(known, encoding) if known == DASH else known
-    plain = "".join(
-        _FALLBACK.get(part, part) for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)
-    )
+    plain = "".join(_FALLBACK.get(part, part) for part in unicodedata.normalize("NFKD", letter) if not _is_mark(part))
     if plain and plain.isascii() and plain.isprintable():
         return plain
-    return "" if unicodedata.combining(letter) else UNKNOWN
+    return "" if _is_mark(letter) else UNKNOWN
+
+
+def _is_mark(letter: str) -> bool:
+    """Accents and selectors of a letter's look, which have no cell of their own."""
+    return unicodedata.category(letter) in ("Mn", "Me")
 
 
 def _has(letter: str, encoding: str) -> bool:

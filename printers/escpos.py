@@ -115,6 +115,7 @@ class Job:
         self.raw(LF)
 
     def end(self) -> None:
+        self.state(Line(""))  # other programs print here too, and not all of them begin with ESC @
         self.raw(CUT if self.profile.cutter else FEED_TO_EDGE)
 
     def state(self, line: Line) -> None:

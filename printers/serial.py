@@ -7,6 +7,7 @@ had written.
 from __future__ import annotations
 
 import termios
+import time
 from typing import TYPE_CHECKING
 
 from printers.file import Descriptor, look
@@ -14,6 +15,10 @@ from printers.lane import LaneTransport
 
 if TYPE_CHECKING:
     from serial import Serial
+
+
+HELD_SECONDS = 0.5
+"""A line that sends nothing for so long is held by the printer, or has no printer."""
 
 
 class SerialDevice(Descriptor):
@@ -25,19 +30,19 @@ class SerialDevice(Descriptor):
         self._port: Serial = serial.Serial(
             path, baud, timeout=0, rtscts=flow == "rtscts", xonxoff=flow == "xonxoff", exclusive=True
         )
-        self._held = False
         super().__init__(self._port.fileno(), answers=True)
 
-    def write(self, data: bytes) -> int:
-        """Return 0 where the printer holds the line."""
-        taken = super().write(data)
-        self._held = taken == 0
-        return taken
-
     def close(self) -> None:
-        """Close; a held line's rest is thrown away, since closing would wait for it 30 seconds."""
-        if self._held:
-            termios.tcflush(self._port.fileno(), termios.TCOFLUSH)
+        """Let the line send what it still has. Once it holds that back, the rest is thrown away: closing would wait
+        for it 30 seconds, and it would come out beside a reprint.
+        """
+        left = self._port.out_waiting
+        while left:
+            time.sleep(HELD_SECONDS)
+            before, left = left, self._port.out_waiting
+            if left >= before:
+                termios.tcflush(self._port.fileno(), termios.TCOFLUSH)
+                break
         self._port.close()
 
 

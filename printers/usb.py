@@ -20,6 +20,8 @@ STALE_MS = 20
 """How long an earlier job's last answers are waited for at open."""
 STALE_READS = 16
 PRINTER_CLASS = 7
+PACKETS = 3
+"""Protocol IEEE 1284.4: no plain bytes."""
 DIRECTION_IN = 0x80
 BULK = 2
 
@@ -68,13 +70,15 @@ class UsbDevice:
         self._timeout: type[OSError] = usb.core.USBTimeoutError
         self._util = usb.util
         self._device = device
-        interface = next(_printer_interfaces(device), None)
+        interface = max(_printer_interfaces(device), key=_directions, default=None)
         if interface is None:
             raise OSError("this USB device has no printer interface")
         with contextlib.suppress(NotImplementedError):
             if device.is_kernel_driver_active(interface.bInterfaceNumber):
                 device.detach_kernel_driver(interface.bInterfaceNumber)  # usblp
         usb.util.claim_interface(device, interface.bInterfaceNumber)
+        if interface.bAlternateSetting:
+            device.set_interface_altsetting(interface.bInterfaceNumber, interface.bAlternateSetting)
         bulk: list[Endpoint] = [end for end in interface if end.bmAttributes & 3 == BULK]
         self._out = next((end for end in bulk if not end.bEndpointAddress & DIRECTION_IN), None)
         self._in = next((end for end in bulk if end.bEndpointAddress & DIRECTION_IN), None)
@@ -113,8 +117,13 @@ class UsbDevice:
 def _printer_interfaces(device: Any) -> Iterator[Any]:
     for configuration in device:
         for interface in configuration:
-            if interface.bInterfaceClass == PRINTER_CLASS:
+            if interface.bInterfaceClass == PRINTER_CLASS and interface.bInterfaceProtocol != PACKETS:
                 yield interface
+
+
+def _directions(interface: Any) -> int:
+    """Count the ways data can go: some printers offer a setting that can not answer before one that can."""
+    return len({end.bEndpointAddress & DIRECTION_IN for end in interface if end.bmAttributes & 3 == BULK})
 
 
 class UsbTransport(LaneTransport):

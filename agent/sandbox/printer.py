@@ -26,6 +26,7 @@ from printers.profiles import PROFILES, Answers, Profile
 
 CHUNK = 1024
 DLE_EOT = b"\x10\x04"
+NUMBERS = (b"\x01", b"\x02", b"\x03", b"\x04")
 READY = 0x12
 """Answer to DLE EOT: all is well."""
 CLEARED = b"\x37\x25\x00"
@@ -157,6 +158,8 @@ class Mechanism:
                 self.drawer_kicks += 1
             case parse.ProcessId(identifier) if self._sends_process_id:
                 reply(b"\x37\x22" + identifier + b"\x00")
+            case parse.RealTimeStatus(number):  # in the middle of other bytes, or in two pieces
+                reply(self.real_time(number))
             case parse.TransmitStatus() if self.profile.answers is not Answers.NONE:
                 reply(b"\x00")
                 if self.runs_out_late:
@@ -325,7 +328,7 @@ class _Visit:
     def in_real_time(self, data: bytes) -> bytes:
         """Obey the commands that do not wait for their turn; return the rest."""
         while True:
-            if data.startswith(DLE_EOT):
+            if data.startswith(DLE_EOT) and data[2:3] in NUMBERS:
                 self._answer(data[2])
                 data = data[3:]
             elif self._mechanism.profile.clears_buffer and data.startswith(CLEAR_BUFFERS):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from agent.domain.receipt import Pair, Qr, Receipt, Rule, Text
+from agent.domain.receipt import Align, Pair, Qr, Receipt, Rule, Text
 from printers import bitmap, parse, plaintext, qr
 from printers.charset import fit, printable
 from printers.escpos import check_profile, encode, sheet
@@ -75,7 +75,16 @@ def test_native_code() -> None:
         b"\x1ba\x01\n\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x06\x1d(k\x03\x001E1"
         b"\x1d(k\x0c\x001P0https://x\x1d(k\x03\x001Q0\n"
     )
-    assert data == START + code + b"OFFLINE\n" + CUT
+    assert data == START + code + b"OFFLINE\n\x1ba\x00" + CUT
+
+
+def test_a_job_leaves_no_letters_large_bold_or_centred_behind() -> None:
+    data = encode(receipt(Text("a", Align.CENTER, bold=True, tall=True), Text("9" * 50, unbroken=True)), EPSON)
+    small = encode(receipt(Text("9" * 50, unbroken=True)), PROFILES["epson-tm-t20"])
+    left_behind = encode(receipt(Text("a", Align.CENTER, bold=True, tall=True)), EPSON)
+    assert data.endswith(b"\x1bM\x00\x1bt\x12" + CUT)
+    assert small.endswith(b"\x1bM\x00\x1bt\x12" + CUT)
+    assert left_behind.endswith(b"\x1ba\x00\x1bE\x00\x1d!\x00" + CUT)
 
 
 def test_printer_without_cutter_feeds_to_its_edge() -> None:

@@ -323,6 +323,18 @@ async def test_a_printer_without_that_command_is_not_sent_it(clock: SwiftClock) 
     await device.stop()
 
 
+async def test_while_another_till_prints_there_nothing_is_sent(till: Till, device: NetworkPrinter) -> None:
+    """Such a printer accepts the connection and reads nothing from it until the other one is closed."""
+    _, other = await asyncio.open_connection(device.host, device.port)
+    await until(lambda: device.connections == 1)
+    assert (await till.print()).code == "no-answer"
+    other.close()
+    await other.wait_closed()
+    await drained(device)
+    assert (till.journal, device.papers) == ([], [])
+    assert (await till.print()).outcome is Outcome.DONE
+
+
 # --- printers that can not answer ---------------------------------------------------------------------
 
 

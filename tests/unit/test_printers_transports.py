@@ -24,7 +24,7 @@ from agent.config import PrinterSettings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, Mechanism
-from printers import file, lane
+from printers import file, lane, serial
 from printers.fleet import Fleet, build
 from printers.lane import Lane, LaneTransport
 from printers.profiles import PROFILES
@@ -119,6 +119,21 @@ async def test_serial_printer_that_is_off_takes_no_job(line: LinePrinter, monkey
     journal: list[bytes] = []
     result = await print_on(fleet_of(profile="epson-tm-t20", connection="serial", device=line.path), journal)
     assert (result.outcome, result.code, journal) == (Outcome.NOT_SENT, "no-answer", [])
+
+
+@pytest.mark.parametrize(("waiting", "flushed"), [([0], 0), ([900, 400, 0], 0), ([900, 400, 400], 1), ([3, 3], 1)])
+def test_a_line_that_holds_its_bytes_back_is_closed_without_them(
+    line: LinePrinter, monkeypatch: pytest.MonkeyPatch, waiting: list[int], flushed: int
+) -> None:
+    """The kernel would wait 30 seconds for them, and every job behind that."""
+    flushes: list[int] = []
+    monkeypatch.setattr(serial, "HELD_SECONDS", 0.0)
+    device = SerialDevice(line.path, 9600, "none")
+    monkeypatch.setattr(type(device._port), "out_waiting", property(lambda _: waiting.pop(0)))
+    monkeypatch.setattr(termios, "tcflush", lambda _descriptor, queue: flushes.append(queue))
+    device.close()
+    assert flushes == [termios.TCOFLUSH] * flushed
+    assert not device._port.is_open
 
 
 async def test_a_line_that_another_program_has_is_said_to_be_taken(line: LinePrinter) -> None:
@@ -329,8 +344,10 @@ class FakeInterface:
     bInterfaceClass = 7  # noqa: N815
     bInterfaceNumber = 0  # noqa: N815
 
-    def __init__(self, *ends: FakeEndpoint) -> None:
+    def __init__(self, *ends: FakeEndpoint, alternate: int = 0, protocol: int = 2) -> None:
         self._ends = ends
+        self.bAlternateSetting = alternate
+        self.bInterfaceProtocol = protocol
 
     def __iter__(self) -> Iterator[FakeEndpoint]:
         return iter(self._ends)
@@ -342,6 +359,7 @@ class FakeUsb:
     def __init__(self, *, takes: int = 64, pulled_at: int = 1_000_000) -> None:
         self.mechanism = Mechanism(PROFILES["epson-tm-t20"], SystemClock())
         self.bus, self.address = 1, 7
+        self.alternate = 0
         self.detached = 0
         self._takes = takes
         self._left = pulled_at
@@ -359,6 +377,9 @@ class FakeUsb:
 
     def __iter__(self) -> Iterator[list[FakeInterface]]:
         return iter([[FakeInterface(self._out, self._back)]])
+
+    def set_interface_altsetting(self, _interface: int, alternate: int) -> None:
+        self.alternate = alternate
 
     def is_kernel_driver_active(self, _number: int) -> bool:
         return self.detached == 0
@@ -479,6 +500,20 @@ async def test_mute_usb_printer_is_well_only_where_it_may_be_opened(
     fleet = fleet_of(connection="usb", device="04b8:0202", answers=False)
     assert (await fleet.printer.status())[0].online is open_to_us
     assert asked == ["/dev/bus/usb/001/007"]
+
+
+@pytest.mark.usefixtures("plugged")
+def test_usb_setting_that_can_answer_is_chosen() -> None:
+    printer = FakeUsb()
+    out, back = FakeEndpoint(0x01), FakeEndpoint(0x82)
+    mute, packets = FakeInterface(out, protocol=1), FakeInterface(out, back, alternate=2, protocol=3)
+    settings = [mute, FakeInterface(out, back, alternate=1), packets]
+    printer.__class__ = type("Choosy", (FakeUsb,), {"__iter__": lambda _: iter([settings])})
+    back.pending.append(b"stale")
+    device = UsbDevice(printer)
+    assert printer.alternate == 1
+    back.pending.append(b"\x12")
+    assert device.read() == b"\x12"
 
 
 def test_usb_device_that_is_no_printer() -> None:
