@@ -507,7 +507,7 @@ def test_usb_setting_that_can_answer_is_chosen() -> None:
     printer = FakeUsb()
     out, back = FakeEndpoint(0x01), FakeEndpoint(0x82)
     mute, packets = FakeInterface(out, protocol=1), FakeInterface(out, back, alternate=2, protocol=3)
-    settings = [mute, FakeInterface(out, back, alternate=1), packets]
+    settings = [mute, packets, FakeInterface(out, back, alternate=1)]
     printer.__class__ = type("Choosy", (FakeUsb,), {"__iter__": lambda _: iter([settings])})
     back.pending.append(b"stale")
     device = UsbDevice(printer)
