@@ -70,7 +70,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Only rows whose marker changed since that day's export.": (
         "Tylko pozycje, których oznaczenie zmieniło się od eksportu z tego dnia."
     ),
-    "Only the counts: how many offline, by mode, how late.": "Tylko liczby: ile offline, w jakich trybach, ile po czasie.",
+    "Only the counts: how many offline, by mode, how late.": (
+        "Tylko liczby: ile offline, w jakich trybach, ile po czasie."
+    ),
     "Write to a file.": "Zapisz do pliku.",
     "First day of issue (P_1).": "Pierwszy dzień wystawienia (P_1).",
     "Last day of issue, included.": "Ostatni dzień wystawienia, włącznie.",
@@ -131,7 +133,7 @@ COMMANDS: Final[dict[str, str]] = {
         "Pierwszy wiersz wyjścia to JSON z adresami i danymi logowania."
     ),
     "check": (
-        "Sprawdź ustawienia, certyfikaty, zegar, drukarkę, KSeF, Latarnię i dysk; niczego nie zmienia ani nie drukuje.\n\n"
+        "Sprawdź ustawienia, certyfikaty, zegar, drukarkę, KSeF, Latarnię i dysk; nic nie zmienia i nie drukuje.\n\n"
         "Wszystkie problemy naraz, każdy ze wskazówką. Kod wyjścia 1, gdy coś jest źle."
     ),
     "issue": (
@@ -147,12 +149,14 @@ COMMANDS: Final[dict[str, str]] = {
     ),
     "mode show": "Pokaż tryb, w którym powstałaby teraz faktura, i dlaczego.",
     "mode declare": "Ogłoś offline24 albo potwierdź awarię całkowitą podaną przez środki masowego przekazu.",
-    "mode withdraw": "Odwołaj to, co ogłoszono; z --false-alarm odrzuć awarię całkowitą, potwierdzoną lub tylko ogłoszoną.",
+    "mode withdraw": (
+        "Odwołaj to, co ogłoszono; z --false-alarm odrzuć awarię całkowitą, potwierdzoną lub tylko ogłoszoną."
+    ),
     "deadline": "Wyjaśnij, do kiedy faktura musi trafić do KSeF.",
     "register": "Wypisz rejestr miesiąca z oznaczeniami JPK_V7M (OFF, BFK, DI albo numer KSeF).",
     "evidence": "Zapisz dowody z wybranego okresu w jednym pliku zip albo sprawdź taki plik.",
     "evidence verify": (
-        "Sprawdź wszystkie skróty, łańcuch dziennika oraz zgodność faktur, UPO i dziennika. Kod wyjścia 1: coś jest źle."
+        "Sprawdź wszystkie skróty, łańcuch dziennika oraz zgodność faktur, UPO i dziennika. Kod 1: coś jest źle."
     ),
     "reprint": (
         "Wydrukuj fakturę ponownie, z oznaczeniem WYDRUK PONOWNY; ID to jej identyfikator albo numer.\n\n"
@@ -168,7 +172,7 @@ COMMANDS: Final[dict[str, str]] = {
     ),
     "rejected resend": "Prześlij ten sam plik jeszcze raz, gdy nadano uprawnienia, których brakowało (410, 415).",
     "rejected close": (
-        "Zamknij sprawę odrzuconej faktury, której sprzedaż ma inny dokument, albo korekty, której nie można wystawić.\n\n"
+        "Zamknij sprawę odrzuconej faktury, której sprzedaż ma inny dokument, albo niemożliwej korekty.\n\n"
         "Kończy to alarmy; nie da się tego cofnąć."
     ),
     "print-test": "Wydrukuj pasek z literami, szerokościami i kodami QR i podpowiedz ustawienia.",
@@ -195,8 +199,8 @@ COMMANDS: Final[dict[str, str]] = {
 """By the words of the command; the whole of its help."""
 
 EPILOG: Final = (
-    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie. Większość poleceń korzysta z API działającego "
-    "programu, a gdy żaden nie działa, wykonuje pracę sama."
+    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie. Większość poleceń korzysta z API "
+    "działającego programu, a gdy żaden nie działa, wykonuje pracę sama."
 )
 
 _HEADINGS: Final = {"Options": "Opcje", "Commands": "Polecenia"}

@@ -1,4 +1,4 @@
-"""`ksef-agent rejected …`: what a manager can do about an invoice that KSeF rejected, or a correction it can not get."""
+"""`ksef-agent rejected …`: what a manager can do about what KSeF rejected, and about a correction it can not get."""
 
 from __future__ import annotations
 

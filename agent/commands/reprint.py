@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -41,6 +42,6 @@ async def find(console: remote.Console, id_or_number: str) -> str:
 
 
 async def find_id(console: remote.Console, id_or_number: str) -> str:
-    """Return the id of an invoice given by id or by number."""
+    """Return the id of an invoice given by id or by number, fit for a path."""
     answer: Any = await console.json("GET", "/v1/invoices", query={"number": id_or_number})
-    return str(answer["invoices"][0]["id"]) if answer["invoices"] else id_or_number
+    return str(answer["invoices"][0]["id"]) if answer["invoices"] else quote(id_or_number, safe="")

@@ -398,7 +398,7 @@ async def test_collective_discount(counter: Counter) -> None:
 
 @BOTH
 async def test_correction_of_an_invoice_from_elsewhere(counter: Counter) -> None:
-    """The customer's paper is copied, lines and all; every refusal lands at its field; a second click changes nothing."""
+    """The customer's paper is copied; every refusal lands at its field; a second click changes nothing."""
     await counter.open()
     page = counter.page
     await page.click("[data-view=find]")
@@ -539,7 +539,9 @@ async def test_nothing_of_the_tills_own_sale_is_lost(counter: Counter) -> None:
     sale = {
         "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów"},
         "prices": "net",
-        "lines": [{"name": "Lampa", "quantity": "2", "unit": "szt.", "unit_price": "9.99", "vat": "23", "gtu": "GTU_06"}],
+        "lines": [
+            {"name": "Lampa", "quantity": "2", "unit": "szt.", "unit_price": "9.99", "vat": "23", "gtu": "GTU_06"}
+        ],
         "payments": [{"method": "card", "amount": "20.00"}, {"method": "cheque", "amount": "4.58"}],
         "currency": "EUR",
         "exchange_rate": "4.25",

@@ -183,7 +183,8 @@ class FakeTill:
 
     async def resend(self, invoice_id: str, caller: Caller) -> InvoiceAnswer:
         answer = await self.invoice(invoice_id)
-        if not (answer.record.rejection or "").startswith("410"):
+        rejected = answer.record.state is InvoiceState.REJECTED
+        if not rejected or not (answer.record.rejection or "").startswith("410"):
             raise Conflict("Ponownie przesyła się tylko po odrzuceniu z powodu uprawnień.", code="resend-refused")
         return self.change(invoice_id, state=InvoiceState.ISSUED)
 
