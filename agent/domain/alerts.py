@@ -5,10 +5,11 @@ Codes are stable (health, metrics, webhook); messages are Polish. An alert is to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cache
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, local_date, local_time, start_of_day
 from agent.domain.latarnia import Category
@@ -134,8 +135,16 @@ class AlertDiff:
 def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> frozenset[ActiveAlert]:
     """Return every problem that holds at ``facts.at``."""
     found: list[ActiveAlert] = []
+    today = local_date(facts.at)
+
+    @cache
+    def near(deadline: date) -> bool:  # ten thousand invoices of an outage share a few deadlines
+        return opening_time_left(facts.at, deadline, policy, calendar) <= timedelta(hours=policy.deadline_hours)
+
     for invoice in facts.invoices:
-        found += _of_invoice(invoice, facts.at, policy, calendar)
+        if invoice.state in UNSENT:
+            found += _of_state(invoice, facts.at, policy)
+            found += _of_deadline(invoice, today, near)
     for held_id, number, problem in facts.refused_corrections:
         text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
         found.append(ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id))
@@ -177,11 +186,7 @@ def _open_on(day: date, policy: Policy) -> Iterator[tuple[datetime, datetime]]:
         yield opens, midnight
 
 
-def _of_invoice(
-    invoice: InvoiceFacts, now: datetime, policy: Policy, calendar: BusinessCalendar
-) -> Iterator[ActiveAlert]:
-    if invoice.state not in UNSENT:
-        return
+def _of_state(invoice: InvoiceFacts, now: datetime, policy: Policy) -> Iterator[ActiveAlert]:
     name = f"Faktura {invoice.number}"
     if invoice.collision:
         text = f"{name}: w KSeF jest już inny dokument o tym numerze. Potrzebna decyzja kierownika."
@@ -193,12 +198,16 @@ def _of_invoice(
     if invoice.state is InvoiceState.IN_DOUBT and doubt >= timedelta(minutes=policy.in_doubt_minutes):
         text = f"{name}: od {int(doubt.total_seconds() // 60)} min nie wiadomo, czy KSeF ją przyjął."
         yield ActiveAlert(AlertCode.IN_DOUBT, text, Severity.WARNING, invoice.id)
+
+
+def _of_deadline(invoice: InvoiceFacts, today: date, near: Callable[[date], bool]) -> Iterator[ActiveAlert]:
     if invoice.deadline is None:
         return
-    if local_date(now) > invoice.deadline:
+    name = f"Faktura {invoice.number}"
+    if today > invoice.deadline:
         text = f"{name}: termin przesłania do KSeF minął {invoice.deadline:%d.%m.%Y}. Trzeba ją przesłać niezwłocznie."
         yield ActiveAlert(AlertCode.OVERDUE, text, Severity.CRITICAL, invoice.id)
-    elif opening_time_left(now, invoice.deadline, policy, calendar) <= timedelta(hours=policy.deadline_hours):
+    elif near(invoice.deadline):
         text = f"{name}: termin przesłania do KSeF upływa {invoice.deadline:%d.%m.%Y}."
         yield ActiveAlert(AlertCode.DEADLINE_NEAR, text, Severity.CRITICAL, invoice.id)
 

@@ -37,6 +37,8 @@ UPOS_AT_ONCE = 50
 UPOS_AN_HOUR = 900
 """Of the 1200 calls that UPO and batch status share."""
 EVENTS_AT_ONCE = 500
+REST = 4.0
+"""Times the reading of the queue took, rested before the next pass: every press wakes one, also behind ten thousand."""
 LONGEST_WAIT = timedelta(hours=6)
 """A not_before further off was written by a clock that was wrong."""
 
@@ -65,6 +67,7 @@ class Sync:
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
         self._small_batch_at: float | None = None
+        self._reading_took = 0.0
         self.pressing = 0
         """Presses waiting for their number: the backlog stands back while there are any."""
 
@@ -96,6 +99,7 @@ class Sync:
             await self._wake.wait()
             self._wake.clear()
             await self.pass_once()
+            await self._desk.clock.sleep(REST * self._reading_took)
 
     async def pass_once(self) -> None:
         """Go over the queue once. Trouble with KSeF ends the pass; the next wake goes on. One pass at a time."""
@@ -114,7 +118,9 @@ class Sync:
         await self._fetch_upos()
 
     async def _queue(self) -> list[Unsent]:
+        begun = self._desk.clock.monotonic()
         queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
+        self._reading_took = self._desk.clock.monotonic() - begun
         if await self._watch.exempt_if_over(queue):
             queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
         return queue

@@ -102,7 +102,13 @@ class SqliteInvoices:
 
     async def queue(self) -> list[Unsent]:
         """All of unsent(), in the same order, without bytes and JSON."""
-        return [codec.read_unsent(row) for row in await self._connection.run("invoice_queue")]
+        rows = await self._connection.run("invoice_queue")
+        queue = []
+        for index, row in enumerate(rows, start=1):
+            queue.append(codec.read_unsent(row))
+            if index % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return queue
 
     async def exempt(self) -> list[Exempt]:
         """What was issued in a total failure that is over, oldest first."""
