@@ -264,6 +264,10 @@ def _repriced(line: Fields, row: Row) -> Row | None:
     if row.line.quantity == 0:
         line.note("line", f"pozycja {row.number} została już zwrócona w całości.", "more-than-left")
         return None
+    if not row.usual:
+        text = f"wartość pozycji {row.number} nie jest ilością razy cena minus rabat. {ELSEWHERE}"
+        line.note("line", text, "not-correctable")
+        return None
     if unit_price == row.line.unit_price and discount == row.line.discount:
         line.note("unit_price", "to jest dotychczasowa cena.", "no-change")
         return None
@@ -296,6 +300,12 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
     if base.to_receipt and base.receipt is None:
         raise Conflict(
             f"Faktura {base.reference.number} jest do paragonu, ale go nie wskazuje. {ELSEWHERE}",
+            code="not-correctable",
+        )
+    if not all(row.usual for row in base.left):
+        raise Conflict(
+            f"Faktura {base.reference.number} ma pozycję, której wartość nie jest ilością razy cena minus rabat. "
+            f"{ELSEWHERE}",
             code="not-correctable",
         )
     changes = _emptied(base)

@@ -47,6 +47,11 @@ class Row:
         """The line when all of it was returned."""
         return Row(self.number, replace(self.line, quantity=Decimal(0), discount=vat.ZERO), vat.ZERO)
 
+    @property
+    def usual(self) -> bool:
+        """Whether the value is quantity x price - discount; P_10 of other systems may be meant per piece."""
+        return abs(vat.line_value(self.line) - self.value) <= vat.CENT
+
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
@@ -153,7 +158,7 @@ def read_base(
         buyer=view.buyer.as_buyer(),
         prices=prices,
         currency=view.currency,
-        exchange_rate=next((line.exchange_rate for line in view.lines if line.exchange_rate is not None), None),
+        exchange_rate=_exchange_rate(view),
         rows=rows,
         totals=stated_totals(view),
         sold_on=view.sold_on,
@@ -243,7 +248,7 @@ def _stated_rate(view: FaView, rate: RateView) -> RateTotal:
     if not rate.rates or any(word not in set(VatRate) for word in rate.rates):
         raise _not_correctable(view, "zawiera sprzedaż w procedurze szczególnej")
     tax = rate.tax or vat.ZERO
-    return RateTotal(rate.label, rate.net, tax, rate.net + tax)
+    return RateTotal(rate.label, rate.net, tax, rate.net + tax, rate.tax_pln)
 
 
 def add_up(currency: str, parts: Sequence[Totals]) -> Totals:
@@ -252,17 +257,22 @@ def add_up(currency: str, parts: Sequence[Totals]) -> Totals:
     for part in parts:
         for field, total in vat.by_field(part).items():
             known = rates.get(field)
-            rates[field] = (
-                total
-                if known is None
-                else RateTotal(known.rate, known.net + total.net, known.tax + total.tax, known.gross + total.gross)
-            )
+            rates[field] = total if known is None else vat.added(known, total)
     return replace(vat.sum_up(rates.values(), currency), gross=sum((part.gross for part in parts), vat.ZERO))
 
 
 def _prices(view: FaView) -> Prices:
     gross = all(line.price_net is None and line.net is None for line in view.lines)
     return Prices.GROSS if gross else Prices.NET
+
+
+def _exchange_rate(view: FaView) -> Decimal | None:
+    """Return the one rate of all lines; Conflict where the tax in PLN could not be counted by it."""
+    rates = {line.exchange_rate for line in view.lines}
+    taxed = any(rate.tax for rate in view.rates)
+    if view.currency != "PLN" and taxed and (len(rates) != 1 or None in rates):
+        raise _not_correctable(view, "nie ma jednego kursu waluty dla wszystkich pozycji")
+    return next((rate for rate in rates if rate is not None), None)
 
 
 def _row(view: FaView, line: LineView, prices: Prices) -> Row:

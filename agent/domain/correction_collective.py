@@ -16,7 +16,7 @@ from agent.domain.correction_base import BaseInvoice, add_up
 from agent.domain.correction_order import Correction
 from agent.domain.correction_outside import read_reference
 from agent.domain.fields import Fields
-from agent.domain.invoice import CorrectedBase, Prices, RateTotal, VatRate
+from agent.domain.invoice import CorrectedBase, ExemptionBasis, Prices, RateTotal, VatRate
 from agent.domain.sale import check_payments, parse_payments
 
 MAX_BASES = 50_000
@@ -45,6 +45,7 @@ def read_collective(
     payments = parse_payments(fields)
     fields.finish()
     totals = vat.sum_up(rates, base.currency)
+    exemption, basis = _exemption(fields, named, rates)
     _check_left(fields, named, rates)
     if not fields.problems:
         check_payments(fields, payments, abs(totals.gross))
@@ -57,6 +58,8 @@ def read_collective(
         split_payment=any(entry.invoice is not None and entry.invoice.split_payment for entry in named),
         payments=tuple(replace(payment, amount=-payment.amount) for payment in payments),
         sold_on=None,
+        exemption=exemption,
+        exemption_basis=basis,
     )
 
 
@@ -88,6 +91,8 @@ def _known(nested: Fields, base: BaseInvoice, invoice: BaseInvoice) -> _Named:
         nested.note("number", f"faktura {invoice.reference.number} ma innego nabywcę.", "other-buyer")
     if invoice.currency != base.currency or invoice.prices is not base.prices:
         nested.note("number", f"faktura {invoice.reference.number} ma inną walutę albo rodzaj cen.", "not-allowed")
+    elif invoice.exchange_rate != base.exchange_rate:
+        nested.note("number", f"faktura {invoice.reference.number} ma inny kurs waluty.", "not-allowed")
     return _Named(invoice.reference, invoice.awaiting, invoice)
 
 
@@ -108,6 +113,19 @@ def _rates(fields: Fields, base: BaseInvoice) -> list[RateTotal]:
     if not sums and not fields.problems:
         fields.note("rates", "podaj choć jedną stawkę z kwotą obniżki.", "empty")
     return [vat.rate_total(rate, value, base.prices) for rate, value in sums.items()]
+
+
+def _exemption(
+    fields: Fields, named: Sequence[_Named], rates: Sequence[RateTotal]
+) -> tuple[str | None, ExemptionBasis]:
+    """Return the basis of rate zw as one of the bases names it."""
+    for invoice in (entry.invoice for entry in named):
+        if invoice is not None and invoice.exemption is not None:
+            return invoice.exemption, invoice.exemption_basis
+    if any(total.rate == VatRate.EXEMPT for total in rates) and not fields.problems:
+        text = "żadna z faktur znanych tej kasie nie podaje podstawy zwolnienia dla stawki „zw”."
+        fields.note("rates", text, "exemption-missing")
+    return None, ExemptionBasis.ACT
 
 
 def _check_left(fields: Fields, named: Sequence[_Named], rates: Sequence[RateTotal]) -> None:

@@ -128,7 +128,7 @@ def difference(base: BaseInvoice, changes: Sequence[LineChange]) -> Totals:
     rates = []
     for field in touched:
         old = stated[field] if field in stated and after[field].gross == 0 else before[field]
-        rates.append(_subtract(after[field], old))
+        rates.append(_subtract(after[field], old, base.exchange_rate if field in vat.TAXED_FIELDS else None))
     totals = vat.sum_up(rates, base.currency)
     if any(row.value for row in rows.values()):
         return totals
@@ -139,5 +139,10 @@ def _totals(rows: Sequence[Row], base: BaseInvoice) -> Totals:
     return vat.totals_of(((row.line.vat, row.value) for row in rows), base.prices, base.currency)
 
 
-def _subtract(one: RateTotal, other: RateTotal) -> RateTotal:
-    return RateTotal(one.rate, one.net - other.net, one.tax - other.tax, one.gross - other.gross)
+def _subtract(one: RateTotal, other: RateTotal, exchange_rate: Decimal | None) -> RateTotal:
+    """Return the difference; the tax in PLN is that of what both state, so it adds up as the others do."""
+    in_pln = None
+    if exchange_rate is not None:
+        old = vat.in_pln(other.tax, exchange_rate) if other.tax_pln is None else other.tax_pln
+        in_pln = vat.in_pln(one.tax, exchange_rate) - old
+    return RateTotal(one.rate, one.net - other.net, one.tax - other.tax, one.gross - other.gross, in_pln)

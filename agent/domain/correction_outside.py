@@ -38,7 +38,7 @@ def _read(fields: Fields, seller_nip: str, today: date) -> BaseInvoice | None:
     sale = read_sale(fields, today=today)
     if fields.problems or reference is None:
         return None
-    totals = vat.totals(sale)
+    totals = vat.with_tax_in_pln(vat.totals(sale), sale.exchange_rate)
     return BaseInvoice(
         reference=reference,
         awaiting=False,

@@ -51,7 +51,7 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
     """
     sums = vat.totals(sale)
     root = add_header(issued_at, system_info)
-    add_seller(root, seller)
+    add_seller(root, seller, (line.vat for line in sale.lines))
     add_buyer(root, sale.buyer)
     body = add(root, "Fa")
     add(body, "KodWaluty", sale.currency)
@@ -96,8 +96,9 @@ def build_correction(
     """
     if correction.awaiting:
         raise ValueError(f"bases still without KSeF number: {', '.join(correction.awaiting)}")
+    rates = {VatRate(total.rate.split("/")[0]) for total in correction.totals.rates}
     root = add_header(issued_at, system_info)
-    add_seller(root, seller)
+    add_seller(root, seller, rates)
     add_buyer(root, correction.buyer)
     body = add(root, "Fa")
     add(body, "KodWaluty", correction.currency)
@@ -106,7 +107,6 @@ def build_correction(
     if correction.sold_on is not None and correction.sold_on != issue_date(issued_at):
         add(body, "P_6", correction.sold_on.isoformat())
     add_totals(body, correction.totals, correction.exchange_rate)
-    rates = {VatRate(total.rate.split("/")[0]) for total in correction.totals.rates}
     exemption = correction.exemption if VatRate.EXEMPT in rates else None
     add_annotations(body, rates, exemption, correction.exemption_basis, split_payment=correction.split_payment)
     add(body, "RodzajFaktury", "KOR")

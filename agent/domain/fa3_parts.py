@@ -41,6 +41,10 @@ _BUYER_PAYS_TAX = frozenset({VatRate.REVERSE_CHARGE, VatRate.NOT_SUBJECT_II})
 """Rates that need the words "odwrotne obciążenie" (P_18; art. 106e ust. 1 pkt 18)."""
 
 
+_UNION = frozenset({VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II})
+"""Rates of art. 97 ust. 10 pkt 2 and 3: both parties stand on the invoice with their VAT UE numbers."""
+
+
 def amount(value: Decimal) -> str:
     """Write an amount (TKwotowy): two decimals, no exponent, never -0.00."""
     return f"{vat.round_cents(value):f}"
@@ -94,9 +98,11 @@ def _add_address(parent: Element, address: Address) -> None:
         add(element, "AdresL2", address.line2)
 
 
-def add_seller(root: Element, seller: Seller) -> None:
-    """Append Podmiot1."""
+def add_seller(root: Element, seller: Seller, rates: Iterable[VatRate]) -> None:
+    """Append Podmiot1; with the prefix PL for supplies to the Union (art. 106e ust. 1 pkt 24)."""
     party = add(root, "Podmiot1")
+    if _UNION & set(rates):
+        add(party, "PrefiksPodatnika", "PL")
     identity = add(party, "DaneIdentyfikacyjne")
     add(identity, "NIP", seller.nip)
     add(identity, "Nazwa", seller.name)
@@ -139,7 +145,8 @@ def add_totals(body: Element, sums: Totals, exchange_rate: Decimal | None) -> No
             add(body, f"P_13_{field}", amount(total.net))
             add(body, f"P_14_{field}", amount(total.tax))
             if exchange_rate is not None:
-                add(body, f"P_14_{field}W", amount(vat.in_pln(total.tax, exchange_rate)))
+                tax_pln = vat.in_pln(total.tax, exchange_rate) if total.tax_pln is None else total.tax_pln
+                add(body, f"P_14_{field}W", amount(tax_pln))
     for field, total in fields.items():
         if field not in vat.TAXED_FIELDS:
             add(body, f"P_13_{field}", amount(total.net))

@@ -185,6 +185,8 @@ class RateTotal:
     net: Decimal
     tax: Decimal
     gross: Decimal
+    tax_pln: Decimal | None = None
+    """P_14_xW where it is more than the tax converted: as a file states it, or the difference a correction makes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ once per line value and once per rate, never per line and rate.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from agent.domain.invoice import Prices, RateTotal, Sale, SaleLine, Totals, VatRate
@@ -108,12 +109,26 @@ def by_field(sums: Totals) -> dict[str, RateTotal]:
 
 
 def _joined(one: RateTotal, other: RateTotal) -> RateTotal:
-    return RateTotal(f"{one.rate}/{other.rate}", one.net + other.net, one.tax + other.tax, one.gross + other.gross)
+    return replace(added(one, other), rate=f"{one.rate}/{other.rate}")
+
+
+def added(one: RateTotal, other: RateTotal) -> RateTotal:
+    """Return the sum of two totals of one rate."""
+    in_pln = None if one.tax_pln is None and other.tax_pln is None else (one.tax_pln or ZERO) + (other.tax_pln or ZERO)
+    return RateTotal(one.rate, one.net + other.net, one.tax + other.tax, one.gross + other.gross, in_pln)
 
 
 def totals(sale: Sale) -> Totals:
     """Return the totals of a sale; ``gross`` is P_15, amounts in the sale's currency."""
     return totals_of(((line.vat, line_value(line)) for line in sale.lines), sale.prices, sale.currency)
+
+
+def with_tax_in_pln(sums: Totals, exchange_rate: Decimal | None) -> Totals:
+    """Return the totals, one for each P_13_x, with the tax in PLN that their file states (P_14_xW)."""
+    if exchange_rate is None:
+        return sums
+    rates = (replace(total, tax_pln=in_pln(total.tax, exchange_rate)) for total in by_field(sums).values())
+    return replace(sums, rates=tuple(rates))
 
 
 def in_pln(amount: Decimal, exchange_rate: Decimal) -> Decimal:

@@ -44,7 +44,20 @@ from agent.domain.invoice import (
 from agent.domain.ksef_number import NotKsefNumber
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.plain import from_plain, to_plain
-from tests.unit.sales import BREAD, CONSUMER, FIRM, KSEF_NUMBER, NOW, SELLER, TODAY, any_json, fa3_schema, line, sale
+from tests.unit.sales import (
+    BREAD,
+    CONSUMER,
+    EU_FIRM,
+    FIRM,
+    KSEF_NUMBER,
+    NOW,
+    SELLER,
+    TODAY,
+    any_json,
+    fa3_schema,
+    line,
+    sale,
+)
 
 D = Decimal
 SAMPLES = Path(__file__).parents[3] / "shared" / "reference" / "fa3-samples"
@@ -638,3 +651,93 @@ def refusal_of(document: object) -> tuple[FieldError, ...]:
     except BadInput as refusal:
         return refusal.errors
     return ()
+
+
+# --- found by reading the law against the code ------------------------------------------------------
+
+
+def test_the_tax_in_pln_of_parts_adds_up_to_that_of_the_whole() -> None:
+    abroad = replace(sale(*[line("1.00")] * 3), currency="EUR", exchange_rate=D("4.2517"))
+    start, files = read_base(issue(abroad), ksef_number=KSEF_NUMBER), []
+    for number in (1, 2, 3):
+        files.append(build(correct(start, {"kind": "return", "lines": [{"line": number, "quantity": "1"}]})))
+        start = read_base(issue(abroad), ksef_number=KSEF_NUMBER, earlier=files)
+    taxes = [file.rates[0].tax_pln or D(0) for file in files]
+    assert sum(taxes) == -(issue(abroad).rates[0].tax_pln or D(0))
+
+
+@pytest.mark.parametrize("rate", [VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II])
+def test_supplies_to_the_union_carry_the_sellers_prefix(rate: VatRate) -> None:
+    """Art. 106e ust. 1 pkt 24, art. 97 ust. 10 pkt 2 i 3."""
+    union = sale(line(rate=rate), buyer=EU_FIRM)
+    assert issue(union).seller.prefix == "PL"
+    start = read_base(issue(union), ksef_number=KSEF_NUMBER)
+    assert build(correct(start, {"kind": "full_return"})).seller.prefix == "PL"
+    assert issue(sale()).seller.prefix is None
+
+
+def odd_discount() -> BaseInvoice:
+    """A ready document whose P_10 is meant per piece: 10 x (10.00 - 1.00)."""
+    view = issue(sale(line("10.00", "10", discount="10.00")))
+    return read_base(replace(view, lines=(replace(view.lines[0], discount=D("1.00")),)), ksef_number=KSEF_NUMBER)
+
+
+def test_a_line_that_is_not_quantity_times_price_gets_no_new_price_here() -> None:
+    wanted = {"kind": "price", "lines": [{"line": 1, "unit_price": "9.00"}]}
+    assert mistakes(odd_discount(), wanted) == {"/lines/0/line": "not-correctable"}
+    assert build(correct(odd_discount(), {"kind": "full_return"})).gross == D("-90.00")
+
+
+def test_nor_a_new_invoice_to_another_buyer() -> None:
+    with pytest.raises(Conflict) as caught:
+        correct(odd_discount(), {"kind": "buyer", "buyer": OTHER_FIRM})
+    assert caught.value.code == "not-correctable"
+
+
+def collective(rate: str, *bases: str) -> dict[str, object]:
+    return {
+        "kind": "collective",
+        "period": "listopad 2026",
+        "rates": [{"vat": rate, "amount": "1.00"}],
+        "bases": [{"number": number} for number in bases],
+    }
+
+
+def other_base(**changes: object) -> BaseInvoice:
+    start = base(**changes)
+    return replace(start, reference=replace(start.reference, number="FV/2"))
+
+
+def test_a_collective_correction_takes_the_basis_of_any_of_its_bases() -> None:
+    exempt = other_base(lines=(line(rate=VatRate.EXEMPT),), exemption="art. 43 ust. 1 pkt 19")
+    view = build(correct(base(), collective("zw", "FV/2"), (exempt,)))
+    assert view.annotations.exemption_act == "art. 43 ust. 1 pkt 19"
+
+
+def test_a_collective_correction_without_any_basis_is_refused() -> None:
+    described = collective("zw") | {
+        "bases": [{"number": "STARA/1", "issued_on": "2026-11-02", "outside_ksef": True}],
+    }
+    assert mistakes(base(), described) == {"/rates": "exemption-missing"}
+
+
+def test_a_collective_correction_has_one_exchange_rate() -> None:
+    one, other = (
+        other_base(currency="EUR", exchange_rate=D(rate))
+        if rate == "4.30"
+        else base(currency="EUR", exchange_rate=D(rate))
+        for rate in ("4.25", "4.30")
+    )
+    assert mistakes(one, collective("23", "FV/2"), (other,)) == {"/bases/0/number": "not-allowed"}
+
+
+@pytest.mark.parametrize("rates", [("4.25", "4.30"), (None, None)], ids=["two rates", "no rate"])
+def test_a_foreign_base_needs_one_exchange_rate(rates: tuple[str | None, str | None]) -> None:
+    view = issue(replace(sale(line(), line()), currency="EUR", exchange_rate=D("4.25")))
+    lines = tuple(
+        replace(each, exchange_rate=None if rate is None else D(rate))
+        for each, rate in zip(view.lines, rates, strict=True)
+    )
+    with pytest.raises(Conflict) as caught:
+        read_base(replace(view, lines=lines), ksef_number=KSEF_NUMBER)
+    assert caught.value.code == "not-correctable"

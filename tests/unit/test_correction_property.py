@@ -85,6 +85,7 @@ def test_corrections_bring_the_sum_to_what_is_left(data: st.DataObject, this: Sa
     assert sum(entry.gross for entry in files) == 0
     assert sum(rate.net for entry in files for rate in entry.rates) == 0
     assert sum(rate.tax or 0 for entry in files for rate in entry.rates) == 0
+    assert sum(rate.tax_pln or 0 for entry in files for rate in entry.rates) == 0
     assert not read_base(view, ksef_number=KSEF_NUMBER, earlier=files[1:]).left
 
 
