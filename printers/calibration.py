@@ -8,7 +8,7 @@ from printers.escpos import Job, sheet
 from printers.layout import Code, lay_out
 from printers.profiles import POLISH_PAGES, Profile
 
-LETTERS = "ĄĆĘŁŃÓŚŹŻ ąćęłńóśźż"
+LETTERS = "ĄĆĘŁŃÓŚŹŻ ąćęłńóśźż –"
 WIDTHS = (384, 512, 576, 640)
 """Dots of common print heads."""
 MODULES = (4, 6)
@@ -27,7 +27,12 @@ def slip(name: str, profile: Profile) -> bytes:
     _say(job, Text("WYDRUK PRÓBNY", align=Align.CENTER, bold=True, large=True))
     _say(job, Text(f"Drukarka: {name}"), Text(f"Profil: {profile.name} ({profile.title})"))
     _say(job, Text(_current(profile)), Rule(), Text("1. LITERY", bold=True))
-    _say(job, Text("Który wiersz ma poprawne polskie litery? Jego numer i nazwę wpisz jako code_page i encoding."))
+    _say(
+        job,
+        Text(
+            "Który wiersz ma poprawne polskie litery i kreskę na końcu? Jego numer i nazwę wpisz jako code_page i encoding."
+        ),
+    )
     pages = dict.fromkeys(((profile.code_page, profile.encoding), *POLISH_PAGES))
     for page, encoding in pages:
         job.foreign_line(f"{page:3} {encoding:6} {LETTERS}", page, encoding)

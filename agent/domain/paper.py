@@ -70,7 +70,7 @@ def _title(choice: PaperChoice, copy: int) -> list[Element]:
 
 def copy_mark(copy: int) -> list[Element]:
     """Return the mark of every print after the first. "Duplikat" has a meaning of its own (art. 106l)."""
-    return [Text(f"WYDRUK PONOWNY nr {copy}", Align.CENTER, bold=True)] if copy > 1 else []
+    return [Text(f"WYDRUK PONOWNY nr {copy}", Align.CENTER, bold=True, tall=True)] if copy > 1 else []
 
 
 def _invoice_sections(view: FaView) -> list[list[Element]]:
