@@ -9,6 +9,9 @@ from printers.layout import Code, lay_out
 from printers.profiles import POLISH_PAGES, Profile
 
 LETTERS = "ĄĆĘŁŃÓŚŹŻ ąćęłńóśźż –"
+ABOUT_LETTERS = (
+    "Który wiersz ma poprawne polskie litery i kreskę na końcu? Jego numer i nazwę wpisz jako code_page i encoding."
+)
 WIDTHS = (384, 512, 576, 640)
 """Dots of common print heads."""
 MODULES = (4, 6)
@@ -27,12 +30,7 @@ def slip(name: str, profile: Profile) -> bytes:
     _say(job, Text("WYDRUK PRÓBNY", align=Align.CENTER, bold=True, large=True))
     _say(job, Text(f"Drukarka: {name}"), Text(f"Profil: {profile.name} ({profile.title})"))
     _say(job, Text(_current(profile)), Rule(), Text("1. LITERY", bold=True))
-    _say(
-        job,
-        Text(
-            "Który wiersz ma poprawne polskie litery i kreskę na końcu? Jego numer i nazwę wpisz jako code_page i encoding."
-        ),
-    )
+    _say(job, Text(ABOUT_LETTERS))
     pages = dict.fromkeys(((profile.code_page, profile.encoding), *POLISH_PAGES))
     for page, encoding in pages:
         job.foreign_line(f"{page:3} {encoding:6} {LETTERS}", page, encoding)
