@@ -110,6 +110,27 @@ def after_budget(
             )
 
 
+def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date) -> ModeDecision:
+    """Return the mode of a document with its own P_1: ``decision`` is that of a press now, in ``situation``.
+
+    An outage is the mode of what was issued in it. What is dated before it, or before today, is offline24.
+    """
+    if issued_on == local_date(situation.at):
+        return decision
+    outage = {
+        Mode.FAILURE: situation.failure,
+        Mode.UNAVAILABILITY: situation.maintenance,
+        Mode.TOTAL_FAILURE: situation.total_failure,
+    }.get(decision.mode)
+    if outage is not None and local_date(outage.begin) <= issued_on:
+        return decision
+    if decision.mode is Mode.OFFLINE24:
+        return decision
+    return _decision(
+        Mode.OFFLINE24, "Data wystawienia (P_1) jest wcześniejsza niż dzień przesłania (art. 106nda ust. 16)."
+    )
+
+
 def without_total_failure(situation: Situation) -> ModeDecision:
     """Return the mode of an invoice whose total failure turned out to be none, or not to cover it.
 

@@ -21,7 +21,7 @@ from agent.domain.deadlines import deadline
 from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused
 from agent.domain.invoice import LEGAL_BASIS, Buyer, CorrectedBase, Mode, NewInvoice, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.modes import ModeDecision
+from agent.domain.modes import ModeDecision, on_issue_date
 from agent.domain.ready import ReadyInvoice, check_ready
 from agent.domain.sale import parse_sale
 from agent.domain.vat import totals
@@ -218,12 +218,8 @@ class Issuing:
         self._desk.schema.check(draft.xml)
         sha256 = hashlib.sha256(draft.xml).digest()
         seller_nip = self._desk.settings.seller.nip
-        mode = decision.mode
-        reason = decision.reason
-        if mode is Mode.ONLINE and draft.issued_on != fa3.issue_date(now):
-            mode = Mode.OFFLINE24
-            reason = "Data wystawienia (P_1) jest wcześniejsza niż dzień przesłania (art. 106nda ust. 16)."
-        due = deadline(mode, issue_moment(draft.issued_on, now), self._watch.timeline, self._desk.calendar)
+        decided = on_issue_date(decision, self._watch.timeline.at(now), draft.issued_on)
+        due = deadline(decided.mode, issue_moment(draft.issued_on, now), self._watch.timeline, self._desk.calendar)
         return NewInvoice(
             id=uuid.uuid4().hex,
             series=series or "",
@@ -232,8 +228,8 @@ class Issuing:
             kind=draft.kind,
             issued_on=draft.issued_on,
             issued_at=now,
-            mode=mode,
-            reason=reason,
+            mode=decided.mode,
+            reason=decided.reason,
             seller_nip=seller_nip,
             buyer=draft.buyer,
             totals=draft.totals,
