@@ -119,7 +119,7 @@ def parse_correction(
     correction = None if fields is None else _read(fields, base, today, others)
     problems.raise_if_any("Korekta")
     assert correction is not None
-    return correction
+    return replace(correction, settled_on=today)
 
 
 def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseInvoice]) -> Correction | None:

@@ -56,6 +56,8 @@ class Correction:
     """Podmiot2K: the buyer as the base has him, where name or address were wrong."""
     payments: tuple[Payment, ...] = ()
     """How the difference was settled; negative amounts were given back."""
+    settled_on: date | None = None
+    """When that was: the day of the press, also of an order that waits."""
     sold_on: date | None = None
     exemption: str | None = None
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT

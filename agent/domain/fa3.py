@@ -132,7 +132,7 @@ def build_correction(
                 exchange_rate=correction.exchange_rate,
                 before=before,
             )
-    add_payments(body, correction.payments, issue_date(issued_at))
+    add_payments(body, correction.payments, correction.settled_on or issue_date(issued_at))
     return to_bytes(root)
 
 

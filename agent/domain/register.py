@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -52,6 +53,9 @@ COLUMNS = (
     "id",
 )
 """Columns of the CSV, in order."""
+
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class Marker(StrEnum):
@@ -351,10 +355,12 @@ def _cell(value: Value) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, list):
-        return "; ".join(f"{item['method']} {item['amount']}" if isinstance(item, dict) else item for item in value)
-    text = str(value)
+        text = "; ".join(f"{item['method']} {item['amount']}" if isinstance(item, dict) else item for item in value)
+    else:
+        text = str(value)
     # A name must not become a formula when somebody opens the file in a spreadsheet.
-    return f"'{text}" if text.startswith(("=", "+", "@")) else text
+    formula = text.startswith(("=", "+", "-", "@")) and _NUMBER.fullmatch(text) is None
+    return f"'{text}" if formula else text
 
 
 def _amount(value: Decimal) -> str:

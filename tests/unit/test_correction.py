@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -741,3 +741,18 @@ def test_a_foreign_base_needs_one_exchange_rate(rates: tuple[str | None, str | N
     with pytest.raises(Conflict) as caught:
         read_base(replace(view, lines=lines), ksef_number=KSEF_NUMBER)
     assert caught.value.code == "not-correctable"
+
+
+def test_money_given_back_at_once_keeps_its_day_while_the_correction_waits() -> None:
+    wanted = {"kind": "full_return", "payments": [{"method": "cash", "amount": "40.00"}]}
+    order = correct(replace(base(), awaiting=True), wanted)
+    later = fa3.build_correction(
+        numbered(from_plain(Correction, to_plain(order)), {"FV/1": KSEF_NUMBER}),
+        SELLER,
+        number="FK/1",
+        issued_at=NOW + timedelta(days=3),
+        system_info="ksef-agent",
+    )
+    view = read(later)
+    assert view.payment is not None
+    assert (view.issued_on, view.payment.paid_on) == (TODAY + timedelta(days=3), TODAY)

@@ -276,12 +276,18 @@ def test_csv_is_rfc_4180_and_comes_back() -> None:
     assert read_back["deadline"] == "2026-11-25"
 
 
-@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+48 123", "@nazwa"])
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+48 123", "@nazwa", "-1+1", "- myślnik"])
 def test_a_name_never_becomes_a_formula(name: str) -> None:
     record = replace(BASE, buyer=Buyer(BuyerKind.NONE, name=name))
     (read_back,) = csv.DictReader(io.StringIO(to_csv(rows([record], as_of=FILING)).decode(), newline=""))
     assert read_back["buyer_name"] == f"'{name}"
     assert read_back["ksef_number"] == ""
+
+
+def test_a_form_of_payment_never_becomes_a_formula() -> None:
+    record = replace(BASE, payments=(Payment("=1+1", Decimal(5)),))
+    (read_back,) = csv.DictReader(io.StringIO(to_csv(rows([record], as_of=FILING)).decode(), newline=""))
+    assert read_back["payments"] == "'=1+1 5.00"
 
 
 def test_negative_amounts_stay_numbers() -> None:
