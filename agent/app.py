@@ -46,6 +46,7 @@ from agent.services.sending import Courier
 from agent.services.sync import Sync
 from agent.services.till import AgentTill
 from agent.services.tokens import Tokens, ensure_token
+from agent.services.upo import Upos
 from agent.services.watch import Watch
 from agent.store.sqlite import DATABASE, SqliteStore
 from printers.fleet import Fleet, build
@@ -67,6 +68,7 @@ class Agent:
     desk: Desk
     watch: Watch
     courier: Courier
+    upos: Upos
     sync: Sync
     printing: Printing
     alerting: Alerting
@@ -201,7 +203,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
 
 def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: Outbound) -> Agent:
     settings = desk.settings
-    courier = Courier(desk, watch)
+    upos = Upos(desk, watch)
+    courier = Courier(desk, watch, upos)
     printing = Printing(desk)
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
@@ -228,6 +231,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         desk=desk,
         watch=watch,
         courier=courier,
+        upos=upos,
         sync=sync,
         printing=printing,
         alerting=alerting,
@@ -302,6 +306,7 @@ async def supervise(agent: Agent) -> None:
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "store": agent.store.watch,
         "sync": agent.sync.run,
+        "upo": agent.upos.run,
         "corrections": agent.correcting.run,
         "reporting": agent.reporting.run,
     }

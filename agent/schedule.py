@@ -54,6 +54,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
 
     async def wake() -> None:
         agent.sync.wake()
+        agent.upos.wake()
 
     def every(name: str, seconds: float, work: Callable[[], Awaitable[None]], jitter: float = 0) -> None:
         scheduler.add_job(_stoppable(work), "interval", seconds=seconds, jitter=jitter or None, id=name, name=name)

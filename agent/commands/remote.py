@@ -111,6 +111,7 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
         try:
             yield f"http://127.0.0.1:{port}", token
             await agent.sync.pass_once()
+            await agent.upos.pass_once()
         finally:
             await runner.cleanup()
 

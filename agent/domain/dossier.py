@@ -3,6 +3,8 @@
     CZYTAJ.txt                      what this is and how to check it without this program
     faktury/<number>_<id>/          dane.json, faktura-1.xml (-2 after a technical correction), upo.xml,
                                     wydruk-N.bin and .txt (the bytes last sent to the printer), zdarzenia.json
+    upo-sesji/<session>/strona-N.xml  pages of collective UPO that confirm one of these invoices, beside its own UPO
+                                    or in its place
     przerwy/<kind>-<id>.json, .txt  one report per outage: begin, end, invoices issued in it, when each reached KSeF
     komunikaty.json                 every communiqué, status and declaration, as seen
     zdarzenia.jsonl                 a stretch of the event log without gaps: the hash chain
@@ -29,6 +31,7 @@ from agent.domain.timeline import TimelineFact, fact_to_json, source_of
 FORMAT = "ksef-agent-evidence/1"
 README, INDEX, SUMS = "CZYTAJ.txt", "spis.json", "SHA256SUMS"
 LOG, FACTS = "zdarzenia.jsonl", "komunikaty.json"
+SESSION_UPOS = "upo-sesji"
 
 File = tuple[str, bytes]
 
@@ -49,6 +52,19 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionUpo:
+    """The page of its session's collective UPO that names an invoice with its hash."""
+
+    session: str
+    page: int
+
+    @property
+    def path(self) -> str:
+        """Return its place in the zip, the same for all invoices it names."""
+        return f"{SESSION_UPOS}/{_safe(self.session)}/strona-{self.page}.xml"
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceFile:
     """All there is about one invoice. ``versions`` may hold empty bytes: exported and pruned before."""
 
@@ -56,6 +72,7 @@ class InvoiceFile:
     versions: tuple[bytes, ...]
     upo: bytes | None
     papers: tuple[Paper, ...] = ()
+    session_upo: SessionUpo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,7 @@ def invoice_files(invoice: InvoiceFile) -> Iterator[File]:
             yield f"{folder}/wydruk-{number}.bin", paper.data
         if paper.text is not None:
             yield f"{folder}/wydruk-{number}.txt", paper.text.encode("utf-8", "replace")
-    yield f"{folder}/dane.json", _json(_invoice(record, versions, papers, has_upo=bool(invoice.upo)))
+    yield f"{folder}/dane.json", _json(_invoice(invoice, versions, papers))
 
 
 def invoice_log_file(folder: str, lines: Sequence[LogLine]) -> File:
@@ -202,7 +219,8 @@ def closing_files(cover: Cover, hashes: Mapping[str, str]) -> Iterator[File]:
 # --- text -------------------------------------------------------------------------------------------
 
 
-def _invoice(record: InvoiceRecord, versions: list[Json], papers: list[Json], *, has_upo: bool) -> dict[str, Json]:
+def _invoice(invoice: InvoiceFile, versions: list[Json], papers: list[Json]) -> dict[str, Json]:
+    record = invoice.record
     return {
         "id": record.id,
         "number": record.number,
@@ -232,7 +250,8 @@ def _invoice(record: InvoiceRecord, versions: list[Json], papers: list[Json], *,
         "link_invoice": record.link_invoice,
         "link_certificate": record.link_certificate,
         "versions": versions,
-        "upo": "upo.xml" if has_upo else None,
+        "upo": "upo.xml" if invoice.upo else None,
+        "session_upo": invoice.session_upo.path if invoice.session_upo else None,
         "papers": papers,
     }
 
@@ -291,6 +310,9 @@ Zawartość
   faktury/        jeden katalog na fakturę: plik XML dokładnie taki, jaki przesłano do KSeF (faktura-1.xml; kolejne
                   numery po korekcie technicznej), UPO (upo.xml), wydruki (bajty wysłane do drukarki i ich tekst),
                   dane.json (tryb, podstawa prawna, przyczyna, termin, numer KSeF), zdarzenia.json (co się z nią działo)
+  upo-sesji/      UPO zbiorcze sesji, w których przesłano te faktury: każda strona wymienia numery KSeF i skróty wielu
+                  faktur. Faktury przesłane paczką mają zwykle tylko takie UPO; pole session_upo w dane.json wskazuje
+                  stronę
   przerwy/        jeden raport na awarię, niedostępność lub przerwę w łączności: początek, koniec, faktury wystawione
                   w tym czasie i chwila, w której każda dotarła do KSeF
   komunikaty.json komunikaty i statusy z Latarni KSeF oraz decyzje kierownika, z chwilą ich odczytania
@@ -303,8 +325,9 @@ Chwile podano w UTC (+00:00), a w plikach .txt w czasie polskim. Daty i terminy 
 Jak sprawdzić
   1. Całość:   ksef-agent evidence verify PLIK.zip
   2. Skróty plików bez tego programu:   sha256sum -c SHA256SUMS
-  3. Faktura:  SHA-256 pliku XML jest równe polu SkrotDokumentu w UPO (tam w Base64) oraz części adresu
-               z kodu QR „KOD I” (tam w Base64URL). UPO jest podpisane przez Ministerstwo Finansów.
+  3. Faktura:  SHA-256 pliku XML jest równe polu SkrotDokumentu w UPO faktury albo sesji, przy jej numerze KSeF
+               (tam w Base64), oraz części adresu z kodu QR „KOD I” (tam w Base64URL). UPO jest podpisane przez
+               Ministerstwo Finansów.
   4. Dziennik: każdy wiersz ma pole chain = SHA-256 tablicy JSON [chain poprzedniego wiersza, at, kind, invoice_id,
                data], gdzie data jest napisem: tekstem JSON z kluczami w kolejności alfabetycznej, bez odstępów.
                Całą tablicę zapisuje się tak samo, w UTF-8. Zmiana, usunięcie lub wstawienie zdarzenia

@@ -11,13 +11,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from agent.domain.dossier import FORMAT, INDEX, LOG, SUMS
+from agent.domain.dossier import FORMAT, INDEX, LOG, SESSION_UPOS, SUMS
 from agent.domain.evidence import Json, LogLine, verify_chain
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _UPO_HASH = re.compile(rb"<(?:\w+:)?SkrotDokumentu>\s*([A-Za-z0-9+/=]+)\s*</")
+_UPO_DOCUMENT = b"Dokument>"
+"""Ends every Dokument of a UPO, whatever its prefix; SkrotDokumentu and the like do not end so."""
 _UPO_NUMBER = re.compile(rb"<(?:\w+:)?NumerKSeFDokumentu>\s*([0-9A-Za-z-]+)\s*</")
 
 
@@ -35,9 +38,10 @@ def verify_zip_files(files: Mapping[str, bytes]) -> list[str]:
     for line in lines:
         if line.invoice_id is not None:
             by_invoice.setdefault(line.invoice_id, []).append(line)
+    pages = {path: _read_page(content) for path, content in files.items() if path.startswith(f"{SESSION_UPOS}/")}
     folders = sorted({path.rsplit("/", 1)[0] for path in files if path.startswith("faktury/")})
     for folder in folders:
-        problems += _invoice(files, folder, by_invoice)
+        problems += _invoice(files, folder, by_invoice, pages)
     return problems
 
 
@@ -80,7 +84,9 @@ def _chain(index: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
         yield "Dziennik zdarzeń nie sięga od pierwszego do ostatniego zdarzenia podanego w spisie."
 
 
-def _invoice(files: Mapping[str, bytes], folder: str, by_invoice: Mapping[str, list[LogLine]]) -> Iterator[str]:
+def _invoice(
+    files: Mapping[str, bytes], folder: str, by_invoice: Mapping[str, list[LogLine]], pages: Mapping[str, _Page]
+) -> Iterator[str]:
     data = _object(files, f"{folder}/dane.json")
     if data is None:
         yield f"{folder}: brak poprawnego pliku dane.json."
@@ -93,9 +99,14 @@ def _invoice(files: Mapping[str, bytes], folder: str, by_invoice: Mapping[str, l
     yield from _papers(files, folder, data, lines)
     if _base64url(sha256) not in str(data.get("link_invoice")):
         yield f"{folder}: adres KOD I nie zawiera skrótu faktury."
+    number = str(data.get("ksef_number"))
     upo = files.get(f"{folder}/upo.xml")
     if upo is not None:
-        yield from _upo(folder, upo, sha256, str(data.get("ksef_number")))
+        yield from _upo(folder, upo, sha256, number)
+    elif data.get("upo") is not None:
+        yield f"{folder}: brak UPO, które podaje dane.json."
+    if data.get("session_upo") is not None:
+        yield from _session_upo(pages, folder, str(data["session_upo"]), (sha256, number), lines)
 
 
 def _versions(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], sha256: str) -> Iterator[str]:
@@ -191,6 +202,38 @@ def _papers(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], l
         known = paper.get("state") == "printed" and None not in hashes  # version 0.1 logged no hash
         if known and content is not None and hashlib.sha256(content).hexdigest() not in hashes:
             yield f"{folder}/{paper.get('bytes')}: dziennik zna inny wydruk."
+
+
+def _session_upo(
+    pages: Mapping[str, _Page], folder: str, path: str, invoice: tuple[str, str], lines: list[LogLine]
+) -> Iterator[str]:
+    """Check that the page is there, names this invoice with its hash, and is the one the log tells of."""
+    page = pages.get(path)
+    if page is None:
+        yield f"{folder}: brak UPO sesji, które podaje dane.json ({path})."
+        return
+    sha256, number = invoice
+    expected = base64.b64encode(bytes.fromhex(sha256)) if _HEX.fullmatch(sha256) else b""
+    if (number.encode(), expected) not in page.names:
+        yield f"{folder}: UPO sesji {path} nie wymienia tej faktury z jej skrótem."
+    told = {line.data["page_sha256"] for line in lines if line.kind == "upo" and "page_sha256" in line.data}
+    if told and page.sha256 not in told:
+        yield f"{folder}: dziennik zna inne UPO sesji niż {path}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of a session's UPO, read once: it may name ten thousand invoices."""
+
+    sha256: str
+    names: frozenset[tuple[bytes, bytes]]
+    """(KSeF number, SHA-256 in Base64), pairs of one Dokument."""
+
+
+def _read_page(content: bytes) -> _Page:
+    found = ((_UPO_NUMBER.search(each), _UPO_HASH.search(each)) for each in content.split(_UPO_DOCUMENT))
+    names = frozenset((number[1], digest[1]) for number, digest in found if number and digest)
+    return _Page(hashlib.sha256(content).hexdigest(), names)
 
 
 def _upo(folder: str, upo: bytes, sha256: str, number: str) -> Iterator[str]:

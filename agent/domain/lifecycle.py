@@ -2,6 +2,7 @@
 
     issued ──> sending ──> sent ──> accepted
       │ ▲         │ │       │ └───> rejected ──(technical correction)──> issued
+      │ │         │ │       ├─────> in_doubt    440 and the original can not be compared
       │ └─────────┘ │       └─────> issued      KSeF cancelled it: 405, 550
       │ (not sent)  ├─> in_doubt ─> issued | sent | accepted
       │             └─> rejected    KSeF takes no technical correction: 21166, 21167
@@ -62,6 +63,7 @@ INVOICE_MOVES: frozenset[tuple[InvoiceState, InvoiceState]] = frozenset(
         (InvoiceState.IN_DOUBT, InvoiceState.SENT),
         (InvoiceState.IN_DOUBT, InvoiceState.ACCEPTED),
         (InvoiceState.SENT, InvoiceState.ISSUED),
+        (InvoiceState.SENT, InvoiceState.IN_DOUBT),
         (InvoiceState.SENT, InvoiceState.ACCEPTED),
         (InvoiceState.SENT, InvoiceState.REJECTED),
         (InvoiceState.REJECTED, InvoiceState.ISSUED),

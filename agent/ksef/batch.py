@@ -21,7 +21,7 @@ from agent.ksef.client import HttpClient
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import Group
-from agent.ksef.sessions import FORM_CODE, IDENTIFIER_VALIDATION, encryption
+from agent.ksef.sessions import CLOSED, FORM_CODE, IDENTIFIER_VALIDATION, encryption
 from agent.ports import Json, KsefError, Outgoing, Sent
 
 PART_BYTES = 100_000_000
@@ -30,7 +30,6 @@ SIDE_BY_SIDE = 4
 UPLOAD_SECONDS = 60.0
 UPLOAD_BYTES_PER_SECOND = 50_000
 """The slowest line a part may take its time on."""
-ALREADY_CLOSED = 21180
 
 
 class Compression(StrEnum):
@@ -136,7 +135,7 @@ class BatchSessions:
         try:
             await self._api.run(Call(Group.BATCH_SESSION_CLOSE, "POST", f"/sessions/batch/{reference}/close"))
         except KsefError as error:
-            if error.code != ALREADY_CLOSED:
+            if error.code != CLOSED:
                 raise
 
     async def _open(self, package: Package, key: SessionKey, *, offline: bool) -> Fields:

@@ -19,20 +19,20 @@ from agent.ksef.keys import PublicKeys
 from agent.ksef.limits import HOUR, Group, RateBudget
 from agent.ksef.servertime import ServerTime
 from agent.ksef.sessions import MAX_INVOICES, OnlineSessions, session_invoices
-from agent.ksef.single_flight import SingleFlight
-from agent.ksef.verdicts import better, checked_document, read_upo, read_verdict
-from agent.ports import Clock, KsefError, Outgoing, Pending, SendBudget, Sent, SessionRef, Upo, Verdict
+from agent.ksef.verdicts import better, checked_document, read_upo, read_upo_page, read_verdict
+from agent.ports import Clock, KsefError, Outgoing, Pending, SendBudget, Sent, SessionRef, Upo, UpoPage, Verdict
 
 NO_SUCH_SESSION = 21173
-BATCH_OPEN = 100
-BATCH_DONE = 200
+SESSION_OPEN = 100
+SESSION_DONE = 200
+"""Status of a session, interactive or batch: below it KSeF is at work, above it took nothing."""
 UNREADABLE = 0
 """Pending.code of a verdict that could not be read; status() tells why."""
 COMPRESSIONS = {"zip": Compression.ZIP, "tar.gz": Compression.TAR_GZ}
 """By the setting's word."""
 LIMITS_KEEP_SECONDS = 6 * HOUR
 CLOSE_SECONDS = 5.0
-"""At stop the sessions have so long to be closed; an unclosed one closes by itself at its end of validity."""
+"""At stop the session has so long to be closed; an unclosed one is closed before its UPO is asked for (session_upo)."""
 
 
 class Gateway:
@@ -71,8 +71,7 @@ class Gateway:
             part_bytes=part_bytes,
         )
         self._max_batch = MAX_INVOICES
-        self._limits_asked_at: float | None = None
-        self._learning: SingleFlight[None] = SingleFlight("ksef-limits")
+        self._limits_read_at: float | None = None
 
     async def authenticate(self) -> None:
         """Get an access token now, to see whether KSeF takes our credentials. KsefError where it does not."""
@@ -90,7 +89,6 @@ class Gateway:
             if error.sent is Sent.UNKNOWN:
                 raise as_not_sent(error) from error
             raise
-        self._refresh_limits()
         return session
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
@@ -103,17 +101,10 @@ class Gateway:
         answer = await self.api.run(Call(Group.INVOICE_STATUS, "GET", path))
         return read_verdict(answer.fields())
 
-    async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
-        """Look for the file by its hash; None where the session, or the file in it, is not known to KSeF."""
-        return (await self._found(session_ref, only=sha256)).get(sha256)
-
     async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         """Return everything KSeF has of a session, by hash."""
-        return await self._found(session_ref)
-
-    async def _found(self, session_ref: str, only: bytes | None = None) -> dict[bytes, tuple[str, Verdict]]:
         try:
-            return await self._verdicts(session_ref, only)
+            return await self._verdicts(session_ref)
         except KsefError as error:
             if error.code == NO_SUCH_SESSION and error.sent is Sent.ANSWERED:
                 return {}
@@ -129,14 +120,29 @@ class Gateway:
             raise answer.unusable(f"UPO dotyczy innej faktury: {upo.ksef_number} zamiast {ksef_number}.")
         return upo
 
-    async def session_upo(self, session_ref: str) -> tuple[bytes, ...]:
-        """Return the pages of a closed session's collective UPO, () while KSeF has none."""
+    async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
+        """Return the pages of a session's collective UPO, None while KSeF has none, () where it never will."""
         status = await self._session_status(session_ref)
+        code = status.object("status").number("code")
+        if code == SESSION_OPEN and close:
+            await self._sessions.close(session_ref)
+        if code < SESSION_DONE:
+            return None
         upo = status.optional_object("upo")
-        pages = [page.text("referenceNumber") for page in upo.objects("pages")] if upo else []
-        paths = [f"/sessions/{session_ref}/upo/{page}" for page in pages]
-        answers = [await self.api.run(Call(Group.SESSION_MISC, "GET", path)) for path in paths]
-        return tuple(checked_document(answer) for answer in answers)
+        references = [page.text("referenceNumber") for page in upo.objects("pages")] if upo else []
+        if code == SESSION_DONE and not references:
+            return None
+        return tuple(
+            [
+                await self._upo_page(session_ref, reference, number, len(references))
+                for number, reference in enumerate(references, start=1)
+            ]
+        )
+
+    async def _upo_page(self, session_ref: str, reference: str, number: int, pages: int) -> UpoPage:
+        answer = await self.api.run(Call(Group.SESSION_MISC, "GET", f"/sessions/{session_ref}/upo/{reference}"))
+        # ten thousand invoices are five megabytes: not on the loop
+        return await asyncio.to_thread(read_upo_page, answer, session_ref, reference, number, pages)
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
         """Return the SHA-256 of the original stored under that number (permission InvoiceRead)."""
@@ -149,7 +155,6 @@ class Gateway:
             raise ValueError(f"a batch holds 1 to {self._max_batch} invoices, not {len(invoices)}")
         if any(invoice.corrects is not None for invoice in invoices):
             raise ValueError("a technical correction goes through an interactive session")
-        self._refresh_limits()
         return await self._batches.send(invoices, opened)
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
@@ -162,13 +167,13 @@ class Gateway:
         status = await self._session_status(session_ref)
         state = status.object("status")
         code = state.number("code")
-        if code == BATCH_OPEN:
+        if code == SESSION_OPEN:
             await self._batches.close(session_ref)
             return None
-        if code < BATCH_DONE:
+        if code < SESSION_DONE:
             return None
         verdicts = await self._verdicts(session_ref)
-        if code != BATCH_DONE and not verdicts:
+        if code != SESSION_DONE and not verdicts:
             said = "; ".join((state.text("description"), *state.texts("details")))
             raise KsefError(f"KSeF odrzucił całą paczkę: {code} {said}", sent=Sent.ANSWERED, code=code)
         return verdicts
@@ -178,8 +183,15 @@ class Gateway:
         return self._budget.sends()
 
     async def learn_limits(self) -> None:
-        """Read KSeF's limits now; otherwise they are read in the background with the first session."""
-        await self._learning.run(self._read_limits)
+        """Read KSeF's limits where they were not read for six hours; until then those of production hold."""
+        now = self._clock.monotonic()
+        if self._limits_read_at is not None and now - self._limits_read_at < LIMITS_KEEP_SECONDS:
+            return
+        self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
+        limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
+        self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
+        self._max_batch = limits.object("batchSession").number("maxInvoices")
+        self._limits_read_at = now
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""
@@ -197,38 +209,23 @@ class Gateway:
         return skew
 
     async def close(self) -> None:
-        """Close the sessions and the connections. Never raises."""
-        await self._learning.stop()
+        """Close the warm session and the connections. Never raises."""
         await self._sessions.stop()
-        closing = [self._sessions.close(session) for session in self._sessions.take_all()]
-        with suppress(TimeoutError):
-            await self._clock.within(CLOSE_SECONDS, asyncio.gather(*closing, return_exceptions=True))
+        warm = self._sessions.take_warm()
+        if warm is not None:
+            with suppress(TimeoutError, KsefError):
+                await self._clock.within(CLOSE_SECONDS, self._sessions.close(warm.reference))
         await self._authenticator.stop()
         await self._client.close()
-
-    def _refresh_limits(self) -> None:
-        """Read KSeF's limits in the background: no press waits for them, the production values hold until then."""
-        now = self._clock.monotonic()
-        if self._limits_asked_at is None or now - self._limits_asked_at > LIMITS_KEEP_SECONDS:
-            self._limits_asked_at = now
-            self._learning.begin(self._read_limits)
-
-    async def _read_limits(self) -> None:
-        self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
-        limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
-        self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
-        self._max_batch = limits.object("batchSession").number("maxInvoices")
 
     async def _session_status(self, session_ref: str) -> Fields:
         answer = await self.api.run(Call(Group.SESSION_MISC, "GET", f"/sessions/{session_ref}"))
         return answer.fields()
 
-    async def _verdicts(self, session_ref: str, only: bytes | None = None) -> dict[bytes, tuple[str, Verdict]]:
+    async def _verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         found: dict[bytes, tuple[str, Verdict]] = {}
         async for item in session_invoices(self.api, session_ref):
             digest = item.decoded("invoiceHash")
-            if only is not None and digest != only:
-                continue
             verdict = _tolerant(item)
             known = found.get(digest)
             if known is None or better(known[1], verdict) is not known[1]:

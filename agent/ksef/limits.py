@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.ksef.answers import Fields
-from agent.ports import Clock, KsefError, SendBudget, Sent
+from agent.ports import NO_LIMIT, Clock, KsefError, SendBudget, Sent
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 GRAIN = 0.001
@@ -129,11 +129,15 @@ class Window:
         """Allow nothing before ``until``."""
         self._blocked_until = max(self._blocked_until, until)
 
-    def left_hour(self, now: float) -> int:
-        """Return how many calls the hour still allows."""
-        if self.limit.per_hour == UNLIMITED:
-            return 1_000_000
-        return max(0, self.limit.per_hour - self._under_way - self._count_since(now - HOUR))
+    def left(self, span: float, now: float) -> int:
+        """Return how many calls the last ``span`` seconds, a minute or an hour, still allow."""
+        allowed = self.allowed(span)
+        return allowed if allowed == NO_LIMIT else max(0, allowed - self._under_way - self._count_since(now - span))
+
+    def allowed(self, span: float) -> int:
+        """Return how many calls a minute or an hour allows, NO_LIMIT where it does not matter."""
+        limit = self.limit.per_minute if span == MINUTE else self.limit.per_hour
+        return NO_LIMIT if limit == UNLIMITED else limit
 
     def _count_since(self, instant: float) -> int:
         count = 0
@@ -201,7 +205,13 @@ class RateBudget:
         """Return what the limits still allow for invoices sent one by one."""
         now = self._clock.monotonic()
         window = self._windows[Group.INVOICE_SEND]
-        return SendBudget(window.left_hour(now), window.wait(now))
+        return SendBudget(
+            sends_left_hour=window.left(HOUR, now),
+            wait=window.wait(now),
+            sends_left_minute=window.left(MINUTE, now),
+            per_minute=window.allowed(MINUTE),
+            per_hour=window.allowed(HOUR),
+        )
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count sends of an earlier run, by their wall time, so that a restart does not reopen a spent hour."""

@@ -22,10 +22,9 @@ EARLY = timedelta(minutes=2)
 MAX_INVOICES = 10_000
 """Per session, unless /limits/context says otherwise."""
 PAGE_SIZE = "1000"
-STILL_OPEN = frozenset({21155, 21184})
-"""Full, under maintenance: to be closed by us."""
-SESSION_LOST = STILL_OPEN | {21173, 21180}
-"""Also not known, closed: this session takes nothing more, and did not take this."""
+CLOSED = 21180
+SESSION_LOST = frozenset({21155, 21173, CLOSED, 21184})
+"""Full, not known, closed, under maintenance: this session takes nothing more, and did not take this."""
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class OpenSession:
 
 
 class OnlineSessions:
-    """The warm session and those given up but not yet closed."""
+    """The warm session. One that was given up is closed by whoever asks for its UPO (Gateway.session_upo)."""
 
     def __init__(self, api: Api, keys: PublicKeys, server_time: ServerTime, *, validate_identifiers: bool) -> None:
         self._api = api
@@ -46,7 +45,6 @@ class OnlineSessions:
         self._server_time = server_time
         self._headers = IDENTIFIER_VALIDATION if validate_identifiers else None
         self._warm: OpenSession | None = None
-        self._given_up: list[SessionRef] = []
         self._opening: SingleFlight[SessionRef] = SingleFlight("ksef-open-session")
         self.max_invoices = MAX_INVOICES
 
@@ -60,7 +58,7 @@ class OnlineSessions:
         """Send once; return the invoice's reference. See agent.ports.KsefGateway.send."""
         opened = self._warm
         if opened is None or opened.ref.reference != session.reference:
-            raise KsefError("Sesja KSeF została już zastąpiona nową.", sent=Sent.NOT_SENT)
+            raise KsefError("Sesja KSeF została już zastąpiona nową.", sent=Sent.NOT_SENT, code=CLOSED)
         opened.sends += 1
         path = f"/sessions/online/{session.reference}/invoices"
         body = _invoice_body(opened.key, invoice)
@@ -71,7 +69,8 @@ class OnlineSessions:
         except KsefError as error:
             if error.code not in SESSION_LOST:
                 raise
-            self._give_up(opened, still_open=error.code in STILL_OPEN)
+            if self._warm is opened:
+                self._warm = None
             raise KsefError(
                 error.message, sent=Sent.NOT_SENT, code=error.code, retry_after=error.retry_after, body=error.body
             ) from error
@@ -81,20 +80,21 @@ class OnlineSessions:
         """Stop an opening under way."""
         await self._opening.stop()
 
-    def take_all(self) -> list[SessionRef]:
-        """Return every session to close and forget them."""
-        sessions = [*self._given_up, *([self._warm.ref] if self._warm else [])]
-        self._given_up, self._warm = [], None
-        return sessions
+    def take_warm(self) -> SessionRef | None:
+        """Return the warm session, to close it, and forget it."""
+        warm, self._warm = self._warm, None
+        return None if warm is None else warm.ref
 
-    async def close(self, session: SessionRef) -> None:
-        """Close a session; KSeF then makes its collective UPO. 21180 says that it is closed already."""
-        path = f"/sessions/online/{session.reference}/close"
-        await self._api.run(Call(Group.ONLINE_SESSION_CLOSE, "POST", path))
+    async def close(self, reference: str) -> None:
+        """Close a session; KSeF then makes its collective UPO. One closed before counts as closed now."""
+        try:
+            await self._api.run(Call(Group.ONLINE_SESSION_CLOSE, "POST", f"/sessions/online/{reference}/close"))
+        except KsefError as error:
+            if error.code != CLOSED:
+                raise
 
     async def _open(self) -> SessionRef:
-        if self._warm is not None:
-            self._give_up(self._warm)
+        self._warm = None
         await self._api.ready()
         key = SessionKey.new()
 
@@ -111,12 +111,6 @@ class OnlineSessions:
     def _usable(self, session: OpenSession) -> bool:
         in_time = self._server_time.now() < session.ref.valid_until - EARLY
         return in_time and session.sends < self.max_invoices
-
-    def _give_up(self, session: OpenSession, *, still_open: bool = True) -> None:
-        if self._warm is session:
-            self._warm = None
-            if still_open:
-                self._given_up.append(session.ref)
 
 
 def encryption(key: SessionKey, public_key: PublicKey) -> Json:

@@ -11,7 +11,7 @@ from lxml import etree
 from agent.domain import ksef_number
 from agent.ksef.answers import Answer, Fields
 from agent.ksef.crypto import sha256
-from agent.ports import Accepted, Duplicate, Pending, Rejected, Upo, Verdict
+from agent.ports import Accepted, Duplicate, Pending, Rejected, Upo, UpoPage, Verdict
 
 ACCEPTED, DUPLICATE = 200, 440
 RETRYABLE = frozenset({405, 550})
@@ -20,6 +20,13 @@ FIRST_REFUSAL = 400
 META_HASH = "x-ms-meta-hash"
 """Base64 SHA-256 of the document in the body, where KSeF gives it."""
 UPO = {"upo": "http://upo.schematy.mf.gov.pl/KSeF/v4-3"}
+PAGE_FIELDS = (
+    "NumerReferencyjnySesji",
+    "OpisPotwierdzenia/upo:Strona",
+    "OpisPotwierdzenia/upo:LiczbaStron",
+    "OpisPotwierdzenia/upo:ZakresDokumentowOd",
+    "OpisPotwierdzenia/upo:ZakresDokumentowDo",
+)
 PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
@@ -52,17 +59,41 @@ def better(one: Verdict, other: Verdict) -> Verdict:
 def read_upo(answer: Answer) -> Upo:
     """Read the UPO of one invoice; KSeF's hash of it is compared where there is one."""
     document = checked_document(answer)
+    documents = _upo_root(answer, document).findall("upo:Dokument", UPO)
+    if len(documents) != 1:
+        raise answer.unusable(f"UPO faktury opisuje {len(documents)} dokumentów zamiast jednego.")
+    return Upo(document, *_confirmed(answer, documents[0]))
+
+
+def read_upo_page(answer: Answer, session_ref: str, reference: str, number: int, pages: int) -> UpoPage:
+    """Read page ``number`` of ``pages`` of a session's UPO; it has to say that it is that page of that session."""
+    document = checked_document(answer)
+    root = _upo_root(answer, document)
+    documents = tuple(_confirmed(answer, each) for each in root.findall("upo:Dokument", UPO))
+    said = [(root.findtext(f"upo:{name}", "", UPO)).strip() for name in PAGE_FIELDS]
+    first, last = said[3], said[4]
+    counted = first.isdigit() and last.isdigit() and int(last) - int(first) + 1 == len(documents)
+    if said[:3] != [session_ref, str(number), str(pages)] or not counted:
+        raise answer.unusable(f"To nie jest strona {number} z {pages} UPO sesji {session_ref}, z całą jej treścią.")
+    return UpoPage(number, reference, document, documents)
+
+
+def _upo_root(answer: Answer, document: bytes) -> etree._Element:
     try:
         root = etree.fromstring(document, PARSER)
     except etree.XMLSyntaxError as error:
         raise answer.unusable(f"UPO jest uszkodzone: {error}.") from error
-    documents = root.findall("upo:Dokument", UPO)
-    if len(documents) != 1:
-        raise answer.unusable(f"UPO faktury opisuje {len(documents)} dokumentów zamiast jednego.")
-    number = (documents[0].findtext("upo:NumerKSeFDokumentu", "", UPO)).strip()
-    digest = (documents[0].findtext("upo:SkrotDokumentu", "", UPO)).strip()
+    if root.tag != f"{{{UPO['upo']}}}Potwierdzenie":
+        raise answer.unusable(f"To nie jest UPO w schemacie 4-3: {root.tag}.")
+    return root
+
+
+def _confirmed(answer: Answer, document: etree._Element) -> tuple[str, bytes]:
+    """Return the KSeF number and the SHA-256 that a Dokument of a UPO names."""
+    number = (document.findtext("upo:NumerKSeFDokumentu", "", UPO)).strip()
+    digest = (document.findtext("upo:SkrotDokumentu", "", UPO)).strip()
     try:
-        return Upo(document, ksef_number.check(number), base64.b64decode(digest, validate=True))
+        return ksef_number.check(number), base64.b64decode(digest, validate=True)
     except ValueError as error:
         raise answer.unusable(f"UPO podaje błędny numer KSeF albo skrót: {error}.") from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from agent.domain.evidence import Json
 from agent.ports.ksef import (
+    NO_LIMIT,
     Accepted,
     Duplicate,
     KsefError,
@@ -20,11 +21,13 @@ from agent.ports.ksef import (
     SessionRef,
     StatusSource,
     Upo,
+    UpoPage,
     Verdict,
 )
 from agent.ports.outside import BuyerSource, WebhookSender
 from agent.ports.paper import Outcome, Printer, PrinterStatus, PrintResult, Signer
 from agent.ports.records import (
+    Confirmed,
     Event,
     Exempt,
     Fact,
@@ -32,16 +35,33 @@ from agent.ports.records import (
     InvoiceChange,
     InvoiceFilter,
     KeyRecord,
+    KsefSession,
     PrintJob,
+    SessionKind,
+    StoredUpoPage,
     Unsent,
 )
-from agent.ports.store import Events, Facts, Held, Invoices, Keys, Notebook, Prints, Store, Transaction, Work
+from agent.ports.store import (
+    Events,
+    Facts,
+    Held,
+    Invoices,
+    Keys,
+    Notebook,
+    Prints,
+    Sessions,
+    Store,
+    Transaction,
+    Work,
+)
 from agent.ports.time import Clock
 
 __all__ = [
+    "NO_LIMIT",
     "Accepted",
     "BuyerSource",
     "Clock",
+    "Confirmed",
     "Duplicate",
     "Event",
     "Events",
@@ -58,6 +78,7 @@ __all__ = [
     "Keys",
     "KsefError",
     "KsefGateway",
+    "KsefSession",
     "LatarniaReading",
     "Notebook",
     "Outcome",
@@ -71,13 +92,17 @@ __all__ = [
     "Rejected",
     "SendBudget",
     "Sent",
+    "SessionKind",
     "SessionRef",
+    "Sessions",
     "Signer",
     "StatusSource",
     "Store",
+    "StoredUpoPage",
     "Transaction",
     "Unsent",
     "Upo",
+    "UpoPage",
     "Verdict",
     "WebhookSender",
     "Work",

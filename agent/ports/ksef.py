@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+NO_LIMIT = 1_000_000
+"""Sends left, or allowed, where KSeF sets no limit."""
+
 
 class Sent(StrEnum):
     """What is known of a call that did not simply succeed (RELIABILITY: outcome classes)."""
@@ -106,6 +109,17 @@ class Upo:
 
 
 @dataclass(frozen=True, slots=True)
+class UpoPage:
+    """A page of a session's collective UPO: XML as received, its hash compared with KSeF's header where it gave one."""
+
+    number: int
+    reference: str
+    xml: bytes = field(repr=False)
+    documents: tuple[tuple[str, bytes], ...]
+    """KSeF number and SHA-256 of every invoice it confirms."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One invoice to send. ``corrects`` is the hash of the rejected file in a technical correction."""
 
@@ -122,6 +136,10 @@ class SendBudget:
 
     sends_left_hour: int
     wait: float
+    sends_left_minute: int = NO_LIMIT
+    per_minute: int = NO_LIMIT
+    per_hour: int = NO_LIMIT
+    """The limits themselves: this till's part of them."""
 
 
 class KsefGateway(Protocol):
@@ -146,10 +164,6 @@ class KsefGateway(Protocol):
         """Ask for one invoice. Safe to repeat."""
         ...
 
-    async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
-        """Look for the file by its hash in a session: (invoice reference, verdict), None if KSeF has it not."""
-        ...
-
     async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         """Everything KSeF has of a session, by SHA-256; empty for a session it does not know. Safe to repeat."""
         ...
@@ -158,6 +172,14 @@ class KsefGateway(Protocol):
         """Fetch the UPO of an accepted invoice; by its number where the reference is not that session's.
 
         After 440 the UPO belongs to the original's session. Safe to repeat.
+        """
+        ...
+
+    async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
+        """All pages of a session's collective UPO, None while KSeF has none yet. Safe to repeat.
+
+        ``close``: an interactive session that is still open is closed, since only then there will be one.
+        Empty where KSeF took nothing in that session: there never will be one.
         """
         ...
 
@@ -182,6 +204,10 @@ class KsefGateway(Protocol):
 
     def budget(self) -> SendBudget:
         """What the rate limits allow now; no I/O."""
+        ...
+
+    async def learn_limits(self) -> None:
+        """Read KSeF's limits where they were not read for hours; until then those of production hold."""
         ...
 
     async def probe(self) -> float:

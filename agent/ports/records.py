@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 from agent.domain.evidence import Json
 from agent.domain.invoice import CorrectedBase, Mode
@@ -118,6 +119,43 @@ class Unsent:
     invoice_ref: str | None = None
     base_id: str | None = None
     rejection: str | None = None
+
+
+class SessionKind(StrEnum):
+    """How a session takes invoices."""
+
+    ONLINE = "online"
+    """One by one; its collective UPO comes after it was closed."""
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class KsefSession:
+    """A session this till sent in."""
+
+    reference: str
+    kind: SessionKind
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpoPage:
+    """Which page of a session's collective UPO it is; ``sha256`` is that of its bytes, which may be megabytes."""
+
+    session: str
+    page: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """An invoice of this store that a page names. ``right``: with the hash of its bytes."""
+
+    invoice_id: str
+    ksef_number: str
+    sha256: bytes
+    right: bool
+    has_own: bool
+    """It has a UPO of its own already."""
 
 
 @dataclass(frozen=True, slots=True)

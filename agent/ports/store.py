@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from agent.domain.evidence import Json
 from agent.domain.invoice import InvoiceRecord, NewInvoice
 from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports.ksef import UpoPage
 from agent.ports.records import (
+    Confirmed,
     Event,
     Exempt,
     Fact,
@@ -17,7 +19,10 @@ from agent.ports.records import (
     InvoiceChange,
     InvoiceFilter,
     KeyRecord,
+    KsefSession,
     PrintJob,
+    SessionKind,
+    StoredUpoPage,
     Unsent,
 )
 
@@ -64,8 +69,11 @@ class Invoices(Protocol):
         """What was issued in a total failure that is over, oldest first."""
         ...
 
-    async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
-        """Accepted invoices whose UPO is not stored yet, oldest first."""
+    async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceRecord]:
+        """Accepted invoices that neither a UPO of their own nor one of their session confirms yet, oldest first.
+
+        Those accepted after ``batch_since`` in a batch whose collective UPO is still expected are left out.
+        """
         ...
 
     async def move(self, invoice_id: str, to: InvoiceState, change: InvoiceChange | None = None) -> InvoiceRecord: ...
@@ -78,7 +86,9 @@ class Invoices(Protocol):
 
     async def add_upo(self, invoice_id: str, xml: bytes) -> None: ...
 
-    async def upo(self, invoice_id: str) -> bytes | None: ...
+    async def upo(self, invoice_id: str) -> bytes | None:
+        """The invoice's own UPO."""
+        ...
 
 
 class Events(Protocol):
@@ -161,6 +171,38 @@ class Held(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """KSeF sessions this till sent in, and their collective UPO."""
+
+    async def use(self, reference: str, kind: SessionKind) -> None:
+        """Note that something is about to be sent in this session; a second time changes nothing."""
+        ...
+
+    async def without_upo(self) -> list[KsefSession]:
+        """Those whose UPO is still expected and in which nothing is on its way (sending, sent), oldest first."""
+        ...
+
+    async def add_page(self, session: str, page: UpoPage) -> bool:
+        """Store a page; False where it is here already."""
+        ...
+
+    async def add_documents(self, session: str, page: int, documents: Sequence[tuple[str, bytes]]) -> list[Confirmed]:
+        """Store what a page names (KSeF number, SHA-256); return our invoices it names for the first time."""
+        ...
+
+    async def settle(self, reference: str, *, confirmed: bool) -> None:
+        """Ask no more: the whole UPO is here, or there never will be one."""
+        ...
+
+    async def upo_of(self, invoice_id: str) -> StoredUpoPage | None:
+        """The page that names this invoice with its hash."""
+        ...
+
+    async def page(self, session: str, page: int) -> bytes:
+        """The bytes of a stored page."""
+        ...
+
+
 class Notebook(Protocol):
     """Small durable values by name (circuit breaker, certificate renewal, cursors), JSON."""
 
@@ -184,6 +226,8 @@ class Transaction(Protocol):
     def facts(self) -> Facts: ...
     @property
     def held(self) -> Held: ...
+    @property
+    def sessions(self) -> Sessions: ...
     @property
     def notebook(self) -> Notebook: ...
 

@@ -64,6 +64,14 @@ class InvoiceAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class UpoAnswer:
+    """A UPO as KSeF gave it. ``scope``: invoice (of this one alone) or session (a page that names many)."""
+
+    xml: bytes = field(repr=False)
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class HeldAnswer:
     """A correction that waits for the KSeF number of its base; durable, and issued by itself."""
 
@@ -265,8 +273,11 @@ class Till(Protocol):
 
     async def prints(self, invoice_id: str) -> list[PrintJob]: ...
 
-    async def upo(self, invoice_id: str) -> bytes:
-        """UPO XML; NotFound while there is none."""
+    async def upo(self, invoice_id: str, scope: str | None = None) -> UpoAnswer:
+        """What confirms the invoice: its own UPO, else the page of its session's. NotFound while there is none.
+
+        ``scope`` invoice or session asks for just that one; BadInput for any other word.
+        """
         ...
 
     async def receipt_bytes(self, invoice_id: str) -> bytes:

@@ -21,6 +21,7 @@ from agent.domain.dossier import (
     InvoiceFile,
     OutageInvoice,
     Paper,
+    SessionUpo,
     closing_files,
     facts_file,
     folder_of,
@@ -84,8 +85,11 @@ class Evidence:
         invoices: dict[str, OutageInvoice] = {}
         async for record in self._records(first, last):
             invoices[record.id] = _outage_invoice(record)
-            for file in invoice_files(await self._whole(record.id)):
+            whole = await self._whole(record.id)
+            for file in invoice_files(whole):
                 yield noted(file)
+            if whole.session_upo is not None and whole.session_upo.path not in hashes:
+                yield noted((whole.session_upo.path, await self._page(whole.session_upo)))
         previous, lines = await self._store.read(lambda tx: _log(tx, list(invoices)))
         for file in _log_files(invoices, lines):
             yield noted(file)
@@ -121,14 +125,19 @@ class Evidence:
 
     async def _whole(self, invoice_id: str) -> InvoiceFile:
         async def work(tx: Transaction) -> InvoiceFile:
+            named = await tx.sessions.upo_of(invoice_id)
             return InvoiceFile(
                 record=await tx.invoices.get(invoice_id),
                 versions=await tx.invoices.versions(invoice_id),
                 upo=await tx.invoices.upo(invoice_id),
                 papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(invoice_id)),
+                session_upo=None if named is None else SessionUpo(named.session, named.page),
             )
 
         return await self._store.read(work)
+
+    async def _page(self, upo: SessionUpo) -> bytes:
+        return await self._store.read(lambda tx: tx.sessions.page(upo.session, upo.page))
 
     def _paper(self, job: PrintJob) -> Paper:
         text = self._text(job.printer, job.data) if self._text and job.printer and job.data is not None else None

@@ -30,7 +30,7 @@ from agent.services.contract import Caller
 from agent.services.desk import Desk
 from agent.services.duties import issue_moment
 from agent.services.printing import Printing
-from agent.services.sending import Courier
+from agent.services.sending import ASKING_SECONDS, Courier
 from agent.services.sync import Sync
 from agent.services.watch import Watch
 
@@ -282,7 +282,8 @@ class Issuing:
             await self._printing.print(invoice_id)
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
-        delivery = self._desk.crew.start(f"deliver-{invoice_id}", self._courier.deliver(invoice_id))
+        delivering = self._courier.deliver(invoice_id, max(seconds, ASKING_SECONDS))
+        delivery = self._desk.crew.start(f"deliver-{invoice_id}", delivering)
         self._sync.pressing += 1
         try:
             await self._desk.clock.within(seconds, asyncio.shield(delivery))

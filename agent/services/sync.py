@@ -7,7 +7,6 @@ app.py's scheduler, a press, a number that arrived or a line that came back wake
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,10 +14,11 @@ from functools import partial
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, Transaction, Unsent
+from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, SessionKind, Transaction, Unsent
 from agent.services.desk import Desk
-from agent.services.pace import Pace
-from agent.services.sending import Courier, evidence_of
+from agent.services.pace import Pace, Share, backlog_share
+from agent.services.sending import Courier
+from agent.services.settling import evidence_of
 from agent.services.watch import Watch
 
 AT_ONCE = 4
@@ -33,9 +33,6 @@ BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173,
 """Codes of a batch session of which KSeF took nothing: its status, or why it can not be closed (gateway)."""
 SMALL_BATCH_SECONDS = 300.0
 """While single sends are used up, what waits goes in a batch so often: there are 60 batches an hour."""
-UPOS_AT_ONCE = 50
-UPOS_AN_HOUR = 900
-"""Of the 1200 calls that UPO and batch status share."""
 EVENTS_AT_ONCE = 500
 REST = 4.0
 """Times the reading of the queue took, rested before the next pass: every press wakes one, also behind ten thousand."""
@@ -53,7 +50,7 @@ class RecentCalls:
 
 
 class Sync:
-    """Brings everything unsent to KSeF, and the UPO back."""
+    """Brings everything unsent to KSeF."""
 
     def __init__(self, desk: Desk, watch: Watch, courier: Courier) -> None:
         self._desk = desk
@@ -62,8 +59,6 @@ class Sync:
         self._wake = asyncio.Event()
         self._asking = Pace(desk.clock)
         """By session where it is a batch or holds doubts, by invoice otherwise."""
-        self._upos = Pace(desk.clock)
-        self._upo_times: deque[float] = deque()
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
         self._small_batch_at: float | None = None
@@ -112,10 +107,9 @@ class Sync:
         sessions = {record.session_ref or "" for record in (*doubts, *sent)}
         self._asking.keep(sessions | {record.id for record in sent})
         await self._resolve_doubts(doubts)
-        await self._ask_batches([record for record in sent if record.invoice_ref is None])
+        await self._ask_batches([record for record in sent if not record.invoice_ref])
         await self._ask_singly(sent)
         await self._send_waiting()
-        await self._fetch_upos()
 
     async def _queue(self) -> list[Unsent]:
         begun = self._desk.clock.monotonic()
@@ -180,13 +174,30 @@ class Sync:
                     return
             batched = {record.id for record in together}
             waiting = [record for record in waiting if record.id not in batched]
-        for start in range(0, len(waiting), AT_ONCE):
+        together = [record for record in waiting if self._fits_a_batch(record)]
+        alone = [record for record in waiting if not self._fits_a_batch(record)]
+        if await self._send_singly(alone, kept_for_presses=False):
+            await self._send_singly(together, kept_for_presses=True)
+
+    async def _send_singly(self, waiting: list[Unsent], *, kept_for_presses: bool) -> bool:
+        """Send one by one as long as KSeF's limits allow; False where that ended it.
+
+        What can go no other way takes the last place; what a batch would take as well leaves some to presses.
+        """
+        while waiting:
             while self.pressing:
                 await self._desk.clock.sleep(0.05)
-            budget = self._desk.gateway.budget()
-            if not self._watch.may_send() or budget.sends_left_hour <= 0 or budget.wait > 0:
-                return
-            await asyncio.gather(*(self._courier.deliver(record.id) for record in waiting[start : start + AT_ONCE]))
+            at_once = min(AT_ONCE, self._share(kept_for_presses=kept_for_presses).now)
+            if at_once == 0 or not self._watch.may_send():
+                return False
+            await asyncio.gather(*(self._courier.deliver(record.id) for record in waiting[:at_once]))
+            waiting = waiting[at_once:]
+        return True
+
+    def _share(self, *, kept_for_presses: bool) -> Share:
+        """Return what is left of the limits; where no press would be tried online nothing is kept for presses."""
+        presses_online = self._watch.decide(self._desk.now()).attempt_online
+        return backlog_share(self._desk.gateway.budget(), kept_for_presses=kept_for_presses and presses_online)
 
     def _fits_a_batch(self, record: Unsent) -> bool:
         """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
@@ -197,7 +208,7 @@ class Sync:
         """A backlog goes as a batch; so does the little that waits when single sends are used up for the hour."""
         if count >= self._desk.settings.ksef.batch_from:
             return True
-        if count == 0 or self._desk.gateway.budget().sends_left_hour > 0:
+        if count == 0 or self._share(kept_for_presses=True).this_hour > 0:
             return False
         now = self._desk.clock.monotonic()
         if self._small_batch_at is not None and now < self._small_batch_at + SMALL_BATCH_SECONDS:
@@ -228,8 +239,9 @@ class Sync:
         await self._in_slices(batch, InvoiceState.SENDING, "sending", attempt, InvoiceChange(attempted=True))
 
         async def opened(session: str) -> None:
+            await self._desk.store.write(lambda tx: tx.sessions.use(session, SessionKind.BATCH))
             data: dict[str, Json] = {"session": session}
-            await self._in_slices(batch, None, "batch_opened", data, InvoiceChange(session_ref=session))
+            await self._in_slices(batch, None, "batch_opened", data, InvoiceChange(session_ref=session, invoice_ref=""))
 
         try:
             session = await self._desk.gateway.open_batch(outgoing, opened)
@@ -298,24 +310,6 @@ class Sync:
         """The batch is done and KSeF did not take this file: it goes again."""
         data: dict[str, Json] = {"session": record.session_ref, "why": why}
         await self._in_slices([record], InvoiceState.ISSUED, "not_in_batch", data, InvoiceChange())
-
-    async def _fetch_upos(self) -> None:
-        """Fetch what is missing, oldest first; the first refusal ends the pass."""
-        now = self._desk.clock.monotonic()
-        while self._upo_times and self._upo_times[0] <= now - 3600:
-            self._upo_times.popleft()
-        allowed = UPOS_AN_HOUR // self._desk.settings.ksef.tills_sharing_address - len(self._upo_times)
-        if not self._courier.upos_wanted or not self._watch.may_send() or allowed <= 0:
-            return
-        missing = await self._desk.store.read(lambda tx: tx.invoices.without_upo(UPOS_AT_ONCE + len(self._upos)))
-        self._courier.upos_wanted = bool(missing)
-        self._upos.keep({record.id for record in missing})
-        wanted = [each for each in missing if self._upos.due(each.id) and not self._courier.busy(each.id)]
-        for record in wanted[: min(allowed, UPOS_AT_ONCE)]:
-            self._upos.asked(record.id)
-            self._upo_times.append(now)
-            if not await self._courier.fetch_upo(record.id):
-                return
 
 
 async def _record_all(

@@ -25,6 +25,7 @@ from agent.services.contract import (
     ModeAnswer,
     OutboxStatus,
     Role,
+    UpoAnswer,
 )
 from agent.services.correcting import Correcting
 from agent.services.desk import Desk
@@ -193,15 +194,24 @@ class AgentTill:
 
         return await self._desk.store.read(work)
 
-    async def upo(self, invoice_id: str) -> bytes:
-        """Return the UPO."""
+    async def upo(self, invoice_id: str, scope: str | None = None) -> UpoAnswer:
+        """Return what confirms the invoice: its own UPO, else the page of its session's that names it."""
+        if scope not in {None, "invoice", "session"}:
+            raise BadInput(
+                "Zakres UPO to invoice albo session.", errors=(FieldError("/scope", "invoice albo session"),)
+            )
 
-        async def work(tx: Transaction) -> bytes | None:
+        async def work(tx: Transaction) -> UpoAnswer | None:
             record = await tx.invoices.get(invoice_id)
-            upo = await tx.invoices.upo(invoice_id)
-            if upo is None and record.has_upo:
+            own = None if scope == "session" else await tx.invoices.upo(invoice_id)
+            if own is not None:
+                return UpoAnswer(own, "invoice")
+            named = await tx.sessions.upo_of(invoice_id)
+            if named is not None and scope != "invoice":
+                return UpoAnswer(await tx.sessions.page(named.session, named.page), "session")
+            if record.has_upo and named is None and scope != "session":
                 raise exported(record)
-            return upo
+            return None
 
         upo = await self._desk.store.read(work)
         if upo is None:

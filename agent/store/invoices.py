@@ -21,8 +21,11 @@ _BY_ID = "WHERE invoices.id = :id"
 _NEWEST_FIRST = "ORDER BY invoices.seq DESC LIMIT :limit"
 _BY_URGENCY = """WHERE invoices.state NOT IN ('accepted', 'exempt') AND invoices.closed_at IS NULL
 ORDER BY invoices.state <> 'in_doubt', invoices.deadline IS NULL, invoices.deadline, invoices.seq LIMIT :limit"""
-_WITHOUT_UPO = """WHERE invoices.state = 'accepted'
-AND NOT EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id) ORDER BY invoices.seq LIMIT :limit"""
+_WITHOUT_UPO = """WHERE invoices.state = 'accepted' AND NOT has_upo AND NOT EXISTS (
+    SELECT 1 FROM sessions
+    WHERE sessions.reference = invoices.session_ref AND sessions.kind = 'batch' AND sessions.state = 'waiting'
+        AND invoices.accepted_at > :batch_since
+) ORDER BY invoices.seq LIMIT :limit"""
 _CORRECTS = "invoices.id IN (SELECT correction_id FROM correction_bases WHERE {})"
 _NO_LIMIT = -1
 _ROWS_AT_ONCE = 100
@@ -114,9 +117,13 @@ class SqliteInvoices:
         """What was issued in a total failure that is over, oldest first."""
         return [codec.read_exempt(row) for row in await self._connection.run("invoice_exempt")]
 
-    async def without_upo(self, limit: int = 50) -> list[InvoiceRecord]:
-        """Accepted invoices whose UPO is not stored, oldest first."""
-        return await self._select(_WITHOUT_UPO, {"limit": limit})
+    async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceRecord]:
+        """Accepted invoices that no UPO confirms yet, oldest first.
+
+        Those accepted after ``batch_since`` in a batch whose collective UPO is still expected are left out.
+        """
+        since = None if batch_since is None else codec.instant(batch_since)
+        return await self._select(_WITHOUT_UPO, {"limit": limit, "batch_since": since})
 
     async def move(self, invoice_id: str, to: InvoiceState, change: InvoiceChange | None = None) -> InvoiceRecord:
         """Move and add facts at once; IllegalTransition for a move the lifecycle does not know."""

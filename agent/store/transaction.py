@@ -10,6 +10,7 @@ from agent.store.held import SqliteHeld
 from agent.store.invoices import SqliteInvoices
 from agent.store.log import SqliteEvents, SqliteFacts, SqliteKeys, SqliteNotebook
 from agent.store.prints import SqlitePrints
+from agent.store.sessions import SqliteSessions
 from agent.store.unit import UnitConnection
 
 
@@ -24,4 +25,5 @@ class SqliteTransaction:
         self.facts = SqliteFacts(connection)
         self.held = SqliteHeld(connection)
         self.notebook = SqliteNotebook(connection)
+        self.sessions = SqliteSessions(connection, now)
         self.exports = SqliteExports(connection, now)

@@ -168,8 +168,11 @@ async def xml(request: web.Request) -> web.Response:
 
 
 async def upo(request: web.Request) -> web.Response:
-    """GET …/upo."""
-    return _file(await request.app[TILL].upo(request.match_info["id"]), "application/xml")
+    """GET …/upo: the invoice's own, else its session's; ``?scope=`` asks for just one, X-Upo-Scope names it."""
+    found = await request.app[TILL].upo(request.match_info["id"], request.query.get("scope"))
+    response = _file(found.xml, "application/xml")
+    response.headers["X-Upo-Scope"] = found.scope
+    return response
 
 
 async def receipt_png(request: web.Request) -> web.Response:

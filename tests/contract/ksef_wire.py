@@ -196,7 +196,7 @@ class WireServer:
             "GET /sessions/*/invoices/*": lambda _: Reply(body=accepted()),
             "GET /sessions/*/invoices/*/upo": lambda _: upo(),
             "GET /sessions/*/invoices/ksef/*/upo": lambda _: upo(),
-            "GET /sessions/*/upo/*": lambda _: upo(),
+            "GET /sessions/*/upo/*": lambda _: upo_page(),
             "GET /invoices/ksef/*": lambda _: Reply(
                 body=XML, headers={"x-ms-meta-hash": b64(sha256(XML))}, content_type="application/xml"
             ),
@@ -308,6 +308,21 @@ def upo(xml: bytes = XML, number: str = KSEF_NUMBER, meta_hash: str = "") -> Rep
         f"<NumerKSeFDokumentu>{number}</NumerKSeFDokumentu>"
         f"<SkrotDokumentu>{b64(sha256(xml))}</SkrotDokumentu></Dokument></Potwierdzenie>"
     ).encode()
+    return Reply(
+        body=document, headers={"x-ms-meta-hash": meta_hash or b64(sha256(document))}, content_type="application/xml"
+    )
+
+
+def upo_page(session: str = SESSION, page: int = 1, last: int = 1, meta_hash: str = "", **more: Any) -> Reply:
+    """Return the only page of a session's UPO; it names one document."""
+    one = upo(**more).body
+    assert isinstance(one, bytes)
+    described = (
+        f"<NumerReferencyjnySesji>{session}</NumerReferencyjnySesji><OpisPotwierdzenia><Strona>{page}</Strona>"
+        "<LiczbaStron>1</LiczbaStron><ZakresDokumentowOd>1</ZakresDokumentowOd>"
+        f"<ZakresDokumentowDo>{last}</ZakresDokumentowDo></OpisPotwierdzenia><Dokument>"
+    )
+    document = one.replace(b"<Dokument>", described.encode())
     return Reply(
         body=document, headers={"x-ms-meta-hash": meta_hash or b64(sha256(document))}, content_type="application/xml"
     )

@@ -138,7 +138,7 @@ async def test_questions_are_safe_to_repeat(subject: Subject) -> None:
     session, reference, verdict = await send(subject, item)
     for _ in range(3):
         assert await subject.gateway.status(session, reference) == verdict
-        found = await subject.gateway.find(session, item.sha256)
+        found = (await subject.gateway.find_all(session)).get(item.sha256)
         assert found is not None
         assert found[0] == reference
         assert set(await subject.gateway.find_all(session)) == {item.sha256}
@@ -146,9 +146,9 @@ async def test_questions_are_safe_to_repeat(subject: Subject) -> None:
 
 async def test_what_ksef_does_not_have_is_none_and_never_an_error(subject: Subject) -> None:
     session, _, _ = await send(subject, outgoing())
-    assert await subject.gateway.find(session, bytes(32)) is None
+    assert (await subject.gateway.find_all(session)).get(bytes(32)) is None
     unknown = "20261124-SO-0000000000-0000000000-00"
-    assert await subject.gateway.find(unknown, bytes(32)) is None
+    assert (await subject.gateway.find_all(unknown)).get(bytes(32)) is None
     assert await subject.gateway.find_all(unknown) == {}
 
 
@@ -194,7 +194,7 @@ async def test_a_lost_answer_is_unknown_and_can_be_found(subject: Subject) -> No
     assert lost.value.sent is Sent.UNKNOWN
     assert lost.value.link_down
     await subject.fault("up")
-    found = await subject.gateway.find(session.reference, item.sha256)
+    found = (await subject.gateway.find_all(session.reference)).get(item.sha256)
     assert found is not None
     assert isinstance(await decided(subject, session.reference, found[0]), Accepted)
     assert len(subject.ledger()) == 1

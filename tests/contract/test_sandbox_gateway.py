@@ -81,7 +81,7 @@ class TestSending:
         assert isinstance(verdict, Accepted)
         upo = await gateway.upo(session, reference, verdict.ksef_number)
         assert upo.sha256 == item.sha256
-        assert await gateway.find(session, item.sha256) == (reference, verdict)
+        assert (await gateway.find_all(session)).get(item.sha256) == (reference, verdict)
         assert await gateway.invoice_sha256(verdict.ksef_number) == item.sha256
         assert [entry.sha256 for entry in sandbox.ledger.entries()] == [item.sha256]
 
@@ -216,7 +216,7 @@ async def test_a_spoiled_send_ends_in_its_class_and_once_in_the_ledger(
     assert error.sent is sent
     assert len(sandbox.ledger) == (1 if taken else 0)
 
-    known = await gateway.find(session.reference, item.sha256)
+    known = (await gateway.find_all(session.reference)).get(item.sha256)
     assert (known is not None) is taken
     if known is None and sent is not Sent.ANSWERED:
         assert isinstance((await send(gateway, item))[2], Accepted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ from agent.ports import (
     Sent,
     SessionRef,
     Upo,
+    UpoPage,
     Verdict,
 )
 
@@ -34,6 +36,18 @@ def silence() -> KsefError:
 
 async def unheard(_: str) -> None:
     """For open_batch() where nobody needs the reference early."""
+
+
+def upo_page(session: str, named: Sequence[tuple[str, bytes]]) -> bytes:
+    """A collective UPO, as far as anybody here reads it."""
+    documents = "".join(
+        f"<Dokument><NumerKSeFDokumentu>{number}</NumerKSeFDokumentu>"
+        f"<SkrotDokumentu>{base64.b64encode(sha256).decode()}</SkrotDokumentu></Dokument>"
+        for number, sha256 in named
+    )
+    namespace = "http://upo.schematy.mf.gov.pl/KSeF/v4-3"
+    reference = f"<NumerReferencyjnySesji>{session}</NumerReferencyjnySesji>"
+    return f'<Potwierdzenie xmlns="{namespace}">{reference}{documents}</Potwierdzenie>'.encode()
 
 
 class FakeGateway:
@@ -57,6 +71,10 @@ class FakeGateway:
         self._ids = itertools.count(1)
         self._session: SessionRef | None = None
         self.closed = False
+        self.upo_delays = 0
+        """How many times a session's UPO is not there yet."""
+        self.confirmed: list[str] = []
+        """Sessions whose UPO was given."""
 
     def _check(self) -> None:
         if not self.up:
@@ -108,13 +126,6 @@ class FakeGateway:
             return Pending()
         return verdict
 
-    async def find(self, session_ref: str, sha256: bytes) -> tuple[str, Verdict] | None:
-        self._check()
-        for reference in self._sessions.get(session_ref, []):
-            if self._verdicts[reference][0] == sha256:
-                return reference, self._verdicts[reference][1]
-        return None
-
     async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         self._check()
         references = self._sessions.get(session_ref, [])
@@ -126,6 +137,23 @@ class FakeGateway:
             if number == ksef_number:
                 return Upo(b"<Potwierdzenie/>", number, sha256)
         raise KsefError("nie ma UPO", sent=Sent.ANSWERED, code=404)
+
+    async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
+        self._check()
+        if self.upo_delays:
+            self.upo_delays -= 1
+            return None
+        if self._session is not None and self._session.reference == session_ref:
+            if close:
+                self._session = None
+            return None
+        named = []
+        for reference in self._sessions.get(session_ref, []):
+            sha256, verdict, _ = self._verdicts[reference]
+            if isinstance(verdict, Accepted):
+                named.append((verdict.ksef_number, sha256))
+        self.confirmed.append(session_ref)
+        return (UpoPage(1, f"EU-{session_ref}", upo_page(session_ref, named), tuple(named)),) if named else ()
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
         self._check()
@@ -153,6 +181,9 @@ class FakeGateway:
 
     def budget(self) -> SendBudget:
         return SendBudget(self.sends_left, 0.0)
+
+    async def learn_limits(self) -> None:
+        self._check()
 
     async def probe(self) -> float:
         self._check()

@@ -44,6 +44,7 @@ from agent.services.contract import (
     Problem,
     QueueHealth,
     Role,
+    UpoAnswer,
 )
 from tests.fakes.clock import FakeClock
 
@@ -353,10 +354,10 @@ class FakeTill:
             PrintJob(1, invoice_id, 1, answer.paper.document, answer.paper.label, PrintState.PRINTED, self.clock.now())
         ]
 
-    async def upo(self, invoice_id: str) -> bytes:
+    async def upo(self, invoice_id: str, scope: str | None = None) -> UpoAnswer:
         if not (await self.invoice(invoice_id)).has_upo:
             raise NotFound("KSeF nie wystawił jeszcze UPO.", code="upo-missing")
-        return b"<Potwierdzenie/>"
+        return UpoAnswer(b"<Potwierdzenie/>", scope or "invoice")
 
     async def receipt_bytes(self, invoice_id: str) -> bytes:
         await self.invoice(invoice_id)

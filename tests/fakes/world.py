@@ -27,6 +27,7 @@ from agent.services.reporting import Reporting
 from agent.services.sending import Courier
 from agent.services.sync import Sync
 from agent.services.till import AgentTill
+from agent.services.upo import Upos
 from agent.services.watch import Watch
 from agent.store.sqlite import SqliteStore
 from printers.fleet import build
@@ -87,6 +88,7 @@ class World:
     store: SqliteStore
     watch: Watch
     courier: Courier
+    upos: Upos
     sync: Sync
     printing: Printing
     correcting: Correcting
@@ -116,6 +118,7 @@ class World:
         for _ in range(60):
             await self.watch.probe()
             await self.sync.pass_once()
+            await self.upos.pass_once()
             await self.correcting.issue_ready()
             if not await self.store.read(lambda tx: tx.invoices.unsent()):
                 return
@@ -178,7 +181,8 @@ async def world(
         started_at=clock.now(),
     )
     watch = Watch(desk, latarnia)
-    courier = Courier(desk, watch)
+    upos = Upos(desk, watch)
+    courier = Courier(desk, watch, upos)
     printing = Printing(desk)
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
@@ -208,6 +212,7 @@ async def world(
         store,
         watch,
         courier,
+        upos,
         sync,
         printing,
         correcting,

@@ -97,6 +97,7 @@ async def work(place: World, seconds: float) -> None:
     while place.clock.monotonic() < end:
         await place.watch.probe()
         await place.sync.pass_once()
+        await place.upos.pass_once()
         await place.clock.sleep(5.0)
 
 

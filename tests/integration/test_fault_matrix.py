@@ -114,6 +114,7 @@ async def settle_all_but(place: World, stuck: int) -> None:
     while place.clock.monotonic() < end:
         await place.watch.probe()
         await place.sync.pass_once()
+        await place.upos.pass_once()
         queue = await place.store.read(lambda tx: tx.invoices.queue())
         if len(queue) == stuck and not await place.store.read(lambda tx: tx.invoices.without_upo()):
             return

@@ -41,6 +41,9 @@ async def gateway(server: WireServer, clock: SwiftClock) -> AsyncIterator[Gatewa
     await opened.close()
 
 
+PAGES = {"pages": [{"referenceNumber": wire.UPO_PAGE, "downloadUrl": "https://x"}]}
+
+
 class TestSending:
     async def test_a_press_costs_one_authentication_one_opening_one_send(
         self, server: WireServer, gateway: Gateway
@@ -168,14 +171,14 @@ class TestSessionLost:
         await gateway.session()
         assert len(server.seen("POST /sessions/online")) == 1
 
-    async def test_close_closes_every_session_and_never_raises(self, server: WireServer, gateway: Gateway) -> None:
+    async def test_close_closes_the_warm_session_and_never_raises(self, server: WireServer, gateway: Gateway) -> None:
         server.on("POST /sessions/online/*/invoices", problem(21184))
         server.on("POST /sessions/online/*/close", problem(21180))
         with pytest.raises(KsefError):
             await gateway.send(await gateway.session(), INVOICE)
         await gateway.session()
         await gateway.close()
-        assert len(server.seen("POST /sessions/online/*/close")) == 2
+        assert len(server.seen("POST /sessions/online/*/close")) == 1, "the other one is closed for its UPO"
         with pytest.raises(KsefError) as caught:
             await gateway.probe()
         assert caught.value.sent is Sent.NOT_SENT
@@ -414,7 +417,7 @@ class TestVerdicts:
     async def test_find_goes_through_all_pages(self, server: WireServer, gateway: Gateway) -> None:
         first = {"invoices": [wire.accepted(b"other")], "continuationToken": "abc=="}
         server.on("GET /sessions/*/invoices", Reply(body=first), Reply(body={"invoices": [wire.accepted()]}))
-        found = await gateway.find(wire.SESSION, sha256(wire.XML))
+        found = (await gateway.find_all(wire.SESSION)).get(sha256(wire.XML))
         assert found is not None
         assert found[0] == wire.INVOICE
         assert isinstance(found[1], Accepted)
@@ -425,17 +428,17 @@ class TestVerdicts:
     async def test_find_prefers_the_acceptance_of_bytes_sent_twice(self, server: WireServer, gateway: Gateway) -> None:
         items = [wire.accepted(code=440, reference="b"), wire.accepted(), wire.accepted(code=440, reference="c")]
         server.on("GET /sessions/*/invoices", Reply(body={"invoices": items}))
-        found = await gateway.find(wire.SESSION, sha256(wire.XML))
+        found = (await gateway.find_all(wire.SESSION)).get(sha256(wire.XML))
         assert found is not None
         assert found[0] == wire.INVOICE
 
     async def test_find_knows_that_ksef_has_it_not(self, server: WireServer, gateway: Gateway) -> None:
-        assert await gateway.find(wire.SESSION, sha256(b"never sent")) is None
+        assert (await gateway.find_all(wire.SESSION)).get(sha256(b"never sent")) is None
         server.on("GET /sessions/*/invoices", problem(21173))
-        assert await gateway.find(wire.SESSION, sha256(wire.XML)) is None
+        assert (await gateway.find_all(wire.SESSION)).get(sha256(wire.XML)) is None
         server.on("GET /sessions/*/invoices", Reply(502, b"", content_type="text/html"))
         with pytest.raises(KsefError):
-            await gateway.find(wire.SESSION, sha256(wire.XML))
+            (await gateway.find_all(wire.SESSION)).get(sha256(wire.XML))
 
     async def test_upo(self, server: WireServer, gateway: Gateway) -> None:
         upo = await gateway.upo(wire.SESSION, wire.INVOICE, wire.KSEF_NUMBER)
@@ -467,11 +470,34 @@ class TestVerdicts:
         assert caught.value.sent is Sent.UNKNOWN
 
     async def test_session_upo(self, server: WireServer, gateway: Gateway) -> None:
-        assert await gateway.session_upo(wire.SESSION) == ()
-        pages = {"pages": [{"referenceNumber": wire.UPO_PAGE, "downloadUrl": "https://x"}]}
-        server.on("GET /sessions/*", wire.session_status(200, upo=pages))
-        (page,) = await gateway.session_upo(wire.SESSION)
-        assert b"Potwierdzenie" in page
+        assert await gateway.session_upo(wire.SESSION, close=True) is None
+        server.on("GET /sessions/*", wire.session_status(200, upo=PAGES))
+        (page,) = await gateway.session_upo(wire.SESSION, close=True) or ()
+        assert b"Potwierdzenie" in page.xml
+        assert (page.number, page.reference) == (1, wire.UPO_PAGE)
+        assert page.documents == ((wire.KSEF_NUMBER, sha256(wire.XML)),)
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            wire.upo(),
+            wire.upo_page(session="20261124-SO-0000000000-0000000000-00"),
+            wire.upo_page(page=2),
+            wire.upo_page(last=2),
+            wire.upo_page(number=wire.KSEF_NUMBER[:-2] + "00"),
+            wire.upo_page(meta_hash=b64(sha256(b"other"))),
+            Reply(body=b"<Potwierdzenie/>", content_type="application/xml"),
+        ],
+        ids=["of one invoice", "session", "page", "range", "number", "hash", "namespace"],
+    )
+    async def test_a_session_upo_that_can_not_be_right(
+        self, server: WireServer, gateway: Gateway, reply: Reply
+    ) -> None:
+        server.on("GET /sessions/*", wire.session_status(200, upo=PAGES))
+        server.on("GET /sessions/*/upo/*", reply)
+        with pytest.raises(KsefError) as caught:
+            await gateway.session_upo(wire.SESSION, close=True)
+        assert caught.value.sent is Sent.UNKNOWN
 
     async def test_the_hash_of_an_original(self, server: WireServer, gateway: Gateway) -> None:
         assert await gateway.invoice_sha256(wire.KSEF_NUMBER) == sha256(wire.XML)

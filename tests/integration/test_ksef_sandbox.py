@@ -149,9 +149,9 @@ class TestInteractive:
         assert verdict.sha256 == sent.sha256
         upo = await gateway.upo(session, reference, verdict.ksef_number)
         assert (upo.ksef_number, upo.sha256) == (verdict.ksef_number, sent.sha256)
-        found = await gateway.find(session, sent.sha256)
+        found = (await gateway.find_all(session)).get(sent.sha256)
         assert found == (reference, verdict)
-        assert await gateway.find(session, b"x" * 32) is None
+        assert (await gateway.find_all(session)).get(b"x" * 32) is None
 
     async def test_the_flag_travels(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
         await accepted(gateway, clock, outgoing(offline=True))
@@ -166,9 +166,34 @@ class TestInteractive:
         again = open_gateway(
             KsefSettings(url=sandbox.ksef), sandbox.nip, clock, credentials=credentials(sandbox.authentication)
         )
-        (page,) = await again.session_upo(session)
-        assert verdict.ksef_number.encode() in page
+        (page,) = await again.session_upo(session, close=True) or ()
+        assert page.documents == ((verdict.ksef_number, verdict.sha256),)
+        assert verdict.ksef_number.encode() in page.xml
         await again.close()
+
+    async def test_a_session_nobody_closed_is_closed_for_its_upo(
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
+    ) -> None:
+        session, _, _ = await accepted(gateway, clock, outgoing())
+        assert await gateway.session_upo(session, close=False) is None
+        await clock.advance(1)
+        assert await gateway.session_upo(session, close=False) is None
+        assert await gateway.session_upo(session, close=True) is None
+        await clock.advance(1)
+        assert len(await gateway.session_upo(session, close=True) or ()) == 1
+        with pytest.raises(KsefError) as over:
+            await gateway.send(await gateway.session(), outgoing("FV/2"))
+        assert (over.value.sent, over.value.code) == (Sent.NOT_SENT, 21180)
+
+    async def test_a_session_in_which_nothing_was_accepted_never_has_a_upo(
+        self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
+    ) -> None:
+        sandbox.mood("450")
+        session = await gateway.session()
+        await gateway.send(session, outgoing())
+        await gateway.session_upo(session.reference, close=True)
+        await clock.advance(1)
+        assert await gateway.session_upo(session.reference, close=True) == ()
 
     async def test_the_same_bytes_again_are_a_duplicate_whose_original_has_the_same_hash(
         self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
@@ -302,7 +327,7 @@ async def deliver(gateway: Gateway, clock: SwiftClock, sent: Outgoing) -> list[K
     for _ in range(5):
         try:
             if doubt:
-                found = await gateway.find(session, sent.sha256)
+                found = (await gateway.find_all(session)).get(sent.sha256)
                 reference, doubt = (found[0] if found else ""), False
             if not reference:
                 opened = await gateway.session()

@@ -221,6 +221,7 @@ class Life:
             place.sync.wake()
         await place.watch.follow_deadlines()
         await place.sync.pass_once()
+        await place.upos.pass_once()
         await place.correcting.issue_ready()
         if self.rng.random() < 0.3:
             await place.reporting.refresh()

@@ -168,7 +168,7 @@ def test_routes_named_in_the_readme_exist() -> None:
     assert set(named) <= known
 
 
-EVENT_CALLS = {"append": 0, "_move": 2, "_in_slices": 2, "_note_trouble": 1, "_note": 1}
+EVENT_CALLS = {"append": 0, "move": 2, "_in_slices": 2, "note_trouble": 1, "_note": 1}
 """Functions that write an event, and which argument is its kind."""
 
 

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 from agent.domain.lifecycle import INVOICE_MOVES, PRINT_MOVES, InvoiceState, PrintState
-from agent.ports import Fact, KeyRecord, Transaction
+from agent.ports import Fact, KeyRecord, SessionKind, Transaction, UpoPage
 from agent.store.migrate import FOLDER
 from agent.store.sqlite import SqliteStore
 from agent.store.transaction import SqliteTransaction
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import add_next, lead
 
-KEPT = {
+ADDED = {"sessions", "session_upos", "session_upo_documents"}
+"""Kept tables of later schemas, looked at in the same way."""
+KEPT = ADDED | {
     "events",
     "exports",
     "facts",
@@ -50,6 +52,7 @@ MUTABLE = {
         "state",
     },
     "print_jobs": {"data", "printer", "problem", "state"},
+    "sessions": {"state"},
 }
 """Columns that take new facts; every other column of a kept table never changes."""
 
@@ -69,6 +72,10 @@ async def path(tmp_path: Path) -> Path:
         await transaction.keys.add(KeyRecord("k", b"\1" * 32, "inv-a"))
         await transaction.facts.add(Fact("latarnia", {}, FakeClock().now()))
         await transaction.exports.add("inv-a", "/x", b"\2" * 32)
+        await transaction.sessions.use("SO-1", SessionKind.ONLINE)
+        named = (("5265877635-20261124-0100A0AE0E14-06", b"\3" * 32),)
+        await transaction.sessions.add_page("SO-1", UpoPage(1, "EU-1", b"<UPO/>", named))
+        await transaction.sessions.add_documents("SO-1", 1, named)
         await _print(transaction)
 
     await store.write(fill)
@@ -191,4 +198,12 @@ def test_the_log_has_no_gaps(database: sqlite3.Connection) -> None:
 
 def test_every_kept_table_of_the_first_schema_is_looked_at(database: sqlite3.Connection) -> None:
     script = (FOLDER / "0001_initial.sql").read_text("utf-8")
-    assert set(re.findall(r"CREATE TABLE (\w+)", script)) - {"notebook"} == KEPT
+    assert set(re.findall(r"CREATE TABLE (\w+)", script)) - {"notebook"} == KEPT - ADDED
+
+
+def test_a_session_is_settled_once(database: sqlite3.Connection) -> None:
+    database.execute("BEGIN")
+    database.execute("UPDATE sessions SET state = 'confirmed'")
+    with pytest.raises(sqlite3.IntegrityError, match="settled once"):
+        database.execute("UPDATE sessions SET state = 'waiting'")
+    database.execute("ROLLBACK")

@@ -110,6 +110,7 @@ async def backlog(place: World, count: int) -> list[InvoiceRecord]:
 async def passes(place: World, count: int, seconds: float = 5.0) -> None:
     for _ in range(count):
         await place.sync.pass_once()
+        await place.upos.pass_once()
         await place.clock.advance(seconds)
 
 

@@ -49,7 +49,13 @@ SELECT
         ))
         FROM (SELECT * FROM correction_bases WHERE correction_id = invoices.id ORDER BY position)
     ) AS bases,
-    EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id) AS has_upo
+    (
+        EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id)
+        OR EXISTS (
+            SELECT 1 FROM session_upo_documents AS named
+            WHERE named.ksef_number = invoices.ksef_number AND named.sha256 = versions.sha256
+        )
+    ) AS has_upo
 FROM invoices
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 

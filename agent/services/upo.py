@@ -1,0 +1,204 @@
+"""What proves to an auditor that KSeF took an invoice: its own UPO, or the page of its session's UPO that names it.
+
+A loop of its own, so that a slow answer here never holds up sending. An invoice that was pressed gets its own UPO;
+those of a batch get their session's, one document for thousands, and one of their own only where that does not come
+(docs/decisions.md). Both are checked before they are stored: KSeF's hash of the document, the KSeF number, and the
+SHA-256 of our bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from datetime import timedelta
+from functools import partial
+
+from agent.domain.invoice import InvoiceRecord
+from agent.ports import Json, KsefError, KsefSession, Sent, SessionKind, Transaction, UpoPage
+from agent.services.desk import Desk
+from agent.services.pace import Pace
+from agent.services.watch import Watch
+
+AT_ONCE = 50
+"""Invoices asked for in one pass."""
+SESSIONS_AT_ONCE = 5
+CALLS_AN_HOUR = 900
+"""Of the 1200 calls that UPO and batch status share."""
+CALLS_OF_A_SESSION = 2
+"""Its status and a page."""
+BATCH_PATIENCE = timedelta(hours=1)
+"""So long after its number an invoice of a batch waits for the session's UPO; then its own is fetched."""
+SLICE = 50
+"""Documents of a page per transaction: a press in between never waits for thousands of rows."""
+NO_SUCH_SESSION = 21173
+TOO_MANY = 429
+
+
+class Upos:
+    """Fetches and stores what is missing."""
+
+    def __init__(self, desk: Desk, watch: Watch) -> None:
+        self._desk = desk
+        self._watch = watch
+        self._wake = asyncio.Event()
+        self._wanted = True
+        """Some accepted invoice may lack its proof."""
+        self._in_use: str | None = None
+        self._invoices = Pace(desk.clock)
+        self._sessions = Pace(desk.clock)
+        self._calls: deque[float] = deque()
+
+    def wake(self) -> None:
+        """Look now."""
+        self._wake.set()
+
+    def accepted(self) -> None:
+        """Note that KSeF gave a number."""
+        self._wanted = True
+
+    def sending_in(self, session_ref: str) -> None:
+        """Note the interactive session in use; any other one of ours is over and gets closed."""
+        self._in_use = session_ref
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.pass_once()
+
+    async def pass_once(self) -> None:
+        """Ask for what is missing and due; the first refusal ends the pass. One pass at a time."""
+        if self._watch.may_send() and await self._ask_sessions():
+            await self._ask_singly()
+
+    async def _ask_sessions(self) -> bool:
+        waiting = await self._desk.store.read(lambda tx: tx.sessions.without_upo())
+        over = [each for each in waiting if each.reference != self._in_use]
+        self._sessions.keep({each.reference for each in over})
+        due = [each for each in over if self._sessions.due(each.reference)]
+        for session in due[:SESSIONS_AT_ONCE]:
+            if self._allowed() < CALLS_OF_A_SESSION or not self._watch.may_send():
+                return False
+            self._sessions.asked(session.reference)
+            self._count(CALLS_OF_A_SESSION)
+            if not await self._fetch_of_session(session):
+                return False
+        return True
+
+    async def _ask_singly(self) -> None:
+        if not self._wanted:
+            return
+        since = self._desk.now() - BATCH_PATIENCE
+        missing = await self._desk.store.read(
+            lambda tx: tx.invoices.without_upo(AT_ONCE + len(self._invoices), batch_since=since)
+        )
+        # one that still waits for its session's UPO is not missing now, but may be later
+        self._wanted = bool(missing or await self._desk.store.read(lambda tx: tx.invoices.without_upo(1)))
+        self._invoices.keep({record.id for record in missing})
+        for record in [each for each in missing if self._invoices.due(each.id)][:AT_ONCE]:
+            if not self._watch.may_send() or not await self.fetch(record):
+                return
+
+    def _allowed(self) -> int:
+        now = self._desk.clock.monotonic()
+        while self._calls and self._calls[0] <= now - 3600:
+            self._calls.popleft()
+        return CALLS_AN_HOUR // self._desk.settings.ksef.tills_sharing_address - len(self._calls)
+
+    def _count(self, calls: int) -> None:
+        self._calls.extend([self._desk.clock.monotonic()] * calls)
+
+    # --- one invoice ------------------------------------------------------------------------------------------
+
+    async def fetch(self, record: InvoiceRecord) -> bool:
+        """Fetch the UPO of an accepted invoice and store it where it is the right one; False where KSeF gave none."""
+        if record.session_ref is None or record.ksef_number is None:
+            return True
+        if self._allowed() < 1:
+            return False
+        self._invoices.asked(record.id)
+        self._count(1)
+        try:
+            upo = await self._desk.gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
+        except KsefError as error:
+            self._watch.failed(error)
+            return False
+        right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
+
+        async def work(tx: Transaction) -> None:
+            if await tx.invoices.upo(record.id) is not None:
+                return
+            if right:
+                await tx.invoices.add_upo(record.id, upo.xml)
+            data = {"ksef_number": upo.ksef_number, "sha256": upo.sha256.hex()}
+            await tx.events.append("upo" if right else "upo_mismatch", data, record.id)
+
+        await self._desk.store.write(work)
+        self._desk.changed.set()
+        return True
+
+    # --- a whole session --------------------------------------------------------------------------------------
+
+    async def _fetch_of_session(self, session: KsefSession) -> bool:
+        """Fetch, store and link all pages; False where KSeF can not be asked now.
+
+        A crash in between leaves the session waiting, and everything here may be done twice.
+        """
+        try:
+            close = session.kind is SessionKind.ONLINE
+            pages = await self._desk.gateway.session_upo(session.reference, close=close)
+        except KsefError as error:
+            self._watch.failed(error)
+            if error.sent is Sent.ANSWERED and error.code == NO_SUCH_SESSION:
+                await self._desk.store.write(partial(_settle, session.reference, False, error.message))
+            return error.sent is Sent.ANSWERED and error.code != TOO_MANY
+        self._watch.answered()
+        if pages is None:
+            return True
+        for page in pages:
+            await self._store(session.reference, page, len(pages))
+        why = None if pages else "KSeF nie przyjął w tej sesji żadnej faktury."
+        await self._desk.store.write(partial(_settle, session.reference, bool(pages), why))
+        self._desk.changed.set()
+        return True
+
+    async def _store(self, session: str, page: UpoPage, pages: int) -> None:
+        await self._desk.store.write(partial(_add_page, session, page, pages))
+        for start in range(0, len(page.documents), SLICE):
+            await self._desk.store.write(partial(_link, session, page, page.documents[start : start + SLICE]))
+
+
+async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) -> None:
+    if await tx.sessions.add_page(session, page):
+        data: dict[str, Json] = {
+            "session": session,
+            "page": page.number,
+            "pages": pages,
+            "reference": page.reference,
+            "documents": len(page.documents),
+            "sha256": hashlib.sha256(page.xml).hexdigest(),
+        }
+        await tx.events.append("session_upo", data)
+
+
+async def _link(session: str, page: UpoPage, documents: tuple[tuple[str, bytes], ...], tx: Transaction) -> None:
+    """Tell of each invoice that got its proof here, and of each named with another hash than that of our bytes."""
+    for found in await tx.sessions.add_documents(session, page.number, documents):
+        if found.right and found.has_own:
+            continue
+        data: dict[str, Json] = {
+            "ksef_number": found.ksef_number,
+            "sha256": found.sha256.hex(),
+            "session": session,
+            "page": page.number,
+            "page_sha256": hashlib.sha256(page.xml).hexdigest(),
+        }
+        await tx.events.append("upo" if found.right else "upo_mismatch", data, found.invoice_id)
+
+
+async def _settle(session: str, confirmed: bool, why: str | None, tx: Transaction) -> None:
+    await tx.sessions.settle(session, confirmed=confirmed)
+    if why is not None:
+        await tx.events.append("session_without_upo", {"session": session, "why": why})

@@ -1,0 +1,258 @@
+"""What KSeF says and does to an invoice on its way: duplicates, cancelled work, sessions that are over, long waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import Duplicate, KsefError, Outgoing, Pending, Rejected, SendBudget, Sent, SessionRef, Verdict
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.world import CASHIER, MANAGER, World, sale, settings, world
+
+
+class Authority(FakeGateway):
+    """Counts, and spoils what a test names."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.original_trouble: KsefError | None = None
+        self.times: list[float] = []
+        self.over = 0
+        """So many sends find their session closed."""
+        self.left = SendBudget(180, 0.0)
+
+    async def invoice_sha256(self, ksef_number: str) -> bytes:
+        if self.original_trouble is not None:
+            raise self.original_trouble
+        return await super().invoice_sha256(ksef_number)
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        if self.over:
+            self.over -= 1
+            self._session = None
+            raise KsefError("Sesja jest zamknięta.", sent=Sent.NOT_SENT, code=21180)
+        self.times.append(self.clock.monotonic())
+        self.left = replace(
+            self.left,
+            sends_left_hour=self.left.sends_left_hour - 1,
+            sends_left_minute=self.left.sends_left_minute - 1,
+        )
+        return await super().send(session, invoice)
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        if invoice_ref not in self._sessions.get(session_ref, []):
+            raise KsefError("W tej sesji nie ma takiej faktury.", sent=Sent.ANSWERED, code=21405)
+        return await super().status(session_ref, invoice_ref)
+
+    def budget(self) -> SendBudget:
+        return self.left
+
+
+@asynccontextmanager
+async def shop(tmp_path: Path, *, budget: float = 3.0, batch_from: int = 50) -> AsyncIterator[tuple[World, Authority]]:
+    clock = FakeClock()
+    gateway = Authority(clock)
+    base = settings(tmp_path)
+    given = replace(
+        base,
+        issue=replace(base.issue, budget_seconds=budget),
+        ksef=replace(base.ksef, batch_from=batch_from),
+    )
+    async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
+        yield place, gateway
+
+
+async def press(place: World, key: str) -> InvoiceRecord:
+    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
+    while not task.done():
+        await place.clock.advance(0.1)
+    return (await task).invoices[0].record
+
+
+async def passes(place: World, minutes: float, step: float = 5.0) -> None:
+    for _ in range(int(minutes * 60 / step)):
+        await place.sync.pass_once()
+        await place.reporting.refresh()
+        await place.clock.advance(step)
+
+
+async def problems(place: World) -> set[str]:
+    await place.reporting.refresh()
+    return {problem.code for problem in place.till.health().problems}
+
+
+# --- duplicates whose original can not be compared ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["no number", "original out of reach"])
+async def test_a_duplicate_that_can_not_be_compared_is_a_doubt_with_evidence(tmp_path: Path, *, named: bool) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        number = "5265877635-20261124-0100A0AE0E14-06"
+        gateway.verdict_plan.append(Duplicate(number if named else None, None, "Duplikat faktury"))
+        gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165, body="<dowód>")
+        record = await press(place, "a")
+        assert (record.state, record.mode) == (InvoiceState.IN_DOUBT, Mode.OFFLINE24), "KSeF did not take it"
+        (told,) = [event for event in await place.till.events(record.id) if event.kind == "in_doubt"]
+        assert told.data["why"] == "440: Duplikat faktury"
+        assert told.data["original_ksef_number"] == (number if named else None)
+        assert (told.data["code"], told.data["body"]) == ((21165, "<dowód>") if named else (440, "Duplikat faktury"))
+        await passes(place, 25)
+        assert "in-doubt" not in await problems(place)
+        await passes(place, 10)
+        assert "in-doubt" in await problems(place)
+        log = await place.log(record.id)
+        assert log.count("in_doubt") == 1, "the doubt never looks young again"
+        assert 3 <= log.count("doubt_remains") <= 12
+        assert len(gateway.sent) == 1
+
+
+@pytest.mark.parametrize("ours", [False, True])
+async def test_the_doubt_ends_when_the_original_can_be_read(tmp_path: Path, *, ours: bool) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        number = "5265877635-20261124-0100A0AE0E14-06"
+        gateway.verdict_plan.append(Duplicate(number, None, "Duplikat faktury"))
+        gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165)
+        record = await press(place, "a")
+        gateway.original_trouble = None
+        gateway.ledger["a", "b", "c"] = (number, record.sha256 if ours else bytes(32))
+        await passes(place, 2)
+        after = await place.record(record.id)
+        assert after.state is (InvoiceState.ACCEPTED if ours else InvoiceState.REJECTED)
+        assert ("collision" in await place.log(record.id)) is not ours
+        assert (await problems(place)) == (set() if ours else {"series-collision"})
+
+
+# --- work that KSeF cancelled -------------------------------------------------------------------------------
+
+
+async def test_what_ksef_cancels_again_and_again_is_sent_less_and_less(tmp_path: Path) -> None:
+    """550 for an hour must not eat the sends of that hour."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.verdict_plan.extend([Rejected(550, "Anulowano", retryable=True)] * 1000)
+        record = await press(place, "a")
+        await passes(place, 60)
+        assert 4 <= len(gateway.times) <= 12
+        gateway.verdict_plan.clear()
+        await passes(place, 16)
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forgotten(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=3) as (place, gateway):
+        gateway.verdict_plan.extend([Rejected(550, "Anulowano", retryable=True)] * 4)
+        gateway.up = False
+        records = [await press(place, str(number)) for number in range(4)]
+        gateway.up = True
+        await place.clock.advance(60)
+        await place.watch.probe()
+        await place.watch.probe()
+        await passes(place, 5)
+        after = [await place.record(record.id) for record in records]
+        assert {record.state for record in after} == {InvoiceState.ACCEPTED}
+        assert len(gateway.ledger) == 4
+
+
+# --- sessions that are over ---------------------------------------------------------------------------------
+
+
+async def test_a_press_whose_session_is_over_gets_a_new_one_at_once(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        await press(place, "a")
+        gateway.over = 1
+        record = await press(place, "b")
+        assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
+        kinds = await place.log(record.id)
+        assert [kind for kind in kinds if kind in {"sending", "send_failed", "sent"}] == [
+            "sending",
+            "send_failed",
+            "sending",
+            "sent",
+        ]
+
+
+async def test_a_press_tries_a_new_session_once(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.over = 100
+        record = await press(place, "b")
+        assert (record.state, record.mode) == (InvoiceState.ISSUED, Mode.OFFLINE24)
+        assert gateway.over == 98
+
+
+# --- waiting ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("budget", "number_after"), [(3.0, 2.5), (40.0, 33.0), (60.0, 55.0)])
+async def test_a_press_asks_as_long_as_its_budget(tmp_path: Path, budget: float, number_after: float) -> None:
+    async with shop(tmp_path, budget=budget) as (place, gateway):
+        gateway.pending_answers = 1_000_000
+        task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
+        await place.clock.advance(number_after)
+        for reference, (sha256, verdict, _) in gateway._verdicts.items():
+            gateway._verdicts[reference] = (sha256, verdict, 0)
+        while not task.done():
+            await place.clock.advance(0.1)
+        record = (await task).invoices[0].record
+        assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
+
+
+async def test_a_number_that_does_not_come_is_not_waited_for_beyond_the_budget(tmp_path: Path) -> None:
+    async with shop(tmp_path, budget=20.0) as (place, gateway):
+        gateway.verdict_plan.append(Pending())
+        begun = place.clock.monotonic()
+        record = await press(place, "a")
+        assert record.state is InvoiceState.SENT
+        assert 20.0 <= place.clock.monotonic() - begun <= 20.5
+
+
+# --- presses before backlog ---------------------------------------------------------------------------------
+
+
+async def test_the_backlog_leaves_a_third_of_the_minute_to_presses(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.up = False
+        for number in range(8):
+            await press(place, str(number))
+        gateway.up = True
+        await place.clock.advance(60)
+        await place.watch.probe()
+        await place.watch.probe()
+        gateway.left = SendBudget(180, 0.0, sends_left_minute=10, per_minute=30, per_hour=180)
+        await passes(place, 1)
+        assert gateway.times == []
+        gateway.left = replace(gateway.left, sends_left_minute=13)
+        await place.sync.pass_once()
+        assert len(gateway.times) == 3, "what the minute has to spare"
+
+
+async def test_what_can_go_no_other_way_takes_the_last_place(tmp_path: Path) -> None:
+    """A technical correction is for interactive sessions only: presses must not starve it past its deadline."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.verdict_plan.append(Rejected(450, "Błąd semantyki"))
+        await place.watch.declare(Mode.OFFLINE24, "próba", "kierownik")
+        record = await press(place, "a")
+        await passes(place, 1)
+        assert (await place.record(record.id)).state is InvoiceState.REJECTED
+        await place.watch.withdraw("koniec", "kierownik")
+        await place.till.technical_correction(record.id, MANAGER)
+        gateway.left = SendBudget(1, 0.0, sends_left_minute=1, per_minute=30, per_hour=180)
+        await passes(place, 1)
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_retry_after_is_kept_to_the_second(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.send_plan.append(KsefError("limit", sent=Sent.ANSWERED, code=429, retry_after=100.0))
+        record = await press(place, "a")
+        waits = record.not_before
+        assert waits is not None
+        assert timedelta(seconds=95) < waits - place.clock.now() <= timedelta(seconds=100)
