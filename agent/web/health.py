@@ -5,18 +5,22 @@ docs/hq/ holds what reads them; schemas/api/health.schema.json is the published 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from aiohttp import web
 
 from agent.ports import Json
-from agent.services.contract import HealthReport, Till
+from agent.services.contract import HealthReport, Problem, Till
 from agent.web import answers
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
 
 HEALTH_TILL: Final = web.AppKey("till", Till)
+LISTED_OF_A_CODE: Final = 20
+"""Problems of one code that are listed; a long outage makes thousands of late invoices, and HQ polls every minute."""
 
 
 def health_app(till: Till) -> web.Application:
@@ -78,9 +82,18 @@ def health_json(report: HealthReport) -> dict[str, Json]:
                 "since": answers.instant(item.since),
                 "severity": item.severity,
             }
-            for item in report.problems
+            for item in _listed(report.problems)
         ],
+        "problems_total": len(report.problems),
     }
+
+
+def _listed(problems: Iterable[Problem]) -> Iterator[Problem]:
+    seen: Counter[str] = Counter()
+    for item in problems:
+        seen[item.code] += 1
+        if seen[item.code] <= LISTED_OF_A_CODE:
+            yield item
 
 
 async def _health(request: web.Request) -> web.Response:

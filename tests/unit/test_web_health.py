@@ -88,6 +88,17 @@ async def test_health_has_the_published_form(client: Client, till: FakeTill) -> 
         jsonschema.validate({name: value for name, value in body.items() if name != "queue"}, SCHEMA)
 
 
+async def test_thousands_of_late_invoices_leave_the_answer_small(client: Client, till: FakeTill) -> None:
+    late = [Problem("overdue", f"Faktura {number}", till.clock.now(), "critical") for number in range(9000)]
+    till.problems = [*late, Problem("printer", "Brak papieru.", till.clock.now())]
+    body = await (await client.get("/health")).json()
+    jsonschema.validate(body, SCHEMA)
+    assert [item["code"] for item in body["problems"]] == ["overdue"] * 20 + ["printer"]
+    assert body["problems_total"] == 9001
+    metrics = await (await client.get("/metrics")).text()
+    assert 'ksef_agent_problems{code="overdue",severity="critical"} 9000' in metrics
+
+
 @pytest.mark.parametrize(("path", "field"), [("/health/live", "live"), ("/health/ready", "ready")])
 async def test_probes(client: Client, till: FakeTill, path: str, field: str) -> None:
     assert (await client.get(path)).status == 200
