@@ -11,6 +11,7 @@ from typing import Protocol
 import aiosqlite
 
 from agent.domain.errors import StoreUnfit
+from agent.store.failures import legible
 
 Value = None | int | float | str | bytes
 Parameters = Sequence[Value] | Mapping[str, Value]
@@ -70,7 +71,8 @@ class ThreadedConnection:
         return self._connection.in_transaction
 
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        return list(await self._connection.execute_fetchall(sql, parameters))
+        with legible():
+            return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def close(self) -> None:
         await self._connection.close()
@@ -87,7 +89,8 @@ class InlineConnection:
         return self._connection.in_transaction
 
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, parameters).fetchall()
+        with legible():
+            return self._connection.execute(sql, parameters).fetchall()
 
     async def close(self) -> None:
         self._connection.close()

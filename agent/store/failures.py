@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 
@@ -11,6 +13,17 @@ _PRIMARY = 0xFF  # the low byte of an extended result code
 
 def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY
+
+
+@contextmanager
+def legible() -> Iterator[None]:
+    """Raise sqlite3.DatabaseError where Python can not even decode SQLite's message: it quotes a damaged schema."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        damage = sqlite3.DatabaseError("malformed database schema")
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage from error
 
 
 def is_disk_full(error: sqlite3.Error) -> bool:

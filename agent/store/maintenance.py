@@ -17,7 +17,7 @@ from agent.domain.os_errors import why
 from agent.files import sync_folder, sync_names
 from agent.store import codec
 from agent.store.disk import LOCK_SUFFIX
-from agent.store.failures import disk_full, is_disk_full
+from agent.store.failures import disk_full, is_disk_full, legible
 from agent.store.migrate import MIGRATIONS
 
 BESIDE = ("-wal", "-shm", "-journal")
@@ -53,7 +53,7 @@ class Summary:
 def check(path: Path) -> tuple[str, ...]:
     """Return what is wrong with a database file, of a live agent too: structure, references, hash of every invoice."""
     try:
-        with closing(_open_readonly(path)) as connection:
+        with legible(), closing(_open_readonly(path)) as connection:
             problems = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
             problems += [
                 f"{row[0]}: wiersz {row[1]} wskazuje na nieistniejący wiersz tabeli {row[2]}"
@@ -72,7 +72,7 @@ def check(path: Path) -> tuple[str, ...]:
 def summarise(path: Path) -> Summary:
     """Return what a database file holds; StoreUnfit where it is not one of ours."""
     try:
-        with closing(_open_readonly(path)) as connection:
+        with legible(), closing(_open_readonly(path)) as connection:
             row = connection.execute(_SUMMARY).fetchone()
             series = {entry["series"]: int(entry["last"]) for entry in connection.execute(_SERIES)}
     except sqlite3.Error as error:
@@ -130,7 +130,7 @@ def restore(backup: Path, target: Path, aside: Path, complete: Callable[[Path], 
 
 def _set_aside(database: Path, aside: Path) -> None:
     try:
-        with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        with legible(), closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         if is_disk_full(error):
@@ -178,7 +178,8 @@ def _put(partial: Path, target: Path) -> None:
 @contextmanager
 def _translated(target: Path) -> Iterator[None]:
     try:
-        yield
+        with legible():
+            yield
     except sqlite3.Error as error:
         if is_disk_full(error):
             raise disk_full() from error

@@ -18,7 +18,7 @@ import pytest
 from agent.domain.errors import Conflict, NotFound, StoreUnfit
 from agent.ports import InvoiceFilter
 from agent.store import connection as connection_module
-from agent.store import disk
+from agent.store import disk, maintenance
 from agent.store.connection import WRITER_PRAGMAS, Connection, check_pragmas, connect
 from agent.store.disk import DataLock, file_system
 from agent.store.migrate import FOLDER, MIGRATIONS, Migration, migrate, migrations, statements
@@ -95,6 +95,20 @@ def test_a_file_that_is_no_database_is_refused(empty: Path, content: bytes) -> N
     with pytest.raises(StoreUnfit):
         asyncio.run(SqliteStore.open(empty, FakeClock()))
     assert empty.read_bytes() == content
+
+
+@pytest.mark.parametrize("threaded", [True, False], ids=["threaded", "inline"])
+async def test_a_schema_that_is_not_even_text_is_refused(path: Path, threaded: bool) -> None:
+    """SQLite quotes it in its message, and Python raises UnicodeDecodeError instead of sqlite3.Error."""
+    await (await SqliteStore.open(path, FakeClock())).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema=1")
+        connection.execute("UPDATE sqlite_schema SET name = CAST(x'c0c1ff' AS TEXT), sql = '(' WHERE name = 'notebook'")
+    with pytest.raises(StoreUnfit):
+        await SqliteStore.open(path, FakeClock(), threaded=threaded)
+    assert maintenance.check(path)
+    with pytest.raises(StoreUnfit):
+        maintenance.summarise(path)
 
 
 # --- one agent, private files, local disk ---------------------------------------------------------------
@@ -212,6 +226,15 @@ def schema_of(path: Path) -> list[tuple[int, str]]:
         return connection.execute("SELECT version, sha256 FROM schema_version ORDER BY version").fetchall()
 
 
+OLD_INVOICE = """INSERT INTO invoices (
+    id, series, serial, number, kind, issued_on, issued_at, seller_nip, buyer, totals, payments, pressed_by, search,
+    mode, reason, state, version, deadline_state, session_ref
+) VALUES (
+    :id, 'A', :serial, :id, 'VAT', '2026-11-24', '2026-11-24T09:00:00+00:00', '5265877635', '{}', '{}', '[]', '', '',
+    'online', '', 'issued', 1, 'due', :session
+)"""
+
+
 async def test_opening_applies_every_step_once(path: Path) -> None:
     for _ in range(2):
         await (await SqliteStore.open(path, FakeClock())).close()
@@ -223,6 +246,23 @@ async def test_each_older_schema_is_brought_up_to_date(empty: Path, known: int) 
     connection = await connect(empty, threaded=False)
     assert await migrate(connection, FakeClock(), MIGRATIONS[:known]) == known
     assert await migrate(connection, FakeClock()) == len(MIGRATIONS) - known
+    await connection.close()
+
+
+async def test_sessions_of_an_older_database_are_known_afterwards(empty: Path) -> None:
+    """Their collective UPO is fetched after the upgrade, whoever sent in them."""
+    before = next(step.version for step in MIGRATIONS if step.name == "session_upos") - 1
+    connection = await connect(empty, threaded=False)
+    await migrate(connection, FakeClock(), MIGRATIONS[:before])
+    await connection.fetch("PRAGMA foreign_keys = OFF")  # rows without their bytes
+    for number, session in enumerate(("20261124-SO-1", "20261124-SO-1", "20261124-SB-2", None)):
+        await connection.fetch(OLD_INVOICE, {"id": f"inv-{number}", "serial": number + 1, "session": session})
+    assert await migrate(connection, FakeClock()) == len(MIGRATIONS) - before
+    rows = await connection.fetch("SELECT reference, kind, state FROM sessions ORDER BY reference")
+    assert [tuple(row) for row in rows] == [
+        ("20261124-SB-2", "batch", "waiting"),
+        ("20261124-SO-1", "online", "waiting"),
+    ]
     await connection.close()
 
 

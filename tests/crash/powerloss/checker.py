@@ -165,5 +165,5 @@ def _read_copy(path: Path) -> tuple[str, int]:
                 return problem, 0
             (invoices,) = connection.execute("SELECT count(*) FROM invoices").fetchone()
             return "", invoices
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         return str(error), 0
