@@ -20,6 +20,13 @@ from tests.unit.test_printers_scan import ZBAR
 
 PRESSES = 40
 NIGHTLY_PRESSES = 200
+PATIENT = """
+[watch]
+probe_seconds = 1
+[issue]
+budget_seconds = 8
+"""
+"""The line is found again soon, and a loaded machine still answers within the budget."""
 
 
 async def press_while_the_line_flaps(place: Rig, presses: int) -> list[dict[str, Any]]:
@@ -56,8 +63,10 @@ async def check_everything(place: Rig, answers: list[dict[str, Any]]) -> None:
         assert by_number[answer["number"]].sha256.hex() == digest
         assert by_number[answer["number"]].ksef_number == now["ksef_number"]
         picture = await place.get(f"/v1/invoices/{answer['id']}/receipt.png")
-        links = set(answer["links"].values()) - {None}
-        expected = {answer["links"]["invoice"]} if answer["ksef_number"] else links
+        text = (await place.get(f"/v1/invoices/{answer['id']}/receipt.txt")).decode()
+        # the number may have come between the paper and the answer
+        known = answer["ksef_number"] is not None and answer["ksef_number"] in text
+        expected = {answer["links"]["invoice"]} if known else set(answer["links"].values()) - {None}
         assert by_zxing(picture) == expected, (answer["number"], answer["mode"], answer["paper"])
         (pictures / f"{answer['id']}.png").write_bytes(picture)
         printed += expected
@@ -75,7 +84,7 @@ def by_zxing(picture: bytes) -> set[str]:
 
 @pytest.mark.slow
 async def test_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra="\n[watch]\nprobe_seconds = 1\n") as place:
+    async with rig(tmp_path, extra=PATIENT) as place:
         answers = await press_while_the_line_flaps(place, PRESSES)
         assert {answer["mode"] for answer in answers} >= {"online", "offline24"}
         await check_everything(place, answers)
@@ -84,7 +93,7 @@ async def test_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 async def test_two_hundred_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra="\n[watch]\nprobe_seconds = 1\n") as place:
+    async with rig(tmp_path, extra=PATIENT) as place:
         answers = await press_while_the_line_flaps(place, NIGHTLY_PRESSES)
         await check_everything(place, answers)
 
