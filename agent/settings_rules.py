@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
-from agent.domain.identifiers import valid_nip
+from agent.domain.identifiers import valid_account, valid_nip
 from agent.domain.numbering import TemplateError, check_template, series_name
 
 Check = Callable[[object], str | None]
@@ -92,6 +92,12 @@ def _number_template(value: object) -> str | None:
     return None
 
 
+def _account(value: object) -> str | None:
+    if value and not valid_account(str(value)):
+        return "potrzebny numer rachunku (26 cyfr albo IBAN, bez spacji)"
+    return None
+
+
 def _series(value: object) -> str | None:
     try:
         series_name(str(value), till="1", issued_on=date(2026, 12, 31))
@@ -106,6 +112,7 @@ RULES: Mapping[str, Check] = {
     "till": _till,
     "seller.nip": _nip,
     "seller.name": _filled,
+    "seller.bank_account": _account,
     "seller.address.line1": _filled,
     "seller.address.country": _country,
     "issue.prefer": OneOf(("online", "offline24")),

@@ -321,9 +321,10 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
         exchange_rate=base.exchange_rate,
         receipt=base.receipt,
         notes=base.notes,
+        deposits=base.deposits,
         exemption=base.exemption if any(line.vat is VatRate.EXEMPT for line in lines) else None,
         exemption_basis=base.exemption_basis,
     )
     if not fields.problems:
-        check_payments(fields, payments, vat.totals(replacement).gross)
+        check_payments(fields, payments, vat.totals(replacement).gross + vat.deposits(replacement))
     return replace(plain, changes=changes, totals=difference(base, changes), replacement=replacement)

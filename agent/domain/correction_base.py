@@ -19,6 +19,7 @@ from agent.domain.fa3_view_types import Annotations, FaView, Kind, LineView, Rat
 from agent.domain.invoice import (
     Buyer,
     CorrectedBase,
+    Deposit,
     ExemptionBasis,
     InvoiceRecord,
     Note,
@@ -85,6 +86,8 @@ class BaseInvoice:
     """The invoice, or a correction of it, carries the annotation (P_18A)."""
     receipt: ReceiptLink | None = None
     notes: tuple[Note, ...] = ()
+    deposits: tuple[Deposit, ...] = ()
+    """Paid on top of the total; a return of goods does not touch them."""
     corrected_collectively: bool = False
     """A collective correction took part of it; its share in each line is not known."""
 
@@ -145,6 +148,8 @@ def read_base(
         raise _not_correctable(
             view, "ma dane, których korekta przy kasie by nie powtórzyła (podmiot trzeci, adnotacje)"
         )
+    if view.settlement is not None and view.settlement.deductions:
+        raise _not_correctable(view, "odlicza coś od kwoty do zapłaty")
     prices = _prices(view)
     rows = tuple(_row(view, line, prices) for line in view.lines)
     if len({row.number for row in rows}) != len(rows):
@@ -168,6 +173,7 @@ def read_base(
         split_payment=view.annotations.split_payment,
         receipt=receipt,
         notes=notes,
+        deposits=_deposits(view),
     )
     return after_earlier(base, earlier)
 
@@ -320,6 +326,11 @@ def _receipt(view: FaView) -> tuple[ReceiptLink | None, tuple[Note, ...]]:
         return None, notes
     others = tuple(note for note in notes if note.key not in {RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY})
     return ReceiptLink(number, found.get(REGISTER_NUMBER_KEY)), others
+
+
+def _deposits(view: FaView) -> tuple[Deposit, ...]:
+    charges = view.settlement.charges if view.settlement is not None else ()
+    return tuple(Deposit(charge.reason, charge.amount) for charge in charges)
 
 
 def _not_correctable(view: FaView, why: str) -> Conflict:

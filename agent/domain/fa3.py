@@ -14,6 +14,7 @@ from agent.domain.fa3_parts import (
     add,
     add_annotations,
     add_buyer,
+    add_deposits,
     add_header,
     add_identity,
     add_line,
@@ -73,7 +74,8 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
     add_notes(body, _notes(sale))
     for position, line in enumerate(sale.lines, start=1):
         add_line(body, position, line, sale.prices, vat.line_value(line), exchange_rate=sale.exchange_rate)
-    add_payments(body, sale.payments, sale.sold_on or issue_date(issued_at))
+    add_deposits(body, sale.deposits, sums.gross)
+    add_payments(body, sale.payments, sale.sold_on or issue_date(issued_at), seller.bank_account)
     return to_bytes(root)
 
 

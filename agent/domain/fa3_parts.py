@@ -15,6 +15,7 @@ from agent.domain.invoice import (
     Address,
     Buyer,
     BuyerKind,
+    Deposit,
     ExemptionBasis,
     Note,
     Payment,
@@ -34,7 +35,8 @@ REGISTER_NUMBER_KEY = "Numer unikatowy kasy"
 METHODS: dict[str, int] = {"cash": 1, "card": 2, "voucher": 3, "cheque": 4, "credit": 5, "transfer": 6, "mobile": 7}
 """The API's words -> TFormaPlatnosci. Any other word is PlatnoscInna with that word as description."""
 
-PAID_LATER = frozenset({"credit", "transfer"})
+TRANSFER = "transfer"
+PAID_LATER = frozenset({"credit", TRANSFER})
 """Agreed at the till, received later: never reported as paid."""
 
 _BUYER_PAYS_TAX = frozenset({VatRate.REVERSE_CHARGE, VatRate.NOT_SUBJECT_II})
@@ -230,8 +232,25 @@ def _add_method(parent: Element, method: str) -> None:
         add(parent, "OpisPlatnosci", method)
 
 
-def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date) -> None:
-    """Append Platnosc. Several received payments are listed one by one; ``paid_on`` is their date."""
+def add_deposits(body: Element, deposits: tuple[Deposit, ...], gross: Decimal) -> None:
+    """Append Rozliczenie, as the Ministry's example 26 has it for packaging."""
+    if not deposits:
+        return
+    total = sum((deposit.amount for deposit in deposits), vat.ZERO)
+    element = add(body, "Rozliczenie")
+    for deposit in deposits:
+        charge = add(element, "Obciazenia")
+        add(charge, "Kwota", amount(deposit.amount))
+        add(charge, "Powod", deposit.name)
+    add(element, "SumaObciazen", amount(total))
+    add(element, "DoZaplaty", amount(gross + total))
+
+
+def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, bank_account: str = "") -> None:
+    """Append Platnosc. Several received payments are listed one by one; ``paid_on`` is their date.
+
+    ``bank_account`` stands there where a transfer is awaited.
+    """
     if not payments:
         return
     received = [payment for payment in payments if payment.method not in PAID_LATER]
@@ -249,5 +268,9 @@ def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date) ->
         add(part, "KwotaZaplatyCzesciowej", amount(payment.amount))
         add(part, "DataZaplatyCzesciowej", paid_on.isoformat())
         _add_method(part, payment.method)
+    for due in sorted({payment.due for payment in later if payment.due is not None}):
+        add(add(element, "TerminPlatnosci"), "Termin", due.isoformat())
     if later:
         _add_method(element, later[0].method)
+    if bank_account and any(payment.method == TRANSFER and payment.amount > 0 for payment in later):
+        add(add(element, "RachunekBankowy"), "NrRB", bank_account)

@@ -64,6 +64,15 @@ def bare_nip(text: str) -> str:
     return _NIP_SEPARATORS.sub("", text).removeprefix("PL")
 
 
+def valid_account(text: str) -> bool:
+    """Tell whether ``text`` is a Polish account number (NRB, 26 digits) or an IBAN, without spaces (ISO 13616)."""
+    iban = f"PL{text}" if re.fullmatch(r"[0-9]{26}", text) else text
+    if re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", iban) is None:
+        return False
+    turned = iban[4:] + iban[:4]
+    return int("".join(str(int(character, 36)) for character in turned)) % 97 == 1
+
+
 def split_eu_vat(text: str) -> tuple[str, str] | None:
     """Split "DE 123456789" into (KodUE, NrVatUE); None where prefix or form is wrong. GR is understood as EL."""
     bare = re.sub(r"[\s.-]", "", text).upper()

@@ -100,6 +100,8 @@ class Seller:
     nip: str
     name: str
     address: Address
+    bank_account: str = ""
+    """NRB or IBAN for transfers (RachunekBankowy); empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,16 @@ class Payment:
 
     method: str
     amount: Decimal
+    due: date | None = None
+    """TerminPlatnosci, of a payment agreed for later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Kaucja for returnable packaging: no part of P_15, paid on top of it (Rozliczenie, Obciazenia)."""
+
+    name: str
+    amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +187,7 @@ class Sale:
     exemption: str | None = None
     """Basis for rate zw: the provision's text."""
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT
+    deposits: tuple[Deposit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
     {"buyer": {...}, "prices": "gross" | "net",
      "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu",
                 "annex_15": true}],
-     "payments": [{"method", "amount"}], "sold_on": "YYYY-MM-DD",
+     "payments": [{"method", "amount", "due"}], "deposits": [{"name", "amount"}], "sold_on": "YYYY-MM-DD",
      "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register"},
      "notes": [{"key", "value"}], "external_ref",
      "exemption": text | {"act" | "directive" | "other": text}}
 
 Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit" is "szt." unless given. Amounts are
 decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
-whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total.
+whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total and the
+``deposits`` (kaucja for packaging, which is no part of the total); ``due`` is for transfer and credit.
 ``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
 ``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
 
@@ -28,10 +29,12 @@ from decimal import Decimal
 from agent.domain import vat
 from agent.domain.buyers import parse_buyer
 from agent.domain.codes import CURRENCIES
+from agent.domain.fa3_parts import PAID_LATER
 from agent.domain.fields import MAX_INTEGER_DIGITS, Fields, Problems, shown
 from agent.domain.invoice import (
     Buyer,
     BuyerKind,
+    Deposit,
     ExemptionBasis,
     Note,
     Payment,
@@ -45,6 +48,9 @@ from agent.domain.invoice import (
 MAX_LINES = 10_000
 MAX_NOTES = 1_000
 MAX_PAYMENTS = 100
+MAX_DEPOSITS = 100
+OLDEST_DUE, NEWEST_DUE = date(2016, 7, 1), date(2050, 12, 31)
+"""TData."""
 OLDEST_SALE_YEARS = 6
 """A sale is older than the limitation of its tax (5 years from the end of the year; Tax Ordinance art. 70)."""
 
@@ -92,12 +98,13 @@ def read_sale(fields: Fields, *, today: date) -> Sale:
         external_ref=fields.text("external_ref", maximum=256),
         exemption=exemption,
         exemption_basis=basis,
+        deposits=_deposits(fields),
     )
     fields.finish()
     check_rates(fields.at("lines"), lines, buyer, problems)
     if lines and None not in lines:
         total = vat.totals(sale).gross
-        check_payments(fields, sale.payments, total)
+        check_payments(fields, sale.payments, total + vat.deposits(sale))
         if total >= _LIMIT:
             fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
     return sale
@@ -228,6 +235,20 @@ def _notes(fields: Fields) -> tuple[Note, ...]:
     return tuple(notes)
 
 
+def _deposits(fields: Fields) -> tuple[Deposit, ...]:
+    deposits = []
+    for index, item in enumerate(fields.items("deposits", maximum=MAX_DEPOSITS)):
+        nested = Fields.of(item, f"{fields.at('deposits')}/{index}", fields.problems, f"kaucja {index + 1}")
+        if nested is None:
+            continue
+        name = nested.text("name", maximum=256, required=True)
+        paid = nested.number("amount", decimals=2, positive=True, required=True)
+        nested.finish()
+        if name is not None and paid is not None:
+            deposits.append(Deposit(name, paid))
+    return tuple(deposits)
+
+
 def parse_payments(fields: Fields) -> tuple[Payment, ...]:
     """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna)."""
     payments = []
@@ -237,9 +258,14 @@ def parse_payments(fields: Fields) -> tuple[Payment, ...]:
             continue
         method = nested.text("method", maximum=256, required=True)
         paid = nested.number("amount", decimals=2, positive=True, required=True)
+        due = nested.day("due")
         nested.finish()
+        if due is not None and method not in PAID_LATER:
+            nested.note("due", "termin mają tylko płatności transfer i credit.", "not-allowed")
+        elif due is not None and not OLDEST_DUE <= due <= NEWEST_DUE:
+            nested.note("due", f"{due} jest zbyt odległą datą; sprawdź rok.", "date-too-old")
         if method is not None and paid is not None:
-            payments.append(Payment(method, paid))
+            payments.append(Payment(method, paid, due))
     return tuple(payments)
 
 

@@ -123,6 +123,11 @@ def totals(sale: Sale) -> Totals:
     return totals_of(((line.vat, line_value(line)) for line in sale.lines), sale.prices, sale.currency)
 
 
+def deposits(sale: Sale) -> Decimal:
+    """Return what the customer pays on top of P_15 for returnable packaging."""
+    return sum((deposit.amount for deposit in sale.deposits), ZERO)
+
+
 def with_tax_in_pln(sums: Totals, exchange_rate: Decimal | None) -> Totals:
     """Return the totals, one for each P_13_x, with the tax in PLN that their file states (P_14_xW)."""
     if exchange_rate is None:

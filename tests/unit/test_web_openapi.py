@@ -119,7 +119,11 @@ def test_sale_schema_and_parser_agree() -> None:
             {"name": "Lekcja", "quantity": 1, "unit_price": 10, "vat": "zw"},
         ],
         "exemption": {"act": "art. 43 ust. 1 pkt 26"},
-        "payments": [{"method": "cash", "amount": "69.00"}],
+        "payments": [
+            {"method": "cash", "amount": "70.00"},
+            {"method": "transfer", "amount": "4.00", "due": "2026-12-08"},
+        ],
+        "deposits": [{"name": "Kaucja 10 × 0,50 zł", "amount": "5.00"}],
     }
     jsonschema.validate(full, SALE)
     parse_sale(full, today=date(2026, 11, 24))
