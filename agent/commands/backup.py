@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, plain
 from agent.config import Settings
 from agent.domain.errors import NotFound
 from agent.store.maintenance import back_up
@@ -27,6 +27,6 @@ def command(settings: Settings, *, target: Path, force: bool, as_json: bool) -> 
         raise NotFound(f"Nie ma bazy danych {source}. Czy agent był już uruchomiony?", code="no-database")
     summary = back_up(source, target, replace=force)
     if as_json:
-        click.echo(json.dumps({"file": str(target), **asdict(summary)}, ensure_ascii=False, default=str))
+        click.echo(json.dumps({"file": str(target), **asdict(summary)}, ensure_ascii=False, default=plain))
         return
     click.echo(f"Zapisano i sprawdzono {target}: faktur {summary.invoices}, ostatnia {summary.last_number or '-'}.")

@@ -6,6 +6,7 @@ import functools
 import os
 import pwd
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
@@ -63,3 +64,8 @@ def step_down(data_dir: Path) -> None:
         os.initgroups(owner.pw_name, owner.pw_gid)
         os.setgid(owner.pw_gid)
         os.setuid(owner.pw_uid)
+
+
+def plain(value: object) -> str:
+    """Give json.dumps(default=...) dates and instants as ISO 8601, anything else as its text."""
+    return value.isoformat() if isinstance(value, date) else str(value)

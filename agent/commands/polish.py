@@ -23,6 +23,7 @@ OPTIONS: Final[dict[str, str]] = {
     "Show the version and exit.": "Pokaż wersję i zakończ.",
     "Print the API's answer.": "Wypisz odpowiedź API.",
     "Answer in JSON.": "Odpowiedz w formacie JSON.",
+    "The same as --format json.": "To samo co --format json.",
     "Answer as JSON.": "Odpowiedz w formacie JSON.",
     # demo, sandbox
     "Folder for the papers.": "Katalog na wydruki.",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from agent.commands import remote
 from agent.commands.common import config_option_without_files
 from agent.config import Settings
 
+DAY = click.DateTime(["%Y-%m-%d"])
+
 
 @click.command("register")
-@click.option("--month", required=True, metavar="YYYY-MM", help="Month of P_1.")
-@click.option("--as-of", metavar="YYYY-MM-DD", help="Day for which the JPK markers hold; default: today.")
+@click.option("--month", required=True, type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Month of P_1.")
+@click.option("--as-of", type=DAY, metavar="YYYY-MM-DD", help="Day for which the JPK markers hold; default: today.")
 @click.option(
     "--format",
     "form",
@@ -27,30 +30,41 @@ from agent.config import Settings
     show_default=True,
     help="text: what fits a screen; csv and json: everything.",
 )
-@click.option("--changes-since", metavar="YYYY-MM-DD", help="Only rows whose marker changed since that day's export.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--changes-since",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+    help="Only rows whose marker changed since that day's export.",
+)
 @click.option("--counts", is_flag=True, help="Only the counts: how many offline, by mode, how late.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @config_option_without_files
 def command(
     settings: Settings,
     *,
-    month: str,
-    as_of: str | None,
+    month: datetime,
+    as_of: datetime | None,
     form: str,
-    changes_since: str | None,
+    as_json: bool,
+    changes_since: datetime | None,
     counts: bool,
     out: Path | None,
 ) -> None:
     """Print the register of a month with the JPK_V7M markers (OFF, BFK, DI or the KSeF number)."""
     if counts and changes_since is not None:
         raise click.UsageError("Either --counts or --changes-since.")
-    query = {"month": month}
+    if as_json:
+        form = "json"
+    query = {"month": month.date().isoformat()[:7]}
     if as_of is not None:
-        query["as_of"] = as_of
+        query["as_of"] = as_of.date().isoformat()
     if counts:
         text = _counts(_json(settings, "/v1/register/counts", query), form)
     elif changes_since is not None:
-        text = _changes(_json(settings, "/v1/register/changes", query | {"since": changes_since}), form)
+        text = _changes(
+            _json(settings, "/v1/register/changes", query | {"since": changes_since.date().isoformat()}), form
+        )
     else:
         query["format"] = "json" if form == "json" else "csv"
         data = remote.run(settings, lambda console: console.call("GET", "/v1/register", query=query))

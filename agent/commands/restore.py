@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from agent.clock import SystemClock
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, plain
 from agent.config import Settings
 from agent.domain.errors import Conflict
 from agent.store.disk import DataLock
@@ -76,7 +76,7 @@ def command(
         lock.release()
     if as_json:
         facts = {"database": str(target), "replaced": str(aside) if existed else None, **asdict(found)}
-        click.echo(json.dumps(facts, ensure_ascii=False, default=str))
+        click.echo(json.dumps(facts, ensure_ascii=False, default=plain))
         return
     click.echo(f"Przywrócono {target}.")
     if existed:

@@ -162,7 +162,8 @@ def test_the_books_from_the_command_line(run: Callable[..., Result], tmp_path: P
     order.write_text(json.dumps({"base": outside_base(issued_on="2025-01-02"), "correction": FULL}))
     elsewhere = json.loads(run(correct, "--outside", str(order), "--json").stdout)
     assert (elsewhere["kind"], elsewhere["totals"]["gross"]) == ("KOR", "-135.60")
-    counts = json.loads(run(register, "--month", month, "--counts", "--format", "json").stdout)
+    counts = json.loads(run(register, "--month", month, "--counts", "--json").stdout)
+    assert len(json.loads(run(register, "--month", month, "--json").stdout)["rows"]) == 2
     assert (counts["invoices"], counts["unnumbered"]) == (2, 2)
     assert "invoices  offline" in run(register, "--month", month, "--counts").stdout
     changes = run(register, "--month", month, "--changes-since", "2025-01-01", "--format", "csv").stdout
@@ -183,6 +184,8 @@ def test_the_books_from_the_command_line(run: Callable[..., Result], tmp_path: P
         (correct, ["FV/1"]),
         (correct, ["FV/1", "--full-return", "--outside", __file__]),
         (register, ["--month", "2026-11", "--counts", "--changes-since", "2026-11-01"]),
+        (register, ["--month", "2026-13"]),
+        (register, ["--month", "2026-11", "--as-of", "yesterday"]),
         (outbox, ["replay"]),
         (outbox, ["replay", "--from", "0"]),
     ],

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -106,6 +107,7 @@ async def test_a_backup_beside_a_live_agent_is_whole(till: Path, database: Path)
     await store.write(lambda transaction: add_next(transaction, "later"))
     assert answer(result)["invoices"] == 3
     assert answer(result)["series"] == {"FV-1": 3}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", answer(result)["last_issued_at"])
     assert maintenance.check(target) == ()
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert sorted(os.listdir(till)) == ["config.toml", "copy.db", "data"], "one file, no leftovers"  # noqa: PTH208
