@@ -243,6 +243,8 @@ class _Reader:
         for index, printer in enumerate(settings.printers):
             if printer.name in names[:index]:
                 self._wrong(("printer", index, "name"), f"dwie drukarki nazywają się „{printer.name}”")
+            if printer.connection == "tcp" and not printer.host:
+                self._wrong(("printer", index, "host"), "połączenie tcp wymaga adresu drukarki")
             if printer.connection != "tcp" and not printer.device:
                 self._wrong(("printer", index, "device"), f"połączenie {printer.connection} wymaga ustawienia device")
         if settings.api.port == settings.health.port:

@@ -139,6 +139,7 @@ RULES: Mapping[str, Check] = {
     "printer.connection": OneOf(("tcp", "usb", "serial", "file", "cups")),
     "printer.port": _PORT,
     "printer.baud": Between(1200, 921600),
+    "printer.flow": OneOf(("rtscts", "xonxoff", "none")),
     "printer.dots": Between(128, 2048),
     "printer.columns": Between(16, 128),
     "printer.columns_small": Between(16, 160),

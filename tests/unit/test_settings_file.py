@@ -238,6 +238,8 @@ closes = 07:00:00
         ("", "seller: brakuje"),
         ("seller = 5\n", "potrzebna sekcja [seller]"),
         (SELLER + "[printer]\nname = 'a'\n", "[[printer]]"),
+        (SELLER + "[[printer]]\nhost = ''\n", "wymaga adresu drukarki"),
+        (SELLER + "[[printer]]\nflow = 'on'\n", "rtscts, xonxoff, none"),
         (SELLER + "[issue]\nbudget_seconds = 0.1\n", "od 0,5 do 60"),
         (SELLER + "[issue]\nbudget_seconds = nan\n", "od 0,5 do 60"),
         (SELLER + "[issue]\nseries = '{serial}'\n", "nieznane pole"),
