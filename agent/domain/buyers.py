@@ -56,7 +56,7 @@ def _identify(fields: Fields) -> tuple[BuyerKind, str | None, str | None]:
     """Read all three identifiers, so that none counts as unknown; the first given one decides."""
     found: list[tuple[BuyerKind, str | None, str | None]] = []
     if fields.has("nip"):
-        found.append((BuyerKind.NIP, _nip(fields), "PL"))
+        found.append((BuyerKind.NIP, read_nip(fields), "PL"))
     if fields.has("eu_vat"):
         country, number = _eu_vat(fields)
         found.append((BuyerKind.EU_VAT, number, country))
@@ -68,7 +68,8 @@ def _identify(fields: Fields) -> tuple[BuyerKind, str | None, str | None]:
     return found[0] if found else (BuyerKind.NONE, None, None)
 
 
-def _nip(fields: Fields) -> str | None:
+def read_nip(fields: Fields) -> str | None:
+    """Read "nip", as typed: spaces, hyphens and the prefix PL are folded."""
     typed = fields.text("nip", maximum=_TYPED_MAX, required=True)
     if typed is None:
         return None

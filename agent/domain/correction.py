@@ -179,6 +179,7 @@ def _without_change(kind: CorrectionKind, reason: str, base: BaseInvoice) -> Cor
         exemption_basis=base.exemption_basis,
         to_receipt=base.to_receipt,
         split_payment=base.split_payment,
+        recipient=base.recipient,
     )
 
 
@@ -322,6 +323,7 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
         receipt=base.receipt,
         notes=base.notes,
         deposits=base.deposits,
+        recipient=base.recipient if buyer.kind is BuyerKind.NIP else None,
         exemption=base.exemption if any(line.vat is VatRate.EXEMPT for line in lines) else None,
         exemption_basis=base.exemption_basis,
     )

@@ -26,11 +26,13 @@ from agent.domain.invoice import (
     Prices,
     RateTotal,
     ReceiptLink,
+    Recipient,
     SaleLine,
     Totals,
     VatRate,
 )
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.recipients import recipient_of
 
 ELSEWHERE = "Skoryguj ją w systemie, który ją wystawił."
 
@@ -86,6 +88,7 @@ class BaseInvoice:
     """The invoice, or a correction of it, carries the annotation (P_18A)."""
     receipt: ReceiptLink | None = None
     notes: tuple[Note, ...] = ()
+    recipient: Recipient | None = None
     deposits: tuple[Deposit, ...] = ()
     """Paid on top of the total; a return of goods does not touch them."""
     corrected_collectively: bool = False
@@ -144,10 +147,12 @@ def read_base(
     """
     if view.kind not in {Kind.VAT, Kind.UPR}:
         raise _not_correctable(view, f"jest rodzaju {view.kind}")
-    if view.third_parties or view.buyer.local_government or view.buyer.vat_group or _has_marks(view.annotations):
-        raise _not_correctable(
-            view, "ma dane, których korekta przy kasie by nie powtórzyła (podmiot trzeci, adnotacje)"
-        )
+    try:
+        recipient = recipient_of(view)
+    except ValueError:
+        raise _not_correctable(view, "ma podmioty trzecie, których korekta przy kasie by nie powtórzyła") from None
+    if _has_marks(view.annotations):
+        raise _not_correctable(view, "ma adnotacje, których korekta przy kasie by nie powtórzyła")
     if view.settlement is not None and view.settlement.deductions:
         raise _not_correctable(view, "odlicza coś od kwoty do zapłaty")
     prices = _prices(view)
@@ -173,6 +178,7 @@ def read_base(
         split_payment=view.annotations.split_payment,
         receipt=receipt,
         notes=notes,
+        recipient=recipient,
         deposits=_deposits(view),
     )
     return after_earlier(base, earlier)

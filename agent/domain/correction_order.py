@@ -21,6 +21,7 @@ from agent.domain.invoice import (
     Payment,
     Prices,
     RateTotal,
+    Recipient,
     Sale,
     Totals,
 )
@@ -65,6 +66,7 @@ class Correction:
     split_payment: bool = False
     """P_18A: the base says it, or what is left after the correction has to."""
     period: str | None = None
+    recipient: Recipient | None = None
     replacement: Sale | None = None
     """The new invoice that belongs to a correction of the buyer's identifier. It waits for nothing."""
 

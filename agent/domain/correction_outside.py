@@ -56,6 +56,7 @@ def _read(fields: Fields, seller_nip: str, today: date) -> BaseInvoice | None:
         split_payment=split_payment_due(sale.buyer, sale.lines, totals.gross, sale.exchange_rate),
         receipt=sale.receipt,
         notes=sale.notes,
+        recipient=sale.recipient,
         deposits=sale.deposits,
     )
 

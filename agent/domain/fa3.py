@@ -53,7 +53,7 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
     sums = vat.totals(sale)
     root = add_header(issued_at, system_info)
     add_seller(root, seller, (line.vat for line in sale.lines))
-    add_buyer(root, sale.buyer)
+    add_buyer(root, sale.buyer, sale.recipient)
     body = add(root, "Fa")
     add(body, "KodWaluty", sale.currency)
     add(body, "P_1", issue_date(issued_at).isoformat())
@@ -101,7 +101,7 @@ def build_correction(
     rates = {VatRate(total.rate.split("/")[0]) for total in correction.totals.rates}
     root = add_header(issued_at, system_info)
     add_seller(root, seller, rates)
-    add_buyer(root, correction.buyer)
+    add_buyer(root, correction.buyer, correction.recipient)
     body = add(root, "Fa")
     add(body, "KodWaluty", correction.currency)
     add(body, "P_1", issue_date(issued_at).isoformat())

@@ -20,6 +20,8 @@ from agent.domain.invoice import (
     Note,
     Payment,
     Prices,
+    Recipient,
+    RecipientRole,
     SaleLine,
     Seller,
     Totals,
@@ -111,12 +113,30 @@ def add_seller(root: Element, seller: Seller, rates: Iterable[VatRate]) -> None:
     _add_address(party, seller.address)
 
 
-def add_buyer(root: Element, buyer: Buyer) -> None:
-    """Append Podmiot2. JST and GV are "2": the contract knows no local-government or VAT-group buyers."""
+def add_buyer(root: Element, buyer: Buyer, recipient: Recipient | None) -> None:
+    """Append Podmiot2, and Podmiot3 where somebody else takes the goods or paid."""
+    role = None if recipient is None else recipient.role
     party = add(root, "Podmiot2")
     add_identity(party, buyer)
-    add(party, "JST", "2")
-    add(party, "GV", "2")
+    add(party, "JST", "1" if role is RecipientRole.LOCAL_GOVERNMENT else "2")
+    add(party, "GV", "1" if role is RecipientRole.VAT_GROUP else "2")
+    if recipient is not None:
+        _add_recipient(root, recipient)
+
+
+def _add_recipient(root: Element, recipient: Recipient) -> None:
+    party = add(root, "Podmiot3")
+    identity = add(party, "DaneIdentyfikacyjne")
+    if recipient.nip is not None:
+        add(identity, "NIP", recipient.nip)
+    elif recipient.internal_id is not None:
+        add(identity, "IDWew", recipient.internal_id)
+    else:
+        add(identity, "BrakID", "1")
+    add(identity, "Nazwa", recipient.name)
+    if recipient.address is not None:
+        _add_address(party, recipient.address)
+    add(party, "Rola", recipient.role.code)
 
 
 def add_identity(party: Element, buyer: Buyer) -> None:

@@ -48,6 +48,20 @@ class BuyerKind(StrEnum):
     """Consumer or no identifier: BrakID."""
 
 
+class RecipientRole(StrEnum):
+    """Rola of Podmiot3 (domain/recipients.py)."""
+
+    RECIPIENT = "recipient"
+    LOCAL_GOVERNMENT = "local_government"
+    VAT_GROUP = "vat_group"
+    EMPLOYEE = "employee"
+
+    @property
+    def code(self) -> str:
+        """TRolaPodmiotu3."""
+        return {"recipient": "2", "local_government": "8", "vat_group": "10", "employee": "11"}[self.value]
+
+
 class Prices(StrEnum):
     """What unit prices include."""
 
@@ -121,6 +135,17 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipient:
+    """Podmiot3: for whom the buyer buys. At most one identifier; ``internal_id`` is IDWew (NIP-XXXXX)."""
+
+    role: RecipientRole
+    name: str
+    nip: str | None = None
+    internal_id: str | None = None
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SaleLine:
     """FaWiersz. ``unit_price`` and ``discount`` (P_10, of the whole line) are gross or net as Sale.prices says."""
 
@@ -188,6 +213,7 @@ class Sale:
     """Basis for rate zw: the provision's text."""
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT
     deposits: tuple[Deposit, ...] = ()
+    recipient: Recipient | None = None
 
 
 @dataclass(frozen=True, slots=True)

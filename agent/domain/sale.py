@@ -1,6 +1,6 @@
 """The sale's JSON (the contract of POST /v1/invoices and ``issue FILE``) -> Sale, or every mistake at once.
 
-    {"buyer": {...}, "prices": "gross" | "net",
+    {"buyer": {...}, "recipient": {...}, "prices": "gross" | "net",
      "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu",
                 "annex_15": true}],
      "payments": [{"method", "amount", "due"}], "deposits": [{"name", "amount"}], "sold_on": "YYYY-MM-DD",
@@ -44,6 +44,7 @@ from agent.domain.invoice import (
     SaleLine,
     VatRate,
 )
+from agent.domain.recipients import parse_recipient
 
 MAX_LINES = 10_000
 MAX_NOTES = 1_000
@@ -99,6 +100,7 @@ def read_sale(fields: Fields, *, today: date) -> Sale:
         exemption=exemption,
         exemption_basis=basis,
         deposits=_deposits(fields),
+        recipient=parse_recipient(fields.take("recipient"), fields.at("recipient"), buyer, problems),
     )
     fields.finish()
     check_rates(fields.at("lines"), lines, buyer, problems)

@@ -143,6 +143,8 @@ FIELD_CODES: Final[dict[str, str]] = {
     "tax-contradicts": "A tax does not fit its rate",
     "lines-contradict": "The lines do not add up to a rate's sum",
     "tax-in-pln-missing": "Tax in PLN is missing for a foreign currency",
+    "internal-id": "Not an internal identifier (NIP-XXXXX)",
+    "recipient-needs-nip": "Only a buyer with a Polish NIP buys for a recipient",
     "split-payment-missing": "Over 15 000 PLN with goods of annex 15, and P_18A is not 1",
 }
 """Of ``errors``; the code of the whole answer too where it is the only mistake, with status 422."""

@@ -123,6 +123,7 @@ def test_sale_schema_and_parser_agree() -> None:
             {"method": "cash", "amount": "70.00"},
             {"method": "transfer", "amount": "4.00", "due": "2026-12-08"},
         ],
+        "recipient": {"role": "local_government", "internal_id": "5260250274-00001", "name": "Szkoła nr 5"},
         "deposits": [{"name": "Kaucja 10 × 0,50 zł", "amount": "5.00"}],
     }
     jsonschema.validate(full, SALE)
