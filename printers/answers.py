@@ -113,11 +113,11 @@ class Trouble:
 
 
 PAPER_OUT = Trouble("paper-out", "Brak papieru. Włóż nową rolkę.")
-COVER_OPEN = Trouble("cover-open", "Pokrywa drukarki jest otwarta. Zamknij ją.")
+COVER_OPEN = Trouble("cover-open", "Pokrywa jest otwarta. Zamknij ją.")
 CUTTER_ERROR = Trouble("cutter-error", "Zacięcie obcinarki. Otwórz pokrywę, usuń papier i zamknij pokrywę.")
 PRINTER_ERROR = Trouble("printer-error", "Zgłasza awarię. Wyłącz ją i włącz; jeśli to nie pomoże, wezwij serwis.")
-OVERHEATED = Trouble("overheated", "Głowica drukarki jest przegrzana. Poczekaj, aż ostygnie.")
-FEED_BUTTON = Trouble("feed-button", "Wciśnięty jest przycisk wysuwu papieru drukarki.")
+OVERHEATED = Trouble("overheated", "Głowica jest przegrzana. Poczekaj, aż ostygnie.")
+FEED_BUTTON = Trouble("feed-button", "Wciśnięty jest przycisk wysuwu papieru.")
 OFFLINE = Trouble("offline", "Jest w stanie offline. Sprawdź papier, pokrywę i przyciski.")
 UNREACHABLE = Trouble("unreachable", "Brak połączenia z drukarką. Sprawdź zasilanie i kabel.")
 IN_USE = Trouble("in-use", "Zajął ją inny program. Zamknij go; jeśli nie wiesz który, wezwij serwis.")

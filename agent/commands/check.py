@@ -46,8 +46,11 @@ def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
+        told: set[str] = set()
         for finding in findings:
-            click.echo(f"{'  OK  ' if finding.ok else 'PROBLEM'}  {finding.name}: {finding.message}")
+            message = "jak wyżej." if not finding.ok and finding.message in told else finding.message
+            told.add(finding.message)
+            click.echo(f"{'  OK  ' if finding.ok else 'PROBLEM'}  {finding.name}: {message}")
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
 
 

@@ -47,7 +47,7 @@ async def _papers(folder: Path, out: Path) -> None:
             record = (await pair.agent.till.invoice(shown.invoice_id)).record
             click.echo(f"{shown.name}.png  {shown.title}: {record.number}, {record.state}, {record.ksef_number or '-'}")
         ledger = pair.sandbox.ledger.entries()
-    click.echo(f"W rejestrze KSeF (piaskownica): {len(ledger)} faktur. Wydruki: {out}/")
+    click.echo(f"W rejestrze KSeF (piaskownica) faktur: {len(ledger)}. Wydruki: {out}/")
 
 
 async def _serve(folder: Path, port: int) -> None:

@@ -62,7 +62,7 @@ def _export(settings: Settings, first: date, last: date, out: Path) -> None:
         raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
     finally:
         partial.unlink(missing_ok=True)
-    click.echo(f"Zapisano {out}: {count} plików.")
+    click.echo(f"Zapisano {out}, plików: {count}.")
 
 
 async def _write(settings: Settings, first: date, last: date, partial: Path) -> int:
@@ -102,7 +102,7 @@ def verify(file: Path, as_json: bool) -> None:
     elif problems:
         click.echo("\n".join(problems))
     else:
-        click.echo(f"Dowody są kompletne i niezmienione: {count} plików.")
+        click.echo(f"Dowody są kompletne i niezmienione, plików: {count}.")
     if problems:
         raise click.exceptions.Exit(1)
 

@@ -35,6 +35,6 @@ def command(settings: Settings, file: Path, key: str | None, as_json: bool) -> N
         return
     click.echo(f"{answer['number']}  {answer['state']}  {answer['ksef_number'] or 'bez numeru KSeF'}")
     click.echo(f"Tryb: {answer['mode']} ({answer['legal_basis']}). {answer['reason']}")
-    if answer["deadline"]:
+    if answer["deadline"] and not answer["ksef_number"]:
         click.echo(f"Termin przesłania do KSeF: {answer['deadline']}")
     click.echo(answer["hand_over"])

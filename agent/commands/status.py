@@ -34,8 +34,8 @@ def _tell(report: Any, own: bool) -> None:
     click.echo(f"Tryb: {report['mode']}")
     queue = report["queue"]
     click.echo(
-        f"Kolejka: {queue['unsent']} nieprzesłanych, {queue['in_doubt']} niepewnych, "
-        f"{queue['rejected']} odrzuconych, {queue['overdue']} po terminie"
+        f"Kolejka: nieprzesłane {queue['unsent']}, niepewne {queue['in_doubt']}, "
+        f"odrzucone {queue['rejected']}, po terminie {queue['overdue']}"
     )
     for problem in report["problems"]:
         click.echo(f"- {problem['message']} [{problem['code']}]")

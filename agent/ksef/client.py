@@ -235,7 +235,23 @@ async def _mark_on_the_wire(
     context.trace_request_ctx.on_the_wire = True
 
 
+def _cause(error: BaseException) -> str | None:
+    """Name in Polish what broke, None where the time was up; the library's own words go to the log."""
+    if isinstance(error, TimeoutError):
+        return None
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"nie znaleziono adresu {error.host}"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "nie udało się zestawić szyfrowanego połączenia; certyfikat serwera może być niezaufany"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "serwer przerwał połączenie"
+    if isinstance(error, OSError) and error.errno is not None:
+        return why(error)
+    return type(error).__name__
+
+
 def _lost(what: str, request: _Request, error: BaseException) -> KsefError:
-    detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    cause = _cause(error)
+    log.debug("%s: %r", what, error)
     sent = Sent.UNKNOWN if request.on_the_wire else Sent.NOT_SENT
-    return KsefError(f"{what} ({detail}).", sent=sent, link_down=True)
+    return KsefError(f"{what} ({cause})." if cause else f"{what}.", sent=sent, link_down=True)

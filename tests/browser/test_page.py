@@ -664,6 +664,24 @@ async def test_manager_answers_an_announced_total_failure(counter: Counter) -> N
     assert counter.till.false_alarms == 1
 
 
+async def test_managers_view_follows_the_news_but_never_interrupts(counter: Counter) -> None:
+    await counter.open(token="kierownik")
+    page = counter.page
+    await page.click("[data-view=manager]")
+    await page.wait_for_selector("text=Ogłoś offline24")
+    await counter.till.polled.wait()
+    counter.till.to_confirm = True
+    counter.till.change_nothing()
+    await page.wait_for_selector("text=Odrzuć: fałszywy alarm")
+    await page.fill("#manager-reason", "sprawdz")
+    counter.till.polled.clear()
+    await counter.till.polled.wait()
+    counter.till.change_nothing()
+    counter.till.polled.clear()
+    await counter.till.polled.wait()  # it has heard the news and asks for the next
+    assert await page.input_value("#manager-reason") == "sprawdz"
+
+
 async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Counter) -> None:
     await counter.open(token="kierownik")
     page = counter.page

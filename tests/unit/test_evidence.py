@@ -369,7 +369,7 @@ def test_verify_command(files: dict[str, bytes], tmp_path: Path) -> None:
         return path
 
     good = CliRunner().invoke(command, ["verify", str(packed("good.zip", files))])
-    assert (good.exit_code, good.stdout) == (0, f"Dowody są kompletne i niezmienione: {len(files)} plików.\n")
+    assert (good.exit_code, good.stdout) == (0, f"Dowody są kompletne i niezmienione, plików: {len(files)}.\n")
     changed = packed("bad.zip", {**files, README: b"x"})
     bad = CliRunner().invoke(command, ["verify", str(changed), "--json"])
     assert bad.exit_code == 1

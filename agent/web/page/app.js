@@ -121,6 +121,7 @@ async function follow() {
 
 async function refreshView() {
   if (view === "invoice") await invoice.refresh();
+  if (view === "manager") await manager.refresh();
   if (view === "queue" && !byId("view-queue").contains(document.activeElement)) await lists.showQueue();
 }
 

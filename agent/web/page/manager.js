@@ -6,6 +6,7 @@ import { MODES } from "./words.js";
 
 let page = null;
 let secret = "";
+let drawn = ""; // the mode that is on the screen
 
 export function start(settings) {
   page = settings;
@@ -13,6 +14,7 @@ export function start(settings) {
 
 export async function show(message = "") {
   const mode = await get("/v1/mode");
+  drawn = JSON.stringify(mode);
   const manager = page.role === "manager";
   byId("view-manager").replaceChildren(
     h("form", { class: "card", novalidate: true, onsubmit: (event) => event.preventDefault() },
@@ -20,7 +22,7 @@ export async function show(message = "") {
       h("dl", { class: "facts" },
         fact("Tryb teraz", `${MODES[mode.mode]} (${mode.legal_basis})`),
         fact("Dlaczego", mode.reason),
-        mode.declared ? fact(mode.declared === "total_failure" ? "Potwierdził" : "Ogłosił",
+        mode.declared === "total_failure" || (mode.declared && !mode.reason.includes(mode.declared_reason)) ? fact(mode.declared === "total_failure" ? "Potwierdził" : "Ogłosił",
           `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
       mode.total_failure_to_confirm ? h("p", { class: "note bad" },
         "Ogłoszono awarię całkowitą KSeF. Sprawdź radio, telewizję albo stronę Ministerstwa Finansów. Podają ją: ",
@@ -37,6 +39,13 @@ export async function show(message = "") {
       h("div", { class: "row" },
         ...steps(mode)),
       mode.declared === "total_failure" || mode.total_failure_to_confirm ? null : unheard()));
+}
+
+/** Something changed in the agent; whoever has begun to type is not interrupted. */
+export async function refresh() {
+  const inputs = [...byId("view-manager").querySelectorAll("input")];
+  if (inputs.some((input) => input.value || input === document.activeElement)) return;
+  if (JSON.stringify(await get("/v1/mode")) !== drawn) await show();
 }
 
 /** What can be done now: never more than two buttons. */
