@@ -68,7 +68,7 @@ anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
 """Any text a cashier could type or paste, control characters and emoji too."""
 
 elements = st.one_of(
-    st.builds(Text, anything, st.sampled_from(Align), st.booleans(), st.booleans(), st.booleans()),
+    st.builds(Text, anything, st.sampled_from(Align), *[st.booleans()] * 4),
     st.builds(Pair, anything, anything, st.booleans(), st.booleans()),
     st.builds(
         lambda rows: Table(rows[0], tuple(rows[1:-1]), rows[-1]),
