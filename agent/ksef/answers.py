@@ -7,7 +7,6 @@ Errors come in two shapes, problem details (asked for by ``X-Error-Format``) and
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,9 @@ from agent.ports import Json, KsefError, Sent
 
 EVIDENCE_BYTES = 4096
 """How much of an unusable answer is kept (agent.ports.KsefError.body)."""
+
+LONGEST_RETRY_AFTER = 30 * 86400.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Answer:
             raise self.unusable("Odpowiedź nie pochodzi z KSeF: to nie jest JSON.", link_down=True)
         try:
             value: Json = json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.unusable(f"Odpowiedź KSeF jest uszkodzona: {error}.") from error
         return value
 
@@ -103,7 +105,7 @@ class Fields:
         value = self._value.get(name)
         if not isinstance(value, str) or not value:
             raise self._missing(name)
-        return value
+        return _storable(value)
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, None where it is absent, null or empty."""
@@ -148,7 +150,7 @@ class Fields:
         """Return the bytes of a Base64 field."""
         try:
             return base64.b64decode(self.text(name), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise self._missing(name) from error
 
     def object(self, name: str) -> Fields:
@@ -176,7 +178,7 @@ class Fields:
             return ()
         if not isinstance(value, list):
             raise self._missing(name)
-        return tuple(str(item) for item in value)
+        return tuple(_storable(str(item)) for item in value)
 
     def strings(self, name: str) -> dict[str, str]:
         """Return an object of strings without its null values."""
@@ -200,32 +202,41 @@ def parse_instant(text: str) -> datetime:
     value = datetime.fromisoformat(head)
     if value.tzinfo is None:
         raise ValueError(f"no offset: {text}")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"outside of time: {text}") from error
+
+
+def _storable(text: str) -> str:
+    """Return the text with lone surrogates, which JSON allows and no UTF-8 holds, as question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def retry_after(answer: Answer, now: datetime) -> float | None:
-    """Return the seconds of Retry-After exactly as given (or until its date), None where there is none."""
+    """Return the seconds of Retry-After exactly as given (or until its date), None where there is none.
+
+    What is no number of seconds within LONGEST_RETRY_AFTER is none: a till can not wait for ever.
+    """
     raw = answer.headers.get("retry-after", "").strip()
     if not raw:
         return None
     try:
-        return max(0.0, float(raw))
+        seconds = float(raw)
     except ValueError:
-        pass
-    try:
-        until = parsedate_to_datetime(raw)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - now).total_seconds())
+        try:
+            until = parsedate_to_datetime(raw)
+        except (ValueError, OverflowError):
+            return None
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return max(0.0, seconds) if seconds <= LONGEST_RETRY_AFTER else None
 
 
 def problems(answer: Answer) -> tuple[ApiProblem, ...]:
     """Return the errors an answer names, in both shapes; empty where it names none or is not JSON."""
     try:
         value = json.loads(answer.body) if answer.is_json else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     if not isinstance(value, dict):
         return ()

@@ -27,7 +27,7 @@ from agent import __version__
 from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
 from agent.domain.os_errors import why
-from agent.ksef.answers import Answer, problems, retry_after
+from agent.ksef.answers import EVIDENCE_BYTES, Answer, problems, retry_after
 from agent.ports import Clock, Json, KsefError, Sent
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ KEEPALIVE_SECONDS = 75.0
 CONNECT_SECONDS = 5.0
 """Name resolution, TCP and TLS together, at most; also bounded by the call's total time."""
 LARGE_BYTES = 500_000
+MAX_BYTES = 64_000_000
+"""Largest answer that is read. KSeF's own largest, ten thousand documents of a UPO, has five million."""
 UNREACHABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 """Said by what stands in front of KSeF, not by KSeF."""
 
@@ -151,7 +153,7 @@ class HttpClient:
             proxy=self._proxy,
             trace_request_ctx=request,
         ) as response:
-            body = await response.read()
+            body = await _read(response)
             self._note_warning(response.headers.get("X-System-Warning"))
             return Answer(response.status, body, {name.lower(): value for name, value in response.headers.items()})
 
@@ -226,6 +228,17 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         except OSError as error:
             raise ConfigError((f"Nie można odczytać certyfikatu urzędu {ca_file}: {why(error)}.",)) from error
     return context
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body, unpacked, up to MAX_BYTES: whoever answers in KSeF's place may never stop."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            evidence = Answer(response.status, bytes(body[:EVIDENCE_BYTES]), {})
+            raise evidence.unusable(f"Odpowiedź jest za duża: ponad {MAX_BYTES} bajtów.", link_down=True)
+    return bytes(body)
 
 
 async def _mark_on_the_wire(

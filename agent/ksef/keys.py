@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 WITHDRAWN_KEY = 21470
 """KSeF: the key's identifier is unknown or withdrawn."""
+LEAST_KEY_BITS = 2048
 KEEP_SECONDS = 6 * HOUR
 """How long a fetched list is used; a withdrawn key is noticed sooner by 21470."""
 
@@ -88,16 +90,16 @@ class PublicKeys:
 
 
 def _read(item: Fields) -> PublicKey | None:
-    """Return the key, None where it is no RSA key or does not have the identifier KSeF gives it."""
+    """Return the key, None where it is no RSA key of a safe length or does not have the identifier KSeF gives it."""
     data = item.decoded("certificate")
     try:
         key: object = x509.load_der_x509_certificate(data).public_key()
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         try:
             key = load_der_public_key(data)  # the contract's own example gives a bare key
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             return None
-    if not isinstance(key, rsa.RSAPublicKey):
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < LEAST_KEY_BITS:
         return None
     identifier = b64(sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
     if identifier != item.text("publicKeyId"):

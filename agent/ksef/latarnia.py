@@ -35,7 +35,7 @@ class LatarniaSource:
         try:
             text = answer.body.decode("utf-8")
             json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise answer.unusable(f"Odpowiedź Latarni jest uszkodzona: {error}.", link_down=True) from error
         return text
 

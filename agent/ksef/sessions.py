@@ -125,6 +125,7 @@ def encryption(key: SessionKey, public_key: PublicKey) -> Json:
 async def session_invoices(api: Api, session_ref: str) -> AsyncIterator[Fields]:
     """Go through all invoices of a session, page by page."""
     continuation: str | None = None
+    seen: set[str] = set()
     while True:
         headers = {"x-continuation-token": continuation} if continuation else None
         path = f"/sessions/{session_ref}/invoices"
@@ -135,6 +136,9 @@ async def session_invoices(api: Api, session_ref: str) -> AsyncIterator[Fields]:
         continuation = page.optional_text("continuationToken")
         if continuation is None:
             return
+        if continuation in seen:
+            raise page.unusable("Lista faktur sesji krąży: KSeF podał ten sam token kontynuacji drugi raz.")
+        seen.add(continuation)
 
 
 def _invoice_body(key: SessionKey, invoice: Outgoing) -> Json:

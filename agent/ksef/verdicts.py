@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 
 from lxml import etree
@@ -106,7 +105,7 @@ def checked_document(answer: Answer) -> bytes:
     if named:
         try:
             expected = base64.b64decode(named, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise answer.unusable(f"KSeF podał nieczytelny skrót dokumentu: {named}.") from error
         if not hmac.compare_digest(expected, sha256(answer.body)):
             raise answer.unusable("Skrót dokumentu różni się od podanego przez KSeF: odpowiedź jest uszkodzona.")

@@ -108,6 +108,9 @@ class Settling:
             case Pending():
                 return await self.record(invoice_id)
             case Accepted():
+                record = await self.record(invoice_id)
+                if verdict.sha256 is not None and verdict.sha256 != record.sha256:
+                    return await self._accepted_other_bytes(record, verdict)
                 return await self._accept(invoice_id, verdict)
             case Duplicate():
                 return await self._compare(invoice_id, verdict)
@@ -150,6 +153,17 @@ class Settling:
         self._upos.accepted()
         self._desk.accepted.set()
         return record
+
+    async def _accepted_other_bytes(self, record: InvoiceRecord, verdict: Accepted) -> InvoiceRecord:
+        """Under our reference KSeF accepted bytes that are not ours: no number is adopted, our hash is looked for."""
+        data: dict[str, Json] = {
+            "why": "KSeF podał numer dla pliku o innym skrócie",
+            "ksef_number": verdict.ksef_number,
+            "accepted_sha256": None if verdict.sha256 is None else verdict.sha256.hex(),
+            "sha256": record.sha256.hex(),
+        }
+        change = InvoiceChange(not_before=self.next_attempt(record))
+        return await self.move(record.id, InvoiceState.IN_DOUBT, "in_doubt", data, change)
 
     async def _reject(self, invoice_id: str, verdict: Rejected) -> InvoiceRecord:
         data: Mapping[str, Json] = {

@@ -19,6 +19,7 @@ from agent.services.desk import Desk
 from agent.services.pace import Pace, Share, backlog_share
 from agent.services.sending import Courier
 from agent.services.settling import evidence_of
+from agent.services.upo import CALLS_OF_A_SESSION
 from agent.services.watch import Watch
 
 AT_ONCE = 4
@@ -84,7 +85,7 @@ class Sync:
         events = await self._desk.store.read(partial(_events_since, now - timedelta(hours=1) - longest_call))
         return RecentCalls(
             sends=[min(now, event.at + longest_call) for event in events if _is_single_send(event)],
-            documents=[event.at for event in events if event.kind in {"upo", "upo_mismatch"}],
+            documents=[event.at for event in events for _ in range(_documents(event))],
             last_at=events[-1].at if events else None,
         )
 
@@ -345,6 +346,13 @@ async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
 
 def _is_single_send(event: Event) -> bool:
     return event.kind == "sending" and not event.data.get("batch")
+
+
+def _documents(event: Event) -> int:
+    """Return how many calls for UPO an event stands for; what a page of a session told came with that page."""
+    if event.kind in {"upo", "upo_mismatch"}:
+        return 0 if "session" in event.data else 1
+    return CALLS_OF_A_SESSION if event.kind in {"session_upo", "session_without_upo"} else 0
 
 
 async def _get(invoice_id: str, tx: Transaction) -> InvoiceRecord:

@@ -14,7 +14,18 @@ import pytest
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import Duplicate, KsefError, Outgoing, Pending, Rejected, SendBudget, Sent, SessionRef, Verdict
+from agent.ports import (
+    Accepted,
+    Duplicate,
+    KsefError,
+    Outgoing,
+    Pending,
+    Rejected,
+    SendBudget,
+    Sent,
+    SessionRef,
+    Verdict,
+)
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CASHIER, MANAGER, World, sale, settings, world
@@ -130,6 +141,16 @@ async def test_the_doubt_ends_when_the_original_can_be_read(tmp_path: Path, *, o
         assert after.state is (InvoiceState.ACCEPTED if ours else InvoiceState.REJECTED)
         assert ("collision" in await place.log(record.id)) is not ours
         assert (await problems(place)) == (set() if ours else {"series-collision"})
+
+
+async def test_a_number_for_other_bytes_is_not_adopted(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        number = "5265877635-20261124-0100A0AE0E14-06"
+        gateway.verdict_plan.append(Accepted(number, place.clock.now(), bytes(32)))
+        record = await press(place, "a")
+        assert (record.state, record.ksef_number) == (InvoiceState.IN_DOUBT, None)
+        (told,) = [event for event in await place.till.events(record.id) if event.kind == "in_doubt"]
+        assert (told.data["ksef_number"], told.data["accepted_sha256"]) == (number, "00" * 32)
 
 
 # --- work that KSeF cancelled -------------------------------------------------------------------------------

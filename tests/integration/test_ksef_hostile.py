@@ -1,0 +1,160 @@
+"""Answers nobody should give: whatever comes over the wire, the use cases meet KsefError and nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from agent.config import KsefSettings
+from agent.ksef import client
+from agent.ksef.answers import Answer, parse_instant, retry_after
+from agent.ksef.crypto import b64, sha256
+from agent.ksef.gateway import Gateway, open_gateway
+from agent.ksef.latarnia import open_latarnia
+from agent.ports import KsefError, Outgoing, Sent
+from tests.contract import ksef_wire as wire
+from tests.contract.ksef_wire import Fault, Reply, WireServer
+from tests.fakes.gateway import unheard
+from tests.fakes.swift_clock import SwiftClock
+
+INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=True)
+DEEP = b"[" * 200_000
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[WireServer]:
+    async with WireServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def gateway(server: WireServer) -> AsyncIterator[Gateway]:
+    clock = SwiftClock(wire.START)
+    opened = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
+    yield opened
+    await opened.close()
+
+
+def raw(body: bytes, *headers: bytes) -> Fault:
+    """An answer byte by byte."""
+    lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), b"Content-Type: application/json", *headers]
+    return Fault(b"\r\n".join([*lines, b"", body]))
+
+
+HOSTILE: dict[str, Reply | Fault] = {
+    "deep JSON": Reply(body=DEEP),
+    "deep error": Reply(400, DEEP),
+    "no gzip": raw(b"not gzip at all", b"Content-Encoding: gzip"),
+    "torn gzip": raw(gzip.compress(b"{}" * 1000)[:30], b"Content-Encoding: gzip"),
+    "no deflate": raw(b"\xff\xff\xff", b"Content-Encoding: deflate"),
+    "unheard encoding": raw(b"{}", b"Content-Encoding: zstd"),
+    "no status line": Fault(b"\x00\x01\x02\r\n\r\n"),
+    "endless header": Fault(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n"),
+    "negative length": Fault(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+    "bad chunk": Fault(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
+    "year one": Reply(body=wire.accepted(acquisitionDate="0001-01-01T00:00:00+02:00")),
+    "letters in Base64": Reply(body=wire.accepted(invoiceHash="żżżż")),
+    "no number": Reply(body={"status": {"code": 10**30}}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_answer_is_an_error_of_ksef(server: WireServer, gateway: Gateway, name: str) -> None:
+    server.on("GET /sessions/*/invoices/*", HOSTILE[name])
+    with pytest.raises(KsefError) as caught:
+        await gateway.status(wire.SESSION, wire.INVOICE)
+    assert caught.value.sent is Sent.UNKNOWN
+    server.on("GET /sessions/*/invoices/*", Reply(body=wire.accepted()))
+    await gateway.status(wire.SESSION, wire.INVOICE)
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end(
+    server: WireServer, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MAX_BYTES", 100_000)
+    bomb = zlib.compress(json.dumps({"x": "a" * 10_000_000}).encode())
+    assert len(bomb) < 100_000
+    for reply in (Reply(body=b" " * 100_001), raw(bomb, b"Content-Encoding: deflate")):
+        server.on("GET /sessions/*/invoices/*", reply)
+        with pytest.raises(KsefError, match="za duża") as caught:
+            await gateway.status(wire.SESSION, wire.INVOICE)
+        assert caught.value.sent is Sent.UNKNOWN
+        assert len(caught.value.body) < 10_000
+
+
+async def test_a_list_that_goes_in_circles_ends(server: WireServer, gateway: Gateway) -> None:
+    page = Reply(body={"invoices": [], "continuationToken": "abc=="})
+    server.on("GET /sessions/*/invoices", page)
+    with pytest.raises(KsefError, match="krąży"):
+        await gateway.find_all(wire.SESSION)
+    assert len(server.seen("GET /sessions/*/invoices")) == 2
+
+
+@pytest.mark.parametrize("url", ["https://[", "http://", "", "x\ny", 7])
+async def test_an_address_that_is_none_was_not_used(server: WireServer, gateway: Gateway, url: object) -> None:
+    place = {"ordinalNumber": 1, "method": "PUT", "url": url, "headers": {}}
+    server.on("POST /sessions/batch", Reply(201, {"referenceNumber": wire.BATCH, "partUploadRequests": [place]}))
+    with pytest.raises(KsefError) as caught:
+        await gateway.open_batch([INVOICE], unheard)
+    assert caught.value.sent is Sent.NOT_SENT
+
+
+async def test_headers_that_are_none_were_not_sent(server: WireServer, gateway: Gateway) -> None:
+    place = {"ordinalNumber": 1, "method": "P\nT", "url": server.url + "/storage", "headers": {"a": "b\r\nc"}}
+    server.on("POST /sessions/batch", Reply(201, {"referenceNumber": wire.BATCH, "partUploadRequests": [place]}))
+    with pytest.raises(KsefError) as caught:
+        await gateway.open_batch([INVOICE], unheard)
+    assert caught.value.sent is Sent.NOT_SENT
+
+
+def weak_key() -> dict[str, object]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()
+    data = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return {**wire.public_key(), "certificate": b64(data), "publicKeyId": b64(sha256(data))}
+
+
+def unheard_algorithm() -> dict[str, object]:
+    """A SubjectPublicKeyInfo of an algorithm nobody knows (1.2.3.4): valid DER."""
+    data = bytes.fromhex("300b3005060 32a0304030200 00".replace(" ", ""))
+    return {**wire.public_key(), "certificate": b64(data), "publicKeyId": b64(sha256(data))}
+
+
+@pytest.mark.parametrize("key", [weak_key, unheard_algorithm])
+async def test_a_key_that_is_of_no_use_is_passed_over(server: WireServer, gateway: Gateway, key: object) -> None:
+    assert callable(key)
+    server.on("GET /security/public-key-certificates", Reply(body=[key(), wire.public_key()]))
+    assert (await gateway.session()).reference == wire.SESSION
+
+
+@pytest.mark.parametrize("body", [DEEP, b"\xff", b"{"])
+async def test_latarnia_too(server: WireServer, body: bytes) -> None:
+    server.on("GET /status", Reply(body=body))
+    latarnia = open_latarnia(KsefSettings(latarnia_url=server.url), SwiftClock(wire.START))
+    with pytest.raises(KsefError):
+        await latarnia.read()
+    await latarnia.close()
+
+
+@pytest.mark.parametrize("said", ["inf", "nan", "1e300", "-5", "9" * 400, "Wed, 21 Oct 99999999999 07:28:00 GMT"])
+def test_a_wait_is_finite_or_none(said: str) -> None:
+    wait = retry_after(Answer(429, b"", {"retry-after": said}), wire.START)
+    assert wait is None or 0 <= wait < 10**7
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00"])
+def test_an_instant_outside_of_time_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"time|range"):
+        parse_instant(text)
+
+
+def test_text_can_be_stored() -> None:
+    """A lone surrogate, which JSON allows and no UTF-8 does, would break the commit of a rejection."""
+    fields = Answer(200, b'{"a": "x\\ud800", "b": ["\\udfff"]}', {"content-type": "application/json"}).fields()
+    assert fields.text("a").encode() == b"x?"
+    assert [text.encode() for text in fields.texts("b")] == [b"?"]
