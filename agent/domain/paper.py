@@ -92,12 +92,15 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
 def _confirmation_sections(view: FaView) -> list[list[Element]]:
     """No lines, no VAT; number, buyer and total are the access data of MF's page (DOMAIN 2.4)."""
     total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
+    to_pay = None if view.settlement is None else view.settlement.to_pay
+    with_deposits = [] if to_pay is None else [Pair("Do zapłaty", f"{amount(to_pay)} {view.currency}")]
     return [
         party("Nabywca", view.buyer),
         [
             Pair("Numer faktury", view.number),
             Pair("Data wystawienia", view.issued_on.isoformat()),
             Pair(total, f"{amount(view.gross)} {view.currency}", bold=True, large=True),
+            *with_deposits,
         ],
         [Text("To potwierdzenie nie jest fakturą. Fakturę otrzymają Państwo w KSeF.")],
     ]

@@ -104,7 +104,7 @@ def totals(view: FaView) -> list[Element]:
     elements.extend(Pair(charge.reason, f"+{amount(charge.amount)}") for charge in settlement.charges)
     elements.extend(Pair(charge.reason, amount(-charge.amount)) for charge in settlement.deductions)
     if settlement.to_pay is not None:
-        elements.append(Pair("Do zapłaty", f"{amount(settlement.to_pay)} {view.currency}", bold=True))
+        elements.append(Pair("Do zapłaty", f"{amount(settlement.to_pay)} {view.currency}", bold=True, large=True))
     if settlement.to_settle is not None:
         elements.append(Pair("Nadpłata do rozliczenia", f"{amount(settlement.to_settle)} {view.currency}", bold=True))
     return elements

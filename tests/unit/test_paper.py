@@ -11,7 +11,7 @@ import pytest
 
 from agent.domain.fa3_view import read
 from agent.domain.fa3_view_types import PartyView
-from agent.domain.invoice import Address, Mode
+from agent.domain.invoice import Address, BuyerKind, Mode
 from agent.domain.paper import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
 from agent.domain.receipt import Qr, Receipt, Table
 from tests.unit import fa3_documents as documents
@@ -190,6 +190,14 @@ def test_a_confirmation_has_no_lines_and_no_vat() -> None:
     for forbidden in ("Wkrętak", "100,00", " 23,00", "23%", "Stawka", "Netto"):
         assert forbidden not in said
     assert not any(isinstance(element, Table) for element in paper.elements)
+
+
+def test_a_confirmation_says_what_is_paid_beside_the_total() -> None:
+    view = read(documents.EVERYTHING)
+    choice = choose(PaperFacts(Mode.OFFLINE24, BuyerKind.NIP, view.number))
+    said = text_of(compose(view, choice, link_invoice=LINK, link_certificate=CERTIFICATE))
+    assert "Kwota należności ogółem 1783,23 EUR\nDo zapłaty 1787,33 EUR" in said
+    assert "Kaucja" not in said
 
 
 @pytest.mark.parametrize(("copy", "marked", "drawer"), [(1, False, True), (2, True, False), (7, True, False)])
