@@ -13,6 +13,8 @@ from printers.lane import LaneTransport
 WAIT = 0.2
 """Seconds one call waits for the device."""
 CHUNK = 4096
+STALE_READS = 16
+"""At most so many at open: a device that never stops talking is no printer."""
 
 
 class Descriptor:
@@ -60,9 +62,9 @@ def open_path(path: str) -> Descriptor:
     access = os.O_RDWR if answers else os.O_WRONLY | os.O_APPEND
     descriptor = os.open(path, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if answers:
-        with contextlib.suppress(OSError):
-            while os.read(descriptor, CHUNK):
-                pass  # what the printer still had to say of an earlier job
+        with contextlib.suppress(OSError):  # what the printer still had to say of an earlier job
+            for _ in range(STALE_READS):
+                os.read(descriptor, CHUNK)
     return Descriptor(descriptor, answers=answers)
 
 

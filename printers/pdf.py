@@ -32,7 +32,7 @@ LARGE = 1.5
 """Large type per normal type."""
 TALL = 1.25
 """Type of headings per normal type."""
-BALANCE_STEP = 4
+BALANCE_STEP = 8
 """Points by which narrower lines are tried for a centred text."""
 SMALLEST = 5.0
 """Points: unbroken text shrinks no further."""

@@ -46,6 +46,8 @@ def balanced(text: str, width: float, measure: Measure = len, *, step: int = 1) 
     ``step`` is by how much a narrower line is tried, in the unit of ``width``.
     """
     lines = wrap(text, width, measure)
+    if len(lines) == 1:
+        return lines
     longest = math.ceil(max(measure(word) for word in text.split(" ")))
     for narrower in range(int(width) - step, longest - 1, -step):
         closer = wrap(text, narrower, measure)

@@ -25,6 +25,7 @@ from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, Mechanism
 from printers import file, lane, serial
+from printers.file import open_path
 from printers.fleet import Fleet, build
 from printers.lane import Lane, LaneTransport
 from printers.profiles import PROFILES
@@ -175,6 +176,20 @@ async def test_missing_device_file_is_not_created(tmp_path: Path) -> None:
     assert not (await fleet.printer.status())[0].online
     path.touch()
     assert (await print_on(fleet)).outcome is Outcome.DONE
+
+
+async def test_a_device_that_never_stops_talking_is_not_listened_to_for_ever() -> None:
+    result = await print_on(fleet_of(connection="file", device="/dev/zero"))
+    assert (result.outcome, result.confirmed) == (Outcome.DONE, False)
+
+
+async def test_a_device_file_forgets_late_answers_at_open(line: LinePrinter) -> None:
+    os.write(line.controller, b"\x00\x12")
+    device = open_path(line.path)
+    assert device.read() == b""
+    os.write(line.controller, b"\x12")
+    assert device.read() == b"\x12"
+    device.close()
 
 
 @pytest.fixture
