@@ -42,8 +42,10 @@ class Upos:
         self._desk = desk
         self._watch = watch
         self._wake = asyncio.Event()
-        self._wanted = True
-        """Some accepted invoice may lack its proof."""
+        self._accepted = 1
+        """Numbers given since start; one more, since an earlier run may have left something to fetch."""
+        self._complete_at = 0
+        """The count up to which nothing was missing."""
         self._in_use: str | None = None
         self._invoices = Pace(desk.clock)
         self._sessions = Pace(desk.clock)
@@ -55,7 +57,7 @@ class Upos:
 
     def accepted(self) -> None:
         """Note that KSeF gave a number."""
-        self._wanted = True
+        self._accepted += 1
 
     def sending_in(self, session_ref: str) -> None:
         """Note the interactive session in use; any other one of ours is over and gets closed."""
@@ -88,14 +90,16 @@ class Upos:
         return True
 
     async def _ask_singly(self) -> None:
-        if not self._wanted:
+        accepted = self._accepted
+        if self._complete_at == accepted:
             return
         since = self._desk.now() - BATCH_PATIENCE
         missing = await self._desk.store.read(
             lambda tx: tx.invoices.without_upo(AT_ONCE + len(self._invoices), batch_since=since)
         )
         # one that still waits for its session's UPO is not missing now, but may be later
-        self._wanted = bool(missing or await self._desk.store.read(lambda tx: tx.invoices.without_upo(1)))
+        if not missing and not await self._desk.store.read(lambda tx: tx.invoices.without_upo(1)):
+            self._complete_at = accepted
         self._invoices.keep({record.id for record in missing})
         for record in [each for each in missing if self._invoices.due(each.id)][:AT_ONCE]:
             if not self._watch.may_send() or not await self.fetch(record):

@@ -16,7 +16,7 @@ from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.os_errors import why
 from agent.files import write_whole
-from agent.ports import Event, PrintJob
+from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -32,24 +32,34 @@ class Bundle:
     upo: bytes | None
     prints: Sequence[PrintJob]
     events: Sequence[Event]
+    session_upo: tuple[StoredUpoPage, bytes] | None = None
+    """The page of its session's UPO that names it: a file of its own in the export folder, one for thousands."""
 
     @property
     def path(self) -> Path:
         """Where it belongs inside the export folder: year/month/number_id.zip."""
-        number = re.sub(r"[^\w.-]+", "-", self.record.number)[:80]
+        number = _safe(self.record.number)
         day = self.record.issued_on
         return Path(f"{day.year}") / f"{day.month:02}" / f"{number}_{self.record.id}.zip"
 
 
 async def collect(transaction: SqliteTransaction, invoice_id: str) -> Bundle:
     """Read all of one invoice in one snapshot."""
+    named = await transaction.sessions.upo_of(invoice_id)
+    page = None if named is None else (named, await transaction.sessions.page(named.session, named.page))
     return Bundle(
         record=await transaction.invoices.get(invoice_id),
         versions=await transaction.invoices.versions(invoice_id),
         upo=await transaction.invoices.upo(invoice_id),
         prints=await transaction.prints.of_invoice(invoice_id),
         events=await transaction.events.of_invoice(invoice_id),
+        session_upo=page,
     )
+
+
+def page_path(page: StoredUpoPage) -> Path:
+    """Return where a page of a session's UPO belongs inside the export folder."""
+    return Path("session-upo") / f"{_safe(page.session)}-{page.page}.xml"
 
 
 def pack(bundle: Bundle) -> bytes:
@@ -58,6 +68,9 @@ def pack(bundle: Bundle) -> bytes:
     if bundle.upo is not None:
         files["upo.xml"] = bundle.upo
     files.update({f"print-{job.copy}-{job.id}.bin": job.data for job in bundle.prints if job.data is not None})
+    if bundle.session_upo is not None:
+        page, _ = bundle.session_upo
+        files["session-upo.json"] = _json({"file": page_path(page).as_posix(), "sha256": page.sha256.hex()})
     files["invoice.json"] = _json(bundle.record)
     files["prints.json"] = _json(bundle.prints)
     files["events.json"] = _json(bundle.events)
@@ -70,9 +83,16 @@ def pack(bundle: Bundle) -> bytes:
 
 def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
     """Write the ZIP durably, read it back; return its path and SHA-256. Refused where that fails."""
-    content = pack(bundle)
-    digest = hashlib.sha256(content).digest()
+    if bundle.session_upo is not None:
+        page, xml = bundle.session_upo
+        if not holds(folder / page_path(page), page.sha256):
+            _write(folder / page_path(page), xml)
     target = folder / bundle.path
+    return target, _write(target, pack(bundle))
+
+
+def _write(target: Path, content: bytes) -> bytes:
+    digest = hashlib.sha256(content).digest()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, content, 0o666)
@@ -80,7 +100,7 @@ def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
         raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
     if not holds(target, digest):
         raise Refused(f"Plik {target} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
-    return target, digest
+    return digest
 
 
 def holds(path: Path, sha256: bytes) -> bool:
@@ -89,6 +109,10 @@ def holds(path: Path, sha256: bytes) -> bool:
         return hashlib.sha256(path.read_bytes()).digest() == sha256
     except OSError:
         return False
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)[:80]
 
 
 def _json(value: object) -> bytes:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,8 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceChange, KsefError, KsefSession, Sent, SessionKind, Transaction, Upo, UpoPage
 from agent.services import upo as service
 from agent.services.evidence import Evidence
+from agent.store.bundle import Bundle, collect, save
+from agent.store.transaction import SqliteTransaction
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, upo_page
 from tests.fakes.world import CASHIER, SELLER, World, sale, settings, world
@@ -245,6 +251,53 @@ async def test_fetching_stays_within_this_tills_part_of_the_hour(tmp_path: Path)
         assert len(gateway.own) == 3
         await work(place, 90)
         assert len(gateway.own) == 5
+
+
+async def test_a_number_that_comes_while_it_looks_is_not_overlooked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        monkeypatch.setattr(gateway, "upo", _silent)
+        read = place.store.read
+        pressed: list[InvoiceRecord] = []
+
+        async def looking(work: Any) -> Any:
+            found = await read(work)
+            if not pressed and found == []:
+                monkeypatch.setattr(place.store, "read", read)
+                pressed.append(await press(place, "a"))
+            return found
+
+        monkeypatch.setattr(place.store, "read", looking)
+        await place.upos.pass_once()
+        monkeypatch.undo()
+        await work(place, 2)
+        assert await proofs(place, pressed) == ["invoice"]
+
+
+async def _silent(*_: object) -> Upo:
+    raise KsefError("cisza", sent=Sent.UNKNOWN)
+
+
+async def test_the_archive_holds_the_page_once(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, _):
+        records = await batch(place)
+        await work(place, 1)
+        bundles = [await place.store.read(partial(_collected, record.id)) for record in records]
+        target = [save(tmp_path / "archive", bundle)[0] for bundle in bundles][-1]
+        (page,) = (tmp_path / "archive" / "session-upo").iterdir()
+        assert page.read_bytes() == (await place.till.upo(records[0].id)).xml
+        with zipfile.ZipFile(target) as archive:
+            told = json.loads(archive.read("session-upo.json"))
+        assert told == {
+            "file": f"session-upo/{page.name}",
+            "sha256": hashlib.sha256(page.read_bytes()).hexdigest(),
+        }
+
+
+async def _collected(invoice_id: str, tx: Transaction) -> Bundle:
+    assert isinstance(tx, SqliteTransaction)
+    return await collect(tx, invoice_id)
 
 
 async def test_the_evidence_holds_the_page_once_and_shows_every_change(tmp_path: Path) -> None:
