@@ -18,7 +18,7 @@ from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
 from agent.domain.paper import PaperChoice, PaperFacts, choose, compose
-from agent.domain.receipt import Align, Receipt, Text
+from agent.domain.receipt import Align, Receipt, Rule, Text
 from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
 from agent.services.desk import Desk
 
@@ -140,8 +140,8 @@ class Printing:
         data = self._desk.press.encode(printer, receipt)
         further = self._desk.settings.paper.copies - 1
         if further > 0:
-            mark = Text(SHOP_COPY, Align.CENTER, bold=True)
-            own = replace(receipt, elements=(*receipt.elements, mark), open_drawer=False)
+            mark = (Text(SHOP_COPY, Align.CENTER, bold=True, tall=True), Rule())
+            own = replace(receipt, elements=(*mark, *receipt.elements), open_drawer=False)
             data += self._desk.press.encode(printer, own) * further
         return data
 
