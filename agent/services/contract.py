@@ -118,6 +118,8 @@ class ModeAnswer:
     declared_reason: str | None = None
     total_failure_to_confirm: bool = False
     """A total failure is announced and no manager has confirmed it."""
+    false_alarm_possible: bool = False
+    """A total failure is over, and calling it a false alarm would bring invoices back to the queue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from agent.domain.breaker import Breaker, LinkState
 from agent.domain.calendar import local_date, local_time
@@ -37,6 +37,9 @@ from agent.services.desk import Desk
 from agent.services.duties import Duties
 
 BREAKER = "breaker"
+FA3_BEGINS = datetime(2025, 9, 1, tzinfo=UTC)
+"""FA(3) takes no earlier DataWytworzeniaFa (its XSD): no clock that shows less is right."""
+TWO_DAYS = 172_800.0
 LOGIN_REFUSED = frozenset({415, 450, 460, 470, 480})
 """Status codes of an authentication that a person has to look into (agent.ksef.auth)."""
 
@@ -70,7 +73,7 @@ class Watch:
         self.breaker = Breaker(failures_to_open=desk.settings.watch.breaker_failures)
         self.seen = Seen()
         self.duties = Duties(desk, lambda: self.timeline)
-        self._logged_until: datetime | None = None
+        self._logged_until = FA3_BEGINS
         """Time of the newest event of an earlier run."""
         self._learning = asyncio.Lock()
 
@@ -82,7 +85,7 @@ class Watch:
             return await tx.facts.all(), await tx.notebook.get(BREAKER), await tx.events.after(newest - 1, 1)
 
         facts, kept, last = await self._desk.store.read(work)
-        self._logged_until = last[0].at if last else None
+        self._logged_until = max([FA3_BEGINS, *(event.at for event in last)])
         self.timeline = Timeline.of(fact_from_json(fact.body, fact.seen_at) for fact in facts)
         if isinstance(kept, dict):
             self.breaker = self.breaker.restored(kept)
@@ -201,10 +204,10 @@ class Watch:
     def skew(self) -> float | None:
         """Seconds by which this clock is late, None where nothing shows: KSeF's time minus ours, as last measured.
 
-        Until KSeF answers, a clock that shows less than our own log is late at least by that: a till whose battery
-        is flat starts in 1970.
+        Until KSeF answers, a clock that shows less than our own log, or than the first day of FA(3), is late at least
+        by that: a till whose battery is flat starts in 1970.
         """
-        if self.seen.skew_seconds is not None or self._logged_until is None:
+        if self.seen.skew_seconds is not None:
             return self.seen.skew_seconds
         late = (self._logged_until - self._desk.now()).total_seconds()
         return late if late > 0 else None
@@ -215,12 +218,16 @@ class Watch:
         skew = self.skew()
         if skew is None or abs(skew) <= limit:
             return
-        if self.seen.skew_seconds is None and self._logged_until is not None:
+        if self.seen.skew_seconds is None:
             shown = f"{local_time(self._desk.now()):%d.%m.%Y %H:%M}"
-            seen = f"{local_time(self._logged_until):%d.%m.%Y %H:%M}"
-            text = f"Zegar kasy pokazuje {shown}, a ostatni zapis w kasie jest z {seen}."
+            known = f"{local_time(self._logged_until):%d.%m.%Y %H:%M}"
+            fresh = self._logged_until == FA3_BEGINS
+            text = f"Zegar kasy pokazuje {shown}, a " + (
+                f"faktury FA(3) są od {FA3_BEGINS:%d.%m.%Y}." if fresh else f"ostatni zapis w kasie jest z {known}."
+            )
         else:
-            text = f"Zegar kasy różni się od czasu KSeF o {abs(skew) / 60:.0f} min."
+            apart = f"{abs(skew) / 60:.0f} min" if abs(skew) < TWO_DAYS else f"{abs(skew) / 86_400:.0f} dni"
+            text = f"Zegar kasy różni się od czasu KSeF o {apart}."
         raise Unavailable(f"{text} Ustaw zegar; faktury nie wystawiono.", code="clock-wrong")
 
     def after_budget(self, record: InvoiceRecord, now: datetime) -> ModeDecision | None:
@@ -358,6 +365,7 @@ class Watch:
             declared_by=None if declared is None else declared.by,
             declared_reason=None if declared is None else declared.reason,
             total_failure_to_confirm=total is not None and total.confirmed is None,
+            false_alarm_possible=total is None and self._past_total_failure() is not None,
         )
 
     def _latarnia_word(self) -> str:

@@ -199,6 +199,7 @@ def mode(value: ModeAnswer) -> dict[str, Json]:
         "declared_by": value.declared_by,
         "declared_reason": value.declared_reason,
         "total_failure_to_confirm": value.total_failure_to_confirm,
+        "false_alarm_possible": value.false_alarm_possible,
     }
 
 

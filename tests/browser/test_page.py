@@ -839,3 +839,54 @@ async def test_focus_is_never_hidden_under_the_bar(counter: Counter) -> None:
         if await page.evaluate("document.activeElement.id") == "press":
             return
     pytest.fail("the button was not reached")
+
+
+@BOTH
+async def test_a_line_asks_for_the_annex_where_it_matters(counter: Counter) -> None:
+    """Up to 15 000 zł nobody sees the mark; over it a phone is marked with one click, and a reload keeps that."""
+    await counter.open()
+    page = counter.page
+    mark = page.locator("#line-1-annex_15")
+    await expect(mark).to_be_hidden()
+    await page.fill("#line-1-unit_price", "16000")
+    await expect(mark).to_be_visible()
+    await page.click("text=Z załącznika nr 15 >> nth=1")
+    await page.reload()
+    await expect(mark).to_be_checked()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.fill("#nip", "5260250274")
+    await expect(page.locator("#buyer-name")).not_to_have_value("")
+    async with page.expect_request("**/v1/invoices") as request:
+        await page.click("#press")
+    sent = json.loads((await request.value).post_data or "")
+    assert [line.get("annex_15") for line in sent["lines"]] == [None, True, None]
+
+
+async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> None:
+    sale = {
+        "buyer": {"none": True},
+        "prices": "gross",
+        "lines": [{"name": "Woda", "quantity": "10", "unit_price": "3.00", "vat": "23", "annex_15": False}],
+        "deposits": [{"name": "Kaucja 10 × 0,50 zł", "amount": "5.00"}],
+        "payments": [{"method": "cash", "amount": "35.00"}],
+    }
+    handed = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
+    await counter.open(extra=f"&sale={handed}")
+    assert await counter.page.inner_text("#total") == "35,00\u00a0zł"
+    async with counter.page.expect_request("**/v1/invoices") as request:
+        await counter.page.click("#press")
+    sent = json.loads((await request.value).post_data or "")
+    assert (sent["payments"], sent["deposits"]) == (sale["payments"], sale["deposits"])
+
+
+async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Counter) -> None:
+    counter.till.false_alarm_possible = True
+    await counter.open(token="kierownik")
+    page = counter.page
+    await page.click("[data-view=manager]")
+    await page.fill("#manager-reason", "BIP: nie było jej")
+    await page.click("text=Awarii całkowitej, która się skończyła, wcale nie było")
+    await page.click("text=To był fałszywy alarm")
+    await page.wait_for_selector("text=Faktury z czasu tej awarii zostaną przesłane do KSeF.")
+    assert counter.till.false_alarms == 1
+    assert not await page.query_selector("text=To był fałszywy alarm")

@@ -98,6 +98,7 @@ class FakeTill:
     calls: list[str] = field(default_factory=list)
     declared: tuple[Mode, str, Caller] | None = None
     false_alarms: int = 0
+    false_alarm_possible: bool = False
     delivered: int = 0
     """Cursor of the outbox."""
     waiting: list[HeldAnswer] = field(default_factory=list)
@@ -392,6 +393,7 @@ class FakeTill:
             declared_by=declared[2].name if declared else None,
             declared_reason=declared[1] if declared else None,
             total_failure_to_confirm=self.to_confirm,
+            false_alarm_possible=self.false_alarm_possible,
         )
 
     async def declare(self, mode: Mode, reason: str, caller: Caller) -> ModeAnswer:
@@ -404,6 +406,7 @@ class FakeTill:
     async def withdraw(self, reason: str, caller: Caller, *, false_alarm: bool = False) -> ModeAnswer:
         self.declared, self.current_mode = None, Mode.ONLINE
         self.false_alarms += false_alarm
+        self.false_alarm_possible = False
         self.to_confirm = self.to_confirm and not false_alarm
         self._event("mode.withdrawn", None)
         return self.mode()

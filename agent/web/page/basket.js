@@ -76,8 +76,27 @@ function row(box, lines, index, options) {
     more(line, index));
 }
 
-/** What the buyer pays, in grosze; lines not yet complete count as nothing. */
+/** Over 15 000 zł the annex decides about split payment (art. 106e ust. 1 pkt 18a): only then a line asks. */
+export function annexMark(line, index, changed) {
+  const control = h("input", {
+    type: "checkbox", id: `line-${index}-annex_15`, "data-pointer": `/lines/${index}/annex_15`,
+    checked: line.extra?.annex_15 === true,
+    onchange: (event) => { line.extra = { ...line.extra, annex_15: event.target.checked }; changed(); },
+  });
+  return h("div", { class: "f-annex" }, h("label", {}, control, " Z załącznika nr 15 (mechanizm podzielonej płatności)"));
+}
+
+/** Whether a line's mark may matter; of another currency only the agent knows the rate. */
+export const annexMatters = () => draft.currency !== "PLN" || invoiceGrosze() > 1_500_000n;
+
+/** What the buyer pays, in grosze: the invoice, and deposits that the till's own program handed over. */
 export function totalGrosze() {
+  const deposits = draft.extra.deposits ?? [];
+  return deposits.reduce((sum, deposit) => sum + (grosze(String(deposit.amount)) ?? 0n), invoiceGrosze());
+}
+
+/** The invoice's total in grosze; lines not yet complete count as nothing. */
+function invoiceGrosze() {
   const sums = new Map();
   for (const line of draft.lines) sums.set(line.vat, (sums.get(line.vat) ?? 0n) + (lineGrosze(line) ?? 0n));
   const tax = (rate, sum) => (draft.prices === "net" ? taxGrosze(rate, sum) : 0n);

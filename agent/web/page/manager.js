@@ -38,7 +38,8 @@ export async function show(message = "") {
         "Offline24 ogłoś, gdy KSeF lub internet zawodzi i kasa nie ma na niego czekać. Faktury trafią do KSeF same."),
       h("div", { class: "row" },
         ...steps(mode)),
-      mode.declared === "total_failure" || mode.total_failure_to_confirm ? null : unheard()));
+      mode.declared === "total_failure" || mode.total_failure_to_confirm ? null : unheard(),
+      mode.false_alarm_possible ? wasNone() : null));
 }
 
 /** Something changed in the agent; whoever has begun to type is not interrupted. */
@@ -50,7 +51,6 @@ export async function refresh() {
 
 /** What can be done now: never more than two buttons. */
 function steps(mode) {
-  const falseAlarm = (body) => remove("/v1/mode?false_alarm=true", body);
   if (mode.declared === "total_failure") {
     return [action("Awaria całkowita się skończyła", "Odwołano awarię całkowitą: faktury znowu trafiają do KSeF.", end),
       action("To był fałszywy alarm", "Odwołano awarię całkowitą: wszystkie faktury trzeba przesłać.", falseAlarm)];
@@ -72,6 +72,15 @@ function unheard() {
     action("Potwierdź awarię całkowitą", "Potwierdzono awarię całkowitą.", declare, "total_failure"));
 }
 
+/** A total failure is over, and turns out never to have been: what was issued in it has to be sent after all. */
+function wasNone() {
+  return h("details", {},
+    h("summary", {}, "Awarii całkowitej, która się skończyła, wcale nie było"),
+    h("p", {}, "Potwierdź tylko to, co podaje Ministerstwo Finansów. Faktury z tego czasu zostaną przesłane do KSeF."),
+    action("To był fałszywy alarm", "Faktury z czasu tej awarii zostaną przesłane do KSeF.", falseAlarm));
+}
+
+const falseAlarm = (body) => remove("/v1/mode?false_alarm=true", body);
 const declare = (body) => post("/v1/mode", body);
 const end = (body) => remove("/v1/mode", body);
 

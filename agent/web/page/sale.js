@@ -1,7 +1,7 @@
 // The sale: basket, buyer, payment, and the one big button.
 
 import { get, post, Problem, Unreachable } from "./api.js";
-import { draftFrom, drawRows, saleOf, SAMPLE, splitRest, totalGrosze } from "./basket.js";
+import { annexMark, annexMatters, draftFrom, drawRows, saleOf, SAMPLE, splitRest, totalGrosze } from "./basket.js";
 import { byId, enterMovesOn, say } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
@@ -92,14 +92,17 @@ function draw() {
 }
 
 function drawLines() {
+  const changed = () => { store.save(); refresh(); };
   drawRows(byId("lines"), store.draft.lines, {
-    prefix: "line", pointer: "/lines", net: store.draft.prices === "net", changed: () => { store.save(); refresh(); },
+    prefix: "line", pointer: "/lines", net: store.draft.prices === "net", changed,
+    more: (line, index) => annexMark(line, index, changed),
   });
 }
 
 function refresh() {
   const { currency, pay, payments } = store.draft;
   byId("total").textContent = shown(plainAmount(totalGrosze()), currency);
+  byId("lines").classList.toggle("annex", annexMatters());
   byId("split").hidden = pay !== "split";
   const rest = splitRest();
   byId("split-rest").textContent = rest === 0n ? "Podział się zgadza."
