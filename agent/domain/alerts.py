@@ -64,6 +64,8 @@ class Policy:
     certificate_days: int = 30
     disk_free_mb: int = 200
     clock_skew_seconds: float = 60.0
+    clock_refuse_seconds: float = 900.0
+    """Past it nothing is issued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +230,12 @@ def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]
 def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
     skew = facts.clock_skew_seconds
     if skew is not None and abs(skew) >= policy.clock_skew_seconds:
-        text = f"Zegar kasy różni się od zegara KSeF o {abs(skew):.0f} s."
-        yield ActiveAlert(AlertCode.CLOCK_SKEW, text, Severity.WARNING)
+        text = f"Zegar kasy różni się od zegara KSeF o {abs(skew):.0f} s"
+        if abs(skew) > policy.clock_refuse_seconds:  # told anew: it is another matter than the warning
+            text += ", więc kasa nie wystawia faktur."
+            yield ActiveAlert(AlertCode.CLOCK_SKEW, text, Severity.CRITICAL, "refuses")
+        else:
+            yield ActiveAlert(AlertCode.CLOCK_SKEW, f"{text}.", Severity.WARNING)
     if facts.disk_free_mb is not None and facts.disk_free_mb < policy.disk_free_mb:
         text = f"Na dysku zostało {facts.disk_free_mb} MB wolnego miejsca."
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)

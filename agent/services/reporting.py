@@ -147,6 +147,7 @@ class Reporting:
             certificate_days=settings.certificate_days,
             disk_free_mb=settings.disk_free_mb,
             clock_skew_seconds=self._desk.settings.issue.clock_skew_alarm_seconds,
+            clock_refuse_seconds=self._desk.settings.issue.clock_skew_refuse_seconds,
         )
         return alerts(self._facts(), policy, self._desk.calendar)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -219,6 +220,35 @@ class TestClock:
             place.gateway.skew = -5 * 60.0
             await place.watch.probe()
             assert (await press(place, "a")).serial == 1
+
+    @pytest.mark.parametrize(
+        ("shows", "sentence"),
+        [
+            (
+                datetime(1970, 1, 2, 0, 0, tzinfo=UTC),
+                "Zegar kasy pokazuje 02.01.1970 01:00, a faktury FA(3) są od 01.09.2025.",
+            ),
+            (datetime(2025, 8, 31, 12, 0, tzinfo=UTC), "31.08.2025 14:00"),
+        ],
+    )
+    async def test_a_new_till_with_a_flat_battery_and_no_line(
+        self, tmp_path: Path, shows: datetime, sentence: str
+    ) -> None:
+        async with world(tmp_path, start=shows) as place:
+            place.gateway.up = False
+            with pytest.raises(Unavailable, match=re.escape(sentence)) as refused:
+                await press(place, "a")
+            assert refused.value.code == "clock-wrong"
+            await place.reporting.refresh()
+            report = place.reporting.health()
+            assert (report.status, [each.code for each in report.problems]) == ("critical", ["clock-skew"])
+
+    async def test_a_clock_a_year_off_is_told_in_days(self, tmp_path: Path) -> None:
+        async with world(tmp_path) as place:
+            place.gateway.skew = 400 * 86_400.0
+            await place.watch.probe()
+            with pytest.raises(Unavailable, match="o 400 dni"):
+                await press(place, "a")
 
     async def test_a_date_in_doubt_is_offline24(self, tmp_path: Path) -> None:
         """Five minutes before midnight in Warsaw, by a clock that is ten minutes slow."""
