@@ -18,7 +18,7 @@ from tests.crash.test_store_kill import STRACE, assert_sound, kill_after, run_tr
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
 
-pytestmark = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+pytestmark = pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
 FAULTS = {"eio": "error=EIO", "enospc": "error=ENOSPC", "nothing-written": "retval=0"}
 """retval=0: a write that takes no byte and names no reason."""
 PRESSES = 60

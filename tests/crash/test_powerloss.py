@@ -19,7 +19,7 @@ from tests.crash.powerloss.older import leave_older
 from tests.crash.powerloss.scenario import database
 from tests.crash.powerloss.trace import STRACE
 
-pytestmark = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+pytestmark = pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
 MODELS = pytest.mark.parametrize("model", list(Model), ids=lambda model: model.value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-STRACE = shutil.which("strace")
+
+
+def _usable() -> str | None:
+    """Where strace is; None where it is missing or may not trace (a container without ptrace)."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return None
+    trial = subprocess.run((strace, "-f", "--seccomp-bpf", "-o", os.devnull, "true"), capture_output=True, check=False)
+    return strace if trial.returncode == 0 else None
+
+
+STRACE = _usable()
 CALLS = (
     "open,openat,creat,close,lseek,write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,ftruncate,truncate,"
     "fallocate,fsync,fdatasync,sync,syncfs,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,"
