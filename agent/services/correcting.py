@@ -33,7 +33,9 @@ from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.contract import Caller, HeldAnswer
 from agent.services.desk import Desk
 from agent.services.held import HeldCorrections, order_of, stored
-from agent.services.issue import Issuing, Orders, Prepare, Pressed, parse_json, same_json
+from agent.services.issue import Issuing
+from agent.services.orders import Orders, Prepare, parse_json, sale_order, same_json
+from agent.services.replay import Pressed
 
 NO_LIMIT = -1
 
@@ -157,7 +159,7 @@ class Correcting:
 
     def _orders(self, correction: Correction, now: datetime, key: str, caller: Caller) -> Orders:
         sale = correction.replacement
-        replacement = () if sale is None else (self._issuing.order_of(sale, now),)
+        replacement = () if sale is None else (sale_order(self._desk.settings, sale, now),)
         if not correction.awaiting:
             return Orders((order_of(self._desk, correction, now), *replacement))
         plain = json.dumps(to_plain(replace(correction, replacement=None)), ensure_ascii=False)

@@ -25,7 +25,8 @@ from agent.domain.technical import abandoned
 from agent.ports import HeldCorrection, Transaction
 from agent.services.contract import Caller, HeldAnswer, Role
 from agent.services.desk import Desk
-from agent.services.issue import Draft, Issuing, Order, Orders, Prepare, numbered_order
+from agent.services.issue import Issuing
+from agent.services.orders import Draft, Order, Orders, Prepare, numbered_order
 from agent.services.slips import Slips, of_slip, trouble
 
 LOG = logging.getLogger("agent.corrections")

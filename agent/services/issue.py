@@ -9,82 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import datetime
 
-from agent.config import Settings
-from agent.domain import fa3, links, numbering
+from agent.domain import fa3, links
 from agent.domain.deadlines import deadline
-from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused
-from agent.domain.invoice import LEGAL_BASIS, Buyer, CorrectedBase, Mode, NewInvoice, Payment, Sale, Totals
+from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision, on_issue_date
-from agent.domain.ready import ReadyInvoice, check_ready
+from agent.domain.ready import check_ready
 from agent.domain.sale import parse_sale
-from agent.domain.vat import totals
-from agent.ports import HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Transaction
+from agent.ports import InvoiceChange, Json, Transaction
 from agent.services.contract import Caller
 from agent.services.desk import Desk
 from agent.services.duties import issue_moment
+from agent.services.orders import (
+    Draft,
+    Order,
+    Orders,
+    Prepare,
+    known_bases,
+    parse_json,
+    ready_made,
+    sale_order,
+    same_json,
+)
 from agent.services.printing import Printing
+from agent.services.replay import Pressed, remember, seen_before
 from agent.services.sending import ASKING_SECONDS, Courier
 from agent.services.sync import Sync
 from agent.services.watch import Watch
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A document ready to be stored, all but its mode and deadline."""
-
-    number: str
-    kind: str
-    issued_on: date
-    buyer: Buyer
-    totals: Totals
-    xml: bytes
-    payments: tuple[Payment, ...] = ()
-    external_ref: str | None = None
-    bases: tuple[CorrectedBase, ...] = ()
-    """What a correction corrects; those of this store by their id too."""
-
-    @property
-    def bases_here(self) -> tuple[str, ...]:
-        """Ids of the corrected invoices that this store holds."""
-        return tuple(base.invoice_id for base in self.bases if base.invoice_id is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One document to make: ``draw(serial)`` builds it; ``series`` None for a document with its own number."""
-
-    series: str | None
-    draw: Callable[[int], Draft]
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What one press makes: documents, and a correction that has to wait for its base."""
-
-    documents: tuple[Order, ...]
-    held: HeldCorrection | None = None
-    fulfils: str | None = None
-    """Id of the held correction that the first document is."""
-
-
-Prepare = Callable[[Transaction], Awaitable[Orders]]
-"""Decides what to make, inside the transaction that makes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    """What a key made: the invoices, a held correction, and whether the key was seen before."""
-
-    invoice_ids: tuple[str, ...]
-    replayed: bool = False
-    held_id: str | None = None
 
 
 class Issuing:
@@ -100,7 +55,12 @@ class Issuing:
 
     async def sale(self, body: bytes, key: str, caller: Caller) -> Pressed:
         """Issue the invoice of a JSON sale."""
-        return await self.press(key, same_json(body), lambda now: _ready(self._sale_order(body, now)), caller)
+        settings = self._desk.settings
+
+        def prepare(now: datetime) -> Prepare:
+            return ready_made(sale_order(settings, parse_sale(parse_json(body), today=fa3.issue_date(now)), now))
+
+        return await self.press(key, same_json(body), prepare, caller)
 
     async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
         """Take a ready FA(3), its bytes kept to the last one."""
@@ -117,7 +77,7 @@ class Issuing:
                     buyer=ready.buyer,
                     totals=ready.totals,
                     xml=xml,
-                    bases=await _known_bases(tx, ready),
+                    bases=await known_bases(tx, ready),
                 )
                 return Orders((Order(None, lambda _: draft),))
 
@@ -174,7 +134,7 @@ class Issuing:
             made = [await self._add(tx, order, decision, now, caller) for order in orders.documents]
             if orders.fulfils is not None:
                 await tx.held.close(orders.fulfils, "issued", invoice_id=made[0].id)
-            return await _remember(tx, key, body_sha256, made, orders.held)
+            return await remember(tx, key, body_sha256, made, orders.held)
 
         pressed = await self._desk.store.write(work)
         if pressed.replayed:
@@ -308,32 +268,6 @@ class Issuing:
 
         await self._desk.store.write(work)
 
-    def _sale_order(self, body: bytes, now: datetime) -> Order:
-        issued_on = fa3.issue_date(now)
-        return self.order_of(parse_sale(parse_json(body), today=issued_on), now)
-
-    def order_of(self, sale: Sale, now: datetime) -> Order:
-        """Order the invoice of a checked sale."""
-        settings = self._desk.settings
-        issued_on = fa3.issue_date(now)
-
-        def draw(number: str) -> Draft:
-            xml = fa3.build_invoice(
-                sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
-            )
-            return Draft(
-                number=number,
-                kind="VAT",
-                issued_on=issued_on,
-                buyer=sale.buyer,
-                totals=totals(sale),
-                xml=xml,
-                payments=sale.payments,
-                external_ref=sale.external_ref,
-            )
-
-        return numbered_order(settings, settings.issue.series, issued_on, draw)
-
     def _issued_event(self, invoice: NewInvoice) -> dict[str, Json]:
         return {
             "number": invoice.number,
@@ -351,118 +285,8 @@ class Issuing:
         }
 
 
-def numbered_order(settings: Settings, series_template: str, issued_on: date, draw: Callable[[str], Draft]) -> Order:
-    """Order a document of one of our own series; ``draw(P_2)`` builds it once its number is known."""
-    series = numbering.series_name(series_template, till=settings.till, issued_on=issued_on)
-
-    def draw_serial(serial: int) -> Draft:
-        return draw(
-            numbering.format_number(
-                settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
-            )
-        )
-
-    return Order(series, draw_serial)
-
-
-def same_json(body: bytes) -> bytes:
-    """Write the JSON of ``body`` in one way: a till that writes its basket anew after a crash repeats the same request.
-
-    BadInput as from parse_json.
-    """
-    return json.dumps(parse_json(body), sort_keys=True, separators=(",", ":")).encode()
-
-
-def parse_json(body: bytes) -> object:
-    """Parse UTF-8 JSON; floats come as strings never, as an error of the field that holds them (parse_sale).
-
-    BadInput code not-json; duplicate keys are refused, since which one counts is anybody's guess.
-    """
-    try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(
-            "To nie jest poprawny dokument JSON.",
-            code="not-json",
-            errors=(FieldError("", str(error), "not-json"),),
-        ) from error
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("powtórzony klucz w obiekcie JSON")
-    return result
-
-
-async def _known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
-    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way."""
-    found: list[CorrectedBase] = []
-    for base in ready.bases:
-        known = base
-        for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
-            if record.state is InvoiceState.REJECTED:
-                text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
-                raise Conflict(text, code="base-rejected")
-            if record.ksef_number is None and record.state is not InvoiceState.EXEMPT:
-                text = (
-                    f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
-                    "Prześlij korektę ponownie, gdy numer nadejdzie."
-                )
-                raise Conflict(text, code="base-without-number")
-            if record.ksef_number is not None and base.ksef_number != record.ksef_number:
-                text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
-                raise Conflict(text, code="base-number-differs")
-            if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
-                text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
-                raise Conflict(text, code="base-has-held-correction")
-            known = replace(base, invoice_id=record.id)
-        found.append(known)
-    return tuple(found)
-
-
 async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
     record = await tx.invoices.get(invoice_id)
     if record.state is InvoiceState.REJECTED or not record.xml:
         return False
     return not await tx.prints.of_invoice(invoice_id)
-
-
-def _ready(order: Order) -> Prepare:
-    async def prepared(_: Transaction) -> Orders:
-        return Orders((order,))
-
-    return prepared
-
-
-async def _remember(
-    tx: Transaction, key: str, body_sha256: bytes, made: list[NewInvoice], held: HeldCorrection | None
-) -> Pressed:
-    """Bind the key to what it made; an answer richer than one invoice is kept beside it."""
-    ids = [invoice.id for invoice in made]
-    if held is not None:
-        await tx.held.add(held)
-        data: dict[str, Json] = {"held": held.id, "key": held.key, "by": held.pressed_by}
-        await tx.events.append("correction_held", data, held.base_id)
-    if held is not None or len(ids) > 1:
-        kept: dict[str, Json] = {"invoices": list(ids), "held": None if held is None else held.id}
-        await tx.notebook.put(f"key:{key}", kept)
-    anchor = ids[0] if held is None else held.base_id
-    await tx.keys.add(KeyRecord(key, body_sha256, anchor))
-    return Pressed(tuple(ids), held_id=None if held is None else held.id)
-
-
-async def seen_before(tx: Transaction, key: str, body_sha256: bytes) -> Pressed | None:
-    """Return what the key made before, None for a new key; KeyReused where the body differs."""
-    record = await tx.keys.get(key)
-    if record is None:
-        return None
-    if record.body_sha256 != body_sha256:
-        raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
-    kept = await tx.notebook.get(f"key:{key}")
-    if not isinstance(kept, Mapping):
-        return Pressed((record.invoice_id,), replayed=True)
-    ids = kept["invoices"]
-    held = kept["held"]
-    assert isinstance(ids, Sequence)
-    return Pressed(tuple(str(each) for each in ids), replayed=True, held_id=None if held is None else str(held))

@@ -30,10 +30,11 @@ from agent.services.contract import (
 from agent.services.correcting import Correcting
 from agent.services.desk import Desk
 from agent.services.directory import Directory
-from agent.services.issue import Issuing, Pressed
+from agent.services.issue import Issuing
 from agent.services.outbox import Outbox
 from agent.services.printing import Printing, exported
 from agent.services.rejected import RejectedInvoices
+from agent.services.replay import Pressed
 from agent.services.reporting import Reporting
 from agent.services.sync import Sync
 from agent.services.watch import Watch

@@ -1,0 +1,164 @@
+"""What a press orders: documents still without number, or whose number came with them, and how they are drawn.
+
+An order is made before the transaction that numbers it; ``draw`` builds the bytes inside, once the serial is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from agent.config import Settings
+from agent.domain import fa3, numbering
+from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.ready import ReadyInvoice
+from agent.domain.vat import totals
+from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document ready to be stored, all but its mode and deadline."""
+
+    number: str
+    kind: str
+    issued_on: date
+    buyer: Buyer
+    totals: Totals
+    xml: bytes
+    payments: tuple[Payment, ...] = ()
+    external_ref: str | None = None
+    bases: tuple[CorrectedBase, ...] = ()
+    """What a correction corrects; those of this store by their id too."""
+
+    @property
+    def bases_here(self) -> tuple[str, ...]:
+        """Ids of the corrected invoices that this store holds."""
+        return tuple(base.invoice_id for base in self.bases if base.invoice_id is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One document to make: ``draw(serial)`` builds it; ``series`` None for a document with its own number."""
+
+    series: str | None
+    draw: Callable[[int], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What one press makes: documents, and a correction that has to wait for its base."""
+
+    documents: tuple[Order, ...]
+    held: HeldCorrection | None = None
+    fulfils: str | None = None
+    """Id of the held correction that the first document is."""
+
+
+Prepare = Callable[[Transaction], Awaitable[Orders]]
+"""Decides what to make, inside the transaction that makes it."""
+
+
+def sale_order(settings: Settings, sale: Sale, now: datetime) -> Order:
+    """Order the invoice of a checked sale."""
+    issued_on = fa3.issue_date(now)
+
+    def draw(number: str) -> Draft:
+        xml = fa3.build_invoice(
+            sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
+        )
+        return Draft(
+            number=number,
+            kind="VAT",
+            issued_on=issued_on,
+            buyer=sale.buyer,
+            totals=totals(sale),
+            xml=xml,
+            payments=sale.payments,
+            external_ref=sale.external_ref,
+        )
+
+    return numbered_order(settings, settings.issue.series, issued_on, draw)
+
+
+def ready_made(order: Order) -> Prepare:
+    """Return a decision that was taken before the transaction."""
+
+    async def prepared(_: Transaction) -> Orders:
+        return Orders((order,))
+
+    return prepared
+
+
+def numbered_order(settings: Settings, series_template: str, issued_on: date, draw: Callable[[str], Draft]) -> Order:
+    """Order a document of one of our own series; ``draw(P_2)`` builds it once its number is known."""
+    series = numbering.series_name(series_template, till=settings.till, issued_on=issued_on)
+
+    def draw_serial(serial: int) -> Draft:
+        return draw(
+            numbering.format_number(
+                settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
+            )
+        )
+
+    return Order(series, draw_serial)
+
+
+def same_json(body: bytes) -> bytes:
+    """Write the JSON of ``body`` in one way: a till that writes its basket anew after a crash repeats the same request.
+
+    BadInput as from parse_json.
+    """
+    return json.dumps(parse_json(body), sort_keys=True, separators=(",", ":")).encode()
+
+
+def parse_json(body: bytes) -> object:
+    """Parse UTF-8 JSON; floats come as strings never, as an error of the field that holds them (parse_sale).
+
+    BadInput code not-json; duplicate keys are refused, since which one counts is anybody's guess.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(
+            "To nie jest poprawny dokument JSON.",
+            code="not-json",
+            errors=(FieldError("", str(error), "not-json"),),
+        ) from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("powtórzony klucz w obiekcie JSON")
+    return result
+
+
+async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
+    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way."""
+    found: list[CorrectedBase] = []
+    for base in ready.bases:
+        known = base
+        for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
+            if record.state is InvoiceState.REJECTED:
+                text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
+                raise Conflict(text, code="base-rejected")
+            if record.ksef_number is None and record.state is not InvoiceState.EXEMPT:
+                text = (
+                    f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
+                    "Prześlij korektę ponownie, gdy numer nadejdzie."
+                )
+                raise Conflict(text, code="base-without-number")
+            if record.ksef_number is not None and base.ksef_number != record.ksef_number:
+                text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
+                raise Conflict(text, code="base-number-differs")
+            if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
+                text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
+                raise Conflict(text, code="base-has-held-correction")
+            known = replace(base, invoice_id=record.id)
+        found.append(known)
+    return tuple(found)
