@@ -127,7 +127,7 @@ async def passing(clock: SwiftClock, press: Awaitable[InvoiceRecord]) -> Invoice
         return await press
 
 
-@pytest.mark.parametrize(("delay", "mode"), [(12, Mode.ONLINE), (15, Mode.OFFLINE24)])
+@pytest.mark.parametrize(("delay", "mode"), [(12, Mode.ONLINE), (25, Mode.ONLINE), (33, Mode.OFFLINE24)])
 async def test_pressed_before_midnight_numbered_after(
     tmp_path: Path, midnight: SwiftClock, delay: float, mode: Mode
 ) -> None:
