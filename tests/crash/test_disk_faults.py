@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.crash.powerloss.trace import STRACE
 from tests.crash.test_kill import History, check
-from tests.crash.test_store_kill import STRACE, assert_sound, kill_after, run_traced
+from tests.crash.test_store_kill import assert_sound, kill_after, run_traced
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
 
@@ -69,7 +71,7 @@ def test_faults_everywhere_lose_nothing(tmp_path: Path, call: str, fault: str, w
 
 
 @contextlib.asynccontextmanager
-async def striking(place: Rig, call: str, fault: str, when: int):  # type: ignore[no-untyped-def]
+async def striking(place: Rig, call: str, fault: str, when: int) -> AsyncIterator[None]:
     """Attach to the running agent: the ``when``-th call of one of its threads from now on fails, once."""
     assert STRACE is not None
     assert place.process is not None

@@ -10,18 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
-
-def _usable() -> str | None:
-    """Where strace is; None where it is missing or may not trace (a container without ptrace)."""
-    strace = shutil.which("strace")
-    if strace is None:
-        return None
-    trial = subprocess.run((strace, "-f", "--seccomp-bpf", "-o", os.devnull, "true"), capture_output=True, check=False)
-    return strace if trial.returncode == 0 else None
-
-
-STRACE = _usable()
 CALLS = (
     "open,openat,creat,close,lseek,write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,ftruncate,truncate,"
     "fallocate,fsync,fdatasync,sync,syncfs,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,"
@@ -37,6 +25,18 @@ _CALL = re.compile(r"(?P<name>\w+)\((?P<args>.*)\)\s+= (?P<result>-?\d+|0x[0-9a-
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _OFFSET = re.compile(r"\[(\d+)\](?: => \[\d+\])?")
 _UNFINISHED = " <unfinished ...>"
+
+
+def _usable() -> str | None:
+    """Where strace is; None where it is missing or may not trace (a container without ptrace)."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return None
+    trial = subprocess.run((strace, "-f", "--seccomp-bpf", "-o", os.devnull, "true"), capture_output=True, check=False)
+    return strace if trial.returncode == 0 else None
+
+
+STRACE = _usable()
 
 
 class Unmodelled(AssertionError):
