@@ -123,12 +123,14 @@ def restore(backup: Path, target: Path, aside: Path, complete: Callable[[Path], 
         shutil.copyfile(backup, partial)
         complete(partial)
         if target.exists():
-            _set_aside(target, aside)
+            _merge_wal(target)
+            os.link(target, aside)
+        _move_beside(target, aside)
         _put(partial, target)
     return summary
 
 
-def _set_aside(database: Path, aside: Path) -> None:
+def _merge_wal(database: Path) -> None:
     try:
         with legible(), closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -138,7 +140,10 @@ def _set_aside(database: Path, aside: Path) -> None:
         busy = False  # a damaged database keeps its WAL beside it, under the new name
     if busy:
         raise Unavailable(f"Bazę {database} czyta inny program; zakończ go i spróbuj ponownie.", code="store-busy")
-    os.link(database, aside)
+
+
+def _move_beside(database: Path, aside: Path) -> None:
+    """Take what lies beside a database, even one that is gone, durably out of the way of the next one."""
     for suffix in BESIDE:
         leftover = database.with_name(database.name + suffix)
         if leftover.exists():

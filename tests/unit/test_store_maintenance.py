@@ -213,6 +213,23 @@ def test_a_wal_of_a_killed_agent_never_meets_the_restored_database(till: Path, d
     assert note == 1, "the last commits before the kill are in what was put aside"
 
 
+def test_a_wal_whose_database_was_removed_never_meets_the_restored_one(till: Path, database: Path, copy: Path) -> None:
+    wal = database.with_name(f"{DATABASE}-wal")
+    with closing(sqlite3.connect(database, isolation_level=None)) as killed:
+        killed.execute("PRAGMA wal_autocheckpoint=0")
+        killed.execute("CREATE TABLE later (a)")
+        left = wal.read_bytes()
+    database.unlink()
+    wal.write_bytes(left)
+    assert answer(run(restore.command, till, str(copy), "--json"))["replaced"] is None
+    assert names(database) == ["inv-a", "inv-b"]
+    assert maintenance.check(database) == ()
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'later'").fetchall() == []
+    (kept,) = database.parent.glob("*.replaced-*-wal")
+    assert kept.read_bytes() == left
+
+
 def test_a_database_that_another_program_reads_is_not_replaced(
     till: Path, database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
