@@ -14,7 +14,7 @@ from agent.domain.deadlines import Deadline, deadline
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision, without_total_failure
-from agent.domain.timeline import Timeline
+from agent.domain.timeline import Event, Timeline
 from agent.ports import Exempt, InvoiceChange, Json, Transaction, Unsent
 from agent.services.desk import Desk
 
@@ -28,8 +28,10 @@ class Duties:
     def __init__(self, desk: Desk, timeline: Callable[[], Timeline]) -> None:
         self._desk = desk
         self._timeline = timeline
-        self.exempt: tuple[Exempt, ...] = ()
-        """What was issued in total failures that are over, as of the last follow()."""
+        self.in_doubt: tuple[Exempt, ...] = ()
+        """What is exempt by a total failure that Latarnia took back, and no manager has called false; by follow()."""
+        self.revocable: Event | None = None
+        """The newest total failure that is over and that a manager's word would change something about; by follow()."""
 
     async def follow(self) -> None:
         """Bring everything in line with the timeline, in slices."""
@@ -41,16 +43,20 @@ class Duties:
         moved = [each for each in queue if self._over(each) or self._new_deadline(each) is not None]
         for start in range(0, len(moved), SLICE):
             await self._desk.store.write(partial(self._apply, moved[start : start + SLICE]))
-        self.exempt = tuple(await self._desk.store.read(lambda tx: tx.invoices.exempt()))
+        self._look_at(await self._desk.store.read(lambda tx: tx.invoices.exempt()))
 
     def any_over(self, queue: list[Unsent]) -> bool:
         """Tell whether something was issued in a total failure that is over."""
         return any(self._over(each) for each in queue)
 
-    def exempt_in_doubt(self) -> tuple[Exempt, ...]:
-        """Return what is exempt by a total failure that Latarnia took back, and no manager has called false yet."""
-        stands = self._timeline().in_total_failure
-        return tuple(each for each in self.exempt if not stands(each.issued_at) and self._duty_back(each) is None)
+    def _look_at(self, exempt: list[Exempt]) -> None:
+        """Keep what screens ask often; it changes with the timeline alone, and follow() comes after each turn of it."""
+        timeline = self._timeline()
+        self.in_doubt = tuple(
+            each for each in exempt if not timeline.in_total_failure(each.issued_at) and self._duty_back(each) is None
+        )
+        changeable = [each.issued_at for each in exempt if not each.archived or each in self.in_doubt]
+        self.revocable = timeline.total_failure_of(max(changeable)) if changeable else None
 
     async def _apply(self, moved: list[Unsent], tx: Transaction) -> None:
         for each in moved:

@@ -155,7 +155,7 @@ class Reporting:
         now = self._desk.now()
         situation = self._watch.timeline.at(now)
         total = situation.total_failure
-        false = self._watch.duties.exempt_in_doubt()
+        false = self._watch.duties.in_doubt
         return AlertFacts(
             at=now,
             invoices=tuple(

@@ -284,7 +284,7 @@ class Watch:
         total = situation.total_failure
         if total is not None and (total.confirmed or false_alarm):
             kind = DeclarationKind.TOTAL_FAILURE_WITHDRAWN if false_alarm else DeclarationKind.TOTAL_FAILURE_ENDED
-        elif false_alarm and (past := self._past_total_failure()) is not None:
+        elif false_alarm and (past := self.duties.revocable) is not None:
             kind, total = DeclarationKind.TOTAL_FAILURE_WITHDRAWN, past
         elif false_alarm:
             raise Conflict("Nie ma awarii całkowitej, którą można by uznać za fałszywy alarm.", code="nothing-declared")
@@ -293,12 +293,6 @@ class Watch:
         else:
             raise Conflict("Nie ma nic do odwołania: żaden tryb nie jest włączony ręcznie.", code="nothing-declared")
         await self._say(kind, reason, by, total)
-
-    def _past_total_failure(self) -> Outage | None:
-        """Return the newest total failure that is over and that a word would change something about."""
-        in_doubt = self.duties.exempt_in_doubt()
-        held = [each.issued_at for each in self.duties.exempt if not each.archived or each in in_doubt]
-        return self.timeline.total_failure_of(max(held)) if held else None
 
     async def _say(self, kind: DeclarationKind, reason: str, by: str, total: Outage | None) -> None:
         now = self._desk.now()
@@ -365,7 +359,7 @@ class Watch:
             declared_by=None if declared is None else declared.by,
             declared_reason=None if declared is None else declared.reason,
             total_failure_to_confirm=total is not None and total.confirmed is None,
-            false_alarm_possible=total is None and self._past_total_failure() is not None,
+            false_alarm_possible=total is None and self.duties.revocable is not None,
         )
 
     def _latarnia_word(self) -> str:
