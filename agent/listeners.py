@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from agent.domain.errors import ConfigError
 from agent.domain.os_errors import why
@@ -26,12 +28,22 @@ REASONS = {
 """What a technician can do about it."""
 
 
+def without_foreign_bytes(record: logging.LogRecord) -> bool:
+    """Log what is no HTTP in one line: the traceback would quote the header, which may hold a token."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+        record.msg = f"{record.msg}: not HTTP"
+    return True
+
+
 @asynccontextmanager
 async def listening(agent: Agent, *, open_token: str | None = None) -> AsyncIterator[None]:
     """Listen on both addresses; a taken port is one clear sentence and nothing half started.
 
     ``open_token``: for the demo only, the till page opens without asking for a token.
     """
+    logging.getLogger("aiohttp.server").addFilter(without_foreign_bytes)
     settings = agent.settings
     app = till_app(agent.till, agent.tokens, settings.api, settings.page, open_token=open_token)
     till = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)

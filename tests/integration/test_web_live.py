@@ -15,6 +15,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
 from agent.demo.embedded import embedded
+from agent.listeners import listening
 from agent.web.api import till_app
 from agent.web.health import health_app
 
@@ -157,3 +158,16 @@ async def test_bad_input_is_named_and_leaves_nothing_behind(tmp_path: Path) -> N
         async with session.post(url, json=SALE, headers=headers | {"Idempotency-Key": "bad-0"}) as response:
             assert (await response.json())["number"].endswith("/000001")
         await server.close()
+
+
+async def test_what_is_no_http_leaves_no_token_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with embedded(tmp_path) as pair, listening(pair.agent):
+        for port in (pair.agent.settings.api.port, pair.agent.settings.health.port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /v1/mode HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ksef-secret\x00\r\n\r\n")
+            assert b" 400 " in await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+    told = [record for record in caplog.records if record.name == "aiohttp.server"]
+    assert [record.exc_info for record in told] == [None, None]
+    assert "secret" not in caplog.text
