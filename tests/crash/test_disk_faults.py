@@ -98,17 +98,13 @@ async def strike_agent(folder: Path, call: str, fault: str, when: int) -> None:
         await press(place, history, 0)
         await place.empty_queue()
         async with striking(place, call, fault, when):
-            answered = await press(place, history, 1)
-            assert place.process is not None
-            if not answered:
-                await press(place, history, 1)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(place.process.wait(), EXIT_SECONDS if not answered else 2.0)
-        if place.process.returncode is not None:
-            assert place.process.returncode == 1, place.log()
-            await place.start()
+            await press(place, history, 1)
         for number in (1, 2):
-            assert await press(place, history, number), place.log()
+            while not await press(place, history, number):
+                assert place.process is not None
+                code = await asyncio.wait_for(place.process.wait(), EXIT_SECONDS)
+                assert code == 1, place.log()
+                await place.start()
         await place.empty_queue()
         await check(place, history)
 
