@@ -18,10 +18,12 @@ from agent.domain.paper import compose
 from agent.domain.paper_choice import PaperChoice, PaperFacts, choose
 from agent.domain.receipt import Qr, Receipt
 from printers.escpos import encode
-from printers.profiles import QrMode
+from printers.page import TextBox
+from printers.page import compose as page_of
+from printers.profiles import PROFILES, QrMode
 from printers.raster import render_png
 from tests.unit import fa3_documents
-from tests.unit.slips import EC_LINK, INVOICE_LINK, KSEF_NUMBER, LONGEST_RSA_LINK, WIDTHS, profile
+from tests.unit.slips import EC_LINK, INVOICE_LINK, KSEF_NUMBER, LONGEST_RSA_LINK, WIDTHS, profile, squeezed
 from tests.unit.test_printers_scan import ZBAR, by_zxing
 
 DOCUMENT = {BuyerKind.NIP: "VAT", BuyerKind.NONE: "CONSUMER", BuyerKind.EU_VAT: "FOREIGN"}
@@ -61,6 +63,15 @@ def test_the_matrix_is_whole() -> None:
     assert {mode for mode, *_ in captions} == set(Mode)
     assert len({choice.label for choice in CELLS}) > 5
     assert {len(codes(paper(choice, EC_LINK))) for choice in CELLS} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", sorted(set(PROFILES) - {"epson-tm-t88iii"}))
+def test_the_label_is_on_paper_word_for_word(name: str) -> None:
+    """Its dashes and its Polish letters too; only the TM-T88III has no page with those."""
+    kind = profile(name, QrMode.NATIVE)
+    for choice in CELLS:
+        page = page_of(encode(paper(choice, EC_LINK), kind), kind)
+        assert squeezed(choice.label) in squeezed("".join(box.text for box in page.boxes if isinstance(box, TextBox)))
 
 
 @pytest.mark.parametrize("mode", QrMode)
