@@ -174,9 +174,10 @@ def _told(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterat
     for key, value in told.items():
         if data.get(key) != value and not (key == "accepted_at" and _same_instant(data.get(key), value)):
             yield f"{folder}: {_WORDS[key]} w dane.json różni się od dziennika."
-    ends = {"accepted": "accepted", "exempt": "exempt"}
     state = str(data.get("state"))
-    if state in ends and not any(line.kind == ends[state] for line in lines):
+    ends = {"accepted", "exempt"}
+    told_end = next((line.kind for line in reversed(lines) if line.kind in {*ends, "duty_back"}), None)
+    if state in ends and state != told_end:
         yield f"{folder}: dziennik nie zna stanu tej faktury ({state})."
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.commands.evidence import ZipFiles
+from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Conflict
 from agent.domain.fa3_view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.register import Marker, marker
 from agent.ports import KsefError, Sent
-from tests.fakes.world import MANAGER, World, world
+from agent.services.evidence import Evidence
+from tests.fakes.world import MANAGER, SELLER, World, world
 
 TUESDAY = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 NEXT_DAY = date(2026, 11, 25)
@@ -214,6 +219,25 @@ async def test_the_bytes_never_change(tmp_path: Path) -> None:
         back = await place.record(record.id)
         assert (back.xml, back.sha256, back.link_invoice) == (record.xml, record.sha256, record.link_invoice)
         assert read(back.xml).issued_on == record.issued_on
+
+
+async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        (back,) = await exempted(place)
+        await taken_back(place)
+        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        files = await evidence_of(place)
+        assert verify_zip_files(files) == []
+        path = next(name for name in files if name.endswith("dane.json") and back.id in name)
+        forged = files[path].replace(b'"state": "issued"', b'"state": "exempt"')
+        assert forged != files[path]
+        assert any("nie zna stanu" in problem for problem in verify_zip_files({**files, path: forged}))
+
+
+async def evidence_of(place: World) -> dict[str, bytes]:
+    evidence = Evidence(place.store, SELLER.nip, place.desk.press.text)
+    with zipfile.ZipFile(io.BytesIO(await evidence.bundle(TUESDAY.date(), TUESDAY.date()))) as archive:
+        return dict(ZipFiles(archive))
 
 
 # --- what is announced, and what the status says --------------------------------------------------------
