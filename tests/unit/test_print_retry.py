@@ -54,18 +54,23 @@ async def test_without_news_the_same_paper_comes_out(tmp_path: Path) -> None:
 
 
 def before_the_retry_writes(
-    place: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Awaitable[object]]
+    place: World,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[], Awaitable[object]],
+    *,
+    at: frozenset[int] = frozenset({1}),
 ) -> None:
-    """Let ``act`` happen once, right before the first transaction of a silent retry."""
+    """Let ``act`` happen right before the first transaction of a silent retry, or those that ``at`` counts."""
     write = place.store.write
-    done = False
+    count = 0
 
     async def hooked(work: Any) -> Any:
-        nonlocal done
+        nonlocal count
         task = asyncio.current_task()
-        if not done and task is not None and task.get_name().startswith("print-retry"):
-            done = True
-            await act()
+        if task is not None and task.get_name().startswith("print-retry"):
+            count += 1
+            if count in at:
+                await act()
         return await write(work)
 
     monkeypatch.setattr(place.store, "write", hooked)
@@ -87,7 +92,8 @@ async def test_a_reprint_just_before_the_retry_is_the_only_paper(
         assert len(place.printer.papers) == 1
 
 
-async def test_a_full_disk_ends_no_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at", [{1}, {2}, {2, 3}], ids=["to queue", "to leave", "to leave and to settle"])
+async def test_a_full_disk_ends_no_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: set[int]) -> None:
     async def full() -> None:
         raise Unavailable("Brak miejsca na dysku.", code="disk-full")
 
@@ -95,10 +101,11 @@ async def test_a_full_disk_ends_no_retry(tmp_path: Path, monkeypatch: pytest.Mon
         place.gateway.up = False
         place.printer.plan.append(Outcome.NOT_SENT)
         invoice_id = await press(place)
-        before_the_retry_writes(place, monkeypatch, full)
+        before_the_retry_writes(place, monkeypatch, full, at=frozenset(at))
         await place.clock.advance(30)
         (job,) = await place.till.prints(invoice_id)
         assert (job.state, job.copy) == (PrintState.PRINTED, 1)
+        assert len(place.printer.papers) == 1
         assert place.defects == []
 
 
