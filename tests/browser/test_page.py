@@ -483,7 +483,8 @@ async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> N
     await page.click("#to-correct")
     await page.check("[name=correction-kind][value=full_return]", force=True)
     await page.click("#correct-submit")
-    await page.click("#reprint")
+    async with page.expect_response("**/v1/corrections/held-1/reprint"):
+        await page.click("#reprint")
     assert "reprint_slip" in counter.till.calls
     await page.click("[data-view=queue]")
     await page.click("[aria-labelledby=held-title] .link")
@@ -674,11 +675,8 @@ async def test_managers_view_follows_the_news_but_never_interrupts(counter: Coun
     counter.till.change_nothing()
     await page.wait_for_selector("text=Odrzuć: fałszywy alarm")
     await page.fill("#manager-reason", "sprawdz")
-    counter.till.polled.clear()
-    await counter.till.polled.wait()
-    counter.till.change_nothing()
-    counter.till.polled.clear()
-    await counter.till.polled.wait()  # it has heard the news and asks for the next
+    async with page.expect_request("**/v1/changes*"):  # it has heard the news and asks for the next
+        counter.till.change_nothing()
     assert await page.input_value("#manager-reason") == "sprawdz"
 
 

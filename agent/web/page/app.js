@@ -90,11 +90,11 @@ function troubles(list) {
     h("p", { class: `trouble ${item.severity === "critical" ? "bad" : "warn"}` }, item.message))));
 }
 
-function agentGone(message) {
+function agentGone() {
   byId("banner").dataset.mode = "gone";
   put("banner-mode", "Brak połączenia z programem");
-  put("banner-why", message);
-  put("banner-facts", "Koszyk zostaje. Próbuję ponownie… Gdy to trwa, sprawdź komputer kasy albo zadzwoń do serwisu.");
+  put("banner-why", "Koszyk zostaje. Próbuję ponownie… Gdy to trwa, sprawdź komputer kasy albo zadzwoń do serwisu.");
+  put("banner-facts", "");
 }
 
 /** Follow the agent: one long poll at a time, and the status after each change. */
@@ -112,7 +112,7 @@ async function follow() {
       seen = (await get(`/v1/changes?after=${seen}${seen < 0 ? "&wait=0" : ""}`)).seq;
     } catch (error) {
       if (error instanceof Problem && error.status === 401) return;
-      agentGone(error.message);
+      agentGone();
       seen = -1;
       await new Promise((resolve) => { setTimeout(resolve, RETRY); });
     }
@@ -156,7 +156,7 @@ async function enter() {
     settings = await get("/v1/page");
   } catch (error) {
     if (error instanceof Problem) return; // token-refused has asked for another one
-    agentGone(error.message);
+    agentGone();
     setTimeout(enter, RETRY);
     return;
   }

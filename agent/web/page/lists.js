@@ -20,6 +20,7 @@ export async function showQueue() {
   const { invoices, held, refused: lost } = await get("/v1/queue");
   const next = invoices.map((invoice) => invoice.deadline).filter(Boolean).sort()[0];
   const rejected = invoices.filter((invoice) => invoice.state === "rejected").length;
+  const waiting = invoices.length - rejected;
   const [words, urgency] = next ? distance(next) : ["", 0];
   byId("view-queue").replaceChildren(
     h("div", { class: "card" },
@@ -28,7 +29,7 @@ export async function showQueue() {
         h("button", { type: "button", id: "sync", disabled: !invoices.length, onclick: (event) => sync(event.currentTarget) }, "Wyślij teraz")),
       invoices.length
         ? h("p", { class: "queue-next", "data-urgency": urgency },
-          h("strong", {}, String(invoices.length)), waitingWords(invoices.length),
+          h("strong", {}, String(waiting)), waitingWords(waiting),
           next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
         : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
       rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
