@@ -66,7 +66,7 @@ def command(settings: Settings, *, out: Path | None, before: datetime | None, pr
         click.echo(f"Wyeksportowano do {folder}: {report.exported}. Usunięto treść starych faktur: {report.pruned}.")
     if report.kept:
         raise Refused(
-            f"Treści części faktur nie usunięto ({report.kept}): ich plików nie ma już w miejscu eksportu albo są inne.",
+            f"Treści części faktur nie usunięto ({report.kept}): ich plików nie ma w miejscu eksportu albo są inne.",
             code="export-missing",
         )
 
