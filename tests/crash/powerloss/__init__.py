@@ -7,6 +7,7 @@ How it works
     scenario.py   the program: the real store over aiosqlite; it says on stdout what it has promised
     checker.py    opens a state with the production settings, reads it with SQL of its own, compares with the promises
     campaign.py   all of it together: so many states, from a seed, with counts
+    older.py      databases of older schemas, for upgrades
 
 Two models. POSIX: every name, size and sector that no completed fsync covers is there or not, in any order. ext4
 (data=ordered): names and truncations survive in order, a longer file has the data of its new part, sectors that are

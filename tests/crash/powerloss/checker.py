@@ -133,6 +133,9 @@ def _broken(facts: Facts, promise: Promise) -> list[str]:
         state, printed = facts.jobs.get(promise["job"], ("none", ""))
         if state not in {"printing", "printed"} or printed != promise["slip"]:
             found.append(f"I3 paper of job {promise['job']} came out without a record ({state})")
+    intended = {sha256 for sha256, state in facts.invoices.values() if state != "issued"}
+    if "sent" in promise and promise["sent"] not in intended:
+        found.append(f"I2 bytes {promise['sent'][:8]} left for KSeF without a durable intent")
     return found
 
 

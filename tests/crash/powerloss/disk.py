@@ -97,7 +97,7 @@ class Disk:
                 self._sync(step)
         elif step.kind in {"write", "resize"}:
             self._change(step)
-        elif step.kind != "said":
+        elif step.kind not in {"said", "sent"}:
             self._name(step)
 
     def _change(self, step: Step) -> None:

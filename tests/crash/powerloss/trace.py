@@ -13,7 +13,7 @@ from pathlib import Path
 CALLS = (
     "open,openat,creat,close,lseek,write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,ftruncate,truncate,"
     "fallocate,fsync,fdatasync,sync,syncfs,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,"
-    "rmdir,link,linkat,symlink,symlinkat,dup,dup2,dup3,mmap"
+    "rmdir,link,linkat,symlink,symlinkat,dup,dup2,dup3,mmap,sendto"
 )
 VOLATILE = ("-shm", ".lock")
 LONGEST = 4 << 20
@@ -74,11 +74,11 @@ class Step:
     """One change of files, or a line said. What its fields mean depends on ``kind``."""
 
     kind: str
-    """create, write, resize, sync, name, unname, folder, move, link, said"""
+    """create, write, resize, sync, unname, folder, move, link; said (a line on stdout), sent (over a socket)"""
     start: int
     end: int
     file: int = 0
-    """The file's number; a file keeps it when its name changes."""
+    """The file's number; a file keeps it when its name changes. Of what was sent: the socket's descriptor."""
     path: str = ""
     target: str = ""
     offset: int = 0
@@ -243,6 +243,10 @@ class Reader:
         if self.mine(call.path(0)):
             yield Step("folder", call.start, call.end, self._new(call.path(0)), call.path(0))
 
+    def on_sendto(self, call: Call) -> Iterator[Step]:
+        if call.result > 1:  # asyncio wakes its own loop with single bytes
+            yield Step("sent", call.start, call.end, call.number(0), data=call.text(1)[: call.result])
+
     def on_mmap(self, call: Call) -> Iterator[Step]:
         shared = "MAP_SHARED" in call.arguments[3] and "PROT_WRITE" in call.arguments[2]
         if shared and call.arguments[4].isdecimal() and int(call.arguments[4]) in self.opened:
@@ -287,28 +291,33 @@ class Recording:
     """In the order of their effect: a sync where it ended, anything else where it began."""
 
 
-def record(root: Path, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Recording:
-    """Run ``command`` under strace; it must end well."""
+def snapshot(root: Path) -> dict[str, bytes | None]:
+    """What lies below ``root`` now."""
+    found = (path for path in root.rglob("*") if not path.name.endswith(VOLATILE))
+    return {str(path): path.read_bytes() if path.is_file() else None for path in found}
+
+
+def traced(output: Path) -> tuple[str, ...]:
+    """The beginning of a command line that writes the trace of the rest of it to ``output``."""
     assert STRACE is not None
-    output = root.with_name(root.name + ".trace")
-    before = {
-        str(path): path.read_bytes() if path.is_file() else None
-        for path in root.rglob("*")
-        if not path.name.endswith(VOLATILE)
-    }
-    reader = Reader(str(root), before)
     options = ("-f", "-qq", "--seccomp-bpf", "-xx", "-s", str(LONGEST), "-e", f"trace={CALLS}", "-e", "signal=none")
-    done = subprocess.run(
-        (STRACE, *options, "-o", str(output), *command),
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    return (STRACE, *options, "-o", str(output))
+
+
+def read_trace(root: Path, before: Mapping[str, bytes | None], output: Path) -> Recording:
+    """Read what a program did to the files below ``root``."""
     with output.open(encoding="ascii") as trace:
-        steps = reader.steps(calls_of(trace.readlines()))
+        steps = Reader(str(root), before).steps(calls_of(trace.readlines()))
         ordered = sorted(steps, key=lambda step: step.end if step.kind == "sync" else step.start)
     output.unlink()
     return Recording(root, before, tuple(ordered))
+
+
+def record(root: Path, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Recording:
+    """Run ``command`` under strace; it must end well."""
+    output, before = root.with_name(root.name + ".trace"), snapshot(root)
+    done = subprocess.run(
+        (*traced(output), *command), cwd=cwd, env=environment, capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return read_trace(root, before, output)
