@@ -73,7 +73,9 @@ function baseRow(base, index, remove) {
     h("p", { class: "field-error", tabindex: "-1", ...at("number") }),
     h("div", { class: "fields" },
       field("Data wystawienia", base, "issued_on", { type: "date", ...at("issued_on") }),
-      field("Numer KSeF (pusty, gdy jej nie ma w KSeF)", base, "ksef_number", { maxlength: 60, ...at("ksef_number") }))), button);
+      field("Numer KSeF (pusty, gdy jej nie ma w KSeF)", base, "ksef_number", {
+        class: "field full", maxlength: 60, ...at("ksef_number"),
+      }))), button);
 }
 
 /** Take the number that was typed or scanned; what this till holds is shown at once. */
