@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -132,7 +133,8 @@ class Certificates:
             if item.text("certificateSerialNumber") == serial:
                 try:
                     certificate = x509.load_der_x509_certificate(item.decoded("certificate"))
-                except ValueError as error:
+                    certificate.public_key()
+                except (ValueError, UnsupportedAlgorithm) as error:
                     raise item.unusable(f"KSeF zwrócił nieczytelny certyfikat: {error}.") from error
                 return IssuedCertificate(
                     certificate, item.text("certificateName"), serial, item.text("certificateType")

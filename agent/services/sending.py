@@ -10,7 +10,10 @@ Resending is safe: KSeF answers 440 for the same NIP, kind and number, and then 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, repeat
 
@@ -50,21 +53,25 @@ class Courier:
         self._watch = watch
         self._upos = upos
         self._settling = Settling(desk, watch, upos)
-        self._busy: set[str] = set()
+        self._busy: dict[str, asyncio.Event] = {}
+        """Set when whoever has the invoice in hands is done with it."""
 
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
         return invoice_id in self._busy
 
-    async def deliver(self, invoice_id: str, asking: float = ASKING_SECONDS) -> InvoiceRecord:
+    async def deliver(self, invoice_id: str, asking: float = ASKING_SECONDS, *, join: bool = False) -> InvoiceRecord:
         """Send if it waits, then ask for ``asking`` seconds or until KSeF decides.
 
+        ``join``: where somebody is bringing it to KSeF already, wait for them; else it is left to them.
         Trouble with KSeF never comes out as an exception: it is recorded, and the record tells.
         """
-        if invoice_id in self._busy:
+        busy = self._busy.get(invoice_id)
+        if busy is not None:
+            if join:
+                await busy.wait()
             return await self._settling.record(invoice_id)
-        self._busy.add(invoice_id)
-        try:
+        with self._in_hands(invoice_id):
             record = await self._settling.record(invoice_id)
             if record.state is InvoiceState.ISSUED:
                 record = await self._send(record)
@@ -73,21 +80,25 @@ class Courier:
             if record.state is InvoiceState.ACCEPTED:
                 self._desk.crew.start(f"upo-{record.id}", self._upos.fetch(record))
             return record
-        finally:
-            self._busy.discard(invoice_id)
 
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
         """Settle a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
         if invoice_id in self._busy:
             return await self._settling.record(invoice_id)
-        self._busy.add(invoice_id)
-        try:
+        with self._in_hands(invoice_id):
             record = await self._settling.record(invoice_id)
             if record.state is InvoiceState.IN_DOUBT:
                 record = await self._settling.settle_doubt(record)
             return record
+
+    @contextmanager
+    def _in_hands(self, invoice_id: str) -> Iterator[None]:
+        done = self._busy[invoice_id] = asyncio.Event()
+        try:
+            yield
         finally:
-            self._busy.discard(invoice_id)
+            del self._busy[invoice_id]
+            done.set()
 
     async def apply(self, invoice_id: str, verdict: Verdict) -> InvoiceRecord:
         """Record what KSeF decided about a SENT invoice."""

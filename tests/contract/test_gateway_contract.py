@@ -16,10 +16,10 @@ from agent.config import KsefSettings
 from agent.domain import ksef_number
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import open_gateway
-from agent.ports import Accepted, Duplicate, KsefError, KsefGateway, Outgoing, Pending, Rejected, Sent, Verdict
+from agent.ports import Accepted, Duplicate, KsefError, KsefGateway, Outgoing, Pending, Rejected, Sent, UpoPage, Verdict
 from agent.sandbox.limits import NO_LIMITS
 from agent.sandbox.server import Sandbox
-from tests.fakes.gateway import FakeGateway
+from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
 from tests.unit.sandbox_client import invoice
 
@@ -239,6 +239,45 @@ async def test_a_batch_names_its_session_before_it_leaves_and_gives_verdicts_by_
     assert isinstance(verdicts[items[0].sha256][1], Duplicate)
     assert all(isinstance(verdicts[item.sha256][1], Accepted) for item in items[1:])
     assert subject.ledger() == {item.invoice_id: item.sha256 for item in items}
+
+
+async def upo_of(it: Subject, session: str, *, close: bool) -> tuple[UpoPage, ...]:
+    for _ in range(TRIES):
+        pages = await it.gateway.session_upo(session, close=close)
+        if pages is not None:
+            return pages
+        await it.clock.sleep(1.0)
+    raise AssertionError("no UPO")
+
+
+async def test_a_session_is_confirmed_once_it_is_closed(subject: Subject) -> None:
+    item = outgoing()
+    session, _, verdict = await send(subject, item)
+    assert isinstance(verdict, Accepted)
+    assert await subject.gateway.session_upo(session, close=False) is None
+    (page,) = await upo_of(subject, session, close=True)
+    assert (page.number, page.documents) == (1, ((verdict.ksef_number, item.sha256),))
+    assert verdict.ksef_number.encode() in page.xml
+    assert await upo_of(subject, session, close=True) == (page,), "safe to repeat"
+
+
+async def test_a_batch_is_confirmed_without_being_closed_again(subject: Subject) -> None:
+    items = [outgoing(f"FV/{number}") for number in range(3)]
+    session = await subject.gateway.open_batch(items, unheard)
+    (page,) = await upo_of(subject, session, close=False)
+    assert {sha256 for _, sha256 in page.documents} == {item.sha256 for item in items}
+
+
+async def test_a_session_in_which_nothing_was_accepted_is_never_confirmed(subject: Subject) -> None:
+    subject.refuse_next()
+    session, _, _ = await send(subject, outgoing())
+    assert await upo_of(subject, session, close=True) == ()
+
+
+async def test_limits_can_be_learned_at_any_time(subject: Subject) -> None:
+    await subject.gateway.learn_limits()
+    await subject.gateway.learn_limits()
+    assert subject.gateway.budget().sends_left_hour > 0
 
 
 async def test_an_error_of_opened_stops_the_batch(subject: Subject) -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.config import KsefSettings
 from agent.ksef import client
 from agent.ksef.answers import Answer, parse_instant, retry_after
+from agent.ksef.certificates import Certificates
 from agent.ksef.crypto import b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
@@ -130,6 +131,22 @@ async def test_a_key_that_is_of_no_use_is_passed_over(server: WireServer, gatewa
     assert callable(key)
     server.on("GET /security/public-key-certificates", Reply(body=[key(), wire.public_key()]))
     assert (await gateway.session()).reference == wire.SESSION
+
+
+async def test_a_certificate_of_an_unheard_algorithm_is_no_certificate(server: WireServer, gateway: Gateway) -> None:
+    credentials = wire.credentials()
+    data = credentials.certificate.public_bytes(Encoding.DER)
+    ec_key, unheard = bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d027f")
+    assert data.count(ec_key) == 1
+    item = {
+        "certificate": b64(data.replace(ec_key, unheard)),
+        "certificateName": "kasa 1",
+        "certificateSerialNumber": credentials.serial,
+        "certificateType": "Offline",
+    }
+    server.on("POST /certificates/retrieve", Reply(body={"certificates": [item]}))
+    with pytest.raises(KsefError, match="nieczytelny certyfikat"):
+        await Certificates(gateway.api, SwiftClock()).retrieve(credentials.serial)
 
 
 @pytest.mark.parametrize("body", [DEEP, b"\xff", b"{"])

@@ -117,9 +117,9 @@ async def test_a_duplicate_that_can_not_be_compared_is_a_doubt_with_evidence(tmp
         assert told.data["why"] == "440: Duplikat faktury"
         assert told.data["original_ksef_number"] == (number if named else None)
         assert (told.data["code"], told.data["body"]) == ((21165, "<dowód>") if named else (440, "Duplikat faktury"))
-        await passes(place, 25)
+        await passes(place, 25, step=15.0)
         assert "in-doubt" not in await problems(place)
-        await passes(place, 10)
+        await passes(place, 10, step=15.0)
         assert "in-doubt" in await problems(place)
         log = await place.log(record.id)
         assert log.count("in_doubt") == 1, "the doubt never looks young again"
@@ -161,10 +161,10 @@ async def test_what_ksef_cancels_again_and_again_is_sent_less_and_less(tmp_path:
     async with shop(tmp_path) as (place, gateway):
         gateway.verdict_plan.extend([Rejected(550, "Anulowano", retryable=True)] * 1000)
         record = await press(place, "a")
-        await passes(place, 60)
+        await passes(place, 60, step=15.0)
         assert 4 <= len(gateway.times) <= 12
         gateway.verdict_plan.clear()
-        await passes(place, 16)
+        await passes(place, 16, step=15.0)
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 
@@ -233,6 +233,25 @@ async def test_a_number_that_does_not_come_is_not_waited_for_beyond_the_budget(t
         record = await press(place, "a")
         assert record.state is InvoiceState.SENT
         assert 20.0 <= place.clock.monotonic() - begun <= 20.5
+
+
+async def test_a_press_whose_invoice_the_sync_has_in_hands_waits_for_it(tmp_path: Path) -> None:
+    """A correction of the buyer makes two documents: while the first is printed, the sync may take up the second."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.up = False
+        record = await press(place, "a")
+        gateway.up = True
+        gateway.pending_answers = 3
+        sync = asyncio.ensure_future(place.courier.deliver(record.id))
+        await asyncio.sleep(0)
+        left = await place.courier.deliver(record.id)
+        assert left.state is not InvoiceState.ACCEPTED, "the backlog does not wait"
+        joined = asyncio.ensure_future(place.courier.deliver(record.id, join=True))
+        while not joined.done():
+            await place.clock.advance(0.1)
+        assert (await joined).state is InvoiceState.ACCEPTED
+        assert sync.done()
+        assert len(gateway.sent) == 1
 
 
 # --- presses before backlog ---------------------------------------------------------------------------------
