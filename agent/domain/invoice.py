@@ -276,6 +276,8 @@ class NewInvoice:
     link_certificate: str | None
     """KOD II; None where no offline certificate is at hand."""
     deadline: date | None = None
+    deadline_state: str | None = None
+    """due, open or lifted; None: as mode and date say."""
     external_ref: str | None = None
     base_id: str | None = None
     """The invoice, of this store, that this one corrects and has to follow."""

@@ -198,6 +198,7 @@ class Issuing:
             link_invoice=links.invoice_link(self._desk.settings.ksef.qr_url, seller_nip, draft.issued_on, sha256),
             link_certificate=self.certificate_link(sha256),
             deadline=due.date,
+            deadline_state=due.state,
             external_ref=draft.external_ref,
             base_id=next(iter(draft.bases_here), None),
             bases=draft.bases,
@@ -242,7 +243,7 @@ class Issuing:
             await self._printing.print(invoice_id)
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
-        delivering = self._courier.deliver(invoice_id, max(seconds, ASKING_SECONDS))
+        delivering = self._courier.deliver(invoice_id, max(seconds, ASKING_SECONDS), join=True)
         delivery = self._desk.crew.start(f"deliver-{invoice_id}", delivering)
         self._sync.pressing += 1
         try:

@@ -234,6 +234,8 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
 
 
 def _deadline_state(invoice: NewInvoice) -> str:
+    if invoice.deadline_state is not None:
+        return invoice.deadline_state
     if invoice.mode is Mode.TOTAL_FAILURE:
         return "lifted"
     return "open" if invoice.deadline is None else "due"

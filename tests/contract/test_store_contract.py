@@ -190,7 +190,7 @@ async def test_close_finishes_what_waits_and_refuses_the_rest(tmp_path: Path, cl
 
 
 async def test_an_invoice_comes_back_as_it_went_in(store: SqliteStore) -> None:
-    new = new_invoice("a")
+    new = new_invoice("a", deadline_state="due")
     await store.write(lambda transaction: transaction.invoices.add(new))
     record = await store.read(lambda transaction: transaction.invoices.get(new.id))
     for name in type(new).__slots__:

@@ -69,3 +69,10 @@ async def test_within_the_outage_it_has_its_mode(tmp_path: Path, category: str) 
         await announce(place, category, NOON - timedelta(days=1))
         record = await hand_over(place, NOON - timedelta(days=1))
         assert record.mode is OUTAGES[category]
+
+
+async def test_a_duty_that_a_total_failure_lifts_meanwhile_is_said_at_once(tmp_path: Path) -> None:
+    async with world(tmp_path, start=NOON) as place:
+        await announce(place, "TOTAL_FAILURE", NOON)
+        record = await hand_over(place, NOON - timedelta(days=1))
+        assert (record.mode, record.deadline, record.deadline_state) == (Mode.OFFLINE24, None, "lifted")
