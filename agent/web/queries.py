@@ -13,6 +13,8 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
 
 MONTH: Final = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
+DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""date.fromisoformat() alone takes 20261122 and 2026-W48-1 too."""
 LIST_LIMIT: Final = 500
 _FILTERS: Final = frozenset({"state", "from", "to", "number", "text", "base", "limit", "after"})
 
@@ -33,12 +35,14 @@ def known_only(request: web.Request, names: frozenset[str]) -> None:
 def optional_day(request: web.Request, name: str) -> date | None:
     """ISO date or None."""
     text = request.query.get(name)
-    if not text:
+    if text is None:
         return None
     try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise _bad(name, f"Parametr „{name}” musi być datą RRRR-MM-DD.") from error
+        if DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise _bad(name, f"Parametr „{name}” musi być datą RRRR-MM-DD.")
 
 
 def required_day(request: web.Request, name: str) -> date:

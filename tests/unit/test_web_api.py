@@ -304,6 +304,9 @@ class TestReading:
         [
             "invoices?state=lost",
             "invoices?from=24.11.2026",
+            "invoices?from=20261124",
+            "invoices?to=",
+            "invoices?to=2026-02-30",
             "invoices?limit=0",
             "invoices?limit=501",
             "invoices?limit=ten",
