@@ -41,7 +41,7 @@ async def cut(folder: Path, model: Model, wanted: int, seed: int) -> Report:
 @pytest.mark.slow
 @MODELS
 async def test_a_power_cut_loses_nothing_acknowledged(folder: Path, model: Model) -> None:
-    assert_clean(await cut(folder, model, 1700, seed=20261122), at_least=800)
+    assert_clean(await cut(folder, model, 1500, seed=20261122), at_least=750)
 
 
 @pytest.mark.nightly

@@ -149,7 +149,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.slow
 async def test_what_left_the_agent_survives_a_power_cut(folder: Path) -> None:
-    promises = await cut(folder, 2, Model.POSIX, wanted=250)
+    promises = await cut(folder, 2, Model.POSIX, wanted=200)
     assert_all_kinds(promises, 2)
 
 
