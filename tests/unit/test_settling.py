@@ -169,7 +169,7 @@ async def test_what_ksef_cancels_again_and_again_is_sent_less_and_less(tmp_path:
 
 
 async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forgotten(tmp_path: Path) -> None:
-    async with shop(tmp_path, batch_from=3) as (place, gateway):
+    async with shop(tmp_path, batch_from=1) as (place, gateway):
         gateway.verdict_plan.extend([Rejected(550, "Anulowano", retryable=True)] * 4)
         gateway.up = False
         records = [await press(place, str(number)) for number in range(4)]
@@ -181,6 +181,7 @@ async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forg
         after = [await place.record(record.id) for record in records]
         assert {record.state for record in after} == {InvoiceState.ACCEPTED}
         assert len(gateway.ledger) == 4
+        assert gateway.times == [], "none was sent by itself"
 
 
 # --- sessions that are over ---------------------------------------------------------------------------------
