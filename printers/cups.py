@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from printers.transport import Connection, QueueStopped, SpoolerRefused, TransportError
 
@@ -28,7 +28,7 @@ class CupsTransport:
 
     async def present(self) -> None:
         """Ask whether the queue exists and prints."""
-        said = await _run([self._lpstat, "-p", self._queue], b"")
+        said = await _run([self._lpstat, "-p", self._queue], stdout=PIPE)
         if STOPPED in said:
             raise QueueStopped(said.decode("utf-8", "replace").strip()[:500])
 
@@ -55,14 +55,16 @@ class _CupsConnection:
         """Nothing is open."""
 
 
-async def _run(command: list[str], data: bytes) -> bytes:
-    """Run to the end and return what it said; SpoolerRefused where it could not start or said no.
+async def _run(command: list[str], data: bytes = b"", *, stdout: int = DEVNULL) -> bytes:
+    """Run to the end and return its ``stdout``, if piped; SpoolerRefused where it could not start or said no.
 
     Cancelled: it is killed.
     """
     environment = {**os.environ, "LC_ALL": "C"}
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=stdout, stderr=PIPE, env=environment
+        )
     except OSError as error:
         raise SpoolerRefused(f"{command[0]}: {error}") from error
     try:
@@ -71,7 +73,7 @@ async def _run(command: list[str], data: bytes) -> bytes:
         await _kill(process)
     if process.returncode:
         raise SpoolerRefused(complaint.decode("utf-8", "replace").strip()[:500])
-    return said
+    return said or b""
 
 
 async def _kill(process: Process) -> None:
