@@ -28,13 +28,14 @@ from agent.domain.fa3_view import read
 from agent.domain.fa3_view_types import FaView
 from agent.domain.invoice import CorrectedBase, InvoiceRecord
 from agent.domain.plain import to_plain
+from agent.domain.strict_json import one_way, parse_object
 from agent.domain.technical import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.contract import Caller, HeldAnswer
 from agent.services.desk import Desk
 from agent.services.held import HeldCorrections, order_of, stored
 from agent.services.issue import Issuing
-from agent.services.orders import Orders, Prepare, parse_json, sale_order, same_json
+from agent.services.orders import Orders, Prepare, sale_order
 from agent.services.replay import Pressed
 
 NO_LIMIT = -1
@@ -78,7 +79,7 @@ class Correcting:
 
     async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> Pressed:
         """Correct an invoice of this store."""
-        document = parse_json(body)
+        document = parse_object(body)
 
         def prepare(now: datetime) -> Prepare:
             async def prepared(tx: Transaction) -> Orders:
@@ -89,12 +90,12 @@ class Correcting:
 
             return prepared
 
-        return await self._press(key, _bound(invoice_id, same_json(body)), prepare, caller)
+        return await self._press(key, _bound(invoice_id, one_way(document)), prepare, caller)
 
     async def correct_outside(self, body: bytes, key: str, caller: Caller) -> Pressed:
         """Correct an invoice this store does not hold: the body has "base" (as it was) and "correction"."""
-        document = parse_json(body)
-        if not isinstance(document, dict) or set(document) != {"base", "correction"}:
+        document = parse_object(body)
+        if set(document) != {"base", "correction"}:
             text = "Spodziewane pola: base (faktura korygowana) i correction (korekta)."
             raise BadInput(text, errors=(FieldError("", text, "required"),))
         seller_nip = self._desk.settings.seller.nip
@@ -112,7 +113,7 @@ class Correcting:
 
             return prepared
 
-        return await self._press(key, same_json(body), prepare, caller)
+        return await self._press(key, one_way(document), prepare, caller)
 
     async def _press(self, key: str, body: bytes, prepare: Callable[[datetime], Prepare], caller: Caller) -> Pressed:
         pressed = await self._issuing.press(key, body, prepare, caller)

@@ -20,6 +20,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.modes import ModeDecision, on_issue_date
 from agent.domain.ready import check_ready
 from agent.domain.sale import parse_sale
+from agent.domain.strict_json import one_way, parse_object
 from agent.ports import InvoiceChange, Json, Transaction
 from agent.services.contract import Caller
 from agent.services.desk import Desk
@@ -30,10 +31,8 @@ from agent.services.orders import (
     Orders,
     Prepare,
     known_bases,
-    parse_json,
     ready_made,
     sale_order,
-    same_json,
 )
 from agent.services.printing import Printing
 from agent.services.replay import Pressed, remember, seen_before
@@ -55,12 +54,13 @@ class Issuing:
 
     async def sale(self, body: bytes, key: str, caller: Caller) -> Pressed:
         """Issue the invoice of a JSON sale."""
-        settings = self._desk.settings
+        document = parse_object(body)
 
         def prepare(now: datetime) -> Prepare:
-            return ready_made(sale_order(settings, parse_sale(parse_json(body), today=fa3.issue_date(now)), now))
+            sale = parse_sale(document, today=fa3.issue_date(now))
+            return ready_made(sale_order(self._desk.settings, sale, now))
 
-        return await self.press(key, same_json(body), prepare, caller)
+        return await self.press(key, one_way(document), prepare, caller)
 
     async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
         """Take a ready FA(3), its bytes kept to the last one."""

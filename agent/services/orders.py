@@ -5,14 +5,13 @@ An order is made before the transaction that numbers it; ``draw`` builds the byt
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from agent.config import Settings
 from agent.domain import fa3, numbering
-from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.errors import Conflict
 from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.ready import ReadyInvoice
@@ -106,36 +105,6 @@ def numbered_order(settings: Settings, series_template: str, issued_on: date, dr
         )
 
     return Order(series, draw_serial)
-
-
-def same_json(body: bytes) -> bytes:
-    """Write the JSON of ``body`` in one way: a till that writes its basket anew after a crash repeats the same request.
-
-    BadInput as from parse_json.
-    """
-    return json.dumps(parse_json(body), sort_keys=True, separators=(",", ":")).encode()
-
-
-def parse_json(body: bytes) -> object:
-    """Parse UTF-8 JSON; floats come as strings never, as an error of the field that holds them (parse_sale).
-
-    BadInput code not-json; duplicate keys are refused, since which one counts is anybody's guess.
-    """
-    try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(
-            "To nie jest poprawny dokument JSON.",
-            code="not-json",
-            errors=(FieldError("", str(error), "not-json"),),
-        ) from error
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("powtórzony klucz w obiekcie JSON")
-    return result
 
 
 async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:

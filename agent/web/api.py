@@ -13,6 +13,7 @@ from aiohttp import web
 from agent.config import ApiSettings, PageSettings
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.domain.invoice import Mode
+from agent.domain.strict_json import parse_object
 from agent.ports import Json
 from agent.services.contract import Till
 from agent.services.tokens import Tokens
@@ -285,7 +286,7 @@ async def close(request: web.Request) -> web.Response:
 
 
 async def _reason(request: web.Request) -> str:
-    body = bodies.strict_json(await bodies.json_body(request))
+    body = parse_object(await bodies.json_body(request))
     bodies.known_only(body, "reason")
     return bodies.required_text(body, "reason", REASON_WANTED)
 
@@ -313,7 +314,7 @@ async def show_mode(request: web.Request) -> web.Response:
 async def declare_mode(request: web.Request) -> web.Response:
     """POST /v1/mode {"mode", "reason"}. Managers only."""
     caller = require_manager(request)
-    body = bodies.strict_json(await bodies.json_body(request))
+    body = parse_object(await bodies.json_body(request))
     bodies.known_only(body, "mode", "reason")
     reason = bodies.required_text(body, "reason", REASON_WANTED)
     word = body.get("mode")
@@ -329,7 +330,7 @@ async def withdraw_mode(request: web.Request) -> web.Response:
     caller = require_manager(request)
     queries.known_only(request, frozenset({"reason", "false_alarm"}))
     false_alarm = queries.choice(request, "false_alarm", "false", ("false", "true")) == "true"
-    body = dict(bodies.strict_json(await bodies.json_body(request)) if request.can_read_body else {})
+    body = dict(parse_object(await bodies.json_body(request)) if request.can_read_body else {})
     bodies.known_only(body, "reason", "false_alarm")
     if request.query.get("reason"):
         body["reason"] = request.query["reason"]
@@ -419,7 +420,7 @@ async def outbox(request: web.Request) -> web.Response:
 async def replay(request: web.Request) -> web.Response:
     """POST /v1/outbox/replay {"from": sequence number}. Managers only."""
     caller = require_manager(request)
-    body = bodies.strict_json(await bodies.json_body(request))
+    body = parse_object(await bodies.json_body(request))
     bodies.known_only(body, "from")
     start = body.get("from")
     if isinstance(start, bool) or not isinstance(start, int):
@@ -433,8 +434,7 @@ async def evidence(request: web.Request) -> web.Response:
     require_manager(request)
     queries.known_only(request, frozenset({"from", "to"}))
     first, last = queries.required_day(request, "from"), queries.required_day(request, "to")
-    if first > last:
-        raise BadInput("Data początkowa jest późniejsza niż końcowa.", code="bad-query")
+    queries.in_order(first, last)
     data = await request.app[TILL].evidence(first, last)
     return _file(data, "application/zip", f"dowody-{first}-{last}.zip")
 

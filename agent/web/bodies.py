@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fields import escape, shown, type_name
+from agent.domain.strict_json import parse_object
 from agent.ports import Json
 
 KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
-
-
-class _DuplicateKey(ValueError):
-    """An object names a key twice; which one is meant nobody knows."""
-
-
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _DuplicateKey(key)
-            seen.add(key)
-    return result
-
-
-def _no_constant(word: str) -> Json:
-    raise ValueError(f"{word} is not JSON")
-
-
-def strict_json(body: bytes) -> Mapping[str, Json]:
-    """Parse one JSON object: UTF-8, no duplicate keys, no NaN, depth bounded by the parser. BadInput otherwise."""
-    try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except _DuplicateKey as error:
-        raise BadInput(
-            f"Pole „{str(error)[:60]}” podano dwa razy w tym samym miejscu.", code="duplicate-json-key"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        hint = " To wygląda na XML: wyślij go z nagłówkiem Content-Type: application/xml." if _is_xml(body) else ""
-        raise BadInput(f"Przesłane dane nie są poprawnym JSON (UTF-8).{hint}", code="not-json") from error
-    if not isinstance(value, dict):
-        raise BadInput("Oczekiwano obiektu JSON, czyli danych w nawiasach { }.", code="not-json")
-    return cast("Mapping[str, Json]", value)
-
-
-def _is_xml(body: bytes) -> bool:
-    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def required_text(body: Mapping[str, Json], name: str, sentence: str, limit: int = 500) -> str:
@@ -105,7 +66,7 @@ async def json_body(request: web.Request) -> bytes:
     if request.content_type != JSON_TYPE:
         raise _unsupported(JSON_TYPE)
     body = await request.read()
-    strict_json(body)
+    parse_object(body)
     return body
 
 

@@ -78,6 +78,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "unavailable": ProblemKind(503, "Can not be done now; repeat with the same key"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
     "store-busy": ProblemKind(503, "The database is busy"),
+    "store-lost": ProblemKind(503, "The disk failed; the agent restarts, and the same key tells what was stored"),
     "store-closed": ProblemKind(503, "The agent is stopping"),
     "tokens-unreadable": ProblemKind(503, "tokens.json can not be read"),
     "disk-full": ProblemKind(507, "No room on the disk; nothing was stored"),

@@ -23,6 +23,7 @@ from agent.domain.errors import (
     NotFound,
     NotPermitted,
     Refused,
+    StoreLost,
     Unavailable,
 )
 from agent.web.problem_codes import title_of
@@ -35,6 +36,11 @@ CONTENT_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:ksef-agent:problem:"
 RETRY_AFTER_SECONDS: Final = 2
 """How long a till should wait before it repeats a press that is safe to repeat."""
+
+STORE_LOST: Final = (
+    "Dysk kasy zawiódł przy zapisie i nie wiadomo, czy operacja się powiodła. Program uruchamia się ponownie: "
+    "ponów za chwilę, druga faktura nie powstanie. Jeśli to się powtarza, wezwij serwis."
+)
 
 STATUS_OF_CLASS: Final[tuple[tuple[type[AgentError], int], ...]] = (
     (KeyReused, 422),
@@ -105,6 +111,9 @@ def response_of(error: AgentError) -> web.Response:
     if isinstance(error, Unavailable):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return problem_response(status_of(error), error.code, error.detail, retry_safe=True, headers=headers)
+    if isinstance(error, StoreLost):
+        log.error("store lost: %s", error.detail)
+        return problem_response(503, "store-lost", STORE_LOST, retry_safe=True, headers={"Retry-After": "10"})
     return unexpected(error)
 
 

@@ -79,6 +79,12 @@ def choice(request: web.Request, name: str, default: str, allowed: tuple[str, ..
     return text
 
 
+def in_order(first: date | None, last: date | None) -> None:
+    """Refuse a period that ends before it begins: an empty list would pass for "there are none"."""
+    if first is not None and last is not None and first > last:
+        raise _bad("from", "Data początkowa jest późniejsza niż końcowa.")
+
+
 def invoice_filter(request: web.Request) -> InvoiceFilter:
     """Read the filters of GET /v1/invoices; ``state`` may name several, separated by commas."""
     known_only(request, _FILTERS)
@@ -88,10 +94,12 @@ def invoice_filter(request: web.Request) -> InvoiceFilter:
             states = frozenset(InvoiceState(word.strip()) for word in text.split(","))
         except ValueError as error:
             raise _bad("state", f"Parametr „state” może mieć wartości: {', '.join(InvoiceState)}.") from error
+    first, last = optional_day(request, "from"), optional_day(request, "to")
+    in_order(first, last)
     return InvoiceFilter(
         states=states,
-        issued_from=optional_day(request, "from"),
-        issued_to=optional_day(request, "to"),
+        issued_from=first,
+        issued_to=last,
         number=request.query.get("number") or None,
         text=request.query.get("text") or None,
         base_id=request.query.get("base") or None,

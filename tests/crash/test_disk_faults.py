@@ -114,7 +114,7 @@ async def press(place: Rig, history: History, number: int) -> bool:
         if status in {200, 201}:
             history.answers.setdefault(f"sale-{number}", []).append(answer)
             return True
-        assert status in {500, 503, 507}, answer
+        assert status in {503, 507}, answer
         assert answer["retry_safe"], answer
     return False
 

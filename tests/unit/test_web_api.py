@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ServerDisconnectedError
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent.config import ApiSettings, PageSettings
-from agent.domain.errors import BadInput, Conflict, FieldError, Unavailable
+from agent.domain.errors import BadInput, Conflict, FieldError, StoreLost, Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.services.contract import Caller, Role
@@ -177,6 +177,7 @@ class TestIssue:
             (Conflict("Zajęty."), 409, "conflict", None),
             (Unavailable("Nie teraz."), 503, "unavailable", "2"),
             (Unavailable("Pełny dysk.", code="disk-full"), 507, "disk-full", "2"),
+            (StoreLost("EIO"), 503, "store-lost", "10"),
         ],
     )
     async def test_errors_of_the_rules(
@@ -307,6 +308,7 @@ class TestReading:
             "invoices?from=20261124",
             "invoices?to=",
             "invoices?to=2026-02-30",
+            "invoices?from=2026-11-25&to=2026-11-24",
             "invoices?limit=0",
             "invoices?limit=501",
             "invoices?limit=ten",
