@@ -35,6 +35,8 @@ class ModeFacts:
     """Setting issue.prefer."""
     sends_left: int = 1
     """What KSeF's rate limit still allows this hour."""
+    sends_rest: bool = False
+    """The limits, or KSeF's own Retry-After, allow no send within the press's budget."""
     clock_suspect: bool = False
     """The clock may be wrong by so much that the date or an announced window can not be trusted."""
     has_offline_certificate: bool = True
@@ -172,20 +174,22 @@ def _communique(situation: Situation) -> ModeDecision | None:
 
 
 def _hindrance(facts: ModeFacts) -> str | None:
-    """Return why an online attempt would be useless, or is not wanted."""
+    """Return why an online attempt would be useless, or is not wanted: the first that holds."""
     situation = facts.situation
-    if situation.total_failure is not None:
-        return "Ogłoszono awarię całkowitą KSeF, której kierownik jeszcze nie potwierdził."
-    if situation.unannounced is not None:
-        status = situation.unannounced.value
-        return f"Latarnia podaje status {status}, ale żaden obowiązujący komunikat go nie potwierdza."
-    if facts.prefer_offline24 and facts.has_offline_certificate:
-        return "Zgodnie z ustawieniem faktury wystawia się w trybie offline24."
-    if facts.link is not LinkState.CLOSED:
-        return "Brak łączności z KSeF w tym sklepie."
-    if facts.sends_left <= 0:
-        return "Wyczerpano godzinowy limit wysyłek do KSeF."
-    return None
+    unknown = f"Latarnia podaje status {situation.unannounced}, ale żaden obowiązujący komunikat go nie potwierdza."
+    offline = facts.prefer_offline24 and facts.has_offline_certificate
+    hindrances = (
+        (
+            situation.total_failure is not None,
+            "Ogłoszono awarię całkowitą KSeF, której kierownik jeszcze nie potwierdził.",
+        ),
+        (situation.unannounced is not None, unknown),
+        (offline, "Zgodnie z ustawieniem faktury wystawia się w trybie offline24."),
+        (facts.link is not LinkState.CLOSED, "Brak łączności z KSeF w tym sklepie."),
+        (facts.sends_left <= 0, "Wyczerpano godzinowy limit wysyłek do KSeF."),
+        (facts.sends_rest, "Limit wysyłek do KSeF jest na razie wyczerpany."),
+    )
+    return next((reason for hinders, reason in hindrances if hinders), None)
 
 
 def _offline24(reason: str, facts: ModeFacts) -> ModeDecision:

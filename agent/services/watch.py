@@ -188,11 +188,13 @@ class Watch:
 
     def _facts(self, now: datetime) -> ModeFacts:
         settings = self._desk.settings
+        budget = self._desk.gateway.budget()
         return ModeFacts(
             situation=self.timeline.at(now),
             link=self.breaker.state,
             prefer_offline24=settings.issue.prefer == "offline24",
-            sends_left=self._desk.gateway.budget().sends_left_hour,
+            sends_left=budget.sends_left_hour,
+            sends_rest=budget.wait > settings.issue.budget_seconds,
             clock_suspect=self._date_doubtful(now),
             has_offline_certificate=self._desk.signer is not None,
         )

@@ -63,6 +63,8 @@ class FakeGateway:
         self.lost_answers = 0
         self.verdict_plan: deque[Verdict] = deque()
         self.sends_left = 180
+        self.wait = 0.0
+        """Seconds until one more send is allowed."""
         self.skew = 0.0
         self.ledger: dict[tuple[str, str, str], tuple[str, bytes]] = {}
         self.sent: list[Outgoing] = []
@@ -180,7 +182,7 @@ class FakeGateway:
         }
 
     def budget(self) -> SendBudget:
-        return SendBudget(self.sends_left, 0.0)
+        return SendBudget(self.sends_left, self.wait)
 
     async def learn_limits(self) -> None:
         self._check()
