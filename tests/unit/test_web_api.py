@@ -19,7 +19,8 @@ from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
-from agent.web.api import SHELTER, till_app
+from agent.web.api import till_app
+from agent.web.context import SHELTER
 from tests.fakes.till import FakeTill
 
 CASHIER = {"Authorization": "Bearer kasjer"}

@@ -1,0 +1,71 @@
+"""Corrections over HTTP, and those that wait for their base."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from agent.ports import Json
+from agent.services.contract import Till
+from agent.web import answers, bodies
+from agent.web.context import TILL, reason_of, sheltered
+from agent.web.security import caller_of, require_manager
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of this module."""
+    one = "/v1/corrections/{id}"
+    return [
+        web.post("/v1/invoices/{id}/corrections", correct),
+        web.post("/v1/corrections", correct_outside),
+        web.get("/v1/corrections", held_corrections),
+        web.get(one, show_held),
+        web.post(f"{one}/reprint", reprint_slip),
+        web.post(f"{one}/close", settle),
+    ]
+
+
+async def correct(request: web.Request) -> web.Response:
+    """POST …/corrections."""
+    key = bodies.idempotency_key(request)
+    body = await bodies.json_body(request)
+    work = request.app[TILL].correct(request.match_info["id"], body, key, caller_of(request))
+    return answers.issued(await sheltered(request, work))
+
+
+async def correct_outside(request: web.Request) -> web.Response:
+    """POST /v1/corrections: of an invoice that was issued elsewhere, which the body describes."""
+    key = bodies.idempotency_key(request)
+    body = await bodies.json_body(request)
+    return answers.issued(await sheltered(request, request.app[TILL].correct_outside(body, key, caller_of(request))))
+
+
+async def held_corrections(request: web.Request) -> web.Response:
+    """GET /v1/corrections: those that wait for the KSeF number of their base, and the refused ones; oldest first."""
+    return answers.json_response(await corrections_of(request.app[TILL]))
+
+
+async def show_held(request: web.Request) -> web.Response:
+    """GET /v1/corrections/{id}."""
+    return answers.json_response(answers.held(await request.app[TILL].held_one(request.match_info["id"])))
+
+
+async def reprint_slip(request: web.Request) -> web.Response:
+    """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
+    work = request.app[TILL].reprint_slip(request.match_info["id"], caller_of(request))
+    return answers.json_response(answers.held(await sheltered(request, work)))
+
+
+async def settle(request: web.Request) -> web.Response:
+    """POST …/corrections/{id}/close {"reason"}: a person has seen to a correction that can not be issued. Managers."""
+    caller = require_manager(request)
+    reason = await reason_of(request)
+    work = request.app[TILL].settle(request.match_info["id"], reason, caller)
+    return answers.json_response(answers.held(await sheltered(request, work)))
+
+
+async def corrections_of(till: Till) -> dict[str, Json]:
+    """Those that wait for their base, and the refused ones that wait for a manager."""
+    return {
+        "held": [answers.held(item) for item in await till.held()],
+        "refused": [answers.held(item) for item in await till.refused()],
+    }

@@ -1,0 +1,134 @@
+"""Invoices over HTTP: issue, find, show, print again, and the ways out of a rejection."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from agent.domain.errors import NotFound
+from agent.web import answers, bodies, queries
+from agent.web.context import TILL, file_response, reason_of, sheltered
+from agent.web.security import caller_of, require_manager
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of this module."""
+    one = "/v1/invoices/{id}"
+    return [
+        web.post("/v1/invoices", issue),
+        web.get("/v1/invoices", list_invoices),
+        web.get(one, show),
+        web.get(f"{one}/xml", xml),
+        web.get(f"{one}/upo", upo),
+        web.get(f"{one}/receipt.png", receipt_png),
+        web.get(f"{one}/receipt.txt", receipt_text),
+        web.get(f"{one}/receipt.pdf", receipt_pdf),
+        web.get(f"{one}/receipt.escpos", receipt_escpos),
+        web.get(f"{one}/events", events),
+        web.get(f"{one}/prints", prints),
+        web.post(f"{one}/reprint", reprint),
+        web.post(f"{one}/technical-correction", technical_correction),
+        web.post(f"{one}/resend", resend),
+        web.post(f"{one}/close", close),
+    ]
+
+
+async def issue(request: web.Request) -> web.Response:
+    """POST /v1/invoices."""
+    caller = caller_of(request)
+    key = bodies.idempotency_key(request)
+    body, ready = await bodies.sale_body(request)
+    till = request.app[TILL]
+    work = till.issue_ready(body, key, caller) if ready else till.issue_sale(body, key, caller)
+    return answers.issued(await sheltered(request, work))
+
+
+async def list_invoices(request: web.Request) -> web.Response:
+    """GET /v1/invoices: newest first; ``next`` is the value of ?after= for the following page."""
+    query = queries.invoice_filter(request)
+    found = await request.app[TILL].invoices(query)
+    following = found[-1].record.id if len(found) == query.limit else None
+    return answers.json_response({"invoices": answers.invoices(found), "next": following})
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /v1/invoices/{id}."""
+    return answers.json_response(answers.invoice(await request.app[TILL].invoice(request.match_info["id"])))
+
+
+async def xml(request: web.Request) -> web.Response:
+    """GET …/xml: the very bytes that KSeF gets."""
+    answer = await request.app[TILL].invoice(request.match_info["id"])
+    if not answer.record.xml:
+        raise NotFound("Treść tej faktury wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported")
+    return file_response(answer.record.xml, "application/xml")
+
+
+async def upo(request: web.Request) -> web.Response:
+    """GET …/upo: the invoice's own, else its session's; ``?scope=`` asks for just one, X-Upo-Scope names it."""
+    found = await request.app[TILL].upo(request.match_info["id"], request.query.get("scope"))
+    response = file_response(found.xml, "application/xml")
+    response.headers["X-Upo-Scope"] = found.scope
+    return response
+
+
+async def receipt_png(request: web.Request) -> web.Response:
+    """GET …/receipt.png."""
+    return file_response(await request.app[TILL].receipt_png(request.match_info["id"]), "image/png")
+
+
+async def receipt_text(request: web.Request) -> web.Response:
+    """GET …/receipt.txt."""
+    text = await request.app[TILL].receipt_text(request.match_info["id"])
+    return web.Response(text=text, content_type="text/plain")
+
+
+async def receipt_pdf(request: web.Request) -> web.Response:
+    """GET …/receipt.pdf?page=a4|receipt."""
+    size = queries.choice(request, "page", "a4", ("a4", "receipt"))
+    return file_response(await request.app[TILL].receipt_pdf(request.match_info["id"], size), "application/pdf")
+
+
+async def receipt_escpos(request: web.Request) -> web.Response:
+    """GET …/receipt.escpos: the bytes last sent to the printer."""
+    data = await request.app[TILL].receipt_bytes(request.match_info["id"])
+    return file_response(data, "application/octet-stream")
+
+
+async def events(request: web.Request) -> web.Response:
+    """GET …/events."""
+    found = await request.app[TILL].events(request.match_info["id"])
+    return answers.json_response({"events": [answers.event(item) for item in found]})
+
+
+async def prints(request: web.Request) -> web.Response:
+    """GET …/prints."""
+    found = await request.app[TILL].prints(request.match_info["id"])
+    return answers.json_response({"prints": [answers.print_job(item) for item in found]})
+
+
+async def reprint(request: web.Request) -> web.Response:
+    """POST …/reprint."""
+    work = request.app[TILL].reprint(request.match_info["id"], caller_of(request))
+    return answers.json_response(answers.invoice(await sheltered(request, work)))
+
+
+async def technical_correction(request: web.Request) -> web.Response:
+    """POST …/technical-correction: no body, or the corrected FA(3) as application/xml. Managers only."""
+    caller = require_manager(request)
+    body = (await bodies.sale_body(request))[0] if request.content_type == bodies.XML_TYPE else None
+    work = request.app[TILL].technical_correction(request.match_info["id"], caller, body)
+    return answers.json_response(answers.invoice(await sheltered(request, work)))
+
+
+async def resend(request: web.Request) -> web.Response:
+    """POST …/resend: the same bytes again after a refusal for missing permissions. Managers only."""
+    work = request.app[TILL].resend(request.match_info["id"], require_manager(request))
+    return answers.json_response(answers.invoice(await sheltered(request, work)))
+
+
+async def close(request: web.Request) -> web.Response:
+    """POST …/close {"reason"}: the sale of a rejected invoice has another document. Managers only."""
+    caller = require_manager(request)
+    reason = await reason_of(request)
+    work = request.app[TILL].close(request.match_info["id"], reason, caller)
+    return answers.json_response(answers.invoice(await sheltered(request, work)))

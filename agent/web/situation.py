@@ -1,0 +1,119 @@
+"""How the till stands, over HTTP: queue, mode, status, and what the till page asks for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from agent.domain.errors import BadInput, FieldError, NotFound
+from agent.domain.invoice import Mode
+from agent.domain.strict_json import parse_object
+from agent.web import answers, bodies, queries
+from agent.web.context import PAGE, REASON_WANTED, SHELTER, TILL, sheltered
+from agent.web.corrections import corrections_of
+from agent.web.health import health_json
+from agent.web.security import caller_of, require_manager
+
+CHANGES_SECONDS: Final = 25
+"""Longest wait of /v1/changes; below the usual 30 s of proxies and browsers."""
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of this module."""
+    return [
+        web.get("/v1/queue", queue),
+        web.post("/v1/sync", sync),
+        web.get("/v1/mode", show_mode),
+        web.post("/v1/mode", declare_mode),
+        web.delete("/v1/mode", withdraw_mode),
+        web.get("/v1/status", status),
+        web.get("/v1/changes", changes),
+        web.get("/v1/buyers/{nip}", buyer),
+        web.get("/v1/page", page_settings),
+    ]
+
+
+async def queue(request: web.Request) -> web.Response:
+    """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
+    till = request.app[TILL]
+    waiting = answers.invoices(await till.queue())
+    return answers.json_response({"invoices": waiting, **await corrections_of(till)})
+
+
+async def sync(request: web.Request) -> web.Response:
+    """POST /v1/sync: send now."""
+    return answers.json_response({"waiting": await request.app[TILL].sync_now()}, status=202)
+
+
+async def show_mode(request: web.Request) -> web.Response:
+    """GET /v1/mode."""
+    return answers.json_response(answers.mode(request.app[TILL].mode()))
+
+
+async def declare_mode(request: web.Request) -> web.Response:
+    """POST /v1/mode {"mode", "reason"}. Managers only."""
+    caller = require_manager(request)
+    body = parse_object(await bodies.json_body(request))
+    bodies.known_only(body, "mode", "reason")
+    reason = bodies.required_text(body, "reason", REASON_WANTED)
+    word = body.get("mode")
+    if word not in (Mode.OFFLINE24, Mode.TOTAL_FAILURE):
+        sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
+        raise BadInput(sentence, errors=(FieldError("/mode", sentence, "unknown-mode"),))
+    work = request.app[TILL].declare(Mode(str(word)), reason, caller)
+    return answers.json_response(answers.mode(await sheltered(request, work)))
+
+
+async def withdraw_mode(request: web.Request) -> web.Response:
+    """DELETE /v1/mode {"reason", "false_alarm"}, or both as query for clients that send no body. Managers only."""
+    caller = require_manager(request)
+    queries.known_only(request, frozenset({"reason", "false_alarm"}))
+    false_alarm = queries.choice(request, "false_alarm", "false", ("false", "true")) == "true"
+    body = dict(parse_object(await bodies.json_body(request)) if request.can_read_body else {})
+    bodies.known_only(body, "reason", "false_alarm")
+    if request.query.get("reason"):
+        body["reason"] = request.query["reason"]
+    reason = bodies.required_text(body, "reason", REASON_WANTED)
+    false_alarm = false_alarm or bodies.flag(body, "false_alarm")
+    work = request.app[TILL].withdraw(reason, caller, false_alarm=false_alarm)
+    return answers.json_response(answers.mode(await sheltered(request, work)))
+
+
+async def status(request: web.Request) -> web.Response:
+    """GET /v1/status: the body of /health, for the till page."""
+    return answers.json_response(health_json(request.app[TILL].health()))
+
+
+async def changes(request: web.Request) -> web.Response:
+    """GET /v1/changes?after=N&wait=S: waits until the event log grows beyond N, at most S seconds."""
+    after = queries.whole(request, "after", -1, -1, 2**62)
+    wait = queries.whole(request, "wait", CHANGES_SECONDS, 0, CHANGES_SECONDS)
+    newest = await request.app[SHELTER].until_stop(request.app[TILL].wait_changes(after, float(wait)))
+    return answers.json_response({"seq": after if newest is None else newest})
+
+
+async def buyer(request: web.Request) -> web.Response:
+    """GET /v1/buyers/{nip}: name and address, for the form."""
+    found = await request.app[TILL].buyer(request.match_info["nip"])
+    if found is None:
+        raise NotFound("Nie znamy jeszcze tego nabywcy. Wpisz jego nazwę i adres.", code="buyer-unknown")
+    return answers.json_response(found)
+
+
+async def page_settings(request: web.Request) -> web.Response:
+    """GET /v1/page: what the till page has to know at its start."""
+    caller = caller_of(request)
+    report = request.app[TILL].health()
+    settings = request.app[PAGE]
+    return answers.json_response(
+        {
+            "till": report.till,
+            "nip": report.nip,
+            "version": report.version,
+            "name": caller.name,
+            "role": str(caller.role),
+            "sample_basket": settings.sample_basket,
+            "lookup_buyers": settings.lookup_buyers,
+        }
+    )
