@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import ParamSpec, TypeVar
 from unittest.mock import patch
@@ -21,8 +22,12 @@ PAUSE = 0.003
 """Real seconds between two looks."""
 TURNS = 30
 """Turns of the loop at each look: time enough for questions and answers under way."""
-LOOKS = 3
-"""An alarm that is still the next one after so many looks goes off."""
+LOOKS = 5
+"""An alarm that is still the next one after so many quiet looks goes off."""
+BUSY = 3 * PAUSE
+"""In a look that took longer the loop or the machine was busy, and answers may be under way."""
+BUSY_LOOK = 0.1
+"""What such a look counts: little, but on a machine that is always busy time must pass too."""
 
 
 class SwiftClock(FakeClock):
@@ -55,15 +60,17 @@ class SwiftClock(FakeClock):
 
     async def _drive(self) -> None:
         seen: tuple[float, int] | None = None
-        looks = 0
+        looks = 0.0
         while True:
+            begun = time.perf_counter()
             await asyncio.sleep(PAUSE)
             for _ in range(TURNS):
                 await asyncio.sleep(0)
+            proof = BUSY_LOOK if time.perf_counter() - begun > BUSY else 1.0
             while self._alarms and self._alarms[0][2].done():
                 heapq.heappop(self._alarms)
             following = self._alarms[0][:2] if self._alarms else None
-            looks = looks + 1 if following == seen and not self._in_threads else 1
+            looks = looks + proof if following == seen and not self._in_threads else proof
             seen = following
             if following is not None and looks >= LOOKS:
                 await self.advance(max(0.0, following[0] - self.monotonic()))
