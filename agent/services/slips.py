@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from agent.domain.calendar import local_date
 from agent.domain.correction import Correction
 from agent.domain.fa3_view import read
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.paper import HeldCorrection as HeldSlip
 from agent.domain.paper import compose_held_correction
 from agent.domain.receipt import Receipt
@@ -31,8 +32,10 @@ class Slips:
         await self._desk.crew.run(f"slip-{held.id}", self._print(held, receipt))
 
     async def _receipt(self, held: HeldCorrection, correction: Correction) -> Receipt:
-        record = await self._desk.store.read(lambda tx: tx.invoices.get(held.base_id))
-        events = await self._desk.store.read(lambda tx: tx.events.of_invoice(held.base_id))
+        async def look(tx: Transaction) -> tuple[InvoiceRecord, list[Event]]:
+            return await tx.invoices.get(held.base_id), await tx.events.of_invoice(held.base_id)
+
+        record, events = await self._desk.store.read(look)
         view = read(record.xml)
         slip = HeldSlip(
             seller=view.seller,

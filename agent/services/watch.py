@@ -50,7 +50,6 @@ class Seen:
 
     latarnia_at: datetime | None = None
     latarnia_lost_at: datetime | None = None
-    latarnia_problem: str = ""
     latarnia_unknown: tuple[Unknown, ...] = ()
     """What was not understood in the newest answer."""
     ksef_at: datetime | None = None
@@ -101,7 +100,6 @@ class Watch:
         except (KsefError, BadAnswer) as error:
             first = self.seen.latarnia_lost_at is None
             self.seen.latarnia_lost_at = self.seen.latarnia_lost_at or now
-            self.seen.latarnia_problem = str(error)
             if first:
                 body = error.body if isinstance(error, KsefError) else ""
                 await self._note_latarnia({"state": "unreachable", "problem": str(error), "body": body})
@@ -109,7 +107,6 @@ class Watch:
         lost_at = self.seen.latarnia_lost_at
         self.seen.latarnia_at = reading.seen_at
         self.seen.latarnia_lost_at = None
-        self.seen.latarnia_problem = ""
         if lost_at is not None:
             await self._note_latarnia({"state": "answers", "unreachable_since": _iso(lost_at)})
         self.seen.latarnia_unknown = parsed.unknown

@@ -37,10 +37,6 @@ class SqliteHeld:
         """Return one by id."""
         return _first(await self._select("id = :value", held_id))
 
-    async def of_key(self, key: str) -> HeldCorrection | None:
-        """Return one by its idempotency key."""
-        return _first(await self._select("key = :value", key))
-
     async def waiting(self) -> list[HeldCorrection]:
         """Oldest first."""
         return await self._select("state = :value", "waiting")

@@ -61,13 +61,22 @@ def idempotency_key(request: web.Request) -> str:
     return key
 
 
+async def json_object(request: web.Request) -> Mapping[str, Json]:
+    """Return the object in the body of a request that must be JSON."""
+    return parse_object(await _json_bytes(request))
+
+
 async def json_body(request: web.Request) -> bytes:
     """Return the body of a request that must be JSON, well-formed."""
-    if request.content_type != JSON_TYPE:
-        raise _unsupported(JSON_TYPE)
-    body = await request.read()
+    body = await _json_bytes(request)
     parse_object(body)
     return body
+
+
+async def _json_bytes(request: web.Request) -> bytes:
+    if request.content_type != JSON_TYPE:
+        raise _unsupported(JSON_TYPE)
+    return await request.read()
 
 
 async def sale_body(request: web.Request) -> tuple[bytes, bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
-from agent.domain.strict_json import parse_object
 from agent.web import answers, bodies, queries
 from agent.web.context import TILL, file_response
 from agent.web.security import require_manager
@@ -61,7 +60,7 @@ async def outbox(request: web.Request) -> web.Response:
 async def replay(request: web.Request) -> web.Response:
     """POST /v1/outbox/replay {"from": sequence number}. Managers only."""
     caller = require_manager(request)
-    body = parse_object(await bodies.json_body(request))
+    body = await bodies.json_object(request)
     bodies.known_only(body, "from")
     start = body.get("from")
     if isinstance(start, bool) or not isinstance(start, int):

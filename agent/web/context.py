@@ -8,7 +8,6 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from agent.config import PageSettings
-from agent.domain.strict_json import parse_object
 from agent.services.contract import Till
 from agent.web import bodies
 from agent.web.shelter import Shelter
@@ -34,6 +33,6 @@ def file_response(body: bytes, content_type: str, name: str | None = None) -> we
 
 async def reason_of(request: web.Request) -> str:
     """Read {"reason"}, the whole body of what a manager does with a word of why; BadInput without it."""
-    body = parse_object(await bodies.json_body(request))
+    body = await bodies.json_object(request)
     bodies.known_only(body, "reason")
     return bodies.required_text(body, "reason", REASON_WANTED)

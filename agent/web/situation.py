@@ -8,7 +8,6 @@ from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.domain.invoice import Mode
-from agent.domain.strict_json import parse_object
 from agent.web import answers, bodies, queries
 from agent.web.context import PAGE, REASON_WANTED, SHELTER, TILL, sheltered
 from agent.web.corrections import corrections_of
@@ -54,7 +53,7 @@ async def show_mode(request: web.Request) -> web.Response:
 async def declare_mode(request: web.Request) -> web.Response:
     """POST /v1/mode {"mode", "reason"}. Managers only."""
     caller = require_manager(request)
-    body = parse_object(await bodies.json_body(request))
+    body = await bodies.json_object(request)
     bodies.known_only(body, "mode", "reason")
     reason = bodies.required_text(body, "reason", REASON_WANTED)
     word = body.get("mode")
@@ -70,7 +69,7 @@ async def withdraw_mode(request: web.Request) -> web.Response:
     caller = require_manager(request)
     queries.known_only(request, frozenset({"reason", "false_alarm"}))
     false_alarm = queries.choice(request, "false_alarm", "false", ("false", "true")) == "true"
-    body = dict(parse_object(await bodies.json_body(request)) if request.can_read_body else {})
+    body = dict(await bodies.json_object(request) if request.can_read_body else {})
     bodies.known_only(body, "reason", "false_alarm")
     if request.query.get("reason"):
         body["reason"] = request.query["reason"]
