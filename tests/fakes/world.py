@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -148,6 +149,14 @@ CONSUMER: dict[str, Any] = {"name": "Jan Kowalski"}
 def settings(data_dir: Path) -> Settings:
     """Settings of a test till."""
     return Settings(seller=SELLER, data_dir=data_dir, printers=(PrinterSettings(),))
+
+
+async def press_until_answered(place: World, key: str) -> InvoiceRecord:
+    """Sell the usual basket; time passes until the answer is there."""
+    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
+    while not task.done():
+        await place.clock.advance(0.1)
+    return (await task).invoices[0].record
 
 
 @asynccontextmanager

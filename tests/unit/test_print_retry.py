@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,11 @@ import pytest
 from agent.domain.errors import Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome, PrintResult
-from tests.fakes.world import CASHIER, MANAGER, World, sale, world
+from tests.fakes.world import CASHIER, MANAGER, World, press_until_answered, world
 
 
 async def press(place: World) -> str:
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
-    while not task.done():
-        await place.clock.advance(0.1)
-    return (await task).invoices[0].record.id
+    return (await press_until_answered(place, "a")).id
 
 
 async def test_a_number_that_arrives_meanwhile_is_on_the_paper(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
     Accepted,
@@ -28,7 +28,7 @@ from agent.ports import (
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
-from tests.fakes.world import CASHIER, MANAGER, World, sale, settings, world
+from tests.fakes.world import CASHIER, MANAGER, World, press_until_answered, sale, settings, world
 
 
 class Authority(FakeGateway):
@@ -83,13 +83,6 @@ async def shop(tmp_path: Path, *, budget: float = 3.0, batch_from: int = 50) -> 
         yield place, gateway
 
 
-async def press(place: World, key: str) -> InvoiceRecord:
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
-    while not task.done():
-        await place.clock.advance(0.1)
-    return (await task).invoices[0].record
-
-
 async def passes(place: World, minutes: float, step: float = 5.0) -> None:
     for _ in range(int(minutes * 60 / step)):
         await place.sync.pass_once()
@@ -111,7 +104,7 @@ async def test_a_duplicate_that_can_not_be_compared_is_a_doubt_with_evidence(tmp
         number = "5265877635-20261124-0100A0AE0E14-06"
         gateway.verdict_plan.append(Duplicate(number if named else None, None, "Duplikat faktury"))
         gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165, body="<dowód>")
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         assert (record.state, record.mode) == (InvoiceState.IN_DOUBT, Mode.OFFLINE24), "KSeF did not take it"
         (told,) = [event for event in await place.till.events(record.id) if event.kind == "in_doubt"]
         assert told.data["why"] == "440: Duplikat faktury"
@@ -133,7 +126,7 @@ async def test_the_doubt_ends_when_the_original_can_be_read(tmp_path: Path, *, o
         number = "5265877635-20261124-0100A0AE0E14-06"
         gateway.verdict_plan.append(Duplicate(number, None, "Duplikat faktury"))
         gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165)
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         gateway.original_trouble = None
         gateway.ledger["a", "b", "c"] = (number, record.sha256 if ours else bytes(32))
         await passes(place, 2)
@@ -147,7 +140,7 @@ async def test_a_number_for_other_bytes_is_not_adopted(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         number = "5265877635-20261124-0100A0AE0E14-06"
         gateway.verdict_plan.append(Accepted(number, place.clock.now(), bytes(32)))
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         assert (record.state, record.ksef_number) == (InvoiceState.IN_DOUBT, None)
         (told,) = [event for event in await place.till.events(record.id) if event.kind == "in_doubt"]
         assert (told.data["ksef_number"], told.data["accepted_sha256"]) == (number, "00" * 32)
@@ -160,7 +153,7 @@ async def test_what_ksef_cancels_again_and_again_is_sent_less_and_less(tmp_path:
     """550 for an hour must not eat the sends of that hour."""
     async with shop(tmp_path) as (place, gateway):
         gateway.verdict_plan.extend([Rejected(550, "Anulowano", retryable=True)] * 1000)
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         await passes(place, 60, step=15.0)
         assert 4 <= len(gateway.times) <= 12
         gateway.verdict_plan.clear()
@@ -172,7 +165,7 @@ async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forg
     async with shop(tmp_path, batch_from=1) as (place, gateway):
         gateway.verdict_plan.extend([Rejected(550, "Anulowano", retryable=True)] * 4)
         gateway.up = False
-        records = [await press(place, str(number)) for number in range(4)]
+        records = [await press_until_answered(place, str(number)) for number in range(4)]
         gateway.up = True
         await place.clock.advance(60)
         await place.watch.probe()
@@ -189,9 +182,9 @@ async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forg
 
 async def test_a_press_whose_session_is_over_gets_a_new_one_at_once(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
-        await press(place, "a")
+        await press_until_answered(place, "a")
         gateway.over = 1
-        record = await press(place, "b")
+        record = await press_until_answered(place, "b")
         assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
         kinds = await place.log(record.id)
         assert [kind for kind in kinds if kind in {"sending", "send_failed", "sent"}] == [
@@ -205,7 +198,7 @@ async def test_a_press_whose_session_is_over_gets_a_new_one_at_once(tmp_path: Pa
 async def test_a_press_tries_a_new_session_once(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.over = 100
-        record = await press(place, "b")
+        record = await press_until_answered(place, "b")
         assert (record.state, record.mode) == (InvoiceState.ISSUED, Mode.OFFLINE24)
         assert gateway.over == 98
 
@@ -231,7 +224,7 @@ async def test_a_number_that_does_not_come_is_not_waited_for_beyond_the_budget(t
     async with shop(tmp_path, budget=20.0) as (place, gateway):
         gateway.verdict_plan.append(Pending())
         begun = place.clock.monotonic()
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         assert record.state is InvoiceState.SENT
         assert 20.0 <= place.clock.monotonic() - begun <= 20.5
 
@@ -240,7 +233,7 @@ async def test_a_press_whose_invoice_the_sync_has_in_hands_waits_for_it(tmp_path
     """A correction of the buyer makes two documents: while the first is printed, the sync may take up the second."""
     async with shop(tmp_path) as (place, gateway):
         gateway.up = False
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         gateway.up = True
         gateway.pending_answers = 3
         sync = asyncio.ensure_future(place.courier.deliver(record.id))
@@ -262,7 +255,7 @@ async def test_the_backlog_leaves_a_third_of_the_minute_to_presses(tmp_path: Pat
     async with shop(tmp_path) as (place, gateway):
         gateway.up = False
         for number in range(8):
-            await press(place, str(number))
+            await press_until_answered(place, str(number))
         gateway.up = True
         await place.clock.advance(60)
         await place.watch.probe()
@@ -280,7 +273,7 @@ async def test_what_can_go_no_other_way_takes_the_last_place(tmp_path: Path) -> 
     async with shop(tmp_path) as (place, gateway):
         gateway.verdict_plan.append(Rejected(450, "Błąd semantyki"))
         await place.watch.declare(Mode.OFFLINE24, "próba", "kierownik")
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         await passes(place, 1)
         assert (await place.record(record.id)).state is InvoiceState.REJECTED
         await place.watch.withdraw("koniec", "kierownik")
@@ -293,7 +286,7 @@ async def test_what_can_go_no_other_way_takes_the_last_place(tmp_path: Path) -> 
 async def test_retry_after_is_kept_to_the_second(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.send_plan.append(KsefError("limit", sent=Sent.ANSWERED, code=429, retry_after=100.0))
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         waits = record.not_before
         assert waits is not None
         assert timedelta(seconds=95) < waits - place.clock.now() <= timedelta(seconds=100)

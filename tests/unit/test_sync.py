@@ -19,7 +19,7 @@ from agent.ports import InvoiceChange, KsefError, Outgoing, Sent, Transaction, U
 from agent.services import sync
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
-from tests.fakes.world import CASHIER, World, sale, settings, world
+from tests.fakes.world import CASHIER, World, press_until_answered, sale, settings, world
 
 
 class Recorder(FakeGateway):
@@ -84,13 +84,6 @@ async def shop(tmp_path: Path, *, batch_from: int = 50) -> AsyncIterator[tuple[W
         yield place, gateway
 
 
-async def press(place: World, key: str) -> InvoiceRecord:
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
-    while not task.done():
-        await place.clock.advance(0.1)
-    return (await task).invoices[0].record
-
-
 async def line_back(place: World) -> None:
     place.gateway.up = True
     await place.clock.advance(60)
@@ -102,7 +95,7 @@ async def backlog(place: World, count: int) -> list[InvoiceRecord]:
     """Issue without a line, then bring it back."""
     place.gateway.up = False
     day = place.clock.now().date()
-    records = [await press(place, f"{day}-{number}") for number in range(count)]
+    records = [await press_until_answered(place, f"{day}-{number}") for number in range(count)]
     await line_back(place)
     return records
 
@@ -122,7 +115,7 @@ async def states(place: World) -> set[InvoiceState]:
 async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.lost_answers = 1
-        doubtful = await press(place, "a")
+        doubtful = await press_until_answered(place, "a")
         assert doubtful.state is InvoiceState.IN_DOUBT
         await backlog(place, 2)
         gateway.calls.clear()
@@ -136,7 +129,7 @@ async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
 async def test_a_file_ksef_does_not_have_is_sent_again_as_the_same_bytes(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.send_plan.append(silence())
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         assert record.state is InvoiceState.IN_DOUBT
         await place.settle()
         assert [sent.sha256 for sent in gateway.sent] == [record.sha256]
@@ -235,7 +228,7 @@ async def test_what_its_sender_left_behind_is_a_doubt(tmp_path: Path) -> None:
 async def test_a_verdict_that_does_not_come_is_asked_for_less_and_less(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.pending_answers = 1_000_000
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         await place.clock.advance(60)
         gateway.calls.clear()
         await passes(place, 720)
@@ -264,7 +257,7 @@ async def test_a_upo_comes_later(tmp_path: Path) -> None:
 async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.wrong_upo = True
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         await passes(place, 720)
         assert not (await place.till.invoice(record.id)).has_upo
         assert 1 <= (await place.log(record.id)).count("upo_mismatch") <= 25
@@ -273,12 +266,12 @@ async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) ->
 async def test_with_no_single_sends_left_a_small_batch_goes_now_and_then(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.sends_left = 0
-        record = await press(place, "a")
+        record = await press_until_answered(place, "a")
         assert record.mode is Mode.OFFLINE24
         assert "limit" in record.reason
         await passes(place, 3)
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
-        second = await press(place, "b")
+        second = await press_until_answered(place, "b")
         await passes(place, 3)
         assert (await place.record(second.id)).state is InvoiceState.ISSUED
         await passes(place, 60)
