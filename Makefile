@@ -16,12 +16,14 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "Install it first: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml hatch_build.py
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip check
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip check
 	@touch $@
 
 run: $(VENV)/.run ## the till page on the embedded sandbox: http://127.0.0.1:8780/ (PORT=8790 for another)
