@@ -21,7 +21,7 @@ from agent.clock import SystemClock
 from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError, Unavailable
-from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.os_errors import why
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret

@@ -1,1 +1,1 @@
-"""Receipt documents to ESC/POS bytes, pictures and printers. Knows agent.domain.receipt and agent.ports only."""
+"""Receipt documents to ESC/POS bytes, pictures and printers. Knows agent.domain.paper.receipt and agent.ports only."""

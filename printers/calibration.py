@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain.receipt import Align, Receipt, Rule, Text
+from agent.domain.paper.receipt import Align, Receipt, Rule, Text
 from printers import bitmap, qr
 from printers.escpos import Job, sheet
 from printers.layout import Code, lay_out

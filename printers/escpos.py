@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.domain.receipt import Align, Receipt
+from agent.domain.paper.receipt import Align, Receipt
 from printers import bitmap, charset, qr
 from printers.bitmap import Bitmap
 from printers.layout import Code, Font, Line, Sheet, lay_out

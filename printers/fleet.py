@@ -8,7 +8,7 @@ from functools import partial
 
 from agent.domain.errors import ConfigError
 from agent.domain.os_errors import why
-from agent.domain.receipt import Receipt
+from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, Printer
 from printers import bitmap, escpos, plaintext, rights
 from printers.bitmap import Bitmap

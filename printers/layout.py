@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from agent.domain.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
+from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
 from printers.wrapping import balanced, wrap
 
 MIN_GAP = 1

@@ -20,7 +20,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from agent.domain.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
+from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
 from printers import qr
 from printers.charset import clean
 from printers.wrapping import Measure, balanced, wrap

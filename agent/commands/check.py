@@ -163,7 +163,7 @@ async def _login(settings: Settings, clock: Clock) -> str:
 
 
 async def _latarnia(settings: Settings, clock: Clock) -> str:
-    from agent.domain.latarnia import parse  # noqa: PLC0415
+    from agent.domain.outages.latarnia import parse  # noqa: PLC0415
     from agent.ksef.latarnia import open_latarnia  # noqa: PLC0415
 
     source = open_latarnia(settings.ksef, clock)

@@ -19,9 +19,9 @@ import click
 from agent.commands.common import config_option_without_files
 from agent.commands.progress import RunningCount
 from agent.config import Settings
-from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Refused
 from agent.domain.os_errors import why
+from agent.domain.records.evidence_check import verify_zip_files
 from agent.files import sync_names
 
 MAX_FILE_BYTES = 256 * 1024 * 1024

@@ -12,8 +12,8 @@ from enum import StrEnum
 from functools import cache
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, local_date, local_time, start_of_day
-from agent.domain.latarnia import Category
 from agent.domain.lifecycle import UNSENT, InvoiceState
+from agent.domain.outages.latarnia import Category
 
 
 class Severity(StrEnum):

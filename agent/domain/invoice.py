@@ -49,7 +49,7 @@ class BuyerKind(StrEnum):
 
 
 class RecipientRole(StrEnum):
-    """Rola of Podmiot3 (domain/recipients.py)."""
+    """Rola of Podmiot3 (domain/sale/recipients.py)."""
 
     RECIPIENT = "recipient"
     LOCAL_GOVERNMENT = "local_government"
@@ -196,7 +196,7 @@ class ReceiptLink:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A valid sale: every rule of domain/sale.py has been checked."""
+    """A valid sale: every rule of domain/sale/parse.py has been checked."""
 
     buyer: Buyer
     prices: Prices

@@ -12,7 +12,7 @@ import re
 from datetime import date
 from string import Formatter
 
-from agent.domain.text import collapse, first_forbidden
+from agent.domain.characters import collapse, first_forbidden
 
 MAX_LENGTH = 256
 """Characters in P_2 (XSD TZnakowy)."""

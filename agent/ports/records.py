@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from agent.domain.evidence import Json
 from agent.domain.invoice import CorrectedBase, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.records.hash_chain import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class HeldCorrection:
     id: str
     base_id: str
     body: bytes
-    """The checked correction as JSON (domain/plain.py)."""
+    """The checked correction as JSON (domain/json_io/codec.py)."""
     key: str
     pressed_by: str
     created_at: datetime

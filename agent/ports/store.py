@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
-from agent.domain.evidence import Json
 from agent.domain.invoice import InvoiceRecord, NewInvoice
 from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.records.hash_chain import Json
 from agent.ports.ksef import UpoPage
 from agent.ports.records import (
     Confirmed,

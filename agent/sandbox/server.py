@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import schemas
 from agent.clock import SystemClock
-from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.fa3.schema import Fa3Schema
 from agent.ports import Clock
 from agent.sandbox.auth import Auth, KsefToken
 from agent.sandbox.batch import BatchSessions

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from lxml import etree
 
 from agent.domain.errors import BadInput
-from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.fa3.schema import Fa3Schema
 from agent.sandbox.state import (
     ACCEPTED,
     Behaviour,

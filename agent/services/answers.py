@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.domain.paper import Document
+from agent.domain.paper.compose import Document
 from agent.ports import PrintJob, Transaction
 from agent.services.contract import InvoiceAnswer, Paper
 

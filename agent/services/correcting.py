@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.domain.calendar import local_date
-from agent.domain.correction import (
+from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
     after_earlier,
@@ -24,12 +24,12 @@ from agent.domain.correction import (
     parse_outside_base,
 )
 from agent.domain.errors import BadInput, Conflict, FieldError
-from agent.domain.fa3_view import read
-from agent.domain.fa3_view_types import FaView
+from agent.domain.fa3.view import read
+from agent.domain.fa3.view_types import FaView
 from agent.domain.invoice import CorrectedBase, InvoiceRecord
-from agent.domain.plain import to_plain
-from agent.domain.strict_json import one_way, parse_object
-from agent.domain.technical import abandoned
+from agent.domain.json_io.body import one_way, parse_object
+from agent.domain.json_io.codec import to_plain
+from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.contract import Caller, HeldAnswer
 from agent.services.desk import Desk

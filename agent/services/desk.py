@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.fa3_schema import Fa3Schema
-from agent.domain.receipt import Receipt
+from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, KsefGateway, Printer, Signer, Store
 
 T = TypeVar("T")

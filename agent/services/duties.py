@@ -1,6 +1,6 @@
 """The duty to send: deadlines, exemption by a total failure, and its end where that was none, as the timeline turns.
 
-Nothing here decides anew: each look applies domain/deadlines.py to everything unsent, and writes what changed.
+Nothing here decides anew: each look applies domain/outages/deadlines.py to everything unsent, and writes what changed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from agent.domain.calendar import local_date
-from agent.domain.deadlines import Deadline, deadline
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.modes import ModeDecision, without_total_failure
-from agent.domain.timeline import Event, Timeline
+from agent.domain.outages.deadlines import Deadline, deadline
+from agent.domain.outages.modes import ModeDecision, without_total_failure
+from agent.domain.outages.timeline import Event, Timeline
 from agent.ports import Exempt, InvoiceChange, Json, Transaction, Unsent
 from agent.services.desk import Desk
 

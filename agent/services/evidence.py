@@ -1,4 +1,4 @@
-"""Evidence for an auditor: reads the store and yields the files of domain/dossier.py as one zip.
+"""Evidence for an auditor: reads the store and yields the files of domain/records/evidence_files.py as one zip.
 
 Invoices are read first, one at a time, and the log last: so the log always holds at least what the invoices
 claim, although presses go on meanwhile. Nothing is written. The same store gives the same bytes.
@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO
 
-from agent.domain.breaker import LinkState
 from agent.domain.calendar import start_of_day
-from agent.domain.dossier import (
+from agent.domain.invoice import InvoiceRecord
+from agent.domain.outages.circuit_breaker import LinkState
+from agent.domain.outages.timeline import Timeline, fact_from_json
+from agent.domain.records.evidence_files import (
     Cover,
     File,
     InvoiceFile,
@@ -30,10 +32,8 @@ from agent.domain.dossier import (
     log_file,
     outage_files,
 )
-from agent.domain.evidence import GENESIS, LogLine
-from agent.domain.invoice import InvoiceRecord
-from agent.domain.outages import LineSeen, outage_reports
-from agent.domain.timeline import Timeline, fact_from_json
+from agent.domain.records.hash_chain import GENESIS, LogLine
+from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 
 PAGE = 100

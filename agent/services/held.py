@@ -1,6 +1,7 @@
 """Corrections that wait: for the KSeF number of a base, or behind an older correction of the same invoice.
 
-FA(3) names a base by its KSeF number, so such a correction is an order until the number is there (domain/plain.py).
+FA(3) names a base by its KSeF number, so such a correction is an order until the number is there
+(domain/json_io/codec.py).
 Corrections of one invoice are issued in the order in which they were taken: each says what the one before it left.
 
 Crash windows: an order is closed in the transaction that issues its document, under the key ``held:<id>``; before it
@@ -16,12 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from agent.domain import fa3
-from agent.domain.correction import Correction, numbered, outside
+from agent.domain.corrections.parse import Correction, numbered, outside
 from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
+from agent.domain.fa3.build import build_correction, issue_date
+from agent.domain.json_io.codec import from_plain
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.plain import from_plain
-from agent.domain.technical import abandoned
+from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, Transaction
 from agent.services.contract import Caller, HeldAnswer, Role
 from agent.services.desk import Desk
@@ -186,10 +187,10 @@ def stored(held: HeldCorrection) -> Correction:
 def order_of(desk: Desk, correction: Correction, now: datetime) -> Order:
     """Order the document of a correction that waits for nothing."""
     settings = desk.settings
-    issued_on = fa3.issue_date(now)
+    issued_on = issue_date(now)
 
     def draw(number: str) -> Draft:
-        xml = fa3.build_correction(
+        xml = build_correction(
             correction, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
         )
         return Draft(

@@ -13,14 +13,15 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from agent.domain import fa3, links
-from agent.domain.deadlines import deadline
+from agent.domain import links
+from agent.domain.fa3.build import issue_date
+from agent.domain.fa3.supplied import check_ready
 from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice
+from agent.domain.json_io.body import one_way, parse_object
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.modes import ModeDecision, on_issue_date
-from agent.domain.ready import check_ready
-from agent.domain.sale import parse_sale
-from agent.domain.strict_json import one_way, parse_object
+from agent.domain.outages.deadlines import deadline
+from agent.domain.outages.modes import ModeDecision, on_issue_date
+from agent.domain.sale.parse import parse_sale
 from agent.ports import InvoiceChange, Json, Transaction
 from agent.services.contract import Caller
 from agent.services.desk import Desk
@@ -57,7 +58,7 @@ class Issuing:
         document = parse_object(body)
 
         def prepare(now: datetime) -> Prepare:
-            sale = parse_sale(document, today=fa3.issue_date(now))
+            sale = parse_sale(document, today=issue_date(now))
             return ready_made(sale_order(self._desk.settings, sale, now))
 
         return await self.press(key, one_way(document), prepare, caller)
@@ -67,7 +68,7 @@ class Issuing:
 
         def prepare(now: datetime) -> Prepare:
             seller_nip = self._desk.settings.seller.nip
-            ready = check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=fa3.issue_date(now))
+            ready = check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=issue_date(now))
 
             async def prepared(tx: Transaction) -> Orders:
                 draft = Draft(

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from agent.config import Settings
-from agent.domain import fa3, numbering
+from agent.domain import numbering
 from agent.domain.errors import Conflict
+from agent.domain.fa3.build import build_invoice, issue_date
+from agent.domain.fa3.supplied import ReadyInvoice
 from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.ready import ReadyInvoice
 from agent.domain.vat import totals
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 
@@ -64,12 +65,10 @@ Prepare = Callable[[Transaction], Awaitable[Orders]]
 
 def sale_order(settings: Settings, sale: Sale, now: datetime) -> Order:
     """Order the invoice of a checked sale."""
-    issued_on = fa3.issue_date(now)
+    issued_on = issue_date(now)
 
     def draw(number: str) -> Draft:
-        xml = fa3.build_invoice(
-            sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info
-        )
+        xml = build_invoice(sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info)
         return Draft(
             number=number,
             kind="VAT",

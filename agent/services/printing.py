@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import partial
 
 from agent.domain.errors import AgentError, NotFound, StoreLost, Unavailable
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
-from agent.domain.paper import PaperChoice, PaperFacts, choose, compose
-from agent.domain.receipt import Align, Receipt, Rule, Text
+from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
+from agent.domain.paper.receipt import Align, Receipt, Rule, Text
 from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
 from agent.services.desk import Desk
 

@@ -6,11 +6,11 @@ import hashlib
 
 from agent.domain import links
 from agent.domain.errors import Conflict
-from agent.domain.fa3 import issue_date
+from agent.domain.fa3.build import issue_date
+from agent.domain.fa3.supplied import check_ready
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.ready import check_ready
-from agent.domain.technical import refusal, renewed, resend_refusal, same_content
+from agent.domain.rejection import refusal, renewed, resend_refusal, same_content
 from agent.ports import InvoiceChange, Transaction, Work
 from agent.services.contract import Caller
 from agent.services.desk import Desk

@@ -20,7 +20,7 @@ from itertools import chain, repeat
 from agent.domain.calendar import local_date
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.technical import NO_CORRECTION
+from agent.domain.rejection import NO_CORRECTION
 from agent.ports import (
     InvoiceChange,
     Json,

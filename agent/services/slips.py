@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from agent.domain.calendar import local_date
-from agent.domain.correction import Correction
-from agent.domain.fa3_view import read
+from agent.domain.corrections.parse import Correction
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord
-from agent.domain.paper import HeldCorrection as HeldSlip
-from agent.domain.paper import compose_held_correction
-from agent.domain.receipt import Receipt
+from agent.domain.paper.compose import HeldCorrection as HeldSlip
+from agent.domain.paper.compose import compose_held_correction
+from agent.domain.paper.receipt import Receipt
 from agent.ports import Event, HeldCorrection, Json, Outcome, Transaction
 from agent.services.desk import Desk
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol
 
-from agent.domain import register
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
-from agent.domain.fa3 import issue_date
+from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.records import register
 from agent.ports import Event, InvoiceFilter, Json, PrintJob, Transaction
 from agent.services.answers import answer
 from agent.services.contract import (

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agent.domain.breaker import Breaker, LinkState
 from agent.domain.calendar import local_date, local_time
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.latarnia import BadAnswer, Unknown, parse
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
-from agent.domain.timeline import (
+from agent.domain.outages.circuit_breaker import Breaker, LinkState
+from agent.domain.outages.latarnia import BadAnswer, Unknown, parse
+from agent.domain.outages.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
+from agent.domain.outages.timeline import (
     Declaration,
     DeclarationKind,
     Declared,
@@ -28,9 +28,7 @@ from agent.domain.timeline import (
     facts_of,
     source_of,
 )
-from agent.domain.timeline import (
-    Event as Outage,
-)
+from agent.domain.outages.timeline import Event as Outage
 from agent.ports import Event, Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.domain.errors import KeyReused
-from agent.domain.evidence import GENESIS, canonical, chain
+from agent.domain.records.hash_chain import GENESIS, canonical, chain
 from agent.ports import Event, Fact, Json, KeyRecord
 from agent.store import codec
 from agent.store.unit import UnitConnection

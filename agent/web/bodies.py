@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
-from agent.domain.fields import escape, shown, type_name
-from agent.domain.strict_json import parse_object
+from agent.domain.json_io.body import parse_object
+from agent.domain.json_io.reader import escape, shown, type_name
 from agent.ports import Json
 
 KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Transaction
 from tests.fakes.clock import FakeClock

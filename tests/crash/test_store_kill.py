@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.evidence import GENESIS, chain
+from agent.domain.records.hash_chain import GENESIS, chain
 from agent.store.maintenance import check
 from tests.crash.powerloss.trace import STRACE
 

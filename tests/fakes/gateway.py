@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 
 from agent.domain import ksef_number
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.ports import (
     Accepted,
     Clock,

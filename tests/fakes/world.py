@@ -14,7 +14,7 @@ from typing import Any
 import schemas
 from agent.config import PrinterSettings, Settings
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.ports import Event, KsefError, LatarniaReading
 from agent.services.alerting import Alerting

@@ -23,7 +23,7 @@ from PIL import Image
 
 from agent.app import assembled
 from agent.clock import SystemClock
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter

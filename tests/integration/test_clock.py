@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from agent.domain.calendar import WARSAW
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.listeners import listening

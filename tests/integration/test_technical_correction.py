@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import Conflict
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.technical import abandoned
+from agent.domain.rejection import abandoned
 from agent.sandbox.routing import Exchange
 from tests.fakes.joined import DECLARED, MANAGER, Joined, SteppedClock, joined
 from tests.fakes.world import CONSUMER, sale

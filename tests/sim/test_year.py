@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from agent.domain.breaker import LinkState
 from agent.domain.calendar import BusinessCalendar, local_date
-from agent.domain.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.invoice import BuyerKind, Mode
-from agent.domain.modes import ModeFacts, decide
-from agent.domain.paper_choice import PaperFacts, choose
-from agent.domain.timeline import Declaration, DeclarationKind, Declared, Timeline, TimelineFact
+from agent.domain.outages.circuit_breaker import LinkState
+from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
+from agent.domain.outages.modes import ModeFacts, decide
+from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline, TimelineFact
+from agent.domain.paper.choice import PaperFacts, choose
 from tests.sim.announcing import facts, news_of
 from tests.sim.oracle import LIFTED, OPEN, WARSAW, Outage, oracle, polish_day
 

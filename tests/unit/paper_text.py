@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from lxml import etree
 
-from agent.domain.receipt import Element, Pair, Qr, Receipt, Table, Text
+from agent.domain.paper.receipt import Element, Pair, Qr, Receipt, Table, Text
 
 MARKERS = {
     # "1" in an element that is said in words; the words are tested below

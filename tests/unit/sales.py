@@ -9,7 +9,8 @@ from functools import cache
 from hypothesis import strategies as st
 
 import schemas
-from agent.domain.fa3_schema import Fa3Schema
+from agent.domain.characters import collapse, first_forbidden, is_visible
+from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import (
     Address,
     Buyer,
@@ -24,7 +25,6 @@ from agent.domain.invoice import (
     Seller,
     VatRate,
 )
-from agent.domain.text import collapse, first_forbidden, is_visible
 
 TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from agent.domain.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
+from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
 from printers.profiles import PROFILES, Profile, QrMode
 
 INVOICE_LINK = (

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from agent.domain import fa3
+from agent.domain.fa3.build import build_invoice
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.register import Marker, marker
+from agent.domain.records.register import Marker, marker
 from tests.fakes.world import CASHIER, MANAGER, SELLER, World, world
 from tests.unit.sales import sale
 
@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 
 async def hand_over(place: World, issued_at: datetime) -> InvoiceRecord:
     """Give the till a ready document of that day."""
-    xml = fa3.build_invoice(sale(), SELLER, number=f"ERP/{issued_at:%d}", issued_at=issued_at, system_info="ERP")
+    xml = build_invoice(sale(), SELLER, number=f"ERP/{issued_at:%d}", issued_at=issued_at, system_info="ERP")
     return (await place.till.issue_ready(xml, f"ready-{issued_at}", CASHIER)).invoices[0].record
 
 

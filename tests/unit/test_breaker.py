@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.breaker import Breaker, LinkState
+from agent.domain.outages.circuit_breaker import Breaker, LinkState
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)

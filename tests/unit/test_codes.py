@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import schemas
-from agent.domain.codes import COUNTRIES, CURRENCIES
+from agent.domain.fa3.code_lists import COUNTRIES, CURRENCIES
 from agent.domain.identifiers import split_eu_vat
 from agent.domain.invoice import VatRate
 

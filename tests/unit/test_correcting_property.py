@@ -13,9 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.correction import read_base
+from agent.domain.corrections.parse import read_base
 from agent.domain.errors import Refused
-from agent.domain.fa3_view import FaView, read
+from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import UNSENT
 from agent.domain.vat import totals_of

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import fa3, vat
-from agent.domain.correction import (
+from agent.domain import vat
+from agent.domain.corrections.base import LineChange
+from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
     after_earlier,
@@ -26,9 +27,9 @@ from agent.domain.correction import (
     read_base,
     remaining,
 )
-from agent.domain.correction_base import LineChange
 from agent.domain.errors import BadInput, Conflict, FieldError
-from agent.domain.fa3_view import FaView, read
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import (
     Address,
     Buyer,
@@ -41,9 +42,9 @@ from agent.domain.invoice import (
     Sale,
     VatRate,
 )
+from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.ksef_number import NotKsefNumber
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.plain import from_plain, to_plain
 from tests.unit.sales import (
     BREAD,
     CONSUMER,
@@ -65,7 +66,7 @@ OTHER_FIRM = {"nip": "1111111111", "name": "Inna", "address": {"line1": "ul. Inn
 
 
 def issue(this: Sale, number: str = "FV/1") -> FaView:
-    return read(fa3.build_invoice(this, SELLER, number=number, issued_at=NOW, system_info="ksef-agent"))
+    return read(build_invoice(this, SELLER, number=number, issued_at=NOW, system_info="ksef-agent"))
 
 
 def base(*lines: object, **changes: object) -> BaseInvoice:
@@ -79,9 +80,9 @@ def correct(start: BaseInvoice, document: object, others: tuple[BaseInvoice, ...
 
 
 def build(correction: Correction, number: str = "FK/1") -> FaView:
-    xml = fa3.build_correction(correction, SELLER, number=number, issued_at=NOW, system_info="ksef-agent")
+    xml = build_correction(correction, SELLER, number=number, issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
-    assert xml == fa3.build_correction(correction, SELLER, number=number, issued_at=NOW, system_info="ksef-agent")
+    assert xml == build_correction(correction, SELLER, number=number, issued_at=NOW, system_info="ksef-agent")
     return read(xml)
 
 
@@ -258,7 +259,7 @@ def test_a_wrong_number_is_not_filled_in() -> None:
 
 def test_a_base_lost_in_a_total_failure_stands_outside_ksef() -> None:
     order = outside(correct(read_base(issue(sale())), {"kind": "full_return"}), ("FV/1",))
-    xml = fa3.build_correction(order, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_correction(order, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     assert b"<NrKSeFN>1</NrKSeFN>" in xml
 
@@ -746,7 +747,7 @@ def test_a_foreign_base_needs_one_exchange_rate(rates: tuple[str | None, str | N
 def test_money_given_back_at_once_keeps_its_day_while_the_correction_waits() -> None:
     wanted = {"kind": "full_return", "payments": [{"method": "cash", "amount": "40.00"}]}
     order = correct(replace(base(), awaiting=True), wanted)
-    later = fa3.build_correction(
+    later = build_correction(
         numbered(from_plain(Correction, to_plain(order)), {"FV/1": KSEF_NUMBER}),
         SELLER,
         number="FK/1",

@@ -7,31 +7,25 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.domain import fa3, vat
-from agent.domain.correction import (
-    BaseInvoice,
-    Correction,
-    after_pending,
-    numbered,
-    parse_correction,
-    read_base,
-)
-from agent.domain.fa3_view import FaView, read
+from agent.domain import vat
+from agent.domain.corrections.parse import BaseInvoice, Correction, after_pending, numbered, parse_correction, read_base
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Payment, Sale, Totals
-from agent.domain.plain import from_plain, to_plain
+from agent.domain.json_io.codec import from_plain, to_plain
 from tests.unit.sales import KSEF_NUMBER, NOW, SELLER, TODAY, fa3_schema, sales
 
 LAX = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def issue(this: Sale) -> FaView:
-    xml = fa3.build_invoice(this, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_invoice(this, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     return read(xml)
 
 
 def build(correction: Correction, position: int) -> FaView:
-    xml = fa3.build_correction(correction, SELLER, number=f"FK/{position}", issued_at=NOW, system_info="ksef-agent")
+    xml = build_correction(correction, SELLER, number=f"FK/{position}", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     return read(xml)
 

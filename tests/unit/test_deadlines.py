@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain.calendar import BusinessCalendar, start_of_day
-from agent.domain.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.invoice import Mode
-from agent.domain.timeline import Declaration, DeclarationKind, Declared, Timeline
+from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
+from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline
 from tests.sim.announcing import News, facts, news_of, timeline_of
 from tests.sim.oracle import LIFTED, OPEN, WARSAW, Outage, oracle
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import fa3
-from agent.domain.correction import parse_correction, read_base
+from agent.domain.corrections.parse import parse_correction, read_base
 from agent.domain.errors import BadInput, Conflict
-from agent.domain.fa3_view import FaView, read
-from agent.domain.fa3_view_types import Charge
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.view import FaView, read
+from agent.domain.fa3.view_types import Charge
 from agent.domain.identifiers import valid_account
 from agent.domain.invoice import BuyerKind, Deposit, Mode, Payment, Sale
-from agent.domain.paper import PaperFacts, choose, compose
-from agent.domain.sale import parse_sale
+from agent.domain.paper.compose import PaperFacts, choose, compose
+from agent.domain.sale.parse import parse_sale
 from tests.unit.paper_text import text_of, unprinted
 from tests.unit.sales import KSEF_NUMBER, NOW, SELLER, TODAY, document, fa3_schema, line, sale
 
@@ -29,7 +29,7 @@ SAMPLE = Path(__file__).parents[3] / "shared" / "reference" / "fa3-samples" / "m
 
 def xml_of(this: Sale, bank_account: str = "") -> bytes:
     seller = replace(SELLER, bank_account=bank_account)
-    xml = fa3.build_invoice(this, seller, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_invoice(this, seller, number="FV/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     return xml
 
@@ -139,7 +139,7 @@ def test_money_sent_back_goes_to_no_account_of_ours() -> None:
     wanted = {"kind": "full_return", "payments": [{"method": "transfer", "amount": "10.00"}]}
     correction = parse_correction(wanted, base=base, today=TODAY)
     seller = replace(SELLER, bank_account=ACCOUNT)
-    xml = fa3.build_correction(correction, seller, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_correction(correction, seller, number="FK/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     assert ACCOUNT.encode() not in xml
 

@@ -15,7 +15,7 @@ import pytest
 
 from agent import cli
 from agent.domain import alerts
-from agent.domain.sale import parse_sale
+from agent.domain.sale.parse import parse_sale
 from agent.settings_file import load
 from agent.web.api import routes
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from agent.domain import fa3, vat
-from agent.domain.fa3_parts import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
-from agent.domain.fa3_schema import NAMESPACE
-from agent.domain.fa3_view import read
+from agent.domain import vat
+from agent.domain.fa3.build import build_invoice, issue_date
+from agent.domain.fa3.elements import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
+from agent.domain.fa3.schema import NAMESPACE
+from agent.domain.fa3.view import read
 from agent.domain.invoice import (
     Buyer,
     ExemptionBasis,
@@ -29,7 +30,7 @@ D = Decimal
 
 
 def build(this: Sale, *, number: str = "FV-1/2026/11/000001", issued_at: datetime = NOW) -> bytes:
-    xml = fa3.build_invoice(this, SELLER, number=number, issued_at=issued_at, system_info="ksef-agent")
+    xml = build_invoice(this, SELLER, number=number, issued_at=issued_at, system_info="ksef-agent")
     fa3_schema().check(xml)
     return xml
 
@@ -61,11 +62,11 @@ def test_any_sale_is_valid_consistent_and_deterministic(this: Sale) -> None:
 
 
 def test_issue_date_is_polish_civil_time() -> None:
-    assert fa3.issue_date(datetime(2026, 11, 24, 22, 59, 59, tzinfo=UTC)) == date(2026, 11, 24)
-    assert fa3.issue_date(datetime(2026, 11, 24, 23, 0, tzinfo=UTC)) == date(2026, 11, 25)
-    assert fa3.issue_date(datetime(2026, 7, 24, 22, 0, tzinfo=UTC)) == date(2026, 7, 25)
+    assert issue_date(datetime(2026, 11, 24, 22, 59, 59, tzinfo=UTC)) == date(2026, 11, 24)
+    assert issue_date(datetime(2026, 11, 24, 23, 0, tzinfo=UTC)) == date(2026, 11, 25)
+    assert issue_date(datetime(2026, 7, 24, 22, 0, tzinfo=UTC)) == date(2026, 7, 25)
     with pytest.raises(ValueError, match="aware"):
-        fa3.issue_date(datetime(2026, 11, 24, 9, 0))  # noqa: DTZ001
+        issue_date(datetime(2026, 11, 24, 9, 0))  # noqa: DTZ001
 
 
 def test_instant_is_written_in_utc() -> None:

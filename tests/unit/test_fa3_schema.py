@@ -9,13 +9,13 @@ import pytest
 from lxml import etree
 
 import schemas
-from agent.domain import fa3
 from agent.domain.errors import BadInput
-from agent.domain.fa3_schema import MAX_BYTES, MAX_REPORTED, NAMESPACE, Fa3Schema, check_bytes
+from agent.domain.fa3.build import build_invoice
+from agent.domain.fa3.schema import MAX_BYTES, MAX_REPORTED, NAMESPACE, Fa3Schema, check_bytes
 from tests.unit.sales import NOW, SELLER, fa3_schema, line, sale
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "reference" / "fa3-samples"
-VALID = fa3.build_invoice(sale(line(), line()), SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+VALID = build_invoice(sale(line(), line()), SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
 BODY = VALID.split(b"?>", 1)[1].strip()
 
 

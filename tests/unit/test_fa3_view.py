@@ -10,9 +10,9 @@ import pytest
 
 import schemas
 from agent.domain.errors import BadInput
-from agent.domain.fa3_schema import Fa3Schema
-from agent.domain.fa3_view import read
-from agent.domain.fa3_view_types import FaView, Kind, Margin
+from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.fa3.view import read
+from agent.domain.fa3.view_types import FaView, Kind, Margin
 from agent.domain.invoice import Address, Buyer, BuyerKind
 from tests.unit import fa3_documents as documents
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from agent.commands.evidence import ZipFiles
-from agent.domain.dossier_check import verify_zip_files
 from agent.domain.errors import Conflict
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.register import Marker, marker
+from agent.domain.records.evidence_check import verify_zip_files
+from agent.domain.records.register import Marker, marker
 from agent.ports import KsefError, Sent
 from agent.services.evidence import Evidence
 from tests.fakes.world import MANAGER, SELLER, World, world

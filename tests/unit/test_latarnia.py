@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.evidence import Json
-from agent.domain.latarnia import (
+from agent.domain.outages.latarnia import (
     Announcement,
     BadAnswer,
     Category,
@@ -22,6 +21,7 @@ from agent.domain.latarnia import (
     parse,
     parse_instant,
 )
+from agent.domain.records.hash_chain import Json
 
 MESSAGE: dict[str, Json] = {
     "id": "K/2026/AWR/02",

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.breaker import LinkState
 from agent.domain.calendar import WARSAW, BusinessCalendar
-from agent.domain.deadlines import DeadlineState, deadline
 from agent.domain.invoice import LEGAL_BASIS, Mode
-from agent.domain.latarnia import Category, Status
-from agent.domain.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
-from agent.domain.timeline import Declaration, DeclarationKind, Declared, Event, Situation, Timeline
+from agent.domain.outages.circuit_breaker import LinkState
+from agent.domain.outages.deadlines import DeadlineState, deadline
+from agent.domain.outages.latarnia import Category, Status
+from agent.domain.outages.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
+from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Event, Situation, Timeline
 from tests.sim.announcing import facts, message
 from tests.sim.oracle import Outage
 

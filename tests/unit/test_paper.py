@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.fa3_view import read
-from agent.domain.fa3_view_types import PartyView
+from agent.domain.fa3.view import read
+from agent.domain.fa3.view_types import PartyView
 from agent.domain.invoice import Address, BuyerKind, Mode
-from agent.domain.paper import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
-from agent.domain.receipt import Qr, Receipt, Table
+from agent.domain.paper.compose import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
+from agent.domain.paper.receipt import Qr, Receipt, Table
 from tests.unit import fa3_documents as documents
 from tests.unit.paper_text import text_of, unprinted
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.fa3_view_types import Kind
+from agent.domain.fa3.view_types import Kind
 from agent.domain.invoice import BuyerKind, Mode
-from agent.domain.paper import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose
+from agent.domain.paper.compose import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose
 
 KSEF_NUMBER = "9999999999-20261124-8BEF280C8D35-4D"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agent.domain.correction import parse_correction, read_base
+from agent.domain.corrections.parse import parse_correction, read_base
 from agent.domain.errors import Conflict
-from agent.domain.fa3 import build_correction, build_invoice
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.supplied import ReadyInvoice, check_ready
 from agent.domain.invoice import Mode, Sale
-from agent.domain.paper import PaperFacts, choose, compose
-from agent.domain.ready import ReadyInvoice, check_ready
+from agent.domain.paper.compose import PaperFacts, choose, compose
 from tests.unit.paper_text import text_of, unprinted
 from tests.unit.sales import KSEF_NUMBER, NOW, SELLER, TODAY, fa3_schema, sales
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from agent.domain.invoice import Payment, Sale
-from agent.domain.plain import PlainError, from_plain, to_plain
+from agent.domain.json_io.codec import PlainError, from_plain, to_plain
 from tests.unit.sales import sales
 
 

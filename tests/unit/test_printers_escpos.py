@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from agent.domain.receipt import Align, Pair, Qr, Receipt, Rule, Text
+from agent.domain.paper.receipt import Align, Pair, Qr, Receipt, Rule, Text
 from printers import bitmap, parse, plaintext, qr
 from printers.charset import fit, printable
 from printers.escpos import check_profile, encode, sheet

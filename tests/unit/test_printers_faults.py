@@ -15,7 +15,7 @@ import pytest
 from blockbuster import BlockingError, blockbuster_ctx
 
 from agent.config import PrinterSettings
-from agent.domain.receipt import Qr, Receipt, Text
+from agent.domain.paper.receipt import Qr, Receipt, Text
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, NetworkPrinter
 from printers.fleet import Fleet, build

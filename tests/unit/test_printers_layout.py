@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.receipt import Align, Blank, Element, Pair, Qr, Rule, Table, Text
+from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Rule, Table, Text
 from printers.charset import fit
 from printers.layout import Code, Font, Line, Sheet, lay_out
 from printers.wrapping import wrap

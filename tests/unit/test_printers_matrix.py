@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import BuyerKind, Mode
-from agent.domain.paper import compose
-from agent.domain.paper_choice import PaperChoice, PaperFacts, choose
-from agent.domain.receipt import Qr, Receipt
+from agent.domain.paper.choice import PaperChoice, PaperFacts, choose
+from agent.domain.paper.compose import compose
+from agent.domain.paper.receipt import Qr, Receipt
 from printers.escpos import encode
 from printers.page import TextBox
 from printers.page import compose as page_of

@@ -6,11 +6,11 @@ from itertools import product
 
 import pytest
 
-from agent.domain.fa3_view import read
+from agent.domain.fa3.view import read
 from agent.domain.invoice import BuyerKind, Mode
-from agent.domain.paper import compose
-from agent.domain.paper_choice import PaperFacts, choose
-from agent.domain.receipt import Pair, Qr, Receipt, Table, Text
+from agent.domain.paper.choice import PaperFacts, choose
+from agent.domain.paper.compose import compose
+from agent.domain.paper.receipt import Pair, Qr, Receipt, Table, Text
 from printers import page
 from printers.charset import fit
 from printers.escpos import encode

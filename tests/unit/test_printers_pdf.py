@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from pypdf.generic import DictionaryObject
 
-from agent.domain.receipt import Pair, Qr, Receipt, Rule, Table, Text
+from agent.domain.paper.receipt import Pair, Qr, Receipt, Rule, Table, Text
 from printers.charset import clean
 from printers.pdf import render_pdf
 from printers.qr import QrNotAscii

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import schemas
 from agent.domain.errors import BadInput
-from agent.domain.fa3_schema import Fa3Schema
-from agent.domain.fa3_view import read
+from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.fa3.supplied import ReadyInvoice, check_ready
+from agent.domain.fa3.supplied_sums import contradictions
+from agent.domain.fa3.view import read
 from agent.domain.invoice import BuyerKind
-from agent.domain.ready import ReadyInvoice, check_ready
-from agent.domain.ready_sums import contradictions
 from tests.unit import fa3_documents as documents
 
 SAMPLES = sorted((Path(__file__).parents[3] / "shared/reference/fa3-samples").glob("*.xml"))

@@ -7,15 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from agent.domain import fa3
-from agent.domain.correction import Correction, parse_correction, read_base
+from agent.domain.corrections.parse import Correction, parse_correction, read_base
 from agent.domain.errors import BadInput, Conflict
-from agent.domain.fa3_view import FaView, read
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.supplied import check_ready
+from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Address, BuyerKind, Mode, Recipient, RecipientRole, Sale
-from agent.domain.paper import PaperFacts, choose, compose
-from agent.domain.plain import from_plain, to_plain
-from agent.domain.ready import check_ready
-from agent.domain.sale import parse_sale
+from agent.domain.json_io.codec import from_plain, to_plain
+from agent.domain.paper.compose import PaperFacts, choose, compose
+from agent.domain.sale.parse import parse_sale
 from tests.unit.paper_text import text_of, unprinted
 from tests.unit.sales import FIRM, KSEF_NUMBER, NOW, SELLER, TODAY, document, fa3_schema, sale
 
@@ -29,7 +29,7 @@ ALL = [pytest.param(each, id=each.role.value) for each in (SCHOOL, UNIT, SHOP, C
 
 
 def xml_of(this: Sale) -> bytes:
-    xml = fa3.build_invoice(this, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_invoice(this, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     return xml
 
@@ -73,7 +73,7 @@ def test_a_correction_names_him_too(recipient: Recipient, kind: str) -> None:
     wanted = {"kind": kind} | ({"buyer": buyer} if kind == "buyer" else {})
     correction = parse_correction(wanted, base=base, today=TODAY)
     assert from_plain(Correction, to_plain(correction)) == correction
-    xml = fa3.build_correction(correction, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_correction(correction, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     assert read(xml).third_parties == view_of(recipient).third_parties
     assert read(xml).buyer.local_government is (recipient is SCHOOL)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, InvoiceRecord, Mode, Payment, RateTotal, Totals
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.register import (
+from agent.domain.records.register import (
     COLUMNS,
     Marker,
     change_to_dict,

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.domain import fa3, vat
+from agent.domain import vat
 from agent.domain.errors import BadInput
-from agent.domain.fields import MAX_REPORTED
+from agent.domain.fa3.build import build_invoice
 from agent.domain.invoice import Address, BuyerKind, ExemptionBasis, Payment, Prices, Sale, VatRate
-from agent.domain.sale import MAX_LINES, parse_sale
+from agent.domain.json_io.reader import MAX_REPORTED
+from agent.domain.sale.parse import MAX_LINES, parse_sale
 from tests.unit.sales import BREAD, NOW, SELLER, TODAY, any_json, document, fa3_schema, sales
 
 D = Decimal
@@ -107,7 +108,7 @@ def test_any_sale_survives_the_way_through_json(sale: Sale) -> None:
     assert parsed.lines == sale.lines
     assert parsed.buyer == sale.buyer
     assert (parsed.exemption, parsed.exemption_basis) == (sale.exemption, sale.exemption_basis)
-    fa3_schema().check(fa3.build_invoice(parsed, SELLER, number="1", issued_at=NOW, system_info="ksef-agent"))
+    fa3_schema().check(build_invoice(parsed, SELLER, number="1", issued_at=NOW, system_info="ksef-agent"))
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1, True, 1.5])

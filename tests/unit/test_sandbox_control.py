@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from agent.domain.receipt import Receipt, Text
+from agent.domain.paper.receipt import Receipt, Text
 from agent.settings_file import load
 from printers import escpos
 from printers.profiles import PROFILES

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import fa3
-from agent.domain.correction import (
+from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
     after_pending,
@@ -20,12 +19,13 @@ from agent.domain.correction import (
     read_base,
 )
 from agent.domain.errors import BadInput
-from agent.domain.fa3_view import FaView, read
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.supplied import check_ready
+from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Buyer, BuyerKind, Mode, Prices, Sale, SaleLine, VatRate
-from agent.domain.paper import PaperFacts, choose, compose
-from agent.domain.plain import from_plain, to_plain
-from agent.domain.ready import check_ready
-from agent.domain.sale import parse_sale
+from agent.domain.json_io.codec import from_plain, to_plain
+from agent.domain.paper.compose import PaperFacts, choose, compose
+from agent.domain.sale.parse import parse_sale
 from agent.domain.split_payment import split_payment_due
 from tests.unit.paper_text import text_of
 from tests.unit.sales import (
@@ -51,7 +51,7 @@ CHEAP_PHONE = replace(PHONE, unit_price=D("15000.00"))
 
 
 def xml_of(this: Sale) -> bytes:
-    xml = fa3.build_invoice(this, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_invoice(this, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     return xml
 
@@ -61,7 +61,7 @@ def base_of(this: Sale, *earlier: FaView) -> BaseInvoice:
 
 
 def built(correction: Correction) -> FaView:
-    xml = fa3.build_correction(correction, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    xml = build_correction(correction, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     return read(xml)
 

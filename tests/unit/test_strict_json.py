@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.errors import BadInput
-from agent.domain.strict_json import one_way, parse_object
+from agent.domain.json_io.body import one_way, parse_object
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.text import collapse, first_forbidden, is_visible
+from agent.domain.characters import collapse, first_forbidden, is_visible
 
 
 def discouraged(code: int) -> bool:

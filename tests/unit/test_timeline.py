@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.domain.evidence import Json
-from agent.domain.latarnia import Category, Status
-from agent.domain.timeline import (
+from agent.domain.outages.latarnia import Category, Status
+from agent.domain.outages.timeline import (
     AnnouncementSeen,
     Declaration,
     DeclarationKind,
@@ -25,6 +24,7 @@ from agent.domain.timeline import (
     new_facts,
     source_of,
 )
+from agent.domain.records.hash_chain import Json
 
 T0 = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
 

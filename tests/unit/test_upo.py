@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from agent.domain.dossier_check import _read_page, verify_zip_files
 from agent.domain.errors import BadInput, NotFound
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.records.evidence_check import _read_page, verify_zip_files
 from agent.ports import InvoiceChange, KsefError, KsefSession, Sent, SessionKind, Transaction, Upo, UpoPage
 from agent.services import upo as service
 from agent.services.evidence import Evidence

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import pytest
 
-from agent.domain.breaker import LinkState
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import Event, KsefError, LatarniaReading, Sent, Work
 from tests.fakes.world import CASHIER, World, sale, world
 from tests.sim.announcing import news_of

@@ -16,7 +16,7 @@ from agent.config import ApiSettings
 from agent.domain.errors import BadInput
 from agent.domain.invoice import Mode, VatRate
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.domain.sale import parse_sale
+from agent.domain.sale.parse import parse_sale
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
 from agent.web.api import routes, till_app

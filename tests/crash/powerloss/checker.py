@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.domain.errors import AgentError
-from agent.domain.evidence import GENESIS, chain
+from agent.domain.records.hash_chain import GENESIS, chain
 from agent.store.connection import Connection, connect
 from agent.store.disk import prepare
 from agent.store.migrate import migrate

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from agent.domain.evidence import GENESIS, canonical, chain
+from agent.domain.records.hash_chain import GENESIS, canonical, chain
 from agent.store import codec
 from agent.store.connection import connect
 from agent.store.disk import prepare

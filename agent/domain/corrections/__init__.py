@@ -1,0 +1,1 @@
+"""Corrections: read from JSON, counted against what their bases left."""

@@ -1,0 +1,152 @@
+"""A checked correction, and what becomes of it while it waits for the KSeF number of its base.
+
+FA(3) names the base by its KSeF number (DaneFaKorygowanej), so a correction of an invoice that has none yet can not be
+a file. It is an order then: kept as JSON (codec.py), counted when more is returned, built when the number arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from agent.domain import ksef_number, vat
+from agent.domain.corrections.base import BaseInvoice, LineChange, Row, add_up
+from agent.domain.invoice import (
+    Buyer,
+    CorrectedBase,
+    ExemptionBasis,
+    Payment,
+    Prices,
+    RateTotal,
+    Recipient,
+    Sale,
+    Totals,
+)
+
+
+class CorrectionKind(StrEnum):
+    """What happened after the sale."""
+
+    FULL_RETURN = "full_return"
+    RETURN = "return"
+    PRICE = "price"
+    BUYER = "buyer"
+    COLLECTIVE = "collective"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A checked correction. While ``awaiting`` names bases it is an order and has no FA(3) file yet."""
+
+    kind: CorrectionKind
+    reason: str
+    bases: tuple[CorrectedBase, ...]
+    awaiting: tuple[str, ...]
+    """Own numbers (P_2) of the bases whose KSeF number is not known yet."""
+    buyer: Buyer
+    prices: Prices
+    currency: str
+    totals: Totals
+    """Differences: P_13_x, P_14_x, P_15."""
+    changes: tuple[LineChange, ...] = ()
+    exchange_rate: Decimal | None = None
+    buyer_before: Buyer | None = None
+    """Podmiot2K: the buyer as the base has him, where name or address were wrong."""
+    payments: tuple[Payment, ...] = ()
+    """How the difference was settled; negative amounts were given back."""
+    settled_on: date | None = None
+    """When that was: the day of the press, also of an order that waits."""
+    sold_on: date | None = None
+    exemption: str | None = None
+    exemption_basis: ExemptionBasis = ExemptionBasis.ACT
+    to_receipt: bool = False
+    split_payment: bool = False
+    """P_18A: the base says it, or what is left after the correction has to."""
+    period: str | None = None
+    recipient: Recipient | None = None
+    replacement: Sale | None = None
+    """The new invoice that belongs to a correction of the buyer's identifier. It waits for nothing."""
+
+    @property
+    def waiting_sentence(self) -> str | None:
+        """What the cashier is told while a base has no number."""
+        if not self.awaiting:
+            return None
+        return (
+            f"Faktura {', '.join(self.awaiting)} nie ma jeszcze numeru KSeF. Korekta jest przyjęta i zostanie "
+            "wystawiona, gdy numer nadejdzie; nie trzeba jej powtarzać."
+        )
+
+
+def numbered(correction: Correction, numbers: Mapping[str, str]) -> Correction:
+    """Return the order with KSeF numbers filled in; ``numbers`` maps P_2 of awaited bases to them.
+
+    Bases not in ``numbers`` are still awaited. NotKsefNumber where a number is none.
+    """
+    bases = tuple(
+        replace(base, ksef_number=ksef_number.check(numbers[base.number]))
+        if base.number in correction.awaiting and base.number in numbers
+        else base
+        for base in correction.bases
+    )
+    awaiting = tuple(number for number in correction.awaiting if number not in numbers)
+    return replace(correction, bases=bases, awaiting=awaiting)
+
+
+def outside(correction: Correction, numbers: Sequence[str]) -> Correction:
+    """Return the order without waiting for bases that will never have a number (total failure, art. 106ng)."""
+    return replace(correction, awaiting=tuple(number for number in correction.awaiting if number not in numbers))
+
+
+def after_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoice:
+    """Return ``base`` as it stands after orders that are accepted and not built yet (oldest first)."""
+    state = base
+    for order in pending:
+        collective = order.kind is CorrectionKind.COLLECTIVE
+        rows = {row.number: row for row in state.rows} | {change.after.number: change.after for change in order.changes}
+        state = replace(
+            state,
+            rows=tuple(rows.values()),
+            totals=state.totals if collective else add_up(state.currency, (state.totals, order.totals)),
+            buyer=order.buyer,
+            split_payment=state.split_payment or order.split_payment,
+            corrected_collectively=state.corrected_collectively or collective,
+        )
+    return state
+
+
+def difference(base: BaseInvoice, changes: Sequence[LineChange]) -> Totals:
+    """Return the differences of the sums (P_13_x, P_14_x, P_15) that ``changes`` make.
+
+    Each rate is summed over the whole invoice before and after, so rounding never drifts: the stated sums of the
+    invoice and of all its corrections are the sums of what is left, and 0 where nothing is.
+    """
+    rows = {row.number: row for row in base.rows} | {change.after.number: change.after for change in changes}
+    before = vat.by_field(_totals(base.rows, base))
+    after = vat.by_field(_totals(tuple(rows.values()), base))
+    stated = vat.by_field(base.totals)
+    touched = {vat.FIELD[change.before.line.vat] for change in changes}
+    rates = []
+    for field in touched:
+        old = stated[field] if field in stated and after[field].gross == 0 else before[field]
+        rates.append(_subtract(after[field], old, base.exchange_rate if field in vat.TAXED_FIELDS else None))
+    totals = vat.sum_up(rates, base.currency)
+    if any(row.value for row in rows.values()):
+        return totals
+    return replace(totals, gross=-base.totals.gross)
+
+
+def _totals(rows: Sequence[Row], base: BaseInvoice) -> Totals:
+    return vat.totals_of(((row.line.vat, row.value) for row in rows), base.prices, base.currency)
+
+
+def _subtract(one: RateTotal, other: RateTotal, exchange_rate: Decimal | None) -> RateTotal:
+    """Return the difference; the tax in PLN is that of what both state, so it adds up as the others do."""
+    in_pln = None
+    if exchange_rate is not None:
+        old = vat.in_pln(other.tax, exchange_rate) if other.tax_pln is None else other.tax_pln
+        in_pln = vat.in_pln(one.tax, exchange_rate) - old
+    return RateTotal(one.rate, one.net - other.net, one.tax - other.tax, one.gross - other.gross, in_pln)

@@ -1,0 +1,296 @@
+"""The elements of FA(3) that our own invoices and corrections are made of, in the order the schema wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from agent.domain import vat
+from agent.domain.fa3.schema import NAMESPACE
+from agent.domain.invoice import (
+    Address,
+    Buyer,
+    BuyerKind,
+    Deposit,
+    ExemptionBasis,
+    Note,
+    Payment,
+    Prices,
+    Recipient,
+    RecipientRole,
+    SaleLine,
+    Seller,
+    Totals,
+    VatRate,
+)
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
+
+RECEIPT_NUMBER_KEY = "Numer paragonu fiskalnego"
+REGISTER_NUMBER_KEY = "Numer unikatowy kasy"
+"""FA(3) has no element for the fiscal receipt (art. 106h); these keys of DodatkowyOpis carry it."""
+METHODS: dict[str, int] = {"cash": 1, "card": 2, "voucher": 3, "cheque": 4, "credit": 5, "transfer": 6, "mobile": 7}
+"""The API's words -> TFormaPlatnosci. Any other word is PlatnoscInna with that word as description."""
+
+TRANSFER = "transfer"
+PAID_LATER = frozenset({"credit", TRANSFER})
+"""Agreed at the till, received later: never reported as paid."""
+
+_BUYER_PAYS_TAX = frozenset({VatRate.REVERSE_CHARGE, VatRate.NOT_SUBJECT_II})
+"""Rates that need the words "odwrotne obciążenie" (P_18; art. 106e ust. 1 pkt 18)."""
+
+
+_UNION = frozenset({VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II})
+"""Rates of art. 97 ust. 10 pkt 2 and 3: both parties stand on the invoice with their VAT UE numbers."""
+
+
+def amount(value: Decimal) -> str:
+    """Write an amount (TKwotowy): two decimals, no exponent, never -0.00."""
+    return f"{vat.round_cents(value):f}"
+
+
+def price(value: Decimal) -> str:
+    """Write a unit price or discount (TKwotowy2): at least two decimals, no needless zeros beyond."""
+    if value == vat.round_cents(value):
+        return amount(value)
+    return quantity(value)
+
+
+def quantity(value: Decimal) -> str:
+    """Write a quantity or exchange rate (TIlosci): no trailing zeros, no exponent."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def add(parent: Element, name: str, text: str | None = None) -> Element:
+    """Append an FA(3) element."""
+    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    element.text = text
+    return element
+
+
+def to_bytes(root: Element) -> bytes:
+    """Serialise: UTF-8, declaration, no indentation. These bytes are hashed and never change."""
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def add_header(issued_at: datetime, system_info: str) -> Element:
+    """Return the root with Naglowek."""
+    root = etree.Element(f"{{{NAMESPACE}}}Faktura", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
+    header = add(root, "Naglowek")
+    form = add(header, "KodFormularza", "FA")
+    form.set("kodSystemowy", "FA (3)")
+    form.set("wersjaSchemy", "1-0E")
+    add(header, "WariantFormularza", "3")
+    add(header, "DataWytworzeniaFa", f"{issued_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    add(header, "SystemInfo", system_info)
+    return root
+
+
+def _add_address(parent: Element, address: Address) -> None:
+    element = add(parent, "Adres")
+    add(element, "KodKraju", address.country)
+    add(element, "AdresL1", address.line1)
+    if address.line2:
+        add(element, "AdresL2", address.line2)
+
+
+def add_seller(root: Element, seller: Seller, rates: Iterable[VatRate]) -> None:
+    """Append Podmiot1; with the prefix PL for supplies to the Union (art. 106e ust. 1 pkt 24)."""
+    party = add(root, "Podmiot1")
+    if _UNION & set(rates):
+        add(party, "PrefiksPodatnika", "PL")
+    identity = add(party, "DaneIdentyfikacyjne")
+    add(identity, "NIP", seller.nip)
+    add(identity, "Nazwa", seller.name)
+    _add_address(party, seller.address)
+
+
+def add_buyer(root: Element, buyer: Buyer, recipient: Recipient | None) -> None:
+    """Append Podmiot2, and Podmiot3 where somebody else takes the goods or paid."""
+    role = None if recipient is None else recipient.role
+    party = add(root, "Podmiot2")
+    add_identity(party, buyer)
+    add(party, "JST", "1" if role is RecipientRole.LOCAL_GOVERNMENT else "2")
+    add(party, "GV", "1" if role is RecipientRole.VAT_GROUP else "2")
+    if recipient is not None:
+        _add_recipient(root, recipient)
+
+
+def _add_recipient(root: Element, recipient: Recipient) -> None:
+    party = add(root, "Podmiot3")
+    identity = add(party, "DaneIdentyfikacyjne")
+    if recipient.nip is not None:
+        add(identity, "NIP", recipient.nip)
+    elif recipient.internal_id is not None:
+        add(identity, "IDWew", recipient.internal_id)
+    else:
+        add(identity, "BrakID", "1")
+    add(identity, "Nazwa", recipient.name)
+    if recipient.address is not None:
+        _add_address(party, recipient.address)
+    add(party, "Rola", recipient.role.code)
+
+
+def add_identity(party: Element, buyer: Buyer) -> None:
+    """Append DaneIdentyfikacyjne and Adres of a buyer."""
+    identity = add(party, "DaneIdentyfikacyjne")
+    if buyer.kind is BuyerKind.NIP:
+        add(identity, "NIP", buyer.identifier)
+    elif buyer.kind is BuyerKind.EU_VAT:
+        add(identity, "KodUE", buyer.country)
+        add(identity, "NrVatUE", buyer.identifier)
+    elif buyer.kind is BuyerKind.FOREIGN_ID:
+        if buyer.country:
+            add(identity, "KodKraju", buyer.country)
+        add(identity, "NrID", buyer.identifier)
+    else:
+        add(identity, "BrakID", "1")
+    if buyer.name:
+        add(identity, "Nazwa", buyer.name)
+    if buyer.address is not None:
+        _add_address(party, buyer.address)
+
+
+def add_totals(body: Element, sums: Totals, exchange_rate: Decimal | None) -> None:
+    """Append P_13_x, P_14_x, P_14_xW (PLN, foreign currency only) and P_15. 23 and 22 share a field, and so on."""
+    fields = vat.by_field(sums)
+    for field, total in fields.items():
+        if field in vat.TAXED_FIELDS:
+            add(body, f"P_13_{field}", amount(total.net))
+            add(body, f"P_14_{field}", amount(total.tax))
+            if exchange_rate is not None:
+                tax_pln = vat.in_pln(total.tax, exchange_rate) if total.tax_pln is None else total.tax_pln
+                add(body, f"P_14_{field}W", amount(tax_pln))
+    for field, total in fields.items():
+        if field not in vat.TAXED_FIELDS:
+            add(body, f"P_13_{field}", amount(total.net))
+    add(body, "P_15", amount(sums.gross))
+
+
+def add_annotations(
+    body: Element,
+    rates: Iterable[VatRate],
+    exemption: str | None,
+    basis: ExemptionBasis = ExemptionBasis.ACT,
+    *,
+    split_payment: bool = False,
+) -> None:
+    """Append Adnotacje; every element in it is mandatory."""
+    element = add(body, "Adnotacje")
+    add(element, "P_16", "2")
+    add(element, "P_17", "2")
+    add(element, "P_18", "1" if _BUYER_PAYS_TAX & set(rates) else "2")
+    add(element, "P_18A", "1" if split_payment else "2")
+    exempt = add(element, "Zwolnienie")
+    if exemption is None:
+        add(exempt, "P_19N", "1")
+    else:
+        add(exempt, "P_19", "1")
+        add(exempt, basis.value, exemption)
+    add(add(element, "NoweSrodkiTransportu"), "P_22N", "1")
+    add(element, "P_23", "2")
+    add(add(element, "PMarzy"), "P_PMarzyN", "1")
+
+
+def add_notes(body: Element, notes: Iterable[Note]) -> None:
+    """Append DodatkowyOpis for each note."""
+    for note in notes:
+        element = add(body, "DodatkowyOpis")
+        add(element, "Klucz", note.key)
+        add(element, "Wartosc", note.value)
+
+
+def add_line(
+    body: Element,
+    position: int,
+    line: SaleLine,
+    prices: Prices,
+    value: Decimal,
+    *,
+    exchange_rate: Decimal | None,
+    before: bool = False,
+) -> None:
+    """Append FaWiersz. Gross prices: P_9B and P_11A instead of P_9A and P_11 (art. 106e ust. 8).
+
+    ``value`` is the line's value with 2 decimals; ``before`` marks a correction's state before (StanPrzed).
+    """
+    gross = prices is Prices.GROSS
+    row = add(body, "FaWiersz")
+    add(row, "NrWierszaFa", str(position))
+    add(row, "P_7", line.name)
+    add(row, "P_8A", line.unit)
+    add(row, "P_8B", quantity(line.quantity))
+    add(row, "P_9B" if gross else "P_9A", price(line.unit_price))
+    if line.discount:
+        add(row, "P_10", price(line.discount))
+    add(row, "P_11A" if gross else "P_11", amount(value))
+    add(row, "P_12", line.vat.value)
+    if line.annex_15:
+        add(row, "P_12_Zal_15", "1")
+    if line.gtu is not None:
+        add(row, "GTU", line.gtu)
+    if exchange_rate is not None:
+        add(row, "KursWaluty", quantity(exchange_rate))
+    if before:
+        add(row, "StanPrzed", "1")
+
+
+def _add_method(parent: Element, method: str) -> None:
+    code = METHODS.get(method)
+    if code is not None:
+        add(parent, "FormaPlatnosci", str(code))
+    else:
+        add(parent, "PlatnoscInna", "1")
+        add(parent, "OpisPlatnosci", method)
+
+
+def add_deposits(body: Element, deposits: tuple[Deposit, ...], gross: Decimal) -> None:
+    """Append Rozliczenie, as the Ministry's example 26 has it for packaging."""
+    if not deposits:
+        return
+    total = sum((deposit.amount for deposit in deposits), vat.ZERO)
+    element = add(body, "Rozliczenie")
+    for deposit in deposits:
+        charge = add(element, "Obciazenia")
+        add(charge, "Kwota", amount(deposit.amount))
+        add(charge, "Powod", deposit.name)
+    add(element, "SumaObciazen", amount(total))
+    add(element, "DoZaplaty", amount(gross + total))
+
+
+def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, bank_account: str = "") -> None:
+    """Append Platnosc. Several received payments are listed one by one; ``paid_on`` is their date.
+
+    ``bank_account`` stands there where a transfer is awaited.
+    """
+    if not payments:
+        return
+    received = [payment for payment in payments if payment.method not in PAID_LATER]
+    later = [payment for payment in payments if payment.method in PAID_LATER]
+    element = add(body, "Platnosc")
+    if len(payments) == 1 and received:
+        add(element, "Zaplacono", "1")
+        add(element, "DataZaplaty", paid_on.isoformat())
+        _add_method(element, received[0].method)
+        return
+    if received:
+        add(element, "ZnacznikZaplatyCzesciowej", "1" if later else "2")
+    for payment in received:
+        part = add(element, "ZaplataCzesciowa")
+        add(part, "KwotaZaplatyCzesciowej", amount(payment.amount))
+        add(part, "DataZaplatyCzesciowej", paid_on.isoformat())
+        _add_method(part, payment.method)
+    for due in sorted({payment.due for payment in later if payment.due is not None}):
+        add(add(element, "TerminPlatnosci"), "Termin", due.isoformat())
+    if later:
+        _add_method(element, later[0].method)
+    if bank_account and any(payment.method == TRANSFER and payment.amount > 0 for payment in later):
+        add(add(element, "RachunekBankowy"), "NrRB", bank_account)

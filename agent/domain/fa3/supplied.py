@@ -1,0 +1,132 @@
+"""Ready FA(3) documents from the shop's own system: checked as strictly as our own, bytes kept to the last one.
+
+First the strict XML rules and the official schema (fa3_schema), then what neither can know: whose invoice it is, when
+it was issued, whether it contradicts itself. Pointers are XPaths of local names, as in schema mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from agent.domain.errors import BadInput, FieldError
+from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.fa3.supplied_sums import contradictions
+from agent.domain.fa3.view import read
+from agent.domain.fa3.view_types import FaView
+from agent.domain.identifiers import valid_nip
+from agent.domain.invoice import Buyer, CorrectedBase, Totals
+
+FA = "/Faktura/Fa"
+PREDECESSOR = "3"
+"""Podmiot3/Rola: the seller's legal predecessor, whose invoices the seller may correct."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyInvoice:
+    """A ready document that may be issued as it is. ``bases`` is empty unless it corrects something."""
+
+    xml: bytes = field(repr=False)
+    view: FaView = field(repr=False)
+    number: str
+    kind: str
+    issued_on: date
+    buyer: Buyer
+    totals: Totals
+    backdated: bool
+    """P_1 is before today: KSeF marks it offline whatever is declared (art. 106nda ust. 16), so its mode is not
+    online, and its deadline may already have passed."""
+    bases: tuple[CorrectedBase, ...] = ()
+
+
+def check_ready(xml: bytes, *, schema: Fa3Schema, seller_nip: str, today: date) -> ReadyInvoice:
+    """Return what the document says, or raise BadInput with a plain Polish sentence for every mistake found.
+
+    ``today`` is the Polish civil date of the press. A P_1 of any age before it is taken: the shop's system may have
+    handed that invoice over already, and late in KSeF is better than never.
+    """
+    schema.check(xml)
+    view = read(xml)
+    errors = (
+        *_parties(view, seller_nip),
+        *_dates(view, today),
+        *_correction(view, seller_nip),
+        *contradictions(view),
+    )
+    if errors:
+        code = errors[0].code if len(errors) == 1 else "ready-invoice"
+        raise BadInput(errors[0].message, code=code, errors=errors)
+    return ReadyInvoice(
+        xml=xml,
+        view=view,
+        number=view.number,
+        kind=view.kind.value,
+        issued_on=view.issued_on,
+        buyer=view.buyer.as_buyer(),
+        totals=view.totals,
+        backdated=view.issued_on < today,
+        bases=view.correction.bases if view.correction is not None else (),
+    )
+
+
+def _parties(view: FaView, seller_nip: str) -> Iterator[FieldError]:
+    seller = "/Faktura/Podmiot1/DaneIdentyfikacyjne/NIP"
+    if view.seller.nip != seller_nip:
+        if view.annotations.self_billing:
+            # The buyer issues such an invoice in KSeF with the seller's permission; a till sells (art. 106d).
+            yield FieldError(
+                f"{FA}/Adnotacje/P_17",
+                f"Faktura jest oznaczona jako samofakturowanie, a sprzedawcą jest NIP {view.seller.nip}. "
+                f"Ta kasa wystawia tylko faktury sprzedawcy o NIP {seller_nip}.",
+                "self-billing",
+            )
+        else:
+            yield FieldError(
+                seller,
+                f"Sprzedawcą na fakturze jest NIP {view.seller.nip}, a ta kasa wystawia faktury NIP {seller_nip}.",
+                "seller-nip",
+            )
+    others = [("/Faktura/Podmiot2", view.buyer), ("/Faktura/PodmiotUpowazniony", view.authorised)]
+    others += [(f"/Faktura/Podmiot3[{place}]", who) for place, who in enumerate(view.third_parties, start=1)]
+    for place, who in others:
+        if who is not None and who.nip is not None and not valid_nip(who.nip):
+            yield FieldError(
+                f"{place}/DaneIdentyfikacyjne/NIP",
+                f"NIP {who.nip} ma błędną cyfrę kontrolną; sprawdź, czy nie ma literówki.",
+                "nip-checksum",
+            )
+
+
+def _dates(view: FaView, today: date) -> Iterator[FieldError]:
+    if view.issued_on > today:
+        yield FieldError(
+            f"{FA}/P_1",
+            f"Data wystawienia {view.issued_on.isoformat()} jest z przyszłości; KSeF odrzuca takie faktury.",
+            "issue-date-future",
+        )
+
+
+def _correction(view: FaView, seller_nip: str) -> Iterator[FieldError]:
+    correction = view.correction
+    if view.kind.corrects and (correction is None or not correction.bases):
+        yield FieldError(
+            f"{FA}/DaneFaKorygowanej", f"Faktura {view.kind} nie wskazuje faktury, którą koryguje.", "base-missing"
+        )
+    if correction is None:
+        return
+    if not view.kind.corrects:
+        yield FieldError(
+            f"{FA}/RodzajFaktury",
+            f"Faktura ma rodzaj {view.kind}, a zawiera dane faktury korygowanej.",
+            "kind-contradicts",
+        )
+    if any(party.role == PREDECESSOR for party in view.third_parties) or correction.seller_before is not None:
+        return
+    for place, base in enumerate(correction.bases, start=1):
+        if base.ksef_number is not None and not base.ksef_number.startswith(f"{seller_nip}-"):
+            yield FieldError(
+                f"{FA}/DaneFaKorygowanej[{place}]/NrKSeFFaKorygowanej",
+                f"Faktura korygowana {base.number} ma numer KSeF innego sprzedawcy: {base.ksef_number}.",
+                "base-of-another-seller",
+            )

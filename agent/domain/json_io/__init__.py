@@ -1,0 +1,1 @@
+"""JSON in and out: strict bodies, fields with their mistakes, stored values."""

@@ -1,0 +1,1 @@
+"""Outages: Latarnia's announcements, declarations, the mode of a press, deadlines."""

@@ -1,0 +1,214 @@
+"""Which mode an invoice is issued in: pure decisions with a reason that a manager can read.
+
+Order of the rules (DOMAIN 1.1, 7; DESIGN 3):
+    total failure, confirmed by a manager        106ng  never sent
+    offline24 declared by a manager              106nda the person at the shop knows best; always lawful
+    clock not to be trusted                      106nda the date might be wrong; never a later deadline
+    awaria announced and not contradicted        106nf
+    niedostępność announced                      106nh
+    an outage that only the status, or nobody who may confirm it, speaks of   106nda
+    by choice, line down, rate budget used up    106nda
+    otherwise                                    106gb  online, tried within the budget
+
+Silence is never awaria. Sending early is always allowed; ``attempt_online`` only says whether the cashier waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from agent.domain.calendar import local_date, local_time
+from agent.domain.invoice import LEGAL_BASIS, Mode
+from agent.domain.outages.circuit_breaker import LinkState
+from agent.domain.outages.timeline import Event, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class ModeFacts:
+    """What the decision stands on."""
+
+    situation: Situation
+    link: LinkState = LinkState.CLOSED
+    prefer_offline24: bool = False
+    """Setting issue.prefer."""
+    sends_left: int = 1
+    """What KSeF's rate limit still allows this hour."""
+    sends_rest: bool = False
+    """The limits, or KSeF's own Retry-After, allow no send within the press's budget."""
+    clock_suspect: bool = False
+    """The clock may be wrong by so much that the date or an announced window can not be trusted."""
+    has_offline_certificate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ModeDecision:
+    """The mode, why (a Polish sentence), its article, and whether the press waits for a KSeF number."""
+
+    mode: Mode
+    reason: str
+    legal_basis: str
+    attempt_online: bool = False
+
+
+class Progress(StrEnum):
+    """How far an online attempt came when its budget ran out."""
+
+    NOT_SENT = "not_sent"
+    """KSeF surely does not have it."""
+    UNKNOWN = "unknown"
+    """KSeF may have it."""
+    TAKEN = "taken"
+    """KSeF took it (202) and gave no number yet."""
+
+
+def decide(facts: ModeFacts) -> ModeDecision:
+    """Decide the mode of a press. The instant is that of ``facts.situation``."""
+    announced = _announced(facts)
+    if announced is not None:
+        return announced
+    hindrance = _hindrance(facts)
+    if hindrance is not None:
+        return _offline24(hindrance, facts)
+    if facts.situation.doubtful:
+        return _decision(
+            Mode.ONLINE,
+            "Komunikat mówi o awarii KSeF, ale status KSeF to „dostępny”: próba wystawienia online.",
+            attempt_online=True,
+        )
+    return _decision(Mode.ONLINE, "KSeF jest dostępny.", attempt_online=True)
+
+
+def after_budget(
+    attempted: ModeDecision, progress: Progress, *, receives_in_ksef: bool, issued_on: date, now: datetime
+) -> ModeDecision:
+    """Return what the mode becomes when an online attempt ends without a KSeF number.
+
+    ``receives_in_ksef``: the buyer has a Polish NIP and gets a potwierdzenie, which may still say online.
+    ``issued_on`` is P_1; past midnight in Poland no paper may say online without a number.
+    """
+    if attempted.mode is not Mode.ONLINE:
+        return attempted
+    if local_date(now) != issued_on:
+        return _decision(
+            Mode.OFFLINE24,
+            "Minęła północ, zanim KSeF nadał numer, więc faktura pozostaje z datą wystawienia jako offline24.",
+        )
+    match progress:
+        case Progress.NOT_SENT:
+            return _decision(Mode.OFFLINE24, "Nie udało się przesłać faktury do KSeF w przewidzianym czasie.")
+        case Progress.UNKNOWN:
+            return _decision(
+                Mode.OFFLINE24,
+                "KSeF nie potwierdził przyjęcia faktury w przewidzianym czasie; program sprawdzi jej los.",
+            )
+        case Progress.TAKEN if receives_in_ksef:
+            return _decision(Mode.ONLINE, "KSeF przyjął fakturę, ale nie nadał jeszcze numeru.")
+        case Progress.TAKEN:
+            return _decision(
+                Mode.OFFLINE24,
+                "KSeF przyjął fakturę, ale nie nadał jeszcze numeru, a nabywca otrzymuje fakturę poza KSeF.",
+            )
+
+
+def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date) -> ModeDecision:
+    """Return the mode of a document with its own P_1: ``decision`` is that of a press now, in ``situation``.
+
+    An outage is the mode of what was issued in it. What is dated before it, or before today, is offline24.
+    """
+    if issued_on == local_date(situation.at):
+        return decision
+    outage = {
+        Mode.FAILURE: situation.failure,
+        Mode.UNAVAILABILITY: situation.maintenance,
+        Mode.TOTAL_FAILURE: situation.total_failure,
+    }.get(decision.mode)
+    if outage is not None and local_date(outage.begin) <= issued_on:
+        return decision
+    if decision.mode is Mode.OFFLINE24:
+        return decision
+    return _decision(
+        Mode.OFFLINE24, "Data wystawienia (P_1) jest wcześniejsza niż dzień przesłania (art. 106nda ust. 16)."
+    )
+
+
+def without_total_failure(situation: Situation) -> ModeDecision:
+    """Return the mode of an invoice whose total failure turned out to be none, or not to cover it.
+
+    ``situation`` is that of its issue. The customer has an ordinary invoice; KSeF takes the file as an offline one.
+    """
+    why = "Awaria całkowita KSeF, w której wystawiono fakturę, była fałszywym alarmem albo jej nie objęła"
+    announced = _communique(situation)
+    if announced is not None:
+        return _decision(announced.mode, f"{why}. {announced.reason}")
+    return _decision(Mode.OFFLINE24, f"{why}, więc fakturę trzeba przesłać do KSeF.")
+
+
+def _announced(facts: ModeFacts) -> ModeDecision | None:
+    """Modes that communiqués and managers decide, not the line."""
+    situation = facts.situation
+    total = situation.total_failure
+    if total is not None and total.confirmed is True:
+        return _decision(
+            Mode.TOTAL_FAILURE, f"Potwierdzona awaria całkowita KSeF{_since(total)}: faktur się nie przesyła."
+        )
+    if situation.offline24 is not None:
+        word = situation.offline24
+        return _decision(Mode.OFFLINE24, f"Tryb offline24 włączony ręcznie ({word.by}): {word.reason}")
+    if facts.clock_suspect:
+        return _decision(Mode.OFFLINE24, "Zegar kasy jest niepewny, więc data wystawienia online byłaby niepewna.")
+    return _communique(situation)
+
+
+def _communique(situation: Situation) -> ModeDecision | None:
+    """Return the mode that a communiqué of awaria or maintenance gives."""
+    if situation.failure is not None and not situation.doubtful:
+        return _decision(Mode.FAILURE, f"Ogłoszono awarię KSeF{_since(situation.failure)}{_names(situation.failure)}.")
+    if situation.maintenance is not None:
+        event = situation.maintenance
+        return _decision(
+            Mode.UNAVAILABILITY, f"Ogłoszono niedostępność KSeF{_since(event)}{_until(event)}{_names(event)}."
+        )
+    return None
+
+
+def _hindrance(facts: ModeFacts) -> str | None:
+    """Return why an online attempt would be useless, or is not wanted: the first that holds."""
+    situation = facts.situation
+    unknown = f"Latarnia podaje status {situation.unannounced}, ale żaden obowiązujący komunikat go nie potwierdza."
+    offline = facts.prefer_offline24 and facts.has_offline_certificate
+    hindrances = (
+        (
+            situation.total_failure is not None,
+            "Ogłoszono awarię całkowitą KSeF, której kierownik jeszcze nie potwierdził.",
+        ),
+        (situation.unannounced is not None, unknown),
+        (offline, "Zgodnie z ustawieniem faktury wystawia się w trybie offline24."),
+        (facts.link is not LinkState.CLOSED, "Brak łączności z KSeF w tym sklepie."),
+        (facts.sends_left <= 0, "Wyczerpano godzinowy limit wysyłek do KSeF."),
+        (facts.sends_rest, "Limit wysyłek do KSeF jest na razie wyczerpany."),
+    )
+    return next((reason for hinders, reason in hindrances if hinders), None)
+
+
+def _offline24(reason: str, facts: ModeFacts) -> ModeDecision:
+    if not facts.has_offline_certificate:
+        reason += " Brak certyfikatu Offline: wydruk nie będzie miał kodu CERTYFIKAT."
+    return _decision(Mode.OFFLINE24, reason)
+
+
+def _decision(mode: Mode, reason: str, *, attempt_online: bool = False) -> ModeDecision:
+    return ModeDecision(mode, reason, LEGAL_BASIS[mode], attempt_online)
+
+
+def _since(event: Event) -> str:
+    return f" od {local_time(event.begin):%d.%m.%Y %H:%M}"
+
+
+def _until(event: Event) -> str:
+    return f" do {local_time(event.end):%d.%m.%Y %H:%M}" if event.end else ""
+
+
+def _names(event: Event) -> str:
+    return f" (komunikat {', '.join(event.messages)})" if event.messages else ""

@@ -1,0 +1,1 @@
+"""What stands on paper: which document a customer gets, and its words."""

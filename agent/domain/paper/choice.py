@@ -1,0 +1,163 @@
+"""The matrix: which paper a customer gets (DESIGN.md section 5; DOMAIN 2.1). A total function of a few plain facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.domain.fa3.view_types import Kind
+from agent.domain.invoice import BuyerKind, Mode
+
+
+class Document(StrEnum):
+    """What kind of paper it is (``paper.document`` of the API)."""
+
+    INVOICE = "invoice"
+    CONFIRMATION = "transaction_confirmation"
+    """Potwierdzenie transakcji: not an invoice (DOMAIN 2.4)."""
+
+
+NO_CERTIFICATE = "no-offline-certificate"
+"""PaperChoice.problem: the paper goes out without KOD II, and somebody has to be told."""
+
+INVOICE_WORDS: dict[Kind, str] = {
+    Kind.VAT: "Faktura VAT",
+    Kind.KOR: "Faktura korygująca",
+    Kind.ZAL: "Faktura zaliczkowa",
+    Kind.ROZ: "Faktura rozliczeniowa",
+    Kind.UPR: "Faktura uproszczona",
+    Kind.KOR_ZAL: "Faktura korygująca fakturę zaliczkową",
+    Kind.KOR_ROZ: "Faktura korygująca fakturę rozliczeniową",
+}
+"""The words before the number in the label; for a sale exactly those of DESIGN.md section 5."""
+
+MODE_WORDS: dict[Mode, str] = {
+    Mode.ONLINE: "wystawiona w trybie online (art. 106gb)",
+    Mode.OFFLINE24: "wystawiona w trybie offline24 (art. 106nda)",
+    Mode.UNAVAILABILITY: "wystawiona w trybie offline – niedostępność KSeF (art. 106nh)",
+    Mode.FAILURE: "wystawiona w trybie offline – awaria KSeF (art. 106nf)",
+    Mode.TOTAL_FAILURE: "wystawiona w trybie awarii całkowitej KSeF (art. 106ng)",
+}
+
+CAPTION_OFFLINE = "OFFLINE"
+CAPTION_CERTIFICATE = "CERTYFIKAT"
+CAPTION_CHECK_INVOICE = "Sprawdź fakturę w KSeF"
+CAPTION_CHECK_ISSUER = "Zweryfikuj wystawcę faktury"
+
+AWAITS_NUMBER = "Faktura nr {number} została przekazana do KSeF i oczekuje na numer KSeF."
+CERTIFICATE_MISSING = (
+    "Na tym wydruku brak kodu potwierdzającego tożsamość wystawcy. "
+    "Po nadaniu numeru KSeF sprzedawca wyda na życzenie nowy wydruk."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFacts:
+    """What the matrix depends on, at the moment of printing.
+
+    ``mode`` ONLINE without a ``ksef_number`` means that KSeF took the bytes (202) and has not decided; an invoice
+    that may not have left the till is OFFLINE24 before anything is printed.
+    """
+
+    mode: Mode
+    buyer: BuyerKind
+    number: str
+    """P_2."""
+    kind: str = "VAT"
+    """RodzajFaktury."""
+    ksef_number: str | None = None
+    offline_domestic: str = Document.CONFIRMATION.value
+    """Setting ``paper.offline_domestic``: "transaction_confirmation" or "invoice"."""
+    certificate_link: bool = True
+    """KOD II is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperChoice:
+    """One cell of the matrix."""
+
+    document: Document
+    label: str
+    """Stands on the paper, word for word."""
+    mode: Mode
+    """The mode as which the paper was issued. OFFLINE24 where the facts said ONLINE: record it as a fact."""
+    caption_invoice: str | None
+    """Under KOD I; None: no code."""
+    caption_certificate: str | None
+    """Under KOD II; None: no code."""
+    mode_note: str | None = None
+    """Under the label of a potwierdzenie: how its invoice was issued."""
+    notice: str | None = None
+    """A sentence for the customer."""
+    problem: str | None = None
+    """Stable code for an alert."""
+
+
+def choose(facts: PaperFacts) -> PaperChoice:
+    """Return the paper for these facts. Total: every combination has an answer."""
+    number_known = facts.ksef_number is not None
+    if number_known:
+        return PaperChoice(
+            document=Document.INVOICE,
+            label=invoice_label(facts.kind, facts.number, facts.mode),
+            mode=facts.mode,
+            caption_invoice=facts.ksef_number,
+            caption_certificate=None,
+        )
+    if facts.mode is Mode.TOTAL_FAILURE:
+        return PaperChoice(
+            document=Document.INVOICE,
+            label=invoice_label(facts.kind, facts.number, facts.mode),
+            mode=facts.mode,
+            caption_invoice=None,
+            caption_certificate=None,
+        )
+    if _gets_confirmation(facts):
+        return _confirmation(facts)
+    return _offline_invoice(facts)
+
+
+def invoice_label(kind: str, number: str, mode: Mode) -> str:
+    """Return the label of an invoice: its kind, number and mode."""
+    return f"{INVOICE_WORDS[Kind(kind)]} nr {number} {MODE_WORDS[mode]}"
+
+
+def _gets_confirmation(facts: PaperFacts) -> bool:
+    """A domestic buyer with NIP receives an invoice without number in KSeF only (DOMAIN 2.1).
+
+    Not in a failure (106nf): there the invoice itself is handed over.
+    """
+    if facts.buyer is not BuyerKind.NIP or facts.mode is Mode.FAILURE:
+        return False
+    return facts.mode is Mode.ONLINE or facts.offline_domestic != Document.INVOICE.value
+
+
+def _confirmation(facts: PaperFacts) -> PaperChoice:
+    if facts.mode is Mode.ONLINE:
+        # Whether it was issued online is known only with the number: past midnight it is offline24 (106nda ust. 16).
+        mode_note = AWAITS_NUMBER.format(number=facts.number)
+    else:
+        mode_note = invoice_label(facts.kind, facts.number, facts.mode)
+    return PaperChoice(
+        document=Document.CONFIRMATION,
+        label=f"Potwierdzenie transakcji nr {facts.number}",
+        mode=facts.mode,
+        caption_invoice=CAPTION_CHECK_INVOICE,
+        caption_certificate=CAPTION_CHECK_ISSUER if facts.certificate_link else None,
+        mode_note=mode_note,
+        notice=None if facts.certificate_link else CERTIFICATE_MISSING,
+        problem=None if facts.certificate_link else NO_CERTIFICATE,
+    )
+
+
+def _offline_invoice(facts: PaperFacts) -> PaperChoice:
+    mode = Mode.OFFLINE24 if facts.mode is Mode.ONLINE else facts.mode
+    return PaperChoice(
+        document=Document.INVOICE,
+        label=invoice_label(facts.kind, facts.number, mode),
+        mode=mode,
+        caption_invoice=CAPTION_OFFLINE,
+        caption_certificate=CAPTION_CERTIFICATE if facts.certificate_link else None,
+        notice=None if facts.certificate_link else CERTIFICATE_MISSING,
+        problem=None if facts.certificate_link else NO_CERTIFICATE,
+    )

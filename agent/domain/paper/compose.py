@@ -1,0 +1,168 @@
+"""The slips: invoice, potwierdzenie transakcji, held correction (DOMAIN 2; PRINTING section 4, layout).
+
+``compose`` turns the stored FA(3) bytes, as a FaView, into a printable Receipt; paper_parties, paper_lines and
+paper_invoice hold its parts, paper_choice the matrix that says which paper it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from agent.domain.fa3.view_types import FaView, PartyView
+from agent.domain.paper import sections as parts
+from agent.domain.paper.choice import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose, invoice_label
+from agent.domain.paper.lines import lines, rate_table
+from agent.domain.paper.parties import party, seller_head, third_parties
+from agent.domain.paper.receipt import Align, Element, Pair, Qr, Receipt, Rule, Text
+from agent.domain.paper.wording import amount
+
+__all__ = [
+    "NO_CERTIFICATE",
+    "Document",
+    "HeldCorrection",
+    "PaperChoice",
+    "PaperFacts",
+    "choose",
+    "compose",
+    "compose_held_correction",
+    "invoice_label",
+]
+
+
+def compose(
+    view: FaView,
+    choice: PaperChoice,
+    *,
+    link_invoice: str,
+    link_certificate: str | None = None,
+    copy: int = 1,
+    footer: tuple[str, ...] = (),
+    open_drawer: bool = False,
+) -> Receipt:
+    """Compose the paper. ``copy`` counts from 1; every further one is marked and never opens the drawer.
+
+    link_invoice      KOD I, printed where the choice has a caption for it
+    link_certificate  KOD II, likewise; ValueError where the choice wants it and it is None
+    footer            setting ``paper.footer``
+    """
+    sections: list[list[Element]] = [
+        seller_head(view.seller),
+        _title(choice, copy) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
+        *(_confirmation_sections(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
+        [Text(line, Align.CENTER) for line in footer],
+        _codes(choice, link_invoice, link_certificate),
+    ]
+    return Receipt(title=choice.label, elements=_ruled(sections), open_drawer=open_drawer and copy == 1)
+
+
+def _title(choice: PaperChoice, copy: int) -> list[Element]:
+    elements: list[Element] = [Text(choice.label, Align.CENTER, bold=True, tall=True)]
+    if choice.mode_note is not None:
+        elements.append(Text(choice.mode_note, Align.CENTER))
+    elements += copy_mark(copy)
+    if choice.notice is not None:
+        elements.append(Text(choice.notice))
+    return elements
+
+
+def copy_mark(copy: int) -> list[Element]:
+    """Return the mark of every print after the first. "Duplikat" has a meaning of its own (art. 106l)."""
+    return [Text(f"WYDRUK PONOWNY nr {copy}", Align.CENTER, bold=True, tall=True)] if copy > 1 else []
+
+
+def _invoice_sections(view: FaView) -> list[list[Element]]:
+    return [
+        parts.correction(view.correction) if view.correction is not None else [],
+        party("Nabywca", view.buyer),
+        *third_parties(view),
+        parts.advances(view),
+        lines(view),
+        rate_table(view),
+        parts.totals(view) + parts.payment(view),
+        parts.legal_words(view) + parts.notes(view),
+        parts.terms(view),
+        parts.attachment(view.attachment),
+        parts.closing(view),
+    ]
+
+
+def _confirmation_sections(view: FaView) -> list[list[Element]]:
+    """No lines, no VAT; number, buyer and total are the access data of MF's page (DOMAIN 2.4)."""
+    total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
+    to_pay = None if view.settlement is None else view.settlement.to_pay
+    with_deposits = [] if to_pay is None else [Pair("Do zapłaty", f"{amount(to_pay)} {view.currency}")]
+    return [
+        party("Nabywca", view.buyer),
+        [
+            Pair("Numer faktury", view.number),
+            Pair("Data wystawienia", view.issued_on.isoformat()),
+            Pair(total, f"{amount(view.gross)} {view.currency}", bold=True, large=True),
+            *with_deposits,
+        ],
+        [Text("To potwierdzenie nie jest fakturą. Fakturę otrzymają Państwo w KSeF.")],
+    ]
+
+
+def _codes(choice: PaperChoice, link_invoice: str, link_certificate: str | None) -> list[Element]:
+    elements: list[Element] = []
+    if choice.caption_invoice is not None:
+        elements.append(Qr(link_invoice, choice.caption_invoice))
+    if choice.caption_certificate is not None:
+        if link_certificate is None:
+            raise ValueError("the choice wants KOD II, but there is no link: choose() was told of one")
+        elements.append(Qr(link_certificate, choice.caption_certificate))
+    return elements
+
+
+def _ruled(sections: Iterable[list[Element]]) -> tuple[Element, ...]:
+    """Join the sections that are not empty by rules."""
+    elements: list[Element] = []
+    for section in sections:
+        if section and elements:
+            elements.append(Rule())
+        elements += section
+    return tuple(elements)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCorrection:
+    """A correction that waits for the KSeF number of its base; it has no FA(3) yet, since that has to name it."""
+
+    seller: PartyView
+    buyer: PartyView
+    base_number: str
+    base_issued_on: date
+    accepted_on: date
+    """The day on which the shop took the return."""
+    reason: str
+    difference: Decimal
+    """Of P_15, negative for a return."""
+    currency: str = "PLN"
+
+
+def compose_held_correction(held: HeldCorrection, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
+    """Compose the slip that tells the customer that a correction is queued. It is not an invoice: no codes."""
+    title = f"Przyjęto korektę do faktury nr {held.base_number}"
+    in_ksef = held.buyer.as_buyer().receives_in_ksef
+    how = "otrzymają ją Państwo w KSeF" if in_ksef else "przekażemy ją w uzgodniony sposób"
+    sections: list[list[Element]] = [
+        seller_head(held.seller),
+        [Text(title, Align.CENTER, bold=True, tall=True), *copy_mark(copy)],
+        party("Nabywca", held.buyer),
+        [
+            Pair("Data przyjęcia", held.accepted_on.isoformat()),
+            Pair("Faktura z dnia", held.base_issued_on.isoformat()),
+            Text(f"Przyczyna: {held.reason}"),
+            Pair("Kwota korekty", f"{amount(held.difference)} {held.currency}", bold=True),
+        ],
+        [
+            Text(
+                f"To nie jest faktura. Fakturę korygującą wystawimy, gdy korygowana faktura otrzyma numer KSeF; {how}."
+            ),
+        ],
+        [Text(line, Align.CENTER) for line in footer],
+    ]
+    return Receipt(title=title, elements=_ruled(sections))

@@ -1,0 +1,299 @@
+"""The sale's JSON (the contract of POST /v1/invoices and ``issue FILE``) -> Sale, or every mistake at once.
+
+    {"buyer": {...}, "recipient": {...}, "prices": "gross" | "net",
+     "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu",
+                "annex_15": true}],
+     "payments": [{"method", "amount", "due"}], "deposits": [{"name", "amount"}], "sold_on": "YYYY-MM-DD",
+     "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register"},
+     "notes": [{"key", "value"}], "external_ref",
+     "exemption": text | {"act" | "directive" | "other": text}}
+
+Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit" is "szt." unless given. Amounts are
+decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
+whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total and the
+``deposits`` (kaucja for packaging, which is no part of the total); ``due`` is for transfer and credit.
+``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
+``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
+
+Codes beside those of reader.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, discount-too-large,
+payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing, exemption-needless,
+rate-needs-nip, rate-needs-eu-vat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from agent.domain import vat
+from agent.domain.fa3.code_lists import CURRENCIES
+from agent.domain.fa3.elements import PAID_LATER
+from agent.domain.invoice import (
+    Buyer,
+    BuyerKind,
+    Deposit,
+    ExemptionBasis,
+    Note,
+    Payment,
+    Prices,
+    ReceiptLink,
+    Sale,
+    SaleLine,
+    VatRate,
+)
+from agent.domain.json_io.reader import MAX_INTEGER_DIGITS, Fields, Problems, shown
+from agent.domain.sale.buyers import parse_buyer
+from agent.domain.sale.recipients import parse_recipient
+
+MAX_LINES = 10_000
+MAX_NOTES = 1_000
+MAX_PAYMENTS = 100
+MAX_DEPOSITS = 100
+OLDEST_DUE, NEWEST_DUE = date(2016, 7, 1), date(2050, 12, 31)
+"""TData."""
+OLDEST_SALE_YEARS = 6
+"""A sale is older than the limitation of its tax (5 years from the end of the year; Tax Ordinance art. 70)."""
+
+_GTU = tuple(f"GTU_{number:02}" for number in range(1, 14))
+_RATES = tuple(rate.value for rate in VatRate)
+_LIMIT = Decimal(10) ** MAX_INTEGER_DIGITS
+_EXEMPTION_WORDS = {
+    "act": ExemptionBasis.ACT,
+    "directive": ExemptionBasis.DIRECTIVE,
+    "other": ExemptionBasis.OTHER,
+}
+
+
+def parse_sale(document: object, *, today: date) -> Sale:
+    """Return the sale of a decoded JSON document; BadInput with all mistakes otherwise.
+
+    today  the date in Poland: nothing may be sold later
+    """
+    problems = Problems()
+    fields = Fields.of(document, "", problems)
+    sale = None if fields is None else read_sale(fields, today=today)
+    problems.raise_if_any("Sprzedaż")
+    assert sale is not None
+    return sale
+
+
+def read_sale(fields: Fields, *, today: date) -> Sale:
+    """Read a sale's fields and finish them; the result is good only where no mistake was noted."""
+    problems = fields.problems
+    buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems)
+    prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
+    lines = _lines(fields)
+    exemption, basis = _exemption(fields, lines)
+    currency = fields.word("currency", CURRENCIES) or "PLN"
+    sale = Sale(
+        buyer=buyer,
+        prices=prices,
+        lines=tuple(line for line in lines if line is not None),
+        payments=parse_payments(fields),
+        sold_on=_sold_on(fields, today),
+        currency=currency,
+        exchange_rate=_exchange_rate(fields, currency),
+        receipt=_receipt(fields),
+        notes=_notes(fields),
+        external_ref=fields.text("external_ref", maximum=256),
+        exemption=exemption,
+        exemption_basis=basis,
+        deposits=_deposits(fields),
+        recipient=parse_recipient(fields.take("recipient"), fields.at("recipient"), buyer, problems),
+    )
+    fields.finish()
+    check_rates(fields.at("lines"), lines, buyer, problems)
+    if lines and None not in lines:
+        total = vat.totals(sale).gross
+        check_payments(fields, sale.payments, total + vat.deposits(sale))
+        if total >= _LIMIT:
+            fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
+    return sale
+
+
+def _lines(fields: Fields) -> list[SaleLine | None]:
+    value = fields.take("lines", required=True)
+    if isinstance(value, list) and not value:
+        fields.note("lines", "koszyk jest pusty.", "empty-basket")
+    if isinstance(value, list) and len(value) > MAX_LINES:
+        fields.note("lines", f"faktura może mieć najwyżej {MAX_LINES} pozycji.", "too-many-lines")
+        return []
+    items = fields.items("lines", maximum=MAX_LINES)
+    return [parse_line(item, f"{fields.at('lines')}/{index}", fields.problems) for index, item in enumerate(items)]
+
+
+def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | None:
+    """Read one line; ``pointer`` ends with its index."""
+    position = int(pointer.rsplit("/", 1)[-1]) + 1
+    fields = Fields.of(value, pointer, problems, f"pozycja {position}")
+    if fields is None:
+        return None
+    name = fields.text("name", maximum=512, required=True)
+    quantity = fields.number("quantity", decimals=6, positive=True, required=True)
+    unit = fields.text("unit", maximum=256)
+    unit_price = fields.number("unit_price", decimals=8, required=True)
+    rate = _rate(fields)
+    discount = fields.number("discount", decimals=2, default=vat.ZERO)
+    gtu = fields.word("gtu", _GTU)
+    annex_15 = fields.flag("annex_15")
+    fields.finish()
+    if name is None or quantity is None or unit_price is None or rate is None or discount is None:
+        return None
+    before = vat.raw_value(quantity, unit_price)
+    if before >= _LIMIT:
+        fields.note_all(f"wartość ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
+        return None
+    if discount > before:
+        fields.note("discount", f"{discount} jest większy niż wartość pozycji {before:.2f}.", "discount-too-large")
+        return None
+    return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu, annex_15)
+
+
+def _rate(fields: Fields) -> VatRate | None:
+    value = fields.take("vat", required=True)
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if 0 <= value < 100 else "?"
+    if isinstance(value, str) and value in _RATES:
+        return VatRate(value)
+    fields.note("vat", f"nieznana „{shown(value)}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
+    return None
+
+
+def _exemption(fields: Fields, lines: list[SaleLine | None]) -> tuple[str | None, ExemptionBasis]:
+    basis = ExemptionBasis.ACT
+    if isinstance(fields.take("exemption"), dict):
+        text = None
+        nested = fields.nested("exemption")
+        given = [word for word in _EXEMPTION_WORDS if nested is not None and nested.has(word)]
+        if nested is not None and len(given) == 1:
+            text = nested.text(given[0], maximum=256, required=True)
+            basis = _EXEMPTION_WORDS[given[0]]
+            nested.finish()
+        else:
+            fields.note("exemption", "podaj jedno z pól: act, directive, other.", "not-allowed")
+    else:
+        text = fields.text("exemption", maximum=256)
+    exempt = [index for index, line in enumerate(lines) if line is not None and line.vat is VatRate.EXEMPT]
+    if exempt and not fields.has("exemption"):
+        fields.note(
+            "exemption",
+            f"pozycja {exempt[0] + 1} ma stawkę „zw”: podaj podstawę prawną zwolnienia, np. „art. 43 ust. 1 pkt 19”.",
+            "exemption-missing",
+        )
+    if text is not None and not exempt and lines and None not in lines:
+        fields.note(
+            "exemption", "podano podstawę zwolnienia, a żadna pozycja nie ma stawki „zw”.", "exemption-needless"
+        )
+    return text, basis
+
+
+def _sold_on(fields: Fields, today: date) -> date | None:
+    sold_on = fields.day("sold_on")
+    if sold_on is None:
+        return None
+    if sold_on > today:
+        fields.note("sold_on", f"{sold_on} jest w przyszłości (dziś jest {today}).", "date-in-future")
+        return None
+    if sold_on.year < today.year - OLDEST_SALE_YEARS:
+        fields.note("sold_on", f"{sold_on} jest zbyt odległą datą; sprawdź rok.", "date-too-old")
+        return None
+    return sold_on
+
+
+def _exchange_rate(fields: Fields, currency: str) -> Decimal | None:
+    rate = fields.number("exchange_rate", decimals=6, positive=True)
+    if currency == "PLN" and fields.has("exchange_rate"):
+        fields.note("exchange_rate", "faktura jest w złotych, więc nie ma kursu waluty.", "exchange-rate")
+        return None
+    if currency != "PLN" and not fields.has("exchange_rate"):
+        fields.note("exchange_rate", f"podaj, ile złotych kosztuje 1 {currency}.", "exchange-rate")
+    return rate
+
+
+def _receipt(fields: Fields) -> ReceiptLink | None:
+    nested = fields.nested("receipt")
+    if nested is None:
+        return None
+    number = nested.text("number", maximum=256, required=True)
+    register = nested.text("register", maximum=256)
+    nested.finish()
+    return None if number is None else ReceiptLink(number, register)
+
+
+def _notes(fields: Fields) -> tuple[Note, ...]:
+    notes = []
+    for index, item in enumerate(fields.items("notes", maximum=MAX_NOTES)):
+        nested = Fields.of(item, f"{fields.at('notes')}/{index}", fields.problems, f"uwaga {index + 1}")
+        if nested is None:
+            continue
+        key = nested.text("key", maximum=256, required=True)
+        value = nested.text("value", maximum=256, required=True)
+        nested.finish()
+        if key is not None and value is not None:
+            notes.append(Note(key, value))
+    return tuple(notes)
+
+
+def _deposits(fields: Fields) -> tuple[Deposit, ...]:
+    deposits = []
+    for index, item in enumerate(fields.items("deposits", maximum=MAX_DEPOSITS)):
+        nested = Fields.of(item, f"{fields.at('deposits')}/{index}", fields.problems, f"kaucja {index + 1}")
+        if nested is None:
+            continue
+        name = nested.text("name", maximum=256, required=True)
+        paid = nested.number("amount", decimals=2, positive=True, required=True)
+        nested.finish()
+        if name is not None and paid is not None:
+            deposits.append(Deposit(name, paid))
+    return tuple(deposits)
+
+
+def parse_payments(fields: Fields) -> tuple[Payment, ...]:
+    """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna)."""
+    payments = []
+    for index, item in enumerate(fields.items("payments", maximum=MAX_PAYMENTS)):
+        nested = Fields.of(item, f"{fields.at('payments')}/{index}", fields.problems, f"płatność {index + 1}")
+        if nested is None:
+            continue
+        method = nested.text("method", maximum=256, required=True)
+        paid = nested.number("amount", decimals=2, positive=True, required=True)
+        due = nested.day("due")
+        nested.finish()
+        if due is not None and method not in PAID_LATER:
+            nested.note("due", "termin mają tylko płatności transfer i credit.", "not-allowed")
+        elif due is not None and not OLDEST_DUE <= due <= NEWEST_DUE:
+            nested.note("due", f"{due} jest zbyt odległą datą; sprawdź rok.", "date-too-old")
+        if method is not None and paid is not None:
+            payments.append(Payment(method, paid, due))
+    return tuple(payments)
+
+
+def check_payments(fields: Fields, payments: tuple[Payment, ...], total: Decimal) -> None:
+    """Note payments that do not add up to ``total``; silent where some payment is already known to be wrong."""
+    given = fields.items("payments", maximum=MAX_PAYMENTS)
+    if not given or len(given) != len(payments):
+        return
+    paid = sum((payment.amount for payment in payments), vat.ZERO)
+    if paid != total:
+        fields.note("payments", f"razem {paid:.2f}, a do zapłaty jest {total:.2f}.", "payments-do-not-add-up")
+
+
+def check_rates(pointer: str, lines: Sequence[SaleLine | None], buyer: Buyer, problems: Problems) -> None:
+    """Rates that only some buyers may have: oo (art. 17 ust. 1 pkt 7-8), 0 WDT (art. 42), np II (art. 100)."""
+    for index, line in enumerate(lines):
+        if line is None:
+            continue
+        place = f"{pointer}/{index}/vat"
+        if line.vat is VatRate.REVERSE_CHARGE and buyer.kind is not BuyerKind.NIP:
+            problems.add(
+                place, f"pozycja {index + 1}: stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip"
+            )
+        if line.vat in {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II} and buyer.kind is not BuyerKind.EU_VAT:
+            problems.add(
+                place,
+                f"pozycja {index + 1}: stawka „{line.vat}” jest tylko dla nabywcy z numerem VAT UE innego kraju.",
+                "rate-needs-eu-vat",
+            )

@@ -1,0 +1,82 @@
+"""For whom a firm buys: Podmiot3 of the sale's JSON.
+
+    {"role": "recipient" | "local_government" | "vat_group" | "employee",
+     "nip" | "internal_id", "name", "address": {"line1", "line2", "country"}}
+
+recipient         takes the goods (Odbiorca); an identifier is optional
+local_government  a unit of the local government that buys (school of a gmina): JST=1, so KSeF gives it the invoice
+vat_group         a member of the VAT group that buys: GV=1
+employee          paid for his employer (Pracownik); he has no identifier here
+
+Only beside a buyer with a Polish NIP. Codes beside those of reader.py: nip-checksum, nip-form, internal-id,
+recipient-needs-nip, buyer-ids.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.domain.fa3.view_types import FaView, PartyView
+from agent.domain.identifiers import valid_nip
+from agent.domain.invoice import Buyer, BuyerKind, Recipient, RecipientRole
+from agent.domain.json_io.reader import Fields, Problems
+from agent.domain.sale.buyers import parse_address, read_nip
+
+_INTERNAL_ID = re.compile(r"[0-9]{10}-[0-9]{5}")
+_IDENTIFIED = frozenset({RecipientRole.LOCAL_GOVERNMENT, RecipientRole.VAT_GROUP})
+"""Roles by which KSeF lets the recipient see the invoice, so they need what identifies it there."""
+
+
+def parse_recipient(value: object, pointer: str, buyer: Buyer, problems: Problems) -> Recipient | None:
+    """Read "recipient"; mistakes are noted in ``problems``."""
+    if value is None:
+        return None
+    fields = Fields.of(value, pointer, problems, "odbiorca")
+    if fields is None:
+        return None
+    role = RecipientRole(fields.word("role", tuple(RecipientRole)) or RecipientRole.RECIPIENT)
+    name = fields.text("name", maximum=512, required=True)
+    nip = read_nip(fields) if fields.has("nip") else None
+    internal_id = fields.text("internal_id", maximum=16)
+    address = parse_address(fields, required=False, default_country="PL")
+    fields.take("nip")
+    fields.finish()
+    given = [word for word in ("nip", "internal_id") if fields.has(word)]
+    if internal_id is not None and not _is_internal_id(internal_id):
+        fields.note("internal_id", "to nie jest identyfikator wewnętrzny (NIP-XXXXX).", "internal-id")
+    if len(given) > 1 or (given and role is RecipientRole.EMPLOYEE):
+        fields.note_all("podano za dużo identyfikatorów.", "buyer-ids")
+    elif not given and role in _IDENTIFIED:
+        fields.note("nip", "podaj NIP albo identyfikator wewnętrzny (internal_id).", "required")
+    if buyer.kind is not BuyerKind.NIP:
+        fields.note_all("odbiorcę podaje się tylko przy nabywcy z polskim NIP.", "recipient-needs-nip")
+    return None if name is None else Recipient(role, name, nip, internal_id, address)
+
+
+def _is_internal_id(text: str) -> bool:
+    return _INTERNAL_ID.fullmatch(text) is not None and valid_nip(text[:10])
+
+
+def recipient_of(view: FaView) -> Recipient | None:
+    """Return the recipient of a file. ValueError where its parties say more than a sale can."""
+    flags = (view.buyer.local_government, view.buyer.vat_group)
+    if not view.third_parties:
+        if any(flags):
+            raise ValueError("JST or GV without the unit")
+        return None
+    who = view.third_parties[0]
+    if len(view.third_parties) > 1 or who.role not in _OF_CODE or who.name is None or _says_more(who):
+        raise ValueError("parties that a sale does not have")
+    found = Recipient(_OF_CODE[who.role], who.name, who.nip, who.internal_id, who.address)
+    if flags != (found.role is RecipientRole.LOCAL_GOVERNMENT, found.role is RecipientRole.VAT_GROUP):
+        raise ValueError("JST or GV without the unit")
+    return found
+
+
+_OF_CODE = {role.code: role for role in RecipientRole}
+
+
+def _says_more(who: PartyView) -> bool:
+    return any(
+        (who.eu_vat, who.other_id, who.share, who.eori, who.gln, who.mail_address, who.contacts, who.customer_number)
+    )
