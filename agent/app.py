@@ -32,22 +32,22 @@ from agent.ksef.latarnia import open_latarnia
 from agent.ksef.switch import Place
 from agent.outbound import Outbound, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, Sent
-from agent.services.alerting import Alerting
-from agent.services.chores import Chores
-from agent.services.correcting import Correcting
+from agent.services.corrections.correct import Correcting
+from agent.services.delivery.queue import Sync
+from agent.services.delivery.sender import Courier
+from agent.services.delivery.upo import Upos
 from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
-from agent.services.evidence import Evidence
-from agent.services.issue import Issuing
-from agent.services.outbox import ALERT_TYPES, INVOICE_TYPES, Outbox, Subscriber
-from agent.services.printing import Printing
-from agent.services.reporting import Reporting
-from agent.services.sending import Courier
-from agent.services.sync import Sync
+from agent.services.issuing.issue import Issuing
+from agent.services.monitoring.alerts import Alerting
+from agent.services.monitoring.daily import Chores
+from agent.services.monitoring.health import Reporting
+from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Outbox, Subscriber
+from agent.services.outages.watch import Watch
+from agent.services.paper.printing import Printing
+from agent.services.records.evidence import Evidence
 from agent.services.till import AgentTill
 from agent.services.tokens import Tokens, ensure_token
-from agent.services.upo import Upos
-from agent.services.watch import Watch
 from agent.store.sqlite import DATABASE, SqliteStore
 from printers.fleet import Fleet, build
 

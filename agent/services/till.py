@@ -27,17 +27,17 @@ from agent.services.contract import (
     Role,
     UpoAnswer,
 )
-from agent.services.correcting import Correcting
+from agent.services.corrections.correct import Correcting
+from agent.services.delivery.queue import Sync
 from agent.services.desk import Desk
 from agent.services.directory import Directory
-from agent.services.issue import Issuing
-from agent.services.outbox import Outbox
-from agent.services.printing import Printing, exported
-from agent.services.rejected import RejectedInvoices
-from agent.services.replay import Pressed
-from agent.services.reporting import Reporting
-from agent.services.sync import Sync
-from agent.services.watch import Watch
+from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.issue import Issuing
+from agent.services.issuing.rejected import RejectedInvoices
+from agent.services.monitoring.health import Reporting
+from agent.services.monitoring.webhooks import Outbox
+from agent.services.outages.watch import Watch
+from agent.services.paper.printing import Printing, exported
 
 MONTH_LIMIT = 1_000_000
 QUEUE_LIMIT = 500
@@ -45,7 +45,7 @@ QUEUE_LIMIT = 500
 
 
 class EvidenceBundle(Protocol):
-    """Makes the zip for an auditor (services/evidence.py)."""
+    """Makes the zip for an auditor (services/records/evidence.py)."""
 
     async def bundle(self, first: date, last: date) -> bytes:
         """Everything about invoices with P_1 in these days."""

@@ -17,19 +17,19 @@ from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.ports import Event, KsefError, LatarniaReading
-from agent.services.alerting import Alerting
 from agent.services.contract import Caller, Role
-from agent.services.correcting import Correcting
+from agent.services.corrections.correct import Correcting
+from agent.services.delivery.queue import Sync
+from agent.services.delivery.sender import Courier
+from agent.services.delivery.upo import Upos
 from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
-from agent.services.issue import Issuing
-from agent.services.printing import Printing
-from agent.services.reporting import Reporting
-from agent.services.sending import Courier
-from agent.services.sync import Sync
+from agent.services.issuing.issue import Issuing
+from agent.services.monitoring.alerts import Alerting
+from agent.services.monitoring.health import Reporting
+from agent.services.outages.watch import Watch
+from agent.services.paper.printing import Printing
 from agent.services.till import AgentTill
-from agent.services.upo import Upos
-from agent.services.watch import Watch
 from agent.store.sqlite import SqliteStore
 from printers.fleet import build
 from tests.fakes.clock import FakeClock

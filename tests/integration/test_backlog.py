@@ -28,7 +28,7 @@ from agent.sandbox.limits import PRODUCTION
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 from agent.sandbox.state import Mood
-from agent.services import sync
+from agent.services.delivery import queue
 from agent.settings_file import load
 from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
@@ -177,7 +177,7 @@ async def recovery(folder: Path, backlog: int) -> None:
 
 @pytest.mark.slow
 async def test_a_backlog_empties_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync, "BATCH_CHUNK", 60)
+    monkeypatch.setattr(queue, "BATCH_CHUNK", 60)
     await recovery(tmp_path, BACKLOG)
 
 

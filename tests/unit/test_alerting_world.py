@@ -18,7 +18,7 @@ from agent.domain.errors import BadInput, Conflict, NotPermitted
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, Outcome, Rejected, Sent
-from agent.services.outbox import ALERT_TYPES, Outbox, Subscriber
+from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.world import CASHIER, MANAGER, World, settings, world

@@ -176,7 +176,7 @@ def kinds_written() -> set[str]:
     """Kinds of events the services write."""
     found: set[str] = set()
     for folder in ("services", "commands"):
-        for file in (ROOT / "agent" / folder).glob("*.py"):
+        for file in (ROOT / "agent" / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(text_of(file))):
                 if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                     continue

@@ -29,7 +29,7 @@ from agent.domain.records.evidence_files import INDEX, LOG, README, SUMS, Outage
 from agent.domain.records.hash_chain import GENESIS, Json, LogLine, canonical, chain, verify_chain
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Upo
-from agent.services.evidence import Evidence
+from agent.services.records.evidence import Evidence
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CONSUMER, MANAGER, SELLER, World, world

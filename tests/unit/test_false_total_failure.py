@@ -18,7 +18,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.register import Marker, marker
 from agent.ports import KsefError, Sent
-from agent.services.evidence import Evidence
+from agent.services.records.evidence import Evidence
 from tests.fakes.world import MANAGER, SELLER, World, world
 
 TUESDAY = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

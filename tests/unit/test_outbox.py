@@ -23,7 +23,7 @@ from agent.clock import SystemClock
 from agent.domain.alerts import AlertCode
 from agent.domain.errors import BadInput
 from agent.outbound import Outbound, Webhooks
-from agent.services.outbox import INVOICE_TYPES, PAGE, Outbox, Subscriber
+from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import World, world
 

@@ -16,7 +16,7 @@ import pytest
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceChange, KsefError, Outgoing, Sent, Transaction, Upo, Verdict
-from agent.services import sync
+from agent.services.delivery import queue
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
 from tests.fakes.world import CASHIER, World, press_until_answered, sale, settings, world
@@ -143,14 +143,14 @@ async def test_a_correction_waits_for_its_base(tmp_path: Path) -> None:
         await backlog(place, 2)
         base, correction = await place.store.read(lambda tx: tx.invoices.queue())
         correction = replace(correction, base_id=base.id)
-        ready = await place.store.read(partial(sync._bases_first, [correction, base]))
+        ready = await place.store.read(partial(queue._bases_first, [correction, base]))
         assert ready == [base]
         await place.settle()
-        assert await place.store.read(partial(sync._bases_first, [correction])) == [correction]
+        assert await place.store.read(partial(queue._bases_first, [correction])) == [correction]
 
 
 async def test_a_backlog_goes_in_batches_by_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync, "BATCH_CHUNK", 10)
+    monkeypatch.setattr(queue, "BATCH_CHUNK", 10)
     async with shop(tmp_path, batch_from=5) as (place, gateway):
         older = await backlog(place, 12)
         await place.clock.advance(24 * 3600)

@@ -20,8 +20,8 @@ from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import _read_page, verify_zip_files
 from agent.ports import InvoiceChange, KsefError, KsefSession, Sent, SessionKind, Transaction, Upo, UpoPage
-from agent.services import upo as service
-from agent.services.evidence import Evidence
+from agent.services.delivery import upo as service
+from agent.services.records.evidence import Evidence
 from agent.store.bundle import Bundle, collect, save
 from agent.store.transaction import SqliteTransaction
 from tests.fakes.clock import FakeClock

@@ -32,7 +32,7 @@ from agent.domain.outages.timeline import Event as Outage
 from agent.ports import Event, Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
-from agent.services.duties import Duties
+from agent.services.outages.deadline_updates import Duties
 
 BREAKER = "breaker"
 FA3_BEGINS = datetime(2025, 9, 1, tzinfo=UTC)

@@ -16,9 +16,9 @@ from functools import partial
 
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Json, KsefError, KsefSession, Sent, SessionKind, Transaction, UpoPage
+from agent.services.delivery.backoff import Pace
 from agent.services.desk import Desk
-from agent.services.pace import Pace
-from agent.services.watch import Watch
+from agent.services.outages.watch import Watch
 
 AT_ONCE = 50
 """Invoices asked for in one pass."""

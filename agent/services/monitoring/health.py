@@ -15,7 +15,6 @@ from agent.domain.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import PrinterStatus, PrintResult, Transaction, Unsent
-from agent.services.alerting import Alerting
 from agent.services.contract import (
     CertificateHealth,
     Counters,
@@ -23,10 +22,11 @@ from agent.services.contract import (
     Problem,
     QueueHealth,
 )
+from agent.services.corrections.pending import existing, unsettled
 from agent.services.desk import Desk
-from agent.services.held import existing, unsettled
-from agent.services.printing import Printing
-from agent.services.watch import Watch
+from agent.services.monitoring.alerts import Alerting
+from agent.services.outages.watch import Watch
+from agent.services.paper.printing import Printing
 
 SETTLE_SECONDS = 0.2
 """Changes come in bunches; one refresh serves a bunch."""

@@ -1,7 +1,7 @@
 """Alerts: told once when they start and once when they end, and durable in between.
 
 What is active is kept in the notebook, so that a restart neither forgets nor repeats an alert. The start and the
-end are events; the webhook reads them from the log (services/outbox.py), so none is lost while the line is down.
+end are events; the webhook reads them from the log (webhooks.py), so none is lost while the line is down.
 """
 
 from __future__ import annotations

@@ -24,22 +24,14 @@ from agent.domain.outages.modes import ModeDecision, on_issue_date
 from agent.domain.sale.parse import parse_sale
 from agent.ports import InvoiceChange, Json, Transaction
 from agent.services.contract import Caller
+from agent.services.delivery.queue import Sync
+from agent.services.delivery.sender import ASKING_SECONDS, Courier
 from agent.services.desk import Desk
-from agent.services.duties import issue_moment
-from agent.services.orders import (
-    Draft,
-    Order,
-    Orders,
-    Prepare,
-    known_bases,
-    ready_made,
-    sale_order,
-)
-from agent.services.printing import Printing
-from agent.services.replay import Pressed, remember, seen_before
-from agent.services.sending import ASKING_SECONDS, Courier
-from agent.services.sync import Sync
-from agent.services.watch import Watch
+from agent.services.issuing.documents import Draft, Order, Orders, Prepare, known_bases, ready_made, sale_order
+from agent.services.issuing.idempotency import Pressed, remember, seen_before
+from agent.services.outages.deadline_updates import issue_moment
+from agent.services.outages.watch import Watch
+from agent.services.paper.printing import Printing
 
 
 class Issuing:

@@ -25,9 +25,9 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
+from agent.services.delivery.upo import Upos
 from agent.services.desk import Desk
-from agent.services.upo import Upos
-from agent.services.watch import Watch
+from agent.services.outages.watch import Watch
 
 BACKOFF_STEPS = (5, 15, 60, 300, 900)
 """Seconds before the next attempt, by attempts made."""

@@ -32,10 +32,10 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
+from agent.services.delivery.upo import Upos
+from agent.services.delivery.verdicts import Settling, evidence_of
 from agent.services.desk import Desk
-from agent.services.settling import Settling, evidence_of
-from agent.services.upo import Upos
-from agent.services.watch import Watch
+from agent.services.outages.watch import Watch
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions right after sending; the last one repeats."""

@@ -25,10 +25,10 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, Transaction
 from agent.services.contract import Caller, HeldAnswer, Role
+from agent.services.corrections.pending_slip import Slips, of_slip, trouble
 from agent.services.desk import Desk
-from agent.services.issue import Issuing
-from agent.services.orders import Draft, Order, Orders, Prepare, numbered_order
-from agent.services.slips import Slips, of_slip, trouble
+from agent.services.issuing.documents import Draft, Order, Orders, Prepare, numbered_order
+from agent.services.issuing.issue import Issuing
 
 LOG = logging.getLogger("agent.corrections")
 UNSETTLED = "refused_corrections"

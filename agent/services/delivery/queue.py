@@ -15,12 +15,12 @@ from functools import partial
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, SessionKind, Transaction, Unsent
+from agent.services.delivery.backoff import Pace, Share, backlog_share
+from agent.services.delivery.sender import Courier
+from agent.services.delivery.upo import CALLS_OF_A_SESSION
+from agent.services.delivery.verdicts import evidence_of
 from agent.services.desk import Desk
-from agent.services.pace import Pace, Share, backlog_share
-from agent.services.sending import Courier
-from agent.services.settling import evidence_of
-from agent.services.upo import CALLS_OF_A_SESSION
-from agent.services.watch import Watch
+from agent.services.outages.watch import Watch
 
 AT_ONCE = 4
 """Invoices of the backlog in flight at the same time."""

@@ -13,9 +13,9 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import refusal, renewed, resend_refusal, same_content
 from agent.ports import InvoiceChange, Transaction, Work
 from agent.services.contract import Caller
+from agent.services.delivery.queue import Sync
 from agent.services.desk import Desk
-from agent.services.issue import Issuing
-from agent.services.sync import Sync
+from agent.services.issuing.issue import Issuing
 
 
 class RejectedInvoices:

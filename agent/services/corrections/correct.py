@@ -32,11 +32,11 @@ from agent.domain.json_io.codec import to_plain
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.contract import Caller, HeldAnswer
+from agent.services.corrections.pending import HeldCorrections, order_of, stored
 from agent.services.desk import Desk
-from agent.services.held import HeldCorrections, order_of, stored
-from agent.services.issue import Issuing
-from agent.services.orders import Orders, Prepare, sale_order
-from agent.services.replay import Pressed
+from agent.services.issuing.documents import Orders, Prepare, sale_order
+from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.issue import Issuing
 
 NO_LIMIT = -1
 

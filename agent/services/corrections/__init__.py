@@ -1,0 +1,1 @@
+"""Corrections as use cases: made, kept until the base has its KSeF number, issued, refused, closed."""

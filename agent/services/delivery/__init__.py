@@ -1,0 +1,1 @@
+"""The way of invoices to KSeF: the queue, single sends, batches, verdicts, UPO."""

@@ -1,0 +1,1 @@
+"""Printing: each job durable before its bytes leave."""

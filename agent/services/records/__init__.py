@@ -1,0 +1,1 @@
+"""Evidence for auditors, out of the store."""
