@@ -49,7 +49,7 @@ from agent.services.records.evidence import Evidence
 from agent.services.till import AgentTill
 from agent.services.tokens import Tokens, ensure_token
 from agent.store.sqlite import DATABASE, SqliteStore
-from printers.fleet import Fleet, build
+from printers.printer_set import Fleet, build
 
 LOG = logging.getLogger("agent")
 UNAVAILABLE_SECONDS = 5.0

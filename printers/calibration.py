@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agent.domain.paper.receipt import Align, Receipt, Rule, Text
-from printers import bitmap, qr
-from printers.escpos import Job, sheet
-from printers.layout import Code, lay_out
-from printers.profiles import POLISH_PAGES, Profile
+from printers.escpos import bitmap, qr
+from printers.escpos.encode import Job, sheet
+from printers.escpos.layout import Code, lay_out
+from printers.profiles.models import POLISH_PAGES, Profile
 
 LETTERS = "ĄĆĘŁŃÓŚŹŻ ąćęłńóśźż –"
 ABOUT_LETTERS = (

@@ -127,7 +127,7 @@ def _validity(serial: str, expires: datetime, now: datetime) -> str:
 
 async def _codes(settings: Settings, clock: Clock) -> str:
     from agent.app import load_signer  # noqa: PLC0415
-    from printers.fleet import build  # noqa: PLC0415
+    from printers.printer_set import build  # noqa: PLC0415
 
     fleet = build(settings.printers, clock)
     signer = load_signer(settings)
@@ -176,7 +176,7 @@ async def _latarnia(settings: Settings, clock: Clock) -> str:
 
 
 async def _printers(settings: Settings, clock: Clock) -> str:
-    from printers.fleet import build  # noqa: PLC0415
+    from printers.printer_set import build  # noqa: PLC0415
 
     statuses = await build(settings.printers, clock).printer.status()
     if not statuses:

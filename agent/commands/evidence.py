@@ -69,7 +69,7 @@ async def _write(settings: Settings, first: date, last: date, partial: Path) -> 
     from agent.app import open_store_readonly  # noqa: PLC0415 - verify needs none of it
     from agent.clock import SystemClock  # noqa: PLC0415
     from agent.services.records.evidence import Evidence  # noqa: PLC0415
-    from printers.fleet import build  # noqa: PLC0415
+    from printers.printer_set import build  # noqa: PLC0415
 
     store = await open_store_readonly(settings)
     try:

@@ -14,19 +14,19 @@ from agent.config import Settings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from printers import calibration
-from printers.fleet import Fleet, build
-from printers.profiles import PROFILES
+from printers.printer_set import Fleet, build
+from printers.profiles.models import PROFILES
 
 
 def _list_profiles(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from printers import capabilities  # noqa: PLC0415 - python-escpos's database, read only where it is asked for
+    from printers.profiles import python_escpos  # noqa: PLC0415 - python-escpos's database, read only where it is asked for
 
     for name, profile in PROFILES.items():
         click.echo(f"{name:24}{profile.title}")
-    for name in capabilities.names():
-        click.echo(f"{name:24}{capabilities.title(name)} (baza python-escpos)")
+    for name in python_escpos.names():
+        click.echo(f"{name:24}{python_escpos.title(name)} (baza python-escpos)")
     context.exit()
 
 

@@ -20,9 +20,10 @@ from functools import cached_property
 
 from agent.clock import SystemClock
 from agent.ports import Clock
-from printers import parse, plaintext, raster
-from printers.dialogue import CLEAR_BUFFERS
-from printers.profiles import PROFILES, Answers, Profile
+from printers.device.dialogue import CLEAR_BUFFERS
+from printers.escpos import parse
+from printers.preview import plaintext, raster
+from printers.profiles.models import PROFILES, Answers, Profile
 
 CHUNK = 1024
 DLE_EOT = b"\x10\x04"

@@ -12,12 +12,12 @@ from agent.clock import SystemClock
 from agent.config import PrinterSettings
 from agent.ports import Outcome
 from agent.sandbox.printer import NetworkPrinter
-from printers import qr
-from printers.escpos import encode
-from printers.fleet import build
-from printers.pdf import render_pdf
-from printers.profiles import PROFILES, QrMode
-from printers.raster import render_png
+from printers.escpos import qr
+from printers.escpos.encode import encode
+from printers.preview.pdf import render_pdf
+from printers.preview.raster import render_png
+from printers.printer_set import build
+from printers.profiles.models import PROFILES, QrMode
 from tests.unit.slips import EC_LINK, RSA_LINK, WIDTHS, invoice, profile
 
 ROUNDS = 30

@@ -19,8 +19,8 @@ from agent.clock import SystemClock
 from agent.config import PrinterSettings
 from agent.ports import Outcome
 from agent.sandbox.printer import Mechanism, NetworkPrinter
-from printers.fleet import Fleet, build
-from printers.profiles import PROFILES
+from printers.printer_set import Fleet, build
+from printers.profiles.models import PROFILES
 from tests.unit.slips import EC_LINK, invoice
 
 SLIP = invoice()

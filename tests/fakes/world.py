@@ -31,7 +31,7 @@ from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
 from agent.services.till import AgentTill
 from agent.store.sqlite import SqliteStore
-from printers.fleet import build
+from printers.printer_set import build
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.printer import FakePrinter

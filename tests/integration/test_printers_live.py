@@ -21,7 +21,7 @@ from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 from agent.services.contract import Caller, Role
 from agent.settings_file import load
-from printers.profiles import PROFILES
+from printers.profiles.models import PROFILES
 from tests.fakes.rig import rig
 
 pytestmark = pytest.mark.slow

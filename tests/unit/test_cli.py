@@ -25,8 +25,8 @@ from agent.clock import SystemClock
 from agent.commands import common, polish
 from agent.config import PrinterSettings
 from agent.domain.errors import AgentError
-from printers import rights
-from printers.fleet import build
+from printers.printer_set import build
+from printers.transports import permissions
 
 ROOT = Path(__file__).parents[2]
 POLISH = re.compile("[ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]")
@@ -354,14 +354,14 @@ def test_a_device_of_group_root_needs_the_udev_rule(tmp_path: Path, monkeypatch:
     node = tmp_path / "lp0"
     node.touch()
     close_to_us(monkeypatch, node, group="root")
-    said = str(rights.refusal(PrinterSettings(connection="file", device=str(node))))
+    said = str(permissions.refusal(PrinterSettings(connection="file", device=str(node))))
     assert "udev" in said
     assert "usermod" not in said
 
 
 def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rights, "USB_DEVICES", tmp_path / "sys")
-    monkeypatch.setattr(rights, "USB_NODES", tmp_path / "dev")
+    monkeypatch.setattr(permissions, "USB_DEVICES", tmp_path / "sys")
+    monkeypatch.setattr(permissions, "USB_NODES", tmp_path / "dev")
     for name, vendor, number in (("1-1", "1d6b", "1"), ("1-4", "04b8", "7"), ("broken", "", "")):
         folder = tmp_path / "sys" / name
         folder.mkdir(parents=True)
@@ -371,11 +371,11 @@ def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     node.parent.mkdir(parents=True)
     node.touch()
     printer = PrinterSettings(connection="usb", device="04B8:0E15")
-    assert rights.refusal(printer) is None
+    assert permissions.refusal(printer) is None
     close_to_us(monkeypatch, node)
-    assert str(node) in str(rights.refusal(printer))
-    assert rights.refusal(replace(printer, device="04b8:ffff")) is None
-    assert rights.refusal(PrinterSettings()) is None
+    assert str(node) in str(permissions.refusal(printer))
+    assert permissions.refusal(replace(printer, device="04b8:ffff")) is None
+    assert permissions.refusal(PrinterSettings()) is None
 
 
 def test_check_answers_programs_too(run: Run, config: Path) -> None:

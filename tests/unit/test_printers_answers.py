@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from agent.clock import SystemClock
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import NetworkPrinter
-from printers.answers import (
+from printers.device.printer import EscPosPrinter
+from printers.device.status_bytes import (
     COVER_OPEN,
     CUTTER_ERROR,
     FEED_BUTTON,
@@ -31,9 +32,8 @@ from printers.answers import (
     offline_cause,
     paper_ended,
 )
-from printers.printer import EscPosPrinter
-from printers.profiles import PROFILES, Answers
-from printers.transport import Connection, TransportError
+from printers.profiles.models import PROFILES, Answers
+from printers.transports.interface import Connection, TransportError
 
 SPEECH = b"\x12" + b"\x37\x221234\x00" + b"\x00" + b"\x37\x25\x00" + b"\x1a"
 MEANING = [RealTime(0x12), Printed(b"1234"), Interpreted(0), Cleared(), RealTime(0x1A)]

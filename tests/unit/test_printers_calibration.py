@@ -17,8 +17,9 @@ from PIL import Image
 from agent.commands.print_test import command
 from agent.domain.errors import ConfigError
 from agent.sandbox.printer import Fault, NetworkPrinter
-from printers import calibration, plaintext, raster
-from printers.profiles import PROFILES
+from printers import calibration
+from printers.preview import plaintext, raster
+from printers.profiles.models import PROFILES
 
 POLISH = calibration.LETTERS
 

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from agent.commands import print_test
 from agent.config import PrinterSettings
 from agent.domain.errors import ConfigError
-from printers import capabilities
-from printers.charset import fit
-from printers.escpos import check_profile, encode
-from printers.profiles import PROFILES, Answers, Profile, QrMode, profile_for
+from printers.escpos.charset import fit
+from printers.escpos.encode import check_profile, encode
+from printers.profiles import python_escpos
+from printers.profiles.models import PROFILES, Answers, Profile, QrMode, profile_for
 from tests.unit.slips import LONGEST_RSA_LINK, invoice
 
 POLISH = "ĄĆĘŁŃÓŚŹŻąćęłńóśźż"
@@ -33,7 +33,7 @@ def problems(model: str, **changes: object) -> tuple[str, ...]:
 
 def usable() -> list[Profile]:
     found = []
-    for name in capabilities.names():
+    for name in python_escpos.names():
         try:
             found.append(profile(name.removeprefix("escpos:")))
         except ConfigError:
@@ -118,7 +118,7 @@ NOT_COMPARABLE = {
 }
 
 
-@pytest.mark.parametrize(("model", "ours"), capabilities.SAME_PRINTER.items())
+@pytest.mark.parametrize(("model", "ours"), python_escpos.SAME_PRINTER.items())
 def test_our_profiles_agree_with_the_database(model: str, ours: str) -> None:
     if model in NOT_COMPARABLE:
         assert problems(model)
@@ -140,7 +140,7 @@ def test_the_library_is_not_woken() -> None:
         "import logging, sys, tempfile\n"
         "tempfile.mkdtemp = None\n"
         "from agent.config import PrinterSettings\n"
-        "from printers.profiles import profile_for\n"
+        "from printers.profiles.models import profile_for\n"
         "profile_for(PrinterSettings())\n"
         "assert 'escpos' not in sys.modules\n"
         "profile_for(PrinterSettings(profile='escpos:TM-T20II'))\n"
@@ -155,5 +155,5 @@ def test_print_test_lists_every_profile() -> None:
     done = CliRunner().invoke(print_test.command, ["--profiles"])
     assert done.exit_code == 0
     listed = [line.split()[0] for line in done.output.splitlines()]
-    assert listed == [*PROFILES, *capabilities.names()]
+    assert listed == [*PROFILES, *python_escpos.names()]
     assert "Sunmi V2" in done.output

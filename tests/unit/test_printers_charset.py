@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from printers import charset
+from printers.escpos import charset
 
 PAGES = ("cp852", "cp1250", "cp1257", "cp437", "cp1252", "iso8859-2", "mac_latin2")
 POLISH = "Zażółć gęślą jaźń ZAŻÓŁĆ GĘŚLĄ JAŹŃ"

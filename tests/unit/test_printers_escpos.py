@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from agent.domain.paper.receipt import Align, Pair, Qr, Receipt, Rule, Text
-from printers import bitmap, parse, plaintext, qr
-from printers.charset import fit, printable
-from printers.escpos import check_profile, encode, sheet
-from printers.layout import Code, lay_out
-from printers.page import CodeBox, Page, PageError, PictureBox, TextBox, TooWide, compose
-from printers.profiles import PROFILES, Profile, QrMode
-from printers.qr import QrNotAscii, QrTooWide
+from printers.escpos import bitmap, parse, qr
+from printers.escpos.charset import fit, printable
+from printers.escpos.encode import check_profile, encode, sheet
+from printers.escpos.layout import Code, lay_out
+from printers.escpos.printed_page import CodeBox, Page, PageError, PictureBox, TextBox, TooWide, compose
+from printers.escpos.qr import QrNotAscii, QrTooWide
+from printers.preview import plaintext
+from printers.profiles.models import PROFILES, Profile, QrMode
 from tests.unit.slips import (
     EC_LINK,
     INVOICE_LINK,

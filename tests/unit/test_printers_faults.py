@@ -18,8 +18,8 @@ from agent.config import PrinterSettings
 from agent.domain.paper.receipt import Qr, Receipt, Text
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, NetworkPrinter
-from printers.fleet import Fleet, build
-from printers.profiles import PROFILES, Answers
+from printers.printer_set import Fleet, build
+from printers.profiles.models import PROFILES, Answers
 from tests.fakes.swift_clock import SwiftClock
 from tests.unit.slips import EC_LINK, LONGEST_RSA_LINK, RSA_4096_LINK, invoice, receipt
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Rule, Table, Text
-from printers.charset import fit
-from printers.layout import Code, Font, Line, Sheet, lay_out
-from printers.wrapping import wrap
+from printers.escpos.charset import fit
+from printers.escpos.layout import Code, Font, Line, Sheet, lay_out
+from printers.escpos.wrapping import wrap
 from tests.unit.slips import KSEF_NUMBER, anything, receipt, receipts, squeezed
 
 NARROW = Sheet(32, 42, lambda text: fit(text, "cp852"))

@@ -17,11 +17,11 @@ from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.paper.choice import PaperChoice, PaperFacts, choose
 from agent.domain.paper.compose import compose
 from agent.domain.paper.receipt import Qr, Receipt
-from printers.escpos import encode
-from printers.page import TextBox
-from printers.page import compose as page_of
-from printers.profiles import PROFILES, QrMode
-from printers.raster import render_png
+from printers.escpos.encode import encode
+from printers.escpos.printed_page import TextBox
+from printers.escpos.printed_page import compose as page_of
+from printers.preview.raster import render_png
+from printers.profiles.models import PROFILES, QrMode
 from tests.unit import fa3_documents
 from tests.unit.slips import EC_LINK, INVOICE_LINK, KSEF_NUMBER, LONGEST_RSA_LINK, WIDTHS, profile, squeezed
 from tests.unit.test_printers_scan import ZBAR, by_zxing

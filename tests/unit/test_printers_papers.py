@@ -11,11 +11,11 @@ from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.paper.choice import PaperFacts, choose
 from agent.domain.paper.compose import compose
 from agent.domain.paper.receipt import Pair, Qr, Receipt, Table, Text
-from printers import page
-from printers.charset import fit
-from printers.escpos import encode
-from printers.page import CodeBox, PictureBox, TextBox
-from printers.profiles import Profile, QrMode
+from printers.escpos import printed_page
+from printers.escpos.charset import fit
+from printers.escpos.encode import encode
+from printers.escpos.printed_page import CodeBox, PictureBox, TextBox
+from printers.profiles.models import Profile, QrMode
 from tests.unit import fa3_documents
 from tests.unit.slips import EC_LINK, INVOICE_LINK, KSEF_NUMBER, RSA_LINK, WIDTHS, profile, squeezed
 
@@ -63,13 +63,13 @@ def test_every_paper_is_printed_whole(name: str, link: str, mode: QrMode) -> Non
         check(slip, kind)
 
 
-def lost(slip: Receipt, printed: page.Page, kind: Profile) -> list[str]:
+def lost(slip: Receipt, printed: printed_page.Page, kind: Profile) -> list[str]:
     text = squeezed("".join(box.text for box in printed.boxes if isinstance(box, TextBox)))
     return [word for word in said(slip, kind.encoding) if word not in text]
 
 
 def check(slip: Receipt, kind: Profile) -> None:
-    printed = page.compose(encode(slip, kind), kind)
+    printed = printed_page.compose(encode(slip, kind), kind)
     assert lost(slip, printed, kind) == []
     codes = [element.payload for element in slip.elements if isinstance(element, Qr)]
     drawn = [box for box in printed.boxes if isinstance(box, CodeBox | PictureBox)]
@@ -81,5 +81,5 @@ def check(slip: Receipt, kind: Profile) -> None:
 def test_the_check_notices_what_is_missing() -> None:
     kind = profile("generic-58", QrMode.NATIVE)
     slip = papers(EC_LINK)[0]
-    printed = page.compose(encode(Receipt(slip.title, slip.elements[1:]), kind), kind)
+    printed = printed_page.compose(encode(Receipt(slip.title, slip.elements[1:]), kind), kind)
     assert lost(slip, printed, kind) != []

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from printers import parse
-from printers.escpos import encode
-from printers.profiles import PROFILES, QrMode
+from printers.escpos import parse
+from printers.escpos.encode import encode
+from printers.profiles.models import PROFILES, QrMode
 from tests.unit.slips import RSA_LINK, invoice, profile
 
 JOBS = [encode(invoice(RSA_LINK), profile(name, mode)) for name in ("generic-80", "generic-58") for mode in QrMode]

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from pypdf.generic import DictionaryObject
 
 from agent.domain.paper.receipt import Pair, Qr, Receipt, Rule, Table, Text
-from printers.charset import clean
-from printers.pdf import render_pdf
-from printers.qr import QrNotAscii
+from printers.escpos.charset import clean
+from printers.escpos.qr import QrNotAscii
+from printers.preview.pdf import render_pdf
 from tests.unit.slips import INVOICE_LINK, KSEF_NUMBER, RSA_LINK, invoice, receipt, receipts, squeezed
 
 Kind = Literal["a4", "receipt"]

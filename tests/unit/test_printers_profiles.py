@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.config import PrinterSettings
-from printers.charset import fit
-from printers.escpos import check_profile
-from printers.profiles import PROFILES, Answers, Profile, QrMode, profile_for
+from printers.escpos.charset import fit
+from printers.escpos.encode import check_profile
+from printers.profiles.models import PROFILES, Answers, Profile, QrMode, profile_for
 from tests.unit.slips import LONGEST_RSA_LINK
 
 POLISH = "ĄĆĘŁŃÓŚŹŻąćęłńóśźż"

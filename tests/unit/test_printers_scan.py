@@ -10,10 +10,10 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from printers.escpos import encode
-from printers.pdf import render_pdf
-from printers.profiles import PROFILES, QrMode
-from printers.raster import MARGIN, render_png
+from printers.escpos.encode import encode
+from printers.preview.pdf import render_pdf
+from printers.preview.raster import MARGIN, render_png
+from printers.profiles.models import PROFILES, QrMode
 from tests.unit.slips import (
     EC_LINK,
     INVOICE_LINK,

@@ -24,14 +24,14 @@ from agent.config import PrinterSettings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, Mechanism
-from printers import file, lane, serial
-from printers.file import open_path
-from printers.fleet import Fleet, build
-from printers.lane import Lane, LaneTransport
-from printers.profiles import PROFILES
-from printers.serial import SerialDevice
-from printers.transport import TransportError
-from printers.usb import UsbDevice, parse_identifier
+from printers.printer_set import Fleet, build
+from printers.profiles.models import PROFILES
+from printers.transports import blocking, file, serial
+from printers.transports.blocking import Lane, LaneTransport
+from printers.transports.file import open_path
+from printers.transports.interface import TransportError
+from printers.transports.serial import SerialDevice
+from printers.transports.usb import UsbDevice, parse_identifier
 from tests.unit.slips import invoice
 
 SLIP = invoice()
@@ -116,7 +116,7 @@ async def test_device_file_that_answers(line: LinePrinter) -> None:
 
 
 async def test_serial_printer_that_is_off_takes_no_job(line: LinePrinter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("printers.dialogue.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("printers.device.dialogue.ANSWER_SECONDS", 0.2)
     journal: list[bytes] = []
     result = await print_on(fleet_of(profile="epson-tm-t20", connection="serial", device=line.path), journal)
     assert (result.outcome, result.code, journal) == (Outcome.NOT_SENT, "no-answer", [])
@@ -220,7 +220,7 @@ async def test_device_that_takes_nothing_has_printed_nothing(pipe: tuple[str, in
 async def test_device_that_stops_in_the_middle_is_unknown(
     pipe: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "PIECE", 100)
+    monkeypatch.setattr(blocking, "PIECE", 100)
     fill(pipe[0])
     os.read(pipe[1], 4096)  # room for one page
     fleet = fleet_of(connection="file", device=pipe[0], timeout_seconds=0.5, profile="pos-58")
@@ -235,7 +235,7 @@ async def test_a_hung_driver_costs_its_lane_only(monkeypatch: pytest.MonkeyPatch
         release.wait()
         raise OSError("at last")
 
-    monkeypatch.setattr("printers.printer.CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr("printers.device.printer.CONNECT_SECONDS", 0.05)
     monkeypatch.setattr(file, "open_path", hang)
     before = threading.active_count()
     hung = fleet_of(connection="file", device=str(tmp_path / "lp0"))
@@ -464,8 +464,8 @@ LATE = (b"\x12", b"\x37\x220001\x00", b"\x00")
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("printers.printer.GRACE_SECONDS", 0.05)
-    monkeypatch.setattr("printers.printer.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("printers.device.printer.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("printers.device.printer.POLL_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("when", ["at open", "at the first question", "after a restart", "during the job"])

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives import serialization
 
 from agent.domain.paper.receipt import Receipt, Text
 from agent.settings_file import load
-from printers import escpos
-from printers.profiles import PROFILES
+from printers.escpos.encode import encode
+from printers.profiles.models import PROFILES
 from tests.unit.sandbox_client import Answer, Client, invoice, running
 
-HELLO = escpos.encode(Receipt("Próba", (Text("Paragon 1"),)), PROFILES["epson-tm-t20"])
+HELLO = encode(Receipt("Próba", (Text("Paragon 1"),)), PROFILES["epson-tm-t20"])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import select
 import stat
 from pathlib import Path
 
-from printers.lane import LaneTransport
+from printers.transports.blocking import LaneTransport
 
 WAIT = 0.2
 """Seconds one call waits for the device."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from printers import qr
-from printers.profiles import Profile
+from printers.escpos import qr
+from printers.profiles.models import Profile
 
 QUADRUPLE = 3
 """m of GS v 0: every dot printed as 2 x 2; a quarter of the bytes."""

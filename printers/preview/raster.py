@@ -1,7 +1,7 @@
 """The picture of a job, drawn from the very bytes that go to the printer.
 
 One pixel is one dot of the print head. Letters stand in the printer's own cells; a QR code the printer draws by
-itself is drawn here by another library than the encoder's (page.py).
+itself is drawn here by another library than the encoder's (printed_page.py).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from importlib import resources
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from printers.page import CodeBox, CutMark, Page, PictureBox, TextBox, compose
-from printers.profiles import Profile
+from printers.escpos.printed_page import CodeBox, CutMark, Page, PictureBox, TextBox, compose
+from printers.profiles.models import Profile
 
 MARGIN = 32
 """Dots of unprinted paper on either side: 4 mm on an 80 mm roll."""

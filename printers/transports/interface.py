@@ -1,4 +1,4 @@
-"""How bytes reach a printer: the seam between the dialogue (printer.py) and sockets, USB, serial lines, files, CUPS.
+"""How bytes reach a printer: the seam between the dialogue and sockets, USB, serial lines, files, CUPS.
 
 A transport opens one connection per job. Every call ends in finite time or can be cancelled; none blocks the loop.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.domain.errors import ConfigError
-from printers.profiles import PrinterSettings
+from printers.profiles.models import PrinterSettings
 
 
 class TransportError(Exception):
@@ -86,11 +86,11 @@ def transport_for(settings: PrinterSettings) -> Transport:
         raise ConfigError((f"Drukarka „{name}”: connection = „{settings.connection}” wymaga ustawienia device.",))
     match settings.connection:
         case "tcp":
-            from printers.tcp import TcpTransport  # noqa: PLC0415 - only what is used is loaded
+            from printers.transports.tcp import TcpTransport  # noqa: PLC0415 - only what is used is loaded
 
             return TcpTransport(settings.host, settings.port)
         case "usb":
-            from printers.usb import UsbTransport, parse_identifier  # noqa: PLC0415
+            from printers.transports.usb import UsbTransport, parse_identifier  # noqa: PLC0415
 
             try:
                 vendor, product = parse_identifier(device)
@@ -98,15 +98,15 @@ def transport_for(settings: PrinterSettings) -> Transport:
                 raise ConfigError((f"Drukarka „{name}”: device = „{device}”: oczekiwano „VVVV:PPPP”.",)) from None
             return UsbTransport(vendor, product, name=name)
         case "serial":
-            from printers.serial import SerialTransport  # noqa: PLC0415
+            from printers.transports.serial import SerialTransport  # noqa: PLC0415
 
             return SerialTransport(device, settings.baud, flow=settings.flow, name=name)
         case "file":
-            from printers.file import FileTransport  # noqa: PLC0415
+            from printers.transports.file import FileTransport  # noqa: PLC0415
 
             return FileTransport(device, name=name)
         case "cups":
-            from printers.cups import CupsTransport  # noqa: PLC0415
+            from printers.transports.cups import CupsTransport  # noqa: PLC0415
 
             return CupsTransport(device)
         case other:

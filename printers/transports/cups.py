@@ -7,7 +7,7 @@ import contextlib
 import os
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
-from printers.transport import Connection, QueueStopped, SpoolerRefused, TransportError
+from printers.transports.interface import Connection, QueueStopped, SpoolerRefused, TransportError
 
 STOPPED = b" disabled since "
 """In lpstat's words for a stopped queue."""

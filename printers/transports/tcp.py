@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 
-from printers.transport import Connection, TransportError
+from printers.transports.interface import Connection, TransportError
 
 CHUNK = 4096
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from printers.lane import LaneTransport
+from printers.transports.blocking import LaneTransport
 
 WRITE_MS = 1000
 """A printer that takes nothing for so long gives 0 and is asked again until the job's time is over."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.domain.paper.receipt import Align, Receipt
-from printers import bitmap, charset, qr
-from printers.bitmap import Bitmap
-from printers.layout import Code, Font, Line, Sheet, lay_out
-from printers.profiles import Profile, QrMode
-from printers.qr import QrTooWide, Unprintable
+from printers.escpos import bitmap, charset, qr
+from printers.escpos.bitmap import Bitmap
+from printers.escpos.layout import Code, Font, Line, Sheet, lay_out
+from printers.escpos.qr import QrTooWide, Unprintable
+from printers.profiles.models import Profile, QrMode
 
 ESC, FS, GS, LF = b"\x1b", b"\x1c", b"\x1d", b"\n"
 INITIALIZE = ESC + b"@"

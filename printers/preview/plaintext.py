@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from printers.page import CodeBox, CutMark, Page, PictureBox, TextBox, compose
-from printers.profiles import LINE_HEIGHT, Profile
+from printers.escpos.printed_page import CodeBox, CutMark, Page, PictureBox, TextBox, compose
+from printers.profiles.models import LINE_HEIGHT, Profile
 
 
 def decode(data: bytes, profile: Profile) -> str:

@@ -10,8 +10,8 @@ import termios
 import time
 from typing import TYPE_CHECKING
 
-from printers.file import Descriptor, look
-from printers.lane import LaneTransport
+from printers.transports.blocking import LaneTransport
+from printers.transports.file import Descriptor, look
 
 if TYPE_CHECKING:
     from serial import Serial

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from printers.charset import printable
+from printers.escpos.charset import printable
 
 # --- commands -----------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from printers import charset, parse
-from printers.profiles import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
+from printers.escpos import charset, parse
+from printers.profiles.models import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
 
 
 class PageError(ValueError):

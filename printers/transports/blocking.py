@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-from printers.transport import Connection, DeviceInUse, TransportError
+from printers.transports.interface import Connection, DeviceInUse, TransportError
 
 T = TypeVar("T")
 PIECE = 4096

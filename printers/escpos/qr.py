@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from agent.domain.errors import AgentError
-from printers.profiles import Profile
+from printers.profiles.models import Profile
 
 QUIET = 4
 """Modules of white on every side."""

@@ -21,9 +21,9 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
-from printers import qr
-from printers.charset import clean
-from printers.wrapping import Measure, balanced, wrap
+from printers.escpos import qr
+from printers.escpos.charset import clean
+from printers.escpos.wrapping import Measure, balanced, wrap
 
 REGULAR, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 LEADING = 1.35

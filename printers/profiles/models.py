@@ -197,9 +197,9 @@ def profile_for(settings: PrinterSettings) -> Profile:
 def _base(settings: PrinterSettings) -> Profile:
     """Return the profile by its name: one of ours, or of python-escpos's database (``escpos:MODEL``)."""
     if settings.profile.startswith("escpos:"):
-        from printers import capabilities  # noqa: PLC0415 - the database is read only where it is asked for
+        from printers.profiles import python_escpos  # noqa: PLC0415 - the database is read only where it is asked for
 
-        return capabilities.profile_of(settings)
+        return python_escpos.profile_of(settings)
     base = PROFILES.get(settings.profile)
     if base is None:
         known = ", ".join(PROFILES)

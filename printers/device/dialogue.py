@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.ports import Clock
-from printers.answers import (
+from printers.device.status_bytes import (
     CONNECTION_LOST,
     NO_ANSWER,
     PAPER_OUT,
@@ -19,7 +19,7 @@ from printers.answers import (
     offline_cause,
     paper_ended,
 )
-from printers.transport import Connection, TransportError
+from printers.transports.interface import Connection, TransportError
 
 ANSWER_SECONDS = 2.0
 """A printer answers DLE EOT within milliseconds, even while it prints; a slow serial server adds some."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
-from printers.wrapping import balanced, wrap
+from printers.escpos.wrapping import balanced, wrap
 
 MIN_GAP = 1
 """Blanks between a name and its amount, and between the columns of a table."""

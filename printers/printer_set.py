@@ -10,11 +10,14 @@ from agent.domain.errors import ConfigError
 from agent.domain.os_errors import why
 from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, Printer
-from printers import bitmap, escpos, plaintext, rights
-from printers.bitmap import Bitmap
-from printers.printer import EscPosPrinter, NoPrinter, PrinterGroup
-from printers.profiles import PROFILES, PrinterSettings, Profile, profile_for
-from printers.transport import transport_for
+from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
+from printers.escpos import bitmap
+from printers.escpos.bitmap import Bitmap
+from printers.escpos.encode import QrTooWide, check_profile, encode
+from printers.preview import plaintext
+from printers.profiles.models import PROFILES, PrinterSettings, Profile, profile_for
+from printers.transports import permissions
+from printers.transports.interface import transport_for
 
 BITS_PER_BYTE = 10
 """On a serial line, 8N1."""
@@ -44,11 +47,11 @@ class Fleet:
 
     def encode(self, printer: str, receipt: Receipt) -> bytes:
         """Return ESC/POS bytes for a printer by name. Raises qr.Unprintable."""
-        return escpos.encode(receipt, self.profile(printer), logo=self.logos.get(printer))
+        return encode(receipt, self.profile(printer), logo=self.logos.get(printer))
 
     def png(self, printer: str, data: bytes) -> bytes:
         """Return the picture of exactly those bytes. Blocking, tens of milliseconds: call it in a thread."""
-        from printers import raster  # noqa: PLC0415 - Pillow only where pictures are wanted
+        from printers.preview import raster  # noqa: PLC0415 - Pillow only where pictures are wanted
 
         return raster.render_png(data, self.profile(printer))
 
@@ -58,7 +61,7 @@ class Fleet:
 
     def pdf(self, receipt: Receipt, page: str) -> bytes:
         """Return the document as PDF; ``page`` is a4 or receipt. Blocking: call it in a thread."""
-        from printers import pdf  # noqa: PLC0415 - reportlab only where a PDF is wanted
+        from printers.preview import pdf  # noqa: PLC0415 - reportlab only where a PDF is wanted
 
         return pdf.render_pdf(receipt, page="receipt" if page == "receipt" else "a4")
 
@@ -67,8 +70,8 @@ class Fleet:
         problems = []
         for name, profile in self.profiles.items():
             try:
-                escpos.check_profile(profile, longest_payload)
-            except escpos.QrTooWide as error:
+                check_profile(profile, longest_payload)
+            except QrTooWide as error:
                 problems.append(f"Drukarka „{name}”: {error}")
         return tuple(problems)
 
@@ -104,7 +107,7 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
                 clock,
                 timeout_seconds=settings.timeout_seconds,
                 bytes_per_second=settings.baud / BITS_PER_BYTE if settings.connection == "serial" else None,
-                closed_to_us=partial(rights.refusal, settings),
+                closed_to_us=partial(permissions.refusal, settings),
             )
         )
     if problems:

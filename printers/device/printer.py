@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agent.ports import Clock, Outcome, PrinterStatus, PrintResult
-from printers.answers import (
+from printers.device.dialogue import Dialogue, Reading
+from printers.device.status_bytes import (
     BUSY,
     CONNECTION_LOST,
     IN_USE,
@@ -27,10 +28,16 @@ from printers.answers import (
     UNREACHABLE,
     Trouble,
 )
-from printers.dialogue import Dialogue, Reading
-from printers.profiles import Answers, Profile
-from printers.qr import Unprintable
-from printers.transport import Connection, DeviceInUse, QueueStopped, SpoolerRefused, Transport, TransportError
+from printers.escpos.qr import Unprintable
+from printers.profiles.models import Answers, Profile
+from printers.transports.interface import (
+    Connection,
+    DeviceInUse,
+    QueueStopped,
+    SpoolerRefused,
+    Transport,
+    TransportError,
+)
 
 Encode = Callable[[str], bytes]
 Sent = Callable[[str, bytes], Awaitable[None]]
@@ -75,7 +82,7 @@ class EscPosPrinter:
     ) -> None:
         """``bytes_per_second``: of a slow line, None for one that needs no time worth counting.
 
-        ``closed_to_us``: a Polish sentence where the device is there and this user may not open it (rights.py).
+        ``closed_to_us``: a Polish sentence where the device is there and this user may not open it (permissions.py).
         """
         self.name = name
         self._closed_to_us = closed_to_us

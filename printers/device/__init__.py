@@ -1,0 +1,1 @@
+"""One printer: the dialogue with it and what its answers mean."""

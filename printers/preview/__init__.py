@@ -1,0 +1,1 @@
+"""Sent bytes and receipt documents as people see them: text, picture, PDF."""

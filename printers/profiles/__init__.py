@@ -1,0 +1,1 @@
+"""What printers are: width, fonts, code pages, answers."""

@@ -1,0 +1,1 @@
+"""Ways to a printer: network, USB, serial line, device file, CUPS."""
