@@ -25,7 +25,8 @@ from agent.domain.outages.timeline import Timeline, facts_of
 from agent.domain.records.hash_chain import Json
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ](?!24)\d{2}:\d{2}.*")
+"""Not 24:00: an invoice of that moment bears one of two dates, and only who asks knows which."""
 
 _NO_MESSAGES = "Komunikaty mają być listą albo obiektem z polem messages."
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 WARSAW = ZoneInfo("Europe/Warsaw")
 
 _SATURDAY = 5
+_MOMENT = timedelta(microseconds=1)
 
 
 def local_date(instant: datetime) -> date:
@@ -30,6 +31,19 @@ def local_time(instant: datetime) -> datetime:
 def start_of_day(day: date) -> datetime:
     """Return the first instant of a Polish civil day (Poland has never skipped a midnight)."""
     return datetime.combine(day, time.min, tzinfo=WARSAW)
+
+
+def ended_on(end: datetime) -> date:
+    """Return the Polish civil day on which something ended: an end at 24:00 belongs to the day that ends."""
+    return local_date(_aware(end) - _MOMENT)
+
+
+def end_text(end: datetime) -> str:
+    """Return an end on the Polish clock as people say it: DD.MM.RRRR GG:MM, midnight as 24:00 of the day before."""
+    clock = local_time(end)
+    if clock.time() == time.min:
+        return f"{ended_on(end):%d.%m.%Y} 24:00"
+    return f"{clock:%d.%m.%Y %H:%M}"
 
 
 def _aware(instant: datetime) -> datetime:

@@ -47,6 +47,13 @@ def polish_day(instant: datetime) -> date:
     return instant.astimezone(WARSAW).date()
 
 
+def day_that_ends(instant: datetime) -> date:
+    """The date on that wall a moment before: what ends at midnight ends on the evening's date."""
+    wall = instant.astimezone(WARSAW)
+    at_midnight = (wall.hour, wall.minute, wall.second, wall.microsecond) == (0, 0, 0, 0)
+    return wall.date() - timedelta(days=1) if at_midnight else wall.date()
+
+
 def oracle(mode: str, issued: datetime, outages: Sequence[Outage]) -> date | str:
     """Return the last day, OPEN or LIFTED."""
     waits_for: list[tuple[date | None, int]] = [(polish_day(issued), 1)]
@@ -68,7 +75,7 @@ def oracle(mode: str, issued: datetime, outages: Sequence[Outage]) -> date | str
         ended = [outage for outage in around if outage.end is not None]
         if ended:
             first = min(outage.end for outage in ended if outage.end is not None)
-            waits_for = [(polish_day(first), days)]
+            waits_for = [(day_that_ends(first), days)]
         elif around:
             waits_for = [(None, days)]
     day = polish_day(issued)
@@ -80,7 +87,7 @@ def oracle(mode: str, issued: datetime, outages: Sequence[Outage]) -> date | str
             if outage.kind == "total":
                 return LIFTED
             if outage.kind == "failure":
-                waits_for.append((polish_day(outage.end) if outage.end else None, 7))
+                waits_for.append((day_that_ends(outage.end) if outage.end else None, 7))
         if all(_passed(since, days, day) for since, days in waits_for):
             return day
         day += timedelta(days=1)

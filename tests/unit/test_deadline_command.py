@@ -91,6 +91,50 @@ def test_events_file(
     assert (reply["deadline"], reply["state"]) == (due, state)
 
 
+MAINTENANCE = START | {
+    "id": "K/2026/NI/01",
+    "eventId": 3,
+    "category": "MAINTENANCE",
+    "type": "MAINTENANCE_ANNOUNCEMENT",
+    "start": "2026-11-25T18:00:00+01:00",
+    "end": "2026-11-26T00:00:00+01:00",
+    "published": "2026-11-20T10:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "2026-11-26T00:00:00+01:00",
+        "2026-11-25T23:00:00Z",
+        "2026-11-26T00:00:00",
+        "2026-11-25T23:00:00.0000000Z",
+        "2026-11-26T01:00:00+02:00",
+        "2026-11-25T24:00:00+01:00",
+        "2026-11-25T24:00:00",
+        "2026-11-25T22:59:59Z",
+        "2026-11-25",
+    ],
+)
+@pytest.mark.parametrize("issued", ["2026-11-25", "2026-11-25T19:00:00+01:00"])
+def test_an_end_at_midnight_belongs_to_the_day_that_ends(tmp_path: Path, issued: str, end: str) -> None:
+    file = tmp_path / "events.json"
+    file.write_text(json.dumps([MAINTENANCE | {"end": end}]), encoding="utf-8")
+    reply = answer("--mode", "unavailability", "--issued", issued, "--events", str(file))
+    assert (reply["deadline"], reply["legal_basis"]) == ("2026-11-26", "art. 106nh ust. 2")
+    failure = [START | {"start": "2026-11-25T17:00:00Z", "published": "2026-11-25T17:00:00Z"}]
+    failure += [END | {"start": "2026-11-25T17:00:00Z", "end": end, "published": "2026-11-25T23:30:00Z"}]
+    file.write_text(json.dumps(failure), encoding="utf-8")
+    reply = answer("--mode", "failure", "--issued", issued, "--events", str(file))
+    assert (reply["deadline"], reply["legal_basis"]) == ("2026-12-04", "art. 106nf ust. 4")
+
+
+def test_a_minute_after_midnight_is_the_next_day() -> None:
+    later = MAINTENANCE | {"end": "2026-11-25T23:01:00Z"}
+    replies, code = batch({"mode": "unavailability", "issued": "2026-11-25", "events": [later]})
+    assert ([reply["deadline"] for reply in replies], code) == (["2026-11-27"], 0)
+
+
 def test_a_status_alone_is_no_awaria(tmp_path: Path) -> None:
     file = tmp_path / "events.json"
     file.write_text('{"status": "TOTAL_FAILURE", "messages": null}', encoding="utf-8")
@@ -140,6 +184,7 @@ def test_batch_goes_on_after_a_bad_question() -> None:
         good | {"issued": None},
         good | {"issued": 20261208},
         good | {"issued": "2026-02-30"},
+        good | {"issued": "2026-12-08T24:00:00"},
         good | {"issued": "9999-12-31"},
         good | {"events": "none"},
         good | {"events": START},

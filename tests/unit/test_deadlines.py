@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.calendar import BusinessCalendar, start_of_day
+from agent.domain.calendar import BusinessCalendar, local_date, start_of_day
 from agent.domain.invoice import Mode
 from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline
@@ -116,9 +116,71 @@ def test_example_19_of_the_ministry() -> None:
     assert ask(Mode.OFFLINE24, date(2025, 7, 8), outage).date == date(2025, 7, 22)
 
 
+EXAMPLE_20 = maintenance("2026-11-25 18:00", "2026-11-26 00:00", "2026-11-24 16:00")
+
+
 def test_example_20_maintenance_never_extends() -> None:
+    assert ask(Mode.OFFLINE24, date(2026, 11, 24), EXAMPLE_20).date == date(2026, 11, 25)
+
+
+# --- an end at 24:00 belongs to the day that ends ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "due"),
+    [
+        ("2026-11-25 18:00", "2026-11-26 00:00", "2026-11-26"),
+        ("2026-11-25 18:00", "2026-11-26 00:01", "2026-11-27"),
+        ("2026-11-27 18:00", "2026-11-28 00:00", "2026-11-30"),
+        ("2026-11-28 22:00", "2026-11-30 00:00", "2026-11-30"),
+        # the days whose nights are an hour longer and an hour shorter
+        ("2026-10-25 01:00", "2026-10-26 00:00", "2026-10-26"),
+        ("2026-03-29 01:00", "2026-03-30 00:00", "2026-03-30"),
+        ("2026-10-24 18:00", "2026-10-25 00:00", "2026-10-26"),
+    ],
+)
+def test_maintenance_that_ends_at_midnight(begin: str, end: str, due: str) -> None:
+    outage = maintenance(begin, end, "2026-03-20 10:00")
+    answer = ask(Mode.UNAVAILABILITY, at(begin), outage)
+    assert (answer.date, answer.legal_basis) == (date.fromisoformat(due), "art. 106nh ust. 2")
+
+
+@pytest.mark.parametrize(
+    ("end", "due"),
+    [
+        ("2026-12-10 00:00", "2026-12-18"),  # example 12, ended as late on that day as can be
+        ("2026-11-29 00:00", "2026-12-08"),
+        ("2026-12-19 00:00", "2026-12-31"),
+        ("2026-12-24 00:00", "2027-01-07"),
+        ("2026-12-10 00:01", "2026-12-21"),
+        ("2027-01-01 00:00", "2027-01-13"),
+    ],
+)
+def test_failure_that_ends_at_midnight(end: str, due: str) -> None:
+    issued = at("2026-11-28 09:00")
+    outage = failure("2026-11-28 08:00", end)
+    assert ask(Mode.FAILURE, issued, outage).date == date.fromisoformat(due)
+    waiting = ask(Mode.OFFLINE24, issued, failure("2026-11-28 09:30", end))
+    assert (waiting.date, waiting.legal_basis) == (date.fromisoformat(due), "art. 106nha w zw. z art. 106nf ust. 4")
+
+
+def test_a_further_failure_that_ends_at_midnight() -> None:
+    first = failure("2026-12-01 08:00", "2026-12-04 00:00")
+    second = failure("2026-12-11 10:00", "2026-12-15 00:00")
+    assert ask(Mode.FAILURE, date(2026, 12, 2), first).date == date(2026, 12, 14)
+    assert ask(Mode.FAILURE, date(2026, 12, 2), first, second).date == date(2026, 12, 23)
+
+
+def test_issued_at_the_very_end() -> None:
+    """That instant is the first of the next day; of two readings the earlier: the day that ended counts."""
     outage = maintenance("2026-11-25 18:00", "2026-11-26 00:00", "2026-11-24 16:00")
-    assert ask(Mode.OFFLINE24, date(2026, 11, 24), outage).date == date(2026, 11, 25)
+    assert ask(Mode.UNAVAILABILITY, at("2026-11-26 00:00"), outage).date == date(2026, 11, 26)
+
+
+def test_the_reason_names_the_day_that_ends() -> None:
+    answer = ask(Mode.UNAVAILABILITY, at("2026-11-25 19:00"), EXAMPLE_20)
+    assert "od 25.11.2026 18:00 do 25.11.2026 24:00" in answer.reason
+    assert "po dniu jej zakończenia 25.11.2026, czyli czwartek 26.11.2026." in answer.reason
 
 
 # --- overlaps and edges -----------------------------------------------------------------------------
@@ -252,6 +314,8 @@ def outages(draw: st.DrawFn) -> Outage:
     kind = draw(st.sampled_from(["failure", "failure", "failure", "maintenance", "total"]))
     begin = draw(INSTANTS)
     end = begin + draw(HOURS) if kind == "maintenance" or draw(st.booleans()) else None
+    if end is not None and draw(st.booleans()):
+        end = max(begin, start_of_day(local_date(end) + timedelta(days=1)).astimezone(UTC))  # 24:00
     delay = timedelta(minutes=draw(st.integers(0, 2000)))
     announced = begin - delay if kind == "maintenance" else begin + delay
     return Outage(kind, announced, begin, end)
@@ -308,9 +372,10 @@ def _as_known(outage: Outage, number: int, news: list[tuple[int, News]]) -> Outa
 
 
 def _not_later(answer: date | str, allowed: date | str) -> bool:
-    if isinstance(answer, str):
-        return answer == allowed
-    return isinstance(allowed, str) or answer <= allowed
+    """A date comes before an open end, and that before no duty at all."""
+    if isinstance(answer, date):
+        return isinstance(allowed, str) or answer <= allowed
+    return answer == allowed or (answer, allowed) == (OPEN, LIFTED)
 
 
 @given(MODES, st.dates(date(2026, 1, 1), date(2035, 12, 31)))

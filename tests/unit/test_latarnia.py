@@ -20,6 +20,7 @@ from agent.domain.outages.latarnia import (
     announcement_to_json,
     parse,
     parse_instant,
+    parse_messages,
 )
 from agent.domain.records.hash_chain import Json
 
@@ -129,10 +130,38 @@ def test_an_answer_that_is_no_list_of_messages(text: str) -> None:
         ("2026-07-09T13:27:00", "2026-07-09T11:27:00+00:00"),
         ("2026-12-09T11:27:00.1234567Z", "2026-12-09T11:27:00.123456+00:00"),
         ("2026-12-09", "2026-12-08T23:00:00+00:00"),
+        ("2026-12-09T24:00:00", "2026-12-09T23:00:00+00:00"),
+        ("2026-12-09 24:00", "2026-12-09T23:00:00+00:00"),
+        ("2026-12-09T24:00:00.000+01:00", "2026-12-09T23:00:00+00:00"),
+        ("2026-12-09T24:00:00Z", "2026-12-10T00:00:00+00:00"),
+        ("2026-12-31T24:00", "2026-12-31T23:00:00+00:00"),
+        ("2026-10-25T24:00", "2026-10-25T23:00:00+00:00"),
+        ("2026-03-29T24:00", "2026-03-29T22:00:00+00:00"),
     ],
 )
 def test_offsets_are_trusted_and_missing_ones_are_polish(text: str, instant: str) -> None:
     assert parse_instant(text) == datetime.fromisoformat(instant)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-12-09T24:00:01", "2026-12-09T24:01", "2026-12-09T25:00", "9999-12-31T24:00:00Z"]
+)
+def test_no_other_time_beyond_the_day(text: str) -> None:
+    with pytest.raises(ValueError, match=r"hour|out of range"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "9999-12-31", "3000-01-01T00:00:00Z", "1899-01-01T00:00:00Z"])
+def test_an_instant_beyond_all_calendars_is_not_understood(end: str) -> None:
+    """Some systems write "no end" so; nobody told us that the Ministry does."""
+    parsed = parse_messages([{**MESSAGE, "end": end, "start": "1899-01-01T00:00:00Z"}])
+    assert parsed.announcements == ()
+    assert len(parsed.unknown) == 1
+
+
+def test_an_end_without_a_time_of_day_is_the_end_of_its_day() -> None:
+    (announcement,) = parse_messages([{**MESSAGE, "end": "2026-12-10"}]).announcements
+    assert announcement.end == datetime.fromisoformat("2026-12-10T23:00:00+00:00")
 
 
 def test_back_and_forth() -> None:

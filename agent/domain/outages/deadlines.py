@@ -3,6 +3,7 @@
     online, offline24  106nda ust. 2   first business day after the issue day
     unavailability     106nh ust. 2    first business day after the day the announced maintenance ended
     failure            106nf ust. 4    seventh business day after the day the awaria ended
+                                       (an end at 24:00 belongs to the day that ends: calendar.ended_on)
     total failure      106ng           never
 
 While an invoice waits (from its issue to the end of its last day):
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from agent.domain.calendar import BusinessCalendar, local_date, local_time, start_of_day
+from agent.domain.calendar import BusinessCalendar, end_text, ended_on, local_date, local_time, start_of_day
 from agent.domain.invoice import Mode
 from agent.domain.outages.latarnia import Category
 from agent.domain.outages.timeline import Event, Timeline
@@ -140,9 +141,9 @@ def _after_maintenance(event: Event, calendar: BusinessCalendar) -> Deadline:
     legal_basis = "art. 106nh ust. 2"
     if event.end is None:
         return Deadline(None, DeadlineState.OPEN, f"{reason}, której koniec nie jest znany.", legal_basis, (event.id,))
-    ended_on = local_date(event.end)
-    day = calendar.next_business_day(ended_on)
-    reason += f": następny dzień roboczy po dniu jej zakończenia {_day(ended_on)}, czyli {_named(day)}."
+    last_day = ended_on(event.end)
+    day = calendar.next_business_day(last_day)
+    reason += f": następny dzień roboczy po dniu jej zakończenia {_day(last_day)}, czyli {_named(day)}."
     return Deadline(day, DeadlineState.DUE, reason, legal_basis, (event.id,))
 
 
@@ -153,10 +154,10 @@ def _after_failure(
     if event.end is None:
         reason = f"{why} ({_told(event)}), której końca nie ogłoszono: termin zacznie biec po jej zakończeniu."
         return Deadline(None, DeadlineState.OPEN, reason, legal_basis, events)
-    ended_on = local_date(event.end)
-    day = calendar.add_business_days(ended_on, FAILURE_DAYS)
+    last_day = ended_on(event.end)
+    day = calendar.add_business_days(last_day, FAILURE_DAYS)
     reason = (
-        f"{why} ({_told(event)}): siódmy dzień roboczy po dniu jej zakończenia {_day(ended_on)}, czyli {_named(day)}."
+        f"{why} ({_told(event)}): siódmy dzień roboczy po dniu jej zakończenia {_day(last_day)}, czyli {_named(day)}."
     )
     return Deadline(day, DeadlineState.DUE, reason, legal_basis, events)
 
@@ -206,7 +207,7 @@ def _only(events: Iterable[Event], category: Category) -> list[Event]:
 def _told(event: Event) -> str:
     """Name an event: its communiqués, begin and end on the Polish clock."""
     begin = f"od {local_time(event.begin):%d.%m.%Y %H:%M}"
-    end = f" do {local_time(event.end):%d.%m.%Y %H:%M}" if event.end else ""
+    end = f" do {end_text(event.end)}" if event.end else ""
     names = f"komunikat {', '.join(event.messages)}, " if event.messages else ""
     return f"{names}{begin}{end}"
 

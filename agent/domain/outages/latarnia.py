@@ -5,20 +5,28 @@
 
 A word this program does not know is listed as Unknown, for an alarm, and changes nothing: it is never an outage.
 An answer that is no such JSON at all raises BadAnswer; that is "Latarnia out of reach", never an awaria.
-Instants: the offset is trusted, not the prose (LAT#12); without an offset they are Europe/Warsaw.
+Instants: the offset is trusted, not the prose (LAT#12); without an offset they are Europe/Warsaw. 24:00 is the
+midnight that ends the day, and an end without a time of day is that of its day.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from agent.domain.calendar import WARSAW
 from agent.domain.records.hash_chain import Json
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}[T ])24(:00(?::00(?:[.,]0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)", re.IGNORECASE)
+"""ISO 8601's 24:00, which datetime.fromisoformat takes from Python 3.13 on only."""
+_YEARS = range(1900, 3000)
+"""What a message may speak of: beyond it, counting days would leave the calendar."""
 
 
 class Status(StrEnum):
@@ -171,10 +179,13 @@ def announcement_to_json(announcement: Announcement) -> dict[str, Json]:
 
 def parse_instant(text: str) -> datetime:
     """Read an ISO 8601 instant as UTC; without offset it is Europe/Warsaw. ValueError otherwise."""
-    instant = datetime.fromisoformat(text)
+    end_of_day = _END_OF_DAY.fullmatch(text)
+    instant = datetime.fromisoformat(text if end_of_day is None else f"{end_of_day[1]}00{end_of_day[2]}")
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=WARSAW)
     try:
+        if end_of_day is not None:
+            instant += timedelta(days=1)  # on its own clock: the night of the change of time has its own length
         return instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"out of range: {text}") from error
@@ -244,9 +255,12 @@ def _instant(message: Mapping[str, object], key: str) -> datetime | None:
     if not isinstance(value, str):
         raise NotUnderstood(f"{key}: {str(value)[:200]}")
     try:
-        return parse_instant(value)
+        instant = parse_instant(f"{value}T24:00" if key == "end" and _DATE.fullmatch(value) else value)
     except ValueError:
         raise NotUnderstood(f"{key}: {value[:200]}") from None
+    if instant.year not in _YEARS:
+        raise NotUnderstood(f"{key}: {value[:200]}")
+    return instant
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from agent.domain.calendar import local_date, local_time
+from agent.domain.calendar import end_text, local_date, local_time
 from agent.domain.invoice import LEGAL_BASIS, Mode
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Event, Situation
@@ -207,7 +207,7 @@ def _since(event: Event) -> str:
 
 
 def _until(event: Event) -> str:
-    return f" do {local_time(event.end):%d.%m.%Y %H:%M}" if event.end else ""
+    return f" do {end_text(event.end)}" if event.end else ""
 
 
 def _names(event: Event) -> str:
