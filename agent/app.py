@@ -16,20 +16,16 @@ from functools import partial
 from pathlib import Path
 
 import schemas
-from agent import systemd
-from agent.clock import SystemClock
-from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError, Unavailable
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.os_errors import why
+from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.crypto import OfflineSigner, open_signer
 from agent.ksef.enrolment import Renewal
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
-from agent.ksef.switch import Place
 from agent.outbound import Outbound, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, Sent
 from agent.services.corrections.correct import Correcting
@@ -48,7 +44,11 @@ from agent.services.paper.printing import Printing
 from agent.services.records.evidence import Evidence
 from agent.services.till import AgentTill
 from agent.services.tokens import Tokens, ensure_token
+from agent.settings.model import Settings
 from agent.store.sqlite import DATABASE, SqliteStore
+from agent.system import systemd
+from agent.system.clock import SystemClock
+from agent.system.os_errors import why
 from printers.printer_set import Fleet, build
 
 LOG = logging.getLogger("agent")
@@ -301,7 +301,7 @@ def _subscribers(settings: Settings) -> list[Subscriber]:
 
 async def supervise(agent: Agent) -> None:
     """Run the loops and the periodic triggers until ``agent.stop`` is set; a loop that dies sets it."""
-    from agent.schedule import periodic_triggers  # noqa: PLC0415 - APScheduler only where it runs
+    from agent.serving.schedule import periodic_triggers  # noqa: PLC0415 - APScheduler only where it runs
 
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "store": agent.store.watch,
@@ -340,7 +340,7 @@ async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> 
 
 async def run(settings: Settings) -> int:
     """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
-    from agent.listeners import listening  # noqa: PLC0415 - keeps the commands that do not serve light
+    from agent.serving.listeners import listening  # noqa: PLC0415 - keeps the commands that do not serve light
 
     async with assembled(settings) as agent:
         loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from agent import __version__
 from agent.commands.polish import in_polish
 from agent.domain.errors import AgentError
-from agent.domain.os_errors import why
+from agent.system.os_errors import why
 
 NAME = "ksef-agent"
 

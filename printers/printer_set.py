@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from agent.domain.errors import ConfigError
-from agent.domain.os_errors import why
 from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, Printer
+from agent.system.os_errors import why
 from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
 from printers.escpos import bitmap
 from printers.escpos.bitmap import Bitmap

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from agent.commands.common import config_option_without_files, plain
-from agent.config import Settings
 from agent.domain.errors import NotFound
+from agent.settings.model import Settings
 from agent.store.maintenance import back_up
 from agent.store.sqlite import DATABASE
 

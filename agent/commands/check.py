@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 import click
 
-from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files
-from agent.config import Settings
 from agent.domain.errors import AgentError
 from agent.ports import Clock, KsefError
+from agent.settings.model import Settings
+from agent.system.clock import SystemClock
 
 LONGEST_EC_LINK = 236
 """Characters of the longest KOD II of an EC certificate (PRINTING section 2)."""

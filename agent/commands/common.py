@@ -12,8 +12,8 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import click
 
-from agent.config import Settings
-from agent.settings_file import find_config, load
+from agent.settings.load import find_config, load
+from agent.settings.model import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -51,9 +51,10 @@ async def _papers(folder: Path, out: Path) -> None:
 
 
 async def _serve(folder: Path, port: int) -> None:
-    from agent import app, journal  # noqa: PLC0415
+    from agent import app  # noqa: PLC0415
     from agent.demo.embedded import embedded  # noqa: PLC0415
-    from agent.listeners import listening  # noqa: PLC0415
+    from agent.serving.listeners import listening  # noqa: PLC0415
+    from agent.system import journal  # noqa: PLC0415
 
     journal.configure()
     async with embedded(folder, api_port=port) as pair:

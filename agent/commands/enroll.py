@@ -10,16 +10,16 @@ from pathlib import Path
 
 import click
 
-from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files
-from agent.config import KsefSettings, Settings
 from agent.domain.errors import ConfigError, Refused, Unavailable
+from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials
 from agent.ksef.enrolment import enrol
 from agent.ksef.gateway import open_gateway, try_out
-from agent.ksef.switch import Place
 from agent.ports import KsefError, Sent
+from agent.settings.model import KsefSettings, Settings
+from agent.system.clock import SystemClock
 
 NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
 """EnrollCertificateRequest.certificateName."""

@@ -18,11 +18,11 @@ import click
 
 from agent.commands.common import config_option_without_files
 from agent.commands.progress import RunningCount
-from agent.config import Settings
 from agent.domain.errors import Refused
-from agent.domain.os_errors import why
 from agent.domain.records.evidence_check import verify_zip_files
-from agent.files import sync_names
+from agent.settings.model import Settings
+from agent.system.durable_files import sync_names
+from agent.system.os_errors import why
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A file in the zip that would unpack to more is refused, not unpacked."""
@@ -67,8 +67,8 @@ def _export(settings: Settings, first: date, last: date, out: Path) -> None:
 
 async def _write(settings: Settings, first: date, last: date, partial: Path) -> int:
     from agent.app import open_store_readonly  # noqa: PLC0415 - verify needs none of it
-    from agent.clock import SystemClock  # noqa: PLC0415
     from agent.services.records.evidence import Evidence  # noqa: PLC0415
+    from agent.system.clock import SystemClock  # noqa: PLC0415
     from printers.printer_set import build  # noqa: PLC0415
 
     store = await open_store_readonly(settings)

@@ -16,14 +16,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files
 from agent.commands.progress import RunningCount
-from agent.config import Settings
 from agent.domain.errors import ConfigError, Refused
+from agent.settings.model import Settings
 from agent.store.bundle import collect, holds, save
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
+from agent.system.clock import SystemClock
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 

@@ -8,11 +8,11 @@ import sys
 
 import click
 
-from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files
-from agent.config import Settings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
+from agent.settings.model import Settings
+from agent.system.clock import SystemClock
 from printers import calibration
 from printers.printer_set import Fleet, build
 from printers.profiles.models import PROFILES

@@ -11,7 +11,7 @@ import click
 from agent.commands import remote
 from agent.commands.common import config_option_without_files
 from agent.commands.reprint import find, find_id
-from agent.config import Settings
+from agent.settings.model import Settings
 
 
 @click.group("rejected")

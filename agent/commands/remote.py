@@ -19,11 +19,11 @@ import aiohttp
 import click
 from aiohttp import web
 
-from agent.config import Settings
 from agent.domain.errors import Conflict, Refused, Unavailable
-from agent.domain.os_errors import why
 from agent.ports import Json
 from agent.services.tokens import COMMANDS_FILE, ensure_token
+from agent.settings.model import Settings
+from agent.system.os_errors import why
 
 T = TypeVar("T")
 CALL_SECONDS = 300.0

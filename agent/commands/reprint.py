@@ -9,7 +9,7 @@ import click
 
 from agent.commands import remote
 from agent.commands.common import config_option_without_files
-from agent.config import Settings
+from agent.settings.model import Settings
 
 
 @click.command("reprint")

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import click
 
-from agent.clock import SystemClock
 from agent.commands.common import config_option_without_files, plain
-from agent.config import Settings
 from agent.domain.errors import Conflict
+from agent.settings.model import Settings
 from agent.store.disk import DataLock
 from agent.store.maintenance import Summary, restore, summarise
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
+from agent.system.clock import SystemClock
 
 REASON = "przywrócenie kopii zapasowej"
 

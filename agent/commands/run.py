@@ -8,7 +8,7 @@ import sys
 import click
 
 from agent.commands.common import config_option
-from agent.config import Settings
+from agent.settings.model import Settings
 
 
 @click.command("run")
@@ -18,7 +18,8 @@ def command(settings: Settings) -> None:
 
     systemd starts this. A stop finishes the presses under way.
     """
-    from agent import app, journal  # noqa: PLC0415 - only this command needs the whole agent
+    from agent import app  # noqa: PLC0415 - only this command needs the whole agent
+    from agent.system import journal  # noqa: PLC0415
 
     journal.configure()
     app.require_data_dir(settings.data_dir)

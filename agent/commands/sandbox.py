@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from agent.domain.errors import Unavailable
-from agent.domain.os_errors import why
+from agent.system.os_errors import why
 
 
 @click.command("sandbox", short_help="Run the embedded KSeF, Latarnia and printer.")
@@ -40,7 +40,7 @@ def command(port: int, config: Path | None, limits: str) -> None:
 
 
 async def _serve(port: int, config: Path | None, limits: str, directory: Path) -> None:
-    from agent.sandbox.limits import TABLES  # noqa: PLC0415 - only this command needs the servers
+    from agent.sandbox.ksef.limits import TABLES  # noqa: PLC0415 - only this command needs the servers
     from agent.sandbox.provision import describe, write_config  # noqa: PLC0415
     from agent.sandbox.server import Sandbox  # noqa: PLC0415
 

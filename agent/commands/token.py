@@ -7,9 +7,9 @@ import json
 import click
 
 from agent.commands.common import config_option_without_files
-from agent.config import Settings
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
+from agent.settings.model import Settings
 
 
 @click.group("token")

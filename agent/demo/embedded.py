@@ -9,10 +9,10 @@ from pathlib import Path
 
 from agent import app
 from agent.ports import Json
-from agent.sandbox.limits import TABLES
+from agent.sandbox.ksef.limits import TABLES
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
-from agent.settings_file import load
+from agent.settings.load import load
 
 
 @dataclass(frozen=True, slots=True)

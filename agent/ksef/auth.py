@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
-from agent.ksef.answers import Answer, Fields
-from agent.ksef.api import Call, Wire, as_not_sent
+from agent.ksef.calls import Call, Wire, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import TOO_MANY, Group
-from agent.ksef.servertime import ServerTime
+from agent.ksef.responses import Answer, Fields
+from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
 from agent.ksef.xades import auth_token_request, sign
 from agent.ports import Clock, Json, KsefError, Sent
+from agent.settings.model import KsefSettings
 
 EARLY = timedelta(minutes=1)
 """A token is renewed so long before KSeF would refuse it."""
@@ -116,7 +116,7 @@ class _Token:
 
 
 class Authenticator:
-    """agent.ksef.api.Tokens: gives a valid access token, doing whatever that takes, once for all who wait."""
+    """agent.ksef.calls.Tokens: gives a valid access token, doing whatever that takes, once for all who wait."""
 
     def __init__(self, wire: Wire, proof: Proof, context: Context, clock: Clock, server_time: ServerTime) -> None:
         self._wire = wire

@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent.ksef.answers import Fields
-from agent.ksef.api import Api, Call, as_not_sent
+from agent.ksef.calls import Api, Call, as_not_sent
 from agent.ksef.client import HttpClient
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import Group
+from agent.ksef.responses import Fields
 from agent.ksef.sessions import CLOSED, FORM_CODE, IDENTIFIER_VALIDATION, encryption
 from agent.ports import Json, KsefError, Outgoing, Sent
 

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from agent.ksef.answers import Fields
-from agent.ksef.api import Api, Call
+from agent.ksef.calls import Api, Call
 from agent.ksef.crypto import b64
 from agent.ksef.limits import Group
+from agent.ksef.responses import Fields
 from agent.ports import Clock, Json, KsefError, Sent
 
 IN_PROGRESS, ISSUED = 100, 200

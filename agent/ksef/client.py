@@ -24,11 +24,11 @@ from types import SimpleNamespace
 import aiohttp
 
 from agent import __version__
-from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
-from agent.domain.os_errors import why
-from agent.ksef.answers import EVIDENCE_BYTES, Answer, problems, retry_after
+from agent.ksef.responses import EVIDENCE_BYTES, Answer, problems, retry_after
 from agent.ports import Clock, Json, KsefError, Sent
+from agent.settings.model import KsefSettings
+from agent.system.os_errors import why
 
 log = logging.getLogger(__name__)
 

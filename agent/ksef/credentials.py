@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError
-from agent.domain.os_errors import why
-from agent.ksef.switch import Place, finish_switch
+from agent.ksef.certificate_files import Place, finish_switch
+from agent.settings.model import KsefSettings, OfflineSettings
+from agent.system.os_errors import why
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.domain.errors import ConfigError, Refused
-from agent.domain.os_errors import why
-from agent.files import write_whole
+from agent.ksef.certificate_files import Place, finish_switch
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
-from agent.ksef.switch import Place, finish_switch
 from agent.ports import Clock, KsefError, Sent
+from agent.system.durable_files import write_whole
+from agent.system.os_errors import why
 
 Prove = Callable[[Credentials], Awaitable[None]]
 """Uses the new certificate for what it is for; KsefError where it does not work."""

@@ -7,20 +7,20 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from agent.config import KsefSettings
 from agent.ksef import crypto
-from agent.ksef.answers import Fields
-from agent.ksef.api import Api, Call, Wire, as_not_sent
 from agent.ksef.auth import Authenticator, CertificateProof, Context, Proof, ask_challenge, context_of, proof_of
 from agent.ksef.batch import PART_BYTES, BatchSessions, Compression
+from agent.ksef.calls import Api, Call, Wire, as_not_sent
 from agent.ksef.client import HttpClient, open_client
 from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
 from agent.ksef.limits import HOUR, Group, RateBudget
-from agent.ksef.servertime import ServerTime
+from agent.ksef.responses import Fields
+from agent.ksef.server_clock import ServerTime
 from agent.ksef.sessions import MAX_INVOICES, OnlineSessions, session_invoices
 from agent.ksef.verdicts import better, checked_document, read_upo, read_upo_page, read_verdict
 from agent.ports import Clock, KsefError, Outgoing, Pending, SendBudget, Sent, SessionRef, Upo, UpoPage, Verdict
+from agent.settings.model import KsefSettings
 
 NO_SUCH_SESSION = 21173
 SESSION_OPEN = 100

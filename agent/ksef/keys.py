@@ -13,11 +13,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from agent.ksef.answers import Fields
-from agent.ksef.api import Call, Wire
+from agent.ksef.calls import Call, Wire
 from agent.ksef.crypto import b64, sha256, wrap
 from agent.ksef.limits import HOUR, Group
-from agent.ksef.servertime import ServerTime
+from agent.ksef.responses import Fields
+from agent.ksef.server_clock import ServerTime
 from agent.ports import Clock, KsefError, Sent
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 
-from agent.config import KsefSettings
 from agent.ksef.client import HttpClient, open_client
 from agent.ports import Clock, LatarniaReading
+from agent.settings.model import KsefSettings
 
 
 class LatarniaSource:

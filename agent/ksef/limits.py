@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from agent.ksef.answers import Fields
+from agent.ksef.responses import Fields
 from agent.ports import NO_LIMIT, Clock, KsefError, SendBudget, Sent
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0

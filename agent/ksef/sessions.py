@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from agent.ksef.answers import Fields
-from agent.ksef.api import Api, Call
+from agent.ksef.calls import Api, Call
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import PATIENCE_SEND_SECONDS, Group
-from agent.ksef.servertime import ServerTime
+from agent.ksef.responses import Fields
+from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
 from agent.ports import Json, KsefError, Outgoing, Sent, SessionRef
 

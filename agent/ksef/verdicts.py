@@ -8,8 +8,8 @@ import hmac
 from lxml import etree
 
 from agent.domain import ksef_number
-from agent.ksef.answers import Answer, Fields
 from agent.ksef.crypto import sha256
+from agent.ksef.responses import Answer, Fields
 from agent.ports import Accepted, Duplicate, Pending, Rejected, Upo, UpoPage, Verdict
 
 ACCEPTED, DUPLICATE = 200, 440

@@ -26,7 +26,20 @@ from agent.ports.ksef import (
 )
 from agent.ports.outside import BuyerSource, WebhookSender
 from agent.ports.paper import Outcome, Printer, PrinterStatus, PrintResult, Signer
-from agent.ports.records import (
+from agent.ports.store import (
+    Events,
+    Facts,
+    Held,
+    Invoices,
+    Keys,
+    Notebook,
+    Prints,
+    Sessions,
+    Store,
+    Transaction,
+    Work,
+)
+from agent.ports.stored import (
     Confirmed,
     Event,
     Exempt,
@@ -40,19 +53,6 @@ from agent.ports.records import (
     SessionKind,
     StoredUpoPage,
     Unsent,
-)
-from agent.ports.store import (
-    Events,
-    Facts,
-    Held,
-    Invoices,
-    Keys,
-    Notebook,
-    Prints,
-    Sessions,
-    Store,
-    Transaction,
-    Work,
 )
 from agent.ports.time import Clock
 

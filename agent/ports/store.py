@@ -10,7 +10,7 @@ from agent.domain.invoice import InvoiceRecord, NewInvoice
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.records.hash_chain import Json
 from agent.ports.ksef import UpoPage
-from agent.ports.records import (
+from agent.ports.stored import (
     Confirmed,
     Event,
     Exempt,

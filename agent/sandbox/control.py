@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from agent.ports import Json
-from agent.sandbox.faults import BadPlan
-from agent.sandbox.limits import TABLES
+from agent.sandbox.ksef.faults import BadPlan
+from agent.sandbox.ksef.limits import TABLES
+from agent.sandbox.ksef.verdicts import MOODS
+from agent.sandbox.ksef.wire import json_answer, stamp
 from agent.sandbox.printer import Fault
-from agent.sandbox.verdicts import MOODS
 from agent.sandbox.white_list import WhiteList
-from agent.sandbox.wire import json_answer, stamp
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

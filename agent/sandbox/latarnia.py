@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.ports import Json
-from agent.sandbox.wire import json_answer
+from agent.sandbox.ksef.wire import json_answer
 
 
 class Latarnia:

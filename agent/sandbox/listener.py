@@ -11,7 +11,7 @@ import socket
 
 from aiohttp import web
 
-from agent.sandbox.faults import abort
+from agent.sandbox.ksef.faults import abort
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 0.1

@@ -18,8 +18,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from agent.clock import SystemClock
 from agent.ports import Clock
+from agent.system.clock import SystemClock
 from printers.device.dialogue import CLEAR_BUFFERS
 from printers.escpos import parse
 from printers.preview import plaintext, raster

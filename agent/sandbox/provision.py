@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import cast
 
 from agent.ports import Json
+from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.listener import HOST
-from agent.sandbox.pki import Credential
 from agent.sandbox.server import Sandbox
 from agent.services.contract import Role
 from agent.services.tokens import FILE_NAME, Tokens

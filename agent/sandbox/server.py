@@ -19,27 +19,27 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import schemas
-from agent.clock import SystemClock
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ports import Clock
-from agent.sandbox.auth import Auth, KsefToken
-from agent.sandbox.batch import BatchSessions
-from agent.sandbox.certificates import Certificates
 from agent.sandbox.control import Control
-from agent.sandbox.faults import Faults
+from agent.sandbox.ksef.auth import Auth, KsefToken
+from agent.sandbox.ksef.batch import BatchSessions
+from agent.sandbox.ksef.certificates import Certificates
+from agent.sandbox.ksef.faults import Faults
+from agent.sandbox.ksef.limits import PRODUCTION, Limit, RateLimits
+from agent.sandbox.ksef.pki import CertificateAuthority, CertificateType, Credential, KeyRing, organization, rsa_key
+from agent.sandbox.ksef.public_keys import PublicKeys
+from agent.sandbox.ksef.query import Query
+from agent.sandbox.ksef.reading import Reading
+from agent.sandbox.ksef.routing import PREFIX, Observer, application
+from agent.sandbox.ksef.sessions import OnlineSessions, SessionParts
+from agent.sandbox.ksef.state import Behaviour, Ledger, Mood, Sessions, SkewedClock
+from agent.sandbox.ksef.verdicts import MOODS, Verdicts
+from agent.sandbox.ksef.wire import reference
 from agent.sandbox.latarnia import Latarnia
-from agent.sandbox.limits import PRODUCTION, Limit, RateLimits
 from agent.sandbox.listener import Listener
-from agent.sandbox.pki import CertificateAuthority, CertificateType, Credential, KeyRing, organization, rsa_key
 from agent.sandbox.printer import NetworkPrinter
-from agent.sandbox.query import Query
-from agent.sandbox.reading import Reading
-from agent.sandbox.routing import PREFIX, Observer, application
-from agent.sandbox.security import PublicKeys
-from agent.sandbox.sessions import OnlineSessions, SessionParts
-from agent.sandbox.state import Behaviour, Ledger, Mood, Sessions, SkewedClock
-from agent.sandbox.verdicts import MOODS, Verdicts
-from agent.sandbox.wire import reference
+from agent.system.clock import SystemClock
 
 NIP = "5265877635"
 """Taxpayer of the Ministry's UPO samples."""

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from agent.ports import Json
-from agent.sandbox.verdicts import nip_adds_up
-from agent.sandbox.wire import json_answer
+from agent.sandbox.ksef.verdicts import nip_adds_up
+from agent.sandbox.ksef.wire import json_answer
 
 T = TypeVar("T")
 NIP_DIGITS: Final = 10

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from agent.config import Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, KsefGateway, Printer, Signer, Store
+from agent.settings.model import Settings
 
 T = TypeVar("T")
 

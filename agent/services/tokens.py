@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.files import sync_names, write_whole
 from agent.services.contract import Caller, Role
+from agent.system.durable_files import sync_names, write_whole
 
 FILE_NAME: Final = "tokens.json"
 COMMANDS_FILE: Final = "commands-token"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
-from agent.domain.os_errors import why
-from agent.files import write_whole
 from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
+from agent.system.durable_files import write_whole
+from agent.system.os_errors import why
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same content gives the same bytes."""

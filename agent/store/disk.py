@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from agent.domain.errors import Conflict, StoreUnfit
-from agent.domain.os_errors import why
-from agent.files import sync_names
+from agent.system.durable_files import sync_names
+from agent.system.os_errors import why
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {

@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.domain.errors import Conflict, Refused, StoreUnfit, Unavailable
-from agent.domain.os_errors import why
-from agent.files import sync_folder, sync_names
 from agent.store import codec
 from agent.store.disk import LOCK_SUFFIX
 from agent.store.failures import disk_full, is_disk_full, legible
 from agent.store.migrate import MIGRATIONS
+from agent.system.durable_files import sync_folder, sync_names
+from agent.system.os_errors import why
 
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a database, by the end of its name; applied to whatever database has the name."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.config import ApiSettings, PageSettings
 from agent.services.contract import Till
 from agent.services.tokens import Tokens
-from agent.web import books, corrections, invoices, openapi, page, situation
+from agent.settings.model import ApiSettings, PageSettings
+from agent.web import corrections, invoices, mode, openapi, page, records
 from agent.web.context import PAGE, SHELTER, TILL
 from agent.web.problems import problems_middleware
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
@@ -54,8 +54,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/openapi.json", openapi.serve),
         *invoices.routes(),
         *corrections.routes(),
-        *situation.routes(),
-        *books.routes(),
+        *mode.routes(),
+        *records.routes(),
     ]
 
 

@@ -7,9 +7,9 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from agent.config import PageSettings
 from agent.services.contract import Till
-from agent.web import bodies
+from agent.settings.model import PageSettings
+from agent.web import request_body
 from agent.web.shelter import Shelter
 
 T = TypeVar("T")
@@ -33,6 +33,6 @@ def file_response(body: bytes, content_type: str, name: str | None = None) -> we
 
 async def reason_of(request: web.Request) -> str:
     """Read {"reason"}, the whole body of what a manager does with a word of why; BadInput without it."""
-    body = await bodies.json_object(request)
-    bodies.known_only(body, "reason")
-    return bodies.required_text(body, "reason", REASON_WANTED)
+    body = await request_body.json_object(request)
+    request_body.known_only(body, "reason")
+    return request_body.required_text(body, "reason", REASON_WANTED)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from agent.ports import Json
 from agent.services.contract import Till
-from agent.web import answers, bodies
+from agent.web import json_views, request_body
 from agent.web.context import TILL, reason_of, sheltered
 from agent.web.security import caller_of, require_manager
 
@@ -26,33 +26,33 @@ def routes() -> list[web.RouteDef]:
 
 async def correct(request: web.Request) -> web.Response:
     """POST …/corrections."""
-    key = bodies.idempotency_key(request)
-    body = await bodies.json_body(request)
+    key = request_body.idempotency_key(request)
+    body = await request_body.json_body(request)
     work = request.app[TILL].correct(request.match_info["id"], body, key, caller_of(request))
-    return answers.issued(await sheltered(request, work))
+    return json_views.issued(await sheltered(request, work))
 
 
 async def correct_outside(request: web.Request) -> web.Response:
     """POST /v1/corrections: of an invoice that was issued elsewhere, which the body describes."""
-    key = bodies.idempotency_key(request)
-    body = await bodies.json_body(request)
-    return answers.issued(await sheltered(request, request.app[TILL].correct_outside(body, key, caller_of(request))))
+    key = request_body.idempotency_key(request)
+    body = await request_body.json_body(request)
+    return json_views.issued(await sheltered(request, request.app[TILL].correct_outside(body, key, caller_of(request))))
 
 
 async def held_corrections(request: web.Request) -> web.Response:
     """GET /v1/corrections: those that wait for the KSeF number of their base, and the refused ones; oldest first."""
-    return answers.json_response(await corrections_of(request.app[TILL]))
+    return json_views.json_response(await corrections_of(request.app[TILL]))
 
 
 async def show_held(request: web.Request) -> web.Response:
     """GET /v1/corrections/{id}."""
-    return answers.json_response(answers.held(await request.app[TILL].held_one(request.match_info["id"])))
+    return json_views.json_response(json_views.held(await request.app[TILL].held_one(request.match_info["id"])))
 
 
 async def reprint_slip(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
     work = request.app[TILL].reprint_slip(request.match_info["id"], caller_of(request))
-    return answers.json_response(answers.held(await sheltered(request, work)))
+    return json_views.json_response(json_views.held(await sheltered(request, work)))
 
 
 async def settle(request: web.Request) -> web.Response:
@@ -60,12 +60,12 @@ async def settle(request: web.Request) -> web.Response:
     caller = require_manager(request)
     reason = await reason_of(request)
     work = request.app[TILL].settle(request.match_info["id"], reason, caller)
-    return answers.json_response(answers.held(await sheltered(request, work)))
+    return json_views.json_response(json_views.held(await sheltered(request, work)))
 
 
 async def corrections_of(till: Till) -> dict[str, Json]:
     """Those that wait for their base, and the refused ones that wait for a manager."""
     return {
-        "held": [answers.held(item) for item in await till.held()],
-        "refused": [answers.held(item) for item in await till.refused()],
+        "held": [json_views.held(item) for item in await till.held()],
+        "refused": [json_views.held(item) for item in await till.refused()],
     }

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from agent.ports import Json
 from agent.services.contract import HealthReport, Problem, Till
-from agent.web import answers
+from agent.web import json_views
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
@@ -36,14 +36,14 @@ def health_app(till: Till) -> web.Application:
 
 def health_json(report: HealthReport) -> dict[str, Json]:
     """The body of /health."""
-    printers: list[Json] = [answers.printer(item) for item in report.printers]
+    printers: list[Json] = [json_views.printer(item) for item in report.printers]
     return {
         "status": report.status,
         "version": report.version,
         "till": report.till,
         "nip": report.nip,
-        "at": answers.instant(report.at),
-        "started_at": answers.instant(report.started_at),
+        "at": json_views.instant(report.at),
+        "started_at": json_views.instant(report.started_at),
         "mode": str(report.mode.mode),
         "mode_reason": report.mode.reason,
         "legal_basis": report.mode.legal_basis,
@@ -51,16 +51,16 @@ def health_json(report: HealthReport) -> dict[str, Json]:
         "total_failure_to_confirm": report.mode.total_failure_to_confirm,
         "ksef": {
             "state": report.mode.ksef,
-            "seen_at": answers.instant(report.ksef_seen_at),
+            "seen_at": json_views.instant(report.ksef_seen_at),
             "latarnia": report.mode.latarnia,
-            "latarnia_seen_at": answers.instant(report.latarnia_seen_at),
+            "latarnia_seen_at": json_views.instant(report.latarnia_seen_at),
         },
         "queue": {
             "unsent": report.queue.unsent,
             "in_doubt": report.queue.in_doubt,
             "rejected": report.queue.rejected,
             "overdue": report.queue.overdue,
-            "next_deadline": answers.day(report.queue.next_deadline),
+            "next_deadline": json_views.day(report.queue.next_deadline),
         },
         "printer": printers[0] if printers else None,
         "printers": printers,
@@ -68,7 +68,7 @@ def health_json(report: HealthReport) -> dict[str, Json]:
             {
                 "use": item.use,
                 "serial": item.serial,
-                "expires": answers.instant(item.expires),
+                "expires": json_views.instant(item.expires),
                 "days_left": item.days_left,
             }
             for item in report.certificates
@@ -79,7 +79,7 @@ def health_json(report: HealthReport) -> dict[str, Json]:
             {
                 "code": item.code,
                 "message": item.message,
-                "since": answers.instant(item.since),
+                "since": json_views.instant(item.since),
                 "severity": item.severity,
             }
             for item in _listed(report.problems)
@@ -98,17 +98,17 @@ def _listed(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 async def _health(request: web.Request) -> web.Response:
     report = request.app[HEALTH_TILL].health()
-    return answers.json_response(health_json(report), status=503 if report.status == "critical" else 200)
+    return json_views.json_response(health_json(report), status=503 if report.status == "critical" else 200)
 
 
 async def _live(request: web.Request) -> web.Response:
     live = request.app[HEALTH_TILL].health().live
-    return answers.json_response({"live": live}, status=200 if live else 503)
+    return json_views.json_response({"live": live}, status=200 if live else 503)
 
 
 async def _ready(request: web.Request) -> web.Response:
     ready = request.app[HEALTH_TILL].health().ready
-    return answers.json_response({"ready": ready}, status=200 if ready else 503)
+    return json_views.json_response({"ready": ready}, status=200 if ready else 503)
 
 
 async def _metrics(request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.domain.errors import NotFound
-from agent.web import answers, bodies, queries
+from agent.web import json_views, request_body, request_query
 from agent.web.context import TILL, file_response, reason_of, sheltered
 from agent.web.security import caller_of, require_manager
 
@@ -35,24 +35,24 @@ def routes() -> list[web.RouteDef]:
 async def issue(request: web.Request) -> web.Response:
     """POST /v1/invoices."""
     caller = caller_of(request)
-    key = bodies.idempotency_key(request)
-    body, ready = await bodies.sale_body(request)
+    key = request_body.idempotency_key(request)
+    body, ready = await request_body.sale_body(request)
     till = request.app[TILL]
     work = till.issue_ready(body, key, caller) if ready else till.issue_sale(body, key, caller)
-    return answers.issued(await sheltered(request, work))
+    return json_views.issued(await sheltered(request, work))
 
 
 async def list_invoices(request: web.Request) -> web.Response:
     """GET /v1/invoices: newest first; ``next`` is the value of ?after= for the following page."""
-    query = queries.invoice_filter(request)
+    query = request_query.invoice_filter(request)
     found = await request.app[TILL].invoices(query)
     following = found[-1].record.id if len(found) == query.limit else None
-    return answers.json_response({"invoices": answers.invoices(found), "next": following})
+    return json_views.json_response({"invoices": json_views.invoices(found), "next": following})
 
 
 async def show(request: web.Request) -> web.Response:
     """GET /v1/invoices/{id}."""
-    return answers.json_response(answers.invoice(await request.app[TILL].invoice(request.match_info["id"])))
+    return json_views.json_response(json_views.invoice(await request.app[TILL].invoice(request.match_info["id"])))
 
 
 async def xml(request: web.Request) -> web.Response:
@@ -84,7 +84,7 @@ async def receipt_text(request: web.Request) -> web.Response:
 
 async def receipt_pdf(request: web.Request) -> web.Response:
     """GET …/receipt.pdf?page=a4|receipt."""
-    size = queries.choice(request, "page", "a4", ("a4", "receipt"))
+    size = request_query.choice(request, "page", "a4", ("a4", "receipt"))
     return file_response(await request.app[TILL].receipt_pdf(request.match_info["id"], size), "application/pdf")
 
 
@@ -97,33 +97,33 @@ async def receipt_escpos(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.Response:
     """GET …/events."""
     found = await request.app[TILL].events(request.match_info["id"])
-    return answers.json_response({"events": [answers.event(item) for item in found]})
+    return json_views.json_response({"events": [json_views.event(item) for item in found]})
 
 
 async def prints(request: web.Request) -> web.Response:
     """GET …/prints."""
     found = await request.app[TILL].prints(request.match_info["id"])
-    return answers.json_response({"prints": [answers.print_job(item) for item in found]})
+    return json_views.json_response({"prints": [json_views.print_job(item) for item in found]})
 
 
 async def reprint(request: web.Request) -> web.Response:
     """POST …/reprint."""
     work = request.app[TILL].reprint(request.match_info["id"], caller_of(request))
-    return answers.json_response(answers.invoice(await sheltered(request, work)))
+    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
 
 
 async def technical_correction(request: web.Request) -> web.Response:
     """POST …/technical-correction: no body, or the corrected FA(3) as application/xml. Managers only."""
     caller = require_manager(request)
-    body = (await bodies.sale_body(request))[0] if request.content_type == bodies.XML_TYPE else None
+    body = (await request_body.sale_body(request))[0] if request.content_type == request_body.XML_TYPE else None
     work = request.app[TILL].technical_correction(request.match_info["id"], caller, body)
-    return answers.json_response(answers.invoice(await sheltered(request, work)))
+    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
 
 
 async def resend(request: web.Request) -> web.Response:
     """POST …/resend: the same bytes again after a refusal for missing permissions. Managers only."""
     work = request.app[TILL].resend(request.match_info["id"], require_manager(request))
-    return answers.json_response(answers.invoice(await sheltered(request, work)))
+    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
 
 
 async def close(request: web.Request) -> web.Response:
@@ -131,4 +131,4 @@ async def close(request: web.Request) -> web.Response:
     caller = require_manager(request)
     reason = await reason_of(request)
     work = request.app[TILL].close(request.match_info["id"], reason, caller)
-    return answers.json_response(answers.invoice(await sheltered(request, work)))
+    return json_views.json_response(json_views.invoice(await sheltered(request, work)))

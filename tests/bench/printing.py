@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from agent.clock import SystemClock
-from agent.config import PrinterSettings
 from agent.ports import Outcome
 from agent.sandbox.printer import NetworkPrinter
+from agent.settings.model import PrinterSettings
+from agent.system.clock import SystemClock
 from printers.escpos import qr
 from printers.escpos.encode import encode
 from printers.preview.pdf import render_pdf

@@ -12,9 +12,9 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from agent.config import ApiSettings, PageSettings
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
+from agent.settings.model import ApiSettings, PageSettings
 from agent.web.api import till_app
 from tests.fakes.clock import FakeClock
 from tests.fakes.till import FakeTill

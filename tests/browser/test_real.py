@@ -12,8 +12,8 @@ from playwright.async_api import Browser, expect
 
 from agent import app
 from agent.demo.embedded import embedded
-from agent.listeners import listening
 from agent.sandbox.white_list import subject
+from agent.serving.listeners import listening
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 WAIT = 30_000  # milliseconds

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from agent.sandbox.routing import Exchange
+from agent.sandbox.ksef.routing import Exchange
 
 DOCUMENT = Path(__file__).parents[3] / "shared" / "reference" / "openapi" / "ksef-api-2.9.0.json"
 NAMES = {

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent.config import KsefSettings
 from agent.domain import ksef_number
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import open_gateway
 from agent.ports import Accepted, Duplicate, KsefError, KsefGateway, Outgoing, Pending, Rejected, Sent, UpoPage, Verdict
-from agent.sandbox.limits import NO_LIMITS
+from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.server import Sandbox
+from agent.settings.model import KsefSettings
 from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
 from tests.unit.sandbox_client import invoice

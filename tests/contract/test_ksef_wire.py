@@ -15,14 +15,14 @@ import pytest
 from jsonschema import Draft4Validator
 from ksef_client import AsyncKsefClient, KsefClientOptions, models
 
-from agent.config import KsefSettings
+from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.crypto import sha256
 from agent.ksef.enrolment import enrol
 from agent.ksef.gateway import open_gateway
 from agent.ksef.latarnia import open_latarnia
-from agent.ksef.switch import Place
 from agent.ports import Outgoing
+from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Reply, Request, WireServer
 from tests.fakes.clock import FakeClock

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.clock import SystemClock
-from agent.config import PrinterSettings
 from agent.ports import Outcome
 from agent.sandbox.printer import Mechanism, NetworkPrinter
+from agent.settings.model import PrinterSettings
+from agent.system.clock import SystemClock
 from printers.printer_set import Fleet, build
 from printers.profiles.models import PROFILES
 from tests.unit.slips import EC_LINK, invoice

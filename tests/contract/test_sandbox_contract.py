@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.sandbox.limits import PRODUCTION
-from agent.sandbox.routing import CALLS
+from agent.sandbox.ksef.limits import PRODUCTION
+from agent.sandbox.ksef.routing import CALLS
 from tests.contract.ksef_openapi import DOCUMENT, NAMES, STORAGE
 from tests.unit.sandbox_client import running
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import KsefSettings
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
 from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Rejected, Sent, Verdict
-from agent.sandbox.limits import PRODUCTION
-from agent.sandbox.pki import Credential
+from agent.sandbox.ksef.limits import PRODUCTION
+from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.server import Sandbox
+from agent.settings.model import KsefSettings
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.contract.test_sandbox_ksef_client import at_once
 from tests.fakes.clock import FakeClock

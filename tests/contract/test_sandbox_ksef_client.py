@@ -28,9 +28,9 @@ from ksef_client.services.workflows import (
 )
 
 from agent.ports import Json
-from agent.sandbox.limits import NO_LIMITS, Limit
+from agent.sandbox.ksef.limits import NO_LIMITS, Limit
+from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
-from agent.sandbox.state import Behaviour
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.unit.sandbox_client import invoice
 from tests.unit.test_sandbox_auth import sign

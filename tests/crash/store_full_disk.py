@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from agent.clock import SystemClock
 from agent.domain.errors import Unavailable
 from agent.store.sqlite import SqliteStore
+from agent.system.clock import SystemClock
 from tests.crash.store_writer import issue
 
 

@@ -13,9 +13,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from agent.clock import SystemClock
 from agent.ports import KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
+from agent.system.clock import SystemClock
 from tests.fakes.invoices import SERIES, new_invoice
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.sandbox.limits import TABLES
+from agent.sandbox.ksef.limits import TABLES
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 from tests.crash.powerloss.campaign import MEMORY, campaign

@@ -16,17 +16,17 @@ from typing import Any
 from unittest.mock import patch
 
 from agent.app import Agent, assembled
-from agent.clock import SystemClock
-from agent.config import Settings
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Event
-from agent.sandbox.limits import NO_LIMITS
+from agent.sandbox.ksef.limits import NO_LIMITS
+from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import NIP, Sandbox
-from agent.sandbox.state import Behaviour
 from agent.services.contract import Caller, Role
-from agent.settings_file import load
+from agent.settings.load import load
+from agent.settings.model import Settings
 from agent.store.sqlite import DATABASE, SqliteStore
+from agent.system.clock import SystemClock
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import sale
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from agent.sandbox.limits import TABLES
+from agent.sandbox.ksef.limits import TABLES
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 

@@ -602,9 +602,9 @@ def main() -> None:
 
     from aiohttp import web
 
-    from agent.clock import SystemClock
-    from agent.config import ApiSettings, PageSettings
     from agent.services.tokens import Tokens
+    from agent.settings.model import ApiSettings, PageSettings
+    from agent.system.clock import SystemClock
     from agent.web.api import till_app
 
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8780

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from agent.config import PrinterSettings, Settings
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
@@ -30,6 +29,7 @@ from agent.services.monitoring.health import Reporting
 from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
 from agent.services.till import AgentTill
+from agent.settings.model import PrinterSettings, Settings
 from agent.store.sqlite import SqliteStore
 from printers.printer_set import build
 from tests.fakes.clock import FakeClock

@@ -18,18 +18,18 @@ from typing import cast
 
 import pytest
 
-from agent.config import KsefSettings
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import open_gateway
 from agent.ports import InvoiceFilter, Outgoing, Rejected
-from agent.sandbox.limits import PRODUCTION
+from agent.sandbox.ksef.limits import PRODUCTION
+from agent.sandbox.ksef.state import Mood
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
-from agent.sandbox.state import Mood
 from agent.services.delivery import queue
-from agent.settings_file import load
+from agent.settings.load import load
+from agent.settings.model import KsefSettings
 from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CASHIER, CONSUMER, MANAGER, World, sale, settings, world

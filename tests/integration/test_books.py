@@ -22,13 +22,13 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 
 from agent.app import assembled
-from agent.clock import SystemClock
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
 from agent.store.maintenance import back_up
 from agent.store.sqlite import DATABASE
+from agent.system.clock import SystemClock
 from agent.web.api import till_app
 from tests.fakes.joined import CASHIER, Joined, SteppedClock, joined
 from tests.fakes.rig import Rig, rig

@@ -14,10 +14,10 @@ from agent.domain.calendar import WARSAW
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.listeners import listening
-from agent.sandbox.state import Behaviour
+from agent.sandbox.ksef.state import Behaviour
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
+from agent.serving.listeners import listening
 from tests.fakes.joined import Joined, SteppedClock, joined
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CONSUMER, sale

@@ -17,15 +17,15 @@ from typing import cast
 import pytest
 import trustme
 
-from agent.config import KsefSettings
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import InvoiceFilter
-from agent.sandbox.limits import NO_LIMITS
+from agent.sandbox.ksef.limits import NO_LIMITS
+from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
-from agent.sandbox.state import Behaviour
+from agent.settings.model import KsefSettings
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.tls_front import tls_front

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.config import KsefSettings
 from agent.ksef import client
 from agent.ksef.crypto import sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
 from agent.ports import KsefError, Outgoing, Sent
+from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
 from tests.fakes.clock import FakeClock

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from agent.config import KsefSettings
 from agent.ksef.crypto import OAEP, b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Pending, Rejected, Sent
+from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
 from tests.fakes.swift_clock import SwiftClock

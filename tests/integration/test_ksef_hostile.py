@@ -11,14 +11,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.config import KsefSettings
 from agent.ksef import client
-from agent.ksef.answers import Answer, parse_instant, retry_after
 from agent.ksef.certificates import Certificates
 from agent.ksef.crypto import b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
+from agent.ksef.responses import Answer, parse_instant, retry_after
 from agent.ports import KsefError, Outgoing, Sent
+from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer
 from tests.fakes.gateway import unheard

@@ -11,18 +11,18 @@ from typing import TypeVar
 
 import pytest
 
-from agent.config import KsefSettings
+from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials
 from agent.ksef.crypto import OfflineSigner
 from agent.ksef.enrolment import enrol, renew_if_due
 from agent.ksef.gateway import Gateway, open_gateway
-from agent.ksef.switch import Place
 from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Pending, Rejected, Sent, Verdict
-from agent.sandbox.limits import NO_LIMITS, PRODUCTION
-from agent.sandbox.pki import Credential
+from agent.sandbox.ksef.limits import NO_LIMITS, PRODUCTION
+from agent.sandbox.ksef.pki import Credential
+from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
-from agent.sandbox.state import Behaviour
+from agent.settings.model import KsefSettings
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.fakes.gateway import unheard
 from tests.fakes.swift_clock import SwiftClock

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import KsefSettings, OfflineSettings
 from agent.domain.lifecycle import InvoiceState
 from agent.ksef.credentials import Credentials, load_credentials
+from agent.settings.model import KsefSettings, OfflineSettings
 from tests.fakes.joined import Joined, SteppedClock, joined
 
 RENEW = "renew_before_days = 60\n"

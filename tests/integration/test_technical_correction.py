@@ -17,7 +17,7 @@ from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import abandoned
-from agent.sandbox.routing import Exchange
+from agent.sandbox.ksef.routing import Exchange
 from tests.fakes.joined import DECLARED, MANAGER, Joined, SteppedClock, joined
 from tests.fakes.world import CONSUMER, sale
 

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
 from agent.demo.embedded import embedded
-from agent.listeners import listening
+from agent.serving.listeners import listening
 from agent.web.api import till_app
 from agent.web.health import health_app
 

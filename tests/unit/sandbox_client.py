@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from agent.sandbox.limits import NO_LIMITS
+from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.server import NIP, Sandbox
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.fakes.clock import FakeClock

@@ -13,12 +13,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agent.config import Settings
 from agent.domain.errors import BadInput, Conflict, NotPermitted
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, Outcome, Rejected, Sent
 from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
+from agent.settings.model import Settings
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.world import CASHIER, MANAGER, World, settings, world

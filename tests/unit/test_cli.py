@@ -21,10 +21,10 @@ import click
 import pytest
 
 from agent import cli
-from agent.clock import SystemClock
 from agent.commands import common, polish
-from agent.config import PrinterSettings
 from agent.domain.errors import AgentError
+from agent.settings.model import PrinterSettings
+from agent.system.clock import SystemClock
 from printers.printer_set import build
 from printers.transports import permissions
 

@@ -16,7 +16,7 @@ import pytest
 from agent import cli
 from agent.domain import alerts
 from agent.domain.sale.parse import parse_sale
-from agent.settings_file import load
+from agent.settings.load import load
 from agent.web.api import routes
 
 ROOT = Path(__file__).parents[2]

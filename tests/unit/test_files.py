@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agent import files
-from agent.files import sync_names, write_whole
+from agent.system import durable_files
+from agent.system.durable_files import sync_names, write_whole
 
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that were synced, in order."""
     found: list[Path] = []
-    monkeypatch.setattr(files, "sync_folder", found.append)
+    monkeypatch.setattr(durable_files, "sync_folder", found.append)
     return found
 
 
@@ -37,7 +37,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: py
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         found.append(folder)
 
-    monkeypatch.setattr(files, "sync_folder", refusing)
+    monkeypatch.setattr(durable_files, "sync_folder", refusing)
     sync_names(tmp_path / "file")
     assert found == [tmp_path]
     with pytest.raises(PermissionError):

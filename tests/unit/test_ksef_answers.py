@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ksef.answers import EVIDENCE_BYTES, Answer, parse_instant, problems, retry_after
+from agent.ksef.responses import EVIDENCE_BYTES, Answer, parse_instant, problems, retry_after
 from agent.ports import KsefError, Sent
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

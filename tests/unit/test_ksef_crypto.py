@@ -24,10 +24,10 @@ from cryptography.x509 import Name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError
 from agent.ksef.credentials import Credentials, authentication_credentials, load_credentials, locate, read_secret
 from agent.ksef.crypto import OAEP, OfflineSigner, SessionKey, b64, open_signer, sha256, wrap
+from agent.settings.model import KsefSettings, OfflineSettings
 from tests.contract import ksef_wire as wire
 
 PATH = "qr.ksef.mf.gov.pl/certificate/Nip/1111111111/1111111111/01F20A5D352AE590/UtQp9Gpc51y-u3xApZjIjgkpZ01js"

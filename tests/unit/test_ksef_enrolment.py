@@ -15,15 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from agent.config import KsefSettings, OfflineSettings
 from agent.domain.errors import ConfigError, Refused
+from agent.ksef.certificate_files import Place, finish_switch
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
 from agent.ksef.crypto import OfflineSigner, b64
 from agent.ksef.enrolment import Renewal, enrol, renew_if_due
 from agent.ksef.gateway import open_gateway
-from agent.ksef.switch import Place, finish_switch
 from agent.ports import KsefError, Sent
+from agent.settings.model import KsefSettings, OfflineSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Reply, WireServer, problem
 from tests.fakes.clock import FakeClock

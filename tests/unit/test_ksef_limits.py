@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.ksef.answers import Answer
 from agent.ksef.limits import DEFAULTS, HOUR, MINUTE, SECOND, Group, Limit, RateBudget, Window
+from agent.ksef.responses import Answer
 from agent.ports import KsefError, Sent
 from tests.fakes.clock import FakeClock
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 
-from agent.config import KsefSettings
 from agent.domain.errors import ConfigError
 from agent.ksef.client import _cause, open_client, tls_context
 from agent.ports import KsefError, Sent
+from agent.settings.model import KsefSettings
 from tests.fakes.clock import FakeClock
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.os_errors import why
+from agent.system.os_errors import why
 
 SHIPPED = [path for name in ("agent", "printers") for path in (Path(__file__).parents[2] / name).rglob("*.py")]
 

@@ -19,11 +19,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from agent.clock import SystemClock
 from agent.domain.alerts import AlertCode
 from agent.domain.errors import BadInput
 from agent.outbound import Outbound, Webhooks
 from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
+from agent.system.clock import SystemClock
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import World, world
 

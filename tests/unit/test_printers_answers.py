@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.clock import SystemClock
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import NetworkPrinter
+from agent.system.clock import SystemClock
 from printers.device.printer import EscPosPrinter
 from printers.device.status_bytes import (
     COVER_OPEN,

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from agent.commands import print_test
-from agent.config import PrinterSettings
 from agent.domain.errors import ConfigError
+from agent.settings.model import PrinterSettings
 from printers.escpos.charset import fit
 from printers.escpos.encode import check_profile, encode
 from printers.profiles import python_escpos
@@ -139,7 +139,7 @@ def test_the_library_is_not_woken() -> None:
     code = (
         "import logging, sys, tempfile\n"
         "tempfile.mkdtemp = None\n"
-        "from agent.config import PrinterSettings\n"
+        "from agent.settings.model import PrinterSettings\n"
         "from printers.profiles.models import profile_for\n"
         "profile_for(PrinterSettings())\n"
         "assert 'escpos' not in sys.modules\n"

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 from blockbuster import BlockingError, blockbuster_ctx
 
-from agent.config import PrinterSettings
 from agent.domain.paper.receipt import Qr, Receipt, Text
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, NetworkPrinter
+from agent.settings.model import PrinterSettings
 from printers.printer_set import Fleet, build
 from printers.profiles.models import PROFILES, Answers
 from tests.fakes.swift_clock import SwiftClock

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import PrinterSettings
+from agent.settings.model import PrinterSettings
 from printers.escpos.charset import fit
 from printers.escpos.encode import check_profile
 from printers.profiles.models import PROFILES, Answers, Profile, QrMode, profile_for

@@ -19,11 +19,11 @@ import pytest
 import usb.core
 import usb.util
 
-from agent.clock import SystemClock
-from agent.config import PrinterSettings
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, Mechanism
+from agent.settings.model import PrinterSettings
+from agent.system.clock import SystemClock
 from printers.printer_set import Fleet, build
 from printers.profiles.models import PROFILES
 from printers.transports import blocking, file, serial

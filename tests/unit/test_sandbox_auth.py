@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 from signxml.xades.xades import XAdESSigner
 
-from agent.sandbox.pki import CertificateAuthority, CertificateType, Credential, organization
+from agent.sandbox.ksef.pki import CertificateAuthority, CertificateType, Credential, organization
 from agent.sandbox.server import NIP
 from tests.fakes.clock import FakeClock
 from tests.unit.sandbox_client import Answer, Client, running

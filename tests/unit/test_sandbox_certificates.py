@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from agent.sandbox.certificates import SUBJECT_FIELDS
+from agent.sandbox.ksef.certificates import SUBJECT_FIELDS
 from tests.fakes.clock import FakeClock
 from tests.unit.sandbox_client import Answer, Client, b64, running
 from tests.unit.test_sandbox_auth import LATER, signed_request, submit

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from agent.domain.paper.receipt import Receipt, Text
-from agent.settings_file import load
+from agent.settings.load import load
 from printers.escpos.encode import encode
 from printers.profiles.models import PROFILES
 from tests.unit.sandbox_client import Answer, Client, invoice, running

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.sandbox.control import Control
-from agent.sandbox.faults import CALLS, FAULTS
+from agent.sandbox.ksef.faults import CALLS, FAULTS
+from agent.sandbox.ksef.verdicts import MOODS
 from agent.sandbox.server import Sandbox
-from agent.sandbox.verdicts import MOODS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 

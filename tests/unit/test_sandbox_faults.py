@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from agent.sandbox.faults import FAULTS, BadPlan
+from agent.sandbox.ksef.faults import FAULTS, BadPlan
 from tests.unit.sandbox_client import Client, invoice, running
 
 BROKEN = aiohttp.ClientError

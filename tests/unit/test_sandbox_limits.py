@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sandbox.limits import PRODUCTION, Limit, RateLimits
-from agent.sandbox.wire import ApiProblem
+from agent.sandbox.ksef.limits import PRODUCTION, Limit, RateLimits
+from agent.sandbox.ksef.wire import ApiProblem
 from tests.unit.sandbox_client import Client, invoice, running
 
 

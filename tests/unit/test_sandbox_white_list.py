@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.clock import SystemClock
 from agent.domain.invoice import Address
 from agent.outbound import Outbound, WhiteList
 from agent.sandbox.white_list import subject
 from agent.services.directory import _address
+from agent.system.clock import SystemClock
 from tests.unit.sandbox_client import Client, running
 
 NIP = "5260250274"

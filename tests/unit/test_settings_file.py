@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.commands.common import config_option, config_option_without_files
-from agent.config import Address, PrinterSettings, Seller, Settings
 from agent.domain.errors import ConfigError
-from agent.settings_file import find_config, load
-from agent.settings_rules import RULES
+from agent.settings.load import find_config, load
+from agent.settings.model import Address, PrinterSettings, Seller, Settings
+from agent.settings.rules import RULES
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -353,7 +353,7 @@ def test_a_bare_name_is_a_credential_first(file: Path, monkeypatch: pytest.Monke
 
 def test_the_settings_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KSEF_AGENT_CONFIG", raising=False)
-    monkeypatch.setattr("agent.settings_file.SYSTEM_CONFIG", tmp_path / "etc.toml")
+    monkeypatch.setattr("agent.settings.load.SYSTEM_CONFIG", tmp_path / "etc.toml")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"config\.example\.toml"):
         find_config(None)

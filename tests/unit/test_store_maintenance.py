@@ -23,7 +23,6 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from agent.clock import SystemClock
 from agent.commands import backup, export, restore
 from agent.domain.errors import AgentError, ConfigError, Conflict, NotFound, Refused, StoreUnfit, Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
@@ -31,6 +30,7 @@ from agent.ports import InvoiceFilter
 from agent.store import maintenance
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
+from agent.system.clock import SystemClock
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import add_next, lead
 

@@ -345,7 +345,7 @@ async def test_opening_and_closing_leaks_nothing(path: Path) -> None:
 def test_a_store_that_nobody_closed_does_not_keep_a_dying_process_alive(path: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from agent.clock import SystemClock; from agent.store.sqlite import SqliteStore\n"
+        "from agent.system.clock import SystemClock; from agent.store.sqlite import SqliteStore\n"
         "async def main():\n"
         "    store = await SqliteStore.open(Path(sys.argv[1]), SystemClock())\n"
         "    raise SystemExit(7)\n"

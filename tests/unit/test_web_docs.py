@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
-from agent.config import ApiSettings
 from agent.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
 from agent.services.contract import Role
 from agent.services.tokens import Tokens
+from agent.settings.model import ApiSettings
 from agent.web.api import routes, till_app
 from agent.web.problem_codes import FIELD_CODES, PROBLEMS
 from agent.web.problems import STATUS_OF_CODE, status_of

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.config import ApiSettings
 from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
+from agent.settings.model import ApiSettings
 from agent.web.api import routes, till_app
 from tests.fakes.till import FakeTill
 

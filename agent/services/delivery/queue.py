@@ -1,7 +1,7 @@
 """The queue empties by itself: doubts first, then by deadline; presses go before backlog.
 
 The queue is the store; this only decides what is next. It sleeps on an event, never on a timer of its own:
-app.py's scheduler, a press, a number that arrived or a line that came back wake it.
+serving/schedule.py, a press, a number that arrived or a line that came back wake it.
 """
 
 from __future__ import annotations

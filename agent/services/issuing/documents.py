@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from agent.config import Settings
 from agent.domain import numbering
 from agent.domain.errors import Conflict
 from agent.domain.fa3.build import build_invoice, issue_date
@@ -18,6 +17,7 @@ from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.vat import totals
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+from agent.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Daily chores of a till that is switched off every night: due shortly after it is switched on, once a day at most.
 
-When a chore was done last is durable; app.py's scheduler only asks, about once an hour.
+When a chore was done last is durable; serving/schedule.py only asks, about once an hour.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol, TypeVar
 
-from agent.ksef.answers import Answer
 from agent.ksef.client import HttpClient
 from agent.ksef.limits import PATIENCE_SECONDS, Group, RateBudget
+from agent.ksef.responses import Answer
 from agent.ports import Json, KsefError, Sent
 
 T = TypeVar("T")

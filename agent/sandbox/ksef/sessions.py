@@ -8,12 +8,12 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from agent.sandbox import crypto
-from agent.sandbox.auth import Auth, Operation
-from agent.sandbox.pki import KeyRing
-from agent.sandbox.state import Behaviour, Mood, SentInvoice, Session, Sessions, SkewedClock, Status
-from agent.sandbox.verdicts import NOT_DECRYPTED, Upload, Verdicts, bad_file, polish_day
-from agent.sandbox.wire import (
+from agent.sandbox.ksef import crypto
+from agent.sandbox.ksef.auth import Auth, Operation
+from agent.sandbox.ksef.pki import KeyRing
+from agent.sandbox.ksef.state import Behaviour, Mood, SentInvoice, Session, Sessions, SkewedClock, Status
+from agent.sandbox.ksef.verdicts import NOT_DECRYPTED, Upload, Verdicts, bad_file, polish_day
+from agent.sandbox.ksef.wire import (
     ApiProblem,
     JsonObject,
     binary,

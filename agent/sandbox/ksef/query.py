@@ -9,12 +9,12 @@ from aiohttp import web
 from lxml import etree
 
 from agent.ports import Json
-from agent.sandbox.auth import Auth
-from agent.sandbox.reading import offset_page
-from agent.sandbox.sessions import FORM_CODE
-from agent.sandbox.state import Behaviour, Ledger, LedgerEntry, SkewedClock
-from agent.sandbox.verdicts import FA3, text
-from agent.sandbox.wire import (
+from agent.sandbox.ksef.auth import Auth
+from agent.sandbox.ksef.reading import offset_page
+from agent.sandbox.ksef.sessions import FORM_CODE
+from agent.sandbox.ksef.state import Behaviour, Ledger, LedgerEntry, SkewedClock
+from agent.sandbox.ksef.verdicts import FA3, text
+from agent.sandbox.ksef.wire import (
     WARSAW,
     JsonObject,
     b64,

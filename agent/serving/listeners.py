@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from agent.domain.errors import ConfigError
-from agent.domain.os_errors import why
+from agent.system.os_errors import why
 from agent.web.api import till_app
 from agent.web.health import health_app
 

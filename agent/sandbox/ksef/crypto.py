@@ -7,9 +7,9 @@ from datetime import datetime
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from agent.sandbox.auth import unknown_key
-from agent.sandbox.pki import SYMMETRIC_KEY_ENCRYPTION, KeyRing
-from agent.sandbox.wire import JsonObject, binary, optional
+from agent.sandbox.ksef.auth import unknown_key
+from agent.sandbox.ksef.pki import SYMMETRIC_KEY_ENCRYPTION, KeyRing
+from agent.sandbox.ksef.wire import JsonObject, binary, optional
 
 KEY_BYTES = 32
 BLOCK_BYTES = 16

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from aiohttp import web
 from lxml import etree
 
-from agent.sandbox.state import LedgerEntry, Session
-from agent.sandbox.wire import WARSAW, b64
+from agent.sandbox.ksef.state import LedgerEntry, Session
+from agent.sandbox.ksef.wire import WARSAW, b64
 
 NAMESPACE = "http://upo.schematy.mf.gov.pl/KSeF/v4-3"
 RECEIVER = "Ministerstwo Finansów"

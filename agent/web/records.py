@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
-from agent.web import answers, bodies, queries
+from agent.web import json_views, request_body, request_query
 from agent.web.context import TILL, file_response
 from agent.web.security import require_manager
 
@@ -24,56 +24,56 @@ def routes() -> list[web.RouteDef]:
 
 async def register(request: web.Request) -> web.Response:
     """GET /v1/register?month=YYYY-MM&format=json|csv[&as_of=YYYY-MM-DD]."""
-    queries.known_only(request, frozenset({"month", "format", "as_of"}))
-    month = queries.month(request)
-    as_of = queries.optional_day(request, "as_of")
-    if queries.choice(request, "format", "json", ("json", "csv")) == "csv":
+    request_query.known_only(request, frozenset({"month", "format", "as_of"}))
+    month = request_query.month(request)
+    as_of = request_query.optional_day(request, "as_of")
+    if request_query.choice(request, "format", "json", ("json", "csv")) == "csv":
         text = await request.app[TILL].register_csv(month, as_of)
         name = f'attachment; filename="rejestr-{month}.csv"'
         return web.Response(text=text, content_type="text/csv", headers={"Content-Disposition": name})
     rows = await request.app[TILL].register_rows(month, as_of)
-    return answers.json_response({"month": month, "rows": rows})
+    return json_views.json_response({"month": month, "rows": rows})
 
 
 async def register_changes(request: web.Request) -> web.Response:
     """GET /v1/register/changes?month=YYYY-MM&since=YYYY-MM-DD[&as_of=]: what to change in books filed on ``since``."""
-    queries.known_only(request, frozenset({"month", "since", "as_of"}))
-    month, since = queries.month(request), queries.required_day(request, "since")
-    changes = await request.app[TILL].register_changes(month, since, queries.optional_day(request, "as_of"))
-    return answers.json_response({"month": month, "since": answers.day(since), "changes": changes})
+    request_query.known_only(request, frozenset({"month", "since", "as_of"}))
+    month, since = request_query.month(request), request_query.required_day(request, "since")
+    changes = await request.app[TILL].register_changes(month, since, request_query.optional_day(request, "as_of"))
+    return json_views.json_response({"month": month, "since": json_views.day(since), "changes": changes})
 
 
 async def register_counts(request: web.Request) -> web.Response:
     """GET /v1/register/counts?month=YYYY-MM[&as_of=]."""
-    queries.known_only(request, frozenset({"month", "as_of"}))
-    month = queries.month(request)
-    counts = await request.app[TILL].register_counts(month, queries.optional_day(request, "as_of"))
-    return answers.json_response(counts)
+    request_query.known_only(request, frozenset({"month", "as_of"}))
+    month = request_query.month(request)
+    counts = await request.app[TILL].register_counts(month, request_query.optional_day(request, "as_of"))
+    return json_views.json_response(counts)
 
 
 async def outbox(request: web.Request) -> web.Response:
     """GET /v1/outbox: how far each webhook subscriber is. Managers only."""
     require_manager(request)
-    return answers.json_response(answers.outbox(await request.app[TILL].outbox()))
+    return json_views.json_response(json_views.outbox(await request.app[TILL].outbox()))
 
 
 async def replay(request: web.Request) -> web.Response:
     """POST /v1/outbox/replay {"from": sequence number}. Managers only."""
     caller = require_manager(request)
-    body = await bodies.json_object(request)
-    bodies.known_only(body, "from")
+    body = await request_body.json_object(request)
+    request_body.known_only(body, "from")
     start = body.get("from")
     if isinstance(start, bool) or not isinstance(start, int):
         sentence = "Podaj w polu „from” numer zdarzenia, od którego powtórzyć."
         raise BadInput(sentence, errors=(FieldError("/from", sentence, "required"),))
-    return answers.json_response(answers.outbox(await request.app[TILL].replay(start, caller)))
+    return json_views.json_response(json_views.outbox(await request.app[TILL].replay(start, caller)))
 
 
 async def evidence(request: web.Request) -> web.Response:
     """GET /v1/evidence?from=&to=: one zip for an auditor. Managers only."""
     require_manager(request)
-    queries.known_only(request, frozenset({"from", "to"}))
-    first, last = queries.required_day(request, "from"), queries.required_day(request, "to")
-    queries.in_order(first, last)
+    request_query.known_only(request, frozenset({"from", "to"}))
+    first, last = request_query.required_day(request, "from"), request_query.required_day(request, "to")
+    request_query.in_order(first, last)
     data = await request.app[TILL].evidence(first, last)
     return file_response(data, "application/zip", f"dowody-{first}-{last}.zip")

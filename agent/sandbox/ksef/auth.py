@@ -11,10 +11,10 @@ from aiohttp import web
 from cryptography import x509
 
 from agent.ports import Json
-from agent.sandbox import xades
-from agent.sandbox.pki import TOKEN_ENCRYPTION, CertificateAuthority, CertificateType, KeyRing, subject_nip
-from agent.sandbox.state import Behaviour, SkewedClock, Status
-from agent.sandbox.wire import (
+from agent.sandbox.ksef import xades
+from agent.sandbox.ksef.pki import TOKEN_ENCRYPTION, CertificateAuthority, CertificateType, KeyRing, subject_nip
+from agent.sandbox.ksef.state import Behaviour, SkewedClock, Status
+from agent.sandbox.ksef.wire import (
     ApiProblem,
     JsonObject,
     b64,

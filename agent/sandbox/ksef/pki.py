@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
-from agent.sandbox.wire import JsonObject, b64, stamp
+from agent.sandbox.ksef.wire import JsonObject, b64, stamp
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 ORGANIZATION_IDENTIFIER = NameOID.ORGANIZATION_IDENTIFIER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.sandbox.pki import KeyRing
-from agent.sandbox.wire import json_answer
+from agent.sandbox.ksef.pki import KeyRing
+from agent.sandbox.ksef.wire import json_answer
 
 
 class PublicKeys:

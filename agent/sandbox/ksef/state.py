@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from agent.ports import Clock, Json
-from agent.sandbox.wire import JsonObject, stamp
+from agent.sandbox.ksef.wire import JsonObject, stamp
 
 InvoiceKey = tuple[str, str, str]
 """Seller's NIP, RodzajFaktury, P_2: what KSeF calls a duplicate."""

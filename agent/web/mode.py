@@ -8,7 +8,7 @@ from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.domain.invoice import Mode
-from agent.web import answers, bodies, queries
+from agent.web import json_views, request_body, request_query
 from agent.web.context import PAGE, REASON_WANTED, SHELTER, TILL, sheltered
 from agent.web.corrections import corrections_of
 from agent.web.health import health_json
@@ -36,60 +36,60 @@ def routes() -> list[web.RouteDef]:
 async def queue(request: web.Request) -> web.Response:
     """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
     till = request.app[TILL]
-    waiting = answers.invoices(await till.queue())
-    return answers.json_response({"invoices": waiting, **await corrections_of(till)})
+    waiting = json_views.invoices(await till.queue())
+    return json_views.json_response({"invoices": waiting, **await corrections_of(till)})
 
 
 async def sync(request: web.Request) -> web.Response:
     """POST /v1/sync: send now."""
-    return answers.json_response({"waiting": await request.app[TILL].sync_now()}, status=202)
+    return json_views.json_response({"waiting": await request.app[TILL].sync_now()}, status=202)
 
 
 async def show_mode(request: web.Request) -> web.Response:
     """GET /v1/mode."""
-    return answers.json_response(answers.mode(request.app[TILL].mode()))
+    return json_views.json_response(json_views.mode(request.app[TILL].mode()))
 
 
 async def declare_mode(request: web.Request) -> web.Response:
     """POST /v1/mode {"mode", "reason"}. Managers only."""
     caller = require_manager(request)
-    body = await bodies.json_object(request)
-    bodies.known_only(body, "mode", "reason")
-    reason = bodies.required_text(body, "reason", REASON_WANTED)
+    body = await request_body.json_object(request)
+    request_body.known_only(body, "mode", "reason")
+    reason = request_body.required_text(body, "reason", REASON_WANTED)
     word = body.get("mode")
     if word not in (Mode.OFFLINE24, Mode.TOTAL_FAILURE):
         sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
         raise BadInput(sentence, errors=(FieldError("/mode", sentence, "unknown-mode"),))
     work = request.app[TILL].declare(Mode(str(word)), reason, caller)
-    return answers.json_response(answers.mode(await sheltered(request, work)))
+    return json_views.json_response(json_views.mode(await sheltered(request, work)))
 
 
 async def withdraw_mode(request: web.Request) -> web.Response:
     """DELETE /v1/mode {"reason", "false_alarm"}, or both as query for clients that send no body. Managers only."""
     caller = require_manager(request)
-    queries.known_only(request, frozenset({"reason", "false_alarm"}))
-    false_alarm = queries.choice(request, "false_alarm", "false", ("false", "true")) == "true"
-    body = dict(await bodies.json_object(request) if request.can_read_body else {})
-    bodies.known_only(body, "reason", "false_alarm")
+    request_query.known_only(request, frozenset({"reason", "false_alarm"}))
+    false_alarm = request_query.choice(request, "false_alarm", "false", ("false", "true")) == "true"
+    body = dict(await request_body.json_object(request) if request.can_read_body else {})
+    request_body.known_only(body, "reason", "false_alarm")
     if request.query.get("reason"):
         body["reason"] = request.query["reason"]
-    reason = bodies.required_text(body, "reason", REASON_WANTED)
-    false_alarm = false_alarm or bodies.flag(body, "false_alarm")
+    reason = request_body.required_text(body, "reason", REASON_WANTED)
+    false_alarm = false_alarm or request_body.flag(body, "false_alarm")
     work = request.app[TILL].withdraw(reason, caller, false_alarm=false_alarm)
-    return answers.json_response(answers.mode(await sheltered(request, work)))
+    return json_views.json_response(json_views.mode(await sheltered(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:
     """GET /v1/status: the body of /health, for the till page."""
-    return answers.json_response(health_json(request.app[TILL].health()))
+    return json_views.json_response(health_json(request.app[TILL].health()))
 
 
 async def changes(request: web.Request) -> web.Response:
     """GET /v1/changes?after=N&wait=S: waits until the event log grows beyond N, at most S seconds."""
-    after = queries.whole(request, "after", -1, -1, 2**62)
-    wait = queries.whole(request, "wait", CHANGES_SECONDS, 0, CHANGES_SECONDS)
+    after = request_query.whole(request, "after", -1, -1, 2**62)
+    wait = request_query.whole(request, "wait", CHANGES_SECONDS, 0, CHANGES_SECONDS)
     newest = await request.app[SHELTER].until_stop(request.app[TILL].wait_changes(after, float(wait)))
-    return answers.json_response({"seq": after if newest is None else newest})
+    return json_views.json_response({"seq": after if newest is None else newest})
 
 
 async def buyer(request: web.Request) -> web.Response:
@@ -97,7 +97,7 @@ async def buyer(request: web.Request) -> web.Response:
     found = await request.app[TILL].buyer(request.match_info["nip"])
     if found is None:
         raise NotFound("Nie znamy jeszcze tego nabywcy. Wpisz jego nazwę i adres.", code="buyer-unknown")
-    return answers.json_response(found)
+    return json_views.json_response(found)
 
 
 async def page_settings(request: web.Request) -> web.Response:
@@ -105,7 +105,7 @@ async def page_settings(request: web.Request) -> web.Response:
     caller = caller_of(request)
     report = request.app[TILL].health()
     settings = request.app[PAGE]
-    return answers.json_response(
+    return json_views.json_response(
         {
             "till": report.till,
             "nip": report.nip,

@@ -8,10 +8,10 @@ from email.utils import format_datetime
 
 from aiohttp import web
 
-from agent.sandbox.faults import Faults
-from agent.sandbox.limits import RateLimits
-from agent.sandbox.state import SkewedClock
-from agent.sandbox.wire import ApiProblem
+from agent.sandbox.ksef.faults import Faults
+from agent.sandbox.ksef.limits import RateLimits
+from agent.sandbox.ksef.state import SkewedClock
+from agent.sandbox.ksef.wire import ApiProblem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/v2"

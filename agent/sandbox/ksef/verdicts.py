@@ -14,7 +14,7 @@ from lxml import etree
 
 from agent.domain.errors import BadInput
 from agent.domain.fa3.schema import Fa3Schema
-from agent.sandbox.state import (
+from agent.sandbox.ksef.state import (
     ACCEPTED,
     Behaviour,
     InvoiceKey,
@@ -27,7 +27,7 @@ from agent.sandbox.state import (
     SkewedClock,
     Status,
 )
-from agent.sandbox.wire import WARSAW, ksef_number, reference
+from agent.sandbox.ksef.wire import WARSAW, ksef_number, reference
 
 FA3 = "{http://crd.gov.pl/wzor/2025/06/25/13775/}"
 LAST_OF_PLANES = "".join(chr(plane << 16 | end) for plane in range(1, 17) for end in (0xFFFE, 0xFFFF))

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from agent.ports import Json
-from agent.sandbox.auth import Auth, Operation
-from agent.sandbox.pki import ORGANIZATION_IDENTIFIER, CertificateAuthority, CertificateType, subject_nip
-from agent.sandbox.reading import offset_page
-from agent.sandbox.state import Behaviour, SkewedClock, Status
-from agent.sandbox.wire import (
+from agent.sandbox.ksef.auth import Auth, Operation
+from agent.sandbox.ksef.pki import ORGANIZATION_IDENTIFIER, CertificateAuthority, CertificateType, subject_nip
+from agent.sandbox.ksef.reading import offset_page
+from agent.sandbox.ksef.state import Behaviour, SkewedClock, Status
+from agent.sandbox.ksef.wire import (
     ApiProblem,
     b64,
     binary,

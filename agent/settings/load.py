@@ -18,11 +18,11 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from agent.config import Address, PrinterSettings, Seller, Settings
 from agent.domain.errors import ConfigError
-from agent.domain.os_errors import why
-from agent.settings_lines import Place, find_lines, line_of
-from agent.settings_rules import RULES, SECRET_FILES, SECRET_WORDS
+from agent.settings.model import Address, PrinterSettings, Seller, Settings
+from agent.settings.rules import RULES, SECRET_FILES, SECRET_WORDS
+from agent.settings.toml_lines import Place, find_lines, line_of
+from agent.system.os_errors import why
 
 SYSTEM_CONFIG = Path("/etc/ksef-agent/config.toml")
 LOCAL_CONFIG = Path("config.toml")
@@ -99,7 +99,7 @@ def _syntax(path: Path, message: str) -> str:
 
 
 class _Reader:
-    """Turns parsed values into the dataclasses of agent.config, collecting mistakes."""
+    """Turns parsed values into the dataclasses of agent.settings.model, collecting mistakes."""
 
     def __init__(self, path: Path, lines: Mapping[Place, int], *, need_files: bool) -> None:
         self._found: list[tuple[int, str]] = []

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from agent.sandbox.state import SkewedClock
-from agent.sandbox.wire import ApiProblem, unauthorized
+from agent.sandbox.ksef.state import SkewedClock
+from agent.sandbox.ksef.wire import ApiProblem, unauthorized
 
 CALLS = (
     "auth", "keys", "open", "send", "status", "upo", "close", "batch", "original", "query", "certificates", "limits",

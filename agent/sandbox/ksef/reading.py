@@ -12,10 +12,10 @@ from typing import TypeVar
 from aiohttp import web
 
 from agent.ports import Json
-from agent.sandbox import upo
-from agent.sandbox.sessions import OPEN_ONLINE, SessionParts
-from agent.sandbox.state import Ledger, LedgerEntry, SentInvoice, Session, Status, UpoPage
-from agent.sandbox.wire import ApiProblem, b64, invalid, json_answer, reference, stamp
+from agent.sandbox.ksef import upo
+from agent.sandbox.ksef.sessions import OPEN_ONLINE, SessionParts
+from agent.sandbox.ksef.state import Ledger, LedgerEntry, SentInvoice, Session, Status, UpoPage
+from agent.sandbox.ksef.wire import ApiProblem, b64, invalid, json_answer, reference, stamp
 
 CLOSED_ONLINE = Status(170, "Sesja interaktywna zamknięta")
 DONE_ONLINE = Status(200, "Sesja interaktywna przetworzona pomyślnie")

@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.files import sync_folder
+from agent.system.durable_files import sync_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from agent.sandbox.auth import Auth
-from agent.sandbox.state import Behaviour, SkewedClock
-from agent.sandbox.wire import ApiProblem, JsonObject, json_answer
+from agent.sandbox.ksef.auth import Auth
+from agent.sandbox.ksef.state import Behaviour, SkewedClock
+from agent.sandbox.ksef.wire import ApiProblem, JsonObject, json_answer
 
 UNLIMITED = -1
 WINDOWS = (("perSecond", 1.0, "sekundę"), ("perMinute", 60.0, "minutę"), ("perHour", 3600.0, "godzinę"))

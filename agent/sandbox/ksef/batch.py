@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from aiohttp import web
 
 from agent.ports import Json
-from agent.sandbox import crypto
-from agent.sandbox.sessions import SessionParts, check_form_code, wrong_status
-from agent.sandbox.state import Archive, Session, Status
-from agent.sandbox.verdicts import Upload, polish_day
-from agent.sandbox.wire import (
+from agent.sandbox.ksef import crypto
+from agent.sandbox.ksef.sessions import SessionParts, check_form_code, wrong_status
+from agent.sandbox.ksef.state import Archive, Session, Status
+from agent.sandbox.ksef.verdicts import Upload, polish_day
+from agent.sandbox.ksef.wire import (
     ApiProblem,
     JsonObject,
     binary,

@@ -1,0 +1,1 @@
+"""The running service: loops, periodic triggers, HTTP listeners."""

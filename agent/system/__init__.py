@@ -1,0 +1,1 @@
+"""The operating system: clock, durable files, journal, systemd, its errors in Polish."""
