@@ -1,7 +1,7 @@
 """Every --help in Polish, for a technician with a Polish terminal.
 
 One table from the English text to the Polish one, so that an English text which changes is seen to lack its Polish
-(tests/unit/test_cli.py holds the table complete and without leftovers).
+(tests/unit/commands/test_cli.py holds the table complete and without leftovers).
 """
 
 from __future__ import annotations

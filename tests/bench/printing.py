@@ -18,7 +18,7 @@ from printers.preview.pdf import render_pdf
 from printers.preview.raster import render_png
 from printers.printer_set import build
 from printers.profiles.models import PROFILES, QrMode
-from tests.unit.slips import EC_LINK, RSA_LINK, WIDTHS, invoice, profile
+from tests.unit.printers.slips import EC_LINK, RSA_LINK, WIDTHS, invoice, profile
 
 ROUNDS = 30
 SERIAL_BYTES_PER_SECOND = 11_520  # 115200 baud

@@ -21,7 +21,7 @@ from agent.sandbox.server import Sandbox
 from agent.settings.model import KsefSettings
 from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
-from tests.unit.sandbox_client import invoice
+from tests.unit.sandbox.sandbox_client import invoice
 
 TRIES = 200
 

@@ -21,7 +21,7 @@ from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
 from printers.printer_set import Fleet, build
 from printers.profiles.models import PROFILES
-from tests.unit.slips import EC_LINK, invoice
+from tests.unit.printers.slips import EC_LINK, invoice
 
 SLIP = invoice()
 KINDS = ("tcp", "tcp-unconfirmed", "serial", "file-answers", "file", "cups", "group", "none")

@@ -10,7 +10,7 @@ import pytest
 from agent.sandbox.ksef.limits import PRODUCTION
 from agent.sandbox.ksef.routing import CALLS
 from tests.contract.ksef_openapi import DOCUMENT, NAMES, STORAGE
-from tests.unit.sandbox_client import running
+from tests.unit.sandbox.sandbox_client import running
 
 WINDOWS = ("perSecond", "perMinute", "perHour")
 IN_CONTRACT = {call: known for call, known in CALLS.items() if not call[1].startswith(STORAGE)}

@@ -24,7 +24,7 @@ from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.contract.test_sandbox_ksef_client import at_once
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import unheard
-from tests.unit.sandbox_client import invoice, sha256
+from tests.unit.sandbox.sandbox_client import invoice, sha256
 
 HOLD = 60.0
 """Seconds that a slow answer takes; the gateway waits 15."""

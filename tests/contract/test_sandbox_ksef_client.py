@@ -32,8 +32,8 @@ from agent.sandbox.ksef.limits import NO_LIMITS, Limit
 from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
 from tests.contract.ksef_openapi import DOCUMENT, Witness
-from tests.unit.sandbox_client import invoice
-from tests.unit.test_sandbox_auth import sign
+from tests.unit.sandbox.sandbox_client import invoice
+from tests.unit.sandbox.test_auth import sign
 
 FORM = models.FormCode(system_code="FA (3)", schema_version="1-0E", value="FA")
 

@@ -34,8 +34,8 @@ from tests.fakes.joined import CASHIER, Joined, SteppedClock, joined
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
 from tests.fakes.world import CONSUMER, sale
-from tests.unit import fa3_documents as documents
-from tests.unit.test_correcting import returned
+from tests.unit.corrections.test_correct import returned
+from tests.unit.fa3 import fa3_documents as documents
 
 SAMPLES = sorted((Path(__file__).parents[3] / "shared/reference/fa3-samples").glob("*.xml"))
 WHEN = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)

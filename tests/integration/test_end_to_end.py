@@ -15,8 +15,8 @@ from PIL import Image
 
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
-from tests.unit.test_printers_matrix import by_zbar
-from tests.unit.test_printers_scan import ZBAR
+from tests.unit.printers.escpos.test_matrix import by_zbar
+from tests.unit.printers.escpos.test_scan import ZBAR
 
 PRESSES = 40
 NIGHTLY_PRESSES = 200

@@ -26,7 +26,7 @@ from agent.settings.model import KsefSettings
 from tests.contract.ksef_openapi import DOCUMENT, Witness
 from tests.fakes.gateway import unheard
 from tests.fakes.swift_clock import SwiftClock
-from tests.unit.sandbox_client import invoice
+from tests.unit.sandbox.sandbox_client import invoice
 
 T = TypeVar("T")
 TRIES = 400

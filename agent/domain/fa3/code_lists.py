@@ -1,6 +1,6 @@
 """Code lists of the FA(3) schema, so that a wrong code is named with its field before the XSD is asked.
 
-tests/unit/test_codes.py compares them with the official files.
+tests/unit/fa3/test_code_lists.py compares them with the official files.
 """
 
 from __future__ import annotations

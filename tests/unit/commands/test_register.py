@@ -1,0 +1,194 @@
+"""The books as a service and on the command line: changes since an export, counts, corrections, outbox."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.commands import correct, issue, outbox, register
+from agent.domain.errors import Conflict, NotFound, Refused
+from tests.fakes.world import CASHIER, MANAGER, sale, world
+from tests.unit.corrections.test_correct import FULL, line_back, outside_base, returned, sell
+from tests.unit.corrections.test_correct import correct as press_correction
+
+EXPORTED = date(2026, 11, 24)
+
+
+# --- as a service -------------------------------------------------------------------------------------
+
+
+async def test_what_changed_since_the_export_is_the_number_that_came_and_the_new_row(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        known = await sell(place)
+        place.gateway.up = False
+        waiting = await sell(place)
+        assert await place.till.register_changes("2026-11", EXPORTED, None) == []
+        await place.clock.advance(24 * 3600)
+        await line_back(place)
+        added = await sell(place)
+        changes = await place.till.register_changes("2026-11", EXPORTED, None)
+        number = (await place.record(waiting.id)).ksef_number
+        assert [(each["id"], each["old"], each["new"], each["ksef_number"]) for each in changes] == [
+            (waiting.id, "DI", "NrKSeF", number),
+            (added.id, None, "NrKSeF", added.ksef_number),
+        ]
+        assert known.id not in {each["id"] for each in changes}
+        assert await place.till.register_changes("2026-11", date(2026, 11, 25), None) == []
+        assert await place.till.register_changes("2026-10", EXPORTED, None) == []
+
+
+async def test_counts_say_how_many_were_offline_and_how_late(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await sell(place)
+        place.gateway.up = False
+        await sell(place)
+        counts = await place.till.register_counts("2026-11", None)
+        assert (counts["invoices"], counts["offline"], counts["unnumbered"], counts["late"]) == (2, 1, 1, 0)
+        later = await place.till.register_counts("2026-11", date(2026, 11, 30))
+        assert (later["late"], later["days_late_max"]) == (1, 5)
+        assert (await place.till.register_counts("2026-10", None))["invoices"] == 0
+
+
+async def test_a_base_names_a_correction_of_another_month(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        await place.clock.advance(8 * 24 * 3600)
+        made = (await press_correction(place, base, FULL)).invoices[0].record
+        assert made.issued_on.month == 12
+        (row,) = await place.till.register_rows("2026-11", None)
+        assert row["corrections"] == [made.number]
+        (other,) = await place.till.register_rows("2026-12", None)
+        assert other["bases"] == [base.number]
+
+
+async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsewhere(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        made = (await press_correction(place, base, returned(1, "1"))).invoices[0].record
+        await place.clock.advance(1)
+        before = await place.till.register_rows("2026-11", None)
+        assert [row["upo"] for row in before] == [True, True]
+
+        async def prune(tx: Any) -> None:
+            for record in (base, made):
+                await tx.exports.add(record.id, "/archive/file.zip", bytes(32))
+                await tx.exports.prune(record.id)
+
+        await place.store.write(prune)
+        assert await place.till.register_rows("2026-11", None) == before
+        newest = len(await place.all_events())
+        for work in (
+            place.till.reprint(base.id, CASHIER),
+            place.till.receipt_png(base.id),
+            place.till.receipt_pdf(base.id, "a4"),
+            place.till.upo(base.id),
+        ):
+            with pytest.raises(NotFound) as refused:
+                await work
+            assert refused.value.code == "exported"
+        with pytest.raises(Conflict) as impossible:
+            await press_correction(place, base, FULL)
+        assert impossible.value.code == "content-exported"
+        assert len(await place.all_events()) == newest
+
+
+async def test_replay_needs_a_receiver(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        with pytest.raises(Conflict) as refused:
+            await place.till.replay(1, MANAGER)
+        assert refused.value.code == "no-outbox"
+        with pytest.raises(Refused):
+            await place.till.replay(1, CASHIER)
+
+
+# --- on the command line ------------------------------------------------------------------------------
+
+SETTINGS = """data_dir = "data"
+[seller]
+nip = "5265877635"
+name = "Sklep"
+[seller.address]
+line1 = "ul. Prosta 1"
+[api]
+port = {api}
+[ksef]
+auth = "token"
+url = "http://127.0.0.1:{nobody}/v2"
+latarnia_url = "http://127.0.0.1:{nobody}"
+token_file = "ksef.token"
+[outbox]
+url = "http://127.0.0.1:{nobody}/hook"
+secret_file = "ksef.token"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Settings of a till that reaches nobody."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        ports = first.getsockname()[1], second.getsockname()[1]
+    secret = tmp_path / "ksef.token"
+    secret.write_text("a secret of at least thirty-two letters")
+    secret.chmod(0o600)
+    file = tmp_path / "config.toml"
+    file.write_text(SETTINGS.format(api=ports[0], nobody=ports[1]))
+    return file
+
+
+@pytest.fixture
+def run(config: Path) -> Callable[..., Result]:
+    def inside(module: Any, *words: str) -> Result:
+        return CliRunner().invoke(module.command, [*words, "--config", str(config)])
+
+    return inside
+
+
+def test_the_books_from_the_command_line(run: Callable[..., Result], tmp_path: Path) -> None:
+    basket, order = tmp_path / "sale.json", tmp_path / "correction.json"
+    basket.write_text(json.dumps(sale()))
+    made = json.loads(run(issue, str(basket), "--json").stdout)
+    month = made["issued_on"][:7]
+    order.write_text(json.dumps({"base": outside_base(issued_on="2025-01-02"), "correction": FULL}))
+    elsewhere = json.loads(run(correct, "--outside", str(order), "--json").stdout)
+    assert (elsewhere["kind"], elsewhere["totals"]["gross"]) == ("KOR", "-135.60")
+    counts = json.loads(run(register, "--month", month, "--counts", "--json").stdout)
+    assert len(json.loads(run(register, "--month", month, "--json").stdout)["rows"]) == 2
+    assert (counts["invoices"], counts["unnumbered"]) == (2, 2)
+    assert "invoices  offline" in run(register, "--month", month, "--counts").stdout
+    changes = run(register, "--month", month, "--changes-since", "2025-01-01", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(changes)))
+    assert {row["number"]: (row["old"], row["new"]) for row in rows} == {
+        made["number"]: ("", "DI"),
+        elsewhere["number"]: ("", "DI"),
+    }
+    replayed = run(outbox, "replay", "--from", "1")
+    assert replayed.exit_code == 0, replayed.output
+    assert replayed.stdout.startswith("shop  0/")
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (correct, []),
+        (correct, ["FV/1"]),
+        (correct, ["FV/1", "--full-return", "--outside", __file__]),
+        (register, ["--month", "2026-11", "--counts", "--changes-since", "2026-11-01"]),
+        (register, ["--month", "2026-13"]),
+        (register, ["--month", "2026-11", "--as-of", "yesterday"]),
+        (outbox, ["replay"]),
+        (outbox, ["replay", "--from", "0"]),
+    ],
+)
+def test_wrong_use(run: Callable[..., Result], module: Any, words: list[str]) -> None:
+    assert run(module, *words).exit_code == 2

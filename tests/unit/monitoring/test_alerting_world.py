@@ -1,0 +1,440 @@
+"""Alerts through the whole agent: told once at the start and once at the end, in every place, over a restart too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from agent.domain.errors import BadInput, Conflict, NotPermitted
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import KsefError, Outcome, Rejected, Sent
+from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
+from agent.settings.model import Settings
+from agent.web.health import health_json
+from agent.web.metrics import render
+from tests.fakes.world import CASHIER, MANAGER, World, settings, world
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "api" / "health.schema.json").read_text())
+
+
+async def told(place: World) -> list[str]:
+    """The starts and ends in the log: +code, -code."""
+    signs = {"alert_started": "+", "alert_ended": "-"}
+    events = await place.all_events()
+    return [f"{signs[event.kind]}{event.data['code']}" for event in events if event.kind in signs]
+
+
+async def look(place: World, times: int = 3) -> list[str]:
+    """Refresh a few times and return the codes in /health, which the metrics must agree with."""
+    for _ in range(times):
+        await place.reporting.refresh()
+    body = health_json(place.till.health())
+    jsonschema.validate(json.loads(json.dumps(body)), SCHEMA)
+    problems = body["problems"]
+    assert isinstance(problems, list)
+    codes = [str(item["code"]) for item in problems if isinstance(item, Mapping)]
+    page = render(place.till.health(), place.till.counters())
+    for code in codes:
+        assert f'ksef_agent_problems{{code="{code}",' in page
+    return codes
+
+
+# --- each kind, from its cause to its end -----------------------------------------------------------
+
+
+async def test_latarnia_silent_for_long(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT, body="<html>")
+        await place.watch.poll_latarnia()
+        await place.clock.advance(29 * 60)
+        await place.watch.poll_latarnia()
+        assert await look(place) == []
+        await place.clock.advance(60)
+        assert await look(place) == ["latarnia-unreachable"]
+        place.latarnia.error = None
+        await place.watch.poll_latarnia()
+        assert await look(place) == []
+        assert await told(place) == ["+latarnia-unreachable", "-latarnia-unreachable"]
+        seen = [event.data for event in await place.all_events() if event.kind == "latarnia"]
+        assert [each["state"] for each in seen] == ["unreachable", "answers"]
+        assert seen[0]["body"] == "<html>"
+
+
+async def test_unknown_words_alarm_while_latarnia_says_them(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "METEOR"}
+        await place.watch.poll_latarnia()
+        assert await look(place) == ["latarnia-unknown"]
+        assert place.till.mode().mode is Mode.ONLINE
+        place.latarnia.status = {"status": "AVAILABLE"}
+        await place.watch.poll_latarnia()
+        assert await look(place) == []
+        assert await told(place) == ["+latarnia-unknown", "-latarnia-unknown"]
+        assert len(place.watch.timeline.unknown()) == 1  # the fact stays
+
+
+async def test_status_without_a_message(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "FAILURE"}
+        await place.watch.poll_latarnia()
+        assert await look(place) == ["status-unannounced"]
+        assert place.till.mode().mode is Mode.OFFLINE24
+        await place.clock.advance(60)
+        place.latarnia.status = {"status": "AVAILABLE"}
+        await place.watch.poll_latarnia()
+        assert await look(place) == []
+        assert await told(place) == ["+status-unannounced", "-status-unannounced"]
+
+
+async def test_clock(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.skew = 61.0
+        await place.watch.probe()
+        assert await look(place) == ["clock-skew"]
+        place.gateway.skew = 0.5
+        await place.watch.probe()
+        assert await look(place) == []
+        assert await told(place) == ["+clock-skew", "-clock-skew"]
+
+
+async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_case(tmp_path: Path) -> None:
+    """Told once at the start and once at the end, over a restart too; only a manager ends it, with a reason."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await place.sell()
+        held = (await place.till.correct(base.id, b'{"kind": "full_return"}', "kor", CASHIER)).held
+        assert held is not None
+        with pytest.raises(Conflict):
+            await place.till.settle(held.id, "za wcześnie", MANAGER)
+        place.gateway.up = True
+        rejection = Rejected(450, "Błąd weryfikacji semantyki")
+        place.gateway.verdict_plan.extend([rejection, rejection])
+        await place.settle(hours=0.01)
+        await place.till.technical_correction(base.id, MANAGER)
+        await place.settle(hours=0.01)
+        await place.till.close(base.id, "sprzedaż wystawiona ponownie", MANAGER)
+        assert await look(place) == ["correction-refused"]
+        (problem,) = place.till.health().problems
+        assert base.number in problem.message
+    async with world(tmp_path, clock=place.clock) as place:
+        assert await look(place) == ["correction-refused"]
+        with pytest.raises(NotPermitted):
+            await place.till.settle(held.id, "zwrot oddano", CASHIER)
+        with pytest.raises(BadInput):
+            await place.till.settle(held.id, " ", MANAGER)
+        assert (await place.till.settle(held.id, "zwrot oddano", MANAGER)).to_settle is False
+        await place.till.settle(held.id, "drugi raz", MANAGER)
+        assert await look(place) == []
+        assert [code for code in await told(place) if code.endswith("correction-refused")] == [
+            "+correction-refused",
+            "-correction-refused",
+        ]
+        (settled,) = [event.data for event in await place.all_events() if event.kind == "correction_settled"]
+        assert settled == {"by": MANAGER.name, "reason": "zwrot oddano", "held": held.id}
+
+
+async def test_printer_that_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.printer.problem = "Otwarta pokrywa."
+        await place.reporting.ask_printers()
+        assert await look(place) == ["printer"]
+        place.printer.problem = None
+        await place.reporting.ask_printers()
+        assert await look(place) == []
+        assert await told(place) == ["+printer", "-printer"]
+
+
+async def test_printer_that_calls_itself_well_while_its_jobs_fail(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await place.reporting.ask_printers()
+        place.printer.plan.append(Outcome.UNKNOWN)
+        record = await place.sell()
+        assert await look(place) == ["printer"]
+        (printer,) = place.till.health().printers
+        assert printer.problem == "Drukarka zamilkła w trakcie wydruku."
+        await place.till.reprint(record.id, MANAGER)
+        assert await look(place) == []
+        assert await told(place) == ["+printer", "-printer"]
+
+
+async def test_trouble_a_printer_told_of_ends_with_its_own_word(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.printer.plan.append(Outcome.UNKNOWN)
+        place.printer.problem = "Skończył się papier."
+        await place.reporting.ask_printers()
+        await place.sell()
+        await place.reporting.ask_printers()
+        assert await look(place) == ["printer"]
+        place.printer.problem = None
+        await place.reporting.ask_printers()
+        assert await look(place) == []
+        assert await told(place) == ["+printer", "-printer"]
+
+
+async def test_two_looks_at_once_tell_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.skew = 61.0
+        await place.watch.probe()
+        await asyncio.gather(place.reporting.refresh(), place.reporting.refresh())
+        assert await told(place) == ["+clock-skew"]
+
+
+async def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(tmp_path) as place:
+        monkeypatch.setattr(place.reporting, "_disk_free", lambda: 10 * 1024 * 1024)
+        assert await look(place) == ["disk"]
+        monkeypatch.undo()
+        assert await look(place) == []
+        assert await told(place) == ["+disk", "-disk"]
+
+
+async def test_database_found_damaged_stays_so_until_it_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def damaged() -> str:
+        return "Baza danych jest uszkodzona."
+
+    async with world(tmp_path) as place:
+        with monkeypatch.context() as patched:
+            patched.setattr(place.store, "check", damaged)
+            await place.reporting.check_database()
+        assert await look(place) == ["database"]
+        clock = place.clock
+    async with world(tmp_path, clock=clock) as place:
+        assert await look(place) == ["database"]
+        await place.reporting.check_database()
+        assert await look(place) == []
+        assert await told(place) == ["+database", "-database"]
+
+
+async def test_rejected_until_a_person_closes_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+        record = await place.sell()
+        assert await look(place) == ["rejected"]
+        await place.till.close(record.id, "sprzedaż udokumentowano inaczej", MANAGER)
+        assert await look(place) == []
+        assert await told(place) == ["+rejected", "-rejected"]
+
+
+async def test_number_taken_by_another_document(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        number = "FV-1/2026/11/000001"
+        place.gateway.ledger["5265877635", "VAT", number] = ("5265877635-20261124-000000000000-00", b"other")
+        await place.sell()
+        await place.settle()
+        assert await look(place) == ["series-collision"]
+
+
+async def test_certificate(tmp_path: Path) -> None:
+    async with world(tmp_path, start=datetime(2027, 12, 1, 9, 0, tzinfo=UTC)) as place:
+        assert await look(place) == []
+        await place.clock.advance(2 * 24 * 3600)
+        assert await look(place) == ["certificate-expires"]
+        await place.clock.advance(31 * 24 * 3600)
+        assert await look(place) == ["certificate-expired"]
+        assert await told(place) == ["+certificate-expires", "+certificate-expired", "-certificate-expires"]
+
+
+async def test_no_certificate(tmp_path: Path) -> None:
+    async with world(tmp_path, with_certificate=False) as place:
+        assert await look(place) == ["certificate-missing"]
+
+
+async def test_deadline_near_then_overdue_then_sent(tmp_path: Path) -> None:
+    """Issued on Tuesday with the line down; Wednesday is the last day, the shop closes at 21."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        record = await place.sell()
+        assert await look(place) == []
+        await place.clock.advance((31 * 60 + 1) * 60)  # Wednesday 17:01
+        assert await look(place) == ["deadline-near"]
+        await place.clock.advance(7 * 60 * 60)  # Thursday 00:01
+        assert await look(place) == ["overdue"]
+        place.gateway.up = True
+        await place.settle()
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        assert await look(place) == []
+        assert await told(place) == ["+deadline-near", "+overdue", "-deadline-near", "-overdue"]
+
+
+async def test_total_failure_to_confirm(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "TOTAL_FAILURE"}
+        place.latarnia.messages = [total_failure(place)]
+        await place.watch.poll_latarnia()
+        assert await look(place) == ["total-failure-unconfirmed"]
+        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        assert await look(place) == []
+        assert await told(place) == ["+total-failure-unconfirmed", "-total-failure-unconfirmed"]
+
+
+def total_failure(place: World, **changes: Any) -> dict[str, Any]:
+    begin = place.clock.now().isoformat()
+    message = {
+        "id": "m1",
+        "eventId": 7,
+        "category": "TOTAL_FAILURE",
+        "type": "FAILURE_START",
+        "title": "Awaria całkowita",
+        "text": "",
+        "start": begin,
+        "end": None,
+        "version": 1,
+        "published": begin,
+    }
+    return {**message, **changes}
+
+
+# --- over a restart ---------------------------------------------------------------------------------
+
+
+async def test_a_restart_neither_ends_nor_repeats_what_no_source_has_spoken_of_yet(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "METEOR"}
+        await place.watch.poll_latarnia()
+        place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT)
+        await place.watch.poll_latarnia()
+        place.gateway.skew = 90.0
+        await place.watch.probe()
+        place.printer.problem = "Otwarta pokrywa."
+        await place.reporting.ask_printers()
+        await place.clock.advance(31 * 60)
+        known = ["clock-skew", "latarnia-unknown", "latarnia-unreachable", "printer"]
+        assert sorted(await look(place)) == known
+        before, clock = await told(place), place.clock
+    async with world(tmp_path, clock=clock) as place:
+        place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT)
+        assert sorted(await look(place)) == known
+        await place.watch.poll_latarnia()  # still silent
+        place.printer.problem = "Otwarta pokrywa."
+        await place.reporting.ask_printers()
+        assert sorted(await look(place)) == known
+        assert await told(place) == before
+        place.latarnia.error = None
+        await place.watch.poll_latarnia()
+        await place.watch.probe()
+        place.printer.problem = None
+        await place.reporting.ask_printers()
+        assert await look(place) == []
+        assert sorted((await told(place))[len(before) :]) == [f"-{code}" for code in known]
+
+
+async def test_a_doubt_does_not_grow_young_by_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.lost_answers = 1
+        await place.sell()
+        place.gateway.up = False
+        assert await look(place) == []
+        await place.clock.advance(31 * 60)
+        assert await look(place) == ["in-doubt"]
+        clock, gateway = place.clock, place.gateway
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        assert await look(place) == ["in-doubt"]
+        gateway.up = True
+        await place.settle()
+        assert await look(place) == []
+        assert await told(place) == ["+in-doubt", "-in-doubt"]
+
+
+# --- the webhook ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Receiver:
+    """WebhookSender port: answers what is planned, 200 after that."""
+
+    plan: list[int | None] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+        self.bodies.append(body.decode())
+        return self.plan.pop(0) if self.plan else 200
+
+
+async def test_the_webhook_hears_start_and_end_though_it_was_down(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        receiver = Receiver([None, 503])
+        outbox = Outbox(place.desk, receiver, Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES))
+        place.printer.problem = "Otwarta pokrywa."
+        await place.reporting.ask_printers()
+        await look(place)
+        assert not await outbox.deliver_all()
+        assert not await outbox.deliver_all()
+        place.printer.problem = None
+        await place.reporting.ask_printers()
+        await look(place)
+        assert await outbox.deliver_all()
+        assert ['"alert.started"' in body for body in receiver.bodies] == [True, True, True, False]
+        assert '"alert.ended"' in receiver.bodies[-1]
+        assert await outbox.deliver_all()
+        assert len(receiver.bodies) == 4
+
+
+# --- what a manager says of a total failure ---------------------------------------------------------
+
+
+async def test_manager_rejects_a_false_alarm(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "TOTAL_FAILURE"}
+        place.latarnia.messages = [total_failure(place)]
+        await place.watch.poll_latarnia()
+        record = await place.sell()
+        assert record.mode is Mode.OFFLINE24
+        answer = await place.till.withdraw("BIP nic nie podaje", MANAGER, false_alarm=True)
+        assert not answer.total_failure_to_confirm
+        assert (await place.record(record.id)).deadline == record.deadline
+        assert await look(place) == ["status-unannounced"]
+
+
+async def test_a_confirmed_total_failure_that_was_none_brings_every_deadline_back(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        waiting = await place.sell()
+        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        assert place.till.mode().declared == "total_failure"
+        assert place.till.mode().declared_by == MANAGER.name
+        await look(place)
+        issued = await place.sell()
+        assert [(await place.record(each.id)).deadline_state for each in (waiting, issued)] == ["lifted", "lifted"]
+        await place.till.withdraw("pomyłka", MANAGER, false_alarm=True)
+        assert [(await place.record(each.id)).deadline for each in (waiting, issued)] == [waiting.deadline] * 2
+        assert [(await place.log(each.id)).count("deadline") for each in (waiting, issued)] == [2, 1]
+        place.gateway.up = True
+        await place.settle()
+        assert {(await place.record(each.id)).state for each in (waiting, issued)} == {InvoiceState.ACCEPTED}
+
+
+async def test_a_total_failure_whose_end_was_foreseen_is_over_without_a_word(tmp_path: Path) -> None:
+    """What was issued in it is never sent, though no fact tells of the end (art. 106ng)."""
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "TOTAL_FAILURE"}
+        end = (place.clock.now() + timedelta(hours=2)).isoformat()
+        place.latarnia.messages = [total_failure(place, end=end)]
+        await place.watch.poll_latarnia()
+        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        record = await place.sell()
+        assert record.mode is Mode.TOTAL_FAILURE
+        await place.clock.advance(3 * 60 * 60)
+        await place.sync.pass_once()
+        assert place.gateway.sent == []
+        assert (await place.record(record.id)).state is InvoiceState.EXEMPT
+
+
+async def test_opening_hours_come_from_the_settings(tmp_path: Path) -> None:
+    given: Settings = settings(tmp_path)
+    given = replace(given, alerts=replace(given.alerts, deadline_hours=13.0))
+    async with world(tmp_path, given=given) as place:
+        place.gateway.up = False
+        await place.sell()
+        await place.clock.advance(22 * 60 * 60)  # Wednesday 8:00, thirteen opening hours before the end
+        assert await look(place) == ["deadline-near"]

@@ -1,0 +1,274 @@
+"""Webhooks over real HTTP: at least once, in order, signed, again from any event; the documented receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from agent.domain.alerts import AlertCode
+from agent.domain.errors import BadInput
+from agent.outbound import Outbound, Webhooks
+from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
+from agent.system.clock import SystemClock
+from tests.fakes.clock import FakeClock
+from tests.fakes.world import World, world
+
+SECRET = b"a secret of at least thirty-two letters"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "webhooks.md"
+
+
+@dataclass
+class Receiver:
+    """The shop's system. ``plan``: the next statuses; 0 takes the message and drops the connection."""
+
+    plan: deque[int] = field(default_factory=deque)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        header = dict(part.split("=", 1) for part in request.headers["X-Ksef-Agent-Signature"].split(","))
+        expected = hmac.new(SECRET, header["t"].encode() + b"." + body, hashlib.sha256).hexdigest()
+        assert hmac.compare_digest(expected, header["v1"])
+        assert request.content_type == "application/json"
+        message = json.loads(body)
+        assert request.headers["X-Ksef-Agent-Event"] == str(message["id"])
+        self.arrived.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        status = self.plan.popleft() if self.plan else 204
+        (self.messages if status in {0, 204} else self.refused).append(message)
+        self.taken.set()
+        if status == 0:
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response(status=status or 204)
+
+    @property
+    def ids(self) -> list[int]:
+        return [message["id"] for message in self.messages]
+
+    @property
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.messages]
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_post("/hook", receiver.take)
+    async with TestServer(app) as server:
+        receiver.url = str(server.make_url("/hook"))
+        yield receiver
+
+
+@asynccontextmanager
+async def outbox_of(place: World, url: str) -> AsyncIterator[Outbox]:
+    outbound = Outbound(SystemClock())
+    sender = Webhooks(outbound, SystemClock())
+    outbox = Outbox(place.desk, sender, Subscriber("shop", url, SECRET, INVOICE_TYPES))
+    await outbox.load()
+    try:
+        yield outbox
+    finally:
+        await outbound.close()
+
+
+async def test_each_event_once_in_order_signed_with_what_an_order_needs(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        record = await place.sell(external_ref="order-7")
+        place.gateway.up = False
+        waiting = await place.sell()
+        assert await outbox.deliver_all()
+        assert receiver.types == ["invoice.issued", "invoice.accepted", "invoice.issued"]
+        assert receiver.ids == sorted(receiver.ids)
+        told = receiver.messages[1]["invoice"]
+        assert (told["external_ref"], told["ksef_number"]) == ("order-7", record.ksef_number)
+        assert told["gross"] == str(record.totals.gross)
+        assert receiver.messages[2]["invoice"]["id"] == waiting.id
+        assert await outbox.deliver_all()
+        assert len(receiver.messages) == 3
+        status = await outbox.status()
+        assert (status.failing_with, status.cursor) == (None, status.newest)
+
+
+@pytest.mark.parametrize("answers", [[500], [404, 503, 301], [0], [0, 500, 0]])
+async def test_a_refused_message_comes_again_before_any_other(tmp_path: Path, answers: list[int]) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        for _ in range(2):
+            await place.sell()
+        receiver.plan.extend([204, *answers])
+        for _ in answers:
+            assert not await outbox.deliver_all()
+            assert (await outbox.status()).failing_with is not None
+        assert await outbox.deliver_all()
+        unique = sorted(set(receiver.ids))
+        assert len(unique) == 4
+        assert receiver.ids == sorted(receiver.ids)
+        assert {message["id"] for message in receiver.refused} <= {unique[1]}
+        assert (await outbox.status()).failing_with is None
+
+
+async def test_a_restarted_receiver_and_a_restarted_agent_lose_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        async with outbox_of(place, "http://127.0.0.1:9/hook") as outbox:
+            await place.sell()
+            assert not await outbox.deliver_all()
+            assert (await outbox.status()).failing_with == "brak odpowiedzi"
+        async with receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+            receiver.plan.extend([204, 500])
+            assert not await outbox.deliver_all()
+        since = place.desk.undelivered["shop"][1]
+    async with world(tmp_path) as place, receiving() as again, outbox_of(place, again.url) as outbox:
+        assert place.desk.undelivered["shop"] == ("HTTP 500", since)
+        assert await outbox.deliver_all()
+        assert receiver.types + again.types == ["invoice.issued", "invoice.accepted"]
+        assert place.desk.undelivered == {}
+
+
+async def test_a_slow_receiver_delays_nobody_and_gets_the_rest_afterwards(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        receiver.hold = asyncio.Event()
+        await place.sell()
+        loop = asyncio.ensure_future(outbox.run())
+        await receiver.arrived.wait()
+        await place.sell()
+        receiver.hold.set()
+        while len(receiver.messages) < 4:
+            receiver.taken.clear()
+            await asyncio.wait_for(receiver.taken.wait(), 10)
+        assert receiver.ids == sorted(set(receiver.ids))
+        await stopped(loop)
+
+
+async def stopped(task: asyncio.Future[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_replay_delivers_again_and_beyond_the_cursor_leaves_out(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        for _ in range(2):
+            await place.sell()
+        await outbox.deliver_all()
+        first = list(receiver.ids)
+        await outbox.replay(first[2])
+        await outbox.deliver_all()
+        assert receiver.ids == [*first, *first[2:]]
+        await place.sell()
+        newest = (await outbox.status()).newest
+        await outbox.replay(newest + 1)
+        await outbox.deliver_all()
+        assert len(receiver.ids) == 6
+        for wrong in (0, -1, newest + 2):
+            with pytest.raises(BadInput):
+                await outbox.replay(wrong)
+
+
+async def test_replay_during_a_delivery_is_not_undone_by_its_end(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        for _ in range(2):
+            await place.sell()
+        await outbox.deliver_all()
+        first = list(receiver.ids)
+        await place.sell()
+        receiver.hold = asyncio.Event()
+        receiver.arrived.clear()
+        delivery = asyncio.ensure_future(outbox.deliver_all())
+        await receiver.arrived.wait()
+        await outbox.replay(first[0])
+        receiver.hold.set()
+        assert await delivery
+        assert receiver.ids[len(first) + 1 :][: len(first)] == first
+
+
+async def test_many_events_that_concern_nobody_do_not_hold_up_a_start(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+
+        async def noise(tx: Any) -> None:
+            for number in range(PAGE + 10):
+                await tx.events.append("noise", {"number": number})
+
+        await place.store.write(noise)
+        await place.sell()
+        assert await outbox.deliver_all()
+        assert receiver.types == ["invoice.issued", "invoice.accepted"]
+        assert receiver.ids[0] > PAGE
+
+
+async def test_half_an_hour_of_refusals_is_an_alert_and_an_answer_ends_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with world(tmp_path, clock=clock) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        await place.sell()
+        receiver.plan.extend([500, 500])
+        assert not await outbox.deliver_all()
+        await place.reporting.refresh()
+        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.till.health().problems}
+        await clock.advance(31 * 60)
+        assert not await outbox.deliver_all()
+        await place.reporting.refresh()
+        (stuck,) = [each for each in place.till.health().problems if each.code == AlertCode.OUTBOX_STUCK]
+        assert "HTTP 500" in stuck.message
+        assert await outbox.deliver_all()
+        await place.reporting.refresh()
+        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.till.health().problems}
+
+
+async def test_the_documented_receiver_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
+    script = tmp_path / "receiver.py"
+    (source,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    script.write_text(source, "utf-8")
+    environment = {"SECRET": SECRET.decode(), "PORT": "0", "PYTHONUTF8": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=environment
+    )
+    assert process.stdout is not None
+    try:
+        url = f"http://127.0.0.1:{int(await process.stdout.readline())}/hook"
+        clock = FakeClock(SystemClock().now())
+        async with world(tmp_path, clock=clock) as place:
+            async with outbox_of(place, url) as outbox:
+                record = await place.sell(external_ref="order-7")
+                assert await outbox.deliver_all()
+                await outbox.replay(1)
+                assert await outbox.deliver_all()
+            lines = [(await process.stdout.readline()).decode().split() for _ in range(2)]
+            assert [line[1:3] for line in lines] == [["invoice.issued", "order-7"], ["invoice.accepted", "order-7"]]
+            assert lines[1][3] == record.ksef_number
+            forger = Subscriber("forger", url, b"another secret, also long enough....", INVOICE_TYPES)
+            outbound = Outbound(SystemClock())
+            forged = Outbox(place.desk, Webhooks(outbound, SystemClock()), forger)
+            assert not await forged.deliver_all()
+            assert (await forged.status()).failing_with == "HTTP 401"
+            clock.step(-(clock.now() - clock.now().replace(year=2020)))
+            async with outbox_of(place, url) as late:
+                await late.replay(1)
+                assert not await late.deliver_all(), "a recorded message was taken years later"
+            await outbound.close()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def test_the_document_names_every_type() -> None:
+    assert {kind for kind in INVOICE_TYPES.values() if f"`{kind}`" not in DOCUMENT.read_text("utf-8")} == set()

@@ -1,0 +1,78 @@
+"""Ready documents with a P_1 before the press: an outage of today says nothing about an earlier day."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.domain.fa3.build import build_invoice
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.records.register import Marker, marker
+from tests.fakes.world import CASHIER, MANAGER, SELLER, World, world
+from tests.unit.sale.sale_samples import sale
+
+NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
+"""A Tuesday."""
+
+
+async def hand_over(place: World, issued_at: datetime) -> InvoiceRecord:
+    """Give the till a ready document of that day."""
+    xml = build_invoice(sale(), SELLER, number=f"ERP/{issued_at:%d}", issued_at=issued_at, system_info="ERP")
+    return (await place.till.issue_ready(xml, f"ready-{issued_at}", CASHIER)).invoices[0].record
+
+
+async def announce(place: World, category: str, begin: datetime) -> None:
+    message: dict[str, Any] = {
+        "id": "K/2026/01",
+        "eventId": 1,
+        "category": category,
+        "type": "MAINTENANCE_ANNOUNCEMENT" if category == "MAINTENANCE" else "FAILURE_START",
+        "start": begin.isoformat(),
+        "published": begin.isoformat(),
+        "version": 1,
+    }
+    place.latarnia.status = {"status": category}
+    place.latarnia.messages = [message]
+    await place.watch.poll_latarnia()
+    if category == "TOTAL_FAILURE":
+        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+
+
+OUTAGES = {
+    "FAILURE": Mode.FAILURE,
+    "MAINTENANCE": Mode.UNAVAILABILITY,
+    "TOTAL_FAILURE": Mode.TOTAL_FAILURE,
+}
+
+
+@pytest.mark.parametrize("category", sorted(OUTAGES))
+async def test_before_the_outage_it_is_offline24(tmp_path: Path, category: str) -> None:
+    async with world(tmp_path, start=NOON) as place:
+        await announce(place, category, NOON)
+        record = await hand_over(place, NOON - timedelta(days=14))
+        assert record.mode is Mode.OFFLINE24
+        assert record.deadline == date(2026, 11, 12), "the day after 10.11.2026 is a holiday"
+        assert marker(record, date(2026, 11, 24)) is Marker.DI
+        if category == "TOTAL_FAILURE":
+            await place.clock.advance(60)
+            await place.till.withdraw("Koniec", MANAGER)
+            assert (await place.record(record.id)).state is InvoiceState.ISSUED, "it was never exempt"
+
+
+@pytest.mark.parametrize("category", sorted(OUTAGES))
+async def test_within_the_outage_it_has_its_mode(tmp_path: Path, category: str) -> None:
+    async with world(tmp_path, start=NOON) as place:
+        await announce(place, category, NOON - timedelta(days=1))
+        record = await hand_over(place, NOON - timedelta(days=1))
+        assert record.mode is OUTAGES[category]
+
+
+async def test_a_duty_that_a_total_failure_lifts_meanwhile_is_said_at_once(tmp_path: Path) -> None:
+    async with world(tmp_path, start=NOON) as place:
+        await announce(place, "TOTAL_FAILURE", NOON)
+        record = await hand_over(place, NOON - timedelta(days=1))
+        assert (record.mode, record.deadline, record.deadline_state) == (Mode.OFFLINE24, None, "lifted")

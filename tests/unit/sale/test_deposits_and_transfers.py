@@ -1,0 +1,167 @@
+"""What a customer pays beside and after the total: deposits for packaging, transfers with a day and an account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from agent.domain.corrections.parse import parse_correction, read_base
+from agent.domain.errors import BadInput, Conflict
+from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.view import FaView, read
+from agent.domain.fa3.view_types import Charge
+from agent.domain.identifiers import valid_account
+from agent.domain.invoice import BuyerKind, Deposit, Mode, Payment, Sale
+from agent.domain.paper.compose import PaperFacts, choose, compose
+from agent.domain.sale.parse import parse_sale
+from tests.unit.paper.paper_text import text_of, unprinted
+from tests.unit.sale.sale_samples import KSEF_NUMBER, NOW, SELLER, TODAY, document, fa3_schema, line, sale
+
+D = Decimal
+ACCOUNT = "61109010140000071219812874"
+DEPOSIT = Deposit("Kaucja 10 × 0,50 zł", D("5.00"))
+SAMPLE = Path(__file__).parents[4] / "shared" / "reference" / "fa3-samples" / "mf-example-26.xml"
+
+
+def xml_of(this: Sale, bank_account: str = "") -> bytes:
+    seller = replace(SELLER, bank_account=bank_account)
+    xml = build_invoice(this, seller, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+    fa3_schema().check(xml)
+    return xml
+
+
+def paper_of(xml: bytes) -> str:
+    choice = choose(PaperFacts(Mode.ONLINE, BuyerKind.NIP, "FV/1", ksef_number=KSEF_NUMBER))
+    return text_of(compose(read(xml), choice, link_invoice="https://one"))
+
+
+def codes(**changes: object) -> list[tuple[str, str]]:
+    with pytest.raises(BadInput) as caught:
+        parse_sale(document(**changes), today=TODAY)
+    return [(error.pointer, error.code) for error in caught.value.errors]
+
+
+# --- deposits ---------------------------------------------------------------------------------------
+
+
+def test_a_deposit_is_paid_on_top_of_the_total() -> None:
+    xml = xml_of(replace(sale(line("30.00")), deposits=(DEPOSIT, Deposit("Skrzynka", D("2.50")))))
+    view = read(xml)
+    assert view.gross == D("30.00")
+    assert view.settlement is not None
+    assert view.settlement.charges == (Charge(D("5.00"), DEPOSIT.name), Charge(D("2.50"), "Skrzynka"))
+    assert (view.settlement.charges_sum, view.settlement.to_pay) == (D("7.50"), D("37.50"))
+    assert unprinted(xml, paper_of(xml)) == []
+    assert "Do zapłaty 37,50 PLN" in paper_of(xml)
+
+
+@pytest.mark.skipif(not SAMPLE.exists(), reason="reference files are not here")
+def test_it_is_written_as_the_ministry_writes_it() -> None:
+    theirs = read(SAMPLE.read_bytes()).settlement
+    ours = read(
+        xml_of(replace(sale(line("31.50")), deposits=(Deposit("Kaucja (system kaucyjny) 10 x 0,50 PLN", D(5)),)))
+    )
+    assert ours.settlement == theirs
+
+
+def test_payments_add_up_to_both() -> None:
+    deposits = [{"name": "Kaucja", "amount": "5.00"}]
+    taken = parse_sale(document(deposits=deposits, payments=[{"method": "card", "amount": "2022.79"}]), today=TODAY)
+    assert taken.deposits == (Deposit("Kaucja", D("5.00")),)
+    assert codes(deposits=deposits) == [("/payments", "payments-do-not-add-up")]
+
+
+@pytest.mark.parametrize(
+    ("deposit", "pointer", "code"),
+    [
+        ({"name": "Kaucja", "amount": "0"}, "/deposits/0/amount", "not-positive"),
+        ({"name": "", "amount": "1"}, "/deposits/0/name", "required"),
+        ({"amount": "1", "name": "x", "vat": "23"}, "/deposits/0/vat", "unknown-field"),
+    ],
+)
+def test_deposits_that_are_none(deposit: dict[str, object], pointer: str, code: str) -> None:
+    assert (pointer, code) in codes(deposits=[deposit], payments=None)
+
+
+def base_of(this: Sale, **changes: object) -> FaView:
+    return replace(read(xml_of(this)), **changes)  # type: ignore[arg-type]
+
+
+def test_a_return_of_goods_leaves_the_deposit_alone() -> None:
+    base = read_base(base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER)
+    wanted = {"kind": "full_return", "payments": [{"method": "cash", "amount": "30.00"}]}
+    assert parse_correction(wanted, base=base, today=TODAY).totals.gross == D("-30.00")
+
+
+def test_the_invoice_of_the_right_buyer_has_it_again() -> None:
+    base = read_base(base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER)
+    wanted = {"kind": "buyer", "buyer": {"none": True}, "payments": [{"method": "cash", "amount": "35.00"}]}
+    replacement = parse_correction(wanted, base=base, today=TODAY).replacement
+    assert replacement is not None
+    assert replacement.deposits == (DEPOSIT,)
+
+
+def test_deductions_are_not_corrected_here() -> None:
+    view = base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,)))
+    assert view.settlement is not None
+    deducting = replace(view, settlement=replace(view.settlement, deductions=(Charge(D(1), "Zwrot butelek"),)))
+    with pytest.raises(Conflict, match="odlicza"):
+        read_base(deducting, ksef_number=KSEF_NUMBER)
+
+
+# --- transfers --------------------------------------------------------------------------------------
+
+LATER = Payment("transfer", D("6.00"), date(2026, 12, 8))
+
+
+def test_a_transfer_says_when_and_where_to() -> None:
+    xml = xml_of(replace(sale(line("10.00")), payments=(Payment("cash", D("4.00")), LATER)), ACCOUNT)
+    view = read(xml)
+    assert view.payment is not None
+    assert [due.on for due in view.payment.due] == [LATER.due]
+    assert [account.number for account in view.payment.accounts] == [ACCOUNT]
+    assert unprinted(xml, paper_of(xml)) == []
+
+
+@pytest.mark.parametrize("method", ["cash", "card", "credit"])
+def test_without_a_transfer_there_is_no_account(method: str) -> None:
+    view = read(xml_of(replace(sale(line("10.00")), payments=(Payment(method, D("10.00")),)), ACCOUNT))
+    assert view.payment is not None
+    assert view.payment.accounts == ()
+
+
+def test_money_sent_back_goes_to_no_account_of_ours() -> None:
+    base = read_base(base_of(sale(line("10.00"))), ksef_number=KSEF_NUMBER)
+    wanted = {"kind": "full_return", "payments": [{"method": "transfer", "amount": "10.00"}]}
+    correction = parse_correction(wanted, base=base, today=TODAY)
+    seller = replace(SELLER, bank_account=ACCOUNT)
+    xml = build_correction(correction, seller, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    fa3_schema().check(xml)
+    assert ACCOUNT.encode() not in xml
+
+
+def test_only_what_is_paid_later_has_a_day() -> None:
+    cash = [{"method": "cash", "amount": "2017.79", "due": "2026-12-08"}]
+    assert codes(payments=cash) == [("/payments/0/due", "not-allowed")]
+    far = [{"method": "transfer", "amount": "2017.79", "due": "2206-12-08"}]
+    assert codes(payments=far) == [("/payments/0/due", "date-too-old")]
+
+
+@pytest.mark.parametrize(
+    ("account", "good"),
+    [
+        (ACCOUNT, True),
+        (f"PL{ACCOUNT}", True),
+        ("DE89370400440532013000", True),
+        ("61109010140000071219812875", False),
+        ("6110901014000007121981287", False),
+        ("61 1090 1014 0000 0712 1981 2874", False),
+        ("", False),
+    ],
+)
+def test_accounts(account: str, *, good: bool) -> None:
+    assert valid_account(account) is good

@@ -1,0 +1,389 @@
+"""The settings file: every setting documented, every mistake at once, with line and remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.commands.common import config_option, config_option_without_files
+from agent.domain.errors import ConfigError
+from agent.settings.load import find_config, load
+from agent.settings.model import Address, PrinterSettings, Seller, Settings
+from agent.settings.rules import RULES
+
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
+
+SELLER = """
+[seller]
+nip = "5261040828"
+name = "Sklep"
+[seller.address]
+line1 = "ul. Prosta 1"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def problems(file: Path, text: str, *, need_files: bool = True) -> tuple[str, ...]:
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file, need_files=need_files)
+    return caught.value.problems
+
+
+# --- the example ------------------------------------------------------------------------------------------
+
+
+def expected_settings() -> dict[str, Any]:
+    """Name in the file -> default, of every setting of the dataclasses; MISSING where it is required."""
+    found: dict[str, Any] = {}
+
+    def walk(kind: Any, prefix: str) -> None:
+        for field in dataclasses.fields(kind):
+            default = field.default
+            if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
+                default = field.default_factory()
+            name = {"printers": "printer", "schemas_dir": "schemas.dir"}.get(field.name, field.name)
+            if field.name in {"seller", "address"}:
+                walk({"seller": Seller, "address": Address}[field.name], f"{prefix}{name}.")
+            elif dataclasses.is_dataclass(default):
+                walk(type(default), f"{prefix}{name}.")
+            elif field.name == "printers":
+                walk(PrinterSettings, "printer.")
+            else:
+                found[prefix + name] = default
+
+    walk(Settings, "")
+    return found
+
+
+def example_settings(*, comments: bool) -> dict[str, Any]:
+    """Name -> value of every setting of the example; with ``comments`` also of those written as ``# name = value``."""
+    text = EXAMPLE.read_text("utf-8")
+    if comments:
+        text = re.sub(r"^# (?=[a-z_0-9]+ = )", "", text, flags=re.MULTILINE)
+    found: dict[str, Any] = {}
+
+    def walk(values: dict[str, Any], prefix: str) -> None:
+        for key, value in values.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{key}.")
+            elif key == "printer":
+                walk(value[0], "printer.")
+            else:
+                found[prefix + key] = value
+
+    walk(tomllib.loads(text), "")
+    return found
+
+
+def test_the_example_holds_every_setting_and_no_other() -> None:
+    assert example_settings(comments=True).keys() == expected_settings().keys()
+
+
+def test_the_example_holds_the_defaults() -> None:
+    expected = expected_settings()
+    for name, value in example_settings(comments=False).items():
+        if expected[name] is dataclasses.MISSING:
+            continue
+        default = expected[name]
+        plain = str(default) if isinstance(default, Path) else list(default) if isinstance(default, tuple) else default
+        assert value == plain, name
+
+
+def test_every_setting_of_the_example_says_why() -> None:
+    text = EXAMPLE.read_text("utf-8")
+    for block in re.split(r"\n\n", text):
+        assert "# " in block or block.startswith("[seller.address]"), block
+
+
+def test_the_example_loads_and_gives_the_defaults() -> None:
+    settings = load(EXAMPLE)
+    assert settings == Settings(seller=settings.seller, printers=(PrinterSettings(),))
+
+
+def test_every_rule_belongs_to_a_setting() -> None:
+    assert RULES.keys() <= expected_settings().keys()
+
+
+# --- values -----------------------------------------------------------------------------------------------
+
+
+def test_the_smallest_file_gives_the_defaults(file: Path) -> None:
+    file.write_text(SELLER, "utf-8")
+    settings = load(file)
+    assert settings == Settings(seller=settings.seller)
+    assert (settings.seller.nip, settings.seller.address.country) == ("5261040828", "PL")
+
+
+def test_every_type_is_read(file: Path) -> None:
+    (file.parent / "ca.pem").write_text("x")
+    file.write_text(
+        'till = "SKLEP-2"\ndata_dir = "dane"\n'
+        + SELLER
+        + """
+[schemas]
+dir = "/schematy"
+[issue]
+budget_seconds = 2
+[ksef]
+ca_file = "ca.pem"
+certificate_file = ""
+subject_identifier_validation = true
+[[printer]]
+name = "a"
+dots = 384
+answers = false
+[[printer]]
+name = "b"
+connection = "usb"
+device = "04b8:0e15"
+[paper]
+footer = ["Dziękujemy", "Zapraszamy"]
+[alerts]
+opens = 09:30:00
+[calendar]
+extra_days_off = [2026-12-24, 2027-01-04]
+""",
+        "utf-8",
+    )
+    settings = load(file)
+    assert settings.data_dir == file.parent / "dane"
+    assert settings.schemas_dir == Path("/schematy")
+    assert settings.issue.budget_seconds == 2.0
+    assert isinstance(settings.issue.budget_seconds, float)
+    assert settings.ksef.ca_file == file.parent / "ca.pem"
+    assert settings.ksef.certificate_file is None
+    assert settings.ksef.subject_identifier_validation is True
+    assert [(printer.name, printer.dots, printer.answers) for printer in settings.printers] == [
+        ("a", 384, False),
+        ("b", None, None),
+    ]
+    assert settings.paper.footer == ("Dziękujemy", "Zapraszamy")
+    assert settings.alerts.opens == time(9, 30)
+    assert settings.calendar.extra_days_off == (date(2026, 12, 24), date(2027, 1, 4))
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+def test_every_mistake_at_once_in_the_order_of_the_file(file: Path) -> None:
+    found = problems(
+        file,
+        """till = "ą"
+datadir = "/x"
+[seller]
+nip = "5261040827"
+name = ""
+[issue]
+prefer = "offlin"
+budget_seconds = "3"
+number = "{series}"
+[ksef]
+token = "tajne"
+certificate_file = "brak.crt"
+tills_sharing_address = true
+[[printer]]
+conection = "usb"
+[[printer]]
+connection = "usb"
+[api]
+port = 8781
+[alerts]
+opens = "8"
+closes = 07:00:00
+""",
+    )
+    assert [(int(re.findall(r"wiersz (\d+)", text + "wiersz 99")[0]), text.split(": ")[1]) for text in found] == [
+        (1, "till"),
+        (2, "datadir"),
+        (3, "seller.address"),
+        (4, "seller.nip"),
+        (5, "seller.name"),
+        (7, "issue.prefer"),
+        (8, "issue.budget_seconds"),
+        (9, "issue.number"),
+        (11, "ksef.token"),
+        (12, "ksef.certificate_file"),
+        (13, "ksef.tills_sharing_address"),
+        (15, "printer[1].conection"),
+        (16, "printer[2].name"),
+        (16, "printer[2].device"),
+        (21, "alerts.opens"),
+        (22, "alerts.closes"),
+        (99, "health.port"),
+    ]
+    assert all(text.startswith("config.toml") and text.endswith((".", "?")) for text in found)
+    assert "czy chodziło o „data_dir”?" in found[1]
+    assert "token_file" in found[8]
+    assert "tajne" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "seller: brakuje"),
+        ("seller = 5\n", "potrzebna sekcja [seller]"),
+        (SELLER + "[printer]\nname = 'a'\n", "[[printer]]"),
+        (SELLER + "[[printer]]\nhost = ''\n", "wymaga adresu drukarki"),
+        (SELLER + "[[printer]]\nflow = 'on'\n", "rtscts, xonxoff, none"),
+        (SELLER + "[issue]\nbudget_seconds = 0.1\n", "od 0,5 do 60"),
+        (SELLER + "[issue]\nbudget_seconds = nan\n", "od 0,5 do 60"),
+        (SELLER + "[issue]\nseries = '{serial}'\n", "nieznane pole"),
+        (SELLER + "[issue]\nclock_skew_refuse_seconds = 5\n", "clock_skew_alarm_seconds"),
+        (SELLER + "[api]\nport = 0\n", "od 1 do 65535"),
+        (SELLER + "[ksef]\nurl = 'ksef'\n", "https://"),
+        (SELLER + "[ksef]\ncontext_nip = '1'\n", "NIP"),
+        (SELLER + "[ksef]\ncertificate_file = 5\n", "ścieżka"),
+        (SELLER + "[ksef]\nbatch_compression = 'rar'\n", "zip, tar.gz"),
+        (SELLER + "[ksef]\nrenew_before_days = 30\n", "parę plików PEM"),
+        (SELLER + "[offline]\nrenew_before_days = 30\n", "parę plików PEM"),
+        (SELLER + "[paper]\nfooter = 'x'\n", "lista"),
+        (SELLER + "[paper]\nfooter = [1]\n", "każdy element"),
+        (SELLER + "[calendar]\nextra_days_off = [2026-12-24T00:00:00]\n", "data, np."),
+        (SELLER + "[schemas]\ndri = 'x'\n", "„dir”"),
+        (SELLER + "schemas = 1\n", "schemas"),
+        (SELLER + "[outbox]\nurl = 'https://sklep.example'\n", "outbox.secret_file"),
+        (SELLER + "[alerts]\nwebhook_url = 'https://hq.example'\n", "webhook_secret_file"),
+        (SELLER + "[nonsense]\na = 1\n", "usuń je"),
+        (SELLER + "printers = 1\n", "printers"),
+        ("till = 1\n" + SELLER, "tekst w cudzysłowie"),
+    ],
+)
+def test_one_mistake_one_sentence(file: Path, text: str, expected: str) -> None:
+    found = problems(file, text)
+    assert len(found) == 1, found
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("till = \n", "wiersz 1, kolumna 8"),
+        ("a = 1\na = 2\n", "wiersz 2"),
+        ("[seller\n", "wiersz 1"),
+        ('name = """', "koniec pliku"),
+    ],
+)
+def test_a_syntax_error_names_its_place(file: Path, text: str, expected: str) -> None:
+    (found,) = problems(file, text)
+    assert expected in found
+    assert "błąd składni TOML" in found
+
+
+def test_a_file_that_can_not_be_read_is_one_sentence(file: Path) -> None:
+    with pytest.raises(ConfigError, match="nie ma takiego pliku"):
+        load(file)
+    with pytest.raises(ConfigError, match="to katalog"):
+        load(file.parent)
+    file.write_bytes(b"a = 1\nb = '\xff'\n")
+    with pytest.raises(ConfigError, match="wiersz 2: plik nie jest w kodowaniu UTF-8"):
+        load(file)
+    file.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(ConfigError, match="za duży"):
+        load(file)
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_settings_or_a_config_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_bytes(text.encode("utf-8", "replace"))
+    with pytest.raises(ConfigError):  # no seller can come out of it
+        load(file)
+
+
+# --- files and credentials ----------------------------------------------------------------------------------
+
+
+def test_a_key_that_everybody_may_read_is_refused(file: Path) -> None:
+    key = file.parent / "auth.key"
+    key.write_text("x")
+    key.chmod(0o644)
+    (found,) = problems(file, SELLER + "[ksef]\nkey_file = 'auth.key'\n")
+    assert "chmod o-rwx" in found
+    assert load(file, need_files=False).ksef.key_file == key
+    key.chmod(0o640)
+    assert load(file).ksef.key_file == key
+
+
+def test_a_key_inline_is_refused_without_repeating_it(file: Path) -> None:
+    text = SELLER + '[ksef]\nkey_file = """-----BEGIN PRIVATE KEY-----\nMIIsecret"""\n'
+    (found,) = problems(file, text)
+    assert "wiersz 8" in found
+    assert "MIIsecret" not in found
+
+
+def test_a_missing_file_and_a_directory_are_told_apart(file: Path) -> None:
+    (file.parent / "d").mkdir()
+    found = problems(file, SELLER + "[ksef]\ncertificate_file = 'no'\nkey_file = 'd'\n")
+    assert "nie ma takiego pliku" in found[0]
+    assert "to katalog" in found[1]
+
+
+def test_a_bare_name_is_a_credential_first(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = file.parent / "credentials"
+    credentials.mkdir()
+    for folder in (credentials, file.parent):
+        (folder / "ksef.token").write_text("x")
+        (folder / "ksef.token").chmod(0o400)
+    file.write_text(SELLER + "[ksef]\ntoken_file = 'ksef.token'\n", "utf-8")
+    assert load(file).ksef.token_file == file.parent / "ksef.token"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert load(file).ksef.token_file == credentials / "ksef.token"
+    file.write_text(SELLER + "[ksef]\ntoken_file = './ksef.token'\n", "utf-8")
+    (credentials / "ksef.token").unlink()
+    assert load(file).ksef.token_file == file.parent / "ksef.token"
+
+
+# --- which file -----------------------------------------------------------------------------------------------
+
+
+def test_the_settings_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KSEF_AGENT_CONFIG", raising=False)
+    monkeypatch.setattr("agent.settings.load.SYSTEM_CONFIG", tmp_path / "etc.toml")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"config\.example\.toml"):
+        find_config(None)
+    (tmp_path / "config.toml").touch()
+    assert find_config(None) == Path("config.toml")
+    (tmp_path / "etc.toml").touch()
+    assert find_config(None) == tmp_path / "etc.toml"
+    monkeypatch.setenv("KSEF_AGENT_CONFIG", "/named.toml")
+    assert find_config(None) == Path("/named.toml")
+    assert find_config(Path("/given.toml")) == Path("/given.toml")
+
+
+def test_config_option_passes_settings_beside_other_options(file: Path) -> None:
+    file.write_text(SELLER + "[ksef]\ncertificate_file = 'brak.crt'\n", "utf-8")
+
+    @click.command()
+    @config_option_without_files
+    @click.option("--json", "as_json", is_flag=True)
+    def lenient(settings: Settings, *, as_json: bool) -> None:
+        click.echo(f"{settings.seller.name} {as_json}")
+
+    @click.command()
+    @click.option("--json", "as_json", is_flag=True)
+    @config_option
+    def strict(settings: Settings, *, as_json: bool) -> None:
+        click.echo(f"{settings.seller.name} {as_json}")
+
+    result = CliRunner().invoke(lenient, ["--config", str(file), "--json"])
+    assert result.output == "Sklep True\n"
+    refused = CliRunner().invoke(strict, ["--config", str(file), "--json"])
+    assert isinstance(refused.exception, ConfigError)
+    file.write_text(SELLER, "utf-8")
+    assert CliRunner().invoke(strict, ["--config", str(file)]).output == "Sklep False\n"

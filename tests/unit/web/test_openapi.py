@@ -1,0 +1,215 @@
+"""schemas/api against the routes, against real answers and against the sale parser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from agent.domain.errors import BadInput
+from agent.domain.invoice import Mode, VatRate
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.sale.parse import parse_sale
+from agent.services.contract import Role
+from agent.services.tokens import Tokens
+from agent.settings.model import ApiSettings
+from agent.web.api import routes, till_app
+from tests.fakes.till import FakeTill
+
+SCHEMAS = Path(__file__).parents[3] / "schemas" / "api"
+OPENAPI = json.loads((SCHEMAS / "openapi.json").read_text())
+SALE = json.loads((SCHEMAS / "sale.schema.json").read_text())
+HEALTH = json.loads((SCHEMAS / "health.schema.json").read_text())
+MANAGER = {"Authorization": "Bearer kierownik"}
+GOOD = OPENAPI["components"]["schemas"]["Sale"]["examples"][0]
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+def till() -> FakeTill:
+    return FakeTill()
+
+
+@pytest.fixture
+async def client(till: FakeTill, tmp_path: Path) -> AsyncIterator[Client]:
+    tokens = Tokens.in_directory(tmp_path)
+    tokens.put("kierownik", Role.MANAGER, "kierownik")
+    async with TestClient(TestServer(till_app(till, tokens, ApiSettings(port=0)))) as client:
+        yield client
+
+
+def test_every_route_is_described_and_none_is_invented() -> None:
+    served = {(route.method.lower(), route.path) for route in routes()}
+    described = {(method, path) for path, item in OPENAPI["paths"].items() for method in item}
+    assert described == served
+
+
+def test_path_parameters_are_declared() -> None:
+    for path, item in OPENAPI["paths"].items():
+        for operation in item.values():
+            names = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+            assert names == {part[1:-1] for part in path.split("/") if part.startswith("{")}, path
+
+
+def test_operation_ids_are_unique_and_references_lead_somewhere() -> None:
+    ids = [operation["operationId"] for item in OPENAPI["paths"].values() for operation in item.values()]
+    assert len(set(ids)) == len(ids)
+    for reference in _references(OPENAPI):
+        target: Any = OPENAPI
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+
+
+def _references(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        own = [part["$ref"]] if "$ref" in part else []
+        return own + [found for value in part.values() for found in _references(value)]
+    if isinstance(part, list):
+        return [found for value in part for found in _references(value)]
+    return []
+
+
+def test_schemas_are_schemas() -> None:
+    for schema in (SALE, HEALTH, *OPENAPI["components"]["schemas"].values()):
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_words_are_those_of_the_code() -> None:
+    schemas = OPENAPI["components"]["schemas"]
+    assert schemas["Invoice"]["properties"]["mode"]["enum"] == list(Mode)
+    assert set(schemas["Invoice"]["properties"]["state"]["enum"]) == set(InvoiceState)
+    assert set(schemas["Paper"]["properties"]["state"]["enum"]) == set(PrintState)
+    rates = schemas["SaleLine"]["properties"]["vat"]["enum"]
+    assert {rate for rate in rates if isinstance(rate, str)} == set(VatRate)
+
+
+def test_health_is_the_same_in_both_places() -> None:
+    inside = OPENAPI["components"]["schemas"]["Health"]["properties"]
+    assert inside.keys() == HEALTH["properties"].keys()
+
+
+def test_sale_schema_and_parser_agree() -> None:
+    """What the parser takes is in the schema; a field the schema does not know is refused by the parser."""
+    jsonschema.validate(GOOD, SALE)
+    parse_sale(GOOD, today=date(2026, 11, 24))
+    full = GOOD | {
+        "sold_on": "2026-11-23",
+        "currency": "EUR",
+        "exchange_rate": "4.25",
+        "receipt": {"number": "123/2026", "register": "ABC1234567890"},
+        "notes": [{"key": "Zamówienie", "value": "7"}],
+        "external_ref": "order-7",
+        "lines": [
+            {
+                "name": "Kawa",
+                "quantity": "1.5",
+                "unit": "kg",
+                "unit_price": "40",
+                "vat": "23",
+                "discount": "1.00",
+                "gtu": "GTU_01",
+                "annex_15": True,
+            },
+            {"name": "Lekcja", "quantity": 1, "unit_price": 10, "vat": "zw"},
+        ],
+        "exemption": {"act": "art. 43 ust. 1 pkt 26"},
+        "payments": [
+            {"method": "cash", "amount": "70.00"},
+            {"method": "transfer", "amount": "4.00", "due": "2026-12-08"},
+        ],
+        "recipient": {"role": "local_government", "internal_id": "5260250274-00001", "name": "Szkoła nr 5"},
+        "deposits": [{"name": "Kaucja 10 × 0,50 zł", "amount": "5.00"}],
+    }
+    jsonschema.validate(full, SALE)
+    parse_sale(full, today=date(2026, 11, 24))
+    properties = set(SALE["properties"]) | set(SALE["$defs"]["SaleLine"]["properties"])
+    assert properties >= set(full) | set(full["lines"][0])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(GOOD | {"unknown": 1}, SALE)
+    with pytest.raises(BadInput):
+        parse_sale(GOOD | {"unknown": 1}, today=date(2026, 11, 24))
+
+
+async def answer(client: Client, method: str, path: str, template: str, **more: Any) -> Any:
+    """Ask, and check the answer against what the document says of it."""
+    headers = MANAGER | more.pop("headers", {})
+    response = await client.request(method, path, headers=headers, **more)
+    operation = OPENAPI["paths"][template][method.lower()]
+    described = operation["responses"].get(str(response.status))
+    if described is None:
+        assert response.status >= 400, (template, response.status)
+        described = OPENAPI["components"]["responses"]["Problem"]
+    assert response.content_type in described["content"], (template, response.content_type)
+    if not response.content_type.endswith("json"):
+        return await response.read()
+    body = await response.json()
+    schema = described["content"][response.content_type]["schema"]
+    jsonschema.validate(body, schema | {"components": OPENAPI["components"]})
+    return body
+
+
+async def test_real_answers_have_the_described_form(client: Client, till: FakeTill) -> None:
+    one = "/v1/invoices/{id}"
+    asked: set[tuple[str, str]] = set()
+
+    async def ask(method: str, template: str, path: str = "", **more: Any) -> Any:
+        asked.add((method.lower(), template))
+        return await answer(client, method, path or template, template, **more)
+
+    key = {"Idempotency-Key": "1"}
+    made = await ask("POST", "/v1/invoices", json=GOOD, headers=key)
+    await ask("POST", "/v1/invoices", json=GOOD, headers=key)
+    await ask("POST", "/v1/invoices", json=GOOD)
+    here = f"/v1/invoices/{made['id']}"
+    for tail in ("", "/xml", "/upo", "/receipt.png", "/receipt.txt", "/receipt.pdf", "/receipt.escpos"):
+        await ask("GET", one + tail, here + tail)
+    for tail in ("/events", "/prints"):
+        await ask("GET", one + tail, here + tail)
+    await ask("POST", f"{one}/reprint", f"{here}/reprint")
+    right = {"kind": "buyer", "buyer": {"nip": "1111111111"}}
+    await ask("POST", f"{one}/corrections", f"{here}/corrections", json=right, headers={"Idempotency-Key": "2"})
+    till.current_mode = Mode.OFFLINE24
+    offline = await ask("POST", "/v1/invoices", json=GOOD | {"buyer": None}, headers={"Idempotency-Key": "3"})
+    held = {"kind": "full_return"}
+    path = f"/v1/invoices/{offline['id']}/corrections"
+    for _ in range(2):
+        await ask("POST", f"{one}/corrections", path, json=held, headers={"Idempotency-Key": "4"})
+    await ask("POST", "/v1/corrections", json={"base": {}, "correction": held}, headers={"Idempotency-Key": "5"})
+    await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
+    till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
+    await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
+    till.change(made["id"], state=InvoiceState.REJECTED, rejection="410: brak uprawnień")
+    await ask("POST", f"{one}/resend", f"{here}/resend")
+    await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
+    till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
+    await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
+    path = "/v1/corrections/{id}"
+    for method, tail in (("GET", ""), ("POST", "/reprint")):
+        await ask(method, path + tail, f"/v1/corrections/held-1{tail}")
+        await ask(method, path + tail, f"/v1/corrections/nobody{tail}")
+    till.refuse("held-1")
+    await ask("POST", f"{path}/close", "/v1/corrections/held-1/close", json={"reason": "oddano gotówką"})
+    for path in ("/v1/invoices", "/v1/queue", "/v1/corrections", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
+        await ask("GET", path)
+    await ask("GET", "/v1/changes", "/v1/changes?wait=0")
+    await ask("GET", "/v1/register", "/v1/register?month=2026-11")
+    await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=csv")
+    await ask("GET", "/v1/register/changes", "/v1/register/changes?month=2026-11&since=2026-11-01")
+    await ask("GET", "/v1/register/counts", "/v1/register/counts?month=2026-11")
+    await ask("GET", "/v1/outbox")
+    for start in (1, "x", 10_000):
+        await ask("POST", "/v1/outbox/replay", json={"from": start})
+    await ask("GET", "/v1/evidence", "/v1/evidence?from=2026-11-01&to=2026-11-30")
+    await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/5260250274")
+    await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/1111111111")
+    await ask("POST", "/v1/sync")
+    await ask("POST", "/v1/mode", json={"mode": "offline24", "reason": "brak sieci"})
+    await ask("DELETE", "/v1/mode", json={"reason": "działa"})
+    described = {(method, path) for path, item in OPENAPI["paths"].items() for method in item}
+    assert asked == described
