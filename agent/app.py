@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows every adapter; starts them, supervises them, stops them in order.
+"""The composition root: the only place that knows every adapter; starts them and stops them in order.
 
 Stages of a stop, each with its own limit: no new presses; presses under way; the sync; alerts and outbox; KSeF's
 session; the final write and the store. A second start on the same data is refused by the store's lock.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,17 +42,14 @@ from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
 from agent.services.records.evidence import Evidence
 from agent.services.till import AgentTill
-from agent.services.tokens import Tokens, ensure_token
+from agent.services.tokens import Tokens
 from agent.settings.model import Settings
 from agent.store.sqlite import DATABASE, SqliteStore
-from agent.system import systemd
 from agent.system.clock import SystemClock
 from agent.system.os_errors import why
 from printers.printer_set import Fleet, build
 
 LOG = logging.getLogger("agent")
-UNAVAILABLE_SECONDS = 5.0
-"""How long a loop rests that a full disk stopped."""
 PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
@@ -297,75 +293,6 @@ def _subscribers(settings: Settings) -> list[Subscriber]:
         secret = read_secret(settings.alerts.webhook_secret_file).encode()
         found.append(Subscriber("alerts", settings.alerts.webhook_url, secret, ALERT_TYPES, replayable=False))
     return found
-
-
-async def supervise(agent: Agent) -> None:
-    """Run the loops and the periodic triggers until ``agent.stop`` is set; a loop that dies sets it."""
-    from agent.serving.schedule import periodic_triggers  # noqa: PLC0415 - APScheduler only where it runs
-
-    loops: dict[str, Callable[[], Awaitable[None]]] = {
-        "store": agent.store.watch,
-        "sync": agent.sync.run,
-        "upo": agent.upos.run,
-        "corrections": agent.correcting.run,
-        "reporting": agent.reporting.run,
-    }
-    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.outboxes)}
-    tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
-    scheduler = periodic_triggers(agent)
-    scheduler.start()
-    agent.sync.wake()
-    try:
-        await agent.stop.wait()
-    finally:
-        scheduler.shutdown(wait=False)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> None:
-    try:
-        while True:
-            try:
-                await run()
-            except Unavailable as error:  # a full disk, for now
-                LOG.error("loop %s waits: %s", name, error.detail)  # noqa: TRY400 - the sentence says it all
-                await agent.clock.sleep(UNAVAILABLE_SECONDS)
-            else:
-                return
-    except Exception as error:  # noqa: BLE001 - whatever it is, the service stops with it
-        agent.fail(name, error)
-
-
-async def run(settings: Settings) -> int:
-    """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
-    from agent.serving.listeners import listening  # noqa: PLC0415 - keeps the commands that do not serve light
-
-    async with assembled(settings) as agent:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, agent.stop.set)
-        ensure_token(agent.tokens, settings.data_dir)
-        async with listening(agent):
-            systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
-            feeding = asyncio.create_task(_feed_watchdog(), name="watchdog")
-            try:
-                await supervise(agent)
-            finally:
-                feeding.cancel()
-                systemd.notify("STOPPING=1")
-        if agent.defect is not None:
-            raise AgentError(f"Program zatrzymany z powodu błędu: {agent.defect}") from agent.defect
-    return 0
-
-
-async def _feed_watchdog() -> None:
-    """Feed systemd's watchdog from the event loop: a stuck loop stops feeding, and systemd restarts the agent."""
-    seconds = systemd.watchdog_seconds()
-    while seconds is not None:
-        systemd.notify("WATCHDOG=1")
-        await asyncio.sleep(seconds)
 
 
 def require_data_dir(path: Path) -> None:

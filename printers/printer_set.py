@@ -15,9 +15,11 @@ from printers.escpos import bitmap
 from printers.escpos.bitmap import Bitmap
 from printers.escpos.encode import QrTooWide, check_profile, encode
 from printers.preview import plaintext
-from printers.profiles.models import PROFILES, PrinterSettings, Profile, profile_for
+from printers.profiles.lookup import profile_for
+from printers.profiles.models import PROFILES, Profile
+from printers.settings import PrinterSettings
 from printers.transports import permissions
-from printers.transports.interface import transport_for
+from printers.transports.open import transport_for
 
 BITS_PER_BYTE = 10
 """On a serial line, 8N1."""

@@ -18,10 +18,10 @@ import click
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import Refused
 from agent.domain.invoice import Mode
+from agent.domain.json_io.canonical import Json
 from agent.domain.outages.deadlines import Deadline, deadline
 from agent.domain.outages.latarnia import BadAnswer, Unknown, parse_instant, parse_messages
 from agent.domain.outages.timeline import Timeline, facts_of
-from agent.domain.records.hash_chain import Json
 from agent.system.os_errors import why
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

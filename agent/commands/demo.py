@@ -51,9 +51,9 @@ async def _papers(folder: Path, out: Path) -> None:
 
 
 async def _serve(folder: Path, port: int) -> None:
-    from agent import app  # noqa: PLC0415
     from agent.demo.embedded import embedded  # noqa: PLC0415
     from agent.serving.listeners import listening  # noqa: PLC0415
+    from agent.serving.serve import supervise  # noqa: PLC0415
     from agent.system import journal  # noqa: PLC0415
 
     journal.configure()
@@ -69,4 +69,4 @@ async def _serve(folder: Path, port: int) -> None:
             click.echo("Koniec: Ctrl+C")
             if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
                 webbrowser.open(full)
-            await app.supervise(pair.agent)
+            await supervise(pair.agent)

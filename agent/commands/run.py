@@ -19,8 +19,9 @@ def command(settings: Settings) -> None:
     systemd starts this. A stop finishes the presses under way.
     """
     from agent import app  # noqa: PLC0415 - only this command needs the whole agent
+    from agent.serving import serve  # noqa: PLC0415
     from agent.system import journal  # noqa: PLC0415
 
     journal.configure()
     app.require_data_dir(settings.data_dir)
-    sys.exit(asyncio.run(app.run(settings)))
+    sys.exit(asyncio.run(serve.run(settings)))

@@ -7,7 +7,7 @@ import json
 import click
 
 from agent.commands.common import config_option_without_files
-from agent.services.contract import Role
+from agent.domain.callers import Role
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
 

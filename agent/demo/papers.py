@@ -10,9 +10,10 @@ from pathlib import Path
 
 from agent.demo.embedded import Embedded
 from agent.demo.sales import sample_sale
+from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
 from agent.ports import Json
-from agent.services.contract import Caller, IssueAnswer, Role
+from agent.services.contract import IssueAnswer
 
 CASHIER = Caller("demo", Role.CASHIER)
 MANAGER = Caller("demo-kierownik", Role.MANAGER)

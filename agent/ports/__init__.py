@@ -5,7 +5,7 @@ Every docstring states the obligations: may it be repeated, which error, what an
 
 from __future__ import annotations
 
-from agent.domain.records.hash_chain import Json
+from agent.domain.json_io.canonical import Json
 from agent.ports.ksef import (
     NO_LIMIT,
     Accepted,

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from agent.domain.invoice import InvoiceRecord, NewInvoice
+from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.domain.records.hash_chain import Json
 from agent.ports.ksef import UpoPage
 from agent.ports.stored import (
     Confirmed,

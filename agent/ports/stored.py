@@ -8,8 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from agent.domain.invoice import CorrectedBase, Mode
+from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.domain.records.hash_chain import Json
 
 
 @dataclass(frozen=True, slots=True)

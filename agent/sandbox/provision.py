@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
+from agent.domain.callers import Role
 from agent.ports import Json
 from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.listener import HOST
 from agent.sandbox.server import Sandbox
-from agent.services.contract import Role
 from agent.services.tokens import FILE_NAME, Tokens
 
 QR_URL = "https://qr-test.ksef.mf.gov.pl"

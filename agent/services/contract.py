@@ -10,28 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
+from agent.domain.callers import Caller
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.ports import Event, InvoiceFilter, Json, PrinterStatus, PrintJob
-
-
-class Role(StrEnum):
-    """What a token may do."""
-
-    CASHIER = "cashier"
-    """Issue, correct, reprint, read."""
-    MANAGER = "manager"
-    """Everything, and declare modes, technical corrections, evidence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the token's name and role."""
-
-    name: str
-    role: Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Protocol
 
 from agent.domain.calendar import local_date
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted
 from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import Mode
@@ -16,7 +17,6 @@ from agent.domain.records import register
 from agent.ports import Event, InvoiceFilter, Json, PrintJob, Transaction
 from agent.services.answers import answer
 from agent.services.contract import (
-    Caller,
     Counters,
     HealthReport,
     HeldAnswer,
@@ -24,7 +24,6 @@ from agent.services.contract import (
     IssueAnswer,
     ModeAnswer,
     OutboxStatus,
-    Role,
     UpoAnswer,
 )
 from agent.services.corrections.correct import Correcting

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.services.contract import Caller, Role
 from agent.system.durable_files import sync_names, write_whole
 
 FILE_NAME: Final = "tokens.json"

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.domain.errors import KeyReused
-from agent.domain.records.hash_chain import GENESIS, canonical, chain
+from agent.domain.json_io.canonical import canonical
+from agent.domain.records.hash_chain import GENESIS, chain
 from agent.ports import Event, Fact, Json, KeyRecord
 from agent.store import codec
 from agent.store.unit import UnitConnection

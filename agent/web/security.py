@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import NotPermitted
-from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -22,7 +22,8 @@ from importlib import resources
 from typing import Any, Final
 
 from agent.domain.errors import ConfigError
-from printers.profiles.models import PROFILES, PrinterSettings, Profile, QrMode
+from printers.profiles.models import PROFILES, Profile, QrMode
+from printers.settings import PrinterSettings
 
 PREFIX: Final = "escpos:"
 EPSON_CP852: Final = 18

@@ -6,7 +6,7 @@ import getpass
 import os
 from pathlib import Path
 
-from printers.profiles.models import PrinterSettings
+from printers.settings import PrinterSettings
 
 USB_DEVICES = Path("/sys/bus/usb/devices")
 USB_NODES = Path("/dev/bus/usb")

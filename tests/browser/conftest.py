@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from agent.services.contract import Role
+from agent.domain.callers import Role
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web.api import till_app

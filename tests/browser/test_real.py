@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
-from agent import app
 from agent.demo.embedded import embedded
 from agent.sandbox.white_list import subject
 from agent.serving.listeners import listening
+from agent.serving.serve import supervise
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 WAIT = 30_000  # milliseconds
@@ -21,7 +21,7 @@ WAIT = 30_000  # milliseconds
 
 async def test_press_online_then_with_the_line_down(browser: Browser, tmp_path: Path) -> None:
     async with embedded(tmp_path) as pair, listening(pair.agent, open_token=str(pair.facts["manager_token"])):
-        agent = asyncio.create_task(app.supervise(pair.agent))
+        agent = asyncio.create_task(supervise(pair.agent))
         settings = pair.agent.settings.api
         page = await browser.new_page(viewport={"width": 1024, "height": 768}, locale="pl-PL")
         page.set_default_timeout(WAIT)

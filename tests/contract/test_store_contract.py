@@ -14,8 +14,9 @@ import pytest
 
 from agent.domain.errors import Conflict, IllegalTransition, KeyReused, NotFound, Unavailable
 from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, Mode
+from agent.domain.json_io.canonical import canonical
 from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
-from agent.domain.records.hash_chain import GENESIS, canonical, chain
+from agent.domain.records.hash_chain import GENESIS, chain
 from agent.ports import Fact, HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock

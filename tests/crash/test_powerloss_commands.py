@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain.callers import Role
 from agent.domain.lifecycle import InvoiceState
-from agent.services.contract import Role
 from agent.services.tokens import COMMANDS_FILE, Tokens, ensure_token
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction

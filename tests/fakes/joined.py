@@ -16,13 +16,13 @@ from typing import Any
 from unittest.mock import patch
 
 from agent.app import Agent, assembled
+from agent.domain.callers import Caller, Role
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Event
 from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import NIP, Sandbox
-from agent.services.contract import Caller, Role
 from agent.settings.load import load
 from agent.settings.model import Settings
 from agent.store.sqlite import DATABASE, SqliteStore

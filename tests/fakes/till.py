@@ -17,6 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import BadInput, Conflict, FieldError, KeyReused, NotFound, NotPermitted
 from agent.domain.invoice import (
     LEGAL_BASIS,
@@ -31,7 +32,6 @@ from agent.domain.invoice import (
 from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
 from agent.ports import Clock, Event, InvoiceFilter, Json, PrinterStatus, PrintJob
 from agent.services.contract import (
-    Caller,
     CertificateHealth,
     Counters,
     HealthReport,
@@ -43,7 +43,6 @@ from agent.services.contract import (
     Paper,
     Problem,
     QueueHealth,
-    Role,
     UpoAnswer,
 )
 from tests.fakes.clock import FakeClock

@@ -13,10 +13,10 @@ from typing import Any
 
 import schemas
 from agent.domain.calendar import BusinessCalendar
+from agent.domain.callers import Caller, Role
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.ports import Event, KsefError, LatarniaReading
-from agent.services.contract import Caller, Role
 from agent.services.corrections.correct import Correcting
 from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import Courier

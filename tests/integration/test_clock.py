@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 
 from agent.domain.calendar import WARSAW
+from agent.domain.callers import Role
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.sandbox.ksef.state import Behaviour
-from agent.services.contract import Role
 from agent.services.tokens import Tokens
 from agent.serving.listeners import listening
 from tests.fakes.joined import Joined, SteppedClock, joined

@@ -15,11 +15,11 @@ from aiohttp import ClientSession
 
 from agent import app
 from agent.demo.sales import sample_sale
+from agent.domain.callers import Caller, Role
 from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.printer import Fault, NetworkPrinter
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
-from agent.services.contract import Caller, Role
 from agent.settings.load import load
 from printers.profiles.models import PROFILES
 from tests.fakes.rig import rig

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import parse_messages
 from agent.domain.outages.timeline import Timeline, TimelineFact, facts_of
-from agent.domain.records.hash_chain import Json
 from tests.sim.oracle import WARSAW, Outage
 
 CATEGORY = {"failure": "FAILURE", "total": "TOTAL_FAILURE", "maintenance": "MAINTENANCE"}

@@ -15,6 +15,7 @@ from decimal import Decimal
 from agent.domain import vat
 from agent.domain.errors import Conflict
 from agent.domain.fa3.elements import RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY
+from agent.domain.fa3.recipient import recipient_of
 from agent.domain.fa3.view_types import Annotations, FaView, Kind, LineView, RateView
 from agent.domain.invoice import (
     Buyer,
@@ -32,7 +33,6 @@ from agent.domain.invoice import (
     VatRate,
 )
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.sale.recipients import recipient_of
 
 ELSEWHERE = "Skoryguj ją w systemie, który ją wystawił."
 

@@ -1,4 +1,4 @@
-"""FA(3) from a sale or a correction: lxml, deterministic. The same input, number and instant give the same bytes."""
+"""FA(3) from a sale: lxml, deterministic. The same input, number and instant give the same bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agent.domain import vat
-from agent.domain.corrections.correction import Correction
 from agent.domain.fa3.elements import (
     RECEIPT_NUMBER_KEY,
     REGISTER_NUMBER_KEY,
@@ -16,7 +15,6 @@ from agent.domain.fa3.elements import (
     add_buyer,
     add_deposits,
     add_header,
-    add_identity,
     add_line,
     add_notes,
     add_payments,
@@ -24,16 +22,13 @@ from agent.domain.fa3.elements import (
     add_totals,
     to_bytes,
 )
-from agent.domain.invoice import CorrectedBase, Note, Sale, Seller, VatRate
+from agent.domain.invoice import Note, Sale, Seller
 from agent.domain.split_payment import split_payment_due
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
+    pass
 
 WARSAW = ZoneInfo("Europe/Warsaw")
-
-IN_MINUS_EFFECT = "2"
-"""TypKorekty: a reduction counts in the period in which the correction is made (art. 29a ust. 13)."""
 
 
 def issue_date(issued_at: datetime) -> date:
@@ -86,64 +81,3 @@ def _notes(sale: Sale) -> tuple[Note, ...]:
     if sale.receipt.register is not None:
         notes.append(Note(REGISTER_NUMBER_KEY, sale.receipt.register))
     return (*notes, *sale.notes)
-
-
-def build_correction(
-    correction: Correction, seller: Seller, *, number: str, issued_at: datetime, system_info: str
-) -> bytes:
-    """Return the FA(3) file of a correction (RodzajFaktury KOR), amounts as differences (art. 106j ust. 2 pkt 5).
-
-    Every base has to have its KSeF number or to stand outside KSeF: ValueError while one is awaited, because the file
-    carries that number and would have to change later (correction.numbered() fills it in).
-    """
-    if correction.awaiting:
-        raise ValueError(f"bases still without KSeF number: {', '.join(correction.awaiting)}")
-    rates = {VatRate(total.rate.split("/")[0]) for total in correction.totals.rates}
-    root = add_header(issued_at, system_info)
-    add_seller(root, seller, rates)
-    add_buyer(root, correction.buyer, correction.recipient)
-    body = add(root, "Fa")
-    add(body, "KodWaluty", correction.currency)
-    add(body, "P_1", issue_date(issued_at).isoformat())
-    add(body, "P_2", number)
-    if correction.sold_on is not None and correction.sold_on != issue_date(issued_at):
-        add(body, "P_6", correction.sold_on.isoformat())
-    add_totals(body, correction.totals, correction.exchange_rate)
-    exemption = correction.exemption if VatRate.EXEMPT in rates else None
-    add_annotations(body, rates, exemption, correction.exemption_basis, split_payment=correction.split_payment)
-    add(body, "RodzajFaktury", "KOR")
-    add(body, "PrzyczynaKorekty", correction.reason)
-    if correction.totals.gross < 0:
-        add(body, "TypKorekty", IN_MINUS_EFFECT)
-    for base in correction.bases:
-        _add_base(body, base)
-    if correction.period is not None:
-        add(body, "OkresFaKorygowanej", correction.period)
-    if correction.buyer_before is not None:
-        add_identity(add(body, "Podmiot2K"), correction.buyer_before)
-    if correction.to_receipt:
-        add(body, "FP", "1")
-    for change in correction.changes:
-        for row, before in ((change.before, True), (change.after, False)):
-            add_line(
-                body,
-                row.number,
-                row.line,
-                correction.prices,
-                row.value,
-                exchange_rate=correction.exchange_rate,
-                before=before,
-            )
-    add_payments(body, correction.payments, correction.settled_on or issue_date(issued_at))
-    return to_bytes(root)
-
-
-def _add_base(body: Element, base: CorrectedBase) -> None:
-    element = add(body, "DaneFaKorygowanej")
-    add(element, "DataWystFaKorygowanej", base.issued_on.isoformat())
-    add(element, "NrFaKorygowanej", base.number)
-    if base.ksef_number is None:
-        add(element, "NrKSeFN", "1")
-        return
-    add(element, "NrKSeF", "1")
-    add(element, "NrKSeFFaKorygowanej", base.ksef_number)

@@ -27,6 +27,7 @@ from agent.domain.invoice import (
     Totals,
     VatRate,
 )
+from agent.domain.payment_methods import METHODS, PAID_LATER, TRANSFER
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -34,12 +35,7 @@ if TYPE_CHECKING:
 RECEIPT_NUMBER_KEY = "Numer paragonu fiskalnego"
 REGISTER_NUMBER_KEY = "Numer unikatowy kasy"
 """FA(3) has no element for the fiscal receipt (art. 106h); these keys of DodatkowyOpis carry it."""
-METHODS: dict[str, int] = {"cash": 1, "card": 2, "voucher": 3, "cheque": 4, "credit": 5, "transfer": 6, "mobile": 7}
-"""The API's words -> TFormaPlatnosci. Any other word is PlatnoscInna with that word as description."""
 
-TRANSFER = "transfer"
-PAID_LATER = frozenset({"credit", TRANSFER})
-"""Agreed at the till, received later: never reported as paid."""
 
 _BUYER_PAYS_TAX = frozenset({VatRate.REVERSE_CHARGE, VatRate.NOT_SUBJECT_II})
 """Rates that need the words "odwrotne obciążenie" (P_18; art. 106e ust. 1 pkt 18)."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from agent.domain.amounts import amount
 from agent.domain.errors import FieldError
 from agent.domain.fa3.view import RATE_FIELDS
 from agent.domain.fa3.view_types import FaView, Kind, RateView
 from agent.domain.invoice import BuyerKind
-from agent.domain.paper.wording import amount
 from agent.domain.split_payment import LIMIT_PLN
 from agent.domain.vat import CENT, PERCENT
 

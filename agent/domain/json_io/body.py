@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from agent.domain.errors import BadInput, FieldError
-from agent.domain.records.hash_chain import Json
+from agent.domain.json_io.canonical import Json
 
 
 class _DuplicateKey(ValueError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import (
     Announcement,
     Status,
@@ -15,7 +16,6 @@ from agent.domain.outages.latarnia import (
     announcement_to_json,
     parse_instant,
 )
-from agent.domain.records.hash_chain import Json
 
 
 class DeclarationKind(StrEnum):

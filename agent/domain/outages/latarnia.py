@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from agent.domain.calendar import WARSAW
-from agent.domain.records.hash_chain import Json
+from agent.domain.json_io.canonical import Json
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}[T ])24(:00(?::00(?:[.,]0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)", re.IGNORECASE)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from agent.domain.amounts import amount
 from agent.domain.fa3.view_types import FaView, PartyView
 from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose, invoice_label
 from agent.domain.paper.lines import lines, rate_table
 from agent.domain.paper.parties import party, seller_head, third_parties
 from agent.domain.paper.receipt import Align, Element, Pair, Qr, Receipt, Rule, Text
-from agent.domain.paper.wording import amount
 
 __all__ = [
     "NO_CERTIFICATE",

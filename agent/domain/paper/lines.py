@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from agent.domain.amounts import amount, plain, price
 from agent.domain.fa3.view_types import FaView, LineView, RateView
 from agent.domain.paper.receipt import Element, Pair, Table, Text
-from agent.domain.paper.wording import amount, plain, price, rate
+from agent.domain.paper.wording import rate
 
 NOTHING = "–"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from agent.domain.amounts import plain
 from agent.domain.fa3.view_types import FaView, PartyView
 from agent.domain.paper.receipt import Align, Element, Text
-from agent.domain.paper.wording import AUTHORISED_ROLES, SELLER_STATUS, THIRD_PARTY_ROLES, address_lines, plain
+from agent.domain.paper.wording import AUTHORISED_ROLES, SELLER_STATUS, THIRD_PARTY_ROLES, address_lines
 
 
 def seller_head(seller: PartyView) -> list[Element]:

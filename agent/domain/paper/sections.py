@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from agent.domain.amounts import amount, plain
 from agent.domain.fa3.view_types import (
     AttachedBlock,
     AttachedTable,
@@ -26,9 +27,7 @@ from agent.domain.paper.wording import (
     TRIANGULAR_WORDS,
     VEHICLE_DETAILS,
     address_lines,
-    amount,
     payment_form,
-    plain,
 )
 
 GROSS_WORDS: dict[Kind, str] = {

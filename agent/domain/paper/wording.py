@@ -1,12 +1,9 @@
-"""Polish words for FA(3) codes, and how amounts, prices and rates look on paper."""
+"""Polish words for FA(3) codes, and how rates and addresses look on paper."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from agent.domain.fa3.view_types import Margin
 from agent.domain.invoice import Address
-from agent.domain.vat import round_cents
 
 PAYMENT_FORMS: dict[str, str] = {
     "1": "gotówka",
@@ -126,26 +123,6 @@ VEHICLE_DETAILS: dict[str, str] = {
 """NowySrodekTransportu."""
 
 _RATES: dict[str, str] = {"0 KR": "0%", "0 WDT": "0% WDT", "0 EX": "0% eksport"}
-
-
-def amount(value: Decimal) -> str:
-    """Write an amount: "1234,50"; two decimals, no thousands separator, as on a fiscal receipt."""
-    return f"{round_cents(value):f}".replace(".", ",")
-
-
-def price(value: Decimal) -> str:
-    """Write a unit price: at least two decimals, up to the eight of the schema."""
-    if value == round_cents(value):
-        return amount(value)
-    return plain(value)
-
-
-def plain(value: Decimal) -> str:
-    """Write a quantity, an exchange rate, a percentage: no needless zeros."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return text.replace(".", ",")
 
 
 def rate(word: str) -> str:

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.domain.json_io.canonical import Json
 from agent.domain.records.evidence_files import FORMAT, INDEX, LOG, SESSION_UPOS, SUMS
-from agent.domain.records.hash_chain import Json, LogLine, verify_chain
+from agent.domain.records.hash_chain import LogLine, verify_chain
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _UPO_HASH = re.compile(rb"<(?:\w+:)?SkrotDokumentu>\s*([A-Za-z0-9+/=]+)\s*</")

@@ -25,8 +25,9 @@ from datetime import date, datetime
 
 from agent.domain.calendar import local_time
 from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord
+from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.outages.timeline import TimelineFact, fact_to_json, source_of
-from agent.domain.records.hash_chain import Json, LogLine, canonical
+from agent.domain.records.hash_chain import LogLine
 
 FORMAT = "ksef-agent-evidence/1"
 README, INDEX, SUMS = "CZYTAJ.txt", "spis.json", "SHA256SUMS"

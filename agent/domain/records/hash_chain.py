@@ -9,22 +9,12 @@ run over into its neighbour. The chain of the first event stands on GENESIS.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+from agent.domain.json_io.canonical import Json, canonical
 
 GENESIS = "0" * 64
-
-
-def canonical(data: Json) -> str:
-    """Return the one JSON text of ``data``: sorted keys, no blanks, letters as they are.
-
-    NaN and infinities raise ValueError. Lone surrogates, which no UTF-8 file can hold, become question marks.
-    """
-    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def chain(previous_hex: str, at_iso: str, kind: str, invoice_id: str | None, data_json: str) -> str:

@@ -28,7 +28,6 @@ from decimal import Decimal
 
 from agent.domain import vat
 from agent.domain.fa3.code_lists import CURRENCIES
-from agent.domain.fa3.elements import PAID_LATER
 from agent.domain.invoice import (
     Buyer,
     BuyerKind,
@@ -43,6 +42,7 @@ from agent.domain.invoice import (
     VatRate,
 )
 from agent.domain.json_io.reader import MAX_INTEGER_DIGITS, Fields, Problems, shown
+from agent.domain.payment_methods import PAID_LATER
 from agent.domain.sale.buyers import parse_buyer
 from agent.domain.sale.recipients import parse_recipient
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 
-from agent.domain.fa3.view_types import FaView, PartyView
 from agent.domain.identifiers import valid_nip
 from agent.domain.invoice import Buyer, BuyerKind, Recipient, RecipientRole
 from agent.domain.json_io.reader import Fields, Problems
@@ -55,28 +54,3 @@ def parse_recipient(value: object, pointer: str, buyer: Buyer, problems: Problem
 
 def _is_internal_id(text: str) -> bool:
     return _INTERNAL_ID.fullmatch(text) is not None and valid_nip(text[:10])
-
-
-def recipient_of(view: FaView) -> Recipient | None:
-    """Return the recipient of a file. ValueError where its parties say more than a sale can."""
-    flags = (view.buyer.local_government, view.buyer.vat_group)
-    if not view.third_parties:
-        if any(flags):
-            raise ValueError("JST or GV without the unit")
-        return None
-    who = view.third_parties[0]
-    if len(view.third_parties) > 1 or who.role not in _OF_CODE or who.name is None or _says_more(who):
-        raise ValueError("parties that a sale does not have")
-    found = Recipient(_OF_CODE[who.role], who.name, who.nip, who.internal_id, who.address)
-    if flags != (found.role is RecipientRole.LOCAL_GOVERNMENT, found.role is RecipientRole.VAT_GROUP):
-        raise ValueError("JST or GV without the unit")
-    return found
-
-
-_OF_CODE = {role.code: role for role in RecipientRole}
-
-
-def _says_more(who: PartyView) -> bool:
-    return any(
-        (who.eu_vat, who.other_id, who.share, who.eori, who.gln, who.mail_address, who.contacts, who.customer_number)
-    )

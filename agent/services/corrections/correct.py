@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.domain.calendar import local_date
+from agent.domain.callers import Caller
 from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
@@ -31,7 +32,7 @@ from agent.domain.json_io.body import one_way, parse_object
 from agent.domain.json_io.codec import to_plain
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
-from agent.services.contract import Caller, HeldAnswer
+from agent.services.contract import HeldAnswer
 from agent.services.corrections.pending import HeldCorrections, order_of, stored
 from agent.services.desk import Desk
 from agent.services.issuing.documents import Orders, Prepare, sale_order

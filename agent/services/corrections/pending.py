@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from agent.domain.callers import Caller, Role
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import Correction, numbered, outside
 from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
-from agent.domain.fa3.build import build_correction, issue_date
+from agent.domain.fa3.build import issue_date
 from agent.domain.json_io.codec import from_plain
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, Transaction
-from agent.services.contract import Caller, HeldAnswer, Role
+from agent.services.contract import HeldAnswer
 from agent.services.corrections.pending_slip import Slips, of_slip, trouble
 from agent.services.desk import Desk
 from agent.services.issuing.documents import Draft, Order, Orders, Prepare, numbered_order

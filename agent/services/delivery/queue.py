@@ -15,7 +15,8 @@ from functools import partial
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, SessionKind, Transaction, Unsent
-from agent.services.delivery.backoff import Pace, Share, backlog_share
+from agent.services.delivery.backoff import Pace
+from agent.services.delivery.quota import Share, backlog_share
 from agent.services.delivery.sender import Courier
 from agent.services.delivery.upo import CALLS_OF_A_SESSION
 from agent.services.delivery.verdicts import evidence_of

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from agent.domain import links
+from agent.domain.callers import Caller
 from agent.domain.fa3.build import issue_date
 from agent.domain.fa3.supplied import check_ready
 from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice
@@ -23,7 +24,6 @@ from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.modes import ModeDecision, on_issue_date
 from agent.domain.sale.parse import parse_sale
 from agent.ports import InvoiceChange, Json, Transaction
-from agent.services.contract import Caller
 from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import ASKING_SECONDS, Courier
 from agent.services.desk import Desk

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 
 from agent.domain import links
+from agent.domain.callers import Caller
 from agent.domain.errors import Conflict
 from agent.domain.fa3.build import issue_date
 from agent.domain.fa3.supplied import check_ready
+from agent.domain.fa3.technical_correction import renewed, same_content
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.rejection import refusal, renewed, resend_refusal, same_content
+from agent.domain.rejection import refusal, resend_refusal
 from agent.ports import InvoiceChange, Transaction, Work
-from agent.services.contract import Caller
 from agent.services.delivery.queue import Sync
 from agent.services.desk import Desk
 from agent.services.issuing.issue import Issuing

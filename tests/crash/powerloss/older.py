@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from agent.domain.records.hash_chain import GENESIS, canonical, chain
+from agent.domain.json_io.canonical import canonical
+from agent.domain.records.hash_chain import GENESIS, chain
 from agent.store import codec
 from agent.store.connection import connect
 from agent.store.disk import prepare

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from agent.commands.deadline import command
 from agent.domain.errors import Refused
-from agent.domain.records.hash_chain import Json
+from agent.domain.json_io.canonical import Json
 
 START: dict[str, Json] = {
     "id": "K/2026/AWR/01",

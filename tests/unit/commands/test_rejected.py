@@ -15,9 +15,9 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from agent.commands import queue, rejected, reprint
+from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.services.contract import Caller, Role
 from agent.services.tokens import COMMANDS_FILE, Tokens
 from agent.settings.model import ApiSettings
 from agent.web.api import till_app

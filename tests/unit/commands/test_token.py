@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.commands import token as module
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound
-from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
 
 SETTINGS = """

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agent.domain import vat
 from agent.domain.corrections.base import LineChange
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
@@ -28,7 +29,7 @@ from agent.domain.corrections.parse import (
     remaining,
 )
 from agent.domain.errors import BadInput, Conflict, FieldError
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import (
     Address,

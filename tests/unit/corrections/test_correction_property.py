@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.domain import vat
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import BaseInvoice, Correction, after_pending, numbered, parse_correction, read_base
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Payment, Sale, Totals
 from agent.domain.json_io.codec import from_plain, to_plain

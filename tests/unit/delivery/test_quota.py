@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ports import NO_LIMIT, SendBudget
-from agent.services.delivery.backoff import Share, backlog_share
+from agent.services.delivery.quota import Share, backlog_share
 
 
 def budget(minute: int, hour: int, wait: float = 0.0, tills: int = 1) -> SendBudget:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import (
     Announcement,
     BadAnswer,
@@ -22,7 +23,6 @@ from agent.domain.outages.latarnia import (
     parse_instant,
     parse_messages,
 )
-from agent.domain.records.hash_chain import Json
 
 MESSAGE: dict[str, Json] = {
     "id": "K/2026/AWR/02",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.domain.json_io.canonical import Json
 from agent.domain.outages.latarnia import Category, Status
 from agent.domain.outages.timeline import (
     AnnouncementSeen,
@@ -24,7 +25,6 @@ from agent.domain.outages.timeline import (
     new_facts,
     source_of,
 )
-from agent.domain.records.hash_chain import Json
 
 T0 = datetime(2026, 12, 9, 8, 0, tzinfo=UTC)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import parse_correction, read_base
 from agent.domain.errors import Conflict
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.supplied import ReadyInvoice, check_ready
 from agent.domain.invoice import Mode, Sale
 from agent.domain.paper.compose import PaperFacts, choose, compose

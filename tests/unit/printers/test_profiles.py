@@ -10,7 +10,8 @@ import pytest
 from agent.settings.model import PrinterSettings
 from printers.escpos.charset import fit
 from printers.escpos.encode import check_profile
-from printers.profiles.models import PROFILES, Answers, Profile, QrMode, profile_for
+from printers.profiles.lookup import profile_for
+from printers.profiles.models import PROFILES, Answers, Profile, QrMode
 from tests.unit.printers.slips import LONGEST_RSA_LINK
 
 POLISH = "ĄĆĘŁŃÓŚŹŻąćęłńóśźż"

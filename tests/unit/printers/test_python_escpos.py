@@ -15,7 +15,8 @@ from agent.settings.model import PrinterSettings
 from printers.escpos.charset import fit
 from printers.escpos.encode import check_profile, encode
 from printers.profiles import python_escpos
-from printers.profiles.models import PROFILES, Answers, Profile, QrMode, profile_for
+from printers.profiles.lookup import profile_for
+from printers.profiles.models import PROFILES, Answers, Profile, QrMode
 from tests.unit.printers.slips import LONGEST_RSA_LINK, invoice
 
 POLISH = "ĄĆĘŁŃÓŚŹŻąćęłńóśźż"
@@ -140,7 +141,7 @@ def test_the_library_is_not_woken() -> None:
         "import logging, sys, tempfile\n"
         "tempfile.mkdtemp = None\n"
         "from agent.settings.model import PrinterSettings\n"
-        "from printers.profiles.models import profile_for\n"
+        "from printers.profiles.lookup import profile_for\n"
         "profile_for(PrinterSettings())\n"
         "assert 'escpos' not in sys.modules\n"
         "profile_for(PrinterSettings(profile='escpos:TM-T20II'))\n"

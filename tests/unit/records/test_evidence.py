@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from agent.commands.evidence import ZipFiles, command
 from agent.domain.errors import Refused
 from agent.domain.invoice import Mode
+from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.evidence_files import INDEX, LOG, README, SUMS, OutageInvoice
-from agent.domain.records.hash_chain import GENESIS, Json, LogLine, canonical, chain, verify_chain
+from agent.domain.records.hash_chain import GENESIS, LogLine, chain, verify_chain
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Upo
 from agent.services.records.evidence import Evidence

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import parse_correction, read_base
 from agent.domain.errors import BadInput, Conflict
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.view import FaView, read
 from agent.domain.fa3.view_types import Charge
 from agent.domain.identifiers import valid_account

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import Correction, parse_correction, read_base
 from agent.domain.errors import BadInput, Conflict
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.supplied import check_ready
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Address, BuyerKind, Mode, Recipient, RecipientRole, Sale

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
@@ -19,7 +20,7 @@ from agent.domain.corrections.parse import (
     read_base,
 )
 from agent.domain.errors import BadInput
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.supplied import check_ready
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Buyer, BuyerKind, Mode, Prices, Sale, SaleLine, VatRate

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import cast
 
-from agent.app import Agent, _loop
+from agent.app import Agent
 from agent.domain.errors import Unavailable
+from agent.serving.serve import _loop
 from tests.fakes.clock import FakeClock
 
 

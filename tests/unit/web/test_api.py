@@ -13,10 +13,10 @@ import pytest
 from aiohttp import ClientSession, ServerDisconnectedError
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import BadInput, Conflict, FieldError, StoreLost, Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web.api import till_app

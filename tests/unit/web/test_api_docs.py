@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
+from agent.domain.callers import Role
 from agent.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
-from agent.services.contract import Role
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings
 from agent.web.api import routes, till_app

@@ -20,9 +20,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent.domain.alerts import AlertCode
+from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
 from agent.ports import PrinterStatus
-from agent.services.contract import Caller, Counters, Problem, Role
+from agent.services.contract import Counters, Problem
 from agent.web.health import health_app
 from agent.web.metrics import render
 from tests.fakes.till import FakeTill

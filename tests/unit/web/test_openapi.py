@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent.domain.callers import Role
 from agent.domain.errors import BadInput
 from agent.domain.invoice import Mode, VatRate
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.sale.parse import parse_sale
-from agent.services.contract import Role
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings
 from agent.web.api import routes, till_app

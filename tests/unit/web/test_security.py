@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.services.contract import Caller, Role
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings
 from agent.web.api import routes, till_app

@@ -1,0 +1,23 @@
+"""Who asks, and what that person or program may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a token may do."""
+
+    CASHIER = "cashier"
+    """Issue, correct, reprint, read."""
+    MANAGER = "manager"
+    """Everything, and declare modes, technical corrections, evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the token's name and role."""
+
+    name: str
+    role: Role

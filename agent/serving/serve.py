@@ -1,0 +1,86 @@
+"""A service's life: loops, periodic triggers and listeners from the start until a signal, watched by systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+
+from agent.app import Agent, assembled
+from agent.domain.errors import AgentError, Unavailable
+from agent.services.tokens import ensure_token
+from agent.serving.listeners import listening
+from agent.serving.schedule import periodic_triggers
+from agent.settings.model import Settings
+from agent.system import systemd
+
+LOG = logging.getLogger("agent")
+
+UNAVAILABLE_SECONDS = 5.0
+"""How long a loop rests that a full disk stopped."""
+
+
+async def supervise(agent: Agent) -> None:
+    """Run the loops and the periodic triggers until ``agent.stop`` is set; a loop that dies sets it."""
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "store": agent.store.watch,
+        "sync": agent.sync.run,
+        "upo": agent.upos.run,
+        "corrections": agent.correcting.run,
+        "reporting": agent.reporting.run,
+    }
+    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.outboxes)}
+    tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
+    scheduler = periodic_triggers(agent)
+    scheduler.start()
+    agent.sync.wake()
+    try:
+        await agent.stop.wait()
+    finally:
+        scheduler.shutdown(wait=False)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    try:
+        while True:
+            try:
+                await run()
+            except Unavailable as error:  # a full disk, for now
+                LOG.error("loop %s waits: %s", name, error.detail)  # noqa: TRY400 - the sentence says it all
+                await agent.clock.sleep(UNAVAILABLE_SECONDS)
+            else:
+                return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the service stops with it
+        agent.fail(name, error)
+
+
+async def run(settings: Settings) -> int:
+    """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
+    async with assembled(settings) as agent:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, agent.stop.set)
+        ensure_token(agent.tokens, settings.data_dir)
+        async with listening(agent):
+            systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
+            feeding = asyncio.create_task(_feed_watchdog(), name="watchdog")
+            try:
+                await supervise(agent)
+            finally:
+                feeding.cancel()
+                systemd.notify("STOPPING=1")
+        if agent.defect is not None:
+            raise AgentError(f"Program zatrzymany z powodu błędu: {agent.defect}") from agent.defect
+    return 0
+
+
+async def _feed_watchdog() -> None:
+    """Feed systemd's watchdog from the event loop: a stuck loop stops feeding, and systemd restarts the agent."""
+    seconds = systemd.watchdog_seconds()
+    while seconds is not None:
+        systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)

@@ -1,0 +1,41 @@
+"""The transport of a printer of the settings."""
+
+from __future__ import annotations
+
+from agent.domain.errors import ConfigError
+from printers.settings import PrinterSettings
+from printers.transports.interface import Transport
+
+
+def transport_for(settings: PrinterSettings) -> Transport:
+    """Return the transport of a [[printer]]. ConfigError for a connection that is not known or incomplete."""
+    name, device = settings.name, settings.device
+    if settings.connection != "tcp" and not device:
+        raise ConfigError((f"Drukarka „{name}”: connection = „{settings.connection}” wymaga ustawienia device.",))
+    match settings.connection:
+        case "tcp":
+            from printers.transports.tcp import TcpTransport  # noqa: PLC0415 - only what is used is loaded
+
+            return TcpTransport(settings.host, settings.port)
+        case "usb":
+            from printers.transports.usb import UsbTransport, parse_identifier  # noqa: PLC0415
+
+            try:
+                vendor, product = parse_identifier(device)
+            except ValueError:
+                raise ConfigError((f"Drukarka „{name}”: device = „{device}”: oczekiwano „VVVV:PPPP”.",)) from None
+            return UsbTransport(vendor, product, name=name)
+        case "serial":
+            from printers.transports.serial import SerialTransport  # noqa: PLC0415
+
+            return SerialTransport(device, settings.baud, flow=settings.flow, name=name)
+        case "file":
+            from printers.transports.file import FileTransport  # noqa: PLC0415
+
+            return FileTransport(device, name=name)
+        case "cups":
+            from printers.transports.cups import CupsTransport  # noqa: PLC0415
+
+            return CupsTransport(device)
+        case other:
+            raise ConfigError((f"Drukarka „{name}”: connection = „{other}”: dozwolone tcp, usb, serial, file, cups.",))
