@@ -14,7 +14,7 @@ import click
 import pytest
 
 from agent import cli
-from agent.domain import alerts
+from agent.domain.monitoring import alerts
 from agent.domain.sale.parse import parse_sale
 from agent.settings.load import load
 from agent.web.api import routes

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from agent.domain.alerts import ActiveAlert, Severity, diff
-from agent.domain.alerts import AlertCode as Code
+from agent.domain.monitoring.alerts import ActiveAlert, Severity, diff
+from agent.domain.monitoring.alerts import AlertCode as Code
 from agent.ports import Json, Transaction
 from agent.services.contract import Problem
 from agent.services.desk import Desk

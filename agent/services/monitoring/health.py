@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from agent import __version__
-from agent.domain.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.ports import PrinterStatus, PrintResult, Transaction, Unsent
 from agent.services.contract import (
     CertificateHealth,

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from agent.domain import alerts as policy
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.monitoring import alerts as policy
 from agent.store import invoices
 from tests.fakes.world import World, world
 

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from agent.domain.alerts import (
+from agent.domain.calendar import WARSAW, BusinessCalendar
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.monitoring.alerts import (
     ActiveAlert,
     AlertCode,
     AlertFacts,
@@ -18,8 +20,6 @@ from agent.domain.alerts import (
     diff,
     opening_time_left,
 )
-from agent.domain.calendar import WARSAW, BusinessCalendar
-from agent.domain.lifecycle import InvoiceState
 
 CALENDAR = BusinessCalendar()
 POLICY = Policy()

@@ -19,8 +19,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from agent.domain.alerts import AlertCode
 from agent.domain.errors import BadInput
+from agent.domain.monitoring.alerts import AlertCode
 from agent.outbound import Outbound, Webhooks
 from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
 from agent.system.clock import SystemClock

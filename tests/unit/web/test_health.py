@@ -19,9 +19,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.domain.alerts import AlertCode
 from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
+from agent.domain.monitoring.alerts import AlertCode
 from agent.ports import PrinterStatus
 from agent.services.contract import Counters, Problem
 from agent.web.health import health_app

@@ -1,0 +1,1 @@
+"""Alerts: which problems hold, how grave they are, when each is told."""
