@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from agent.domain.errors import ConfigError
+from agent.serving.descriptors import BACKLOG, HEALTH_PER_ADDRESS, descriptor_limit, shares
+from agent.serving.quiet import AcceptFailures
 from agent.system.os_errors import why
 from agent.web.api import till_app
+from agent.web.connections import Connections, Limits, Site
 from agent.web.health import health_app
 
 if TYPE_CHECKING:
     from agent.app import Agent
 
 STOP_SECONDS = 25.0
+TILL_IDLE_SECONDS = 75.0
+"""A browser keeps its connection for the next press."""
+HEALTH_IDLE_SECONDS = 20.0
+"""Prometheus asks every 15 seconds over one connection; a poller that comes once a minute opens a new one."""
 REASONS = {
     errno.EADDRINUSE: "zajmuje go inny program; zatrzymaj go albo zmień port w ustawieniach",
     errno.EADDRNOTAVAIL: "tego adresu nie ma na tym komputerze; popraw host w ustawieniach",
@@ -28,40 +34,37 @@ REASONS = {
 """What a technician can do about it."""
 
 
-def without_foreign_bytes(record: logging.LogRecord) -> bool:
-    """Log what is no HTTP in one line: the traceback would quote the header, which may hold a token."""
-    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
-        record.exc_info = None
-        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
-        record.msg = f"{record.msg}: not HTTP"
-    return True
-
-
 @asynccontextmanager
 async def listening(agent: Agent, *, open_token: str | None = None) -> AsyncIterator[None]:
     """Listen on both addresses; a taken port is one clear sentence and nothing half started.
 
     ``open_token``: for the demo only, the till page opens without asking for a token.
     """
-    logging.getLogger("aiohttp.server").addFilter(without_foreign_bytes)
     settings = agent.settings
+    room = shares(descriptor_limit())
+    till_limits = Limits(room.till, per_address=room.till, idle_seconds=TILL_IDLE_SECONDS)
+    health_limits = Limits(room.health, per_address=HEALTH_PER_ADDRESS, idle_seconds=HEALTH_IDLE_SECONDS)
     app = till_app(agent.till, agent.tokens, settings.api, settings.page, open_token=open_token)
     till = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
     health = web.AppRunner(health_app(agent.till), shutdown_timeout=1.0, access_log=None)
     await till.setup()
     await health.setup()
+    loop = asyncio.get_running_loop()
+    handler_before = loop.get_exception_handler()
+    loop.set_exception_handler(AcceptFailures())
     try:
-        await _listen(till, settings.api.host, settings.api.port, "kasy")
-        await _listen(health, settings.health.host, settings.health.port, "nadzoru (health)")
+        await _listen(till, settings.api.host, settings.api.port, till_limits, "kasy")
+        await _listen(health, settings.health.host, settings.health.port, health_limits, "nadzoru (health)")
         yield
     finally:
         await till.cleanup()
         await health.cleanup()
+        loop.set_exception_handler(handler_before)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, whom: str) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int, limits: Limits, whom: str) -> None:
     try:
-        await web.TCPSite(runner, host, port).start()
+        await Site(runner, host, port, Connections(limits), backlog=BACKLOG).start()
     except OSError as error:
         reason = REASONS.get(error.errno or 0) or why(error)
         raise ConfigError((f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {reason}.",)) from error

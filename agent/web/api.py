@@ -11,8 +11,10 @@ from agent.services.contract import Till
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web import corrections, invoices, mode, openapi, page, records
+from agent.web.connections import working_middleware
 from agent.web.context import PAGE, SHELTER, TILL
 from agent.web.problems import problems_middleware
+from agent.web.request_body import BODY_SECONDS
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
 from agent.web.shelter import Shelter
 
@@ -24,20 +26,25 @@ def till_app(
     settings: PageSettings | None = None,
     *,
     open_token: str | None = None,
+    body_seconds: float = 30.0,
 ) -> web.Application:
     """Application of the till's listener: API under /v1/, /openapi.json, the till page at /.
 
-    ``open_token``: for the demo only, the page opens without asking for a token.
+    ``open_token``: for the demo only, the page opens without asking for a token. ``body_seconds``: in which the body
+    of a request has to be there.
     """
     app = web.Application(
         middlewares=[
+            working_middleware,
             headers_middleware,
             problems_middleware,
             origin_middleware(api.host, api.origins),
             bearer_middleware(tokens),
         ],
         client_max_size=api.max_body_bytes,
+        handler_args={"auto_decompress": False},  # bodies.read() unpacks, and says what is wrong
     )
+    app[BODY_SECONDS] = body_seconds
     app[TILL] = till
     app[SHELTER] = Shelter()
     app[PAGE] = settings or PageSettings()

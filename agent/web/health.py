@@ -14,6 +14,7 @@ from aiohttp import web
 from agent.ports import Json
 from agent.services.contract import HealthReport, Problem, Till
 from agent.web import json_views
+from agent.web.connections import working_middleware
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
@@ -25,7 +26,7 @@ LISTED_OF_A_CODE: Final = 20
 
 def health_app(till: Till) -> web.Application:
     """Application of the health listener."""
-    app = web.Application(middlewares=[headers_middleware, problems_middleware])
+    app = web.Application(middlewares=[working_middleware, headers_middleware, problems_middleware])
     app[HEALTH_TILL] = till
     app.router.add_get("/health", _health)
     app.router.add_get("/health/live", _live)

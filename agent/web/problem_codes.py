@@ -22,6 +22,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     # The request as such.
     "bad-request": ProblemKind(400, "The request is not valid HTTP for this route"),
     "bad-query": ProblemKind(400, "A query parameter is wrong or unknown"),
+    "body-undecodable": ProblemKind(400, "The body cannot be unpacked as its Content-Encoding says"),
+    "body-incomplete": ProblemKind(400, "The body broke off or its chunks are damaged"),
     "not-json": ProblemKind(400, "The body is not valid JSON (UTF-8, one object)"),
     "duplicate-json-key": ProblemKind(400, "An object in the body has the same key twice"),
     "idempotency-key-missing": ProblemKind(400, "The Idempotency-Key header is missing or malformed"),
@@ -30,8 +32,10 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "not-permitted": ProblemKind(403, "The role of the token does not allow this"),
     "origin-not-allowed": ProblemKind(403, "The Origin header is neither ours nor configured"),
     "method-not-allowed": ProblemKind(405, "The route does not know this method"),
-    "body-too-large": ProblemKind(413, "The body is over the limit"),
+    "body-timeout": ProblemKind(408, "The body did not arrive in time"),
+    "body-too-large": ProblemKind(413, "The body is over the limit, packed or unpacked"),
     "xml-too-large": ProblemKind(413, "The FA(3) file is over KSeF's 1 MB"),
+    "unsupported-content-encoding": ProblemKind(415, "The Content-Encoding is neither gzip nor deflate, or several"),
     "unsupported-media-type": ProblemKind(415, "Neither application/json nor application/xml"),
     "host-not-allowed": ProblemKind(421, "The Host header is not an address of this agent"),
     # Nothing there.
@@ -77,6 +81,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "unavailable": ProblemKind(503, "Can not be done now; repeat with the same key"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
+    "too-many-connections": ProblemKind(503, "All connections of this listener are busy; nothing was read"),
     "store-busy": ProblemKind(503, "The database is busy"),
     "store-lost": ProblemKind(503, "The disk failed; the agent restarts, and the same key tells what was stored"),
     "store-closed": ProblemKind(503, "The agent is stopping"),

@@ -26,6 +26,7 @@ from agent.domain.errors import (
     StoreLost,
     Unavailable,
 )
+from agent.web.content_encoding import SUPPORTED
 from agent.web.problem_codes import title_of
 
 log = logging.getLogger(__name__)
@@ -61,11 +62,21 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "token-unknown": 401,
     "origin-not-allowed": 403,
     "method-not-allowed": 405,
+    "body-incomplete": 400,
+    "body-timeout": 408,
     "body-too-large": 413,
+    "body-undecodable": 400,
     "xml-too-large": 413,
+    "unsupported-content-encoding": 415,
     "unsupported-media-type": 415,
     "host-not-allowed": 421,
     "disk-full": 507,
+}
+
+HEADERS_OF_CODE: Final[dict[str, dict[str, str]]] = {
+    "token-missing": {"WWW-Authenticate": 'Bearer realm="ksef-agent"'},
+    "token-unknown": {"WWW-Authenticate": 'Bearer realm="ksef-agent"'},
+    "unsupported-content-encoding": {"Accept-Encoding": SUPPORTED},
 }
 
 
@@ -106,7 +117,7 @@ def problem_response(
 def response_of(error: AgentError) -> web.Response:
     """Translate an error of the rules; anything unexpected is logged under an id and tells nothing."""
     if isinstance(error, Refused):
-        headers = {"WWW-Authenticate": 'Bearer realm="ksef-agent"'} if status_of(error) == 401 else None
+        headers = HEADERS_OF_CODE.get(error.code)
         return problem_response(status_of(error), error.code, error.detail, errors=error.errors, headers=headers)
     if isinstance(error, Unavailable):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from agent.domain.errors import BadInput, FieldError
+from agent.domain.errors import BadInput, FieldError, Unavailable
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.reader import escape, shown, type_name
 from agent.ports import Json
+from agent.web.content_encoding import unpacked
 
 KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
+BODY_SECONDS: Final = web.AppKey("body_seconds", float)
+"""Seconds in which a body has to be there; a sale is a few kilobytes."""
 
 
 def required_text(body: Mapping[str, Json], name: str, sentence: str, limit: int = 500) -> str:
@@ -76,13 +80,35 @@ async def json_body(request: web.Request) -> bytes:
 async def _json_bytes(request: web.Request) -> bytes:
     if request.content_type != JSON_TYPE:
         raise _unsupported(JSON_TYPE)
-    return await request.read()
+    return await read(request)
+
+
+async def read(request: web.Request) -> bytes:
+    """Return the body, unpacked.
+
+    BadInput where it breaks off, is too large or cannot be unpacked; Unavailable where it comes too slowly.
+    """
+    codings = [*request.headers.getall(hdrs.CONTENT_ENCODING, []), *_transfer_codings(request)]
+    try:
+        async with asyncio.timeout(request.app[BODY_SECONDS]):
+            data = await request.read()
+    except TimeoutError as error:
+        raise Unavailable("Dane zapytania nie nadeszły na czas. Ponów.", code="body-timeout") from error
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise BadInput("Dane zapytania są niepełne albo uszkodzone w drodze.", code="body-incomplete") from error
+    return unpacked(data, ", ".join(codings), request.client_max_size)
+
+
+def _transfer_codings(request: web.Request) -> list[str]:
+    """Return the transfer codings beside chunked (RFC 9112, 6.1), which the library passes over in silence."""
+    named = ",".join(request.headers.getall(hdrs.TRANSFER_ENCODING, [])).split(",")
+    return [coding for coding in named if coding.strip().lower() not in {"", "chunked"}]
 
 
 async def sale_body(request: web.Request) -> tuple[bytes, bool]:
     """Return the body and whether it is a ready FA(3) (application/xml) rather than a JSON sale."""
     if request.content_type == XML_TYPE:
-        return await request.read(), True
+        return await read(request), True
     if request.content_type == JSON_TYPE:
         return await json_body(request), False
     raise _unsupported(f"{JSON_TYPE} albo {XML_TYPE}")
