@@ -16,7 +16,7 @@ from pathlib import Path
 
 import schemas
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.errors import AgentError, ConfigError, Unavailable
+from agent.domain.errors import AgentError, Unavailable
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
@@ -296,11 +296,11 @@ def _subscribers(settings: Settings) -> list[Subscriber]:
 
 
 def require_data_dir(path: Path) -> None:
-    """Refuse a data directory that can not be written, with one clear sentence."""
+    """Refuse a data directory that cannot be written, with one clear sentence; the next start may find the disk."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".write-test"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise ConfigError((f"Nie można pisać w katalogu danych {path}: {why(error)}.",)) from error
+        raise AgentError(f"Nie można pisać w katalogu danych {path}: {why(error)}.") from error

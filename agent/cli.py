@@ -1,7 +1,8 @@
 """The command line: one lazy group, so `ksef-agent --help` and `deadline` do not load the whole agent.
 
 Each command lives in agent/commands/<module>.py as a click command named ``command``.
-Exit codes: 0 done, 1 refused or found wanting, 2 wrong use; 130 after Ctrl+C.
+Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings (no restart by systemd);
+130 after Ctrl+C.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from click.shell_completion import CompletionItem
 
 from agent import __version__
 from agent.commands.polish import in_polish
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, ConfigError
 from agent.system.os_errors import why
 
 NAME = "ksef-agent"
+WRONG_SETTINGS = 3
+"""Exit code that needs a person: RestartPreventExitStatus of ksef-agent.service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 refused or found wanting, 2 wrong use. "
+    epilog="Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings. "
     "Most commands reach the running agent over its API, or do the work themselves where none runs.",
 )
 @click.version_option(__version__, prog_name=NAME)
@@ -138,7 +141,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; an error of ours is one sentence on stderr and exit code 1."""
+    """Run a command; an error of ours is one sentence on stderr and exit code 1, or 3 where the settings are wrong."""
     sys.exit(_run())
 
 
@@ -152,6 +155,9 @@ def _run() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except ConfigError as error:
+        _refuse(str(error))
+        return WRONG_SETTINGS
     except AgentError as error:
         return _refuse(str(error))
     except OSError as error:

@@ -165,8 +165,8 @@ def _key(place: Place) -> ec.EllipticCurvePrivateKey:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write a file whole and durable; ConfigError where that fails."""
+    """Write a file whole and durable; Refused where that fails."""
     try:
         write_whole(path, data, mode)
     except OSError as error:
-        raise ConfigError((f"Nie można zapisać pliku {path}: {why(error)}.",)) from error
+        raise Refused(f"Nie można zapisać pliku {path}: {why(error)}.", code="not-writable") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from agent.domain.errors import ConfigError
+from agent.domain.errors import AgentError
 from agent.serving.descriptors import BACKLOG, HEALTH_PER_ADDRESS, descriptor_limit, shares
 from agent.serving.quiet import AcceptFailures
 from agent.system.os_errors import why
@@ -67,4 +67,5 @@ async def _listen(runner: web.AppRunner, host: str, port: int, limits: Limits, w
         await Site(runner, host, port, Connections(limits), backlog=BACKLOG).start()
     except OSError as error:
         reason = REASONS.get(error.errno or 0) or why(error)
-        raise ConfigError((f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {reason}.",)) from error
+        # Not ConfigError: the port may be free, or the address there, at the next start.
+        raise AgentError(f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {reason}.") from error

@@ -22,7 +22,7 @@ import pytest
 
 from agent import cli
 from agent.commands import common, polish
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, ConfigError
 from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
 from printers.printer_set import build
@@ -104,9 +104,9 @@ port = {free_ports[1]}
     return file
 
 
-def sentence(ran: Ran) -> str:
+def sentence(ran: Ran, code: int = 1) -> str:
     """The only line on stderr of a refused command."""
-    assert ran.code == 1, ran
+    assert ran.code == code, ran
     assert ran.out == ""
     lines = [line for line in ran.error.splitlines() if "WARNING agent.alerts" not in line]
     assert len(lines) == 1, ran.error
@@ -213,6 +213,7 @@ def _raiser(error: BaseException) -> click.Command:
         (click.Abort(), 1, ""),
         (KeyboardInterrupt(), 130, "\n"),
         (AgentError("Nie da się."), 1, "ksef-agent: Nie da się.\n"),
+        (ConfigError(("Wiersz 3.", "Wiersz 5.")), 3, "ksef-agent: Wiersz 3.\nWiersz 5.\n"),
         (PermissionError(13, "Permission denied", "/plik"), 1, "ksef-agent: /plik: brak uprawnień.\n"),
     ],
 )
@@ -241,14 +242,14 @@ def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_settings(run: Run, tmp_path: Path) -> None:
-    assert "nie ma takiego pliku" in sentence(run("run", "--config", str(tmp_path / "brak.toml")))
+    assert "nie ma takiego pliku" in sentence(run("run", "--config", str(tmp_path / "brak.toml")), cli.WRONG_SETTINGS)
 
 
 def test_several_mistakes_in_the_settings_come_together(run: Run, config: Path) -> None:
     text = config.read_text("utf-8").replace('nip = "5261040828"', 'nip = "5261040827"').replace("[api]", "[apii]")
     config.write_text(text, "utf-8")
     ran = run("run", "--config", str(config))
-    assert ran.code == 1
+    assert ran.code == cli.WRONG_SETTINGS
     assert "wiersz 3" in ran.error
     assert "czy chodziło o „api”?" in ran.error
     assert len(ran.error.splitlines()) == 2
@@ -262,7 +263,7 @@ def test_a_missing_certificate_and_an_open_key(run: Run, config: Path) -> None:
     offline = '[offline]\ncertificate_file = "offline.crt"\nkey_file = "offline.key"\n'
     config.write_text(config.read_text("utf-8") + offline, "utf-8")
     ran = run("run", "--config", str(config))
-    assert ran.code == 1
+    assert ran.code == cli.WRONG_SETTINGS
     missing, readable = ran.error.splitlines()
     assert "offline.crt: nie ma takiego pliku" in missing
     assert "chmod o-rwx" in readable
@@ -397,7 +398,7 @@ def test_commands_for_the_running_agent_leave_its_keys_alone(run: Run, config: P
     """systemd hands keys to the service only: `ksef-agent status` must work without them where an agent runs."""
     text = config.read_text("utf-8") + '[offline]\ncertificate_file = "brak.crt"\nkey_file = "brak.key"\n'
     config.write_text(text, "utf-8")
-    said = sentence(run("queue", "--config", str(config)))
+    said = sentence(run("queue", "--config", str(config)), cli.WRONG_SETTINGS)
     assert "brak." in said  # no agent runs, so this command is one and needs them
     assert "wiersz" not in said  # but the settings themselves were accepted
 

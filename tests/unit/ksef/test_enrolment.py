@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from agent.domain.errors import ConfigError, Refused
+from agent.domain.errors import Refused
 from agent.ksef.certificate_files import Place, finish_switch
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
@@ -171,7 +171,7 @@ class TestEnrolment:
         self, server: WireServer, certificates: Certificates, tmp_path: Path
     ) -> None:
         place = Place(tmp_path / "none" / "a.crt", tmp_path / "none" / "a.key")
-        with pytest.raises(ConfigError, match="Nie można zapisać"):
+        with pytest.raises(Refused, match="Nie można zapisać"):
             await enrol(certificates, OFFLINE, "kasa 1", place)
         assert server.seen("POST /certificates/enrollments") == []
 

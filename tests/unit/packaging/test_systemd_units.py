@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from agent.cli import WRONG_SETTINGS
+
+NEW_IN_254 = re.compile(r"^(RestartSteps|RestartMaxDelaySec)=.*\n", re.MULTILINE)
+"""Growing pauses; Debian 12's systemd names the lines in its log and goes on without them."""
 
 UNITS = Path(__file__).parents[3] / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
@@ -50,7 +56,7 @@ def test_the_threshold_sees_what_is_missing(tmp_path: Path) -> None:
 def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
     for unit in UNITS.iterdir():
         text = unit.read_text("utf-8").replace("/usr/bin/ksef-agent", "/bin/true")
-        (tmp_path / unit.name).write_text(text, "utf-8")
+        (tmp_path / unit.name).write_text(NEW_IN_254.sub("", text), "utf-8")
     done = analyze("verify", "--man=no", "--recursive-errors=no", str(tmp_path / name))
     assert name not in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
@@ -67,4 +73,5 @@ def test_the_service_is_what_the_program_expects() -> None:
     assert service["Restart"] == "on-failure"
     assert int(service["WatchdogSec"]) >= 10
     assert service["StateDirectory"] == "ksef-agent"
-    assert parser["Unit"]["StartLimitBurst"] == "5"
+    assert parser["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["RestartPreventExitStatus"] == str(WRONG_SETTINGS)
