@@ -3,7 +3,13 @@ PYTHON ?= python3
 PORT ?= 8780
 VENV := .venv
 BIN := $(VENV)/bin
+BACKEND := $(VENV)/backend
+PIP := $(BIN)/pip --quiet
+HATCHLING := $(BACKEND)/bin/python -m hatchling build
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+# Of python-escpos only the printer database is read (docs/decisions.md): what its code needs is not installed.
+UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test lint bench test-nightly wheel deb completion lock clean
@@ -11,19 +17,30 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-$(BIN)/python:
+# A changed lock makes a new environment: what it no longer names is gone.
+$(VENV)/.python: requirements.lock requirements-dev.lock requirements-build.lock
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { echo "Install it first: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
-
-$(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml hatch_build.py
-	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-deps --editable .
-	$(BIN)/pip check
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
-	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-dev.lock
-	$(BIN)/pip check
+# The build backend, in an environment of its own: pip's build isolation would resolve it anew at every set-up.
+$(VENV)/.backend: $(VENV)/.python
+	@$(PYTHON) -m venv --without-pip $(BACKEND)
+	$(PIP) --python $(BACKEND)/bin/python install --no-deps --require-hashes --requirement requirements-build.lock
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.backend pyproject.toml hatch_build.py
+	$(PIP) install --no-deps --require-hashes --requirement requirements.lock
+	@rm -rf $(VENV)/editable
+	$(HATCHLING) --target wheel:editable --directory $(VENV)/editable
+	$(PIP) install --no-deps --no-index --force-reinstall $(VENV)/editable/*.whl
+	packaging/pip-check $(BIN)/pip
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
+	packaging/pip-check $(BIN)/pip
 	@touch $@
 
 run: $(VENV)/.run ## the till page on the embedded sandbox: http://127.0.0.1:8780/ (PORT=8790 for another)
@@ -45,17 +62,19 @@ test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly
 
 wheel: $(VENV)/.run ## dist/ksef_agent-*.whl, with schemas, page, fonts, migrations
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(HATCHLING) --target wheel --directory dist
 
-deb: wheel ## dist/ksef-agent_*.deb: Debian package with its own environment in /opt/ksef-agent
-	PIP=$(BIN)/pip packaging/build-deb dist/ksef_agent-$(VERSION)-py3-none-any.whl dist
+deb: wheel ## dist/ksef-agent_*.deb: Debian package with its libraries in /opt/ksef-agent
+	PYTHON=$(BIN)/python packaging/build-deb dist/ksef_agent-$(VERSION)-py3-none-any.whl dist
 
 completion: $(VENV)/.run ## shell completion of bash, zsh and fish, into build/completion
 	packaging/completion $(BIN)/python build/completion
 
 lock: ## resolve the lock files again (needs uv)
-	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
-	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv $(COMPILE) $(UNUSED) pyproject.toml -o requirements.lock
+	uv $(COMPILE) $(filter-out %=six,$(UNUSED)) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| uv $(COMPILE) - -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## remove the environment and what was built
 	rm -rf $(VENV) build dist var demo-out

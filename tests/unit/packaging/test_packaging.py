@@ -22,7 +22,7 @@ from agent.web import page
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
-SCRIPTS = [PACKAGING / name for name in ("build-deb", "try-deb", "completion")]
+SCRIPTS = [PACKAGING / name for name in ("build-deb", "try-deb", "completion", "pip-check")]
 MAINTAINER_SCRIPTS = [PACKAGING / "debian" / name for name in ("preinst", "postinst", "prerm", "postrm")]
 PACKAGES = ("agent", "printers", "schemas")
 BUILD_SECONDS = 600
@@ -105,43 +105,133 @@ def test_the_package_holds_everything_of_the_unit() -> None:
     for file in ("systemd/ksef-agent.sysusers.conf", "systemd/ksef-agent.tmpfiles.conf", "config.example.toml"):
         assert file in build
         assert (ROOT / file).is_file()
-    assert (PACKAGING / "debian" / "conffiles").read_text("utf-8") == "/etc/ksef-agent/config.toml\n"
+    assert not (PACKAGING / "debian" / "conffiles").exists()
+    assert "/etc" not in build  # settings are the till's: postinst makes them once
     placeholders = set(re.findall(r"@[A-Z_]+@", (PACKAGING / "debian" / "control").read_text("utf-8")))
     assert placeholders == set(re.findall(r"@[A-Z_]+@", build))
 
 
-def test_an_upgrade_stops_and_copies_before_it_unpacks(tmp_path: Path) -> None:
-    """preinst on a machine of stand-ins: every path moved into a folder, every program a note in a log."""
-    log = tmp_path / "log"
-    for name, code in (("systemctl", 0), ("ksef-agent", 0), ("ksef-agent-full-disk", 1)):
-        program = tmp_path / "usr" / "bin" / name
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f'#!/bin/sh\necho "{name.partition("-full")[0]} $*" >>{log}\nexit {code}\n')
-        program.chmod(0o755)
-    (tmp_path / "run/systemd/system").mkdir(parents=True)
-    (tmp_path / "var/lib/ksef-agent").mkdir(parents=True)
-    (tmp_path / "var/lib/ksef-agent/agent.db").touch()
-    text = (PACKAGING / "debian" / "preinst").read_text("utf-8")
-    script = tmp_path / "preinst"
-    script.write_text(re.sub(r"(?<=[ =])/(?=run|usr|var)", f"{tmp_path}/", text))
-    path = f"{tmp_path}/usr/bin:/usr/bin:/bin"
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
 
-    def upgrade(**environment: str) -> subprocess.CompletedProcess[str]:
-        log.write_text("")
-        return run("sh", script, "upgrade", "0.0.9", PATH=path, **environment)
 
-    done = upgrade()
+class Machine:
+    """A machine of stand-ins for a maintainer script: paths moved into a folder, programs that note their call."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.log = root / "log"
+        for folder in ("usr/bin", "run/systemd/system", "var/lib/ksef-agent", "etc/ksef-agent", "usr/share/ksef-agent"):
+            (root / folder).mkdir(parents=True)
+        for name in ("systemd-sysusers", "systemd-tmpfiles"):
+            self.program(name, "")
+        self.unit("active")
+        self.agent(0)
+
+    def program(self, name: str, body: str) -> None:
+        file = self.root / "usr/bin" / name
+        file.write_text(f'#!/bin/sh\necho "{name} $*" >>{self.log}\n{body}\n')
+        file.chmod(0o755)
+
+    def unit(self, state: str) -> None:
+        """What systemctl says of the service; is-active fails for a service that is not."""
+        self.program("systemctl", f'[ "$1" != is-active ] || {{ echo {state}; [ {state} = active ]; }}')
+
+    def agent(self, code: int, *, version: str = "new") -> None:
+        """What a backup ends with; 0.1.0 has no --if-present."""
+        option = "--if-present" if version == "new" else ""
+        self.program("ksef-agent", f'[ "$2" != --help ] || {{ echo "{option}"; exit 0; }}\nexit {code}')
+
+    def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        text = (PACKAGING / "debian" / name).read_text("utf-8")
+        script = self.root / name
+        script.write_text(re.sub(r"(?<=[ =\"-])/(?=run|usr|var|etc|opt)", f"{self.root}/", text))
+        self.log.write_text("")
+        path = f"{self.root}/usr/bin:/usr/bin:/bin"
+        return run("sh", script, *arguments, PATH=path, **environment)
+
+    def calls(self) -> list[str]:
+        """The calls of the last run, without questions."""
+        lines = self.log.read_text().replace(str(self.root), "").splitlines()
+        return [line for line in lines if "is-active" not in line and "--help" not in line]
+
+
+COPY = "/var/backups/ksef-agent/before-upgrade-from-0.0.9.db"
+
+
+def test_an_upgrade_stops_and_copies_before_it_unpacks(machine: Machine) -> None:
+    done = machine.run("preinst", "upgrade", "0.0.9")
     assert done.returncode == 0, done.stderr
-    *_, stop, copy = log.read_text().splitlines()
-    assert stop == "systemctl stop ksef-agent.service"
-    assert copy == f"ksef-agent backup --force {tmp_path}/var/backups/ksef-agent/before-upgrade-from-0.0.9.db"
-    assert (tmp_path / "run/ksef-agent.was-active").exists()  # postinst starts it again
-    shutil.copy(tmp_path / "usr/bin/ksef-agent-full-disk", tmp_path / "usr/bin/ksef-agent")
-    refused = upgrade()
+    assert machine.calls() == [
+        "systemctl stop ksef-agent.service",
+        "systemctl stop ksef-agent-backup.service",
+        f"ksef-agent backup --force --if-present {COPY}",
+    ]
+    assert (machine.root / "run/ksef-agent.was-active").exists()  # postinst starts it again
+    machine.agent(1)
+    refused = machine.run("preinst", "upgrade", "0.0.9")
     assert refused.returncode == 1
     assert "nothing was upgraded" in refused.stderr
-    assert upgrade(KSEF_AGENT_SKIP_BACKUP="1").returncode == 0
-    assert run("sh", script, "install", PATH=path).returncode == 0
+    assert machine.run("preinst", "upgrade", "0.0.9", KSEF_AGENT_SKIP_BACKUP="1").returncode == 0
+    assert machine.run("preinst", "install").returncode == 0
+
+
+@pytest.mark.parametrize("state", ["activating", "failed", "deactivating", "reloading"])
+def test_a_service_between_two_starts_is_stopped_and_started_too(machine: Machine, state: str) -> None:
+    machine.unit(state)
+    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 0
+    assert (machine.root / "run/ksef-agent.was-active").exists()
+
+
+def test_a_service_that_was_stopped_stays_stopped(machine: Machine) -> None:
+    machine.unit("inactive")
+    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 0
+    assert "systemctl stop ksef-agent.service" not in machine.calls()
+    assert not (machine.root / "run/ksef-agent.was-active").exists()
+
+
+def test_from_0_1_0_the_copy_is_that_of_the_database_in_the_settings(machine: Machine) -> None:
+    machine.agent(0, version="0.1.0")
+    assert machine.run("preinst", "upgrade", "0.1.0").returncode == 0
+    assert not [call for call in machine.calls() if call.startswith("ksef-agent")]  # no database, no copy
+    data = machine.root / "srv/till"
+    data.mkdir(parents=True)
+    (data / "agent.db").touch()
+    settings = machine.root / "etc/ksef-agent/config.toml"
+    settings.write_text(f'till = "1"\ndata_dir = "{data}"  # the second disk\n')
+    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 0
+    assert machine.calls()[-1] == f"ksef-agent backup --force {COPY}"
+
+
+def test_wrong_settings_stop_an_upgrade_only_where_there_is_a_database(machine: Machine) -> None:
+    machine.agent(3)
+    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 0
+    (machine.root / "var/lib/ksef-agent/agent.db").touch()
+    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 1
+
+
+def test_settings_are_made_once_and_then_left_alone(machine: Machine) -> None:
+    example = machine.root / "usr/share/ksef-agent/config.example.toml"
+    settings = machine.root / "etc/ksef-agent/config.toml"
+    example.write_text("first\n")
+    done = machine.run("postinst", "configure", "")
+    assert done.returncode == 0, done.stderr
+    assert settings.read_text() == "first\n"
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o644
+    settings.write_text("mine\n")
+    example.write_text("second\n")
+    assert machine.run("postinst", "configure", "0.0.9").returncode == 0
+    assert settings.read_text() == "mine\n"
+
+
+def test_a_service_that_does_not_start_leaves_no_package_half_installed(machine: Machine) -> None:
+    (machine.root / "run/ksef-agent.was-active").touch()
+    (machine.root / "usr/share/ksef-agent/config.example.toml").touch()
+    machine.program("systemctl", '[ "$1" != start ]')
+    done = machine.run("postinst", "configure", "0.0.9")
+    assert done.returncode == 0
+    assert "did not start" in done.stderr
 
 
 # --- completion -------------------------------------------------------------------------------------------------
@@ -163,8 +253,9 @@ def test_completion_of_three_shells(tmp_path: Path) -> None:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the package, built from this tree."""
     out = tmp_path_factory.mktemp("dist")
-    pip = (sys.executable, "-m", "pip", "--quiet")
-    subprocess.run((*pip, "wheel", "--no-deps", "--wheel-dir", out, ROOT), check=True, timeout=BUILD_SECONDS)
+    backend = Path(sys.prefix) / "backend/bin/python"
+    build = (backend, "-m", "hatchling", "build", "--target", "wheel", "--directory", out)
+    subprocess.run(build, cwd=ROOT, check=True, timeout=BUILD_SECONDS)
     return out
 
 
@@ -173,7 +264,7 @@ def package(built: Path) -> Path:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("not on Debian")
     (wheel,) = built.glob("*.whl")
-    environment = {**os.environ, "PIP": f"{sys.executable} -m pip"}
+    environment = {**os.environ, "PYTHON": sys.executable}
     subprocess.run((PACKAGING / "build-deb", wheel, built), env=environment, check=True, timeout=BUILD_SECONDS)
     (found,) = built.glob("*.deb")
     return found
@@ -183,9 +274,9 @@ def package(built: Path) -> Path:
 def test_the_wheel_works_alone(built: Path, tmp_path: Path) -> None:
     (wheel,) = built.glob("*.whl")
     subprocess.run((sys.executable, "-m", "venv", tmp_path / "venv"), check=True)
-    pip = (tmp_path / "venv/bin/python", "-m", "pip", "--quiet", "install")
+    pip = (tmp_path / "venv/bin/python", "-m", "pip", "--quiet", "install", "--no-deps")
     subprocess.run((*pip, "--require-hashes", "-r", ROOT / "requirements.lock"), check=True, timeout=BUILD_SECONDS)
-    subprocess.run((*pip, "--no-deps", wheel), check=True)
+    subprocess.run((*pip, "--no-index", wheel), check=True)
     assert (tmp_path / "venv/share/ksef-agent/config.example.toml").is_file()
     assert (tmp_path / "venv/share/ksef-agent/systemd/ksef-agent.service").is_file()
     program = (tmp_path / "venv/bin/ksef-agent", "demo", "--out", tmp_path / "papers")
@@ -197,14 +288,15 @@ def test_the_wheel_works_alone(built: Path, tmp_path: Path) -> None:
 def test_the_package_runs_from_where_it_lies(package: Path, tmp_path: Path) -> None:
     subprocess.run(("dpkg-deb", "-x", package, tmp_path), check=True)
     script = (tmp_path / "opt/ksef-agent/bin/ksef-agent").read_text("utf-8")
-    assert script.startswith("#!/opt/ksef-agent/bin/python -I\n")
-    program = "from agent.cli import main; import sys; sys.argv[1:] = ['--version']; main()"
-    command = (tmp_path / "opt/ksef-agent/bin/python", "-I", "-c", program)
+    assert script.startswith("#!/usr/bin/python3 -BIS\n")
+    launcher = tmp_path / "launcher"
+    launcher.write_text(script.replace('"/opt/', f'"{tmp_path}/opt/'))
+    command = (sys.executable, "-BIS", launcher, "--version")
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True, env={})
     assert __version__ in done.stdout
     listing = subprocess.run(("dpkg-deb", "-c", package), capture_output=True, text=True, check=True).stdout
     for path in (
-        "./etc/ksef-agent/config.toml",
+        "./usr/share/ksef-agent/config.example.toml",
         "./usr/bin/ksef-agent -> ../../opt/ksef-agent/bin/ksef-agent",
         "./usr/lib/systemd/system/ksef-agent.service",
         "./usr/lib/sysusers.d/ksef-agent.conf",
@@ -214,6 +306,7 @@ def test_the_package_runs_from_where_it_lies(package: Path, tmp_path: Path) -> N
     ):
         assert f" {path}\n" in listing, path
     assert "/root/" not in listing
+    assert "./etc" not in listing
     assert {line.split()[1] for line in listing.splitlines()} == {"root/root"}
 
 
