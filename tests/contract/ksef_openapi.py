@@ -1,4 +1,4 @@
-"""Hold exchanges with KSeF against its OpenAPI 2.9.0 document, which lies beside the project, not in it."""
+"""Hold exchanges with KSeF against its OpenAPI 2.9.0 document."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import json
 import re
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from agent.sandbox.ksef.routing import Exchange
+from tests.reference import ksef_openapi
 
-DOCUMENT = Path(__file__).parents[3] / "shared" / "reference" / "openapi" / "ksef-api-2.9.0.json"
 NAMES = {
     "reference": "referenceNumber",
     "invoice": "invoiceReferenceNumber",
@@ -116,10 +114,8 @@ def translate(node: Any) -> Any:
 
 @cache
 def contract() -> Contract:
-    """Return the contract; skip the test where the document is absent."""
-    if not DOCUMENT.exists():
-        pytest.skip("the official OpenAPI document is not beside the project")
-    return Contract(json.loads(DOCUMENT.read_text(encoding="utf-8")))
+    """Return the contract."""
+    return Contract(ksef_openapi())
 
 
 class Witness:

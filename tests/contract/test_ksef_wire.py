@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -27,8 +26,8 @@ from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Reply, Request, WireServer
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import unheard
+from tests.reference import ksef_openapi
 
-OPENAPI = Path(__file__).parents[3] / "shared" / "reference" / "openapi" / "ksef-api-2.9.0.json"
 INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=False)
 CORRECTION = Outgoing("2", b"<Faktura/>", sha256(b"<Faktura/>"), offline=True, corrects=sha256(wire.XML))
 VALUES = {"perSecond": 1, "perMinute": 1, "perHour": 1}
@@ -216,16 +215,10 @@ def _every_context_limit() -> dict[str, Any]:
     return {"onlineSession": session, "batchSession": session, "collectiveIdentifier": {"maxInvoices": 500}}
 
 
-@cache
-def openapi() -> dict[str, Any]:
-    contract: dict[str, Any] = json.loads(OPENAPI.read_text())
-    return contract
-
-
 def operation(request: Request) -> dict[str, Any]:
     """Return the operation of a request; a literal path goes before one with parameters."""
     found = []
-    for path, operations in openapi()["paths"].items():
+    for path, operations in ksef_openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", path), request.path) and request.method.lower() in operations:
             found.append((path.count("{"), operations[request.method.lower()]))
     assert found, f"{request.method} {request.path} is not in the contract"
@@ -261,7 +254,7 @@ def strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return strict(openapi()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+        return strict(ksef_openapi()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
     resolved = {key: strict(value) for key, value in schema.items() if key not in {"description", "example", "default"}}
     if "properties" in resolved and "additionalProperties" not in resolved:
         resolved["additionalProperties"] = False
@@ -270,7 +263,6 @@ def strict(schema: Any) -> Any:
     return resolved
 
 
-@pytest.mark.skipif(not OPENAPI.exists(), reason="the contract is not here")
 async def test_every_request_is_valid_against_the_contract(tmp_path: Path) -> None:
     async with WireServer() as server:
         requests = [
@@ -283,7 +275,6 @@ async def test_every_request_is_valid_against_the_contract(tmp_path: Path) -> No
         check(request)
 
 
-@pytest.mark.skipif(not OPENAPI.exists(), reason="the contract is not here")
 def test_the_check_itself_can_fail() -> None:
     body = {"encryption": {"encryptedSymmetricKey": "x", "initializationVector": "y"}, "formCode": {}}
     wrong = Request("POST", "/sessions/online", {}, {"Content-Type": "application/json"}, json.dumps(body).encode())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from agent.sandbox.ksef.limits import PRODUCTION
 from agent.sandbox.ksef.routing import CALLS
-from tests.contract.ksef_openapi import DOCUMENT, NAMES, STORAGE
+from tests.contract.ksef_openapi import NAMES, STORAGE
+from tests.reference import ksef_openapi
 from tests.unit.sandbox.sandbox_client import running
 
 WINDOWS = ("perSecond", "perMinute", "perHour")
@@ -18,9 +18,7 @@ IN_CONTRACT = {call: known for call, known in CALLS.items() if not call[1].start
 
 @pytest.fixture(scope="module")
 def operations() -> dict[tuple[str, str], dict[str, Any]]:
-    if not DOCUMENT.exists():
-        pytest.skip("the official OpenAPI document is not beside the project")
-    paths = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
+    paths = ksef_openapi()["paths"]
     return {(method.upper(), path): operation for path, found in paths.items() for method, operation in found.items()}
 
 

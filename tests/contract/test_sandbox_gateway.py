@@ -20,7 +20,7 @@ from agent.sandbox.ksef.limits import PRODUCTION
 from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.server import Sandbox
 from agent.settings.model import KsefSettings
-from tests.contract.ksef_openapi import DOCUMENT, Witness
+from tests.contract.ksef_openapi import Witness
 from tests.contract.test_sandbox_ksef_client import at_once
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import unheard
@@ -38,14 +38,12 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def sandbox(clock: FakeClock) -> AsyncIterator[Sandbox]:
-    witness = Witness() if DOCUMENT.exists() else None
+    witness = Witness()
     async with Sandbox(clock=clock, behaviour=at_once(), limits=PRODUCTION) as started:
-        if witness is not None:
-            started.observers.append(witness)
+        started.observers.append(witness)
         yield started
         assert started.limits.refused == 0
-    if witness is not None:
-        assert witness.complaints == []
+    assert witness.complaints == []
 
 
 def settings(sandbox: Sandbox, **more: object) -> KsefSettings:

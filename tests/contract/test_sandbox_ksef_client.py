@@ -31,7 +31,7 @@ from agent.ports import Json
 from agent.sandbox.ksef.limits import NO_LIMITS, Limit
 from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
-from tests.contract.ksef_openapi import DOCUMENT, Witness
+from tests.contract.ksef_openapi import Witness
 from tests.unit.sandbox.sandbox_client import invoice
 from tests.unit.sandbox.test_auth import sign
 
@@ -49,13 +49,11 @@ def dated(number: str) -> bytes:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    witness = Witness() if DOCUMENT.exists() else None
+    witness = Witness()
     async with Sandbox(behaviour=at_once(), limits=NO_LIMITS) as started:
-        if witness is not None:
-            started.observers.append(witness)
+        started.observers.append(witness)
         yield started
-    if witness is not None:
-        assert witness.complaints == []
+    assert witness.complaints == []
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ from tests.fakes.joined import CASHIER, Joined, SteppedClock, joined
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
 from tests.fakes.world import CONSUMER, sale
+from tests.reference import FA3_SAMPLES
 from tests.unit.corrections.test_correct import returned
 from tests.unit.fa3 import fa3_documents as documents
 
-SAMPLES = sorted((Path(__file__).parents[3] / "shared/reference/fa3-samples").glob("*.xml"))
 WHEN = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
 """After every P_1 of the documents."""
 
@@ -119,9 +119,8 @@ async def check_ready_invoices(pair: Joined, files: list[tuple[str, bytes]]) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SAMPLES, reason="the Ministry's examples are not here")
 async def test_the_ministrys_examples_are_taken_printed_sent_and_numbered(tmp_path: Path) -> None:
-    for number, files in enumerate(apart((path.stem, path.read_bytes()) for path in SAMPLES)):
+    for number, files in enumerate(apart((path.stem, path.read_bytes()) for path in FA3_SAMPLES)):
         folder = tmp_path / str(number)
         folder.mkdir()
         async with shop(folder) as pair:

@@ -23,7 +23,7 @@ from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
 from agent.settings.model import KsefSettings
-from tests.contract.ksef_openapi import DOCUMENT, Witness
+from tests.contract.ksef_openapi import Witness
 from tests.fakes.gateway import unheard
 from tests.fakes.swift_clock import SwiftClock
 from tests.unit.sandbox.sandbox_client import invoice
@@ -39,14 +39,12 @@ def clock() -> SwiftClock:
 
 @pytest.fixture
 async def sandbox(clock: SwiftClock) -> AsyncIterator[Sandbox]:
-    """The sandbox without rate limits; every exchange is held against OpenAPI 2.9.0 where that is at hand."""
+    """The sandbox without rate limits; every exchange is held against OpenAPI 2.9.0."""
     async with Sandbox(clock=clock, behaviour=Behaviour(auth_delay=0), limits=NO_LIMITS) as running:
-        witness = Witness() if DOCUMENT.exists() else None
-        if witness is not None:
-            running.observers.append(witness)
+        witness = Witness()
+        running.observers.append(witness)
         yield running
-        if witness is not None:
-            assert witness.complaints == []
+        assert witness.complaints == []
 
 
 def credentials(credential: Credential) -> Credentials:

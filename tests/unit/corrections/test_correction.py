@@ -46,6 +46,7 @@ from agent.domain.invoice import (
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.ksef_number import NotKsefNumber
 from agent.domain.lifecycle import InvoiceState
+from tests.reference import FA3_SAMPLES
 from tests.unit.sale.sale_samples import (
     BREAD,
     CONSUMER,
@@ -62,7 +63,6 @@ from tests.unit.sale.sale_samples import (
 )
 
 D = Decimal
-SAMPLES = Path(__file__).parents[4] / "shared" / "reference" / "fa3-samples"
 OTHER_FIRM = {"nip": "1111111111", "name": "Inna", "address": {"line1": "ul. Inna 3"}}
 
 
@@ -428,8 +428,7 @@ def test_files_that_the_till_can_not_correct() -> None:
         assert caught.value.code == "not-correctable"
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="reference files are not here")
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.xml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FA3_SAMPLES, ids=lambda path: path.stem)
 def test_the_ministrys_examples_are_corrected_to_zero_or_refused(path: Path) -> None:
     view = read(path.read_bytes())
     try:

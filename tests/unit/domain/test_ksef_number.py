@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import ksef_number
+from tests.reference import UPO_OF_AN_INVOICE
 
 KNOWN = ("5265877635-20250826-0100001AF629-AF", "5265877635-20250916-0200A0D6723E-C2")
 """From the Ministry's description of the number, and from its UPO sample."""
-
-UPO = Path(__file__).parents[4] / "shared" / "reference" / "upo" / "upo-faktura-kontekst-id-nip.xml"
 
 
 @pytest.mark.parametrize("number", KNOWN)
@@ -21,9 +19,8 @@ def test_known_numbers(number: str) -> None:
     assert len(number) == ksef_number.LENGTH
 
 
-@pytest.mark.skipif(not UPO.exists(), reason="reference files are not here")
 def test_the_ministrys_upo_sample() -> None:
-    text = UPO.read_text()
+    text = UPO_OF_AN_INVOICE.read_text()
     start = text.index("<NumerKSeFDokumentu>") + len("<NumerKSeFDokumentu>")
     assert ksef_number.check(text[start : start + ksef_number.LENGTH]) == KNOWN[1]
 

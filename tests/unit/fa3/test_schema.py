@@ -12,9 +12,9 @@ import schemas
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.schema import MAX_BYTES, MAX_REPORTED, NAMESPACE, Fa3Schema, check_bytes
+from tests.reference import FA3_SAMPLES
 from tests.unit.sale.sale_samples import NOW, SELLER, fa3_schema, line, sale
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "reference" / "fa3-samples"
 VALID = build_invoice(sale(line(), line()), SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
 BODY = VALID.split(b"?>", 1)[1].strip()
 
@@ -25,8 +25,7 @@ def refusal(xml: bytes) -> BadInput:
     return caught.value
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="reference files are not here")
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.xml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FA3_SAMPLES, ids=lambda path: path.stem)
 def test_the_ministrys_examples(path: Path) -> None:
     assert fa3_schema().check(path.read_bytes()).tag == f"{{{NAMESPACE}}}Faktura"
 

@@ -17,9 +17,9 @@ from agent.domain.fa3.supplied import ReadyInvoice, check_ready
 from agent.domain.fa3.supplied_sums import contradictions
 from agent.domain.fa3.view import read
 from agent.domain.invoice import BuyerKind
+from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents
 
-SAMPLES = sorted((Path(__file__).parents[4] / "shared/reference/fa3-samples").glob("*.xml"))
 TODAY = date(2026, 11, 24)
 SCHEMA = Fa3Schema(schemas.load())
 
@@ -63,8 +63,7 @@ def test_takes_a_document_with_everything_where_it_is_the_sellers() -> None:
     assert check(documents.EVERYTHING).totals.currency == "EUR"
 
 
-@pytest.mark.skipif(not SAMPLES, reason="the Ministry's examples are not here")
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FA3_SAMPLES, ids=lambda path: path.stem)
 def test_takes_the_ministrys_examples(path: Path) -> None:
     ready = check(path.read_bytes())
     assert ready.xml == path.read_bytes()

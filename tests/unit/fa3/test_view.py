@@ -14,9 +14,8 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView, Kind, Margin
 from agent.domain.invoice import Address, Buyer, BuyerKind
+from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents
-
-SAMPLES = sorted((Path(__file__).parents[4] / "shared/reference/fa3-samples").glob("*.xml"))
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,7 @@ def test_the_test_documents_are_valid(schema: Fa3Schema, name: str) -> None:
     schema.check(documents.ALL[name])
 
 
-@pytest.mark.skipif(not SAMPLES, reason="the Ministry's examples are not here")
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FA3_SAMPLES, ids=lambda path: path.stem)
 def test_reads_the_ministrys_examples(path: Path) -> None:
     view = read(path.read_bytes())
     assert view.seller.nip == "9999999999"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -13,8 +12,8 @@ from signxml.xades import XAdESSignatureConfiguration, XAdESVerifier
 
 from agent.ksef.xades import AUTH, DS, XADES, auth_token_request, sign
 from tests.contract import ksef_wire as wire
+from tests.reference import AUTH_SCHEMA
 
-SCHEMA = Path(__file__).parents[4] / "shared" / "reference" / "auth" / "schemat_auth_v2-1.xsd"
 CONTEXTS = [("Nip", wire.NIP), ("InternalId", f"{wire.NIP}-12345")]
 EXPECT = XAdESSignatureConfiguration(
     require_x509=True,
@@ -69,8 +68,7 @@ def test_the_request(context: tuple[str, str]) -> None:
     assert root.findtext(f"{{{AUTH}}}ContextIdentifier/{{{AUTH}}}{context[0]}") == context[1]
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="the Ministry's schema is not here")
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_the_request_is_valid(context: tuple[str, str]) -> None:
-    schema = etree.XMLSchema(etree.parse(SCHEMA))
+    schema = etree.XMLSchema(etree.parse(AUTH_SCHEMA))
     schema.assertValid(etree.ElementTree(auth_token_request(wire.CHALLENGE, context)))

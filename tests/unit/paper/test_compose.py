@@ -14,10 +14,10 @@ from agent.domain.fa3.view_types import PartyView
 from agent.domain.invoice import Address, BuyerKind, Mode
 from agent.domain.paper.compose import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
 from agent.domain.paper.receipt import Qr, Receipt, Table
+from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents
 from tests.unit.paper.paper_text import text_of, unprinted
 
-SAMPLES = sorted((Path(__file__).parents[4] / "shared/reference/fa3-samples").glob("*.xml"))
 LINK = "https://qr.ksef.mf.gov.pl/invoice/9999999999/24-11-2026/abc"
 CERTIFICATE = "https://qr.ksef.mf.gov.pl/certificate/Nip/9999999999/9999999999/01/abc/def"
 KSEF_NUMBER = "9999999999-20261124-8BEF280C8D35-4D"
@@ -41,8 +41,7 @@ def test_everything_the_document_says_is_on_its_paper(name: str) -> None:
     assert unprinted(xml, text_of(invoice(xml))) == []
 
 
-@pytest.mark.skipif(not SAMPLES, reason="the Ministry's examples are not here")
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FA3_SAMPLES, ids=lambda path: path.stem)
 def test_everything_the_ministrys_examples_say_is_on_paper(path: Path) -> None:
     xml = path.read_bytes()
     assert unprinted(xml, text_of(invoice(xml))) == []

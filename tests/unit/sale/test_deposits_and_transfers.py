@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +18,14 @@ from agent.domain.identifiers import valid_account
 from agent.domain.invoice import BuyerKind, Deposit, Mode, Payment, Sale
 from agent.domain.paper.compose import PaperFacts, choose, compose
 from agent.domain.sale.parse import parse_sale
+from tests.reference import FOLDER
 from tests.unit.paper.paper_text import text_of, unprinted
 from tests.unit.sale.sale_samples import KSEF_NUMBER, NOW, SELLER, TODAY, document, fa3_schema, line, sale
 
 D = Decimal
 ACCOUNT = "61109010140000071219812874"
 DEPOSIT = Deposit("Kaucja 10 × 0,50 zł", D("5.00"))
-SAMPLE = Path(__file__).parents[4] / "shared" / "reference" / "fa3-samples" / "mf-example-26.xml"
+SAMPLE = FOLDER / "fa3-samples" / "mf-example-26.xml"
 
 
 def xml_of(this: Sale, bank_account: str = "") -> bytes:
@@ -60,7 +60,6 @@ def test_a_deposit_is_paid_on_top_of_the_total() -> None:
     assert "Do zapłaty 37,50 PLN" in paper_of(xml)
 
 
-@pytest.mark.skipif(not SAMPLE.exists(), reason="reference files are not here")
 def test_it_is_written_as_the_ministry_writes_it() -> None:
     theirs = read(SAMPLE.read_bytes()).settlement
     ours = read(

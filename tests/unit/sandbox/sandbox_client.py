@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.server import NIP, Sandbox
-from tests.contract.ksef_openapi import DOCUMENT, Witness
+from tests.contract.ksef_openapi import Witness
 from tests.fakes.clock import FakeClock
 from tests.unit.fa3.fa3_documents import DOMESTIC_BUYER, document
 
@@ -200,10 +200,8 @@ async def running(clock: FakeClock | None = None, **options: Any) -> AsyncIterat
     """A sandbox under a FakeClock and a client; at the end no exchange may have broken the OpenAPI contract."""
     clock = clock or FakeClock()
     sandbox = Sandbox(**{"clock": clock, "limits": NO_LIMITS, **options})
-    witness = Witness() if DOCUMENT.exists() else None
-    if witness is not None:
-        sandbox.observers.append(witness)
+    witness = Witness()
+    sandbox.observers.append(witness)
     async with sandbox, aiohttp.ClientSession() as http:
         yield Client(sandbox, clock, http)
-    if witness is not None:
-        assert sorted(set(witness.complaints)) == []
+    assert sorted(set(witness.complaints)) == []

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 
 from agent.domain import ksef_number
+from tests.reference import UPO_SCHEMA
 from tests.unit.sandbox.sandbox_client import FORM_CODE, Client, b64, invoice, running, sha256
 
 UPO = "{http://upo.schematy.mf.gov.pl/KSeF/v4-3}"
-UPO_SCHEMA = Path(__file__).parents[4] / "shared" / "reference" / "upo" / "upo-v4-3.xsd"
 
 
 @pytest.fixture
@@ -125,8 +124,7 @@ class TestSessionLife:
         assert fetched.body == (await client.call("GET", page["downloadUrl"], token="")).body
         root = etree.fromstring(fetched.body)
         assert {found.text for found in root.iter(f"{UPO}NumerKSeFDokumentu")} == numbers
-        if UPO_SCHEMA.exists():
-            etree.XMLSchema(etree.parse(UPO_SCHEMA)).assertValid(root)
+        etree.XMLSchema(etree.parse(UPO_SCHEMA)).assertValid(root)
         failed = (await client.call("GET", f"/sessions/{client.session}/invoices/failed")).body["invoices"]
         assert [item["status"]["code"] for item in failed] == [440]
 
