@@ -1,1 +1,1 @@
-"""Receipt documents to ESC/POS bytes, pictures and printers. Knows agent.domain.paper.receipt and agent.ports only."""
+"""Receipt documents to ESC/POS bytes, pictures and printers; of the agent they know receipt, errors and ports only."""

@@ -7,28 +7,60 @@ import dataclasses
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiohttp import web
 
 from agent.ports import Json
-from agent.sandbox.ksef.faults import BadPlan
-from agent.sandbox.ksef.limits import TABLES
+from agent.sandbox.ksef.auth import Auth
+from agent.sandbox.ksef.faults import BadPlan, Faults
+from agent.sandbox.ksef.limits import TABLES, RateLimits
+from agent.sandbox.ksef.state import Behaviour, Ledger, Sessions, SkewedClock
 from agent.sandbox.ksef.verdicts import MOODS
 from agent.sandbox.ksef.wire import json_answer, stamp
-from agent.sandbox.printer import Fault
+from agent.sandbox.latarnia import Latarnia
+from agent.sandbox.printer import Fault, NetworkPrinter
 from agent.sandbox.white_list import WhiteList
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-if TYPE_CHECKING:
-    from agent.sandbox.server import Sandbox
+
+class Controlled(Protocol):
+    """What a test may look at and change: the servers of server.py."""
+
+    clock: SkewedClock
+    behaviour: Behaviour
+    ledger: Ledger
+    sessions: Sessions
+    limits: RateLimits
+    faults: Faults
+    auth: Auth
+    ksef_token: str
+    latarnia: Latarnia
+    printer: NetworkPrinter
+
+    @property
+    def control(self) -> str:
+        """Base address of the control API."""
+        ...
+
+    def mood(self, name: str, times: int, seconds: float | None) -> None:
+        """Decide what happens to the next ``times`` invoices. ValueError for a name that is not known."""
+        ...
+
+    def rotate_keys(self) -> None:
+        """Withdraw KSeF's encryption keys and publish new ones."""
+        ...
+
+    def expire_sessions(self) -> None:
+        """Close all interactive sessions."""
+        ...
 
 
 class Control:
     """Handlers over a sandbox."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
