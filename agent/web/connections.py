@@ -7,7 +7,7 @@ under way is never pushed out; where all are busy, the newcomer is told to come 
 
 Times (aiohttp has only the first): between requests and before the first (``idle_seconds``), from the first byte of a
 request to the end of its headers (``header_seconds``), a peer that takes nothing of an answer (``write_seconds``). How
-long a body may take, bodies.py knows. Nothing here logs a line for each connection: a flood must not fill the disk.
+long a body may take, request_body.py knows. Nothing here logs a line a connection: a flood must not fill the disk.
 """
 
 from __future__ import annotations

@@ -324,7 +324,7 @@ def _exemption(annotations: Annotations) -> tuple[str | None, ExemptionBasis]:
 
 
 def _receipt(view: FaView) -> tuple[ReceiptLink | None, tuple[Note, ...]]:
-    """Take the fiscal receipt out of the notes, where fa3.py put it."""
+    """Take the fiscal receipt out of the notes, where fa3/build.py put it."""
     notes = tuple(Note(note.key, note.value) for note in view.notes if note.line is None)
     found = {note.key: note.value for note in reversed(notes)}
     number = found.get(RECEIPT_NUMBER_KEY)
