@@ -152,6 +152,17 @@ FIELD_CODES: Final[dict[str, str]] = {
     "internal-id": "Not an internal identifier (NIP-XXXXX)",
     "recipient-needs-nip": "Only a buyer with a Polish NIP buys for a recipient",
     "split-payment-missing": "Over 15 000 PLN with goods of annex 15, and P_18A is not 1",
+    # A file in EDI++.
+    "epp-malformed": "EDI++: the file breaks the format, or is not whole; the pointer is line:field",
+    "epp-encoding": "EDI++: neither code page 1250 nor 852 nor UTF-8",
+    "epp-accounting-office": "EDI++: a file for an accounting office has no lines to make an invoice of",
+    "epp-seller": "EDI++: the file is another firm's",
+    "epp-unsupported": "EDI++: a kind of document that the till cannot issue",
+    "epp-field": "EDI++: a field cannot be read",
+    "epp-product": "EDI++: the product's name is not in the file",
+    "epp-receipt": "EDI++: the number or register of the fiscal receipt is missing",
+    "epp-sums-differ": "EDI++: the sums of the file are not those of its lines; both are shown",
+    "epp-base": "EDI++: a correction does not fit the invoice it corrects",
 }
 """Of ``errors``; the code of the whole answer too where it is the only mistake, with status 422."""
 
