@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import click
 
+from agent.commands.as_service import as_the_service, standing
 from agent.commands.common import config_option_without_files
 from agent.domain.errors import AgentError
 from agent.ports import Clock, KsefError
@@ -36,13 +37,15 @@ class Finding:
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--offline", is_flag=True, help="Do not call KSeF, Latarnia and the printers (before systemd's start).")
+@as_the_service
 @config_option_without_files
 def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
     """Check settings, certificates, clock, printer, KSeF, Latarnia and disk; change and print nothing.
 
-    Every problem at once, each with its remedy. Exit code 1 where anything is wrong.
+    Every problem at once, each with its remedy. Exit code 1 where anything is wrong. For root by the rules of the
+    service: its user, its devices, its credentials.
     """
-    findings = asyncio.run(_check(settings, offline))
+    findings = [Finding("uprawnienia", ok=True, message=standing()), *asyncio.run(_check(settings, offline))]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:

@@ -135,7 +135,8 @@ COMMANDS: Final[dict[str, str]] = {
     ),
     "check": (
         "Sprawdź ustawienia, certyfikaty, zegar, drukarkę, KSeF, Latarnię i dysk; nic nie zmienia i nie drukuje.\n\n"
-        "Wszystkie problemy naraz, każdy ze wskazówką. Kod wyjścia 1, gdy coś jest źle."
+        "Wszystkie problemy naraz, każdy ze wskazówką. Kod wyjścia 1, gdy coś jest źle. Jako root sprawdza "
+        "z uprawnieniami usługi: jej użytkownik, urządzenia, poświadczenia."
     ),
     "issue": (
         "Wystaw i wydrukuj fakturę do sprzedaży z pliku (JSON albo gotowa FA(3) w XML).\n\n"
@@ -176,7 +177,10 @@ COMMANDS: Final[dict[str, str]] = {
         "Zamknij sprawę odrzuconej faktury, której sprzedaż ma inny dokument, albo niemożliwej korekty.\n\n"
         "Kończy to alarmy; nie da się tego cofnąć."
     ),
-    "print-test": "Wydrukuj pasek z literami, szerokościami i kodami QR i podpowiedz ustawienia.",
+    "print-test": (
+        "Wydrukuj pasek z literami, szerokościami i kodami QR i podpowiedz ustawienia. "
+        "Jako root drukuje z uprawnieniami usługi."
+    ),
     "enroll": (
         "Pobierz certyfikat KSeF: klucz nigdy nie opuszcza tego komputera. Przerwane pobieranie jest kontynuowane."
     ),
@@ -200,8 +204,8 @@ COMMANDS: Final[dict[str, str]] = {
 """By the words of the command; the whole of its help."""
 
 EPILOG: Final = (
-    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie. Większość poleceń korzysta z API "
-    "działającego programu, a gdy żaden nie działa, wykonuje pracę sama."
+    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie, 3 błędne ustawienia. Większość poleceń "
+    "korzysta z API działającego programu, a gdy żaden nie działa, wykonuje pracę sama."
 )
 
 _HEADINGS: Final = {"Options": "Opcje", "Commands": "Polecenia"}

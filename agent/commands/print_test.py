@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from agent.commands.as_service import as_the_service, standing
 from agent.commands.common import config_option_without_files
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
@@ -41,15 +42,17 @@ def _list_profiles(context: click.Context, _parameter: click.Parameter, wanted: 
     help="List all profiles, ours and those of python-escpos, and exit.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
+@as_the_service
 @config_option_without_files
 def command(settings: Settings, name: str | None, as_json: bool) -> None:
-    """Print a slip with letters, widths and QR codes, and say what to set."""
+    """Print a slip with letters, widths and QR codes, and say what to set. For root by the rules of the service."""
     fleet = build(settings.printers, SystemClock())
     names = _chosen(fleet, name)
     results = asyncio.run(_print_all(fleet, names))
     if as_json:
         click.echo(json.dumps([_as_json(result) for result in results], ensure_ascii=False))
     else:
+        click.echo(f"Uprawnienia: {standing()}.")
         for result in results:
             click.echo(_sentence(result))
             if result.outcome is not Outcome.NOT_SENT:

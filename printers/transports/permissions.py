@@ -1,7 +1,8 @@
-"""Why a printer can not be opened although it is there: this user may not. Asked only after an open has failed."""
+"""Why a printer cannot be opened although it is there: this user may not, or the service. Asked after a failed open."""
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 from pathlib import Path
@@ -18,11 +19,26 @@ def refusal(printer: PrinterSettings) -> str | None:
     if node is None or not node.exists() or os.access(node, os.R_OK | os.W_OK):
         return None
     user, group = getpass.getuser(), node.group()
+    if _kept_by_systemd(node):
+        return (
+            f"Usługa nie ma dostępu do urządzenia {node}, choć użytkownik {user} ma do niego uprawnienia. Dla serwisu: "
+            f"systemctl edit ksef-agent, w sekcji [Service] wiersz „DeviceAllow={node} rw”, "
+            "a potem uruchom usługę ponownie."
+        )
     if group == "root":  # the udev rule that comes with the package did not match: it makes the group lp
         remedy = "odłącz i podłącz drukarkę; jeśli to nie pomoże, nadaj urządzeniu grupę lp regułą udev."
     else:
         remedy = f"usermod -aG {group} {user}, a potem uruchom usługę ponownie."
     return f"Użytkownik {user} nie ma uprawnień do urządzenia {node}. Dla serwisu: {remedy}"
+
+
+def _kept_by_systemd(node: Path) -> bool:
+    """Tell a device that the unit's DeviceAllow leaves out (EPERM) from one whose group or mode forbids it (EACCES)."""
+    try:
+        os.close(os.open(node, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return False
 
 
 def _node(printer: PrinterSettings) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import json
@@ -302,10 +303,12 @@ def test_a_second_agent_on_the_same_data(run: Run, config: Path, command: tuple[
 def test_a_printer_that_is_not_there(run: Run, config: Path) -> None:
     ran = run("print-test", "--config", str(config))
     assert (ran.code, ran.error) == (1, "")
-    assert ran.out == "Drukarka „paragon”: Brak połączenia z drukarką. Sprawdź zasilanie i kabel.\n"
+    rights, outcome = ran.out.splitlines()
+    assert rights.startswith("Uprawnienia: poza usługą")
+    assert outcome == "Drukarka „paragon”: Brak połączenia z drukarką. Sprawdź zasilanie i kabel."
 
 
-def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path, group: str = "lp") -> None:
+def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path, group: str = "lp", reason: int = errno.EACCES) -> None:
     """Take the rights to ``node`` away; root would have them whatever its mode."""
     may, open_file = os.access, os.open
 
@@ -314,7 +317,7 @@ def close_to_us(monkeypatch: pytest.MonkeyPatch, node: Path, group: str = "lp") 
 
     def opened(path: str | Path, flags: int, *more: Any, **named: Any) -> int:
         if Path(path) == node:
-            raise PermissionError(13, "Permission denied", str(path))
+            raise PermissionError(reason, "Permission denied", str(path))
         return open_file(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "access", access)
@@ -357,6 +360,16 @@ def test_a_device_of_group_root_needs_the_udev_rule(tmp_path: Path, monkeypatch:
     close_to_us(monkeypatch, node, group="root")
     said = str(permissions.refusal(PrinterSettings(connection="file", device=str(node))))
     assert "udev" in said
+    assert "usermod" not in said
+
+
+def test_a_device_that_the_unit_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No group helps where systemd's device policy says no."""
+    node = tmp_path / "printer0"
+    node.touch()
+    close_to_us(monkeypatch, node, reason=errno.EPERM)
+    said = str(permissions.refusal(PrinterSettings(connection="file", device=str(node))))
+    assert f"DeviceAllow={node} rw" in said
     assert "usermod" not in said
 
 
