@@ -12,7 +12,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench test-nightly wheel deb completion lock clean
+.PHONY: help run test lint bench test-nightly architecture wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench: $(VENV)/.dev ## speed and memory, as ratios within one run
 
 test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly
+
+architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
+	$(BIN)/python -m tools.architecture
 
 wheel: $(VENV)/.run ## dist/ksef_agent-*.whl, with schemas, page, fonts, migrations
 	$(HATCHLING) --target wheel --directory dist

@@ -1,0 +1,1 @@
+"""Programs for whoever develops the agent. Nothing here is shipped."""
