@@ -18,7 +18,7 @@ MODULES = (4, 6)
 """Dots: the smallest allowed, and the largest used."""
 FRAME_HEIGHT = 20
 EC_LINK = 216
-"""Characters of KOD II with an EC P-256 certificate (PRINTING section 2)."""
+"""Characters of KOD II with an EC P-256 certificate (docs/printing.md, section 4)."""
 RSA_LINK = 472
 """Characters of KOD II with an RSA-2048 certificate."""
 

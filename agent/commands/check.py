@@ -20,7 +20,7 @@ from agent.settings.model import Settings
 from agent.system.clock import SystemClock
 
 LONGEST_EC_LINK = 236
-"""Characters of the longest KOD II of an EC certificate (PRINTING section 2)."""
+"""Characters of the longest KOD II of an EC certificate (docs/printing.md, section 4)."""
 LONGEST_RSA_LINK = 492
 MEGABYTE = 1024 * 1024
 

@@ -29,7 +29,7 @@ class Shown:
 
 
 class Papers:
-    """Goes through the situations of DESIGN section 5."""
+    """Goes through the situations of docs/law.md, section 2."""
 
     def __init__(self, pair: Embedded) -> None:
         self._pair = pair

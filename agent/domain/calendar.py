@@ -1,7 +1,7 @@
 """Polish business days and civil dates.
 
 Business day: Monday to Friday, not a day off by the Act of 18.01.1951 (24 December since 2025, Act of 6.12.2024).
-The law does not define it; MF's worked example skips Saturday and Sunday (DOMAIN 1.3). All dates are civil
+The law does not define it; MF's worked example skips Saturday and Sunday (docs/law.md, section 1). All dates are civil
 dates in Europe/Warsaw, whatever the zone of the machine.
 """
 

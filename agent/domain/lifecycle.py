@@ -1,4 +1,4 @@
-"""States of invoices and print jobs, and the moves between them (DESIGN.md section 4).
+"""States of invoices and print jobs, and the moves between them (docs/architecture.md, section 4).
 
     issued ──> sending ──> sent ──> accepted
       │ ▲         │ │       │ └───> rejected ──(technical correction)──> issued

@@ -1,7 +1,7 @@
-"""What becomes of an invoice that KSeF refused: technical correction, the same bytes again, or nothing (DOMAIN 5).
+"""What becomes of an invoice that KSeF refused: technical correction, the same bytes again, or nothing.
 
-A technical correction goes in an interactive session with offlineMode and hashOfCorrectedInvoice = SHA-256 of the
-refused file, once; its bytes are made by fa3/technical_correction.py.
+A technical correction (docs/law.md, section 4) goes in an interactive session with offlineMode and
+hashOfCorrectedInvoice = SHA-256 of the refused file, once; its bytes are made by fa3/technical_correction.py.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Talking to KSeF 2.0 and Latarnia over HTTP (PROTOCOL facts: docs/protocol.md)."""
+"""Talking to KSeF 2.0 and Latarnia over HTTP (docs/protocol.md)."""

@@ -1,6 +1,6 @@
 """HTTP to KSeF: one pool of connections, one total time per call, and an outcome class for every failure.
 
-Nothing here retries, follows a redirect or knows what a call means. Classes (RELIABILITY, measured table):
+Nothing here retries, follows a redirect or knows what a call means. Classes (docs/protocol.md, section 4):
 
     before the first byte of the request was handed over    NOT_SENT, link down
     reset, close, timeout, truncated answer after that       UNKNOWN, link down

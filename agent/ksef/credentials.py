@@ -33,7 +33,7 @@ class Credentials:
 
     @property
     def serial(self) -> str:
-        """Return the serial number as KSeF writes it: 16 hexadecimal digits, upper case (PROTOCOL 1.9)."""
+        """Return the serial number as KSeF writes it: 16 hexadecimal digits, upper case."""
         return certificate_serial(self.certificate)
 
     @property

@@ -1,6 +1,6 @@
 """Latarnia, the Ministry's beacon: both answers exactly as received. Nothing is interpreted here.
 
-A captive portal, an error page or silence is KsefError, never a word about KSeF (DOMAIN section 7).
+A captive portal, an error page or silence is KsefError, never a word about KSeF (docs/protocol.md, section 7).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ NO_LIMIT = 1_000_000
 
 
 class Sent(StrEnum):
-    """What is known of a call that did not simply succeed (RELIABILITY: outcome classes)."""
+    """What is known of a call that did not simply succeed (docs/protocol.md, section 4)."""
 
     ANSWERED = "answered"
     """KSeF answered, and what it said is known: it did not take it."""

@@ -1,4 +1,4 @@
-"""The control API: what a test does to the pretended world (DESIGN section 6); docs/sandbox.md has the whole list."""
+"""The control API: what a test does to the pretended world; docs/sandbox.md has the whole list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latarnia: /status and /messages, without authentication (DOMAIN 7)."""
+"""Latarnia: /status and /messages, without authentication (docs/protocol.md, section 7)."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ class NetworkPrinter:
         assert task is not None
         self._sessions.add(task)
         try:
-            async with self._turn:  # several connect, one prints (PRINTING section 4)
+            async with self._turn:  # several connect, one prints (docs/printing.md, section 5)
                 await self._serve(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the till went away, or the sandbox stops

@@ -20,7 +20,7 @@ QR_URL = "https://qr-test.ksef.mf.gov.pl"
 
 
 def describe(sandbox: Sandbox, directory: Path) -> dict[str, Json]:
-    """Write the PEM files into ``directory`` and return the first line of `ksef-agent sandbox` (DESIGN section 6)."""
+    """Write the PEM files into ``directory`` and return the first line of `ksef-agent sandbox` (docs/sandbox.md)."""
     directory.mkdir(parents=True, exist_ok=True)
     return {
         "ksef": sandbox.ksef,

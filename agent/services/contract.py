@@ -34,7 +34,7 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceAnswer:
-    """An invoice as it stands now (DESIGN section 6, "The answer")."""
+    """An invoice as it stands now (docs/api.md)."""
 
     record: InvoiceRecord
     paper: Paper | None

@@ -45,7 +45,7 @@ class Press(Protocol):
 class Crew:
     """Background work that outlives the request that began it. Every task has a name.
 
-    An exception nobody awaits is reported through ``on_defect``: it stops the service (habit 13).
+    An exception nobody awaits is reported through ``on_defect``: it stops the service.
     """
 
     def __init__(self, on_defect: Callable[[str, BaseException], None]) -> None:

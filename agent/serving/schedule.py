@@ -1,6 +1,6 @@
-"""The periodic triggers. APScheduler only wakes services; the queue is the store (DESIGN 7.8).
+"""The periodic triggers. APScheduler only wakes services; the queue is the store (docs/decisions.md).
 
-Settings by PROTOCOL section 5: never drop a late job, run what was missed once, never twice at a time.
+Its settings: never drop a late job, run what was missed once, never twice at a time.
 """
 
 from __future__ import annotations

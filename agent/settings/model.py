@@ -110,7 +110,7 @@ class PaperSettings:
     """[paper]"""
 
     offline_domestic: str = "transaction_confirmation"
-    """Or "invoice" (DOMAIN 2.1: MF calls handing that over incorrect)."""
+    """Or "invoice" (POD2 1.8 calls handing that over incorrect)."""
     copies: int = 1
     open_drawer: bool = False
     footer: tuple[str, ...] = ()

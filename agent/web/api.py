@@ -1,4 +1,4 @@
-"""HTTP for the till (DESIGN section 6): handlers only translate; the use cases are behind ``Till``.
+"""HTTP for the till (docs/api.md): handlers only translate; the use cases are behind ``Till``.
 
 A press is shielded: the cashier's dropped connection, a reload of the page or the stop of this server never cancels it.
 """

@@ -1,4 +1,4 @@
-"""The Printer port: a job goes out, and only the printer's own answer says what became of it (PRINTING section 4).
+"""The Printer port: a job goes out, and only the printer's own answer says what became of it.
 
 precheck (DLE EOT) -> ``sent`` -> bytes, GS ( H, GS r -> wait for the answer.
 

@@ -1,6 +1,6 @@
 """What a printer says: bytes from the printer to typed answers, and status bytes to problems in Polish.
 
-Sources: Epson's reference of DLE EOT, DLE DC4, GS r, GS ( H, GS a (PRINTING section 4).
+Sources: Epson's reference of DLE EOT, DLE DC4, GS r, GS ( H, GS a (docs/printing.md, section 5).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Text for a code page: what a cashier typed to characters this printer has, one cell each.
 
-No character that controls a printer ever passes (PRINTING section 1.2: ESC p in a name kicks the drawer).
+No character that controls a printer ever passes (docs/printing.md, section 2: ESC p in a name kicks the drawer).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ESC/POS: a receipt document to the bytes for one printer. Pure; PRINTING section 0 says why it is so."""
+"""ESC/POS: a receipt document to the bytes for one printer. Pure; docs/printing.md, section 1, says why it is so."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a printer is: width, fonts, code page, QR, what it answers. Everything may be overridden in the settings.
 
-Sources: vendor manuals and the open printer databases; PRINTING section 5 lists them. The width is that of the print
+Sources: vendor manuals and the open printer databases (docs/printing.md, section 7). The width is that of the print
 head, not of the roll: 180-dpi printers print 512 dots on 80 mm paper.
 """
 
@@ -87,7 +87,7 @@ class Profile:
 
 
 _CLONE_QR_LIMIT = 255
-"""Weak firmware keeps so many bytes (PRINTING section 2): an EC link fits, an RSA link does not."""
+"""Weak firmware keeps so many bytes (docs/printing.md, section 4): an EC link fits, an RSA link does not."""
 
 _WIDE = Profile("", "")
 _EPSON = replace(_WIDE, clears_buffer=True)

@@ -1,7 +1,7 @@
 """TCP (port 9100): one connection per job, always closed.
 
 Network cards of printers accept several connections, print from one and drop idle ones after 90 seconds or 5 minutes
-(PRINTING section 4), so nothing is kept open between jobs.
+(docs/printing.md, section 5), so nothing is kept open between jobs.
 """
 
 from __future__ import annotations

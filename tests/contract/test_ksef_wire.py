@@ -180,7 +180,7 @@ TWINS: dict[str, Twin] = {
     "GET /status": lambda sdk, _: sdk.lighthouse.get_status(),
     "GET /messages": lambda sdk, _: sdk.lighthouse.get_messages(),
 }
-"""The same call through the SDK; the part uploads are missing, it refuses storage on loopback (PROTOCOL 3)."""
+"""The same call through the SDK; the part uploads are missing, it refuses storage on loopback."""
 
 
 def twin_of(request: Request) -> Twin | None:

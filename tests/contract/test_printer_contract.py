@@ -1,4 +1,4 @@
-"""One suite over every way to a printer: what agent.ports.Printer promises holds for each (habit 9).
+"""One suite over every way to a printer: what agent.ports.Printer promises holds for each.
 
 TCP, serial line, device file that answers, plain file, CUPS, a group of two, and no printer at all.
 """

@@ -1,6 +1,6 @@
 """A disk that fails while the agent writes: fsync, write, no room, short write, at every call.
 
-Wherever it strikes, nothing acknowledged is lost; an unknown outcome ends the process (DESIGN 7.4), the next start is
+Wherever it strikes, nothing acknowledged is lost; an unknown outcome ends the process, the next start is
 clean, and the idempotency key decides.
 """
 

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments while four cashiers issue and the queue syncs (RELIABILITY: I1 to I4, I6 to I9).
+"""SIGKILL at random moments while four cashiers issue and the queue syncs (docs/reliability.md: I1 to I4, I6 to I9).
 
 The checker reads only what a stranger could: the cashiers' answers, KSeF's ledger, the printer's papers, the database.
 """

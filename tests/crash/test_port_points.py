@@ -1,4 +1,4 @@
-"""Death before and after every port call of a scenario (RELIABILITY: kill -9, port points; invariants I1-I4, I6-I8).
+"""Death before and after every port call of a scenario (docs/reliability.md: I1-I4, I6-I8).
 
 The process "dies" at the n-th call of KSeF, printer or store: from then on every port is silent, nothing more of the
 old run counts, and a new run starts on the same database, KSeF and printer.

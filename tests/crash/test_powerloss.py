@@ -1,6 +1,6 @@
 """Power cuts at every moment of a till's day, replayed: no acknowledged commit is lost, nothing is half there.
 
-RELIABILITY: power loss, model (I1, I3, I4, I7, I9); upgrade with a cut or a kill during migration; the lying disk.
+Invariants I1, I3, I4, I7, I9 of docs/reliability.md; upgrades with a cut or a kill within a migration; a lying disk.
 How it works and what it can not show: tests/crash/powerloss.
 """
 

@@ -1,6 +1,6 @@
 """SIGKILL at random moments and at every kind of system call: nothing acknowledged is lost, no series has a gap.
 
-The check reads the database file only, with plain sqlite3 (RELIABILITY: I1, I4, I7, I9 and the hash chain).
+The check reads the database file only, with plain sqlite3 (docs/reliability.md: I1, I4, I7, I9 and the hash chain).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A backlog after a long outage, under production limits (RELIABILITY: backlog; issue 3.8).
+"""A backlog after a long outage, under production limits (docs/reliability.md, section 3).
 
 Offline invoices of two days, then recovery with rejects, rotated keys, maintenance, two restarts and presses in
 between. Real gateway, real sandbox with its own counting of limits, real store; only time is not real.

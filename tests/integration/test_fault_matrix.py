@@ -1,4 +1,4 @@
-"""The fault matrix through the whole use case (RELIABILITY: 17 faults x 5 calls x before/after; I1, I2, I10).
+"""The fault matrix through the whole use case (docs/reliability.md, section 3: I1, I2, I10).
 
 Press, fault, heal, sync: the event log holds the right outcome class, KSeF has the invoice exactly once with the
 bytes that are stored, and every paper says what was known when it was printed. Real gateway, real sandbox over

@@ -1,4 +1,4 @@
-"""The outcome matrix (RELIABILITY): each fault at each step ends in exactly one class, the one a resend may trust."""
+"""Outcomes (docs/protocol.md, section 4): each fault at each step ends in the one class that a resend may trust."""
 
 from __future__ import annotations
 

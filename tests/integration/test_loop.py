@@ -1,4 +1,4 @@
-"""The event loop during presses: nothing blocks it, and nothing is left behind (RELIABILITY I11)."""
+"""The event loop during presses: nothing blocks it, and nothing is left behind (docs/reliability.md: I11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole agent through thirty days of everything at once (RELIABILITY: simulation; I1 to I10).
+"""The whole agent through thirty days of everything at once (docs/reliability.md: I1 to I10).
 
 Real store and use cases; time, KSeF, Latarnia and printer are fakes that a seeded fate drives: cashiers press, the
 line drops, answers get lost, KSeF refuses and cancels, outages are announced late, a total failure is confirmed or a

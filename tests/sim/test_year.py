@@ -158,7 +158,7 @@ def _check_mode(year: Year, mode: Mode, press: datetime) -> None:
 
 
 def _check_paper(year: Year, mode: Mode, buyer: BuyerKind) -> None:
-    """The matrix of DESIGN 5, written out once more."""
+    """The matrix of docs/law.md, section 2, written out once more."""
     number = "5265877635-20261124-0200A0D6723E-C2" if mode is Mode.ONLINE and year.rng.random() < 0.8 else None
     paper = choose(PaperFacts(mode=mode, buyer=buyer, number="FV/1", ksef_number=number))
     if mode is Mode.TOTAL_FAILURE:

@@ -1,4 +1,4 @@
-"""README and docs/ against the program: commands, options, settings, links, events, problem codes, make targets."""
+"""README and docs/ against the program: commands, options, settings, links, files, events, problem codes, decisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TECHNICIAN = ROOT / "docs" / "technician.md"
 FLOWS = ROOT / "docs" / "flows.md"
-DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    README,
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "tests" / "reference" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 EXAMPLE = ROOT / "config.example.toml"
 
 
@@ -31,17 +37,119 @@ def text_of(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-# --- links and commands -------------------------------------------------------------------------------------
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+# --- links, files, sections ---------------------------------------------------------------------------------
+
+
+def anchors(document: Path) -> set[str]:
+    """Anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text_of(document)):
-        if not re.match(r"https?://", target):
-            assert (document.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text_of(document)):
+        if re.match(r"https?://", target):
+            continue
+        found = document.parent / target if target else document
+        assert found.exists(), target
+        if anchor:
+            assert anchor in anchors(found), f"{target}#{anchor}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+ROOMS = ("agent", "printers", "schemas", "systemd", "packaging", "tests", "tools", "docs")
+TRACKED = [
+    path
+    for room in ROOMS
+    for path in (ROOT / room).rglob("*")
+    if path.suffix in {".py", ".js", ".sql", ".md", ".toml", ".yml", ".json", ".css", ".html"} and path.is_file()
+]
+SUFFIXES = {
+    "/".join(path.relative_to(ROOT).parts[-length:])
+    for path in [*TRACKED, ROOT / "hatch_build.py"]
+    for length in range(1, len(path.relative_to(ROOT).parts) + 1)
+}
+"""How a file of the repository may be named: by its name, or by the last folders and its name."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_files_named_in_documents_exist(document: Path) -> None:
+    for name in re.findall(r"`([\w.-]+/[\w./-]*)`", text_of(document)):
+        if name.partition("/")[0] in ROOMS:
+            assert (ROOT / name).exists(), name
+    for name in re.findall(r"(?<![\w./*-])((?:\w+/)*\w+\.py)\b", text_of(document)):
+        assert name in SUFFIXES, name
+
+
+def test_files_named_in_sources_exist() -> None:
+    """A module that moved is not named by its old place: in sources, and in the first docstring of tests."""
+    for path in TRACKED:
+        if path.suffix not in {".py", ".js", ".sql"}:
+            continue
+        text = text_of(path) if "tests" not in path.parts else "".join(text_of(path).split('"""')[:2])
+        for name in re.findall(r"(?<![\w./*{}-])((?:\w+/)*\w+\.py)\b", text):
+            assert name in SUFFIXES, f"{name_of(path)} names {name}"
+
+
+SECTION = re.compile(r"\b((?:docs/)?(?:\w+/)?(\w+)\.md)\)?, sections? (\d+)")
+
+
+def test_sections_that_are_cited_exist() -> None:
+    """`docs/law.md, section 4` and the like, in documents and sources."""
+    cited = {(path, *found) for path in [*TRACKED, *DOCUMENTS] for found in SECTION.findall(text_of(path))}
+    assert len(cited) > 40
+    for path, target, stem, number in sorted(cited):
+        document = ROOT / "docs" / f"{stem}.md"
+        assert document.exists(), f"{name_of(path)} cites {target}"
+        assert f"\n## {number}. " in text_of(document), f"{name_of(path)} cites {target}, section {number}"
+
+
+def test_documents_named_in_sources_exist() -> None:
+    for path in TRACKED:
+        for name in re.findall(r"\bdocs/[\w/]+\.(?:md|yml|json|svg)\b", text_of(path)):
+            assert (ROOT / name).exists(), f"{name_of(path)} names {name}"
+
+
+NOTES = re.compile(
+    r"\b(DESIGN|DOMAIN|PROTOCOL|PRINTING|RELIABILITY|LAYOUT|CHAIN|EXCHANGE)(\.md|,? section| \d)|\.\./shared"
+)
+"""Notes the project began with, which the repository does not hold."""
+
+
+def test_nothing_refers_to_what_is_not_here() -> None:
+    for path in [*TRACKED, *DOCUMENTS, EXAMPLE, ROOT / "Makefile"]:
+        if path.parent.name == "migrations" or path == Path(__file__):
+            continue  # a migration never changes: its hash is in every database that ran it
+        assert not NOTES.search(text_of(path)), name_of(path)
+
+
+# --- decisions, glossary --------------------------------------------------------------------------------------
+
+
+def test_decisions_are_numbered_dated_and_listed() -> None:
+    text = text_of(ROOT / "docs" / "decisions.md")
+    rows = re.findall(r"^\| (\d+) \| (\d{4}-\d\d-\d\d) \| [^|]+ \| \[(.+)\]\(#(\S+)\) \|$", text, re.MULTILINE)
+    entries = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert entries == [f"{number}. {title}" for number, _, title, _ in rows], "a decision has a number and a row on top"
+    assert [int(number) for number, *_ in rows] == list(range(1, len(rows) + 1))
+    assert all(date.fromisoformat(day) for _, day, *_ in rows)
+
+
+def test_names_of_the_glossary_are_in_the_program() -> None:
+    words = set(re.findall(r"[A-Za-z_]\w+", "\n".join(text_of(path) for path in TRACKED if "tests" not in path.parts)))
+    for row in re.findall(r"^\|.*\| ([^|]*) \|$", text_of(ROOT / "docs" / "glossary.md"), re.MULTILINE):
+        for name in re.findall(r"`(\w[\w.]*)`", row):
+            assert set(name.split(".")) <= words, name
+
+
+# --- commands -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_a_document_is_written_for_people(document: Path) -> None:
     text = text_of(document)
     assert text.startswith("# ")
@@ -60,7 +168,7 @@ def commands_named(text: str) -> Iterator[list[str]]:
         yield found.split()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_command_and_option_named_exists(document: Path) -> None:
     for words in commands_named(text_of(document)):
         command = cli.cli.get_command(click.Context(cli.cli), words[0])
@@ -108,7 +216,7 @@ def setting_names() -> tuple[set[str], set[str]]:
     return sections, names
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_settings_named_exist(document: Path) -> None:
     sections, names = setting_names()
     short = {name.rpartition(".")[2] for name in names}

@@ -40,7 +40,7 @@ RATE_FIELDS: dict[str, tuple[str, ...]] = {
     "10": ("oo",),
     "11": (),
 }
-"""P_13_x -> the P_12 words it sums up (DOMAIN 6). 5 is OSS (P_12_XII), 11 is margin (no P_12)."""
+"""P_13_x -> the P_12 words it sums up (docs/law.md, section 3). 5 is OSS (P_12_XII), 11 is margin (no P_12)."""
 
 OSS_LABEL = "OSS"
 MARGIN_LABEL = "marża"

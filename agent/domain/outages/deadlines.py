@@ -1,4 +1,4 @@
-"""By when an invoice must be in KSeF (DOMAIN 1.1-1.4). All limits are whole Polish civil days.
+"""By when an invoice must be in KSeF (docs/law.md, section 1). All limits are whole Polish civil days.
 
     online, offline24  106nda ust. 2   first business day after the issue day
     unavailability     106nh ust. 2    first business day after the day the announced maintenance ended

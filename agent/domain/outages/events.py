@@ -1,4 +1,4 @@
-"""Events out of communiqués: what the newest versions of all messages of one eventId say (DOMAIN 7).
+"""Events out of communiqués: what the newest versions of all messages of one eventId say (docs/protocol.md, section 7).
 
 The rules for what Latarnia may get wrong are listed in timeline.py.
 """

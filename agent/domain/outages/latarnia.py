@@ -1,4 +1,4 @@
-"""Latarnia's two JSON answers, read strictly (DOMAIN 7).
+"""Latarnia's two JSON answers, read strictly (docs/protocol.md, section 7).
 
     GET /status    {"status": "AVAILABLE"|"MAINTENANCE"|"FAILURE"|"TOTAL_FAILURE", "messages": [...]|null}
     GET /messages  [message, ...]|null

@@ -1,6 +1,6 @@
 """Which mode an invoice is issued in: pure decisions with a reason that a manager can read.
 
-Order of the rules (DOMAIN 1.1, 7; DESIGN 3):
+Order of the rules (docs/law.md, section 1):
     total failure, confirmed by a manager        106ng  never sent
     offline24 declared by a manager              106nda the person at the shop knows best; always lawful
     clock not to be trusted                      106nda the date might be wrong; never a later deadline

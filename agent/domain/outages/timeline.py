@@ -1,4 +1,4 @@
-"""What was announced and declared, as an immutable fold over facts (DOMAIN 1.2, 7).
+"""What was announced and declared, as an immutable fold over facts (docs/law.md, section 1).
 
 Facts only ever get added. Three kinds come from Latarnia (a communiqué, a status, something not understood) and one
 from a manager (a declaration). The fold does not depend on the order in which communiqués arrived: the newest

@@ -1,4 +1,4 @@
-"""The matrix: which paper a customer gets (DESIGN.md section 5; DOMAIN 2.1). A total function of a few plain facts."""
+"""The matrix: which paper a customer gets (docs/law.md, section 2). A total function of a few plain facts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Document(StrEnum):
 
     INVOICE = "invoice"
     CONFIRMATION = "transaction_confirmation"
-    """Potwierdzenie transakcji: not an invoice (DOMAIN 2.4)."""
+    """Potwierdzenie transakcji: not an invoice (POD2 1.6.6)."""
 
 
 NO_CERTIFICATE = "no-offline-certificate"
@@ -29,7 +29,7 @@ INVOICE_WORDS: dict[Kind, str] = {
     Kind.KOR_ZAL: "Faktura korygująca fakturę zaliczkową",
     Kind.KOR_ROZ: "Faktura korygująca fakturę rozliczeniową",
 }
-"""The words before the number in the label; for a sale exactly those of DESIGN.md section 5."""
+"""The words before the number in the label; for a sale exactly those of docs/law.md, section 2."""
 
 MODE_WORDS: dict[Mode, str] = {
     Mode.ONLINE: "wystawiona w trybie online (art. 106gb)",
@@ -123,7 +123,7 @@ def invoice_label(kind: str, number: str, mode: Mode) -> str:
 
 
 def _gets_confirmation(facts: PaperFacts) -> bool:
-    """A domestic buyer with NIP receives an invoice without number in KSeF only (DOMAIN 2.1).
+    """A domestic buyer with NIP receives an invoice without number in KSeF only (art. 106nda ust. 3).
 
     Not in a failure (106nf): there the invoice itself is handed over.
     """

@@ -1,4 +1,4 @@
-"""The slips: invoice, potwierdzenie transakcji, held correction (DOMAIN 2; PRINTING section 4, layout).
+"""The slips: invoice, potwierdzenie transakcji, held correction (docs/law.md, section 2; docs/printing.md, section 5).
 
 ``compose`` turns the stored FA(3) bytes, as a FaView, into a printable Receipt; paper_parties, paper_lines and
 paper_invoice hold its parts, paper_choice the matrix that says which paper it is.
@@ -90,7 +90,7 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
 
 
 def _confirmation_sections(view: FaView) -> list[list[Element]]:
-    """No lines, no VAT; number, buyer and total are the access data of MF's page (DOMAIN 2.4)."""
+    """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5)."""
     total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
     to_pay = None if view.settlement is None else view.settlement.to_pay
     with_deposits = [] if to_pay is None else [Pair("Do zapłaty", f"{amount(to_pay)} {view.currency}")]

@@ -1,4 +1,4 @@
-"""What an auditor gets: the files of one zip, as pure data (issue 4.6).
+"""What an auditor gets: the files of one zip, as pure data.
 
     CZYTAJ.txt                      what this is and how to check it without this program
     faktury/<number>_<id>/          dane.json, faktura-1.xml (-2 after a technical correction), upo.xml,

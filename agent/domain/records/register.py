@@ -1,4 +1,4 @@
-"""The register OFF <-> KSeF: one row per invoice, the JPK_V7M(3) marker, counts, CSV and JSON (DOMAIN 4)."""
+"""The register OFF <-> KSeF: a row per invoice, JPK_V7M(3) markers, counts, CSV and JSON (docs/law.md, section 5)."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class MonthCount:
 
 
 def marker(record: InvoiceRecord, as_of: date) -> Marker:
-    """Return the marker for a JPK filed at the end of that Polish civil day (DOMAIN 4).
+    """Return the marker for a JPK filed at the end of that Polish civil day (docs/law.md, section 5).
 
     Which announcements were known on a past day is not on the record: an invoice whose duty to send was lifted by
     total failure counts as lifted on every day.
@@ -231,7 +231,7 @@ def _identifier(buyer: Buyer) -> str | None:
 def _days_late(record: InvoiceRecord, as_of: date) -> int:
     """Calendar days between the deadline and the day KSeF was sent the invoice, or ``as_of`` where it was not.
 
-    The day of sending counts, not that of the number (DOMAIN 1.1); a sending that KSeF refused counts for nothing.
+    The day of sending counts, not that of the number (KD); a sending that KSeF refused counts for nothing.
     """
     if record.deadline is None or record.deadline_state != DUE or record.state is InvoiceState.EXEMPT:
         return 0

@@ -1,4 +1,4 @@
-"""Planned faults: which call goes wrong next, and how it looks on the wire (RELIABILITY)."""
+"""Planned faults: which call goes wrong next, and how it looks on the wire (docs/reliability.md, section 3)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ CALLS = (
     "auth", "keys", "open", "send", "status", "upo", "close", "batch", "original", "query", "certificates", "limits",
     "latarnia", "ksef", "*",
 )  # fmt: skip
-"""Names of DESIGN section 6 and, as extensions: keys, close, original, query, certificates, limits, and ksef for
-all calls but Latarnia's (KSeF down while Latarnia announces it)."""
+"""Names of calls, as docs/sandbox.md explains them; ksef: all but Latarnia's (KSeF down, Latarnia announces it)."""
 LINES = {"ksef": ("ksef",), "latarnia": ("latarnia",), "*": ("ksef", "latarnia")}
 """Calls that have a line of their own, which ``refuse`` takes down."""
 

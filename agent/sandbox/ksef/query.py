@@ -147,7 +147,7 @@ def _instant(value: str) -> datetime:
         found = datetime.fromisoformat(value)
     except ValueError as error:
         raise invalid(f"Nieprawidłowa data {value}.") from error
-    # without an offset KSeF reads Polish time (DOMAIN 1.1)
+    # without an offset KSeF reads Polish time (docs/protocol.md, section 5)
     return found if found.tzinfo else found.replace(tzinfo=WARSAW)
 
 

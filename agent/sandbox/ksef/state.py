@@ -65,7 +65,7 @@ class Behaviour:
     attachments: bool = True
     """The seller may send invoices with attachments (a declaration in e-Urząd Skarbowy); False: 415."""
     strict_xml: bool = True
-    """No BOM, processing instruction or discouraged character (DOMAIN 3.4)."""
+    """No BOM, processing instruction or discouraged character (docs/protocol.md, section 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class LedgerEntry:
     """Monotonic instant of permanent storage."""
 
     def to_json(self) -> JsonObject:
-        """Return the line of GET {control}/ledger (DESIGN section 6)."""
+        """Return the line of GET {control}/ledger (docs/sandbox.md)."""
         nip, kind, number = self.key
         return {
             "ksef_number": self.ksef_number,

@@ -1,4 +1,4 @@
-"""What KSeF says of an invoice file: verification, duplicates, number (DOMAIN 1.1, 3.4, 5).
+"""What KSeF says of an invoice file: verification, duplicates, number (docs/protocol.md, section 3).
 
 The strict XML rules are written here a second time on purpose: the agent's own check is what they test.
 """
@@ -233,7 +233,7 @@ class Verdicts:
 
 
 def duplicate(original: LedgerEntry) -> Status:
-    """Status 440; the original's hash is not told (DOMAIN 5)."""
+    """Status 440; the original's hash is not told (api#790)."""
     return Status(
         440,
         "Duplikat faktury",

@@ -215,7 +215,7 @@ class Settling:
     async def _original(self, record: InvoiceRecord, verdict: Duplicate) -> bytes:
         """SHA-256 of the original: out of its session's list where that tells (one call serves many), else fetched.
 
-        Fetching is limited to 64 an hour (PROTOCOL section 3), a resent batch may bring thousands of 440.
+        Fetching is limited to 64 an hour (docs/protocol.md, section 2), a resent batch may bring thousands of 440.
         KsefError where it can not be had now, or KSeF does not say which document it is.
         """
         number, session = verdict.original_ksef_number, verdict.original_session

@@ -1,4 +1,4 @@
-"""From the press to the durable document (DESIGN.md section 3).
+"""From the press to the durable document (docs/flows.md).
 
 One transaction holds key, number, bytes, hash, links, deadline and event. Nothing is answered, printed or sent
 before its COMMIT; a refused sale burns no number. After the commit nothing is lost: the sync sends what this

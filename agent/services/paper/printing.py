@@ -52,7 +52,7 @@ class Printing:
         await self._desk.store.write(work)
 
     def choice(self, record: InvoiceRecord) -> PaperChoice:
-        """Which paper this invoice gets now (DESIGN section 5)."""
+        """Which paper this invoice gets now (docs/law.md, section 2)."""
         return choose(
             PaperFacts(
                 mode=record.mode,

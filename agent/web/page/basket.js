@@ -108,7 +108,7 @@ export function splitRest() {
   return Object.values(draft.split).reduce((rest, amount) => rest - (grosze(amount || "0") ?? 0n), totalGrosze());
 }
 
-/** The sale of DESIGN section 6. A number that cannot be read goes as typed: the agent names it precisely. */
+/** The sale of docs/api.md. A number that cannot be read goes as typed: the agent names it precisely. */
 export function saleOf() {
   const trimmed = (text) => text.trim();
   const sale = {

@@ -1,4 +1,4 @@
-"""What a power cut may leave of the agent's data, replayed (RELIABILITY: power loss, model; lying disk; migration).
+"""What a power cut may leave of the agent's data, replayed (docs/reliability.md, section 3).
 
 How it works
     trace.py      runs a program under strace and keeps every call that changes its files, with the data written

@@ -1,4 +1,4 @@
-"""The command's contract (DESIGN 6): options, files, JSON lines, exit codes."""
+"""What other programs rely on: options, files, JSON lines, exit codes."""
 
 from __future__ import annotations
 

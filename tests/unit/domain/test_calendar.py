@@ -1,4 +1,4 @@
-"""Business days against the library `holidays`, and the dates of DOMAIN 1.3 by hand."""
+"""Business days against the library `holidays`, and the dates of docs/law.md, section 1, by hand."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_net_lines_carry_net_price_and_value_only() -> None:
 
 
 def test_vat_is_that_of_the_fiscal_receipt() -> None:
-    # PROTOCOL 1.12: the sum of per-line roundings would be 2.40 and 0.57.
+    # The sum of per-line roundings would be 2.40 and 0.57.
     xml = build(sale(*[line("0.99")] * 3))
     assert (between(xml, "P_13_1"), between(xml, "P_14_1"), between(xml, "P_15")) == (["2.41"], ["0.56"], ["2.97"])
 

@@ -1,4 +1,4 @@
-"""What the client costs a till at start: nothing of the test oracles, no second HTTP stack (PROTOCOL 0, 2)."""
+"""What the client costs a till at start: nothing of the test oracles, no second HTTP stack."""
 
 from __future__ import annotations
 

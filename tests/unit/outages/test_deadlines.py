@@ -1,4 +1,4 @@
-"""Deadlines: the worked examples of DOMAIN 1.4, the overlaps of 1.2, and properties against the slow oracle."""
+"""Deadlines: the worked examples and overlaps of docs/law.md, section 1, and properties against the slow oracle."""
 
 from __future__ import annotations
 

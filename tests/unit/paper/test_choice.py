@@ -1,4 +1,4 @@
-"""The matrix of DESIGN section 5, cell by cell."""
+"""The matrix of docs/law.md, section 2, cell by cell."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_every_combination_has_a_paper(given_facts: PaperFacts) -> None:
     # A code that says who issued it never stands alone, and never beside a KSeF number.
     if choice.caption_certificate is not None:
         assert choice.caption_invoice not in (None, given_facts.ksef_number)
-    # A paper says "online" only when the number is known (issue 4.4).
+    # A paper says "online" only when the number is known.
     if given_facts.ksef_number is None:
         assert "online" not in choice.label.replace(given_facts.number, "")
         assert "online" not in (choice.mode_note or "").replace(given_facts.number, "")

@@ -1,4 +1,4 @@
-"""Receipt documents for the tests of printers, and the lengths of real links (PRINTING section 2)."""
+"""Receipt documents for the tests of printers, and the lengths of real links (docs/printing.md, section 4)."""
 
 from __future__ import annotations
 

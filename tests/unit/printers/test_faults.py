@@ -1,6 +1,6 @@
 """The fault matrix: real sockets, a printer that fails on request, time that does not pass.
 
-PRINTING section 4: before the first byte NOT_SENT, after it DONE by the printer's own answer, or UNKNOWN.
+docs/printing.md, section 5: before the first byte NOT_SENT, after it DONE by the printer's own answer, or UNKNOWN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The control API, Latarnia, the printer and the command: what programs outside rely on (DESIGN section 6)."""
+"""The control API, Latarnia, the printer and the command: what programs outside rely on (docs/sandbox.md)."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_a_code_takes_only_links(payload: str, name: str, mode: QrMode) -> None:
         assert page.boxes
 
 
-# --- QR sizes (PRINTING section 2) ------------------------------------------------------------------------
+# --- QR sizes (docs/printing.md, section 4) ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

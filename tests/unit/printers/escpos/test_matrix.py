@@ -1,4 +1,4 @@
-"""Every paper of the matrix (DESIGN section 5) x 3 widths x native and raster x EC and RSA, as phones see it.
+"""Every paper of the matrix (docs/law.md, section 2) x 3 widths x native and raster x EC and RSA, as phones see it.
 
 The documents are those the agent composes; what two readers scan off the picture of the bytes are the links, and
 nothing else. Texts are held against the paper in test_printers_papers.

@@ -21,7 +21,7 @@ from tests.unit.printers.slips import EC_LINK, INVOICE_LINK, KSEF_NUMBER, RSA_LI
 
 
 def papers(link: str) -> list[Receipt]:
-    """All cells of the matrix (DESIGN section 5), and every kind of document once."""
+    """All cells of the matrix (docs/law.md, section 2), and every kind of document once."""
     slips = []
     for name, xml in fa3_documents.ALL.items():
         view = read(xml)
