@@ -11,13 +11,15 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import schemas
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.errors import AgentError, Unavailable
+from agent.domain.errors import AgentError, ConfigError, Unavailable
 from agent.domain.fa3.schema import Fa3Schema
+from agent.ksef.certificate_checks import Remark, Use, remarks
 from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
@@ -138,6 +140,30 @@ def load_authentication(settings: Settings) -> OfflineSigner | None:
     return None if credentials is None else OfflineSigner(credentials)
 
 
+def load_certificates(settings: Settings) -> tuple[OfflineSigner | None, OfflineSigner | None]:
+    """Load both certificates, that of KOD II first; ConfigError names what is wrong with either."""
+    found: list[OfflineSigner | None] = []
+    problems: list[str] = []
+    for load in (load_signer, load_authentication):
+        try:
+            found.append(load(settings))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(tuple(problems))
+    return found[0], found[1]
+
+
+def offline_remarks(settings: Settings, signer: OfflineSigner, now: datetime) -> tuple[Remark, ...]:
+    """Return what is to be said of the certificate of KOD II."""
+    return remarks(signer.certificate, Use.OFFLINE, settings.offline_nips, now)
+
+
+def authentication_remarks(settings: Settings, authentication: OfflineSigner, now: datetime) -> tuple[Remark, ...]:
+    """Return what is to be said of the certificate that signs in."""
+    return remarks(authentication.certificate, Use.AUTHENTICATION, settings.authentication_nips, now)
+
+
 def load_schema(settings: Settings) -> Fa3Schema:
     """Compile the FA(3) schema: the one in the package, or that of ``schemas.dir``."""
     return Fa3Schema(schemas.load(settings.schemas_dir))
@@ -149,8 +175,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         schema = load_schema(settings)
-        signer = load_signer(settings)
-        authentication = load_authentication(settings)
+        signer, authentication = load_certificates(settings)
+        _tell(settings, signer, authentication, clock.now())
         fleet = build(settings.printers, clock)
         gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
         stack.push_async_callback(gateway.close)
@@ -195,6 +221,17 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             late = await crew.drain(PRESS_SECONDS)
             if late:
                 LOG.warning("stopped while under way: %s", ", ".join(late))
+
+
+def _tell(
+    settings: Settings, signer: OfflineSigner | None, authentication: OfflineSigner | None, now: datetime
+) -> None:
+    """Write into the log what a technician should see at the start; none of it keeps a shop from selling."""
+    found = () if signer is None else offline_remarks(settings, signer, now)
+    if authentication is not None:
+        found += authentication_remarks(settings, authentication, now)
+    for remark in found:
+        LOG.warning("%s", remark.text)
 
 
 def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: Outbound) -> Agent:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 import click
 
 from agent.commands.as_service import as_the_service, standing
 from agent.commands.common import config_option_without_files
 from agent.domain.errors import AgentError
+from agent.ksef.certificate_checks import Remark
+from agent.ksef.credentials import locate, read_secret
+from agent.ksef.crypto import OfflineSigner
 from agent.ports import Clock, KsefError
+from agent.services.tokens import COMMANDS_FILE, FILE_NAME
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
+from agent.system.permissions import exposures
 
 LONGEST_EC_LINK = 236
 """Characters of the longest KOD II of an EC certificate (docs/printing.md, section 4)."""
@@ -61,6 +66,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
     clock = SystemClock()
     checks: list[tuple[str, Callable[[Settings, Clock], Awaitable[str]]]] = [
         ("katalog danych", _data_dir),
+        ("prawa plików", _rights),
         ("schemat FA(3)", _schema),
         ("certyfikat Offline", _offline_certificate),
         ("certyfikat uwierzytelniający", _authentication),
@@ -95,6 +101,17 @@ async def _data_dir(settings: Settings, _: Clock) -> str:
     return f"{settings.data_dir}, wolne {free} MB"
 
 
+async def _rights(settings: Settings, _: Clock) -> str:
+    """Look at every file with a secret that is there; one that is not is told where it is used."""
+    secrets = (*settings.secret_files, *(settings.data_dir / name for name in (FILE_NAME, COMMANDS_FILE)))
+    found = [
+        sentence for path in secrets if (file := locate(path)).exists() for sentence in exposures(file, secret=True)
+    ]
+    if found:
+        raise AgentError("; ".join(dict.fromkeys(found)) + ".")
+    return "tajne pliki czyta tylko program"
+
+
 async def _schema(settings: Settings, _: Clock) -> str:
     from agent.app import load_schema  # noqa: PLC0415
 
@@ -103,29 +120,40 @@ async def _schema(settings: Settings, _: Clock) -> str:
 
 
 async def _offline_certificate(settings: Settings, clock: Clock) -> str:
-    from agent.app import load_signer  # noqa: PLC0415
+    from agent.app import load_signer, offline_remarks  # noqa: PLC0415
 
     signer = load_signer(settings)
     if signer is None:
         raise AgentError("nie ustawiono [offline] certificate_file; zdobądź go: ksef-agent enroll --type offline.")
-    return _validity(signer.serial, signer.expires, clock.now())
+    return _judged(signer, offline_remarks(settings, signer, clock.now()))
 
 
 async def _authentication(settings: Settings, clock: Clock) -> str:
-    from agent.app import load_authentication  # noqa: PLC0415
+    from agent.app import authentication_remarks, load_authentication  # noqa: PLC0415
 
     certificate = load_authentication(settings)
     if certificate is None:
-        if settings.ksef.token_file is None:
-            raise AgentError("nie ustawiono [ksef] certificate_file ani token_file.")
-        return "logowanie tokenem KSeF"
-    return _validity(certificate.serial, certificate.expires, clock.now())
+        return _token(settings)
+    return _judged(certificate, authentication_remarks(settings, certificate, clock.now()))
 
 
-def _validity(serial: str, expires: datetime, now: datetime) -> str:
-    if expires <= now:
-        raise AgentError(f"certyfikat {serial} stracił ważność {expires.astimezone(UTC):%Y-%m-%d}; odnów go.")
-    return f"{serial}, ważny do {expires:%Y-%m-%d}"
+def _judged(certificate: OfflineSigner, found: tuple[Remark, ...]) -> str:
+    if found:
+        raise AgentError(" ".join(remark.text for remark in found))
+    return f"{certificate.serial}, ważny do {certificate.expires:%Y-%m-%d}"
+
+
+def _token(settings: Settings) -> str:
+    """Read the KSeF token; its middle part names the context it was given out for (KSeF 2.0: ``…|nip-…|…``)."""
+    if settings.ksef.token_file is None:
+        raise AgentError("nie ustawiono [ksef] certificate_file ani token_file.")
+    named = re.search(r"\|nip-(\d{10})\|", read_secret(settings.ksef.token_file))
+    if named is not None and named[1] not in settings.authentication_nips:
+        raise AgentError(
+            f"token KSeF wydano dla NIP {named[1]}, a ustawienia są dla NIP {settings.seller.nip}; "
+            "wygeneruj token w kontekście tej firmy."
+        )
+    return "logowanie tokenem KSeF"
 
 
 async def _codes(settings: Settings, clock: Clock) -> str:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from agent.domain.errors import ConfigError
+from agent.ksef.certificate_checks import SECTIONS, Use, faults
 from agent.ksef.certificate_files import Place, finish_switch
 from agent.settings.model import KsefSettings, OfflineSettings
 from agent.system.os_errors import why
@@ -50,18 +51,21 @@ def certificate_serial(certificate: x509.Certificate) -> str:
 def load_credentials(
     certificate_file: Path, key_file: Path | None = None, passphrase_file: Path | None = None
 ) -> Credentials:
-    """Load a PEM pair, or a PKCS#12 file where ``key_file`` is None. ConfigError says what is wrong with which file."""
+    """Load a PEM pair, or a PKCS#12 file where ``key_file`` is None. ConfigError says what is wrong with which file.
+
+    Of a PEM file with a chain the certificate of the key is taken, wherever it stands.
+    """
     passphrase = read_secret(passphrase_file).encode() if passphrase_file is not None else None
     if key_file is None:
         certificate, key = _pkcs12(certificate_file, passphrase)
     else:
-        certificate = load_certificate(certificate_file)
         key = _private_key(key_file, passphrase)
+        certificate = _of_key(load_certificates(certificate_file), key)
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ConfigError((f"Klucz certyfikatu {certificate_file} nie jest kluczem EC ani RSA.",))
     if isinstance(key, ec.EllipticCurvePrivateKey) and not isinstance(key.curve, ec.SECP256R1):
         raise ConfigError((f"Klucz EC certyfikatu {certificate_file} leży na krzywej {key.curve.name}, nie na P-256.",))
-    if _spki(key.public_key()) != _spki(certificate.public_key()):
+    if _spki(key.public_key()) != _spki(_public_key(certificate)):
         raise ConfigError((f"Klucz prywatny nie pasuje do certyfikatu {certificate_file}.",))
     return Credentials(certificate, key)
 
@@ -72,29 +76,43 @@ def authentication_credentials(settings: KsefSettings) -> Credentials | None:
         return None
     if settings.certificate_file is None:
         raise ConfigError(("Brak ustawienia ksef.certificate_file.",))
-    return _of_settings(settings.certificate_file, settings.key_file, settings.passphrase_file)
+    return _of_settings(settings.certificate_file, settings, Use.AUTHENTICATION)
 
 
 def offline_credentials(settings: OfflineSettings) -> Credentials | None:
     """Return the Offline certificate, None where none is set."""
     if settings.certificate_file is None:
         return None
-    return _of_settings(settings.certificate_file, settings.key_file, settings.passphrase_file)
+    return _of_settings(settings.certificate_file, settings, Use.OFFLINE)
 
 
-def _of_settings(certificate_file: Path, key_file: Path | None, passphrase_file: Path | None) -> Credentials:
-    if key_file is not None:
-        finish_switch(Place(certificate_file, key_file))
-    return load_credentials(certificate_file, key_file, passphrase_file)
+def _of_settings(certificate_file: Path, settings: KsefSettings | OfflineSettings, use: Use) -> Credentials:
+    if settings.key_file is not None:
+        finish_switch(Place(certificate_file, settings.key_file))
+    found = load_credentials(certificate_file, settings.key_file, settings.passphrase_file)
+    if problems := faults(found.certificate, use):
+        where = f"[{SECTIONS[use]}] certificate_file, plik {certificate_file}"
+        raise ConfigError(tuple(f"{where}: {problem}." for problem in problems))
+    return found
 
 
-def load_certificate(path: Path) -> x509.Certificate:
-    """Load a PEM certificate."""
+def load_certificates(path: Path) -> list[x509.Certificate]:
+    """Load the certificates of a PEM file; at least one."""
     data = _read(path)
     try:
-        return x509.load_pem_x509_certificate(data)
+        return x509.load_pem_x509_certificates(data)
     except ValueError as error:
         raise ConfigError((f"Plik {path} nie zawiera certyfikatu PEM.",)) from error
+
+
+def _of_key(certificates: list[x509.Certificate], key: object) -> x509.Certificate:
+    """Return the certificate of this private key; the first where none is, which load_credentials then refuses."""
+    if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        wanted = _spki(key.public_key())
+        for certificate in certificates:
+            if _spki(_public_key(certificate)) == wanted:
+                return certificate
+    return certificates[0]
 
 
 def read_secret(path: Path) -> str:
@@ -145,6 +163,14 @@ def _private_key(path: Path, passphrase: bytes | None) -> object:
         raise ConfigError((f"Klucz {path} jest zaszyfrowany, a ustawienia nie wskazują pliku z hasłem.",)) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError((f"Klucz {path}: złe hasło albo uszkodzony plik PEM.",)) from error
+
+
+def _public_key(certificate: x509.Certificate) -> object:
+    """Return the certificate's key, None where it is of a kind this library does not know."""
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _spki(key: object) -> bytes | None:

@@ -11,12 +11,14 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, padding
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from agent.ksef.certificate_checks import owner_nip
 from agent.ksef.credentials import Credentials, PrivateKey, offline_credentials
 from agent.settings.model import OfflineSettings
 
@@ -81,6 +83,21 @@ class OfflineSigner:
     def expires(self) -> datetime:
         """Return the end of validity, UTC."""
         return self._credentials.expires
+
+    @property
+    def valid_from(self) -> datetime:
+        """Return the beginning of validity, UTC."""
+        return self._credentials.certificate.not_valid_before_utc
+
+    @property
+    def owner_nip(self) -> str | None:
+        """Return whose certificate it is, None where it names no NIP."""
+        return owner_nip(self._credentials.certificate)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """Return the certificate in use now."""
+        return self._credentials.certificate
 
     def adopt(self, credentials: Credentials) -> None:
         """Sign with a renewed certificate from now on. Papers already printed keep the old one's signature."""

@@ -22,6 +22,16 @@ class Signer(Protocol):
         """End of validity, UTC."""
         ...
 
+    @property
+    def valid_from(self) -> datetime:
+        """Beginning of validity, UTC."""
+        ...
+
+    @property
+    def owner_nip(self) -> str | None:
+        """NIP of the certificate's subject; None where it names none."""
+        ...
+
     def sign(self, text: bytes) -> bytes:
         """ECDSA P-256 SHA-256 in P1363 form, or RSA-PSS (SHA-256, MGF1, 32-byte salt)."""
         ...

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import stat
 import tomllib
 import types
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from agent.settings.model import Address, PrinterSettings, Seller, Settings
 from agent.settings.rules import RULES, SECRET_FILES, SECRET_WORDS
 from agent.settings.toml_lines import Place, find_lines, line_of
 from agent.system.os_errors import why
+from agent.system.permissions import exposures
 
 SYSTEM_CONFIG = Path("/etc/ksef-agent/config.toml")
 LOCAL_CONFIG = Path("config.toml")
@@ -123,6 +123,8 @@ class _Reader:
         plain = {key: value for key, value in values.items() if key in known - given.keys() - {"printer", "schemas"}}
         settings = self._record(Settings, plain, (), given)
         assert isinstance(settings, Settings)  # all else has defaults
+        if self._need_files:
+            self._kept_safe(self._path, (), secret=False)
         self._cross_check(settings)
         return None if self._found else settings
 
@@ -219,15 +221,21 @@ class _Reader:
         if not name.endswith("_file") or not self._need_files:
             return found
         try:
-            with found.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
+            found.open("rb").close()
         except OSError as error:
             self._wrong(place, f"nie można odczytać pliku {found}: {why(error)}")
             return _BAD
-        if name in SECRET_FILES and mode & (stat.S_IROTH | stat.S_IWOTH):
-            self._wrong(place, f"plik {found} może czytać każdy; wykonaj: chmod o-rwx {found}")
-            return _BAD
-        return found
+        return found if self._kept_safe(found, place, secret=name in SECRET_FILES) else _BAD
+
+    def _kept_safe(self, path: Path, place: Place, *, secret: bool) -> bool:
+        """Report what everybody may do to a file; True where that is nothing."""
+        try:
+            exposed = exposures(path, secret=secret)
+        except OSError as error:
+            exposed = (f"nie można sprawdzić praw do pliku {path}: {why(error)}",)
+        for sentence in exposed:
+            self._wrong(place, sentence)
+        return not exposed
 
     def _locate(self, path: Path) -> Path:
         if path.is_absolute():
@@ -254,6 +262,8 @@ class _Reader:
                 ("issue", "clock_skew_refuse_seconds"), "musi być nie mniejsze niż issue.clock_skew_alarm_seconds"
             )
         for section, part in (("ksef", settings.ksef), ("offline", settings.offline)):
+            if self._need_files and part.certificate_file is not None and part.key_file is None:  # PKCS#12
+                self._kept_safe(part.certificate_file, (section, "certificate_file"), secret=True)
             if part.renew_before_days > 0 and not _renewable(part.certificate_file, part.key_file):
                 self._wrong(
                     (section, "renew_before_days"),
@@ -287,7 +297,8 @@ class _Reader:
         line = line_of(self._lines, place)
         where = f", wiersz {line}" if line else ""
         end = "" if problem.endswith("?") else "."
-        self._found.append((line or LARGEST_FILE, f"{self._path.name}{where}: {_name(place)}: {problem}{end}"))
+        what = f"{_name(place)}: " if place else ""
+        self._found.append((line or LARGEST_FILE, f"{self._path.name}{where}: {what}{problem}{end}"))
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ class KsefSettings:
     """PEM certificate, or PKCS#12 (then key_file stays empty)."""
     key_file: Path | None = None
     passphrase_file: Path | None = None
+    certificate_nip: str = ""
+    """Whose the certificate is, where neither the seller nor context_nip is; empty: one of them."""
     token_file: Path | None = None
     ca_file: Path | None = None
     """Extra trust anchor, for the sandbox or an inspecting proxy."""
@@ -69,6 +71,8 @@ class OfflineSettings:
     certificate_file: Path | None = None
     key_file: Path | None = None
     passphrase_file: Path | None = None
+    certificate_nip: str = ""
+    """Whose the certificate is, where it is not the seller's; empty: the seller's."""
     renew_before_days: int = 0
     """0: never renew by itself."""
 
@@ -215,6 +219,30 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     page: PageSettings = field(default_factory=PageSettings)
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files only the agent may read, PKCS#12 files among them."""
+        ksef, offline = self.ksef, self.offline
+        bundles = [part.certificate_file for part in (ksef, offline) if part.key_file is None]
+        named = (
+            *(ksef.key_file, ksef.passphrase_file, ksef.token_file, offline.key_file, offline.passphrase_file),
+            *(self.alerts.webhook_secret_file, self.outbox.secret_file, *bundles),
+        )
+        return tuple(path for path in named if path is not None)
+
+    @property
+    def authentication_nips(self) -> tuple[str, ...]:
+        """Whose the certificate may be that signs in to KSeF, the seller first."""
+        return self._nips(self.ksef.certificate_nip)
+
+    @property
+    def offline_nips(self) -> tuple[str, ...]:
+        """Whose the certificate may be that signs KOD II, the seller first."""
+        return self._nips(self.offline.certificate_nip)
+
+    def _nips(self, confirmed: str) -> tuple[str, ...]:
+        return tuple(filter(None, (self.seller.nip, self.ksef.context_nip, confirmed)))
 
 
 __all__ = ["Address", "Seller", "Settings"]

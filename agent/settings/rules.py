@@ -15,6 +15,11 @@ Check = Callable[[object], str | None]
 """Returns what is wrong, None where nothing is."""
 
 
+SAMPLE_NIP, SAMPLE_NAME = "9999999999", "Przykładowy Sklep sp. z o.o."
+"""The seller of config.example.toml; the checksum is right, and no tax office gives out such a NIP."""
+SAMPLE_SELLER = "to sprzedawca z przykładu; wpisz nazwę, NIP i adres swojej firmy"
+
+
 @dataclass(frozen=True, slots=True)
 class OneOf:
     """One of a few words."""
@@ -48,6 +53,16 @@ def _nip(value: object) -> str | None:
     if valid_nip(str(value)):
         return None
     return f"NIP „{value}” jest błędny: potrzeba dziesięciu cyfr bez kresek, z poprawną cyfrą kontrolną"
+
+
+def _seller_name(value: object) -> str | None:
+    if str(value).strip() == SAMPLE_NAME:
+        return SAMPLE_SELLER
+    return _filled(value)
+
+
+def _seller_nip(value: object) -> str | None:
+    return SAMPLE_SELLER if value == SAMPLE_NIP else _nip(value)
 
 
 def _optional_nip(value: object) -> str | None:
@@ -110,8 +125,8 @@ _PORT = Between(1, 65535)
 
 RULES: Mapping[str, Check] = {
     "till": _till,
-    "seller.nip": _nip,
-    "seller.name": _filled,
+    "seller.nip": _seller_nip,
+    "seller.name": _seller_name,
     "seller.bank_account": _account,
     "seller.address.line1": _filled,
     "seller.address.country": _country,
@@ -128,6 +143,8 @@ RULES: Mapping[str, Check] = {
     "ksef.qr_url": _url,
     "ksef.proxy_url": _optional_url,
     "ksef.context_nip": _optional_nip,
+    "ksef.certificate_nip": _optional_nip,
+    "offline.certificate_nip": _optional_nip,
     "ksef.auth": OneOf(("certificate", "token")),
     "ksef.timeout_seconds": Between(1, 120),
     "ksef.tills_sharing_address": Between(1, 1000),

@@ -48,6 +48,8 @@ class FakeSigner:
 
     serial = "01F20A5D352AE590"
     expires = datetime(2028, 1, 1, tzinfo=UTC)
+    valid_from = datetime(2026, 1, 1, tzinfo=UTC)
+    owner_nip: str | None = SELLER.nip
 
     def sign(self, text: bytes) -> bytes:
         return b"\x01" * 64

@@ -34,6 +34,8 @@ class AlertCode(StrEnum):
     CORRECTION_REFUSED = "correction-refused"
     CERTIFICATE_EXPIRES = "certificate-expires"
     CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    CERTIFICATE_OF_ANOTHER = "certificate-of-another"
     CERTIFICATE_MISSING = "certificate-missing"
     CLOCK_SKEW = "clock-skew"
     DISK = "disk"
@@ -92,6 +94,10 @@ class AlertFacts:
     """(id, number of the base, Polish problem) of corrections that can never be issued and that nobody settled."""
     certificates: Mapping[str, datetime | None] = field(default_factory=dict)
     """Name (offline, authentication) -> end of validity; None: configured nowhere or unreadable."""
+    certificate_starts: Mapping[str, datetime] = field(default_factory=dict)
+    """Name -> beginning of validity."""
+    foreign_certificates: Mapping[str, str] = field(default_factory=dict)
+    """Name -> NIP of a subject that the settings do not name."""
     clock_skew_seconds: float | None = None
     disk_free_mb: int | None = None
     printers: Mapping[str, str | None] = field(default_factory=dict)
@@ -225,6 +231,13 @@ def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]
         elif expires - facts.at <= timedelta(days=policy.certificate_days):
             text = f"Certyfikat KSeF „{name}” traci ważność {local_time(expires):%d.%m.%Y}."
             yield ActiveAlert(AlertCode.CERTIFICATE_EXPIRES, text, Severity.WARNING, name)
+    for name, start in facts.certificate_starts.items():
+        if start > facts.at:
+            text = f"Certyfikat KSeF „{name}” będzie ważny dopiero od {local_time(start):%d.%m.%Y %H:%M}."
+            yield ActiveAlert(AlertCode.CERTIFICATE_NOT_YET_VALID, text, Severity.CRITICAL, name)
+    for name, nip in facts.foreign_certificates.items():
+        text = f"Certyfikat KSeF „{name}” ma inny podmiot (NIP {nip}) niż sprzedawca w ustawieniach."
+        yield ActiveAlert(AlertCode.CERTIFICATE_OF_ANOTHER, text, Severity.WARNING, name)
 
 
 def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -14,7 +15,7 @@ from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
-from agent.ports import PrinterStatus, PrintResult, Transaction, Unsent
+from agent.ports import PrinterStatus, PrintResult, Signer, Transaction, Unsent
 from agent.services.contract import (
     CertificateHealth,
     Counters,
@@ -172,6 +173,12 @@ class Reporting:
             ),
             refused_corrections=self._refused,
             certificates=self._certificate_ends(),
+            certificate_starts={use: holder.valid_from for use, holder, _ in self._held_certificates()},
+            foreign_certificates={
+                use: holder.owner_nip
+                for use, holder, nips in self._held_certificates()
+                if holder.owner_nip is not None and holder.owner_nip not in nips
+            },
             login_refused=self._watch.seen.login_problem if self._watch.seen.signed_in is False else None,
             clock_skew_seconds=self._watch.skew(),
             disk_free_mb=self._disk_free() // MEGABYTE,
@@ -186,6 +193,14 @@ class Reporting:
             falsely_exempt_archived=sum(each.archived for each in false),
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
         )
+
+    def _held_certificates(self) -> Iterator[tuple[str, Signer, tuple[str, ...]]]:
+        """Yield each certificate with its use and whose it may be."""
+        settings = self._desk.settings
+        if self._desk.signer is not None:
+            yield "offline", self._desk.signer, settings.offline_nips
+        if self._desk.authentication is not None:
+            yield "authentication", self._desk.authentication, settings.authentication_nips
 
     def _certificate_ends(self) -> dict[str, datetime | None]:
         signer = self._desk.signer
@@ -221,9 +236,8 @@ class Reporting:
 
     def _certificates(self, now: datetime) -> tuple[CertificateHealth, ...]:
         found = []
-        for use, holder in (("offline", self._desk.signer), ("authentication", self._desk.authentication)):
-            if holder is not None:
-                found.append(CertificateHealth(use, holder.serial, holder.expires, (holder.expires - now).days))
+        for use, holder, _ in self._held_certificates():
+            found.append(CertificateHealth(use, holder.serial, holder.expires, (holder.expires - now).days))
         return tuple(found)
 
     def counters(self) -> Counters:

@@ -122,6 +122,9 @@ def test_certificates(expires: datetime | None, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
+        (AlertFacts(NOW, certificate_starts={"offline": NOW}), []),
+        (AlertFacts(NOW, certificate_starts={"offline": NOW + timedelta(seconds=1)}), ["certificate-not-yet-valid"]),
+        (AlertFacts(NOW, foreign_certificates={"authentication": "1111111111"}), ["certificate-of-another"]),
         (AlertFacts(NOW, clock_skew_seconds=59.9), []),
         (AlertFacts(NOW, clock_skew_seconds=-60), ["clock-skew"]),
         (AlertFacts(NOW, disk_free_mb=200), []),

@@ -19,7 +19,7 @@ from agent.commands.common import config_option, config_option_without_files
 from agent.domain.errors import ConfigError
 from agent.settings.load import find_config, load
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
-from agent.settings.rules import RULES
+from agent.settings.rules import RULES, SAMPLE_NAME, SAMPLE_NIP
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
@@ -110,8 +110,17 @@ def test_every_setting_of_the_example_says_why() -> None:
         assert "# " in block or block.startswith("[seller.address]"), block
 
 
-def test_the_example_loads_and_gives_the_defaults() -> None:
-    settings = load(EXAMPLE)
+def test_the_example_gives_the_defaults_once_the_seller_is_yours(file: Path) -> None:
+    """Untouched it is refused: nobody's invoices bear the sample's NIP or name."""
+    text = EXAMPLE.read_text("utf-8")
+    nip, name = (f"seller.{part}: to sprzedawca z przykładu" for part in ("nip", "name"))
+    found = problems(file, text)
+    assert [nip in found[0], name in found[1]] == [True, True]
+    text = text.replace(SAMPLE_NIP, "5265877635")
+    (found_name,) = problems(file, text)
+    assert name in found_name
+    file.write_text(text.replace(SAMPLE_NAME, "Sklep"), "utf-8")
+    settings = load(file)
     assert settings == Settings(seller=settings.seller, printers=(PrinterSettings(),))
 
 
