@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from agent.cli import cli
 from agent.domain.errors import Refused
 from agent.ksef.credentials import load_credentials
+from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 
@@ -21,7 +22,7 @@ async def enroll(*arguments: str) -> Result:
 
 
 async def test_a_new_pair_a_replacement_and_a_refusal(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox:
+    async with Sandbox(limits=NO_LIMITS) as sandbox:
         config = tmp_path / "agent.toml"
         facts = write_config(sandbox, config, describe(sandbox, tmp_path / "certificates"))
         settings = config.read_text()
