@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --quiet
 HATCHLING := $(BACKEND)/bin/python -m hatchling build
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
-# Of python-escpos only the printer database is read (docs/decisions.md): what its code needs is not installed.
+# Of python-escpos only the printer database is read (docs/decisions.md, number 61): what its code needs is not installed.
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -1,4 +1,4 @@
-"""Build hook: put the official FA(3) XSD files into the package (docs/decisions.md, "Schemas").
+"""Build hook: put the official FA(3) XSD files into the package (docs/decisions.md, number 2).
 
 The files are the Ministry's, so the repository does not hold them. They come out of the pinned
 ``ksef-client`` wheel, which build isolation installs, and are checked against the hashes below.

@@ -64,7 +64,7 @@ _CHRISTMAS_EVE_SINCE = 2025
 def days_off(year: int) -> frozenset[date]:
     """Return the statutory days off of a year, 2019 or later (art. 1 of the Act), without the plain Sundays.
 
-    A table of our own, not a library's: docs/decisions.md says why. Tests compare it with `holidays`.
+    A table of our own, not a library's: docs/decisions.md, number 14, says why. Tests compare it with `holidays`.
     """
     fixed = (*_FIXED, _CHRISTMAS_EVE) if year >= _CHRISTMAS_EVE_SINCE else _FIXED
     sunday = easter(year)

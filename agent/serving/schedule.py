@@ -1,4 +1,4 @@
-"""The periodic triggers. APScheduler only wakes services; the queue is the store (docs/decisions.md).
+"""The periodic triggers. APScheduler only wakes services; the queue is the store (docs/decisions.md, number 8).
 
 Its settings: never drop a late job, run what was missed once, never twice at a time.
 """

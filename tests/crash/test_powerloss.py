@@ -89,7 +89,7 @@ async def test_extra_saves_the_last_commit_where_a_disk_refuses_wal(folder: Path
 @pytest.mark.slow
 @MODELS
 async def test_a_disk_that_lies_about_fsync_loses_commits(folder: Path, model: Model) -> None:
-    """Documented, not promised: docs/decisions.md, "A disk that lies"."""
+    """Documented, not promised: docs/decisions.md, number 84."""
     report = await first_violation(folder, "none", model, honest=False)
     assert report.broken["I1"] == 1
 

@@ -108,6 +108,13 @@ def test_sections_that_are_cited_exist() -> None:
         assert f"\n## {number}. " in text_of(document), f"{name_of(path)} cites {target}, section {number}"
 
 
+def test_decisions_that_are_cited_exist() -> None:
+    known = set(re.findall(r"^## (\d+)\. ", text_of(ROOT / "docs" / "decisions.md"), re.MULTILINE))
+    for path in [*TRACKED, *DOCUMENTS, ROOT / "hatch_build.py", ROOT / "Makefile", ROOT / "packaging" / "pip-check"]:
+        for number in re.findall(r"decisions\.md\)?, number (\d+)", text_of(path)):
+            assert number in known, f"{name_of(path)} cites decision {number}"
+
+
 def test_documents_named_in_sources_exist() -> None:
     for path in TRACKED:
         for name in re.findall(r"\bdocs/[\w/]+\.(?:md|yml|json|svg)\b", text_of(path)):

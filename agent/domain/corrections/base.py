@@ -2,7 +2,7 @@
 
 Our corrections show each changed line twice, before (StanPrzed) and after, under the number the line has on the
 invoice. So the present state of a line is the last "after" row that names it, and reading it back needs nothing but
-the stored bytes (docs/decisions.md, "Corrections").
+the stored bytes (docs/decisions.md, number 24).
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ def _identifier(buyer: Buyer) -> str | None:
 def _days_late(record: InvoiceRecord, as_of: date) -> int:
     """Calendar days between the deadline and the day KSeF was sent the invoice, or ``as_of`` where it was not.
 
-    The day of sending counts, not that of the number (KD); a sending that KSeF refused counts for nothing.
+    The day of sending counts, not that of the number; a sending that KSeF refused counts for nothing.
     """
     if record.deadline is None or record.deadline_state != DUE or record.state is InvoiceState.EXEMPT:
         return 0

@@ -198,7 +198,7 @@ class BatchSessions:
         now = self._parts.clock.now()
         upload = Upload(
             xml=xml,
-            day=polish_day(session.created_at),  # a batch counts from its opening (KD)
+            day=polish_day(session.created_at),  # a batch counts from its opening (docs/law.md, section 1)
             offline=session.offline,
             received_at=now,
             ordinal=len(session.invoices) + 1,

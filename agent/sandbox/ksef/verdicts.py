@@ -233,7 +233,7 @@ class Verdicts:
 
 
 def duplicate(original: LedgerEntry) -> Status:
-    """Status 440; the original's hash is not told (api#790)."""
+    """Status 440; the original's hash is not told (CIRFMF/ksef-api#790)."""
     return Status(
         440,
         "Duplikat faktury",
