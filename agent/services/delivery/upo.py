@@ -2,8 +2,8 @@
 
 A loop of its own, so that a slow answer here never holds up sending. An invoice that was pressed gets its own UPO;
 those of a batch get their session's, one document for thousands, and one of their own only where that does not come
-(docs/decisions.md, number 79). Both are checked before they are stored: KSeF's hash of the document, the KSeF number, and the
-SHA-256 of our bytes.
+(docs/decisions.md, number 79). Both are checked before they are stored: KSeF's hash of the document, the KSeF number,
+and the SHA-256 of our bytes.
 """
 
 from __future__ import annotations
