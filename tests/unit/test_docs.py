@@ -146,6 +146,20 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
     assert all(date.fromisoformat(day) for _, day, *_ in rows)
 
 
+def test_rules_of_the_law_have_one_row_each() -> None:
+    rules = re.findall(
+        r"^\| `([\w-]+)` \| .* \| (?:H|M|L|Open|H/M) \|", text_of(ROOT / "docs" / "law.md"), re.MULTILINE
+    )
+    assert len(rules) > 60
+    assert len(rules) == len(set(rules))
+
+
+def test_the_commit_hook_runs_what_lint_runs() -> None:
+    hook = text_of(ROOT / ".pre-commit-config.yaml")
+    assert re.findall(r"entry: (.+)", hook) == ["make --silent lint"]
+    assert "repo: local" in hook, "a hook fetches nothing"
+
+
 def test_names_of_the_glossary_are_in_the_program() -> None:
     words = set(re.findall(r"[A-Za-z_]\w+", "\n".join(text_of(path) for path in TRACKED if "tests" not in path.parts)))
     for row in re.findall(r"^\|.*\| ([^|]*) \|$", text_of(ROOT / "docs" / "glossary.md"), re.MULTILINE):
