@@ -161,7 +161,8 @@ def test_the_commit_hook_runs_what_lint_runs() -> None:
 
 
 def test_names_of_the_glossary_are_in_the_program() -> None:
-    words = set(re.findall(r"[A-Za-z_]\w+", "\n".join(text_of(path) for path in TRACKED if "tests" not in path.parts)))
+    sources = [path for path in TRACKED if path.relative_to(ROOT).parts[0] in {"agent", "printers", "schemas"}]
+    words = set(re.findall(r"[A-Za-z_]\w+", "\n".join(text_of(path) for path in sources)))
     for row in re.findall(r"^\|.*\| ([^|]*) \|$", text_of(ROOT / "docs" / "glossary.md"), re.MULTILINE):
         for name in re.findall(r"`(\w[\w.]*)`", row):
             assert set(name.split(".")) <= words, name
