@@ -7,6 +7,7 @@ session; the final write and the store. A second start on the same data is refus
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -47,6 +48,7 @@ from agent.services.till import AgentTill
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
 from agent.store.sqlite import DATABASE, SqliteStore
+from agent.system import service_unit
 from agent.system.clock import SystemClock
 from agent.system.os_errors import why
 from printers.printer_set import Fleet, build
@@ -340,4 +342,7 @@ def require_data_dir(path: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise AgentError(f"Nie można pisać w katalogu danych {path}: {why(error)}.") from error
+        remedy = ""
+        if error.errno == errno.EROFS and service_unit.inside():
+            remedy = f" Dla serwisu: systemctl edit ksef-agent, w sekcji [Service] wiersz „ReadWritePaths={path}”."
+        raise AgentError(f"Nie można pisać w katalogu danych {path}: {why(error)}.{remedy}") from error

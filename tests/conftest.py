@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Never
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from agent.commands import common
+from agent.settings.model import Settings
 
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
 settings.register_profile("change", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "change"))
+
+DEFAULT_DATA = Settings.__dataclass_fields__["data_dir"].default
+
+
+@pytest.fixture(autouse=True)
+def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse the till's own data and another user: on a machine with the package a test run by root would become it."""
+    step_down = common.step_down
+
+    def checked(data_dir: Path) -> None:
+        assert data_dir != DEFAULT_DATA, "a test uses the till's own data directory: give its settings a data_dir"
+        step_down(data_dir)
+
+    def refused(*_: object) -> Never:
+        raise AssertionError("a test would become another user")
+
+    monkeypatch.setattr(common, "step_down", checked)
+    for name in ("initgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, refused)

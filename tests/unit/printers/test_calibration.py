@@ -71,7 +71,7 @@ def device() -> Iterator[PrinterThread]:
 def config(tmp_path: Path, device: PrinterThread) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(
-        '[seller]\nnip = "5265877635"\nname = "Sklep"\naddress = { line1 = "ul. Polna 1" }\n'
+        'data_dir = "data"\n[seller]\nnip = "5265877635"\nname = "Sklep"\naddress = { line1 = "ul. Polna 1" }\n'
         f'[[printer]]\nname = "paragon"\nprofile = "epson-tm-t20"\nport = {device.printer.port}\n',
         encoding="utf-8",
     )

@@ -376,7 +376,8 @@ def test_the_settings_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytes
 
 
 def test_config_option_passes_settings_beside_other_options(file: Path) -> None:
-    file.write_text(SELLER + "[ksef]\ncertificate_file = 'brak.crt'\n", "utf-8")
+    data = "data_dir = 'data'\n"
+    file.write_text(data + SELLER + "[ksef]\ncertificate_file = 'brak.crt'\n", "utf-8")
 
     @click.command()
     @config_option_without_files
@@ -394,5 +395,5 @@ def test_config_option_passes_settings_beside_other_options(file: Path) -> None:
     assert result.output == "Sklep True\n"
     refused = CliRunner().invoke(strict, ["--config", str(file), "--json"])
     assert isinstance(refused.exception, ConfigError)
-    file.write_text(SELLER, "utf-8")
+    file.write_text(data + SELLER, "utf-8")
     assert CliRunner().invoke(strict, ["--config", str(file)]).output == "Sklep False\n"
