@@ -36,6 +36,8 @@ from agent.services.delivery.sender import Courier
 from agent.services.delivery.upo import Upos
 from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
+from agent.services.exchange.documents import ExchangeDocuments
+from agent.services.exchange.intake import Intake
 from agent.services.issuing.issue import Issuing
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.daily import Chores
@@ -71,6 +73,8 @@ class Agent:
     upos: Upos
     sync: Sync
     printing: Printing
+    issuing: Issuing
+    intake: Intake
     alerting: Alerting
     correcting: Correcting
     reporting: Reporting
@@ -269,6 +273,8 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         upos=upos,
         sync=sync,
         printing=printing,
+        issuing=issuing,
+        intake=Intake(desk, issuing, correcting, ExchangeDocuments(desk, issuing, correcting)),
         alerting=alerting,
         correcting=correcting,
         reporting=reporting,

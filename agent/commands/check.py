@@ -18,7 +18,7 @@ from agent.domain.errors import AgentError
 from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
 from agent.ksef.crypto import OfflineSigner
-from agent.ports import Clock, KsefError
+from agent.ports import Clock, FolderAway, KsefError
 from agent.services.tokens import COMMANDS_FILE, FILE_NAME
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
@@ -72,6 +72,8 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
         ("certyfikat uwierzytelniający", _authentication),
         ("kody QR na drukarkach", _codes),
     ]
+    if settings.drop_folder.path is not None:
+        checks.append(("katalog wymiany", _drop_folder))
     if not offline:
         checks += [
             ("KSeF i zegar", _ksef),
@@ -167,6 +169,24 @@ async def _codes(settings: Settings, clock: Clock) -> str:
     if problems:
         raise AgentError(" ".join(problems))
     return "mieszczą się"
+
+
+async def _drop_folder(settings: Settings, clock: Clock) -> str:
+    from agent.shared_folder import SharedFolder  # noqa: PLC0415
+
+    chosen = settings.drop_folder
+    assert chosen.path is not None
+    folder = SharedFolder(chosen.path, clock, mounted=chosen.mounted)
+    try:
+        await folder.probe()
+    except FolderAway as error:
+        raise AgentError(
+            f"{chosen.path}: {error.reason}. Usługa widzi tylko to, na co pozwala jej jednostka systemd: "
+            f"potrzebne ReadWritePaths={chosen.path} i prawa grupy (docs/dropfolder.md)."
+        ) from error
+    finally:
+        folder.close()
+    return f"{chosen.path}, można czytać i pisać"
 
 
 async def _ksef(settings: Settings, clock: Clock) -> str:

@@ -6,6 +6,7 @@ Every docstring states the obligations: may it be repeated, which error, what an
 from __future__ import annotations
 
 from agent.domain.json_io.canonical import Json
+from agent.ports.folder import DropFolder, FileHeld, FolderAway, Look, Place
 from agent.ports.ksef import (
     NO_LIMIT,
     Accepted,
@@ -62,12 +63,15 @@ __all__ = [
     "BuyerSource",
     "Clock",
     "Confirmed",
+    "DropFolder",
     "Duplicate",
     "Event",
     "Events",
     "Exempt",
     "Fact",
     "Facts",
+    "FileHeld",
+    "FolderAway",
     "Held",
     "HeldCorrection",
     "InvoiceChange",
@@ -80,10 +84,12 @@ __all__ = [
     "KsefGateway",
     "KsefSession",
     "LatarniaReading",
+    "Look",
     "Notebook",
     "Outcome",
     "Outgoing",
     "Pending",
+    "Place",
     "PrintJob",
     "PrintResult",
     "Printer",

@@ -206,7 +206,9 @@ class Notebook(Protocol):
 
     async def get(self, name: str) -> Json: ...
 
-    async def put(self, name: str, value: Json) -> None: ...
+    async def put(self, name: str, value: Json) -> None:
+        """Write the value in place of the old one; None takes it out, so that short-lived names leave nothing."""
+        ...
 
 
 class Transaction(Protocol):

@@ -91,6 +91,7 @@ class InvoiceFilter:
     issued_to: date | None = None
     number: str | None = None
     text: str | None = None
+    external_ref: str | None = None
     base_id: str | None = None
     base_number: str | None = None
     base_ksef_number: str | None = None

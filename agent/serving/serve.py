@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from agent.app import Agent, assembled
 from agent.domain.errors import AgentError, Unavailable
 from agent.services.tokens import ensure_token
+from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
 from agent.serving.schedule import periodic_triggers
 from agent.settings.model import Settings
@@ -31,6 +32,13 @@ async def supervise(agent: Agent) -> None:
         "reporting": agent.reporting.run,
     }
     loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.outboxes)}
+    with watched_folder(agent) as folder:
+        if folder is not None:
+            loops["drop-folder"] = folder.run
+        await _until_stop(agent, loops)
+
+
+async def _until_stop(agent: Agent, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
     tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
     scheduler = periodic_triggers(agent)
     scheduler.start()

@@ -188,6 +188,9 @@ class _Reader:
             return _BAD
         if isinstance(converted, Path):
             return self._file(converted, place)
+        return self._ruled(converted, place)
+
+    def _ruled(self, converted: object, place: Place) -> object:
         rule = RULES.get(_name(place, with_index=False))
         problem = rule(converted) if rule else None
         if problem:
@@ -210,7 +213,7 @@ class _Reader:
         if any(item is _BAD for item in items):
             self._wrong(place, f"każdy element listy to {_WORDS[kind]}")
             return _BAD
-        return tuple(items)
+        return self._ruled(tuple(items), place)
 
     def _file(self, path: Path, place: Place) -> object:
         name = str(place[-1])

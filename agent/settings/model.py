@@ -164,6 +164,31 @@ class OutboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DropFolderSettings:
+    """[drop_folder]: files of programs that cannot speak HTTP."""
+
+    path: Path | None = None
+    """None: no folder is watched."""
+    mounted: bool = False
+    """The path lies on a network share; while it is not mounted, that is a problem and no empty folder."""
+    poll_seconds: float = 2.0
+    formats: tuple[str, ...] = ("json", "xml", "epp")
+    results: tuple[str, ...] = ()
+    """Beside the JSON answer: xml, pdf, epp."""
+    print: bool = True
+    caller: str = "folder"
+    """Who pressed, in the records."""
+    number: str = "series"
+    """P_2 of documents in EDI++: of our series, or that of the file."""
+    exemption: str = ""
+    """Legal basis of rate zw in EDI++, which has no field for it."""
+    register: str = ""
+    """Unique number of the register whose receipts (PA) become invoices."""
+    receipt_number: str = "remarks"
+    """Where the number of a fiscal receipt stands: remarks, or document (the number of the PA is it)."""
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarSettings:
     """[calendar]"""
 
@@ -215,6 +240,7 @@ class Settings:
     health: HealthSettings = field(default_factory=HealthSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
+    drop_folder: DropFolderSettings = field(default_factory=DropFolderSettings)
     calendar: CalendarSettings = field(default_factory=CalendarSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)

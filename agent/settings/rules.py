@@ -33,6 +33,20 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list of different words, at least ``least`` of them."""
+
+    words: tuple[str, ...]
+    least: int = 0
+
+    def __call__(self, value: object) -> str | None:
+        items = value if isinstance(value, tuple) else ()
+        if len(items) >= self.least and len(set(items)) == len(items) and set(items) <= set(self.words):
+            return None
+        return f"dozwolone, każde raz: {', '.join(self.words)}" + ("; lista nie może być pusta" if self.least else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Between:
     """A number from ``low`` to ``high``, both allowed."""
 
@@ -178,6 +192,12 @@ RULES: Mapping[str, Check] = {
     "alerts.disk_free_mb": Between(10, 1_000_000),
     "alerts.webhook_url": _optional_url,
     "outbox.url": _optional_url,
+    "drop_folder.poll_seconds": Between(0.5, 60),
+    "drop_folder.formats": ListOf(("json", "xml", "epp"), least=1),
+    "drop_folder.results": ListOf(("xml", "pdf", "epp")),
+    "drop_folder.caller": _filled,
+    "drop_folder.number": OneOf(("series", "file")),
+    "drop_folder.receipt_number": OneOf(("remarks", "document")),
     "watch.latarnia_seconds": Between(10, 3600),
     "watch.probe_seconds": Between(1, 3600),
     "watch.breaker_failures": Between(1, 100),

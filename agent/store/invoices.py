@@ -218,6 +218,8 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
         add("invoices.number = :number", "number", query.number)
     if query.text is not None:
         add("instr(invoices.search, :text) > 0", "text", query.text.strip().casefold())
+    if query.external_ref is not None:
+        add("invoices.external_ref = :external_ref", "external_ref", query.external_ref)
     if query.base_id is not None:
         add(_CORRECTS.format("base_id = :of_id"), "of_id", query.base_id)
     if query.base_number is not None:

@@ -120,5 +120,8 @@ class SqliteNotebook:
         return codec.load(rows[0]["value"]) if rows else None
 
     async def put(self, name: str, value: Json) -> None:
-        """Write the value in place of the old one."""
+        """Write the value in place of the old one; None takes it out."""
+        if value is None:
+            await self._connection.run("note_remove", {"name": name})
+            return
         await self._connection.run("note_put", {"name": name, "value": canonical(value)})

@@ -1,23 +1,20 @@
 """Blocking device calls beside the loop: one daemon thread per printer, which a hung driver may keep for ever.
 
-Not a ThreadPoolExecutor: its threads are joined at exit, so a printer that hangs in the kernel would keep the
-process from ending. While a call hangs, later jobs wait behind it, time out and are NOT_SENT.
+While a call hangs, later jobs wait behind it, time out and are NOT_SENT.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import queue
 import termios
-import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from agent.system.daemon_thread import DaemonThread
 from printers.transports.interface import Connection, DeviceInUse, TransportError
 
-T = TypeVar("T")
 PIECE = 4096
 """Bytes per write call."""
 IN_USE = (errno.EBUSY, errno.EAGAIN)
@@ -42,59 +39,11 @@ class Device(Protocol):
         ...
 
 
-class Lane:
-    """Runs calls one after the other in its own thread, which starts with the first call."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    def run(self, call: Callable[[], T], *, undo: Callable[[T], None] | None = None) -> asyncio.Future[T]:
-        """Queue a call; its future ends as the call does.
-
-        Cancelling the future skips a call that has not begun; ``undo`` gets the result of one that had.
-        """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def deliver(result: T) -> None:
-            if not future.done():
-                future.set_result(result)
-            elif undo is not None:
-                self._calls.put(partial(undo, result))
-
-        def fail(error: BaseException) -> None:
-            if not future.done():
-                future.set_exception(error)
-
-        def work() -> None:
-            if future.cancelled():
-                return
-            settle: Callable[[], None]
-            try:
-                settle = partial(deliver, call())
-            except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
-                settle = partial(fail, error)
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle)
-
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=f"printer-{self._name}", daemon=True)
-            self._thread.start()
-        self._calls.put(work)
-        return future
-
-    def _work(self) -> None:
-        while True:
-            self._calls.get()()
-
-
 class LaneTransport:
     """A Transport over a blocking device. ``find`` raises FAILURES while the device is not there."""
 
     def __init__(self, name: str, open_device: Callable[[], Device], find: Callable[[], None]) -> None:
-        self._lane = Lane(name)
+        self._lane = DaemonThread(f"printer-{name}")
         self._open = open_device
         self._find = find
 
@@ -117,7 +66,7 @@ class LaneTransport:
 
 
 class _LaneConnection:
-    def __init__(self, lane: Lane, device: Device) -> None:
+    def __init__(self, lane: DaemonThread, device: Device) -> None:
         self._lane = lane
         self._device = device
         self._reading: asyncio.Future[bytes] | None = None

@@ -94,6 +94,7 @@ class World:
     upos: Upos
     sync: Sync
     printing: Printing
+    issuing: Issuing
     correcting: Correcting
     reporting: Reporting
     till: AgentTill
@@ -226,6 +227,7 @@ async def world(
         upos,
         sync,
         printing,
+        issuing,
         correcting,
         reporting,
         till,

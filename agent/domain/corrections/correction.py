@@ -67,6 +67,9 @@ class Correction:
     """P_18A: the base says it, or what is left after the correction has to."""
     period: str | None = None
     recipient: Recipient | None = None
+    external_ref: str | None = None
+    number: str | None = None
+    """P_2 where the shop's own program numbers; None: of our series."""
     replacement: Sale | None = None
     """The new invoice that belongs to a correction of the buyer's identifier. It waits for nothing."""
 

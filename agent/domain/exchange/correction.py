@@ -63,6 +63,8 @@ class ExchangeCorrection:
     """A KFS; document() makes the correction once the invoice that it corrects is at hand."""
 
     name: str
+    number: str
+    """Its own number, without the mnemonic."""
     base_number: str
     """P_2 of the base, or its external_ref: field 8 without the mnemonic."""
     base_issued_on: date | None
@@ -75,7 +77,7 @@ class ExchangeCorrection:
     def document(self, base: BaseInvoice) -> Mapping[str, object]:
         """Return the correction of ``base``; BadInput (epp-base, epp-unsupported) where it does not fit."""
         if (base.prices is Prices.NET) is not self.net_prices:
-            raise self._refused("ceny na korekcie są inne (netto albo brutto) niż na fakturze korygowanej.", "epp-base")
+            raise self.refused("ceny na korekcie są inne (netto albo brutto) niż na fakturze korygowanej.", "epp-base")
         reason = {"reason": self.reason} if self.reason else {}
         changed = [line for line in self.lines if line.changed]
         if not changed:
@@ -88,7 +90,7 @@ class ExchangeCorrection:
             lines = [{"unit_price": plain(line.unit_price), "discount": plain(line.discount)} for line in changed]
             kind = CorrectionKind.PRICE
         else:
-            raise self._refused(
+            raise self.refused(
                 "zwiększa ilość albo zmienia ilość i cenę naraz. Wystaw osobno zwrot i zmianę ceny albo wyślij "
                 "gotowy plik FA(3).",
                 "epp-unsupported",
@@ -121,13 +123,14 @@ class ExchangeCorrection:
     def _does_not_fit(self, line: LineCorrection, row: Row | None) -> BadInput:
         before = f"{plain(line.quantity_before)} × za {line.value_before:.2f}"
         here = "nie ma takiej pozycji" if row is None else f"jest {plain(row.line.quantity)} × za {row.value:.2f}"
-        return self._refused(
+        return self.refused(
             f"pozycja {line.after.position} („{line.after.name}”) przed korektą to {before}, a na fakturze "
             f"{self.base_number}, po jej dotychczasowych korektach, {here}.",
             "epp-base",
         )
 
-    def _refused(self, sentence: str, code: str) -> BadInput:
+    def refused(self, sentence: str, code: str) -> BadInput:
+        """Return the refusal of this correction."""
         text = f"Korekta {self.name}: {sentence}"
         return BadInput(text, code=code, errors=(FieldError(str(self.sums.line), text, code),))
 
@@ -146,6 +149,7 @@ def correction_of(found: ExchangeFile, document: Document, conventions: Conventi
     reason = next((found.reasons[name] for name in names_of(document) if name in found.reasons), "")
     read = ExchangeCorrection(
         name=document.name,
+        number=document.number,
         base_number=base.number,
         base_issued_on=header.day(9, "data dokumentu korygowanego"),
         net_prices=terms.net_prices,

@@ -13,7 +13,7 @@ from agent.domain.errors import BadInput, FieldError
 from agent.domain.exchange.encoding import decode
 from agent.domain.exchange.records import Label, Record, is_complete, malformed, read_records
 
-MAX_DOCUMENTS = 10_000
+MAX_DOCUMENTS = 2_000
 INFO_FIELDS = 24
 ACCOUNTING_OFFICE = "0"
 NIP = "1"

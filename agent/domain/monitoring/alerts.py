@@ -49,6 +49,7 @@ class AlertCode(StrEnum):
     OUTBOX_STUCK = "outbox-stuck"
     LOGIN_REFUSED = "ksef-login-refused"
     DATABASE = "database"
+    DROP_FOLDER = "drop-folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class AlertFacts:
     """Why KSeF does not take our certificate or token, for a technician."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
+    drop_folder: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    """What keeps files of the drop folder: subject -> (Polish sentence, whether it keeps them all)."""
     latarnia_unreachable_since: datetime | None = None
     latarnia_unknown: tuple[tuple[str, str], ...] = ()
     """(where, value) of words in the newest answer that were not understood."""
@@ -254,6 +257,8 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
     if facts.database_problem is not None:
         yield ActiveAlert(AlertCode.DATABASE, facts.database_problem, Severity.CRITICAL)
+    for subject, (text, all_wait) in facts.drop_folder.items():
+        yield ActiveAlert(AlertCode.DROP_FOLDER, text, Severity.CRITICAL if all_wait else Severity.WARNING, subject)
     for name, problem in facts.printers.items():
         if problem is not None:
             yield ActiveAlert(AlertCode.PRINTER, problem, Severity.WARNING, name)

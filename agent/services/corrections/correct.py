@@ -25,6 +25,7 @@ from agent.domain.corrections.parse import (
     parse_outside_base,
 )
 from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.exchange.correction import ExchangeCorrection
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
 from agent.domain.invoice import CorrectedBase, InvoiceRecord
@@ -40,6 +41,7 @@ from agent.services.issuing.idempotency import Pressed
 from agent.services.issuing.issue import Issuing
 
 NO_LIMIT = -1
+INVOICE_KIND = "VAT"
 
 
 class Correcting:
@@ -78,7 +80,9 @@ class Correcting:
         """End the case of a refused correction."""
         await self._queue.settle(held_id, reason, caller)
 
-    async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> Pressed:
+    async def correct(
+        self, invoice_id: str, body: bytes, key: str, caller: Caller, *, at_counter: bool = True
+    ) -> Pressed:
         """Correct an invoice of this store."""
         document = parse_object(body)
 
@@ -91,9 +95,40 @@ class Correcting:
 
             return prepared
 
-        return await self._press(key, _bound(invoice_id, one_way(document)), prepare, caller)
+        return await self._press(key, _bound(invoice_id, one_way(document)), prepare, caller, at_counter)
 
-    async def correct_outside(self, body: bytes, key: str, caller: Caller) -> Pressed:
+    async def correct_described(
+        self,
+        describe: Callable[[], ExchangeCorrection],
+        body: bytes,
+        key: str,
+        caller: Caller,
+        *,
+        number: str | None = None,
+        at_counter: bool = True,
+    ) -> Pressed:
+        """Correct the invoice that a correction of the shop's program names, counted against it as it stands here.
+
+        describe  reads the correction; asked only where the key is new
+        body      the content that the key stands for
+        number    P_2 where the shop's own program numbers
+        """
+
+        def prepare(now: datetime) -> Prepare:
+            described = describe()
+
+            async def prepared(tx: Transaction) -> Orders:
+                base = await self._base(tx, await self._described_base(tx, described))
+                correction = parse_correction(described.document(base), base=base, today=local_date(now))
+                described.check(correction, base)
+                correction = replace(correction, external_ref=described.number or None, number=number)
+                return self._orders(correction, now, key, caller)
+
+            return prepared
+
+        return await self._press(key, body, prepare, caller, at_counter)
+
+    async def correct_outside(self, body: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
         """Correct an invoice this store does not hold: the body has "base" (as it was) and "correction"."""
         document = parse_object(body)
         if set(document) != {"base", "correction"}:
@@ -114,14 +149,17 @@ class Correcting:
 
             return prepared
 
-        return await self._press(key, one_way(document), prepare, caller)
+        return await self._press(key, one_way(document), prepare, caller, at_counter)
 
-    async def _press(self, key: str, body: bytes, prepare: Callable[[datetime], Prepare], caller: Caller) -> Pressed:
-        pressed = await self._issuing.press(key, body, prepare, caller)
+    async def _press(
+        self, key: str, body: bytes, prepare: Callable[[datetime], Prepare], caller: Caller, at_counter: bool
+    ) -> Pressed:
+        pressed = await self._issuing.press(key, body, prepare, caller, at_counter=at_counter)
         if pressed.held_id is not None and not pressed.replayed:
             # It may wait behind an older order whose base is there already, and that number wakes nobody again.
             self._desk.accepted.set()
-            await self._queue.print_slip(pressed.held_id)
+            if at_counter:
+                await self._queue.print_slip(pressed.held_id)
         return pressed
 
     # --- what is left of a base -----------------------------------------------------------------------
@@ -141,6 +179,22 @@ class Correcting:
         waiting = _waiting(await tx.held.of_base(record.id))
         # What follows an order waits too: each correction says what the one before it left.
         return replace(after_pending(base, waiting), awaiting=base.awaiting or bool(waiting))
+
+    async def _described_base(self, tx: Transaction, described: ExchangeCorrection) -> InvoiceRecord:
+        """The invoice that the shop's program calls by that number: its P_2, or what it came with (external_ref)."""
+        number = described.base_number
+        found = await tx.invoices.find(InvoiceFilter(number=number, limit=1))
+        if not found:
+            found = await tx.invoices.find(InvoiceFilter(external_ref=number, limit=NO_LIMIT))
+            found = [record for record in found if record.kind == INVOICE_KIND and not abandoned(record)]
+        if len(found) > 1:  # a number that starts anew every year
+            found = [record for record in found if record.issued_on == described.base_issued_on]
+        if len(found) == 1:
+            return found[0]
+        raise described.refused(
+            f"faktury {number} nie ma na tej kasie. Skoryguj ją tam, gdzie ją wystawiono, albo wyślij gotowy FA(3).",
+            "epp-base",
+        )
 
     async def _outside_base(self, tx: Transaction, described: BaseInvoice) -> BaseInvoice:
         """The described invoice after what this till made of it already, by its number or its KSeF number."""

@@ -204,9 +204,11 @@ def order_of(desk: Desk, correction: Correction, now: datetime) -> Order:
             xml=xml,
             payments=correction.payments,
             bases=correction.bases,
+            external_ref=correction.external_ref,
         )
 
-    return numbered_order(settings, settings.issue.correction_series, issued_on, draw)
+    series = settings.issue.correction_series
+    return numbered_order(settings, series, issued_on, draw, given=correction.number)
 
 
 async def _look(held: HeldCorrection, tx: Transaction) -> Outlook:

@@ -63,8 +63,8 @@ Prepare = Callable[[Transaction], Awaitable[Orders]]
 """Decides what to make, inside the transaction that makes it."""
 
 
-def sale_order(settings: Settings, sale: Sale, now: datetime) -> Order:
-    """Order the invoice of a checked sale."""
+def sale_order(settings: Settings, sale: Sale, now: datetime, *, number: str | None = None) -> Order:
+    """Order the invoice of a checked sale; ``number``: P_2 where the shop's own program numbers."""
     issued_on = issue_date(now)
 
     def draw(number: str) -> Draft:
@@ -80,7 +80,7 @@ def sale_order(settings: Settings, sale: Sale, now: datetime) -> Order:
             external_ref=sale.external_ref,
         )
 
-    return numbered_order(settings, settings.issue.series, issued_on, draw)
+    return numbered_order(settings, settings.issue.series, issued_on, draw, given=number)
 
 
 def ready_made(order: Order) -> Prepare:
@@ -92,8 +92,20 @@ def ready_made(order: Order) -> Prepare:
     return prepared
 
 
-def numbered_order(settings: Settings, series_template: str, issued_on: date, draw: Callable[[str], Draft]) -> Order:
-    """Order a document of one of our own series; ``draw(P_2)`` builds it once its number is known."""
+def numbered_order(
+    settings: Settings,
+    series_template: str,
+    issued_on: date,
+    draw: Callable[[str], Draft],
+    *,
+    given: str | None = None,
+) -> Order:
+    """Order a document of one of our own series; ``draw(P_2)`` builds it once its number is known.
+
+    ``given``: the number came with the document and is of no series of ours.
+    """
+    if given is not None:
+        return Order(None, lambda _: draw(given))
     series = numbering.series_name(series_template, till=settings.till, issued_on=issued_on)
 
     def draw_serial(serial: int) -> Draft:

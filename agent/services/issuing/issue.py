@@ -45,7 +45,12 @@ class Issuing:
         self._sync = sync
         self._running: dict[str, asyncio.Task[Pressed]] = {}
 
-    async def sale(self, body: bytes, key: str, caller: Caller) -> Pressed:
+    @property
+    def pressing(self) -> bool:
+        """Whether a press is under way: what can wait lets it go first."""
+        return bool(self._running)
+
+    async def sale(self, body: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
         """Issue the invoice of a JSON sale."""
         document = parse_object(body)
 
@@ -53,9 +58,9 @@ class Issuing:
             sale = parse_sale(document, today=issue_date(now))
             return ready_made(sale_order(self._desk.settings, sale, now))
 
-        return await self.press(key, one_way(document), prepare, caller)
+        return await self.press(key, one_way(document), prepare, caller, at_counter=at_counter)
 
-    async def ready(self, xml: bytes, key: str, caller: Caller) -> Pressed:
+    async def ready(self, xml: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
         """Take a ready FA(3), its bytes kept to the last one."""
 
         def prepare(now: datetime) -> Prepare:
@@ -76,7 +81,7 @@ class Issuing:
 
             return prepared
 
-        return await self.press(key, xml, prepare, caller)
+        return await self.press(key, xml, prepare, caller, at_counter=at_counter)
 
     async def press(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -57,6 +57,8 @@ class Reporting:
         self._database_problem: str | None = None
         self._database_checked = False
         self._refreshing = asyncio.Lock()
+        self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
+        """What keeps files of the drop folder, where one is watched; None: not looked yet (exchange/watcher.py)."""
 
     async def run(self) -> None:
         """Refresh on every change until cancelled."""
@@ -120,6 +122,8 @@ class Reporting:
             unknown.add(AlertCode.LOGIN_REFUSED)
         if not self._printers and self._desk.printer.profile_names:
             unknown.add(AlertCode.PRINTER)
+        if self.folder_problems() is None:
+            unknown.add(AlertCode.DROP_FOLDER)
         if not self._database_checked:
             unknown.add(AlertCode.DATABASE)
         return frozenset(unknown)
@@ -185,6 +189,7 @@ class Reporting:
             database_problem=self._database_problem,
             printers={status.name: status.problem for status in self._printer_states()},
             undelivered=dict(self._desk.undelivered),
+            drop_folder=self.folder_problems() or {},
             latarnia_unreachable_since=self._watch.seen.latarnia_lost_at,
             latarnia_unknown=tuple((word.where, word.value) for word in self._watch.seen.latarnia_unknown),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,

@@ -38,3 +38,7 @@ SELECT value FROM notebook WHERE name = :name;
 -- note_put --
 -- Write a value of the notebook.
 INSERT INTO notebook (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- note_remove --
+-- Take a value out of the notebook.
+DELETE FROM notebook WHERE name = :name;

@@ -407,6 +407,17 @@ def test_check_names_every_problem_at_once(run: Run, config: Path) -> None:
     assert "  OK    katalog danych" in ran.out
 
 
+def test_check_looks_into_the_drop_folder_and_leaves_nothing(run: Run, config: Path) -> None:
+    folder = config.parent / "kasa"
+    config.write_text(config.read_text("utf-8") + f'[drop_folder]\npath = "{folder}"\n', "utf-8")
+    missing = run("check", "--offline", "--config", str(config))
+    assert f"PROBLEM  katalog wymiany: {folder}: nie ma takiego pliku ani katalogu." in missing.out
+    assert "ReadWritePaths=" in missing.out
+    folder.mkdir()
+    assert f"  OK    katalog wymiany: {folder}" in run("check", "--offline", "--config", str(config)).out
+    assert list(folder.iterdir()) == []
+
+
 def test_commands_for_the_running_agent_leave_its_keys_alone(run: Run, config: Path) -> None:
     """systemd hands keys to the service only: `ksef-agent status` must work without them where an agent runs."""
     text = config.read_text("utf-8") + '[offline]\ncertificate_file = "brak.crt"\nkey_file = "brak.key"\n'

@@ -24,10 +24,11 @@ from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, Mechanism
 from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
+from agent.system.daemon_thread import DaemonThread
 from printers.printer_set import Fleet, build
 from printers.profiles.models import PROFILES
 from printers.transports import blocking, file, serial
-from printers.transports.blocking import Lane, LaneTransport
+from printers.transports.blocking import LaneTransport
 from printers.transports.file import open_path
 from printers.transports.interface import TransportError
 from printers.transports.serial import SerialDevice
@@ -267,7 +268,7 @@ class FakeDevice:
 async def test_a_device_opened_too_late_is_closed_again() -> None:
     started, release = threading.Event(), threading.Event()
     device = FakeDevice()
-    watcher = Lane("watcher")
+    watcher = DaemonThread("watcher")
 
     def open_slowly() -> FakeDevice:
         started.set()
@@ -304,7 +305,7 @@ async def test_a_cancelled_read_loses_nothing() -> None:
 async def test_a_call_cancelled_in_the_queue_is_never_made() -> None:
     gate = threading.Event()
     calls: list[str] = []
-    one = Lane("x")
+    one = DaemonThread("x")
     first = one.run(gate.wait)
     second = one.run(lambda: calls.append("second"))
     second.cancel()

@@ -1,0 +1,244 @@
+"""The answers in the drop folder: a JSON for each file, beside it what the settings ask for, and last the file itself.
+
+    done/NAME.result.json      what became of each document; written anew when KSeF gives a number
+    done/NAME.result.xml, .pdf, .epp
+    done/NAME.json             the file
+    refused/…                  the same of a file of which anything was refused, with NAME.result.txt for people
+
+A file stays in the inbox until its answer is durable, so a crash in between repeats everything, and the keys of its
+documents see to it that nothing is made twice. The answer is plain ASCII (\\u escapes), since the programs that read it
+differ in the code page they believe in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from agent.domain.exchange.answer import with_ksef_numbers
+from agent.domain.exchange.file import read_file
+from agent.domain.json_io.canonical import Json
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import DropFolder, Place, Transaction
+from agent.services.answers import answer
+from agent.services.contract import HeldAnswer, InvoiceAnswer
+from agent.services.corrections.correct import Correcting
+from agent.services.desk import Desk
+from agent.services.exchange import names
+from agent.services.exchange.outcome import Dropped, Outcome, forget, put_aside, recall, remember
+from agent.services.paper.printing import Printing
+
+_BY_GRAVITY = ("refused", "rejected", "waiting", "issued", "skipped")
+TEXT, XML, PDF, EPP, JSON = "txt", "xml", "pdf", "epp", "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How the API writes what the use cases return; app.py takes it from the web."""
+
+    invoice: Callable[[InvoiceAnswer], Mapping[str, Json]]
+    held: Callable[[HeldAnswer], Mapping[str, Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A document as it stands now."""
+
+    outcome: Outcome
+    invoices: tuple[InvoiceAnswer, ...]
+    held: HeldAnswer | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether KSeF, or the number of a base, will still change it."""
+        return self.held is not None or any(_waits(each) for each in self.invoices)
+
+    @property
+    def status(self) -> str:
+        """issued, rejected (by KSeF), waiting (for its base), refused, skipped."""
+        if self.outcome.problem is not None:
+            return "refused"
+        if self.outcome.skipped:
+            return "skipped"
+        if self.held is not None and not self.invoices:
+            return "waiting"
+        return "rejected" if any(each.record.state is InvoiceState.REJECTED for each in self.invoices) else "issued"
+
+
+class Answers:
+    """Writes them."""
+
+    def __init__(
+        self, desk: Desk, folder: DropFolder, correcting: Correcting, printing: Printing, views: Views
+    ) -> None:
+        self._desk = desk
+        self._folder = folder
+        self._correcting = correcting
+        self._printing = printing
+        self._views = views
+        self._kinds = frozenset(desk.settings.drop_folder.results)
+
+    async def file(self, record: Dropped, data: bytes | None) -> None:
+        """Write the answer of a file that was taken, and move the file beside it. May be repeated.
+
+        data  its content; None where it was too large to be read
+        """
+        await self._make_room(record)
+        made = [await self._made(each) for each in record.documents]
+        waiting = [each.record.id for document in made for each in document.invoices if _waits(each)]
+        if any(document.waits for document in made):
+            await self._desk.store.write(lambda tx: remember(tx, record, waiting))
+        await self._write(record, made, data, None)
+        await self._folder.move(Place.INBOX, record.name, record.place, record.name)
+
+    async def renew(self, entry: str, changed: frozenset[str]) -> None:
+        """Write the answer of a file anew, since KSeF said something about the invoices ``changed``."""
+        record = await self._desk.store.read(lambda tx: recall(tx, entry))
+        if record is None:
+            return
+        made = [await self._made(each) for each in record.documents]
+        record = replace(record, documents=tuple(document.outcome for document in made))
+        pushed_aside = record.stem != names.stem_of(record.name)
+        name = names.aside(record.name, record.sha256) if pushed_aside else record.name
+        data = await self._folder.load(record.place, name) if EPP in self._kinds else None
+        await self._write(record, made, data, changed)
+        if any(document.waits for document in made):
+            waiting = [each.record.id for document in made for each in document.invoices if _waits(each)]
+            await self._desk.store.write(lambda tx: remember(tx, record, waiting))
+        else:
+            await self._desk.store.write(lambda tx: forget(tx, record))
+
+    # --- what stands in an answer ---------------------------------------------------------------------
+
+    async def _made(self, outcome: Outcome) -> Made:
+        held = None if outcome.held is None else await self._correcting.held(outcome.held)
+        if held is not None and held.invoice_id is not None:
+            outcome = replace(outcome, invoices=(held.invoice_id, *outcome.invoices), held=None)
+            held = None
+
+        async def work(tx: Transaction) -> tuple[InvoiceAnswer, ...]:
+            return tuple([await answer(tx, await tx.invoices.get(each)) for each in outcome.invoices])
+
+        return Made(outcome, await self._desk.store.read(work), held)
+
+    def _json(self, record: Dropped, made: list[Made]) -> bytes:
+        statuses = {document.status for document in made}
+        whole = "partly" if "refused" in statuses and statuses - {"refused", "skipped"} else ""
+        value: dict[str, Json] = {
+            "file": names.shown(record.name),
+            "sha256": record.sha256,
+            "status": whole or next(word for word in _BY_GRAVITY if word in statuses),
+            "at": record.at,
+            "duplicate": record.duplicate,
+            "documents": [self._document(document) for document in made],
+        }
+        return (json.dumps(value, indent=1) + "\n").encode("ascii")
+
+    def _document(self, made: Made) -> dict[str, Json]:
+        outcome = made.outcome
+        invoices = [self._views.invoice(each) for each in made.invoices]
+        problem = outcome.problem
+        return {
+            "position": outcome.position + 1,
+            "name": outcome.name or None,
+            "status": made.status,
+            "replayed": outcome.replayed,
+            "note": outcome.note,
+            "invoice": invoices[0] if invoices else None,
+            "replacement": invoices[1] if len(invoices) > 1 else None,
+            "held": None if made.held is None else self._views.held(made.held),
+            "problem": None
+            if problem is None
+            else {
+                "code": problem.code,
+                "detail": problem.detail,
+                "errors": [
+                    {"pointer": each.pointer, "message": each.message, "code": each.code} for each in problem.errors
+                ],
+            },
+        }
+
+    # --- into the folder ------------------------------------------------------------------------------
+
+    async def _write(
+        self, record: Dropped, made: list[Made], data: bytes | None, changed: frozenset[str] | None
+    ) -> None:
+        """Put the answers in place, the JSON last: whoever sees it finds the others. ``changed`` None: all."""
+        several = len(made) > 1
+        for document in made:
+            position = document.outcome.position + 1 if several else None
+            for each in document.invoices[:1]:
+                if changed is None or each.record.id in changed:
+                    await self._papers(record, each, position)
+        if EPP in self._kinds and data is not None and names.format_of(record.name) == names.EPP:
+            await self._put(record, EPP, await asyncio.to_thread(_numbered, data, made))
+        if record.place is Place.REFUSED:
+            await self._put(record, TEXT, "\r\n".join(_sentences(record, made)).encode("utf-8-sig"))
+        await self._put(record, JSON, self._json(record, made))
+
+    async def _papers(self, record: Dropped, invoice: InvoiceAnswer, position: int | None) -> None:
+        if not invoice.record.xml:
+            return  # exported and removed from the till
+        if XML in self._kinds:
+            await self._put(record, XML, invoice.record.xml, position)
+        if PDF in self._kinds and invoice.record.state is not InvoiceState.REJECTED:
+            receipt = self._printing.receipt(invoice.record, self._printing.choice(invoice.record), 1)
+            await self._put(record, PDF, await asyncio.to_thread(self._desk.press.pdf, receipt, "a4"), position)
+
+    async def _put(self, record: Dropped, kind: str, data: bytes, position: int | None = None) -> None:
+        await self._folder.put(record.place, names.result_name(record.stem, kind, position), data)
+
+    async def _make_room(self, record: Dropped) -> None:
+        """Push aside what an earlier file of the same name, with other content, left there."""
+        for name in {record.name, *(f"{record.stem}.{suffix}" for suffix in names.FORMATS)}:
+            there = await self._folder.sha256(record.place, name)
+            if there is not None and (name, there) != (record.name, record.sha256):
+                await self._push_aside(replace(record, name=name, sha256=there))
+
+    async def _push_aside(self, older: Dropped) -> None:
+        """Rename answers first and the file last, so that a crash in between finds it again."""
+        stem = names.stem_aside(older.stem, older.sha256)
+
+        async def work(tx: Transaction) -> None:
+            known = await recall(tx, older.entry)
+            if known is not None and known.sha256 == older.sha256:
+                await put_aside(tx, known, stem)
+
+        await self._desk.store.write(work)
+        for name in await self._folder.names(older.place, older.stem):
+            rest = names.answer_of(older.stem, name)
+            if rest is not None and await self._folder.sha256(older.place, stem + rest) is None:
+                await self._folder.move(older.place, name, older.place, stem + rest)
+        await self._folder.move(older.place, older.name, older.place, names.aside(older.name, older.sha256))
+
+
+def _waits(invoice: InvoiceAnswer) -> bool:
+    return invoice.record.state is not InvoiceState.ACCEPTED and invoice.record.closed_at is None
+
+
+def _numbered(data: bytes, made: list[Made]) -> bytes:
+    numbers = {
+        document.outcome.position: document.invoices[0].record.ksef_number
+        for document in made
+        if document.invoices and document.invoices[0].record.ksef_number is not None
+    }
+    return with_ksef_numbers(read_file(data), {place: number for place, number in numbers.items() if number})
+
+
+def _sentences(record: Dropped, made: list[Made]) -> Iterator[str]:
+    """The reason for people, as text."""
+    yield f"Plik {names.shown(record.name)}, {record.at[:16].replace('T', ' ')}"
+    for document in made:
+        outcome = document.outcome
+        name = outcome.name or "Dokument"
+        if outcome.problem is not None:
+            yield ""
+            yield f"{name}: NIE WYSTAWIONO. {outcome.problem.detail}"
+            yield from (f"  - {each.message} [{each.pointer}]" for each in outcome.problem.errors)
+        elif document.invoices:
+            yield ""
+            yield f"{name}: wystawiono {document.invoices[0].record.number}."
+    yield ""
+    yield "Popraw plik i włóż go ponownie. To, co wystawiono, nie powstanie drugi raz."

@@ -1,0 +1,82 @@
+"""Answers written anew when KSeF says something about an invoice: from the event log, with a durable cursor.
+
+An event is passed only once its answers are written, so a crash or a folder that is away repeats it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from agent.ports import Event, Transaction
+from agent.services.desk import Desk
+from agent.services.exchange.answers import Answers
+from agent.services.exchange.outcome import entries_of, held_entries
+
+CURSOR = "drop-folder:cursor"
+KINDS = frozenset(
+    {
+        "accepted",
+        "rejected",
+        "collision",
+        "technical_correction",
+        "resend",
+        "closed",
+        "exempt",
+        "duty_back",
+        "mode",
+    }
+)
+"""Events of an invoice that change its answer."""
+OF_HELD = frozenset({"issued", "correction_refused"})
+"""Events after which a correction may no longer wait."""
+PAGE = 200
+
+
+class Updates:
+    """Follows the log."""
+
+    def __init__(self, desk: Desk, answers: Answers) -> None:
+        self._desk = desk
+        self._answers = answers
+        self._cursor: int | None = None
+        """Everything up to here is in the answers; may be ahead of the durable one."""
+
+    async def pass_once(self) -> None:
+        """Write anew what has changed since; FolderAway or Unavailable: again later."""
+        cursor = await self._desk.store.write(_begin) if self._cursor is None else self._cursor
+        while events := await self._desk.store.read(partial(_after, cursor)):
+            changed = frozenset(
+                event.invoice_id for event in events if event.kind in KINDS and event.invoice_id is not None
+            )
+            held = any(event.kind in OF_HELD for event in events)
+            entries = await self._desk.store.read(partial(_entries, changed, held))
+            for entry in sorted(entries):
+                await self._answers.renew(entry, changed)
+            cursor = events[-1].seq
+            if entries or len(events) == PAGE:
+                await self._desk.store.write(partial(_keep, cursor))
+            self._cursor = cursor
+        self._cursor = cursor
+
+
+async def _begin(tx: Transaction) -> int:
+    """Return the durable cursor; the first start makes it, so that nothing after it is ever missed."""
+    kept = await tx.notebook.get(CURSOR)
+    if isinstance(kept, int):
+        return kept
+    newest = await tx.events.newest()
+    await _keep(newest, tx)
+    return newest
+
+
+async def _keep(cursor: int, tx: Transaction) -> None:
+    await tx.notebook.put(CURSOR, cursor)
+
+
+async def _after(cursor: int, tx: Transaction) -> list[Event]:
+    return await tx.events.after(cursor, PAGE)
+
+
+async def _entries(changed: frozenset[str], held: bool, tx: Transaction) -> set[str]:
+    found = {entry for invoice_id in changed for entry in await entries_of(tx, invoice_id)}
+    return found | set((await held_entries(tx)).values()) if held else found

@@ -1,0 +1,245 @@
+"""The drop folder, watched: looked through every few seconds, file by file, one after the other.
+
+By listings on monotonic time, since a network share tells of no new file. A file is taken once two looks at least a
+second apart see the same size, time and inode, it can be opened, and it ends as a finished one does; one that does not
+end so gets a minute. Presses at the counter go first, and a pass looks at a bounded number of files, so ten thousand
+at once hold up nobody.
+
+What goes wrong with one file (held by a program, a defect of ours) leaves it where it is and rests it; what goes wrong
+with the folder or the store rests everything. Both are problems of /health until they are over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+
+from agent.domain.callers import Caller, Role
+from agent.domain.errors import StoreLost, Unavailable
+from agent.ports import DropFolder, FileHeld, FolderAway, Look, Place
+from agent.services.desk import Desk
+from agent.services.exchange import names
+from agent.services.exchange.answers import Answers
+from agent.services.exchange.intake import Intake, is_whole
+from agent.services.exchange.outcome import Dropped, Outcome, Problem, dropped
+from agent.services.exchange.updates import Updates
+from agent.services.issuing.issue import Issuing
+
+LOG = logging.getLogger("agent.drop-folder")
+FILES_A_PASS = 200
+SETTLE_SECONDS = 1.0
+"""Between two looks that have to agree."""
+PATIENCE_SECONDS = 60.0
+"""For a file that does not end as a whole one, and does not grow any more."""
+RESTS = (2.0, 5.0, 15.0, 60.0)
+"""Seconds before each further try of a file, and of the folder."""
+REST_SECONDS = 0.02
+"""After each file, so that whoever else waits for the loop has it."""
+YIELD_SECONDS = 0.05
+YIELDS = 600
+"""How often a file lets presses go first: half a minute at most."""
+TOLD_FILES = 3
+REFUSED_COUNTED = 1_000
+REFUSED_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """A file as last looked at."""
+
+    look: Look
+    since: float
+    """Monotonic: when it was first seen like this."""
+
+
+@dataclass(slots=True)
+class Rest:
+    """Why a file waits, and until when."""
+
+    reason: str
+    tries: int
+    until: float
+
+
+class DropFolderWatch:
+    """Takes files, one after the other."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        folder: DropFolder,
+        *,
+        issuing: Issuing,
+        intake: Intake,
+        answers: Answers,
+        updates: Updates,
+    ) -> None:
+        settings = desk.settings.drop_folder
+        self._desk = desk
+        self._folder = folder
+        self._issuing = issuing
+        self._intake = intake
+        self._answers = answers
+        self._updates = updates
+        self._poll_seconds = settings.poll_seconds
+        self._wanted = names.wanted(settings.formats)
+        self._caller = Caller(settings.caller, Role.CASHIER)
+        self._print = settings.print
+        self._seen: dict[str, Seen] = {}
+        self._resting: dict[str, Rest] = {}
+        self._away: Rest | None = None
+        self._looked = False
+        self._refused = 0
+        self._refused_at = float("-inf")
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            taken = await self.pass_once()
+            rest = 0.0 if self._away is None else RESTS[min(self._away.tries, len(RESTS)) - 1]
+            await self._desk.clock.sleep(max(rest, YIELD_SECONDS if taken else self._poll_seconds))
+
+    async def pass_once(self) -> int:
+        """Look once and take what is ready; return how many files were taken."""
+        taken = 0
+        try:
+            await self._updates.pass_once()
+            looks = await self._folder.looks(self._may_be_looked_at, FILES_A_PASS)
+            for look in self._settled(looks):
+                await self._let_presses_go_first()
+                taken += await self._take(look)
+                await self._desk.clock.sleep(REST_SECONDS)
+                await self._updates.pass_once()
+            await self._count_refused()
+        except FolderAway as error:
+            self._rest_all(f"Katalog wymiany: {error.reason}")
+        except Unavailable as error:
+            self._rest_all(error.detail)
+        else:
+            self._recovered()
+        self._looked = True
+        return taken
+
+    @property
+    def problems(self) -> dict[str, tuple[str, bool]] | None:
+        """What /health should say: subject -> (Polish sentence, whether everything waits). None before a first look."""
+        if not self._looked:
+            return None
+        found: dict[str, tuple[str, bool]] = {}
+        if self._away is not None and self._away.tries > 1:
+            found["folder"] = (f"{self._away.reason.rstrip('.')}. Pliki czekają.", True)
+        stuck = {name: rest for name, rest in self._resting.items() if rest.tries > len(RESTS)}
+        for name, rest in sorted(stuck.items())[:TOLD_FILES]:
+            shown = names.shown(name)
+            found[f"file:{shown}"] = (f"Plik „{shown}” w katalogu wymiany czeka: {rest.reason}.", False)
+        if self._refused:
+            count = f"{self._refused} lub więcej" if self._refused == REFUSED_COUNTED else str(self._refused)
+            found["refused"] = (
+                f"W katalogu wymiany są odrzucone pliki ({count}), obok każdego stoi powód. "
+                "Popraw je i włóż ponownie, a odrzucone usuń.",
+                False,
+            )
+        return found
+
+    # --- looking --------------------------------------------------------------------------------------
+
+    def _may_be_looked_at(self, name: str) -> bool:
+        rest = self._resting.get(name)
+        return self._wanted(name) and (rest is None or rest.until <= self._desk.clock.monotonic())
+
+    def _settled(self, looks: list[Look]) -> list[Look]:
+        """Return those that look as they did a moment ago, and remember how all look now."""
+        now = self._desk.clock.monotonic()
+        before, self._seen = self._seen, {}
+        ready = []
+        for look in looks:
+            seen = before.get(look.name)
+            if seen is None or seen.look != look:
+                seen = Seen(look, now)
+            elif now - seen.since >= SETTLE_SECONDS:
+                ready.append(look)
+            self._seen[look.name] = seen
+        gone = [name for name in self._resting if name not in self._seen and self._resting[name].until <= now]
+        for name in gone:
+            del self._resting[name]
+        return ready
+
+    async def _let_presses_go_first(self) -> None:
+        for _ in range(YIELDS):
+            if not self._issuing.pressing:
+                return
+            await self._desk.clock.sleep(YIELD_SECONDS)
+
+    async def _count_refused(self) -> None:
+        now = self._desk.clock.monotonic()
+        if now - self._refused_at >= REFUSED_SECONDS:
+            self._refused = await self._folder.count(Place.REFUSED, self._wanted, REFUSED_COUNTED)
+            self._refused_at = now
+
+    # --- taking ---------------------------------------------------------------------------------------
+
+    async def _take(self, look: Look) -> bool:
+        """Issue what a file holds and answer; False where it waits."""
+        try:
+            taken = await self._issue(look)
+        except FileHeld as error:
+            self._rest(look.name, error.reason)
+            return False
+        except (FolderAway, Unavailable, StoreLost):
+            raise
+        except Exception:
+            LOG.exception("file %r: a defect, it stays where it is", look.name)
+            self._rest(look.name, "błąd programu; wezwij serwis")
+            return False
+        if taken:
+            self._resting.pop(look.name, None)
+            self._seen.pop(look.name, None)
+        return taken
+
+    async def _issue(self, look: Look) -> bool:
+        kind = names.format_of(look.name)
+        largest = self._intake.largest(kind)
+        at = self._desk.now().isoformat(timespec="seconds")
+        if look.size > largest:
+            problem = Problem("body-too-large", f"Plik ma {look.size} bajtów, a może mieć najwyżej {largest}.")
+            identity = hashlib.sha256(f"{look.size} {look.changed}".encode()).hexdigest()
+            outcome = Outcome(problem=problem)
+            return await self._answer(dropped(look.name, identity, at, (outcome,), duplicate=False), None)
+        data = await self._folder.read(look)
+        if not is_whole(data, kind):
+            if self._desk.clock.monotonic() - self._seen[look.name].since < PATIENCE_SECONDS:
+                return False
+            LOG.warning("file %r does not end as a whole one", look.name)
+        sha256 = hashlib.sha256(data).hexdigest()
+        duplicate = await self._folder.sha256(Place.DONE, look.name) == sha256
+        outcomes = await self._intake.take(
+            data, kind=kind, key=names.key_of(look.name, data), caller=self._caller, at_counter=self._print
+        )
+        return await self._answer(dropped(look.name, sha256, at, outcomes, duplicate=duplicate), data)
+
+    async def _answer(self, record: Dropped, data: bytes | None) -> bool:
+        await self._answers.file(record, data)
+        if record.refused:
+            self._refused_at = float("-inf")
+        return True
+
+    # --- trouble --------------------------------------------------------------------------------------
+
+    def _rest(self, name: str, reason: str) -> None:
+        tries = self._resting[name].tries + 1 if name in self._resting else 1
+        pause = RESTS[min(tries, len(RESTS)) - 1]
+        self._resting[name] = Rest(reason, tries, self._desk.clock.monotonic() + pause)
+
+    def _rest_all(self, reason: str) -> None:
+        tries = 1 if self._away is None else self._away.tries + 1
+        if tries == 1:
+            LOG.warning("drop folder waits: %s", reason)
+        self._away = Rest(reason, tries, 0.0)
+        self._desk.changed.set()
+
+    def _recovered(self) -> None:
+        if self._away is not None:
+            LOG.warning("drop folder is back")
+            self._away = None
+            self._desk.changed.set()

@@ -1,0 +1,41 @@
+"""The drop folder joined: the folder on its disk, the use cases, the API's way of writing answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from agent.services.exchange.answers import Answers, Views
+from agent.services.exchange.updates import Updates
+from agent.services.exchange.watcher import DropFolderWatch
+from agent.shared_folder import SharedFolder
+from agent.web import json_views
+
+if TYPE_CHECKING:
+    from agent.app import Agent
+
+
+@contextmanager
+def watched_folder(agent: Agent) -> Iterator[DropFolderWatch | None]:
+    """Return what watches the folder of the settings, None where there is none; /health knows of its trouble."""
+    settings = agent.settings.drop_folder
+    if settings.path is None:
+        yield None
+        return
+    folder = SharedFolder(settings.path, agent.clock, mounted=settings.mounted)
+    views = Views(json_views.invoice, json_views.held)
+    answers = Answers(agent.desk, folder, agent.correcting, agent.printing, views)
+    watch = DropFolderWatch(
+        agent.desk,
+        folder,
+        issuing=agent.issuing,
+        intake=agent.intake,
+        answers=answers,
+        updates=Updates(agent.desk, answers),
+    )
+    agent.reporting.folder_problems = lambda: watch.problems
+    try:
+        yield watch
+    finally:
+        folder.close()

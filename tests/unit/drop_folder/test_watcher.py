@@ -1,0 +1,540 @@
+"""The watched folder: what is taken when, what it answers, and that nothing is made twice or lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.domain.errors import Unavailable
+from agent.domain.invoice import InvoiceRecord
+from agent.ports import InvoiceFilter, Place
+from agent.services.exchange import watcher
+from tests.fakes.drop_folder import Shop, folder_settings, remembered
+from tests.fakes.exchange import Item, Paperwork, epp
+from tests.fakes.folder import FakeFolder
+from tests.fakes.world import CASHIER, SELLER, sale, world
+
+COFFEE = Item("KAWA", "Kawa „Źdźbło” 1 kg", Decimal("64.90"), Decimal(2))
+SHOP = {11: SELLER.nip}
+
+
+@asynccontextmanager
+async def shop(tmp_path: Path, folder: FakeFolder | None = None, **changes: Any) -> AsyncIterator[Shop]:
+    async with world(tmp_path, given=folder_settings(tmp_path, **changes)) as place:
+        yield Shop(place, folder or FakeFolder())
+
+
+async def invoices(of: Shop) -> list[InvoiceRecord]:
+    return await of.place.store.read(lambda tx: tx.invoices.find(InvoiceFilter(limit=100_000)))
+
+
+def problems(of: Shop) -> dict[str, tuple[str, bool]]:
+    assert of.watch.problems is not None
+    return of.watch.problems
+
+
+def document(answer: dict[str, Any]) -> dict[str, Any]:
+    (only,) = answer["documents"]
+    assert isinstance(only, dict)
+    return only
+
+
+# --- what is taken ---------------------------------------------------------------------------------------
+
+
+async def test_a_sale_is_issued_printed_and_answered(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        answer = await here.take("zamówienie 1.json", json.dumps(sale(external_ref="order-1")))
+        assert (answer["status"], answer["duplicate"]) == ("issued", False)
+        assert answer["file"] == "zamówienie 1.json"
+        made = document(answer)
+        assert made["invoice"]["state"] == "accepted"
+        assert made["invoice"]["ksef_number"]
+        assert made["invoice"]["external_ref"] == "order-1"
+        assert made["invoice"]["pressed_by"] == "folder"
+        assert len(here.place.printer.papers) == 1
+        assert here.folder.in_place(Place.INBOX) == []
+        assert here.folder.in_place(Place.DONE) == ["zamówienie 1.json", "zamówienie 1.result.json"]
+        raw = here.folder.content(Place.DONE, "zamówienie 1.result.json")
+        assert raw is not None
+        assert raw.isascii()
+
+
+async def test_without_printing(tmp_path: Path) -> None:
+    async with shop(tmp_path, print=False) as here:
+        await here.take("a.json", json.dumps(sale()))
+        await here.passes(3)
+        assert here.place.printer.papers == []
+        assert document(here.answer("a.json"))["invoice"]["state"] == "accepted"
+
+
+async def test_a_file_is_taken_when_two_looks_agree(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        text = json.dumps(sale())
+        here.folder.drop("a.json", text[:40])
+        await here.passes(1)
+        here.folder.drop("a.json", text[:80])
+        await here.passes(1)
+        here.folder.drop("a.json", text)
+        await here.passes(1)
+        assert await invoices(here) == []
+        await here.passes(1)
+        assert len(await invoices(here)) == 1
+
+
+async def test_half_a_file_gets_a_minute_to_become_whole(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        text = json.dumps(sale())
+        here.folder.drop("a.json", text[:80])
+        await here.passes(10)
+        assert here.folder.in_place(Place.INBOX) == ["a.json"]
+        here.folder.drop("a.json", text)
+        await here.passes(2)
+        assert len(await invoices(here)) == 1
+        answer_after = await _patiently(here, "b.json", text[:80])
+        assert answer_after["status"] == "refused"
+        assert document(answer_after)["problem"]["code"] == "not-json"
+
+
+async def _patiently(here: Shop, name: str, data: bytes | str) -> dict[str, Any]:
+    here.folder.drop(name, data)
+    await here.passes(2 + int(watcher.PATIENCE_SECONDS / 10), seconds=10.0)
+    return here.answer(name)
+
+
+@pytest.mark.parametrize("name", [".a.json", "~a.json", "a.json.tmp", "a.result.json", "a.txt", "json", "a.json~"])
+async def test_other_files_are_left_alone(tmp_path: Path, name: str) -> None:
+    async with shop(tmp_path) as here:
+        here.folder.drop(name, json.dumps(sale()))
+        await here.passes(3)
+        assert here.folder.in_place(Place.INBOX) == [name]
+        assert await invoices(here) == []
+
+
+async def test_only_the_formats_of_the_settings_are_taken(tmp_path: Path) -> None:
+    async with shop(tmp_path, formats=("epp",)) as here:
+        here.folder.drop("a.json", json.dumps(sale()))
+        await here.passes(3)
+        assert here.folder.in_place(Place.INBOX) == ["a.json"]
+
+
+async def test_a_ready_fa3_and_its_bytes(tmp_path: Path) -> None:
+    async with shop(tmp_path, results=("xml", "pdf")) as here:
+        await here.take("a.json", json.dumps(sale()))
+        xml = here.folder.content(Place.DONE, "a.result.xml")
+        assert xml is not None
+        assert xml.startswith(b"<?xml")
+        pdf = here.folder.content(Place.DONE, "a.result.pdf")
+        assert pdf is not None
+        assert pdf.startswith(b"%PDF")
+        again = xml.replace(b"/000001<", b"/900001<")
+        answer = await here.take("b.XML", again)
+        assert document(answer)["invoice"]["number"].endswith("/900001")
+        assert here.folder.content(Place.DONE, "b.result.xml") == again
+
+
+# --- duplicates ------------------------------------------------------------------------------------------
+
+
+async def test_the_same_file_again_is_the_same_sale(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        first = await here.take("a.json", json.dumps(sale()))
+        second = await here.take("a.json", json.dumps(sale()))
+        assert second["duplicate"]
+        assert document(second)["replayed"]
+        assert document(second)["invoice"]["number"] == document(first)["invoice"]["number"]
+        assert len(await invoices(here)) == 1
+        assert len(here.place.printer.papers) == 1
+
+
+async def test_the_same_name_with_other_content_is_another_sale(tmp_path: Path) -> None:
+    async with shop(tmp_path, print=False) as here:
+        here.place.gateway.up = False
+        first = await here.take("a.json", json.dumps(sale(external_ref="1")))
+        second = await here.take("a.json", json.dumps(sale(external_ref="2")))
+        assert not second["duplicate"]
+        assert document(second)["invoice"]["external_ref"] == "2"
+        aside = f"a~{first['sha256'][:8]}"
+        assert here.folder.in_place(Place.DONE) == ["a.json", "a.result.json", f"{aside}.json", f"{aside}.result.json"]
+        here.place.gateway.up = True
+        await here.place.settle()
+        await here.passes(1)
+        for stem, reference in (("a", "2"), (aside, "1")):
+            data = here.folder.content(Place.DONE, f"{stem}.result.json")
+            assert data is not None
+            invoice = document(json.loads(data))["invoice"]
+            assert (invoice["external_ref"], bool(invoice["ksef_number"])) == (reference, True)
+
+
+async def test_the_same_content_under_another_name_is_another_sale(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        await here.take("a.json", json.dumps(sale()))
+        await here.take("b.json", json.dumps(sale()))
+        assert len(await invoices(here)) == 2
+
+
+async def test_two_formats_of_one_stem_keep_both_answers(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        await here.take("a.json", json.dumps(sale()))
+        await here.take("a.epp", epp(Paperwork([COFFEE]), info=SHOP))
+        results = [name for name in here.folder.in_place(Place.DONE) if name.endswith(".result.json")]
+        assert len(results) == 2
+
+
+# --- refused ---------------------------------------------------------------------------------------------
+
+
+async def test_a_refused_file_lies_beside_its_reason(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        wrong = sale(buyer={"nip": "1111111112", "name": "X", "address": {"line1": "Y"}})
+        answer = await here.take("a.json", json.dumps(wrong))
+        assert answer["status"] == "refused"
+        problem = document(answer)["problem"]
+        assert problem["code"] == "nip-checksum"
+        assert problem["errors"][0]["pointer"] == "/buyer/nip"
+        assert here.folder.in_place(Place.REFUSED) == ["a.json", "a.result.json", "a.result.txt"]
+        text = here.folder.content(Place.REFUSED, "a.result.txt")
+        assert text is not None
+        assert text.startswith(b"\xef\xbb\xbf")
+        assert "NIP" in text.decode("utf-8-sig")
+        assert await invoices(here) == []
+        assert problems(here)["refused"][0].startswith("W katalogu wymiany są odrzucone pliki (1)")
+        corrected = await here.take("a.json", json.dumps(sale()))
+        assert corrected["status"] == "refused", "the refused one still lies there"
+        assert here.folder.content(Place.DONE, "a.result.json") is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (json.dumps(sale(), ensure_ascii=False).replace("Chleb", "Żurek").encode("cp1250"), "Windows-1250"),
+        (json.dumps(sale(), ensure_ascii=False).replace("Chleb", "Żurek ąś").encode("iso8859-2"), "ISO 8859-2"),
+        (json.dumps(sale(), ensure_ascii=False).replace("Chleb", "Żurek ąś").encode("cp852"), "DOS 852"),
+        (b'{"lines": "\xff\xfe\xfd"}', "nieznanej stronie kodowej"),
+        (b"[]}", "JSON"),
+        (b'{"a": 1, "a": 2}', "dwa razy"),
+    ],
+)
+async def test_what_cannot_be_read_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+    async with shop(tmp_path) as here:
+        answer = await here.take("a.json", data)
+        assert answer["status"] == "refused"
+        assert words in document(answer)["problem"]["detail"]
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+async def test_marks_of_encodings_are_believed(tmp_path: Path, codec: str) -> None:
+    async with shop(tmp_path) as here:
+        lines = [{"name": "Żurek", "quantity": "1", "unit_price": "8.00", "vat": "5"}]
+        await here.take("a.json", json.dumps(sale(lines=lines), ensure_ascii=False).encode(codec))
+        (record,) = await invoices(here)
+        assert "Żurek".encode() in record.xml
+
+
+async def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        answer = await here.take("a.json", b" " * (here.place.desk.settings.api.max_body_bytes + 1))
+        assert document(answer)["problem"]["code"] == "body-too-large"
+
+
+# --- EDI++ -----------------------------------------------------------------------------------------------
+
+
+async def test_the_documents_of_a_file_and_the_way_back(tmp_path: Path) -> None:
+    async with shop(tmp_path, results=("epp", "xml")) as here:
+        data = epp(
+            Paperwork([COFFEE], number="FS 1/2026"),
+            Paperwork([COFFEE], kind="WZ", number="WZ 7/2026"),
+            Paperwork([COFFEE], number="FS 2/2026"),
+            info=SHOP,
+        )
+        answer = await here.take("dzien.epp", data)
+        assert answer["status"] == "issued"
+        statuses = [(each["name"], each["status"]) for each in answer["documents"]]
+        assert statuses == [("FS 1/2026", "issued"), ("WZ 7/2026", "skipped"), ("FS 2/2026", "issued")]
+        assert [record.external_ref for record in await invoices(here)] == ["2/2026", "1/2026"]
+        back = here.folder.content(Place.DONE, "dzien.result.epp")
+        assert back is not None
+        numbers = [each["invoice"]["ksef_number"] for each in answer["documents"] if each["invoice"]]
+        assert all(number.encode() in back for number in numbers)
+        names = here.folder.in_place(Place.DONE)
+        assert {"dzien.1.result.xml", "dzien.3.result.xml"} <= set(names)
+
+
+async def test_a_document_in_two_exports_is_issued_once(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        morning = epp(Paperwork([COFFEE], number="FS 1/2026"), info=SHOP)
+        day = epp(Paperwork([COFFEE], number="FS 1/2026"), Paperwork([COFFEE], number="FS 2/2026"), info=SHOP)
+        await here.take("rano.epp", morning)
+        answer = await here.take("dzien.epp", day)
+        assert [each["replayed"] for each in answer["documents"]] == [True, False]
+        assert len(await invoices(here)) == 2
+        changed = epp(Paperwork([COFFEE, COFFEE], number="FS 1/2026"), info=SHOP)
+        answer = await here.take("zmiana.epp", changed)
+        assert document(answer)["problem"]["code"] == "idempotency-key-reused"
+
+
+async def test_one_refused_document_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        wrong = Paperwork([COFFEE], number="FS 1/2026", fields={18: "1111111112"})
+        answer = await here.take("a.epp", epp(wrong, Paperwork([COFFEE], number="FS 2/2026"), info=SHOP))
+        assert answer["status"] == "partly"
+        assert [each["status"] for each in answer["documents"]] == ["refused", "issued"]
+        text = here.folder.content(Place.REFUSED, "a.result.txt")
+        assert text is not None
+        assert "FS 1/2026: NIE WYSTAWIONO" in text.decode("utf-8-sig")
+        right = epp(Paperwork([COFFEE], number="FS 1/2026"), Paperwork([COFFEE], number="FS 2/2026"), info=SHOP)
+        answer = await here.take("b.epp", right)
+        assert [each["replayed"] for each in answer["documents"]] == [False, True]
+
+
+async def test_numbers_of_the_shops_own_program(tmp_path: Path) -> None:
+    async with shop(tmp_path, number="file") as here:
+        answer = await here.take("a.epp", epp(Paperwork([COFFEE], number="FS 12/MAG/2026"), info=SHOP))
+        assert document(answer)["invoice"]["number"] == "12/MAG/2026"
+        returned = Paperwork(
+            [Item("KAWA", COFFEE.name, COFFEE.price, Decimal(1), before=COFFEE)],
+            kind="KFS",
+            number="KFS 3/MAG/2026",
+            fields={8: "FS 12/MAG/2026"},
+        )
+        answer = await here.take("b.epp", epp(returned, info=SHOP))
+        assert document(answer)["invoice"]["number"] == "3/MAG/2026"
+        assert document(answer)["invoice"]["kind"] == "KOR"
+
+
+async def test_a_correction_waits_for_its_base_and_its_answer_follows(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        here.place.gateway.up = False
+        await here.take("a.epp", epp(Paperwork([COFFEE]), info=SHOP))
+        returned = Paperwork(
+            [Item("KAWA", COFFEE.name, COFFEE.price, Decimal(1), before=COFFEE)],
+            kind="KFS",
+            number="KFS 3/2026",
+            fields={8: "FS 12/2026"},
+        )
+        answer = await here.take("b.epp", epp(returned, info=SHOP))
+        assert answer["status"] == "waiting"
+        assert document(answer)["held"]["state"] == "waiting"
+        here.place.gateway.up = True
+        await here.place.settle()
+        await here.passes(2)
+        made = document(here.answer("b.epp"))
+        assert (made["status"], made["held"]) == ("issued", None)
+        assert made["invoice"]["external_ref"] == "3/2026"
+        await here.place.settle()
+        await here.passes(2)
+        assert document(here.answer("b.epp"))["invoice"]["state"] == "accepted"
+        unknown = Paperwork(returned.items, kind="KFS", number="KFS 4/2026", fields={8: "FS 99/2026"})
+        assert document(await here.take("c.epp", epp(unknown, info=SHOP)))["problem"]["code"] == "epp-base"
+
+
+# --- corrections in JSON ---------------------------------------------------------------------------------
+
+
+async def test_a_return_by_number_and_one_of_an_invoice_from_elsewhere(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        first = document(await here.take("a.json", json.dumps(sale())))["invoice"]
+        back = {"invoice": first["number"], "correction": {"kind": "return", "lines": [{"line": 1, "quantity": "1"}]}}
+        made = document(await here.take("b.json", json.dumps(back)))
+        assert (made["invoice"]["kind"], made["invoice"]["totals"]["gross"]) == ("KOR", "-61.50")
+        again = document(await here.take("b.json", json.dumps(back)))
+        assert again["invoice"]["number"] == made["invoice"]["number"]
+        base = sale() | {"number": "OLD/1", "issued_on": "2026-11-20", "outside_ksef": True}
+        made = document(await here.take("c.json", json.dumps({"base": base, "correction": {"kind": "full_return"}})))
+        assert made["invoice"]["kind"] == "KOR"
+        nobody = back | {"invoice": "NO/1"}
+        assert document(await here.take("d.json", json.dumps(nobody)))["problem"]["code"] == "invoice-not-found"
+        wrong = back | {"more": 1}
+        assert document(await here.take("e.json", json.dumps(wrong)))["problem"]["code"] == "bad-input"
+
+
+# --- the number that comes later ------------------------------------------------------------------------
+
+
+async def test_a_number_that_comes_later_is_written_into_the_answer(tmp_path: Path) -> None:
+    async with shop(tmp_path, results=("epp", "pdf")) as here:
+        here.place.gateway.up = False
+        await here.take("a.epp", epp(Paperwork([COFFEE]), info=SHOP))
+        assert document(here.answer("a.epp"))["invoice"]["ksef_number"] is None
+        here.place.gateway.up = True
+        await here.place.settle()
+        await here.passes(1)
+        number = document(here.answer("a.epp"))["invoice"]["ksef_number"]
+        assert number
+        back = here.folder.content(Place.DONE, "a.result.epp")
+        assert back is not None
+        assert number.encode() in back
+        written = len(here.folder.puts)
+        await here.passes(3)
+        assert len(here.folder.puts) == written, "written once, not at every look"
+        assert remembered(tmp_path) == ["drop-folder:cursor"], "nothing is remembered of what is finished"
+
+
+async def test_it_comes_over_a_restart_and_a_folder_that_was_away(tmp_path: Path) -> None:
+    folder = FakeFolder()
+    async with shop(tmp_path, folder) as here:
+        here.place.gateway.up = False
+        await here.take("a.json", json.dumps(sale()))
+        gateway, clock = here.place.gateway, here.place.clock
+    gateway.up = True
+    folder.away = "nie odpowiada"
+    async with world(tmp_path, given=folder_settings(tmp_path), clock=clock, gateway=gateway) as place:
+        here = Shop(place, folder)
+        await place.settle()
+        await here.passes(2)
+        assert problems(here)["folder"] == ("Katalog wymiany: nie odpowiada. Pliki czekają.", True)
+        folder.away = None
+        await here.passes(1)
+        assert problems(here) == {}
+        assert document(here.answer("a.json"))["invoice"]["ksef_number"]
+
+
+# --- trouble ---------------------------------------------------------------------------------------------
+
+
+async def test_a_held_file_waits_and_the_others_go_on(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        here.folder.held.add("a.json")
+        here.folder.drop("a.json", json.dumps(sale()))
+        await here.take("b.json", json.dumps(sale()))
+        assert here.folder.in_place(Place.INBOX) == ["a.json"]
+        assert problems(here) == {}
+        await here.passes(10, seconds=30.0)
+        assert problems(here) == {
+            "file:a.json": ("Plik „a.json” w katalogu wymiany czeka: używa go inny program.", False)
+        }
+        here.folder.held.clear()
+        await here.passes(3, seconds=60.0)
+        assert here.folder.in_place(Place.INBOX) == []
+        assert problems(here) == {}
+
+
+async def test_a_file_held_after_it_was_issued_is_not_issued_again(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        move = here.folder.move
+
+        async def held(*_: object) -> None:
+            from agent.ports import FileHeld
+
+            raise FileHeld("używa go inny program")
+
+        here.folder.move = held  # type: ignore[method-assign, assignment]
+        here.folder.drop("a.json", json.dumps(sale()))
+        await here.passes(4, seconds=10.0)
+        here.folder.move = move  # type: ignore[method-assign]
+        await here.passes(4, seconds=60.0)
+        assert not here.answer("a.json")["duplicate"]
+        assert len(await invoices(here)) == 1
+        assert len(here.place.printer.papers) == 1
+
+
+async def test_a_full_disk_keeps_the_file_and_tells(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        here.folder.full = True
+        here.folder.drop("a.json", json.dumps(sale()))
+        await here.passes(6)
+        assert here.folder.in_place(Place.INBOX) == ["a.json"]
+        assert problems(here)["folder"][0] == "Katalog wymiany: brak miejsca na dysku. Pliki czekają."
+        here.folder.full = False
+        await here.passes(3)
+        assert len(await invoices(here)) == 1
+        assert here.answer("a.json")["status"] == "issued"
+
+
+async def test_a_till_that_cannot_issue_now_keeps_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path) as here:
+
+        def refuse() -> None:
+            raise Unavailable("Zegar kasy jest zły.", code="clock-wrong")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(here.place.watch, "check_clock", refuse)
+            here.folder.drop("a.json", json.dumps(sale()))
+            await here.passes(6)
+            assert here.folder.in_place(Place.INBOX) == ["a.json"]
+            assert problems(here)["folder"] == ("Zegar kasy jest zły. Pliki czekają.", True)
+        await here.passes(3)
+        assert here.answer("a.json")["status"] == "issued"
+
+
+async def test_a_defect_leaves_its_file_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path) as here:
+        with monkeypatch.context() as patched:
+            patched.setattr("agent.services.exchange.intake.parse_object", lambda _: 1 / 0)
+            here.folder.drop("a.json", json.dumps(sale()))
+            await here.passes(3)
+        assert here.folder.in_place(Place.INBOX) == ["a.json"]
+        await here.passes(3, seconds=60.0)
+        assert here.answer("a.json")["status"] == "issued"
+
+
+# --- many, and the counter -----------------------------------------------------------------------------
+
+
+async def test_a_pass_looks_at_a_bounded_number_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "FILES_A_PASS", 5)
+    async with shop(tmp_path, print=False) as here:
+        here.place.gateway.up = False
+        for number in range(12):
+            here.folder.drop(f"{number:02}.json", json.dumps(sale()))
+        await here.passes(2)
+        assert len(here.folder.in_place(Place.INBOX)) == 7
+        await here.passes(6)
+        assert here.folder.in_place(Place.INBOX) == []
+        assert len(await invoices(here)) == 12
+
+
+async def test_stuck_files_do_not_hide_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "FILES_A_PASS", 2)
+    async with shop(tmp_path) as here:
+        for name in ("a.json", "b.json", "c.json"):
+            here.folder.drop(name, json.dumps(sale()))
+        here.folder.held |= {"a.json", "b.json"}
+        await here.passes(6)
+        assert "c.json" in here.folder.in_place(Place.DONE)
+
+
+async def test_presses_at_the_counter_go_first(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        here.folder.drop("a.json", json.dumps(sale()))
+        await here.passes(1)
+        here.place.gateway.pending_answers = 3
+        press = asyncio.ensure_future(here.place.till.issue_sale(json.dumps(sale()).encode(), "counter", CASHIER))
+        await asyncio.sleep(0)
+        await here.passes(1)
+        await press
+        records = await invoices(here)
+        assert [record.pressed_by for record in reversed(records)] == [CASHIER.name, "folder"]
+        assert records[1].issued_at < records[0].issued_at
+
+
+# --- health ----------------------------------------------------------------------------------------------
+
+
+async def test_health_tells_of_a_folder_that_is_away_and_keeps_telling_over_a_restart(tmp_path: Path) -> None:
+    folder = FakeFolder()
+    folder.away = "nie odpowiada"
+    async with shop(tmp_path, folder) as here:
+        here.place.reporting.folder_problems = lambda: here.watch.problems
+        await here.place.reporting.refresh()
+        assert [each for each in here.place.reporting.health().problems if each.code == "drop-folder"] == []
+        await here.passes(3)
+        await here.place.reporting.refresh()
+        (problem,) = [each for each in here.place.reporting.health().problems if each.code == "drop-folder"]
+        assert (problem.severity, problem.message) == ("critical", "Katalog wymiany: nie odpowiada. Pliki czekają.")
+    async with shop(tmp_path, folder) as here:
+        here.place.reporting.folder_problems = lambda: here.watch.problems
+        await here.place.reporting.refresh()
+        assert "drop-folder" in {each.code for each in here.place.reporting.health().problems}
+        folder.away = None
+        await here.passes(1)
+        await here.place.reporting.refresh()
+        assert "drop-folder" not in {each.code for each in here.place.reporting.health().problems}
