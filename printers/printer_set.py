@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from agent.domain.errors import ConfigError
+from agent.domain.errors import BadInput, ConfigError, FieldError
 from agent.domain.paper.receipt import Receipt
-from agent.ports import Clock, Printer
+from agent.ports import Clock, Picture, Printer
 from agent.system.os_errors import why
 from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
 from printers.escpos import bitmap
@@ -51,11 +51,18 @@ class Fleet:
         """Return ESC/POS bytes for a printer by name. Raises qr.Unprintable."""
         return encode(receipt, self.profile(printer), logo=self.logos.get(printer))
 
-    def png(self, printer: str, data: bytes) -> bytes:
-        """Return the picture of exactly those bytes. Blocking, tens of milliseconds: call it in a thread."""
+    def png(self, printer: str, data: bytes, page: int = 1) -> Picture:
+        """Return a page of the picture of exactly those bytes.
+
+        BadInput where there is no such page. Blocking, up to seconds: call it in a thread.
+        """
         from printers.preview import raster  # noqa: PLC0415 - Pillow only where pictures are wanted
 
-        return raster.render_png(data, self.profile(printer))
+        try:
+            return raster.render(data, self.profile(printer), page)
+        except raster.NoSuchPage as error:
+            sentence = f"Obraz tego wydruku ma stron: {error}."
+            raise BadInput(sentence, code="bad-query", errors=(FieldError("?page", sentence, "bad-query"),)) from error
 
     def text(self, printer: str, data: bytes) -> str:
         """Return the text of exactly those bytes."""

@@ -66,7 +66,7 @@ class Papers:
     async def write(self, shown: Shown, folder: Path) -> None:
         """Write the three forms of a paper."""
         till = self._pair.agent.till
-        (folder / f"{shown.name}.png").write_bytes(await till.receipt_png(shown.invoice_id))
+        (folder / f"{shown.name}.png").write_bytes((await till.receipt_png(shown.invoice_id)).png)
         (folder / f"{shown.name}.txt").write_text(await till.receipt_text(shown.invoice_id), encoding="utf-8")
         (folder / f"{shown.name}.escpos").write_bytes(await till.receipt_bytes(shown.invoice_id))
 

@@ -26,7 +26,7 @@ from agent.ports.ksef import (
     Verdict,
 )
 from agent.ports.outside import BuyerSource, WebhookSender
-from agent.ports.paper import Outcome, Printer, PrinterStatus, PrintResult, Signer
+from agent.ports.paper import Outcome, Picture, Printer, PrinterStatus, PrintResult, Signer
 from agent.ports.store import (
     Events,
     Facts,
@@ -89,6 +89,7 @@ __all__ = [
     "Outcome",
     "Outgoing",
     "Pending",
+    "Picture",
     "Place",
     "PrintJob",
     "PrintResult",

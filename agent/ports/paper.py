@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -35,6 +35,15 @@ class Signer(Protocol):
     def sign(self, text: bytes) -> bytes:
         """ECDSA P-256 SHA-256 in P1363 form, or RSA-PSS (SHA-256, MGF1, 32-byte salt)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page of the picture of a paper, and how many there are: one, but for papers metres long."""
+
+    png: bytes = field(repr=False)
+    page: int
+    pages: int
 
 
 class Outcome(StrEnum):

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from agent.domain.callers import Caller
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.ports import Event, InvoiceFilter, Json, PrinterStatus, PrintJob
+from agent.ports import Event, InvoiceFilter, Json, Picture, PrinterStatus, PrintJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +269,8 @@ class Till(Protocol):
         """ESC/POS bytes last sent; NotFound before the first print."""
         ...
 
-    async def receipt_png(self, invoice_id: str) -> bytes:
-        """Picture of exactly those bytes (of the current paper where nothing was sent)."""
+    async def receipt_png(self, invoice_id: str, page: int = 1) -> Picture:
+        """A page of the picture of exactly those bytes (of the current paper where nothing was sent)."""
         ...
 
     async def receipt_text(self, invoice_id: str) -> str: ...

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.paper.receipt import Receipt
-from agent.ports import Clock, KsefGateway, Printer, Signer, Store
+from agent.ports import Clock, KsefGateway, Picture, Printer, Signer, Store
 from agent.settings.model import Settings
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ class Press(Protocol):
         """ESC/POS bytes for a printer by name."""
         ...
 
-    def png(self, printer: str, data: bytes) -> bytes:
-        """Picture of exactly those bytes."""
+    def png(self, printer: str, data: bytes, page: int = 1) -> Picture:
+        """A page of the picture of exactly those bytes; BadInput where there is none of that number."""
         ...
 
     def text(self, printer: str, data: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol
@@ -14,7 +13,7 @@ from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records import register
-from agent.ports import Event, InvoiceFilter, Json, PrintJob, Transaction
+from agent.ports import Event, InvoiceFilter, Json, Picture, PrintJob, Transaction
 from agent.services.answers import answer
 from agent.services.contract import (
     Counters,
@@ -36,6 +35,7 @@ from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.monitoring.health import Reporting
 from agent.services.monitoring.webhooks import Outbox
 from agent.services.outages.watch import Watch
+from agent.services.paper.previews import Previews
 from agent.services.paper.printing import Printing, exported
 
 MONTH_LIMIT = 1_000_000
@@ -73,6 +73,7 @@ class AgentTill:
         self._issuing = issuing
         self._correcting = correcting
         self._printing = printing
+        self._previews = Previews(desk.store, printing, desk.press)
         self._sync = sync
         self._reporting = reporting
         self._evidence = evidence
@@ -126,7 +127,7 @@ class AgentTill:
             await tx.events.append("reprint", {"by": caller.name}, invoice_id)
 
         await self._desk.store.write(work)
-        await self._desk.crew.run(f"reprint-{invoice_id}", self._printing.print(invoice_id))
+        await self._desk.crew.run(f"reprint-{invoice_id}", self._printing.print_at_counter(invoice_id))
         return await self.invoice(invoice_id)
 
     async def invoice(self, invoice_id: str) -> InvoiceAnswer:
@@ -220,41 +221,19 @@ class AgentTill:
 
     async def receipt_bytes(self, invoice_id: str) -> bytes:
         """Return the bytes last sent to a printer."""
-        _, data = await self._last_sent(invoice_id)
-        if data is None:
-            raise NotFound("Tej faktury jeszcze nie drukowano.", code="not-printed")
-        return data
+        return await self._previews.last_sent(invoice_id)
 
-    async def receipt_png(self, invoice_id: str) -> bytes:
-        """Return the picture of the paper."""
-        return await asyncio.to_thread(self._desk.press.png, *await self._shown(invoice_id))
+    async def receipt_png(self, invoice_id: str, page: int = 1) -> Picture:
+        """Return a page of the picture of the paper."""
+        return await self._previews.picture(invoice_id, page)
 
     async def receipt_text(self, invoice_id: str) -> str:
         """Return the text of the paper."""
-        return self._desk.press.text(*await self._shown(invoice_id))
+        return await self._previews.text(invoice_id)
 
     async def receipt_pdf(self, invoice_id: str, page: str) -> bytes:
         """Return the current document as PDF."""
-        if page not in {"a4", "receipt"}:
-            raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
-        record = (await self.invoice(invoice_id)).record
-        receipt = self._printing.receipt(record, self._printing.choice(record), 1)
-        return await asyncio.to_thread(self._desk.press.pdf, receipt, page)
-
-    async def _shown(self, invoice_id: str) -> tuple[str, bytes]:
-        printer, data = await self._last_sent(invoice_id)
-        if data is not None:
-            return printer, data
-        record = (await self.invoice(invoice_id)).record
-        receipt = self._printing.receipt(record, self._printing.choice(record), 1)
-        return self._desk.press.default, self._desk.press.encode(self._desk.press.default, receipt)
-
-    async def _last_sent(self, invoice_id: str) -> tuple[str, bytes | None]:
-        sent = [job for job in await self.prints(invoice_id) if job.data is not None]
-        if not sent:
-            return self._desk.press.default, None
-        newest = max(sent, key=lambda job: job.id)
-        return newest.printer or self._desk.press.default, newest.data
+        return await self._previews.pdf(invoice_id, page)
 
     def mode(self) -> ModeAnswer:
         """Return the mode a press would get now."""

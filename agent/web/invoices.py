@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from agent.domain.errors import NotFound
 from agent.web import json_views, request_body, request_query
 from agent.web.context import TILL, file_response, reason_of, sheltered
 from agent.web.security import caller_of, require_manager
+
+MOST_PAGES: Final = 10_000
+"""Beyond any picture; how many one really has, its first page says."""
 
 
 def routes() -> list[web.RouteDef]:
@@ -72,8 +77,14 @@ async def upo(request: web.Request) -> web.Response:
 
 
 async def receipt_png(request: web.Request) -> web.Response:
-    """GET …/receipt.png."""
-    return file_response(await request.app[TILL].receipt_png(request.match_info["id"]), "image/png")
+    """GET …/receipt.png?page=1: X-Pages says how many there are, Link names the next."""
+    number = request_query.whole(request, "page", 1, 1, MOST_PAGES)
+    picture = await request.app[TILL].receipt_png(request.match_info["id"], number)
+    response = file_response(picture.png, "image/png")
+    response.headers["X-Pages"] = str(picture.pages)
+    if picture.page < picture.pages:
+        response.headers["Link"] = f'<{request.path}?page={picture.page + 1}>; rel="next"'
+    return response
 
 
 async def receipt_text(request: web.Request) -> web.Response:

@@ -81,6 +81,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "unavailable": ProblemKind(503, "Cannot be done now; repeat with the same key"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
+    "previews-busy": ProblemKind(503, "Too many previews wait; they are made one at a time"),
     "too-many-connections": ProblemKind(503, "All connections of this listener are busy; nothing was read"),
     "store-busy": ProblemKind(503, "The database is busy"),
     "store-lost": ProblemKind(503, "The disk failed; the agent restarts, and the same key tells what was stored"),

@@ -36,6 +36,7 @@ SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 CORS_METHODS: Final = "GET, POST, DELETE"
+EXPOSED_HEADERS: Final = "Idempotent-Replayed, Link, Location, Retry-After, X-Pages"
 CORS_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
 
 
@@ -92,7 +93,7 @@ def origin_middleware(host: str, origins: tuple[str, ...]) -> Middleware:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
             response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS
-            response.headers["Access-Control-Expose-Headers"] = "Idempotent-Replayed, Location, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
             response.headers["Vary"] = "Origin"
         return response
 

@@ -50,6 +50,10 @@ GRACE_SECONDS = 4.0
 """After GS r was answered: how long a printer may still be printing before its process ID is given up."""
 PATIENCE_SECONDS = 5.0
 """How long a job waits for a busy printer while another could take it: a long receipt on a slow printer."""
+USUAL_LINES = 80
+"""30 cm of paper: printed within timeout_seconds by any printer."""
+LINES_PER_SECOND = 13.0
+"""Of the slowest: 50 mm/s at 30 dots a line and 203 dpi. An invoice of thousands of lines is metres of paper."""
 GS_R = b"\x1dr\x01"
 MOST_UNANSWERED = 3
 RASTER = b"\x1dv0"
@@ -114,7 +118,9 @@ class EscPosPrinter:
 
     def seconds_for(self, job: bytes) -> float:
         """Return how long a job may take from its first byte to its proof."""
-        return self._timeout + (0.0 if self._rate is None else len(job) / self._rate)
+        further_lines = max(0, job.count(b"\n") - USUAL_LINES)
+        on_the_line = 0.0 if self._rate is None else len(job) / self._rate
+        return self._timeout + max(further_lines / LINES_PER_SECOND, on_the_line)
 
     async def print(self, encode: Encode, sent: Sent, *, patience: float | None = None) -> PrintResult:
         """Print one job (agent.ports.Printer). Waits ``patience`` seconds for the job before it, then NOT_SENT."""

@@ -38,6 +38,8 @@ SMALLEST = 5.0
 """Points: unbroken text shrinks no further."""
 SMALL = 8.0
 """Points: the page's number."""
+LONGEST = 14_400.0
+"""Points: no reader shows a higher page (PDF 32000-1, annex C); a longer roll goes on on the next one."""
 MODULE = 0.75 * mm
 """QR module, as on paper (qr.MAX_MODULE at 203 dpi)."""
 _lock = threading.Lock()
@@ -46,7 +48,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Points. ``height`` None: as long as the document."""
+    """Points. ``height`` None: as long as the document, up to LONGEST."""
 
     width: float
     height: float | None
@@ -86,8 +88,10 @@ def render_pdf(receipt: Receipt, *, page: Literal["a4", "receipt"] = "a4") -> by
 
 def _render(receipt: Receipt, page: _Page) -> bytes:
     blocks = list(_blocks(receipt, page))
-    pages = [blocks] if page.height is None else _paged(blocks, page.height - 2 * page.margin)
-    height = page.height or sum(block.height for block in blocks) + 2 * page.margin
+    whole = sum(block.height for block in blocks) + 2 * page.margin
+    height = page.height or min(LONGEST, whole)
+    endless = page.height is None and whole <= LONGEST
+    pages = [blocks] if endless else _paged(blocks, height - 2 * page.margin)
     title = clean(receipt.title)
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(page.width, height), invariant=1, lang="pl-PL")

@@ -34,9 +34,25 @@ async def test_from_basket_to_paper(counter: Counter) -> None:
     image = counter.page.locator("#paper-image")
     await expect(image).to_have_attribute("alt", re.compile("Faktura VAT nr FV-1/2026/11/000001"))
     await expect(image).to_have_js_property("naturalWidth", 576)
+    await expect(counter.page.locator("#paper-pages")).to_be_hidden()
     (answer,) = counter.till.records.values()
     assert str(answer.record.totals.gross) == "171.37"
     assert answer.record.buyer.identifier == "5260250274"
+
+
+async def test_a_paper_metres_long_is_turned_page_by_page(counter: Counter) -> None:
+    counter.till.pages = 3
+    await counter.open()
+    await counter.press()
+    pages = counter.page.locator("#paper-pages")
+    await expect(pages).to_contain_text("Strona 1 z 3")
+    await expect(pages.get_by_role("button", name="Poprzednia")).to_be_disabled()
+    await pages.get_by_role("button", name="Następna").click()
+    await expect(pages).to_contain_text("Strona 2 z 3")
+    await pages.get_by_role("button", name="Następna").click()
+    await expect(pages.get_by_role("button", name="Następna")).to_be_disabled()
+    await pages.get_by_role("button", name="Poprzednia").click()
+    await expect(pages).to_contain_text("Strona 2 z 3")
 
 
 @BOTH

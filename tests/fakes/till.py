@@ -30,7 +30,7 @@ from agent.domain.invoice import (
     Totals,
 )
 from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
-from agent.ports import Clock, Event, InvoiceFilter, Json, PrinterStatus, PrintJob
+from agent.ports import Clock, Event, InvoiceFilter, Json, Picture, PrinterStatus, PrintJob
 from agent.services.contract import (
     CertificateHealth,
     Counters,
@@ -91,6 +91,8 @@ class FakeTill:
     """When set, a press waits for it: for tests of double clicks and dropped connections."""
     fail_with: Exception | None = None
     png: bytes | None = None
+    pages: int = 1
+    """Pages of every picture."""
     records: dict[str, InvoiceAnswer] = field(default_factory=dict)
     keys: dict[str, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     log: list[Event] = field(default_factory=list)
@@ -363,9 +365,9 @@ class FakeTill:
         await self.invoice(invoice_id)
         return b"\x1b@paragon\n\x1dV\x00"
 
-    async def receipt_png(self, invoice_id: str) -> bytes:
+    async def receipt_png(self, invoice_id: str, page: int = 1) -> Picture:
         answer = await self.invoice(invoice_id)
-        return self.png or _picture(await self.receipt_text(answer.record.id))
+        return Picture(self.png or _picture(await self.receipt_text(answer.record.id)), page, self.pages)
 
     async def receipt_text(self, invoice_id: str) -> str:
         answer = await self.invoice(invoice_id)

@@ -113,7 +113,7 @@ async def check_ready_invoices(pair: Joined, files: list[tuple[str, bytes]]) -> 
         assert now.xml == xml, "the bytes are kept to the last one"
         assert entry.sha256 == now.sha256 == hashlib.sha256(xml).digest()
         # What lies on the counter was printed before or after the number came; its first code is the same.
-        picture = await pair.agent.till.receipt_png(now.id)
+        picture = (await pair.agent.till.receipt_png(now.id)).png
         assert now.link_invoice in scanned(picture), name
         assert view.number in " ".join((await pair.agent.till.receipt_text(now.id)).split())
 

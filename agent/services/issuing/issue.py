@@ -228,7 +228,7 @@ class Issuing:
             record = await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
             if record.state is InvoiceState.REJECTED:
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
-        await self._printing.print(invoice_id)
+        await self._printing.print_at_counter(invoice_id)
 
     async def _first_papers(self, invoice_ids: tuple[str, ...]) -> None:
         """Print what a crash kept from its first paper: the cashier presses again because nothing came out."""
@@ -238,7 +238,7 @@ class Issuing:
 
         for invoice_id in await self._desk.store.read(without):
             await self._settle_mode(invoice_id)
-            await self._printing.print(invoice_id)
+            await self._printing.print_at_counter(invoice_id)
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
         delivering = self._courier.deliver(invoice_id, max(seconds, ASKING_SECONDS), join=True)

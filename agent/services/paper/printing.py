@@ -9,6 +9,7 @@ A defect of this program in the middle of a job settles the job in the same two 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,8 @@ from agent.services.desk import Desk
 
 RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 """Seconds before each silent retry of a job that surely did not print (about two minutes in all)."""
+PAPER_SECONDS = 45.0
+"""How long a press or a reprint waits for its paper; the answer then says that it is being printed."""
 SHOP_COPY = "Egzemplarz sprzedawcy"
 RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj teraz”."
 DEFECT = PrintResult(Outcome.NOT_SENT, "", "Wydruk przerwał błąd programu. Wezwij serwis.", "defect")
@@ -87,6 +90,14 @@ class Printing:
         if job.state is PrintState.FAILED and self._desk.printer.profile_names:
             self._desk.crew.start(f"print-retry-{job.id}", self._retry(choice, job))
         return job
+
+    async def print_at_counter(self, invoice_id: str) -> None:
+        """Print, and wait for the paper as long as a customer would; metres of it come out behind the answer."""
+        printing = self._desk.crew.start(f"print-{invoice_id}", self.print(invoice_id), awaited=True)
+        try:
+            await self._desk.clock.within(PAPER_SECONDS, asyncio.shield(printing))
+        except TimeoutError:
+            self._desk.crew.start(f"paper-{invoice_id}", _rest_of(printing))
 
     async def _begin(self, invoice_id: str, tx: Transaction) -> tuple[InvoiceRecord, PaperChoice, PrintJob]:
         record = await tx.invoices.get(invoice_id)
@@ -212,6 +223,11 @@ def exported(record: InvoiceRecord) -> NotFound:
     return NotFound(
         f"Treść dokumentu {record.number} wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported"
     )
+
+
+async def _rest_of(printing: asyncio.Task[PrintJob]) -> None:
+    """Await what nobody waits for any more, so that its defects are not lost."""
+    await printing
 
 
 async def _queued(job: PrintJob, tx: Transaction) -> PrintJob:

@@ -74,3 +74,9 @@ export const post = (path, options) => asJson(send("POST", path, { timeout: PRES
 export const remove = (path, options) => asJson(send("DELETE", path, options));
 export const text = async (path) => (await send("GET", path)).text();
 export const blob = async (path) => (await send("GET", path)).blob();
+
+/** One page of a paper's picture, and how many there are: one, but for papers metres long. */
+export async function picturePage(path, page) {
+  const response = await send("GET", `${path}?page=${page}`);
+  return { image: await response.blob(), pages: Number(response.headers.get("X-Pages")) || 1 };
+}

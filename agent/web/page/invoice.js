@@ -1,13 +1,13 @@
 // One invoice: what to hand over, in which mode and why, with the paper beside it.
 
-import { blob, get, post, Problem, text, Unreachable } from "./api.js";
+import { blob, get, picturePage, post, Problem, text, Unreachable } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
 import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 let current = null;
 let heldNow = null;
-let picture = { url: null, of: "" };
+let picture = { url: null, of: "", page: 1, pages: 1 };
 let actions = { correct: () => {}, next: () => {}, manager: false };
 
 export function start(callbacks) {
@@ -121,6 +121,7 @@ function draw() {
         h("figcaption", {}, paper ? `Wydruk: ${DOCUMENTS[paper.document] || paper.document}, ${PRINTS[paper.state] || paper.state}` : "Wydruk"),
         h("div", { class: "paper-roll", tabindex: "0", role: "group", "aria-label": "Obraz wydruku" },
           h("img", { id: "paper-image", alt: "" })),
+        h("div", { class: "row", id: "paper-pages", hidden: true }),
         h("details", {}, h("summary", {}, "Treść wydruku jako tekst"), h("pre", { id: "paper-text", tabindex: "0" }))),
     ));
   loadPaper(current);
@@ -248,20 +249,39 @@ async function download(name) {
 }
 
 /** The picture needs the token, so it comes by fetch; the old one stays until the new one is there. */
-async function loadPaper(invoice) {
+async function loadPaper(invoice, wanted) {
   const path = `/v1/invoices/${encodeURIComponent(invoice.id)}`;
   const version = `${invoice.id}:${invoice.paper?.copies}:${invoice.paper?.state}:${invoice.ksef_number}`;
+  const known = picture.of === version;
+  const page = wanted || (known ? picture.page : 1);
   try {
-    if (picture.of !== version) {
-      const [image, words] = await Promise.all([blob(`${path}/receipt.png`), text(`${path}/receipt.txt`)]);
+    if (!known || picture.page !== page) {
+      const [{ image, pages }, words] = await Promise.all([
+        picturePage(`${path}/receipt.png`, page),
+        known ? picture.words : text(`${path}/receipt.txt`),
+      ]);
       if (picture.url) URL.revokeObjectURL(picture.url);
-      picture = { url: URL.createObjectURL(image), of: version, words };
+      picture = { url: URL.createObjectURL(image), of: version, page, pages, words };
     }
     if (current?.id !== invoice.id) return;
     byId("paper-image").src = picture.url;
     byId("paper-image").alt = `Obraz wydruku: ${invoice.paper?.label || invoice.number}`;
     byId("paper-text").textContent = picture.words;
+    drawPages(invoice);
   } catch (error) {
     byId("paper-image").closest(".paper").querySelector("figcaption").textContent = `Podgląd wydruku niedostępny: ${error.message}`;
   }
+}
+
+/** A paper metres long is shown page by page; any other one has no buttons. */
+function drawPages(invoice) {
+  const { page, pages } = picture;
+  const turn = (label, to) => h("button", {
+    type: "button", disabled: to < 1 || to > pages, onclick: () => loadPaper(invoice, to),
+  }, label);
+  byId("paper-pages").hidden = pages < 2;
+  byId("paper-pages").replaceChildren(
+    turn("Poprzednia strona", page - 1),
+    h("span", { role: "status" }, `Strona ${page} z ${pages}`),
+    turn("Następna strona", page + 1));
 }

@@ -98,7 +98,7 @@ async def test_process_id_is_the_proof(till: Till, device: NetworkPrinter) -> No
     ((name, data),) = till.journal
     assert name == "p1"
     assert data.startswith(paper.data)
-    assert till.fleet.png("p1", data) == paper.png
+    assert till.fleet.png("p1", data).png == paper.png
 
 
 async def test_printer_without_process_id_is_believed_by_gs_r(clock: SwiftClock) -> None:
@@ -234,7 +234,7 @@ async def test_job_after_a_torn_raster_is_not_eaten(clock: SwiftClock, at: int) 
     last = device.papers[-1]
     assert last.complete
     assert last.data == till.fleet.encode("p1", SLIP)
-    assert till.fleet.png("p1", till.journal[-1][1])  # the padding is part of the bytes sent, and readable
+    assert till.fleet.png("p1", till.journal[-1][1]).png  # the padding is part of the bytes sent, and readable
     await device.stop()
 
 
@@ -509,4 +509,4 @@ async def test_no_printer_at_all(clock: SwiftClock) -> None:
     assert till.fleet.printer.profile_names == ()
     assert await till.fleet.printer.status() == ()
     assert till.fleet.pdf(SLIP, "a4").startswith(b"%PDF")
-    assert till.fleet.png(till.fleet.default, till.fleet.encode(till.fleet.default, SLIP))
+    assert till.fleet.png(till.fleet.default, till.fleet.encode(till.fleet.default, SLIP)).png

@@ -14,7 +14,7 @@ from pypdf.generic import DictionaryObject
 from agent.domain.paper.receipt import Pair, Qr, Receipt, Rule, Table, Text
 from printers.escpos.charset import clean
 from printers.escpos.qr import QrNotAscii
-from printers.preview.pdf import render_pdf
+from printers.preview.pdf import LONGEST, render_pdf
 from tests.unit.printers.slips import INVOICE_LINK, KSEF_NUMBER, RSA_LINK, invoice, receipt, receipts, squeezed
 
 Kind = Literal["a4", "receipt"]
@@ -119,3 +119,13 @@ def test_any_text_makes_a_pdf(slip: Receipt) -> None:
 
 def test_letters_that_no_printer_has_are_kept() -> None:
     assert "Київ" in text_of(render_pdf(receipt(Text(clean("ТОВ Київ €")))))
+
+
+def test_a_roll_longer_than_readers_show_goes_on_on_a_new_page() -> None:
+    """Adobe's readers end at 200 inches, and a roll of 500 lines is longer."""
+    goods = [Pair(f"Towar {number}", "1,23") for number in range(1500)]
+    pages = reading(render_pdf(receipt(*goods, Qr(INVOICE_LINK, "OFFLINE")), page="receipt")).pages
+    assert len(pages) > 1
+    assert max(float(page.mediabox.height) for page in pages) <= LONGEST
+    assert squeezed("Towar 1499") in squeezed(pages[-1].extract_text())
+    assert "strona 1 z 2" in pages[0].extract_text()

@@ -1,0 +1,98 @@
+"""What a screen shows of a paper: the bytes last sent to a printer, as picture and text; the document as PDF.
+
+An invoice may have thousands of lines (KSeF takes a megabyte of XML), and drawing such a paper takes seconds and tens
+of megabytes. So one preview is made at a time, beside the event loop, and few wait: a press is never behind them, and
+the memory of the service does not grow with the number of screens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
+from agent.domain.invoice import InvoiceRecord
+from agent.ports import Picture, PrintJob, Store, Transaction
+from agent.services.desk import Press
+from agent.services.paper.printing import Printing
+
+T = TypeVar("T")
+WAITING = 8
+"""Previews that may wait behind the one being made; each till and its page want one or two."""
+PAGES = ("a4", "receipt")
+
+
+class Previews:
+    """Pictures, texts and PDF of papers."""
+
+    def __init__(self, store: Store, printing: Printing, press: Press) -> None:
+        self._store = store
+        self._printing = printing
+        self._press = press
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def picture(self, invoice_id: str, page: int = 1) -> Picture:
+        """Return a page of the picture of exactly the bytes last sent (of the current paper where none were).
+
+        NotFound, BadInput where there is no such page, Unavailable where too many wait.
+        """
+        return await self._make(invoice_id, lambda printer, data: self._press.png(printer, data, page))
+
+    async def text(self, invoice_id: str) -> str:
+        """Return the text of those bytes. Errors as of picture()."""
+        return await self._make(invoice_id, self._press.text)
+
+    async def pdf(self, invoice_id: str, page: str) -> bytes:
+        """Return the current document as PDF; ``page`` is a4 or receipt. Errors as of picture()."""
+        if page not in PAGES:
+            raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
+        record = await self._record(invoice_id)
+        choice = self._printing.choice(record)
+        return await self._in_turn(lambda: self._press.pdf(self._printing.receipt(record, choice, 1), page))
+
+    async def last_sent(self, invoice_id: str) -> bytes:
+        """Return the bytes last sent to a printer; NotFound before the first print."""
+        _, data = await self._last_sent(invoice_id)
+        if data is None:
+            raise NotFound("Tej faktury jeszcze nie drukowano.", code="not-printed")
+        return data
+
+    async def _make(self, invoice_id: str, show: Callable[[str, bytes], T]) -> T:
+        printer, data = await self._last_sent(invoice_id)
+        if data is not None:
+            sent = data
+            return await self._in_turn(lambda: show(printer, sent))
+        record = await self._record(invoice_id)
+        choice = self._printing.choice(record)
+
+        def drawn() -> T:
+            default = self._press.default
+            return show(default, self._press.encode(default, self._printing.receipt(record, choice, 1)))
+
+        return await self._in_turn(drawn)
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        if self._waiting > WAITING:
+            raise Unavailable("Program przygotowuje inne podglądy wydruków. Ponów za chwilę.", code="previews-busy")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1
+
+    async def _record(self, invoice_id: str) -> InvoiceRecord:
+        return await self._store.read(lambda tx: tx.invoices.get(invoice_id))
+
+    async def _last_sent(self, invoice_id: str) -> tuple[str, bytes | None]:
+        async def work(tx: Transaction) -> list[PrintJob]:
+            await tx.invoices.get(invoice_id)
+            return await tx.prints.of_invoice(invoice_id)
+
+        sent = [job for job in await self._store.read(work) if job.data is not None]
+        if not sent:
+            return self._press.default, None
+        newest = max(sent, key=lambda job: job.id)
+        return newest.printer or self._press.default, newest.data
