@@ -15,7 +15,7 @@ Check = Callable[[object], str | None]
 """Returns what is wrong, None where nothing is."""
 
 
-SAMPLE_NIP, SAMPLE_NAME = "9999999999", "Przykładowy Sklep sp. z o.o."
+SAMPLE_NIP, SAMPLE_NAME = "9990000008", "Przykładowy Sklep sp. z o.o."
 """The seller of config.example.toml; the checksum is right, and no tax office gives out such a NIP."""
 SAMPLE_SELLER = "to sprzedawca z przykładu; wpisz nazwę, NIP i adres swojej firmy"
 
