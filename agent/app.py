@@ -6,19 +6,18 @@ session; the final write and the store. A second start on the same data is refus
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import schemas
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.errors import AgentError, ConfigError, Unavailable
+from agent.domain.errors import AgentError, ConfigError
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
 from agent.ksef.certificate_files import Place
@@ -46,6 +45,7 @@ from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Outbo
 from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
 from agent.services.records.evidence import Evidence
+from agent.services.shutdown import Shutdown
 from agent.services.till import AgentTill
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
@@ -82,22 +82,9 @@ class Agent:
     tokens: Tokens
     fleet: Fleet
     chores: Chores
+    shutdown: Shutdown
     outboxes: tuple[Outbox, ...] = ()
     renewals: tuple[Renewal, ...] = ()
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    defect: BaseException | None = None
-
-    def fail(self, name: str, error: BaseException) -> None:
-        """Stop because of a defect: a dead task must not leave half an agent behind.
-
-        What a full disk stops is none: the sync settles what was left half done once there is room.
-        """
-        if isinstance(error, Unavailable):
-            LOG.error("task %s: %s", name, error.detail)
-            return
-        LOG.critical("task %s died", name, exc_info=error)
-        self.defect = self.defect or error
-        self.stop.set()
 
     async def check_database(self) -> None:
         """Verify the database, once a day."""
@@ -190,8 +177,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(latarnia.close)
         store = await open_store(settings, clock)
         stack.push_async_callback(store.close)
-        holder: list[Agent] = []
-        crew = Crew(lambda name, error: holder[0].fail(name, error))  # noqa: PLW0108 - the agent comes later
+        shutdown = Shutdown()
+        crew = Crew(shutdown.fail)
         desk = Desk(
             settings=settings,
             clock=clock,
@@ -208,9 +195,8 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         )
         outbound = Outbound(clock)
         stack.push_async_callback(outbound.close)
-        agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound)
+        agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound, shutdown=shutdown)
         agent.renewals = tuple(_renewals(settings, clock, gateway, authentication, signer))
-        holder.append(agent)
         await agent.watch.load()
         await agent.printing.recover()
         await agent.sync.recover()
@@ -240,7 +226,9 @@ def _tell(
         LOG.warning("%s", remark.text)
 
 
-def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: Outbound) -> Agent:
+def _join(
+    desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: Outbound, *, shutdown: Shutdown
+) -> Agent:
     settings = desk.settings
     upos = Upos(desk, watch)
     courier = Courier(desk, watch, upos)
@@ -249,7 +237,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
     issuing = Issuing(desk, watch, courier, printing, sync)
     correcting = Correcting(desk, issuing)
     alerting = Alerting(desk)
-    reporting = Reporting(desk, watch, printing, alerting)
+    reporting = Reporting(desk, watch, printing, alerting, shutdown)
     outboxes = tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings))
     till = AgentTill(
         desk,
@@ -282,6 +270,7 @@ def _join(desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: 
         tokens=Tokens.in_directory(settings.data_dir),
         fleet=fleet,
         chores=Chores(desk),
+        shutdown=shutdown,
         outboxes=outboxes,
     )
 

@@ -60,7 +60,7 @@ async def _serve(folder: Path, port: int) -> None:
     async with embedded(folder, api_port=port) as pair:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, pair.agent.stop.set)
+            loop.add_signal_handler(number, pair.agent.shutdown.begin)
         async with listening(pair.agent, open_token=str(pair.facts["manager_token"])):
             full = f"http://127.0.0.1:{port}/"
             click.echo(f"Strona kasy: {full}")

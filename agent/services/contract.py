@@ -159,7 +159,9 @@ class HealthReport:
     ksef_seen_at: datetime | None
     problems: tuple[Problem, ...] = ()
     ready: bool = True
+    """A press would be taken."""
     live: bool = True
+    """False once a defect has ended a part of the agent: the rest follows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
         scheduler.add_job(_stoppable(work), "date", run_date=at, id=name, name=name)
 
     def failed(event: JobExecutionEvent) -> None:
-        agent.fail(event.job_id, event.exception)
+        agent.shutdown.fail(event.job_id, event.exception)
 
     every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
     every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)

@@ -23,7 +23,7 @@ UNAVAILABLE_SECONDS = 5.0
 
 
 async def supervise(agent: Agent) -> None:
-    """Run the loops and the periodic triggers until ``agent.stop`` is set; a loop that dies sets it."""
+    """Run the loops and the periodic triggers until ``agent.shutdown``; a loop that dies begins it."""
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "store": agent.store.watch,
         "sync": agent.sync.run,
@@ -44,7 +44,7 @@ async def _until_stop(agent: Agent, loops: Mapping[str, Callable[[], Awaitable[N
     scheduler.start()
     agent.sync.wake()
     try:
-        await agent.stop.wait()
+        await agent.shutdown.wait()
     finally:
         scheduler.shutdown(wait=False)
         for task in tasks:
@@ -63,7 +63,7 @@ async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> 
             else:
                 return
     except Exception as error:  # noqa: BLE001 - whatever it is, the service stops with it
-        agent.fail(name, error)
+        agent.shutdown.fail(name, error)
 
 
 async def run(settings: Settings) -> int:
@@ -71,7 +71,7 @@ async def run(settings: Settings) -> int:
     async with assembled(settings) as agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, agent.stop.set)
+            loop.add_signal_handler(number, agent.shutdown.begin)
         ensure_token(agent.tokens, settings.data_dir)
         async with listening(agent):
             systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
@@ -81,8 +81,8 @@ async def run(settings: Settings) -> int:
             finally:
                 feeding.cancel()
                 systemd.notify("STOPPING=1")
-        if agent.defect is not None:
-            raise AgentError(f"Program zatrzymany z powodu błędu: {agent.defect}") from agent.defect
+        if (defect := agent.shutdown.defect) is not None:
+            raise AgentError(f"Program zatrzymany z powodu błędu: {defect}") from defect
     return 0
 
 

@@ -50,6 +50,6 @@ async def test_press_online_then_with_the_line_down(browser: Browser, tmp_path: 
         await expect(page.locator("#paper-text")).to_contain_text(re.compile("potwierdzenie", re.IGNORECASE))
         await expect(page.locator("#queue-count")).to_have_text("1")
         await page.close()
-        pair.agent.stop.set()
+        pair.agent.shutdown.begin()
         await agent
     assert len(pair.sandbox.ledger.entries()) == 1

@@ -20,6 +20,8 @@ class FakeClock:
         self._monotonic = 1000.0
         self._alarms: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
+        self.asleep = asyncio.Event()
+        """Set once somebody waits for an alarm."""
 
     def now(self) -> datetime:
         return self._now
@@ -33,6 +35,7 @@ class FakeClock:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._alarms, (self._monotonic + seconds, next(self._order), future))
+        self.asleep.set()
         await future
 
     async def within(self, seconds: float, work: Awaitable[T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 from collections import deque
@@ -73,6 +74,11 @@ class FakeGateway:
         self._ids = itertools.count(1)
         self._session: SessionRef | None = None
         self.closed = False
+        self.open = asyncio.Event()
+        """While it is not set, a send waits for its answer."""
+        self.open.set()
+        self.reached = asyncio.Event()
+        """Set once a send has come in."""
         self.upo_delays = 0
         """How many times a session's UPO is not there yet."""
         self.confirmed: list[str] = []
@@ -91,6 +97,8 @@ class FakeGateway:
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         self._check()
+        self.reached.set()
+        await self.open.wait()
         if self.send_plan:
             error = self.send_plan.popleft()
             if error is not None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from agent.domain.calendar import BusinessCalendar
 from agent.domain.callers import Caller, Role
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
-from agent.ports import Event, KsefError, LatarniaReading
+from agent.domain.outages.circuit_breaker import LinkState
+from agent.ports import Event, KsefError, LatarniaReading, Rejected
 from agent.services.corrections.correct import Correcting
 from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import Courier
@@ -26,8 +27,11 @@ from agent.services.directory import Directory
 from agent.services.issuing.issue import Issuing
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.health import Reporting
+from agent.services.monitoring.webhooks import INVOICE_TYPES, Outbox, Subscriber
 from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
+from agent.services.records.evidence import Evidence
+from agent.services.shutdown import Shutdown
 from agent.services.till import AgentTill
 from agent.settings.model import PrinterSettings, Settings
 from agent.store.sqlite import SqliteStore
@@ -38,6 +42,8 @@ from tests.fakes.printer import FakePrinter
 
 SELLER = Seller("5265877635", "Sklep Testowy sp. z o.o.", Address("ul. Próbna 1", "00-001 Warszawa"))
 BUYER_NIP = "1111111111"
+KNOWN_NIP = "5260250274"
+"""Of a firm that the white list knows."""
 CASHIER = Caller("kasa 1", Role.CASHIER)
 MANAGER = Caller("kierownik", Role.MANAGER)
 SCHEMA = Fa3Schema(schemas.load())
@@ -72,11 +78,22 @@ class FakeLatarnia:
         return LatarniaReading(json.dumps(status), json.dumps(self.messages), self._clock.now())
 
 
-class NoEvidence:
-    """EvidenceBundle that is never asked."""
+class FakeBuyers:
+    """BuyerSource port: a white list of one firm."""
 
-    async def bundle(self, first: date, last: date) -> bytes:
-        raise AssertionError("not in this test")
+    async def find(self, nip: str) -> tuple[str, str | None] | None:
+        return ("Ministerstwo Finansów", "ul. Świętokrzyska 12, 00-916 Warszawa") if nip == KNOWN_NIP else None
+
+
+class FakeSubscriber:
+    """WebhookSender port: the shop's system, which takes everything."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+        self.messages.append(body)
+        return 200
 
 
 @dataclass
@@ -98,6 +115,7 @@ class World:
     correcting: Correcting
     reporting: Reporting
     till: AgentTill
+    shutdown: Shutdown
     defects: list[tuple[str, BaseException]]
     keys: int = 0
 
@@ -116,6 +134,24 @@ class World:
 
     async def all_events(self) -> list[Event]:
         return await self.store.read(lambda tx: tx.events.after(0, 100_000))
+
+    async def lose_the_line(self) -> None:
+        """Let the line to KSeF break, long enough for the breaker to know."""
+        self.gateway.up = False
+        while self.watch.breaker.state is not LinkState.OPEN:
+            await self.watch.probe()
+
+    async def restore_the_line(self) -> None:
+        """Let the line come back, and the breaker know."""
+        self.gateway.up = True
+        while self.watch.breaker.state is not LinkState.CLOSED:
+            await self.watch.probe()
+
+    async def be_rejected(self, invoice_id: str, code: int = 450, description: str = "błąd semantyczny") -> None:
+        """Let KSeF refuse an invoice that was issued offline."""
+        self.gateway.verdict_plan.append(Rejected(code, description))
+        await self.restore_the_line()
+        await self.courier.deliver(invoice_id)
 
     async def settle(self, hours: float = 0.5) -> None:
         """Let time pass and the sync work until the queue is empty or the time is over."""
@@ -162,6 +198,11 @@ async def press_until_answered(place: World, key: str) -> InvoiceRecord:
     return (await task).invoices[0].record
 
 
+def _database_in(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder / "agent.db"
+
+
 @asynccontextmanager
 async def world(
     tmp_path: Path,
@@ -175,10 +216,11 @@ async def world(
     """Assemble, recover as a start does, and close."""
     clock = clock or FakeClock(start)
     chosen = replace(given or settings(tmp_path), data_dir=tmp_path)
-    store = await SqliteStore.open(tmp_path / "agent.db", clock, threaded=False)
+    store = await SqliteStore.open(_database_in(tmp_path), clock, threaded=False)
     gateway = gateway or FakeGateway(clock)
     latarnia, printer = FakeLatarnia(clock), FakePrinter()
     defects: list[tuple[str, BaseException]] = []
+    shutdown = Shutdown()
     desk = Desk(
         settings=chosen,
         clock=clock,
@@ -199,7 +241,8 @@ async def world(
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
     correcting = Correcting(desk, issuing)
-    reporting = Reporting(desk, watch, printing, Alerting(desk))
+    reporting = Reporting(desk, watch, printing, Alerting(desk), shutdown)
+    outbox = Outbox(desk, FakeSubscriber(), Subscriber("shop", "https://erp.example/", b"secret", INVOICE_TYPES))
     till = AgentTill(
         desk,
         watch=watch,
@@ -208,8 +251,9 @@ async def world(
         printing=printing,
         sync=sync,
         reporting=reporting,
-        evidence=NoEvidence(),
-        directory=Directory(desk, None),
+        evidence=Evidence(store, chosen.seller.nip, desk.press.text),
+        directory=Directory(desk, FakeBuyers()),
+        outboxes=(outbox,),
     )
     await watch.load()
     await printing.recover()
@@ -231,6 +275,7 @@ async def world(
         correcting,
         reporting,
         till,
+        shutdown,
         defects,
     )
     try:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 
 from agent import __version__
 from agent.domain.calendar import local_date
+from agent.domain.errors import Unavailable
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.ports import PrinterStatus, PrintResult, Signer, Transaction, Unsent
@@ -28,12 +29,15 @@ from agent.services.desk import Desk
 from agent.services.monitoring.alerts import Alerting
 from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
+from agent.services.shutdown import Shutdown
 
 SETTLE_SECONDS = 0.2
 """Changes come in bunches; one refresh serves a bunch."""
 REST = 4.0
 """Times a refresh took, rested before the next: behind ten thousand unsent invoices a press finds the loop free."""
 MEGABYTE = 1024 * 1024
+LEAST_FREE = MEGABYTE
+"""Bytes that an invoice, its log and its paper surely fit into."""
 COLLISION = "440:"
 DOUBTS = frozenset({"in_doubt", "send_failed"})
 """Events that leave an invoice in doubt."""
@@ -42,11 +46,12 @@ DOUBTS = frozenset({"in_doubt", "send_failed"})
 class Reporting:
     """Keeps the snapshot."""
 
-    def __init__(self, desk: Desk, watch: Watch, printing: Printing, alerting: Alerting) -> None:
+    def __init__(self, desk: Desk, watch: Watch, printing: Printing, alerting: Alerting, shutdown: Shutdown) -> None:
         self._desk = desk
         self._watch = watch
         self._printing = printing
         self._alerting = alerting
+        self._shutdown = shutdown
         self._unsent: list[Unsent] = []
         self._refused: tuple[tuple[str, str, str], ...] = ()
         self._printers: tuple[PrinterStatus, ...] = ()
@@ -220,6 +225,7 @@ class Reporting:
     def health(self) -> HealthReport:
         """Return the report; no I/O but a look at the disk's free space."""
         now = self._desk.now()
+        disk_free = self._disk_free()
         return HealthReport(
             status=_status(self._problems),
             version=__version__,
@@ -232,12 +238,22 @@ class Reporting:
             printers=self._printer_states(),
             certificates=self._certificates(now),
             clock_skew_seconds=self._watch.skew(),
-            disk_free_bytes=self._disk_free(),
+            disk_free_bytes=disk_free,
             database_bytes=self._desk.store.size(),
             latarnia_seen_at=self._watch.seen.latarnia_at,
             ksef_seen_at=self._watch.seen.ksef_at,
             problems=self._problems,
+            ready=self._takes_presses(disk_free),
+            live=self._shutdown.defect is None,
         )
+
+    def _takes_presses(self, disk_free: int) -> bool:
+        """Tell whether a press would be taken now: not while the service ends, without room, with a wrong clock."""
+        try:
+            self._watch.check_clock()
+        except Unavailable:
+            return False
+        return not self._shutdown.begun and disk_free >= LEAST_FREE
 
     def _certificates(self, now: datetime) -> tuple[CertificateHealth, ...]:
         found = []

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,29 +16,19 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from agent.commands import queue, rejected, reprint
-from agent.domain.callers import Caller, Role
-from agent.domain.invoice import Mode
-from agent.domain.lifecycle import InvoiceState
-from agent.services.tokens import COMMANDS_FILE, Tokens
-from agent.settings.model import ApiSettings
-from agent.web.api import till_app
-from tests.fakes.till import FakeTill
+from agent.domain.invoice import InvoiceRecord
+from agent.services.tokens import COMMANDS_FILE
+from tests.fakes.served import till_http, tokens_in
+from tests.fakes.world import CASHIER, MANAGER, World, world
 
 T = TypeVar("T")
-CASHIER = Caller("kasa 1", Role.CASHIER)
-SALE = {
-    "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów"},
-    "prices": "gross",
-    "lines": [{"name": "Kawa", "quantity": "1", "unit_price": "10.00", "vat": "23"}],
-    "payments": [{"method": "cash", "amount": "10.00"}],
-}
 
 
 @dataclass
 class Shop:
-    """A fake till served by a loop in another thread; each command runs a loop of its own."""
+    """An agent served by a loop in another thread; each command runs a loop of its own."""
 
-    till: FakeTill
+    place: World
     config: Path
     loop: asyncio.AbstractEventLoop
 
@@ -47,18 +38,20 @@ class Shop:
     def run(self, module: Any, *words: str) -> Result:
         return CliRunner().invoke(module.command, [*words, "--config", str(self.config)])
 
-    def sell_offline(self, **facts: object) -> str:
-        """Issue an invoice offline, then let KSeF say what ``facts`` say; return its number."""
-        self.till.current_mode = Mode.OFFLINE24
-        key = f"key-{len(self.till.records)}"
-        answer = self.do(self.till.issue_sale(json.dumps(SALE).encode(), key, CASHIER)).invoices[0]
-        self.loop.call_soon_threadsafe(lambda: self.till.change(answer.record.id, **facts))
-        return answer.record.number
+    def sell_offline(self) -> InvoiceRecord:
+        self.do(self.place.lose_the_line())
+        return self.do(self.place.sell())
 
-    def hold(self, number: str) -> str:
+    def rejected(self, code: int) -> str:
+        """Issue an invoice offline, and let KSeF refuse it with this code; return its number."""
+        record = self.sell_offline()
+        self.do(self.place.be_rejected(record.id, code, "odmowa"))
+        return record.number
+
+    def hold(self, base: InvoiceRecord) -> str:
         """Return everything of an invoice without number; return the id of the correction that waits."""
-        (base,) = [each.record for each in self.till.records.values() if each.record.number == number]
-        held = self.do(self.till.correct(base.id, b'{"kind": "full_return"}', "kor", CASHIER)).held
+        body = b'{"kind": "full_return", "reason": "zwrot"}'
+        held = self.do(self.place.till.correct(base.id, body, "kor", CASHIER)).held
         assert held is not None
         return held.id
 
@@ -68,18 +61,19 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    till = FakeTill()
-    tokens = Tokens.in_directory(tmp_path)
-    tokens.put("polecenia", Role.MANAGER, "kierownik")
+    tokens = tokens_in(tmp_path)
     (tmp_path / COMMANDS_FILE).write_text("kierownik")
+    stack = AsyncExitStack()
 
-    async def serve() -> web.AppRunner:
-        runner = web.AppRunner(till_app(till, tokens, ApiSettings(port=0)), access_log=None)
+    async def serve() -> tuple[World, int]:
+        place = await stack.enter_async_context(world(tmp_path))
+        runner = web.AppRunner(till_http(place, tokens), access_log=None)
         await runner.setup()
+        stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return runner
+        return place, runner.addresses[0][1]
 
-    runner = asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
+    place, port = asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
     config = tmp_path / "config.toml"
     config.write_text(
         f"""data_dir = "{tmp_path}"
@@ -88,19 +82,19 @@ nip = "5265877635"
 name = "Sklep"
 address = {{ line1 = "ul. Prosta 1" }}
 [api]
-port = {runner.addresses[0][1]}
+port = {port}
 """
     )
-    yield Shop(till, config, loop)
-    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+    yield Shop(place, config, loop)
+    asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()
 
 
 def test_technical_correction_and_resend_by_number(shop: Shop) -> None:
-    for way, rejection in (("technical", "450: błąd"), ("resend", "410: brak uprawnień")):
-        number = shop.sell_offline(state=InvoiceState.REJECTED, rejection=rejection)
+    for way, code in (("technical", 450), ("resend", 410)):
+        number = shop.rejected(code)
         ran = shop.run(rejected, way, number)
         assert ran.exit_code == 0, ran.output
         assert ran.stdout.startswith(f"{number}  issued  bez numeru KSeF\n")
@@ -109,19 +103,20 @@ def test_technical_correction_and_resend_by_number(shop: Shop) -> None:
 
 
 def test_a_file_is_sent_as_the_technical_correction(shop: Shop, tmp_path: Path) -> None:
-    number = shop.sell_offline(state=InvoiceState.REJECTED, rejection="450: błąd")
+    number = shop.rejected(450)
+    (answer,) = shop.do(shop.place.till.queue())
     file = tmp_path / "nowy.xml"
-    file.write_bytes(b"<Faktura/>")
+    file.write_bytes(answer.record.xml.replace(b"<SystemInfo>ksef-agent", b"<SystemInfo>ksef-agent 2"))
     answer = json.loads(shop.run(rejected, "technical", number, str(file), "--json").stdout)
     assert (answer["number"], answer["state"], answer["version"]) == (number, "issued", 2)
 
 
 def test_closing_needs_a_reason_and_ends_the_case(shop: Shop) -> None:
-    number = shop.sell_offline(state=InvoiceState.REJECTED, rejection="440: zajęty")
+    number = shop.rejected(440)
     assert shop.run(rejected, "close", number).exit_code == 2
     ran = shop.run(rejected, "close", number, "--reason", "wystawiono FV-1/2")
     assert (ran.exit_code, ran.stdout) == (0, f"Zamknięto sprawę: {number}.\n")
-    assert [each.record.closed_at is not None for each in shop.till.records.values()] == [True]
+    assert shop.do(shop.place.till.queue()) == []
 
 
 def test_what_is_not_there_is_refused(shop: Shop) -> None:
@@ -132,15 +127,19 @@ def test_what_is_not_there_is_refused(shop: Shop) -> None:
 
 
 def test_the_slip_of_a_held_correction_is_printed_again_and_its_case_closed(shop: Shop) -> None:
-    number = shop.sell_offline()
-    held = shop.hold(number)
-    assert f"korekta czeka na numer KSeF faktury {number}" in shop.run(queue).stdout
+    base = shop.sell_offline()
+    held = shop.hold(base)
+    assert f"korekta czeka na numer KSeF faktury {base.number}" in shop.run(queue).stdout
     assert held in shop.run(queue).stdout
+    papers = len(shop.place.printer.papers)
     ran = shop.run(reprint, held)
-    assert (ran.exit_code, ran.stdout) == (0, shop.till.waiting[0].hand_over + "\n")
-    assert "reprint_slip" in shop.till.calls
-    shop.loop.call_soon_threadsafe(shop.till.refuse, held)
-    assert f"korekty faktury {number} nie można wystawić" in shop.run(queue).stdout
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
+    assert len(shop.place.printer.papers) == papers + 1
+    shop.do(shop.place.be_rejected(base.id))
+    shop.do(shop.place.till.close(base.id, "inny dokument", MANAGER))
+    shop.do(shop.place.correcting.issue_ready())
+    assert f"korekty faktury {base.number} nie można wystawić" in shop.run(queue).stdout
     closed = shop.run(rejected, "close", held, "--reason", "oddano gotówkę")
-    assert (closed.exit_code, closed.stdout) == (0, f"Zamknięto sprawę: korekta faktury {number}.\n")
-    assert shop.do(shop.till.refused()) == []
+    assert (closed.exit_code, closed.stdout) == (0, f"Zamknięto sprawę: korekta faktury {base.number}.\n")
+    assert shop.do(shop.place.till.refused()) == []

@@ -8,6 +8,7 @@ from typing import cast
 
 from agent.app import Agent
 from agent.domain.errors import Unavailable
+from agent.services.shutdown import Shutdown
 from agent.serving.serve import _loop
 from tests.fakes.clock import FakeClock
 
@@ -17,10 +18,7 @@ class Supervised:
     """The part of an agent that a loop's death concerns."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    failures: list[tuple[str, BaseException]] = field(default_factory=list)
-
-    def fail(self, name: str, error: BaseException) -> None:
-        self.failures.append((name, error))
+    shutdown: Shutdown = field(default_factory=Shutdown)
 
 
 async def test_a_full_disk_stops_no_loop_for_good() -> None:
@@ -38,7 +36,7 @@ async def test_a_full_disk_stops_no_loop_for_good() -> None:
     assert runs == 1
     await agent.clock.advance(6)
     await loop
-    assert (runs, agent.failures) == (3, [])
+    assert (runs, agent.shutdown.begun) == (3, False)
 
 
 async def test_any_other_death_stops_the_agent() -> None:
@@ -49,4 +47,4 @@ async def test_any_other_death_stops_the_agent() -> None:
         raise defect
 
     await _loop(cast(Agent, agent), "sync", run)
-    assert agent.failures == [("sync", defect)]
+    assert (agent.shutdown.begun, agent.shutdown.defect) == (True, defect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import re
@@ -9,7 +10,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,14 +22,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.domain.callers import Caller, Role
-from agent.domain.invoice import Mode
+from agent.domain.errors import Unavailable
 from agent.domain.monitoring.alerts import AlertCode
 from agent.ports import PrinterStatus
-from agent.services.contract import Counters, Problem
-from agent.web.health import health_app
+from agent.services.contract import Counters, HealthReport, Problem
+from agent.web.health import health_json
 from agent.web.metrics import render
-from tests.fakes.till import FakeTill
+from tests.fakes.served import health_http
+from tests.fakes.world import World, world
 
 ROOT = Path(__file__).parents[3]
 HQ = ROOT / "docs" / "hq"
@@ -46,33 +49,53 @@ COUNTERS = Counters(
 
 
 @pytest.fixture
-def till() -> FakeTill:
-    return FakeTill(numbers=COUNTERS)
+async def place(tmp_path: Path) -> AsyncIterator[World]:
+    """An agent whose sources have all been asked."""
+    async with world(tmp_path) as found:
+        await look_around(found)
+        yield found
 
 
 @pytest.fixture
-async def client(till: FakeTill) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(health_app(till))) as client:
+async def client(place: World) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(health_http(place))) as client:
         yield client
 
 
-@pytest.mark.parametrize(("status", "answer"), [("ok", 200), ("degraded", 200), ("critical", 503)])
-async def test_status_code_follows_health(client: Client, till: FakeTill, status: str, answer: int) -> None:
-    till.status = status
-    response = await client.get("/health")
-    assert (response.status, (await response.json())["status"]) == (answer, status)
+async def look_around(place: World) -> None:
+    """Ask Latarnia, KSeF and the printer, and judge, as the loops do."""
+    await place.watch.poll_latarnia()
+    await place.watch.probe()
+    await place.reporting.ask_printers()
+    await place.reporting.refresh()
 
 
-async def test_health_has_the_published_form(client: Client, till: FakeTill) -> None:
+async def be_in_trouble(place: World) -> None:
+    """No line, no paper, one invoice that waits."""
+    await place.lose_the_line()
+    place.printer.problem = "Brak papieru."
+    await place.sell()
+    await look_around(place)
+
+
+async def test_status_code_follows_health(client: Client, place: World) -> None:
+    async def told() -> tuple[int, str]:
+        response = await client.get("/health")
+        return response.status, (await response.json())["status"]
+
+    assert await told() == (200, "ok")
+    await be_in_trouble(place)
+    assert await told() == (200, "degraded")
+    place.clock.step(timedelta(days=2))
+    await place.reporting.refresh()
+    assert await told() == (503, "critical")
+
+
+async def test_health_has_the_published_form(client: Client, place: World) -> None:
     """Full and empty: every field is in the schema, and nothing that is not."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(await (await client.get("/health")).json(), SCHEMA)
-    till.current_mode = Mode.OFFLINE24
-    till.printer_problem = "Brak papieru."
-    till.problems = [Problem("printer", "Brak papieru.", datetime(2026, 11, 24, 8, tzinfo=UTC), "critical")]
-    caller = Caller("kasa 1", Role.CASHIER)
-    sale = b'{"buyer": {}, "lines": [{"name": "a", "quantity": "1", "unit_price": "1", "vat": "23"}]}'
-    await till.issue_sale(sale, "k", caller)
+    await be_in_trouble(place)
     body = await (await client.get("/health")).json()
     jsonschema.validate(body, SCHEMA)
     assert body["queue"] == {"unsent": 1, "in_doubt": 0, "rejected": 0, "overdue": 0, "next_deadline": "2026-11-25"}
@@ -84,27 +107,60 @@ async def test_health_has_the_published_form(client: Client, till: FakeTill) -> 
         "code": None,
         "near_end": False,
     }
-    assert body["problems"][0]["since"] == "2026-11-24T09:00:00+01:00"
+    assert [(item["code"], item["since"]) for item in body["problems"]] == [("printer", "2026-11-24T10:00:00+01:00")]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({name: value for name, value in body.items() if name != "queue"}, SCHEMA)
 
 
-async def test_thousands_of_late_invoices_leave_the_answer_small(client: Client, till: FakeTill) -> None:
-    late = [Problem("overdue", f"Faktura {number}", till.clock.now(), "critical") for number in range(9000)]
-    till.problems = [*late, Problem("printer", "Brak papieru.", till.clock.now())]
-    body = await (await client.get("/health")).json()
+def test_thousands_of_late_invoices_leave_the_answer_small(place: World) -> None:
+    late = [Problem("overdue", f"Faktura {number}", place.clock.now(), "critical") for number in range(9000)]
+    report = replace(place.till.health(), problems=(*late, Problem("printer", "Brak papieru.", place.clock.now())))
+    body: dict[str, Any] = health_json(report)
     jsonschema.validate(body, SCHEMA)
     assert [item["code"] for item in body["problems"]] == ["overdue"] * 20 + ["printer"]
     assert body["problems_total"] == 9001
-    metrics = await (await client.get("/metrics")).text()
-    assert 'ksef_agent_problems{code="overdue",severity="critical"} 9000' in metrics
+    assert 'ksef_agent_problems{code="overdue",severity="critical"} 9000' in render(report, COUNTERS)
 
 
-@pytest.mark.parametrize(("path", "field"), [("/health/live", "live"), ("/health/ready", "ready")])
-async def test_probes(client: Client, till: FakeTill, path: str, field: str) -> None:
-    assert (await client.get(path)).status == 200
-    setattr(till, field, False)
-    assert (await client.get(path)).status == 503
+class TestProbes:
+    """What systemd, a watchdog or HQ may ask: does it live, would it take a press."""
+
+    async def probe(self, client: Client, name: str) -> tuple[int, bool]:
+        response = await client.get(f"/health/{name}")
+        return response.status, (await response.json())[name]
+
+    async def test_a_healthy_till(self, client: Client) -> None:
+        assert await self.probe(client, "live") == (200, True)
+        assert await self.probe(client, "ready") == (200, True)
+
+    async def test_a_clock_that_dates_no_invoice(self, client: Client, place: World) -> None:
+        place.gateway.skew = timedelta(days=30).total_seconds()
+        await place.watch.probe()
+        with pytest.raises(Unavailable):
+            await place.sell()
+        assert await self.probe(client, "ready") == (503, False)
+        assert await self.probe(client, "live") == (200, True)
+
+    async def test_a_full_disk(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
+        assert await self.probe(client, "ready") == (503, False)
+        assert await self.probe(client, "live") == (200, True)
+
+    async def test_a_service_that_ends(self, client: Client, place: World) -> None:
+        place.shutdown.begin()
+        assert await self.probe(client, "ready") == (503, False)
+        assert await self.probe(client, "live") == (200, True)
+
+    async def test_a_task_that_died(self, client: Client, place: World) -> None:
+        place.shutdown.fail("upo", ValueError("defect"))
+        assert await self.probe(client, "ready") == (503, False)
+        assert await self.probe(client, "live") == (503, False)
+
+    async def test_room_that_came_back(self, client: Client, place: World) -> None:
+        """What a full disk stopped is no defect: the agent goes on by itself."""
+        place.shutdown.fail("upo", Unavailable("Brak miejsca na dysku.", code="disk-full"))
+        assert await self.probe(client, "ready") == (200, True)
+        assert await self.probe(client, "live") == (200, True)
 
 
 async def test_listener_is_read_only(client: Client) -> None:
@@ -113,66 +169,73 @@ async def test_listener_is_read_only(client: Client) -> None:
     assert (await client.get("/v1/invoices")).status == 404
 
 
-async def test_metrics_page(client: Client) -> None:
+async def test_metrics_page(client: Client, place: World) -> None:
+    await place.sell()
     response = await client.get("/metrics")
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     text = await response.text()
-    assert 'ksef_agent_invoices_issued_total{mode="offline24"} 2' in text
-    assert 'ksef_agent_press_duration_seconds_bucket{le="0.5"} 8' in text
-    assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 9' in text
+    assert 'ksef_agent_invoices_issued_total{mode="online"} 1' in text
+    assert 'ksef_agent_sends_total{outcome="taken"} 1' in text
+    assert 'ksef_agent_prints_total{outcome="done"} 1' in text
+    assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 1' in text
     assert 'ksef_agent_mode{mode="online"} 1' in text
     assert 'ksef_agent_mode{mode="failure"} 0' in text
+    assert "ksef_agent_ready 1" in text
     assert "next_deadline" not in text
 
 
-async def test_deadline_is_the_end_of_a_polish_day(till: FakeTill) -> None:
-    till.current_mode = Mode.OFFLINE24
-    await till.issue_ready(b"<Faktura/>", "k", Caller("kasa 1", Role.CASHIER))
+def test_histogram_of_presses(place: World) -> None:
+    text = render(place.till.health(), COUNTERS)
+    assert 'ksef_agent_press_duration_seconds_bucket{le="0.5"} 8' in text
+    assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 9' in text
+
+
+async def test_deadline_is_the_end_of_a_polish_day(place: World) -> None:
+    await be_in_trouble(place)
     end = datetime(2026, 11, 25, 23, 0, tzinfo=UTC).timestamp()
-    assert f"ksef_agent_queue_next_deadline_timestamp_seconds {int(end)}\n" in render(till.health(), till.counters())
+    text = render(place.till.health(), place.till.counters())
+    assert f"ksef_agent_queue_next_deadline_timestamp_seconds {int(end)}\n" in text
 
 
-def test_labels_are_escaped(till: FakeTill) -> None:
-    report = till.health()
+def test_labels_are_escaped(place: World) -> None:
     odd = PrinterStatus('a"b\\c\nd', True)
-    text = render(type(report)(**{**_fields(report), "printers": (odd,)}), Counters())
+    text = render(replace(place.till.health(), printers=(odd,)), Counters())
     assert 'printer="a\\"b\\\\c\\nd"' in text
 
 
-def _fields(report: object) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in report.__slots__}  # type: ignore[attr-defined]
+async def full_page(place: World) -> str:
+    """The metrics of a till that has everything to tell of."""
+    await be_in_trouble(place)
+    report: HealthReport = replace(place.till.health(), clock_skew_seconds=1.5)
+    return render(report, COUNTERS)
+
+
+def promtool(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(PROMTOOL), *words], input=given, capture_output=True, text=True, check=False)
 
 
 @needs_promtool
-def test_promtool_finds_no_fault_in_the_metrics(till: FakeTill) -> None:
-    till.problems = [Problem("printer", "x", till.clock.now())]
-    text = render(till.health(), till.counters())
-    done = subprocess.run([str(PROMTOOL), "check", "metrics"], input=text.encode(), capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+async def test_promtool_finds_no_fault_in_the_metrics(place: World) -> None:
+    text = await full_page(place)
+    done = await asyncio.to_thread(promtool, "check", "metrics", given=text)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @needs_promtool
 def test_promtool_accepts_the_alert_rules() -> None:
-    done = subprocess.run(
-        [str(PROMTOOL), "check", "rules", str(HQ / "alerts.yml")], capture_output=True, text=True, check=False
-    )
+    done = promtool("check", "rules", str(HQ / "alerts.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @needs_promtool
 def test_alerts_fire_when_they_should() -> None:
-    done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", str(HQ / "alerts.test.yml")], capture_output=True, text=True, check=False
-    )
+    done = promtool("test", "rules", str(HQ / "alerts.test.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "dashboard.json"])
-def test_rules_and_dashboard_use_only_metrics_that_exist(till: FakeTill, name: str) -> None:
-    till.problems = [Problem("printer", "x", till.clock.now())]
-    till.current_mode = Mode.OFFLINE24
-    text = render(till.health(), till.counters())
-    known = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) | {"ksef_agent_queue_next_deadline_timestamp_seconds"}
+async def test_rules_and_dashboard_use_only_metrics_that_exist(place: World, name: str) -> None:
+    known = set(re.findall(r"^# TYPE (\S+)", await full_page(place), re.MULTILINE))
     known |= {f"ksef_agent_press_duration_seconds_{end}" for end in ("bucket", "sum", "count")}
     used = set(re.findall(r"ksef_agent_\w+", (HQ / name).read_text()))
     assert used <= known
@@ -199,22 +262,20 @@ def poll() -> ModuleType:
     return module
 
 
-async def test_poll_shows_the_worst_first(poll: ModuleType) -> None:
-    """Simulated agents: fine, waiting, critical, and one that is gone."""
-    tills = [FakeTill(), FakeTill(), FakeTill(status="critical")]
-    tills[1].current_mode = Mode.OFFLINE24
-    tills[1].status = "degraded"
-    await tills[1].issue_ready(b"<Faktura/>", "k", Caller("kasa 1", Role.CASHIER))
-    servers = [TestServer(health_app(till)) for till in tills]
-    for server in servers:
-        await server.start_server()
-    try:
+async def test_poll_shows_the_worst_first(poll: ModuleType, tmp_path: Path) -> None:
+    """Agents: fine, waiting without paper, overdue, and one that is gone."""
+    async with AsyncExitStack() as stack:
+        tills = [await stack.enter_async_context(world(tmp_path / str(number))) for number in range(3)]
+        for till in tills:
+            await look_around(till)
+        for till in tills[1:]:
+            await be_in_trouble(till)
+        tills[2].clock.step(timedelta(days=2))
+        await tills[2].reporting.refresh()
+        servers = [await stack.enter_async_context(TestServer(health_http(till))) for till in tills]
         gone = "http://127.0.0.1:1"
         addresses = [gone, *(str(server.make_url("")).rstrip("/") for server in servers)]
         found = await poll.poll(addresses, at_once=2, seconds=5.0)
-    finally:
-        for server in servers:
-            await server.close()
     assert [item.address for item in found] == [addresses[0], addresses[3], addresses[2], addresses[1]]
     assert [item.word for item in found] == ["unreachable", "critical", "degraded", "ok"]
     assert found[2].unsent == 1
@@ -233,14 +294,9 @@ async def test_poll_survives_what_is_no_agent(poll: ModuleType) -> None:
     assert (found.word, found.problem) == ("unreachable", "something else answers there")
 
 
-async def test_poll_of_a_thousand_agents(poll: ModuleType) -> None:
-    till = FakeTill()
-    server = TestServer(health_app(till))
-    await server.start_server()
-    try:
+async def test_poll_of_a_thousand_agents(poll: ModuleType, place: World) -> None:
+    async with TestServer(health_http(place)) as server:
         base = str(server.make_url("")).rstrip("/")
         found = await poll.poll([base] * 1000, at_once=100, seconds=30.0)
-    finally:
-        await server.close()
     assert len(found) == 1000
     assert {item.word for item in found} == {"ok"}

@@ -12,35 +12,33 @@ import jsonschema
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.domain.callers import Role
 from agent.domain.errors import BadInput
 from agent.domain.invoice import Mode, VatRate
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.sale.parse import parse_sale
-from agent.services.tokens import Tokens
-from agent.settings.model import ApiSettings
-from agent.web.api import routes, till_app
-from tests.fakes.till import FakeTill
+from agent.web.api import routes
+from tests.fakes import world as fakes
+from tests.fakes.served import MANAGER, till_http, tokens_in
+from tests.fakes.world import KNOWN_NIP, World, sale, world
 
 SCHEMAS = Path(__file__).parents[3] / "schemas" / "api"
 OPENAPI = json.loads((SCHEMAS / "openapi.json").read_text())
 SALE = json.loads((SCHEMAS / "sale.schema.json").read_text())
 HEALTH = json.loads((SCHEMAS / "health.schema.json").read_text())
-MANAGER = {"Authorization": "Bearer kierownik"}
 GOOD = OPENAPI["components"]["schemas"]["Sale"]["examples"][0]
+WAYS = ("technical-correction", "resend", "close")
 Client = TestClient[Any, Any]
 
 
 @pytest.fixture
-def till() -> FakeTill:
-    return FakeTill()
+async def place(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
-async def client(till: FakeTill, tmp_path: Path) -> AsyncIterator[Client]:
-    tokens = Tokens.in_directory(tmp_path)
-    tokens.put("kierownik", Role.MANAGER, "kierownik")
-    async with TestClient(TestServer(till_app(till, tokens, ApiSettings(port=0)))) as client:
+async def client(place: World, tmp_path: Path) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(till_http(place, tokens_in(tmp_path)))) as client:
         yield client
 
 
@@ -154,7 +152,11 @@ async def answer(client: Client, method: str, path: str, template: str, **more: 
     return body
 
 
-async def test_real_answers_have_the_described_form(client: Client, till: FakeTill) -> None:
+def key(word: str) -> dict[str, str]:
+    return {"Idempotency-Key": word}
+
+
+async def test_real_answers_have_the_described_form(client: Client, place: World) -> None:
     one = "/v1/invoices/{id}"
     asked: set[tuple[str, str]] = set()
 
@@ -162,9 +164,8 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
         asked.add((method.lower(), template))
         return await answer(client, method, path or template, template, **more)
 
-    key = {"Idempotency-Key": "1"}
-    made = await ask("POST", "/v1/invoices", json=GOOD, headers=key)
-    await ask("POST", "/v1/invoices", json=GOOD, headers=key)
+    made = await ask("POST", "/v1/invoices", json=GOOD, headers=key("1"))
+    await ask("POST", "/v1/invoices", json=GOOD, headers=key("1"))
     await ask("POST", "/v1/invoices", json=GOOD)
     here = f"/v1/invoices/{made['id']}"
     for tail in ("", "/xml", "/upo", "/receipt.png", "/receipt.txt", "/receipt.pdf", "/receipt.escpos"):
@@ -172,29 +173,34 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
     for tail in ("/events", "/prints"):
         await ask("GET", one + tail, here + tail)
     await ask("POST", f"{one}/reprint", f"{here}/reprint")
-    right = {"kind": "buyer", "buyer": {"nip": "1111111111"}}
-    await ask("POST", f"{one}/corrections", f"{here}/corrections", json=right, headers={"Idempotency-Key": "2"})
-    till.current_mode = Mode.OFFLINE24
-    offline = await ask("POST", "/v1/invoices", json=GOOD | {"buyer": None}, headers={"Idempotency-Key": "3"})
-    held = {"kind": "full_return"}
-    path = f"/v1/invoices/{offline['id']}/corrections"
-    for _ in range(2):
-        await ask("POST", f"{one}/corrections", path, json=held, headers={"Idempotency-Key": "4"})
-    await ask("POST", "/v1/corrections", json={"base": {}, "correction": held}, headers={"Idempotency-Key": "5"})
-    await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
-    till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
-    await ask("POST", f"{one}/technical-correction", f"{here}/technical-correction")
-    till.change(made["id"], state=InvoiceState.REJECTED, rejection="410: brak uprawnień")
-    await ask("POST", f"{one}/resend", f"{here}/resend")
+    right = {"kind": "buyer", "buyer": sale()["buyer"]}
+    await ask("POST", f"{one}/corrections", f"{here}/corrections", json=right, headers=key("2"))
+    await place.lose_the_line()
+    offline = [
+        (await ask("POST", "/v1/invoices", json=GOOD, headers=key(f"offline-{number}")))["id"] for number in range(4)
+    ]
+    held = {"kind": "full_return", "reason": "zwrot"}
+    path = f"/v1/invoices/{offline[0]}/corrections"
+    waiting = await ask("POST", f"{one}/corrections", path, json=held, headers=key("4"))
+    await ask("POST", f"{one}/corrections", path, json=held, headers=key("4"))
+    outside = {"base": {}, "correction": held}
+    await ask("POST", "/v1/corrections", json=outside, headers=key("5"))
+    technical, resend, close = (f"/v1/invoices/{each}/{way}" for each, way in zip(offline[1:], WAYS, strict=True))
+    await ask("POST", f"{one}/technical-correction", technical)
+    for invoice_id, code in zip(offline[1:], (450, 410, 450), strict=True):
+        await place.be_rejected(invoice_id, code)
+    await ask("POST", f"{one}/technical-correction", technical)
+    await ask("POST", f"{one}/resend", resend)
     await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
-    till.change(made["id"], state=InvoiceState.REJECTED, rejection="450: błąd")
-    await ask("POST", f"{one}/close", f"{here}/close", json={"reason": "inny dokument"})
-    path = "/v1/corrections/{id}"
+    await ask("POST", f"{one}/close", close, json={"reason": "inny dokument"})
+    path, found = "/v1/corrections/{id}", f"/v1/corrections/{waiting['held']['id']}"
     for method, tail in (("GET", ""), ("POST", "/reprint")):
-        await ask(method, path + tail, f"/v1/corrections/held-1{tail}")
+        await ask(method, path + tail, found + tail)
         await ask(method, path + tail, f"/v1/corrections/nobody{tail}")
-    till.refuse("held-1")
-    await ask("POST", f"{path}/close", "/v1/corrections/held-1/close", json={"reason": "oddano gotówką"})
+    await place.be_rejected(offline[0])
+    await place.till.close(offline[0], "inny dokument", fakes.MANAGER)
+    await place.correcting.issue_ready()
+    await ask("POST", f"{path}/close", f"{found}/close", json={"reason": "oddano gotówką"})
     for path in ("/v1/invoices", "/v1/queue", "/v1/corrections", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
         await ask("GET", path)
     await ask("GET", "/v1/changes", "/v1/changes?wait=0")
@@ -206,8 +212,8 @@ async def test_real_answers_have_the_described_form(client: Client, till: FakeTi
     for start in (1, "x", 10_000):
         await ask("POST", "/v1/outbox/replay", json={"from": start})
     await ask("GET", "/v1/evidence", "/v1/evidence?from=2026-11-01&to=2026-11-30")
-    await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/5260250274")
-    await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/1111111111")
+    await ask("GET", "/v1/buyers/{nip}", f"/v1/buyers/{KNOWN_NIP}")
+    await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/9999999999")
     await ask("POST", "/v1/sync")
     await ask("POST", "/v1/mode", json={"mode": "offline24", "reason": "brak sieci"})
     await ask("DELETE", "/v1/mode", json={"reason": "działa"})

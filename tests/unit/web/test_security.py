@@ -16,8 +16,9 @@ from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings
-from agent.web.api import routes, till_app
-from tests.fakes.till import FakeTill
+from agent.web.api import routes
+from tests.fakes.served import till_http
+from tests.fakes.world import World, world
 
 Client = TestClient[Any, Any]
 CASHIER = {"Authorization": "Bearer kasjer"}
@@ -31,9 +32,15 @@ def tokens(tmp_path: Path) -> Tokens:
 
 
 @pytest.fixture
-async def client(tokens: Tokens) -> AsyncIterator[Client]:
+async def place(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path / "data") as found:
+        yield found
+
+
+@pytest.fixture
+async def client(place: World, tokens: Tokens) -> AsyncIterator[Client]:
     api = ApiSettings(port=0, origins=("https://pos.example",))
-    async with TestClient(TestServer(till_app(FakeTill(), tokens, api))) as client:
+    async with TestClient(TestServer(till_http(place, tokens, api))) as client:
         yield client
 
 
@@ -127,9 +134,9 @@ async def test_page_runs_only_its_own_code(client: Client) -> None:
     assert "https://" not in text
 
 
-async def test_only_the_demo_opens_without_a_token(client: Client, tokens: Tokens) -> None:
+async def test_only_the_demo_opens_without_a_token(client: Client, place: World, tokens: Tokens) -> None:
     assert (await client.get("/", allow_redirects=False)).status == 200
-    demo = till_app(FakeTill(), tokens, ApiSettings(port=0), open_token="kasjer")
+    demo = till_http(place, tokens, open_token="kasjer")
     async with TestClient(TestServer(demo)) as shown:
         response = await shown.get("/", allow_redirects=False)
         assert (response.status, response.headers["Location"]) == (302, "/?demo#token=kasjer")
