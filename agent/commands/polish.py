@@ -44,6 +44,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Idempotency key: the same key never makes a second invoice.": (
         "Klucz idempotencji: ten sam klucz nigdy nie da drugiej faktury."
     ),
+    "Of an FA(3) to a fiscal receipt (FP): the buyer's number as the receipt has it.": (
+        "Do FA(3) do paragonu (FP): numer nabywcy, który jest na paragonie."
+    ),
     "Print the body of /health.": "Wypisz treść /health.",
     "Seconds to wait for KSeF's answers.": "Ile sekund czekać na odpowiedzi KSeF.",
     "Print the counts.": "Wypisz liczby.",

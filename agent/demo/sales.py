@@ -29,11 +29,15 @@ LINES: list[dict[str, Any]] = [
 
 def sample_sale(buyer: str) -> dict[str, Any]:
     """Return a sale to ``nip``, ``consumer`` or ``eu`` as a till gives it."""
+    receipt = {"number": "W001234", "register": "EAZ 2301234567"}
+    number = BUYERS[buyer].get("nip") or BUYERS[buyer].get("eu_vat")
+    if number is not None:
+        receipt["nip"] = number
     return {
         "buyer": BUYERS[buyer],
         "prices": "gross",
         "lines": LINES,
         "payments": [{"method": "card", "amount": "690.02"}],
-        "receipt": {"number": "W001234", "register": "EAZ 2301234567"},
+        "receipt": receipt,
         "external_ref": "ZAM/2026/11/0042",
     }

@@ -9,7 +9,9 @@ import re
 
 _NIP_FORM = re.compile(r"[1-9](?:[0-9][1-9]|[1-9][0-9])[0-9]{7}")
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
-_NIP_SEPARATORS = re.compile(r"[\s-]")
+_NIP_SEPARATORS = re.compile(r"[\s.:\u2010-\u2015\u2212-]")
+"""Spaces, dots, colons, hyphens and the dashes that documents have in their place."""
+_NIP_PREFIX = re.compile(r"^(?:NIP)?(?:PL)?")
 
 _EU_VAT_FORMS: dict[str, str] = {
     "AT": r"U[0-9]{8}",
@@ -60,8 +62,11 @@ def valid_nip(text: str) -> bool:
 
 
 def bare_nip(text: str) -> str:
-    """Return a typed NIP without spaces, hyphens and the prefix PL ("PL 526-104-08-28" -> "5261040828")."""
-    return _NIP_SEPARATORS.sub("", text).removeprefix("PL")
+    """Return a NIP as typed, pasted or scanned in its one spelling ("NIP: PL 526-104-08-28" -> "5261040828").
+
+    Separators and the words NIP and PL in front are taken away; what is left need not be a NIP.
+    """
+    return _NIP_PREFIX.sub("", _NIP_SEPARATORS.sub("", text).upper())
 
 
 def valid_account(text: str) -> bool:

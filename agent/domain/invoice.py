@@ -192,6 +192,8 @@ class ReceiptLink:
 
     number: str
     register: str | None = None
+    nip: str | None = None
+    """The buyer's number on the receipt, as given (domain/fiscal_receipt.py). FA(3) does not carry it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,8 +200,11 @@ class Till(Protocol):
         """Issue the invoice of a JSON sale. BadInput, KeyReused, Unavailable."""
         ...
 
-    async def issue_ready(self, xml: bytes, key: str, caller: Caller) -> IssueAnswer:
-        """Take a ready FA(3) as it is. BadInput, KeyReused, Conflict (number taken), Unavailable."""
+    async def issue_ready(self, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None) -> IssueAnswer:
+        """Take a ready FA(3) as it is; ``receipt_nip``: the buyer's number on the receipt of an FP document.
+
+        BadInput, KeyReused, Conflict (number taken), Unavailable.
+        """
         ...
 
     async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> IssueAnswer:

@@ -85,9 +85,9 @@ class AgentTill:
         """Issue the invoice of a JSON sale."""
         return await self._answer(await self._issuing.sale(body, key, caller))
 
-    async def issue_ready(self, xml: bytes, key: str, caller: Caller) -> IssueAnswer:
+    async def issue_ready(self, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None) -> IssueAnswer:
         """Take a ready FA(3) as it is."""
-        return await self._answer(await self._issuing.ready(xml, key, caller))
+        return await self._answer(await self._issuing.ready(xml, key, caller, receipt_nip))
 
     async def correct(self, invoice_id: str, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         """Issue a correction, or queue it behind a base that has no number yet."""

@@ -42,8 +42,9 @@ async def issue(request: web.Request) -> web.Response:
     caller = caller_of(request)
     key = request_body.idempotency_key(request)
     body, ready = await request_body.sale_body(request)
+    receipt_nip = request_query.receipt_nip(request, ready=ready)
     till = request.app[TILL]
-    work = till.issue_ready(body, key, caller) if ready else till.issue_sale(body, key, caller)
+    work = till.issue_ready(body, key, caller, receipt_nip) if ready else till.issue_sale(body, key, caller)
     return json_views.issued(await sheltered(request, work))
 
 

@@ -121,6 +121,8 @@ FIELD_CODES: Final[dict[str, str]] = {
     "exemption-needless": "A legal basis without rate zw",
     "rate-needs-nip": "Rate oo needs a buyer with a Polish NIP",
     "rate-needs-eu-vat": "Rates 0 WDT and np II need a buyer with an EU VAT number",
+    "receipt-nip-missing": "An invoice to a receipt for a taxpayer needs his number on the receipt",
+    "receipt-nip-differs": "The receipt carries another number than the invoice; art. 106b ust. 5 forbids it",
     "nip-checksum": "The NIP's checksum is wrong",
     "nip-form": "A NIP has 10 digits",
     "eu-vat": "Not an EU VAT number",
@@ -152,6 +154,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "tax-in-pln-missing": "Tax in PLN is missing for a foreign currency",
     "internal-id": "Not an internal identifier (NIP-XXXXX)",
     "recipient-needs-nip": "Only a buyer with a Polish NIP buys for a recipient",
+    "receipt-missing": "A receipt's number beside a document that is not to a receipt (FP)",
     "split-payment-missing": "Over 15 000 PLN with goods of annex 15, and P_18A is not 1",
     # A file in EDI++.
     "epp-malformed": "EDI++: the file breaks the format, or is not whole; the pointer is line:field",

@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.fiscal_receipt import MAX_NUMBER
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
 
@@ -30,6 +31,18 @@ def known_only(request: web.Request, names: frozenset[str]) -> None:
             raise _bad(name, f"Nieznany parametr „{name[:40]}”.")
         if len(request.query.getall(name)) > 1:
             raise _bad(name, f"Parametr „{name}” podano więcej niż raz.")
+
+
+def receipt_nip(request: web.Request, *, ready: bool) -> str | None:
+    """Read what is said beside a ready FA(3): the buyer's number on its receipt; a JSON sale says it inside."""
+    given = request.query.getall("receipt_nip", [])
+    if not given:
+        return None
+    if not ready:
+        raise _bad("receipt_nip", "Parametr „receipt_nip” jest do gotowej faktury XML; w JSON podaj receipt.nip.")
+    if len(given) > 1 or len(given[0]) > MAX_NUMBER:
+        raise _bad("receipt_nip", f"Parametr „receipt_nip” to jeden numer, najwyżej {MAX_NUMBER} znaków.")
+    return given[0].strip() or None
 
 
 def optional_day(request: web.Request, name: str) -> date | None:

@@ -43,4 +43,6 @@ def mixed_sale(seed: int) -> dict[str, Any]:
         sale["exemption"] = "art. 43 ust. 1 pkt 1 ustawy"
     if draw.random() < 0.3:
         sale["receipt"] = {"number": f"W{seed:06}", "register": "EAZ 2301234567"}
+        if number := sale["buyer"].get("nip") or sale["buyer"].get("eu_vat"):
+            sale["receipt"]["nip"] = number
     return sale

@@ -97,6 +97,8 @@ class FakeTill:
     keys: dict[str, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     log: list[Event] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    """Sales as they came."""
     declared: tuple[Mode, str, Caller] | None = None
     false_alarms: int = 0
     false_alarm_possible: bool = False
@@ -115,6 +117,7 @@ class FakeTill:
 
     async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
         self.calls.append("issue_sale")
+        self.bodies.append(body)
         self.pressed.set()
         if self.hold is not None:
             await self.hold.wait()
@@ -127,8 +130,8 @@ class FakeTill:
         self.keys[key] = (body, (answer.record.id,))
         return IssueAnswer((answer,))
 
-    async def issue_ready(self, xml: bytes, key: str, caller: Caller) -> IssueAnswer:
-        self.calls.append("issue_ready")
+    async def issue_ready(self, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None) -> IssueAnswer:
+        self.calls.append("issue_ready" if receipt_nip is None else f"issue_ready {receipt_nip}")
         if (replayed := self._replay(xml, key)) is not None:
             return replayed
         if b"<Faktura" not in xml:

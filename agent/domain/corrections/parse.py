@@ -12,7 +12,7 @@ POST /v1/invoices/{id}/corrections
 full_return  everything that is left. return: part of some lines. price: other unit prices.
 buyer        another identifier (NIP): correction to zero plus a new invoice (``replacement``), since a NIP is never
              corrected (FA(3), Podmiot2K); "payments" then belong to the new invoice. The same identifier: a correction
-             of name and address only, amounts 0.
+             of name and address only, amounts 0. An invoice to a receipt keeps its buyer's number (fiscal_receipt.py).
 collective   a discount over several invoices to one buyer (art. 106j ust. 3), without lines:
              "period": text, "rates": [{"vat": "23", "amount": "100.00"}] (reductions, gross or net as the base's
              prices), "bases": [{"number"}] for invoices known here, others with "issued_on" and "ksef_number" or
@@ -23,7 +23,7 @@ and built when numbered() has brought the number. Sums are differences of the wh
 rate by rate, so that an invoice and its corrections always add up to what is left.
 
 Codes beside those of reader.py and buyers.py: more-than-left, unknown-line, duplicate-line, no-change, nothing-left,
-corrected-collectively, other-buyer, payments-do-not-add-up, discount-too-large, too-many-lines.
+corrected-collectively, other-buyer, payments-do-not-add-up, discount-too-large, too-many-lines, receipt-nip-differs.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from agent.domain.corrections.collective import read_collective
 from agent.domain.corrections.correction import Correction, CorrectionKind, after_pending, difference, numbered, outside
 from agent.domain.corrections.external import parse_outside_base
 from agent.domain.errors import Conflict
+from agent.domain.fiscal_receipt import RULE, moves_receipt
 from agent.domain.invoice import Buyer, BuyerKind, Payment, Sale, Totals, VatRate
 from agent.domain.json_io.reader import Fields, Problems
 from agent.domain.sale.buyers import parse_buyer
@@ -291,6 +292,14 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
         return replace(plain, buyer=buyer, buyer_before=base.buyer)
     if not base.left:
         raise _nothing_left(base)
+    if base.to_receipt and not fields.problems.noted(fields.at("buyer")) and moves_receipt(base.buyer, buyer):
+        fields.note(
+            "buyer",
+            f"faktura {base.reference.number} jest do paragonu, więc jej nabywca nie może dostać innego numeru. {RULE} "
+            "Skoryguj ją do zera, a nową wystaw tylko na firmę, której numer jest na paragonie.",
+            "receipt-nip-differs",
+        )
+        return plain
     if base.to_receipt and base.receipt is None:
         raise Conflict(
             f"Faktura {base.reference.number} jest do paragonu, ale go nie wskazuje. {ELSEWHERE}",

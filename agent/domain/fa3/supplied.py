@@ -15,10 +15,14 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied_sums import contradictions
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
+from agent.domain.fiscal_receipt import RULE, moves_receipt, receipt_mistake
 from agent.domain.identifiers import valid_nip
 from agent.domain.invoice import Buyer, CorrectedBase, Totals
 
 FA = "/Faktura/Fa"
+BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"
+RECEIPT_NIP = "?receipt_nip"
+"""Pointer of what is said beside the document: a query parameter, as in web/queries.py."""
 PREDECESSOR = "3"
 """Podmiot3/Rola: the seller's legal predecessor, whose invoices the seller may correct."""
 
@@ -40,11 +44,24 @@ class ReadyInvoice:
     bases: tuple[CorrectedBase, ...] = ()
 
 
-def check_ready(xml: bytes, *, schema: Fa3Schema, seller_nip: str, today: date) -> ReadyInvoice:
+@dataclass(frozen=True, slots=True)
+class ReceiptClaim:
+    """What whoever hands a document in says of its fiscal receipt: FA(3) has no place for it.
+
+    ``nip`` is the buyer's number on the receipt, as typed; None where nothing was said.
+    """
+
+    nip: str | None = None
+
+
+def check_ready(
+    xml: bytes, *, schema: Fa3Schema, seller_nip: str, today: date, receipt: ReceiptClaim | None = None
+) -> ReadyInvoice:
     """Return what the document says, or raise BadInput with a plain Polish sentence for every mistake found.
 
-    ``today`` is the Polish civil date of the press. A P_1 of any age before it is taken: the shop's system may have
-    handed that invoice over already, and late in KSeF is better than never.
+    today    the Polish civil date of the press. A P_1 of any age before it is taken: the shop's system may have
+             handed that invoice over already, and late in KSeF is better than never.
+    receipt  what is known of its receipt; None where that was judged before (a technical correction)
     """
     schema.check(xml)
     view = read(xml)
@@ -52,6 +69,7 @@ def check_ready(xml: bytes, *, schema: Fa3Schema, seller_nip: str, today: date) 
         *_parties(view, seller_nip),
         *_dates(view, today),
         *_correction(view, seller_nip),
+        *(() if receipt is None else _receipt(view, receipt)),
         *contradictions(view),
     )
     if errors:
@@ -96,6 +114,36 @@ def _parties(view: FaView, seller_nip: str) -> Iterator[FieldError]:
                 f"NIP {who.nip} ma błędną cyfrę kontrolną; sprawdź, czy nie ma literówki.",
                 "nip-checksum",
             )
+
+
+def _receipt(view: FaView, receipt: ReceiptClaim) -> Iterator[FieldError]:
+    """Only an invoice needs the number beside it; a correction stays with the buyer of its base."""
+    buyer = view.buyer.as_buyer()
+    if not view.to_receipt:
+        if receipt.nip is not None:
+            sentence = "Podano numer nabywcy z paragonu, a dokument nie jest fakturą do paragonu (FP)."
+            yield FieldError(RECEIPT_NIP, sentence, "receipt-missing")
+        return
+    if view.kind.corrects:
+        yield from _moved_receipt(view, buyer)
+        if receipt.nip is None:
+            return
+    mistake = receipt_mistake(buyer, receipt.nip)
+    if mistake is not None:
+        yield FieldError(RECEIPT_NIP, f"Paragon: {mistake.sentence}", mistake.code)
+
+
+def _moved_receipt(view: FaView, buyer: Buyer) -> Iterator[FieldError]:
+    before = view.correction.buyers_before if view.correction is not None else ()
+    if any(moves_receipt(party.as_buyer(), buyer) for party in before):
+        yield other_number_for_receipt(view.number)
+
+
+def other_number_for_receipt(number: str) -> FieldError:
+    """Say that the correction ``number`` (P_2) would bring another number to a receipt."""
+    return FieldError(
+        BUYER, f"Korekta {number} dotyczy faktury do paragonu, a zmienia numer nabywcy. {RULE}", "receipt-nip-differs"
+    )
 
 
 def _dates(view: FaView, today: date) -> Iterator[FieldError]:

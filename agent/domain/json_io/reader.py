@@ -101,6 +101,10 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def noted(self, pointer: str) -> bool:
+        """Tell whether a mistake is known at ``pointer`` or inside what it names."""
+        return any(place == pointer or place.startswith(f"{pointer}/") for place, _ in self._found)
+
     def raise_if_any(self, what: str) -> None:
         """Raise one BadInput with all mistakes; ``what`` begins its sentence ("Sprzedaż")."""
         if not self._found:

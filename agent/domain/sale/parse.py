@@ -4,7 +4,7 @@
      "lines": [{"name", "quantity", "unit", "unit_price", "vat", "discount", "gtu",
                 "annex_15": true}],
      "payments": [{"method", "amount", "due"}], "deposits": [{"name", "amount"}], "sold_on": "YYYY-MM-DD",
-     "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register"},
+     "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register", "nip"},
      "notes": [{"key", "value"}], "external_ref",
      "exemption": text | {"act" | "directive" | "other": text}}
 
@@ -14,10 +14,12 @@ whole line) are gross or net as "prices" says. ``payments`` are optional and, wh
 ``deposits`` (kaucja for packaging, which is no part of the total); ``due`` is for transfer and credit.
 ``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
 ``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
+``receipt.nip`` is the buyer's number on the fiscal receipt: required of a buyer with NIP or VAT UE number, and his
+(fiscal_receipt.py).
 
 Codes beside those of reader.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, discount-too-large,
 payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing, exemption-needless,
-rate-needs-nip, rate-needs-eu-vat.
+rate-needs-nip, rate-needs-eu-vat, receipt-nip-missing, receipt-nip-differs.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from agent.domain import vat
+from agent.domain import fiscal_receipt, vat
 from agent.domain.fa3.code_lists import CURRENCIES
 from agent.domain.invoice import (
     Buyer,
@@ -78,8 +80,11 @@ def parse_sale(document: object, *, today: date) -> Sale:
     return sale
 
 
-def read_sale(fields: Fields, *, today: date) -> Sale:
-    """Read a sale's fields and finish them; the result is good only where no mistake was noted."""
+def read_sale(fields: Fields, *, today: date, issued_elsewhere: bool = False) -> Sale:
+    """Read a sale's fields and finish them; the result is good only where no mistake was noted.
+
+    issued_elsewhere  the invoice exists already, so whether its receipt allowed it is not asked any more
+    """
     problems = fields.problems
     buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems)
     prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
@@ -94,7 +99,7 @@ def read_sale(fields: Fields, *, today: date) -> Sale:
         sold_on=_sold_on(fields, today),
         currency=currency,
         exchange_rate=_exchange_rate(fields, currency),
-        receipt=_receipt(fields),
+        receipt=_receipt(fields, None if issued_elsewhere else buyer),
         notes=_notes(fields),
         external_ref=fields.text("external_ref", maximum=256),
         exemption=exemption,
@@ -213,14 +218,21 @@ def _exchange_rate(fields: Fields, currency: str) -> Decimal | None:
     return rate
 
 
-def _receipt(fields: Fields) -> ReceiptLink | None:
+def _receipt(fields: Fields, buyer: Buyer | None) -> ReceiptLink | None:
+    """Read "receipt"; it has to carry the number of ``buyer``, where one is given and no mistake was found in him."""
     nested = fields.nested("receipt")
     if nested is None:
         return None
     number = nested.text("number", maximum=256, required=True)
     register = nested.text("register", maximum=256)
+    nip = nested.text("nip", maximum=fiscal_receipt.MAX_NUMBER)
     nested.finish()
-    return None if number is None else ReceiptLink(number, register)
+    problems = fields.problems
+    if buyer is not None and not problems.noted(fields.at("buyer")) and not problems.noted(nested.at("nip")):
+        mistake = fiscal_receipt.receipt_mistake(buyer, nip)
+        if mistake is not None:
+            problems.add(nested.at("nip"), f"paragon: {mistake.sentence}", mistake.code)
+    return None if number is None else ReceiptLink(number, register, nip)
 
 
 def _notes(fields: Fields) -> tuple[Note, ...]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from agent.domain import numbering
-from agent.domain.errors import Conflict
+from agent.domain.errors import BadInput, Conflict
 from agent.domain.fa3.build import build_invoice, issue_date
-from agent.domain.fa3.supplied import ReadyInvoice
-from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
+from agent.domain.fa3.supplied import ReadyInvoice, other_number_for_receipt
+from agent.domain.fa3.view import read
+from agent.domain.fiscal_receipt import moves_receipt
+from agent.domain.invoice import Buyer, CorrectedBase, InvoiceRecord, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.vat import totals
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
@@ -119,7 +121,10 @@ def numbered_order(
 
 
 async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
-    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way."""
+    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way.
+
+    BadInput where the correction would bring another buyer's number to the receipt of one.
+    """
     found: list[CorrectedBase] = []
     for base in ready.bases:
         known = base
@@ -139,6 +144,15 @@ async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBa
             if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
                 text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
                 raise Conflict(text, code="base-has-held-correction")
+            if _moves_receipt(ready, record):
+                mistake = other_number_for_receipt(ready.number)
+                raise BadInput(mistake.message, code=mistake.code, errors=(mistake,))
             known = replace(base, invoice_id=record.id)
         found.append(known)
     return tuple(found)
+
+
+def _moves_receipt(ready: ReadyInvoice, base: InvoiceRecord) -> bool:
+    """Whether either document says that there is a receipt (a pruned base says nothing any more)."""
+    to_receipt = ready.view.to_receipt or (bool(base.xml) and read(base.xml).to_receipt)
+    return to_receipt and moves_receipt(base.buyer, ready.buyer)

@@ -16,7 +16,7 @@ from datetime import datetime
 from agent.domain import links
 from agent.domain.callers import Caller
 from agent.domain.fa3.build import issue_date
-from agent.domain.fa3.supplied import check_ready
+from agent.domain.fa3.supplied import ReceiptClaim, check_ready
 from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice
 from agent.domain.json_io.body import one_way, parse_object
 from agent.domain.lifecycle import InvoiceState
@@ -60,12 +60,19 @@ class Issuing:
 
         return await self.press(key, one_way(document), prepare, caller, at_counter=at_counter)
 
-    async def ready(self, xml: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
-        """Take a ready FA(3), its bytes kept to the last one."""
+    async def ready(
+        self, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None, *, at_counter: bool = True
+    ) -> Pressed:
+        """Take a ready FA(3), its bytes kept to the last one; ``receipt_nip``: the buyer's number on its receipt."""
 
         def prepare(now: datetime) -> Prepare:
-            seller_nip = self._desk.settings.seller.nip
-            ready = check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=issue_date(now))
+            ready = check_ready(
+                xml,
+                schema=self._desk.schema,
+                seller_nip=self._desk.settings.seller.nip,
+                today=issue_date(now),
+                receipt=ReceiptClaim(receipt_nip),
+            )
 
             async def prepared(tx: Transaction) -> Orders:
                 draft = Draft(

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +15,13 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
-from agent.commands import queue, rejected, reprint
-from agent.domain.invoice import InvoiceRecord
+from agent.commands import issue, queue, rejected, reprint
+from agent.domain.fa3.build import build_invoice
+from agent.domain.invoice import Address, Buyer, BuyerKind, InvoiceRecord, ReceiptLink
 from agent.services.tokens import COMMANDS_FILE
 from tests.fakes.served import till_http, tokens_in
-from tests.fakes.world import CASHIER, MANAGER, World, world
+from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, SELLER, World, world
+from tests.unit.sale.sale_samples import sale
 
 T = TypeVar("T")
 
@@ -109,6 +111,21 @@ def test_a_file_is_sent_as_the_technical_correction(shop: Shop, tmp_path: Path) 
     file.write_bytes(answer.record.xml.replace(b"<SystemInfo>ksef-agent", b"<SystemInfo>ksef-agent 2"))
     answer = json.loads(shop.run(rejected, "technical", number, str(file), "--json").stdout)
     assert (answer["number"], answer["state"], answer["version"]) == (number, "issued", 2)
+
+
+def test_the_number_on_the_receipt_goes_beside_an_xml(shop: Shop, tmp_path: Path) -> None:
+    buyer = Buyer(BuyerKind.NIP, BUYER_NIP, "PL", "Nabywca S.A.", Address("ul. Polna 2"))
+    to_receipt = replace(sale(buyer=buyer), receipt=ReceiptLink("W000123"))
+    now = shop.place.clock.now()
+    file = tmp_path / "faktura.xml"
+    file.write_bytes(build_invoice(to_receipt, SELLER, number="ERP/1", issued_at=now, system_info="ERP"))
+    ran = shop.run(issue, str(file))
+    assert ran.exit_code == 1
+    assert "?receipt_nip" in str(ran.exception)
+    ran = shop.run(issue, str(file), "--receipt-nip", "111-111-11-11")
+    assert (ran.exit_code, ran.stdout[:5]) == (0, "ERP/1")
+    file.write_text("{}")
+    assert shop.run(issue, str(file), "--receipt-nip", "111-111-11-11").exit_code == 2
 
 
 def test_closing_needs_a_reason_and_ends_the_case(shop: Shop) -> None:

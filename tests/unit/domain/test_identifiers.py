@@ -35,7 +35,18 @@ def test_check_digit_ten_is_no_nip() -> None:
     assert not any(valid_nip(ten + str(digit)) for digit in range(10))
 
 
-@pytest.mark.parametrize("typed", ["526-104-08-28", "PL5261040828", "PL 526 104 08 28", "5261040828"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "526-104-08-28",
+        "PL5261040828",
+        "PL 526 104 08 28",
+        "5261040828",
+        "pl526.104.08.28",
+        "NIP: 526\u2013104\u201308\u201328",
+        "nip pl\u00a05261040828",
+    ],
+)
 def test_typed_nip_is_bared(typed: str) -> None:
     assert bare_nip(typed) == "5261040828"
 

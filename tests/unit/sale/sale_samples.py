@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import schemas
 from agent.domain.characters import collapse, first_forbidden, is_visible
 from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.fiscal_receipt import vat_number
 from agent.domain.invoice import (
     Address,
     Buyer,
@@ -131,7 +132,12 @@ def sales(draw: st.DrawFn, max_lines: int = 8) -> Sale:
         sold_on=draw(st.one_of(st.none(), st.dates(date(2025, 1, 1), TODAY))),
         currency=currency,
         exchange_rate=exchange_rate,
-        receipt=draw(st.one_of(st.none(), st.builds(ReceiptLink, texts(20), st.one_of(st.none(), texts(20))))),
+        receipt=draw(
+            st.one_of(
+                st.none(),
+                st.builds(ReceiptLink, texts(20), st.one_of(st.none(), texts(20)), st.just(vat_number(buyer))),
+            )
+        ),
         notes=tuple(draw(st.lists(st.builds(Note, texts(20), texts(20)), max_size=2))),
         exemption=draw(texts(40)) if exempt else None,
         exemption_basis=draw(st.sampled_from(ExemptionBasis)) if exempt else ExemptionBasis.ACT,

@@ -135,6 +135,16 @@ class TestIssue:
         assert made["number"] == "SAP/7"
         assert await (await client.get(f"/v1/invoices/{made['id']}/xml", headers=CASHIER)).read() == xml
 
+    async def test_number_on_the_receipt_stands_beside_a_ready_invoice(self, client: Client, till: FakeTill) -> None:
+        headers = CASHIER | KEY | {"Content-Type": "application/xml"}
+        path = "/v1/invoices?receipt_nip=526-025-02-74"
+        response = await client.post(path, data=b"<Faktura/>", headers=headers)
+        assert (response.status, till.calls) == (201, ["issue_ready 526-025-02-74"])
+        for wrong in (f"{path}&receipt_nip=1", f"{path}{'4' * 60}"):
+            await problem(await client.post(wrong, data=b"<Faktura/>", headers=headers), 400, "bad-query")
+        await problem(await client.post(path, json=SALE, headers=CASHIER | KEY), 400, "bad-query")
+        assert len(till.calls) == 1
+
     @pytest.mark.parametrize("key", [None, "", "ma spacje", "ż", "k" * 256])
     async def test_key_is_required(self, client: Client, place: World, key: str | None) -> None:
         headers = CASHIER if key is None else with_key(key)

@@ -100,7 +100,7 @@ def test_sale_schema_and_parser_agree() -> None:
         "sold_on": "2026-11-23",
         "currency": "EUR",
         "exchange_rate": "4.25",
-        "receipt": {"number": "123/2026", "register": "ABC1234567890"},
+        "receipt": {"number": "123/2026", "register": "ABC1234567890", "nip": "526-025-02-74"},
         "notes": [{"key": "Zamówienie", "value": "7"}],
         "external_ref": "order-7",
         "lines": [

@@ -1,0 +1,73 @@
+"""Invoices to a fiscal receipt: for a taxpayer only where the receipt carries his number (art. 106b ust. 5).
+
+Ust. 6 fines the seller with the whole tax of an invoice issued otherwise. The number is the one by which the buyer is
+identified for VAT in Poland or elsewhere in the Union; a consumer and a firm from outside have none. Nothing heals a
+receipt without it: neither another invoice nor a correction may bring the number afterwards
+(0111-KDIB3-2.4012.590.2019.3.SR).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent.domain.identifiers import bare_nip, split_eu_vat
+from agent.domain.invoice import Buyer, BuyerKind
+
+RULE = (
+    "Fakturę do paragonu wolno wystawić na firmę tylko wtedy, gdy jej numer jest na tym paragonie "
+    "(art. 106b ust. 5 ustawy o VAT)."
+)
+MAX_NUMBER = 60
+"""Characters of a number as typed, separators included."""
+_SEPARATORS = re.compile(r"[\W_]")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptMistake:
+    """Why no invoice to the receipt may be issued: a code of the API and a Polish sentence."""
+
+    code: str
+    sentence: str
+
+
+def vat_number(buyer: Buyer) -> str | None:
+    """Return the number that has to stand on the receipt: NIP, or VAT UE with its prefix; None for other buyers."""
+    if buyer.kind is BuyerKind.NIP:
+        return buyer.identifier
+    if buyer.kind is BuyerKind.EU_VAT:
+        return f"{buyer.country}{buyer.identifier}"
+    return None
+
+
+def receipt_mistake(buyer: Buyer, on_receipt: str | None) -> ReceiptMistake | None:
+    """Return what forbids the invoice of ``buyer``; ``on_receipt`` is the buyer's number on the receipt, as typed."""
+    number = vat_number(buyer)
+    if on_receipt is None:
+        if number is None:
+            return None
+        return ReceiptMistake("receipt-nip-missing", f"podaj numer nabywcy ({number}), jeśli jest na paragonie. {RULE}")
+    if _carries(on_receipt, buyer):
+        return None
+    on_invoice = f"ma numer {number or buyer.identifier}" if buyer.identifier else "nie ma numeru"
+    return ReceiptMistake(
+        "receipt-nip-differs", f"na paragonie jest numer {on_receipt}, a nabywca na fakturze {on_invoice}. {RULE}"
+    )
+
+
+def moves_receipt(before: Buyer, after: Buyer) -> bool:
+    """Tell whether a change of the buyer would bring another VAT number to his receipt, or take it away."""
+    return vat_number(before) != vat_number(after)
+
+
+def _carries(on_receipt: str, buyer: Buyer) -> bool:
+    """Compare however the number is written."""
+    if buyer.kind is BuyerKind.NIP:
+        return bare_nip(on_receipt) == buyer.identifier
+    if buyer.kind is BuyerKind.EU_VAT:
+        return split_eu_vat(on_receipt) == (buyer.country, buyer.identifier)
+    return buyer.identifier is not None and _letters(on_receipt) == _letters(buyer.identifier)
+
+
+def _letters(text: str) -> str:
+    return _SEPARATORS.sub("", text).upper()
