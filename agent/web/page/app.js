@@ -32,7 +32,7 @@ function open(name) {
 }
 
 const goTo = {
-  sale: () => { open("sale"); sale.focusFirst(); },
+  sale: () => { open("sale"); takeHanded(); sale.focusFirst(); },
   queue: async () => { open("queue"); await lists.showQueue(); byId("queue-title").focus(); },
   find: async () => { open("find"); await lists.showFind(); },
   correct: async (base) => { await correct.show(base); open("correct"); byId("correct-title").focus(); },
@@ -137,11 +137,13 @@ function takeFragment() {
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 }
 
+/** A basket that came while a press had no answer waits for the next visit of the sale. */
+function takeHanded() {
+  if (handed !== null && sale.hand(handed)) handed = null;
+}
+
 function handOver() {
-  if (handed === null) return;
-  sale.hand(handed);
-  handed = null;
-  goTo.sale();
+  if (handed !== null) goTo.sale();
 }
 
 function askForToken(message = "") {
@@ -186,7 +188,6 @@ async function enter() {
     });
   }
   goTo.sale();
-  handOver();
   follow();
 }
 

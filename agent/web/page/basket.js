@@ -2,8 +2,10 @@
 
 import { byId, h } from "./dom.js";
 import { decimal, grosze, lineGrosze, plainAmount, shown, taxGrosze } from "./money.js";
-import { digits } from "./nip.js";
+import { check, digits } from "./nip.js";
 import { draft, emptyLine } from "./draft.js";
+import { givenBuyer } from "./owner.js";
+import { receiptOf } from "./receipt.js";
 
 const RATES = ["23", "8", "5", "0 KR", "zw", "oo", "np I", "np II", "0 WDT", "0 EX", "22", "7", "4", "3"];
 
@@ -124,10 +126,9 @@ export function saleOf() {
   const [first, ...others] = draft.notes;
   const own = trimmed(draft.note) ? [{ key: first?.key || "Uwagi", value: trimmed(draft.note) }] : [];
   if (own.length || others.length) sale.notes = [...own, ...others];
-  if (trimmed(draft.receipt.number)) {
-    sale.receipt = { number: trimmed(draft.receipt.number) };
-    if (trimmed(draft.receipt.register)) sale.receipt.register = trimmed(draft.receipt.register);
-  }
+  const receipt = receiptOf();
+  if (receipt) sale.receipt = receipt;
+  if (draft.buyer.recipient) sale.recipient = draft.buyer.recipient;
   return sale;
 }
 
@@ -172,20 +173,14 @@ const typed = (amount) => String(amount ?? "").replace(".", ",");
 
 /** A sale handed over by the till's own program (#sale=…) as a draft. */
 export function draftFrom(sale) {
-  const known = sale.buyer || {};
-  const kind = ["nip", "eu_vat", "foreign_id"].find((name) => known[name]) || "none";
-  const address = known.address || {};
   const payments = sale.payments || [];
-  const { buyer, prices, lines, payments: _, sold_on, receipt, notes, exemption, currency, ...extra } = sale;
+  const { buyer, recipient, prices, lines, payments: _, sold_on, receipt, notes, exemption, currency, ...extra } = sale;
   if (exemption && typeof exemption !== "string") extra.exemption = exemption;
   const splits = payments.every((item) => ["cash", "card", "voucher"].includes(item.method));
   const pay = !payments.length ? "cash" : payments.length === 1 && PAYMENTS.includes(payments[0].method)
     ? payments[0].method : splits ? "split" : "given";
   return {
-    buyer: {
-      kind, nip: known.nip || "", eu_vat: known.eu_vat || "", foreign_id: known.foreign_id || "",
-      name: known.name || "", line1: address.line1 || "", line2: address.line2 || "", country: address.country || "",
-    },
+    buyer: buyerFrom(buyer || {}, recipient || null, receipt?.nip || ""),
     prices: prices === "net" ? "net" : "gross",
     currency: currency || "PLN",
     lines: (lines || []).map(({ name, quantity, unit, unit_price: price, vat, discount, ...rest }) => ({
@@ -197,11 +192,24 @@ export function draftFrom(sale) {
     split: Object.fromEntries(["cash", "card", "voucher"].map(
       (method) => [method, pay === "split" ? typed((payments.find((item) => item.method === method) || {}).amount) : ""],
     )),
-    receipt: { number: receipt?.number || "", register: receipt?.register || "" },
+    receipt: { number: receipt?.number || "", register: receipt?.register || "", nip: receipt?.nip || "" },
     sold_on: sold_on || "",
     note: notes?.[0]?.value || "",
     notes: notes || [],
     exemption: typeof exemption === "string" ? exemption : "",
     extra,
   };
+}
+
+/** The buyer of a sale handed over. Nobody named is a firm whose NIP comes next, or stands on the receipt already. */
+function buyerFrom(known, recipient, onReceipt) {
+  const address = known.address || {};
+  const foreign = known.foreign_id;
+  const named = ["nip", "eu_vat", "foreign_id"].find((name) => known[name]);
+  const nip = known.nip || (!named && check(onReceipt) === "ok" ? onReceipt : "");
+  const kind = named || (!nip && (known.none || known.name) ? "none" : "nip");
+  return givenBuyer({
+    kind, nip: digits(nip), eu_vat: known.eu_vat || "", foreign_id: foreign?.number || foreign || "", name: known.name || "",
+    line1: address.line1 || "", line2: address.line2 || "", country: address.country || foreign?.country || "", recipient,
+  });
 }

@@ -2,10 +2,10 @@
 
 import { newKey, text } from "./api.js";
 import { collectiveBody, collectiveFields } from "./collective.js";
-import { correctionForm, emptyBuyer, kindChoices, KINDS, reasonField, refuse, rightBuyer, rightBuyerOf } from "./correction_form.js";
+import { buyerMistakes, correctionForm, kindChoices, KINDS, reasonField, refuse, rightBuyer, rightBuyerOf } from "./correction_form.js";
 import { byId, h } from "./dom.js";
 import { shown } from "./money.js";
-import { check } from "./nip.js";
+import { emptyBuyer } from "./owner.js";
 import { buyerShown } from "./words.js";
 
 let cancel = () => {};
@@ -82,9 +82,8 @@ async function bodyOf(kind) {
     }
   }
   if (kind === "buyer") {
-    if (!["ok", "empty"].includes(check(order.right.nip))) {
-      return refuse("", [{ pointer: "/buyer/nip", message: "NIP właściwego nabywcy jest błędny." }]);
-    }
+    const mistakes = await buyerMistakes(order.right, "right", "/buyer");
+    if (mistakes.length) return refuse("", mistakes);
     body.buyer = rightBuyerOf(order.right);
   }
   if (kind === "collective") {

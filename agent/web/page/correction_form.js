@@ -1,11 +1,13 @@
 // What both correction forms share: the kinds, the right buyer, and one press that a second click never repeats.
 
-import { get, post, Problem, Unreachable } from "./api.js";
+import { post, Problem, Unreachable } from "./api.js";
 import { buyerOf } from "./basket.js";
 import { byId, enterMovesOn, h, whileBusy } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
+import { lookUp, patiently } from "./lookup.js";
 import { check, digits } from "./nip.js";
+import { settle, write } from "./owner.js";
 
 export const KINDS = {
   return: { label: "Zwrot towaru", reason: "zwrot towaru" },
@@ -64,33 +66,48 @@ export function reasonField(order, kind, pointer) {
 
 /** The buyer as he should have been. `pointer`: where he lies in what is sent. */
 export function rightBuyer(right, pointer) {
-  const plain = (name, label) => field(label, right, name, {
-    id: `right-${name}`, maxlength: 512, "data-pointer": `${pointer}/${name === "name" ? "name" : `address/${name}`}`,
-  });
   return h("div", { class: "fields" },
     h("p", { class: "full hint" }, "Powstaną dwa dokumenty: korekta do zera i nowa faktura na właściwego nabywcę. ",
       "Osobie prywatnej zostaw pusty NIP."),
     field("NIP właściwego nabywcy", right, "nip", {
-      id: "right-nip", inputmode: "numeric", maxlength: 14, "data-pointer": `${pointer}/nip`, oninput: () => fillBuyer(right, "right"),
+      id: "right-nip", inputmode: "numeric", maxlength: 40, "data-pointer": `${pointer}/nip`, oninput: () => ownerChanged(right, "right"),
     }),
-    plain("name", "Nazwa"), plain("line1", "Ulica i numer"), plain("line2", "Kod i miejscowość"));
+    dataFields(right, "right", pointer, "Nazwa"));
 }
 
-export const emptyBuyer = () => ({ kind: "nip", nip: "", eu_vat: "", foreign_id: "", name: "", line1: "", line2: "", country: "" });
+/** Name and address of a buyer; `prefix` of the ids. */
+export function dataFields(buyer, prefix, pointer, nameLabel) {
+  const plain = (name, label) => field(label, buyer, name, {
+    id: `${prefix}-${name}`, maxlength: 512, "data-pointer": `${pointer}/${name === "name" ? "name" : `address/${name}`}`,
+    oninput: (event) => write(buyer, name, event.target.value),
+  });
+  return [plain("name", nameLabel), plain("line1", "Ulica i numer"), plain("line2", "Kod i miejscowość")];
+}
 
 /** The body's buyer; without a NIP a private person. */
 export const rightBuyerOf = (right) => buyerOf({ ...right, kind: digits(right.nip) ? "nip" : "none" });
 
-/** Fill in name and address of a NIP that is complete. `prefix`: of the inputs' ids. */
-export async function fillBuyer(buyer, prefix) {
-  const nip = digits(buyer.nip);
-  if (check(nip) !== "ok") return;
-  const found = await get(`/v1/buyers/${nip}`, { timeout: 8000 }).catch(() => null);
-  if (!found || digits(buyer.nip) !== nip) return;
-  Object.assign(buyer, { name: found.name || "", line1: found.address?.line1 || "", line2: found.address?.line2 || "" });
+/** The identifier was changed: name and address go with it, and a whole NIP is looked up. */
+export function ownerChanged(buyer, prefix) {
+  if (!settle(buyer)) return;
+  drawData(buyer, prefix);
+  lookUp(() => buyer, () => drawData(buyer, prefix));
+}
+
+function drawData(buyer, prefix) {
   for (const name of ["name", "line1", "line2"]) {
-    if (byId(`${prefix}-${name}`)) byId(`${prefix}-${name}`).value = buyer[name];
+    const control = byId(`${prefix}-${name}`);
+    if (control && control.value !== buyer[name]) control.value = buyer[name];
   }
+}
+
+/** Mistakes of a buyer about to be sent, after his NIP was looked up (not for long). */
+export async function buyerMistakes(buyer, prefix, pointer) {
+  settle(buyer);
+  const state = buyer.kind === "nip" ? check(buyer.nip) : "ok";
+  if (state !== "ok" && state !== "empty") return [{ pointer: `${pointer}/nip`, message: "NIP nabywcy jest błędny." }];
+  await patiently(() => buyer, () => drawData(buyer, prefix));
+  return [];
 }
 
 /** Say what is wrong, at the fields where there are some. */

@@ -1,6 +1,7 @@
 // The basket being made, and the press that has no answer yet. Both survive a reload (sessionStorage).
 
 import { newKey } from "./api.js";
+import { emptyBuyer } from "./owner.js";
 
 const DRAFT = "ksef-agent.draft";
 const PENDING = "ksef-agent.pending";
@@ -9,14 +10,14 @@ export const emptyLine = () => ({ name: "", quantity: "1", unit: "szt.", unit_pr
 
 const empty = () => ({
   key: newKey(),
-  buyer: { kind: "nip", nip: "", eu_vat: "", foreign_id: "", name: "", line1: "", line2: "", country: "" },
+  buyer: emptyBuyer(),
   prices: "gross",
   currency: "PLN",
   lines: [emptyLine()],
   pay: "cash",
   split: { cash: "", card: "", voucher: "" },
   payments: [],
-  receipt: { number: "", register: "" },
+  receipt: { number: "", register: "", nip: "" },
   sold_on: "",
   note: "",
   notes: [],
@@ -32,7 +33,13 @@ function read(name) {
   }
 }
 
-export let draft = { ...empty(), ...read(DRAFT) };
+/** What this tab kept; a page of an earlier version knew fewer fields. */
+function kept() {
+  const saved = { ...empty(), ...read(DRAFT) };
+  return { ...saved, buyer: { ...emptyBuyer(), ...saved.buyer }, receipt: { ...empty().receipt, ...saved.receipt } };
+}
+
+export let draft = kept();
 
 export function save() {
   sessionStorage.setItem(DRAFT, JSON.stringify(draft));

@@ -22,11 +22,11 @@ export function showErrors(form, errors) {
       continue;
     }
     first = first || target;
+    target.closest("details")?.setAttribute("open", "");
     if (target.matches("input, select")) {
       const id = `${target.id}-error`;
       target.setAttribute("aria-invalid", "true");
       target.setAttribute("aria-errormessage", id);
-      target.closest("details")?.setAttribute("open", "");
       byId(id)?.remove();
       (target.closest(".line") || target.closest(".field") || target.parentElement).append(h("p", { class: "field-error added", id }, words(error)));
     } else {

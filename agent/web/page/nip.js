@@ -2,9 +2,9 @@
 
 const WEIGHTS = [6, 5, 7, 2, 3, 4, 5, 6, 7];
 
-/** Digits only; people type spaces, dashes and the PL prefix. */
+/** The NIP in its one spelling; people and scanners write spaces, dots, dashes, "PL" and "NIP:" with it. */
 export function digits(text) {
-  return text.replace(/^\s*PL/i, "").replace(/[\s-]/g, "");
+  return text.replace(/[\s.:\u2010-\u2015\u2212-]/g, "").replace(/^(?:NIP)?(?:PL)?/i, "");
 }
 
 /** "empty", "short", "letters", "wrong" or "ok". */

@@ -5,11 +5,12 @@ import { newKey } from "./api.js";
 import { buyerOf, drawRows, linesOf } from "./basket.js";
 import { changedLines } from "./correct.js";
 import {
-  correctionForm, emptyBuyer, field, fillBuyer, kindChoices, reasonField, refuse, rightBuyer, rightBuyerOf,
+  buyerMistakes, correctionForm, dataFields, field, kindChoices, ownerChanged, reasonField, refuse, rightBuyer, rightBuyerOf,
 } from "./correction_form.js";
 import { byId, h } from "./dom.js";
 import { emptyLine } from "./draft.js";
 import { check } from "./nip.js";
+import { emptyBuyer, settle, write } from "./owner.js";
 
 const BUYERS = { nip: "Firma", none: "Osoba", eu_vat: "Firma UE", foreign_id: "Zagranica" };
 const KINDS = ["return", "full_return", "price", "buyer"];
@@ -101,29 +102,35 @@ function baseBuyer(redraw) {
   const { buyer } = order;
   const at = (name, path = name) => ({ id: `base-buyer-${name}`, "data-pointer": `/base/buyer/${path}` });
   const abroad = buyer.kind === "eu_vat" || buyer.kind === "foreign_id";
+  const changed = () => ownerChanged(buyer, "base-buyer");
   return h("div", {},
     h("div", { class: "choices", role: "radiogroup", "aria-label": "Nabywca na fakturze korygowanej" },
       Object.entries(BUYERS).map(([value, label]) => h("label", {}, h("input", {
         type: "radio", name: "base-buyer-kind", value, checked: value === buyer.kind,
-        onchange: () => { buyer.kind = value; redraw(); document.querySelector("[name=base-buyer-kind]:checked").focus(); },
+        onchange: () => { buyer.kind = value; settle(buyer); redraw(); document.querySelector("[name=base-buyer-kind]:checked").focus(); },
       }), h("span", {}, label)))),
     h("div", { class: "fields" },
-      buyer.kind === "nip" ? field("NIP", buyer, "nip", {
-        ...at("nip"), inputmode: "numeric", maxlength: 14, oninput: () => fillBuyer(buyer, "base-buyer"),
+      buyer.kind === "nip" ? field("NIP", buyer, "nip", { ...at("nip"), inputmode: "numeric", maxlength: 40, oninput: changed }) : null,
+      buyer.kind === "eu_vat" ? field("Numer VAT UE", buyer, "eu_vat", { ...at("eu_vat"), maxlength: 16, onchange: changed }) : null,
+      buyer.kind === "foreign_id" ? field("Identyfikator (numer podatkowy)", buyer, "foreign_id", {
+        ...at("foreign_id"), maxlength: 50, onchange: changed,
       }) : null,
-      buyer.kind === "eu_vat" ? field("Numer VAT UE", buyer, "eu_vat", { ...at("eu_vat"), maxlength: 16 }) : null,
-      buyer.kind === "foreign_id" ? field("Identyfikator (numer podatkowy)", buyer, "foreign_id", { ...at("foreign_id"), maxlength: 50 }) : null,
-      field(buyer.kind === "none" ? "Imię i nazwisko (może być puste)" : "Nazwa", buyer, "name", { ...at("name"), maxlength: 512 }),
-      field("Ulica i numer", buyer, "line1", { ...at("line1", "address/line1"), maxlength: 512 }),
-      field("Kod i miejscowość", buyer, "line2", { ...at("line2", "address/line2"), maxlength: 512 }),
-      abroad ? field("Kraj (np. DE)", buyer, "country", { ...at("country", "address/country"), maxlength: 2 }) : null));
+      dataFields(buyer, "base-buyer", "/base/buyer", buyer.kind === "none" ? "Imię i nazwisko (może być puste)" : "Nazwa"),
+      abroad ? field("Kraj (np. DE)", buyer, "country", {
+        ...at("country", "address/country"), maxlength: 2, oninput: (event) => write(buyer, "country", event.target.value),
+      }) : null));
 }
 
-function bodyOf() {
+async function bodyOf() {
   const { base, buyer, kind, right } = order;
   if (buyer.kind === "nip" && check(buyer.nip) !== "ok") {
     return refuse("", [{ pointer: "/base/buyer/nip", message: "Wpisz poprawny NIP z faktury albo wybierz „Osoba”." }]);
   }
+  const mistakes = [
+    ...await buyerMistakes(buyer, "base-buyer", "/base/buyer"),
+    ...(kind === "buyer" ? await buyerMistakes(right, "right", "/correction/buyer") : []),
+  ];
+  if (mistakes.length) return refuse("", mistakes);
   const filled = order.lines.filter((each) => each.name.trim() || each.unit_price.trim());
   if (filled.length && filled.length < order.lines.length) {
     order.lines = filled;

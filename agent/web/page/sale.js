@@ -1,28 +1,21 @@
 // The sale: basket, buyer, payment, and the one big button.
 
-import { get, post, Problem, Unreachable } from "./api.js";
+import { post, Problem, Unreachable } from "./api.js";
 import { annexMark, annexMatters, draftFrom, drawRows, saleOf, SAMPLE, splitRest, totalGrosze } from "./basket.js";
+import * as buyer from "./buyer.js";
 import { byId, enterMovesOn, say } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { plainAmount, shown } from "./money.js";
-import { check, digits } from "./nip.js";
-
-const NIP_HINTS = {
-  empty: ["", ""],
-  short: ["NIP ma 10 cyfr", ""],
-  letters: ["NIP składa się z samych cyfr", "bad"],
-  wrong: ["Błędny NIP: cyfra kontrolna się nie zgadza", "bad"],
-  ok: ["NIP poprawny", "good"],
-};
+import { check } from "./nip.js";
+import { drawQuestion, receiptMistakes } from "./receipt.js";
+import * as scan from "./scan.js";
 
 const METHODS = { cash: "gotówka", card: "karta", mobile: "BLIK", transfer: "przelew", voucher: "bon", cheque: "czek", credit: "kredyt" };
 
 let onAnswer = () => {};
 let onAbandon = () => {};
 let pressing = false;
-let lookup = null;
-let lookedUp = Promise.resolve();
 
 const form = () => byId("sale-form");
 
@@ -31,6 +24,12 @@ export function start({ answered, sampleBasket, abandoned }) {
   onAbandon = abandoned;
   bindFields();
   bindLines();
+  buyer.start();
+  scan.start({
+    listens: () => form().offsetParent !== null && !form().inert,
+    asksNip: () => store.draft.buyer.kind === "nip",
+    take: buyer.takeNip,
+  });
   enterMovesOn(form(), (field) => (field.id === "nip" && check(field.value) === "ok" ? byId("press") : null));
   byId("sample-button").hidden = !sampleBasket;
   byId("sample-button").addEventListener("click", () => { fresh({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
@@ -59,17 +58,19 @@ export function fresh(changes = {}) {
 }
 
 export function focusFirst() {
-  (store.isEmpty() ? firstField() : byId("nip")).focus();
+  (store.isEmpty() ? firstField() : buyer.firstField()).focus();
 }
 
 const firstField = () => byId("line-0-name");
 
 /** Keys for people without a mouse. */
 export function shortcut(event) {
-  if (byId("view-sale").hidden) return;
+  if (byId("view-sale").hidden || form().inert) return;
   if (event.key === "F9" || (event.key === "Enter" && event.ctrlKey)) form().requestSubmit();
-  else if (event.key === "F2") chooseKind("nip", true);
-  else if (event.key === "F4") byId("add-line").click();
+  else if (event.key === "F2") {
+    buyer.choose("nip");
+    byId("nip").focus();
+  } else if (event.key === "F4") byId("add-line").click();
   else return;
   event.preventDefault();
 }
@@ -77,17 +78,15 @@ export function shortcut(event) {
 // --- the form -----------------------------------------------------------------------------------
 
 function draw() {
-  lookup = null;
   clearErrors(form());
   byId("sale-error").hidden = true;
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
-  form().querySelectorAll("[name=buyer-kind]").forEach((radio) => { radio.checked = radio.value === store.draft.buyer.kind; });
   form().querySelectorAll("[name=pay]").forEach((radio) => { radio.checked = radio.value === store.draft.pay; });
   byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption
     || store.draft.prices === "net");
   drawLines();
-  drawKind();
-  drawNip();
+  buyer.draw();
+  drawQuestion();
   refresh();
 }
 
@@ -124,11 +123,11 @@ function bindFields() {
       refresh();
     });
   });
-  byId("prices").addEventListener("change", drawLines);
-  byId("nip").addEventListener("input", () => { drawNip(); lookUp(); });
-  form().querySelectorAll("[name=buyer-kind]").forEach((radio) => {
-    radio.addEventListener("change", () => chooseKind(radio.value, false));
+  byId("receipt-number").addEventListener("input", () => answerOnReceipt("")); // another receipt, another answer
+  form().querySelectorAll("[name=on-receipt]").forEach((radio) => {
+    radio.addEventListener("change", () => answerOnReceipt(radio.value));
   });
+  byId("prices").addEventListener("change", drawLines);
   form().querySelectorAll("[name=pay]").forEach((radio) => {
     radio.addEventListener("change", () => { store.field("pay", radio.value); refresh(); });
   });
@@ -143,57 +142,17 @@ function bindLines() {
   });
 }
 
-function chooseKind(kind, focus) {
-  store.field("buyer.kind", kind);
-  form().querySelectorAll("[name=buyer-kind]").forEach((radio) => { radio.checked = radio.value === kind; });
-  drawKind();
-  if (focus) byId("nip").focus();
+function answerOnReceipt(answer) {
+  store.field("buyer.on_receipt", answer);
+  drawQuestion();
 }
 
-function drawKind() {
-  const kind = store.draft.buyer.kind;
-  form().querySelectorAll("[data-for]").forEach((field) => { field.hidden = !field.dataset.for.split(" ").includes(kind); });
-  byId("buyer-name-label").textContent = kind === "none" ? "Imię i nazwisko (może być puste)" : "Nazwa";
-}
-
-// --- the buyer ----------------------------------------------------------------------------------
-
-function drawNip() {
-  const [words, mood] = NIP_HINTS[check(byId("nip").value)];
-  byId("nip-hint").textContent = words;
-  byId("nip-hint").dataset.mood = mood;
-}
-
-/** Ask who a NIP belongs to, once per NIP. */
-function lookUp() {
-  const nip = digits(byId("nip").value);
-  if (check(nip) !== "ok" || lookup === nip) return;
-  lookup = nip;
-  lookedUp = fillIn(nip);
-}
-
-/** Fill in the buyer's name and address; whatever happens, the cashier can go on typing and pressing. */
-async function fillIn(nip) {
-  try {
-    const found = await get(`/v1/buyers/${nip}`, { timeout: 8000 });
-    if (digits(byId("nip").value) !== nip || store.pending()) return;
-    fill("name", found.name);
-    fill("line1", found.address?.line1);
-    fill("line2", found.address?.line2);
-    byId("nip-hint").textContent = "NIP poprawny, nabywca znany";
-  } catch (error) {
-    lookup = null;
-    if (error instanceof Problem && digits(byId("nip").value) === nip) {
-      byId("nip-hint").textContent = "NIP poprawny. Wpisz nazwę i adres nabywcy.";
-    }
-  }
-}
-
-function fill(name, value) {
-  const control = form().querySelector(`[data-draft="buyer.${name}"]`);
-  if (control === document.activeElement) return;
-  control.value = value || "";
-  store.field(`buyer.${name}`, control.value);
+/** What stands on the screen is what goes out, also where a browser filled it in without a word. */
+function readScreen() {
+  form().querySelectorAll("[data-draft]").forEach((control) => {
+    if (control.value !== store.field(control.dataset.draft)) control.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  buyer.settleOwner();
 }
 
 // --- the press ----------------------------------------------------------------------------------
@@ -203,30 +162,40 @@ async function press() {
   if (pressing || store.pending()) return;
   clearErrors(form());
   byId("sale-error").hidden = true;
-  const missing = [];
-  if (store.isBare()) missing.push({ pointer: "/lines/0/name", message: "Koszyk jest pusty: wpisz, co sprzedajesz." });
-  const nip = store.draft.buyer.kind === "nip" ? check(byId("nip").value) : "ok";
-  if (nip !== "ok") {
-    missing.push({ pointer: "/buyer/nip", message: nip === "empty" ? "Wpisz NIP albo wybierz „Osoba”." : "Popraw NIP albo wybierz „Osoba”." });
-  }
-  if (missing.length) {
-    showErrors(form(), missing);
+  readScreen();
+  if (scan.rescue(buyer.takeNip)) {
+    complain("W polu na nazwę lub adres był NIP. Sprawdź nabywcę i naciśnij „Faktura” jeszcze raz.");
     return;
   }
-  if (store.draft.buyer.kind === "nip" && !store.field("buyer.name")) await buyerKnown();
+  const basket = store.isBare() ? [{ pointer: "/lines/0/name", message: "Koszyk jest pusty: wpisz, co sprzedajesz." }] : [];
+  if (refuse([...basket, ...buyer.identifierMistakes()])) return;
+  if (buyer.isLookedFor()) await lookedUp();
+  if (refuse([...buyer.dataMistakes(), ...receiptMistakes()])) return;
   if (store.dropEmptyLines()) drawLines();
   const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices" };
   store.setPending(order);
   deliver(order);
 }
 
-/** Whoever types only a NIP and presses at once waits for the name, not for an error. */
-async function buyerKnown() {
+/** Say what is missing; true where something is. */
+function refuse(mistakes) {
+  showErrors(form(), mistakes);
+  return mistakes.length > 0;
+}
+
+/** Whoever types only a NIP and presses at once waits for the name, but not long; then the cashier is asked. */
+async function lookedUp() {
   pressing = true;
-  working(true);
-  await lookedUp;
+  working(true, "Sprawdzam nabywcę…");
+  await buyer.wait();
   working(false);
   pressing = false;
+}
+
+function complain(words) {
+  byId("sale-error").textContent = words;
+  byId("sale-error").hidden = false;
+  say(words);
 }
 
 async function deliver(order) {
@@ -290,22 +259,25 @@ export function unanswered(why, refusedForNow = false) {
   byId("retry").focus();
 }
 
-function working(on) {
+function working(on, words = "Wystawiam…") {
   byId("press").disabled = on;
   byId("retry").disabled = on;
-  byId("press-text").textContent = on ? "Wystawiam…" : "Faktura";
+  byId("press-text").textContent = on ? words : "Faktura";
   form().inert = on;
-  if (on) say("Wystawiam fakturę");
+  if (on) say(words);
 }
 
-/** A sale of the till's own program (base64url of its JSON) becomes the basket; never over a press without an answer. */
+/**
+ * A sale of the till's own program (base64url of its JSON) becomes the basket; never over a press without an answer.
+ * False where it has to wait for that.
+ */
 export function hand(given) {
-  if (store.pending()) return;
+  if (pressing || store.pending()) return false;
   try {
     const bytes = Uint8Array.from(atob(given.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
     fresh(draftFrom(JSON.parse(new TextDecoder().decode(bytes))));
   } catch {
-    byId("sale-error").textContent = "Nie można odczytać koszyka przekazanego przez program kasowy.";
-    byId("sale-error").hidden = false;
+    complain("Nie można odczytać koszyka przekazanego przez program kasowy.");
   }
+  return true;
 }
