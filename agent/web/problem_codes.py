@@ -164,7 +164,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "epp-unsupported": "EDI++: a kind of document that the till cannot issue",
     "epp-field": "EDI++: a field cannot be read",
     "epp-product": "EDI++: the product's name is not in the file",
-    "epp-receipt": "EDI++: the number or register of the fiscal receipt is missing",
+    "epp-receipt": "EDI++: the number or register of the fiscal receipt, or the buyer's number on it, is missing",
     "epp-sums-differ": "EDI++: the sums of the file are not those of its lines; both are shown",
     "epp-base": "EDI++: a correction does not fit the invoice it corrects",
 }

@@ -15,7 +15,7 @@ _SEPARATORS = re.compile(r"[\s.-]")
 
 def buyer_of(found: ExchangeFile, document: Document, header: Values) -> Fields:
     """Return "buyer" of the sale; its own rules (domain/sale/buyers.py) judge the numbers."""
-    typed = _number(found, document)
+    typed = number_of(found, document)
     prefix = header.text(61).upper()
     name = header.text(14) or header.text(13)
     if not typed:
@@ -33,7 +33,8 @@ def buyer_of(found: ExchangeFile, document: Document, header: Values) -> Fields:
     return {"nip": typed, "name": name, **_address(header, "PL")}
 
 
-def _number(found: ExchangeFile, document: Document) -> str:
+def number_of(found: ExchangeFile, document: Document) -> str:
+    """Return the buyer's number as the document, or its catalogue of buyers' numbers, has it; "" without one."""
     own = " ".join(document.header.text(18).split())
     return own or next((found.nips[name] for name in names_of(document) if name in found.nips), "")
 

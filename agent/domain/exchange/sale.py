@@ -1,7 +1,8 @@
 """FS, and PA with a buyer's NIP, as the sale that the JSON API takes: all rules of a sale hold once, there.
 
 What EDI++ has no field for comes from the settings (Conventions) or stands in the remarks: the number of the fiscal
-receipt as "paragon W001234", the unique number of the register as "EAZ 2301234567" (art. 106h).
+receipt as "paragon W001234", the unique number of the register as "EAZ 2301234567" (art. 106h), the buyer's number on
+the receipt of an FS as "NIP na paragonie 5260250274" (art. 106b ust. 5). A PA is the receipt: its NIP stands on it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain import vat
-from agent.domain.exchange.buyer import buyer_of
+from agent.domain.exchange.buyer import buyer_of, number_of
 from agent.domain.exchange.file import Document, ExchangeFile, names_of
 from agent.domain.exchange.lines import PACKAGING, Line, Terms, line_fields, read_lines
 from agent.domain.exchange.payments import payments_of
@@ -36,6 +37,7 @@ MAX_NOTE = 256
 _RECEIPT = re.compile(
     r"paragon\w*+(?:[\s:.]|nr|numer|fiskaln\w*+)*+((?=\S*[0-9])[0-9A-Z][0-9A-Z/.-]{0,40})", re.IGNORECASE
 )
+_ON_RECEIPT = re.compile(r"NIP na paragonie[\s:]*([A-Z]{0,2}[\s-]?[0-9](?:[\s.-]?[0-9]){7,13})", re.IGNORECASE)
 _REGISTER = re.compile(r"\b([A-Z]{3}) ?([0-9]{10})\b")
 
 
@@ -92,6 +94,8 @@ def sale_of(found: ExchangeFile, document: Document, conventions: Conventions) -
     gross = sums.gross if sums.gross is not None else sum((line.gross for line in goods), ZERO)
     sale["payments"] = payments_of(header, gross + sum((amount for _, amount in deposits), ZERO))
     sale |= _optional(document, header, conventions, exempt=any(line.rate == "zw" for line in goods))
+    if receipt := _receipt(found, document, header, conventions):
+        sale["receipt"] = receipt
     problems.raise_if_any(f"Dokument {document.name}")
     return ExchangeSale({name: value for name, value in sale.items() if value != []}, sums)
 
@@ -171,14 +175,16 @@ def _optional(document: Document, header: Values, conventions: Conventions, *, e
         fields |= {"currency": currency, "exchange_rate": plain(header.amount(48, "kurs"))}
     if exempt and conventions.exemption:
         fields["exemption"] = conventions.exemption
-    if receipt := _receipt(document, header, conventions):
-        fields["receipt"] = receipt
     return fields
 
 
-def _receipt(document: Document, header: Values, conventions: Conventions) -> dict[str, object] | None:
+def _receipt(
+    found: ExchangeFile, document: Document, header: Values, conventions: Conventions
+) -> dict[str, object] | None:
     """The fiscal receipt of the sale: a PA is one, and an FS may have been registered too."""
     remarks = " ".join(header.text(number) for number in (REMARKS, COMMENT, SUBTITLE))
+    said = _ON_RECEIPT.search(remarks)
+    remarks = _ON_RECEIPT.sub(" ", remarks)  # else it would be read as the receipt's own number
     number = _RECEIPT.search(remarks)
     register = _REGISTER.search(remarks)
     registered = document.kind == RECEIPT or header.whole(3, "rejestracja fiskalna") & REGISTERED != 0
@@ -188,12 +194,15 @@ def _receipt(document: Document, header: Values, conventions: Conventions) -> di
     if not text and document.kind == RECEIPT and conventions.receipt_is_document:
         text = document.number
     unique = f"{register[1]} {register[2]}" if register is not None else conventions.register
+    buyer = number_of(found, document)
+    on_receipt = said[1] if said is not None else buyer if document.kind == RECEIPT else ""
     missing = [
+        *([] if on_receipt or not buyer else ["numeru nabywcy na paragonie (w uwagach dopisz „NIP na paragonie …”)"]),
         *([] if text else ["numeru paragonu (w uwagach dopisz np. „paragon W001234”)"]),
         *([] if unique else ["numeru unikatowego kasy (w uwagach albo w ustawieniach)"]),
     ]
     if missing:
-        sentence = f"sprzedaż jest na paragonie, a brakuje {' i '.join(missing)}; art. 106h ustawy o VAT."
+        sentence = f"sprzedaż jest na paragonie, a brakuje {' i '.join(missing)}; art. 106b ust. 5 i 106h ustawy o VAT."
         header.note(REMARKS, "uwagi", sentence, "epp-receipt")
         return None
-    return {"number": text, "register": unique}
+    return {"number": text, "register": unique} | ({"nip": on_receipt} if on_receipt else {})

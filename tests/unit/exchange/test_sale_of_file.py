@@ -269,6 +269,18 @@ def test_a_receipt_with_a_number_becomes_an_invoice_to_it() -> None:
     sale = read(kind="PA", number="583/11", conventions=conventions)
     assert sale.receipt is not None
     assert (sale.receipt.number, sale.receipt.register) == ("583/11", "EAZ 2301234567")
+    assert sale.receipt.nip == "526-587-76-35"
+
+
+def test_an_invoice_to_a_receipt_says_the_number_on_it() -> None:
+    """A PA is the receipt itself; an FS that was registered has to say it (art. 106b ust. 5)."""
+    remarks = "NIP na paragonie: PL 526-587-76-35, paragon W001234, kasa EAZ 2301234567"
+    sale = read(fields={3: Bare("1"), 49: remarks})
+    assert sale.receipt is not None
+    assert (sale.receipt.number, sale.receipt.nip) == ("W001234", "PL 526-587-76-35")
+    assert refused(fields={3: Bare("1"), 49: "paragon W001234, kasa EAZ 2301234567"}) == {"5:49": "epp-receipt"}
+    other = remarks.replace("587-76-35", "025-02-74")
+    assert refused(fields={3: Bare("1"), 49: other}) == {"/receipt/nip": "receipt-nip-differs"}
 
 
 def test_without_its_number_or_register_it_does_not() -> None:

@@ -10,19 +10,20 @@ from typing import Any
 
 import pytest
 
+from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import parse_correction, parse_outside_base, read_base
 from agent.domain.errors import BadInput
-from agent.domain.fa3.build import build_correction, build_invoice
+from agent.domain.fa3.build import build_invoice
+from agent.domain.fa3.technical_correction import renewed
 from agent.domain.fa3.view import read
 from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, ReceiptLink
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.rejection import renewed
 from agent.domain.sale.parse import parse_sale
 from agent.ports import Rejected
 from agent.services.contract import IssueAnswer
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, SELLER, World, world
 from tests.fakes.world import sale as sale_json
-from tests.unit.sales import CONSUMER, EU_FIRM, FOREIGN, KSEF_NUMBER, NOW, TODAY, sale
+from tests.unit.sale.sale_samples import CONSUMER, EU_FIRM, FOREIGN, KSEF_NUMBER, NOW, TODAY, sale
 
 FIRM = Buyer(BuyerKind.NIP, BUYER_NIP, "PL", "Nabywca S.A.", Address("ul. Polna 2", "00-002 Warszawa"))
 OTHER_NIP = "5260250274"
