@@ -23,6 +23,7 @@ from PIL import Image
 
 from agent.app import assembled
 from agent.domain.fa3.view import read
+from agent.domain.fiscal_receipt import vat_number
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
@@ -91,7 +92,9 @@ def apart(files: Iterable[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
 
 
 async def take_ready(pair: Joined, name: str, xml: bytes) -> InvoiceRecord:
-    answer = await pair.agent.till.issue_ready(xml, f"ready-{name}", CASHIER)
+    view = read(xml)
+    on_receipt = vat_number(view.buyer.as_buyer()) if view.to_receipt else None
+    answer = await pair.agent.till.issue_ready(xml, f"ready-{name}", CASHIER, on_receipt)
     made = answer.invoices[0]
     assert made.paper is not None, name
     assert made.paper.state == "printed", (name, made.paper)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 RECEIPT_NUMBER_KEY = "Numer paragonu fiskalnego"
 REGISTER_NUMBER_KEY = "Numer unikatowy kasy"
 """FA(3) has no element for the fiscal receipt (art. 106h); these keys of DodatkowyOpis carry it."""
+RECEIPT_NIP_KEY = "NIP na paragonie"
+"""The same of the buyer's number on it, where the shop's own system writes it; our documents need it nowhere."""
 
 
 _BUYER_PAYS_TAX = frozenset({VatRate.REVERSE_CHARGE, VatRate.NOT_SUBJECT_II})

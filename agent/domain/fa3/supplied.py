@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.fa3.elements import RECEIPT_NIP_KEY
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied_sums import contradictions
 from agent.domain.fa3.view import read
@@ -22,7 +23,7 @@ from agent.domain.invoice import Buyer, CorrectedBase, Totals
 FA = "/Faktura/Fa"
 BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"
 RECEIPT_NIP = "?receipt_nip"
-"""Pointer of what is said beside the document: a query parameter, as in web/queries.py."""
+"""Pointer of what is said beside the document: a query parameter, as in web/request_query.py."""
 PREDECESSOR = "3"
 """Podmiot3/Rola: the seller's legal predecessor, whose invoices the seller may correct."""
 
@@ -46,9 +47,10 @@ class ReadyInvoice:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptClaim:
-    """What whoever hands a document in says of its fiscal receipt: FA(3) has no place for it.
+    """What whoever hands a document in says of its fiscal receipt: FA(3) has no place of its own for it.
 
-    ``nip`` is the buyer's number on the receipt, as typed; None where nothing was said.
+    ``nip`` is the buyer's number on the receipt, as typed; None where nothing was said beside the document. The
+    document itself may say it as DodatkowyOpis (RECEIPT_NIP_KEY).
     """
 
     nip: str | None = None
@@ -117,7 +119,7 @@ def _parties(view: FaView, seller_nip: str) -> Iterator[FieldError]:
 
 
 def _receipt(view: FaView, receipt: ReceiptClaim) -> Iterator[FieldError]:
-    """Only an invoice needs the number beside it; a correction stays with the buyer of its base."""
+    """Only an invoice needs the number; a correction stays with the buyer of its base."""
     buyer = view.buyer.as_buyer()
     if not view.to_receipt:
         if receipt.nip is not None:
@@ -126,11 +128,14 @@ def _receipt(view: FaView, receipt: ReceiptClaim) -> Iterator[FieldError]:
         return
     if view.kind.corrects:
         yield from _moved_receipt(view, buyer)
-        if receipt.nip is None:
-            return
-    mistake = receipt_mistake(buyer, receipt.nip)
-    if mistake is not None:
-        yield FieldError(RECEIPT_NIP, f"Paragon: {mistake.sentence}", mistake.code)
+    noted = [(f"{FA}/DodatkowyOpis", note.value) for note in view.notes if note.key == RECEIPT_NIP_KEY]
+    said: list[tuple[str, str | None]] = [*noted, *([] if receipt.nip is None else [(RECEIPT_NIP, receipt.nip)])]
+    if not said and not view.kind.corrects:
+        said = [(RECEIPT_NIP, None)]
+    for place, number in said:
+        mistake = receipt_mistake(buyer, number)
+        if mistake is not None:
+            yield FieldError(place, f"Paragon: {mistake.sentence}", mistake.code)
 
 
 def _moved_receipt(view: FaView, buyer: Buyer) -> Iterator[FieldError]:

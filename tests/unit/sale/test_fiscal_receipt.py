@@ -16,7 +16,7 @@ from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.technical_correction import renewed
 from agent.domain.fa3.view import read
-from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, ReceiptLink
+from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, Note, ReceiptLink
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.sale.parse import parse_sale
 from agent.ports import Rejected
@@ -201,6 +201,19 @@ class TestReadyDocument:
         async with world(tmp_path, start=START) as place:
             found = await refused_ready(place, ready(FIRM, receipt=False), FIRM.identifier)
             assert found == {("?receipt_nip", "receipt-missing")}
+
+    async def test_a_document_may_say_it_itself(self, tmp_path: Path) -> None:
+        """For a drop folder, where nothing stands beside a file."""
+
+        def noted(number: str) -> bytes:
+            this = replace(sale(buyer=FIRM), receipt=ReceiptLink("77"), notes=(Note("NIP na paragonie", number),))
+            return build_invoice(this, SELLER, number="ERP/1", issued_at=NOW, system_info="ERP")
+
+        async with world(tmp_path, start=START) as place:
+            found = await refused_ready(place, noted(OTHER_NIP))
+            assert found == {("/Faktura/Fa/DodatkowyOpis", DIFFERS)}
+            assert {code for _, code in await refused_ready(place, noted(BUYER_NIP), OTHER_NIP)} == {DIFFERS}
+            assert (await hand_in(place, noted("111-111-11-11"))).invoices[0].record.number == "ERP/1"
 
     async def test_what_was_issued_is_answered_for_without_it(self, tmp_path: Path) -> None:
         async with world(tmp_path, start=START) as place:

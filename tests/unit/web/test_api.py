@@ -16,6 +16,7 @@ from aiohttp import ClientSession, ServerDisconnectedError
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent.domain.errors import AgentError, BadInput, Conflict, FieldError, StoreLost, Unavailable
+from agent.domain.fa3.view import read
 from agent.domain.lifecycle import PrintState
 from agent.ports import InvoiceFilter, PrintJob
 from agent.settings.model import ApiSettings, PageSettings
@@ -135,15 +136,18 @@ class TestIssue:
         assert made["number"] == "SAP/7"
         assert await (await client.get(f"/v1/invoices/{made['id']}/xml", headers=CASHIER)).read() == xml
 
-    async def test_number_on_the_receipt_stands_beside_a_ready_invoice(self, client: Client, till: FakeTill) -> None:
+    async def test_number_on_the_receipt_stands_beside_a_ready_invoice(self, client: Client, place: World) -> None:
         headers = CASHIER | KEY | {"Content-Type": "application/xml"}
-        path = "/v1/invoices?receipt_nip=526-025-02-74"
-        response = await client.post(path, data=b"<Faktura/>", headers=headers)
-        assert (response.status, till.calls) == (201, ["issue_ready 526-025-02-74"])
-        for wrong in (f"{path}&receipt_nip=1", f"{path}{'4' * 60}"):
-            await problem(await client.post(wrong, data=b"<Faktura/>", headers=headers), 400, "bad-query")
-        await problem(await client.post(path, json=SALE, headers=CASHIER | KEY), 400, "bad-query")
-        assert len(till.calls) == 1
+        xml = document(number="SAP/7", seller=SELLER.replace("9999999999", fakes.SELLER.nip), after_kind="<FP>1</FP>")
+        nip = str(read(xml).buyer.nip)
+        path = "/v1/invoices?receipt_nip="
+        for wrong in (f"{nip}&receipt_nip={nip}", "4" * 61):
+            await problem(await client.post(path + wrong, data=xml, headers=headers), 400, "bad-query")
+        await problem(await client.post(path + nip, json=SALE, headers=CASHIER | KEY), 400, "bad-query")
+        refused = await client.post("/v1/invoices", data=xml, headers=headers)
+        await problem(refused, 422, "receipt-nip-missing")
+        assert await stored(place) == 0
+        assert (await client.post(f"{path}PL+{nip}", data=xml, headers=headers)).status == 201
 
     @pytest.mark.parametrize("key", [None, "", "ma spacje", "ż", "k" * 256])
     async def test_key_is_required(self, client: Client, place: World, key: str | None) -> None:
