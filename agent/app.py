@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ class Agent:
 
 async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
     """Open the till's database for writing, alone (AgentError where another agent holds it)."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return await SqliteStore.open(settings.data_dir / DATABASE, clock or SystemClock())
 
 
@@ -332,10 +333,9 @@ def _subscribers(settings: Settings) -> list[Subscriber]:
 def require_data_dir(path: Path) -> None:
     """Refuse a data directory that cannot be written, with one clear sentence; the next start may find the disk."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".write-test"
-        probe.write_bytes(b"")
-        probe.unlink()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):  # under no name anybody may have taken
+            pass
     except OSError as error:
         remedy = ""
         if error.errno == errno.EROFS and service_unit.inside():

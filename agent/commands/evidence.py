@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -21,7 +21,7 @@ from agent.commands.progress import RunningCount
 from agent.domain.errors import Refused
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.settings.model import Settings
-from agent.system.durable_files import sync_names
+from agent.system.durable_files import written_whole
 from agent.system.os_errors import why
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -52,20 +52,16 @@ def command(
 @click.command()
 @config_option_without_files
 def _export(settings: Settings, first: date, last: date, out: Path) -> None:
-    """Write the zip beside its final name first, so a half one never bears it."""
-    partial = out.with_name(out.name + ".part")
+    """Write the zip; a half one never bears its name."""
     try:
-        count = asyncio.run(_write(settings, first, last, partial))
-        partial.replace(out)
-        sync_names(out)
+        with written_whole(out) as file:
+            count = asyncio.run(_write(settings, first, last, file))
     except OSError as error:
         raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
-    finally:
-        partial.unlink(missing_ok=True)
     click.echo(f"Zapisano {out}, plików: {count}.")
 
 
-async def _write(settings: Settings, first: date, last: date, partial: Path) -> int:
+async def _write(settings: Settings, first: date, last: date, file: BinaryIO) -> int:
     from agent.app import open_store_readonly  # noqa: PLC0415 - verify needs none of it
     from agent.services.records.evidence import Evidence  # noqa: PLC0415
     from agent.system.clock import SystemClock  # noqa: PLC0415
@@ -74,11 +70,8 @@ async def _write(settings: Settings, first: date, last: date, partial: Path) -> 
     store = await open_store_readonly(settings)
     try:
         evidence = Evidence(store, settings.seller.nip, build(settings.printers, SystemClock()).text)
-        with partial.open("wb") as file, RunningCount("Zapisano plików") as running:
-            count = await evidence.write(first, last, file, running.step)
-            file.flush()
-            os.fsync(file.fileno())
-        return count
+        with RunningCount("Zapisano plików") as running:
+            return await evidence.write(first, last, file, running.step)
     finally:
         await store.close()
 

@@ -14,7 +14,10 @@ import click
 
 from agent.commands import remote
 from agent.commands.common import config_option_without_files
+from agent.domain.errors import Refused
 from agent.settings.model import Settings
+from agent.system.durable_files import write_whole
+from agent.system.os_errors import why
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -72,7 +75,10 @@ def command(
         if form == "text":
             text = _aligned(list(csv.DictReader(io.StringIO(text))), COLUMNS)
     if out is not None:
-        out.write_bytes(text.encode())
+        try:
+            write_whole(out, text.encode())
+        except OSError as error:
+            raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
         return
     click.echo(text)
 

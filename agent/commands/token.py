@@ -30,7 +30,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:
     """Make a token for NAME and print it, this once."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     token = Tokens.in_directory(settings.data_dir).add(name, Role(role))
     if as_json:
         click.echo(json.dumps({"name": name, "role": role, "token": token}, ensure_ascii=False))

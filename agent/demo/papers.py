@@ -14,6 +14,7 @@ from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
 from agent.ports import Json
 from agent.services.contract import IssueAnswer
+from agent.system.durable_files import write_whole
 
 CASHIER = Caller("demo", Role.CASHIER)
 MANAGER = Caller("demo-kierownik", Role.MANAGER)
@@ -66,9 +67,9 @@ class Papers:
     async def write(self, shown: Shown, folder: Path) -> None:
         """Write the three forms of a paper."""
         till = self._pair.agent.till
-        (folder / f"{shown.name}.png").write_bytes((await till.receipt_png(shown.invoice_id)).png)
-        (folder / f"{shown.name}.txt").write_text(await till.receipt_text(shown.invoice_id), encoding="utf-8")
-        (folder / f"{shown.name}.escpos").write_bytes(await till.receipt_bytes(shown.invoice_id))
+        write_whole(folder / f"{shown.name}.png", (await till.receipt_png(shown.invoice_id)).png)
+        write_whole(folder / f"{shown.name}.txt", (await till.receipt_text(shown.invoice_id)).encode())
+        write_whole(folder / f"{shown.name}.escpos", await till.receipt_bytes(shown.invoice_id))
 
     async def _press(self, buyer: str) -> str:
         self._presses += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.listener import HOST
 from agent.sandbox.server import Sandbox
 from agent.services.tokens import FILE_NAME, Tokens
+from agent.system.durable_files import write_whole
 
 QR_URL = "https://qr-test.ksef.mf.gov.pl"
 
@@ -50,7 +50,7 @@ def write_config(sandbox: Sandbox, file: Path, facts: dict[str, Json]) -> dict[s
     tokens = Tokens.in_directory(data)
     cashier, manager = tokens.add("kasa", Role.CASHIER), tokens.add("kierownik", Role.MANAGER)
     api, health = _free_ports(2)
-    file.write_text(_settings(sandbox, data, facts, api, health), encoding="utf-8")
+    write_whole(file, _settings(sandbox, data, facts, api, health).encode())
     return {
         **facts,
         "config": str(file),
@@ -114,10 +114,8 @@ port = {health}
 
 def _write(directory: Path, name: str, credential: Credential) -> dict[str, Json]:
     certificate, key = directory / f"{name}.crt", directory / f"{name}.key"
-    certificate.write_text(credential.certificate_pem, encoding="ascii")
-    key.unlink(missing_ok=True)
-    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(credential.key_pem)
+    write_whole(certificate, credential.certificate_pem.encode("ascii"), 0o644)
+    write_whole(key, credential.key_pem.encode("ascii"), 0o600)
     return {"certificate": str(certificate.absolute()), "key": str(key.absolute())}
 
 

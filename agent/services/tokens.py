@@ -15,14 +15,13 @@ import json
 import os
 import re
 import secrets
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.system.durable_files import sync_names, write_whole
+from agent.system.durable_files import write_whole, written_whole
 
 FILE_NAME: Final = "tokens.json"
 COMMANDS_FILE: Final = "commands-token"
@@ -107,22 +106,12 @@ class Tokens:
 
     def _write(self, entries: tuple[TokenEntry, ...]) -> None:
         """Replace the file in one step; it belongs to whoever owns the directory, readable by nobody else."""
-        directory = self._path.parent
         text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2) + "\n"
-        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".tokens-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            owner = directory.stat()
+        owner = self._path.parent.stat()
+        with written_whole(self._path, 0o600) as file:
+            file.write(text.encode())
             if os.geteuid() == 0:
-                os.chown(temporary, owner.st_uid, owner.st_gid)
-            Path(temporary).replace(self._path)
-            sync_names(self._path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
 
 
 def ensure_token(tokens: Tokens, data_dir: Path) -> str:

@@ -16,7 +16,7 @@ from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
-from agent.system.durable_files import write_whole
+from agent.system.durable_files import make_private_folders, write_whole
 from agent.system.os_errors import why
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -94,8 +94,8 @@ def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
 def _write(target: Path, content: bytes) -> bytes:
     digest = hashlib.sha256(content).digest()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, content, 0o666)
+        make_private_folders(target.parent)
+        write_whole(target, content)
     except OSError as error:
         raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
     if not holds(target, digest):

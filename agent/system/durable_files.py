@@ -6,9 +6,16 @@ each of them.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 
 def sync_folder(folder: Path) -> None:
@@ -36,21 +43,92 @@ def sync_names(path: Path) -> None:
             return  # whoever may not look into a folder did not make the one in it
 
 
-def write_whole(path: Path, data: bytes, mode: int) -> None:
-    """Put a file in place, durable: a temporary one beside it, never wider open than ``mode``, then renamed.
+@contextmanager
+def written_whole(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Give a file to write to; it takes the name ``path``, durable, when the block ends well. Else all is as before.
 
-    OSError where that fails; what was there before is there still.
+    It is written beside ``path`` under a name nobody can guess or have taken (O_EXCL follows no link), never wider open
+    than ``mode`` (None: private_mode of the folder). A link called ``path`` is replaced, not followed. OSError where
+    any of that fails, or where ``path`` is a device or a pipe.
     """
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    _require_file(path)
+    _clear_leftovers(path)
+    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}{_SUFFIX}")
+    wanted = private_mode(path.parent) if mode is None else mode
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, wanted)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - the descriptor carries the mode
-            file.write(data)
+            _mark_in_use(descriptor)
+            yield file
             file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            os.fsync(descriptor)
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_names(path)
+
+
+def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Put a file in place, as written_whole does."""
+    with written_whole(path, mode) as file:
+        file.write(data)
+
+
+def private_mode(folder: Path) -> int:
+    """Return who may read new files of a folder: the owner, and its group where the folder hands it on (setgid)."""
+    return 0o640 if folder.stat().st_mode & stat.S_ISGID else 0o600
+
+
+def make_private_folders(folder: Path) -> None:
+    """Make a folder and those above it that are not there, each for its owner, and for a group that is handed on."""
+    for each in reversed((folder, *folder.parents)):
+        if each.is_dir():
+            continue
+        each.mkdir(mode=0o700, exist_ok=True)
+        if each.stat().st_mode & stat.S_ISGID:
+            each.chmod(0o2750)
+
+
+_SUFFIX = ".tmp"
+
+
+def _prefix(path: Path) -> str:
+    """Begin the names of temporary files for ``path``; a long name leaves room for the rest."""
+    return f".{path.name[:60]}."
+
+
+def _require_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
+    if not stat.S_ISREG(mode):  # /dev/stdout would be replaced by a file
+        raise OSError(errno.ENOTSUP, "not a file", str(path))
+
+
+def _mark_in_use(descriptor: int) -> None:
+    """Lock a temporary file as long as it is open, so that nobody takes it for a leftover."""
+    with suppress(OSError):  # a file system without locks: there nothing is cleared away either
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed runs left beside ``path``: our own temporary files that nobody holds."""
+    prefix = _prefix(path)
+    with suppress(OSError):
+        for name in os.listdir(path.parent):  # noqa: PTH208 - names are enough
+            if name.startswith(prefix) and name.endswith(_SUFFIX):
+                _clear(path.with_name(name))
+
+
+def _clear(leftover: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
+        finally:
+            os.close(descriptor)

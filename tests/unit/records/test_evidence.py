@@ -403,7 +403,7 @@ def test_export_command(tmp_path: Path) -> None:
     assert CliRunner().invoke(command, ["verify", str(out)]).exit_code == 0
     nowhere = CliRunner().invoke(command, [*period, "--out", str(tmp_path / "no" / "such" / "folder.zip")])
     assert isinstance(nowhere.exception, Refused)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 @pytest.mark.parametrize(
