@@ -1,23 +1,30 @@
-"""Headless Chromium (Debian's) against the till page on a FakeTill; skipped where there is no Chromium."""
+"""Headless Chromium (Debian's) against the till page on an agent with fakes; skipped where there is no Chromium."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Request, Route, async_playwright, expect
 
-from agent.domain.callers import Role
-from agent.services.tokens import Tokens
-from agent.settings.model import ApiSettings, PageSettings
-from agent.web.api import till_app
-from tests.fakes.clock import FakeClock
-from tests.fakes.till import FakeTill
+from agent.domain.errors import AgentError
+from agent.domain.invoice import InvoiceRecord
+from agent.ports import InvoiceFilter
+from agent.settings.model import PageSettings
+from agent.web.problems import response_of
+from tests.fakes.served import till_http, tokens_in
+from tests.fakes.world import World, world
+from tests.sim.announcing import news_of
+from tests.sim.oracle import Outage
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -36,12 +43,22 @@ NOISE = ("Failed to load resource",)
 
 @dataclass
 class Counter:
-    """The shop: a fake till served on loopback, and a browser page on it."""
+    """The shop: an agent with fakes, served on loopback, and a browser page on it."""
 
-    till: FakeTill
+    place: World
     page: Page
     address: str
     mistakes: list[str] = field(default_factory=list)
+    sales: list[dict[str, Any]] = field(default_factory=list)
+    """What the page asked to issue, as it went out."""
+    pressed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it has asked."""
+
+    def note_sale(self, request: Request) -> None:
+        """Keep a sale that goes out."""
+        if request.method == "POST" and request.url.endswith("/v1/invoices"):
+            self.sales.append(json.loads(request.post_data or ""))
+            self.pressed.set()
 
     async def open(self, *, token: str = "kasjer", extra: str = "") -> None:
         """Open the page as the desktop link does, with the token in the fragment."""
@@ -53,6 +70,39 @@ class Counter:
         await self.page.fill("#nip", "5260250274")
         await expect(self.page.locator("#buyer-name")).not_to_have_value("")
         await self.page.click("#press")
+
+    async def invoices(self) -> list[InvoiceRecord]:
+        """All invoices, oldest first."""
+        return (await self.place.store.read(lambda tx: tx.invoices.find(InvoiceFilter())))[::-1]
+
+    async def hear_the_news(self) -> None:
+        """Write an event that concerns no invoice, once the page waits for one."""
+        await self.place.clock.asleep.wait()
+        await self.place.store.write(lambda tx: tx.events.append("noise", {}))
+        self.place.desk.changed.set()
+
+    async def announce_total_failure(self) -> None:
+        """Let Latarnia announce one that nobody has confirmed; alerts follow."""
+        begin = self.place.clock.now() - timedelta(hours=1)
+        self.place.latarnia.status = {"status": "TOTAL_FAILURE"}
+        self.place.latarnia.messages = [item.message for item in news_of(Outage("total", begin, begin, None), 7)]
+        await self.place.watch.poll_latarnia()
+        await self.place.reporting.refresh()
+
+    async def refuse_once(self, pattern: str, error: AgentError) -> None:
+        """Let the next POST to this address be refused, whatever the agent would say."""
+        answer = response_of(error)
+        refused = False
+
+        async def refuse(route: Route) -> None:
+            nonlocal refused
+            if refused or route.request.method != "POST":
+                await route.fallback()
+                return
+            refused = True
+            await route.fulfill(status=answer.status, body=answer.text, content_type=answer.content_type)
+
+        await self.page.route(pattern, refuse)
 
     async def headline(self) -> str:
         """The sentence after a press."""
@@ -79,25 +129,23 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def counter(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> AsyncIterator[Counter]:
-    till = FakeTill(clock=FakeClock())
-    tokens = Tokens.in_directory(tmp_path)
-    tokens.put("kasa 1", Role.CASHIER, "kasjer")
-    tokens.put("kierownik", Role.MANAGER, "kierownik")
-    runner = web.AppRunner(till_app(till, tokens, ApiSettings(port=0), PageSettings(sample_basket=True)))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="pl-PL")
-    context.set_default_timeout(WAIT)
-    page = await context.new_page()
-    shop = Counter(till, page, f"http://127.0.0.1:{runner.addresses[0][1]}")
-    page.on("pageerror", lambda error: shop.mistakes.append(str(error)))
-    page.on(
-        "console",
-        lambda line: (
-            shop.mistakes.append(line.text) if line.type == "error" and not line.text.startswith(NOISE) else None
-        ),
-    )
-    yield shop
-    await context.close()
-    await runner.cleanup()
-    assert not shop.mistakes
+    async with world(tmp_path) as place:
+        runner = web.AppRunner(till_http(place, tokens_in(tmp_path), page=PageSettings(sample_basket=True)))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="pl-PL")
+        context.set_default_timeout(WAIT)
+        page = await context.new_page()
+        shop = Counter(place, page, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        page.on("request", shop.note_sale)
+        page.on("pageerror", lambda error: shop.mistakes.append(str(error)))
+        page.on(
+            "console",
+            lambda line: (
+                shop.mistakes.append(line.text) if line.type == "error" and not line.text.startswith(NOISE) else None
+            ),
+        )
+        yield shop
+        await context.close()
+        await runner.cleanup()
+        assert not shop.mistakes

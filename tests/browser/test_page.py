@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.async_api import Route, expect
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.invoice import BuyerKind, Mode
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports import Outcome
 from tests.browser.conftest import Counter
+from tests.fakes.world import MANAGER
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 BOTH = pytest.mark.parametrize("size", [(1024, 768), (390, 844)], indirect=True, ids=["till", "phone"])
@@ -26,24 +27,27 @@ async def test_from_basket_to_paper(counter: Counter) -> None:
     await counter.open()
     assert await counter.page.inner_text("#total") == "171,37\u00a0zł"
     await counter.press()
-    assert await counter.headline() == "Wydaj wydrukowaną fakturę."
+    assert await counter.headline() == "Wydaj klientowi fakturę."
     facts = await counter.page.inner_text(".facts")
     assert "FV-1/2026/11/000001" in facts
     assert "Tryb online (art. 106gb)" in facts
-    assert "KSeF odpowiada." in facts
+    assert "KSeF jest dostępny." in facts
     image = counter.page.locator("#paper-image")
     await expect(image).to_have_attribute("alt", re.compile("Faktura VAT nr FV-1/2026/11/000001"))
-    await expect(image).to_have_js_property("naturalWidth", 576)
+    await expect(image).to_have_js_property("naturalWidth", 640)
     await expect(counter.page.locator("#paper-pages")).to_be_hidden()
-    (answer,) = counter.till.records.values()
-    assert str(answer.record.totals.gross) == "171.37"
-    assert answer.record.buyer.identifier == "5260250274"
+    (record,) = await counter.invoices()
+    assert str(record.totals.gross) == "171.37"
+    assert record.buyer.identifier == "5260250274"
 
 
 async def test_a_paper_metres_long_is_turned_page_by_page(counter: Counter) -> None:
-    counter.till.pages = 3
+    lines = [{"name": f"Śruba nr {n}", "quantity": "1", "unit_price": "1.00", "vat": "23"} for n in range(600)]
+    record = await counter.place.sell(lines=lines)
     await counter.open()
-    await counter.press()
+    await counter.page.click("[data-view=find]")
+    await counter.page.fill("#find-text", record.number)
+    await counter.page.keyboard.press("Enter")
     pages = counter.page.locator("#paper-pages")
     await expect(pages).to_contain_text("Strona 1 z 3")
     await expect(pages.get_by_role("button", name="Poprzednia")).to_be_disabled()
@@ -96,7 +100,7 @@ async def test_nip_is_checked_while_typing(counter: Counter) -> None:
     await counter.page.fill("#nip", "5260250275")
     await counter.page.click("#press")
     assert await counter.page.get_attribute("#nip", "aria-invalid") == "true"
-    assert not counter.till.calls
+    assert not await counter.invoices()
 
 
 async def test_known_buyer_is_filled_in(counter: Counter) -> None:
@@ -109,30 +113,29 @@ async def test_known_buyer_is_filled_in(counter: Counter) -> None:
 class TestNeverASecondInvoice:
     async def test_double_click(self, counter: Counter) -> None:
         await counter.open()
-        counter.till.hold = asyncio.Event()
+        counter.place.gateway.open.clear()
         await counter.page.fill("#nip", "5260250274")
         await counter.page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('press').click()")
         await counter.page.keyboard.press("F9")
-        await counter.till.pressed.wait()
+        await counter.place.gateway.reached.wait()
         assert await counter.page.is_disabled("#press")
-        counter.till.hold.set()
+        counter.place.gateway.open.set()
         await counter.headline()
-        assert counter.till.calls == ["issue_sale"]
+        assert len(await counter.invoices()) == len(counter.place.printer.papers) == 1
 
     async def test_reload_in_the_middle(self, counter: Counter) -> None:
         """The key and the body survive; the retry is answered with the same invoice."""
         await counter.open()
-        counter.till.hold = asyncio.Event()
+        counter.place.gateway.open.clear()
         await counter.page.fill("#nip", "5260250274")
         await counter.page.click("#press")
-        await counter.till.pressed.wait()
+        await counter.place.gateway.reached.wait()
         await counter.page.reload()
         await counter.page.wait_for_selector("#retry:visible")
-        counter.till.hold.set()
-        await counter.till.stored.wait()
+        counter.place.gateway.open.set()
         await counter.page.click("#retry")
         await counter.headline()
-        assert len(counter.till.records) == 1
+        assert len(await counter.invoices()) == len(counter.place.printer.papers) == 1
 
     async def test_line_lost_after_the_agent_took_it(self, counter: Counter) -> None:
         await counter.open()
@@ -149,19 +152,23 @@ class TestNeverASecondInvoice:
         await counter.page.unroute("**/v1/invoices")
         await counter.page.click("#retry")
         await counter.headline()
-        assert len(counter.till.records) == 1
-        assert counter.till.calls == ["issue_sale", "issue_sale"]
+        assert len(await counter.invoices()) == len(counter.place.printer.papers) == 1
 
-    async def test_defect_of_the_agent_counts_as_unknown(self, counter: Counter) -> None:
+    async def test_defect_of_the_agent_counts_as_unknown(
+        self, counter: Counter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(_: datetime) -> None:
+            raise RuntimeError("bug")
+
         await counter.open()
-        counter.till.fail_with = RuntimeError("bug")
-        await counter.page.fill("#nip", "5260250274")
-        await counter.page.click("#press")
-        await counter.page.wait_for_selector("#retry:visible")
-        counter.till.fail_with = None
+        with monkeypatch.context() as patch:
+            patch.setattr(counter.place.watch, "decide", broken)
+            await counter.page.fill("#nip", "5260250274")
+            await counter.page.click("#press")
+            await counter.page.wait_for_selector("#retry:visible")
         await counter.page.click("#retry")
         await counter.headline()
-        assert len(counter.till.keys) == 1
+        assert len(await counter.invoices()) == 1
 
     async def test_a_new_basket_gets_a_new_key(self, counter: Counter) -> None:
         await counter.open()
@@ -169,19 +176,17 @@ class TestNeverASecondInvoice:
             await counter.page.click("#sample-button")
             await counter.press()
             await counter.headline()
-            assert len(counter.till.keys) == number
+            assert len(await counter.invoices()) == number
             await counter.page.keyboard.press("Escape")
 
 
 async def test_refusals_stand_at_their_fields(counter: Counter) -> None:
     await counter.open()
-    counter.till.fail_with = BadInput(
-        "Sprzedaż: …",
-        errors=(
-            FieldError("/lines/1/unit_price", "cena ma za dużo cyfr.", "too-many-decimals"),
-            FieldError("/buyer/address", "brakuje pola.", "required"),
-        ),
+    errors = (
+        FieldError("/lines/1/unit_price", "cena ma za dużo cyfr.", "too-many-decimals"),
+        FieldError("/buyer/address", "brakuje pola.", "required"),
     )
+    await counter.refuse_once("**/v1/invoices", BadInput("Sprzedaż: …", errors=errors))
     await counter.page.fill("#nip", "5260250274")
     await counter.page.click("#press")
     await counter.page.wait_for_selector("#line-1-unit_price-error")
@@ -189,7 +194,6 @@ async def test_refusals_stand_at_their_fields(counter: Counter) -> None:
     assert await counter.page.inner_text("#line-1-unit_price-error") == "Cena ma za dużo cyfr."
     assert await counter.page.inner_text("#line1-error") == "Uzupełnij to pole."
     assert await counter.page.evaluate("document.activeElement.id") == "line-1-unit_price"
-    counter.till.fail_with = None
     await counter.page.click("#press")
     assert await counter.headline()
 
@@ -231,15 +235,15 @@ async def test_consumer_and_split_payment(counter: Counter) -> None:
     assert "zgadza" in await page.inner_text("#split-rest")
     await page.click("#press")
     await counter.headline()
-    (answer,) = counter.till.records.values()
-    assert answer.record.buyer.kind is BuyerKind.NONE
-    assert [(item.method, str(item.amount)) for item in answer.record.payments] == [("cash", "100"), ("card", "71.37")]
+    (record,) = await counter.invoices()
+    assert record.buyer.kind is BuyerKind.NONE
+    assert [(item.method, str(item.amount)) for item in record.payments] == [("cash", "100"), ("card", "71.37")]
 
 
 async def test_basket_from_the_till(counter: Counter) -> None:
     """The till's own program opens the page with the sale in the fragment."""
     sale = {
-        "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów"},
+        "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów", "address": {"line1": "ul. Świętokrzyska 12"}},
         "prices": "gross",
         "lines": [{"name": "Żarówka", "quantity": "2", "unit": "szt.", "unit_price": "9.99", "vat": "23"}],
         "payments": [{"method": "card", "amount": "19.98"}],
@@ -260,41 +264,44 @@ async def test_basket_from_the_till(counter: Counter) -> None:
     await expect(counter.page.locator("#line-0-name")).to_have_value("Żarówka")
     await counter.page.click("#press")
     await counter.headline()
-    assert len(counter.till.records) == 2
+    assert len(await counter.invoices()) == 2
 
 
 async def test_offline_and_printer_trouble_are_told(counter: Counter) -> None:
-    counter.till.current_mode = Mode.OFFLINE24
-    counter.till.printer_problem = "Brak papieru. Włóż rolkę."
+    await counter.place.lose_the_line()
+    counter.place.printer.problem = "Skończył się papier."
+    counter.place.printer.plan.append(Outcome.NOT_SENT)
+    await counter.place.reporting.ask_printers()
+    await counter.place.reporting.refresh()
     await counter.open()
     await counter.page.wait_for_selector("#banner[data-mode=offline24]")
     assert "KSeF nie odpowiada" in await counter.page.inner_text("#banner")
-    assert "Brak papieru" in await counter.page.inner_text("#troubles")
+    assert "Skończył się papier" in await counter.page.inner_text("#troubles")
     await counter.press()
-    assert "potwierdzenie transakcji" in await counter.headline()
+    assert "Nie wydrukowano" in await counter.headline()
     text = await counter.page.inner_text(".answer")
-    assert "Brak papieru. Włóż rolkę." in text
-    assert "Brak łącza z KSeF." in text
-    assert text.count("Brak papieru. Włóż rolkę.") == 1
-    counter.till.printer_problem = None
+    assert text.count("Skończył się papier.") == 1
+    assert "Brak łączności z KSeF" in text
     await counter.page.click("#reprint")
     await expect(counter.page.locator(".paper figcaption")).to_contain_text(", wydrukowano")
 
 
 async def test_number_appears_by_itself(counter: Counter) -> None:
-    counter.till.current_mode = Mode.OFFLINE24
+    await counter.place.lose_the_line()
     await counter.open()
     await counter.press()
     await counter.headline()
-    (invoice_id,) = counter.till.records
+    await counter.place.reporting.refresh()
+    await counter.hear_the_news()
     await expect(counter.page.locator("#queue-count")).to_have_text("1")
-    await counter.till.polled.wait()
-    counter.till.change(invoice_id, state=InvoiceState.ACCEPTED, ksef_number="1111111111-20261124-AABBCCDDEEFF-01")
-    await counter.page.wait_for_selector("text=1111111111-20261124-AABBCCDDEEFF-01")
+    await counter.place.restore_the_line()
+    (record,) = await counter.invoices()
+    accepted = await counter.place.courier.deliver(record.id)
+    await counter.page.wait_for_selector(f"text={accepted.ksef_number}")
 
 
 async def test_queue_find_and_reprint(counter: Counter) -> None:
-    counter.till.current_mode = Mode.OFFLINE24
+    await counter.place.lose_the_line()
     await counter.open()
     await counter.press()
     await counter.headline()
@@ -310,7 +317,10 @@ async def test_queue_find_and_reprint(counter: Counter) -> None:
     assert await counter.headline()
     await page.click("#reprint")
     await expect(page.locator("#said")).to_have_text("wydrukowano")
-    assert "sync_now" in counter.till.calls
+    assert [job.state for job in await counter.place.till.prints((await counter.invoices())[0].id)] == [
+        PrintState.PRINTED,
+        PrintState.PRINTED,
+    ]
 
 
 async def test_partial_return(counter: Counter) -> None:
@@ -326,8 +336,8 @@ async def test_partial_return(counter: Counter) -> None:
         await page.click("#correct-submit")
     sent = json.loads((await request.value).post_data or "")
     assert sent == {"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 2, "quantity": "1.5"}]}
-    await page.wait_for_selector("text=FK-1/2026/11/000002")
-    assert "correct" in counter.till.calls
+    await page.wait_for_selector("text=FK-1/2026/11/000001")
+    assert [record.kind for record in await counter.invoices()] == ["VAT", "KOR"]
 
 
 async def test_refused_return_is_marked_at_its_line(counter: Counter) -> None:
@@ -339,20 +349,18 @@ async def test_refused_return_is_marked_at_its_line(counter: Counter) -> None:
     await page.click("#to-correct")
     await page.get_by_label("Ilość zwracana: Kawa ziarnista").fill("1")
     await page.get_by_label("Ilość zwracana: Ser żółty").fill("9")
-    counter.till.fail_with = BadInput(
-        "Korekta: …",
-        errors=(
-            FieldError("/lines/1/quantity", "do zwrotu zostało 0,485 kg.", "more-than-left"),
-            FieldError("/reason", "za długa.", "too-long"),
-        ),
+    errors = (
+        FieldError("/lines/1/quantity", "do zwrotu zostało 0,485 kg.", "more-than-left"),
+        FieldError("/reason", "za długa.", "too-long"),
     )
     await page.keyboard.press("Enter")  # a scanner's Enter only moves on
-    assert counter.till.calls == ["issue_sale"]
+    assert len(await counter.invoices()) == 1
+    await counter.refuse_once("**/corrections", BadInput("Korekta: …", errors=errors))
     await page.click("#correct-submit")
     await expect(page.locator("#correct-line-3-error")).to_have_text("Do zwrotu zostało 0,485 kg.")
     await expect(page.locator("#correct-reason-error")).to_have_text("Za długa.")
     assert await page.evaluate("document.activeElement.id") == "correct-line-3"
-    counter.till.fail_with = None
+    await page.get_by_label("Ilość zwracana: Ser żółty").fill("0,1")
     await page.click("#correct-submit")
     await counter.headline()
 
@@ -382,19 +390,16 @@ async def test_collective_discount(counter: Counter) -> None:
     assert await page.evaluate("document.activeElement.id") == "base-1-issued_on"
     await page.fill("#base-1-issued_on", "2026-11-02")
     await page.fill("#collective-rate-5", "1,50")
-    counter.till.fail_with = BadInput(
-        "Korekta: …",
-        errors=(
-            FieldError("/rates/0/amount", "za dużo.", "more-than-left"),
-            FieldError("/bases/0/number", "faktura ma innego nabywcę.", "other-buyer"),
-            FieldError("/bases/1/ksef_number", "to nie jest numer KSeF.", "ksef-number"),
-        ),
+    errors = (
+        FieldError("/rates/0/amount", "za dużo.", "more-than-left"),
+        FieldError("/bases/0/number", "faktura ma innego nabywcę.", "other-buyer"),
+        FieldError("/bases/1/ksef_number", "to nie jest numer KSeF.", "ksef-number"),
     )
+    await counter.refuse_once("**/corrections", BadInput("Korekta: …", errors=errors))
     await page.click("#correct-submit")
     await expect(page.locator("#collective-rate-5-error")).to_have_text("Za dużo.")
     await expect(page.locator("#base-0-number")).to_have_text("Faktura ma innego nabywcę.")
     await expect(page.locator("#base-1-ksef_number-error")).to_have_text("To nie jest numer KSeF.")
-    counter.till.fail_with = None
     async with page.expect_request("**/corrections") as request:
         await page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('correct-submit').click()")
     sent = json.loads((await request.value).post_data or "")
@@ -408,8 +413,8 @@ async def test_collective_discount(counter: Counter) -> None:
             {"number": "FV-2/2026/11/000009", "issued_on": "2026-11-02", "outside_ksef": True},
         ],
     }
-    await page.wait_for_selector("text=FK-1/2026/11/000003")
-    assert len(counter.till.records) == 3
+    await page.wait_for_selector("text=FK-1/2026/11/000001")
+    assert len(await counter.invoices()) == 3
 
 
 @BOTH
@@ -433,14 +438,12 @@ async def test_correction_of_an_invoice_from_elsewhere(counter: Counter) -> None
     await page.click("#correct-submit")
     assert "Wraca" in await page.inner_text("#correct-error")
     await page.fill("#base-line-1-more", "2")
-    counter.till.fail_with = BadInput(
-        "Korekta: …",
-        errors=(
-            FieldError("/base/ksef_number", "to nie jest numer KSeF.", "ksef-number"),
-            FieldError("/base/lines/0/unit_price", "za dużo cyfr.", "too-many-decimals"),
-            FieldError("/correction/lines/0/quantity", "do zwrotu zostało 1 szt.", "more-than-left"),
-        ),
+    errors = (
+        FieldError("/base/ksef_number", "to nie jest numer KSeF.", "ksef-number"),
+        FieldError("/base/lines/0/unit_price", "za dużo cyfr.", "too-many-decimals"),
+        FieldError("/correction/lines/0/quantity", "do zwrotu zostało 1 szt.", "more-than-left"),
     )
+    await counter.refuse_once("**/v1/corrections", BadInput("Korekta: …", errors=errors))
     await page.click("#correct-submit")
     for field, words in (
         ("base-ksef-number", "To nie jest numer KSeF."),
@@ -449,7 +452,6 @@ async def test_correction_of_an_invoice_from_elsewhere(counter: Counter) -> None
     ):
         await expect(page.locator(f"#{field}-error")).to_have_text(words)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    counter.till.fail_with = None
     async with page.expect_request("**/v1/corrections") as request:
         await page.evaluate("for (let i = 0; i < 5; i++) document.getElementById('correct-submit').click()")
     sent = json.loads((await request.value).post_data or "")
@@ -458,7 +460,7 @@ async def test_correction_of_an_invoice_from_elsewhere(counter: Counter) -> None
     assert [line["name"] for line in sent["base"]["lines"]] == ["Lampa", "Kabel"]
     assert sent["base"]["buyer"]["nip"] == "5260250274"
     await counter.headline()
-    assert len(counter.till.records) == 1
+    assert len(await counter.invoices()) == 1
 
 
 async def test_a_correction_without_an_answer_is_asked_for_again_with_its_key(counter: Counter) -> None:
@@ -485,13 +487,14 @@ async def test_a_correction_without_an_answer_is_asked_for_again_with_its_key(co
     await page.reload()
     await page.click("#retry")
     assert await counter.headline()
-    assert len(counter.till.records) == 2
+    assert len(await counter.invoices()) == 2
     await page.keyboard.press("Escape")
     assert await page.input_value("#line-0-name") == "Zaczęty koszyk"
 
 
 async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> None:
-    counter.till.current_mode = Mode.OFFLINE24
+    place = counter.place
+    await place.lose_the_line()
     await counter.open(token="kierownik")
     await counter.press()
     await counter.headline()
@@ -499,20 +502,25 @@ async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> N
     await page.click("#to-correct")
     await page.check("[name=correction-kind][value=full_return]", force=True)
     await page.click("#correct-submit")
-    async with page.expect_response("**/v1/corrections/held-1/reprint"):
+    await expect(page.locator(".answer-kind")).to_have_text("Korekta czeka")
+    papers = len(place.printer.papers)
+    async with page.expect_response("**/v1/corrections/*/reprint"):
         await page.click("#reprint")
-    assert "reprint_slip" in counter.till.calls
+    assert len(place.printer.papers) == papers + 1
     await page.click("[data-view=queue]")
     await page.click("[aria-labelledby=held-title] .link")
     await expect(page.locator(".answer-kind")).to_have_text("Korekta czeka")
-    await counter.till.polled.wait()
-    counter.till.refuse("held-1")
+    (base,) = await counter.invoices()
+    await place.be_rejected(base.id)
+    await place.till.close(base.id, "inny dokument", MANAGER)
+    await place.correcting.issue_ready()
+    await counter.hear_the_news()
     await expect(page.locator(".answer-kind")).to_have_text("Korekta niemożliwa")
     await page.click("#settle")
     await page.fill("#case-reason", "Zwrot oddano gotówką.")
     await page.keyboard.press("Enter")
     await expect(page.locator("#settle")).to_have_count(0)
-    assert await counter.till.refused() == []
+    assert await place.till.refused() == []
 
 
 async def test_a_scanner_never_presses_faktura(counter: Counter) -> None:
@@ -529,7 +537,7 @@ async def test_a_scanner_never_presses_faktura(counter: Counter) -> None:
     await expect(page.locator("#buyer-name")).not_to_have_value("")
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "press"
-    assert not counter.till.calls
+    assert not await counter.invoices()
     await page.keyboard.press("Enter")
     assert await counter.headline()
 
@@ -582,14 +590,15 @@ async def test_an_empty_row_between_does_not_shift_the_refusals(counter: Counter
     await page.fill("#line-1-name", "")
     await page.fill("#line-1-unit_price", "")
     await page.fill("#nip", "5260250274")
-    counter.till.fail_with = BadInput("…", errors=(FieldError("/lines/1/unit_price", "za mało.", "not-positive"),))
+    errors = (FieldError("/lines/1/unit_price", "za mało.", "not-positive"),)
+    await counter.refuse_once("**/v1/invoices", BadInput("…", errors=errors))
     await page.click("#press")
     await page.wait_for_selector("#line-1-unit_price-error")
     assert await page.input_value("#line-1-name") == "Ser żółty na wagę"
 
 
 async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
-    counter.till.current_mode = Mode.OFFLINE24
+    await counter.place.lose_the_line()
     await counter.open()
     await counter.press()
     await counter.headline()
@@ -601,15 +610,17 @@ async def test_wrong_buyer_and_a_base_without_number(counter: Counter) -> None:
     assert "błędny" in await page.inner_text("#right-nip-error")
     assert await page.evaluate("document.activeElement.id") == "right-nip"
     await page.fill("#right-nip", "1111111111")
+    await page.fill("#right-name", "Nabywca S.A.")
+    await page.fill("#right-line1", "ul. Polna 2")
     await page.click("#correct-submit")
-    assert await counter.headline() == "Wydaj potwierdzenie zwrotu."
-    assert "Korekta powstanie sama" in await page.inner_text(".answer-more")
+    assert await counter.headline() == "Wydaj klientowi potwierdzenie przyjęcia korekty."
+    assert "zostanie wystawiona, gdy numer nadejdzie" in await page.inner_text(".answer-more")
     await page.click("[data-view=queue]")
     await page.wait_for_selector("#held-title")
 
 
 async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> None:
-    counter.till.current_mode = Mode.OFFLINE24
+    await counter.place.lose_the_line()
     page = counter.page
 
     async def show() -> None:
@@ -622,8 +633,8 @@ async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> Non
     await counter.open()
     await counter.press()
     await counter.headline()
-    (invoice_id,) = [each.record.id for each in await counter.till.queue()]
-    counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="410: brak uprawnień")
+    (record,) = await counter.invoices()
+    await counter.place.be_rejected(record.id, 410, "brak uprawnień")
     await show()
     await expect(page.locator("#close-case")).to_have_count(0)
 
@@ -633,16 +644,16 @@ async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> Non
     await expect(page.locator("#technical")).to_have_count(0)
     await page.click("#resend")
     await expect(page.locator("#resend")).to_have_count(0)
-    assert counter.till.records[invoice_id].record.state is InvoiceState.ISSUED
+    assert (await counter.place.record(record.id)).state is InvoiceState.ISSUED
 
-    counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="440: numer zajęty")
+    await counter.place.be_rejected(record.id)
     await show()
     await expect(page.locator("#technical")).to_have_count(1)
     await page.click("#close-case")
     await page.fill("#case-reason", "Wystawiono FV-1/2.")
     await page.keyboard.press("Enter")
     await expect(page.locator("#close-case")).to_have_count(0)
-    assert counter.till.records[invoice_id].record.closed_at is not None
+    assert (await counter.place.record(record.id)).closed_at is not None
 
 
 async def test_manager_declares_with_a_reason(counter: Counter) -> None:
@@ -657,18 +668,18 @@ async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     await page.fill("#manager-token", "kierownik")
     await page.click("text=Ogłoś offline24")
     await page.wait_for_selector("text=Ogłoszono tryb offline24.")
-    assert counter.till.declared is not None
-    assert counter.till.declared[1] == "burza, brak internetu"
+    assert counter.place.till.mode().declared_reason == "burza, brak internetu"
     assert await page.input_value("#manager-token") == ""
+    await counter.place.clock.advance(1)
     await page.fill("#manager-token", "kierownik")
     await page.fill("#manager-reason", "działa")
     await page.click("text=Odwołaj tryb")
     await page.wait_for_selector("text=Odwołano tryb.")
-    assert counter.till.declared is None
+    assert counter.place.till.mode().declared is None
 
 
 async def test_manager_answers_an_announced_total_failure(counter: Counter) -> None:
-    counter.till.to_confirm = True
+    await counter.announce_total_failure()
     await counter.open(token="kierownik")
     page = counter.page
     await page.wait_for_selector("#troubles .bad:has-text('zakładka „Kierownik”')")
@@ -678,7 +689,7 @@ async def test_manager_answers_an_announced_total_failure(counter: Counter) -> N
     await page.fill("#manager-reason", "BIP milczy")
     await page.click("text=Odrzuć: fałszywy alarm")
     await page.wait_for_selector("text=Odrzucono awarię całkowitą.")
-    assert counter.till.false_alarms == 1
+    assert counter.place.till.mode().total_failure_to_confirm is False
 
 
 async def test_managers_view_follows_the_news_but_never_interrupts(counter: Counter) -> None:
@@ -686,13 +697,12 @@ async def test_managers_view_follows_the_news_but_never_interrupts(counter: Coun
     page = counter.page
     await page.click("[data-view=manager]")
     await page.wait_for_selector("text=Ogłoś offline24")
-    await counter.till.polled.wait()
-    counter.till.to_confirm = True
-    counter.till.change_nothing()
+    await counter.place.clock.asleep.wait()
+    await counter.announce_total_failure()
     await page.wait_for_selector("text=Odrzuć: fałszywy alarm")
     await page.fill("#manager-reason", "sprawdz")
     async with page.expect_request("**/v1/changes*"):  # it has heard the news and asks for the next
-        counter.till.change_nothing()
+        await counter.hear_the_news()
     assert await page.input_value("#manager-reason") == "sprawdz"
 
 
@@ -709,18 +719,19 @@ async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Co
         "Awaria całkowita się skończyła",
         "To był fałszywy alarm",
     ]
+    await counter.place.clock.advance(60)
     await page.fill("#manager-reason", "Radio, 14:00")
     await page.click("text=Awaria całkowita się skończyła")
     await page.wait_for_selector("text=faktury znowu trafiają do KSeF")
-    assert counter.till.false_alarms == 0
+    await counter.place.clock.advance(1)
+    assert counter.place.till.mode().declared is None
 
 
 async def test_agent_gone_and_back(counter: Counter) -> None:
     await counter.open()
     await counter.page.wait_for_selector("#banner[data-mode=online]")
     await counter.page.route("**/v1/**", lambda route: route.abort())
-    await counter.till.polled.wait()
-    counter.till.change_nothing()
+    await counter.hear_the_news()
     await counter.page.wait_for_selector("#banner[data-mode=gone]")
     await counter.page.unroute("**/v1/**")
     await counter.page.wait_for_selector("#banner[data-mode=online]")
@@ -728,13 +739,13 @@ async def test_agent_gone_and_back(counter: Counter) -> None:
 
 async def test_deadlines_are_told_in_days(counter: Counter) -> None:
     """Relative to the browser's day, which here is years away from the fake till's: only the words differ."""
-    counter.till.current_mode = Mode.OFFLINE24
-    await counter.page.clock.set_fixed_time(counter.till.clock.now())
+    await counter.place.lose_the_line()
+    await counter.page.clock.set_fixed_time(counter.place.clock.now())
     await counter.open()
     await counter.press()
     await counter.headline()
     assert "śr. 25.11.2026 (jutro)" in await counter.page.inner_text(".facts")
-    await counter.page.clock.set_fixed_time(counter.till.clock.now() + timedelta(days=2))
+    await counter.page.clock.set_fixed_time(counter.place.clock.now() + timedelta(days=2))
     await counter.page.click("[data-view=queue]")
     await counter.page.wait_for_selector("text=po terminie")
 
@@ -809,13 +820,12 @@ async def test_every_view_is_fit_for_wcag_aa(counter: Counter) -> None:
     await counter.headline()
     await expect(page.locator("#paper-image")).to_have_attribute("alt", re.compile("Faktura"))
     await check("answer")
-    counter.till.current_mode = Mode.TOTAL_FAILURE
-    counter.till.to_confirm = True
-    counter.till.printer_problem = "Brak papieru."
+    await counter.announce_total_failure()
     await page.click("#to-correct")
     await page.wait_for_selector("#correct-form")
     await check("correct")
-    counter.till.current_mode = Mode.OFFLINE24
+    await counter.place.lose_the_line()
+    counter.place.printer.plan.append(Outcome.NOT_SENT)
     await page.click("[data-view=sale]")
     await page.click("#sample-button")
     await counter.press()
@@ -823,8 +833,7 @@ async def test_every_view_is_fit_for_wcag_aa(counter: Counter) -> None:
     await page.wait_for_selector(".trouble.bad")
     await expect(page.locator("#paper-image")).to_have_attribute("alt", re.compile("Potwierdzenie"))
     await check("offline")
-    (invoice_id,) = [each.record.id for each in await counter.till.queue()]
-    counter.till.change(invoice_id, state=InvoiceState.REJECTED, rejection="450: błąd semantyczny")
+    await counter.place.be_rejected((await counter.invoices())[-1].id)
     for view in ("queue", "find", "manager"):
         await page.click(f"[data-view={view}]")
         await page.wait_for_selector(f"#{view}-title:visible")
@@ -894,7 +903,14 @@ async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> N
 
 
 async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Counter) -> None:
-    counter.till.false_alarm_possible = True
+    place = counter.place
+    await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+    await place.clock.advance(60)
+    record = await place.sell()
+    await place.clock.advance(60)
+    await place.till.withdraw("radio", MANAGER)
+    await place.clock.advance(1)
+    assert (await place.record(record.id)).state is InvoiceState.EXEMPT
     await counter.open(token="kierownik")
     page = counter.page
     await page.click("[data-view=manager]")
@@ -902,5 +918,5 @@ async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Cou
     await page.click("text=Awarii całkowitej, która się skończyła, wcale nie było")
     await page.click("text=To był fałszywy alarm")
     await page.wait_for_selector("text=Faktury z czasu tej awarii zostaną przesłane do KSeF.")
-    assert counter.till.false_alarms == 1
+    assert (await place.record(record.id)).state is InvoiceState.ISSUED
     assert not await page.query_selector("text=To był fałszywy alarm")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from agent.domain import vat
+from agent.domain import amounts, vat
 from agent.domain.corrections.base import BaseInvoice, add_up
 from agent.domain.corrections.correction import Correction
 from agent.domain.corrections.external import read_reference
@@ -140,4 +140,8 @@ def _check_left(fields: Fields, named: Sequence[_Named], rates: Sequence[RateTot
         limit = vat.ZERO if available is None else available.gross if gross else available.net
         reduction = -(total.gross if gross else total.net)
         if reduction > limit:
-            fields.note("rates", f"stawka {total.rate}: obniżka {reduction}, a zostało {limit:.2f}.", "more-than-left")
+            fields.note(
+                "rates",
+                f"stawka {total.rate}: obniżka {amounts.amount(reduction)}, a zostało {amounts.amount(limit)}.",
+                "more-than-left",
+            )

@@ -33,7 +33,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from agent.domain import vat
+from agent.domain import amounts, vat
 from agent.domain.corrections.base import (
     ELSEWHERE,
     BaseInvoice,
@@ -235,7 +235,7 @@ def _returned(line: Fields, row: Row) -> Row | None:
         line.note("quantity", f"pozycja {row.number} została już zwrócona w całości.", "more-than-left")
         return None
     if quantity > left:
-        line.note("quantity", f"do zwrotu zostało {left.normalize():f} {row.line.unit.rstrip('.')}.", "more-than-left")
+        line.note("quantity", f"do zwrotu zostało {amounts.plain(left)} {row.line.unit.rstrip('.')}.", "more-than-left")
         return None
     return _after_return(row, left - quantity)
 
