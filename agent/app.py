@@ -38,6 +38,7 @@ from agent.services.desk import Crew, Desk
 from agent.services.directory import Directory
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.intake import Intake
+from agent.services.exchange.made import ExchangeRequests
 from agent.services.issuing.issue import Issuing
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.daily import Chores
@@ -76,6 +77,7 @@ class Agent:
     printing: Printing
     issuing: Issuing
     intake: Intake
+    exchange: ExchangeRequests
     alerting: Alerting
     correcting: Correcting
     reporting: Reporting
@@ -237,6 +239,7 @@ def _join(
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
     correcting = Correcting(desk, issuing)
+    documents = ExchangeDocuments(desk, issuing, correcting)
     alerting = Alerting(desk)
     reporting = Reporting(desk, watch, printing, alerting, shutdown)
     outboxes = tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings))
@@ -263,7 +266,8 @@ def _join(
         sync=sync,
         printing=printing,
         issuing=issuing,
-        intake=Intake(desk, issuing, correcting, ExchangeDocuments(desk, issuing, correcting)),
+        intake=Intake(desk, issuing, correcting, documents),
+        exchange=ExchangeRequests(desk, correcting, documents),
         alerting=alerting,
         correcting=correcting,
         reporting=reporting,

@@ -142,8 +142,9 @@ COMMANDS: Final[dict[str, str]] = {
         "z uprawnieniami usługi: jej użytkownik, urządzenia, poświadczenia."
     ),
     "issue": (
-        "Wystaw i wydrukuj fakturę do sprzedaży z pliku (JSON albo gotowa FA(3) w XML).\n\n"
-        "Bez --key każde wywołanie to nowa sprzedaż. Opis sprzedaży: docs/api.md."
+        "Wystaw i wydrukuj fakturę do sprzedaży z pliku (JSON, gotowa FA(3) w XML albo EDI++); „-” czyta wejście.\n\n"
+        "Bez --key każde wywołanie to nowa sprzedaż; dokumenty EDI++ rozpoznaje się po numerach. "
+        "Opis sprzedaży: docs/api.md."
     ),
     "status": "Pokaż tryb, kolejkę i problemy. Kod wyjścia 1, gdy któryś jest krytyczny.",
     "queue": "Pokaż faktury, których KSeF jeszcze nie ma, i korekty, które czekają na numer.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.services.exchange.answers import Answers, Views
+from agent.services.exchange.answers import Answers
 from agent.services.exchange.updates import Updates
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.shared_folder import SharedFolder
@@ -24,8 +24,7 @@ def watched_folder(agent: Agent) -> Iterator[DropFolderWatch | None]:
         yield None
         return
     folder = SharedFolder(settings.path, agent.clock, mounted=settings.mounted)
-    views = Views(json_views.invoice, json_views.held)
-    answers = Answers(agent.desk, folder, agent.correcting, agent.printing, views)
+    answers = Answers(agent.desk, folder, agent.correcting, agent.printing, json_views.documents)
     watch = DropFolderWatch(
         agent.desk,
         folder,

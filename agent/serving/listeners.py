@@ -44,7 +44,7 @@ async def listening(agent: Agent, *, open_token: str | None = None) -> AsyncIter
     room = shares(descriptor_limit())
     till_limits = Limits(room.till, per_address=room.till, idle_seconds=TILL_IDLE_SECONDS)
     health_limits = Limits(room.health, per_address=HEALTH_PER_ADDRESS, idle_seconds=HEALTH_IDLE_SECONDS)
-    app = till_app(agent.till, agent.tokens, settings.api, settings.page, open_token=open_token)
+    app = till_app(agent.till, agent.tokens, settings.api, settings.page, epp=agent.exchange, open_token=open_token)
     till = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
     health = web.AppRunner(health_app(agent.till), shutdown_timeout=1.0, access_log=None)
     await till.setup()

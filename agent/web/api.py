@@ -8,11 +8,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.services.contract import Till
+from agent.services.exchange.made import ExchangeRequests
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
-from agent.web import corrections, invoices, mode, openapi, page, records
+from agent.web import corrections, exchange, invoices, mode, openapi, page, records
 from agent.web.connections import working_middleware
 from agent.web.context import PAGE, SHELTER, TILL
+from agent.web.exchange import EXCHANGE
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
@@ -25,6 +27,7 @@ def till_app(
     api: ApiSettings,
     settings: PageSettings | None = None,
     *,
+    epp: ExchangeRequests | None = None,
     open_token: str | None = None,
     body_seconds: float = 30.0,
 ) -> web.Application:
@@ -48,6 +51,8 @@ def till_app(
     app[TILL] = till
     app[SHELTER] = Shelter()
     app[PAGE] = settings or PageSettings()
+    if epp is not None:
+        app[EXCHANGE] = epp
     app.add_routes(routes())
     app.add_routes(page.routes(open_token))
     app.on_shutdown.append(_stop)
@@ -61,6 +66,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/openapi.json", openapi.serve),
         *invoices.routes(),
         *corrections.routes(),
+        *exchange.routes(),
         *mode.routes(),
         *records.routes(),
     ]

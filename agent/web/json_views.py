@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from agent.domain.errors import FieldError
 from agent.domain.invoice import LEGAL_BASIS, Buyer, Totals
 from agent.ports import Event, Json, PrinterStatus, PrintJob
 from agent.services.contract import HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, OutboxStatus, Paper
+from agent.services.exchange.made import Made, status_of
 
 WARSAW: Final = ZoneInfo("Europe/Warsaw")
 
@@ -185,6 +187,35 @@ def issued(answer: IssueAnswer) -> web.Response:
 def invoices(answers: Sequence[InvoiceAnswer]) -> list[Json]:
     """Many of them."""
     return [invoice(answer) for answer in answers]
+
+
+def documents(made: Sequence[Made]) -> dict[str, Json]:
+    """The documents of a file, and how the file as a whole came out."""
+    return {"status": status_of(made), "documents": [document(each) for each in made]}
+
+
+def document(made: Made) -> dict[str, Json]:
+    """One document that came in a file."""
+    outcome, problem = made.outcome, made.outcome.problem
+    found = [invoice(each) for each in made.invoices]
+    return {
+        "position": outcome.position + 1,
+        "name": outcome.name or None,
+        "status": made.status,
+        "replayed": outcome.replayed,
+        "note": outcome.note,
+        "invoice": found[0] if found else None,
+        "replacement": found[1] if len(found) > 1 else None,
+        "held": None if made.held is None else held(made.held),
+        "problem": None
+        if problem is None
+        else {"code": problem.code, "detail": problem.detail, "errors": errors(problem.errors)},
+    }
+
+
+def errors(found: Sequence[FieldError]) -> list[Json]:
+    """Mistakes with their places, as every problem document lists them."""
+    return [{"pointer": each.pointer, "message": each.message, "code": each.code} for each in found]
 
 
 def mode(value: ModeAnswer) -> dict[str, Json]:

@@ -77,10 +77,15 @@ async def json_body(request: web.Request) -> bytes:
     return body
 
 
-async def _json_bytes(request: web.Request) -> bytes:
-    if request.content_type != JSON_TYPE:
-        raise _unsupported(JSON_TYPE)
+async def bytes_of(request: web.Request, content_type: str) -> bytes:
+    """Return the body of a request that must be of that type."""
+    if request.content_type != content_type:
+        raise _unsupported(content_type)
     return await read(request)
+
+
+async def _json_bytes(request: web.Request) -> bytes:
+    return await bytes_of(request, JSON_TYPE)
 
 
 async def read(request: web.Request) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.ports import DropFolder, Place
-from agent.services.exchange.answers import Answers, Views
+from agent.services.exchange.answers import Answers
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.intake import Intake
 from agent.services.exchange.updates import Updates
@@ -38,8 +38,7 @@ def watch_over(place: World, folder: DropFolder) -> DropFolderWatch:
     """Join the watch as the service does."""
     documents = ExchangeDocuments(place.desk, place.issuing, place.correcting)
     intake = Intake(place.desk, place.issuing, place.correcting, documents)
-    views = Views(json_views.invoice, json_views.held)
-    answers = Answers(place.desk, folder, place.correcting, place.printing, views)
+    answers = Answers(place.desk, folder, place.correcting, place.printing, json_views.documents)
     return DropFolderWatch(
         place.desk,
         folder,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
 
 ANSWER_SECONDS = 60.0
+CLIENT = str(Path(__file__).parents[2] / "clients" / "ksef_till.py")
 
 
 def with_folder(folder: Path, **settings: str) -> str:
@@ -90,3 +95,58 @@ async def test_killed_at_random_with_files_in_the_folder(tmp_path: Path) -> None
         told = {document["invoice"]["number"] for answer in found.values() for document in answer["documents"]}
         assert told == {invoice["number"] for invoice in invoices}
         await until(place, lambda: not without_number(folder))
+
+
+async def run(*command: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
+    )
+    out, error = await process.communicate(stdin)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), error.decode()
+
+
+@pytest.mark.slow
+async def test_the_client_and_the_command_of_programs_without_http(tmp_path: Path) -> None:
+    folder, sales = tmp_path / "kasa", tmp_path / "sales"
+    sales.mkdir()
+    coffee = Item("KAWA", "Kawa „Źdźbło” 1 kg", Decimal("64.90"), Decimal(2))
+    (sales / "a.json").write_text(json.dumps(mixed_sale(1)), "utf-8")
+    (sales / "wrong.json").write_text('{"lines": []}', "utf-8")
+    async with rig(tmp_path, extra=with_folder(folder)) as place:
+        shop = {11: str(place.facts["nip"])}
+        (sales / "day.epp").write_bytes(epp(Paperwork([coffee]), info=shop))
+        by_http = ("--api", str(place.facts["api"]))
+        token = {"KSEF_TOKEN": str(place.facts["cashier_token"])}
+        code, out, _ = await run(CLIENT, *by_http, str(sales / "a.json"), environment=token)
+        number = json.loads(out)["number"]
+        assert code == 0
+        code, out, _ = await run(CLIENT, *by_http, str(sales / "a.json"), environment=token)
+        assert (code, json.loads(out)["number"]) == (0, number)
+        code, out, _ = await run(CLIENT, *by_http, str(sales / "wrong.json"), environment=token)
+        assert (code, json.loads(out)["code"]) == (1, "bad-input")
+        code, out, _ = await run(CLIENT, "--folder", str(folder), str(sales / "day.epp"))
+        answer = json.loads(out)
+        assert (code, answer["status"], answer["documents"][0]["name"]) == (0, "issued", "FS 12/2026")
+        code, out, _ = await run(CLIENT, "--folder", str(folder), str(sales / "wrong.json"))
+        assert (code, json.loads(out)["status"]) == (1, "refused")
+
+        command = ("-m", "agent.cli", "issue", "-", "--config", str(place.facts["config"]))
+        code, out, error = await run(*command, stdin=b"\xef\xbb\xbf" + json.dumps(mixed_sale(2)).encode())
+        assert (code, error) == (0, "")
+        documents = (Paperwork([coffee]), Paperwork([coffee], number="FS 13/2026", fields={18: "1111111112"}))
+        code, out, error = await run(*command, stdin=epp(*documents, info=shop))
+        assert code == 1
+        assert "Nie wystawiono dokumentów: 1 z 2." in error
+        first, second = out.splitlines()
+        assert first.startswith("FS 12/2026  wystawiono  ")
+        assert first.endswith("Dokument wystawiono już wcześniej; drugi raz nie powstał.")
+        assert second.startswith("FS 13/2026  NIE WYSTAWIONO  ")
+        code, out, error = await run(*command, stdin="ąśćź".encode("cp1250"))
+        assert code == 1
+        assert "Windows-1250" in error

@@ -14,70 +14,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from agent.domain.exchange.answer import with_ksef_numbers
 from agent.domain.exchange.file import read_file
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import DropFolder, Place, Transaction
-from agent.services.answers import answer
-from agent.services.contract import HeldAnswer, InvoiceAnswer
+from agent.services.contract import InvoiceAnswer
 from agent.services.corrections.correct import Correcting
 from agent.services.desk import Desk
 from agent.services.exchange import names
-from agent.services.exchange.outcome import Dropped, Outcome, forget, put_aside, recall, remember
+from agent.services.exchange.made import Made, made_of
+from agent.services.exchange.outcome import Dropped, forget, put_aside, recall, remember
 from agent.services.paper.printing import Printing
 
-_BY_GRAVITY = ("refused", "rejected", "waiting", "issued", "skipped")
 TEXT, XML, PDF, EPP, JSON = "txt", "xml", "pdf", "epp", "json"
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """How the API writes what the use cases return; app.py takes it from the web."""
-
-    invoice: Callable[[InvoiceAnswer], Mapping[str, Json]]
-    held: Callable[[HeldAnswer], Mapping[str, Json]]
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A document as it stands now."""
-
-    outcome: Outcome
-    invoices: tuple[InvoiceAnswer, ...]
-    held: HeldAnswer | None
-
-    @property
-    def waits(self) -> bool:
-        """Whether KSeF, or the number of a base, will still change it."""
-        return self.held is not None or any(_waits(each) for each in self.invoices)
-
-    @property
-    def status(self) -> str:
-        """issued, rejected (by KSeF), waiting (for its base), refused, skipped."""
-        if self.outcome.problem is not None:
-            return "refused"
-        if self.outcome.skipped:
-            return "skipped"
-        if self.held is not None and not self.invoices:
-            return "waiting"
-        return "rejected" if any(each.record.state is InvoiceState.REJECTED for each in self.invoices) else "issued"
+View = Callable[[Sequence[Made]], Mapping[str, Json]]
+"""How the API writes documents; the service takes it from the web."""
 
 
 class Answers:
     """Writes them."""
 
-    def __init__(
-        self, desk: Desk, folder: DropFolder, correcting: Correcting, printing: Printing, views: Views
-    ) -> None:
+    def __init__(self, desk: Desk, folder: DropFolder, correcting: Correcting, printing: Printing, view: View) -> None:
         self._desk = desk
         self._folder = folder
         self._correcting = correcting
         self._printing = printing
-        self._views = views
+        self._view = view
         self._kinds = frozenset(desk.settings.drop_folder.results)
 
     async def file(self, record: Dropped, data: bytes | None) -> None:
@@ -86,10 +52,9 @@ class Answers:
         data  its content; None where it was too large to be read
         """
         await self._make_room(record)
-        made = [await self._made(each) for each in record.documents]
-        waiting = [each.record.id for document in made for each in document.invoices if _waits(each)]
+        made = [await made_of(self._desk, self._correcting, each) for each in record.documents]
         if any(document.waits for document in made):
-            await self._desk.store.write(lambda tx: remember(tx, record, waiting))
+            await self._remember(record, made)
         await self._write(record, made, data, None)
         await self._folder.move(Place.INBOX, record.name, record.place, record.name)
 
@@ -98,67 +63,20 @@ class Answers:
         record = await self._desk.store.read(lambda tx: recall(tx, entry))
         if record is None:
             return
-        made = [await self._made(each) for each in record.documents]
+        made = [await made_of(self._desk, self._correcting, each) for each in record.documents]
         record = replace(record, documents=tuple(document.outcome for document in made))
         pushed_aside = record.stem != names.stem_of(record.name)
         name = names.aside(record.name, record.sha256) if pushed_aside else record.name
         data = await self._folder.load(record.place, name) if EPP in self._kinds else None
         await self._write(record, made, data, changed)
         if any(document.waits for document in made):
-            waiting = [each.record.id for document in made for each in document.invoices if _waits(each)]
-            await self._desk.store.write(lambda tx: remember(tx, record, waiting))
+            await self._remember(record, made)
         else:
             await self._desk.store.write(lambda tx: forget(tx, record))
 
-    # --- what stands in an answer ---------------------------------------------------------------------
-
-    async def _made(self, outcome: Outcome) -> Made:
-        held = None if outcome.held is None else await self._correcting.held(outcome.held)
-        if held is not None and held.invoice_id is not None:
-            outcome = replace(outcome, invoices=(held.invoice_id, *outcome.invoices), held=None)
-            held = None
-
-        async def work(tx: Transaction) -> tuple[InvoiceAnswer, ...]:
-            return tuple([await answer(tx, await tx.invoices.get(each)) for each in outcome.invoices])
-
-        return Made(outcome, await self._desk.store.read(work), held)
-
-    def _json(self, record: Dropped, made: list[Made]) -> bytes:
-        statuses = {document.status for document in made}
-        whole = "partly" if "refused" in statuses and statuses - {"refused", "skipped"} else ""
-        value: dict[str, Json] = {
-            "file": names.shown(record.name),
-            "sha256": record.sha256,
-            "status": whole or next(word for word in _BY_GRAVITY if word in statuses),
-            "at": record.at,
-            "duplicate": record.duplicate,
-            "documents": [self._document(document) for document in made],
-        }
-        return (json.dumps(value, indent=1) + "\n").encode("ascii")
-
-    def _document(self, made: Made) -> dict[str, Json]:
-        outcome = made.outcome
-        invoices = [self._views.invoice(each) for each in made.invoices]
-        problem = outcome.problem
-        return {
-            "position": outcome.position + 1,
-            "name": outcome.name or None,
-            "status": made.status,
-            "replayed": outcome.replayed,
-            "note": outcome.note,
-            "invoice": invoices[0] if invoices else None,
-            "replacement": invoices[1] if len(invoices) > 1 else None,
-            "held": None if made.held is None else self._views.held(made.held),
-            "problem": None
-            if problem is None
-            else {
-                "code": problem.code,
-                "detail": problem.detail,
-                "errors": [
-                    {"pointer": each.pointer, "message": each.message, "code": each.code} for each in problem.errors
-                ],
-            },
-        }
+    async def _remember(self, record: Dropped, made: Sequence[Made]) -> None:
+        waiting = [each for document in made for each in document.unnumbered]
+        await self._desk.store.write(lambda tx: remember(tx, record, waiting))
 
     # --- into the folder ------------------------------------------------------------------------------
 
@@ -176,7 +94,7 @@ class Answers:
             await self._put(record, EPP, await asyncio.to_thread(_numbered, data, made))
         if record.place is Place.REFUSED:
             await self._put(record, TEXT, "\r\n".join(_sentences(record, made)).encode("utf-8-sig"))
-        await self._put(record, JSON, self._json(record, made))
+        await self._put(record, JSON, _json(record, self._view(made)))
 
     async def _papers(self, record: Dropped, invoice: InvoiceAnswer, position: int | None) -> None:
         if not invoice.record.xml:
@@ -214,8 +132,14 @@ class Answers:
         await self._folder.move(older.place, older.name, older.place, names.aside(older.name, older.sha256))
 
 
-def _waits(invoice: InvoiceAnswer) -> bool:
-    return invoice.record.state is not InvoiceState.ACCEPTED and invoice.record.closed_at is None
+def _json(record: Dropped, documents: Mapping[str, Json]) -> bytes:
+    about: dict[str, Json] = {
+        "file": names.shown(record.name),
+        "sha256": record.sha256,
+        "at": record.at,
+        "duplicate": record.duplicate,
+    }
+    return (json.dumps({**about, **documents}, indent=1) + "\n").encode("ascii")
 
 
 def _numbered(data: bytes, made: list[Made]) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.sale.parse import parse_sale
 from agent.web.api import routes
 from tests.fakes import world as fakes
+from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.served import MANAGER, till_http, tokens_in
-from tests.fakes.world import KNOWN_NIP, World, sale, world
+from tests.fakes.world import KNOWN_NIP, SELLER, World, sale, world
 
 SCHEMAS = Path(__file__).parents[3] / "schemas" / "api"
 OPENAPI = json.loads((SCHEMAS / "openapi.json").read_text())
@@ -156,6 +159,25 @@ def key(word: str) -> dict[str, str]:
     return {"Idempotency-Key": word}
 
 
+async def ask_about_files(ask: Callable[..., Awaitable[Any]]) -> None:
+    """One document of each status, with the line down, and a file that is none."""
+    coffee = Item("KAWA", "Kawa", Decimal("64.90"), Decimal(2))
+    back = replace(coffee, quantity=Decimal(1), before=coffee)
+    file = epp(
+        Paperwork([coffee], number="FS 1/2026"),
+        Paperwork([coffee], number="FS 2/2026", fields={18: "1111111112"}),
+        Paperwork([coffee], kind="WZ"),
+        Paperwork([back], kind="KFS", number="KFS 1/2026", fields={8: "FS 1/2026"}),
+        info={11: SELLER.nip},
+    )
+    headers = {"Idempotency-Key": "epp", "Content-Type": "application/x-epp"}
+    answer = await ask("POST", "/v1/exchange", data=file, headers=headers)
+    assert [each["status"] for each in answer["documents"]] == ["issued", "refused", "skipped", "waiting"]
+    assert answer["status"] == "partly"
+    assert (await ask("POST", "/v1/exchange", data=b"{}", headers=headers))["code"] == "epp-malformed"
+    await ask("POST", "/v1/exchange", data=file, headers={"Idempotency-Key": "epp"})
+
+
 async def test_real_answers_have_the_described_form(client: Client, place: World) -> None:
     one = "/v1/invoices/{id}"
     asked: set[tuple[str, str]] = set()
@@ -176,6 +198,7 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
     right = {"kind": "buyer", "buyer": sale()["buyer"]}
     await ask("POST", f"{one}/corrections", f"{here}/corrections", json=right, headers=key("2"))
     await place.lose_the_line()
+    await ask_about_files(ask)
     offline = [
         (await ask("POST", "/v1/invoices", json=GOOD, headers=key(f"offline-{number}")))["id"] for number in range(4)
     ]

@@ -1,0 +1,87 @@
+"""The documents of a file as they stand now: what was made, and what has become of it since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.domain.callers import Caller
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import Transaction
+from agent.services.answers import answer
+from agent.services.contract import HeldAnswer, InvoiceAnswer
+from agent.services.corrections.correct import Correcting
+from agent.services.desk import Desk
+from agent.services.exchange.documents import ExchangeDocuments
+from agent.services.exchange.outcome import Outcome
+
+_BY_GRAVITY = ("refused", "rejected", "waiting", "issued", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A document as it stands now."""
+
+    outcome: Outcome
+    invoices: tuple[InvoiceAnswer, ...]
+    held: HeldAnswer | None
+
+    @property
+    def unnumbered(self) -> tuple[str, ...]:
+        """Ids of its invoices of which KSeF has not said its last word."""
+        return tuple(
+            each.record.id
+            for each in self.invoices
+            if each.record.state is not InvoiceState.ACCEPTED and each.record.closed_at is None
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether KSeF, or the number of a base, will still change it."""
+        return self.held is not None or bool(self.unnumbered)
+
+    @property
+    def status(self) -> str:
+        """issued, rejected (by KSeF), waiting (for its base), refused, skipped."""
+        if self.outcome.problem is not None:
+            return "refused"
+        if self.outcome.skipped:
+            return "skipped"
+        if self.held is not None and not self.invoices:
+            return "waiting"
+        return "rejected" if any(each.record.state is InvoiceState.REJECTED for each in self.invoices) else "issued"
+
+
+def status_of(documents: Sequence[Made]) -> str:
+    """Return the status of a file: the gravest of its documents, partly where only some were refused."""
+    statuses = {document.status for document in documents}
+    if "refused" in statuses and statuses - {"refused", "skipped"}:
+        return "partly"
+    return next(word for word in _BY_GRAVITY if word in statuses)
+
+
+async def made_of(desk: Desk, correcting: Correcting, outcome: Outcome) -> Made:
+    """Read how a document stands; a correction that has been issued meanwhile is an invoice."""
+    held = None if outcome.held is None else await correcting.held(outcome.held)
+    if held is not None and held.invoice_id is not None:
+        outcome = replace(outcome, invoices=(held.invoice_id, *outcome.invoices), held=None)
+        held = None
+
+    async def work(tx: Transaction) -> tuple[InvoiceAnswer, ...]:
+        return tuple([await answer(tx, await tx.invoices.get(each)) for each in outcome.invoices])
+
+    return Made(outcome, await desk.store.read(work), held)
+
+
+class ExchangeRequests:
+    """An .epp handed in by a call instead of a file (POST /v1/exchange)."""
+
+    def __init__(self, desk: Desk, correcting: Correcting, documents: ExchangeDocuments) -> None:
+        self._desk = desk
+        self._correcting = correcting
+        self._documents = documents
+
+    async def issue(self, data: bytes, key: str, caller: Caller) -> list[Made]:
+        """Issue its documents and return how each stands; BadInput where the file cannot be read at all."""
+        outcomes = await self._documents.issue(data, key, caller)
+        return [await made_of(self._desk, self._correcting, outcome) for outcome in outcomes]

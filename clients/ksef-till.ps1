@@ -1,0 +1,74 @@
+# Issue a sale through ksef-agent from Windows PowerShell 5.1, over HTTP or through the drop folder.
+#
+#   .\ksef-till.ps1 -File order-4711.json -Api http://127.0.0.1:8780 -TokenFile token.txt
+#   .\ksef-till.ps1 -File order-4711.json -Folder \\kasa\faktury
+#
+# The answer is written as JSON. Exit code: 0 issued, 1 refused (the answer says why), 3 no answer in time: call again
+# with the same file, nothing is issued twice.
+param(
+    [Parameter(Mandatory = $true)][string]$File,
+    [string]$Api = 'http://127.0.0.1:8780',
+    [string]$TokenFile,
+    [string]$Folder,
+    [int]$Wait = 120
+)
+$ErrorActionPreference = 'Stop'
+$path = (Resolve-Path -LiteralPath $File).ProviderPath
+$content = [IO.File]::ReadAllBytes($path)
+$name = [IO.Path]::GetFileName($path)
+$sha256 = [Security.Cryptography.SHA256]::Create()
+$deadline = (Get-Date).AddSeconds($Wait)
+
+function Get-Hex([byte[]]$bytes) {
+    return ([BitConverter]::ToString($sha256.ComputeHash($bytes)) -replace '-', '').ToLower()
+}
+
+function Send-OverHttp {
+    # The same name and content are the same sale, however often it is sent.
+    $key = 'till-' + (Get-Hex ([Text.Encoding]::UTF8.GetBytes($name + [char]0 + (Get-Hex $content))))
+    $type = 'application/json'
+    if ($name -like '*.xml') { $type = 'application/xml' }
+    $headers = @{ 'Authorization' = 'Bearer ' + (Get-Content -LiteralPath $TokenFile -TotalCount 1).Trim(); 'Idempotency-Key' = $key }
+    while ((Get-Date) -lt $deadline) {
+        try {
+            $answer = Invoke-WebRequest -UseBasicParsing -Method Post -Uri ($Api + '/v1/invoices') -Headers $headers -ContentType $type -Body $content -TimeoutSec $Wait
+            # The bytes, not .Content: 5.1 reads JSON without a charset as Latin-1.
+            [Text.Encoding]::UTF8.GetString($answer.RawContentStream.ToArray())
+            exit 0
+        } catch [Net.WebException] {
+            $response = $_.Exception.Response
+            if ($response -ne $null) {
+                $reader = New-Object IO.StreamReader($response.GetResponseStream(), [Text.Encoding]::UTF8)
+                $problem = $reader.ReadToEnd()
+                # A broken line, or what may be repeated: the same key gives the same invoice.
+                if ([int]$response.StatusCode -lt 500 -and $problem -notmatch '"retry_safe": true') { $problem; exit 1 }
+            }
+            Start-Sleep -Seconds 1
+        }
+    }
+    exit 3
+}
+
+function Send-ByFolder {
+    $target = Join-Path $Folder $name
+    $mine = Get-Hex $content
+    [IO.File]::WriteAllBytes($target + '.tmp', $content)
+    Move-Item -LiteralPath ($target + '.tmp') -Destination $target -Force
+    $stem = [IO.Path]::GetFileNameWithoutExtension($name)
+    while ((Get-Date) -lt $deadline) {
+        Start-Sleep -Seconds 1
+        if (Test-Path -LiteralPath $target) { continue }  # it leaves the folder last
+        foreach ($place in 'done', 'refused') {
+            $result = Join-Path (Join-Path $Folder $place) ($stem + '.result.json')
+            if (-not (Test-Path -LiteralPath $result)) { continue }
+            $text = [IO.File]::ReadAllText($result)
+            if (($text | ConvertFrom-Json).sha256 -ne $mine) { continue }
+            $text
+            if ($place -eq 'refused') { exit 1 }
+            exit 0
+        }
+    }
+    exit 3
+}
+
+if ($Folder) { Send-ByFolder } else { Send-OverHttp }

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Issue a sale from a till program: over HTTP, or through the agent's drop folder. Python 3.8 and later, nothing else.
+
+    python ksef_till.py --api http://127.0.0.1:8780 --token-file token.txt order-4711.json
+    python ksef_till.py --folder \\\\kasa\\faktury order-4711.json
+
+The file is a sale (JSON), a ready FA(3) (XML) or, in a folder, EDI++ (.epp). The answer is printed as JSON. Exit code:
+0 issued, 1 refused (the answer says why), 3 no answer in time: call again with the same file, nothing is issued twice.
+As a module: issue_by_http() and issue_by_folder().
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Dict, Optional
+
+DONE, REFUSED, NO_ANSWER = 0, 1, 3
+PAUSE_SECONDS = 1.0
+
+
+class Refused(Exception):
+    """The agent refused: ``answer`` says why, and repeating it unchanged never helps."""
+
+    def __init__(self, answer: Dict[str, Any]) -> None:
+        super().__init__(str(answer.get("detail", answer.get("status"))))
+        self.answer = answer
+
+
+def key_of(name: str, content: bytes) -> str:
+    """Return the idempotency key of a file: the same name and content are the same sale, however often it is sent."""
+    return "till-" + hashlib.sha256(os.path.basename(name).encode("utf-8", "replace") + b"\0" + content).hexdigest()
+
+
+def issue_by_http(api: str, token: str, content: bytes, key: str, wait: float = 120.0) -> Dict[str, Any]:
+    """Issue once, however often the line breaks, and return the invoice.
+
+    Refused where it can never be issued; TimeoutError after ``wait`` seconds: call again with the same key.
+    """
+    is_xml = content.lstrip()[:1] == b"<"
+    headers = {
+        "Authorization": "Bearer " + token,
+        "Content-Type": "application/xml" if is_xml else "application/json",
+        "Idempotency-Key": key,
+    }
+    request = urllib.request.Request(api.rstrip("/") + "/v1/invoices", data=content, headers=headers)
+    deadline = time.monotonic() + wait
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no answer: nobody knows yet whether it was issued; ask again with the same key")
+        try:
+            with urllib.request.urlopen(request, timeout=max(left, 1.0)) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            problem = _problem(error)
+            if not problem.get("retry_safe", error.code >= 500):
+                raise Refused(problem) from error
+        except (OSError, ValueError):
+            pass  # the line broke: the same key gives the same invoice
+        time.sleep(PAUSE_SECONDS)
+
+
+def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0) -> Dict[str, Any]:
+    """Drop the file and return its answer: written under another name, then renamed, as the agent wants it.
+
+    ``name`` has to be another one for each sale. Refused where any document of it was; TimeoutError after ``wait``
+    seconds: the file stays there and is issued later, call again to hear of it.
+    """
+    stem = os.path.splitext(name)[0]
+    sha256 = hashlib.sha256(content).hexdigest()
+    target = os.path.join(folder, name)
+    temporary = target + ".tmp"
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, target)
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+        if os.path.exists(target):
+            continue  # it leaves the folder last
+        for place in ("done", "refused"):
+            answer = _answer(os.path.join(folder, place, stem + ".result.json"))
+            if answer is not None and answer.get("sha256") == sha256:
+                if place == "refused":
+                    raise Refused(answer)
+                return answer
+    raise TimeoutError("no answer yet; the file is in the folder")
+
+
+def _answer(path: str) -> Optional[Dict[str, Any]]:
+    try:
+        with open(path, "rb") as file:
+            return dict(json.loads(file.read().decode("ascii")))
+    except (OSError, ValueError):
+        return None  # not there yet, or just being replaced
+
+
+def _problem(error: urllib.error.HTTPError) -> Dict[str, Any]:
+    try:
+        return dict(json.loads(error.read().decode("utf-8")))
+    except (OSError, ValueError):
+        return {"detail": "HTTP {}".format(error.code)}
+
+
+def main() -> int:
+    """Run as a command."""
+    parser = argparse.ArgumentParser(description="Issue a sale through ksef-agent.")
+    parser.add_argument("file", help="sale (JSON), FA(3) (XML), or EDI++ (.epp, folder only)")
+    parser.add_argument(
+        "--api", default=os.environ.get("KSEF_API", "http://127.0.0.1:8780"), help="address of the agent"
+    )
+    parser.add_argument("--token-file", help="file with the token; or the environment variable KSEF_TOKEN")
+    parser.add_argument("--folder", help="the agent's drop folder, instead of HTTP")
+    parser.add_argument("--wait", type=float, default=120.0, help="seconds to wait for the answer (default: 120)")
+    chosen = parser.parse_args()
+    with open(chosen.file, "rb") as file:
+        content = file.read()
+    name = os.path.basename(chosen.file)
+    code = DONE
+    try:
+        if chosen.folder:
+            answer = issue_by_folder(chosen.folder, name, content, chosen.wait)
+        else:
+            answer = issue_by_http(chosen.api, _token(chosen.token_file), content, key_of(name, content), chosen.wait)
+    except Refused as error:
+        answer, code = error.answer, REFUSED
+    except TimeoutError as error:
+        answer, code = {"detail": str(error)}, NO_ANSWER
+    sys.stdout.write(json.dumps(answer, indent=1) + "\n")
+    return code
+
+
+def _token(path: Optional[str]) -> str:
+    if path is None:
+        return os.environ.get("KSEF_TOKEN", "")
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

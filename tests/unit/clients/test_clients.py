@@ -1,0 +1,144 @@
+"""The small clients for Windows tills: one file each, nothing but what the system brings."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import http.server
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+CLIENTS = Path(__file__).parents[3] / "clients"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ksef_till", CLIENTS / "ksef_till.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    return module
+
+
+@contextmanager
+def agent(answers: list[tuple[int, dict[str, Any]] | None]) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """Answer so, one after the other; None drops the connection. Yields the address and what was asked."""
+    asked: list[tuple[str, bytes]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append((self.headers["Idempotency-Key"], body))
+            answer = answers.pop(0)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, value = answer
+            text = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_python_client_needs_3_8_and_the_standard_library() -> None:
+    tree = ast.parse((CLIENTS / "ksef_till.py").read_text("utf-8"), feature_version=(3, 8))
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= set(sys.stdlib_module_names)
+
+
+def test_scripts_are_ascii() -> None:
+    """Windows PowerShell 5.1 reads a script without a mark in the code page of the machine."""
+    for file in CLIENTS.iterdir():
+        assert file.read_bytes().isascii(), file.name
+
+
+def test_broken_lines_and_busy_agents_get_the_same_key_again(client: ModuleType) -> None:
+    busy = (503, {"detail": "zajęte", "retry_safe": True})
+    with agent([None, busy, (201, {"number": "FV/1"})]) as (address, asked):
+        assert client.issue_by_http(address, "token", b"{}", "key-1", wait=20) == {"number": "FV/1"}
+    assert asked == [("key-1", b"{}")] * 3
+
+
+def test_a_refusal_is_final(client: ModuleType) -> None:
+    problem = {"detail": "zły NIP", "code": "nip-checksum", "retry_safe": False}
+    with agent([(422, problem)]) as (address, asked), pytest.raises(client.Refused) as caught:
+        client.issue_by_http(address, "token", b"{}", "key-1", wait=20)
+    assert caught.value.answer == problem
+    assert len(asked) == 1
+
+
+def test_no_answer_in_time_is_no_refusal(client: ModuleType) -> None:
+    with pytest.raises(TimeoutError):
+        client.issue_by_http("http://127.0.0.1:9", "token", b"{}", "key-1", wait=0.05)
+
+
+def test_the_folder_gets_a_whole_file_and_the_right_answer_is_taken(client: ModuleType, tmp_path: Path) -> None:
+    content = b'{"lines": []}'
+    stale = {"sha256": "another", "status": "issued"}
+    mine = {"sha256": hashlib.sha256(content).hexdigest(), "status": "issued"}
+    (tmp_path / "done").mkdir()
+    result = tmp_path / "done" / "a.result.json"
+    result.write_text(json.dumps(stale))
+
+    def take() -> None:
+        while not (tmp_path / "a.json").exists():
+            pass
+        assert (tmp_path / "a.json").read_bytes() == content
+        result.write_text(json.dumps(mine))
+        (tmp_path / "a.json").rename(tmp_path / "done" / "a.json")
+
+    agent_thread = threading.Thread(target=take)
+    agent_thread.start()
+    assert client.issue_by_folder(str(tmp_path), "a.json", content, wait=20) == mine
+    agent_thread.join()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["done"]
+
+
+def test_a_refused_file_says_why(client: ModuleType, tmp_path: Path) -> None:
+    content = b"{}"
+    (tmp_path / "refused").mkdir()
+    answer = {"sha256": hashlib.sha256(content).hexdigest(), "status": "refused"}
+    (tmp_path / "refused" / "a.result.json").write_text(json.dumps(answer))
+    taken = threading.Thread(target=_remove_when_there, args=(tmp_path / "a.json",))
+    taken.start()
+    with pytest.raises(client.Refused):
+        client.issue_by_folder(str(tmp_path), "a.json", content, wait=20)
+    taken.join()
+
+
+def _remove_when_there(file: Path) -> None:
+    while not file.exists():
+        pass
+    file.unlink()
+
+
+def test_keys_tell_sales_apart(client: ModuleType) -> None:
+    assert client.key_of("/x/a.json", b"1") == client.key_of("a.json", b"1")
+    assert len({client.key_of(name, body) for name in ("a", "b") for body in (b"1", b"2")}) == 4
