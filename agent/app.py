@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import schemas
 from agent.domain.calendar import BusinessCalendar
@@ -23,12 +24,13 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
 from agent.ksef.certificate_files import Place
 from agent.ksef.certificates import Certificates, CertificateType
+from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.crypto import OfflineSigner, open_signer
 from agent.ksef.enrolment import Renewal
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
-from agent.outbound import Outbound, Webhooks, WhiteList
+from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, Sent
 from agent.services.corrections.correct import Correcting
 from agent.services.delivery.queue import Sync
@@ -51,6 +53,7 @@ from agent.services.shutdown import Shutdown
 from agent.services.till import AgentTill
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
+from agent.settings.rules import is_loopback
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.system import service_unit
 from agent.system.clock import SystemClock
@@ -196,9 +199,11 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             authentication=authentication,
             started_at=clock.now(),
         )
-        outbound = Outbound(clock)
+        outbound, ministry = Outbound(clock), Outbound(clock, _way_to_the_ministry(settings))
         stack.push_async_callback(outbound.close)
-        agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound, shutdown=shutdown)
+        stack.push_async_callback(ministry.close)
+        white_list = WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None
+        agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound, white_list=white_list, shutdown=shutdown)
         agent.renewals = tuple(_renewals(settings, clock, gateway, authentication, signer))
         await agent.watch.load()
         await agent.printing.recover()
@@ -230,7 +235,14 @@ def _tell(
 
 
 def _join(
-    desk: Desk, store: SqliteStore, fleet: Fleet, watch: Watch, outbound: Outbound, *, shutdown: Shutdown
+    desk: Desk,
+    store: SqliteStore,
+    fleet: Fleet,
+    watch: Watch,
+    outbound: Outbound,
+    *,
+    white_list: WhiteList | None,
+    shutdown: Shutdown,
 ) -> Agent:
     settings = desk.settings
     upos = Upos(desk, watch)
@@ -252,7 +264,7 @@ def _join(
         sync=sync,
         reporting=reporting,
         evidence=Evidence(store, desk.settings.seller.nip, fleet.text),
-        directory=Directory(desk, _white_list(settings, outbound, desk.clock)),
+        directory=Directory(desk, white_list),
         outboxes=outboxes,
     )
     return Agent(
@@ -319,8 +331,13 @@ def _renewals(
         )
 
 
-def _white_list(settings: Settings, outbound: Outbound, clock: Clock) -> WhiteList | None:
-    return WhiteList(outbound, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None
+def _way_to_the_ministry(settings: Settings) -> Route:
+    """Return how the white list is reached: as KSeF is, by the shop's proxy where there is one."""
+    ksef = settings.ksef
+    tls = tls_context(ksef.ca_file)
+    if not ksef.proxy_url or is_loopback(urlsplit(settings.page.lookup_url).hostname or ""):
+        return Route(tls=tls)
+    return Route(ksef.proxy_url, proxy_headers(proxy_credentials(ksef)), tls)
 
 
 def _subscribers(settings: Settings) -> list[Subscriber]:

@@ -1,8 +1,14 @@
-"""Plain HTTP to others than KSeF: webhooks, and the Ministry's white list of taxpayers."""
+"""HTTP to others than KSeF: webhooks, and the Ministry's white list of taxpayers.
+
+Nothing of an answer is read beyond what is wanted, no redirect is followed, nothing of the environment is used.
+"""
 
 from __future__ import annotations
 
+import json
+import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -14,20 +20,38 @@ from agent.ports import Clock
 WEBHOOK_SECONDS: Final = 10.0
 WHITE_LIST_SECONDS: Final = 3.0
 MAX_NAME: Final = 512
+MAX_ANSWER: Final = 256 * 1024
+"""Bytes of an answer of the white list; one with a hundred bank accounts has ten thousand."""
+MAX_CONNECTIONS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How calls leave: a proxy and what it is told, a trust store; the defaults: directly, by that of the system."""
+
+    proxy: str | None = None
+    proxy_headers: Mapping[str, str] | None = None
+    tls: ssl.SSLContext | None = None
 
 
 class Outbound:
     """One HTTP session; opened on first use."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, route: Route = Route()) -> None:
         self._clock = clock
+        self.route = route
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """Return the shared session."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(trust_env=True)
+            tls = self.route.tls or ssl.create_default_context()
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=tls, limit=MAX_CONNECTIONS),
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         return self._session
 
     async def close(self) -> None:
@@ -55,6 +79,7 @@ class Webhooks:
         async with self._outbound.session.post(
             url, data=body, headers=dict(headers), allow_redirects=False
         ) as response:
+            response.close()  # whatever the receiver says beyond it is not read
             return response.status
 
 
@@ -70,7 +95,7 @@ class WhiteList:
         """Return name and address; None where unknown, slow or out of reach."""
         try:
             answer = await self._clock.within(WHITE_LIST_SECONDS, self._get(nip))
-        except (TimeoutError, OSError, ValueError, aiohttp.ClientError):
+        except (TimeoutError, OSError, ValueError, RecursionError, aiohttp.ClientError):
             return None
         result = answer.get("result") if isinstance(answer, dict) else None
         subject = result.get("subject") if isinstance(result, dict) else None
@@ -81,8 +106,22 @@ class WhiteList:
 
     async def _get(self, nip: str) -> object:
         url = self._url / "api/search/nip" / nip % {"date": local_date(self._clock.now()).isoformat()}
-        async with self._outbound.session.get(url, allow_redirects=False) as response:
+        route = self._outbound.route
+        async with self._outbound.session.get(
+            url, allow_redirects=False, proxy=route.proxy, proxy_headers=route.proxy_headers
+        ) as response:
             if response.status != 200:
                 return None
-            answer: object = await response.json()
+            answer: object = json.loads(await _read(response))
             return answer
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer, unpacked, up to MAX_ANSWER: a register that never stops tells nothing. ValueError beyond it."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_ANSWER:
+            response.close()
+            raise ValueError("the answer is too long")
+    return bytes(body)

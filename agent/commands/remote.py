@@ -81,7 +81,7 @@ def run(settings: Settings, work: Callable[[Console], Awaitable[T]]) -> T:
 async def console(settings: Settings) -> AsyncIterator[Console]:
     """Find the running agent, or be one."""
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
         base = f"http://{settings.api.host}:{settings.api.port}"
         token_file = settings.data_dir / COMMANDS_FILE
         if await _answers(session, base):

@@ -11,6 +11,7 @@ Nothing here retries, follows a redirect or knows what a call means. Classes (do
 
 from __future__ import annotations
 
+import base64
 import io
 import json as jsonlib
 import logging
@@ -25,6 +26,7 @@ import aiohttp
 
 from agent import __version__
 from agent.domain.errors import ConfigError
+from agent.ksef.credentials import read_secret
 from agent.ksef.responses import EVIDENCE_BYTES, Answer, problems, retry_after
 from agent.ports import Clock, Json, KsefError, Sent
 from agent.settings.model import KsefSettings
@@ -37,8 +39,9 @@ KEEPALIVE_SECONDS = 75.0
 CONNECT_SECONDS = 5.0
 """Name resolution, TCP and TLS together, at most; also bounded by the call's total time."""
 LARGE_BYTES = 500_000
-MAX_BYTES = 64_000_000
-"""Largest answer that is read. KSeF's own largest, ten thousand documents of a UPO, has five million."""
+MAX_BYTES = 16_000_000
+"""Largest answer that is read, unpacked. KSeF's own largest, ten thousand documents of a UPO, has five million; several
+at a time must fit into a till's service."""
 UNREACHABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 """Said by what stands in front of KSeF, not by KSeF."""
 
@@ -72,12 +75,15 @@ class HttpClient:
         timeout_seconds: float = 15.0,
         ca_file: Path | None = None,
         proxy_url: str = "",
+        proxy_credentials: str = "",
     ) -> None:
+        """``proxy_credentials``: login:password, empty for a proxy that wants none."""
         self._base = base_url.rstrip("/")
         self._clock = clock
         self._timeout = timeout_seconds
         self._tls = tls_context(ca_file)
         self._proxy = proxy_url or None
+        self._proxy_headers = proxy_headers(proxy_credentials)
         self._pool: aiohttp.ClientSession | None = None
         self._closed = False
         self._warned: set[str] = set()
@@ -151,6 +157,7 @@ class HttpClient:
             params=request.query,
             allow_redirects=False,
             proxy=self._proxy,
+            proxy_headers=self._proxy_headers,
             trace_request_ctx=request,
         ) as response:
             body = await _read(response)
@@ -214,7 +221,25 @@ def open_client(settings: KsefSettings, url: str, clock: Clock) -> HttpClient:
         timeout_seconds=settings.timeout_seconds,
         ca_file=settings.ca_file,
         proxy_url=settings.proxy_url,
+        proxy_credentials=proxy_credentials(settings),
     )
+
+
+def proxy_credentials(settings: KsefSettings) -> str:
+    """Return login:password of the settings' proxy, empty where it wants none; ConfigError names a wrong file."""
+    if settings.proxy_credentials_file is None:
+        return ""
+    found = read_secret(settings.proxy_credentials_file)
+    if ":" not in found:
+        raise ConfigError((f"Plik {settings.proxy_credentials_file} ma mieć postać login:hasło.",))
+    return found
+
+
+def proxy_headers(credentials: str) -> dict[str, str] | None:
+    """Return what a proxy is told beside the address (RFC 9110, 11.7.2); None for one that wants no login."""
+    if not credentials:
+        return None
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(credentials.encode()).decode('ascii')}"}
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

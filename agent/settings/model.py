@@ -53,6 +53,8 @@ class KsefSettings:
     ca_file: Path | None = None
     """Extra trust anchor, for the sandbox or an inspecting proxy."""
     proxy_url: str = ""
+    proxy_credentials_file: Path | None = None
+    """Login and password of the proxy, ``login:password``."""
     timeout_seconds: float = 15.0
     tills_sharing_address: int = 1
     batch_from: int = 50
@@ -252,8 +254,10 @@ class Settings:
         ksef, offline = self.ksef, self.offline
         bundles = [part.certificate_file for part in (ksef, offline) if part.key_file is None]
         named = (
-            *(ksef.key_file, ksef.passphrase_file, ksef.token_file, offline.key_file, offline.passphrase_file),
-            *(self.alerts.webhook_secret_file, self.outbox.secret_file, *bundles),
+            *(ksef.key_file, ksef.passphrase_file, ksef.token_file, ksef.proxy_credentials_file),
+            *(offline.key_file, offline.passphrase_file),
+            *(self.alerts.webhook_secret_file, self.outbox.secret_file),
+            *bundles,
         )
         return tuple(path for path in named if path is not None)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from agent.domain.identifiers import valid_account, valid_nip
 from agent.domain.numbering import TemplateError, check_template, series_name
@@ -15,6 +18,8 @@ Check = Callable[[object], str | None]
 """Returns what is wrong, None where nothing is."""
 
 
+_PLAIN: Final = re.compile(r"[!-~]+")
+"""An address is visible ASCII; a line end in it would end up in a request."""
 SAMPLE_NIP, SAMPLE_NAME = "9990000008", "Przykładowy Sklep sp. z o.o."
 """The seller of config.example.toml; the checksum is right, and no tax office gives out such a NIP."""
 SAMPLE_SELLER = "to sprzedawca z przykładu; wpisz nazwę, NIP i adres swojej firmy"
@@ -83,15 +88,57 @@ def _optional_nip(value: object) -> str | None:
     return _nip(value) if value else None
 
 
+def _parts(value: object) -> SplitResult | str:
+    """Return an address taken apart, or what is wrong with it; a login has no place in any."""
+    text = str(value)
+    try:
+        parts = urlsplit(text)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        return "to nie jest adres"
+    if parts.username is not None or parts.password is not None:
+        return "adres nie może zawierać loginu ani hasła; sekrety podaje się w plikach"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_right or not _PLAIN.fullmatch(text):
+        return f"potrzebny adres zaczynający się od https://; jest „{text}”"
+    return parts
+
+
 def _url(value: object) -> str | None:
-    parts = urlsplit(str(value))
-    if parts.scheme in {"http", "https"} and parts.hostname:
+    """Encrypted, or on this very machine (the sandbox): what goes there are invoices, tokens and the buyers' data."""
+    parts = _parts(value)
+    if isinstance(parts, str):
+        return parts
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return None
-    return f"potrzebny adres zaczynający się od https://; jest „{value}”"
+    return f"potrzebny adres https://; bez szyfrowania wolno tylko do tego samego komputera; jest „{value}”"
+
+
+def _base_url(value: object) -> str | None:
+    """As _url; calls are made below it."""
+    if wrong := _url(value):
+        return wrong
+    parts = urlsplit(str(value))
+    return "adres nie może mieć części po ? ani #" if parts.query or parts.fragment else None
 
 
 def _optional_url(value: object) -> str | None:
     return _url(value) if value else None
+
+
+def _optional_proxy(value: object) -> str | None:
+    """A proxy sees TLS only, so its own line need not be encrypted."""
+    if not value:
+        return None
+    parts = _parts(value)
+    return parts if isinstance(parts, str) else None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host of an address is this very machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _filled(value: object) -> str | None:
@@ -152,10 +199,10 @@ RULES: Mapping[str, Check] = {
     "issue.clock_skew_alarm_seconds": Between(1, 86400),
     "issue.clock_skew_refuse_seconds": Between(1, 86400),
     "issue.system_info": _filled,
-    "ksef.url": _url,
-    "ksef.latarnia_url": _url,
-    "ksef.qr_url": _url,
-    "ksef.proxy_url": _optional_url,
+    "ksef.url": _base_url,
+    "ksef.latarnia_url": _base_url,
+    "ksef.qr_url": _base_url,
+    "ksef.proxy_url": _optional_proxy,
     "ksef.context_nip": _optional_nip,
     "ksef.certificate_nip": _optional_nip,
     "offline.certificate_nip": _optional_nip,
@@ -202,11 +249,20 @@ RULES: Mapping[str, Check] = {
     "watch.probe_seconds": Between(1, 3600),
     "watch.breaker_failures": Between(1, 100),
     "retention.keep_days": Between(100, 36500),
-    "page.lookup_url": _url,
+    "page.lookup_url": _base_url,
 }
 """By the setting's name as in the file; for [[printer]] without its index."""
 
-SECRET_FILES = frozenset({"key_file", "passphrase_file", "token_file", "webhook_secret_file", "secret_file"})
+SECRET_FILES = frozenset(
+    {
+        "key_file",
+        "passphrase_file",
+        "token_file",
+        "proxy_credentials_file",
+        "webhook_secret_file",
+        "secret_file",
+    }
+)
 """Settings whose files only the agent may read."""
 
 SECRET_WORDS = ("token", "password", "passphrase", "secret", "private_key", "key", "haslo", "hasło")

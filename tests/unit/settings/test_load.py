@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agent.commands.common import config_option, config_option_without_files
 from agent.domain.errors import ConfigError
+from agent.ksef.client import proxy_credentials
 from agent.settings.load import find_config, load
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
 from agent.settings.rules import RULES, SAMPLE_NAME, SAMPLE_NIP
@@ -397,3 +398,83 @@ def test_config_option_passes_settings_beside_other_options(file: Path) -> None:
     assert isinstance(refused.exception, ConfigError)
     file.write_text(data + SELLER, "utf-8")
     assert CliRunner().invoke(strict, ["--config", str(file)]).output == "Sklep False\n"
+
+
+# --- addresses --------------------------------------------------------------------------------------------
+
+ADDRESSES = {
+    "ksef.url": "ksef",
+    "ksef.latarnia_url": "ksef",
+    "ksef.qr_url": "ksef",
+    "page.lookup_url": "page",
+    "outbox.url": "outbox",
+    "alerts.webhook_url": "alerts",
+}
+
+
+def address(setting: str, url: str) -> str:
+    section, _, name = setting.partition(".")
+    return f'{SELLER}[{section}]\n{name} = "{url}"\n'
+
+
+@pytest.mark.parametrize("setting", ADDRESSES)
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://api.ksef.mf.gov.pl", "potrzebny adres https://"),
+        ("http://192.168.1.10:8080", "potrzebny adres https://"),
+        ("http://127.0.0.1.example.com", "potrzebny adres https://"),
+        ("http://localhost.example.com", "potrzebny adres https://"),
+        ("HTTP://example.com", "potrzebny adres https://"),
+        ("ftp://127.0.0.1", "zaczynający się od https://"),
+        ("https://", "zaczynający się od https://"),
+        ("api.ksef.mf.gov.pl", "zaczynający się od https://"),
+        ("https://kasa:haslo@example.com", "loginu ani hasła"),
+        ("https://kasa@example.com", "loginu ani hasła"),
+        ("https://[", "to nie jest adres"),
+        ("https://example.com:99999", "to nie jest adres"),
+        ("https://exam ple.com", "zaczynający się od https://"),
+        ("https://example.com/\\nX", "zaczynający się od https://"),
+    ],
+)
+def test_only_encrypted_addresses_or_this_machine(file: Path, setting: str, url: str, said: str) -> None:
+    found = [problem for problem in problems(file, address(setting, url)) if f": {setting}: " in problem]
+    assert len(found) == 1
+    assert said in found[0]
+    assert "wiersz" in found[0]
+    assert "haslo" not in found[0]
+
+
+@pytest.mark.parametrize("setting", ["ksef.url", "ksef.latarnia_url", "page.lookup_url"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080/v2", "http://127.8.9.1", "http://[::1]:9", "http://localhost:1", "https://a.pl/v2"]
+)
+def test_this_machine_needs_no_encryption(file: Path, setting: str, url: str) -> None:
+    file.write_text(address(setting, url), "utf-8")
+    assert load(file).seller.name == "Sklep"
+
+
+@pytest.mark.parametrize("setting", ["ksef.url", "ksef.latarnia_url", "ksef.qr_url", "page.lookup_url"])
+@pytest.mark.parametrize("url", ["https://a.pl/v2?x=1", "https://a.pl/v2#x"])
+def test_calls_are_made_below_these_addresses(file: Path, setting: str, url: str) -> None:
+    assert "po ? ani #" in problems(file, address(setting, url))[0]
+
+
+def test_a_proxy_needs_no_encryption_and_its_login_is_a_secret(file: Path) -> None:
+    """TLS goes through it: it sees no more than the address."""
+    file.write_text(address("ksef.proxy_url", "http://proxy.shop:3128"), "utf-8")
+    assert load(file).ksef.proxy_url == "http://proxy.shop:3128"
+    (problem,) = problems(file, address("ksef.proxy_url", "http://kasa:haslo@proxy.shop:3128"))
+    assert "loginu ani hasła" in problem
+    assert "haslo" not in problem
+    secret = file.parent / "proxy"
+    secret.write_text("kasa:haslo")
+    secret.chmod(0o644)
+    text = f'{SELLER}[ksef]\nproxy_credentials_file = "proxy"\n'
+    assert "chmod o-rwx" in problems(file, text)[0]
+    secret.chmod(0o600)
+    file.write_text(text, "utf-8")
+    assert proxy_credentials(load(file).ksef) == "kasa:haslo"
+    secret.write_text("haslo")
+    with pytest.raises(ConfigError, match="login:hasło"):
+        proxy_credentials(load(file).ksef)

@@ -1,0 +1,163 @@
+"""Calls to others than KSeF: whatever answers, little is read of it, soon, and from nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from agent.ksef.client import proxy_headers
+from agent.outbound import MAX_ANSWER, Outbound, Route, Webhooks, WhiteList
+from agent.system.clock import SystemClock
+from tests.fakes.swift_clock import SwiftClock
+
+NIP = "5260250274"
+SUBJECT = {"result": {"subject": {"name": "MINISTERSTWO FINANSÓW", "workingAddress": "UL. ŚWIĘTOKRZYSKA 12"}}}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def answering(handler: Handler) -> AsyncIterator[str]:
+    """A server whose every answer is ``handler``'s; its address."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")).rstrip("/")
+
+
+async def asked(handler: Handler, route: Route = Route()) -> tuple[str, str | None] | None:  # noqa: B008
+    async with answering(handler) as url:
+        outbound = Outbound(SystemClock(), route)
+        try:
+            return await WhiteList(outbound, SystemClock(), url).find(NIP)
+        finally:
+            await outbound.close()
+
+
+async def known(_: web.Request) -> web.Response:
+    return web.json_response(SUBJECT)
+
+
+async def test_a_usual_answer() -> None:
+    assert await asked(known) == ("MINISTERSTWO FINANSÓW", "UL. ŚWIĘTOKRZYSKA 12")
+
+
+class TestTooMuch:
+    async def test_an_answer_without_end(self) -> None:
+        sent = 0
+
+        async def endless(request: web.Request) -> web.StreamResponse:
+            nonlocal sent
+            response = web.StreamResponse()
+            await response.prepare(request)
+            try:
+                while True:
+                    await response.write(bytes(65536))
+                    sent += 65536
+            except ConnectionError:
+                return response
+
+        assert await asked(endless) is None
+        assert sent < 64 * MAX_ANSWER  # what the two kernels hold; it used to grow by a hundred megabytes a second
+
+    async def test_a_bomb_is_not_unpacked(self) -> None:
+        bomb = gzip.compress(bytes(100_000_000))
+
+        async def packed(_: web.Request) -> web.Response:
+            return web.Response(body=bomb, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+        tracemalloc.start()
+        try:
+            assert await asked(packed) is None
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize("text", ["[" * 100_000, "{", "", "null", '"word"', '{"result": {"subject": 7}}'])
+    async def test_an_answer_that_is_none(self, text: str) -> None:
+        async def odd(_: web.Request) -> web.Response:
+            return web.Response(text=text, content_type="application/json")
+
+        assert await asked(odd) is None
+
+    async def test_a_receiver_of_webhooks_that_talks_without_end(self) -> None:
+        async def endless(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            try:
+                while True:
+                    await response.write(bytes(65536))
+            except ConnectionError:
+                return response
+
+        async with answering(endless) as url:
+            outbound = Outbound(SystemClock())
+            assert await Webhooks(outbound, SystemClock()).post(url, b"{}", {}) == 200
+            await outbound.close()
+
+    async def test_a_server_that_says_nothing(self) -> None:
+        silent = asyncio.Event()
+
+        async def never(_: web.Request) -> web.Response:
+            await silent.wait()
+            return web.Response()
+
+        async with answering(never) as url, SwiftClock().running() as clock:
+            outbound = Outbound(clock)
+            assert await WhiteList(outbound, clock, url).find(NIP) is None
+            assert await Webhooks(outbound, clock).post(url, b"{}", {}) is None
+            await outbound.close()
+            silent.set()
+
+
+class TestElsewhere:
+    async def test_redirects_are_not_followed(self) -> None:
+        asked_elsewhere = False
+
+        async def elsewhere(_: web.Request) -> web.Response:
+            nonlocal asked_elsewhere
+            asked_elsewhere = True
+            return web.json_response(SUBJECT)
+
+        async with answering(elsewhere) as url:
+
+            async def moved(_: web.Request) -> web.Response:
+                return web.Response(status=302, headers={"Location": url})
+
+            assert await asked(moved) is None
+            async with answering(moved) as moved_url:
+                outbound = Outbound(SystemClock())
+                assert await Webhooks(outbound, SystemClock()).post(moved_url, b"{}", {}) == 302
+                await outbound.close()
+        assert not asked_elsewhere
+
+    async def test_the_environment_names_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        assert await asked(known) is not None
+
+    async def test_the_settings_do(self) -> None:
+        heads: list[str] = []
+
+        async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        outbound = Outbound(SystemClock(), Route(address, proxy_headers("kasa:hasło")))
+        assert await WhiteList(outbound, SystemClock(), "https://register.invalid").find(NIP) is None
+        await outbound.close()
+        server.close()
+        await server.wait_closed()
+        (head,) = heads
+        assert head.startswith("CONNECT register.invalid:443 ")
+        assert "Proxy-Authorization: Basic a2FzYTpoYXPFgm8=" in head
