@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -204,7 +204,10 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(ministry.close)
         white_list = WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None
         agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound, white_list=white_list, shutdown=shutdown)
-        agent.renewals = tuple(_renewals(settings, clock, gateway, authentication, signer))
+        renewals = _renewals(
+            settings, clock, gateway, now=agent.watch.clock.best, authentication=authentication, signer=signer
+        )
+        agent.renewals = tuple(renewals)
         await agent.watch.load()
         await agent.printing.recover()
         await agent.sync.recover()
@@ -254,7 +257,8 @@ def _join(
     documents = ExchangeDocuments(desk, issuing, correcting)
     alerting = Alerting(desk)
     reporting = Reporting(desk, watch, printing, alerting, shutdown)
-    outboxes = tuple(Outbox(desk, Webhooks(outbound, desk.clock), each) for each in _subscribers(settings))
+    webhooks = Webhooks(outbound, desk.clock)
+    outboxes = tuple(Outbox(desk, webhooks, each, watch.clock.best) for each in _subscribers(settings))
     till = AgentTill(
         desk,
         watch=watch,
@@ -286,7 +290,7 @@ def _join(
         till=till,
         tokens=Tokens.in_directory(settings.data_dir),
         fleet=fleet,
-        chores=Chores(desk),
+        chores=Chores(desk.store, watch.clock.best),
         shutdown=shutdown,
         outboxes=outboxes,
     )
@@ -296,6 +300,8 @@ def _renewals(
     settings: Settings,
     clock: Clock,
     gateway: Gateway,
+    *,
+    now: Callable[[], datetime],
     authentication: OfflineSigner | None,
     signer: OfflineSigner | None,
 ) -> Iterator[Renewal]:
@@ -315,7 +321,7 @@ def _renewals(
             f"kasa {settings.till} authentication",
             Place(ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
             days=ksef.renew_before_days,
-            clock=clock,
+            now=now,
             adopt=authenticate_with,
             prove=partial(try_out, ksef, settings.seller.nip, clock),
         )
@@ -326,7 +332,7 @@ def _renewals(
             f"kasa {settings.till} offline",
             Place(offline.certificate_file, offline.key_file, offline.passphrase_file),
             days=offline.renew_before_days,
-            clock=clock,
+            now=now,
             adopt=signer.adopt,
         )
 

@@ -63,6 +63,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "sync": Entry("sync", "Send what waits, now.", "Wyślij teraz to, co czeka."),
     "mode": Entry("mode", "Show, declare or withdraw a mode.", "Pokaż, włącz lub odwołaj tryb wystawiania."),
+    "clock": Entry("clock", "Show or confirm the till's clock.", "Pokaż albo potwierdź zegar kasy."),
     "deadline": Entry(
         "deadline", "Explain the deadline for sending an invoice.", "Wyjaśnij termin przesłania faktury do KSeF."
     ),

@@ -14,6 +14,7 @@ import click
 
 from agent.commands.as_service import as_the_service, standing
 from agent.commands.common import config_option_without_files
+from agent.domain.calendar import local_time
 from agent.domain.errors import AgentError
 from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
@@ -71,6 +72,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
         ("certyfikat Offline", _offline_certificate),
         ("certyfikat uwierzytelniający", _authentication),
         ("kody QR na drukarkach", _codes),
+        ("zegar", _clock),
     ]
     if settings.drop_folder.path is not None:
         checks.append(("katalog wymiany", _drop_folder))
@@ -112,6 +114,26 @@ async def _rights(settings: Settings, _: Clock) -> str:
     if found:
         raise AgentError("; ".join(dict.fromkeys(found)) + ".")
     return "tajne pliki czyta tylko program"
+
+
+async def _clock(settings: Settings, clock: Clock) -> str:
+    from agent.app import open_store_readonly  # noqa: PLC0415
+    from agent.services.outages.clock_check import REFUSES, ClockCheck  # noqa: PLC0415
+    from agent.store.sqlite import DATABASE  # noqa: PLC0415
+
+    shown = f"{local_time(clock.now()):%d.%m.%Y %H:%M}, serwer czasu (NTP): {'tak' if clock.kept_by_ntp() else 'nie'}"
+    if not (settings.data_dir / DATABASE).exists():
+        return shown
+    store = await open_store_readonly(settings)
+    try:
+        check = ClockCheck(clock, store, refuse_seconds=settings.issue.clock_skew_refuse_seconds)
+        await check.load()
+        verdict = check.look()
+    finally:
+        await store.close()
+    if verdict.state in REFUSES:
+        raise AgentError(f"{verdict.problem} Kasa nie wystawia faktur. {verdict.remedy}.")
+    return shown
 
 
 async def _schema(settings: Settings, _: Clock) -> str:

@@ -158,6 +158,12 @@ COMMANDS: Final[dict[str, str]] = {
     "mode withdraw": (
         "Odwołaj to, co ogłoszono; z --false-alarm odrzuć awarię całkowitą, potwierdzoną lub tylko ogłoszoną."
     ),
+    "clock": (
+        "Pokaż zegar kasy albo potwierdź, że jest dobry.\n\n"
+        "Gdy daty nic nie potwierdza, kasa nie wystawia faktur: czeka na KSeF, serwer czasu albo kierownika."
+    ),
+    "clock show": "Pokaż, co wskazuje zegar i kto go potwierdził.",
+    "clock confirm": "Potwierdź, że zegar jest dobry; DATE to data, którą pokazuje (RRRR-MM-DD).",
     "deadline": "Wyjaśnij, do kiedy faktura musi trafić do KSeF.",
     "register": "Wypisz rejestr miesiąca z oznaczeniami JPK_V7M (OFF, BFK, DI albo numer KSeF).",
     "evidence": "Zapisz dowody z wybranego okresu w jednym pliku zip albo sprawdź taki plik.",

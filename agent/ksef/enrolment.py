@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,7 +20,7 @@ from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificate_files import Place, finish_switch
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
-from agent.ports import Clock, KsefError, Sent
+from agent.ports import KsefError, Sent
 from agent.system.durable_files import write_whole
 from agent.system.os_errors import why
 
@@ -82,15 +82,15 @@ async def renew_if_due(
     place: Place,
     *,
     days: int,
-    clock: Clock,
+    now: Callable[[], datetime],
     prove: Prove | None = None,
 ) -> Credentials | None:
-    """Renew a certificate with fewer than ``days`` days left (0: never).
+    """Renew a certificate with fewer than ``days`` days left (0: never) of the best known time, ``now``.
 
     Return the new pair, which the caller must take up; None where nothing is due.
     """
     finish_switch(place)
-    if days <= 0 or _load(place).expires - clock.now() > timedelta(days=days):
+    if days <= 0 or _load(place).expires - now() > timedelta(days=days):
         return None
     return await enrol(certificates, kind, name, place, prove)
 
@@ -109,7 +109,7 @@ class Renewal:
         place: Place,
         *,
         days: int,
-        clock: Clock,
+        now: Callable[[], datetime],
         adopt: Callable[[Credentials], None],
         prove: Prove | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class Renewal:
         self._name = name
         self._place = place
         self._days = days
-        self._clock = clock
+        self._now = now
         self._adopt = adopt
         self._prove = prove
 
@@ -133,7 +133,7 @@ class Renewal:
             self._name,
             self._place,
             days=self._days,
-            clock=self._clock,
+            now=self._now,
             prove=self._prove,
         )
         if new is None:

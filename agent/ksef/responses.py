@@ -216,7 +216,8 @@ def _storable(text: str) -> str:
 def retry_after(answer: Answer, now: datetime) -> float | None:
     """Return the seconds of Retry-After exactly as given (or until its date), None where there is none.
 
-    What is no number of seconds within LONGEST_RETRY_AFTER is none: a till can not wait for ever.
+    A date is measured from the answer's own Date, ``now`` serves without one: the till's clock may be wrong. What is no
+    number of seconds within LONGEST_RETRY_AFTER is none: a till can not wait for ever.
     """
     raw = answer.headers.get("retry-after", "").strip()
     if not raw:
@@ -224,12 +225,20 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     try:
         seconds = float(raw)
     except ValueError:
-        try:
-            until = parsedate_to_datetime(raw)
-        except (ValueError, OverflowError):
+        until = _http_date(raw)
+        if until is None:
             return None
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+        seconds = (until - (_http_date(answer.headers.get("date", "")) or now)).total_seconds()
     return max(0.0, seconds) if seconds <= LONGEST_RETRY_AFTER else None
+
+
+def _http_date(text: str) -> datetime | None:
+    """Read a date of HTTP (RFC 9110, 5.6.7); None where it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC)
 
 
 def problems(answer: Answer) -> tuple[ApiProblem, ...]:

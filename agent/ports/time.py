@@ -17,11 +17,23 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never go back, for budgets and ages."""
+        """Return seconds that never go back and go on while the machine sleeps, for budgets and ages."""
+        ...
+
+    def boot(self) -> str:
+        """Return what tells one boot from another: readings of monotonic() compare only within one."""
+        ...
+
+    def kept_by_ntp(self) -> bool:
+        """Whether the kernel says that a time server keeps now() right. False where that cannot be known."""
+        ...
+
+    def has_battery_clock(self) -> bool:
+        """Whether the machine has a clock that runs while it is off, and that agrees with now() to the day."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; cancellable."""
+        """Wait, by monotonic(); cancellable. A machine that slept meanwhile ends the wait soon after it woke."""
         ...
 
     async def within(self, seconds: float, work: Awaitable[T]) -> T:

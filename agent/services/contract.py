@@ -106,6 +106,25 @@ class ModeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockAnswer:
+    """The till's clock, and whether it may date documents (agent.domain.clock_check)."""
+
+    shows: datetime
+    state: str
+    """confirmed, assumed, unconfirmed, wrong; the last two date nothing."""
+    confirmed_by: str | None = None
+    """ksef, ntp, manager; None: nobody in this boot."""
+    confirmed_at: datetime | None = None
+    """When they last did, on their clock."""
+    skew_seconds: float | None = None
+    """The right time minus this clock; None where nothing tells."""
+    problem: str | None = None
+    """Polish, for people; None where the clock dates documents."""
+    confirmable: bool = False
+    """A manager's word that the date is right would end the problem."""
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A problem HQ should see. ``code`` is stable."""
 
@@ -162,6 +181,7 @@ class HealthReport:
     """A press would be taken."""
     live: bool = True
     """False once a defect has ended a part of the agent: the rest follows it."""
+    clock: ClockAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +312,15 @@ class Till(Protocol):
 
     async def withdraw(self, reason: str, caller: Caller, *, false_alarm: bool = False) -> ModeAnswer:
         """End what was declared. ``false_alarm``: the total failure never was; also rejects an unconfirmed one."""
+        ...
+
+    def clock_state(self) -> ClockAnswer: ...
+
+    async def confirm_clock(self, day: date, caller: Caller) -> ClockAnswer:
+        """A manager says that the clock shows the right time. ``day``: the Polish date as it was shown.
+
+        Conflict (clock-moved, clock-wrong) where it shows another day by now, or is certainly wrong.
+        """
         ...
 
     async def register_rows(self, month: str, as_of: date | None) -> list[Mapping[str, Json]]:

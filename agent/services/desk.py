@@ -12,6 +12,7 @@ from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, KsefGateway, Picture, Printer, Signer, Store
+from agent.services.elapsed import Since
 from agent.settings.model import Settings
 
 T = TypeVar("T")
@@ -153,7 +154,7 @@ class Desk:
     """Something a screen shows has changed."""
     accepted: Signal = field(default_factory=Signal)
     """A number has arrived: what waited for it (corrections, outbox) may go on."""
-    undelivered: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    undelivered: dict[str, tuple[str, Since]] = field(default_factory=dict)
     """Webhook subscribers that refuse: name -> (with what, since when)."""
     started_at: datetime | None = None
 

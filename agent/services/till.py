@@ -16,6 +16,7 @@ from agent.domain.records import register
 from agent.ports import Event, InvoiceFilter, Json, Picture, PrintJob, Transaction
 from agent.services.answers import answer
 from agent.services.contract import (
+    ClockAnswer,
     Counters,
     HealthReport,
     HeldAnswer,
@@ -78,7 +79,7 @@ class AgentTill:
         self._reporting = reporting
         self._evidence = evidence
         self._directory = directory
-        self._rejected = RejectedInvoices(desk, issuing, sync)
+        self._rejected = RejectedInvoices(desk, watch, issuing, sync)
         self._outboxes = outboxes
 
     async def issue_sale(self, body: bytes, key: str, caller: Caller) -> IssueAnswer:
@@ -255,6 +256,17 @@ class AgentTill:
     async def register_rows(self, month: str, as_of: date | None) -> list[Mapping[str, Json]]:
         """Return the register of a month."""
         return [register.to_dict(row) for row in await self._register(month, as_of)]
+
+    def clock_state(self) -> ClockAnswer:
+        """Return the clock and whether it may date documents."""
+        return self._watch.clock.answer()
+
+    async def confirm_clock(self, day: date, caller: Caller) -> ClockAnswer:
+        """Take a manager's word that the clock is right."""
+        _managers_only(caller)
+        await self._watch.clock.confirm(day, caller.name)
+        self._desk.changed.set()
+        return self.clock_state()
 
     async def register_csv(self, month: str, as_of: date | None) -> str:
         """Return the register of a month as CSV."""

@@ -1,4 +1,9 @@
-"""The periodic triggers. APScheduler only wakes services; the queue is the store (docs/decisions.md, number 8).
+"""What happens by itself: loops on monotonic time, and the calendar's jobs in APScheduler.
+
+No loop asks the wall clock, so none stops, runs early or piles up when that is set. APScheduler, which lives by the
+wall clock, keeps only what the calendar wants (the daily check of the database, renewals of certificates). Its own
+triggers would count every run missed in between (from 1970: half a million an hour's job), and wait for a time to come
+after the clock was set back; ``FromNow`` and ``follow_the_clock`` do neither, in constant time.
 
 Its settings: never drop a late job, run what was missed once, never twice at a time.
 """
@@ -8,12 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
-from datetime import UTC, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from agent.ports import Clock
 
 if TYPE_CHECKING:
     from agent.app import Agent
@@ -22,23 +30,29 @@ RECOVERY_SECONDS = 5
 """While the line is down it is probed so often: a few hundred bytes, and cashiers are online soon after it is back."""
 SYNC_SECONDS = 5
 REPORT_SECONDS = 10
+CLOCK_SECONDS = 10
+"""How often the wall clock is compared with the monotonic one, and what is known of it kept."""
 PRINTER_SECONDS = 30
 SESSION_SECONDS = 15 * 60
 """How often the warm session is looked after; seldom, since refused credentials are tried as often."""
-CHORE_SECONDS = 60 * 60
+CHORES = timedelta(hours=1)
 """How often daily chores are asked whether they are due: the till may be off at any fixed time of the day."""
 DEADLINES_SECONDS = 60 * 60
 """An announced end may come without any further news: a total failure that is over exempts what was issued in it."""
 FIRST_CHORES = (30.0, 300.0)
 """Seconds after the start in which they are asked first; all tills of a chain are switched on at once."""
+CALENDAR_SECONDS = 60
+"""How often APScheduler is told to look at the clock again; it sleeps by the clock as it was."""
+SPREAD = 0.1
+"""Part of an interval by which each run is moved at random, so that the tills of a chain do not call all at once."""
+
+Work = Callable[[], Awaitable[None]]
 
 
-def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
-    """Return a scheduler, not started, that wakes the agent's services."""
-    watch = agent.settings.watch
-    scheduler = AsyncIOScheduler(
-        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    )
+def loops(agent: Agent) -> Mapping[str, Work]:
+    """Return the loops that wake services at intervals, by name; each serves until it is cancelled."""
+    settings = agent.settings.watch
+    clock = agent.clock
 
     async def probe() -> None:
         if await agent.watch.probe():
@@ -47,6 +61,7 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
     async def begin() -> None:
         await probe()
         await agent.courier.warm()
+        await every(clock, settings.probe_seconds, probe, spread=SPREAD)
 
     async def recover() -> None:
         if not agent.watch.breaker.allows:
@@ -56,36 +71,80 @@ def periodic_triggers(agent: Agent) -> AsyncIOScheduler:
         agent.sync.wake()
         agent.upos.wake()
 
-    def every(name: str, seconds: float, work: Callable[[], Awaitable[None]], jitter: float = 0) -> None:
-        scheduler.add_job(_stoppable(work), "interval", seconds=seconds, jitter=jitter or None, id=name, name=name)
+    return {
+        "latarnia": lambda: every(clock, settings.latarnia_seconds, agent.watch.poll_latarnia, spread=SPREAD, first=0),
+        "probe": begin,
+        "recovery": lambda: every(clock, RECOVERY_SECONDS, recover, spread=SPREAD),
+        "session": lambda: every(clock, SESSION_SECONDS, agent.courier.warm, spread=SPREAD),
+        "wake": lambda: every(clock, SYNC_SECONDS, wake),
+        "report": lambda: every(clock, REPORT_SECONDS, agent.reporting.refresh),
+        "clock": lambda: every(clock, CLOCK_SECONDS, agent.watch.clock.keep, first=0),
+        "printers": lambda: every(clock, PRINTER_SECONDS, agent.reporting.ask_printers, first=0),
+        "deadlines": lambda: every(clock, DEADLINES_SECONDS, agent.watch.follow_deadlines, spread=SPREAD),
+    }
 
-    def soon(work: Callable[[], Awaitable[None]], name: str) -> None:
-        at = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills
-        scheduler.add_job(_stoppable(work), "date", run_date=at, id=name, name=name)
+
+async def every(clock: Clock, seconds: float, work: Work, *, spread: float = 0.0, first: float | None = None) -> None:
+    """Do ``work`` again and again, ``seconds`` of rest after each time; ``first``: the rest before the first time."""
+    rest = seconds if first is None else first
+    while True:
+        if rest > 0:
+            await clock.sleep(rest * (1 + random.uniform(-spread, spread)))  # noqa: S311 - spreads a chain's tills
+        await work()
+        rest = seconds
+
+
+# --- the calendar -------------------------------------------------------------------------------------
+
+
+class FromNow(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
+    """Runs a job once in each ``interval``, counted from the moment it is asked, never from the run before.
+
+    So however far the clock was set forward, exactly one run was missed.
+    """
+
+    def __init__(self, interval: timedelta) -> None:
+        self.interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return a moment about one interval from now."""
+        return now + self.interval * (1 + random.uniform(-SPREAD, SPREAD))  # noqa: S311 - spreads a chain's tills
+
+
+def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
+    """Return a scheduler, not started, of what the calendar wants; follow_the_clock() keeps it awake."""
+    scheduler = AsyncIOScheduler(
+        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
 
     def failed(event: JobExecutionEvent) -> None:
         agent.shutdown.fail(event.job_id, event.exception)
 
-    every("latarnia", watch.latarnia_seconds, agent.watch.poll_latarnia, jitter=watch.latarnia_seconds / 10)
-    every("probe", watch.probe_seconds, probe, jitter=watch.probe_seconds / 10)
-    every("recovery", RECOVERY_SECONDS, recover, jitter=RECOVERY_SECONDS / 10)
-    every("session", SESSION_SECONDS, agent.courier.warm, jitter=SESSION_SECONDS / 10)
-    every("sync", SYNC_SECONDS, wake)
-    every("report", REPORT_SECONDS, agent.reporting.refresh)
-    every("printers", PRINTER_SECONDS, agent.reporting.ask_printers)
-    every("deadlines", DEADLINES_SECONDS, agent.watch.follow_deadlines, jitter=DEADLINES_SECONDS / 10)
-    every("database", CHORE_SECONDS, agent.check_database, jitter=CHORE_SECONDS / 10)
-    every("certificates", CHORE_SECONDS, agent.renew_certificates, jitter=CHORE_SECONDS / 10)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
-    scheduler.add_job(_stoppable(agent.watch.poll_latarnia), id="latarnia-at-start")
-    scheduler.add_job(_stoppable(begin), id="probe-at-start")
-    scheduler.add_job(_stoppable(agent.reporting.ask_printers), id="printers-at-start")
-    soon(agent.check_database, "database-at-start")
-    soon(agent.renew_certificates, "certificates-at-start")
+    for name, work in (("database", agent.check_database), ("certificates", agent.renew_certificates)):
+        first = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills
+        scheduler.add_job(_stoppable(work), FromNow(CHORES), id=name, name=name, next_run_time=first)
     return scheduler
 
 
-def _stoppable(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+async def follow_the_clock(agent: Agent, scheduler: AsyncIOScheduler) -> None:
+    """Make the scheduler look at the clock once a minute of monotonic time, until cancelled.
+
+    It sleeps until the next run by the clock as it was: after suspend that is late, after the clock was set back it is
+    never. A run that lies further off than any run can was planned by another clock, and is planned anew.
+    """
+
+    async def look() -> None:
+        now = agent.clock.now()
+        for job in scheduler.get_jobs():
+            if job.next_run_time > now + CHORES * (1 + SPREAD):
+                job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+        scheduler.wakeup()
+
+    await every(agent.clock, CALENDAR_SECONDS, look)
+
+
+def _stoppable(work: Work) -> Work:
     """Let a stop in the middle of a job be the end of that job, not a defect: the scheduler cancels what runs."""
 
     async def run() -> None:

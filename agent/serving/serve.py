@@ -1,4 +1,4 @@
-"""A service's life: loops, periodic triggers and listeners from the start until a signal, watched by systemd."""
+"""A service's life: loops, the calendar's jobs and listeners from the start until a signal, watched by systemd."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from agent.app import Agent, assembled
 from agent.domain.errors import AgentError, Unavailable
+from agent.ports import Clock
 from agent.services.tokens import ensure_token
+from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
-from agent.serving.schedule import periodic_triggers
 from agent.settings.model import Settings
 from agent.system import systemd
 
@@ -23,7 +25,7 @@ UNAVAILABLE_SECONDS = 5.0
 
 
 async def supervise(agent: Agent) -> None:
-    """Run the loops and the periodic triggers until ``agent.shutdown``; a loop that dies begins it."""
+    """Run the loops and the calendar's jobs until ``agent.shutdown``; a loop that dies begins it."""
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "store": agent.store.watch,
         "sync": agent.sync.run,
@@ -39,8 +41,10 @@ async def supervise(agent: Agent) -> None:
 
 
 async def _until_stop(agent: Agent, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
-    tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in loops.items()]
-    scheduler = periodic_triggers(agent)
+    scheduler = schedule.calendar_jobs(agent)
+    running = {**loops, **schedule.loops(agent)}
+    running["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
+    tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in running.items()]
     scheduler.start()
     agent.sync.wake()
     try:
@@ -75,7 +79,7 @@ async def run(settings: Settings) -> int:
         ensure_token(agent.tokens, settings.data_dir)
         async with listening(agent):
             systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
-            feeding = asyncio.create_task(_feed_watchdog(), name="watchdog")
+            feeding = asyncio.create_task(_feed_watchdog(agent.clock), name="watchdog")
             try:
                 await supervise(agent)
             finally:
@@ -86,9 +90,9 @@ async def run(settings: Settings) -> int:
     return 0
 
 
-async def _feed_watchdog() -> None:
+async def _feed_watchdog(clock: Clock) -> None:
     """Feed systemd's watchdog from the event loop: a stuck loop stops feeding, and systemd restarts the agent."""
     seconds = systemd.watchdog_seconds()
     while seconds is not None:
         systemd.notify("WATCHDOG=1")
-        await asyncio.sleep(seconds)
+        await clock.sleep(seconds)

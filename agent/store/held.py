@@ -9,7 +9,7 @@ from agent.store import codec
 from agent.store.queries import QUERIES
 from agent.store.unit import UnitConnection
 
-_OLDEST_FIRST = "ORDER BY held_corrections.created_at, held_corrections.rowid"
+_OLDEST_FIRST = "ORDER BY held_corrections.rowid"
 
 
 class SqliteHeld:

@@ -74,7 +74,7 @@ def health_json(report: HealthReport) -> dict[str, Json]:
             }
             for item in report.certificates
         ],
-        "clock": {"skew_seconds": report.clock_skew_seconds},
+        "clock": _clock(report),
         "disk": {"free_bytes": report.disk_free_bytes, "database_bytes": report.database_bytes},
         "problems": [
             {
@@ -86,6 +86,16 @@ def health_json(report: HealthReport) -> dict[str, Json]:
             for item in _listed(report.problems)
         ],
         "problems_total": len(report.problems),
+    }
+
+
+def _clock(report: HealthReport) -> dict[str, Json]:
+    clock = report.clock
+    return {
+        "skew_seconds": report.clock_skew_seconds,
+        "state": None if clock is None else clock.state,
+        "confirmed_by": None if clock is None else clock.confirmed_by,
+        "confirmed_at": json_views.instant(None if clock is None else clock.confirmed_at),
     }
 
 

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from agent.domain.calendar import local_date
 from agent.domain.errors import FieldError
 from agent.domain.invoice import LEGAL_BASIS, Buyer, Totals
 from agent.ports import Event, Json, PrinterStatus, PrintJob
-from agent.services.contract import HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, OutboxStatus, Paper
+from agent.services.contract import ClockAnswer, HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, OutboxStatus, Paper
 from agent.services.exchange.made import Made, status_of
 
 WARSAW: Final = ZoneInfo("Europe/Warsaw")
@@ -231,6 +232,20 @@ def mode(value: ModeAnswer) -> dict[str, Json]:
         "declared_reason": value.declared_reason,
         "total_failure_to_confirm": value.total_failure_to_confirm,
         "false_alarm_possible": value.false_alarm_possible,
+    }
+
+
+def clock(value: ClockAnswer) -> dict[str, Json]:
+    """The till's clock, and whether it may date documents."""
+    return {
+        "shows": instant(value.shows),
+        "date": local_date(value.shows).isoformat(),
+        "state": value.state,
+        "confirmed_by": value.confirmed_by,
+        "confirmed_at": instant(value.confirmed_at),
+        "skew_seconds": value.skew_seconds,
+        "problem": value.problem,
+        "confirmable": value.confirmable,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from typing import Final
 
+from agent.domain.clock_check import ClockState
 from agent.domain.invoice import Mode
 from agent.services.contract import Counters, HealthReport
 from agent.web.json_views import WARSAW
@@ -94,7 +95,13 @@ def render(report: HealthReport, counters: Counters) -> str:
             "End of validity of a KSeF certificate.",
             [({"use": item.use}, item.expires.timestamp()) for item in report.certificates],
         ),
-        ("clock_skew_seconds", "gauge", "KSeF's clock minus the till's.", [] if skew is None else [({}, skew)]),
+        ("clock_skew_seconds", "gauge", "The right time minus the till's.", [] if skew is None else [({}, skew)]),
+        (
+            "clock_state",
+            "gauge",
+            "1 for what may be done with the clock; unconfirmed and wrong date no invoice.",
+            [] if report.clock is None else _one_of("state", ClockState, report.clock.state),
+        ),
         ("disk_free_bytes", "gauge", "Room on the disk of the database.", [({}, report.disk_free_bytes)]),
         ("database_size_bytes", "gauge", "Size of the database.", [({}, report.database_bytes)]),
         ("problems", "gauge", "Open problems by code.", _problem_counts(report)),

@@ -26,6 +26,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/mode", show_mode),
         web.post("/v1/mode", declare_mode),
         web.delete("/v1/mode", withdraw_mode),
+        web.get("/v1/clock", show_clock),
+        web.post("/v1/clock", confirm_clock),
         web.get("/v1/status", status),
         web.get("/v1/changes", changes),
         web.get("/v1/buyers/{nip}", buyer),
@@ -77,6 +79,21 @@ async def withdraw_mode(request: web.Request) -> web.Response:
     false_alarm = false_alarm or request_body.flag(body, "false_alarm")
     work = request.app[TILL].withdraw(reason, caller, false_alarm=false_alarm)
     return json_views.json_response(json_views.mode(await sheltered(request, work)))
+
+
+async def show_clock(request: web.Request) -> web.Response:
+    """GET /v1/clock."""
+    return json_views.json_response(json_views.clock(request.app[TILL].clock_state()))
+
+
+async def confirm_clock(request: web.Request) -> web.Response:
+    """POST /v1/clock {"date"}: the clock is right. ``date`` as it was shown. Managers only."""
+    caller = require_manager(request)
+    body = await request_body.json_object(request)
+    request_body.known_only(body, "date")
+    day = request_body.day(body, "date")
+    work = request.app[TILL].confirm_clock(day, caller)
+    return json_views.json_response(json_views.clock(await sheltered(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:

@@ -69,6 +69,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "content-exported": ProblemKind(409, "The invoice's content was exported and removed from the till"),
     "mode-not-declarable": ProblemKind(409, "Nothing announced allows this mode"),
     "nothing-declared": ProblemKind(409, "No mode is declared"),
+    "clock-moved": ProblemKind(409, "The clock shows another date than the one to confirm"),
+    "clock-not-confirmable": ProblemKind(409, "The clock is certainly wrong; nobody can confirm it"),
     "no-outbox": ProblemKind(409, "No webhook of a shop system is configured (outbox.url)"),
     # The content; errors names each mistake.
     "bad-input": ProblemKind(422, "Several fields are wrong; errors names each"),
@@ -81,6 +83,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "unavailable": ProblemKind(503, "Cannot be done now; repeat with the same key"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
+    "clock-unconfirmed": ProblemKind(503, "Nothing confirms the date; a manager may (POST /v1/clock)"),
     "previews-busy": ProblemKind(503, "Too many previews wait; they are made one at a time"),
     "too-many-connections": ProblemKind(503, "All connections of this listener are busy; nothing was read"),
     "store-busy": ProblemKind(503, "The database is busy"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -15,6 +16,7 @@ from agent.domain.json_io.reader import escape, shown, type_name
 from agent.ports import Json
 from agent.web.content_encoding import unpacked
 
+DAY_PATTERN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
@@ -51,6 +53,18 @@ def flag(body: Mapping[str, Json], name: str) -> bool:
         sentence = "Dozwolone: true albo false."
         raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, "wrong-type"),))
     return value
+
+
+def day(body: Mapping[str, Json], name: str) -> date:
+    """Return a required date YYYY-MM-DD; BadInput naming it otherwise."""
+    text = required_text(body, name, "Podaj datę w postaci RRRR-MM-DD.", limit=10)
+    try:
+        if DAY_PATTERN.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    sentence = "To nie jest data w postaci RRRR-MM-DD."
+    raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, "not-a-date"),))
 
 
 def idempotency_key(request: web.Request) -> str:

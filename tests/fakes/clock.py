@@ -15,8 +15,15 @@ T = TypeVar("T")
 class FakeClock:
     """Clock port; ``advance`` moves time and wakes whoever is due."""
 
+    _boots = itertools.count(1)
+
     def __init__(self, start: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)) -> None:
         self._now = start
+        self._boot = f"boot-{next(self._boots)}"
+        self.ntp = False
+        """Whether a time server keeps it."""
+        self.battery = True
+        """Whether it runs while the machine is off."""
         self._monotonic = 1000.0
         self._alarms: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
@@ -28,6 +35,15 @@ class FakeClock:
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    def boot(self) -> str:
+        return self._boot
+
+    def kept_by_ntp(self) -> bool:
+        return self.ntp
+
+    def has_battery_clock(self) -> bool:
+        return self.battery
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
@@ -55,6 +71,18 @@ class FakeClock:
         """Change the wall time only, as an administrator or NTP would."""
         self._now += delta
 
+    def slept(self, time: timedelta) -> None:
+        """Be in suspend for so long: both clocks go on, and who waits was woken by neither."""
+        self._now += time
+        self._monotonic += time.total_seconds()
+
+    def reboot(self, off: timedelta) -> None:
+        """Be off for so long; what counted from the boot begins anew."""
+        self._now += off
+        self._monotonic = 30.0
+        self._boot = f"boot-{next(self._boots)}"
+        self._alarms.clear()
+
     async def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass; each sleeper wakes at its own instant."""
         end = self._monotonic + seconds
@@ -65,7 +93,7 @@ class FakeClock:
             if not self._alarms or self._alarms[0][0] > end:
                 break
             due, _, future = heapq.heappop(self._alarms)
-            self._move(due)
+            self._move(max(due, self._monotonic))
             future.set_result(None)
         self._move(end)
         await self._settle()

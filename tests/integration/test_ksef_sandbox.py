@@ -444,11 +444,11 @@ class TestCertificates:
 
         by_new = open_gateway(settings, sandbox.nip, clock, credentials=new)
         certificates = Certificates(by_new.api, clock)
-        renew = renew_if_due(certificates, CertificateType.OFFLINE, "kasa 1", offline, days=30, clock=clock)
+        renew = renew_if_due(certificates, CertificateType.OFFLINE, "kasa 1", offline, days=30, now=clock.now)
         assert await ticking(clock, renew) is None
         until_due = (first.expires - clock.now()) - timedelta(days=29)
         clock.step(until_due)
-        renew = renew_if_due(certificates, CertificateType.OFFLINE, "kasa 1", offline, days=30, clock=clock)
+        renew = renew_if_due(certificates, CertificateType.OFFLINE, "kasa 1", offline, days=30, now=clock.now)
         second = await ticking(clock, renew)
         assert second is not None
         assert second.serial != first.serial

@@ -12,8 +12,12 @@ from enum import StrEnum
 from functools import cache
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, local_date, local_time, start_of_day
+from agent.domain.clock_check import ClockState, Verdict
 from agent.domain.lifecycle import UNSENT, InvoiceState
 from agent.domain.outages.latarnia import Category
+
+FAR = timedelta(days=366)
+"""No deadline that lies further off is near: a clock of 1970 would have twenty thousand days counted."""
 
 
 class Severity(StrEnum):
@@ -38,6 +42,7 @@ class AlertCode(StrEnum):
     CERTIFICATE_OF_ANOTHER = "certificate-of-another"
     CERTIFICATE_MISSING = "certificate-missing"
     CLOCK_SKEW = "clock-skew"
+    CLOCK_UNCONFIRMED = "clock-unconfirmed"
     DISK = "disk"
     PRINTER = "printer"
     LATARNIA_UNREACHABLE = "latarnia-unreachable"
@@ -67,8 +72,6 @@ class Policy:
     certificate_days: int = 30
     disk_free_mb: int = 200
     clock_skew_seconds: float = 60.0
-    clock_refuse_seconds: float = 900.0
-    """Past it nothing is issued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class AlertFacts:
     foreign_certificates: Mapping[str, str] = field(default_factory=dict)
     """Name -> NIP of a subject that the settings do not name."""
     clock_skew_seconds: float | None = None
+    clock_problem: Verdict | None = None
+    """Why the clock dates no document; None where it does."""
     disk_free_mb: int | None = None
     printers: Mapping[str, str | None] = field(default_factory=dict)
     """Name -> Polish problem, None where it is well."""
@@ -150,6 +155,8 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
 
     @cache
     def near(deadline: date) -> bool:  # ten thousand invoices of an outage share a few deadlines
+        if deadline - today > FAR:
+            return False
         return opening_time_left(facts.at, deadline, policy, calendar) <= timedelta(hours=policy.deadline_hours)
 
     for invoice in facts.invoices:
@@ -245,13 +252,15 @@ def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]
 
 def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
     skew = facts.clock_skew_seconds
-    if skew is not None and abs(skew) >= policy.clock_skew_seconds:
-        text = f"Zegar kasy różni się od zegara KSeF o {abs(skew):.0f} s"
-        if abs(skew) > policy.clock_refuse_seconds:  # told anew: it is another matter than the warning
-            text += ", więc kasa nie wystawia faktur."
-            yield ActiveAlert(AlertCode.CLOCK_SKEW, text, Severity.CRITICAL, "refuses")
-        else:
-            yield ActiveAlert(AlertCode.CLOCK_SKEW, f"{text}.", Severity.WARNING)
+    clock = facts.clock_problem
+    if clock is not None:  # told anew: it is another matter than the warning
+        text = f"{clock.problem} Kasa nie wystawia faktur. {clock.remedy}."
+        wrong = clock.state is ClockState.WRONG
+        code, subject = (AlertCode.CLOCK_SKEW, "refuses") if wrong else (AlertCode.CLOCK_UNCONFIRMED, "")
+        yield ActiveAlert(code, text, Severity.CRITICAL, subject)
+    elif skew is not None and abs(skew) >= policy.clock_skew_seconds:
+        text = f"Zegar kasy różni się od właściwego czasu o {abs(skew):.0f} s."
+        yield ActiveAlert(AlertCode.CLOCK_SKEW, text, Severity.WARNING)
     if facts.disk_free_mb is not None and facts.disk_free_mb < policy.disk_free_mb:
         text = f"Na dysku zostało {facts.disk_free_mb} MB wolnego miejsca."
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
-from agent.ports import Clock
+from agent.ports import Clock, Unsent
 
 STEPS = (5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)
 """Seconds until the next time, by times asked; the last one goes on for ever."""
+LONGEST_WAIT = 6 * 3600.0
+"""Seconds; whoever is told to wait longer asks in between (a blocked group of calls asks KSeF nothing: limits.py)."""
+LONGEST_RECALLED = timedelta(hours=1)
+"""Of a wait that an earlier run wrote no more is kept than KSeF's longest window: its clock, or ours, may be wrong."""
 
 
 class Pace:
@@ -33,3 +38,39 @@ class Pace:
     def keep(self, names: Collection[str]) -> None:
         """Forget everything else."""
         self._asked = {name: entry for name, entry in self._asked.items() if name in names}
+
+
+class Waits:
+    """Until when each invoice rests before the next attempt, by the monotonic clock.
+
+    The store's ``not_before`` is the same on the wall clock, for an agent that starts; no change of the wall clock
+    makes a wait longer.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[str, tuple[datetime, float]] = {}
+
+    def rest(self, seconds: float, *invoice_ids: str) -> datetime:
+        """Let invoices rest for so long; return the ``not_before`` to store."""
+        seconds = min(seconds, LONGEST_WAIT)
+        not_before = self._clock.now() + timedelta(seconds=seconds)
+        self._until |= dict.fromkeys(invoice_ids, (not_before, self._clock.monotonic() + seconds))
+        return not_before
+
+    def over(self, record: Unsent, now: datetime) -> bool:
+        """Whether it may be tried. ``now``: the best known time, for what an earlier run wrote."""
+        if record.not_before is None:
+            return True
+        known = self._until.get(record.id)
+        if known is None or known[0] != record.not_before:
+            known = self._until[record.id] = (record.not_before, self._recalled(record.not_before, now))
+        return self._clock.monotonic() >= known[1] or now >= record.not_before
+
+    def keep(self, invoice_ids: Collection[str]) -> None:
+        """Forget all others."""
+        self._until = {name: entry for name, entry in self._until.items() if name in invoice_ids}
+
+    def _recalled(self, not_before: datetime, now: datetime) -> float:
+        left = not_before - now
+        return self._clock.monotonic() + (left.total_seconds() if left <= LONGEST_RECALLED else 0.0)

@@ -35,11 +35,13 @@ BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173,
 """Codes of a batch session of which KSeF took nothing: its status, or why it can not be closed (gateway)."""
 SMALL_BATCH_SECONDS = 300.0
 """While single sends are used up, what waits goes in a batch so often: there are 60 batches an hour."""
+BATCH_REST_SECONDS = 30.0
+"""How long the invoices of a batch that could not be opened rest, where KSeF does not say."""
 EVENTS_AT_ONCE = 500
+MOST_EVENTS = 50_000
+"""No more are read back at the start: a clock that was wrong may have dated all of them into the last hour."""
 REST = 4.0
 """Times the reading of the queue took, rested before the next pass: every press wakes one, also behind ten thousand."""
-LONGEST_WAIT = timedelta(hours=6)
-"""A not_before further off was written by a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,15 @@ class Sync:
 
         KSeF counts a call whose answer was lost, so the intents count, as late as their calls may have ended.
         """
-        now = self._desk.now()
+        now = self._watch.clock.best()
         longest_call = timedelta(seconds=self._desk.settings.ksef.timeout_seconds)
         events = await self._desk.store.read(partial(_events_since, now - timedelta(hours=1) - longest_call))
+        # a little ahead: the clock was set back, and it may have been just now; far ahead: it was wrong then
+        events = [event for event in events if event.at <= now + timedelta(hours=1)]
+        shown = self._desk.now() - now  # the budget takes instants of the wall clock
         return RecentCalls(
-            sends=[min(now, event.at + longest_call) for event in events if _is_single_send(event)],
-            documents=[event.at for event in events for _ in range(_documents(event))],
+            sends=[min(now, event.at + longest_call) + shown for event in events if _is_single_send(event)],
+            documents=[min(now, event.at) + shown for event in events for _ in range(_documents(event))],
             last_at=events[-1].at if events else None,
         )
 
@@ -108,6 +113,7 @@ class Sync:
         sent = self._due(queue, InvoiceState.SENT)
         sessions = {record.session_ref or "" for record in (*doubts, *sent)}
         self._asking.keep(sessions | {record.id for record in sent})
+        self._courier.waits.keep({record.id for record in queue})
         await self._resolve_doubts(doubts)
         await self._ask_batches([record for record in sent if not record.invoice_ref])
         await self._ask_singly(sent)
@@ -137,14 +143,10 @@ class Sync:
         await self._desk.store.write(work)
 
     def _due(self, queue: list[Unsent], state: InvoiceState) -> list[Unsent]:
-        now = self._desk.now()
-        return [record for record in queue if record.state is state and self._is_due(record, now)]
-
-    def _is_due(self, record: Unsent, now: datetime) -> bool:
-        if self._courier.busy(record.id):
-            return False
-        # further off than any wait: the clock was wrong when it was written
-        return record.not_before is None or not now < record.not_before <= now + LONGEST_WAIT
+        now, waits = self._watch.clock.best(), self._courier.waits
+        return [
+            each for each in queue if each.state is state and not self._courier.busy(each.id) and waits.over(each, now)
+        ]
 
     async def _resolve_doubts(self, doubts: list[Unsent]) -> None:
         """Ask by session: one list settles all doubts of a batch, and a session that can not be asked waits."""
@@ -198,7 +200,7 @@ class Sync:
 
     def _share(self, *, kept_for_presses: bool) -> Share:
         """Return what is left of the limits; where no press would be tried online nothing is kept for presses."""
-        presses_online = self._watch.decide(self._desk.now()).attempt_online
+        presses_online = self._watch.decide(self._watch.clock.best()).attempt_online
         return backlog_share(self._desk.gateway.budget(), kept_for_presses=kept_for_presses and presses_online)
 
     def _fits_a_batch(self, record: Unsent) -> bool:
@@ -251,7 +253,7 @@ class Sync:
             await self._batch_failed(batch, error)
             return False
         self._watch.answered()
-        change = InvoiceChange(session_ref=session, sent_at=self._desk.now())
+        change = InvoiceChange(session_ref=session, sent_at=self._watch.clock.best())
         await self._in_slices(batch, InvoiceState.SENT, "sent", {"session": session, "batch": True}, change)
         return True
 
@@ -261,8 +263,10 @@ class Sync:
     async def _batch_failed(self, batch: list[Unsent], error: KsefError) -> None:
         self._watch.failed(error)
         to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
-        later = self._desk.now() + timedelta(seconds=error.retry_after or 30.0)
-        await self._in_slices(batch, to, "send_failed", evidence_of(error, "batch"), InvoiceChange(not_before=later))
+        rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
+        not_before = self._courier.waits.rest(rest, *(each.id for each in batch))
+        change = InvoiceChange(not_before=not_before)
+        await self._in_slices(batch, to, "send_failed", evidence_of(error, "batch"), change)
 
     async def _in_slices(
         self,
@@ -332,10 +336,10 @@ async def _record_all(
 
 
 async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
-    """Return the newest events back to that instant, page by page from the end."""
+    """Return the newest events back to that instant, page by page from the end, at most MOST_EVENTS."""
     found: list[Event] = []
     last = await tx.events.newest()
-    while last > 0:
+    while last > 0 and len(found) < MOST_EVENTS:
         first = max(0, last - EVENTS_AT_ONCE)
         page = await tx.events.after(first, last - first)
         found = page + found

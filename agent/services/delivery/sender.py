@@ -32,6 +32,7 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
+from agent.services.delivery.backoff import Waits
 from agent.services.delivery.upo import Upos
 from agent.services.delivery.verdicts import Settling, evidence_of
 from agent.services.desk import Desk
@@ -55,6 +56,11 @@ class Courier:
         self._settling = Settling(desk, watch, upos)
         self._busy: dict[str, asyncio.Event] = {}
         """Set when whoever has the invoice in hands is done with it."""
+
+    @property
+    def waits(self) -> Waits:
+        """Until when each invoice rests."""
+        return self._settling.waits
 
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
@@ -151,12 +157,12 @@ class Courier:
             InvoiceState.SENT,
             "sent",
             {"session": session.reference, "reference": reference},
-            InvoiceChange(invoice_ref=reference, sent_at=self._desk.now()),
+            InvoiceChange(invoice_ref=reference, sent_at=self._watch.clock.best()),
         )
 
     async def _begin(self, record: InvoiceRecord, session: SessionRef) -> InvoiceRecord:
         """Commit the intent; an online invoice that missed its day (a crash, midnight) leaves as offline24."""
-        now = self._desk.now()
+        now = self._watch.clock.best()
         late = record.mode is Mode.ONLINE and local_date(now) != record.issued_on
         decision = self._watch.after_budget(record, now) if late else None
         change = InvoiceChange(session_ref=session.reference, attempted=True)

@@ -93,7 +93,7 @@ class Upos:
         accepted = self._accepted
         if self._complete_at == accepted:
             return
-        since = self._desk.now() - BATCH_PATIENCE
+        since = self._watch.clock.best() - BATCH_PATIENCE
         missing = await self._desk.store.read(
             lambda tx: tx.invoices.without_upo(AT_ONCE + len(self._invoices), batch_since=since)
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
@@ -25,6 +25,7 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
+from agent.services.delivery.backoff import Waits
 from agent.services.delivery.upo import Upos
 from agent.services.desk import Desk
 from agent.services.outages.watch import Watch
@@ -43,6 +44,7 @@ class Settling:
         self._desk = desk
         self._watch = watch
         self._upos = upos
+        self.waits = Waits(desk.clock)
         self._lists: dict[str, tuple[float, dict[bytes, tuple[str, Verdict]]]] = {}
 
     async def record(self, invoice_id: str) -> InvoiceRecord:
@@ -82,9 +84,8 @@ class Settling:
     def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None) -> datetime:
         """Return when to try again: as KSeF said, else later the more often it was tried."""
         if error is not None and error.retry_after is not None:
-            return self._desk.now() + timedelta(seconds=error.retry_after)
-        step = BACKOFF_STEPS[min(record.attempts, len(BACKOFF_STEPS) - 1)]
-        return self._desk.now() + timedelta(seconds=step)
+            return self.waits.rest(error.retry_after, record.id)
+        return self.waits.rest(BACKOFF_STEPS[min(record.attempts, len(BACKOFF_STEPS) - 1)], record.id)
 
     def forget_lists(self) -> None:
         """Ask KSeF anew what a session holds."""
@@ -137,7 +138,7 @@ class Settling:
             InvoiceState.SENT,
             "sent",
             {"session": record.session_ref, "reference": reference, "found_by": "sha256"},
-            InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._desk.now()),
+            InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._watch.clock.best()),
         )
         if isinstance(verdict, Duplicate) and original is not None:
             return await self._by_original(record, verdict, original)
@@ -200,7 +201,7 @@ class Settling:
     async def _by_original(self, record: InvoiceRecord, verdict: Duplicate, original: bytes) -> InvoiceRecord:
         number = verdict.original_ksef_number or ""
         if original == record.sha256:
-            accepted = Accepted(number, self._desk.now(), original)
+            accepted = Accepted(number, self._watch.clock.best(), original)
             return await self._accept(record.id, accepted, verdict.original_session)
         data: dict[str, Json] = {
             "code": DUPLICATE,

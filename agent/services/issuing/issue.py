@@ -126,8 +126,7 @@ class Issuing:
             if at_counter:
                 await self._first_papers(seen.invoice_ids)
             return seen
-        now = self._desk.now()
-        self._watch.check_clock()
+        now = await self._watch.issue_instant()
         prepared = prepare(now)
         decision = self._watch.decide(now)
 
@@ -137,6 +136,7 @@ class Issuing:
                 return seen
             orders = await prepared(tx)
             made = [await self._add(tx, order, decision, now, caller) for order in orders.documents]
+            await self._watch.clock.issuing(now, tx)
             if orders.fulfils is not None:
                 await tx.held.close(orders.fulfils, "issued", invoice_id=made[0].id)
             return await remember(tx, key, body_sha256, made, orders.held)
@@ -144,6 +144,7 @@ class Issuing:
         pressed = await self._desk.store.write(work)
         if pressed.replayed:
             return pressed
+        self._watch.clock.issued(now)
         self._desk.changed.set()
         for invoice_id in pressed.invoice_ids:
             self._desk.tally.count(self._desk.tally.issued, decision.mode.value)
@@ -264,7 +265,7 @@ class Issuing:
 
         async def work(tx: Transaction) -> None:
             record = await tx.invoices.get(invoice_id)
-            change = self._watch.after_budget(record, self._desk.now())
+            change = self._watch.after_budget(record, self._watch.clock.best())
             if change is None or record.mode is not Mode.ONLINE:
                 return
             await tx.invoices.note(invoice_id, InvoiceChange(mode=change.mode, reason=change.reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from agent.domain import links
 from agent.domain.callers import Caller
@@ -17,19 +18,21 @@ from agent.ports import InvoiceChange, Transaction, Work
 from agent.services.delivery.queue import Sync
 from agent.services.desk import Desk
 from agent.services.issuing.issue import Issuing
+from agent.services.outages.watch import Watch
 
 
 class RejectedInvoices:
     """The ways out of REJECTED. Conflict says why one of them is not open."""
 
-    def __init__(self, desk: Desk, issuing: Issuing, sync: Sync) -> None:
+    def __init__(self, desk: Desk, watch: Watch, issuing: Issuing, sync: Sync) -> None:
         self._desk = desk
+        self._watch = watch
         self._issuing = issuing
         self._sync = sync
 
     async def correct_technically(self, invoice_id: str, caller: Caller, xml: bytes | None = None) -> None:
         """Send the same content as new bytes, once; ``xml`` None makes them of the stored ones."""
-        now = self._desk.now()
+        now = await self._watch.instant("korekty technicznej nie wystawiono")
 
         async def work(tx: Transaction) -> None:
             record = await tx.invoices.get(invoice_id)
@@ -38,7 +41,7 @@ class RejectedInvoices:
                 raise Conflict(reason, code="technical-correction-refused")
             new = xml if xml is not None else renewed(record.xml, now)
             if xml is not None:
-                self._check_replacement(record, xml)
+                self._check_replacement(record, xml, now)
             sha256 = hashlib.sha256(new).digest()
             if sha256 == record.sha256:
                 raise Conflict("Nowy plik jest taki sam jak odrzucony.", code="technical-correction-refused")
@@ -87,9 +90,9 @@ class RejectedInvoices:
         self._desk.changed.set()
         self._sync.wake()
 
-    def _check_replacement(self, record: InvoiceRecord, xml: bytes) -> None:
+    def _check_replacement(self, record: InvoiceRecord, xml: bytes, now: datetime) -> None:
         seller_nip = self._desk.settings.seller.nip
-        check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=issue_date(self._desk.now()))
+        check_ready(xml, schema=self._desk.schema, seller_nip=seller_nip, today=issue_date(now))
         if not same_content(record.xml, xml):
             raise Conflict(
                 "Korekta techniczna nie może zmieniać treści faktury, tylko jej zapis.", code="content-differs"

@@ -55,7 +55,9 @@ class Alerting:
                 LOG.warning("alert %s ended: %s", alert.code.value, alert.message)
             self._desk.changed.set()
         self._active = after
-        problems = [Problem(alert.code.value, alert.message, since, alert.severity) for alert, since in after.items()]
+        problems = [  # not after now: the clock was set back
+            Problem(alert.code.value, alert.message, min(since, now), alert.severity) for alert, since in after.items()
+        ]
         return tuple(sorted(problems, key=lambda each: (each.severity, each.since, each.code, each.message)))
 
     async def _load(self) -> dict[ActiveAlert, datetime]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from agent.services.desk import Desk
+from agent.ports import Store
 
 PAUSE = timedelta(hours=20)
 """Less than a day: a shop that opens a quarter of an hour earlier than yesterday does its chores all the same."""
@@ -17,8 +17,10 @@ PAUSE = timedelta(hours=20)
 class Chores:
     """Remembers when each chore was done."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        """The best known time: a step of the wall clock repeats no chore, and puts none off."""
 
     async def once_a_day(self, name: str, work: Callable[[], Awaitable[bool]]) -> bool:
         """Do ``work`` unless it was done today; return whether it was done now.
@@ -29,16 +31,16 @@ class Chores:
             return False
         if not await work():
             return False
-        at = self._desk.now().isoformat()
-        await self._desk.store.write(lambda tx: tx.notebook.put(_entry(name), at))
+        at = self._now().isoformat()
+        await self._store.write(lambda tx: tx.notebook.put(_entry(name), at))
         return True
 
     async def _due(self, name: str) -> bool:
-        kept = await self._desk.store.read(lambda tx: tx.notebook.get(_entry(name)))
+        kept = await self._store.read(lambda tx: tx.notebook.get(_entry(name)))
         if not isinstance(kept, str):
             return True
         # a time to come was written by a clock that was wrong
-        return not timedelta(0) <= self._desk.now() - datetime.fromisoformat(kept) < PAUSE
+        return not timedelta(0) <= self._now() - datetime.fromisoformat(kept) < PAUSE
 
 
 def _entry(name: str) -> str:

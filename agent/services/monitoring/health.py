@@ -9,11 +9,10 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from agent import __version__
 from agent.domain.calendar import local_date
-from agent.domain.errors import Unavailable
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
 from agent.ports import PrinterStatus, PrintResult, Signer, Transaction, Unsent
@@ -26,6 +25,7 @@ from agent.services.contract import (
 )
 from agent.services.corrections.pending import existing, unsettled
 from agent.services.desk import Desk
+from agent.services.elapsed import Since
 from agent.services.monitoring.alerts import Alerting
 from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
@@ -39,6 +39,16 @@ MEGABYTE = 1024 * 1024
 LEAST_FREE = MEGABYTE
 """Bytes that an invoice, its log and its paper surely fit into."""
 COLLISION = "440:"
+OF_THE_DAY = frozenset(
+    {
+        AlertCode.DEADLINE_NEAR,
+        AlertCode.OVERDUE,
+        AlertCode.CERTIFICATE_EXPIRES,
+        AlertCode.CERTIFICATE_EXPIRED,
+        AlertCode.CERTIFICATE_NOT_YET_VALID,
+    }
+)
+"""Alerts that a clock of next year would begin and one of last year end: while nobody knows the day they stay."""
 DOUBTS = frozenset({"in_doubt", "send_failed"})
 """Events that leave an invoice in doubt."""
 
@@ -58,7 +68,7 @@ class Reporting:
         self._told_by_printer: PrintResult | None = None
         """The failed job whose trouble the printer itself told of: its own word counts from then on."""
         self._problems: tuple[Problem, ...] = ()
-        self._since: dict[str, tuple[InvoiceState, datetime]] = {}
+        self._since: dict[str, tuple[InvoiceState, Since]] = {}
         self._database_problem: str | None = None
         self._database_checked = False
         self._refreshing = asyncio.Lock()
@@ -97,8 +107,8 @@ class Reporting:
         self._database_checked = True
         self._desk.changed.set()
 
-    async def _states(self, unsent: list[Unsent]) -> dict[str, tuple[InvoiceState, datetime]]:
-        now = self._desk.now()
+    async def _states(self, unsent: list[Unsent]) -> dict[str, tuple[InvoiceState, Since]]:
+        now = Since.now(self._desk.clock)
         states = {}
         for record in unsent:
             before = self._since.get(record.id)
@@ -110,19 +120,20 @@ class Reporting:
                 states[record.id] = (record.state, now)
         return states
 
-    async def _in_doubt_since(self, invoice_id: str) -> datetime:
+    async def _in_doubt_since(self, invoice_id: str) -> Since:
         """Return when the log says the doubt began: a restart must not make it young again."""
         events = await self._desk.store.read(lambda tx: tx.events.of_invoice(invoice_id))
-        return max((event.at for event in events if event.kind in DOUBTS), default=self._desk.now())
+        began = [event.at for event in events if event.kind in DOUBTS]
+        if not began:
+            return Since.now(self._desk.clock)
+        return Since.recalled(began[-1], self._watch.clock.best(), self._desk.clock)
 
     def _not_known_yet(self) -> frozenset[AlertCode]:
-        """Return what no source has told since start: an alert of these does not end."""
+        """Return what no source has told since start, or needs to know the day: an alert of these does not end."""
         seen = self._watch.seen
-        unknown: set[AlertCode] = set()
+        unknown: set[AlertCode] = set() if self._watch.clock.knows_the_day() else set(OF_THE_DAY)
         if seen.latarnia_at is None:
             unknown |= {AlertCode.LATARNIA_UNREACHABLE, AlertCode.LATARNIA_UNKNOWN}
-        if seen.skew_seconds is None:
-            unknown.add(AlertCode.CLOCK_SKEW)
         if seen.signed_in is None:
             unknown.add(AlertCode.LOGIN_REFUSED)
         if not self._printers and self._desk.printer.profile_names:
@@ -157,14 +168,18 @@ class Reporting:
             certificate_days=settings.certificate_days,
             disk_free_mb=settings.disk_free_mb,
             clock_skew_seconds=self._desk.settings.issue.clock_skew_alarm_seconds,
-            clock_refuse_seconds=self._desk.settings.issue.clock_skew_refuse_seconds,
         )
-        return alerts(self._facts(), policy, self._desk.calendar)
+        found = alerts(self._facts(), policy, self._desk.calendar)
+        if self._watch.clock.knows_the_day():
+            return found
+        return frozenset(alert for alert in found if alert.code not in OF_THE_DAY)
 
     def _facts(self) -> AlertFacts:
-        now = self._desk.now()
+        now = self._watch.clock.best()
         situation = self._watch.timeline.at(now)
         total = situation.total_failure
+        clock = self._watch.clock.verdict()
+        lost = self._watch.seen.latarnia_lost
         false = self._watch.duties.in_doubt
         return AlertFacts(
             at=now,
@@ -174,7 +189,7 @@ class Reporting:
                     number=record.number,
                     state=record.state,
                     deadline=record.deadline,
-                    state_since=self._since[record.id][1],
+                    state_since=self._began(self._since[record.id][1], now),
                     rejection=record.rejection,
                     collision=record.state is InvoiceState.REJECTED and (record.rejection or "").startswith(COLLISION),
                 )
@@ -189,20 +204,27 @@ class Reporting:
                 if holder.owner_nip is not None and holder.owner_nip not in nips
             },
             login_refused=self._watch.seen.login_problem if self._watch.seen.signed_in is False else None,
-            clock_skew_seconds=self._watch.skew(),
+            clock_skew_seconds=clock.skew_seconds,
+            clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk_free() // MEGABYTE,
             database_problem=self._database_problem,
             printers={status.name: status.problem for status in self._printer_states()},
-            undelivered=dict(self._desk.undelivered),
+            undelivered={
+                name: (problem, self._began(since, now)) for name, (problem, since) in self._desk.undelivered.items()
+            },
             drop_folder=self.folder_problems() or {},
-            latarnia_unreachable_since=self._watch.seen.latarnia_lost_at,
+            latarnia_unreachable_since=None if lost is None else self._began(lost, now),
             latarnia_unknown=tuple((word.where, word.value) for word in self._watch.seen.latarnia_unknown),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
-            status_contradicts=() if self._watch.seen.latarnia_lost_at is not None else situation.contradicted,
+            status_contradicts=() if lost is not None else situation.contradicted,
             falsely_exempt=tuple(each.number for each in false),
             falsely_exempt_archived=sum(each.archived for each in false),
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
         )
+
+    def _began(self, since: Since, now: datetime) -> datetime:
+        """Return the instant by the best known time, which the length of time is right for."""
+        return now - timedelta(seconds=since.seconds(self._desk.clock))
 
     def _held_certificates(self) -> Iterator[tuple[str, Signer, tuple[str, ...]]]:
         """Yield each certificate with its use and whose it may be."""
@@ -224,20 +246,22 @@ class Reporting:
 
     def health(self) -> HealthReport:
         """Return the report; no I/O but a look at the disk's free space."""
-        now = self._desk.now()
+        now = self._watch.clock.best()
+        clock = self._watch.clock.answer()
         disk_free = self._disk_free()
         return HealthReport(
             status=_status(self._problems),
             version=__version__,
             till=self._desk.settings.till,
             nip=self._desk.settings.seller.nip,
-            at=now,
-            started_at=self._desk.started_at or now,
+            at=clock.shows,
+            started_at=self._desk.started_at or clock.shows,
             mode=self._watch.answer(),
             queue=_queue(self._unsent, local_date(now)),
             printers=self._printer_states(),
             certificates=self._certificates(now),
-            clock_skew_seconds=self._watch.skew(),
+            clock=clock,
+            clock_skew_seconds=clock.skew_seconds,
             disk_free_bytes=disk_free,
             database_bytes=self._desk.store.size(),
             latarnia_seen_at=self._watch.seen.latarnia_at,
@@ -249,11 +273,8 @@ class Reporting:
 
     def _takes_presses(self, disk_free: int) -> bool:
         """Tell whether a press would be taken now: not while the service ends, without room, with a wrong clock."""
-        try:
-            self._watch.check_clock()
-        except Unavailable:
-            return False
-        return not self._shutdown.begun and disk_free >= LEAST_FREE
+        clock_dates = self._watch.clock.verdict().problem is None
+        return clock_dates and not self._shutdown.begun and disk_free >= LEAST_FREE
 
     def _certificates(self, now: datetime) -> tuple[CertificateHealth, ...]:
         found = []

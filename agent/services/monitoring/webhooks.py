@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from agent.domain.invoice import InvoiceRecord
 from agent.ports import Event, Json, Transaction, WebhookSender
 from agent.services.contract import OutboxStatus
 from agent.services.desk import Desk
+from agent.services.elapsed import Since
 
 INVOICE_TYPES: Mapping[str, str] = {
     "issued": "invoice.issued",
@@ -53,9 +54,13 @@ class Subscriber:
 class Outbox:
     """Delivers to one subscriber."""
 
-    def __init__(self, desk: Desk, sender: WebhookSender, subscriber: Subscriber) -> None:
+    def __init__(
+        self, desk: Desk, sender: WebhookSender, subscriber: Subscriber, now: Callable[[], datetime] | None = None
+    ) -> None:
         self._desk = desk
         self._sender = sender
+        self._now = now or desk.now
+        """The best known time: a receiver refuses signatures that are not of now."""
         self._subscriber = subscriber
         self._cursor = f"outbox:{subscriber.name}"
         self._trouble = f"outbox-trouble:{subscriber.name}"
@@ -72,8 +77,9 @@ class Outbox:
         """Read back since when the subscriber refuses; called once at start."""
         kept = await self._desk.store.read(lambda tx: tx.notebook.get(self._trouble))
         if isinstance(kept, Mapping):
-            trouble = (str(kept["problem"]), datetime.fromisoformat(str(kept["since"])))
-            self._desk.undelivered[self._subscriber.name] = trouble
+            since = datetime.fromisoformat(str(kept["since"]))
+            recalled = Since.recalled(since, self._now(), self._desk.clock)
+            self._desk.undelivered[self._subscriber.name] = (str(kept["problem"]), recalled)
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -125,11 +131,12 @@ class Outbox:
         kept, newest = await self._desk.store.read(work)
         problem, since = self._desk.undelivered.get(self._subscriber.name, (None, None))
         cursor = max(self._seen or 0, kept if isinstance(kept, int) else 0)
-        return OutboxStatus(self._subscriber.name, self._subscriber.url, cursor, newest, problem, since)
+        begun = None if since is None else since.at
+        return OutboxStatus(self._subscriber.name, self._subscriber.url, cursor, newest, problem, begun)
 
     async def _deliver(self, event: Event) -> bool:
         body = json.dumps(await self._message(event), ensure_ascii=False, separators=(",", ":")).encode()
-        at = int(self._desk.now().timestamp())
+        at = int(self._now().timestamp())
         signature = hmac.new(self._subscriber.secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",
@@ -152,9 +159,9 @@ class Outbox:
         if problem is None:
             del self._desk.undelivered[self._subscriber.name]
         else:
-            since = self._desk.now() if before is None else before[1]
+            since = Since.now(self._desk.clock) if before is None else before[1]
             self._desk.undelivered[self._subscriber.name] = (problem, since)
-            kept = {"problem": problem, "since": since.isoformat()}
+            kept = {"problem": problem, "since": since.at.isoformat()}
         await self._desk.store.write(lambda tx: tx.notebook.put(self._trouble, kept))
 
     async def _message(self, event: Event) -> Mapping[str, Json]:

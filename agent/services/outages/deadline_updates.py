@@ -23,11 +23,15 @@ SLICE = 50
 
 
 class Duties:
-    """What is owed to KSeF, by when. ``timeline()`` is asked anew for each invoice: it may turn meanwhile."""
+    """What is owed to KSeF, by when. ``timeline()`` is asked anew for each invoice: it may turn meanwhile.
 
-    def __init__(self, desk: Desk, timeline: Callable[[], Timeline]) -> None:
+    ``now()``: the best known time, which a change of the wall clock does not touch.
+    """
+
+    def __init__(self, desk: Desk, timeline: Callable[[], Timeline], now: Callable[[], datetime]) -> None:
         self._desk = desk
         self._timeline = timeline
+        self._now = now
         self.in_doubt: tuple[Exempt, ...] = ()
         """What is exempt by a total failure that Latarnia took back, and no manager has called false; by follow()."""
         self.revocable: Event | None = None
@@ -105,7 +109,7 @@ class Duties:
             return False
         timeline = self._timeline()
         then = timeline.at(each.issued_at).total_failure
-        now = timeline.at(self._desk.now() + timedelta(microseconds=1)).total_failure
+        now = timeline.at(self._now() + timedelta(microseconds=1)).total_failure
         return then is not None and then.confirmed is True and (now is None or now.id != then.id)
 
     def _new_deadline(self, each: Unsent) -> Deadline | None:

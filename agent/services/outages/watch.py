@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from agent.domain.calendar import local_date, local_time
-from agent.domain.errors import Conflict, Unavailable
+from agent.domain.calendar import local_date
+from agent.domain.errors import Conflict
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
@@ -29,15 +29,15 @@ from agent.domain.outages.timeline import (
     source_of,
 )
 from agent.domain.outages.timeline import Event as Outage
-from agent.ports import Event, Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
+from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
+from agent.services.elapsed import Since
+from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.deadline_updates import Duties
 
 BREAKER = "breaker"
-FA3_BEGINS = datetime(2025, 9, 1, tzinfo=UTC)
-"""FA(3) takes no earlier DataWytworzeniaFa (its XSD): no clock that shows less is right."""
-TWO_DAYS = 172_800.0
+MODE_REFUSED = "trybu nie zmieniono"
 LOGIN_REFUSED = frozenset({415, 450, 460, 470, 480})
 """Status codes of an authentication that a person has to look into (agent.ksef.auth)."""
 
@@ -47,7 +47,7 @@ class Seen:
     """When each source last answered, and what trouble it had since. None: never."""
 
     latarnia_at: datetime | None = None
-    latarnia_lost_at: datetime | None = None
+    latarnia_lost: Since | None = None
     latarnia_unknown: tuple[Unknown, ...] = ()
     """What was not understood in the newest answer."""
     ksef_at: datetime | None = None
@@ -55,7 +55,6 @@ class Seen:
     ksef_code: int = 0
     ksef_body: str = ""
     """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
-    skew_seconds: float | None = None
     signed_in: bool | None = None
     login_problem: str = ""
 
@@ -69,20 +68,24 @@ class Watch:
         self.timeline = Timeline()
         self.breaker = Breaker(failures_to_open=desk.settings.watch.breaker_failures)
         self.seen = Seen()
-        self.duties = Duties(desk, lambda: self.timeline)
-        self._logged_until = FA3_BEGINS
-        """Time of the newest event of an earlier run."""
+        issue = desk.settings.issue
+        self.clock = ClockCheck(
+            desk.clock,
+            desk.store,
+            refuse_seconds=issue.clock_skew_refuse_seconds,
+            patience_seconds=issue.budget_seconds,
+        )
+        self.duties = Duties(desk, lambda: self.timeline, self.clock.best)
         self._learning = asyncio.Lock()
 
     async def load(self) -> None:
-        """Read facts and breaker back; called once at start."""
+        """Read facts, breaker and what is known of the clock back; called once at start."""
 
-        async def work(tx: Transaction) -> tuple[list[Fact], Json, list[Event]]:
-            newest = await tx.events.newest()
-            return await tx.facts.all(), await tx.notebook.get(BREAKER), await tx.events.after(newest - 1, 1)
+        async def work(tx: Transaction) -> tuple[list[Fact], Json]:
+            return await tx.facts.all(), await tx.notebook.get(BREAKER)
 
-        facts, kept, last = await self._desk.store.read(work)
-        self._logged_until = max([FA3_BEGINS, *(event.at for event in last)])
+        facts, kept = await self._desk.store.read(work)
+        await self.clock.load()
         self.timeline = Timeline.of(fact_from_json(fact.body, fact.seen_at) for fact in facts)
         if isinstance(kept, dict):
             self.breaker = self.breaker.restored(kept)
@@ -91,24 +94,23 @@ class Watch:
 
     async def poll_latarnia(self) -> None:
         """Read Latarnia once; new facts are stored, and all unsent deadlines follow."""
-        now = self._desk.now()
+        begun = Since.now(self._desk.clock)
         try:
             reading = await self._source.read()
             parsed = parse(reading.status, reading.messages)
         except (KsefError, BadAnswer) as error:
-            first = self.seen.latarnia_lost_at is None
-            self.seen.latarnia_lost_at = self.seen.latarnia_lost_at or now
-            if first:
+            if self.seen.latarnia_lost is None:
+                self.seen.latarnia_lost = begun
                 body = error.body if isinstance(error, KsefError) else ""
                 await self._note_latarnia({"state": "unreachable", "problem": str(error), "body": body})
             return
-        lost_at = self.seen.latarnia_lost_at
+        lost = self.seen.latarnia_lost
         self.seen.latarnia_at = reading.seen_at
-        self.seen.latarnia_lost_at = None
-        if lost_at is not None:
-            await self._note_latarnia({"state": "answers", "unreachable_since": _iso(lost_at)})
+        self.seen.latarnia_lost = None
+        if lost is not None:
+            await self._note_latarnia({"state": "answers", "unreachable_since": _iso(lost.at)})
         self.seen.latarnia_unknown = parsed.unknown
-        added = facts_of(self.timeline, parsed, reading.seen_at)
+        added = facts_of(self.timeline, parsed, self.clock.best())
         if added:
             await self._learn(added)
 
@@ -124,11 +126,12 @@ class Watch:
         except KsefError as error:
             self.failed(error)
         else:
-            self.seen.skew_seconds = skew
+            self.clock.heard_ksef(skew)
             self.seen.ksef_at = self._desk.now()
             self.seen.ksef_problem = ""
             self._turn(self.breaker.on_probe(self._desk.now()))
         await self._keep_breaker()
+        await self.clock.keep()
         return not was_closed and self.breaker.state is LinkState.CLOSED
 
     def answered(self) -> None:
@@ -190,42 +193,9 @@ class Watch:
             prefer_offline24=settings.issue.prefer == "offline24",
             sends_left=budget.sends_left_hour,
             sends_rest=budget.wait > settings.issue.budget_seconds,
-            clock_suspect=self._date_doubtful(now),
+            clock_suspect=self.clock.date_doubtful(now),
             has_offline_certificate=self._desk.signer is not None,
         )
-
-    def _date_doubtful(self, now: datetime) -> bool:
-        """Tell whether KSeF's clock shows another Polish date: P_1 would not be the day of sending."""
-        return local_date(now) != local_date(now + timedelta(seconds=self.skew() or 0.0))
-
-    def skew(self) -> float | None:
-        """Seconds by which this clock is late, None where nothing shows: KSeF's time minus ours, as last measured.
-
-        Until KSeF answers, a clock that shows less than our own log, or than the first day of FA(3), is late at least
-        by that: a till whose battery is flat starts in 1970.
-        """
-        if self.seen.skew_seconds is not None:
-            return self.seen.skew_seconds
-        late = (self._logged_until - self._desk.now()).total_seconds()
-        return late if late > 0 else None
-
-    def check_clock(self) -> None:
-        """Refuse to issue with a clock that is certainly wrong: P_1 and the deadline would be."""
-        limit = self._desk.settings.issue.clock_skew_refuse_seconds
-        skew = self.skew()
-        if skew is None or abs(skew) <= limit:
-            return
-        if self.seen.skew_seconds is None:
-            shown = f"{local_time(self._desk.now()):%d.%m.%Y %H:%M}"
-            known = f"{local_time(self._logged_until):%d.%m.%Y %H:%M}"
-            fresh = self._logged_until == FA3_BEGINS
-            text = f"Zegar kasy pokazuje {shown}, a " + (
-                f"faktury FA(3) są od {FA3_BEGINS:%d.%m.%Y}." if fresh else f"ostatni zapis w kasie jest z {known}."
-            )
-        else:
-            apart = f"{abs(skew) / 60:.0f} min" if abs(skew) < TWO_DAYS else f"{abs(skew) / 86_400:.0f} dni"
-            text = f"Zegar kasy różni się od czasu KSeF o {apart}."
-        raise Unavailable(f"{text} Ustaw zegar; faktury nie wystawiono.", code="clock-wrong")
 
     def after_budget(self, record: InvoiceRecord, now: datetime) -> ModeDecision | None:
         """Return the new mode of an online invoice whose budget ran out; None where KSeF decided in time."""
@@ -246,13 +216,21 @@ class Watch:
         )
         return None if after.mode is record.mode else after
 
+    async def issue_instant(self) -> datetime:
+        """Return the instant to date a document with; Unavailable where the clock may not date it."""
+        return await self.clock.require(self.probe, "faktury nie wystawiono")
+
+    async def instant(self, refused: str) -> datetime:
+        """Return the instant of what bears no date of issue. ``refused``: in Polish, what is not done otherwise."""
+        return await self.clock.instant(self.probe, refused)
+
     def may_send(self) -> bool:
         """Whether the sync should try: the line is not known to be down."""
         return self.breaker.state is not LinkState.OPEN and not self.sending_stopped()
 
     def sending_stopped(self) -> bool:
         """A confirmed total failure stops sending; the queue is kept."""
-        total = self.timeline.at(self._desk.now()).total_failure
+        total = self.timeline.at(self.clock.best()).total_failure
         return total is not None and total.confirmed is True
 
     # --- declarations -------------------------------------------------------------------------------
@@ -270,14 +248,16 @@ class Watch:
                 "tryb offline24 albo potwierdzić awarię całkowitą.",
                 code="mode-not-declarable",
             )
-        await self._say(kind, reason, by, self.timeline.at(self._desk.now()).total_failure)
+        now = await self.instant(MODE_REFUSED)
+        await self._say(kind, reason, by, self.timeline.at(now).total_failure, now)
 
     async def withdraw(self, reason: str, by: str, *, false_alarm: bool = False) -> None:
         """Withdraw what is declared now.
 
         ``false_alarm``: the total failure, confirmed or only announced, never was; all duties are back.
         """
-        situation = self.timeline.at(self._desk.now())
+        now = await self.instant(MODE_REFUSED)
+        situation = self.timeline.at(now)
         total = situation.total_failure
         if total is not None and (total.confirmed or false_alarm):
             kind = DeclarationKind.TOTAL_FAILURE_WITHDRAWN if false_alarm else DeclarationKind.TOTAL_FAILURE_ENDED
@@ -289,10 +269,9 @@ class Watch:
             kind = DeclarationKind.OFFLINE24_WITHDRAWN
         else:
             raise Conflict("Nie ma nic do odwołania: żaden tryb nie jest włączony ręcznie.", code="nothing-declared")
-        await self._say(kind, reason, by, total)
+        await self._say(kind, reason, by, total, now)
 
-    async def _say(self, kind: DeclarationKind, reason: str, by: str, total: Outage | None) -> None:
-        now = self._desk.now()
+    async def _say(self, kind: DeclarationKind, reason: str, by: str, total: Outage | None, now: datetime) -> None:
         of_total = kind not in {DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN}
         event_id = total.id if of_total and total is not None else None
         said = Declared(Declaration(kind, reason, by, now, event_id=event_id))
@@ -339,7 +318,7 @@ class Watch:
 
     def answer(self) -> ModeAnswer:
         """Return mode and situation for screens."""
-        now = self._desk.now()
+        now = self.clock.best()
         decision = self.decide(now)
         situation = self.timeline.at(now)
         total = situation.total_failure
@@ -360,9 +339,9 @@ class Watch:
         )
 
     def _latarnia_word(self) -> str:
-        if self.seen.latarnia_at is None or self.seen.latarnia_lost_at is not None:
+        if self.seen.latarnia_at is None or self.seen.latarnia_lost is not None:
             return "unreachable"
-        status = self.timeline.at(self._desk.now()).status
+        status = self.timeline.at(self.clock.best()).status
         return "unknown" if status is None else status.value
 
     def evidence(self) -> dict[str, Json]:
@@ -378,7 +357,7 @@ class Watch:
             "line_since": _iso(self.breaker.since),
             "ksef_seen_at": _iso(self.seen.ksef_at),
             "ksef_problem": self.seen.ksef_problem,
-            "clock_skew_seconds": self.skew(),
+            "clock_skew_seconds": self.clock.skew(),
             "local_date": local_date(now).isoformat(),
         }
 

@@ -2,19 +2,19 @@
 
 import { get, post, remove } from "./api.js";
 import { byId, h, whileBusy } from "./dom.js";
-import { MODES } from "./words.js";
+import { MODES, momentShown } from "./words.js";
 
 let page = null;
 let secret = "";
-let drawn = ""; // the mode that is on the screen
+let drawn = ""; // the mode and the clock's trouble that are on the screen
 
 export function start(settings) {
   page = settings;
 }
 
 export async function show(message = "") {
-  const mode = await get("/v1/mode");
-  drawn = JSON.stringify(mode);
+  const [mode, clock] = await situation();
+  drawn = fingerprint(mode, clock);
   const manager = page.role === "manager";
   byId("view-manager").replaceChildren(
     h("form", { class: "card", novalidate: true, onsubmit: (event) => event.preventDefault() },
@@ -38,6 +38,7 @@ export async function show(message = "") {
         "Offline24 ogłoś, gdy KSeF lub internet zawodzi i kasa nie ma na niego czekać. Faktury trafią do KSeF same."),
       h("div", { class: "row" },
         ...steps(mode)),
+      clock.problem ? clockTrouble(clock) : null,
       mode.declared === "total_failure" || mode.total_failure_to_confirm ? null : unheard(),
       mode.false_alarm_possible ? wasNone() : null));
 }
@@ -46,8 +47,13 @@ export async function show(message = "") {
 export async function refresh() {
   const inputs = [...byId("view-manager").querySelectorAll("input")];
   if (inputs.some((input) => input.value || input === document.activeElement)) return;
-  if (JSON.stringify(await get("/v1/mode")) !== drawn) await show();
+  if (fingerprint(...await situation()) !== drawn) await show();
 }
+
+const situation = () => Promise.all([get("/v1/mode"), get("/v1/clock")]);
+
+/** What would draw the view anew: the mode, and whether the clock has trouble; not its time, which runs. */
+const fingerprint = (mode, clock) => JSON.stringify([mode, clock.problem && clock.state, clock.date]);
 
 /** What can be done now: never more than two buttons. */
 function steps(mode) {
@@ -62,6 +68,19 @@ function steps(mode) {
   return [mode.declared
     ? action("Odwołaj tryb", "Odwołano tryb.", end)
     : action("Ogłoś offline24", "Ogłoszono tryb offline24.", declare, "offline24")];
+}
+
+/** The till issues nothing while nothing confirms its date; a manager who looks at another clock can. */
+function clockTrouble(clock) {
+  return h("section", { id: "manager-clock" },
+    h("p", { class: "note bad" }, clock.problem),
+    clock.confirmable ? h("p", {}, `Kasa pokazuje ${momentShown(clock.shows)}. Porównaj z telefonem: `,
+      "potwierdź tylko wtedy, gdy zgadza się dzień, miesiąc, rok i godzina.") : null,
+    clock.confirmable ? h("button", { type: "button", onclick: (event) => whileBusy(event.currentTarget, () => told(async () => {
+      await post("/v1/clock", { body: JSON.stringify({ date: clock.date }), secret: secret || undefined });
+      secret = "";
+      await show("Potwierdzono datę: kasa znowu wystawia faktury.");
+    })) }, "Data i godzina są właściwe") : null);
 }
 
 /** A total failure is announced in the media; Latarnia may be down with the rest (art. 106ne ust. 3). */
@@ -89,16 +108,25 @@ const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value)
 function action(label, done, call, mode = undefined) {
   return h("button", { type: "button", class: "primary", onclick: (event) => whileBusy(event.currentTarget, async () => {
     const reason = byId("manager-reason").value.trim();
-    try {
+    const well = await told(async () => {
       await call({ body: JSON.stringify(mode ? { mode, reason } : { reason }), secret: secret || undefined });
       secret = "";
       await show(done);
-    } catch (error) {
-      byId("manager-error").textContent = error.message;
-      byId("manager-error").hidden = false;
-      if (!reason) byId("manager-reason").focus();
-    }
+    });
+    if (!well && !reason) byId("manager-reason").focus();
   }) }, label);
+}
+
+/** Do it, and show why where it does not work; return whether it did. */
+async function told(work) {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    byId("manager-error").textContent = error.message;
+    byId("manager-error").hidden = false;
+    return false;
+  }
 }
 
 /** Leaving the view forgets the manager's code. */

@@ -452,11 +452,11 @@ async def test_a_full_disk_keeps_the_file_and_tells(tmp_path: Path) -> None:
 async def test_a_till_that_cannot_issue_now_keeps_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with shop(tmp_path) as here:
 
-        def refuse() -> None:
+        async def refuse() -> None:
             raise Unavailable("Zegar kasy jest zły.", code="clock-wrong")
 
         with monkeypatch.context() as patched:
-            patched.setattr(here.place.watch, "check_clock", refuse)
+            patched.setattr(here.place.watch, "issue_instant", refuse)
             here.folder.drop("a.json", json.dumps(sale()))
             await here.passes(6)
             assert here.folder.in_place(Place.INBOX) == ["a.json"]

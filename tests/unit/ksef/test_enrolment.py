@@ -180,7 +180,7 @@ class TestRenewal:
     @pytest.mark.parametrize(("days", "due"), [(0, False), (9, False), (10, True), (30, True)])
     async def test_when(self, certificates: Certificates, place: Place, clock: FakeClock, days: int, due: bool) -> None:
         old = put(place, days=10)
-        new = await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=days, clock=clock)
+        new = await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=days, now=clock.now)
         assert (new is not None) is due
         current = load_credentials(place.certificate_file, place.key_file)
         assert current.serial == (new.serial if new else old.serial)
@@ -194,12 +194,12 @@ class TestRenewal:
             raise KsefError("nie działa", sent=Sent.NOT_SENT, code=460)
 
         with pytest.raises(KsefError, match="nie działa"):
-            await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock, prove=refuse)
+            await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, now=clock.now, prove=refuse)
         assert load_credentials(place.certificate_file, place.key_file).serial == old.serial
 
     async def test_the_old_pair_is_kept(self, certificates: Certificates, place: Place, clock: FakeClock) -> None:
         old = put(place)
-        await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock)
+        await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, now=clock.now)
         previous = [path.with_name(path.name + ".previous") for path in (place.certificate_file, place.key_file)]
         assert load_credentials(*previous).serial == old.serial
 
@@ -207,7 +207,7 @@ class TestRenewal:
         self, certificates: Certificates, place: Place, clock: FakeClock
     ) -> None:
         signer = OfflineSigner(put(place))
-        renewal = Renewal(certificates, OFFLINE, "kasa 1", place, days=30, clock=clock, adopt=signer.adopt)
+        renewal = Renewal(certificates, OFFLINE, "kasa 1", place, days=30, now=clock.now, adopt=signer.adopt)
         assert await renewal.run() is True
         assert signer.serial == f"{wire.ISSUED_SERIAL:016X}"
         signature = signer.sign(b"path")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,10 @@ class TestRetryAfter:
         at = NOW + timedelta(minutes=5)
         raw = at.strftime("%a, %d %b %Y %H:%M:%S GMT")
         assert retry_after(answer({}, 429, **{"retry-after": raw}), NOW) == 300.0
+        # by the server's own clock, whatever ours shows
+        for wrong in (NOW - timedelta(days=400), NOW + timedelta(days=90)):
+            told = {"retry-after": raw, "date": format_datetime(NOW, usegmt=True)}
+            assert retry_after(answer({}, 429, **told), wrong) == 300.0
 
 
 class TestProblems:

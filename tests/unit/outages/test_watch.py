@@ -93,7 +93,8 @@ async def test_silence_of_latarnia_changes_nothing(tmp_path: Path) -> None:
         await place.watch.poll_latarnia()
         await place.clock.advance(60)
         await place.watch.poll_latarnia()
-        assert place.watch.seen.latarnia_lost_at == START
+        assert place.watch.seen.latarnia_lost is not None
+        assert place.watch.seen.latarnia_lost.at == START
         assert place.till.mode().latarnia == "unreachable"
         assert place.watch.timeline.facts == ()
         assert (await press(place, "a")).mode is Mode.ONLINE

@@ -240,5 +240,8 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
     await ask("POST", "/v1/sync")
     await ask("POST", "/v1/mode", json={"mode": "offline24", "reason": "brak sieci"})
     await ask("DELETE", "/v1/mode", json={"reason": "działa"})
+    shown = await ask("GET", "/v1/clock")
+    for day in ("2020-01-01", "jutro", shown["date"]):
+        await ask("POST", "/v1/clock", json={"date": day})
     described = {(method, path) for path, item in OPENAPI["paths"].items() for method in item}
     assert asked == described
