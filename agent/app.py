@@ -267,7 +267,7 @@ def _join(
         printing=printing,
         sync=sync,
         reporting=reporting,
-        evidence=Evidence(store, desk.settings.seller.nip, fleet.text),
+        evidence=Evidence(store, settings.seller.nip, fleet.text, folder=settings.data_dir),
         directory=Directory(desk, white_list),
         outboxes=outboxes,
     )

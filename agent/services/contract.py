@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from agent.domain.callers import Caller
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -345,8 +345,8 @@ class Till(Protocol):
         """Deliver all events from that one on again. Managers only; BadInput for a number that is none."""
         ...
 
-    async def evidence(self, first: date, last: date) -> bytes:
-        """One zip for an auditor."""
+    async def evidence(self, first: date, last: date) -> BinaryIO:
+        """One zip for an auditor, open; the caller closes it."""
         ...
 
     async def buyer(self, nip: str) -> Mapping[str, Json] | None:

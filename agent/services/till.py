@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from agent.domain.calendar import local_date
 from agent.domain.callers import Caller, Role
@@ -47,8 +47,8 @@ QUEUE_LIMIT = 500
 class EvidenceBundle(Protocol):
     """Makes the zip for an auditor (services/records/evidence.py)."""
 
-    async def bundle(self, first: date, last: date) -> bytes:
-        """Everything about invoices with P_1 in these days."""
+    async def bundle(self, first: date, last: date) -> BinaryIO:
+        """Everything about invoices with P_1 in these days, as an open file for the caller to close."""
         ...
 
 
@@ -313,8 +313,8 @@ class AgentTill:
 
         return await self._desk.store.read(work)
 
-    async def evidence(self, first: date, last: date) -> bytes:
-        """Return one zip for an auditor."""
+    async def evidence(self, first: date, last: date) -> BinaryIO:
+        """Return one zip for an auditor, open."""
         return await self._evidence.bundle(first, last)
 
     async def buyer(self, nip: str) -> Mapping[str, Json] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from aiohttp import web
 
@@ -25,7 +25,7 @@ async def sheltered(request: web.Request, work: Coroutine[object, object, T]) ->
     return await request.app[SHELTER].run(work, f"web-{request.method}-{request.path}")
 
 
-def file_response(body: bytes, content_type: str, name: str | None = None) -> web.Response:
+def file_response(body: bytes | BinaryIO, content_type: str, name: str | None = None) -> web.Response:
     """Answer with a file; with ``name`` browsers save it."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'} if name else None
     return web.Response(body=body, content_type=content_type, headers=headers)

@@ -75,5 +75,5 @@ async def evidence(request: web.Request) -> web.Response:
     request_query.known_only(request, frozenset({"from", "to"}))
     first, last = request_query.required_day(request, "from"), request_query.required_day(request, "to")
     request_query.in_order(first, last)
-    data = await request.app[TILL].evidence(first, last)
-    return file_response(data, "application/zip", f"dowody-{first}-{last}.zip")
+    file = await request.app[TILL].evidence(first, last)  # read and closed by the answer, piece by piece
+    return file_response(file, "application/zip", f"dowody-{first}-{last}.zip")

@@ -6,14 +6,17 @@ claim, although presses go on meanwhile. Nothing is written. The same store give
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 from agent.domain.calendar import start_of_day
+from agent.domain.errors import Unavailable
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Timeline, fact_from_json
@@ -50,16 +53,29 @@ Text = Callable[[str, bytes], str]
 class Evidence:
     """Implements EvidenceBundle. ``text`` None leaves the texts of papers out."""
 
-    def __init__(self, store: Store, seller_nip: str, text: Text | None = None) -> None:
+    def __init__(self, store: Store, seller_nip: str, text: Text | None = None, *, folder: Path | None = None) -> None:
+        """``folder``: on whose disk bundle() writes; None: where the system keeps temporary files."""
         self._store = store
         self._seller_nip = seller_nip
         self._text = text
+        self._folder = folder
 
-    async def bundle(self, first: date, last: date) -> bytes:
-        """Return the zip about invoices with P_1 in these days, both included."""
-        file = io.BytesIO()
-        await self.write(first, last, file)
-        return file.getvalue()
+    async def bundle(self, first: date, last: date) -> BinaryIO:
+        """Return the zip about invoices with P_1 in these days, both included, as an open file that has no name.
+
+        On disk and not in memory: a year of a busy till is larger than what its service may use. Unavailable
+        "disk-full" where there is no room for it.
+        """
+        file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - the caller reads and closes it
+        try:
+            await self.write(first, last, file)
+            file.seek(0)
+        except BaseException as error:
+            file.close()
+            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise Unavailable("Brak miejsca na dysku na plik z dowodami.", code="disk-full") from error
+            raise
+        return file
 
     async def write(self, first: date, last: date, file: BinaryIO, written: Callable[[], None] = lambda: None) -> int:
         """Write the zip into ``file``; return how many files it holds. ``written`` is called after each of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -236,7 +235,7 @@ async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
 
 async def evidence_of(place: World) -> dict[str, bytes]:
     evidence = Evidence(place.store, SELLER.nip, place.desk.press.text)
-    with zipfile.ZipFile(io.BytesIO(await evidence.bundle(TUESDAY.date(), TUESDAY.date()))) as archive:
+    with await evidence.bundle(TUESDAY.date(), TUESDAY.date()) as file, zipfile.ZipFile(file) as archive:
         return dict(ZipFiles(archive))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.commands.evidence import ZipFiles, command
-from agent.domain.errors import Refused
+from agent.domain.errors import Refused, Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.outages.circuit_breaker import LinkState
@@ -185,8 +186,10 @@ async def a_day(till: World) -> None:
 
 async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:
     evidence = Evidence(till.store, SELLER.nip, till.desk.press.text)
-    data = await evidence.bundle(date.fromisoformat(first), date.fromisoformat(last))
-    assert data == await evidence.bundle(date.fromisoformat(first), date.fromisoformat(last))
+    period = date.fromisoformat(first), date.fromisoformat(last)
+    with await evidence.bundle(*period) as file, await evidence.bundle(*period) as again:
+        data = file.read()
+        assert data == again.read()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return dict(ZipFiles(archive))
 
@@ -448,3 +451,17 @@ def test_reports_of_every_kind() -> None:
     }
     assert {report.kind: report.end for report in reports}["lacze"] == end
     assert outage_reports(Timeline.of(heard), invoices, [], T0 - timedelta(days=9), T0 - timedelta(days=8)) == []
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with till_of(tmp_path) as till:
+        await till.sell()
+        evidence = Evidence(till.store, SELLER.nip, folder=tmp_path)
+
+        async def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+        monkeypatch.setattr(evidence, "write", full)
+        with pytest.raises(Unavailable) as refused:
+            await evidence.bundle(date(2026, 11, 24), date(2026, 11, 24))
+        assert refused.value.code == "disk-full"

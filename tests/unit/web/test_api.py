@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -415,6 +416,11 @@ class TestReading:
         assert "rejestr-2026-11.csv" in response.headers["Content-Disposition"]
         response = await client.get("/v1/evidence?from=2026-11-01&to=2026-11-30", headers=MANAGER)
         assert response.content_type == "application/zip"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        data = await response.read()
+        assert response.headers["Content-Length"] == str(len(data))
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert archive.testzip() is None
         response = await client.get("/v1/evidence?from=2026-11-30&to=2026-11-01", headers=MANAGER)
         await problem(response, 400, "bad-query")
 
