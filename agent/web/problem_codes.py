@@ -24,7 +24,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "bad-query": ProblemKind(400, "A query parameter is wrong or unknown"),
     "body-undecodable": ProblemKind(400, "The body cannot be unpacked as its Content-Encoding says"),
     "body-incomplete": ProblemKind(400, "The body broke off or its chunks are damaged"),
-    "not-json": ProblemKind(400, "The body is not valid JSON (UTF-8, one object)"),
+    "not-json": ProblemKind(400, "The body is not valid JSON (UTF-8, one object, at most 32 levels deep)"),
     "duplicate-json-key": ProblemKind(400, "An object in the body has the same key twice"),
     "idempotency-key-missing": ProblemKind(400, "The Idempotency-Key header is missing or malformed"),
     "token-missing": ProblemKind(401, "No bearer token was sent"),
@@ -139,6 +139,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "ksef-number": "Not a KSeF number",
     # A ready FA(3).
     "xml-malformed": "Not well-formed XML",
+    "xml-too-deep": "More than 32 levels of elements",
     "xml-encoding": "Not UTF-8",
     "xml-bom": "A byte order mark; KSeF wants UTF-8 without",
     "xml-doctype": "A DTD; KSeF refuses it",

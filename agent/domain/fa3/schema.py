@@ -27,6 +27,9 @@ MAX_REPORTED = 20
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+DEEPEST = 32
+"""Levels of elements, many more than FA(3) knows."""
+
 _WHITE_SPACE = re.compile(rb"[ \t\r\n]*")
 _NOT_UTF8_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"\x00\x00")
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -34,6 +37,10 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 
 def _refuse(detail: str, code: str, pointer: str = "") -> BadInput:
     return BadInput(detail, code=code, errors=(FieldError(pointer, detail, code),))
+
+
+def _too_deep(line: object) -> BadInput:
+    return _refuse(f"Plik ma więcej niż {DEEPEST} poziomy elementów (wiersz {line}).", "xml-too-deep")
 
 
 def _check_encoding(xml: bytes) -> None:
@@ -97,7 +104,11 @@ def check_bytes(xml: bytes) -> Element:
         root = etree.fromstring(xml, _parser())
     except etree.XMLSyntaxError as error:
         line = error.lineno or 1
+        if "depth" in error.msg:  # the parser's own limit, by its release 256 or more
+            raise _too_deep(line) from None
         raise _refuse(f"Plik nie jest poprawnym XML (wiersz {line}): {error.msg}.", "xml-malformed") from None
+    if below := cast("list[Element]", root.xpath("/*" * (DEEPEST + 1))):
+        raise _too_deep(below[0].sourceline)
     if root.getroottree().docinfo.internalDTD is not None:
         raise _refuse("Plik zawiera DOCTYPE (DTD, encje); KSeF takich plików nie przyjmuje.", "xml-doctype")
     if root.xpath("//processing-instruction()"):

@@ -1,17 +1,28 @@
-"""JSON bodies of tills and commands, read strictly: one object in UTF-8, no key twice, no NaN."""
+"""JSON bodies of tills and commands, read strictly: one object in UTF-8, no key twice, no NaN, of bounded depth."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.json_io.canonical import Json
 
+DEEPEST: Final = 32
+"""Levels of objects and arrays, far more than the API has; how deep Python itself reads differs by version."""
+
+_TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL)
+"""A string, or a bracket outside strings; a string without its end reaches to the end of the text."""
+
 
 class _DuplicateKey(ValueError):
     """An object names a key twice; which one is meant nobody knows."""
+
+
+class _TooDeep(json.JSONDecodeError):
+    """Objects or arrays within one another beyond ``DEEPEST``; where the first of them begins."""
 
 
 def parse_object(body: bytes) -> Mapping[str, Json]:
@@ -20,11 +31,13 @@ def parse_object(body: bytes) -> Mapping[str, Json]:
     BadInput: duplicate-json-key, or not-json with the place.
     """
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = body.decode("utf-8")
+        _require_shallow(text)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except _DuplicateKey as error:
         sentence = f"Pole „{str(error)[:60]}” podano dwa razy w tym samym miejscu."
         raise BadInput(sentence, code="duplicate-json-key") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         hint = " To wygląda na XML: wyślij go z nagłówkiem Content-Type: application/xml." if _is_xml(body) else ""
         raise BadInput(
             f"Przesłane dane nie są poprawnym JSON (UTF-8).{hint}",
@@ -39,6 +52,20 @@ def parse_object(body: bytes) -> Mapping[str, Json]:
 def one_way(document: Mapping[str, Json]) -> bytes:
     """Write the object in one way: a till that writes its basket anew after a crash repeats the same request."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _require_shallow(text: str) -> None:
+    """Refuse what is nested too deep before anything walks down: a parser's own limit may be that of the stack."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                raise _TooDeep("too deep", text, token.start())
+        elif token[0] in "]}":
+            depth -= 1
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -56,14 +83,14 @@ def _no_constant(word: str) -> Json:
     raise ValueError(f"{word} nie jest liczbą JSON.")
 
 
-def _place(error: ValueError | RecursionError) -> str:
+def _place(error: ValueError) -> str:
     match error:
+        case _TooDeep():
+            return f"Więcej niż {DEEPEST} poziomy zagnieżdżenia w wierszu {error.lineno}, kolumnie {error.colno}."
         case json.JSONDecodeError():
             return f"Błąd w wierszu {error.lineno}, kolumnie {error.colno}."
         case UnicodeDecodeError():
             return f"Bajt {error.start + 1} nie jest tekstem UTF-8."
-        case RecursionError():
-            return "Za dużo zagnieżdżeń."
         case _:
             return str(error)
 

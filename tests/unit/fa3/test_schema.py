@@ -11,7 +11,7 @@ from lxml import etree
 import schemas
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.schema import MAX_BYTES, MAX_REPORTED, NAMESPACE, Fa3Schema, check_bytes
+from agent.domain.fa3.schema import DEEPEST, MAX_BYTES, MAX_REPORTED, NAMESPACE, Fa3Schema, check_bytes
 from tests.reference import FA3_SAMPLES
 from tests.unit.sale.sale_samples import NOW, SELLER, fa3_schema, line, sale
 
@@ -28,6 +28,11 @@ def refusal(xml: bytes) -> BadInput:
 @pytest.mark.parametrize("path", FA3_SAMPLES, ids=lambda path: path.stem)
 def test_the_ministrys_examples(path: Path) -> None:
     assert fa3_schema().check(path.read_bytes()).tag == f"{{{NAMESPACE}}}Faktura"
+
+
+def nested(levels: int) -> bytes:
+    """A Faktura with so many elements within one another below it."""
+    return b'<Faktura xmlns="%s">' % NAMESPACE.encode() + b"<a>" * levels + b"</a>" * levels + b"</Faktura>"
 
 
 def test_our_own_invoice() -> None:
@@ -60,6 +65,10 @@ def test_our_own_invoice() -> None:
         (VALID.replace(b"FV/1", b"FV/1&#0;"), "xml-malformed"),
         (VALID.replace(NAMESPACE.encode(), b"http://crd.gov.pl/wzor/2023/06/29/12648/"), "xml-namespace"),
         (b"<Faktura/>", "xml-namespace"),
+        (nested(DEEPEST), "xml-too-deep"),
+        (nested(300), "xml-too-deep"),
+        (nested(100_000), "xml-too-deep"),
+        (nested(DEEPEST - 1), "schema"),
     ],
 )
 def test_what_ksef_would_refuse(xml: bytes, code: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.errors import BadInput
-from agent.domain.json_io.body import one_way, parse_object
+from agent.domain.json_io.body import DEEPEST, one_way, parse_object
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -21,15 +21,19 @@ values = st.recursive(
 @pytest.mark.parametrize(
     ("body", "code", "told"),
     [
-        (b'{"a":\n 1,}', "not-json", "wierszu 2, kolumnie 4"),
+        (b'{"a":\n 1 2}', "not-json", "wierszu 2, kolumnie 4"),
+        (b'{"a":\n 1,}', "not-json", "wierszu 2"),
         ('{"a": "ż"}'.encode("cp1250"), "not-json", "Bajt 8"),
         (b'{"a": NaN}', "not-json", "NaN"),
-        (b'{"a":' * 100_000, "not-json", "zagnieżdżeń"),
+        (b'{"a":\n' * DEEPEST + b" [1]", "not-json", f"zagnieżdżenia w wierszu {DEEPEST + 1}, kolumnie 2"),
+        (b'{"a":' * 100_000, "not-json", "zagnieżdżenia"),
+        (b'{"a":' + b"[" * 100_000, "not-json", "zagnieżdżenia"),
+        (b'{"a":' * 3_000 + b"1" + b"}" * 3_000, "not-json", "zagnieżdżenia"),
         (b" <Faktura/>", "not-json", "application/xml"),
         (b"[]", "not-json", "obiektu"),
         (b'{"a": {"nip": 1, "nip": 2}}', "duplicate-json-key", "nip"),
     ],
-    ids=["comma", "cp1250", "nan", "deep", "xml", "list", "twice"],
+    ids=["number", "comma", "cp1250", "nan", "deep", "unfinished", "arrays", "finished", "xml", "list", "twice"],
 )
 def test_refusals_tell_the_place_in_polish(body: bytes, code: str, told: str) -> None:
     with pytest.raises(BadInput) as caught:
@@ -44,6 +48,43 @@ def test_the_same_object_however_it_is_written(document: dict[str, object], inde
     turned = dict(reversed(document.items()))
     body = json.dumps(turned, indent=indent, ensure_ascii=True).encode()
     assert one_way(parse_object(body)) == one_way(parse_object(json.dumps(document).encode()))
+
+
+def test_as_deep_as_allowed_is_read() -> None:
+    body = b'{"a":' * DEEPEST + b"1" + b"}" * DEEPEST
+    assert parse_object(body)
+    assert parse_object(b'{"a":' + b"[" * (DEEPEST - 1) + b"]" * (DEEPEST - 1) + b"}")
+    many = b'{"a": [' + b"[{}], " * 10_000 + b"[]]}"
+    assert parse_object(many)
+
+
+@pytest.mark.parametrize("text", ["[" * 99, "}{" * 99, '\\"' + "{" * 99, "\\\\", '"' + "[{" * 99], ids=repr)
+def test_brackets_within_texts_are_no_depth(text: str) -> None:
+    document = {"a": text, text: [text]}
+    assert parse_object(json.dumps(document).encode()) == document
+
+
+@given(values)
+def test_the_depth_counted_is_the_depth_there_is(value: object) -> None:
+    def depth(of: object) -> int:
+        if isinstance(of, dict):
+            return 1 + max((depth(each) for each in of.values()), default=0)
+        return 1 + max((depth(each) for each in of), default=0) if isinstance(of, list) else 0
+
+    around = DEEPEST - 1 - depth(value)
+    body = '{"a":' + "[" * around + json.dumps(value) + "]" * around + "}"
+    parse_object(body.encode())
+    if depth(value):
+        with pytest.raises(BadInput):
+            parse_object(body.replace('{"a":', '{"a":[', 1).removesuffix("}").encode() + b"]}")
+
+
+def test_a_text_without_its_end_takes_no_longer_for_its_length() -> None:
+    """A pattern that began anew at every quote would take hours."""
+    with pytest.raises(BadInput):
+        parse_object(b'{"a": [[[[' + b"{" * 40 + b'"' + b'\\"' * 500_000)
+    with pytest.raises(BadInput):
+        parse_object(b"[" * DEEPEST + b"{}" + b'"' + b'\\"[' * 500_000)
 
 
 def test_another_value_is_another_request() -> None:
