@@ -45,9 +45,13 @@ LARGEST = 64 * 1024 * 1024
 class SharedFolder:
     """DropFolder over a path."""
 
-    def __init__(self, path: Path, clock: Clock, *, mounted: bool = False) -> None:
-        """``mounted``: the path lies on a mounted share; where it is not mounted the empty folder below is not it."""
+    def __init__(self, path: Path, clock: Clock, *, till: str = "1", mounted: bool = False) -> None:
+        """Two agents may meet in one folder; each takes files into a folder of its own, named by its till.
+
+        ``mounted``: the path lies on a mounted share; where it is not mounted the empty folder below is not it.
+        """
         self._path = path
+        self._taken = f"{Place.TAKEN.value}-{till}"
         self._clock = clock
         self._mounted = mounted
         self._thread = DaemonThread("drop-folder")
@@ -56,13 +60,17 @@ class SharedFolder:
         """Let the thread end."""
         self._thread.close()
 
-    async def looks(self, wanted: Callable[[str], bool], limit: int) -> list[Look]:
+    async def looks(self, place: Place, wanted: Callable[[str], bool], limit: int) -> list[Look]:
         """Look at the first plain files by name."""
-        return await self._call(partial(self._looks, wanted, limit))
+        return await self._call(partial(self._looks, place, wanted, limit))
 
     async def read(self, look: Look) -> bytes:
         """Return the content of what ``look`` saw."""
         return await self._call(partial(self._read, look))
+
+    async def claim(self, look: Look) -> None:
+        """Rename into the folder of what this agent has taken."""
+        await self._call(partial(self._claim, look))
 
     async def load(self, place: Place, name: str) -> bytes | None:
         """Return the content of a file that was taken."""
@@ -112,10 +120,11 @@ class SharedFolder:
             if place is Place.INBOX:
                 yield root
                 return
+            name = self._taken if place is Place.TAKEN else place.value
             with contextlib.suppress(FileExistsError):
-                os.mkdir(place, FOLDER_MODE, dir_fd=root)
+                os.mkdir(name, FOLDER_MODE, dir_fd=root)
                 _sync(root)
-            folder = os.open(place, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
+            folder = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
             try:
                 yield folder
             finally:
@@ -131,8 +140,8 @@ class SharedFolder:
             os.close(os.open(TEMPORARY, _CREATE, FILE_MODE, dir_fd=folder))
             os.unlink(TEMPORARY, dir_fd=folder)
 
-    def _looks(self, wanted: Callable[[str], bool], limit: int) -> list[Look]:
-        with self._open(Place.INBOX) as folder:
+    def _looks(self, place: Place, wanted: Callable[[str], bool], limit: int) -> list[Look]:
+        with self._open(place) as folder:
             names = heapq.nsmallest(limit, _plain_files(folder, wanted))
             found = []
             for name in names:
@@ -151,6 +160,14 @@ class SharedFolder:
             if len(data) != look.size:
                 raise FileHeld("zmienia się podczas odczytu")
             return data
+
+    def _claim(self, look: Look) -> None:
+        with self._open(Place.INBOX) as source, self._open(Place.TAKEN) as target, _held_is_told():
+            if _look(look.name, os.stat(look.name, dir_fd=source, follow_symlinks=False)) != look:
+                raise FileHeld("zmienia się podczas odczytu")
+            os.rename(look.name, look.name, src_dir_fd=source, dst_dir_fd=target)
+            _sync(target)
+            _sync(source)
 
     def _load(self, place: Place, name: str) -> bytes | None:
         with self._open(place) as folder, _plain(folder, name) as file:

@@ -57,7 +57,7 @@ function Send-ByFolder {
     $stem = [IO.Path]::GetFileNameWithoutExtension($name)
     while ((Get-Date) -lt $deadline) {
         Start-Sleep -Seconds 1
-        if (Test-Path -LiteralPath $target) { continue }  # it leaves the folder last
+        if (Test-Path -LiteralPath $target) { continue }  # not taken yet
         foreach ($place in 'done', 'refused') {
             $result = Join-Path (Join-Path $Folder $place) ($stem + '.result.json')
             if (-not (Test-Path -LiteralPath $result)) { continue }

@@ -86,7 +86,7 @@ def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0)
     while time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
         if os.path.exists(target):
-            continue  # it leaves the folder last
+            continue  # not taken yet
         for place in ("done", "refused"):
             answer = _answer(os.path.join(folder, place, stem + ".result.json"))
             if answer is not None and answer.get("sha256") == sha256:

@@ -35,6 +35,8 @@ class Place(StrEnum):
     """Where a file lies: dropped, or in the folder beside its answer."""
 
     INBOX = "."
+    TAKEN = "taken"
+    """Of this agent alone: what it is about to issue. Whoever drops files leaves it alone."""
     DONE = "done"
     REFUSED = "refused"
 
@@ -58,15 +60,22 @@ class Look:
 class DropFolder(Protocol):
     """The folder. Calls are made one after the other; all may raise FolderAway."""
 
-    async def looks(self, wanted: Callable[[str], bool], limit: int) -> list[Look]:
-        """Look at the first ``limit`` plain files of the inbox, by name, whose name is wanted.
+    async def looks(self, place: Place, wanted: Callable[[str], bool], limit: int) -> list[Look]:
+        """Look at the first ``limit`` plain files of a place, by name, whose name is wanted.
 
         Links, devices and folders are never among them.
         """
         ...
 
     async def read(self, look: Look) -> bytes:
-        """Return the content; FileHeld where it cannot be opened or is not what ``look`` saw any more."""
+        """Return the content in the inbox; FileHeld where it cannot be opened or is not what ``look`` saw any more."""
+        ...
+
+    async def claim(self, look: Look) -> None:
+        """Move a file from the inbox to what is taken, in one step: of two agents one gets it, nobody replaces it.
+
+        FileHeld where it is held, is not what ``look`` saw any more, or is gone.
+        """
         ...
 
     async def load(self, place: Place, name: str) -> bytes | None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent.services.exchange.answers import Answers
+from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.shared_folder import SharedFolder
@@ -23,14 +24,13 @@ def watched_folder(agent: Agent) -> Iterator[DropFolderWatch | None]:
     if settings.path is None:
         yield None
         return
-    folder = SharedFolder(settings.path, agent.clock, mounted=settings.mounted)
+    folder = SharedFolder(settings.path, agent.clock, till=agent.settings.till, mounted=settings.mounted)
     answers = Answers(agent.desk, folder, agent.correcting, agent.printing, json_views.documents)
     watch = DropFolderWatch(
         agent.desk,
         folder,
         issuing=agent.issuing,
-        intake=agent.intake,
-        answers=answers,
+        taker=Taker(agent.desk, folder, agent.intake, answers),
         updates=Updates(agent.desk, answers),
     )
     agent.reporting.folder_problems = lambda: watch.problems

@@ -47,23 +47,40 @@ def json_only(name: str) -> bool:
 async def test_looks_at_the_first_wanted_names(folder: Dropping) -> None:
     for name in ("c.json", "a.json", "b.txt", "b.json"):
         folder.drop(name, "{}")
-    assert [look.name for look in await folder.looks(json_only, 2)] == ["a.json", "b.json"]
-    assert await folder.looks(lambda name: False, 2) == []
+    assert [look.name for look in await folder.looks(Place.INBOX, json_only, 2)] == ["a.json", "b.json"]
+    assert await folder.looks(Place.INBOX, lambda name: False, 2) == []
 
 
 async def test_a_file_looks_the_same_until_it_changes(folder: Dropping) -> None:
     folder.drop("a.json", "{}")
-    first = await folder.looks(json_only, 9)
-    assert await folder.looks(json_only, 9) == first
+    first = await folder.looks(Place.INBOX, json_only, 9)
+    assert await folder.looks(Place.INBOX, json_only, 9) == first
     folder.drop("a.json", '{"more": 1}')
-    assert await folder.looks(json_only, 9) != first
+    assert await folder.looks(Place.INBOX, json_only, 9) != first
     with pytest.raises(FileHeld):
         await folder.read(first[0])
 
 
 async def test_reads_what_was_looked_at(folder: Dropping) -> None:
     folder.drop("a.json", b"\xb1\x00x")
-    assert await folder.read((await folder.looks(json_only, 9))[0]) == b"\xb1\x00x"
+    assert await folder.read((await folder.looks(Place.INBOX, json_only, 9))[0]) == b"\xb1\x00x"
+
+
+async def test_a_claim_takes_what_was_looked_at_and_nothing_else(folder: Dropping) -> None:
+    folder.drop("a.json", "first")
+    (look,) = await folder.looks(Place.INBOX, json_only, 9)
+    folder.drop("a.json", "second one")
+    with pytest.raises(FileHeld):
+        await folder.claim(look)
+    (look,) = await folder.looks(Place.INBOX, json_only, 9)
+    await folder.claim(look)
+    folder.drop("a.json", "third")
+    assert [each.name for each in await folder.looks(Place.TAKEN, json_only, 9)] == ["a.json"]
+    assert await folder.load(Place.TAKEN, "a.json") == b"second one"
+    with pytest.raises(FileHeld):
+        await folder.claim(look)
+    await folder.move(Place.TAKEN, "a.json", Place.DONE, "a.json")
+    assert await folder.looks(Place.TAKEN, json_only, 9) == []
 
 
 async def test_an_answer_takes_the_place_of_an_older_one(folder: Dropping) -> None:
@@ -81,7 +98,7 @@ async def test_a_move_may_be_repeated_and_replaces(folder: Dropping) -> None:
     for _ in range(2):
         await folder.move(Place.INBOX, "a.json", Place.DONE, "a.json")
     assert await folder.load(Place.DONE, "a.json") == b"new"
-    assert await folder.looks(json_only, 9) == []
+    assert await folder.looks(Place.INBOX, json_only, 9) == []
     await folder.move(Place.DONE, "a.json", Place.DONE, "b.json")
     assert await folder.names(Place.DONE, "b") == ["b.json"]
 

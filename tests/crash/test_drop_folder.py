@@ -24,7 +24,7 @@ from tests.fakes.folder import FakeFolder
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import SELLER, sale, world
 
-FOLDER_CALLS = ("looks", "read", "load", "sha256", "names", "put", "move")
+FOLDER_CALLS = ("looks", "read", "claim", "load", "sha256", "names", "put", "move")
 COFFEE = Item("KAWA", "Kawa", Decimal("64.90"), Decimal(2))
 DAY = epp(
     Paperwork([COFFEE], number="FS 1/2026"),
@@ -69,7 +69,7 @@ class DyingFolder(FakeFolder):
         call = getattr(self, name)
 
         async def noted(*args: Any) -> Any:
-            if name in {"put", "move"}:
+            if name in {"claim", "put", "move"}:
                 self.changes.append(grim.calls)
             return await call(*args)
 

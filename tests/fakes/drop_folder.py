@@ -14,6 +14,7 @@ from agent.ports import DropFolder, Place
 from agent.services.exchange.answers import Answers
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.intake import Intake
+from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.settings.model import DropFolderSettings, Settings
@@ -43,8 +44,7 @@ def watch_over(place: World, folder: DropFolder) -> DropFolderWatch:
         place.desk,
         folder,
         issuing=place.issuing,
-        intake=intake,
-        answers=answers,
+        taker=Taker(place.desk, folder, intake, answers),
         updates=Updates(place.desk, answers),
     )
 

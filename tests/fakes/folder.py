@@ -32,9 +32,9 @@ class FakeFolder:
     def in_place(self, place: Place) -> list[str]:
         return sorted(name for where, name in self.files if where is place)
 
-    async def looks(self, wanted: Callable[[str], bool], limit: int) -> list[Look]:
+    async def looks(self, place: Place, wanted: Callable[[str], bool], limit: int) -> list[Look]:
         self._reach()
-        return [self._look(name) for name in self.in_place(Place.INBOX) if wanted(name)][:limit]
+        return [self._look(name, place) for name in self.in_place(place) if wanted(name)][:limit]
 
     async def read(self, look: Look) -> bytes:
         self._reach()
@@ -43,6 +43,11 @@ class FakeFolder:
         if (Place.INBOX, look.name) not in self.files or self._look(look.name) != look:
             raise FileHeld("zmienia się podczas odczytu")
         return self.files[Place.INBOX, look.name]
+
+    async def claim(self, look: Look) -> None:
+        await self.read(look)
+        self._write()
+        self.files[Place.TAKEN, look.name] = self.files.pop((Place.INBOX, look.name))
 
     async def load(self, place: Place, name: str) -> bytes | None:
         self._reach()
@@ -73,9 +78,9 @@ class FakeFolder:
         self._reach()
         return min(limit, sum(wanted(name) for name in self.in_place(place)))
 
-    def _look(self, name: str) -> Look:
-        version = self._versions[name]
-        return Look(name, len(self.files[Place.INBOX, name]), version, version)
+    def _look(self, name: str, place: Place = Place.INBOX) -> Look:
+        version = self._versions[name] if place is Place.INBOX else 0
+        return Look(name, len(self.files[place, name]), version, version)
 
     def _reach(self) -> None:
         if self.away is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from agent.domain import vat
+from agent.domain import amounts, vat
 from agent.domain.corrections.base import BaseInvoice, Row, add_up
 from agent.domain.corrections.correction import Correction, CorrectionKind
 from agent.domain.errors import BadInput, FieldError
@@ -121,8 +121,10 @@ class ExchangeCorrection:
         return numbers
 
     def _does_not_fit(self, line: LineCorrection, row: Row | None) -> BadInput:
-        before = f"{plain(line.quantity_before)} × za {line.value_before:.2f}"
-        here = "nie ma takiej pozycji" if row is None else f"jest {plain(row.line.quantity)} × za {row.value:.2f}"
+        before = f"{amounts.plain(line.quantity_before)} × za {amounts.amount(line.value_before)}"
+        here = "nie ma takiej pozycji"
+        if row is not None:
+            here = f"jest {amounts.plain(row.line.quantity)} × za {amounts.amount(row.value)}"
         return self.refused(
             f"pozycja {line.after.position} („{line.after.name}”) przed korektą to {before}, a na fakturze "
             f"{self.base_number}, po jej dotychczasowych korektach, {here}.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.domain import vat
+from agent.domain import amounts, vat
 from agent.domain.exchange.file import Document, ExchangeFile, Product
 from agent.domain.exchange.rates import rate_word
 from agent.domain.exchange.records import Record
@@ -68,7 +68,7 @@ def _line(found: ExchangeFile, record: Record, terms: Terms, values: Values) -> 
     percent = values.given(16, "stawka VAT")
     rate = rate_word(percent, product.vat_symbol, terms.transaction, in_union=terms.in_union)
     if rate is None:
-        shown = "brak stawki" if percent is None else f"nieznana stawka {plain(percent)}"
+        shown = "brak stawki" if percent is None else f"nieznana stawka {amounts.plain(percent)}"
         values.note(16, "stawka VAT", f"{shown}; towar „{code}” nie ma w kartotece TOWARY symbolu stawki.")
     return Line(
         values=values,
@@ -136,8 +136,9 @@ def price_and_discount(line: Line, *, discounted: bool) -> tuple[Decimal, Decima
     line.values.note(
         17 if line.net_prices else 19,
         "wartość",
-        f"ilość {plain(line.quantity)} × cena {plain(line.unit_price)} to {line.value + off:.2f}, a wartość to "
-        f"{line.value:.2f}, i plik nie podaje rabatu, który by to wyjaśniał.",
+        f"ilość {amounts.plain(line.quantity)} × cena {amounts.price(line.unit_price)} to "
+        f"{amounts.amount(line.value + off)}, a wartość to {amounts.amount(line.value)}, i plik nie podaje rabatu, "
+        "który by to wyjaśniał.",
         "epp-sums-differ",
     )
     return line.unit_price, ZERO

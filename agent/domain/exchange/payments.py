@@ -10,6 +10,7 @@ import re
 from datetime import date
 from decimal import Decimal
 
+from agent.domain import amounts
 from agent.domain.exchange.values import ZERO, Values, plain
 
 Payment = dict[str, object]
@@ -38,7 +39,9 @@ def payments_of(header: Values, to_pay: Decimal) -> list[Payment]:
     due = header.day(35, "termin płatności")
     off = ZERO if stated is None else stated - to_pay
     if abs(off) > _ROUNDING.get(header.whole(38, "zaokrąglenie"), ZERO):
-        header.note(37, "do zapłaty", f"jest {plain(stated or ZERO)}, a z dokumentu wychodzi {plain(to_pay)}.")
+        header.note(
+            37, "do zapłaty", f"jest {amounts.amount(stated or ZERO)}, a z dokumentu wychodzi {amounts.amount(to_pay)}."
+        )
         return []
     total = to_pay + off
     readings = (
@@ -48,7 +51,7 @@ def payments_of(header: Values, to_pay: Decimal) -> list[Payment]:
     )
     fitting = [(paid, rest) for paid, rest in readings if paid >= 0 and rest >= 0]
     if not fitting:
-        header.note(36, "zapłacono", f"zapłaty dają więcej niż jest do zapłaty ({plain(total)}).")
+        header.note(36, "zapłacono", f"zapłaty dają więcej niż jest do zapłaty ({amounts.amount(total)}).")
         return []
     paid, rest = next((reading for reading in fitting if reading[1] == 0), fitting[0])
     form = method_of(header.text(34))

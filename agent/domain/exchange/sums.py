@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from agent.domain.amounts import amount
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.exchange.values import Values
 from agent.domain.invoice import Totals
@@ -52,4 +53,4 @@ def stated_sums(name: str, header: Values) -> StatedSums:
 
 def _shown(net: Decimal | None, tax: Decimal | None, gross: Decimal | None) -> str:
     parts = (("netto", net), ("VAT", tax), ("brutto", gross))
-    return ", ".join(f"{word} {value:.2f}" for word, value in parts if value is not None)
+    return ", ".join(f"{word} {amount(value)}" for word, value in parts if value is not None)

@@ -5,18 +5,20 @@
     done/NAME.json             the file
     refused/…                  the same of a file of which anything was refused, with NAME.result.txt for people
 
-A file stays in the inbox until its answer is durable, so a crash in between repeats everything, and the keys of its
-documents see to it that nothing is made twice. The answer is plain ASCII (\\u escapes), since the programs that read it
-differ in the code page they believe in.
+A file stays among those taken until its answer is durable, so a crash in between repeats everything, and the keys of
+its documents see to it that nothing is made twice. The answer is plain ASCII (\\u escapes), since the programs that
+read it differ in the code page they believe in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from agent.domain.errors import AgentError
 from agent.domain.exchange.answer import with_ksef_numbers
 from agent.domain.exchange.file import read_file
 from agent.domain.json_io.canonical import Json
@@ -30,6 +32,7 @@ from agent.services.exchange.made import Made, made_of
 from agent.services.exchange.outcome import Dropped, forget, put_aside, recall, remember
 from agent.services.paper.printing import Printing
 
+LOG = logging.getLogger("agent.drop-folder")
 TEXT, XML, PDF, EPP, JSON = "txt", "xml", "pdf", "epp", "json"
 View = Callable[[Sequence[Made]], Mapping[str, Json]]
 """How the API writes documents; the service takes it from the web."""
@@ -56,7 +59,7 @@ class Answers:
         if any(document.waits for document in made):
             await self._remember(record, made)
         await self._write(record, made, data, None)
-        await self._folder.move(Place.INBOX, record.name, record.place, record.name)
+        await self._folder.move(Place.TAKEN, record.name, record.place, record.name)
 
     async def renew(self, entry: str, changed: frozenset[str]) -> None:
         """Write the answer of a file anew, since KSeF said something about the invoices ``changed``."""
@@ -90,8 +93,9 @@ class Answers:
             for each in document.invoices[:1]:
                 if changed is None or each.record.id in changed:
                     await self._papers(record, each, position)
-        if EPP in self._kinds and data is not None and names.format_of(record.name) == names.EPP:
-            await self._put(record, EPP, await asyncio.to_thread(_numbered, data, made))
+        numbers = _numbers(made)
+        if EPP in self._kinds and data is not None and numbers and names.format_of(record.name) == names.EPP:
+            await self._put(record, EPP, await asyncio.to_thread(_with_numbers, data, numbers))
         if record.place is Place.REFUSED:
             await self._put(record, TEXT, "\r\n".join(_sentences(record, made)).encode("utf-8-sig"))
         await self._put(record, JSON, _json(record, self._view(made)))
@@ -102,8 +106,13 @@ class Answers:
         if XML in self._kinds:
             await self._put(record, XML, invoice.record.xml, position)
         if PDF in self._kinds and invoice.record.state is not InvoiceState.REJECTED:
-            receipt = self._printing.receipt(invoice.record, self._printing.choice(invoice.record), 1)
-            await self._put(record, PDF, await asyncio.to_thread(self._desk.press.pdf, receipt, "a4"), position)
+            try:
+                receipt = self._printing.receipt(invoice.record, self._printing.choice(invoice.record), 1)
+                pdf = await asyncio.to_thread(self._desk.press.pdf, receipt, "a4")
+            except AgentError as error:  # the invoice is issued, so its answer must come without this page
+                LOG.warning("no PDF of %s: %s", invoice.record.number, error)
+            else:
+                await self._put(record, PDF, pdf, position)
 
     async def _put(self, record: Dropped, kind: str, data: bytes, position: int | None = None) -> None:
         await self._folder.put(record.place, names.result_name(record.stem, kind, position), data)
@@ -142,13 +151,14 @@ def _json(record: Dropped, documents: Mapping[str, Json]) -> bytes:
     return (json.dumps({**about, **documents}, indent=1) + "\n").encode("ascii")
 
 
-def _numbered(data: bytes, made: list[Made]) -> bytes:
-    numbers = {
-        document.outcome.position: document.invoices[0].record.ksef_number
-        for document in made
-        if document.invoices and document.invoices[0].record.ksef_number is not None
-    }
-    return with_ksef_numbers(read_file(data), {place: number for place, number in numbers.items() if number})
+def _numbers(made: Sequence[Made]) -> dict[int, str]:
+    """Position in the file -> KSeF number, of those that have one."""
+    found = {each.outcome.position: each.invoices[0].record.ksef_number for each in made if each.invoices}
+    return {position: number for position, number in found.items() if number is not None}
+
+
+def _with_numbers(data: bytes, numbers: Mapping[int, str]) -> bytes:
+    return with_ksef_numbers(read_file(data), numbers)
 
 
 def _sentences(record: Dropped, made: list[Made]) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 By listings on monotonic time, since a network share tells of no new file. A file is taken once two looks at least a
 second apart see the same size, time and inode, it can be opened, and it ends as a finished one does; one that does not
-end so gets a minute. Presses at the counter go first, and a pass looks at a bounded number of files, so ten thousand
-at once hold up nobody.
+end so gets a minute. To take it is to move it into a folder of this agent's own: from then on nobody replaces it, and
+whatever lies there after a crash is issued first. Presses at the counter go first, and a pass looks at a bounded number
+of files, so ten thousand at once hold up nobody.
 
 What goes wrong with one file (held by a program, a defect of ours) leaves it where it is and rests it; what goes wrong
 with the folder or the store rests everything. Both are problems of /health until they are over.
@@ -11,18 +12,16 @@ with the folder or the store rests everything. Both are problems of /health unti
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from agent.domain.callers import Caller, Role
 from agent.domain.errors import StoreLost, Unavailable
 from agent.ports import DropFolder, FileHeld, FolderAway, Look, Place
 from agent.services.desk import Desk
 from agent.services.exchange import names
-from agent.services.exchange.answers import Answers
-from agent.services.exchange.intake import Intake, is_whole
-from agent.services.exchange.outcome import Dropped, Outcome, Problem, dropped
+from agent.services.exchange.intake import is_whole
+from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.issuing.issue import Issuing
 
@@ -71,21 +70,17 @@ class DropFolderWatch:
         folder: DropFolder,
         *,
         issuing: Issuing,
-        intake: Intake,
-        answers: Answers,
+        taker: Taker,
         updates: Updates,
     ) -> None:
         settings = desk.settings.drop_folder
         self._desk = desk
         self._folder = folder
         self._issuing = issuing
-        self._intake = intake
-        self._answers = answers
+        self._taker = taker
         self._updates = updates
         self._poll_seconds = settings.poll_seconds
         self._wanted = names.wanted(settings.formats)
-        self._caller = Caller(settings.caller, Role.CASHIER)
-        self._print = settings.print
         self._seen: dict[str, Seen] = {}
         self._resting: dict[str, Rest] = {}
         self._away: Rest | None = None
@@ -105,12 +100,13 @@ class DropFolderWatch:
         taken = 0
         try:
             await self._updates.pass_once()
-            looks = await self._folder.looks(self._may_be_looked_at, FILES_A_PASS)
+            left = await self._folder.looks(Place.TAKEN, self._may_be_looked_at, FILES_A_PASS)
+            for look in left:
+                taken += await self._take(look, self._issue)
+            looks = await self._folder.looks(Place.INBOX, self._may_be_looked_at, FILES_A_PASS)
+            self._forget_rests(looks, left)
             for look in self._settled(looks):
-                await self._let_presses_go_first()
-                taken += await self._take(look)
-                await self._desk.clock.sleep(REST_SECONDS)
-                await self._updates.pass_once()
+                taken += await self._take(look, self._claim)
             await self._count_refused()
         except FolderAway as error:
             self._rest_all(f"Katalog wymiany: {error.reason}")
@@ -160,10 +156,15 @@ class DropFolderWatch:
             elif now - seen.since >= SETTLE_SECONDS:
                 ready.append(look)
             self._seen[look.name] = seen
-        gone = [name for name in self._resting if name not in self._seen and self._resting[name].until <= now]
-        for name in gone:
-            del self._resting[name]
         return ready
+
+    def _forget_rests(self, *looks: list[Look]) -> None:
+        """A file that was looked for and is nowhere any more rests no longer."""
+        now = self._desk.clock.monotonic()
+        there = {look.name for found in looks for look in found}
+        for name, rest in list(self._resting.items()):
+            if rest.until <= now and name not in there:
+                del self._resting[name]
 
     async def _let_presses_go_first(self) -> None:
         for _ in range(YIELDS):
@@ -179,10 +180,11 @@ class DropFolderWatch:
 
     # --- taking ---------------------------------------------------------------------------------------
 
-    async def _take(self, look: Look) -> bool:
-        """Issue what a file holds and answer; False where it waits."""
+    async def _take(self, look: Look, work: Callable[[Look], Awaitable[bool]]) -> bool:
+        """Do the work of a file; False where it waits."""
+        await self._let_presses_go_first()
         try:
-            taken = await self._issue(look)
+            done = await work(look)
         except FileHeld as error:
             self._rest(look.name, error.reason)
             return False
@@ -192,35 +194,28 @@ class DropFolderWatch:
             LOG.exception("file %r: a defect, it stays where it is", look.name)
             self._rest(look.name, "błąd programu; wezwij serwis")
             return False
-        if taken:
+        if done:
             self._resting.pop(look.name, None)
             self._seen.pop(look.name, None)
-        return taken
+        await self._desk.clock.sleep(REST_SECONDS)
+        await self._updates.pass_once()
+        return done
 
-    async def _issue(self, look: Look) -> bool:
+    async def _claim(self, look: Look) -> bool:
+        """Take a file of the inbox once it is whole, and issue it."""
         kind = names.format_of(look.name)
-        largest = self._intake.largest(kind)
-        at = self._desk.now().isoformat(timespec="seconds")
-        if look.size > largest:
-            problem = Problem("body-too-large", f"Plik ma {look.size} bajtów, a może mieć najwyżej {largest}.")
-            identity = hashlib.sha256(f"{look.size} {look.changed}".encode()).hexdigest()
-            outcome = Outcome(problem=problem)
-            return await self._answer(dropped(look.name, identity, at, (outcome,), duplicate=False), None)
-        data = await self._folder.read(look)
-        if not is_whole(data, kind):
+        if look.size <= self._taker.largest(kind) and not is_whole(await self._folder.read(look), kind):
             if self._desk.clock.monotonic() - self._seen[look.name].since < PATIENCE_SECONDS:
                 return False
             LOG.warning("file %r does not end as a whole one", look.name)
-        sha256 = hashlib.sha256(data).hexdigest()
-        duplicate = await self._folder.sha256(Place.DONE, look.name) == sha256
-        outcomes = await self._intake.take(
-            data, kind=kind, key=names.key_of(look.name, data), caller=self._caller, at_counter=self._print
-        )
-        return await self._answer(dropped(look.name, sha256, at, outcomes, duplicate=duplicate), data)
+        if await self._folder.sha256(Place.TAKEN, look.name) is not None:
+            raise FileHeld("wcześniejszy plik o tej nazwie jeszcze czeka")
+        await self._folder.claim(look)
+        return await self._issue(look)
 
-    async def _answer(self, record: Dropped, data: bytes | None) -> bool:
-        await self._answers.file(record, data)
-        if record.refused:
+    async def _issue(self, look: Look) -> bool:
+        """Issue a taken file."""
+        if await self._taker.issue(look):
             self._refused_at = float("-inf")
         return True
 

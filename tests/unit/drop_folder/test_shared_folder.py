@@ -53,12 +53,12 @@ async def test_links_devices_and_folders_are_never_looked_at(folder: SharedFolde
     (path / "dangling.json").symlink_to("/nowhere")
     os.mkfifo(path / "pipe.json")
     (path / "folder.json").mkdir()
-    assert [look.name for look in await folder.looks(every, 9)] == ["plain.json"]
+    assert [look.name for look in await folder.looks(Place.INBOX, every, 9)] == ["plain.json"]
 
 
 async def test_a_link_put_in_place_after_the_look_is_not_followed(folder: SharedFolder, path: Path) -> None:
     (path / "a.json").write_text("{}")
-    (look,) = await folder.looks(every, 9)
+    (look,) = await folder.looks(Place.INBOX, every, 9)
     (path / "a.json").unlink()
     (path / "a.json").symlink_to("/etc/hostname")
     with pytest.raises(FileHeld):
@@ -90,6 +90,20 @@ async def test_an_answer_replaces_a_link_and_never_writes_through_it(folder: Sha
     assert not (path / "done" / "a.result.json").is_symlink()
 
 
+async def test_of_two_agents_one_gets_the_file(path: Path) -> None:
+    one, other = (SharedFolder(path, SystemClock(), till=till) for till in ("1", "2"))
+    (path / "a.json").write_text("{}")
+    (look,) = await one.looks(Place.INBOX, every, 9)
+    assert await other.looks(Place.INBOX, every, 9) == [look]
+    await one.claim(look)
+    with pytest.raises(FileHeld):
+        await other.claim(look)
+    assert await other.looks(Place.TAKEN, every, 9) == []
+    assert [each.name for each in await one.looks(Place.TAKEN, every, 9)] == ["a.json"]
+    one.close()
+    other.close()
+
+
 async def test_answers_are_for_the_group_only(folder: SharedFolder, path: Path) -> None:
     before = os.umask(0)
     try:
@@ -104,7 +118,7 @@ async def test_names_with_odd_characters(folder: SharedFolder, path: Path) -> No
     raw = [b"zam\xf3wienie \xb1.json", b"new\nline.json", "Łódź „1”.json".encode(), b"a" * 250 + b".json"]
     for name in raw:
         write(path, name)
-    looks = await folder.looks(every, 9)
+    looks = await folder.looks(Place.INBOX, every, 9)
     assert sorted(os.fsencode(look.name) for look in looks) == sorted(raw)
     for look in looks:
         assert await folder.read(look) == b"{}"
@@ -114,7 +128,7 @@ async def test_names_with_odd_characters(folder: SharedFolder, path: Path) -> No
 
 async def test_a_file_that_its_program_has_locked(folder: SharedFolder, path: Path) -> None:
     (path / "a.json").write_text("{}")
-    (look,) = await folder.looks(every, 9)
+    (look,) = await folder.looks(Place.INBOX, every, 9)
     with (path / "a.json").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(FileHeld):
@@ -127,7 +141,7 @@ async def test_a_share_mode_of_windows_is_one_files_trouble(
     folder: SharedFolder, path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     (path / "a.json").write_text("{}")
-    (look,) = await folder.looks(every, 9)
+    (look,) = await folder.looks(Place.INBOX, every, 9)
     opened = os.open
 
     def refuse(name: object, *more: object, **others: object) -> int:
@@ -143,10 +157,10 @@ async def test_a_share_mode_of_windows_is_one_files_trouble(
 async def test_a_folder_that_is_not_there_and_comes_back(folder: SharedFolder, path: Path) -> None:
     shutil.move(path, path.parent / "elsewhere")
     with pytest.raises(FolderAway) as caught:
-        await folder.looks(every, 9)
+        await folder.looks(Place.INBOX, every, 9)
     assert caught.value.reason == "nie ma takiego pliku ani katalogu"
     shutil.move(path.parent / "elsewhere", path)
-    assert await folder.looks(every, 9) == []
+    assert await folder.looks(Place.INBOX, every, 9) == []
 
 
 async def test_a_share_that_is_not_mounted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +168,9 @@ async def test_a_share_that_is_not_mounted(path: Path, monkeypatch: pytest.Monke
     mounts: set[Path] = {Path("/")}
     monkeypatch.setattr(Path, "is_mount", lambda self: self in mounts)
     with pytest.raises(FolderAway):
-        await share.looks(every, 9)
+        await share.looks(Place.INBOX, every, 9)
     mounts.add(path.parent)
-    assert await share.looks(every, 9) == []
+    assert await share.looks(Place.INBOX, every, 9) == []
     share.close()
 
 
@@ -209,7 +223,7 @@ async def test_a_share_that_hangs_costs_its_thread_and_not_the_loop(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", hang)
-        looking = asyncio.ensure_future(share.looks(every, 9))
+        looking = asyncio.ensure_future(share.looks(Place.INBOX, every, 9))
         await asyncio.sleep(0)
         await asyncio.to_thread(hangs.wait)
         await clock.advance(shared_folder.SECONDS)
@@ -217,7 +231,7 @@ async def test_a_share_that_hangs_costs_its_thread_and_not_the_loop(
             await looking
         assert "nie odpowiada" in caught.value.reason
     release.set()
-    assert await share.looks(every, 9) == []
+    assert await share.looks(Place.INBOX, every, 9) == []
     share.close()
 
 
@@ -236,7 +250,7 @@ async def test_huge_files_are_not_read_into_memory(
 
 async def test_descriptors_are_given_back(folder: SharedFolder, path: Path) -> None:
     (path / "a.json").write_text("{}")
-    (look,) = await folder.looks(every, 9)
+    (look,) = await folder.looks(Place.INBOX, every, 9)
     before = len(files(Path("/proc/self/fd")))
     for _ in range(50):
         await folder.read(look)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from agent.domain.errors import Unavailable
+from agent.domain.errors import AgentError, Unavailable
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import InvoiceFilter, Place
+from agent.ports import InvoiceFilter, Look, Place
 from agent.services.exchange import watcher
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
 from tests.fakes.exchange import Item, Paperwork, epp
@@ -400,6 +400,67 @@ async def test_it_comes_over_a_restart_and_a_folder_that_was_away(tmp_path: Path
 # --- trouble ---------------------------------------------------------------------------------------------
 
 
+async def test_a_file_replaced_while_it_is_issued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path) as here:
+        press = here.place.issuing.press
+
+        async def replaced(*args: Any, **more: Any) -> Any:
+            if not here.folder.in_place(Place.INBOX) and not here.folder.in_place(Place.DONE):
+                here.folder.drop("a.json", json.dumps(sale(external_ref="second")))
+            return await press(*args, **more)
+
+        monkeypatch.setattr(here.place.issuing, "press", replaced)
+        here.folder.drop("a.json", json.dumps(sale(external_ref="first")))
+        await here.passes(4)
+        assert [record.external_ref for record in await invoices(here)] == ["second", "first"]
+        assert document(here.answer("a.json"))["invoice"]["external_ref"] == "second"
+        assert len([name for name in here.folder.in_place(Place.DONE) if name.endswith(".result.json")]) == 2
+
+
+async def test_a_file_that_changes_between_look_and_claim_waits(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        claim = here.folder.claim
+
+        async def late(look: Look) -> None:
+            if not here.folder.puts:
+                here.folder.puts.append((Place.INBOX, look.name))
+                here.folder.drop(look.name, json.dumps(sale(external_ref="second")))
+            await claim(look)
+
+        here.folder.claim = late  # type: ignore[method-assign]
+        here.folder.drop("a.json", json.dumps(sale(external_ref="first")))
+        await here.passes(4)
+        assert [record.external_ref for record in await invoices(here)] == ["second"]
+
+
+async def test_what_a_crash_left_among_the_taken_is_issued_first(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        here.folder.files[Place.TAKEN, "b.json"] = json.dumps(sale(external_ref="left")).encode()
+        here.folder.drop("a.json", json.dumps(sale(external_ref="new")))
+        await here.passes(2)
+        assert [record.external_ref for record in await invoices(here)] == ["new", "left"]
+        assert here.folder.in_place(Place.TAKEN) == []
+
+
+async def test_a_page_that_cannot_be_drawn_does_not_keep_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path, results=("pdf", "xml")) as here:
+
+        def refuse(*_: object) -> bytes:
+            raise AgentError("nie można")
+
+        monkeypatch.setattr(type(here.place.desk.press), "pdf", refuse)
+        assert (await here.take("a.json", json.dumps(sale())))["status"] == "issued"
+        assert "a.result.xml" in here.folder.in_place(Place.DONE)
+
+
+async def test_a_file_that_is_no_epp_gets_its_answer_where_an_epp_is_wanted_back(tmp_path: Path) -> None:
+    async with shop(tmp_path, results=("epp",)) as here:
+        answer = await here.take("a.epp", b"[INFO]\r\nnothing\r\n")
+        assert document(answer)["problem"]["code"] == "epp-malformed"
+
+
 async def test_a_held_file_waits_and_the_others_go_on(tmp_path: Path) -> None:
     async with shop(tmp_path) as here:
         here.folder.held.add("a.json")
@@ -459,7 +520,7 @@ async def test_a_till_that_cannot_issue_now_keeps_the_files(tmp_path: Path, monk
             patched.setattr(here.place.watch, "issue_instant", refuse)
             here.folder.drop("a.json", json.dumps(sale()))
             await here.passes(6)
-            assert here.folder.in_place(Place.INBOX) == ["a.json"]
+            assert here.folder.in_place(Place.TAKEN) == ["a.json"]
             assert problems(here)["folder"] == ("Zegar kasy jest zły. Pliki czekają.", True)
         await here.passes(3)
         assert here.answer("a.json")["status"] == "issued"
@@ -470,10 +531,17 @@ async def test_a_defect_leaves_its_file_and_stops_nobody(tmp_path: Path, monkeyp
         with monkeypatch.context() as patched:
             patched.setattr("agent.services.exchange.intake.parse_object", lambda _: 1 / 0)
             here.folder.drop("a.json", json.dumps(sale()))
-            await here.passes(3)
-        assert here.folder.in_place(Place.INBOX) == ["a.json"]
-        await here.passes(3, seconds=60.0)
-        assert here.answer("a.json")["status"] == "issued"
+            await here.passes(10, seconds=30.0)
+            assert problems(here) == {
+                "file:a.json": ("Plik „a.json” w katalogu wymiany czeka: błąd programu; wezwij serwis.", False)
+            }
+            here.folder.drop("a.json", json.dumps(sale(external_ref="later")))
+            await here.passes(2)
+            assert here.folder.in_place(Place.INBOX) == ["a.json"], "the first one is not pushed out"
+        assert here.folder.in_place(Place.TAKEN) == ["a.json"]
+        await here.passes(4, seconds=60.0)
+        assert len(await invoices(here)) == 2
+        assert problems(here) == {}
 
 
 # --- many, and the counter -----------------------------------------------------------------------------

@@ -149,8 +149,8 @@ def test_another_number_of_the_buyer_makes_two_documents() -> None:
 def test_a_line_that_is_in_another_state_here() -> None:
     error = refused(kfs(after(COFFEE, quantity=D(2))), base_of([replace(COFFEE, quantity=D(2))]))
     assert error.code == "epp-base"
-    assert "3 × za 194.70" in error.detail
-    assert "2 × za 129.80" in error.detail
+    assert "3 × za 194,70" in error.detail
+    assert "2 × za 129,80" in error.detail
     assert refused(kfs(after(COFFEE, quantity=D(2))), base_of([BREAD])).code == "epp-base"
 
 
