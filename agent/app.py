@@ -32,12 +32,12 @@ from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, Sent
+from agent.services.buyers.lookup import BuyerLookup
 from agent.services.corrections.correct import Correcting
 from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import Courier
 from agent.services.delivery.upo import Upos
 from agent.services.desk import Crew, Desk
-from agent.services.directory import Directory
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.intake import Intake
 from agent.services.exchange.made import ExchangeRequests
@@ -268,7 +268,7 @@ def _join(
         sync=sync,
         reporting=reporting,
         evidence=Evidence(store, settings.seller.nip, fleet.text, folder=settings.data_dir),
-        directory=Directory(desk, white_list),
+        buyers=BuyerLookup(desk, white_list),
         outboxes=outboxes,
     )
     return Agent(

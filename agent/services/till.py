@@ -15,6 +15,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records import register
 from agent.ports import Event, InvoiceFilter, Json, Picture, PrintJob, Transaction
 from agent.services.answers import answer
+from agent.services.buyers.lookup import BuyerLookup
 from agent.services.contract import (
     ClockAnswer,
     Counters,
@@ -29,7 +30,6 @@ from agent.services.contract import (
 from agent.services.corrections.correct import Correcting
 from agent.services.delivery.queue import Sync
 from agent.services.desk import Desk
-from agent.services.directory import Directory
 from agent.services.issuing.idempotency import Pressed
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
@@ -66,7 +66,7 @@ class AgentTill:
         sync: Sync,
         reporting: Reporting,
         evidence: EvidenceBundle,
-        directory: Directory,
+        buyers: BuyerLookup,
         outboxes: Sequence[Outbox] = (),
     ) -> None:
         self._desk = desk
@@ -78,7 +78,7 @@ class AgentTill:
         self._sync = sync
         self._reporting = reporting
         self._evidence = evidence
-        self._directory = directory
+        self._buyers = buyers
         self._rejected = RejectedInvoices(desk, watch, issuing, sync)
         self._outboxes = outboxes
 
@@ -319,7 +319,7 @@ class AgentTill:
 
     async def buyer(self, nip: str) -> Mapping[str, Json] | None:
         """Return what is known of a buyer."""
-        return await self._directory.buyer(nip)
+        return await self._buyers.buyer(nip)
 
     async def sync_now(self) -> int:
         """Wake the sync."""

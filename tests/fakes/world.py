@@ -18,12 +18,12 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import Event, KsefError, LatarniaReading, Rejected
+from agent.services.buyers.lookup import BuyerLookup
 from agent.services.corrections.correct import Correcting
 from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import Courier
 from agent.services.delivery.upo import Upos
 from agent.services.desk import Crew, Desk
-from agent.services.directory import Directory
 from agent.services.issuing.issue import Issuing
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.health import Reporting
@@ -78,11 +78,24 @@ class FakeLatarnia:
         return LatarniaReading(json.dumps(status), json.dumps(self.messages), self._clock.now())
 
 
-class FakeBuyers:
-    """BuyerSource port: a white list of one firm."""
+class FakeWhiteList:
+    """BuyerSource port: a white list of one firm, and of those a test adds."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.firms: dict[str, tuple[str, str | None]] = {
+            KNOWN_NIP: ("Ministerstwo Finansów", "ul. Świętokrzyska 12, 00-916 Warszawa")
+        }
+        self.asked: list[str] = []
+        self.up = True
+        self.seconds = 0.0
+        """How long an answer takes."""
 
     async def find(self, nip: str) -> tuple[str, str | None] | None:
-        return ("Ministerstwo Finansów", "ul. Świętokrzyska 12, 00-916 Warszawa") if nip == KNOWN_NIP else None
+        self.asked.append(nip)
+        if self.seconds:
+            await self._clock.sleep(self.seconds)
+        return self.firms.get(nip) if self.up else None
 
 
 class FakeSubscriber:
@@ -116,6 +129,7 @@ class World:
     reporting: Reporting
     till: AgentTill
     shutdown: Shutdown
+    white_list: FakeWhiteList
     defects: list[tuple[str, BaseException]]
     keys: int = 0
 
@@ -221,6 +235,7 @@ async def world(
     latarnia, printer = FakeLatarnia(clock), FakePrinter()
     defects: list[tuple[str, BaseException]] = []
     shutdown = Shutdown()
+    white_list = FakeWhiteList(clock)
     desk = Desk(
         settings=chosen,
         clock=clock,
@@ -252,7 +267,7 @@ async def world(
         sync=sync,
         reporting=reporting,
         evidence=Evidence(store, chosen.seller.nip, desk.press.text),
-        directory=Directory(desk, FakeBuyers()),
+        buyers=BuyerLookup(desk, white_list),
         outboxes=(outbox,),
     )
     await watch.load()
@@ -276,6 +291,7 @@ async def world(
         reporting,
         till,
         shutdown,
+        white_list,
         defects,
     )
     try:

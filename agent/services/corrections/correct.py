@@ -33,6 +33,7 @@ from agent.domain.json_io.body import one_way, parse_object
 from agent.domain.json_io.codec import to_plain
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 from agent.services.contract import HeldAnswer
 from agent.services.corrections.pending import HeldCorrections, order_of, stored
 from agent.services.desk import Desk
@@ -216,8 +217,9 @@ class Correcting:
     def _orders(self, correction: Correction, now: datetime, key: str, caller: Caller) -> Orders:
         sale = correction.replacement
         replacement = () if sale is None else (sale_order(self._desk.settings, sale, now),)
+        named = _named_buyers(correction)
         if not correction.awaiting:
-            return Orders((order_of(self._desk, correction, now), *replacement))
+            return Orders((order_of(self._desk, correction, now), *replacement), buyers=named)
         plain = json.dumps(to_plain(replace(correction, replacement=None)), ensure_ascii=False)
         held = HeldCorrection(
             id=uuid.uuid4().hex,
@@ -228,7 +230,17 @@ class Correcting:
             created_at=now,
             bases=correction.bases,
         )
-        return Orders(replacement, held)
+        return Orders(replacement, held, buyers=named)
+
+
+def _named_buyers(correction: Correction) -> NamedBuyers:
+    """What the correction says of buyers: a better name of his, or that the number belonged to another."""
+    if correction.buyer_before is not None:
+        return NamedBuyers(given=(correction.buyer,))
+    if correction.replacement is None:
+        return NO_BUYERS
+    right, before = correction.replacement.buyer, correction.buyer
+    return NamedBuyers(given=(right,), wrong=(before,) if right.name == before.name else ())
 
 
 def _counted(records: Iterable[InvoiceRecord]) -> list[FaView]:

@@ -83,7 +83,7 @@ class ExchangeDocuments:
             request = sale_of(found, document, self._conventions)
             sale = parse_sale(request.document, today=issue_date(now))
             request.check(sale)
-            return ready_made(sale_order(self._desk.settings, sale, now, number=number))
+            return ready_made(sale_order(self._desk.settings, sale, now, number=number), sale.buyer)
 
         return await self._issuing.press(key, content, prepare, caller, at_counter=at_counter)
 

@@ -19,6 +19,7 @@ from agent.domain.invoice import Buyer, CorrectedBase, InvoiceRecord, Payment, S
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.vat import totals
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 from agent.settings.model import Settings
 
 
@@ -59,6 +60,8 @@ class Orders:
     held: HeldCorrection | None = None
     fulfils: str | None = None
     """Id of the held correction that the first document is."""
+    buyers: NamedBuyers = NO_BUYERS
+    """What the press says of buyers, to be remembered with it."""
 
 
 Prepare = Callable[[Transaction], Awaitable[Orders]]
@@ -85,11 +88,11 @@ def sale_order(settings: Settings, sale: Sale, now: datetime, *, number: str | N
     return numbered_order(settings, settings.issue.series, issued_on, draw, given=number)
 
 
-def ready_made(order: Order) -> Prepare:
-    """Return a decision that was taken before the transaction."""
+def ready_made(order: Order, buyer: Buyer) -> Prepare:
+    """Return a decision that was taken before the transaction: the invoice of a sale to ``buyer``."""
 
     async def prepared(_: Transaction) -> Orders:
-        return Orders((order,))
+        return Orders((order,), buyers=NamedBuyers(given=(buyer,)))
 
     return prepared
 

@@ -24,6 +24,7 @@ from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.modes import ModeDecision, on_issue_date
 from agent.domain.sale.parse import parse_sale
 from agent.ports import InvoiceChange, Json, Transaction
+from agent.services.buyers.memory import NO_BUYERS, NamedBuyers, note
 from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import ASKING_SECONDS, Courier
 from agent.services.desk import Desk
@@ -56,7 +57,7 @@ class Issuing:
 
         def prepare(now: datetime) -> Prepare:
             sale = parse_sale(document, today=issue_date(now))
-            return ready_made(sale_order(self._desk.settings, sale, now))
+            return ready_made(sale_order(self._desk.settings, sale, now), sale.buyer)
 
         return await self.press(key, one_way(document), prepare, caller, at_counter=at_counter)
 
@@ -84,7 +85,8 @@ class Issuing:
                     xml=xml,
                     bases=await known_bases(tx, ready),
                 )
-                return Orders((Order(None, lambda _: draft),))
+                named = NO_BUYERS if ready.view.kind.corrects else NamedBuyers(given=(ready.buyer,))
+                return Orders((Order(None, lambda _: draft),), buyers=named)
 
             return prepared
 
@@ -139,6 +141,7 @@ class Issuing:
             await self._watch.clock.issuing(now, tx)
             if orders.fulfils is not None:
                 await tx.held.close(orders.fulfils, "issued", invoice_id=made[0].id)
+            await note(tx, orders.buyers)
             return await remember(tx, key, body_sha256, made, orders.held)
 
         pressed = await self._desk.store.write(work)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.invoice import Address
+from agent.domain.known_buyers import listed
 from agent.outbound import Outbound, WhiteList
 from agent.sandbox.white_list import subject
-from agent.services.directory import _address
 from agent.system.clock import SystemClock
 from tests.unit.sandbox.sandbox_client import Client, running
 
 NIP = "5260250274"
+
+
+def address_of(text: str) -> Address:
+    """What the agent makes of an address of the list."""
+    address = listed("x", text, datetime(2026, 11, 24, tzinfo=UTC)).address
+    assert address is not None
+    return address
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ async def test_the_agent_reads_it(client: Client) -> None:
         name, address = found
         assert name.isupper()
         assert address is not None
-        assert _address(address).line2 is not None
+        assert address_of(address).line2 is not None
         assert await white_list.find(NIP) == found  # the same company every time
         assert await white_list.find("5265877635") != found
         assert await white_list.find("5260250275") is None
@@ -72,9 +79,9 @@ def test_every_nip_has_a_name_and_an_address(nip: str) -> None:
     assert isinstance(invented["name"], str)
     assert len(invented["name"].split()) >= 3
     assert isinstance(invented["workingAddress"], str)
-    assert _address(invented["workingAddress"]).line2 is not None
+    assert address_of(invented["workingAddress"]).line2 is not None
 
 
 def test_addresses_of_the_list_come_in_one_piece() -> None:
-    assert _address("DŁUGA 7 M. 2, 30-123 KRAKÓW") == Address("DŁUGA 7 M. 2", "30-123 KRAKÓW")
-    assert _address("KRAKÓW") == Address("KRAKÓW")
+    assert address_of("DŁUGA 7 M. 2, 30-123 KRAKÓW") == Address("DŁUGA 7 M. 2", "30-123 KRAKÓW")
+    assert address_of("KRAKÓW") == Address("KRAKÓW")

@@ -1,0 +1,95 @@
+"""Who a NIP belongs to: what is remembered, checked against the Ministry's white list where that is set and answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from agent.domain.errors import BadInput, FieldError, Unavailable
+from agent.domain.identifiers import bare_nip, valid_nip
+from agent.domain.known_buyers import KnownBuyer, listed
+from agent.ports import BuyerSource, Json, Transaction
+from agent.services.buyers import memory
+from agent.services.desk import Desk
+
+LOG = logging.getLogger("agent.buyers")
+KNOWN_WAITS = 1.0
+"""Seconds that somebody already known waits for the white list: a press at the till page waits no more than two."""
+ASK_AGAIN = 3600.0
+"""Seconds until the white list is asked again for somebody known whom it did not confirm."""
+MAX_ASKED = 1000
+
+
+class BuyerLookup:
+    """Looks buyers up."""
+
+    def __init__(self, desk: Desk, source: BuyerSource | None) -> None:
+        self._desk = desk
+        self._source = source
+        self._asked: dict[str, float] = {}
+        """Monotonic time of the last question that confirmed nothing."""
+
+    async def buyer(self, nip: str) -> Mapping[str, Json] | None:
+        """Return name and address, and where they come from; None where nobody knows.
+
+        ``replaced`` is the remembered name that the white list contradicts: it is remembered no longer.
+        """
+        digits = bare_nip(nip)
+        if not valid_nip(digits):
+            raise BadInput(
+                "Nieprawidłowy NIP: suma kontrolna się nie zgadza.",
+                code="bad-nip",
+                errors=(FieldError("/nip", "Nieprawidłowy NIP.", "nip-checksum"),),
+            )
+        known = await self._desk.store.read(lambda tx: memory.recall(tx, digits))
+        if known is not None and known.confirmed(self._desk.now()):
+            return _entry(digits, known)
+        answer = await self._ask(digits, known)
+        if answer is not None:
+            return await self._take_in(digits, answer)
+        if known is None or await self._desk.store.read(lambda tx: memory.is_disputed(tx, digits, known)):
+            return None
+        return _entry(digits, known)
+
+    async def _ask(self, nip: str, known: KnownBuyer | None) -> KnownBuyer | None:
+        """Ask the white list; None where it does not know, does not answer, or was asked already."""
+        if self._source is None:
+            return None
+        begun = self._desk.clock.monotonic()
+        if known is not None and begun - self._asked.get(nip, begun - ASK_AGAIN) < ASK_AGAIN:
+            return None
+        try:
+            found = await (
+                self._source.find(nip)
+                if known is None
+                else self._desk.clock.within(KNOWN_WAITS, self._source.find(nip))
+            )
+        except TimeoutError:
+            found = None
+        if found is None:
+            if len(self._asked) >= MAX_ASKED:
+                self._asked.clear()
+            self._asked[nip] = begun
+            return None
+        name, address = found
+        return listed(name, address, self._desk.now())
+
+    async def _take_in(self, nip: str, answer: KnownBuyer) -> Mapping[str, Json]:
+        async def work(tx: Transaction) -> tuple[KnownBuyer, str | None]:
+            return await memory.answered(tx, nip, answer)
+
+        try:
+            known, replaced = await self._desk.store.write(work)
+        except Unavailable:  # a full disk remembers nothing, and the cashier needs the name all the same
+            return _entry(nip, answer)
+        if replaced is not None:
+            LOG.warning("buyer %s: the white list says %r, not %r", nip, known.name, replaced)
+        return _entry(nip, known, replaced)
+
+
+def _entry(nip: str, known: KnownBuyer, replaced: str | None = None) -> Mapping[str, Json]:
+    place: Mapping[str, Json] | None = None
+    if known.address is not None:
+        place = {"line1": known.address.line1, "line2": known.address.line2, "country": known.address.country}
+    entry: dict[str, Json] = {"nip": nip, "name": known.name, "address": place, "source": known.source.value}
+    return entry if replaced is None else {**entry, "replaced": replaced}
