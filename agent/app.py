@@ -41,6 +41,7 @@ from agent.services.desk import Crew, Desk
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.intake import Intake
 from agent.services.exchange.made import ExchangeRequests
+from agent.services.heartbeats import Heartbeats
 from agent.services.issuing.issue import Issuing
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.daily import Chores
@@ -89,6 +90,7 @@ class Agent:
     fleet: Fleet
     chores: Chores
     shutdown: Shutdown
+    heartbeats: Heartbeats
     outboxes: tuple[Outbox, ...] = ()
     renewals: tuple[Renewal, ...] = ()
 
@@ -256,7 +258,8 @@ def _join(
     correcting = Correcting(desk, issuing)
     documents = ExchangeDocuments(desk, issuing, correcting)
     alerting = Alerting(desk)
-    reporting = Reporting(desk, watch, printing, alerting, shutdown)
+    heartbeats = Heartbeats(desk.clock)
+    reporting = Reporting(desk, watch, printing, alerting, shutdown=shutdown, heartbeats=heartbeats)
     webhooks = Webhooks(outbound, desk.clock)
     outboxes = tuple(Outbox(desk, webhooks, each, watch.clock.best) for each in _subscribers(settings))
     till = AgentTill(
@@ -292,6 +295,7 @@ def _join(
         fleet=fleet,
         chores=Chores(desk.store, watch.clock.best),
         shutdown=shutdown,
+        heartbeats=heartbeats,
         outboxes=outboxes,
     )
 

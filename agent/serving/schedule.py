@@ -21,7 +21,9 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from agent.domain.errors import Unavailable
 from agent.ports import Clock
+from agent.services.heartbeats import Heartbeats
 
 if TYPE_CHECKING:
     from agent.app import Agent
@@ -61,7 +63,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
     async def begin() -> None:
         await probe()
         await agent.courier.warm()
-        await every(clock, settings.probe_seconds, probe, spread=SPREAD)
+        await probing()
 
     async def recover() -> None:
         if not agent.watch.breaker.allows:
@@ -71,17 +73,36 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         agent.sync.wake()
         agent.upos.wake()
 
+    def turning(name: str, seconds: float, work: Work, *, spread: float = 0.0, first: float | None = None) -> Work:
+        agent.heartbeats.expect(name, seconds)
+        return lambda: every(clock, seconds, told(agent.heartbeats, name, work), spread=spread, first=first)
+
+    probing = turning("probe", settings.probe_seconds, probe, spread=SPREAD)
     return {
-        "latarnia": lambda: every(clock, settings.latarnia_seconds, agent.watch.poll_latarnia, spread=SPREAD, first=0),
+        "latarnia": turning("latarnia", settings.latarnia_seconds, agent.watch.poll_latarnia, spread=SPREAD, first=0),
         "probe": begin,
-        "recovery": lambda: every(clock, RECOVERY_SECONDS, recover, spread=SPREAD),
-        "session": lambda: every(clock, SESSION_SECONDS, agent.courier.warm, spread=SPREAD),
-        "wake": lambda: every(clock, SYNC_SECONDS, wake),
-        "report": lambda: every(clock, REPORT_SECONDS, agent.reporting.refresh),
-        "clock": lambda: every(clock, CLOCK_SECONDS, agent.watch.clock.keep, first=0),
-        "printers": lambda: every(clock, PRINTER_SECONDS, agent.reporting.ask_printers, first=0),
-        "deadlines": lambda: every(clock, DEADLINES_SECONDS, agent.watch.follow_deadlines, spread=SPREAD),
+        "recovery": turning("recovery", RECOVERY_SECONDS, recover, spread=SPREAD),
+        "session": turning("session", SESSION_SECONDS, agent.courier.warm, spread=SPREAD),
+        "wake": turning("wake", SYNC_SECONDS, wake),
+        "report": turning("report", REPORT_SECONDS, agent.reporting.refresh),
+        "clock": turning("clock", CLOCK_SECONDS, agent.watch.clock.keep, first=0),
+        "printers": turning("printers", PRINTER_SECONDS, agent.reporting.ask_printers, first=0),
+        "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.watch.follow_deadlines, spread=SPREAD),
     }
+
+
+def told(heartbeats: Heartbeats, name: str, work: Work) -> Work:
+    """Return ``work`` that tells of each of its rounds, also of one that a full disk ended."""
+
+    async def round_of_it() -> None:
+        try:
+            await work()
+        except Unavailable:
+            heartbeats.beat(name)
+            raise
+        heartbeats.beat(name)
+
+    return round_of_it
 
 
 async def every(clock: Clock, seconds: float, work: Work, *, spread: float = 0.0, first: float | None = None) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 
 from agent.app import Agent, assembled
 from agent.domain.errors import AgentError, Unavailable
-from agent.ports import Clock
 from agent.services.tokens import ensure_token
 from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
@@ -79,7 +78,7 @@ async def run(settings: Settings) -> int:
         ensure_token(agent.tokens, settings.data_dir)
         async with listening(agent):
             systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
-            feeding = asyncio.create_task(_feed_watchdog(agent.clock), name="watchdog")
+            feeding = asyncio.create_task(_feed_watchdog(agent), name="watchdog")
             try:
                 await supervise(agent)
             finally:
@@ -90,9 +89,17 @@ async def run(settings: Settings) -> int:
     return 0
 
 
-async def _feed_watchdog(clock: Clock) -> None:
-    """Feed systemd's watchdog from the event loop: a stuck loop stops feeding, and systemd restarts the agent."""
+async def _feed_watchdog(agent: Agent) -> None:
+    """Feed systemd's watchdog while every loop turns; where one stands still, systemd restarts the agent."""
     seconds = systemd.watchdog_seconds()
-    while seconds is not None:
-        systemd.notify("WATCHDOG=1")
-        await clock.sleep(seconds)
+    if seconds is None:
+        return
+    told: tuple[str, ...] = ()
+    while True:
+        silent = agent.heartbeats.silent()
+        if not silent:
+            systemd.notify("WATCHDOG=1")
+        elif silent != told:
+            LOG.critical("loops stand still: %s; systemd will restart the agent", ", ".join(silent))
+        told = silent
+        await agent.clock.sleep(seconds)

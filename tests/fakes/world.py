@@ -24,6 +24,7 @@ from agent.services.delivery.queue import Sync
 from agent.services.delivery.sender import Courier
 from agent.services.delivery.upo import Upos
 from agent.services.desk import Crew, Desk
+from agent.services.heartbeats import Heartbeats
 from agent.services.issuing.issue import Issuing
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.health import Reporting
@@ -130,6 +131,7 @@ class World:
     till: AgentTill
     shutdown: Shutdown
     white_list: FakeWhiteList
+    heartbeats: Heartbeats
     defects: list[tuple[str, BaseException]]
     keys: int = 0
 
@@ -256,7 +258,8 @@ async def world(
     sync = Sync(desk, watch, courier)
     issuing = Issuing(desk, watch, courier, printing, sync)
     correcting = Correcting(desk, issuing)
-    reporting = Reporting(desk, watch, printing, Alerting(desk), shutdown)
+    heartbeats = Heartbeats(clock)
+    reporting = Reporting(desk, watch, printing, Alerting(desk), shutdown=shutdown, heartbeats=heartbeats)
     outbox = Outbox(desk, FakeSubscriber(), Subscriber("shop", "https://erp.example/", b"secret", INVOICE_TYPES))
     till = AgentTill(
         desk,
@@ -292,6 +295,7 @@ async def world(
         till,
         shutdown,
         white_list,
+        heartbeats,
         defects,
     )
     try:

@@ -26,6 +26,7 @@ from agent.services.contract import (
 from agent.services.corrections.pending import existing, unsettled
 from agent.services.desk import Desk
 from agent.services.elapsed import Since
+from agent.services.heartbeats import Heartbeats
 from agent.services.monitoring.alerts import Alerting
 from agent.services.outages.watch import Watch
 from agent.services.paper.printing import Printing
@@ -56,12 +57,22 @@ DOUBTS = frozenset({"in_doubt", "send_failed"})
 class Reporting:
     """Keeps the snapshot."""
 
-    def __init__(self, desk: Desk, watch: Watch, printing: Printing, alerting: Alerting, shutdown: Shutdown) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        watch: Watch,
+        printing: Printing,
+        alerting: Alerting,
+        *,
+        shutdown: Shutdown,
+        heartbeats: Heartbeats,
+    ) -> None:
         self._desk = desk
         self._watch = watch
         self._printing = printing
         self._alerting = alerting
         self._shutdown = shutdown
+        self._heartbeats = heartbeats
         self._unsent: list[Unsent] = []
         self._refused: tuple[tuple[str, str, str], ...] = ()
         self._printers: tuple[PrinterStatus, ...] = ()
@@ -268,13 +279,17 @@ class Reporting:
             ksef_seen_at=self._watch.seen.ksef_at,
             problems=self._problems,
             ready=self._takes_presses(disk_free),
-            live=self._shutdown.defect is None,
+            live=self._lives(),
         )
+
+    def _lives(self) -> bool:
+        """Tell whether every part works: none has died, none has stood still for long."""
+        return self._shutdown.defect is None and not self._heartbeats.silent()
 
     def _takes_presses(self, disk_free: int) -> bool:
         """Tell whether a press would be taken now: not while the service ends, without room, with a wrong clock."""
         clock_dates = self._watch.clock.verdict().problem is None
-        return clock_dates and not self._shutdown.begun and disk_free >= LEAST_FREE
+        return clock_dates and not self._shutdown.begun and disk_free >= LEAST_FREE and self._lives()
 
     def _certificates(self, now: datetime) -> tuple[CertificateHealth, ...]:
         found = []

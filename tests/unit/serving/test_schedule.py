@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.app import Agent
+from agent.services.heartbeats import Heartbeats
 from agent.serving import schedule
 from agent.settings.model import WatchSettings
 from tests.fakes.clock import FakeClock
@@ -41,6 +42,7 @@ class Counted:
             breaker=SimpleNamespace(allows=False),
             clock=SimpleNamespace(keep=self._counts("clock")),
         )
+        self.heartbeats = Heartbeats(clock)
         self.courier = SimpleNamespace(warm=self._counts("session"))
         self.sync = SimpleNamespace(wake=lambda: self.times.update(["sync"]))
         self.upos = SimpleNamespace(wake=lambda: self.times.update(["upo"]))

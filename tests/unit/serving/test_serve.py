@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
+import pytest
+
 from agent.app import Agent
-from agent.domain.errors import Unavailable
+from agent.domain.errors import StoreLost, Unavailable
+from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
-from agent.serving.serve import _loop
+from agent.serving import schedule
+from agent.serving.serve import _feed_watchdog, _loop, supervise
+from agent.system import systemd
 from tests.fakes.clock import FakeClock
+from tests.fakes.joined import joined
 
 
 @dataclass
@@ -19,6 +26,9 @@ class Supervised:
 
     clock: FakeClock = field(default_factory=FakeClock)
     shutdown: Shutdown = field(default_factory=Shutdown)
+
+    def __post_init__(self) -> None:
+        self.heartbeats = Heartbeats(self.clock)
 
 
 async def test_a_full_disk_stops_no_loop_for_good() -> None:
@@ -48,3 +58,73 @@ async def test_any_other_death_stops_the_agent() -> None:
 
     await _loop(cast(Agent, agent), "sync", run)
     assert (agent.shutdown.begun, agent.shutdown.defect) == (True, defect)
+
+
+class TestWatchdog:
+    """systemd is told while everything turns (WatchdogSec= of the unit)."""
+
+    @pytest.fixture
+    def told(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        found: list[str] = []
+        monkeypatch.setattr(systemd, "notify", found.append)
+        monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        return found
+
+    async def test_a_loop_that_stands_still_ends_the_feeding(
+        self, told: list[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        agent = Supervised()
+        agent.heartbeats.expect("clock", 10)
+        feeding = asyncio.create_task(_feed_watchdog(cast(Agent, agent)))
+        await agent.clock.advance(LEAST_SECONDS)
+        fed = len(told)
+        assert fed == LEAST_SECONDS // 15 + 1
+        await agent.clock.advance(60)
+        assert len(told) == fed
+        assert [record.getMessage() for record in caplog.records] == [
+            "loops stand still: clock; systemd will restart the agent"
+        ]
+        agent.heartbeats.beat("clock")
+        await agent.clock.advance(15)
+        assert len(told) == fed + 1
+        feeding.cancel()
+
+    async def test_without_a_watchdog_nothing_is_told(self, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("WATCHDOG_USEC")
+        await _feed_watchdog(cast(Agent, Supervised()))
+        assert told == []
+
+
+async def test_every_loop_tells_of_its_rounds_also_of_those_a_full_disk_ended() -> None:
+    agent = Supervised()
+    full = False
+
+    async def work() -> None:
+        if full:
+            raise Unavailable("Brak miejsca na dysku.", code="disk-full")
+
+    agent.heartbeats.expect("report", 10)
+    round_of_it = schedule.told(agent.heartbeats, "report", work)
+    await agent.clock.advance(LEAST_SECONDS + 1)
+    assert agent.heartbeats.silent() == ("report",)
+    await round_of_it()
+    assert agent.heartbeats.silent() == ()
+    await agent.clock.advance(LEAST_SECONDS + 1)
+    full = True
+    with pytest.raises(Unavailable):
+        await round_of_it()
+    assert agent.heartbeats.silent() == ()
+
+
+async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
+    """The real agent with its loops: the disk fails under a commit."""
+    async with joined(tmp_path) as place:
+        running = asyncio.create_task(supervise(place.agent))
+        await place.sell()
+        assert (place.agent.till.health().ready, place.agent.till.health().live) == (True, True)
+        place.agent.store._lose(StoreLost("Dysk zawiódł."))
+        await place.agent.shutdown.wait()
+        assert (place.agent.till.health().ready, place.agent.till.health().live) == (False, False)
+        assert isinstance(place.agent.shutdown.defect, StoreLost)
+        await running

@@ -26,6 +26,7 @@ from agent.domain.errors import Unavailable
 from agent.domain.monitoring.alerts import AlertCode
 from agent.ports import PrinterStatus
 from agent.services.contract import Counters, HealthReport, Problem
+from agent.services.heartbeats import LEAST_SECONDS
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.served import health_http
@@ -155,6 +156,24 @@ class TestProbes:
         place.shutdown.fail("upo", ValueError("defect"))
         assert await self.probe(client, "ready") == (503, False)
         assert await self.probe(client, "live") == (503, False)
+
+    async def test_a_loop_that_stands_still(self, client: Client, place: World) -> None:
+        """It waits for something that never comes, a disk that hangs: nothing died, and nothing goes on."""
+        place.heartbeats.expect("report", 10)
+        for _ in range(10):
+            await place.clock.advance(10)
+            place.heartbeats.beat("report")
+        assert await self.probe(client, "live") == (200, True)
+        await place.clock.advance(LEAST_SECONDS + 1)
+        assert await self.probe(client, "live") == (503, False)
+        assert await self.probe(client, "ready") == (503, False)
+        place.heartbeats.beat("report")
+        assert await self.probe(client, "live") == (200, True)
+
+    async def test_a_clock_that_was_set_is_no_standstill(self, client: Client, place: World) -> None:
+        place.heartbeats.expect("report", 10)
+        place.clock.step(timedelta(days=3))
+        assert await self.probe(client, "live") == (200, True)
 
     async def test_room_that_came_back(self, client: Client, place: World) -> None:
         """What a full disk stopped is no defect: the agent goes on by itself."""
