@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from agent.commands import correct, issue, outbox, register
 from agent.domain.errors import Conflict, NotFound, Refused
+from tests.fakes.joined import joined
 from tests.fakes.world import CASHIER, MANAGER, sale, world
 from tests.unit.corrections.test_correct import FULL, line_back, outside_base, returned, sell
 from tests.unit.corrections.test_correct import correct as press_correction
@@ -102,12 +103,14 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
 
 
 async def test_replay_needs_a_receiver(tmp_path: Path) -> None:
-    async with world(tmp_path) as place:
+    """The sandbox's settings name none."""
+    async with joined(tmp_path) as place:
+        till = place.agent.till
         with pytest.raises(Conflict) as refused:
-            await place.till.replay(1, MANAGER)
+            await till.replay(1, MANAGER)
         assert refused.value.code == "no-outbox"
         with pytest.raises(Refused):
-            await place.till.replay(1, CASHIER)
+            await till.replay(1, CASHIER)
 
 
 # --- on the command line ------------------------------------------------------------------------------
