@@ -509,9 +509,11 @@ class TestReceipt:
         await expect(question).to_contain_text("Czy NIP jest na paragonie?")
         await page.click("#press")
         await expect(question).to_contain_text("Odpowiedz")
+        assert await focused(page) == "on-receipt-yes"
         await page.check("[name=on-receipt][value=no]", force=True)
+        await expect(page.locator("#on-receipt-yes-error")).to_have_count(0)
         await page.click("#press")
-        await expect(question.locator(".field-error")).to_contain_text("art. 106b ust. 5")
+        await expect(page.locator("#on-receipt-yes-error")).to_contain_text("art. 106b ust. 5")
         assert not await counter.invoices()
         await page.check("[name=on-receipt][value=yes]", force=True)
         assert (await pressed(counter))["receipt"] == {"number": "W000123", "nip": ALFA}

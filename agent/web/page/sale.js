@@ -144,6 +144,8 @@ function bindLines() {
 
 function answerOnReceipt(answer) {
   store.field("buyer.on_receipt", answer);
+  byId("on-receipt-yes").removeAttribute("aria-invalid");
+  byId("on-receipt-yes-error")?.remove();
   drawQuestion();
 }
 
