@@ -42,6 +42,7 @@ from agent.ports.store import (
 )
 from agent.ports.stored import (
     Confirmed,
+    Copies,
     Event,
     Exempt,
     Fact,
@@ -63,6 +64,7 @@ __all__ = [
     "BuyerSource",
     "Clock",
     "Confirmed",
+    "Copies",
     "DropFolder",
     "Duplicate",
     "Event",

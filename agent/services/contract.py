@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 
 from agent.domain.callers import Caller
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.ports import Event, InvoiceFilter, Json, Picture, PrinterStatus, PrintJob
+from agent.ports import Copies, Event, InvoiceFilter, Json, Picture, PrinterStatus, PrintJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,7 @@ class HealthReport:
     live: bool = True
     """False once a defect has ended a part of the agent: the rest follows it."""
     clock: ClockAnswer | None = None
+    copies: Copies = field(default_factory=Copies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from agent.domain.errors import NotFound, StoreLost, Unavailable
-from agent.ports import Clock
-from agent.store import maintenance
+from agent.ports import Clock, Copies
+from agent.store import copies, maintenance
 from agent.store.connection import Connection, connect
 from agent.store.disk import DataLock, prepare
 from agent.store.failures import is_disk_full, of_commit, of_statement
@@ -152,6 +152,10 @@ class SqliteStore:
         """Read the whole file; a Polish sentence where something is wrong. Slow: for once a day."""
         found = await asyncio.to_thread(maintenance.check, self.path)
         return f"Baza danych jest uszkodzona: {'; '.join(found[:5])}." if found else None
+
+    def copies(self) -> Copies:
+        """What `ksef-agent backup` wrote of its newest runs."""
+        return copies.read(self.path)
 
     def size(self) -> int:
         """Bytes of the database on disk, its write-ahead log included."""

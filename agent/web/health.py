@@ -75,6 +75,12 @@ def health_json(report: HealthReport) -> dict[str, Json]:
             for item in report.certificates
         ],
         "clock": _clock(report),
+        "backup": {
+            "last_at": json_views.instant(report.copies.last_at),
+            "file": report.copies.last_file,
+            "failed_at": json_views.instant(report.copies.failed_at),
+            "problem": report.copies.problem,
+        },
         "disk": {"free_bytes": report.disk_free_bytes, "database_bytes": report.database_bytes},
         "problems": [
             {

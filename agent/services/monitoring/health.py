@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
-from agent.ports import PrinterStatus, PrintResult, Signer, Transaction, Unsent
+from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, BackupFacts, InvoiceFacts, Policy, alerts
+from agent.ports import Copies, PrinterStatus, PrintResult, Signer, Transaction, Unsent
 from agent.services.contract import (
     CertificateHealth,
     Counters,
@@ -47,9 +47,12 @@ OF_THE_DAY = frozenset(
         AlertCode.CERTIFICATE_EXPIRES,
         AlertCode.CERTIFICATE_EXPIRED,
         AlertCode.CERTIFICATE_NOT_YET_VALID,
+        AlertCode.BACKUP_OLD,
     }
 )
 """Alerts that a clock of next year would begin and one of last year end: while nobody knows the day they stay."""
+BACKUP_GRACE_SECONDS = 2 * 60 * 60.0
+"""After a start no copy is called old for so long: the timer of a till that was off makes the missed one first."""
 DOUBTS = frozenset({"in_doubt", "send_failed"})
 """Events that leave an invoice in doubt."""
 
@@ -81,6 +84,9 @@ class Reporting:
         self._problems: tuple[Problem, ...] = ()
         self._since: dict[str, tuple[InvoiceState, Since]] = {}
         self._database_problem: str | None = None
+        self._copies = Copies()
+        self._first_event_at: datetime | None = None
+        self._started = Since.now(desk.clock)
         self._database_checked = False
         self._refreshing = asyncio.Lock()
         self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
@@ -103,6 +109,9 @@ class Reporting:
             self._since = await self._states(unsent)
             self._unsent = unsent
             self._refused = await self._desk.store.read(_refused_corrections)
+            self._copies = self._desk.store.copies()
+            if self._first_event_at is None:
+                self._first_event_at = await self._desk.store.read(_first_event_at)
             self._problems = await self._alerting.update(self._judge(), self._not_known_yet())
 
     async def ask_printers(self) -> None:
@@ -178,6 +187,7 @@ class Reporting:
             latarnia_minutes=settings.latarnia_minutes,
             certificate_days=settings.certificate_days,
             disk_free_mb=settings.disk_free_mb,
+            backup_hours=settings.backup_hours,
             clock_skew_seconds=self._desk.settings.issue.clock_skew_alarm_seconds,
         )
         found = alerts(self._facts(), policy, self._desk.calendar)
@@ -219,6 +229,13 @@ class Reporting:
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk_free() // MEGABYTE,
             database_problem=self._database_problem,
+            backups=BackupFacts(
+                last_at=self._copies.last_at,
+                wanted_since=self._first_event_at,
+                problem=self._copies.problem,
+                failed_at=self._copies.failed_at,
+                due=self._started.seconds(self._desk.clock) >= BACKUP_GRACE_SECONDS,
+            ),
             printers={status.name: status.problem for status in self._printer_states()},
             undelivered={
                 name: (problem, self._began(since, now)) for name, (problem, since) in self._desk.undelivered.items()
@@ -275,6 +292,7 @@ class Reporting:
             clock_skew_seconds=clock.skew_seconds,
             disk_free_bytes=disk_free,
             database_bytes=self._desk.store.size(),
+            copies=self._copies,
             latarnia_seen_at=self._watch.seen.latarnia_at,
             ksef_seen_at=self._watch.seen.ksef_at,
             problems=self._problems,
@@ -308,6 +326,11 @@ class Reporting:
             press_seconds_count=tally.press_count,
             press_buckets=dict(tally.press_buckets),
         )
+
+
+async def _first_event_at(tx: Transaction) -> datetime | None:
+    first = await tx.events.after(0, limit=1)
+    return first[0].at if first else None
 
 
 async def _refused_corrections(tx: Transaction) -> tuple[tuple[str, str, str], ...]:

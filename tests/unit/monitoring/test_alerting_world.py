@@ -19,6 +19,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, Outcome, Rejected, Sent
 from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
 from agent.settings.model import Settings
+from agent.store import copies
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.world import CASHIER, MANAGER, World, settings, world
@@ -236,13 +237,71 @@ async def test_number_taken_by_another_document(tmp_path: Path) -> None:
 
 
 async def test_certificate(tmp_path: Path) -> None:
-    async with world(tmp_path, start=datetime(2027, 12, 1, 9, 0, tzinfo=UTC)) as place:
+    given = settings(tmp_path)
+    given = replace(given, alerts=replace(given.alerts, backup_hours=0))
+    async with world(tmp_path, given=given, start=datetime(2027, 12, 1, 9, 0, tzinfo=UTC)) as place:
         assert await look(place) == []
         await place.clock.advance(2 * 24 * 3600)
         assert await look(place) == ["certificate-expires"]
         await place.clock.advance(31 * 24 * 3600)
         assert await look(place) == ["certificate-expired"]
         assert await told(place) == ["+certificate-expires", "+certificate-expired", "-certificate-expires"]
+
+
+async def test_a_till_without_copies_and_with_an_old_one(tmp_path: Path) -> None:
+    """Counted from the first thing worth a copy, then from the newest copy."""
+    async with world(tmp_path) as place:
+        await place.clock.advance(100 * 3600)
+        assert await look(place) == []  # an empty log needs no copy
+        await place.sell()
+        await place.settle()
+        await place.clock.advance(47 * 3600)
+        assert await look(place) == []
+        await place.clock.advance(2 * 3600)
+        assert await look(place) == ["backup-old"]
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        assert await look(place) == []
+        body = health_json(place.till.health())["backup"]
+        assert isinstance(body, Mapping)
+        assert body["file"] == str(tmp_path / "copy.db")
+        assert "ksef_agent_backup_last_timestamp_seconds" in render(place.till.health(), place.till.counters())
+        await place.clock.advance(48 * 3600)
+        assert await look(place) == ["backup-old"]
+        assert await told(place) == ["+backup-old", "-backup-old", "+backup-old"]
+
+
+async def test_a_copy_that_failed(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        copies.note_failure(place.store.path, place.clock.now(), "Brak miejsca na dysku.")
+        assert await look(place) == ["backup-failed"]
+        (problem,) = place.till.health().problems
+        assert "Brak miejsca na dysku." in problem.message
+        assert "ksef_agent_backup_failed 1" in render(place.till.health(), place.till.counters())
+        assert place.till.health().copies.last_file == str(tmp_path / "copy.db")
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        assert await look(place) == []
+        assert await told(place) == ["+backup-failed", "-backup-failed"]
+
+
+async def test_after_a_weekend_the_missed_copy_has_its_time(tmp_path: Path) -> None:
+    """A till that was off since Friday makes the copy of the timer within its first hours: no alarm every Monday."""
+    async with world(tmp_path) as place:
+        await place.sell()
+        await place.settle()
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        monday = place.clock.now() + timedelta(days=3)
+    async with world(tmp_path, start=monday) as place:
+        assert await look(place) == []
+        await place.clock.advance(2 * 3600)
+        assert await look(place) == ["backup-old"]
+
+
+async def test_what_is_known_of_copies_may_be_damaged(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        for content in (b"", b"{", b"[]", b'{"last_at": 5}', b'{"last_at": "x", "last_file": null}', b"\xff"):
+            (tmp_path / copies.NAME).write_bytes(content)
+            assert await look(place) == []
 
 
 async def test_no_certificate(tmp_path: Path) -> None:
