@@ -180,11 +180,11 @@ class Watch:
 
     # --- decisions ----------------------------------------------------------------------------------
 
-    def decide(self, now: datetime) -> ModeDecision:
-        """Decide the mode of a press."""
-        return decide(self._facts(now))
+    def decide(self, now: datetime, *, kept_for_presses: bool = False) -> ModeDecision:
+        """Decide the mode of a press; ``kept_for_presses``: what KSeF's limits still allow is for others."""
+        return decide(self._facts(now, kept_for_presses))
 
-    def _facts(self, now: datetime) -> ModeFacts:
+    def _facts(self, now: datetime, kept_for_presses: bool) -> ModeFacts:
         settings = self._desk.settings
         budget = self._desk.gateway.budget()
         return ModeFacts(
@@ -193,6 +193,7 @@ class Watch:
             prefer_offline24=settings.issue.prefer == "offline24",
             sends_left=budget.sends_left_hour,
             sends_rest=budget.wait > settings.issue.budget_seconds,
+            kept_for_presses=kept_for_presses,
             clock_suspect=self.clock.date_doubtful(now),
             has_offline_certificate=self._desk.signer is not None,
         )
