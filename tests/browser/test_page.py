@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from playwright.async_api import Route, expect
@@ -676,6 +676,33 @@ async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     await page.click("text=Odwołaj tryb")
     await page.wait_for_selector("text=Odwołano tryb.")
     assert counter.place.till.mode().declared is None
+
+
+async def test_manager_confirms_a_date_that_nothing_else_confirms(counter: Counter) -> None:
+    """The clock was set and there is no line: the cashier is told, the basket stays, a manager ends it."""
+    place = counter.place
+    place.gateway.up = False
+    await place.watch.clock.keep()
+    place.clock.step(timedelta(days=40))
+    await counter.open()
+    page = counter.page
+    await counter.press()
+    await page.wait_for_selector("text=Zegar kasy przestawił się o 40 dni do przodu")
+    assert await counter.invoices() == []
+    await page.click("[data-view=manager]")
+    await page.wait_for_selector("#manager-clock")
+    assert "Kasa pokazuje 03.01.2027" in await page.inner_text("#manager-clock")
+    await page.click("text=Data i godzina są właściwe")
+    await page.wait_for_selector("#manager-error:visible")
+    await page.fill("#manager-token", "kierownik")
+    await page.click("text=Data i godzina są właściwe")
+    await page.wait_for_selector("text=Potwierdzono datę: kasa znowu wystawia faktury.")
+    assert await page.locator("#manager-clock").count() == 0
+    await page.click("[data-view=sale]")
+    await page.click("text=Ponów")
+    await page.wait_for_selector("text=Wydaj")
+    (record,) = await counter.invoices()
+    assert record.issued_on == date(2027, 1, 3)
 
 
 async def test_manager_answers_an_announced_total_failure(counter: Counter) -> None:

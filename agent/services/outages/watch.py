@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.calendar import local_date
-from agent.domain.errors import Conflict
+from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
@@ -219,7 +219,11 @@ class Watch:
 
     async def issue_instant(self) -> datetime:
         """Return the instant to date a document with; Unavailable where the clock may not date it."""
-        return await self.clock.require(self.probe, "faktury nie wystawiono")
+        try:
+            return await self.clock.require(self.probe, "faktury nie wystawiono")
+        except Unavailable:
+            self._desk.changed.set()  # whoever looks at the till sees why at once
+            raise
 
     async def instant(self, refused: str) -> datetime:
         """Return the instant of what bears no date of issue. ``refused``: in Polish, what is not done otherwise."""

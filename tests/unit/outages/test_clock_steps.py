@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from agent.domain.errors import Conflict, NotPermitted, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, LatarniaReading, Sent
+from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CASHIER, MANAGER, World, world
@@ -165,6 +167,18 @@ async def test_a_step_that_nothing_confirms_waits_for_a_manager(tmp_path: Path, 
     async with world(tmp_path, clock=clock) as place:  # a restart asks no second time
         place.gateway.up = False
         assert (await press(place)).issued_on == today
+
+
+async def test_what_a_press_believed_is_kept_with_its_invoice(tmp_path: Path) -> None:
+    """A process that dies right after its first press, and starts again beside a clock set by two days."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        await press(place)
+        clock = place.clock
+    clock.step(2 * DAY)
+    async with world(tmp_path, clock=clock) as place:
+        place.gateway.up = False
+        assert (await refused(place)).code == "clock-unconfirmed"
 
 
 async def test_a_time_server_confirms_a_step(tmp_path: Path) -> None:
@@ -345,6 +359,74 @@ async def test_ages_are_measured(tmp_path: Path) -> None:
             assert all(each.since <= report.at for each in report.problems)
 
 
+async def test_the_limits_of_the_last_hour_survive_a_step(tmp_path: Path) -> None:
+    """Sends of a quarter of an hour ago count, wherever the clock stands now; what a wrong clock wrote does not."""
+    async with world(tmp_path) as place:
+        await place.watch.probe()
+        for _ in range(3):
+            await press(place)
+        await place.clock.advance(900)
+        clock = place.clock
+    for step in (-HOUR, HOUR, -400 * DAY, 90 * DAY):
+        clock.step(step)
+        async with world(tmp_path, clock=clock) as place:
+            recent = await place.sync.recent_calls()
+            ages = [(clock.now() - sent).total_seconds() for sent in recent.sends]
+            assert [round(age) for age in ages] == [885] * 3, "fifteen seconds a call may have taken"
+        clock.step(-step)
+    clock.reboot(-400 * DAY)  # nobody knows the time any more
+    async with world(tmp_path, clock=clock) as place:
+        assert (await place.sync.recent_calls()).sends == []
+
+
+async def test_corrections_of_one_invoice_keep_their_order(tmp_path: Path) -> None:
+    """Each says what the one before it left; ten minutes back change nothing about who came first."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await press(place)
+        for number, minutes in enumerate((0, -10, -4)):
+            place.clock.step(timedelta(minutes=minutes))
+            line: dict[str, str | int] = {"line": 1, "quantity": "0.5"}
+            body = json.dumps({"kind": "return", "lines": [line], "reason": f"zwrot {number}"}).encode()
+            await place.till.correct(base.id, body, f"return-{number}", CASHIER)
+        waiting = await place.store.read(lambda tx: tx.held.waiting())
+        assert [json.loads(each.body)["reason"] for each in waiting] == ["zwrot 0", "zwrot 1", "zwrot 2"]
+
+
+async def test_a_webhook_is_signed_at_the_right_time(tmp_path: Path) -> None:
+    """A receiver refuses what was not signed just now: the news of a wrong clock would never arrive."""
+    signed: list[int] = []
+
+    class Receiver:
+        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+            signed.append(int(headers["X-Ksef-Agent-Signature"].split(",")[0].removeprefix("t=")))
+            return 200
+
+    async with world(tmp_path) as place:
+        await place.watch.probe()
+        right = int(place.clock.now().timestamp())
+        set_clock(place, -400 * DAY)
+        await problems(place)
+        subscriber = Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES)
+        await Outbox(place.desk, Receiver(), subscriber, place.watch.clock.best).deliver_all()
+        assert signed == [right]
+
+
+async def test_alarms_of_the_day_wait_until_somebody_knows_it(tmp_path: Path) -> None:
+    """Next year everything is overdue and no certificate valid, last year nothing."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        await press(place)
+        await place.clock.advance(3 * 86_400)
+        assert "overdue" in await problems(place)
+        for step in (-400 * DAY, 900 * DAY):
+            place.clock.step(step)
+            now = await problems(place)
+            assert "overdue" in now, "it does not end"
+            assert not {"certificate-expired", "certificate-expires"} & set(now)
+            place.clock.step(-step)
+
+
 async def test_that_the_clock_was_set_stands_in_the_log(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         await place.watch.clock.keep()
@@ -371,6 +453,7 @@ MOVES = st.one_of(
 ALLOWED = timedelta(minutes=16)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(moves=st.lists(MOVES, min_size=4, max_size=14))
 async def test_no_invoice_bears_a_wrong_date(moves: Sequence[tuple[str, int]]) -> None:
