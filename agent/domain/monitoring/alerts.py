@@ -16,6 +16,8 @@ from agent.domain.clock_check import ClockState, Verdict
 from agent.domain.lifecycle import UNSENT, InvoiceState
 from agent.domain.outages.latarnia import Category
 
+AHEAD = timedelta(hours=1)
+"""A copy that is further ahead of now was dated by a clock that was wrong: nobody knows how old it is."""
 FAR = timedelta(days=366)
 """No deadline that lies further off is near: a clock of 1970 would have twenty thousand days counted."""
 
@@ -309,7 +311,8 @@ def _of_backups(backups: BackupFacts, now: datetime, policy: Policy) -> Iterator
     counted_from = backups.last_at or backups.wanted_since
     if policy.backup_hours == 0 or not backups.due or counted_from is None:
         return
-    if now - counted_from >= timedelta(hours=policy.backup_hours):
+    age = now - counted_from
+    if age >= timedelta(hours=policy.backup_hours) or age < -AHEAD:
         newest = "Baza danych nie ma żadnej kopii."
         if backups.last_at is not None:
             newest = f"Ostatnia kopia bazy danych jest z {local_time(backups.last_at):%d.%m.%Y %H:%M}."

@@ -270,6 +270,16 @@ async def test_a_till_without_copies_and_with_an_old_one(tmp_path: Path) -> None
         assert await told(place) == ["+backup-old", "-backup-old", "+backup-old"]
 
 
+async def test_a_copy_of_a_clock_that_ran_ahead_is_none(tmp_path: Path) -> None:
+    """Else the alarm would sleep for ninety days."""
+    async with world(tmp_path) as place:
+        await place.sell()
+        await place.settle()
+        copies.note_copy(place.store.path, place.clock.now() + timedelta(days=90), tmp_path / "copy.db")
+        await place.clock.advance(3 * 3600)
+        assert await look(place) == ["backup-old"]
+
+
 async def test_a_copy_that_failed(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")

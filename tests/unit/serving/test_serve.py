@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -115,6 +116,16 @@ async def test_every_loop_tells_of_its_rounds_also_of_those_a_full_disk_ended() 
     with pytest.raises(Unavailable):
         await round_of_it()
     assert agent.heartbeats.silent() == ()
+
+
+async def test_in_a_till_that_slept_no_loop_stood_still() -> None:
+    """Nor is systemd's watchdog, which counts like this, left hungry when it wakes."""
+    agent = Supervised()
+    agent.heartbeats.expect("report", 10)
+    agent.clock.slept(timedelta(hours=8))
+    assert agent.heartbeats.silent() == ()
+    await agent.clock.advance(LEAST_SECONDS + 1)
+    assert agent.heartbeats.silent() == ("report",)
 
 
 async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
