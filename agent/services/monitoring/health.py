@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from agent import __version__
@@ -16,19 +16,13 @@ from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, BackupFacts, InvoiceFacts, Policy, alerts
 from agent.ports import Copies, PrinterStatus, PrintResult, Signer, Transaction, Unsent
-from agent.services.contract import (
-    CertificateHealth,
-    Counters,
-    HealthReport,
-    Problem,
-    QueueHealth,
-)
 from agent.services.corrections.pending import existing, unsettled
 from agent.services.desk import Desk
 from agent.services.elapsed import Since
 from agent.services.heartbeats import Heartbeats
-from agent.services.monitoring.alerts import Alerting
-from agent.services.outages.watch import Watch
+from agent.services.monitoring.alerts import Alerting, Problem
+from agent.services.outages.clock_check import ClockAnswer
+from agent.services.outages.watch import ModeAnswer, Watch
 from agent.services.paper.printing import Printing
 from agent.services.shutdown import Shutdown
 
@@ -55,6 +49,69 @@ BACKUP_GRACE_SECONDS = 2 * 60 * 60.0
 """After a start no copy is called old for so long: the timer of a till that was off makes the missed one first."""
 DOUBTS = frozenset({"in_doubt", "send_failed"})
 """Events that leave an invoice in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """The unsent queue."""
+
+    unsent: int
+    in_doubt: int
+    rejected: int
+    overdue: int
+    next_deadline: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateHealth:
+    """One certificate: ``use`` is authentication or offline."""
+
+    use: str
+    serial: str
+    expires: datetime
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """GET /health. Built from memory, never blocks on a printer or on KSeF."""
+
+    status: str
+    """ok, degraded, critical."""
+    version: str
+    till: str
+    nip: str
+    at: datetime
+    started_at: datetime
+    mode: ModeAnswer
+    queue: QueueHealth
+    printers: tuple[PrinterStatus, ...]
+    certificates: tuple[CertificateHealth, ...]
+    clock_skew_seconds: float | None
+    disk_free_bytes: int
+    database_bytes: int
+    latarnia_seen_at: datetime | None
+    ksef_seen_at: datetime | None
+    problems: tuple[Problem, ...] = ()
+    ready: bool = True
+    """A press would be taken."""
+    live: bool = True
+    """False once a defect has ended a part of the agent: the rest follows it."""
+    clock: ClockAnswer | None = None
+    copies: Copies = field(default_factory=Copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Monotonic counters and gauges for /metrics; labels are bounded words."""
+
+    issued_by_mode: Mapping[str, int] = field(default_factory=dict)
+    sends_by_outcome: Mapping[str, int] = field(default_factory=dict)
+    prints_by_outcome: Mapping[str, int] = field(default_factory=dict)
+    press_seconds_sum: float = 0.0
+    press_seconds_count: int = 0
+    press_buckets: Mapping[float, int] = field(default_factory=dict)
+    """Upper bound in seconds -> presses not slower than that (cumulative)."""
 
 
 class Reporting:

@@ -16,6 +16,7 @@ from agent.domain.errors import AgentError, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.ports import InvoiceFilter, Look, Place, SendBudget
 from agent.services.exchange import watcher
+from tests.fakes import counter
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
 from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.folder import FakeFolder
@@ -596,7 +597,7 @@ async def test_presses_at_the_counter_go_first(tmp_path: Path) -> None:
         here.folder.drop("a.json", json.dumps(sale()))
         await here.passes(1)
         here.place.gateway.pending_answers = 3
-        press = asyncio.ensure_future(here.place.till.issue_sale(json.dumps(sale()).encode(), "counter", CASHIER))
+        press = asyncio.ensure_future(counter.sale(here.place, json.dumps(sale()).encode(), "counter", CASHIER))
         await asyncio.sleep(0)
         await here.passes(1)
         await press

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.errors import Conflict, NotPermitted, Unavailable
+from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, LatarniaReading, Sent
 from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CASHIER, MANAGER, World, world
@@ -37,16 +38,16 @@ async def press(place: World) -> InvoiceRecord:
 
 async def refused(place: World) -> Unavailable:
     """Press, be refused; no number is used and no paper printed."""
-    before = len(await place.till.queue()), len(place.printer.papers)
+    before = len(await place.invoices.unsent()), len(place.printer.papers)
     with pytest.raises(Unavailable) as answer:
         await press(place)
-    assert (len(await place.till.queue()), len(place.printer.papers)) == before
+    assert (len(await place.invoices.unsent()), len(place.printer.papers)) == before
     return answer.value
 
 
 async def problems(place: World) -> dict[str, str]:
     await place.reporting.refresh()
-    return {each.code: each.severity for each in place.till.health().problems}
+    return {each.code: each.severity for each in place.reporting.health().problems}
 
 
 def set_clock(place: World, step: timedelta) -> None:
@@ -71,8 +72,8 @@ async def test_each_press_is_compared_with_the_time_of_ksef(tmp_path: Path, step
             assert answer.code == "clock-wrong"
             assert answer.detail.endswith("Ustaw zegar; faktury nie wystawiono.")
             assert await problems(place) == {"clock-skew": "critical"}
-            assert place.till.health().status == "critical"
-            assert place.till.clock_state().state == "wrong"
+            assert place.reporting.health().status == "critical"
+            assert place.watch.clock.answer().state == "wrong"
             set_clock(place, -step)
             assert "clock-skew" not in await problems(place)
         place.gateway.up = True
@@ -144,20 +145,18 @@ async def test_a_step_that_nothing_confirms_waits_for_a_manager(tmp_path: Path, 
         assert answer.code == ("clock-unconfirmed" if forward else "clock-wrong")
         assert await problems(place) == {"clock-unconfirmed" if forward else "clock-skew": "critical"}
         assert ("poproś kierownika" in answer.detail) is not before_fa3
-        state = place.till.clock_state()
+        state = place.watch.clock.answer()
         assert state.confirmable is not before_fa3
         today = place.clock.now().astimezone(WARSAW).date()
-        with pytest.raises(NotPermitted):
-            await place.till.confirm_clock(today, CASHIER)
         with pytest.raises(Conflict) as moved:
-            await place.till.confirm_clock(today + DAY, MANAGER)
+            await place.watch.confirm_clock(today + DAY, MANAGER)
         assert moved.value.code == "clock-moved"
         if before_fa3:
             with pytest.raises(Conflict) as impossible:
-                await place.till.confirm_clock(today, MANAGER)
+                await place.watch.confirm_clock(today, MANAGER)
             assert impossible.value.code == "clock-not-confirmable"
             return
-        state = await place.till.confirm_clock(today, MANAGER)
+        state = await place.watch.confirm_clock(today, MANAGER)
         assert (state.state, state.confirmed_by, state.problem) == ("confirmed", "manager", None)
         assert not {"clock-skew", "clock-unconfirmed"} & set(await problems(place))
         assert (await press(place)).issued_on == today
@@ -197,7 +196,7 @@ async def test_a_time_server_confirms_a_step(tmp_path: Path) -> None:
         assert (await refused(place)).code == "clock-wrong"
         clock.step(right - clock.now())
         assert (await press(place)).issued_on == date(2026, 11, 26)
-        assert place.till.clock_state().confirmed_by == "ntp"
+        assert place.watch.clock.answer().confirmed_by == "ntp"
 
 
 @pytest.mark.parametrize(
@@ -214,10 +213,10 @@ async def test_a_till_that_was_off_sells_without_a_line(tmp_path: Path, off: tim
         place.gateway.up = False
         if issues:
             assert (await press(place)).issued_on == clock.now().astimezone(WARSAW).date()
-            assert place.till.clock_state().state == "assumed"
+            assert place.watch.clock.answer().state == "assumed"
         else:
             assert (await refused(place)).code == "clock-unconfirmed"
-            await place.till.confirm_clock(clock.now().astimezone(WARSAW).date(), MANAGER)
+            await place.watch.confirm_clock(clock.now().astimezone(WARSAW).date(), MANAGER)
             assert (await press(place)).mode is Mode.OFFLINE24
 
 
@@ -267,10 +266,10 @@ async def test_a_manager_declares_at_the_right_time(tmp_path: Path) -> None:
         await place.watch.probe()
         right = place.clock.now()
         set_clock(place, 90 * DAY)
-        await place.till.declare(Mode.OFFLINE24, "burza", MANAGER)
-        assert place.till.mode().declared == "offline24"
+        await place.watch.declare(Mode.OFFLINE24, "burza", MANAGER)
+        assert place.watch.answer().declared == "offline24"
         set_clock(place, -90 * DAY)
-        assert place.till.mode().declared == "offline24"
+        assert place.watch.answer().declared == "offline24"
         (fact,) = await place.store.read(lambda tx: tx.facts.all())
         assert fact.seen_at == right
 
@@ -281,7 +280,7 @@ async def test_a_declaration_of_a_time_that_nothing_confirms_is_refused(tmp_path
         await press(place)
         set_clock(place, 90 * DAY)
         with pytest.raises(Unavailable, match="trybu nie zmieniono") as answer:
-            await place.till.declare(Mode.OFFLINE24, "burza", MANAGER)
+            await place.watch.declare(Mode.OFFLINE24, "burza", MANAGER)
         assert answer.value.code == "clock-unconfirmed"
 
 
@@ -325,14 +324,14 @@ async def test_a_total_failure_goes_on_whatever_the_clock_shows(tmp_path: Path) 
     """Set back to before its begin, the queue would leave for KSeF: art. 106ng says never."""
     async with world(tmp_path) as place:
         await place.watch.probe()
-        await place.till.declare(Mode.TOTAL_FAILURE, "telewizja", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "telewizja", MANAGER)
         record = await press(place)
         assert record.mode is Mode.TOTAL_FAILURE
         set_clock(place, -400 * DAY)
         assert place.watch.sending_stopped()
         await place.sync.pass_once()
         assert place.gateway.sent == []
-        assert place.till.mode().mode is Mode.TOTAL_FAILURE
+        assert place.watch.answer().mode is Mode.TOTAL_FAILURE
 
 
 async def test_ages_are_measured(tmp_path: Path) -> None:
@@ -355,7 +354,7 @@ async def test_ages_are_measured(tmp_path: Path) -> None:
             assert not {"in-doubt", "latarnia-unreachable"} & set(await problems(place))
             await place.clock.advance(30 * 60)
             assert {"in-doubt", "latarnia-unreachable"} <= set(await problems(place))
-            report = place.till.health()
+            report = place.reporting.health()
             assert all(each.since <= report.at for each in report.problems)
 
 
@@ -388,7 +387,7 @@ async def test_corrections_of_one_invoice_keep_their_order(tmp_path: Path) -> No
             place.clock.step(timedelta(minutes=minutes))
             line: dict[str, str | int] = {"line": 1, "quantity": "0.5"}
             body = json.dumps({"kind": "return", "lines": [line], "reason": f"zwrot {number}"}).encode()
-            await place.till.correct(base.id, body, f"return-{number}", CASHIER)
+            await counter.correct(place, base.id, body, f"return-{number}", CASHIER)
         waiting = await place.store.read(lambda tx: tx.held.waiting())
         assert [json.loads(each.body)["reason"] for each in waiting] == ["zwrot 0", "zwrot 1", "zwrot 2"]
 
