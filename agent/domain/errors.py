@@ -9,6 +9,7 @@ AgentError                    every error this program raises on purpose
 │   └── Conflict              law, KSeF or the state of the invoice forbids it (409)
 ├── Unavailable               can not be done now; repeating with the same key is safe (503; disk full 507)
 ├── StoreLost                 the outcome of a COMMIT is unknown or the disk failed: the process must end
+│   └── StoreMoved            the database's files were renamed, deleted or replaced under the running program
 ├── StoreUnfit                the database can not be used as it is: the program must not start
 ├── IllegalTransition         a state change outside lifecycle.py: a defect, never retried
 └── ConfigError               the settings are wrong; every mistake at once
@@ -98,6 +99,10 @@ class StoreLost(AgentError):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class StoreMoved(StoreLost):
+    """The database's names no longer lead to the files this process has open. Nothing of this unit was stored."""
 
 
 class StoreUnfit(AgentError):

@@ -9,7 +9,9 @@ technician reads them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from string import Formatter
 
 from agent.domain.characters import collapse, first_forbidden
@@ -84,3 +86,39 @@ def series_name(template: str, *, till: str, issued_on: date | None = None) -> s
             raise TemplateError(f"Seria „{template}” zależy od daty, a daty nie podano.")
         return _checked(template.format(till=till))
     return _checked(template.format(till=till, year=issued_on.year, month=issued_on.month))
+
+
+def serial_of(number: str, template: str, *, series_templates: Sequence[str], till: str) -> tuple[str, int] | None:
+    """Read a P_2 back: the name of its series and its serial; None where these templates do not make such a number.
+
+    For numbers that stand elsewhere (KSeF, a damaged file), where the two were not stored apart.
+    """
+    found = _number_pattern(template, tuple(series_templates), till).fullmatch(number)
+    if found is None:
+        return None
+    named = found.groupdict()
+    series = named.get("series")
+    if series is None:  # the template leaves it out: only one series can be meant
+        (series,) = series_templates if len(series_templates) == 1 else ("",)
+    return (series, int(named["serial"])) if series else None
+
+
+@cache
+def _number_pattern(template: str, series_templates: tuple[str, ...], till: str) -> re.Pattern[str]:
+    digits = {"year": r"\d{4}", "month": r"\d{1,2}", "day": r"\d{1,2}"}
+    series = "|".join(_pattern(each, {**digits, "till": re.escape(till)}) for each in series_templates)
+    parts = {**digits, "till": re.escape(till), "series": f"(?P<series>{series})", "serial": r"(?P<serial>\d+)"}
+    return re.compile(_pattern(template, parts))
+
+
+def _pattern(template: str, parts: Mapping[str, str]) -> str:
+    """Turn a checked template into a regular expression; a field that comes again has to be the same."""
+    pattern, seen = "", set()
+    for literal, field, _, _ in Formatter().parse(template):
+        pattern += re.escape(literal)
+        if field is None:
+            continue
+        named = parts[field].startswith("(?P<")
+        pattern += f"(?P={field})" if named and field in seen else parts[field]
+        seen.add(field)
+    return pattern

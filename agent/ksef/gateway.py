@@ -14,12 +14,25 @@ from agent.ksef.calls import Api, Call, Wire, as_not_sent
 from agent.ksef.client import HttpClient, open_client
 from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
+from agent.ksef.ledger import issued_since
 from agent.ksef.limits import HOUR, Group, RateBudget
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.sessions import MAX_INVOICES, OnlineSessions, session_invoices
 from agent.ksef.verdicts import better, checked_document, read_upo, read_upo_page, read_verdict
-from agent.ports import Clock, KsefError, Outgoing, Pending, SendBudget, Sent, SessionRef, Upo, UpoPage, Verdict
+from agent.ports import (
+    Clock,
+    KsefError,
+    LedgerPart,
+    Outgoing,
+    Pending,
+    SendBudget,
+    Sent,
+    SessionRef,
+    Upo,
+    UpoPage,
+    Verdict,
+)
 from agent.settings.model import KsefSettings
 
 NO_SUCH_SESSION = 21173
@@ -148,6 +161,10 @@ class Gateway:
         """Return the SHA-256 of the original stored under that number (permission InvoiceRead)."""
         path = f"/invoices/ksef/{ksef_number}"
         return crypto.sha256(checked_document(await self.api.run(Call(Group.INVOICE_DOWNLOAD, "GET", path))))
+
+    async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
+        """Return what KSeF took of a seller since then, newest first (permission InvoiceRead)."""
+        return await issued_since(self.api, nip, since, self._clock.now())
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Send these as one batch. ValueError for none, too many, or a technical correction (interactive only)."""

@@ -46,6 +46,7 @@ class Group(StrEnum):
     SESSION_INVOICE_LIST = "sessionInvoiceList"
     SESSION_MISC = "sessionMisc"
     INVOICE_DOWNLOAD = "invoiceDownload"
+    INVOICE_METADATA = "invoiceMetadata"
     OTHER = "other"
     ANONYMOUS = "anonymous"
     GLOBAL = "global"
@@ -74,6 +75,7 @@ DEFAULTS: Mapping[Group, Limit] = {
     Group.SESSION_INVOICE_LIST: Limit(10, 20, 200),
     Group.SESSION_MISC: Limit(10, 120, 1200),
     Group.INVOICE_DOWNLOAD: Limit(8, 16, 64),
+    Group.INVOICE_METADATA: Limit(8, 16, 20),
     Group.OTHER: Limit(10, 30, 120),
     Group.ANONYMOUS: Limit(60),
     Group.GLOBAL: Limit(75),

@@ -10,7 +10,8 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 
 from agent.ports import Json, KsefError, Sent
@@ -145,6 +146,23 @@ class Fields:
         except ValueError as error:
             raise self._missing(name) from error
         return value
+
+    def day(self, name: str) -> date:
+        """Return a civil date."""
+        try:
+            return date.fromisoformat(self.text(name))
+        except ValueError as error:
+            raise self._missing(name) from error
+
+    def amount(self, name: str) -> Decimal:
+        """Return a number that stands for money, rounded to grosze."""
+        value = self._value.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self._missing(name)
+        try:
+            return Decimal(str(value)).quantize(Decimal("0.01"))
+        except InvalidOperation as error:
+            raise self._missing(name) from error
 
     def decoded(self, name: str) -> bytes:
         """Return the bytes of a Base64 field."""

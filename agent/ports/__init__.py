@@ -14,6 +14,8 @@ from agent.ports.ksef import (
     KsefError,
     KsefGateway,
     LatarniaReading,
+    LedgerEntry,
+    LedgerPart,
     Outgoing,
     Pending,
     Rejected,
@@ -42,7 +44,6 @@ from agent.ports.store import (
 )
 from agent.ports.stored import (
     Confirmed,
-    Copies,
     Event,
     Exempt,
     Fact,
@@ -64,7 +65,6 @@ __all__ = [
     "BuyerSource",
     "Clock",
     "Confirmed",
-    "Copies",
     "DropFolder",
     "Duplicate",
     "Event",
@@ -86,6 +86,8 @@ __all__ = [
     "KsefGateway",
     "KsefSession",
     "LatarniaReading",
+    "LedgerEntry",
+    "LedgerPart",
     "Look",
     "Notebook",
     "Outcome",

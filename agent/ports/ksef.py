@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -128,6 +129,28 @@ class Outgoing:
     sha256: bytes
     offline: bool
     corrects: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """An invoice that KSeF holds. ``gross``: P_15."""
+
+    number: str
+    """P_2."""
+    kind: str
+    """RodzajFaktury, without its underscore."""
+    issued_on: date
+    gross: Decimal
+    currency: str
+    ksef_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPart:
+    """What KSeF was asked for. ``complete`` False: there is more than was asked for."""
+
+    entries: tuple[LedgerEntry, ...]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)

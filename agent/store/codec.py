@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
+from agent.domain.errors import StoreLost
 from agent.domain.invoice import (
     Address,
     Buyer,
@@ -24,6 +26,8 @@ from agent.domain.invoice import (
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, Unsent
 from agent.store.connection import Value
+
+T = TypeVar("T")
 
 
 class _AddressColumn(TypedDict):
@@ -76,6 +80,25 @@ def load(text: str) -> Json:
     """Values of JSON text."""
     value: Json = json.loads(text)
     return value
+
+
+def of_row(read: Callable[[sqlite3.Row], T]) -> Callable[[sqlite3.Row], T]:
+    """Make a reader raise StoreLost for what no program of ours can have written: the file is damaged."""
+
+    @functools.wraps(read)
+    def reader(row: sqlite3.Row) -> T:
+        try:
+            return read(row)
+        except (ValueError, KeyError, TypeError, ArithmeticError, AttributeError) as error:
+            raise StoreLost(f"Baza danych jest uszkodzona: wiersza nie da się odczytać ({error}).") from error
+
+    return reader
+
+
+@of_row
+def read_note(row: sqlite3.Row) -> Json:
+    """A row of note_get."""
+    return load(row["value"])
 
 
 def instant(value: datetime) -> str:
@@ -232,6 +255,7 @@ def change_columns(change: InvoiceChange) -> dict[str, Value]:
     }
 
 
+@of_row
 def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
     """Return the record of a row of invoice_select. ``xml`` is empty where the bytes were exported and pruned."""
     return InvoiceRecord(
@@ -274,15 +298,18 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
     )
 
 
+@of_row
 def read_event(row: sqlite3.Row) -> Event:
     data: Mapping[str, Json] = json.loads(row["data"])
     return Event(row["seq"], read_instant(row["at"]), row["kind"], row["invoice_id"], data, row["chain"])
 
 
+@of_row
 def read_key(row: sqlite3.Row) -> KeyRecord:
     return KeyRecord(row["key"], row["body_sha256"], row["invoice_id"])
 
 
+@of_row
 def read_job(row: sqlite3.Row) -> PrintJob:
     return PrintJob(
         id=row["id"],
@@ -298,11 +325,13 @@ def read_job(row: sqlite3.Row) -> PrintJob:
     )
 
 
+@of_row
 def read_fact(row: sqlite3.Row) -> Fact:
     body: Mapping[str, Json] = json.loads(row["body"])
     return Fact(row["source"], body, read_instant(row["seen_at"]), row["id"])
 
 
+@of_row
 def read_exempt(row: sqlite3.Row) -> Exempt:
     """A row of invoice_exempt."""
     return Exempt(
@@ -314,6 +343,7 @@ def read_exempt(row: sqlite3.Row) -> Exempt:
     )
 
 
+@of_row
 def read_unsent(row: sqlite3.Row) -> Unsent:
     """A row of invoice_queue."""
     return Unsent(

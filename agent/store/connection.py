@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiosqlite
 
@@ -15,6 +16,7 @@ from agent.store.failures import legible
 
 Value = None | int | float | str | bytes
 Parameters = Sequence[Value] | Mapping[str, Value]
+Step = Callable[[], None]
 
 OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables, RETURNING, built-in JSON. Debian 12 has 3.40."""
@@ -45,6 +47,9 @@ errors of its own checkpoints, so the writer makes them itself (sqlite.py).
 READER_PRAGMAS: Mapping[str, int | str] = {**COMMON_PRAGMAS, "query_only": 1}
 
 
+def _nothing() -> None: ...
+
+
 class Connection(Protocol):
     """What the repositories need of a connection: one primitive, so nothing is left half fetched."""
 
@@ -57,14 +62,41 @@ class Connection(Protocol):
         """Run one statement to its end and return its rows; raises sqlite3.Error."""
         ...
 
+    async def commit(self, before: Step, after: Step) -> None:
+        """Run ``before``, COMMIT, run ``after``, all where SQLite works: they may touch the disk.
+
+        What ``before`` raises comes out, and nothing is committed; ``after`` raises nothing.
+        """
+        ...
+
     async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Around:
+    """What the next COMMIT of a connection is to be surrounded by."""
+
+    before: Step = _nothing
+    after: Step = _nothing
+
+
+class _Surrounded(sqlite3.Connection):
+    """A connection whose commit() does more, in whatever thread it is called."""
+
+    around: _Around
+
+    def commit(self) -> None:
+        self.around.before()
+        super().commit()
+        self.around.after()
 
 
 class ThreadedConnection:
     """A connection on a thread of its own (aiosqlite): the event loop never waits for the disk."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, around: _Around) -> None:
         self._connection = connection
+        self._around = around
 
     @property
     def in_transaction(self) -> bool:
@@ -73,6 +105,11 @@ class ThreadedConnection:
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         with legible():
             return list(await self._connection.execute_fetchall(sql, parameters))
+
+    async def commit(self, before: Step, after: Step) -> None:
+        self._around.before, self._around.after = before, after
+        with legible():
+            await self._connection.commit()
 
     async def close(self) -> None:
         await self._connection.close()
@@ -91,6 +128,12 @@ class InlineConnection:
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         with legible():
             return self._connection.execute(sql, parameters).fetchall()
+
+    async def commit(self, before: Step, after: Step) -> None:
+        before()
+        with legible():
+            self._connection.commit()
+        after()
 
     async def close(self) -> None:
         self._connection.close()
@@ -116,13 +159,20 @@ async def _open(path: Path, *, read_only: bool, threaded: bool) -> Connection:
     uri = _uri(path, read_only=read_only)
     try:
         if threaded:
-            connecting = aiosqlite.connect(uri, uri=True, isolation_level=None)
+            around = _Around()
+
+            def surrounded(*args: Any, **settings: Any) -> sqlite3.Connection:
+                made = _Surrounded(*args, **settings)
+                made.around = around
+                return made
+
+            connecting = aiosqlite.connect(uri, uri=True, isolation_level=None, factory=surrounded)
             # a connection that nobody closed must not keep a dying process alive
             thread: threading.Thread = getattr(connecting, "_thread", connecting)  # type: ignore[arg-type] # 0.20 is one
             thread.daemon = True
             opened = await connecting
             opened.row_factory = sqlite3.Row
-            return ThreadedConnection(opened)
+            return ThreadedConnection(opened, around)
         inline = sqlite3.connect(uri, uri=True, isolation_level=None)
     except sqlite3.Error as error:
         raise StoreUnfit(f"Nie można otworzyć bazy {path}: {error}.") from error

@@ -1,15 +1,20 @@
-"""The data directory: one agent at a time, on a disk that keeps what it was given."""
+"""Where the data lies: a local disk, and whether a database is there, was there, or never was.
+
+An agent that takes a lost database for a new till numbers from 000001 again. SQLite does not help: for a database that
+is missing or empty it deletes the write-ahead log, and with it the last invoices. So nothing is opened before this
+module has looked.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 
-from agent.domain.errors import Conflict, StoreUnfit
-from agent.system.durable_files import sync_names
+from agent.domain.errors import NotFound, StoreUnfit
 from agent.system.os_errors import why
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -31,40 +36,11 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """WAL needs shared memory and honest locks; SQLite does not promise either over a network."""
 
-LOCK_SUFFIX = ".lock"
+NEW_SUFFIX = ".new"
+"""End of the name under which a new database is made: whole and durable before it is called agent.db."""
+MAGIC = b"SQLite format 3\0"
 
 _MOUNTS = Path("/proc/self/mountinfo")
-
-
-class DataLock:
-    """An exclusive lock beside the database; the kernel drops it with the process, whatever ends it."""
-
-    def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + LOCK_SUFFIX)
-        self._descriptor: int | None = None
-
-    def take(self) -> None:
-        """Take it at once; Conflict "already-running" where another process has it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise Conflict(
-                f"Inny program ksef-agent (proces {holder or 'nieznany'}) używa już danych w {self._path.parent}. "
-                "Zatrzymaj go albo wskaż inny katalog data_dir.",
-                code="already-running",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Give it back; harmless where it is not held. The file stays: removing it would open a race."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 def file_system(path: Path, mounts: Path = _MOUNTS) -> str:
@@ -82,15 +58,111 @@ def file_system(path: Path, mounts: Path = _MOUNTS) -> str:
 
 
 def prepare(database: Path) -> None:
-    """Make the directory (0700) and an empty database file (0600) where they are missing; StoreUnfit otherwise."""
+    """Make the directory (0700) where it is missing; StoreUnfit where it can not be used."""
     folder = database.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (kind := file_system(folder)) in NETWORK_FILE_SYSTEMS:
             raise StoreUnfit(f"Katalog {folder} leży na dysku sieciowym ({kind}). Baza danych wymaga dysku lokalnego.")
-        if not database.exists() or not database.stat().st_size:
-            # also an empty one: whoever made it may have died before its name was durable
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            sync_names(database)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "no rights", str(folder))
     except OSError as error:
         raise StoreUnfit(f"Nie można użyć katalogu danych {folder}: {why(error)}.") from error
+
+
+def new_name(database: Path) -> Path:
+    """Return the name under which a new database is made."""
+    return database.with_name(f".{database.name}{NEW_SUFFIX}")
+
+
+def is_there(database: Path) -> bool:
+    """Whether there is a database to open; False where there never was one.
+
+    StoreUnfit where one was here and is gone, empty, or no file: nobody may make a new one in its place.
+    """
+    try:
+        kind = os.lstat(database).st_mode
+    except FileNotFoundError:
+        _refuse_new(database, "nie ma bazy")
+        return False
+    except OSError as error:
+        raise StoreUnfit(f"Nie można odczytać {database}: {why(error)}.") from error
+    if stat.S_ISLNK(kind) and not database.exists():
+        raise StoreUnfit(
+            f"{database} jest dowiązaniem do {database.readlink()}, a tam niczego nie ma. "
+            "Sprawdź, czy dysk jest podłączony; agent nie założy tam nowej bazy."
+        )
+    try:
+        facts = database.stat()
+    except OSError as error:
+        raise StoreUnfit(f"Nie można odczytać {database}: {why(error)}.") from error
+    if not stat.S_ISREG(facts.st_mode):
+        raise StoreUnfit(f"{database} nie jest plikiem, więc nie może być bazą danych. Usuń to i przywróć kopię bazy.")
+    if facts.st_size > 0:
+        return True
+    _refuse_new(database, "jest pusty plik zamiast bazy")
+    return False
+
+
+def require(database: Path) -> None:
+    """Refuse what is_there() does not find: NotFound for a till without one, StoreUnfit as there."""
+    if is_there(database):
+        return
+    if database.exists():
+        raise StoreUnfit(f"Plik {database} jest pusty, więc nie jest bazą danych agenta.")
+    raise NotFound(f"Nie ma bazy danych {database}. Czy agent był już uruchomiony?", code="no-database")
+
+
+def traces(database: Path) -> list[Path]:
+    """Return what an agent left beside a database: its log, mark, copies; nothing of a first start cut off."""
+    folder = database.resolve().parent
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+    begun = new_name(database).name
+    found = [
+        name
+        for name in names
+        if name != database.name
+        and not name.startswith(begun)
+        and (name.startswith(database.name) or is_copy(folder / name))
+    ]
+    return [folder / name for name in found]
+
+
+def _refuse_new(database: Path, what: str) -> None:
+    found = traces(database)
+    if not found:
+        return
+    names = ", ".join(path.name for path in found[:8])
+    text = (
+        f"W katalogu {database.parent} {what} {database.name}, a leżą tam ślady pracy agenta: {names}. "
+        "Agent nie zacznie numeracji od początku i niczego tu nie zmienił. "
+    )
+    moved = [path.name for path in found if is_copy(path)]
+    if moved:
+        text += f"Bazą danych może być plik: {', '.join(moved[:4])}. "
+    raise StoreUnfit(
+        text + f"Jeżeli bazę przeniesiono, przywróć jej nazwę {database.name} (razem z plikiem {database.name}-wal, "
+        "jeżeli jest); jeżeli zginęła, przywróć najnowszą kopię: ksef-agent restore KOPIA. "
+        "Jeżeli ta kasa nie wystawiła jeszcze żadnej faktury, usuń te pliki."
+    )
+
+
+def is_copy(path: Path) -> bool:
+    """Whether a file is a database by its first bytes. Never asked of one that this process has open (see lock.py)."""
+    try:
+        if not path.is_file():  # a named pipe would never answer
+            return False
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def require_rights(database: Path) -> None:
+    """Refuse (StoreUnfit) files that this process may not write: SQLite would tell so only in the middle of a press."""
+    for path in (database, database.with_name(database.name + "-wal"), database.with_name(database.name + "-shm")):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise StoreUnfit(f"Nie można użyć {path}: brak uprawnień. Właścicielem ma być użytkownik agenta.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
+from agent.system.os_errors import why
 
 _PRIMARY = 0xFF  # the low byte of an extended result code
 
@@ -57,6 +59,8 @@ def of_statement(error: sqlite3.Error) -> AgentError | sqlite3.Error:
         sqlite3.SQLITE_PROTOCOL,
     ):
         return StoreLost(f"Błąd odczytu lub zapisu bazy danych: {error}.")
+    if str(error).startswith("Could not decode"):  # Python's own, without a code: text that is not UTF-8
+        return StoreLost(f"Baza danych jest uszkodzona: {error}.")
     return error
 
 
@@ -67,3 +71,10 @@ def of_commit(error: sqlite3.Error) -> AgentError | sqlite3.Error:
     if isinstance(error, sqlite3.IntegrityError):
         return error
     return StoreLost(f"Nie wiadomo, czy zapis w bazie danych się powiódł: {error}.")
+
+
+def of_file(error: OSError) -> AgentError:
+    """Translate a failure to write one of our own files before COMMIT: nothing is stored."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full()
+    return StoreLost(f"Błąd zapisu pliku {error.filename or ''}: {why(error)}.")

@@ -66,6 +66,7 @@ def _first(found: list[HeldCorrection]) -> HeldCorrection | None:
     return found[0] if found else None
 
 
+@codec.of_row
 def _read(row: sqlite3.Row) -> HeldCorrection:
     return HeldCorrection(
         id=str(row["id"]),

@@ -65,6 +65,8 @@ class SqliteInvoices:
             await self._connection.run("invoice_add", columns)
         except sqlite3.IntegrityError as error:
             raise _translate(error, invoice.number) from error
+        if invoice.serial is not None:
+            self._connection.numbers[invoice.series] = invoice.serial
         if invoice.bases:
             bases = codec.dump_bases(invoice.bases)
             await self._connection.run("invoice_add_bases", {"id": invoice.id, "bases": bases})

@@ -41,6 +41,7 @@ class SqliteEvents:
                 "chain": link,
             },
         )
+        self._connection.head = (seq, link)
         return Event(seq, at, kind, invoice_id, json.loads(text), link)
 
     async def of_invoice(self, invoice_id: str) -> list[Event]:
@@ -117,7 +118,7 @@ class SqliteNotebook:
     async def get(self, name: str) -> Json:
         """Return the value; None where there is none."""
         rows = await self._connection.run("note_get", {"name": name})
-        return codec.load(rows[0]["value"]) if rows else None
+        return codec.read_note(rows[0]) if rows else None
 
     async def put(self, name: str, value: Json) -> None:
         """Write the value in place of the old one; None takes it out."""

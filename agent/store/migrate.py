@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from agent.domain.errors import StoreUnfit
@@ -26,6 +29,7 @@ _CREATE = """CREATE TABLE IF NOT EXISTS schema_version (
 ) STRICT"""
 _APPLIED = "SELECT version, sha256 FROM schema_version ORDER BY version"
 _EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"
+_OBJECTS = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_stat%' ESCAPE '^'"
 _ADD = "INSERT INTO schema_version (version, name, sha256, applied_at) VALUES (?, ?, ?, ?)"
 
 
@@ -101,16 +105,38 @@ async def require_current(connection: Connection) -> None:
 
 
 async def _check(connection: Connection, steps: tuple[Migration, ...]) -> tuple[Migration, ...]:
-    applied = {row["version"]: row["sha256"] for row in await connection.fetch(_APPLIED)}
+    return missing_steps({row["version"]: row["sha256"] for row in await connection.fetch(_APPLIED)}, steps)
+
+
+def missing_steps(applied: Mapping[int, str], steps: tuple[Migration, ...] = MIGRATIONS) -> tuple[Migration, ...]:
+    """Return the steps a database needs; ``applied``: version -> SHA-256 of its file. StoreUnfit: see migrate()."""
     known = {step.version: step.sha256 for step in steps}
-    if newer := applied.keys() - known.keys():
+    newest = max(applied, default=0)
+    if newest > max(known, default=0):
         raise StoreUnfit(
-            f"Baza danych ma wersję {max(newer)}, a ten program zna wersję {max(known)}. "
+            f"Baza danych ma wersję {newest}, a ten program zna wersję {max(known, default=0)}. "
             "Zainstaluj nowszą wersję programu albo przywróć kopię zapasową sprzed aktualizacji."
         )
-    if changed := [version for version, sha256 in applied.items() if known[version] != sha256]:
+    if changed := [version for version, sha256 in applied.items() if known.get(version) != sha256]:
         raise StoreUnfit(f"Schemat bazy danych nie pochodzi z tego programu (krok {changed[0]}).")
     return tuple(step for step in steps if step.version not in applied)
+
+
+@cache
+def expected_objects(version: int) -> Mapping[tuple[str, str], str]:
+    """Return (type, name) -> SQL of everything the first ``version`` steps make, blanks folded; indexes of keys too."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(_CREATE)
+        for step in MIGRATIONS[:version]:
+            for statement in step.statements:
+                connection.execute(statement)
+        return objects_of(connection)
+
+
+def objects_of(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """Return the schema of an open database as expected_objects() does; SQLite's own statistics left out."""
+    rows = connection.execute(_OBJECTS)
+    return {(str(kind), str(name)): " ".join(str(sql or "").split()) for kind, name, sql in rows}
 
 
 async def _apply(connection: Connection, step: Migration, applied_at: str) -> None:

@@ -4,28 +4,37 @@ What each failure leaves behind, in the order of a unit of work:
 
     BEGIN, statements   nothing stored; disk full is Unavailable("disk-full")
     the work raises     rolled back; its error comes out of write()
+    files compared      a name leads elsewhere, another program wrote: StoreLost, nothing stored; the process must end
+    numbers reserved    the mark could not be written: as for statements
     COMMIT              disk full: nothing stored. Any other error: StoreLost, nobody knows; the process must end
     checkpoint          the commit before it stands, but the disk failed: StoreLost for everything after it
+
+A lost store is closed without merging its write-ahead log: the next start reads it. Where only names changed it is
+merged, and a database that was deleted is written into a new file first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from agent.domain.errors import NotFound, StoreLost, Unavailable
-from agent.ports import Clock, Copies
-from agent.store import copies, maintenance
+from agent.domain.errors import AgentError, StoreLost, Unavailable
+from agent.ports import Clock
+from agent.store import disk, maintenance, soundness
 from agent.store.connection import Connection, connect
-from agent.store.disk import DataLock, prepare
 from agent.store.failures import is_disk_full, of_commit, of_statement
+from agent.store.guard import Guard
+from agent.store.lock import DataLock
 from agent.store.migrate import migrate, require_current
+from agent.store.opening import open_alone
 from agent.store.transaction import SqliteTransaction
 from agent.store.unit import UnitConnection
 
@@ -36,6 +45,8 @@ DATABASE = "agent.db"
 """Name of the database inside data_dir."""
 READERS = 2
 CHECKPOINT_EVERY = 50  # commits; about 3 MB of WAL
+LOOK_SECONDS = 5.0
+"""Between two looks at the files of an idle till."""
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +79,17 @@ class SqliteStore:
         *,
         writer: Connection | None,
         readers: list[Connection],
-        lock: DataLock | None,
+        guard: Guard | None = None,
+        found: str | None = None,
     ) -> None:
+        """``guard``: of the one agent that has the database for itself."""
         self.path = path
+        self.found = found
+        """What the look before the start found wrong with single documents, a Polish sentence."""
         self._now = now
         self._writer = writer
         self._readers = readers
-        self._lock = lock
+        self._guard = guard
         self._free: asyncio.Queue[Connection] = asyncio.Queue()
         for reader in readers:
             self._free.put_nowait(reader)
@@ -92,41 +107,68 @@ class SqliteStore:
     ) -> SqliteStore:
         """Open for writing, making and migrating the database where needed.
 
-        exclusive=False is for short maintenance beside a live agent: no lock, no migration.
+        exclusive=False is for short maintenance beside a live agent: no lock, no migration, and no numbers.
         threaded=False runs SQLite on the event loop's thread, for simulations under a moved clock.
-        Conflict "already-running" where another agent has the data, StoreUnfit where it can not be used safely.
+        Conflict "already-running" where another agent has the data; StoreUnfit where the database can not be used
+        safely, is damaged, or was lost (agent.store.opening).
         """
-        lock = DataLock(path) if exclusive else None
-        await asyncio.to_thread(_claim, path, lock)
-        opened: list[Connection] = []
+        if not exclusive:
+            await asyncio.to_thread(disk.require, path)
+            return await cls._open_beside(path, clock, threaded=threaded, readers=readers)
+        lock = DataLock(path)
+        connections: list[Connection] = []
+        try:
+            opened = await open_alone(path, clock, lock, threaded=threaded)
+            connections.append(opened.writer)
+            for _ in range(readers):
+                connections.append(await connect(path, read_only=True, threaded=threaded))
+            for connection in connections:
+                await connection.fetch("SELECT count(*) FROM sqlite_schema")  # opens the log and its index
+            opened.files.begin()
+        except BaseException:
+            await _close_all(connections)
+            lock.release()
+            raise
+        guard = Guard(path, lock, opened.mark, opened.files, clock.now)
+        found = opened.report.sentence()
+        return cls(path, clock.now, writer=opened.writer, readers=connections[1:], guard=guard, found=found)
+
+    @classmethod
+    async def _open_beside(cls, path: Path, clock: Clock, *, threaded: bool, readers: int) -> SqliteStore:
+        connections: list[Connection] = []
         try:
             writer = await connect(path, threaded=threaded)
-            opened.append(writer)
-            if exclusive:
-                await migrate(writer, clock)
-            else:
-                await require_current(writer)
+            connections.append(writer)
+            await require_current(writer)
             for _ in range(readers):
-                opened.append(await connect(path, read_only=True, threaded=threaded))
+                connections.append(await connect(path, read_only=True, threaded=threaded))
         except BaseException:
-            await _close_all(opened)
-            if lock is not None:
-                lock.release()
+            await _close_all(connections)
             raise
-        return cls(path, clock.now, writer=writer, readers=opened[1:], lock=lock)
+        return cls(path, clock.now, writer=writer, readers=connections[1:])
+
+    @classmethod
+    async def open_copy(cls, path: Path, clock: Clock) -> SqliteStore:
+        """Open a copy that nobody else knows of, and migrate it: what a restore completes before it gets its name."""
+        writer = await connect(path)
+        try:
+            await migrate(writer, clock)
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(path, clock.now, writer=writer, readers=[])
 
     @classmethod
     async def open_readonly(cls, path: Path) -> SqliteStore:
         """Open a database, of a live agent too, for reading only; NotFound where there is none."""
-        if not await asyncio.to_thread(path.is_file):
-            raise NotFound(f"Nie ma bazy danych {path}. Czy agent był już uruchomiony?", code="no-database")
+        await asyncio.to_thread(disk.require, path)
         reader = await connect(path, read_only=True)
         try:
             await require_current(reader)
         except BaseException:
             await reader.close()
             raise
-        return cls(path, _no_clock, writer=None, readers=[reader], lock=None)
+        return cls(path, _no_clock, writer=None, readers=[reader])
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in the writer task inside BEGIN IMMEDIATE, commit with fsync, return its result."""
@@ -150,12 +192,10 @@ class SqliteStore:
 
     async def check(self) -> str | None:
         """Read the whole file; a Polish sentence where something is wrong. Slow: for once a day."""
-        found = await asyncio.to_thread(maintenance.check, self.path)
-        return f"Baza danych jest uszkodzona: {'; '.join(found[:5])}." if found else None
-
-    def copies(self) -> Copies:
-        """What `ksef-agent backup` wrote of its newest runs."""
-        return copies.read(self.path)
+        try:
+            return (await asyncio.to_thread(soundness.check, self.path)).sentence()
+        except AgentError as error:
+            return str(error)
 
     def size(self) -> int:
         """Bytes of the database on disk, its write-ahead log included."""
@@ -163,8 +203,16 @@ class SqliteStore:
         return sum(part.stat().st_size for part in parts if part.exists())
 
     async def watch(self) -> None:
-        """Return when the store was closed; raise StoreLost when it was lost. For the supervisor."""
-        await self._stopped.wait()
+        """Return when the store was closed; raise StoreLost when it was lost. For the supervisor.
+
+        Looks every few seconds whether the files are still in place, so that no customer is the first to notice.
+        """
+        while not self._stopped.is_set():
+            if self._guard is not None and self._closing is None:
+                with contextlib.suppress(Unavailable, StoreLost):
+                    await self.write(_look)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), LOOK_SECONDS)
         if self._lost is not None:
             raise self._lost
 
@@ -229,7 +277,14 @@ class SqliteStore:
             raise
         connection.end()
         try:
-            await self._writer.fetch("COMMIT")
+            if self._guard is None:
+                await self._writer.fetch("COMMIT")
+            else:
+                before, after = self._guard.before_commit, self._guard.after_commit
+                await self._writer.commit(partial(before, connection), partial(after, connection))
+        except AgentError:
+            await self._roll_back(self._writer)
+            raise
         except sqlite3.Error as error:
             failure = of_commit(error)
             if not isinstance(failure, StoreLost):
@@ -258,11 +313,12 @@ class SqliteStore:
 
     async def _checkpoint_when_due(self) -> None:
         """Copy the WAL into the database, here and not inside SQLite, which would swallow a failed fsync."""
-        if self._writer is None or self._lost is not None or self._commits < CHECKPOINT_EVERY:
+        if self._writer is None or self._guard is None or self._lost is not None or self._commits < CHECKPOINT_EVERY:
             return
         self._commits = 0
         try:
             await self._writer.fetch("PRAGMA wal_checkpoint(PASSIVE)")
+            self._guard.files.written()
         except sqlite3.Error as error:
             if is_disk_full(error):
                 log.warning("no room for a checkpoint; the WAL keeps everything")
@@ -276,10 +332,14 @@ class SqliteStore:
             opened = list(self._readers)
             if self._writer is not None:
                 opened.insert(0, self._writer)  # closed last: it merges the WAL
+                if self._guard is not None:
+                    await self._guard.before_closing(self._writer, self._lost)
             await _close_all(opened)
+            if self._guard is not None:
+                await self._guard.after_closing(self._lost)
         finally:
-            if self._lock is not None:
-                self._lock.release()
+            if self._guard is not None:
+                self._guard.lock.release()
             self._stopped.set()
 
     def _lose(self, error: StoreLost) -> None:
@@ -306,10 +366,8 @@ class SqliteStore:
             raise StoreLost(f"Nie można wycofać zapisu w bazie danych: {error}.") from error
 
 
-def _claim(path: Path, lock: DataLock | None) -> None:
-    prepare(path)
-    if lock is not None:
-        lock.take()
+async def _look(_: SqliteTransaction) -> None:
+    """A unit that changes nothing: the guard looks at the files before its COMMIT, and SQLite writes nothing."""
 
 
 def _is_cancelled() -> bool:

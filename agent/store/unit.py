@@ -20,6 +20,10 @@ class UnitConnection:
         self._connection = connection
         self._ended = False
         self._failure: Exception | None = None
+        self.numbers: dict[str, int] = {}
+        """Series -> the last number this unit takes."""
+        self.head: tuple[int, str] | None = None
+        """Sequence number and chain value of the last event this unit adds."""
 
     async def run(self, name: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Run the named query; rows, or AgentError, or sqlite3.IntegrityError for a broken constraint."""

@@ -107,7 +107,7 @@ async def cut_upgrade(folder: Path, known: int, model: Model, wanted: int) -> Re
 
 @pytest.mark.slow
 async def test_a_power_cut_during_an_upgrade(folder: Path) -> None:
-    assert_clean(await cut_upgrade(folder, 1, Model.POSIX, 200), at_least=150)
+    assert_clean(await cut_upgrade(folder, 1, Model.POSIX, 220), at_least=150)
 
 
 @pytest.mark.nightly

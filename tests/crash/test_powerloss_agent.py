@@ -28,6 +28,7 @@ import pytest
 from agent.sandbox.ksef.limits import TABLES
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
+from agent.store.lock import holder_of
 from tests.crash.powerloss.campaign import MEMORY, campaign
 from tests.crash.powerloss.checker import Promise, start, violations
 from tests.crash.powerloss.disk import Model, State
@@ -59,7 +60,8 @@ async def live(folder: Path, presses: int) -> Recording:
             assert status == 201, answer
         await place.sandbox.plan("*", "none")
         await place.empty_queue()
-        agent = int(place.database.with_name("agent.db.lock").read_text())
+        agent = holder_of(place.database.parent.stat())
+        assert agent is not None
         os.kill(agent, signal.SIGTERM)
         assert await place.process.wait() == 0, place.log()
     return read_trace(root, before, output)

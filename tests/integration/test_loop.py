@@ -16,7 +16,6 @@ from blockbuster import BlockingError, blockbuster_ctx
 
 from agent.domain.lifecycle import InvoiceState
 from agent.store.sqlite import SqliteStore
-from tests.fakes import counter
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CASHIER, World, sale, world
 
@@ -40,7 +39,7 @@ async def _threaded(really: object, path: Path, clock: SwiftClock, **_: object) 
 
 
 async def press(place: World, key: str) -> str:
-    answer = await counter.sale(place, json.dumps(sale()).encode(), key, CASHIER)
+    answer = await place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER)
     return answer.invoices[0].record.id
 
 
@@ -50,7 +49,7 @@ async def a_day(place: World, name: str, presses: int) -> None:
         place.gateway.up = number % 5 != 3
         invoice_id = await press(place, f"{name}-{number}")
         if number % 10 == 0:
-            await place.reprinting.reprint(invoice_id, CASHIER)
+            await place.till.reprint(invoice_id, CASHIER)
     place.gateway.up = True
     for _ in range(4):
         await place.watch.probe()
@@ -70,11 +69,11 @@ async def test_no_press_and_no_sync_blocks_the_loop(tmp_path: Path, monkeypatch:
 
 
 async def test_the_watchman_is_awake(tmp_path: Path) -> None:
-    """Planted: a call of the agent that opens a file in the loop is caught."""
-    from agent.store.disk import DataLock
+    """Planted: a call of the agent that writes a file in the loop is caught."""
+    from agent.system.durable_files import write_whole
 
     with blockbuster_ctx(list(WATCHED)), pytest.raises(BlockingError):
-        DataLock(tmp_path / "agent.db").take()
+        write_whole(tmp_path / "agent.db.series", b"", 0o600)
 
 
 async def test_fifty_presses_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Reads what a power cut left, as the next start would, and compares it with what was promised.
 
-The database is opened and migrated by the production's code, since its recovery is what is tested; everything after
-that is SQL of this module's own.
+The database is looked at, opened and migrated by the production's code, since its recovery is what is tested;
+everything after that is SQL of this module's own.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import sqlite3
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from agent.domain.errors import AgentError
 from agent.domain.records.hash_chain import GENESIS, chain
+from agent.store import disk
 from agent.store.connection import Connection, connect
-from agent.store.disk import prepare
+from agent.store.mark import mark_path, read_mark
 from agent.store.migrate import migrate
+from agent.store.opening import look, make
 from tests.crash.powerloss.disk import State
 from tests.fakes.clock import FakeClock
 
@@ -42,6 +44,8 @@ class Facts:
     """Print job -> (state, SHA-256 of its bytes)."""
     log: tuple[str, ...] = ()
     """The chain of the event log, oldest first."""
+    reserved: int = 0
+    """The highest number of any series that the mark beside the database admits."""
 
 
 def materialise(state: State, root: Path, place: Path) -> None:
@@ -58,23 +62,29 @@ def materialise(state: State, root: Path, place: Path) -> None:
             Path(target.removesuffix("-wal") + "-shm").write_bytes(JUNK)
 
 
-def _prepare(database: Path) -> None:
-    if not database.exists():
-        prepare(database)
-
-
 async def start(database: Path) -> Facts:
     """Open a database as the next start does, and read it."""
     try:
-        _prepare(database)
+        reserved = await _look(database)
         connection = await connect(database, threaded=False)
         try:
             await migrate(connection, FakeClock())
-            return await _read(connection)
+            return replace(await _read(connection), reserved=reserved)
         finally:
             await connection.close()
     except (AgentError, sqlite3.Error) as error:
         return Facts((f"I9 the next start fails: {error}",))
+
+
+async def _look(database: Path) -> int:
+    """Look as the start does, make a new database where there was none; the highest number that the mark admits."""
+    disk.prepare(database)
+    mark = read_mark(mark_path(database))
+    if disk.is_there(database):
+        look(database)
+    else:
+        await make(database, FakeClock(), threaded=False)
+    return 0 if mark is None else max(mark.reserved.values(), default=0)
 
 
 async def _read(connection: Connection) -> Facts:
@@ -127,6 +137,8 @@ def _broken(facts: Facts, promise: Promise) -> list[str]:
         stored = facts.invoices.get(promise["serial"])
         if stored is None or stored[0] != promise["sha256"] or promise["key"] not in facts.keys:
             found.append(f"I1 invoice {promise['serial']} was acknowledged and is lost or other")
+    if facts.reserved < promise.get("handed_out", 0):
+        found.append(f"I4 number {promise['handed_out']} was handed out, and the mark admits only {facts.reserved}")
     if "job_state" in promise and promise["job_state"][0] not in facts.jobs:
         found.append(f"I1 print job {promise['job_state'][0]} is lost")
     if "slip" in promise:

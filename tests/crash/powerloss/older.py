@@ -10,7 +10,6 @@ from agent.domain.json_io.canonical import canonical
 from agent.domain.records.hash_chain import GENESIS, chain
 from agent.store import codec
 from agent.store.connection import connect
-from agent.store.disk import prepare
 from agent.store.migrate import MIGRATIONS, migrate
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import new_invoice
@@ -32,7 +31,8 @@ VALUES (1, :id, 1, 'invoice', 'Faktura', 'queued', :issued_at)"""
 
 async def leave_older(database: Path, known: int) -> list[dict[str, Any]]:
     """Make a database that knows the first ``known`` schemas, its WAL beside it; return what it had promised."""
-    prepare(database)
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database.touch(0o600)  # noqa: ASYNC240
     wal = database.with_name(database.name + "-wal")
     connection = await connect(database, threaded=False)
     promises: list[dict[str, Any]] = []

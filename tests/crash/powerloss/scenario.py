@@ -19,8 +19,9 @@ from typing import Any
 
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceChange, KeyRecord, Transaction
-from agent.store import connection, disk, sqlite
+from agent.store import connection, open_files, opening, sqlite
 from agent.store.sqlite import DATABASE, SqliteStore
+from agent.system import durable_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import SERIES, new_invoice
 
@@ -99,7 +100,7 @@ async def _press(transaction: Transaction) -> dict[str, Any]:
     await transaction.invoices.add(invoice)
     await transaction.events.append("issued", {"serial": serial}, invoice.id)
     await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))
-    return {"serial": serial, "id": invoice.id, "sha256": sha256.hex(), "key": f"key-{serial}"}
+    return {"serial": serial, "handed_out": serial, "id": invoice.id, "sha256": sha256.hex(), "key": f"key-{serial}"}
 
 
 async def _move(transaction: Transaction, invoice_id: str, state: InvoiceState) -> dict[str, Any]:
@@ -156,8 +157,11 @@ SCENARIOS: dict[str, Callable[[Path, str], Coroutine[Any, Any, None]]] = {
 def weaken(weakness: str) -> None:
     """Plant a mutant; "none" leaves the production's settings."""
     connection.WRITER_PRAGMAS = {**connection.WRITER_PRAGMAS, **PRAGMAS.get(weakness, {})}
+    if weakness.startswith("delete"):  # the database itself changes with every commit
+        open_files.OpenFiles.overwritten = property(lambda files: False)  # type: ignore[assignment, method-assign]
     if weakness == "no-folder-sync":
-        disk.sync_names = lambda path: None  # type: ignore[attr-defined]
+        for module in (opening, durable_files):
+            module.sync_names = lambda path: None  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import io
 import json
 import logging
@@ -25,6 +24,7 @@ from agent import cli
 from agent.commands import common, polish
 from agent.domain.errors import AgentError, ConfigError
 from agent.settings.model import PrinterSettings
+from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
 from printers.printer_set import build
 from printers.transports import permissions
@@ -292,12 +292,11 @@ def test_a_taken_port(run: Run, config: Path, free_ports: tuple[int, int], which
 def test_a_second_agent_on_the_same_data(run: Run, config: Path, command: tuple[str, ...]) -> None:
     data = config.parent / "data"
     data.mkdir()
-    with (data / "agent.db.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        lock.write("4711\n")
-        lock.flush()
-        said = sentence(run(*command, "--config", str(config)))
-    assert "Inny program ksef-agent (proces 4711)" in said
+    lock = DataLock(data / "agent.db")
+    lock.take()
+    said = sentence(run(*command, "--config", str(config)))
+    lock.release()
+    assert f"Inny program ksef-agent (proces {os.getpid()})" in said
 
 
 def test_a_printer_that_is_not_there(run: Run, config: Path) -> None:

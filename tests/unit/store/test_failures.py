@@ -10,7 +10,7 @@ import pytest
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.ports import InvoiceFilter, Transaction
-from agent.store.connection import Connection, Parameters, connect
+from agent.store.connection import Connection, Parameters, Step, connect
 from agent.store.failures import of_commit, of_statement
 from agent.store.sqlite import CHECKPOINT_EVERY, SqliteStore
 from tests.fakes.clock import FakeClock
@@ -44,15 +44,22 @@ class FailingConnection:
             raise self.error
         return await self._connection.fetch(sql, parameters)
 
+    async def commit(self, before: Step, after: Step) -> None:
+        failing, self.fail_at = self.fail_at == "COMMIT", "" if self.fail_at == "COMMIT" else self.fail_at
+        if not failing or self.done_first:
+            await self._connection.commit(before, after)
+        if failing:
+            raise self.error
+
     async def close(self) -> None:
         await self._connection.close()
 
 
 async def open_failing(path: Path) -> tuple[SqliteStore, FailingConnection]:
-    await (await SqliteStore.open(path, FakeClock())).close()
-    writer = FailingConnection(await connect(path))
-    readers = [await connect(path, read_only=True)]
-    return SqliteStore(path, FakeClock().now, writer=writer, readers=readers, lock=None), writer
+    store = await SqliteStore.open(path, FakeClock())
+    assert store._writer is not None
+    writer = store._writer = FailingConnection(store._writer)
+    return store, writer
 
 
 async def add(store: SqliteStore, name: str) -> int:
@@ -166,9 +173,10 @@ async def test_checkpoints_keep_the_wal_small(tmp_path: Path) -> None:
 
 async def test_a_broken_read_loses_the_store(tmp_path: Path) -> None:
     path = tmp_path / "agent.db"
-    await (await SqliteStore.open(path, FakeClock())).close()
+    store = await SqliteStore.open(path, FakeClock(), readers=0)
     reader = FailingConnection(await connect(path, read_only=True))
-    store = SqliteStore(path, FakeClock().now, writer=await connect(path), readers=[reader], lock=None)
+    store._readers.append(reader)
+    store._free.put_nowait(reader)
     reader.fail_at, reader.error = "SELECT * FROM facts", sqlite_error(sqlite3.SQLITE_CORRUPT)
     with pytest.raises(StoreLost):
         await store.read(lambda transaction: transaction.facts.all())

@@ -20,7 +20,8 @@ from agent.ports import InvoiceFilter
 from agent.store import connection as connection_module
 from agent.store import disk, maintenance
 from agent.store.connection import WRITER_PRAGMAS, Connection, check_pragmas, connect
-from agent.store.disk import DataLock, file_system
+from agent.store.disk import file_system
+from agent.store.lock import DataLock
 from agent.store.migrate import FOLDER, MIGRATIONS, Migration, migrate, migrations, statements
 from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock
@@ -74,6 +75,7 @@ async def test_a_disk_that_refuses_wal_is_refused(path: Path, monkeypatch: pytes
         def __init__(self, inner: Connection) -> None:
             self._inner = inner
             self.in_transaction = False
+            self.commit = inner.commit
             self.close = inner.close
 
         async def fetch(self, sql: str, parameters: connection_module.Parameters = ()) -> list[sqlite3.Row]:
@@ -126,7 +128,7 @@ async def test_a_second_agent_on_the_same_data_is_refused(path: Path) -> None:
 def test_the_lock_holds_between_processes_and_ends_with_them(path: Path) -> None:
     path.parent.mkdir()
     code = (
-        "import sys; from pathlib import Path; from agent.store.disk import DataLock;"
+        "import sys; from pathlib import Path; from agent.store.lock import DataLock;"
         "DataLock(Path(sys.argv[1])).take(); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -213,6 +215,10 @@ async def test_nothing_is_made_for_those_who_only_read(path: Path) -> None:
 
 
 async def test_those_who_may_not_migrate_refuse_an_empty_database(empty: Path) -> None:
+    for opening in (SqliteStore.open_readonly(empty), SqliteStore.open(empty, FakeClock(), exclusive=False)):
+        with pytest.raises(StoreUnfit, match="jest pusty"):
+            await opening
+    await (await connect(empty)).close()  # a database without tables
     for opening in (SqliteStore.open_readonly(empty), SqliteStore.open(empty, FakeClock(), exclusive=False)):
         with pytest.raises(StoreUnfit, match="najpierw uruchom agenta"):
             await opening

@@ -1,1 +1,0 @@
-"""The hub's rules: values and pure functions."""

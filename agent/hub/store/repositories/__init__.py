@@ -1,1 +1,0 @@
-"""The repositories of agent/hub/ports.py, one set for both databases."""

@@ -1,0 +1,62 @@
+"""What the cashier is told about an invoice: what to hand over now, in one sentence."""
+
+from __future__ import annotations
+
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.paper.compose import Document
+from agent.ports import PrintJob, Transaction
+from agent.services.contract import InvoiceAnswer, Paper
+
+
+async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
+    """Put an invoice, its newest paper and the sentence for the cashier together."""
+    jobs = await tx.prints.of_invoice(record.id)
+    job = max(jobs, key=lambda each: each.id) if jobs else None
+    paper = None if job is None else _paper(record, job)
+    return InvoiceAnswer(record, paper, hand_over(record, paper), record.has_upo)
+
+
+def _paper(record: InvoiceRecord, job: PrintJob) -> Paper:
+    return Paper(job.document, job.label, job.state.value, record.copies, job.problem, job.printer)
+
+
+def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
+    """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
+    if record.state is InvoiceState.REJECTED:
+        return _refused(record, paper)
+    if paper is None:
+        return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
+    return _paper_trouble(paper) or _what_lies_there(record, paper)
+
+
+def _refused(record: InvoiceRecord, paper: Paper | None) -> str:
+    if record.closed_at is not None:
+        return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
+    what = "KSeF odrzucił fakturę i nic nie wydrukowano" if paper is None else "KSeF odrzucił fakturę"
+    return f"{what} – zawołaj kierownika. {record.rejection or ''}".strip()
+
+
+def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
+    if paper.document == Document.CONFIRMATION.value:
+        if record.ksef_number is not None:
+            return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
+        return "Wydaj klientowi potwierdzenie transakcji. Fakturę odbierze w KSeF."
+    if record.mode is Mode.TOTAL_FAILURE:
+        return "Wydaj klientowi fakturę. W czasie awarii całkowitej nie przesyła się jej do KSeF."
+    if record.ksef_number is None:
+        return "Wydaj klientowi fakturę z kodami OFFLINE i CERTYFIKAT. Do KSeF trafi sama."
+    return "Wydaj klientowi fakturę."
+
+
+def _paper_trouble(paper: Paper) -> str | None:
+    match paper.state:
+        case PrintState.FAILED.value:
+            problem = paper.problem or "Drukarka nie odpowiada."
+            return f"Nie wydrukowano. {problem} Faktura jest zapisana i nie zginie."
+        case PrintState.UNCERTAIN.value:
+            return "Nie wiadomo, czy wydruk wyszedł. Jest w drukarce cały: wydaj go. Nie ma go: wydrukuj ponownie."
+        case PrintState.QUEUED.value | PrintState.PRINTING.value:
+            return "Faktura jest zapisana. Trwa drukowanie."
+        case _:
+            return None

@@ -1,1 +1,0 @@
-"""What screens and till software ask about invoices."""

@@ -1,0 +1,68 @@
+"""What the one agent that has the database for itself does around each unit of work, and when it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.domain.errors import StoreLost, StoreMoved
+from agent.store.connection import Connection
+from agent.store.failures import of_file
+from agent.store.lock import DataLock
+from agent.store.mark import SeriesMark
+from agent.store.open_files import OpenFiles
+from agent.store.rescue import save_moved, set_log_aside
+from agent.store.unit import UnitConnection
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The lock, the high-water mark and the identity of the open files, together."""
+
+    path: Path
+    lock: DataLock
+    mark: SeriesMark
+    files: OpenFiles
+    now: Callable[[], datetime]
+
+    def before_commit(self, unit: UnitConnection) -> None:
+        """See that the files are the right ones and the unit's numbers reserved. Errors: nothing may be committed."""
+        self.files.check()
+        if self.mark.covers(unit.numbers):
+            return
+        try:
+            self.mark.reserve(unit.numbers)
+        except OSError as error:
+            raise of_file(error) from error
+
+    def after_commit(self, unit: UnitConnection) -> None:
+        """Note the numbers; they are reserved, so a failure loses nothing."""
+        if not unit.numbers:
+            return
+        try:
+            self.mark.note(unit.numbers, unit.head)
+        except OSError as error:
+            log.warning("the high-water mark of the series could not be completed: %s", error)
+
+    async def before_closing(self, writer: Connection, lost: StoreLost | None) -> None:
+        """Of a lost store: keep its log from being merged, or save what its name does not lead to any more."""
+        if isinstance(lost, StoreMoved):
+            await save_moved(writer, self.path, self.now(), deleted=self.files.deleted)
+        elif lost is not None:
+            self.files.keep_log()
+
+    async def after_closing(self, lost: StoreLost | None) -> None:
+        """Write the exact numbers where they are known; keep the log of an overwritten database from the new one."""
+        known = lost is None or isinstance(lost, StoreMoved)
+        try:
+            await asyncio.to_thread(self.mark.close, exact=known)
+        except OSError as error:
+            log.warning("the high-water mark of the series could not be closed: %s", error)
+        if not known and self.files.overwritten:
+            await asyncio.to_thread(set_log_aside, self.path, self.now())

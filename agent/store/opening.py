@@ -1,0 +1,158 @@
+"""Opening the till's database: nothing is made, changed or merged before it is known what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.domain.errors import StoreUnfit
+from agent.ports import Clock
+from agent.store import codec, disk
+from agent.store.connection import Connection, connect
+from agent.store.failures import legible
+from agent.store.lock import DataLock
+from agent.store.mark import Mark, SeriesMark, mark_path, read_mark
+from agent.store.migrate import migrate
+from agent.store.open_files import OpenFiles
+from agent.store.soundness import LAST_EVENT, SERIES, Report, open_readonly, require_fit
+from agent.system.durable_files import sync_names
+from agent.system.os_errors import why
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A database that one agent has for itself. ``report``: what the look before the start found."""
+
+    writer: Connection
+    mark: SeriesMark
+    files: OpenFiles
+    report: Report
+
+
+async def open_alone(path: Path, clock: Clock, lock: DataLock, *, threaded: bool = True) -> Opened:
+    """Take the lock, look, make or migrate the database, and reserve numbers.
+
+    Conflict "already-running" where another agent has the data; StoreUnfit where the database is lost, damaged, or not
+    the one this till worked with. The caller gives the lock back, after an error too.
+    """
+    report = await asyncio.to_thread(_claim, path, lock)
+    if report is None:
+        await make(path, clock, threaded=threaded)
+        report = Report()
+    files = OpenFiles(path, await asyncio.to_thread(lock.take_database))
+    writer = await connect(path, threaded=threaded)
+    try:
+        await migrate(writer, clock)
+        mark = await _begin_mark(path, writer)
+    except BaseException:
+        await writer.close()
+        raise
+    return Opened(writer, mark, files, report)
+
+
+def _claim(path: Path, lock: DataLock) -> Report | None:
+    """Take the lock and look at what is there; None where nothing is, and nothing was."""
+    disk.prepare(path)
+    lock.take()
+    if not disk.is_there(path):
+        return None
+    lock.take_database()
+    return look(path)
+
+
+def look(path: Path) -> Report:
+    """Decide whether a database that is there may be opened for writing; StoreUnfit where not. Changes nothing."""
+    disk.require_rights(path)
+    report = require_fit(path)
+    mark = read_mark(mark_path(path))
+    if mark is not None:
+        _require_continuation(path, mark)
+    return report
+
+
+def _require_continuation(path: Path, mark: Mark) -> None:
+    """Refuse a database that does not know what the mark knows: a copy put in place by hand, or another till's."""
+    with legible(), closing(open_readonly(path)) as connection:
+        try:
+            series = {row["series"]: int(row["last"]) for row in connection.execute(SERIES)}
+            known = any(_has(connection, seq, link) for seq, link in mark.heads) or _restored_since(path, connection)
+        except sqlite3.OperationalError:  # an empty database has no tables yet
+            series, known = {}, False
+    behind = [(name, series.get(name, 0), last) for name, last in mark.used.items() if series.get(name, 0) < last]
+    if not behind and (known or not mark.heads):
+        return
+    what = "; ".join(
+        f"w serii {name} kończy się na numerze {there}, a wydano już {last}" for name, there, last in behind[:4]
+    )
+    if not what:
+        what = f"w jej dzienniku nie ma zdarzenia {mark.heads[0][0]}, które ta kasa zapisała"
+    kept = [found.name for found in disk.traces(path) if ".rescued-" in found.name or ".replaced-" in found.name]
+    hint = f" Obok leżą: {', '.join(kept[:4])}." if kept else ""
+    raise StoreUnfit(
+        f"Baza danych {path} nie jest tą, z którą ta kasa ostatnio pracowała: {what}. Numery mogłyby się powtórzyć. "
+        "Jeżeli to kopia, samo wstawienie pliku nie wystarcza: przywróć ją poleceniem ksef-agent restore "
+        f"(także z tego miejsca: ksef-agent restore {path}).{hint}"
+    )
+
+
+def _restored_since(path: Path, connection: sqlite3.Connection) -> bool:
+    """Whether the database was restored after the mark was written: by an older program, which knows no mark."""
+    row = connection.execute("SELECT max(at) FROM events WHERE kind = 'store.restored'").fetchone()
+    written = datetime.fromtimestamp(mark_path(path).stat().st_mtime, UTC)
+    return row[0] is not None and codec.read_instant(row[0]) > written
+
+
+def _has(connection: sqlite3.Connection, seq: int, link: str) -> bool:
+    return connection.execute("SELECT 1 FROM events WHERE seq = ? AND chain = ?", (seq, link)).fetchone() is not None
+
+
+async def make(path: Path, clock: Clock, *, threaded: bool) -> None:
+    """Make a new database under another name; it gets its own only when it is whole and durable."""
+    begun = disk.new_name(path)
+    await asyncio.to_thread(_start_file, begun)
+    connection = await connect(begun, threaded=threaded)
+    try:
+        await migrate(connection, clock)
+    finally:
+        await connection.close()
+    await asyncio.to_thread(_finish_file, begun, path)
+
+
+def _start_file(begun: Path) -> None:
+    try:
+        for leftover in begun.parent.glob(f"{begun.name}*"):
+            leftover.unlink()
+        os.close(os.open(begun, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreUnfit(f"Nie można założyć bazy danych w {begun.parent}: {why(error)}.") from error
+
+
+def _finish_file(begun: Path, path: Path) -> None:
+    try:
+        with begun.open("rb") as file:
+            os.fsync(file.fileno())
+        begun.replace(path)
+        sync_names(path)
+    except OSError as error:
+        raise StoreUnfit(f"Nie można założyć bazy danych {path}: {why(error)}.") from error
+
+
+async def _begin_mark(path: Path, writer: Connection) -> SeriesMark:
+    series = {row["series"]: int(row["last"]) for row in await writer.fetch(SERIES)}
+    events = await writer.fetch(LAST_EVENT)
+    head = (int(events[0]["seq"]), str(events[0]["chain"])) if events else None
+    mark = SeriesMark(mark_path(path), series, head)
+    try:
+        await asyncio.to_thread(mark.begin)
+    except OSError as error:
+        # a full disk: the old mark stands, and the next press says so
+        log.warning("the high-water mark of the series could not be written: %s", error)
+    return mark

@@ -1,0 +1,150 @@
+"""What database files and the mark know of used numbers (agent.domain.records.used_numbers); damaged files as well.
+
+Blocking functions that change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from agent.domain.errors import AgentError, StoreUnfit
+from agent.domain.records.used_numbers import UsedDocument, Witness
+from agent.store.failures import legible
+from agent.store.mark import Mark, read_mark
+from agent.store.soundness import SERIES, check, open_readonly
+
+ReadNumber = Callable[[str], tuple[str, int] | None]
+"""Reads a P_2 back: series and serial, None for a foreign number (agent.domain.numbering.serial_of)."""
+
+_INVOICES = """SELECT series, serial, number, kind, issued_on, totals ->> 'gross' AS gross,
+    totals ->> 'currency' AS currency, ksef_number
+FROM invoices WHERE seller_nip = :nip ORDER BY seq {order}"""
+_ANY = "SELECT 1 FROM invoices WHERE seller_nip <> :nip LIMIT 1"
+_HEAD = "SELECT 1 FROM events WHERE seq = ? AND chain = ?"
+_NUMBERS = re.compile(rb'<(?:\w+:)?P_2>([^<]{1,256})</|"number":"([^"]{1,256})"')
+_WAITING = "SELECT id FROM held_corrections WHERE state = 'waiting'"
+_CHUNK = 16 * 1024 * 1024
+_OVERLAP = 1024
+
+
+def of_replaced(database: Path, mark: Mark | None, nip: str, read_number: ReadNumber) -> Witness:
+    """Ask the database that is replaced. It knows the end of its series where it is sound and fits the mark."""
+    name = "zastępowana baza"
+    try:
+        report = check(database)
+    except AgentError as error:
+        return _of_bytes(database, name, read_number, str(error))
+    if report.unfit:
+        found = _readable(database, name, nip)
+        raw = _of_bytes(database, name, read_number, "; ".join(report.unfit[:3]))
+        series = {*found.least, *raw.least}
+        least = {each: max(found.least.get(each, 0), raw.least.get(each, 0)) for each in series}
+        return Witness(name, least, None, found.documents + raw.documents, raw.trouble)
+    found = _readable(database, name, nip)
+    if mark is not None and not _continues(database, mark, found.least):
+        return Witness(name, found.least, None, found.documents, "nie jest bazą, z którą kasa ostatnio pracowała")
+    return Witness(name, found.least, found.least, found.documents)
+
+
+def of_mark(mark: Mark) -> Witness:
+    """Ask the mark: nothing beyond what it reserved was handed out."""
+    return Witness("zapis najwyższych numerów", mark.used, mark.reserved)
+
+
+def of_copy(path: Path, nip: str) -> Witness | None:
+    """Ask another copy; None where it is none of this seller's, or can not be read."""
+    try:
+        with legible(), closing(open_readonly(path)) as connection:
+            if connection.execute(_ANY, {"nip": nip}).fetchone() is not None:
+                return None
+    except (sqlite3.Error, StoreUnfit):
+        return None
+    found = _readable(path, f"plik {path.name}", nip)
+    return found if found.least else None
+
+
+def waiting_corrections(database: Path) -> frozenset[str] | None:
+    """Return the ids of the corrections that wait in a sound database; None where it can not be read."""
+    try:
+        with legible(), closing(open_readonly(database)) as connection:
+            return frozenset(str(row["id"]) for row in connection.execute(_WAITING))
+    except sqlite3.Error:
+        return None
+
+
+def mark_of(path: Path) -> tuple[Mark | None, str | None]:
+    """Return the mark, and the trouble with it where it can not be read."""
+    try:
+        return read_mark(path), None
+    except StoreUnfit as error:
+        return None, error.detail
+
+
+def _readable(path: Path, name: str, nip: str) -> Witness:
+    """Read what can be read: from the beginning, and where that stops, from the end as well."""
+    documents: dict[str, UsedDocument] = {}
+    least: dict[str, int] = {}
+
+    def remember(series: str, last: int) -> None:
+        least[series] = max(last, least.get(series, 0))
+
+    for order in ("ASC", "DESC"):
+        try:
+            with legible(), closing(open_readonly(path)) as connection:
+                for row in connection.execute(_INVOICES.format(order=order), {"nip": nip}):
+                    documents[row["number"]] = _document(row)
+                    if row["serial"] is not None:
+                        remember(row["series"], row["serial"])
+                for row in connection.execute(SERIES):
+                    remember(row["series"], row["last"])
+                break
+        except (sqlite3.Error, TypeError, ValueError):
+            continue
+    return Witness(name, least, None, tuple(documents.values()))
+
+
+def _document(row: sqlite3.Row) -> UsedDocument:
+    return UsedDocument(
+        str(row["number"]),
+        row["kind"],
+        date.fromisoformat(row["issued_on"]),
+        row["gross"],
+        row["currency"],
+        row["ksef_number"],
+    )
+
+
+def _continues(database: Path, mark: Mark, last: Mapping[str, int]) -> bool:
+    if any(last.get(series, 0) < used for series, used in mark.used.items()):
+        return False
+    with legible(), closing(open_readonly(database)) as connection:
+        return not mark.heads or any(connection.execute(_HEAD, head).fetchone() for head in mark.heads)
+
+
+def _of_bytes(database: Path, name: str, read_number: ReadNumber, trouble: str) -> Witness:
+    """Look for our numbers in the bytes of a file that is no database any more, and of its write-ahead log."""
+    documents: dict[str, UsedDocument] = {}
+    least: dict[str, int] = {}
+    for path in (database, database.with_name(database.name + "-wal")):
+        for number in _numbers_in(path):
+            found = read_number(number)
+            if found is not None:
+                documents[number] = UsedDocument(number)
+                least[found[0]] = max(found[1], least.get(found[0], 0))
+    return Witness(name, least, None, tuple(documents.values()), trouble)
+
+
+def _numbers_in(path: Path) -> Iterator[str]:
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        tail = b""
+        while piece := file.read(_CHUNK):
+            for one, other in _NUMBERS.findall(tail + piece):
+                yield (one or other).decode("utf-8", "replace")
+            tail = piece[-_OVERLAP:]

@@ -1,0 +1,319 @@
+"""Damage is found before anything is built on it: at the start, by the daily check, and in any single document."""
+
+# ruff: noqa: ASYNC240 - files are what this is about
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent.domain.errors import AgentError, StoreUnfit
+from agent.domain.lifecycle import InvoiceState
+from agent.store import soundness
+from agent.store.soundness import TAIL, check, require_fit
+from agent.store.sqlite import SqliteStore
+from agent.store.transaction import SqliteTransaction
+from tests.fakes.clock import FakeClock
+from tests.fakes.invoices import TOTALS, add_next, lead, new_invoice
+from tests.fakes.tampering import tamper
+
+INVOICES = 20
+HEADER = 100
+
+
+async def press(transaction: SqliteTransaction, number: int) -> None:
+    name = f"{number}"
+    await add_next(transaction, name)
+    invoice = new_invoice(name, number)
+    data = {
+        "number": invoice.number,
+        "kind": invoice.kind,
+        "issued_on": invoice.issued_on.isoformat(),
+        "sha256": invoice.sha256.hex(),
+        "gross": str(TOTALS.gross),
+    }
+    await transaction.events.append("issued", data, invoice.id)
+    if number <= INVOICES // 2:
+        await lead(transaction, invoice.id, InvoiceState.ACCEPTED)
+
+
+async def fill(path: Path, first: int = 1, last: int = INVOICES) -> None:
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    for number in range(first, last + 1):
+        await store.write(partial(press, number=number))
+    await store.close()
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    database = tmp_path / "agent.db"
+    await fill(database)
+    return database
+
+
+async def refusal(path: Path) -> str:
+    """Try to start; what is said. Nothing may change."""
+    before = path.read_bytes()
+    with pytest.raises(StoreUnfit) as refused:
+        await SqliteStore.open(path, FakeClock())
+    assert path.read_bytes() == before
+    return str(refused.value)
+
+
+async def test_a_sound_database_is_sound(path: Path) -> None:
+    report = check(path)
+    assert (report.unfit, report.damaged, report.complete, report.sentence()) == ([], [], True, None)
+    store = await SqliteStore.open(path, FakeClock())
+    assert store.found is None
+    assert await store.check() is None
+    await store.close()
+
+
+# --- the file ---------------------------------------------------------------------------------------------
+
+
+def cut(path: Path, share: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    content = bytearray(path.read_bytes())
+    content[offset : offset + len(data)] = data
+    path.write_bytes(content)
+
+
+def zero_pages(path: Path) -> None:
+    size = path.stat().st_size
+    overwrite(path, size // 2 // 4096 * 4096, bytes(8192))
+
+
+def page_of(path: Path, name: str) -> int:
+    """The number of the first page of a table or index."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+        return int(page)
+
+
+def spoil_page(path: Path, name: str) -> None:
+    page = page_of(path, name)
+    overwrite(path, (page - 1) * 4096 + 8, b"\xff" * 64)
+
+
+def flip_in_index(path: Path) -> None:
+    """An entry of an index that does not fit its row: only a whole look finds it."""
+    content = path.read_bytes()
+    page = page_of(path, "invoices_any_number") - 1
+    at = content.index(b"FV-1/7", page * 4096)
+    assert at < (page + 1) * 4096
+    overwrite(path, at, b"FV-1/Q")
+
+
+FILES: dict[str, Callable[[Path], object]] = {
+    "cut in the middle": lambda path: cut(path, 0.5),
+    "cut inside the header": lambda path: cut(path, 50 / path.stat().st_size),
+    "one page left": lambda path: cut(path, 4096 / path.stat().st_size),
+    "pages of zeros": zero_pages,
+    "all zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "no database": lambda path: path.write_bytes(b"PK\3\4 not a database" * 500),
+    "text": lambda path: path.write_text("zażółć" * 1000),
+    "header spoilt": lambda path: overwrite(path, 0, b"SQLite format 9\0"),
+    "page size spoilt": lambda path: overwrite(path, 16, b"\x00\x03"),
+    "schema page spoilt": lambda path: overwrite(path, HEADER, b"\xff" * 200),
+    "table page spoilt": lambda path: spoil_page(path, "invoices"),
+    "events page spoilt": lambda path: spoil_page(path, "events"),
+    "index page spoilt": lambda path: spoil_page(path, "invoices_number"),
+    "index entry flipped": flip_in_index,
+}
+
+
+@pytest.mark.parametrize("damage", FILES.values(), ids=FILES.keys())
+async def test_a_damaged_file_is_refused_in_a_sentence_and_left_as_it_is(
+    path: Path, damage: Callable[[Path], object]
+) -> None:
+    damage(path)
+    assert "Zachowaj ją i przywróć najnowszą kopię: ksef-agent restore" in await refusal(path)
+    assert check(path).unfit
+
+
+async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE urls (id INTEGER PRIMARY KEY)")
+    assert "to baza innego programu" in await refusal(path)
+
+
+@pytest.mark.parametrize("pragma", ["application_id", "user_version"])
+async def test_numbers_in_the_header_that_are_not_ours_are_refused(path: Path, pragma: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA {pragma} = 7")
+    assert f"to baza innego programu ({pragma})" in await refusal(path)
+
+
+async def test_the_log_of_another_database_is_noticed(path: Path, tmp_path: Path) -> None:
+    """SQLite takes any write-ahead log of the right name, and mixes the two."""
+    other = tmp_path / "other" / "agent.db"
+    store = await SqliteStore.open(other, FakeClock(), threaded=False)
+    for number in range(1, 40):
+        await store.write(partial(add_next, name=f"other-{number}"))
+    wal = other.with_name("agent.db-wal").read_bytes()
+    await store.close()
+    path.with_name("agent.db-wal").write_bytes(wal)
+    before = path.read_bytes()
+    with pytest.raises(StoreUnfit):
+        await SqliteStore.open(path, FakeClock())
+    assert path.read_bytes() == before
+    assert path.with_name("agent.db-wal").read_bytes() == wal, "nothing was merged"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_file_without_rights_is_refused(path: Path) -> None:
+    path.chmod(0)
+    with pytest.raises(StoreUnfit, match="brak uprawnień"):
+        await SqliteStore.open(path, FakeClock())
+
+
+# --- the schema -------------------------------------------------------------------------------------------
+
+SCHEMAS = {
+    "DROP TRIGGER versions_immutable": "brakuje: wyzwalacz versions_immutable",
+    "DROP TRIGGER invoices_gapless": "brakuje: wyzwalacz invoices_gapless",
+    "DROP INDEX invoices_serial": "brakuje: indeks invoices_serial",
+    "DROP TABLE notebook": "brakuje: tabela notebook",
+    "DROP TABLE schema_version": "brakuje: tabela schema_version",
+    "CREATE TABLE extra (a)": "nie z tego programu: tabela extra",
+    "CREATE VIEW extra AS SELECT 1": "nie z tego programu: widok extra",
+    "CREATE TRIGGER extra AFTER INSERT ON invoices BEGIN SELECT 1; END": "nie z tego programu: wyzwalacz extra",
+    "ALTER TABLE notebook ADD COLUMN more TEXT": "zmieniono: tabela notebook",
+    "DROP TRIGGER facts_kept; CREATE TRIGGER facts_kept BEFORE DELETE ON facts BEGIN SELECT 1; END": (
+        "zmieniono: wyzwalacz facts_kept"
+    ),
+    "UPDATE schema_version SET sha256 = 'x' WHERE version = 1": "nie pochodzi z tego programu",
+    "INSERT INTO schema_version VALUES (9999, 'future', 'x', 'x')": "zna wersję",
+}
+
+
+@pytest.mark.parametrize(("script", "said"), SCHEMAS.items(), ids=lambda value: value[:40])
+async def test_an_altered_schema_is_refused(path: Path, script: str, said: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(script)
+    assert said in await refusal(path)
+
+
+async def test_statistics_of_sqlite_are_no_alteration(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("ANALYZE")
+    assert check(path).unfit == []
+    await (await SqliteStore.open(path, FakeClock())).close()
+
+
+# --- rows -------------------------------------------------------------------------------------------------
+
+ROWS = {
+    "UPDATE events SET data = '{}' WHERE seq = 20": "zdarzenie 20 dziennika zmieniono",
+    "UPDATE events SET at = '2026-01-01T00:00:00+00:00' WHERE seq = 3": "zdarzenie 3 dziennika zmieniono",
+    "UPDATE events SET chain = lower(hex(zeroblob(32))) WHERE seq = 5": "zdarzenie 5 dziennika zmieniono",
+    "DELETE FROM events WHERE seq = 5": "w dzienniku brakuje zdarzenia 5",
+    "DELETE FROM events WHERE seq > 15": "nie ma zdarzenia 20",
+    "UPDATE invoices SET totals = replace(totals, '123.12', '999.99') WHERE serial = 7": "faktura FV-1/7: jej dane",
+    "UPDATE invoices SET number = 'FV-1/700' WHERE serial = 7": "faktura FV-1/700: jej dane",
+    "UPDATE invoices SET issued_on = '2026-11-01' WHERE serial = 7": "faktura FV-1/7: jej dane",
+    "UPDATE versions SET xml = x'00', sha256 = zeroblob(32) WHERE invoice_id = 'inv-7'": "faktura FV-1/7: jej dane",
+    "DELETE FROM versions WHERE invoice_id = 'inv-7'": "wskazuje na nieistniejący wiersz",
+    "UPDATE events SET data = 'no json' WHERE seq = 2": "zdarzenie 2 dziennika zmieniono",
+}
+
+
+@pytest.mark.parametrize(("script", "said"), ROWS.items(), ids=lambda value: value[:45])
+async def test_a_row_rewritten_behind_the_triggers_is_refused(path: Path, script: str, said: str) -> None:
+    """The triggers are back in place, and the database is sound by SQLite's own measure."""
+    tamper(path, script)
+    assert said in await refusal(path)
+
+
+async def test_the_whole_chain_is_checked_where_there_is_time_and_its_end_always(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tamper(path, "UPDATE events SET data = '{}' WHERE seq = 2")
+    monkeypatch.setattr(soundness, "TAIL", 10)
+    assert check(path).unfit
+    report = require_fit(path, seconds=0.0)
+    assert not report.complete, "the early event was not reached, and the start goes on"
+    monkeypatch.setattr(soundness, "TAIL", TAIL)
+    with pytest.raises(StoreUnfit):
+        require_fit(path, seconds=0.0)
+
+
+# --- single documents -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["3", "17"], ids=["accepted", "unsent"])
+async def test_flipped_bytes_of_one_document_are_told_and_stop_nothing(path: Path, name: str) -> None:
+    content = path.read_bytes()
+    at = content.index(f"<Faktura>{name}</Faktura>".encode())
+    overwrite(path, at + 1, b"f")
+    store = await SqliteStore.open(path, FakeClock())
+    assert store.found == (
+        f"Baza danych jest uszkodzona: faktura FV-1/{name}, wersja 1: treść nie zgadza się ze skrótem SHA-256."
+    )
+    assert await store.check() == store.found
+    await store.close()
+
+
+# --- time, and whatever else may come ---------------------------------------------------------------------
+
+
+def test_a_start_does_not_wait_for_a_large_database(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        for number in range(3000):
+            connection.execute("INSERT INTO notebook VALUES (?, ?)", (f"{number}", "x" * 3000))
+        connection.execute("COMMIT")
+    begun = time.monotonic()
+    report = check(path, seconds=0.001)
+    assert not report.complete
+    assert time.monotonic() - begun < 5.0
+    assert check(path).complete
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_random_damage_ends_in_a_sentence_or_in_no_harm(path: Path, seed: int) -> None:
+    """Never in a traceback: neither at the start, nor by the daily check, nor in what reads the rows afterwards."""
+    await damage_randomly(path, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(1000, 1500))
+async def test_random_damage_for_long(path: Path, seed: int) -> None:
+    await damage_randomly(path, seed)
+
+
+async def damage_randomly(path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    content = bytearray(path.read_bytes())
+    for _ in range(draw.choice((1, 1, 3, 20))):
+        at = draw.randrange(len(content))
+        length = draw.choice((1, 1, 4, 64, 4096))
+        content[at : at + length] = draw.choice((bytes(length), draw.randbytes(length)))
+    path.write_bytes(content[: draw.choice((len(content), len(content), draw.randrange(len(content))))])
+    before = path.read_bytes()
+    check(path)
+    try:
+        store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    except AgentError:
+        assert path.read_bytes() == before
+        return
+    with contextlib.suppress(AgentError):
+        await store.read(lambda transaction: transaction.invoices.queue())
+        await store.read(lambda transaction: transaction.invoices.unsent())
+        await store.read(lambda transaction: transaction.facts.all())
+        await store.write(partial(press, number=INVOICES + 1))
+    await store.close()
