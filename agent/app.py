@@ -32,26 +32,10 @@ from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, Sent
-from agent.services.buyers.lookup import BuyerLookup
-from agent.services.corrections.correct import Correcting
-from agent.services.delivery.queue import Sync
-from agent.services.delivery.sender import Courier
-from agent.services.delivery.upo import Upos
+from agent.services.assembly import Services, assemble
 from agent.services.desk import Crew, Desk
-from agent.services.exchange.documents import ExchangeDocuments
-from agent.services.exchange.intake import Intake
-from agent.services.exchange.made import ExchangeRequests
-from agent.services.heartbeats import Heartbeats
-from agent.services.issuing.issue import Issuing
-from agent.services.monitoring.alerts import Alerting
-from agent.services.monitoring.daily import Chores
-from agent.services.monitoring.health import Reporting
-from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Outbox, Subscriber
-from agent.services.outages.watch import Watch
-from agent.services.paper.printing import Printing
-from agent.services.records.evidence import Evidence
+from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Subscriber
 from agent.services.shutdown import Shutdown
-from agent.services.till import AgentTill
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
 from agent.settings.rules import is_loopback
@@ -66,32 +50,15 @@ PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
 
-@dataclass(slots=True)
-class Agent:
-    """A running agent, all parts joined; the servers are not part of it."""
+@dataclass(slots=True, kw_only=True)
+class Agent(Services):
+    """A running agent: its use cases over real adapters; the servers are not part of it."""
 
     settings: Settings
     clock: Clock
     store: SqliteStore
-    desk: Desk
-    watch: Watch
-    courier: Courier
-    upos: Upos
-    sync: Sync
-    printing: Printing
-    issuing: Issuing
-    intake: Intake
-    exchange: ExchangeRequests
-    alerting: Alerting
-    correcting: Correcting
-    reporting: Reporting
-    till: AgentTill
     tokens: Tokens
     fleet: Fleet
-    chores: Chores
-    shutdown: Shutdown
-    heartbeats: Heartbeats
-    outboxes: tuple[Outbox, ...] = ()
     renewals: tuple[Renewal, ...] = ()
 
     async def check_database(self) -> None:
@@ -204,21 +171,30 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         outbound, ministry = Outbound(clock), Outbound(clock, _way_to_the_ministry(settings))
         stack.push_async_callback(outbound.close)
         stack.push_async_callback(ministry.close)
-        white_list = WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None
-        agent = _join(desk, store, fleet, Watch(desk, latarnia), outbound, white_list=white_list, shutdown=shutdown)
-        renewals = _renewals(
-            settings, clock, gateway, now=agent.watch.clock.best, authentication=authentication, signer=signer
+        services = assemble(
+            desk,
+            latarnia=latarnia,
+            shutdown=shutdown,
+            webhooks=Webhooks(outbound, clock),
+            subscribers=_subscribers(settings),
+            white_list=WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None,
         )
-        agent.renewals = tuple(renewals)
-        await agent.watch.load()
-        await agent.printing.recover()
-        await agent.sync.recover()
+        renewals = _renewals(
+            settings, clock, gateway, now=services.watch.clock.best, authentication=authentication, signer=signer
+        )
+        agent = Agent(
+            **services.by_name(),
+            settings=settings,
+            clock=clock,
+            store=store,
+            tokens=Tokens.in_directory(settings.data_dir),
+            fleet=fleet,
+            renewals=tuple(renewals),
+        )
+        await agent.recover()
         recent = await agent.sync.recent_calls()
         gateway.recall_sends(recent.sends)
         gateway.recall_background(recent.documents, recent.last_at)
-        await agent.watch.follow_deadlines()
-        for outbox in agent.outboxes:
-            await outbox.load()
         await agent.reporting.refresh()
         try:
             yield agent
@@ -237,67 +213,6 @@ def _tell(
         found += authentication_remarks(settings, authentication, now)
     for remark in found:
         LOG.warning("%s", remark.text)
-
-
-def _join(
-    desk: Desk,
-    store: SqliteStore,
-    fleet: Fleet,
-    watch: Watch,
-    outbound: Outbound,
-    *,
-    white_list: WhiteList | None,
-    shutdown: Shutdown,
-) -> Agent:
-    settings = desk.settings
-    upos = Upos(desk, watch)
-    courier = Courier(desk, watch, upos)
-    printing = Printing(desk)
-    sync = Sync(desk, watch, courier)
-    issuing = Issuing(desk, watch, courier, printing, sync)
-    correcting = Correcting(desk, issuing)
-    documents = ExchangeDocuments(desk, issuing, correcting)
-    alerting = Alerting(desk)
-    heartbeats = Heartbeats(desk.clock)
-    reporting = Reporting(desk, watch, printing, alerting, shutdown=shutdown, heartbeats=heartbeats)
-    webhooks = Webhooks(outbound, desk.clock)
-    outboxes = tuple(Outbox(desk, webhooks, each, watch.clock.best) for each in _subscribers(settings))
-    till = AgentTill(
-        desk,
-        watch=watch,
-        issuing=issuing,
-        correcting=correcting,
-        printing=printing,
-        sync=sync,
-        reporting=reporting,
-        evidence=Evidence(store, settings.seller.nip, fleet.text, folder=settings.data_dir),
-        buyers=BuyerLookup(desk, white_list),
-        outboxes=outboxes,
-    )
-    return Agent(
-        settings=settings,
-        clock=desk.clock,
-        store=store,
-        desk=desk,
-        watch=watch,
-        courier=courier,
-        upos=upos,
-        sync=sync,
-        printing=printing,
-        issuing=issuing,
-        intake=Intake(desk, issuing, correcting, documents),
-        exchange=ExchangeRequests(desk, correcting, documents),
-        alerting=alerting,
-        correcting=correcting,
-        reporting=reporting,
-        till=till,
-        tokens=Tokens.in_directory(settings.data_dir),
-        fleet=fleet,
-        chores=Chores(desk.store, watch.clock.best),
-        shutdown=shutdown,
-        heartbeats=heartbeats,
-        outboxes=outboxes,
-    )
 
 
 def _renewals(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from agent.commands import common
 from agent.settings.model import Settings
+
+if TYPE_CHECKING:
+    from tests.fakes.hub_stores import Postgres
 
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
 settings.register_profile("change", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -35,3 +39,11 @@ def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "step_down", checked)
     for name in ("initgroups", "setgid", "setuid"):
         monkeypatch.setattr(os, name, refused)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of this run, started where a test wants it."""
+    from tests.fakes.hub_stores import postgres_session
+
+    yield from postgres_session()

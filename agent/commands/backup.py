@@ -1,32 +1,70 @@
-"""`ksef-agent backup FILE`: a snapshot of the database, while the agent runs."""
+"""`ksef-agent backup FILE`: a snapshot of the database, while the agent runs; `--nightly` for the timer.
+
+What becomes of it is noted beside the database: the running agent tells HQ of a copy that failed or is old.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from agent.commands.common import config_option_without_files, plain
-from agent.domain.errors import NotFound
+from agent.domain.calendar import local_date
+from agent.domain.errors import AgentError, NotFound
 from agent.settings.model import Settings
-from agent.store.maintenance import back_up
+from agent.store import copies
+from agent.store.maintenance import Summary, back_up
 from agent.store.sqlite import DATABASE
+from agent.system.clock import SystemClock
 
 
 @click.command("backup")
-@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar="FILE", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace FILE.")
+@click.option("--nightly", is_flag=True, help="Into [backup] dir, one file a weekday, as the timer does.")
+@click.option("--if-present", is_flag=True, help="Nothing to do where there is no database yet.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @config_option_without_files
-def command(settings: Settings, *, target: Path, force: bool, as_json: bool) -> None:
-    """Copy the database into FILE and check the copy. The agent may run; presses do not wait."""
+def command(
+    settings: Settings, *, target: Path | None, force: bool, nightly: bool, if_present: bool, as_json: bool
+) -> None:
+    """Copy the database into FILE and check the copy. The agent may run; presses do not wait.
+
+    A copy that fails, or is too old, is a problem in /health.
+    """
+    if (target is None) is not nightly:
+        raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
     source = settings.data_dir / DATABASE
-    if not source.is_file():
-        raise NotFound(f"Nie ma bazy danych {source}. Czy agent był już uruchomiony?", code="no-database")
-    summary = back_up(source, target, replace=force)
+    if target is None:
+        target = settings.backup.dir / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
+    if (if_present or nightly) and not source.is_file() and copies.read(source).last_at is None:
+        click.echo(f"Nie ma jeszcze bazy danych {source}: nie ma czego kopiować.")
+        return
+    summary = _copy(source, target, unattended=force or nightly)
     if as_json:
         click.echo(json.dumps({"file": str(target), **asdict(summary)}, ensure_ascii=False, default=plain))
         return
     click.echo(f"Zapisano i sprawdzono {target}: faktur {summary.invoices}, ostatnia {summary.last_number or '-'}.")
+
+
+def _copy(source: Path, target: Path, *, unattended: bool) -> Summary:
+    """Make the copy and note what became of it; a failure to note one never hides why the copy failed.
+
+    Without --force and --nightly a person is there to read why it was not made: no matter for HQ.
+    """
+    clock = SystemClock()
+    try:
+        if not source.is_file():
+            raise NotFound(f"Nie ma bazy danych {source}. Czy agent był już uruchomiony?", code="no-database")
+        summary = back_up(source, target, replace=unattended)
+    except AgentError as error:
+        if unattended:
+            with suppress(OSError):
+                copies.note_failure(source, clock.now(), str(error))
+        raise
+    copies.note_copy(source, clock.now(), target.absolute())
+    return summary

@@ -44,7 +44,7 @@ async def _papers(folder: Path, out: Path) -> None:
         papers = Papers(pair)
         async for shown in papers.all():
             await papers.write(shown, out)
-            record = (await pair.agent.till.invoice(shown.invoice_id)).record
+            record = (await pair.agent.invoices.one(shown.invoice_id)).record
             click.echo(f"{shown.name}.png  {shown.title}: {record.number}, {record.state}, {record.ksef_number or '-'}")
         ledger = pair.sandbox.ledger.entries()
     click.echo(f"W rejestrze KSeF (piaskownica) faktur: {len(ledger)}. Wydruki: {out}/")

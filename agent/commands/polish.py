@@ -47,6 +47,10 @@ OPTIONS: Final[dict[str, str]] = {
     "Of an FA(3) to a fiscal receipt (FP): the buyer's number as the receipt has it.": (
         "Do FA(3) do paragonu (FP): numer nabywcy, który jest na paragonie."
     ),
+    "Into [backup] dir, one file a weekday, as the timer does.": (
+        "Do katalogu z [backup] dir, osobny plik na każdy dzień tygodnia, jak nocna kopia."
+    ),
+    "Nothing to do where there is no database yet.": "Bez bazy danych nie ma nic do zrobienia.",
     "Print the body of /health.": "Wypisz treść /health.",
     "Seconds to wait for KSeF's answers.": "Ile sekund czekać na odpowiedzi KSeF.",
     "Print the counts.": "Wypisz liczby.",
@@ -200,7 +204,10 @@ COMMANDS: Final[dict[str, str]] = {
     "token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
     "token list": "Wypisz nazwy i role.",
     "token revoke": "Wycofaj kod NAME.",
-    "backup": "Skopiuj bazę do pliku i sprawdź kopię. Program może działać; sprzedaż nie czeka.",
+    "backup": (
+        "Skopiuj bazę do pliku i sprawdź kopię. Program może działać; sprzedaż nie czeka.\n\n"
+        "Kopia, która się nie udała albo jest za stara, jest problemem w /health."
+    ),
     "restore": (
         "Sprawdź plik i wstaw go w miejsce bazy, która zostaje zachowana obok. Program nie może w tym czasie działać."
         "\n\nNumery idą dalej po ostatnim użytym: według zastępowanej bazy, zapisu obok niej, innych kopii i KSeF."

@@ -103,7 +103,7 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
         await agent.watch.poll_latarnia()
         await agent.watch.probe()
         token = ensure_token(agent.tokens, settings.data_dir)
-        api = till_app(agent.till, agent.tokens, settings.api, settings.page, epp=agent.exchange)
+        api = till_app(agent, agent.tokens, settings.api, settings.page)
         runner = web.AppRunner(api, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -13,7 +13,7 @@ from agent.demo.sales import sample_sale
 from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
 from agent.ports import Json
-from agent.services.contract import IssueAnswer
+from agent.services.issuing.idempotency import Pressed
 from agent.system.durable_files import write_whole
 
 CASHIER = Caller("demo", Role.CASHIER)
@@ -39,7 +39,7 @@ class Papers:
 
     async def all(self) -> AsyncIterator[Shown]:
         """Make every paper, in an order that ends with everything in KSeF."""
-        till = self._pair.agent.till
+        agent = self._pair.agent
         online = await self._press("nip")
         yield Shown("1-online", "Online, numer znany", online)
         self._pair.sandbox.behaviour.number_delay = 6.0
@@ -55,30 +55,30 @@ class Papers:
         await self._announce("FAILURE")
         yield Shown("6-faktura-awaria", "Awaria KSeF, nabywca z NIP", await self._press("nip"))
         await self._announce("TOTAL_FAILURE")
-        await till.declare(Mode.TOTAL_FAILURE, "Komunikat w radiu i telewizji", MANAGER)
+        await agent.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w radiu i telewizji", MANAGER)
         yield Shown("7-faktura-awaria-calkowita", "Awaria całkowita", await self._press("nip"))
-        await till.withdraw("Koniec awarii całkowitej", MANAGER)
+        await agent.watch.withdraw("Koniec awarii całkowitej", MANAGER)
         await self._all_well()
         await self._send_all()
-        await till.reprint(held_base, CASHIER)
+        await agent.reprinting.reprint(held_base, CASHIER)
         yield Shown("8-ponowny-z-numerem", "Ponowny wydruk, gdy numer nadszedł", held_base)
         yield Shown("9-korekta", "Zwrot jednej pozycji", await self._correct(online))
 
     async def write(self, shown: Shown, folder: Path) -> None:
         """Write the three forms of a paper."""
-        till = self._pair.agent.till
-        write_whole(folder / f"{shown.name}.png", (await till.receipt_png(shown.invoice_id)).png)
-        write_whole(folder / f"{shown.name}.txt", (await till.receipt_text(shown.invoice_id)).encode())
-        write_whole(folder / f"{shown.name}.escpos", await till.receipt_bytes(shown.invoice_id))
+        previews = self._pair.agent.previews
+        write_whole(folder / f"{shown.name}.png", (await previews.picture(shown.invoice_id)).png)
+        write_whole(folder / f"{shown.name}.txt", (await previews.text(shown.invoice_id)).encode())
+        write_whole(folder / f"{shown.name}.escpos", await previews.last_sent(shown.invoice_id))
 
     async def _press(self, buyer: str) -> str:
         self._presses += 1
         body = json.dumps(sample_sale(buyer)).encode()
-        return _first(await self._pair.agent.till.issue_sale(body, f"demo-{self._presses}", CASHIER))
+        return _first(await self._pair.agent.issuing.sale(body, f"demo-{self._presses}", CASHIER))
 
     async def _correct(self, invoice_id: str) -> str:
         body = json.dumps({"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 1, "quantity": "1"}]})
-        return _first(await self._pair.agent.till.correct(invoice_id, body.encode(), "demo-kor", CASHIER))
+        return _first(await self._pair.agent.correcting.correct(invoice_id, body.encode(), "demo-kor", CASHIER))
 
     async def _announce(self, category: str) -> None:
         """Say that an outage has begun; what was announced before it ends now."""
@@ -121,14 +121,14 @@ class Papers:
         for _ in range(100):
             await agent.watch.probe()
             await agent.sync.pass_once()
-            waiting = [each for each in await agent.till.queue() if each.record.mode is not Mode.TOTAL_FAILURE]
+            waiting = [each for each in await agent.invoices.unsent() if each.record.mode is not Mode.TOTAL_FAILURE]
             if not waiting:
                 return
             await agent.clock.sleep(0.3)
 
 
-def _first(answer: IssueAnswer) -> str:
-    return answer.invoices[0].record.id
+def _first(pressed: Pressed) -> str:
+    return pressed.invoice_ids[0]
 
 
 def _stamp(instant: datetime | None) -> str | None:

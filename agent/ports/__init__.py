@@ -44,6 +44,7 @@ from agent.ports.store import (
 )
 from agent.ports.stored import (
     Confirmed,
+    Copies,
     Event,
     Exempt,
     Fact,
@@ -65,6 +66,7 @@ __all__ = [
     "BuyerSource",
     "Clock",
     "Confirmed",
+    "Copies",
     "DropFolder",
     "Duplicate",
     "Event",

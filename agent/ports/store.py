@@ -12,6 +12,7 @@ from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports.ksef import UpoPage
 from agent.ports.stored import (
     Confirmed,
+    Copies,
     Event,
     Exempt,
     Fact,
@@ -253,6 +254,10 @@ class Store(Protocol):
 
     async def check(self) -> str | None:
         """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow: daily."""
+        ...
+
+    def copies(self) -> Copies:
+        """What is known of backups; a look at a small file."""
         ...
 
     def size(self) -> int:

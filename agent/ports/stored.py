@@ -25,6 +25,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """What is known of the copies of the database. ``problem``: why the newest one was not made, None where it was."""
+
+    last_at: datetime | None = None
+    last_file: str | None = None
+    failed_at: datetime | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRecord:
     """An idempotency key that was used: the SHA-256 of its body and the invoice it made."""
 

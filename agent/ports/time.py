@@ -20,6 +20,10 @@ class Clock(Protocol):
         """Return seconds that never go back and go on while the machine sleeps, for budgets and ages."""
         ...
 
+    def awake(self) -> float:
+        """Return seconds that never go back and stand still while the machine sleeps: nobody can work then."""
+        ...
+
     def boot(self) -> str:
         """Return what tells one boot from another: readings of monotonic() compare only within one."""
         ...

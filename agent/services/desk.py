@@ -154,6 +154,8 @@ class Desk:
     """Something a screen shows has changed."""
     accepted: Signal = field(default_factory=Signal)
     """A number has arrived: what waited for it (corrections, outbox) may go on."""
+    queue_wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something may be sent: the queue looks at once."""
     undelivered: dict[str, tuple[str, Since]] = field(default_factory=dict)
     """Webhook subscribers that refuse: name -> (with what, since when)."""
     started_at: datetime | None = None

@@ -15,7 +15,7 @@ ROUNDS = 3.0
 
 
 class Heartbeats:
-    """When each loop last told, by monotonic time."""
+    """When each loop last told, by the time the machine is awake: a till that slept has no loop that stands still."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,13 +25,13 @@ class Heartbeats:
     def expect(self, name: str, interval: float) -> None:
         """From now on ``name`` has to tell, about every ``interval`` seconds."""
         self._allowed[name] = max(LEAST_SECONDS, ROUNDS * interval)
-        self._last[name] = self._clock.monotonic()
+        self._last[name] = self._clock.awake()
 
     def beat(self, name: str) -> None:
         """Take note of a round."""
-        self._last[name] = self._clock.monotonic()
+        self._last[name] = self._clock.awake()
 
     def silent(self) -> tuple[str, ...]:
         """Return the loops that have stood still for too long."""
-        now = self._clock.monotonic()
+        now = self._clock.awake()
         return tuple(name for name, allowed in self._allowed.items() if now - self._last[name] > allowed)

@@ -25,7 +25,7 @@ def watched_folder(agent: Agent) -> Iterator[DropFolderWatch | None]:
         yield None
         return
     folder = SharedFolder(settings.path, agent.clock, till=agent.settings.till, mounted=settings.mounted)
-    answers = Answers(agent.desk, folder, agent.correcting, agent.printing, json_views.documents)
+    answers = Answers(agent.desk, folder, agent.pending, agent.printing, json_views.documents)
     watch = DropFolderWatch(
         agent.desk,
         folder,

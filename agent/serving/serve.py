@@ -29,10 +29,10 @@ async def supervise(agent: Agent) -> None:
         "store": agent.store.watch,
         "sync": agent.sync.run,
         "upo": agent.upos.run,
-        "corrections": agent.correcting.run,
+        "corrections": agent.pending.run,
         "reporting": agent.reporting.run,
     }
-    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.outboxes)}
+    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.senders)}
     with watched_folder(agent) as folder:
         if folder is not None:
             loops["drop-folder"] = folder.run

@@ -153,8 +153,17 @@ class AlertSettings:
     latarnia_minutes: float = 30.0
     certificate_days: int = 30
     disk_free_mb: int = 200
+    backup_hours: float = 48.0
+    """Age of the newest copy of the database from which it is an alert; 0: never."""
     webhook_url: str = ""
     webhook_secret_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """[backup]: the nightly copies of the database."""
+
+    dir: Path = Path("/var/backups/ksef-agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +250,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
     drop_folder: DropFolderSettings = field(default_factory=DropFolderSettings)
     calendar: CalendarSettings = field(default_factory=CalendarSettings)

@@ -237,6 +237,7 @@ RULES: Mapping[str, Check] = {
     "alerts.latarnia_minutes": Between(1, 1440),
     "alerts.certificate_days": Between(1, 365),
     "alerts.disk_free_mb": Between(10, 1_000_000),
+    "alerts.backup_hours": Between(0, 8760),
     "alerts.webhook_url": _optional_url,
     "outbox.url": _optional_url,
     "drop_folder.poll_seconds": Between(0.5, 60),

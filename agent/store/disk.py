@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from agent.domain.errors import NotFound, StoreUnfit
+from agent.system.durable_files import sync_names
 from agent.system.os_errors import why
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -102,6 +103,15 @@ def is_there(database: Path) -> bool:
         return True
     _refuse_new(database, "jest pusty plik zamiast bazy")
     return False
+
+
+def make_empty(database: Path) -> None:
+    """Make an empty file (0600) where is_there() found none, its name durable; StoreUnfit where that fails."""
+    try:
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        sync_names(database)
+    except OSError as error:
+        raise StoreUnfit(f"Nie można założyć bazy danych {database}: {why(error)}.") from error
 
 
 def require(database: Path) -> None:

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
-from agent.ports import Clock
-from agent.store import disk, maintenance, soundness
+from agent.ports import Clock, Copies
+from agent.store import copies, disk, maintenance, soundness
 from agent.store.connection import Connection, connect
 from agent.store.failures import is_disk_full, of_commit, of_statement
 from agent.store.guard import Guard
@@ -196,6 +196,10 @@ class SqliteStore:
             return (await asyncio.to_thread(soundness.check, self.path)).sentence()
         except AgentError as error:
             return str(error)
+
+    def copies(self) -> Copies:
+        """What `ksef-agent backup` wrote of its newest runs."""
+        return copies.read(self.path)
 
     def size(self) -> int:
         """Bytes of the database on disk, its write-ahead log included."""

@@ -39,6 +39,10 @@ class SystemClock:
         """Return CLOCK_BOOTTIME in seconds: CLOCK_MONOTONIC stands still in suspend."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
+    def awake(self) -> float:
+        """Return CLOCK_MONOTONIC in seconds."""
+        return time.monotonic()
+
     def boot(self) -> str:
         """Return the kernel's boot id; one of this process where it cannot be read, so nothing compares with it."""
         return self._boot

@@ -1,4 +1,4 @@
-"""HTTP for the till (docs/api.md): handlers only translate; the use cases are behind ``Till``.
+"""HTTP for the till (docs/api.md): handlers only translate; the use cases are given to them.
 
 A press is shielded: the cashier's dropped connection, a reload of the page or the stop of this server never cancels it.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.services.contract import Till
-from agent.services.exchange.made import ExchangeRequests
+from agent.services.assembly import Services
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web import corrections, exchange, invoices, mode, openapi, page, records
 from agent.web.connections import working_middleware
-from agent.web.context import PAGE, SHELTER, TILL
-from agent.web.exchange import EXCHANGE
+from agent.web.context import PAGE, SHELTER, provide
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
@@ -22,12 +20,11 @@ from agent.web.shelter import Shelter
 
 
 def till_app(
-    till: Till,
+    services: Services,
     tokens: Tokens,
     api: ApiSettings,
     settings: PageSettings | None = None,
     *,
-    epp: ExchangeRequests | None = None,
     open_token: str | None = None,
     body_seconds: float = 30.0,
 ) -> web.Application:
@@ -48,11 +45,9 @@ def till_app(
         handler_args={"auto_decompress": False},  # bodies.read() unpacks, and says what is wrong
     )
     app[BODY_SECONDS] = body_seconds
-    app[TILL] = till
+    provide(app, services)
     app[SHELTER] = Shelter()
     app[PAGE] = settings or PageSettings()
-    if epp is not None:
-        app[EXCHANGE] = epp
     app.add_routes(routes())
     app.add_routes(page.routes(open_token))
     app.on_shutdown.append(_stop)

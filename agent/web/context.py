@@ -7,17 +7,68 @@ from typing import BinaryIO, Final, TypeVar
 
 from aiohttp import web
 
-from agent.services.contract import Till
+from agent.services.assembly import Services
+from agent.services.buyers.lookup import BuyerLookup
+from agent.services.changes import Changes
+from agent.services.corrections.correct import Correcting
+from agent.services.corrections.pending import HeldCorrections
+from agent.services.delivery.queue import Sync
+from agent.services.exchange.made import ExchangeRequests
+from agent.services.issuing.issue import Issuing
+from agent.services.issuing.rejected import RejectedInvoices
+from agent.services.monitoring.health import Reporting
+from agent.services.monitoring.webhooks import Outboxes
+from agent.services.outages.watch import Watch
+from agent.services.paper.previews import Previews
+from agent.services.paper.reprint import Reprinting
+from agent.services.queries.invoices import InvoiceQueries
+from agent.services.records.evidence import Evidence
+from agent.services.records.register import RegisterReports
 from agent.settings.model import PageSettings
 from agent.web import request_body
 from agent.web.shelter import Shelter
 
 T = TypeVar("T")
 
-TILL: Final = web.AppKey("till", Till)
+ISSUING: Final = web.AppKey("issuing", Issuing)
+CORRECTING: Final = web.AppKey("correcting", Correcting)
+PENDING: Final = web.AppKey("pending", HeldCorrections)
+REJECTED: Final = web.AppKey("rejected", RejectedInvoices)
+INVOICES: Final = web.AppKey("invoices", InvoiceQueries)
+PREVIEWS: Final = web.AppKey("previews", Previews)
+REPRINTING: Final = web.AppKey("reprinting", Reprinting)
+QUEUE: Final = web.AppKey("sync", Sync)
+WATCH: Final = web.AppKey("watch", Watch)
+HEALTH: Final = web.AppKey("reporting", Reporting)
+REGISTER: Final = web.AppKey("register", RegisterReports)
+EVIDENCE: Final = web.AppKey("evidence", Evidence)
+OUTBOXES: Final = web.AppKey("outboxes", Outboxes)
+BUYERS: Final = web.AppKey("buyers", BuyerLookup)
+CHANGES: Final = web.AppKey("changes", Changes)
+EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
 SHELTER: Final = web.AppKey("shelter", Shelter)
 PAGE: Final = web.AppKey("page", PageSettings)
 REASON_WANTED: Final = "Podaj powód: zostanie w dzienniku."
+
+
+def provide(app: web.Application, services: Services) -> None:
+    """Give the handlers the use cases behind them."""
+    app[ISSUING] = services.issuing
+    app[CORRECTING] = services.correcting
+    app[PENDING] = services.pending
+    app[REJECTED] = services.rejected
+    app[INVOICES] = services.invoices
+    app[PREVIEWS] = services.previews
+    app[REPRINTING] = services.reprinting
+    app[QUEUE] = services.sync
+    app[WATCH] = services.watch
+    app[HEALTH] = services.reporting
+    app[REGISTER] = services.register
+    app[EVIDENCE] = services.evidence
+    app[OUTBOXES] = services.outboxes
+    app[BUYERS] = services.buyers
+    app[CHANGES] = services.changes
+    app[EXCHANGE] = services.exchange
 
 
 async def sheltered(request: web.Request, work: Coroutine[object, object, T]) -> T:

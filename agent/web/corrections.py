@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.ports import Json
-from agent.services.contract import Till
+from agent.services.corrections.pending import HeldCorrections
 from agent.web import json_views, request_body
-from agent.web.context import TILL, reason_of, sheltered
+from agent.web.context import CORRECTING, INVOICES, PENDING, reason_of, sheltered
 from agent.web.security import caller_of, require_manager
 
 
@@ -28,44 +28,45 @@ async def correct(request: web.Request) -> web.Response:
     """POST …/corrections."""
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
-    work = request.app[TILL].correct(request.match_info["id"], body, key, caller_of(request))
-    return json_views.issued(await sheltered(request, work))
+    work = request.app[CORRECTING].correct(request.match_info["id"], body, key, caller_of(request))
+    return json_views.issued(await request.app[INVOICES].issued(await sheltered(request, work)))
 
 
 async def correct_outside(request: web.Request) -> web.Response:
     """POST /v1/corrections: of an invoice that was issued elsewhere, which the body describes."""
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
-    return json_views.issued(await sheltered(request, request.app[TILL].correct_outside(body, key, caller_of(request))))
+    work = request.app[CORRECTING].correct_outside(body, key, caller_of(request))
+    return json_views.issued(await request.app[INVOICES].issued(await sheltered(request, work)))
 
 
 async def held_corrections(request: web.Request) -> web.Response:
     """GET /v1/corrections: those that wait for the KSeF number of their base, and the refused ones; oldest first."""
-    return json_views.json_response(await corrections_of(request.app[TILL]))
+    return json_views.json_response(await corrections_of(request.app[PENDING]))
 
 
 async def show_held(request: web.Request) -> web.Response:
     """GET /v1/corrections/{id}."""
-    return json_views.json_response(json_views.held(await request.app[TILL].held_one(request.match_info["id"])))
+    return json_views.json_response(json_views.held(await request.app[PENDING].one(request.match_info["id"])))
 
 
 async def reprint_slip(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
-    work = request.app[TILL].reprint_slip(request.match_info["id"], caller_of(request))
+    work = request.app[PENDING].reprint_slip(request.match_info["id"], caller_of(request))
     return json_views.json_response(json_views.held(await sheltered(request, work)))
 
 
 async def settle(request: web.Request) -> web.Response:
-    """POST …/corrections/{id}/close {"reason"}: a person has seen to a correction that can not be issued. Managers."""
+    """POST …/corrections/{id}/close {"reason"}: a person has seen to a correction that cannot be issued. Managers."""
     caller = require_manager(request)
     reason = await reason_of(request)
-    work = request.app[TILL].settle(request.match_info["id"], reason, caller)
+    work = request.app[PENDING].settle(request.match_info["id"], reason, caller)
     return json_views.json_response(json_views.held(await sheltered(request, work)))
 
 
-async def corrections_of(till: Till) -> dict[str, Json]:
+async def corrections_of(pending: HeldCorrections) -> dict[str, Json]:
     """Those that wait for their base, and the refused ones that wait for a manager."""
     return {
-        "held": [json_views.held(item) for item in await till.held()],
-        "refused": [json_views.held(item) for item in await till.refused()],
+        "held": [json_views.held(item) for item in await pending.waiting()],
+        "refused": [json_views.held(item) for item in await pending.refused()],
     }

@@ -6,12 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.services.exchange.made import ExchangeRequests
 from agent.web import json_views, request_body
-from agent.web.context import sheltered
+from agent.web.context import EXCHANGE, sheltered
 from agent.web.security import caller_of
 
-EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
 EPP_TYPE: Final = "application/x-epp"
 
 

@@ -12,22 +12,23 @@ from typing import Final
 from aiohttp import web
 
 from agent.ports import Json
-from agent.services.contract import HealthReport, Problem, Till
+from agent.services.monitoring.alerts import Problem
+from agent.services.monitoring.health import HealthReport, Reporting
 from agent.web import json_views
 from agent.web.connections import working_middleware
+from agent.web.context import HEALTH
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
 
-HEALTH_TILL: Final = web.AppKey("till", Till)
 LISTED_OF_A_CODE: Final = 20
 """Problems of one code that are listed; a long outage makes thousands of late invoices, and HQ polls every minute."""
 
 
-def health_app(till: Till) -> web.Application:
+def health_app(reporting: Reporting) -> web.Application:
     """Application of the health listener."""
     app = web.Application(middlewares=[working_middleware, headers_middleware, problems_middleware])
-    app[HEALTH_TILL] = till
+    app[HEALTH] = reporting
     app.router.add_get("/health", _health)
     app.router.add_get("/health/live", _live)
     app.router.add_get("/health/ready", _ready)
@@ -75,6 +76,12 @@ def health_json(report: HealthReport) -> dict[str, Json]:
             for item in report.certificates
         ],
         "clock": _clock(report),
+        "backup": {
+            "last_at": json_views.instant(report.copies.last_at),
+            "file": report.copies.last_file,
+            "failed_at": json_views.instant(report.copies.failed_at),
+            "problem": report.copies.problem,
+        },
         "disk": {"free_bytes": report.disk_free_bytes, "database_bytes": report.database_bytes},
         "problems": [
             {
@@ -108,21 +115,21 @@ def _listed(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 async def _health(request: web.Request) -> web.Response:
-    report = request.app[HEALTH_TILL].health()
+    report = request.app[HEALTH].health()
     return json_views.json_response(health_json(report), status=503 if report.status == "critical" else 200)
 
 
 async def _live(request: web.Request) -> web.Response:
-    live = request.app[HEALTH_TILL].health().live
+    live = request.app[HEALTH].health().live
     return json_views.json_response({"live": live}, status=200 if live else 503)
 
 
 async def _ready(request: web.Request) -> web.Response:
-    ready = request.app[HEALTH_TILL].health().ready
+    ready = request.app[HEALTH].health().ready
     return json_views.json_response({"ready": ready}, status=200 if ready else 503)
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    till = request.app[HEALTH_TILL]
-    body = render(till.health(), till.counters()).encode()
+    reporting = request.app[HEALTH]
+    body = render(reporting.health(), reporting.counters()).encode()
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from agent.domain.errors import NotFound
 from agent.web import json_views, request_body, request_query
-from agent.web.context import TILL, file_response, reason_of, sheltered
+from agent.web.context import INVOICES, ISSUING, PREVIEWS, REJECTED, REPRINTING, file_response, reason_of, sheltered
 from agent.web.security import caller_of, require_manager
 
 MOST_PAGES: Final = 10_000
@@ -43,27 +43,28 @@ async def issue(request: web.Request) -> web.Response:
     key = request_body.idempotency_key(request)
     body, ready = await request_body.sale_body(request)
     receipt_nip = request_query.receipt_nip(request, ready=ready)
-    till = request.app[TILL]
-    work = till.issue_ready(body, key, caller, receipt_nip) if ready else till.issue_sale(body, key, caller)
-    return json_views.issued(await sheltered(request, work))
+    issuing = request.app[ISSUING]
+    work = issuing.ready(body, key, caller, receipt_nip) if ready else issuing.sale(body, key, caller)
+    pressed = await sheltered(request, work)
+    return json_views.issued(await request.app[INVOICES].issued(pressed))
 
 
 async def list_invoices(request: web.Request) -> web.Response:
     """GET /v1/invoices: newest first; ``next`` is the value of ?after= for the following page."""
     query = request_query.invoice_filter(request)
-    found = await request.app[TILL].invoices(query)
+    found = await request.app[INVOICES].find(query)
     following = found[-1].record.id if len(found) == query.limit else None
     return json_views.json_response({"invoices": json_views.invoices(found), "next": following})
 
 
 async def show(request: web.Request) -> web.Response:
     """GET /v1/invoices/{id}."""
-    return json_views.json_response(json_views.invoice(await request.app[TILL].invoice(request.match_info["id"])))
+    return await _as_it_stands(request, request.match_info["id"])
 
 
 async def xml(request: web.Request) -> web.Response:
     """GET …/xml: the very bytes that KSeF gets."""
-    answer = await request.app[TILL].invoice(request.match_info["id"])
+    answer = await request.app[INVOICES].one(request.match_info["id"])
     if not answer.record.xml:
         raise NotFound("Treść tej faktury wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported")
     return file_response(answer.record.xml, "application/xml")
@@ -71,7 +72,7 @@ async def xml(request: web.Request) -> web.Response:
 
 async def upo(request: web.Request) -> web.Response:
     """GET …/upo: the invoice's own, else its session's; ``?scope=`` asks for just one, X-Upo-Scope names it."""
-    found = await request.app[TILL].upo(request.match_info["id"], request.query.get("scope"))
+    found = await request.app[INVOICES].upo(request.match_info["id"], request.query.get("scope"))
     response = file_response(found.xml, "application/xml")
     response.headers["X-Upo-Scope"] = found.scope
     return response
@@ -80,7 +81,7 @@ async def upo(request: web.Request) -> web.Response:
 async def receipt_png(request: web.Request) -> web.Response:
     """GET …/receipt.png?page=1: X-Pages says how many there are, Link names the next."""
     number = request_query.whole(request, "page", 1, 1, MOST_PAGES)
-    picture = await request.app[TILL].receipt_png(request.match_info["id"], number)
+    picture = await request.app[PREVIEWS].picture(request.match_info["id"], number)
     response = file_response(picture.png, "image/png")
     response.headers["X-Pages"] = str(picture.pages)
     if picture.page < picture.pages:
@@ -90,57 +91,63 @@ async def receipt_png(request: web.Request) -> web.Response:
 
 async def receipt_text(request: web.Request) -> web.Response:
     """GET …/receipt.txt."""
-    text = await request.app[TILL].receipt_text(request.match_info["id"])
+    text = await request.app[PREVIEWS].text(request.match_info["id"])
     return web.Response(text=text, content_type="text/plain")
 
 
 async def receipt_pdf(request: web.Request) -> web.Response:
     """GET …/receipt.pdf?page=a4|receipt."""
     size = request_query.choice(request, "page", "a4", ("a4", "receipt"))
-    return file_response(await request.app[TILL].receipt_pdf(request.match_info["id"], size), "application/pdf")
+    return file_response(await request.app[PREVIEWS].pdf(request.match_info["id"], size), "application/pdf")
 
 
 async def receipt_escpos(request: web.Request) -> web.Response:
     """GET …/receipt.escpos: the bytes last sent to the printer."""
-    data = await request.app[TILL].receipt_bytes(request.match_info["id"])
+    data = await request.app[PREVIEWS].last_sent(request.match_info["id"])
     return file_response(data, "application/octet-stream")
 
 
 async def events(request: web.Request) -> web.Response:
     """GET …/events."""
-    found = await request.app[TILL].events(request.match_info["id"])
+    found = await request.app[INVOICES].events(request.match_info["id"])
     return json_views.json_response({"events": [json_views.event(item) for item in found]})
 
 
 async def prints(request: web.Request) -> web.Response:
     """GET …/prints."""
-    found = await request.app[TILL].prints(request.match_info["id"])
+    found = await request.app[INVOICES].prints(request.match_info["id"])
     return json_views.json_response({"prints": [json_views.print_job(item) for item in found]})
 
 
 async def reprint(request: web.Request) -> web.Response:
     """POST …/reprint."""
-    work = request.app[TILL].reprint(request.match_info["id"], caller_of(request))
-    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
+    invoice_id = request.match_info["id"]
+    await sheltered(request, request.app[REPRINTING].reprint(invoice_id, caller_of(request)))
+    return await _as_it_stands(request, invoice_id)
 
 
 async def technical_correction(request: web.Request) -> web.Response:
     """POST …/technical-correction: no body, or the corrected FA(3) as application/xml. Managers only."""
-    caller = require_manager(request)
-    body = (await request_body.sale_body(request))[0] if request.content_type == request_body.XML_TYPE else None
-    work = request.app[TILL].technical_correction(request.match_info["id"], caller, body)
-    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
+    caller, invoice_id = require_manager(request), request.match_info["id"]
+    xml = (await request_body.sale_body(request))[0] if request.content_type == request_body.XML_TYPE else None
+    await sheltered(request, request.app[REJECTED].correct_technically(invoice_id, caller, xml))
+    return await _as_it_stands(request, invoice_id)
 
 
 async def resend(request: web.Request) -> web.Response:
     """POST …/resend: the same bytes again after a refusal for missing permissions. Managers only."""
-    work = request.app[TILL].resend(request.match_info["id"], require_manager(request))
-    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
+    caller, invoice_id = require_manager(request), request.match_info["id"]
+    await sheltered(request, request.app[REJECTED].resend(invoice_id, caller))
+    return await _as_it_stands(request, invoice_id)
 
 
 async def close(request: web.Request) -> web.Response:
     """POST …/close {"reason"}: the sale of a rejected invoice has another document. Managers only."""
-    caller = require_manager(request)
+    caller, invoice_id = require_manager(request), request.match_info["id"]
     reason = await reason_of(request)
-    work = request.app[TILL].close(request.match_info["id"], reason, caller)
-    return json_views.json_response(json_views.invoice(await sheltered(request, work)))
+    await sheltered(request, request.app[REJECTED].close(invoice_id, reason, caller))
+    return await _as_it_stands(request, invoice_id)
+
+
+async def _as_it_stands(request: web.Request, invoice_id: str) -> web.Response:
+    return json_views.json_response(json_views.invoice(await request.app[INVOICES].one(invoice_id)))

@@ -15,8 +15,13 @@ from agent.domain.calendar import local_date
 from agent.domain.errors import FieldError
 from agent.domain.invoice import LEGAL_BASIS, Buyer, Totals
 from agent.ports import Event, Json, PrinterStatus, PrintJob
-from agent.services.contract import ClockAnswer, HeldAnswer, InvoiceAnswer, IssueAnswer, ModeAnswer, OutboxStatus, Paper
+from agent.services.corrections.pending import HeldAnswer
 from agent.services.exchange.made import Made, status_of
+from agent.services.monitoring.webhooks import OutboxStatus
+from agent.services.outages.clock_check import ClockAnswer
+from agent.services.outages.watch import ModeAnswer
+from agent.services.queries.invoice_answer import InvoiceAnswer, NewestPaper
+from agent.services.queries.invoices import IssueAnswer
 
 WARSAW: Final = ZoneInfo("Europe/Warsaw")
 
@@ -74,7 +79,7 @@ def buyer(value: Buyer) -> dict[str, Json]:
     }
 
 
-def paper(value: Paper | None) -> Json:
+def paper(value: NewestPaper | None) -> Json:
     """What lies on the counter; null where nothing was to be printed."""
     if value is None:
         return None

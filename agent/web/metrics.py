@@ -8,7 +8,7 @@ from typing import Final
 
 from agent.domain.clock_check import ClockState
 from agent.domain.invoice import Mode
-from agent.services.contract import Counters, HealthReport
+from agent.services.monitoring.health import Counters, HealthReport
 from agent.web.json_views import WARSAW
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -104,6 +104,18 @@ def render(report: HealthReport, counters: Counters) -> str:
         ),
         ("disk_free_bytes", "gauge", "Room on the disk of the database.", [({}, report.disk_free_bytes)]),
         ("database_size_bytes", "gauge", "Size of the database.", [({}, report.database_bytes)]),
+        (
+            "backup_last_timestamp_seconds",
+            "gauge",
+            "When the newest checked copy of the database was made.",
+            [] if report.copies.last_at is None else [({}, report.copies.last_at.timestamp())],
+        ),
+        (
+            "backup_failed",
+            "gauge",
+            "1 when the newest try to copy the database failed.",
+            [({}, float(report.copies.problem is not None))],
+        ),
         ("problems", "gauge", "Open problems by code.", _problem_counts(report)),
         ("invoices_issued_total", "counter", "Invoices issued.", _words("mode", counters.issued_by_mode)),
         ("sends_total", "counter", "Sends to KSeF by outcome.", _words("outcome", counters.sends_by_outcome)),

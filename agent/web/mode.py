@@ -9,7 +9,19 @@ from aiohttp import web
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.domain.invoice import Mode
 from agent.web import json_views, request_body, request_query
-from agent.web.context import PAGE, REASON_WANTED, SHELTER, TILL, sheltered
+from agent.web.context import (
+    BUYERS,
+    CHANGES,
+    HEALTH,
+    INVOICES,
+    PAGE,
+    PENDING,
+    QUEUE,
+    REASON_WANTED,
+    SHELTER,
+    WATCH,
+    sheltered,
+)
 from agent.web.corrections import corrections_of
 from agent.web.health import health_json
 from agent.web.security import caller_of, require_manager
@@ -37,19 +49,18 @@ def routes() -> list[web.RouteDef]:
 
 async def queue(request: web.Request) -> web.Response:
     """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
-    till = request.app[TILL]
-    waiting = json_views.invoices(await till.queue())
-    return json_views.json_response({"invoices": waiting, **await corrections_of(till)})
+    waiting = json_views.invoices(await request.app[INVOICES].unsent())
+    return json_views.json_response({"invoices": waiting, **await corrections_of(request.app[PENDING])})
 
 
 async def sync(request: web.Request) -> web.Response:
     """POST /v1/sync: send now."""
-    return json_views.json_response({"waiting": await request.app[TILL].sync_now()}, status=202)
+    return json_views.json_response({"waiting": await request.app[QUEUE].send_now()}, status=202)
 
 
 async def show_mode(request: web.Request) -> web.Response:
     """GET /v1/mode."""
-    return json_views.json_response(json_views.mode(request.app[TILL].mode()))
+    return json_views.json_response(json_views.mode(request.app[WATCH].answer()))
 
 
 async def declare_mode(request: web.Request) -> web.Response:
@@ -62,7 +73,7 @@ async def declare_mode(request: web.Request) -> web.Response:
     if word not in (Mode.OFFLINE24, Mode.TOTAL_FAILURE):
         sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
         raise BadInput(sentence, errors=(FieldError("/mode", sentence, "unknown-mode"),))
-    work = request.app[TILL].declare(Mode(str(word)), reason, caller)
+    work = request.app[WATCH].declare(Mode(str(word)), reason, caller)
     return json_views.json_response(json_views.mode(await sheltered(request, work)))
 
 
@@ -77,13 +88,13 @@ async def withdraw_mode(request: web.Request) -> web.Response:
         body["reason"] = request.query["reason"]
     reason = request_body.required_text(body, "reason", REASON_WANTED)
     false_alarm = false_alarm or request_body.flag(body, "false_alarm")
-    work = request.app[TILL].withdraw(reason, caller, false_alarm=false_alarm)
+    work = request.app[WATCH].withdraw(reason, caller, false_alarm=false_alarm)
     return json_views.json_response(json_views.mode(await sheltered(request, work)))
 
 
 async def show_clock(request: web.Request) -> web.Response:
     """GET /v1/clock."""
-    return json_views.json_response(json_views.clock(request.app[TILL].clock_state()))
+    return json_views.json_response(json_views.clock(request.app[WATCH].clock.answer()))
 
 
 async def confirm_clock(request: web.Request) -> web.Response:
@@ -92,26 +103,26 @@ async def confirm_clock(request: web.Request) -> web.Response:
     body = await request_body.json_object(request)
     request_body.known_only(body, "date")
     day = request_body.day(body, "date")
-    work = request.app[TILL].confirm_clock(day, caller)
+    work = request.app[WATCH].confirm_clock(day, caller)
     return json_views.json_response(json_views.clock(await sheltered(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:
     """GET /v1/status: the body of /health, for the till page."""
-    return json_views.json_response(health_json(request.app[TILL].health()))
+    return json_views.json_response(health_json(request.app[HEALTH].health()))
 
 
 async def changes(request: web.Request) -> web.Response:
     """GET /v1/changes?after=N&wait=S: waits until the event log grows beyond N, at most S seconds."""
     after = request_query.whole(request, "after", -1, -1, 2**62)
     wait = request_query.whole(request, "wait", CHANGES_SECONDS, 0, CHANGES_SECONDS)
-    newest = await request.app[SHELTER].until_stop(request.app[TILL].wait_changes(after, float(wait)))
+    newest = await request.app[SHELTER].until_stop(request.app[CHANGES].wait(after, float(wait)))
     return json_views.json_response({"seq": after if newest is None else newest})
 
 
 async def buyer(request: web.Request) -> web.Response:
     """GET /v1/buyers/{nip}: name and address, for the form."""
-    found = await request.app[TILL].buyer(request.match_info["nip"])
+    found = await request.app[BUYERS].buyer(request.match_info["nip"])
     if found is None:
         raise NotFound("Nie znamy jeszcze tego nabywcy. Wpisz jego nazwę i adres.", code="buyer-unknown")
     return json_views.json_response(found)
@@ -120,7 +131,7 @@ async def buyer(request: web.Request) -> web.Response:
 async def page_settings(request: web.Request) -> web.Response:
     """GET /v1/page: what the till page has to know at its start."""
     caller = caller_of(request)
-    report = request.app[TILL].health()
+    report = request.app[HEALTH].health()
     settings = request.app[PAGE]
     return json_views.json_response(
         {

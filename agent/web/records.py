@@ -6,7 +6,7 @@ from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
 from agent.web import json_views, request_body, request_query
-from agent.web.context import TILL, file_response
+from agent.web.context import EVIDENCE, OUTBOXES, REGISTER, file_response
 from agent.web.security import require_manager
 
 
@@ -28,10 +28,10 @@ async def register(request: web.Request) -> web.Response:
     month = request_query.month(request)
     as_of = request_query.optional_day(request, "as_of")
     if request_query.choice(request, "format", "json", ("json", "csv")) == "csv":
-        text = await request.app[TILL].register_csv(month, as_of)
+        text = await request.app[REGISTER].csv(month, as_of)
         name = f'attachment; filename="rejestr-{month}.csv"'
         return web.Response(text=text, content_type="text/csv", headers={"Content-Disposition": name})
-    rows = await request.app[TILL].register_rows(month, as_of)
+    rows = await request.app[REGISTER].rows(month, as_of)
     return json_views.json_response({"month": month, "rows": rows})
 
 
@@ -39,7 +39,7 @@ async def register_changes(request: web.Request) -> web.Response:
     """GET /v1/register/changes?month=YYYY-MM&since=YYYY-MM-DD[&as_of=]: what to change in books filed on ``since``."""
     request_query.known_only(request, frozenset({"month", "since", "as_of"}))
     month, since = request_query.month(request), request_query.required_day(request, "since")
-    changes = await request.app[TILL].register_changes(month, since, request_query.optional_day(request, "as_of"))
+    changes = await request.app[REGISTER].changes(month, since, request_query.optional_day(request, "as_of"))
     return json_views.json_response({"month": month, "since": json_views.day(since), "changes": changes})
 
 
@@ -47,14 +47,14 @@ async def register_counts(request: web.Request) -> web.Response:
     """GET /v1/register/counts?month=YYYY-MM[&as_of=]."""
     request_query.known_only(request, frozenset({"month", "as_of"}))
     month = request_query.month(request)
-    counts = await request.app[TILL].register_counts(month, request_query.optional_day(request, "as_of"))
+    counts = await request.app[REGISTER].counts(month, request_query.optional_day(request, "as_of"))
     return json_views.json_response(counts)
 
 
 async def outbox(request: web.Request) -> web.Response:
     """GET /v1/outbox: how far each webhook subscriber is. Managers only."""
     require_manager(request)
-    return json_views.json_response(json_views.outbox(await request.app[TILL].outbox()))
+    return json_views.json_response(json_views.outbox(await request.app[OUTBOXES].status()))
 
 
 async def replay(request: web.Request) -> web.Response:
@@ -66,7 +66,7 @@ async def replay(request: web.Request) -> web.Response:
     if isinstance(start, bool) or not isinstance(start, int):
         sentence = "Podaj w polu „from” numer zdarzenia, od którego powtórzyć."
         raise BadInput(sentence, errors=(FieldError("/from", sentence, "required"),))
-    return json_views.json_response(json_views.outbox(await request.app[TILL].replay(start, caller)))
+    return json_views.json_response(json_views.outbox(await request.app[OUTBOXES].replay(start, caller)))
 
 
 async def evidence(request: web.Request) -> web.Response:
@@ -75,5 +75,5 @@ async def evidence(request: web.Request) -> web.Response:
     request_query.known_only(request, frozenset({"from", "to"}))
     first, last = request_query.required_day(request, "from"), request_query.required_day(request, "to")
     request_query.in_order(first, last)
-    file = await request.app[TILL].evidence(first, last)  # read and closed by the answer, piece by piece
+    file = await request.app[EVIDENCE].bundle(first, last)  # read and closed by the answer, piece by piece
     return file_response(file, "application/zip", f"dowody-{first}-{last}.zip")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from playwright.async_api import Route, expect
@@ -157,7 +157,7 @@ class TestNeverASecondInvoice:
     async def test_defect_of_the_agent_counts_as_unknown(
         self, counter: Counter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(_: datetime) -> None:
+        def broken(*_: object, **__: object) -> None:
             raise RuntimeError("bug")
 
         await counter.open()
@@ -317,7 +317,7 @@ async def test_queue_find_and_reprint(counter: Counter) -> None:
     assert await counter.headline()
     await page.click("#reprint")
     await expect(page.locator("#said")).to_have_text("wydrukowano")
-    assert [job.state for job in await counter.place.till.prints((await counter.invoices())[0].id)] == [
+    assert [job.state for job in await counter.place.invoices.prints((await counter.invoices())[0].id)] == [
         PrintState.PRINTED,
         PrintState.PRINTED,
     ]
@@ -512,15 +512,15 @@ async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> N
     await expect(page.locator(".answer-kind")).to_have_text("Korekta czeka")
     (base,) = await counter.invoices()
     await place.be_rejected(base.id)
-    await place.till.close(base.id, "inny dokument", MANAGER)
-    await place.correcting.issue_ready()
+    await place.rejected.close(base.id, "inny dokument", MANAGER)
+    await place.pending.issue_ready()
     await counter.hear_the_news()
     await expect(page.locator(".answer-kind")).to_have_text("Korekta niemożliwa")
     await page.click("#settle")
     await page.fill("#case-reason", "Zwrot oddano gotówką.")
     await page.keyboard.press("Enter")
     await expect(page.locator("#settle")).to_have_count(0)
-    assert await place.till.refused() == []
+    assert await place.pending.refused() == []
 
 
 async def test_a_scanner_never_presses_faktura(counter: Counter) -> None:
@@ -668,14 +668,41 @@ async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     await page.fill("#manager-token", "kierownik")
     await page.click("text=Ogłoś offline24")
     await page.wait_for_selector("text=Ogłoszono tryb offline24.")
-    assert counter.place.till.mode().declared_reason == "burza, brak internetu"
+    assert counter.place.watch.answer().declared_reason == "burza, brak internetu"
     assert await page.input_value("#manager-token") == ""
     await counter.place.clock.advance(1)
     await page.fill("#manager-token", "kierownik")
     await page.fill("#manager-reason", "działa")
     await page.click("text=Odwołaj tryb")
     await page.wait_for_selector("text=Odwołano tryb.")
-    assert counter.place.till.mode().declared is None
+    assert counter.place.watch.answer().declared is None
+
+
+async def test_manager_confirms_a_date_that_nothing_else_confirms(counter: Counter) -> None:
+    """The clock was set and there is no line: the cashier is told, the basket stays, a manager ends it."""
+    place = counter.place
+    place.gateway.up = False
+    await place.watch.clock.keep()
+    place.clock.step(timedelta(days=40))
+    await counter.open()
+    page = counter.page
+    await counter.press()
+    await page.wait_for_selector("text=Zegar kasy przestawił się o 40 dni do przodu")
+    assert await counter.invoices() == []
+    await page.click("[data-view=manager]")
+    await page.wait_for_selector("#manager-clock")
+    assert "Kasa pokazuje 03.01.2027" in await page.inner_text("#manager-clock")
+    await page.click("text=Data i godzina są właściwe")
+    await page.wait_for_selector("#manager-error:visible")
+    await page.fill("#manager-token", "kierownik")
+    await page.click("text=Data i godzina są właściwe")
+    await page.wait_for_selector("text=Potwierdzono datę: kasa znowu wystawia faktury.")
+    assert await page.locator("#manager-clock").count() == 0
+    await page.click("[data-view=sale]")
+    await page.click("text=Ponów")
+    await page.wait_for_selector("text=Wydaj")
+    (record,) = await counter.invoices()
+    assert record.issued_on == date(2027, 1, 3)
 
 
 async def test_manager_answers_an_announced_total_failure(counter: Counter) -> None:
@@ -689,7 +716,7 @@ async def test_manager_answers_an_announced_total_failure(counter: Counter) -> N
     await page.fill("#manager-reason", "BIP milczy")
     await page.click("text=Odrzuć: fałszywy alarm")
     await page.wait_for_selector("text=Odrzucono awarię całkowitą.")
-    assert counter.place.till.mode().total_failure_to_confirm is False
+    assert counter.place.watch.answer().total_failure_to_confirm is False
 
 
 async def test_managers_view_follows_the_news_but_never_interrupts(counter: Counter) -> None:
@@ -724,7 +751,7 @@ async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Co
     await page.click("text=Awaria całkowita się skończyła")
     await page.wait_for_selector("text=faktury znowu trafiają do KSeF")
     await counter.place.clock.advance(1)
-    assert counter.place.till.mode().declared is None
+    assert counter.place.watch.answer().declared is None
 
 
 async def test_agent_gone_and_back(counter: Counter) -> None:
@@ -904,11 +931,11 @@ async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> N
 
 async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Counter) -> None:
     place = counter.place
-    await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+    await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
     await place.clock.advance(60)
     record = await place.sell()
     await place.clock.advance(60)
-    await place.till.withdraw("radio", MANAGER)
+    await place.watch.withdraw("radio", MANAGER)
     await place.clock.advance(1)
     assert (await place.record(record.id)).state is InvoiceState.EXEMPT
     await counter.open(token="kierownik")

@@ -18,6 +18,7 @@ import pytest
 from agent.domain.fa3.view import read
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Transaction
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.printer import FakePrinter
@@ -81,7 +82,7 @@ Scenario = Callable[[World], Awaitable[None]]
 
 
 async def press(place: World, key: str, **changes: Any) -> None:
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale(**changes)).encode(), key, CASHIER))
+    task = asyncio.ensure_future(counter.sale(place, json.dumps(sale(**changes)).encode(), key, CASHIER))
     while not task.done():
         await place.clock.advance(0.2)
     await task
@@ -118,9 +119,9 @@ async def backlog_by_batch(place: World) -> None:
 async def held_correction(place: World) -> None:
     place.gateway.up = False
     await press(place, "a")
-    record = (await place.till.queue())[0].record
+    record = (await place.invoices.unsent())[0].record
     body = json.dumps({"kind": "full_return", "reason": "zwrot"}).encode()
-    task = asyncio.ensure_future(place.till.correct(record.id, body, "k", CASHIER))
+    task = asyncio.ensure_future(counter.correct(place, record.id, body, "k", CASHIER))
     while not task.done():
         await place.clock.advance(0.2)
     await task
@@ -181,13 +182,13 @@ async def rise_and_check(tmp_path: Path, run: Run) -> None:
             assert serials == list(range(1, len(serials) + 1))
         for record in records:
             assert read(record.xml).number == record.number
-            jobs = await place.till.prints(record.id)
+            jobs = await place.invoices.prints(record.id)
             assert all(job.state in {PrintState.PRINTED, PrintState.FAILED, PrintState.UNCERTAIN} for job in jobs)
-        known = [job.data for record in records for job in await place.till.prints(record.id)]
+        known = [job.data for record in records for job in await place.invoices.prints(record.id)]
         slips = [event for event in await place.all_events() if event.kind == "slip_printing"]
         unknown = [paper for paper in run.papers if paper not in known]
         assert len(unknown) <= len(slips), "a paper without a durable record"
-        assert await place.till.held() == []
+        assert await place.pending.waiting() == []
 
 
 async def everything(tx: Transaction) -> list[Any]:

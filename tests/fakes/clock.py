@@ -25,6 +25,7 @@ class FakeClock:
         self.battery = True
         """Whether it runs while the machine is off."""
         self._monotonic = 1000.0
+        self._slept = 0.0
         self._alarms: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self.asleep = asyncio.Event()
@@ -35,6 +36,9 @@ class FakeClock:
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    def awake(self) -> float:
+        return self._monotonic - self._slept
 
     def boot(self) -> str:
         return self._boot
@@ -75,11 +79,12 @@ class FakeClock:
         """Be in suspend for so long: both clocks go on, and who waits was woken by neither."""
         self._now += time
         self._monotonic += time.total_seconds()
+        self._slept += time.total_seconds()
 
     def reboot(self, off: timedelta) -> None:
         """Be off for so long; what counted from the boot begins anew."""
         self._now += off
-        self._monotonic = 30.0
+        self._monotonic, self._slept = 30.0, 0.0
         self._boot = f"boot-{next(self._boots)}"
         self._alarms.clear()
 

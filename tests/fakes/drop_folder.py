@@ -12,8 +12,6 @@ from typing import Any
 
 from agent.ports import DropFolder, Place
 from agent.services.exchange.answers import Answers
-from agent.services.exchange.documents import ExchangeDocuments
-from agent.services.exchange.intake import Intake
 from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.exchange.watcher import DropFolderWatch
@@ -37,14 +35,12 @@ def remembered(data_dir: Path) -> list[str]:
 
 def watch_over(place: World, folder: DropFolder) -> DropFolderWatch:
     """Join the watch as the service does."""
-    documents = ExchangeDocuments(place.desk, place.issuing, place.correcting)
-    intake = Intake(place.desk, place.issuing, place.correcting, documents)
-    answers = Answers(place.desk, folder, place.correcting, place.printing, json_views.documents)
+    answers = Answers(place.desk, folder, place.pending, place.printing, json_views.documents)
     return DropFolderWatch(
         place.desk,
         folder,
         issuing=place.issuing,
-        taker=Taker(place.desk, folder, intake, answers),
+        taker=Taker(place.desk, folder, place.intake, answers),
         updates=Updates(place.desk, answers),
     )
 

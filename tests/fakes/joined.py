@@ -27,6 +27,7 @@ from agent.settings.load import load
 from agent.settings.model import Settings
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.system.clock import SystemClock
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import sale
 
@@ -65,19 +66,19 @@ class Joined:
         """Press "invoice"; return the record."""
         self.presses += 1
         body = json.dumps(sale(**changes)).encode()
-        answer = await self.agent.till.issue_sale(body, f"key-{self.presses}", CASHIER)
+        answer = await counter.sale(self.agent, body, f"key-{self.presses}", CASHIER)
         return answer.invoices[0].record
 
     async def record(self, invoice_id: str) -> InvoiceRecord:
-        return (await self.agent.till.invoice(invoice_id)).record
+        return (await self.agent.invoices.one(invoice_id)).record
 
     async def log(self, invoice_id: str) -> list[Event]:
-        return await self.agent.till.events(invoice_id)
+        return await self.agent.invoices.events(invoice_id)
 
     async def problems(self) -> dict[str, str]:
         """Return what /health names: code -> message."""
         await self.agent.reporting.refresh()
-        return {problem.code: problem.message for problem in self.agent.till.health().problems}
+        return {problem.code: problem.message for problem in self.agent.reporting.health().problems}
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,16 @@ class Rig:
     facts: Mapping[str, Any]
     http: aiohttp.ClientSession
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the agent alone, beside this process's own."""
     process: asyncio.subprocess.Process | None = None
 
     @property
     def database(self) -> Path:
         return self.folder / "agent-data" / "agent.db"
 
-    async def start(self) -> None:
-        """Start the agent and wait until it answers."""
+    async def start(self, state: str = "ready") -> None:
+        """Start the agent and wait until it answers: ready for a press, or live."""
         log = (self.folder / "agent.log").open("ab")
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -47,14 +49,14 @@ class Rig:
             str(self.facts["config"]),
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"},
+            env={**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **self.environment},
         )
         log.close()
         for _ in range(int(START_SECONDS * 20)):
             if self.process.returncode is not None:
                 raise AssertionError(f"the agent ended: {self.log()}")
             try:
-                async with self.http.get(f"{self.facts['health']}/health/ready") as response:
+                async with self.http.get(f"{self.facts['health']}/health/{state}") as response:
                     if response.status == 200:
                         return
             except aiohttp.ClientError:
@@ -106,16 +108,23 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path, *, limits: str = "none", extra: str = "") -> AsyncIterator[Rig]:
-    """Start both; ``extra`` is appended to the settings."""
+async def rig(
+    folder: Path,
+    *,
+    limits: str = "none",
+    extra: str = "",
+    environment: Mapping[str, str] | None = None,
+    state: str = "ready",
+) -> AsyncIterator[Rig]:
+    """Start both; ``extra`` is appended to the settings, ``environment`` and ``state`` are those of the agent."""
     async with Sandbox(limits=TABLES[limits]) as sandbox:
         facts = write_config(sandbox, folder / "agent.toml", describe(sandbox, folder / "certificates"))
         config = folder / "agent.toml"
         config.write_text(config.read_text("utf-8") + extra, "utf-8")
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(timeout=timeout) as http:
-            found = Rig(sandbox, facts, http, folder)
-            await found.start()
+            found = Rig(sandbox, facts, http, folder, environment or {})
+            await found.start(state)
             try:
                 yield found
             finally:

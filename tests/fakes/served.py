@@ -8,8 +8,6 @@ from typing import Any
 from aiohttp import web
 
 from agent.domain.callers import Role
-from agent.services.exchange.documents import ExchangeDocuments
-from agent.services.exchange.made import ExchangeRequests
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web.api import till_app
@@ -32,11 +30,9 @@ def till_http(
     place: World, tokens: Tokens, api: ApiSettings | None = None, page: PageSettings | None = None, **more: Any
 ) -> web.Application:
     """Application of the till's listener."""
-    documents = ExchangeDocuments(place.desk, place.issuing, place.correcting)
-    epp = ExchangeRequests(place.desk, place.correcting, documents)
-    return till_app(place.till, tokens, api or ApiSettings(port=0), page, epp=epp, **more)
+    return till_app(place, tokens, api or ApiSettings(port=0), page, **more)
 
 
 def health_http(place: World) -> web.Application:
     """Application of the health listener."""
-    return health_app(place.till)
+    return health_app(place.reporting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,25 +18,14 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import Event, KsefError, LatarniaReading, Rejected
-from agent.services.buyers.lookup import BuyerLookup
-from agent.services.corrections.correct import Correcting
-from agent.services.delivery.queue import Sync
-from agent.services.delivery.sender import Courier
-from agent.services.delivery.upo import Upos
+from agent.services.assembly import Services, assemble
 from agent.services.desk import Crew, Desk
-from agent.services.heartbeats import Heartbeats
-from agent.services.issuing.issue import Issuing
-from agent.services.monitoring.alerts import Alerting
-from agent.services.monitoring.health import Reporting
-from agent.services.monitoring.webhooks import INVOICE_TYPES, Outbox, Subscriber
-from agent.services.outages.watch import Watch
-from agent.services.paper.printing import Printing
-from agent.services.records.evidence import Evidence
+from agent.services.monitoring.webhooks import Subscriber
 from agent.services.shutdown import Shutdown
-from agent.services.till import AgentTill
 from agent.settings.model import PrinterSettings, Settings
 from agent.store.sqlite import SqliteStore
 from printers.printer_set import build
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.printer import FakePrinter
@@ -110,28 +99,16 @@ class FakeSubscriber:
         return 200
 
 
-@dataclass
-class World:
+@dataclass(kw_only=True)
+class World(Services):
     """All parts, for tests to look into."""
 
     clock: FakeClock
     gateway: FakeGateway
     latarnia: FakeLatarnia
     printer: FakePrinter
-    desk: Desk
     store: SqliteStore
-    watch: Watch
-    courier: Courier
-    upos: Upos
-    sync: Sync
-    printing: Printing
-    issuing: Issuing
-    correcting: Correcting
-    reporting: Reporting
-    till: AgentTill
-    shutdown: Shutdown
     white_list: FakeWhiteList
-    heartbeats: Heartbeats
     defects: list[tuple[str, BaseException]]
     keys: int = 0
 
@@ -139,14 +116,14 @@ class World:
         """Press "invoice" for a small sale and return its record."""
         self.keys += 1
         body = json.dumps(sale(**changes)).encode()
-        answer = await self.till.issue_sale(body, key or f"key-{self.keys}", CASHIER)
-        return answer.invoices[0].record
+        made = await counter.sale(self, body, key or f"key-{self.keys}", CASHIER)
+        return made.invoices[0].record
 
     async def record(self, invoice_id: str) -> InvoiceRecord:
-        return (await self.till.invoice(invoice_id)).record
+        return (await self.invoices.one(invoice_id)).record
 
     async def log(self, invoice_id: str) -> list[str]:
-        return [event.kind for event in await self.till.events(invoice_id)]
+        return [event.kind for event in await self.invoices.events(invoice_id)]
 
     async def all_events(self) -> list[Event]:
         return await self.store.read(lambda tx: tx.events.after(0, 100_000))
@@ -175,7 +152,7 @@ class World:
             await self.watch.probe()
             await self.sync.pass_once()
             await self.upos.pass_once()
-            await self.correcting.issue_ready()
+            await self.pending.issue_ready()
             if not await self.store.read(lambda tx: tx.invoices.unsent()):
                 return
             await self.clock.advance(hours * 60)
@@ -208,7 +185,7 @@ def settings(data_dir: Path) -> Settings:
 
 async def press_until_answered(place: World, key: str) -> InvoiceRecord:
     """Sell the usual basket; time passes until the answer is there."""
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
+    task = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), key, CASHIER))
     while not task.done():
         await place.clock.advance(0.1)
     return (await task).invoices[0].record
@@ -228,6 +205,7 @@ async def world(
     gateway: FakeGateway | None = None,
     clock: FakeClock | None = None,
     with_certificate: bool = True,
+    subscribers: Sequence[Subscriber] = (),
 ) -> AsyncIterator[World]:
     """Assemble, recover as a start does, and close."""
     clock = clock or FakeClock(start)
@@ -236,7 +214,6 @@ async def world(
     gateway = gateway or FakeGateway(clock)
     latarnia, printer = FakeLatarnia(clock), FakePrinter()
     defects: list[tuple[str, BaseException]] = []
-    shutdown = Shutdown()
     white_list = FakeWhiteList(clock)
     desk = Desk(
         settings=chosen,
@@ -251,53 +228,25 @@ async def world(
         signer=FakeSigner() if with_certificate else None,
         started_at=clock.now(),
     )
-    watch = Watch(desk, latarnia)
-    upos = Upos(desk, watch)
-    courier = Courier(desk, watch, upos)
-    printing = Printing(desk)
-    sync = Sync(desk, watch, courier)
-    issuing = Issuing(desk, watch, courier, printing, sync)
-    correcting = Correcting(desk, issuing)
-    heartbeats = Heartbeats(clock)
-    reporting = Reporting(desk, watch, printing, Alerting(desk), shutdown=shutdown, heartbeats=heartbeats)
-    outbox = Outbox(desk, FakeSubscriber(), Subscriber("shop", "https://erp.example/", b"secret", INVOICE_TYPES))
-    till = AgentTill(
+    services = assemble(
         desk,
-        watch=watch,
-        issuing=issuing,
-        correcting=correcting,
-        printing=printing,
-        sync=sync,
-        reporting=reporting,
-        evidence=Evidence(store, chosen.seller.nip, desk.press.text),
-        buyers=BuyerLookup(desk, white_list),
-        outboxes=(outbox,),
+        latarnia=latarnia,
+        shutdown=Shutdown(),
+        webhooks=FakeSubscriber(),
+        subscribers=subscribers,
+        white_list=white_list,
     )
-    await watch.load()
-    await printing.recover()
-    await sync.recover()
-    await watch.follow_deadlines()
     found = World(
-        clock,
-        gateway,
-        latarnia,
-        printer,
-        desk,
-        store,
-        watch,
-        courier,
-        upos,
-        sync,
-        printing,
-        issuing,
-        correcting,
-        reporting,
-        till,
-        shutdown,
-        white_list,
-        heartbeats,
-        defects,
+        **services.by_name(),
+        clock=clock,
+        gateway=gateway,
+        latarnia=latarnia,
+        printer=printer,
+        store=store,
+        white_list=white_list,
+        defects=defects,
     )
+    await found.recover()
     try:
         yield found
     finally:

@@ -30,6 +30,7 @@ from agent.sandbox.server import Sandbox
 from agent.services.delivery import queue
 from agent.settings.load import load
 from agent.settings.model import KsefSettings
+from tests.fakes import counter
 from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CASHIER, CONSUMER, MANAGER, World, sale, settings, world
@@ -71,7 +72,7 @@ class Shop:
         number = len(self.pressed)
         body = json.dumps(sale(buyer=CONSUMER) if number % 3 == 0 else sale()).encode()
         begun = self.clock.monotonic()
-        answer = await place.till.issue_sale(body, f"key-{number}", CASHIER)
+        answer = await counter.sale(place, body, f"key-{number}", CASHIER)
         self.longest_press = max(self.longest_press, self.clock.monotonic() - begun)
         record = answer.invoices[0].record
         self.pressed.append(record.id)
@@ -108,7 +109,7 @@ async def close_day(place: World) -> None:
         for record in await place.store.read(
             lambda tx: tx.invoices.find(InvoiceFilter(states=frozenset({InvoiceState.REJECTED}), limit=10_000))
         ):
-            await place.till.technical_correction(record.id, MANAGER)
+            await place.rejected.correct_technically(record.id, MANAGER)
         await work(place, 5.0)
         if not await owed(place) and not await place.store.read(lambda tx: tx.invoices.without_upo(1)):
             return
@@ -223,7 +224,7 @@ async def test_a_restart_does_not_forget_what_was_sent(tmp_path: Path) -> None:
         given = load(tmp_path / "agent.toml")
         async with assembled(given, clock) as agent:
             for number in range(5):
-                await agent.till.issue_sale(json.dumps(sale()).encode(), f"key-{number}", CASHIER)
+                await counter.sale(agent, json.dumps(sale()).encode(), f"key-{number}", CASHIER)
             left = agent.desk.gateway.budget().sends_left_hour
         assert len(sandbox.ledger) == 5
         async with assembled(given, clock) as agent:

@@ -31,6 +31,7 @@ from agent.store.maintenance import back_up
 from agent.store.sqlite import DATABASE
 from agent.system.clock import SystemClock
 from agent.web.api import till_app
+from tests.fakes import counter
 from tests.fakes.joined import CASHIER, Joined, SteppedClock, joined
 from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
@@ -62,12 +63,13 @@ async def empty_queue(pair: Joined) -> None:
     """Let the sync work until KSeF has everything; nothing waits for another wake."""
     for _ in range(200):
         await pair.agent.sync.pass_once()
-        await pair.agent.correcting.issue_ready()
-        if not await pair.agent.till.queue() and not await pair.agent.till.held():
+        await pair.agent.pending.issue_ready()
+        if not await pair.agent.invoices.unsent() and not await pair.agent.pending.waiting():
             return
         await asyncio.sleep(0.02)
     left = [
-        (answer.record.number, answer.record.state, answer.record.rejection) for answer in await pair.agent.till.queue()
+        (answer.record.number, answer.record.state, answer.record.rejection)
+        for answer in await pair.agent.invoices.unsent()
     ]
     raise AssertionError(f"still waiting: {left}")
 
@@ -94,7 +96,7 @@ def apart(files: Iterable[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
 async def take_ready(pair: Joined, name: str, xml: bytes) -> InvoiceRecord:
     view = read(xml)
     on_receipt = vat_number(view.buyer.as_buyer()) if view.to_receipt else None
-    answer = await pair.agent.till.issue_ready(xml, f"ready-{name}", CASHIER, on_receipt)
+    answer = await counter.ready(pair.agent, xml, f"ready-{name}", CASHIER, on_receipt)
     made = answer.invoices[0]
     assert made.paper is not None, name
     assert made.paper.state == "printed", (name, made.paper)
@@ -116,9 +118,9 @@ async def check_ready_invoices(pair: Joined, files: list[tuple[str, bytes]]) -> 
         assert now.xml == xml, "the bytes are kept to the last one"
         assert entry.sha256 == now.sha256 == hashlib.sha256(xml).digest()
         # What lies on the counter was printed before or after the number came; its first code is the same.
-        picture = (await pair.agent.till.receipt_png(now.id)).png
+        picture = (await pair.agent.previews.picture(now.id)).png
         assert now.link_invoice in scanned(picture), name
-        assert view.number in " ".join((await pair.agent.till.receipt_text(now.id)).split())
+        assert view.number in " ".join((await pair.agent.previews.text(now.id)).split())
 
 
 @pytest.mark.slow
@@ -180,7 +182,7 @@ READY_REFUSALS = {
 @asynccontextmanager
 async def over_http(pair: Joined) -> AsyncIterator[Any]:
     """Yield ask(method, path, body or bytes, headers) -> (status, answer) as a cashier."""
-    server = TestServer(till_app(pair.agent.till, pair.agent.tokens, pair.agent.settings.api))
+    server = TestServer(till_app(pair.agent, pair.agent.tokens, pair.agent.settings.api))
     await server.start_server()
     pair.agent.tokens.put("kasa http", CASHIER.role, "kasa-http-token")
     keys = itertools.count()
@@ -206,7 +208,7 @@ async def stored(pair: Joined) -> tuple[int, int, int]:
     """Invoices, events, held corrections."""
     store = pair.agent.store
     found = await store.read(lambda tx: tx.invoices.find(InvoiceFilter(limit=-1)))
-    return len(found), await store.read(lambda tx: tx.events.newest()), len(await pair.agent.till.held())
+    return len(found), await store.read(lambda tx: tx.events.newest()), len(await pair.agent.pending.waiting())
 
 
 async def test_bad_input_is_refused_with_its_code_and_stores_nothing(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.server import Sandbox
 from agent.settings.model import KsefSettings
+from tests.fakes import counter
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.tls_front import tls_front
@@ -82,14 +83,14 @@ async def shop(tmp_path: Path) -> AsyncIterator[tuple[Sandbox, World]]:
 
 async def press(place: World, key: str, *, consumer: bool) -> InvoiceRecord:
     body = sale(buyer=CONSUMER) if consumer else sale()
-    return (await place.till.issue_sale(json.dumps(body).encode(), key, CASHIER)).invoices[0].record
+    return (await counter.sale(place, json.dumps(body).encode(), key, CASHIER)).invoices[0].record
 
 
 async def check_paper(place: World, record: InvoiceRecord) -> None:
     """I10: the newest paper says what was known when it was printed; ``record`` was read right after that."""
-    job = (await place.till.prints(record.id))[-1]
+    job = (await place.invoices.prints(record.id))[-1]
     assert job.state is PrintState.PRINTED
-    text = await place.till.receipt_text(record.id)
+    text = await place.previews.text(record.id)
     printed_with_number = record.ksef_number is not None and record.ksef_number in text
     known = await place.store.read(lambda tx: tx.invoices.get(record.id))
     if printed_with_number:
@@ -124,7 +125,7 @@ async def settle_all_but(place: World, stuck: int) -> None:
 
 async def outcomes(place: World, invoice_id: str) -> list[str]:
     """Return the classes of the failed sends in the event log."""
-    events = await place.till.events(invoice_id)
+    events = await place.invoices.events(invoice_id)
     return [str(event.data["outcome"]) for event in events if event.kind == "send_failed"]
 
 
@@ -137,7 +138,7 @@ async def check_ledger(sandbox: Sandbox, place: World) -> None:
     for record in records:
         entry = by_number[record.number]
         assert (entry.sha256, entry.ksef_number) == (record.sha256, record.ksef_number)
-        assert (await place.till.invoice(record.id)).has_upo
+        assert (await place.invoices.one(record.id)).has_upo
 
 
 def expected(call: str, fault: str) -> set[tuple[str, ...]]:

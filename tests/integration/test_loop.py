@@ -16,6 +16,7 @@ from blockbuster import BlockingError, blockbuster_ctx
 
 from agent.domain.lifecycle import InvoiceState
 from agent.store.sqlite import SqliteStore
+from tests.fakes import counter
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CASHIER, World, sale, world
 
@@ -39,7 +40,7 @@ async def _threaded(really: object, path: Path, clock: SwiftClock, **_: object) 
 
 
 async def press(place: World, key: str) -> str:
-    answer = await place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER)
+    answer = await counter.sale(place, json.dumps(sale()).encode(), key, CASHIER)
     return answer.invoices[0].record.id
 
 
@@ -49,7 +50,7 @@ async def a_day(place: World, name: str, presses: int) -> None:
         place.gateway.up = number % 5 != 3
         invoice_id = await press(place, f"{name}-{number}")
         if number % 10 == 0:
-            await place.till.reprint(invoice_id, CASHIER)
+            await place.reprinting.reprint(invoice_id, CASHIER)
     place.gateway.up = True
     for _ in range(4):
         await place.watch.probe()

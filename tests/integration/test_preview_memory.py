@@ -21,13 +21,13 @@ async def main(folder):
         for number in range(5000)
     ]
     async with world(folder) as place:
-        selling = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale(lines=lines)).encode(), "k", CASHIER))
+        selling = asyncio.ensure_future(counter.sale(place, json.dumps(sale(lines=lines)).encode(), "k", CASHIER))
         while not selling.done():
             await place.clock.advance(0.1)
         one = (await selling).invoices[0].record.id
-        till = place.till
-        await asyncio.gather(*(till.receipt_png(one) for _ in range(4)))
-        await asyncio.gather(till.receipt_pdf(one, "a4"), till.receipt_pdf(one, "receipt"), till.receipt_text(one))
+        previews = place.previews
+        await asyncio.gather(*(previews.picture(one) for _ in range(4)))
+        await asyncio.gather(previews.pdf(one, "a4"), previews.pdf(one, "receipt"), previews.text(one))
 
 asyncio.run(main(pathlib.Path(sys.argv[1])))
 status = pathlib.Path("/proc/self/status").read_text()

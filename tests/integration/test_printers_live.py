@@ -22,6 +22,7 @@ from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 from agent.settings.load import load
 from printers.profiles.models import PROFILES
+from tests.fakes import counter
 from tests.fakes.rig import rig
 
 pytestmark = pytest.mark.slow
@@ -96,10 +97,10 @@ async def test_a_reprint_is_the_only_paper_that_comes_out(tmp_path: Path) -> Non
             invoice_id = await sell(agent)
 
             async def states() -> list[str]:
-                return sorted(job.state.value for job in await agent.till.prints(invoice_id))
+                return sorted(job.state.value for job in await agent.invoices.prints(invoice_id))
 
             assert await states() == ["uncertain"]
-            await agent.till.reprint(invoice_id, CASHIER)
+            await agent.reprinting.reprint(invoice_id, CASHIER)
             assert await states() == ["failed", "uncertain"]
             await sandbox.printer.heal()
 
@@ -112,5 +113,5 @@ async def test_a_reprint_is_the_only_paper_that_comes_out(tmp_path: Path) -> Non
 
 
 async def sell(agent: app.Agent) -> str:
-    answer = await agent.till.issue_sale(json.dumps(sample_sale("nip")).encode(), "key", CASHIER)
+    answer = await counter.sale(agent, json.dumps(sample_sale("nip")).encode(), "key", CASHIER)
     return answer.invoices[0].record.id

@@ -29,7 +29,7 @@ def pair(part: KsefSettings | OfflineSettings, suffix: str = "") -> Credentials:
 
 
 def days_left(place: Joined) -> dict[str, int]:
-    return {each.use: each.days_left for each in place.agent.till.health().certificates}
+    return {each.use: each.days_left for each in place.agent.reporting.health().certificates}
 
 
 @pytest.fixture
@@ -106,10 +106,10 @@ async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: Steppe
         clock.step = timedelta(days=700)
         found = await place.problems()
         assert "traci ważność" in found["certificate-expires"]
-        assert place.agent.till.health().status == "degraded"
+        assert place.agent.reporting.health().status == "degraded"
         clock.step = timedelta(days=731)
         assert (await place.problems()).keys() == {"certificate-expired"}
-        assert place.agent.till.health().status == "critical"
+        assert place.agent.reporting.health().status == "critical"
         await place.agent.renew_certificates()
         assert set(days_left(place).values()) == {-2}, "no setting orders a renewal"
 

@@ -47,7 +47,7 @@ async def rejected(place: Joined, mood: str = "450") -> InvoiceRecord:
 
 async def corrected(place: Joined, invoice: InvoiceRecord) -> InvoiceRecord:
     """Order a technical correction and let the sync work."""
-    await place.agent.till.technical_correction(invoice.id, MANAGER)
+    await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     await place.agent.sync.pass_once()
     return await place.record(invoice.id)
 
@@ -63,7 +63,7 @@ async def test_new_bytes_of_the_same_content_are_accepted_once(place: Joined) ->
     assert "rejected" in await place.problems()
     seen: list[Exchange] = []
     place.sandbox.observers.append(seen.append)
-    await place.agent.till.technical_correction(first.id, MANAGER)
+    await place.agent.rejected.correct_technically(first.id, MANAGER)
     again = await place.record(first.id)
     await place.agent.sync.pass_once()
     after = await place.record(first.id)
@@ -83,7 +83,7 @@ async def test_new_bytes_of_the_same_content_are_accepted_once(place: Joined) ->
     assert "rejected" not in await place.problems()
 
     with pytest.raises(Conflict, match="tylko do faktury odrzuconej"):
-        await place.agent.till.technical_correction(first.id, MANAGER)
+        await place.agent.rejected.correct_technically(first.id, MANAGER)
 
 
 async def test_through_the_counter_and_a_lost_answer(place: Joined, clock: SteppedClock) -> None:
@@ -110,7 +110,7 @@ async def test_a_second_one_is_refused(place: Joined) -> None:
     after = await corrected(place, invoice)
     assert (after.state, after.version) == (InvoiceState.REJECTED, 2)
     with pytest.raises(Conflict, match="była już przesłana"):
-        await place.agent.till.technical_correction(invoice.id, MANAGER)
+        await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     await queue_goes_on(place)
 
 
@@ -120,13 +120,13 @@ async def test_an_online_invoice_is_refused_and_no_paper_calls_it_one(tmp_path: 
         place.sandbox.mood("450")
         invoice = await place.sell(buyer=buyer)
         assert (invoice.mode, invoice.state) == (Mode.ONLINE, InvoiceState.REJECTED)
-        answer = await place.agent.till.invoice(invoice.id)
+        answer = await place.agent.invoices.one(invoice.id)
         assert answer.paper is None
         assert answer.hand_over.startswith("KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika. 450:")
         with pytest.raises(Conflict, match="nie ma czego wydać"):
-            await place.agent.till.reprint(invoice.id, MANAGER)
+            await place.agent.reprinting.reprint(invoice.id, MANAGER)
         with pytest.raises(Conflict, match="Wystaw nową fakturę"):
-            await place.agent.till.technical_correction(invoice.id, MANAGER)
+            await place.agent.rejected.correct_technically(invoice.id, MANAGER)
         following = await place.sell()
         assert (following.state, following.serial) == (InvoiceState.ACCEPTED, 2)
 
@@ -135,9 +135,9 @@ async def test_an_online_invoice_is_refused_and_no_paper_calls_it_one(tmp_path: 
 async def test_missing_permissions_are_granted_and_the_same_bytes_go_again(place: Joined, mood: str) -> None:
     invoice = await rejected(place, mood)
     with pytest.raises(Conflict, match="uprawnień"):
-        await place.agent.till.technical_correction(invoice.id, MANAGER)
+        await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     await queue_goes_on(place)
-    await place.agent.till.resend(invoice.id, MANAGER)
+    await place.agent.rejected.resend(invoice.id, MANAGER)
     await place.agent.sync.pass_once()
     after = await place.record(invoice.id)
     assert (after.state, after.version, after.sha256) == (InvoiceState.ACCEPTED, 1, invoice.sha256)
@@ -146,7 +146,7 @@ async def test_missing_permissions_are_granted_and_the_same_bytes_go_again(place
 async def test_the_same_bytes_do_not_go_again_for_other_reasons(place: Joined) -> None:
     invoice = await rejected(place)
     with pytest.raises(Conflict, match="odrzuciłby ten sam plik"):
-        await place.agent.till.resend(invoice.id, MANAGER)
+        await place.agent.rejected.resend(invoice.id, MANAGER)
 
 
 @pytest.mark.parametrize("code", [21166, 21167])
@@ -176,27 +176,27 @@ async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None
     assert (foreign.key[2], invoice.ksef_number) == (invoice.number, None)
     assert "series-collision" in await place.problems()
     with pytest.raises(Conflict, match="Wystaw sprzedaż ponownie"):
-        await place.agent.till.technical_correction(invoice.id, MANAGER)
+        await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     again = await place.sell()
     await place.agent.sync.pass_once()
     again = await place.record(again.id)
     assert (again.state, again.serial) == (InvoiceState.ACCEPTED, (invoice.serial or 0) + 1)
 
     month, today = f"{again.issued_on:%Y-%m}", again.issued_on
-    rows = await place.agent.till.register_rows(month, today)
+    rows = await place.agent.register.rows(month, today)
     assert {row["number"] for row in rows} == {invoice.number, again.number}
-    await place.agent.till.close(invoice.id, f"Wystawiono {again.number}.", MANAGER)
-    assert [row["number"] for row in await place.agent.till.register_rows(month, today)] == [again.number]
+    await place.agent.rejected.close(invoice.id, f"Wystawiono {again.number}.", MANAGER)
+    assert [row["number"] for row in await place.agent.register.rows(month, today)] == [again.number]
     assert "series-collision" not in await place.problems()
-    assert await place.agent.till.queue() == []
-    assert place.agent.till.health().queue.unsent == 0
+    assert await place.agent.invoices.unsent() == []
+    assert place.agent.reporting.health().queue.unsent == 0
     assert abandoned(await place.record(invoice.id))
     assert (await place.log(invoice.id))[-1].kind in {"closed", "alert_ended"}
-    for way_out in (place.agent.till.technical_correction, place.agent.till.resend):
+    for way_out in (place.agent.rejected.correct_technically, place.agent.rejected.resend):
         with pytest.raises(Conflict, match="została zamknięta"):
             await way_out(invoice.id, MANAGER)
     with pytest.raises(Conflict, match="tylko sprawę faktury odrzuconej"):
-        await place.agent.till.close(again.id, "Pomyłka.", MANAGER)
+        await place.agent.rejected.close(again.id, "Pomyłka.", MANAGER)
 
 
 async def test_a_number_that_is_taken_by_the_same_bytes(place: Joined) -> None:
@@ -208,4 +208,4 @@ async def test_a_number_that_is_taken_by_the_same_bytes(place: Joined) -> None:
     after = await place.record(invoice.id)
     (entry,) = place.sandbox.ledger.entries()
     assert (after.state, after.ksef_number) == (InvoiceState.ACCEPTED, entry.ksef_number)
-    assert (await place.agent.till.invoice(invoice.id)).has_upo
+    assert (await place.agent.invoices.one(invoice.id)).has_upo

@@ -27,7 +27,7 @@ async def test_refused_credentials_are_told_and_nothing_waits_for_them(tmp_path:
         await place.agent.courier.warm()
         told = (await place.problems())["ksef-login-refused"]
         assert told.startswith("KSeF odrzucił certyfikat: sprawdź, czy jest ważny, nieodwołany")
-        assert place.agent.till.health().status == "critical"
+        assert place.agent.reporting.health().status == "critical"
         sold = await place.sell()
         assert (sold.mode, sold.state) == (Mode.OFFLINE24, InvoiceState.ISSUED)
 

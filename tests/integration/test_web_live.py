@@ -49,8 +49,8 @@ async def test_real_agent_keeps_to_the_documents(tmp_path: Path) -> None:
 
     async with embedded(tmp_path) as pair, ClientSession() as session:
         agent = pair.agent
-        api = TestServer(till_app(agent.till, agent.tokens, agent.settings.api, agent.settings.page))
-        hq = TestServer(health_app(agent.till))
+        api = TestServer(till_app(agent, agent.tokens, agent.settings.api, agent.settings.page))
+        hq = TestServer(health_app(agent.reporting))
         await api.start_server()
         await hq.start_server()
         manager = {"Authorization": f"Bearer {pair.facts['manager_token']}"}
@@ -138,7 +138,7 @@ async def test_bad_input_is_named_and_leaves_nothing_behind(tmp_path: Path) -> N
     """Each mistake: a stable code, a pointer, a Polish sentence; no number used up, nothing stored or printed."""
     async with embedded(tmp_path) as pair, ClientSession() as session:
         agent = pair.agent
-        server = TestServer(till_app(agent.till, agent.tokens, agent.settings.api))
+        server = TestServer(till_app(agent, agent.tokens, agent.settings.api))
         await server.start_server()
         url = server.make_url("/v1/invoices")
         headers = {"Authorization": f"Bearer {pair.facts['cashier_token']}"}

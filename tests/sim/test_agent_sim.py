@@ -31,8 +31,9 @@ from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import INVOICE_MOVES, InvoiceState
 from agent.ports import InvoiceFilter, KsefError, LatarniaReading, Outcome, Rejected, Sent
-from agent.services.contract import IssueAnswer
+from agent.services.queries.invoices import IssueAnswer
 from tests.crash.test_port_points import Grim, exorcise
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
 from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, MANAGER, World, sale, world
@@ -222,7 +223,7 @@ class Life:
         await place.watch.follow_deadlines()
         await place.sync.pass_once()
         await place.upos.pass_once()
-        await place.correcting.issue_ready()
+        await place.pending.issue_ready()
         if self.rng.random() < 0.3:
             await place.reporting.refresh()
         if self.rng.random() < 0.3:
@@ -246,11 +247,11 @@ class Life:
             if not mine:
                 continue
             if not told.confirmed and now > outage.announced + timedelta(hours=1):
-                await self.here.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w mediach", "kierownik")
+                await self.here.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w mediach", MANAGER)
                 told.confirmed = True
             elif told.confirmed and not told.withdrawn and told.fate == "false":
                 with contextlib.suppress(Conflict):
-                    await self.here.watch.withdraw("Fałszywy alarm", "kierownik", false_alarm=True)
+                    await self.here.watch.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
                 told.withdrawn = True
 
     # --- what may happen ----------------------------------------------------------------------------
@@ -268,7 +269,7 @@ class Life:
 
     async def press_key(self, key: str) -> None:
         try:
-            answer = await self.live(self.here.till.issue_sale(self.bodies[key], key, CASHIER))
+            answer = await self.live(counter.sale(self.here, self.bodies[key], key, CASHIER))
         except Unavailable as error:
             if error.code != "clock-wrong":
                 raise
@@ -293,7 +294,7 @@ class Life:
             self.bodies[key] = json.dumps(sale()).encode()
 
         async def all_of_them() -> list[IssueAnswer | BaseException]:
-            presses = (self.here.till.issue_sale(self.bodies[key], key, CASHIER) for key in keys)
+            presses = (counter.sale(self.here, self.bodies[key], key, CASHIER) for key in keys)
             return await asyncio.gather(*presses, return_exceptions=True)
 
         for key, answer in zip(keys, await self.live(all_of_them()), strict=True):
@@ -372,7 +373,7 @@ class Life:
             return
         invoice_id = self.rng.choice(list(self.answers.values()))[0]
         try:
-            await self.live(self.here.till.reprint(invoice_id, CASHIER))
+            await self.live(self.here.reprinting.reprint(invoice_id, CASHIER))
         except Conflict:
             record = await self.live(self.here.store.read(lambda tx: tx.invoices.get(invoice_id)))
             assert (record.state, record.mode) == (InvoiceState.REJECTED, Mode.ONLINE), "no paper only of what is none"
@@ -382,9 +383,9 @@ class Life:
         for record in await self.live(self.find(InvoiceState.REJECTED)):
             with contextlib.suppress(Conflict):
                 if record.version > 1:
-                    await self.live(self.here.till.close(record.id, "Odrzucona drugi raz", MANAGER))
+                    await self.live(self.here.rejected.close(record.id, "Odrzucona drugi raz", MANAGER))
                 else:
-                    await self.live(self.here.till.technical_correction(record.id, MANAGER))
+                    await self.live(self.here.rejected.correct_technically(record.id, MANAGER))
 
     async def find(self, *states: InvoiceState) -> list[InvoiceRecord]:
         query = InvoiceFilter(states=frozenset(states) if states else None, limit=100_000)

@@ -16,6 +16,8 @@ from agent.domain.clock_check import ClockState, Verdict
 from agent.domain.lifecycle import UNSENT, InvoiceState
 from agent.domain.outages.latarnia import Category
 
+AHEAD = timedelta(hours=1)
+"""A copy that is further ahead of now was dated by a clock that was wrong: nobody knows how old it is."""
 FAR = timedelta(days=366)
 """No deadline that lies further off is near: a clock of 1970 would have twenty thousand days counted."""
 
@@ -55,6 +57,8 @@ class AlertCode(StrEnum):
     LOGIN_REFUSED = "ksef-login-refused"
     DATABASE = "database"
     DROP_FOLDER = "drop-folder"
+    BACKUP_FAILED = "backup-failed"
+    BACKUP_OLD = "backup-old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Policy:
     outbox_minutes: float = 30.0
     certificate_days: int = 30
     disk_free_mb: int = 200
+    backup_hours: float = 48.0
+    """0: copies are made by other means."""
     clock_skew_seconds: float = 60.0
 
 
@@ -86,6 +92,21 @@ class InvoiceFacts:
     rejection: str | None = None
     collision: bool = False
     """440 with a foreign hash: the number is taken by another document."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFacts:
+    """What is known of the copies of the database."""
+
+    last_at: datetime | None
+    """When the newest one was made; None: there is none."""
+    wanted_since: datetime | None
+    """The first event of the log; None: nothing there to copy."""
+    problem: str | None = None
+    """Polish: why the newest try made none."""
+    failed_at: datetime | None = None
+    due: bool = True
+    """False in the first hours after a start: a till that was off makes its missed copy first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +135,7 @@ class AlertFacts:
     """Why KSeF does not take our certificate or token, for a technician."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
+    backups: BackupFacts | None = None
     drop_folder: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     """What keeps files of the drop folder: subject -> (Polish sentence, whether it keeps them all)."""
     latarnia_unreachable_since: datetime | None = None
@@ -266,6 +288,8 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         yield ActiveAlert(AlertCode.DISK, text, Severity.CRITICAL)
     if facts.database_problem is not None:
         yield ActiveAlert(AlertCode.DATABASE, facts.database_problem, Severity.CRITICAL)
+    if facts.backups is not None:
+        yield from _of_backups(facts.backups, facts.at, policy)
     for subject, (text, all_wait) in facts.drop_folder.items():
         yield ActiveAlert(AlertCode.DROP_FOLDER, text, Severity.CRITICAL if all_wait else Severity.WARNING, subject)
     for name, problem in facts.printers.items():
@@ -278,6 +302,22 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
                 "Zdarzenia czekają i nie zginą."
             )
             yield ActiveAlert(AlertCode.OUTBOX_STUCK, text, Severity.WARNING, name)
+
+
+def _of_backups(backups: BackupFacts, now: datetime, policy: Policy) -> Iterator[ActiveAlert]:
+    if backups.problem is not None and backups.failed_at is not None:
+        text = f"Kopia bazy danych z {local_time(backups.failed_at):%d.%m.%Y %H:%M} się nie udała: {backups.problem}"
+        yield ActiveAlert(AlertCode.BACKUP_FAILED, text, Severity.WARNING)
+    counted_from = backups.last_at or backups.wanted_since
+    if policy.backup_hours == 0 or not backups.due or counted_from is None:
+        return
+    age = now - counted_from
+    if age >= timedelta(hours=policy.backup_hours) or age < -AHEAD:
+        newest = "Baza danych nie ma żadnej kopii."
+        if backups.last_at is not None:
+            newest = f"Ostatnia kopia bazy danych jest z {local_time(backups.last_at):%d.%m.%Y %H:%M}."
+        text = f"{newest} Dla serwisu: systemctl enable --now ksef-agent-backup.timer albo ksef-agent backup PLIK."
+        yield ActiveAlert(AlertCode.BACKUP_OLD, text, Severity.WARNING)
 
 
 def _of_latarnia(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:

@@ -37,6 +37,8 @@ class ModeFacts:
     """What KSeF's rate limit still allows this hour."""
     sends_rest: bool = False
     """The limits, or KSeF's own Retry-After, allow no send within the press's budget."""
+    kept_for_presses: bool = False
+    """Nobody waits for the document, and what the limits still allow is kept for those who do."""
     clock_suspect: bool = False
     """The clock may be wrong by so much that the date or an announced window can not be trusted."""
     has_offline_certificate: bool = True
@@ -188,6 +190,7 @@ def _hindrance(facts: ModeFacts) -> str | None:
         (facts.link is not LinkState.CLOSED, "Brak łączności z KSeF w tym sklepie."),
         (facts.sends_left <= 0, "Wyczerpano godzinowy limit wysyłek do KSeF."),
         (facts.sends_rest, "Limit wysyłek do KSeF jest na razie wyczerpany."),
+        (facts.kept_for_presses, "Resztę limitu wysyłek do KSeF zostawiono kasie."),
     )
     return next((reason for hinders, reason in hindrances if hinders), None)
 

@@ -34,7 +34,6 @@ from agent.domain.json_io.codec import to_plain
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
-from agent.services.contract import HeldAnswer
 from agent.services.corrections.pending import HeldCorrections, order_of, stored
 from agent.services.desk import Desk
 from agent.services.issuing.documents import Orders, Prepare, sale_order
@@ -48,38 +47,10 @@ INVOICE_KIND = "VAT"
 class Correcting:
     """Makes corrections; those that have to wait go to HeldCorrections."""
 
-    def __init__(self, desk: Desk, issuing: Issuing) -> None:
+    def __init__(self, desk: Desk, issuing: Issuing, pending: HeldCorrections) -> None:
         self._desk = desk
         self._issuing = issuing
-        self._queue = HeldCorrections(desk, issuing)
-
-    async def run(self) -> None:
-        """Issue held corrections when their time has come, until cancelled."""
-        await self._queue.run()
-
-    async def issue_ready(self) -> bool:
-        """Issue what waits and can be issued now; False where some still wait."""
-        return await self._queue.issue_ready()
-
-    async def waiting(self) -> list[HeldAnswer]:
-        """Corrections that wait, oldest first."""
-        return await self._queue.waiting()
-
-    async def refused(self) -> list[HeldAnswer]:
-        """Corrections that can never be issued and that no manager has settled yet."""
-        return await self._queue.refused()
-
-    async def held(self, held_id: str) -> HeldAnswer:
-        """One held correction as it stands now; NotFound."""
-        return await self._queue.one(held_id)
-
-    async def reprint_slip(self, held_id: str, caller: Caller) -> None:
-        """Print the customer's slip of a waiting correction again, marked."""
-        await self._queue.reprint_slip(held_id, caller)
-
-    async def settle(self, held_id: str, reason: str, caller: Caller) -> None:
-        """End the case of a refused correction."""
-        await self._queue.settle(held_id, reason, caller)
+        self._pending = pending
 
     async def correct(
         self, invoice_id: str, body: bytes, key: str, caller: Caller, *, at_counter: bool = True
@@ -160,7 +131,7 @@ class Correcting:
             # It may wait behind an older order whose base is there already, and that number wakes nobody again.
             self._desk.accepted.set()
             if at_counter:
-                await self._queue.print_slip(pressed.held_id)
+                await self._pending.print_slip(pressed.held_id)
         return pressed
 
     # --- what is left of a base -----------------------------------------------------------------------

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from agent.domain.callers import Caller, Role
@@ -27,7 +28,6 @@ from agent.domain.json_io.codec import from_plain
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, Transaction
-from agent.services.contract import HeldAnswer
 from agent.services.corrections.pending_slip import Slips, of_slip, trouble
 from agent.services.desk import Desk
 from agent.services.issuing.documents import Draft, Order, Orders, Prepare, numbered_order
@@ -49,6 +49,26 @@ class Outlook:
     """With the numbers that have arrived."""
     lost: str | None = None
     """Number of a base that will never be in KSeF."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAnswer:
+    """A correction that waits for the KSeF number of its base; durable, and issued by itself."""
+
+    id: str
+    base_id: str
+    base_number: str
+    state: str
+    """waiting, issued, refused."""
+    gross: Decimal
+    """The difference."""
+    currency: str
+    created_at: datetime
+    hand_over: str
+    problem: str | None = None
+    invoice_id: str | None = None
+    to_settle: bool = False
+    """Refused, and no manager has closed the case yet."""
 
 
 class HeldCorrections:
@@ -110,7 +130,7 @@ class HeldCorrections:
         """Everything that waits, oldest first."""
 
         async def work(tx: Transaction) -> list[HeldAnswer]:
-            return [await _answer(tx, each) for each in await tx.held.waiting()]
+            return [await describe(tx, each) for each in await tx.held.waiting()]
 
         return await self._desk.store.read(work)
 
@@ -118,7 +138,7 @@ class HeldCorrections:
         """One held correction as it stands now; NotFound."""
 
         async def work(tx: Transaction) -> HeldAnswer:
-            return await _answer(tx, await existing(tx, held_id))
+            return await describe(tx, await existing(tx, held_id))
 
         return await self._desk.store.read(work)
 
@@ -130,7 +150,7 @@ class HeldCorrections:
         assert held is not None
         await self._slips.print(held, stored(held))
 
-    async def reprint_slip(self, held_id: str, caller: Caller) -> None:
+    async def reprint_slip(self, held_id: str, caller: Caller) -> HeldAnswer:
         """Print the slip again, marked; Conflict once the correction does not wait any more."""
 
         async def work(tx: Transaction) -> None:
@@ -142,16 +162,17 @@ class HeldCorrections:
 
         await self._desk.store.write(work)
         await self.print_slip(held_id)
+        return await self.one(held_id)
 
     async def refused(self) -> list[HeldAnswer]:
         """Those that can never be issued and that no manager has settled yet, oldest first."""
 
         async def work(tx: Transaction) -> list[HeldAnswer]:
-            return [await _answer(tx, await existing(tx, held_id)) for held_id in await unsettled(tx)]
+            return [await describe(tx, await existing(tx, held_id)) for held_id in await unsettled(tx)]
 
         return await self._desk.store.read(work)
 
-    async def settle(self, held_id: str, reason: str, caller: Caller) -> None:
+    async def settle(self, held_id: str, reason: str, caller: Caller) -> HeldAnswer:
         """A manager has seen to a refused correction: its alert ends."""
 
         async def work(tx: Transaction) -> None:
@@ -166,6 +187,7 @@ class HeldCorrections:
 
         await self._desk.store.write(work)
         self._desk.changed.set()
+        return await self.one(held_id)
 
 
 async def existing(tx: Transaction, held_id: str) -> HeldCorrection:
@@ -260,7 +282,7 @@ async def _close(tx: Transaction, held: HeldCorrection, problem: str) -> None:
     await tx.events.append("correction_refused", {"held": held.id, "problem": problem}, held.base_id)
 
 
-async def _answer(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
+async def describe(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
     correction = stored(held)
     return HeldAnswer(
         id=held.id,

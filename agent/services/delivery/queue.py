@@ -60,7 +60,7 @@ class Sync:
         self._desk = desk
         self._watch = watch
         self._courier = courier
-        self._wake = asyncio.Event()
+        self._wake = desk.queue_wake
         self._asking = Pace(desk.clock)
         """By session where it is a batch or holds doubts, by invoice otherwise."""
         self._largest: dict[str, int] = {}
@@ -73,6 +73,11 @@ class Sync:
     def wake(self) -> None:
         """Look at the queue now."""
         self._wake.set()
+
+    async def send_now(self) -> int:
+        """Look at the queue now; return how many invoices KSeF does not have yet."""
+        self.wake()
+        return len(await self._desk.store.read(lambda tx: tx.invoices.queue()))
 
     async def recover(self) -> None:
         """After a crash nobody knows what left: every SENDING becomes a doubt. Called once at start."""

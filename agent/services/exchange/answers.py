@@ -24,13 +24,13 @@ from agent.domain.exchange.file import read_file
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import DropFolder, Place, Transaction
-from agent.services.contract import InvoiceAnswer
-from agent.services.corrections.correct import Correcting
+from agent.services.corrections.pending import HeldCorrections
 from agent.services.desk import Desk
 from agent.services.exchange import names
 from agent.services.exchange.made import Made, made_of
 from agent.services.exchange.outcome import Dropped, forget, put_aside, recall, remember
 from agent.services.paper.printing import Printing
+from agent.services.queries.invoice_answer import InvoiceAnswer
 
 LOG = logging.getLogger("agent.drop-folder")
 TEXT, XML, PDF, EPP, JSON = "txt", "xml", "pdf", "epp", "json"
@@ -41,10 +41,12 @@ View = Callable[[Sequence[Made]], Mapping[str, Json]]
 class Answers:
     """Writes them."""
 
-    def __init__(self, desk: Desk, folder: DropFolder, correcting: Correcting, printing: Printing, view: View) -> None:
+    def __init__(
+        self, desk: Desk, folder: DropFolder, pending: HeldCorrections, printing: Printing, view: View
+    ) -> None:
         self._desk = desk
         self._folder = folder
-        self._correcting = correcting
+        self._pending = pending
         self._printing = printing
         self._view = view
         self._kinds = frozenset(desk.settings.drop_folder.results)
@@ -55,7 +57,7 @@ class Answers:
         data  its content; None where it was too large to be read
         """
         await self._make_room(record)
-        made = [await made_of(self._desk, self._correcting, each) for each in record.documents]
+        made = [await made_of(self._desk, self._pending, each) for each in record.documents]
         if any(document.waits for document in made):
             await self._remember(record, made)
         await self._write(record, made, data, None)
@@ -66,7 +68,7 @@ class Answers:
         record = await self._desk.store.read(lambda tx: recall(tx, entry))
         if record is None:
             return
-        made = [await made_of(self._desk, self._correcting, each) for each in record.documents]
+        made = [await made_of(self._desk, self._pending, each) for each in record.documents]
         record = replace(record, documents=tuple(document.outcome for document in made))
         pushed_aside = record.stem != names.stem_of(record.name)
         name = names.aside(record.name, record.sha256) if pushed_aside else record.name

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from agent.domain.callers import Caller
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Transaction
-from agent.services.answers import answer
-from agent.services.contract import HeldAnswer, InvoiceAnswer
-from agent.services.corrections.correct import Correcting
+from agent.services.corrections.pending import HeldAnswer, HeldCorrections
 from agent.services.desk import Desk
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.outcome import Outcome
+from agent.services.queries.invoice_answer import InvoiceAnswer, answer
 
 _BY_GRAVITY = ("refused", "rejected", "waiting", "issued", "skipped")
 
@@ -60,9 +59,9 @@ def status_of(documents: Sequence[Made]) -> str:
     return next(word for word in _BY_GRAVITY if word in statuses)
 
 
-async def made_of(desk: Desk, correcting: Correcting, outcome: Outcome) -> Made:
+async def made_of(desk: Desk, pending: HeldCorrections, outcome: Outcome) -> Made:
     """Read how a document stands; a correction that has been issued meanwhile is an invoice."""
-    held = None if outcome.held is None else await correcting.held(outcome.held)
+    held = None if outcome.held is None else await pending.one(outcome.held)
     if held is not None and held.invoice_id is not None:
         outcome = replace(outcome, invoices=(held.invoice_id, *outcome.invoices), held=None)
         held = None
@@ -76,12 +75,12 @@ async def made_of(desk: Desk, correcting: Correcting, outcome: Outcome) -> Made:
 class ExchangeRequests:
     """An .epp handed in by a call instead of a file (POST /v1/exchange)."""
 
-    def __init__(self, desk: Desk, correcting: Correcting, documents: ExchangeDocuments) -> None:
+    def __init__(self, desk: Desk, pending: HeldCorrections, documents: ExchangeDocuments) -> None:
         self._desk = desk
-        self._correcting = correcting
+        self._pending = pending
         self._documents = documents
 
     async def issue(self, data: bytes, key: str, caller: Caller) -> list[Made]:
         """Issue its documents and return how each stands; BadInput where the file cannot be read at all."""
         outcomes = await self._documents.issue(data, key, caller)
-        return [await made_of(self._desk, self._correcting, outcome) for outcome in outcomes]
+        return [await made_of(self._desk, self._pending, outcome) for outcome in outcomes]

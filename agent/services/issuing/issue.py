@@ -26,6 +26,7 @@ from agent.domain.sale.parse import parse_sale
 from agent.ports import InvoiceChange, Json, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers, note
 from agent.services.delivery.queue import Sync
+from agent.services.delivery.quota import backlog_share
 from agent.services.delivery.sender import ASKING_SECONDS, Courier
 from agent.services.desk import Desk
 from agent.services.issuing.documents import Draft, Order, Orders, Prepare, known_bases, ready_made, sale_order
@@ -45,6 +46,8 @@ class Issuing:
         self._printing = printing
         self._sync = sync
         self._running: dict[str, asyncio.Task[Pressed]] = {}
+        self._background = 0
+        """Documents being sent that nobody waits for."""
 
     @property
     def pressing(self) -> bool:
@@ -103,7 +106,8 @@ class Issuing:
     ) -> Pressed:
         """Make what ``prepare(now)`` orders, once per key: a second click waits for the first and gets its answer.
 
-        ``at_counter`` False: nobody waits, so nothing is printed and it is sent in the background.
+        ``at_counter`` False: nobody waits, so nothing is printed, it is sent in the background, and what KSeF's limits
+        keep for presses is left to them.
         """
         # No await between look and entry: of many clicks at once one presses, and the others wait for its paper.
         while (running := self._running.get(key)) is not None:
@@ -130,7 +134,7 @@ class Issuing:
             return seen
         now = await self._watch.issue_instant()
         prepared = prepare(now)
-        decision = self._watch.decide(now)
+        decision = self._watch.decide(now, kept_for_presses=not at_counter and self._sends_kept())
 
         async def work(tx: Transaction) -> Pressed:
             seen = await seen_before(tx, key, body_sha256)
@@ -154,8 +158,8 @@ class Issuing:
             if at_counter:
                 await self._finish(invoice_id, decision, begun)
             elif decision.attempt_online:
-                seconds = self._desk.settings.issue.budget_seconds
-                self._desk.crew.start(f"send-{invoice_id}", self._send_within(invoice_id, seconds))
+                self._background += 1
+                self._desk.crew.start(f"send-{invoice_id}", self._send_in_background(invoice_id))
         self._desk.tally.press(self._desk.clock.monotonic() - begun)
         self._sync.wake()
         return pressed
@@ -250,6 +254,16 @@ class Issuing:
         for invoice_id in await self._desk.store.read(without):
             await self._settle_mode(invoice_id)
             await self._printing.print_at_counter(invoice_id)
+
+    def _sends_kept(self) -> bool:
+        """Whether all that the limits still allow is kept for presses; what is being sent may not be counted yet."""
+        return backlog_share(self._desk.gateway.budget(), kept_for_presses=True).now <= self._background
+
+    async def _send_in_background(self, invoice_id: str) -> None:
+        try:
+            await self._send_within(invoice_id, self._desk.settings.issue.budget_seconds)
+        finally:
+            self._background -= 1
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
         delivering = self._courier.deliver(invoice_id, max(seconds, ASKING_SECONDS), join=True)

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.monitoring.alerts import ActiveAlert, Severity, diff
 from agent.domain.monitoring.alerts import AlertCode as Code
 from agent.ports import Json, Transaction
-from agent.services.contract import Problem
 from agent.services.desk import Desk
 
 LOG = logging.getLogger("agent.alerts")
 ACTIVE = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem HQ should see. ``code`` is stable."""
+
+    code: str
+    message: str
+    since: datetime
+    severity: str = "warning"
+    """warning (degraded) or critical."""
 
 
 class Alerting:

@@ -8,27 +8,21 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
-from agent.ports import PrinterStatus, PrintResult, Signer, Transaction, Unsent
-from agent.services.contract import (
-    CertificateHealth,
-    Counters,
-    HealthReport,
-    Problem,
-    QueueHealth,
-)
+from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, BackupFacts, InvoiceFacts, Policy, alerts
+from agent.ports import Copies, PrinterStatus, PrintResult, Signer, Transaction, Unsent
 from agent.services.corrections.pending import existing, unsettled
 from agent.services.desk import Desk
 from agent.services.elapsed import Since
 from agent.services.heartbeats import Heartbeats
-from agent.services.monitoring.alerts import Alerting
-from agent.services.outages.watch import Watch
+from agent.services.monitoring.alerts import Alerting, Problem
+from agent.services.outages.clock_check import ClockAnswer
+from agent.services.outages.watch import ModeAnswer, Watch
 from agent.services.paper.printing import Printing
 from agent.services.shutdown import Shutdown
 
@@ -47,11 +41,77 @@ OF_THE_DAY = frozenset(
         AlertCode.CERTIFICATE_EXPIRES,
         AlertCode.CERTIFICATE_EXPIRED,
         AlertCode.CERTIFICATE_NOT_YET_VALID,
+        AlertCode.BACKUP_OLD,
     }
 )
 """Alerts that a clock of next year would begin and one of last year end: while nobody knows the day they stay."""
+BACKUP_GRACE_SECONDS = 2 * 60 * 60.0
+"""After a start no copy is called old for so long: the timer of a till that was off makes the missed one first."""
 DOUBTS = frozenset({"in_doubt", "send_failed"})
 """Events that leave an invoice in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """The unsent queue."""
+
+    unsent: int
+    in_doubt: int
+    rejected: int
+    overdue: int
+    next_deadline: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateHealth:
+    """One certificate: ``use`` is authentication or offline."""
+
+    use: str
+    serial: str
+    expires: datetime
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """GET /health. Built from memory, never blocks on a printer or on KSeF."""
+
+    status: str
+    """ok, degraded, critical."""
+    version: str
+    till: str
+    nip: str
+    at: datetime
+    started_at: datetime
+    mode: ModeAnswer
+    queue: QueueHealth
+    printers: tuple[PrinterStatus, ...]
+    certificates: tuple[CertificateHealth, ...]
+    clock_skew_seconds: float | None
+    disk_free_bytes: int
+    database_bytes: int
+    latarnia_seen_at: datetime | None
+    ksef_seen_at: datetime | None
+    problems: tuple[Problem, ...] = ()
+    ready: bool = True
+    """A press would be taken."""
+    live: bool = True
+    """False once a defect has ended a part of the agent: the rest follows it."""
+    clock: ClockAnswer | None = None
+    copies: Copies = field(default_factory=Copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Monotonic counters and gauges for /metrics; labels are bounded words."""
+
+    issued_by_mode: Mapping[str, int] = field(default_factory=dict)
+    sends_by_outcome: Mapping[str, int] = field(default_factory=dict)
+    prints_by_outcome: Mapping[str, int] = field(default_factory=dict)
+    press_seconds_sum: float = 0.0
+    press_seconds_count: int = 0
+    press_buckets: Mapping[float, int] = field(default_factory=dict)
+    """Upper bound in seconds -> presses not slower than that (cumulative)."""
 
 
 class Reporting:
@@ -81,6 +141,9 @@ class Reporting:
         self._problems: tuple[Problem, ...] = ()
         self._since: dict[str, tuple[InvoiceState, Since]] = {}
         self._database_problem: str | None = None
+        self._copies = Copies()
+        self._first_event_at: datetime | None = None
+        self._started = Since.now(desk.clock)
         self._database_checked = False
         self._refreshing = asyncio.Lock()
         self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
@@ -103,6 +166,9 @@ class Reporting:
             self._since = await self._states(unsent)
             self._unsent = unsent
             self._refused = await self._desk.store.read(_refused_corrections)
+            self._copies = self._desk.store.copies()
+            if self._first_event_at is None:
+                self._first_event_at = await self._desk.store.read(_first_event_at)
             self._problems = await self._alerting.update(self._judge(), self._not_known_yet())
 
     async def ask_printers(self) -> None:
@@ -178,6 +244,7 @@ class Reporting:
             latarnia_minutes=settings.latarnia_minutes,
             certificate_days=settings.certificate_days,
             disk_free_mb=settings.disk_free_mb,
+            backup_hours=settings.backup_hours,
             clock_skew_seconds=self._desk.settings.issue.clock_skew_alarm_seconds,
         )
         found = alerts(self._facts(), policy, self._desk.calendar)
@@ -219,6 +286,13 @@ class Reporting:
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk_free() // MEGABYTE,
             database_problem=self._database_problem,
+            backups=BackupFacts(
+                last_at=self._copies.last_at,
+                wanted_since=self._first_event_at,
+                problem=self._copies.problem,
+                failed_at=self._copies.failed_at,
+                due=self._started.seconds(self._desk.clock) >= BACKUP_GRACE_SECONDS,
+            ),
             printers={status.name: status.problem for status in self._printer_states()},
             undelivered={
                 name: (problem, self._began(since, now)) for name, (problem, since) in self._desk.undelivered.items()
@@ -275,6 +349,7 @@ class Reporting:
             clock_skew_seconds=clock.skew_seconds,
             disk_free_bytes=disk_free,
             database_bytes=self._desk.store.size(),
+            copies=self._copies,
             latarnia_seen_at=self._watch.seen.latarnia_at,
             ksef_seen_at=self._watch.seen.ksef_at,
             problems=self._problems,
@@ -308,6 +383,11 @@ class Reporting:
             press_seconds_count=tally.press_count,
             press_buckets=dict(tally.press_buckets),
         )
+
+
+async def _first_event_at(tx: Transaction) -> datetime | None:
+    first = await tx.events.after(0, limit=1)
+    return first[0].at if first else None
 
 
 async def _refused_corrections(tx: Transaction) -> tuple[tuple[str, str, str], ...]:

@@ -13,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.domain.errors import BadInput, FieldError
+from agent.domain.callers import Caller
+from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Event, Json, Transaction, WebhookSender
-from agent.services.contract import OutboxStatus
+from agent.ports import Event, Json, Store, Transaction, WebhookSender
 from agent.services.desk import Desk
 from agent.services.elapsed import Since
 
@@ -37,6 +37,19 @@ ALERT_TYPES: Mapping[str, str] = {"alert_started": "alert.started", "alert_ended
 PAUSES = (1.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds before each repeat of a refused delivery; the last one goes on for ever."""
 PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """How far a webhook subscriber is. ``cursor`` and ``newest`` are sequence numbers of the event log."""
+
+    name: str
+    url: str
+    cursor: int
+    """Everything up to here was taken, or concerns it not."""
+    newest: int
+    failing_with: str | None
+    failing_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +205,31 @@ class Outbox:
                 await tx.notebook.put(self._cursor, seq)
 
         await self._desk.store.write(work)
+
+
+class Outboxes:
+    """All subscribers."""
+
+    def __init__(self, store: Store, outboxes: Sequence[Outbox]) -> None:
+        self._store = store
+        self._outboxes = outboxes
+
+    async def status(self) -> list[OutboxStatus]:
+        """Return how far each is; empty where none is configured."""
+        return [await each.status() for each in self._outboxes]
+
+    async def replay(self, from_id: int, caller: Caller) -> list[OutboxStatus]:
+        """Deliver again what the shop's system has lost, from that event on; alerts are not repeated.
+
+        BadInput for a number that is none, Conflict where nobody is configured.
+        """
+        replayed = [each for each in self._outboxes if each.replayable]
+        if not replayed:
+            raise Conflict("Nie ustawiono adresu systemu sklepu (outbox.url).", code="no-outbox")
+        for each in replayed:
+            await each.replay(from_id)
+        await self._store.write(lambda tx: tx.events.append("outbox_replay", {"by": caller.name, "from": from_id}))
+        return await self.status()
 
 
 def invoice_summary(record: InvoiceRecord) -> Mapping[str, Json]:

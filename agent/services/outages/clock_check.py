@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from agent.domain.calendar import local_date
@@ -26,7 +26,6 @@ from agent.domain.clock_check import (
 )
 from agent.domain.errors import Conflict, Unavailable
 from agent.ports import Clock, InvoiceFilter, Json, Store, Transaction
-from agent.services.contract import ClockAnswer
 
 LOG = logging.getLogger("agent.clock")
 NOTEBOOK = "clock"
@@ -36,6 +35,25 @@ STEP_SECONDS = 5.0
 """A wall clock that runs away from the monotonic one by so much between two looks was set."""
 REFUSES = frozenset({ClockState.UNCONFIRMED, ClockState.WRONG})
 CODES = {ClockState.UNCONFIRMED: "clock-unconfirmed", ClockState.WRONG: "clock-wrong"}
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAnswer:
+    """The till's clock, and whether it may date documents (agent.domain.clock_check)."""
+
+    shows: datetime
+    state: str
+    """confirmed, assumed, unconfirmed, wrong; the last two date nothing."""
+    confirmed_by: str | None = None
+    """ksef, ntp, manager; None: nobody in this boot."""
+    confirmed_at: datetime | None = None
+    """When they last did, on their clock."""
+    skew_seconds: float | None = None
+    """The right time minus this clock; None where nothing tells."""
+    problem: str | None = None
+    """Polish, for people; None where the clock dates documents."""
+    confirmable: bool = False
+    """A manager's word that the date is right would end the problem."""
 
 
 class ClockCheck:

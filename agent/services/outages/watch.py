@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from agent.domain.calendar import local_date
-from agent.domain.errors import Conflict
+from agent.domain.callers import Caller
+from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
@@ -30,10 +31,9 @@ from agent.domain.outages.timeline import (
 )
 from agent.domain.outages.timeline import Event as Outage
 from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
-from agent.services.contract import ModeAnswer
 from agent.services.desk import Desk
 from agent.services.elapsed import Since
-from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.clock_check import ClockAnswer, ClockCheck
 from agent.services.outages.deadline_updates import Duties
 
 BREAKER = "breaker"
@@ -57,6 +57,27 @@ class Seen:
     """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
     signed_in: bool | None = None
     login_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeAnswer:
+    """The mode a press would get now, and why."""
+
+    mode: Mode
+    reason: str
+    legal_basis: str
+    ksef: str
+    """up, down, unknown."""
+    latarnia: str
+    """Status word of Latarnia, or unreachable."""
+    declared: str | None = None
+    """offline24 or total_failure: what a manager's word switched on."""
+    declared_by: str | None = None
+    declared_reason: str | None = None
+    total_failure_to_confirm: bool = False
+    """A total failure is announced and no manager has confirmed it."""
+    false_alarm_possible: bool = False
+    """A total failure is over, and calling it a false alarm would bring invoices back to the queue."""
 
 
 class Watch:
@@ -180,11 +201,11 @@ class Watch:
 
     # --- decisions ----------------------------------------------------------------------------------
 
-    def decide(self, now: datetime) -> ModeDecision:
-        """Decide the mode of a press."""
-        return decide(self._facts(now))
+    def decide(self, now: datetime, *, kept_for_presses: bool = False) -> ModeDecision:
+        """Decide the mode of a press; ``kept_for_presses``: what KSeF's limits still allow is for others."""
+        return decide(self._facts(now, kept_for_presses))
 
-    def _facts(self, now: datetime) -> ModeFacts:
+    def _facts(self, now: datetime, kept_for_presses: bool) -> ModeFacts:
         settings = self._desk.settings
         budget = self._desk.gateway.budget()
         return ModeFacts(
@@ -193,6 +214,7 @@ class Watch:
             prefer_offline24=settings.issue.prefer == "offline24",
             sends_left=budget.sends_left_hour,
             sends_rest=budget.wait > settings.issue.budget_seconds,
+            kept_for_presses=kept_for_presses,
             clock_suspect=self.clock.date_doubtful(now),
             has_offline_certificate=self._desk.signer is not None,
         )
@@ -218,7 +240,11 @@ class Watch:
 
     async def issue_instant(self) -> datetime:
         """Return the instant to date a document with; Unavailable where the clock may not date it."""
-        return await self.clock.require(self.probe, "faktury nie wystawiono")
+        try:
+            return await self.clock.require(self.probe, "faktury nie wystawiono")
+        except Unavailable:
+            self._desk.changed.set()  # whoever looks at the till sees why at once
+            raise
 
     async def instant(self, refused: str) -> datetime:
         """Return the instant of what bears no date of issue. ``refused``: in Polish, what is not done otherwise."""
@@ -235,8 +261,17 @@ class Watch:
 
     # --- declarations -------------------------------------------------------------------------------
 
-    async def declare(self, mode: Mode, reason: str, by: str) -> None:
-        """Declare offline24, or confirm that a total failure was announced in mass media."""
+    async def confirm_clock(self, day: date, caller: Caller) -> ClockAnswer:
+        """Take a manager's word that the clock shows the right day and hour; ``day``: the Polish date as it was shown.
+
+        Conflict (clock-moved, clock-wrong) where it shows another day by now, or is certainly wrong.
+        """
+        await self.clock.confirm(day, caller.name)
+        self._desk.changed.set()
+        return self.clock.answer()
+
+    async def declare(self, mode: Mode, reason: str, caller: Caller) -> ModeAnswer:
+        """Declare offline24, or confirm that a total failure was announced in mass media; Conflict for other modes."""
         kinds = {
             Mode.OFFLINE24: DeclarationKind.OFFLINE24_DECLARED,
             Mode.TOTAL_FAILURE: DeclarationKind.TOTAL_FAILURE_CONFIRMED,
@@ -249,10 +284,11 @@ class Watch:
                 code="mode-not-declarable",
             )
         now = await self.instant(MODE_REFUSED)
-        await self._say(kind, reason, by, self.timeline.at(now).total_failure, now)
+        await self._say(kind, reason, caller.name, self.timeline.at(now).total_failure, now)
+        return self.answer()
 
-    async def withdraw(self, reason: str, by: str, *, false_alarm: bool = False) -> None:
-        """Withdraw what is declared now.
+    async def withdraw(self, reason: str, caller: Caller, *, false_alarm: bool = False) -> ModeAnswer:
+        """Withdraw what is declared now; Conflict where nothing is.
 
         ``false_alarm``: the total failure, confirmed or only announced, never was; all duties are back.
         """
@@ -269,7 +305,9 @@ class Watch:
             kind = DeclarationKind.OFFLINE24_WITHDRAWN
         else:
             raise Conflict("Nie ma nic do odwołania: żaden tryb nie jest włączony ręcznie.", code="nothing-declared")
-        await self._say(kind, reason, by, total, now)
+        await self._say(kind, reason, caller.name, total, now)
+        self._desk.queue_wake.set()
+        return self.answer()
 
     async def _say(self, kind: DeclarationKind, reason: str, by: str, total: Outage | None, now: datetime) -> None:
         of_total = kind not in {DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN}

@@ -19,6 +19,7 @@ from agent.domain.fa3.view import read
 from agent.domain.invoice import Address, Buyer, BuyerKind, InvoiceRecord
 from agent.domain.known_buyers import BuyerSourceName, KnownBuyer, same_firm
 from agent.ports import InvoiceFilter
+from tests.fakes import counter
 from tests.fakes.world import CASHIER, MANAGER, SELLER, World, world
 from tests.unit.sale.sale_samples import sale as domain_sale
 
@@ -33,7 +34,7 @@ def buyer(nip: str, name: str, line1: str = "ul. Alfy 1") -> dict[str, Any]:
 
 
 async def known(place: World, nip: str) -> dict[str, Any] | None:
-    found = await place.till.buyer(nip)
+    found = await place.buyers.buyer(nip)
     return None if found is None else dict(found)
 
 
@@ -44,7 +45,7 @@ async def name_of(place: World, nip: str) -> str | None:
 
 async def correct(place: World, base: InvoiceRecord, body: dict[str, Any]) -> None:
     place.keys += 1
-    await place.till.correct(base.id, json.dumps(body).encode(), f"kor-{place.keys}", CASHIER)
+    await counter.correct(place, base.id, json.dumps(body).encode(), f"kor-{place.keys}", CASHIER)
 
 
 async def forget_all(place: World) -> None:
@@ -206,7 +207,7 @@ class TestWhatTeaches:
             first = await place.sell(key="first", buyer=buyer(BETA, "Beta, dawna nazwa"))
             await place.be_rejected(first.id)
             await place.sell(buyer=buyer(BETA, BETA_NAME))
-            await place.till.technical_correction(first.id, MANAGER)
+            await place.rejected.correct_technically(first.id, MANAGER)
             await place.sell(key="first", buyer=buyer(BETA, "Beta, dawna nazwa"))
             assert await name_of(place, BETA) == BETA_NAME
 
@@ -222,7 +223,7 @@ class TestWhatTeaches:
             line = {"name": "Kawa", "quantity": "1", "unit_price": "10.00", "vat": "23"}
             described = {**base, "buyer": buyer(BETA, ALFA_NAME), "prices": "gross", "lines": [line]}
             body = json.dumps({"base": described, "correction": FULL}).encode()
-            await place.till.correct_outside(body, "outside", CASHIER)
+            await counter.correct_outside(place, body, "outside", CASHIER)
             assert await name_of(place, BETA) is None
 
     async def test_a_ready_invoice_teaches_and_a_ready_correction_repeats(self, tmp_path: Path) -> None:
@@ -230,12 +231,12 @@ class TestWhatTeaches:
             now = place.clock.now()
             firm = Buyer(BuyerKind.NIP, BETA, "PL", BETA_NAME, Address("ul. Bety 2"))
             xml = build_invoice(domain_sale(buyer=firm), SELLER, number="ERP/1", issued_at=now, system_info="ERP")
-            await place.till.issue_ready(xml, "ready", CASHIER)
+            await counter.ready(place, xml, "ready", CASHIER)
             assert await name_of(place, BETA) == BETA_NAME
             base = read_base(read(xml.replace(b"ERP/1", b"ERP/0")), outside_ksef=True)
             returned = parse_correction(FULL, base=replace(base, buyer=replace(firm, name="Stara")), today=now.date())
             kor = build_correction(returned, SELLER, number="ERP/K1", issued_at=now, system_info="ERP")
-            await place.till.issue_ready(kor, "kor", CASHIER)
+            await counter.ready(place, kor, "kor", CASHIER)
             assert await name_of(place, BETA) == BETA_NAME
 
     async def test_one_name_under_two_nips_is_offered_for_neither(self, tmp_path: Path) -> None:

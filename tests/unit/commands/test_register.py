@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.commands import correct, issue, outbox, register
-from agent.domain.errors import Conflict, NotFound, Refused
+from agent.domain.errors import Conflict, NotFound
 from tests.fakes.joined import joined
 from tests.fakes.world import CASHIER, MANAGER, sale, world
 from tests.unit.corrections.test_correct import FULL, line_back, outside_base, returned, sell
@@ -32,19 +32,19 @@ async def test_what_changed_since_the_export_is_the_number_that_came_and_the_new
         known = await sell(place)
         place.gateway.up = False
         waiting = await sell(place)
-        assert await place.till.register_changes("2026-11", EXPORTED, None) == []
+        assert await place.register.changes("2026-11", EXPORTED, None) == []
         await place.clock.advance(24 * 3600)
         await line_back(place)
         added = await sell(place)
-        changes = await place.till.register_changes("2026-11", EXPORTED, None)
+        changes = await place.register.changes("2026-11", EXPORTED, None)
         number = (await place.record(waiting.id)).ksef_number
         assert [(each["id"], each["old"], each["new"], each["ksef_number"]) for each in changes] == [
             (waiting.id, "DI", "NrKSeF", number),
             (added.id, None, "NrKSeF", added.ksef_number),
         ]
         assert known.id not in {each["id"] for each in changes}
-        assert await place.till.register_changes("2026-11", date(2026, 11, 25), None) == []
-        assert await place.till.register_changes("2026-10", EXPORTED, None) == []
+        assert await place.register.changes("2026-11", date(2026, 11, 25), None) == []
+        assert await place.register.changes("2026-10", EXPORTED, None) == []
 
 
 async def test_counts_say_how_many_were_offline_and_how_late(tmp_path: Path) -> None:
@@ -52,11 +52,11 @@ async def test_counts_say_how_many_were_offline_and_how_late(tmp_path: Path) -> 
         await sell(place)
         place.gateway.up = False
         await sell(place)
-        counts = await place.till.register_counts("2026-11", None)
+        counts = await place.register.counts("2026-11", None)
         assert (counts["invoices"], counts["offline"], counts["unnumbered"], counts["late"]) == (2, 1, 1, 0)
-        later = await place.till.register_counts("2026-11", date(2026, 11, 30))
+        later = await place.register.counts("2026-11", date(2026, 11, 30))
         assert (later["late"], later["days_late_max"]) == (1, 5)
-        assert (await place.till.register_counts("2026-10", None))["invoices"] == 0
+        assert (await place.register.counts("2026-10", None))["invoices"] == 0
 
 
 async def test_a_base_names_a_correction_of_another_month(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ async def test_a_base_names_a_correction_of_another_month(tmp_path: Path) -> Non
         await place.clock.advance(8 * 24 * 3600)
         made = (await press_correction(place, base, FULL)).invoices[0].record
         assert made.issued_on.month == 12
-        (row,) = await place.till.register_rows("2026-11", None)
+        (row,) = await place.register.rows("2026-11", None)
         assert row["corrections"] == [made.number]
-        (other,) = await place.till.register_rows("2026-12", None)
+        (other,) = await place.register.rows("2026-12", None)
         assert other["bases"] == [base.number]
 
 
@@ -76,7 +76,7 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
         base = await sell(place)
         made = (await press_correction(place, base, returned(1, "1"))).invoices[0].record
         await place.clock.advance(1)
-        before = await place.till.register_rows("2026-11", None)
+        before = await place.register.rows("2026-11", None)
         assert [row["upo"] for row in before] == [True, True]
 
         async def prune(tx: Any) -> None:
@@ -85,13 +85,13 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
                 await tx.exports.prune(record.id)
 
         await place.store.write(prune)
-        assert await place.till.register_rows("2026-11", None) == before
+        assert await place.register.rows("2026-11", None) == before
         newest = len(await place.all_events())
         for work in (
-            place.till.reprint(base.id, CASHIER),
-            place.till.receipt_png(base.id),
-            place.till.receipt_pdf(base.id, "a4"),
-            place.till.upo(base.id),
+            place.reprinting.reprint(base.id, CASHIER),
+            place.previews.picture(base.id),
+            place.previews.pdf(base.id, "a4"),
+            place.invoices.upo(base.id),
         ):
             with pytest.raises(NotFound) as refused:
                 await work
@@ -105,12 +105,9 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
 async def test_replay_needs_a_receiver(tmp_path: Path) -> None:
     """The sandbox's settings name none."""
     async with joined(tmp_path) as place:
-        till = place.agent.till
         with pytest.raises(Conflict) as refused:
-            await till.replay(1, MANAGER)
+            await place.agent.outboxes.replay(1, MANAGER)
         assert refused.value.code == "no-outbox"
-        with pytest.raises(Refused):
-            await till.replay(1, CASHIER)
 
 
 # --- on the command line ------------------------------------------------------------------------------

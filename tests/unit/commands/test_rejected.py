@@ -19,6 +19,7 @@ from agent.commands import issue, queue, rejected, reprint
 from agent.domain.fa3.build import build_invoice
 from agent.domain.invoice import Address, Buyer, BuyerKind, InvoiceRecord, ReceiptLink
 from agent.services.tokens import COMMANDS_FILE
+from tests.fakes import counter
 from tests.fakes.served import till_http, tokens_in
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, SELLER, World, world
 from tests.unit.sale.sale_samples import sale
@@ -53,7 +54,7 @@ class Shop:
     def hold(self, base: InvoiceRecord) -> str:
         """Return everything of an invoice without number; return the id of the correction that waits."""
         body = b'{"kind": "full_return", "reason": "zwrot"}'
-        held = self.do(self.place.till.correct(base.id, body, "kor", CASHIER)).held
+        held = self.do(counter.correct(self.place, base.id, body, "kor", CASHIER)).held
         assert held is not None
         return held.id
 
@@ -106,7 +107,7 @@ def test_technical_correction_and_resend_by_number(shop: Shop) -> None:
 
 def test_a_file_is_sent_as_the_technical_correction(shop: Shop, tmp_path: Path) -> None:
     number = shop.rejected(450)
-    (answer,) = shop.do(shop.place.till.queue())
+    (answer,) = shop.do(shop.place.invoices.unsent())
     file = tmp_path / "nowy.xml"
     file.write_bytes(answer.record.xml.replace(b"<SystemInfo>ksef-agent", b"<SystemInfo>ksef-agent 2"))
     answer = json.loads(shop.run(rejected, "technical", number, str(file), "--json").stdout)
@@ -133,7 +134,7 @@ def test_closing_needs_a_reason_and_ends_the_case(shop: Shop) -> None:
     assert shop.run(rejected, "close", number).exit_code == 2
     ran = shop.run(rejected, "close", number, "--reason", "wystawiono FV-1/2")
     assert (ran.exit_code, ran.stdout) == (0, f"Zamknięto sprawę: {number}.\n")
-    assert shop.do(shop.place.till.queue()) == []
+    assert shop.do(shop.place.invoices.unsent()) == []
 
 
 def test_what_is_not_there_is_refused(shop: Shop) -> None:
@@ -154,9 +155,9 @@ def test_the_slip_of_a_held_correction_is_printed_again_and_its_case_closed(shop
     assert ran.stdout.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
     assert len(shop.place.printer.papers) == papers + 1
     shop.do(shop.place.be_rejected(base.id))
-    shop.do(shop.place.till.close(base.id, "inny dokument", MANAGER))
-    shop.do(shop.place.correcting.issue_ready())
+    shop.do(shop.place.rejected.close(base.id, "inny dokument", MANAGER))
+    shop.do(shop.place.pending.issue_ready())
     assert f"korekty faktury {base.number} nie można wystawić" in shop.run(queue).stdout
     closed = shop.run(rejected, "close", held, "--reason", "oddano gotówkę")
     assert (closed.exit_code, closed.stdout) == (0, f"Zamknięto sprawę: korekta faktury {base.number}.\n")
-    assert shop.do(shop.place.till.refused()) == []
+    assert shop.do(shop.place.pending.refused()) == []

@@ -17,7 +17,8 @@ from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter, Outcome, Rejected
-from agent.services.contract import IssueAnswer
+from agent.services.queries.invoices import IssueAnswer
+from tests.fakes import counter
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, World, sale, world
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ async def passing(place: World, work: Awaitable[T], seconds: float = 20.0) -> T:
 async def correct(place: World, base: InvoiceRecord, body: dict[str, Any], key: str | None = None) -> IssueAnswer:
     place.keys += 1
     data = json.dumps(body).encode()
-    return await passing(place, place.till.correct(base.id, data, key or f"kor-{place.keys}", CASHIER))
+    return await passing(place, counter.correct(place, base.id, data, key or f"kor-{place.keys}", CASHIER))
 
 
 async def sell(place: World, **changes: Any) -> InvoiceRecord:
@@ -60,7 +61,7 @@ def outside_base(number: str = "STARA/7", **changes: Any) -> dict[str, Any]:
 async def correct_outside(place: World, base: dict[str, Any], correction: dict[str, Any]) -> IssueAnswer:
     place.keys += 1
     body = json.dumps({"base": base, "correction": correction}).encode()
-    return await passing(place, place.till.correct_outside(body, f"out-{place.keys}", CASHIER))
+    return await passing(place, counter.correct_outside(place, body, f"out-{place.keys}", CASHIER))
 
 
 async def line_back(place: World) -> None:
@@ -162,7 +163,7 @@ async def test_a_rejected_base_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Conflict) as refused:
             await correct(place, base, FULL)
         assert refused.value.code == "base-rejected"
-        assert len(await place.till.invoices(InvoiceFilter())) == 1
+        assert len(await place.invoices.find(InvoiceFilter())) == 1
 
 
 # --- collective ---------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ async def test_a_collective_correction_is_seen_by_all_its_bases(tmp_path: Path) 
             assert refused.value.code == "corrected-collectively"
             assert "corrected" in await place.log(base.id)
         assert [base.invoice_id for base in made.bases] == [first.id, second.id]
-        rows = await place.till.register_rows("2026-11", None)
+        rows = await place.register.rows("2026-11", None)
         listed = {row["number"]: row["corrections"] for row in rows}
         assert listed[first.number] == listed[second.number] == [made.number]
 
@@ -258,14 +259,14 @@ async def test_an_invoice_of_this_till_is_not_from_elsewhere(tmp_path: Path) -> 
 async def test_a_rejected_correction_counts_while_it_can_still_come(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         base = await sell(place)
-        await place.till.declare(Mode.OFFLINE24, "próba", MANAGER)
+        await place.watch.declare(Mode.OFFLINE24, "próba", MANAGER)
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         kor = (await correct(place, base, returned(1, "2"))).invoices[0].record
         await place.settle(hours=0.01)
         assert (await place.record(kor.id)).state is InvoiceState.REJECTED
         with pytest.raises(BadInput):
             await correct(place, base, returned(1, "1"))
-        await place.till.technical_correction(kor.id, MANAGER)
+        await place.rejected.correct_technically(kor.id, MANAGER)
         await place.settle()
         assert (await place.record(kor.id)).state is InvoiceState.ACCEPTED
         with pytest.raises(BadInput):
@@ -306,7 +307,7 @@ async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_pat
         assert replay.replayed
         assert replay.held == answer.held
         assert len(place.printer.papers) == 2
-        assert await place.till.held() == [answer.held]
+        assert await place.pending.waiting() == [answer.held]
 
 
 async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
@@ -330,22 +331,22 @@ async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_p
         assert held is not None
 
         async def again() -> str:
-            await place.till.reprint_slip(held.id, CASHIER)
+            await place.pending.reprint_slip(held.id, CASHIER)
             return place.desk.press.text("paragon", place.printer.papers[-1])
 
         assert "WYDRUK PONOWNY" not in await again()  # the first one surely did not come out
         place.printer.plan.append(Outcome.UNKNOWN)
         assert "WYDRUK PONOWNY nr 2" in await again()
-        told = (await place.till.held_one(held.id)).hand_over
+        told = (await place.pending.one(held.id)).hand_over
         assert told.startswith("Nie wiadomo, czy potwierdzenie dla klienta się wydrukowało.")
         assert "WYDRUK PONOWNY nr 3" in await again()
         place.gateway.up = True
         await place.settle()
         with pytest.raises(Conflict) as issued:
-            await place.till.reprint_slip(held.id, CASHIER)
+            await place.pending.reprint_slip(held.id, CASHIER)
         assert issued.value.code == "correction-not-waiting"
         with pytest.raises(NotFound):
-            await place.till.reprint_slip("nobody", CASHIER)
+            await place.pending.reprint_slip("nobody", CASHIER)
 
 
 async def test_a_wrong_nip_in_an_outage_gives_the_new_invoice_at_once(tmp_path: Path) -> None:
@@ -390,8 +391,8 @@ async def test_a_restart_between_hold_and_issue_loses_nothing(tmp_path: Path) ->
     async with world(tmp_path, gateway=gateway) as place:
         assert held is not None
         await place.settle()
-        assert await place.till.held() == []
-        now = await place.correcting.held(held.id)
+        assert await place.pending.waiting() == []
+        now = await place.pending.one(held.id)
         assert now.state == "issued"
         assert now.invoice_id is not None
         kor = await place.record(now.invoice_id)
@@ -405,10 +406,10 @@ async def test_the_queue_issues_by_itself_when_the_number_arrives(tmp_path: Path
         place.gateway.up = False
         base = await sell(place)
         await correct(place, base, FULL)
-        loop = asyncio.ensure_future(place.correcting.run())
+        loop = asyncio.ensure_future(place.pending.run())
         await line_back(place)
         await place.clock.advance(1)
-        assert await place.till.held() == []
+        assert await place.pending.waiting() == []
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
 
@@ -422,11 +423,11 @@ async def test_a_base_rejected_later_keeps_its_correction_waiting_for_the_techni
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         await place.settle(hours=0.01)
         assert (await place.record(base.id)).state is InvoiceState.REJECTED
-        (held,) = await place.till.held()
+        (held,) = await place.pending.waiting()
         assert "Korekta czeka na jej korektę techniczną" in held.hand_over
-        await place.till.technical_correction(base.id, MANAGER)
+        await place.rejected.correct_technically(base.id, MANAGER)
         await place.settle()
-        assert await place.till.held() == []
+        assert await place.pending.waiting() == []
         assert len(await in_ledger(place)) == 2
 
 
@@ -439,17 +440,19 @@ async def test_a_base_rejected_for_good_refuses_all_its_corrections(tmp_path: Pa
         rejection = Rejected(450, "Błąd weryfikacji semantyki")
         place.gateway.verdict_plan.extend([rejection, rejection])
         await place.settle(hours=0.01)
-        await place.till.technical_correction(base.id, MANAGER)
+        await place.rejected.correct_technically(base.id, MANAGER)
         await place.settle(hours=0.01)
-        assert await place.till.held() == []
+        assert await place.pending.waiting() == []
         for order in orders:
             assert order is not None
-            closed = await place.correcting.held(order.id)
+            closed = await place.pending.one(order.id)
             assert closed.state == "refused"
             assert "ostatecznie odrzucił" in closed.hand_over
         assert (await place.log(base.id)).count("correction_refused") == 2
         assert await in_ledger(place) == []
-        assert [each.id for each in await place.till.refused()] == [order.id for order in orders if order is not None]
+        assert [each.id for each in await place.pending.refused()] == [
+            order.id for order in orders if order is not None
+        ]
 
 
 async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path: Path) -> None:
@@ -457,16 +460,16 @@ async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path:
         place.latarnia.status = {"status": "TOTAL_FAILURE"}
         place.latarnia.messages = [total_failure(place.clock.now())]
         await place.watch.poll_latarnia()
-        await place.till.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
         base = await sell(place)
         assert base.mode is Mode.TOTAL_FAILURE
         assert (await correct(place, base, returned(1, "1"))).held is not None
         await place.clock.advance(3600)
-        await place.till.withdraw("koniec", MANAGER)
+        await place.watch.withdraw("koniec", MANAGER)
         assert (await place.record(base.id)).state is InvoiceState.EXEMPT
         await place.clock.advance(60)
-        await place.correcting.issue_ready()
-        assert await place.till.held() == []
+        await place.pending.issue_ready()
+        assert await place.pending.waiting() == []
         await place.settle()
         ((_, kind, number),) = place.gateway.ledger
         assert kind == "KOR"

@@ -20,6 +20,7 @@ from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import UNSENT
 from agent.domain.vat import totals_of
 from agent.ports import InvoiceFilter
+from tests.fakes import counter
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CASHIER, World, sale, world
 from tests.unit.corrections.test_correct import passing
@@ -62,7 +63,7 @@ class Shop:
         lines.append({"name": "Ser", "quantity": str(quantity), "unit": "kg", "unit_price": f"{price}.99", "vat": "5"})
         self.presses += 1
         body = json.dumps(sale(lines=lines)).encode()
-        answer = await passing(self.place, self.place.till.issue_sale(body, f"s{self.presses}", CASHIER))
+        answer = await passing(self.place, counter.sale(self.place, body, f"s{self.presses}", CASHIER))
         left = {
             number: (Decimal(line["quantity"]), Decimal(line["unit_price"])) for number, line in enumerate(lines, 1)
         }
@@ -87,7 +88,7 @@ class Shop:
             body = {"kind": "price", "lines": [{"line": number, "unit_price": f"{amount}.49"}]}
             after[number] = (quantity, Decimal(f"{amount}.49"))
         self.presses += 1
-        pressed = self.place.till.correct(goods.record.id, json.dumps(body).encode(), f"k{self.presses}", CASHIER)
+        pressed = counter.correct(self.place, goods.record.id, json.dumps(body).encode(), f"k{self.presses}", CASHIER)
         try:
             await passing(self.place, pressed)
         except Refused:
@@ -105,7 +106,7 @@ class Shop:
         place.gateway.lost_answers = 0
         for _ in range(20):
             await passing(place, place.settle())
-            if not await place.till.held() and not await place.till.queue():
+            if not await place.pending.waiting() and not await place.invoices.unsent():
                 return
         raise AssertionError("the queue does not empty")
 
@@ -174,6 +175,6 @@ async def take(shop: Shop, step: str, which: int, line: int, amount: int) -> Non
             await place.clock.advance(60)
             await passing(place, place.sync.pass_once())
         case "queue":
-            await place.correcting.issue_ready()
+            await place.pending.issue_ready()
         case _:
             await shop.correct(step, which, line, amount)

@@ -17,6 +17,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceChange, KsefError, Outgoing, Sent, Transaction, Upo, Verdict
 from agent.services.delivery import queue
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
 from tests.fakes.world import CASHIER, World, press_until_answered, sale, settings, world
@@ -251,7 +252,7 @@ async def test_a_upo_comes_later(tmp_path: Path) -> None:
         gateway.upo_fails = False
         await passes(place, 12, seconds=10.0)
         for record in records:
-            assert (await place.till.invoice(record.id)).has_upo
+            assert (await place.invoices.one(record.id)).has_upo
 
 
 async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) -> None:
@@ -259,7 +260,7 @@ async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) ->
         gateway.wrong_upo = True
         record = await press_until_answered(place, "a")
         await passes(place, 720)
-        assert not (await place.till.invoice(record.id)).has_upo
+        assert not (await place.invoices.one(record.id)).has_upo
         assert 1 <= (await place.log(record.id)).count("upo_mismatch") <= 25
 
 
@@ -299,7 +300,7 @@ async def test_an_online_invoice_that_missed_its_day_leaves_as_offline24(tmp_pat
     async with world(tmp_path, clock=clock, gateway=gateway) as place:
         dead = asyncio.Event()
         gateway.session = dead.wait  # type: ignore[assignment, method-assign]
-        task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
+        task = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER))
         for _ in range(500):
             await asyncio.sleep(0)
         (waiting,) = await place.store.read(lambda tx: tx.invoices.unsent())

@@ -24,6 +24,7 @@ from agent.services.delivery import upo as service
 from agent.services.records.evidence import Evidence
 from agent.store.bundle import Bundle, collect, save
 from agent.store.transaction import SqliteTransaction
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, upo_page
 from tests.fakes.world import CASHIER, SELLER, World, sale, settings, world
@@ -78,7 +79,7 @@ async def shop(tmp_path: Path, gateway: Authority | None = None) -> AsyncIterato
 
 
 async def press(place: World, key: str) -> InvoiceRecord:
-    return (await place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER)).invoices[0].record
+    return (await counter.sale(place, json.dumps(sale()).encode(), key, CASHIER)).invoices[0].record
 
 
 async def batch(place: World, count: int = 6) -> list[InvoiceRecord]:
@@ -101,7 +102,7 @@ async def work(place: World, minutes: float, step: float = 60.0) -> None:
 
 
 async def proofs(place: World, records: list[InvoiceRecord]) -> list[str]:
-    return [(await place.till.upo(record.id)).scope for record in records]
+    return [(await place.invoices.upo(record.id)).scope for record in records]
 
 
 async def kinds(place: World) -> list[str]:
@@ -116,10 +117,10 @@ async def test_a_batch_is_proven_by_one_document(tmp_path: Path) -> None:
         assert await proofs(place, records) == ["session"] * 6
         assert gateway.own == []
         assert gateway.asked == [(records[0].session_ref, False)] * 4, "and it is asked for no more"
-        told = [event for event in await place.till.events(records[0].id) if event.kind == "upo"]
+        told = [event for event in await place.invoices.events(records[0].id) if event.kind == "upo"]
         assert [(event.data["session"], event.data["page"]) for event in told] == [(records[0].session_ref, 1)]
         assert (await kinds(place)).count("session_upo") == 1
-        found = (await place.till.upo(records[0].id)).xml
+        found = (await place.invoices.upo(records[0].id)).xml
         assert all((record.ksef_number or "").encode() in found for record in records)
         assert await place.store.read(lambda tx: tx.invoices.without_upo()) == []
 
@@ -135,8 +136,8 @@ async def test_a_batch_without_its_upo_gets_one_for_each_invoice(tmp_path: Path)
         assert await proofs(place, records) == ["invoice"] * 6
         gateway.upo_delays = 0
         await work(place, 6)
-        assert (await place.till.upo(records[0].id)).scope == "invoice"
-        assert (await place.till.upo(records[0].id, "session")).scope == "session"
+        assert (await place.invoices.upo(records[0].id)).scope == "invoice"
+        assert (await place.invoices.upo(records[0].id, "session")).scope == "session"
 
 
 @pytest.mark.parametrize("trouble", ["left out", "another hash", "none", "not known"])
@@ -166,13 +167,13 @@ async def test_an_interactive_session_is_closed_and_confirmed_when_another_is_in
         second = await press(place, "b")
         await work(place, 5)
         assert set(gateway.asked) == {(first.session_ref, True)}
-        assert (await place.till.upo(first.id)).scope == "invoice"
-        page = (await place.till.upo(first.id, "session")).xml
+        assert (await place.invoices.upo(first.id)).scope == "invoice"
+        page = (await place.invoices.upo(first.id, "session")).xml
         assert (first.ksef_number or "").encode() in page
         with pytest.raises(NotFound):
-            await place.till.upo(second.id, "session")
+            await place.invoices.upo(second.id, "session")
         with pytest.raises(BadInput):
-            await place.till.upo(second.id, "all")
+            await place.invoices.upo(second.id, "all")
         assert (await place.log(first.id)).count("upo") == 1
 
 
@@ -182,7 +183,7 @@ async def test_sessions_of_an_earlier_run_are_closed_and_confirmed(tmp_path: Pat
     async with shop(tmp_path, gateway) as (place, gateway):
         await work(place, 2, step=5.0)
         assert gateway.asked == [(record.session_ref, True)] * 2, "closed, then asked"
-        assert (await place.till.upo(record.id, "session")).scope == "session"
+        assert (await place.invoices.upo(record.id, "session")).scope == "session"
 
 
 async def test_nothing_is_closed_while_something_is_on_its_way(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ async def test_a_crash_in_the_middle_of_a_page_is_made_good(tmp_path: Path, monk
         with pytest.raises(ConnectionAbortedError):
             await place.upos.pass_once()
         monkeypatch.undo()
-        assert [(await place.till.invoice(record.id)).has_upo for record in records] == [True] * 2 + [False] * 4
+        assert [(await place.invoices.one(record.id)).has_upo for record in records] == [True] * 2 + [False] * 4
     async with shop(tmp_path, gateway) as (place, gateway):
         await place.upos.pass_once()
         assert await proofs(place, records) == ["session"] * 6
@@ -236,7 +237,7 @@ async def test_a_session_that_can_not_be_asked_holds_up_no_other(tmp_path: Path)
         gateway.upo_delays = 0
         await work(place, 60, step=5.0)
         assert len(gateway.asked) < 25, "asked less and less"
-        assert (await place.till.upo(first.id)).scope == "invoice"
+        assert (await place.invoices.upo(first.id)).scope == "invoice"
 
 
 async def test_fetching_stays_within_this_tills_part_of_the_hour(tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ async def test_the_archive_holds_the_page_once(tmp_path: Path) -> None:
         bundles = [await place.store.read(partial(_collected, record.id)) for record in records]
         target = [save(tmp_path / "archive", bundle)[0] for bundle in bundles][-1]
         (page,) = (tmp_path / "archive" / "session-upo").iterdir()
-        assert page.read_bytes() == (await place.till.upo(records[0].id)).xml
+        assert page.read_bytes() == (await place.invoices.upo(records[0].id)).xml
         with zipfile.ZipFile(target) as archive:
             told = json.loads(archive.read("session-upo.json"))
         assert told == {

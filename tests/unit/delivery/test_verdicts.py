@@ -26,6 +26,7 @@ from agent.ports import (
     SessionRef,
     Verdict,
 )
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CASHIER, MANAGER, World, press_until_answered, sale, settings, world
@@ -92,7 +93,7 @@ async def passes(place: World, minutes: float, step: float = 5.0) -> None:
 
 async def problems(place: World) -> set[str]:
     await place.reporting.refresh()
-    return {problem.code for problem in place.till.health().problems}
+    return {problem.code for problem in place.reporting.health().problems}
 
 
 # --- duplicates whose original can not be compared ----------------------------------------------------------
@@ -106,7 +107,7 @@ async def test_a_duplicate_that_can_not_be_compared_is_a_doubt_with_evidence(tmp
         gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165, body="<dowód>")
         record = await press_until_answered(place, "a")
         assert (record.state, record.mode) == (InvoiceState.IN_DOUBT, Mode.OFFLINE24), "KSeF did not take it"
-        (told,) = [event for event in await place.till.events(record.id) if event.kind == "in_doubt"]
+        (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "in_doubt"]
         assert told.data["why"] == "440: Duplikat faktury"
         assert told.data["original_ksef_number"] == (number if named else None)
         assert (told.data["code"], told.data["body"]) == ((21165, "<dowód>") if named else (440, "Duplikat faktury"))
@@ -142,7 +143,7 @@ async def test_a_number_for_other_bytes_is_not_adopted(tmp_path: Path) -> None:
         gateway.verdict_plan.append(Accepted(number, place.clock.now(), bytes(32)))
         record = await press_until_answered(place, "a")
         assert (record.state, record.ksef_number) == (InvoiceState.IN_DOUBT, None)
-        (told,) = [event for event in await place.till.events(record.id) if event.kind == "in_doubt"]
+        (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "in_doubt"]
         assert (told.data["ksef_number"], told.data["accepted_sha256"]) == (number, "00" * 32)
 
 
@@ -210,7 +211,7 @@ async def test_a_press_tries_a_new_session_once(tmp_path: Path) -> None:
 async def test_a_press_asks_as_long_as_its_budget(tmp_path: Path, budget: float, number_after: float) -> None:
     async with shop(tmp_path, budget=budget) as (place, gateway):
         gateway.pending_answers = 1_000_000
-        task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
+        task = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER))
         await place.clock.advance(number_after)
         for reference, (sha256, verdict, _) in gateway._verdicts.items():
             gateway._verdicts[reference] = (sha256, verdict, 0)
@@ -272,12 +273,12 @@ async def test_what_can_go_no_other_way_takes_the_last_place(tmp_path: Path) -> 
     """A technical correction is for interactive sessions only: presses must not starve it past its deadline."""
     async with shop(tmp_path) as (place, gateway):
         gateway.verdict_plan.append(Rejected(450, "Błąd semantyki"))
-        await place.watch.declare(Mode.OFFLINE24, "próba", "kierownik")
+        await place.watch.declare(Mode.OFFLINE24, "próba", MANAGER)
         record = await press_until_answered(place, "a")
         await passes(place, 1)
         assert (await place.record(record.id)).state is InvoiceState.REJECTED
-        await place.watch.withdraw("koniec", "kierownik")
-        await place.till.technical_correction(record.id, MANAGER)
+        await place.watch.withdraw("koniec", MANAGER)
+        await place.rejected.correct_technically(record.id, MANAGER)
         gateway.left = SendBudget(1, 0.0, sends_left_minute=1, per_minute=30, per_hour=180)
         await passes(place, 1)
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import AgentError, Unavailable
-from agent.domain.invoice import InvoiceRecord
-from agent.ports import InvoiceFilter, Look, Place
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.ports import InvoiceFilter, Look, Place, SendBudget
 from agent.services.exchange import watcher
+from tests.fakes import counter
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
 from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.folder import FakeFolder
-from tests.fakes.world import CASHIER, SELLER, sale, world
+from tests.fakes.world import CASHIER, SELLER, press_until_answered, sale, world
 
 COFFEE = Item("KAWA", "Kawa „Źdźbło” 1 kg", Decimal("64.90"), Decimal(2))
 SHOP = {11: SELLER.nip}
@@ -65,6 +66,27 @@ async def test_a_sale_is_issued_printed_and_answered(tmp_path: Path) -> None:
         raw = here.folder.content(Place.DONE, "zamówienie 1.result.json")
         assert raw is not None
         assert raw.isascii()
+
+
+@pytest.mark.parametrize(("left", "online"), [(13, 3), (10, 0), (30, 6)])
+async def test_files_nobody_waits_for_leave_single_sends_to_presses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, online: int
+) -> None:
+    async with shop(tmp_path, print=False) as here:
+        gateway = here.place.gateway
+        monkeypatch.setattr(
+            gateway, "budget", lambda: SendBudget(180, 0.0, left - len(gateway.sent), per_minute=30, per_hour=180)
+        )
+        for number in range(6):
+            here.folder.drop(f"{number}.json", json.dumps(sale(external_ref=str(number))))
+        await here.passes()
+        made = await invoices(here)
+        assert [each.mode for each in made].count(Mode.ONLINE) == online
+        assert {each.reason for each in made if each.mode is not Mode.ONLINE} <= {
+            "Resztę limitu wysyłek do KSeF zostawiono kasie."
+        }
+        pressed = await press_until_answered(here.place, "counter")
+        assert pressed.mode is Mode.ONLINE, "a customer waits"
 
 
 async def test_without_printing(tmp_path: Path) -> None:
@@ -575,7 +597,7 @@ async def test_presses_at_the_counter_go_first(tmp_path: Path) -> None:
         here.folder.drop("a.json", json.dumps(sale()))
         await here.passes(1)
         here.place.gateway.pending_answers = 3
-        press = asyncio.ensure_future(here.place.till.issue_sale(json.dumps(sale()).encode(), "counter", CASHIER))
+        press = asyncio.ensure_future(counter.sale(here.place, json.dumps(sale()).encode(), "counter", CASHIER))
         await asyncio.sleep(0)
         await here.passes(1)
         await press

@@ -13,6 +13,7 @@ import pytest
 from agent.domain.errors import KeyReused
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Rejected, Transaction
+from tests.fakes import counter
 from tests.fakes.world import CASHIER, World, sale, world
 
 
@@ -35,7 +36,7 @@ async def test_of_many_clicks_at_once_one_presses_and_all_answers_have_its_paper
         slow_reads(place, monkeypatch)
         place.gateway.pending_answers = 3
         body = json.dumps(sale()).encode()
-        clicks = asyncio.gather(*(place.till.issue_sale(body, "a", CASHIER) for _ in range(8)))
+        clicks = asyncio.gather(*(counter.sale(place, body, "a", CASHIER) for _ in range(8)))
         while not clicks.done():
             await place.clock.advance(0.1)
         answers = await clicks
@@ -50,25 +51,25 @@ async def test_of_many_clicks_at_once_one_presses_and_all_answers_have_its_paper
 async def test_the_same_sale_written_in_another_way_is_the_same_request(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         asked = sale(notes=[{"key": "Zamówienie", "value": "ż 1"}])
-        first = await place.till.issue_sale(json.dumps(asked).encode(), "a", CASHIER)
+        first = await counter.sale(place, json.dumps(asked).encode(), "a", CASHIER)
         turned = dict(reversed(asked.items()))
-        again = await place.till.issue_sale(json.dumps(turned, indent=2, ensure_ascii=False).encode(), "a", CASHIER)
+        again = await counter.sale(place, json.dumps(turned, indent=2, ensure_ascii=False).encode(), "a", CASHIER)
         assert again.replayed
         assert again.invoices[0].record.id == first.invoices[0].record.id
         asked["lines"] = list(reversed(asked["lines"]))
         with pytest.raises(KeyReused):
-            await place.till.issue_sale(json.dumps(asked).encode(), "a", CASHIER)
+            await counter.sale(place, json.dumps(asked).encode(), "a", CASHIER)
 
 
 async def test_the_same_key_prints_what_a_crash_kept_from_its_first_paper(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.pending_answers = 1000
-        press = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER))
+        press = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER))
         await place.clock.advance(0.5)
         press.cancel()  # and leaving this world cancels the work behind it, before its paper
     async with world(tmp_path) as place:
         place.gateway.up = False
-        answers = [await place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
+        answers = [await counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
         assert all(answer.replayed for answer in answers)
         papers = [answer.invoices[0].paper for answer in answers]
         assert [paper and (paper.document, paper.state, paper.copies) for paper in papers] == [
@@ -80,7 +81,7 @@ async def test_the_same_key_prints_what_a_crash_kept_from_its_first_paper(tmp_pa
 async def test_the_same_key_prints_nothing_that_ksef_refused_at_the_counter(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
-        answers = [await place.till.issue_sale(json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
+        answers = [await counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
         assert [answer.invoices[0].record.state for answer in answers] == [InvoiceState.REJECTED] * 2
         assert place.printer.papers == []
 
@@ -89,8 +90,8 @@ async def test_a_return_written_in_another_way_is_the_same_request(tmp_path: Pat
     async with world(tmp_path) as place:
         base = await place.sell()
         asked = {"kind": "return", "reason": "zwrot", "lines": [{"line": 1, "quantity": "1"}]}
-        first = await place.till.correct(base.id, json.dumps(asked).encode(), "zwrot", CASHIER)
+        first = await counter.correct(place, base.id, json.dumps(asked).encode(), "zwrot", CASHIER)
         turned = json.dumps(dict(reversed(asked.items())), indent=1).encode()
-        again = await place.till.correct(base.id, turned, "zwrot", CASHIER)
+        again = await counter.correct(place, base.id, turned, "zwrot", CASHIER)
         assert (first.replayed, again.replayed) == (False, True)
         assert again.invoices[0].record.id == first.invoices[0].record.id

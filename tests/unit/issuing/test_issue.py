@@ -13,14 +13,15 @@ from agent.domain.errors import BadInput, KeyReused
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome, Verdict
-from agent.services.contract import IssueAnswer
+from agent.services.queries.invoices import IssueAnswer
+from tests.fakes import counter
 from tests.fakes.gateway import silence
 from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
 
 
 async def press(place: World, body: dict[str, object], key: str, seconds: float = 10.0) -> IssueAnswer:
     """Press and let time pass until the answer is there."""
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(body).encode(), key, CASHIER))
+    task = asyncio.ensure_future(counter.sale(place, json.dumps(body).encode(), key, CASHIER))
     for _ in range(int(seconds * 10)):
         if task.done():
             break
@@ -35,10 +36,10 @@ async def test_online_sale_has_its_number_and_one_code(tmp_path: Path) -> None:
         assert answer.record.mode is Mode.ONLINE
         assert answer.paper is not None
         assert (answer.paper.document, answer.paper.state) == ("invoice", PrintState.PRINTED)
-        text = await place.till.receipt_text(answer.record.id)
+        text = await place.previews.text(answer.record.id)
         assert str(answer.record.ksef_number) in text
         assert "CERTYFIKAT" not in text
-        assert (await place.till.invoice(answer.record.id)).has_upo
+        assert (await place.invoices.one(answer.record.id)).has_upo
 
 
 async def test_line_down_gives_offline24_with_confirmation_and_next_business_day(tmp_path: Path) -> None:
@@ -56,10 +57,11 @@ async def test_line_down_gives_offline24_with_confirmation_and_next_business_day
         after = await place.record(answer.record.id)
         assert after.state is InvoiceState.ACCEPTED
         assert place.gateway.sent[0].offline
-        reprint = await place.till.reprint(answer.record.id, CASHIER)
+        await place.reprinting.reprint(answer.record.id, CASHIER)
+        reprint = await place.invoices.one(answer.record.id)
         assert reprint.paper is not None
         assert reprint.paper.document == "invoice"
-        assert "WYDRUK PONOWNY nr 2" in await place.till.receipt_text(answer.record.id)
+        assert "WYDRUK PONOWNY nr 2" in await place.previews.text(answer.record.id)
 
 
 async def test_lost_answer_within_budget_is_offline24_and_never_a_second_invoice(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ async def test_a_send_that_has_to_rest_is_no_wait_at_the_counter(tmp_path: Path)
         place.gateway.wait = budget
         assert (await press(place, sale(), "a")).invoices[0].record.mode is Mode.ONLINE
         place.gateway.wait = budget + 0.1
-        assert place.till.mode().mode is Mode.OFFLINE24
+        assert place.watch.answer().mode is Mode.OFFLINE24
         answer = (await press(place, sale(), "b")).invoices[0]
         assert (answer.record.mode, len(place.gateway.sent)) == (Mode.OFFLINE24, 1)
         assert "Limit wysyłek" in answer.record.reason
@@ -94,10 +96,10 @@ async def test_taken_without_number_keeps_online_for_nip_and_offline24_for_consu
         domestic = (await press(place, sale(), "a")).invoices[0]
         assert domestic.record.mode is Mode.ONLINE
         assert domestic.record.state is InvoiceState.SENT
-        assert "oczekuje na numer" in await place.till.receipt_text(domestic.record.id)
+        assert "oczekuje na numer" in await place.previews.text(domestic.record.id)
         consumer = (await press(place, sale(buyer=CONSUMER), "b")).invoices[0]
         assert consumer.record.mode is Mode.OFFLINE24
-        text = await place.till.receipt_text(consumer.record.id)
+        text = await place.previews.text(consumer.record.id)
         assert "OFFLINE" in text
         assert "CERTYFIKAT" in text
 
@@ -115,7 +117,7 @@ async def test_second_click_while_the_first_runs_waits_for_it(tmp_path: Path) ->
     async with world(tmp_path) as place:
         place.gateway.pending_answers = 3
         body = json.dumps(sale()).encode()
-        both = asyncio.gather(*(place.till.issue_sale(body, "a", CASHIER) for _ in range(2)))
+        both = asyncio.gather(*(counter.sale(place, body, "a", CASHIER) for _ in range(2)))
         for _ in range(50):
             await place.clock.advance(0.1)
         first, second = await both
@@ -144,7 +146,7 @@ async def test_dropped_caller_does_not_cancel_the_press(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.pending_answers = 2
         body = json.dumps(sale()).encode()
-        task = asyncio.ensure_future(place.till.issue_sale(body, "a", CASHIER))
+        task = asyncio.ensure_future(counter.sale(place, body, "a", CASHIER))
         await place.clock.advance(0.1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -175,10 +177,10 @@ async def test_paper_out_is_told_and_retried_silently(tmp_path: Path) -> None:
         assert answer.paper.state == PrintState.FAILED
         assert "Skończył się papier" in answer.hand_over
         await place.clock.advance(5)
-        later = await place.till.invoice(answer.record.id)
+        later = await place.invoices.one(answer.record.id)
         assert later.paper is not None
         assert later.paper.state == PrintState.PRINTED
-        assert "WYDRUK PONOWNY" not in await place.till.receipt_text(answer.record.id)
+        assert "WYDRUK PONOWNY" not in await place.previews.text(answer.record.id)
 
 
 async def test_uncertain_print_never_repeats_itself(tmp_path: Path) -> None:
@@ -192,8 +194,8 @@ async def test_uncertain_print_never_repeats_itself(tmp_path: Path) -> None:
         assert answer.paper.problem not in answer.hand_over
         await place.clock.advance(300)
         assert len(place.printer.papers) == 1
-        await place.till.reprint(answer.record.id, CASHIER)
-        assert "WYDRUK PONOWNY nr 2" in await place.till.receipt_text(answer.record.id)
+        await place.reprinting.reprint(answer.record.id, CASHIER)
+        assert "WYDRUK PONOWNY nr 2" in await place.previews.text(answer.record.id)
 
 
 async def test_silence_opens_the_breaker_and_spares_the_next_cashier(tmp_path: Path) -> None:
@@ -223,11 +225,11 @@ async def test_the_shop_gets_its_copy_where_set(tmp_path: Path) -> None:
     chosen = replace(base, paper=replace(base.paper, copies=2))
     async with world(tmp_path, given=chosen) as place:
         record = (await press(place, sale(), "a")).invoices[0].record
-        text = await place.till.receipt_text(record.id)
+        text = await place.previews.text(record.id)
         assert text.count(record.number) >= 2
         customers, shops = text.split("Egzemplarz sprzedawcy")
         assert customers.count("Sprzedawca") == shops.count("Sprzedawca") == 1  # the mark stands on top of the shop's
-        assert (await place.till.receipt_png(record.id)).png.startswith(b"\x89PNG")
+        assert (await place.previews.picture(record.id)).png.startswith(b"\x89PNG")
         assert (await place.record(record.id)).copies == 1
 
 

@@ -13,14 +13,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agent.domain.errors import BadInput, Conflict, NotPermitted
+from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, Outcome, Rejected, Sent
 from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
 from agent.settings.model import Settings
+from agent.store import copies
 from agent.web.health import health_json
 from agent.web.metrics import render
+from tests.fakes import counter
 from tests.fakes.world import CASHIER, MANAGER, World, settings, world
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "api" / "health.schema.json").read_text())
@@ -37,12 +39,12 @@ async def look(place: World, times: int = 3) -> list[str]:
     """Refresh a few times and return the codes in /health, which the metrics must agree with."""
     for _ in range(times):
         await place.reporting.refresh()
-    body = health_json(place.till.health())
+    body = health_json(place.reporting.health())
     jsonschema.validate(json.loads(json.dumps(body)), SCHEMA)
     problems = body["problems"]
     assert isinstance(problems, list)
     codes = [str(item["code"]) for item in problems if isinstance(item, Mapping)]
-    page = render(place.till.health(), place.till.counters())
+    page = render(place.reporting.health(), place.reporting.counters())
     for code in codes:
         assert f'ksef_agent_problems{{code="{code}",' in page
     return codes
@@ -74,7 +76,7 @@ async def test_unknown_words_alarm_while_latarnia_says_them(tmp_path: Path) -> N
         place.latarnia.status = {"status": "METEOR"}
         await place.watch.poll_latarnia()
         assert await look(place) == ["latarnia-unknown"]
-        assert place.till.mode().mode is Mode.ONLINE
+        assert place.watch.answer().mode is Mode.ONLINE
         place.latarnia.status = {"status": "AVAILABLE"}
         await place.watch.poll_latarnia()
         assert await look(place) == []
@@ -87,7 +89,7 @@ async def test_status_without_a_message(tmp_path: Path) -> None:
         place.latarnia.status = {"status": "FAILURE"}
         await place.watch.poll_latarnia()
         assert await look(place) == ["status-unannounced"]
-        assert place.till.mode().mode is Mode.OFFLINE24
+        assert place.watch.answer().mode is Mode.OFFLINE24
         await place.clock.advance(60)
         place.latarnia.status = {"status": "AVAILABLE"}
         await place.watch.poll_latarnia()
@@ -111,28 +113,24 @@ async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_
     async with world(tmp_path) as place:
         place.gateway.up = False
         base = await place.sell()
-        held = (await place.till.correct(base.id, b'{"kind": "full_return"}', "kor", CASHIER)).held
+        held = (await counter.correct(place, base.id, b'{"kind": "full_return"}', "kor", CASHIER)).held
         assert held is not None
         with pytest.raises(Conflict):
-            await place.till.settle(held.id, "za wcześnie", MANAGER)
+            await place.pending.settle(held.id, "za wcześnie", MANAGER)
         place.gateway.up = True
         rejection = Rejected(450, "Błąd weryfikacji semantyki")
         place.gateway.verdict_plan.extend([rejection, rejection])
         await place.settle(hours=0.01)
-        await place.till.technical_correction(base.id, MANAGER)
+        await place.rejected.correct_technically(base.id, MANAGER)
         await place.settle(hours=0.01)
-        await place.till.close(base.id, "sprzedaż wystawiona ponownie", MANAGER)
+        await place.rejected.close(base.id, "sprzedaż wystawiona ponownie", MANAGER)
         assert await look(place) == ["correction-refused"]
-        (problem,) = place.till.health().problems
+        (problem,) = place.reporting.health().problems
         assert base.number in problem.message
     async with world(tmp_path, clock=place.clock) as place:
         assert await look(place) == ["correction-refused"]
-        with pytest.raises(NotPermitted):
-            await place.till.settle(held.id, "zwrot oddano", CASHIER)
-        with pytest.raises(BadInput):
-            await place.till.settle(held.id, " ", MANAGER)
-        assert (await place.till.settle(held.id, "zwrot oddano", MANAGER)).to_settle is False
-        await place.till.settle(held.id, "drugi raz", MANAGER)
+        assert (await place.pending.settle(held.id, "zwrot oddano", MANAGER)).to_settle is False
+        await place.pending.settle(held.id, "drugi raz", MANAGER)
         assert await look(place) == []
         assert [code for code in await told(place) if code.endswith("correction-refused")] == [
             "+correction-refused",
@@ -159,9 +157,9 @@ async def test_printer_that_calls_itself_well_while_its_jobs_fail(tmp_path: Path
         place.printer.plan.append(Outcome.UNKNOWN)
         record = await place.sell()
         assert await look(place) == ["printer"]
-        (printer,) = place.till.health().printers
+        (printer,) = place.reporting.health().printers
         assert printer.problem == "Drukarka zamilkła w trakcie wydruku."
-        await place.till.reprint(record.id, MANAGER)
+        await place.reprinting.reprint(record.id, MANAGER)
         assert await look(place) == []
         assert await told(place) == ["+printer", "-printer"]
 
@@ -221,7 +219,7 @@ async def test_rejected_until_a_person_closes_it(tmp_path: Path) -> None:
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
         record = await place.sell()
         assert await look(place) == ["rejected"]
-        await place.till.close(record.id, "sprzedaż udokumentowano inaczej", MANAGER)
+        await place.rejected.close(record.id, "sprzedaż udokumentowano inaczej", MANAGER)
         assert await look(place) == []
         assert await told(place) == ["+rejected", "-rejected"]
 
@@ -236,13 +234,83 @@ async def test_number_taken_by_another_document(tmp_path: Path) -> None:
 
 
 async def test_certificate(tmp_path: Path) -> None:
-    async with world(tmp_path, start=datetime(2027, 12, 1, 9, 0, tzinfo=UTC)) as place:
+    given = settings(tmp_path)
+    given = replace(given, alerts=replace(given.alerts, backup_hours=0))
+    async with world(tmp_path, given=given, start=datetime(2027, 12, 1, 9, 0, tzinfo=UTC)) as place:
         assert await look(place) == []
         await place.clock.advance(2 * 24 * 3600)
         assert await look(place) == ["certificate-expires"]
         await place.clock.advance(31 * 24 * 3600)
         assert await look(place) == ["certificate-expired"]
         assert await told(place) == ["+certificate-expires", "+certificate-expired", "-certificate-expires"]
+
+
+async def test_a_till_without_copies_and_with_an_old_one(tmp_path: Path) -> None:
+    """Counted from the first thing worth a copy, then from the newest copy."""
+    async with world(tmp_path) as place:
+        await place.clock.advance(100 * 3600)
+        assert await look(place) == []  # an empty log needs no copy
+        await place.sell()
+        await place.settle()
+        await place.clock.advance(47 * 3600)
+        assert await look(place) == []
+        await place.clock.advance(2 * 3600)
+        assert await look(place) == ["backup-old"]
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        assert await look(place) == []
+        body = health_json(place.reporting.health())["backup"]
+        assert isinstance(body, Mapping)
+        assert body["file"] == str(tmp_path / "copy.db")
+        assert "ksef_agent_backup_last_timestamp_seconds" in render(
+            place.reporting.health(), place.reporting.counters()
+        )
+        await place.clock.advance(48 * 3600)
+        assert await look(place) == ["backup-old"]
+        assert await told(place) == ["+backup-old", "-backup-old", "+backup-old"]
+
+
+async def test_a_copy_of_a_clock_that_ran_ahead_is_none(tmp_path: Path) -> None:
+    """Else the alarm would sleep for ninety days."""
+    async with world(tmp_path) as place:
+        await place.sell()
+        await place.settle()
+        copies.note_copy(place.store.path, place.clock.now() + timedelta(days=90), tmp_path / "copy.db")
+        await place.clock.advance(3 * 3600)
+        assert await look(place) == ["backup-old"]
+
+
+async def test_a_copy_that_failed(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        copies.note_failure(place.store.path, place.clock.now(), "Brak miejsca na dysku.")
+        assert await look(place) == ["backup-failed"]
+        (problem,) = place.reporting.health().problems
+        assert "Brak miejsca na dysku." in problem.message
+        assert "ksef_agent_backup_failed 1" in render(place.reporting.health(), place.reporting.counters())
+        assert place.reporting.health().copies.last_file == str(tmp_path / "copy.db")
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        assert await look(place) == []
+        assert await told(place) == ["+backup-failed", "-backup-failed"]
+
+
+async def test_after_a_weekend_the_missed_copy_has_its_time(tmp_path: Path) -> None:
+    """A till that was off since Friday makes the copy of the timer within its first hours: no alarm every Monday."""
+    async with world(tmp_path) as place:
+        await place.sell()
+        await place.settle()
+        copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
+        monday = place.clock.now() + timedelta(days=3)
+    async with world(tmp_path, start=monday) as place:
+        assert await look(place) == []
+        await place.clock.advance(2 * 3600)
+        assert await look(place) == ["backup-old"]
+
+
+async def test_what_is_known_of_copies_may_be_damaged(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        for content in (b"", b"{", b"[]", b'{"last_at": 5}', b'{"last_at": "x", "last_file": null}', b"\xff"):
+            (tmp_path / copies.NAME).write_bytes(content)
+            assert await look(place) == []
 
 
 async def test_no_certificate(tmp_path: Path) -> None:
@@ -273,7 +341,7 @@ async def test_total_failure_to_confirm(tmp_path: Path) -> None:
         place.latarnia.messages = [total_failure(place)]
         await place.watch.poll_latarnia()
         assert await look(place) == ["total-failure-unconfirmed"]
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         assert await look(place) == []
         assert await told(place) == ["+total-failure-unconfirmed", "-total-failure-unconfirmed"]
 
@@ -390,7 +458,7 @@ async def test_manager_rejects_a_false_alarm(tmp_path: Path) -> None:
         await place.watch.poll_latarnia()
         record = await place.sell()
         assert record.mode is Mode.OFFLINE24
-        answer = await place.till.withdraw("BIP nic nie podaje", MANAGER, false_alarm=True)
+        answer = await place.watch.withdraw("BIP nic nie podaje", MANAGER, false_alarm=True)
         assert not answer.total_failure_to_confirm
         assert (await place.record(record.id)).deadline == record.deadline
         assert await look(place) == ["status-unannounced"]
@@ -400,13 +468,13 @@ async def test_a_confirmed_total_failure_that_was_none_brings_every_deadline_bac
     async with world(tmp_path) as place:
         place.gateway.up = False
         waiting = await place.sell()
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
-        assert place.till.mode().declared == "total_failure"
-        assert place.till.mode().declared_by == MANAGER.name
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        assert place.watch.answer().declared == "total_failure"
+        assert place.watch.answer().declared_by == MANAGER.name
         await look(place)
         issued = await place.sell()
         assert [(await place.record(each.id)).deadline_state for each in (waiting, issued)] == ["lifted", "lifted"]
-        await place.till.withdraw("pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("pomyłka", MANAGER, false_alarm=True)
         assert [(await place.record(each.id)).deadline for each in (waiting, issued)] == [waiting.deadline] * 2
         assert [(await place.log(each.id)).count("deadline") for each in (waiting, issued)] == [2, 1]
         place.gateway.up = True
@@ -421,7 +489,7 @@ async def test_a_total_failure_whose_end_was_foreseen_is_over_without_a_word(tmp
         end = (place.clock.now() + timedelta(hours=2)).isoformat()
         place.latarnia.messages = [total_failure(place, end=end)]
         await place.watch.poll_latarnia()
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         record = await place.sell()
         assert record.mode is Mode.TOTAL_FAILURE
         await place.clock.advance(3 * 60 * 60)

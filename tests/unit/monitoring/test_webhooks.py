@@ -223,15 +223,15 @@ async def test_half_an_hour_of_refusals_is_an_alert_and_an_answer_ends_it(tmp_pa
         receiver.plan.extend([500, 500])
         assert not await outbox.deliver_all()
         await place.reporting.refresh()
-        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.till.health().problems}
+        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.reporting.health().problems}
         await clock.advance(31 * 60)
         assert not await outbox.deliver_all()
         await place.reporting.refresh()
-        (stuck,) = [each for each in place.till.health().problems if each.code == AlertCode.OUTBOX_STUCK]
+        (stuck,) = [each for each in place.reporting.health().problems if each.code == AlertCode.OUTBOX_STUCK]
         assert "HTTP 500" in stuck.message
         assert await outbox.deliver_all()
         await place.reporting.refresh()
-        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.till.health().problems}
+        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.reporting.health().problems}
 
 
 async def test_the_documented_receiver_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:

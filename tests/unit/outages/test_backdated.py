@@ -12,6 +12,7 @@ from agent.domain.fa3.build import build_invoice
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.register import Marker, marker
+from tests.fakes import counter
 from tests.fakes.world import CASHIER, MANAGER, SELLER, World, world
 from tests.unit.sale.sale_samples import sale
 
@@ -22,7 +23,7 @@ NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 async def hand_over(place: World, issued_at: datetime) -> InvoiceRecord:
     """Give the till a ready document of that day."""
     xml = build_invoice(sale(), SELLER, number=f"ERP/{issued_at:%d}", issued_at=issued_at, system_info="ERP")
-    return (await place.till.issue_ready(xml, f"ready-{issued_at}", CASHIER)).invoices[0].record
+    return (await counter.ready(place, xml, f"ready-{issued_at}", CASHIER)).invoices[0].record
 
 
 async def announce(place: World, category: str, begin: datetime) -> None:
@@ -39,7 +40,7 @@ async def announce(place: World, category: str, begin: datetime) -> None:
     place.latarnia.messages = [message]
     await place.watch.poll_latarnia()
     if category == "TOTAL_FAILURE":
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
 
 
 OUTAGES = {
@@ -59,7 +60,7 @@ async def test_before_the_outage_it_is_offline24(tmp_path: Path, category: str) 
         assert marker(record, date(2026, 11, 24)) is Marker.DI
         if category == "TOTAL_FAILURE":
             await place.clock.advance(60)
-            await place.till.withdraw("Koniec", MANAGER)
+            await place.watch.withdraw("Koniec", MANAGER)
             assert (await place.record(record.id)).state is InvoiceState.ISSUED, "it was never exempt"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.errors import Conflict, NotPermitted, Unavailable
+from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, LatarniaReading, Sent
+from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
+from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CASHIER, MANAGER, World, world
@@ -35,16 +38,16 @@ async def press(place: World) -> InvoiceRecord:
 
 async def refused(place: World) -> Unavailable:
     """Press, be refused; no number is used and no paper printed."""
-    before = len(await place.till.queue()), len(place.printer.papers)
+    before = len(await place.invoices.unsent()), len(place.printer.papers)
     with pytest.raises(Unavailable) as answer:
         await press(place)
-    assert (len(await place.till.queue()), len(place.printer.papers)) == before
+    assert (len(await place.invoices.unsent()), len(place.printer.papers)) == before
     return answer.value
 
 
 async def problems(place: World) -> dict[str, str]:
     await place.reporting.refresh()
-    return {each.code: each.severity for each in place.till.health().problems}
+    return {each.code: each.severity for each in place.reporting.health().problems}
 
 
 def set_clock(place: World, step: timedelta) -> None:
@@ -69,8 +72,8 @@ async def test_each_press_is_compared_with_the_time_of_ksef(tmp_path: Path, step
             assert answer.code == "clock-wrong"
             assert answer.detail.endswith("Ustaw zegar; faktury nie wystawiono.")
             assert await problems(place) == {"clock-skew": "critical"}
-            assert place.till.health().status == "critical"
-            assert place.till.clock_state().state == "wrong"
+            assert place.reporting.health().status == "critical"
+            assert place.watch.clock.answer().state == "wrong"
             set_clock(place, -step)
             assert "clock-skew" not in await problems(place)
         place.gateway.up = True
@@ -142,20 +145,18 @@ async def test_a_step_that_nothing_confirms_waits_for_a_manager(tmp_path: Path, 
         assert answer.code == ("clock-unconfirmed" if forward else "clock-wrong")
         assert await problems(place) == {"clock-unconfirmed" if forward else "clock-skew": "critical"}
         assert ("poproś kierownika" in answer.detail) is not before_fa3
-        state = place.till.clock_state()
+        state = place.watch.clock.answer()
         assert state.confirmable is not before_fa3
         today = place.clock.now().astimezone(WARSAW).date()
-        with pytest.raises(NotPermitted):
-            await place.till.confirm_clock(today, CASHIER)
         with pytest.raises(Conflict) as moved:
-            await place.till.confirm_clock(today + DAY, MANAGER)
+            await place.watch.confirm_clock(today + DAY, MANAGER)
         assert moved.value.code == "clock-moved"
         if before_fa3:
             with pytest.raises(Conflict) as impossible:
-                await place.till.confirm_clock(today, MANAGER)
+                await place.watch.confirm_clock(today, MANAGER)
             assert impossible.value.code == "clock-not-confirmable"
             return
-        state = await place.till.confirm_clock(today, MANAGER)
+        state = await place.watch.confirm_clock(today, MANAGER)
         assert (state.state, state.confirmed_by, state.problem) == ("confirmed", "manager", None)
         assert not {"clock-skew", "clock-unconfirmed"} & set(await problems(place))
         assert (await press(place)).issued_on == today
@@ -165,6 +166,18 @@ async def test_a_step_that_nothing_confirms_waits_for_a_manager(tmp_path: Path, 
     async with world(tmp_path, clock=clock) as place:  # a restart asks no second time
         place.gateway.up = False
         assert (await press(place)).issued_on == today
+
+
+async def test_what_a_press_believed_is_kept_with_its_invoice(tmp_path: Path) -> None:
+    """A process that dies right after its first press, and starts again beside a clock set by two days."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        await press(place)
+        clock = place.clock
+    clock.step(2 * DAY)
+    async with world(tmp_path, clock=clock) as place:
+        place.gateway.up = False
+        assert (await refused(place)).code == "clock-unconfirmed"
 
 
 async def test_a_time_server_confirms_a_step(tmp_path: Path) -> None:
@@ -183,7 +196,7 @@ async def test_a_time_server_confirms_a_step(tmp_path: Path) -> None:
         assert (await refused(place)).code == "clock-wrong"
         clock.step(right - clock.now())
         assert (await press(place)).issued_on == date(2026, 11, 26)
-        assert place.till.clock_state().confirmed_by == "ntp"
+        assert place.watch.clock.answer().confirmed_by == "ntp"
 
 
 @pytest.mark.parametrize(
@@ -200,10 +213,10 @@ async def test_a_till_that_was_off_sells_without_a_line(tmp_path: Path, off: tim
         place.gateway.up = False
         if issues:
             assert (await press(place)).issued_on == clock.now().astimezone(WARSAW).date()
-            assert place.till.clock_state().state == "assumed"
+            assert place.watch.clock.answer().state == "assumed"
         else:
             assert (await refused(place)).code == "clock-unconfirmed"
-            await place.till.confirm_clock(clock.now().astimezone(WARSAW).date(), MANAGER)
+            await place.watch.confirm_clock(clock.now().astimezone(WARSAW).date(), MANAGER)
             assert (await press(place)).mode is Mode.OFFLINE24
 
 
@@ -253,10 +266,10 @@ async def test_a_manager_declares_at_the_right_time(tmp_path: Path) -> None:
         await place.watch.probe()
         right = place.clock.now()
         set_clock(place, 90 * DAY)
-        await place.till.declare(Mode.OFFLINE24, "burza", MANAGER)
-        assert place.till.mode().declared == "offline24"
+        await place.watch.declare(Mode.OFFLINE24, "burza", MANAGER)
+        assert place.watch.answer().declared == "offline24"
         set_clock(place, -90 * DAY)
-        assert place.till.mode().declared == "offline24"
+        assert place.watch.answer().declared == "offline24"
         (fact,) = await place.store.read(lambda tx: tx.facts.all())
         assert fact.seen_at == right
 
@@ -267,7 +280,7 @@ async def test_a_declaration_of_a_time_that_nothing_confirms_is_refused(tmp_path
         await press(place)
         set_clock(place, 90 * DAY)
         with pytest.raises(Unavailable, match="trybu nie zmieniono") as answer:
-            await place.till.declare(Mode.OFFLINE24, "burza", MANAGER)
+            await place.watch.declare(Mode.OFFLINE24, "burza", MANAGER)
         assert answer.value.code == "clock-unconfirmed"
 
 
@@ -311,14 +324,14 @@ async def test_a_total_failure_goes_on_whatever_the_clock_shows(tmp_path: Path) 
     """Set back to before its begin, the queue would leave for KSeF: art. 106ng says never."""
     async with world(tmp_path) as place:
         await place.watch.probe()
-        await place.till.declare(Mode.TOTAL_FAILURE, "telewizja", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "telewizja", MANAGER)
         record = await press(place)
         assert record.mode is Mode.TOTAL_FAILURE
         set_clock(place, -400 * DAY)
         assert place.watch.sending_stopped()
         await place.sync.pass_once()
         assert place.gateway.sent == []
-        assert place.till.mode().mode is Mode.TOTAL_FAILURE
+        assert place.watch.answer().mode is Mode.TOTAL_FAILURE
 
 
 async def test_ages_are_measured(tmp_path: Path) -> None:
@@ -341,8 +354,76 @@ async def test_ages_are_measured(tmp_path: Path) -> None:
             assert not {"in-doubt", "latarnia-unreachable"} & set(await problems(place))
             await place.clock.advance(30 * 60)
             assert {"in-doubt", "latarnia-unreachable"} <= set(await problems(place))
-            report = place.till.health()
+            report = place.reporting.health()
             assert all(each.since <= report.at for each in report.problems)
+
+
+async def test_the_limits_of_the_last_hour_survive_a_step(tmp_path: Path) -> None:
+    """Sends of a quarter of an hour ago count, wherever the clock stands now; what a wrong clock wrote does not."""
+    async with world(tmp_path) as place:
+        await place.watch.probe()
+        for _ in range(3):
+            await press(place)
+        await place.clock.advance(900)
+        clock = place.clock
+    for step in (-HOUR, HOUR, -400 * DAY, 90 * DAY):
+        clock.step(step)
+        async with world(tmp_path, clock=clock) as place:
+            recent = await place.sync.recent_calls()
+            ages = [(clock.now() - sent).total_seconds() for sent in recent.sends]
+            assert [round(age) for age in ages] == [885] * 3, "fifteen seconds a call may have taken"
+        clock.step(-step)
+    clock.reboot(-400 * DAY)  # nobody knows the time any more
+    async with world(tmp_path, clock=clock) as place:
+        assert (await place.sync.recent_calls()).sends == []
+
+
+async def test_corrections_of_one_invoice_keep_their_order(tmp_path: Path) -> None:
+    """Each says what the one before it left; ten minutes back change nothing about who came first."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await press(place)
+        for number, minutes in enumerate((0, -10, -4)):
+            place.clock.step(timedelta(minutes=minutes))
+            line: dict[str, str | int] = {"line": 1, "quantity": "0.5"}
+            body = json.dumps({"kind": "return", "lines": [line], "reason": f"zwrot {number}"}).encode()
+            await counter.correct(place, base.id, body, f"return-{number}", CASHIER)
+        waiting = await place.store.read(lambda tx: tx.held.waiting())
+        assert [json.loads(each.body)["reason"] for each in waiting] == ["zwrot 0", "zwrot 1", "zwrot 2"]
+
+
+async def test_a_webhook_is_signed_at_the_right_time(tmp_path: Path) -> None:
+    """A receiver refuses what was not signed just now: the news of a wrong clock would never arrive."""
+    signed: list[int] = []
+
+    class Receiver:
+        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+            signed.append(int(headers["X-Ksef-Agent-Signature"].split(",")[0].removeprefix("t=")))
+            return 200
+
+    async with world(tmp_path) as place:
+        await place.watch.probe()
+        right = int(place.clock.now().timestamp())
+        set_clock(place, -400 * DAY)
+        await problems(place)
+        subscriber = Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES)
+        await Outbox(place.desk, Receiver(), subscriber, place.watch.clock.best).deliver_all()
+        assert signed == [right]
+
+
+async def test_alarms_of_the_day_wait_until_somebody_knows_it(tmp_path: Path) -> None:
+    """Next year everything is overdue and no certificate valid, last year nothing."""
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        await press(place)
+        await place.clock.advance(3 * 86_400)
+        assert "overdue" in await problems(place)
+        for step in (-400 * DAY, 900 * DAY):
+            place.clock.step(step)
+            now = await problems(place)
+            assert "overdue" in now, "it does not end"
+            assert not {"certificate-expired", "certificate-expires"} & set(now)
+            place.clock.step(-step)
 
 
 async def test_that_the_clock_was_set_stands_in_the_log(tmp_path: Path) -> None:
@@ -371,6 +452,7 @@ MOVES = st.one_of(
 ALLOWED = timedelta(minutes=16)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(moves=st.lists(MOVES, min_size=4, max_size=14))
 async def test_no_invoice_bears_a_wrong_date(moves: Sequence[tuple[str, int]]) -> None:

@@ -48,10 +48,10 @@ async def exempted(place: World, count: int = 1) -> list[InvoiceRecord]:
     """Issue invoices in a confirmed total failure, and end it."""
     announce(place, "TOTAL_FAILURE")
     await place.watch.poll_latarnia()
-    await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+    await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
     records = [await place.sell() for _ in range(count)]
     await place.clock.advance(3600)
-    await place.till.withdraw("Koniec", MANAGER)
+    await place.watch.withdraw("Koniec", MANAGER)
     for record in records:
         assert (await place.record(record.id)).state is InvoiceState.EXEMPT
     return records
@@ -67,7 +67,7 @@ async def taken_back(place: World) -> None:
 
 async def codes(place: World) -> dict[str, str]:
     await place.reporting.refresh()
-    return {problem.code: problem.message for problem in place.till.health().problems}
+    return {problem.code: problem.message for problem in place.reporting.health().problems}
 
 
 async def starts_and_ends(place: World, code: str) -> list[str]:
@@ -87,13 +87,13 @@ async def test_a_manager_is_told_once_and_brings_the_duty_back(tmp_path: Path) -
         await codes(place)
         assert (await place.record(record.id)).state is InvoiceState.EXEMPT, "final until a manager speaks"
 
-        await place.till.withdraw("BIP: awarii całkowitej nie było", MANAGER, false_alarm=True)
+        await place.watch.withdraw("BIP: awarii całkowitej nie było", MANAGER, false_alarm=True)
         back = await place.record(record.id)
         assert (back.state, back.mode, back.deadline_state) == (InvoiceState.ISSUED, Mode.OFFLINE24, "due")
         assert "fałszywym alarmem" in back.reason
         assert "total-failure-false" not in await codes(place)
         assert await starts_and_ends(place, "total-failure-false") == ["alert_started", "alert_ended"]
-        event = next(each for each in await place.till.events(record.id) if each.kind == "duty_back")
+        event = next(each for each in await place.invoices.events(record.id) if each.kind == "duty_back")
         assert event.data == {"by": MANAGER.name, "reason": "BIP: awarii całkowitej nie było"}
 
         await place.settle()
@@ -103,15 +103,15 @@ async def test_a_manager_is_told_once_and_brings_the_duty_back(tmp_path: Path) -
 
 async def test_a_total_failure_known_from_the_media_alone(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         record = await place.sell()
-        await place.till.withdraw("Koniec", MANAGER)
+        await place.watch.withdraw("Koniec", MANAGER)
         await place.clock.advance(3600)
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         back = await place.record(record.id)
         assert (back.state, back.mode, back.deadline) == (InvoiceState.ISSUED, Mode.OFFLINE24, NEXT_DAY)
         with pytest.raises(Conflict, match="Nie ma awarii"):
-            await place.till.withdraw("Jeszcze raz", MANAGER, false_alarm=True)
+            await place.watch.withdraw("Jeszcze raz", MANAGER, false_alarm=True)
 
 
 async def test_books_and_paper_follow(tmp_path: Path) -> None:
@@ -121,9 +121,10 @@ async def test_books_and_paper_follow(tmp_path: Path) -> None:
         exempt = await place.record(record.id)
         assert marker(exempt, today) is Marker.BFK
         await taken_back(place)
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         assert marker(await place.record(record.id), today) is Marker.DI
-        answer = await place.till.reprint(record.id, MANAGER)
+        await place.reprinting.reprint(record.id, MANAGER)
+        answer = await place.invoices.one(record.id)
         assert answer.paper is not None
         assert answer.paper.document == "transaction_confirmation", "the next paper is that of its mode now"
         await place.settle()
@@ -137,11 +138,11 @@ async def test_an_awaria_known_at_the_issue_is_its_mode_then(tmp_path: Path) -> 
         await place.clock.advance(60)
         announce(place, "TOTAL_FAILURE", version=2, published=place.clock.now().isoformat())
         await place.watch.poll_latarnia()
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         await place.clock.advance(60)
         record = await place.sell()
         assert record.mode is Mode.TOTAL_FAILURE
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         now = await place.record(record.id)
         assert (now.mode, now.deadline_state) == (Mode.FAILURE, "open")
 
@@ -151,12 +152,12 @@ async def test_an_end_before_the_issue_needs_no_word(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         announce(place, "TOTAL_FAILURE")
         await place.watch.poll_latarnia()
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         within = await place.sell()
         await place.clock.advance(3600)
         after = await place.sell()
         assert after.mode is Mode.TOTAL_FAILURE
-        await place.till.withdraw("Koniec", MANAGER)
+        await place.watch.withdraw("Koniec", MANAGER)
         end = (TUESDAY + timedelta(minutes=30)).isoformat()
         announce(place, "AVAILABLE", version=2, end=end, published=place.clock.now().isoformat())
         await place.watch.poll_latarnia()
@@ -168,9 +169,9 @@ async def test_an_end_before_the_issue_needs_no_word(tmp_path: Path) -> None:
 
 async def test_many_are_counted_and_a_real_one_stays(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         real = await place.sell()
-        await place.till.withdraw("Koniec", MANAGER)
+        await place.watch.withdraw("Koniec", MANAGER)
         await place.clock.advance(3600)
         records = await exempted(place, 7)
         await taken_back(place)
@@ -178,7 +179,7 @@ async def test_many_are_counted_and_a_real_one_stays(tmp_path: Path) -> None:
         assert "razem 7" in message
         assert "i jeszcze 2" in message
         assert real.number not in message
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         assert {(await place.record(each.id)).state for each in records} == {InvoiceState.ISSUED}
         assert (await place.record(real.id)).state is InvoiceState.EXEMPT
         assert "duty_back" not in await place.log(real.id)
@@ -189,9 +190,9 @@ async def test_a_word_about_another_one_decides_nothing(tmp_path: Path) -> None:
         (record,) = await exempted(place)
         await taken_back(place)
         await place.clock.advance(3600)
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         await place.clock.advance(60)
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         assert (await place.record(record.id)).state is InvoiceState.EXEMPT
         assert "total-failure-false" in await codes(place)
 
@@ -203,18 +204,18 @@ async def test_what_is_archived_stays_and_is_said(tmp_path: Path) -> None:
         await taken_back(place)
         await place.watch.follow_deadlines()
         assert "w archiwum (1)" in (await codes(place))["total-failure-false"]
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         assert "total-failure-false" not in await codes(place)
         assert (await place.record(record.id)).state is InvoiceState.EXEMPT
         with pytest.raises(Conflict, match="Nie ma awarii"):
-            await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+            await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
 
 
 async def test_the_bytes_never_change(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         (record,) = await exempted(place)
         await taken_back(place)
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         back = await place.record(record.id)
         assert (back.xml, back.sha256, back.link_invoice) == (record.xml, record.sha256, record.link_invoice)
         assert read(back.xml).issued_on == record.issued_on
@@ -224,7 +225,7 @@ async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         (back,) = await exempted(place)
         await taken_back(place)
-        await place.till.withdraw("Pomyłka", MANAGER, false_alarm=True)
+        await place.watch.withdraw("Pomyłka", MANAGER, false_alarm=True)
         files = await evidence_of(place)
         assert verify_zip_files(files) == []
         path = next(name for name in files if name.endswith("dane.json") and back.id in name)
@@ -265,13 +266,13 @@ async def test_a_total_failure_that_nobody_ended(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         announce(place, "TOTAL_FAILURE")
         await place.watch.poll_latarnia()
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         assert "status-contradicts" not in await codes(place)
         place.latarnia.status = {"status": "AVAILABLE"}
         await place.clock.advance(60)
         await place.watch.poll_latarnia()
         assert "niczego nie przesyła" in (await codes(place))["status-contradicts"]
-        await place.till.withdraw("Koniec", MANAGER)
+        await place.watch.withdraw("Koniec", MANAGER)
         await place.clock.advance(1)
         assert "status-contradicts" not in await codes(place)
 
@@ -280,7 +281,7 @@ async def test_a_latarnia_out_of_reach_contradicts_nobody(tmp_path: Path) -> Non
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "AVAILABLE"}
         await place.watch.poll_latarnia()
-        await place.till.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         assert "status-contradicts" in await codes(place)
         place.latarnia.error = KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
         await place.watch.poll_latarnia()

@@ -59,6 +59,7 @@ def test_never_seen_latarnia_is_no_outage() -> None:
         ({"link": LinkState.HALF_OPEN}, "łączności"),
         ({"sends_left": 0}, "godzinowy limit"),
         ({"sends_rest": True}, "na razie"),
+        ({"kept_for_presses": True}, "zostawiono kasie"),
         ({"clock_suspect": True}, "Zegar"),
         ({"situation": DECLARED}, "Anna): Burza zerwała łącze"),
         ({"situation": TOTAL}, "nie potwierdził"),

@@ -16,7 +16,8 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import Event, KsefError, LatarniaReading, Sent, Work
-from tests.fakes.world import CASHIER, World, sale, world
+from tests.fakes import counter
+from tests.fakes.world import CASHIER, MANAGER, World, sale, world
 from tests.sim.announcing import news_of
 from tests.sim.oracle import Outage
 
@@ -26,7 +27,7 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 async def press(place: World, key: str) -> InvoiceRecord:
-    task = asyncio.ensure_future(place.till.issue_sale(json.dumps(sale()).encode(), key, CASHIER))
+    task = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), key, CASHIER))
     while not task.done():
         await place.clock.advance(0.1)
     return (await task).invoices[0].record
@@ -39,7 +40,7 @@ def announce(place: World, kind: str, status: str, *, begin: datetime, end: date
 
 
 async def last(place: World, invoice_id: str, kind: str) -> Event:
-    return [event for event in await place.till.events(invoice_id) if event.kind == kind][-1]
+    return [event for event in await place.invoices.events(invoice_id) if event.kind == kind][-1]
 
 
 async def test_the_breaker_survives_a_restart(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ async def test_silence_of_latarnia_changes_nothing(tmp_path: Path) -> None:
         await place.watch.poll_latarnia()
         assert place.watch.seen.latarnia_lost is not None
         assert place.watch.seen.latarnia_lost.at == START
-        assert place.till.mode().latarnia == "unreachable"
+        assert place.watch.answer().latarnia == "unreachable"
         assert place.watch.timeline.facts == ()
         assert (await press(place, "a")).mode is Mode.ONLINE
 
@@ -120,9 +121,9 @@ async def test_unsent_deadlines_follow_each_fact_with_an_event(tmp_path: Path) -
         event = await last(place, waiting.id, "deadline")
         assert (event.data["from"], event.data["to"]) == (None, "2026-12-03")
         assert "106nha" in str(event.data["legal_basis"])
-        accepted_before = len(await place.till.events(waiting.id))
+        accepted_before = len(await place.invoices.events(waiting.id))
         await place.watch.follow_deadlines()
-        assert len(await place.till.events(waiting.id)) == accepted_before, "nothing new, no event"
+        assert len(await place.invoices.events(waiting.id)) == accepted_before, "nothing new, no event"
 
 
 async def test_an_accepted_invoice_keeps_its_deadline(tmp_path: Path) -> None:
@@ -141,10 +142,10 @@ async def confirmed_total_failure(place: World) -> tuple[InvoiceRecord, InvoiceR
     announce(place, "total", "TOTAL_FAILURE", begin=place.clock.now())
     await place.clock.advance(60)
     await place.watch.poll_latarnia()
-    assert place.till.mode().total_failure_to_confirm
+    assert place.watch.answer().total_failure_to_confirm
     assert place.watch.decide(place.clock.now()).mode is Mode.OFFLINE24, "nobody has confirmed it"
     assert (await place.record(waiting.id)).deadline == date(2026, 11, 25)
-    await place.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w telewizji", "kierownik")
+    await place.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w telewizji", MANAGER)
     within = await press(place, "within")
     place.gateway.up = True
     return waiting, within
@@ -160,7 +161,7 @@ async def test_a_confirmed_total_failure_stops_sending_and_lifts_the_duty(tmp_pa
             await place.sync.pass_once()
             await place.clock.advance(60)
         assert place.gateway.sent == []
-        await place.watch.withdraw("Koniec", "kierownik")
+        await place.watch.withdraw("Koniec", MANAGER)
         assert (await place.record(within.id)).state is InvoiceState.EXEMPT
         assert (await last(place, within.id, "exempt")).data["legal_basis"] == "art. 106ng"
         await place.settle()
@@ -170,7 +171,7 @@ async def test_a_confirmed_total_failure_stops_sending_and_lifts_the_duty(tmp_pa
 async def test_a_false_alarm_restores_every_duty(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         waiting, within = await confirmed_total_failure(place)
-        await place.watch.withdraw("Fałszywy alarm", "kierownik", false_alarm=True)
+        await place.watch.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
         for each in (waiting, within):
             now = await place.record(each.id)
             assert (now.deadline, now.deadline_state) == (date(2026, 11, 25), "due")
@@ -190,9 +191,7 @@ async def test_a_declaration_and_a_poll_that_meet_are_both_kept(tmp_path: Path) 
             return await write(work)
 
         place.store.write = busy  # type: ignore[method-assign, assignment]
-        await asyncio.gather(
-            place.watch.poll_latarnia(), place.watch.declare(Mode.OFFLINE24, "Remont łącza", "kierownik")
-        )
+        await asyncio.gather(place.watch.poll_latarnia(), place.watch.declare(Mode.OFFLINE24, "Remont łącza", MANAGER))
         situation = place.watch.timeline.at(place.clock.now())
         assert situation.failure is not None
         assert situation.offline24 is not None
@@ -202,9 +201,9 @@ async def test_nobody_declares_what_the_ministry_announces(tmp_path: Path) -> No
     async with world(tmp_path) as place:
         for mode in (Mode.FAILURE, Mode.UNAVAILABILITY, Mode.ONLINE):
             with pytest.raises(Conflict):
-                await place.watch.declare(mode, "bo tak", "kierownik")
+                await place.watch.declare(mode, "bo tak", MANAGER)
         with pytest.raises(Conflict):
-            await place.watch.withdraw("bo tak", "kierownik")
+            await place.watch.withdraw("bo tak", MANAGER)
         assert await place.all_events() == []
 
 
@@ -217,7 +216,7 @@ class TestClock:
                 await press(place, "a")
             assert refused.value.code == "clock-wrong"
             assert "16 min" in refused.value.detail
-            assert await place.till.queue() == []
+            assert await place.invoices.unsent() == []
             place.gateway.skew = -5 * 60.0
             await place.watch.probe()
             assert (await press(place, "a")).serial == 1

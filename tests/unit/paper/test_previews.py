@@ -106,11 +106,11 @@ async def test_who_waits_too_long_in_line_is_sent_away(place: World) -> None:
 
 async def test_errors_are_those_of_the_invoice(place: World) -> None:
     record = await press_until_answered(place, "k")
-    for call in (place.till.receipt_png, place.till.receipt_text, place.till.receipt_bytes):
+    for call in (place.previews.picture, place.previews.text, place.previews.last_sent):
         with pytest.raises(NotFound):
             await call("no-such")
     with pytest.raises(BadInput):
-        await place.till.receipt_pdf(record.id, "a5")
+        await place.previews.pdf(record.id, "a5")
 
 
 async def test_a_paper_metres_long_over_http(place: World, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ async def test_a_paper_metres_long_over_http(place: World, tmp_path: Path) -> No
         await place.clock.advance(0.1)
     path = f"/v1/invoices/{(await selling).id}/receipt.png"
     headers = {"Authorization": "Bearer kasjer"}
-    async with TestClient(TestServer(till_app(place.till, tokens, ApiSettings()))) as client:
+    async with TestClient(TestServer(till_app(place, tokens, ApiSettings()))) as client:
         response = await client.get(path, headers=headers)
         pages = int(response.headers["X-Pages"])
         assert pages > 1
@@ -158,13 +158,13 @@ async def test_a_press_does_not_wait_for_metres_of_paper(place: World) -> None:
     selling = asyncio.ensure_future(place.sell())
     await place.clock.advance(PAPER_SECONDS + 10)
     record = await selling
-    answer = await place.till.invoice(record.id)
+    answer = await place.invoices.one(record.id)
     assert answer.paper is not None
     assert answer.paper.state == "printing"
     assert "Trwa drukowanie" in answer.hand_over
     printer.may_end.set()
     await place.clock.advance(1)
-    answer = await place.till.invoice(record.id)
+    answer = await place.invoices.one(record.id)
     assert answer.paper is not None
     assert answer.paper.state == "printed"
 

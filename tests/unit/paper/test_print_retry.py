@@ -30,11 +30,11 @@ async def test_a_number_that_arrives_meanwhile_is_on_the_paper(tmp_path: Path) -
         record = await place.record(invoice_id)
         assert record.state is InvoiceState.ACCEPTED
         await place.clock.advance(30)
-        failed, printed = await place.till.prints(invoice_id)
+        failed, printed = await place.invoices.prints(invoice_id)
         assert (failed.state, failed.document) == (PrintState.FAILED, "transaction_confirmation")
         assert (printed.state, printed.document, printed.copy) == (PrintState.PRINTED, "invoice", 1)
         assert len(place.printer.papers) == 1
-        text = await place.till.receipt_text(invoice_id)
+        text = await place.previews.text(invoice_id)
         assert str(record.ksef_number) in text
         assert "PONOWNY" not in text
 
@@ -45,7 +45,7 @@ async def test_without_news_the_same_paper_comes_out(tmp_path: Path) -> None:
         place.printer.plan.extend([Outcome.NOT_SENT, Outcome.NOT_SENT])
         invoice_id = await press(place)
         await place.clock.advance(30)
-        (job,) = await place.till.prints(invoice_id)
+        (job,) = await place.invoices.prints(invoice_id)
         assert (job.state, job.document, job.copy) == (PrintState.PRINTED, "transaction_confirmation", 1)
 
 
@@ -79,9 +79,9 @@ async def test_a_reprint_just_before_the_retry_is_the_only_paper(
         place.gateway.up = False
         place.printer.plan.append(Outcome.NOT_SENT)
         invoice_id = await press(place)
-        before_the_retry_writes(place, monkeypatch, lambda: place.till.reprint(invoice_id, CASHIER))
+        before_the_retry_writes(place, monkeypatch, lambda: place.reprinting.reprint(invoice_id, CASHIER))
         await place.clock.advance(130)
-        assert [(job.state, job.copy) for job in await place.till.prints(invoice_id)] == [
+        assert [(job.state, job.copy) for job in await place.invoices.prints(invoice_id)] == [
             (PrintState.FAILED, 1),
             (PrintState.PRINTED, 1),
         ]
@@ -99,7 +99,7 @@ async def test_a_full_disk_ends_no_retry(tmp_path: Path, monkeypatch: pytest.Mon
         invoice_id = await press(place)
         before_the_retry_writes(place, monkeypatch, full, at=frozenset(at))
         await place.clock.advance(30)
-        (job,) = await place.till.prints(invoice_id)
+        (job,) = await place.invoices.prints(invoice_id)
         assert (job.state, job.copy) == (PrintState.PRINTED, 1)
         assert len(place.printer.papers) == 1
         assert place.defects == []
@@ -118,7 +118,7 @@ async def test_a_defect_in_the_middle_leaves_no_job_under_way(
         record = await place.sell()
         monkeypatch.setattr(place.printer, "print", broken)
         with pytest.raises(RuntimeError, match="a defect"):
-            await place.till.reprint(record.id, MANAGER)
-        *_, job = await place.till.prints(record.id)
+            await place.reprinting.reprint(record.id, MANAGER)
+        *_, job = await place.invoices.prints(record.id)
         assert (job.state, job.problem) == (state, "Wydruk przerwał błąd programu. Wezwij serwis.")
         assert place.printing.trouble is not None

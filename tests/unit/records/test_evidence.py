@@ -175,9 +175,9 @@ async def a_day(till: World) -> None:
     till.gateway.up = True
     await till.settle()
     await till.clock.advance(60)
-    await till.watch.declare(Mode.OFFLINE24, "Remont łącza", MANAGER.name)
+    await till.watch.declare(Mode.OFFLINE24, "Remont łącza", MANAGER)
     await till.sell()
-    await till.watch.withdraw("Po remoncie", MANAGER.name)
+    await till.watch.withdraw("Po remoncie", MANAGER)
     await till.settle()
     await till.clock.advance(60)
     await till.sell()

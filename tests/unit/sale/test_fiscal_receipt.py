@@ -20,7 +20,8 @@ from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, Note, ReceiptL
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.sale.parse import parse_sale
 from agent.ports import Rejected
-from agent.services.contract import IssueAnswer
+from agent.services.queries.invoices import IssueAnswer
+from tests.fakes import counter
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, SELLER, World, world
 from tests.fakes.world import sale as sale_json
 from tests.unit.sale.sale_samples import CONSUMER, EU_FIRM, FOREIGN, KSEF_NUMBER, NOW, TODAY, sale
@@ -152,7 +153,7 @@ def ready(buyer: Buyer, *, receipt: bool = True, number: str = "ERP/1") -> bytes
 
 
 async def hand_in(place: World, xml: bytes, receipt_nip: str | None = None, key: str = "k") -> IssueAnswer:
-    return await place.till.issue_ready(xml, key, CASHIER, receipt_nip=receipt_nip)
+    return await counter.ready(place, xml, key, CASHIER, receipt_nip=receipt_nip)
 
 
 async def refused_ready(place: World, xml: bytes, receipt_nip: str | None = None) -> set[tuple[str, str]]:
@@ -283,12 +284,12 @@ class TestReadyCorrection:
 async def test_a_technical_correction_asks_nothing_anew(tmp_path: Path) -> None:
     """The content is the same, so its receipt is."""
     async with world(tmp_path, start=START) as place:
-        await place.till.declare(Mode.OFFLINE24, "próba", MANAGER)
+        await place.watch.declare(Mode.OFFLINE24, "próba", MANAGER)
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         record = (await hand_in(place, ready(FIRM), FIRM.identifier)).invoices[0].record
         await place.settle(hours=0.01)
         changed = renewed(record.xml, place.clock.now())
-        await place.till.technical_correction(record.id, MANAGER, changed)
+        await place.rejected.correct_technically(record.id, MANAGER, changed)
         await place.settle()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
@@ -297,7 +298,7 @@ async def test_over_the_till_nothing_is_stored_and_no_number_used(tmp_path: Path
     async with world(tmp_path, start=START) as place:
         for receipt in (NUMBER, {**NUMBER, "nip": OTHER_NIP}):
             with pytest.raises(BadInput):
-                await place.till.issue_sale(json.dumps(sale_json(receipt=receipt)).encode(), "k", CASHIER)
+                await counter.sale(place, json.dumps(sale_json(receipt=receipt)).encode(), "k", CASHIER)
         record = await place.sell(receipt={**NUMBER, "nip": BUYER_NIP})
         assert record.serial == 1
         assert read(record.xml).to_receipt

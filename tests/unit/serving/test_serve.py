@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -117,14 +118,24 @@ async def test_every_loop_tells_of_its_rounds_also_of_those_a_full_disk_ended() 
     assert agent.heartbeats.silent() == ()
 
 
+async def test_in_a_till_that_slept_no_loop_stood_still() -> None:
+    """Nor is systemd's watchdog, which counts like this, left hungry when it wakes."""
+    agent = Supervised()
+    agent.heartbeats.expect("report", 10)
+    agent.clock.slept(timedelta(hours=8))
+    assert agent.heartbeats.silent() == ()
+    await agent.clock.advance(LEAST_SECONDS + 1)
+    assert agent.heartbeats.silent() == ("report",)
+
+
 async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
     """The real agent with its loops: the disk fails under a commit."""
     async with joined(tmp_path) as place:
         running = asyncio.create_task(supervise(place.agent))
         await place.sell()
-        assert (place.agent.till.health().ready, place.agent.till.health().live) == (True, True)
+        assert (place.agent.reporting.health().ready, place.agent.reporting.health().live) == (True, True)
         place.agent.store._lose(StoreLost("Dysk zawiódł."))
         await place.agent.shutdown.wait()
-        assert (place.agent.till.health().ready, place.agent.till.health().live) == (False, False)
+        assert (place.agent.reporting.health().ready, place.agent.reporting.health().live) == (False, False)
         assert isinstance(place.agent.shutdown.defect, StoreLost)
         await running

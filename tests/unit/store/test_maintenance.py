@@ -24,10 +24,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.commands import backup, export, restore
+from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, ConfigError, Conflict, NotFound, Refused, StoreUnfit, Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceFilter
-from agent.store import maintenance
+from agent.store import copies, maintenance
 from agent.store import restore as restoring
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
@@ -126,6 +127,68 @@ def test_a_backup_does_not_replace_a_file_by_itself(till: Path, database: Path) 
     assert "--force" in refusal(run(backup.command, till, str(target)), Conflict)
     assert target.read_text() == "precious"
     assert "faktur 1" in run(backup.command, till, str(target), "--force").output
+
+
+def nightly(till: Path) -> Path:
+    """Name today's copy of a till whose copies go beside its data."""
+    settings = till / "config.toml"
+    settings.write_text(settings.read_text() + '[backup]\ndir = "copies"\n')
+    (till / "copies").mkdir()
+    return till / "copies" / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
+
+
+def test_the_nightly_copy_replaces_that_of_a_week_ago_and_is_remembered(till: Path, database: Path) -> None:
+    target = nightly(till)
+    target.write_bytes(b"of a week ago")
+    assert "nie ma czego kopiować" in run(backup.command, till, "--nightly").output  # before the first start
+    assert not (database.parent / copies.NAME).exists()
+    sell(database, "a")
+    assert answer(run(backup.command, till, "--nightly", "--json"))["file"] == str(target)
+    assert maintenance.check(target) == ()
+    known = copies.read(database)
+    assert (known.last_file, known.problem) == (str(target), None)
+    assert known.last_at is not None
+    assert abs((SystemClock().now() - known.last_at).total_seconds()) < 600
+    assert stat.S_IMODE((database.parent / copies.NAME).stat().st_mode) == 0o600
+
+
+def test_a_nightly_copy_that_fails_is_remembered_beside_the_one_before(till: Path, database: Path) -> None:
+    target = nightly(till)
+    sell(database, "a")
+    assert run(backup.command, till, "--nightly").exit_code == 0
+    shutil.rmtree(till / "copies")
+    said = refusal(run(backup.command, till, "--nightly"), Refused)
+    known = copies.read(database)
+    assert (known.last_file, known.problem) == (str(target), said)
+    assert known.failed_at is not None
+    (till / "copies").mkdir()
+    assert run(backup.command, till, "--nightly").exit_code == 0
+    assert copies.read(database).problem is None
+
+
+def test_a_database_that_is_gone_is_no_new_till(till: Path, database: Path) -> None:
+    """Where there was a copy, there was a database: the timer says so instead of having nothing to do."""
+    nightly(till)
+    sell(database, "a")
+    assert run(backup.command, till, "--nightly").exit_code == 0
+    database.unlink()
+    refusal(run(backup.command, till, "--nightly"), NotFound)
+    assert "Nie ma bazy danych" in str(copies.read(database).problem)
+
+
+def test_what_a_person_reads_at_once_is_no_matter_for_hq(till: Path, database: Path) -> None:
+    sell(database, "a")
+    (till / "copy.db").touch()
+    refusal(run(backup.command, till, str(till / "copy.db")), Conflict)
+    assert copies.read(database).problem is None
+    for arguments in ([], ["--nightly", str(till / "copy.db")]):
+        assert run(backup.command, till, *arguments).exit_code == 2
+
+
+def test_before_an_upgrade_a_till_that_never_ran_has_nothing_to_copy(till: Path) -> None:
+    result = run(backup.command, till, "--force", "--if-present", str(till / "copy.db"))
+    assert result.exit_code == 0, result.exception
+    assert not (till / "copy.db").exists()
 
 
 def test_a_backup_of_nothing_or_to_nowhere_is_one_sentence(till: Path, database: Path) -> None:
@@ -237,7 +300,8 @@ def test_a_database_that_another_program_reads_is_not_replaced(
         sell(database, "d")
         assert "czyta inny program" in refusal(run(restore.command, till, str(copy), "--yes"), Unavailable)
     assert names(database) == ["inv-a", "inv-b", "inv-c", "inv-d"]
-    assert sorted(os.listdir(database.parent)) == [DATABASE, f"{DATABASE}.series"], "nothing left over"  # noqa: PTH208
+    left = {DATABASE, f"{DATABASE}.series", copies.NAME}
+    assert set(os.listdir(database.parent)) == left, "nothing left over"  # noqa: PTH208
 
 
 def test_a_restore_is_recorded_before_the_name_changes(

@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ async def client(place: World, tmp_path: Path) -> AsyncIterator[Client]:
 async def papers(place: World) -> list[PrintJob]:
     """All print jobs."""
     found = await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter()))
-    return [job for record in found for job in await place.till.prints(record.id)]
+    return [job for record in found for job in await place.invoices.prints(record.id)]
 
 
 async def export_and_prune(invoice_id: str, tx: Any) -> None:
@@ -217,7 +217,7 @@ class TestIssue:
     async def test_a_defect_leaks_nothing(
         self, client: Client, place: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(_: datetime) -> None:
+        def broken(*_: object, **__: object) -> None:
             raise RuntimeError("secret path /var/lib")
 
         monkeypatch.setattr(place.watch, "decide", broken)

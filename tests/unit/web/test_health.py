@@ -25,8 +25,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from agent.domain.errors import Unavailable
 from agent.domain.monitoring.alerts import AlertCode
 from agent.ports import PrinterStatus
-from agent.services.contract import Counters, HealthReport, Problem
 from agent.services.heartbeats import LEAST_SECONDS
+from agent.services.monitoring.alerts import Problem
+from agent.services.monitoring.health import Counters, HealthReport
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.served import health_http
@@ -115,7 +116,7 @@ async def test_health_has_the_published_form(client: Client, place: World) -> No
 
 def test_thousands_of_late_invoices_leave_the_answer_small(place: World) -> None:
     late = [Problem("overdue", f"Faktura {number}", place.clock.now(), "critical") for number in range(9000)]
-    report = replace(place.till.health(), problems=(*late, Problem("printer", "Brak papieru.", place.clock.now())))
+    report = replace(place.reporting.health(), problems=(*late, Problem("printer", "Brak papieru.", place.clock.now())))
     body: dict[str, Any] = health_json(report)
     jsonschema.validate(body, SCHEMA)
     assert [item["code"] for item in body["problems"]] == ["overdue"] * 20 + ["printer"]
@@ -204,7 +205,7 @@ async def test_metrics_page(client: Client, place: World) -> None:
 
 
 def test_histogram_of_presses(place: World) -> None:
-    text = render(place.till.health(), COUNTERS)
+    text = render(place.reporting.health(), COUNTERS)
     assert 'ksef_agent_press_duration_seconds_bucket{le="0.5"} 8' in text
     assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 9' in text
 
@@ -212,20 +213,20 @@ def test_histogram_of_presses(place: World) -> None:
 async def test_deadline_is_the_end_of_a_polish_day(place: World) -> None:
     await be_in_trouble(place)
     end = datetime(2026, 11, 25, 23, 0, tzinfo=UTC).timestamp()
-    text = render(place.till.health(), place.till.counters())
+    text = render(place.reporting.health(), place.reporting.counters())
     assert f"ksef_agent_queue_next_deadline_timestamp_seconds {int(end)}\n" in text
 
 
 def test_labels_are_escaped(place: World) -> None:
     odd = PrinterStatus('a"b\\c\nd', True)
-    text = render(replace(place.till.health(), printers=(odd,)), Counters())
+    text = render(replace(place.reporting.health(), printers=(odd,)), Counters())
     assert 'printer="a\\"b\\\\c\\nd"' in text
 
 
 async def full_page(place: World) -> str:
     """The metrics of a till that has everything to tell of."""
     await be_in_trouble(place)
-    report: HealthReport = replace(place.till.health(), clock_skew_seconds=1.5)
+    report: HealthReport = replace(place.reporting.health(), clock_skew_seconds=1.5)
     return render(report, COUNTERS)
 
 

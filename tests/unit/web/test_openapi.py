@@ -18,6 +18,7 @@ from agent.domain.errors import BadInput
 from agent.domain.invoice import Mode, VatRate
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.sale.parse import parse_sale
+from agent.services.monitoring.webhooks import INVOICE_TYPES, Subscriber
 from agent.web.api import routes
 from tests.fakes import world as fakes
 from tests.fakes.exchange import Item, Paperwork, epp
@@ -35,7 +36,8 @@ Client = TestClient[Any, Any]
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path) as found:
+    shop = Subscriber("shop", "https://erp.example/", b"secret", INVOICE_TYPES)
+    async with world(tmp_path, subscribers=(shop,)) as found:
         yield found
 
 
@@ -221,8 +223,8 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
         await ask(method, path + tail, found + tail)
         await ask(method, path + tail, f"/v1/corrections/nobody{tail}")
     await place.be_rejected(offline[0])
-    await place.till.close(offline[0], "inny dokument", fakes.MANAGER)
-    await place.correcting.issue_ready()
+    await place.rejected.close(offline[0], "inny dokument", fakes.MANAGER)
+    await place.pending.issue_ready()
     await ask("POST", f"{path}/close", f"{found}/close", json={"reason": "oddano gotówką"})
     for path in ("/v1/invoices", "/v1/queue", "/v1/corrections", "/v1/mode", "/v1/status", "/v1/page", "/openapi.json"):
         await ask("GET", path)

@@ -62,7 +62,7 @@ async def place(tmp_path: Path) -> AsyncIterator[World]:
 async def client(place: World, tmp_path: Path) -> AsyncIterator[Client]:
     tokens = Tokens.in_directory(tmp_path)
     tokens.put("kasa 1", Role.CASHIER, "kasjer")
-    app = till_app(place.till, tokens, ApiSettings(max_body_bytes=LIMIT), body_seconds=0.05)
+    app = till_app(place, tokens, ApiSettings(max_body_bytes=LIMIT), body_seconds=0.05)
     async with TestClient(TestServer(app)) as found:
         yield found
 

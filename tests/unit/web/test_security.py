@@ -17,17 +17,17 @@ from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings
 from agent.web.api import routes
-from tests.fakes.served import till_http
+from tests.fakes.served import CASHIER, MANAGER, till_http
 from tests.fakes.world import World, world
 
 Client = TestClient[Any, Any]
-CASHIER = {"Authorization": "Bearer kasjer"}
 
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> Tokens:
     tokens = Tokens.in_directory(tmp_path)
     tokens.put("kasa 1", Role.CASHIER, "kasjer")
+    tokens.put("kierownik", Role.MANAGER, "kierownik")
     return tokens
 
 
@@ -83,6 +83,38 @@ class TestBearer:
         (tmp_path / "tokens.json").write_text("[{")
         response = await client.get("/v1/queue", headers=CASHIER)
         assert await code_of(response) == (503, "tokens-unreadable")
+
+
+MANAGERS_ONLY = (
+    ("POST", "/v1/invoices/x/technical-correction"),
+    ("POST", "/v1/invoices/x/resend"),
+    ("POST", "/v1/invoices/x/close"),
+    ("POST", "/v1/corrections/x/close"),
+    ("POST", "/v1/mode"),
+    ("DELETE", "/v1/mode"),
+    ("POST", "/v1/clock"),
+    ("GET", "/v1/outbox"),
+    ("POST", "/v1/outbox/replay"),
+    ("GET", "/v1/evidence"),
+)
+
+
+class TestRoles:
+    @pytest.mark.parametrize(("method", "path"), MANAGERS_ONLY)
+    async def test_what_only_a_manager_may(self, client: Client, place: World, method: str, path: str) -> None:
+        """A cashier is refused before anybody looks at the rest of the request."""
+        response = await client.request(method, path, json={"reason": "x"}, headers=CASHIER)
+        assert await code_of(response) == (403, "not-permitted")
+        assert await place.all_events() == []
+        response = await client.request(method, path, json={"reason": "x"}, headers=MANAGER)
+        assert response.status != 403
+
+    async def test_everything_else_is_open_to_a_cashier(self, client: Client) -> None:
+        for route in routes():
+            path = route.path.replace("{id}", "x").replace("{nip}", "1")
+            if (route.method, path) not in MANAGERS_ONLY and route.path != "/v1/changes":
+                response = await client.request(route.method, path, headers=CASHIER)
+                assert response.status not in {401, 403}, path
 
 
 class TestHostAndOrigin:

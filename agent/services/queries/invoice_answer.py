@@ -1,12 +1,42 @@
-"""What the cashier is told about an invoice: what to hand over now, in one sentence."""
+"""An invoice as it stands now, its newest paper, and what the cashier is to hand over: one sentence."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
 from agent.ports import PrintJob, Transaction
-from agent.services.contract import InvoiceAnswer, Paper
+
+
+@dataclass(frozen=True, slots=True)
+class NewestPaper:
+    """What lies, or should lie, on the counter."""
+
+    document: str
+    """invoice or transaction_confirmation."""
+    label: str
+    state: str
+    """PrintState of the newest job."""
+    copies: int
+    problem: str | None = None
+    """Polish: what to do."""
+    printer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceAnswer:
+    """An invoice as it stands now (docs/api.md)."""
+
+    record: InvoiceRecord
+    paper: NewestPaper | None
+    hand_over: str
+    """One Polish sentence: what the cashier gives the customer now."""
+    has_upo: bool = False
+    """True once the UPO is stored."""
+    held_by: str | None = None
+    """Number of the base invoice this correction waits for."""
 
 
 async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
@@ -17,11 +47,11 @@ async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
     return InvoiceAnswer(record, paper, hand_over(record, paper), record.has_upo)
 
 
-def _paper(record: InvoiceRecord, job: PrintJob) -> Paper:
-    return Paper(job.document, job.label, job.state.value, record.copies, job.problem, job.printer)
+def _paper(record: InvoiceRecord, job: PrintJob) -> NewestPaper:
+    return NewestPaper(job.document, job.label, job.state.value, record.copies, job.problem, job.printer)
 
 
-def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
+def hand_over(record: InvoiceRecord, paper: NewestPaper | None) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
     if record.state is InvoiceState.REJECTED:
         return _refused(record, paper)
@@ -30,14 +60,14 @@ def hand_over(record: InvoiceRecord, paper: Paper | None) -> str:
     return _paper_trouble(paper) or _what_lies_there(record, paper)
 
 
-def _refused(record: InvoiceRecord, paper: Paper | None) -> str:
+def _refused(record: InvoiceRecord, paper: NewestPaper | None) -> str:
     if record.closed_at is not None:
         return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
     what = "KSeF odrzucił fakturę i nic nie wydrukowano" if paper is None else "KSeF odrzucił fakturę"
     return f"{what} – zawołaj kierownika. {record.rejection or ''}".strip()
 
 
-def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
+def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
     if paper.document == Document.CONFIRMATION.value:
         if record.ksef_number is not None:
             return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
@@ -49,7 +79,7 @@ def _what_lies_there(record: InvoiceRecord, paper: Paper) -> str:
     return "Wydaj klientowi fakturę."
 
 
-def _paper_trouble(paper: Paper) -> str | None:
+def _paper_trouble(paper: NewestPaper) -> str | None:
     match paper.state:
         case PrintState.FAILED.value:
             problem = paper.problem or "Drukarka nie odpowiada."

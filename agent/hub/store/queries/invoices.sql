@@ -1,0 +1,121 @@
+-- invoice_add --
+-- An invoice a till hands over; nothing where its bytes or its number are here already.
+INSERT INTO invoices (
+    sha256, till_id, nip, kind, number, issued_on, gross, currency, buyer_identifier, buyer_name, offline, group_ref,
+    version, corrects, deadline, urgent_until, received_at
+) VALUES (
+    :sha256, :till_id, :nip, :kind, :number, :issued_on, :gross, :currency, :buyer_identifier, :buyer_name, :offline,
+    :group_ref, :version, :corrects, :deadline, :urgent_until, :at
+)
+ON CONFLICT DO NOTHING
+RETURNING *
+
+-- content_add --
+-- Its bytes.
+INSERT INTO contents (sha256, xml) VALUES (:sha256, :xml)
+
+-- base_add --
+-- An invoice that it corrects.
+INSERT INTO bases (sha256, number, ksef_number) VALUES (:sha256, :number, :ksef_number) ON CONFLICT DO NOTHING
+
+-- invoice --
+-- One.
+SELECT * FROM invoices WHERE sha256 = :sha256
+
+-- holder --
+-- What holds a number: KSeF's own key, without what was rejected.
+SELECT * FROM invoices WHERE nip = :nip AND kind = :kind AND number = :number AND state <> 'rejected'
+
+-- content --
+-- The bytes of one.
+SELECT xml FROM contents WHERE sha256 = :sha256
+
+-- invoice_renew --
+-- What its till says anew.
+UPDATE invoices
+SET deadline = COALESCE(:deadline, deadline), urgent_until = COALESCE(:urgent_until, urgent_until),
+    group_ref = :group_ref
+WHERE sha256 = :sha256
+
+-- invoice_move --
+-- From one state to another, with facts; not_before and trouble are those of the newest attempt.
+UPDATE invoices
+SET state = :after, attempts = attempts + :attempted, not_before = :not_before, trouble = :trouble,
+    session_ref = COALESCE(:session_ref, session_ref), invoice_ref = COALESCE(:invoice_ref, invoice_ref),
+    sent_at = COALESCE(:sent_at, sent_at), ksef_number = COALESCE(:ksef_number, ksef_number),
+    accepted_at = COALESCE(:accepted_at, accepted_at), refusal = COALESCE(:refusal, refusal)
+WHERE sha256 = :sha256 AND state = :before
+RETURNING *
+
+-- invoice_note --
+-- Facts without a move.
+UPDATE invoices
+SET attempts = attempts + :attempted, not_before = :not_before, trouble = :trouble,
+    session_ref = COALESCE(:session_ref, session_ref), invoice_ref = COALESCE(:invoice_ref, invoice_ref),
+    sent_at = COALESCE(:sent_at, sent_at), ksef_number = COALESCE(:ksef_number, ksef_number),
+    accepted_at = COALESCE(:accepted_at, accepted_at), refusal = COALESCE(:refusal, refusal)
+WHERE sha256 = :sha256
+RETURNING *
+
+-- urgent --
+-- What waits while a customer waits.
+SELECT * FROM invoices
+WHERE nip = :nip AND state = 'waiting' AND urgent_until > :now AND (not_before IS NULL OR not_before <= :now)
+    AND NOT EXISTS (
+        SELECT 1 FROM bases JOIN invoices AS base ON base.nip = invoices.nip AND base.number = bases.number
+        WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND base.sha256 <> invoices.sha256
+            AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+    )
+ORDER BY received_at
+LIMIT :limit
+
+-- backlog --
+-- What waits and nobody waits for, the most pressing first.
+SELECT * FROM invoices
+WHERE nip = :nip AND state = 'waiting' AND (urgent_until IS NULL OR urgent_until <= :now)
+    AND (not_before IS NULL OR not_before <= :now)
+    AND NOT EXISTS (
+        SELECT 1 FROM bases JOIN invoices AS base ON base.nip = invoices.nip AND base.number = bases.number
+        WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND base.sha256 <> invoices.sha256
+            AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+    )
+ORDER BY deadline NULLS LAST, received_at
+LIMIT :limit
+
+-- backlog_count --
+-- How many there are, counted up to a limit.
+SELECT count(*) AS count FROM (
+    SELECT 1 FROM invoices
+    WHERE nip = :nip AND state = 'waiting' AND (urgent_until IS NULL OR urgent_until <= :now)
+        AND (not_before IS NULL OR not_before <= :now)
+        AND NOT EXISTS (
+            SELECT 1 FROM bases JOIN invoices AS base ON base.nip = invoices.nip AND base.number = bases.number
+            WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND base.sha256 <> invoices.sha256
+                AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+        )
+    LIMIT :limit
+) AS counted
+
+-- in_state --
+-- Those in one state, oldest first.
+SELECT * FROM invoices WHERE nip = :nip AND state = :state ORDER BY received_at LIMIT :limit
+
+-- of_session --
+-- All that were sent in a session.
+SELECT * FROM invoices WHERE session_ref = :session_ref ORDER BY received_at
+
+-- of_group --
+-- All that a till handed over under one name.
+SELECT * FROM invoices WHERE till_id = :till_id AND group_ref = :group_ref ORDER BY received_at
+
+-- call_add --
+-- A single send that begins.
+INSERT INTO calls (nip, at) VALUES (:nip, :at)
+
+-- calls_since --
+-- Single sends since an instant.
+SELECT at FROM calls WHERE nip = :nip AND at >= :since ORDER BY at
+
+-- calls_forget --
+-- Those that no limit counts any more.
+DELETE FROM calls WHERE at < :before

@@ -1,0 +1,58 @@
+-- session_use --
+-- A session in which something is about to be sent.
+INSERT INTO sessions (reference, nip, kind, used_at) VALUES (:reference, :nip, :kind, :at) ON CONFLICT DO NOTHING
+
+-- sessions_without_upo --
+-- Those whose UPO can be asked for now.
+SELECT reference, kind FROM sessions
+WHERE nip = :nip AND state = 'expected'
+    AND NOT EXISTS (
+        SELECT 1 FROM invoices
+        WHERE invoices.session_ref = sessions.reference AND invoices.state IN ('sending', 'doubt', 'sent')
+    )
+ORDER BY used_at
+
+-- session_settle --
+-- Ask no more.
+UPDATE sessions SET state = 'settled' WHERE reference = :reference
+
+-- page_add --
+-- A page of a session's UPO.
+INSERT INTO upo_pages (session, page, reference, xml, received_at)
+VALUES (:session, :page, :reference, :xml, :at)
+ON CONFLICT DO NOTHING
+RETURNING page
+
+-- page --
+-- Its bytes.
+SELECT xml FROM upo_pages WHERE session = :session AND page = :page
+
+-- proof_by_page --
+-- A page names this invoice with its number and its hash.
+INSERT INTO proofs (sha256, session, page, received_at)
+SELECT sha256, CAST(:session AS TEXT), CAST(:page AS INTEGER), :at FROM invoices
+WHERE sha256 = :sha256 AND ksef_number = :ksef_number
+ON CONFLICT DO NOTHING
+RETURNING sha256
+
+-- proof_own --
+-- The invoice's own UPO.
+INSERT INTO proofs (sha256, xml, received_at) VALUES (:sha256, :xml, :at) ON CONFLICT DO NOTHING RETURNING sha256
+
+-- proven --
+-- It has a proof now.
+UPDATE invoices SET proven = TRUE WHERE sha256 = :sha256 RETURNING *
+
+-- proof --
+-- What confirms an invoice.
+SELECT COALESCE(proofs.xml, upo_pages.xml) AS xml, proofs.session, proofs.page
+FROM proofs LEFT JOIN upo_pages ON upo_pages.session = proofs.session AND upo_pages.page = proofs.page
+WHERE proofs.sha256 = :sha256
+
+-- without_proof --
+-- Accepted invoices that nothing confirms yet; one adopted from a session not ours counts as sent alone.
+SELECT invoices.* FROM invoices LEFT JOIN sessions ON sessions.reference = invoices.session_ref
+WHERE invoices.nip = :nip AND invoices.state = 'accepted' AND NOT proven AND invoices.accepted_at < :before
+    AND COALESCE(sessions.kind, 'online') = :kind
+ORDER BY invoices.accepted_at
+LIMIT :limit

@@ -1,0 +1,1 @@
+"""The repositories of agent/hub/ports.py, one set for both databases."""

@@ -1,0 +1,39 @@
+"""A further print of a document, marked WYDRUK PONOWNY with its count."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from agent.domain.callers import Caller
+from agent.domain.errors import Conflict
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import Store, Transaction
+from agent.services.desk import Crew
+from agent.services.paper.printing import Printing, exported
+
+
+class Reprinting:
+    """Prints again what a person asks for."""
+
+    def __init__(self, store: Store, printing: Printing, crew: Crew) -> None:
+        self._store = store
+        self._printing = printing
+        self._crew = crew
+
+    async def reprint(self, invoice_id: str, caller: Caller) -> None:
+        """Print again, and wait as at a press. Conflict for what KSeF refused at its issue, NotFound for the exported.
+
+        The wish is in the log before the paper is: the job's copy number marks it.
+        """
+        await self._store.write(partial(_note_wish, invoice_id, caller))
+        await self._crew.run(f"reprint-{invoice_id}", self._printing.print_at_counter(invoice_id))
+
+
+async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:
+    record = await tx.invoices.get(invoice_id)
+    if record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE:
+        raise Conflict("KSeF odrzucił tę fakturę przy wystawianiu: nie ma czego wydać klientowi.")
+    if not record.xml:
+        raise exported(record)
+    await tx.events.append("reprint", {"by": caller.name}, invoice_id)

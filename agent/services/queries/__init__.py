@@ -1,0 +1,1 @@
+"""What screens and till software ask about invoices."""

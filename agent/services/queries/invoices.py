@@ -1,0 +1,121 @@
+"""Everything a screen shows of invoices, read from the store; nothing here writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from agent.domain.errors import BadInput, FieldError, NotFound
+from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
+from agent.services.corrections.pending import HeldAnswer, describe, existing
+from agent.services.issuing.idempotency import Pressed
+from agent.services.paper.printing import exported
+from agent.services.queries.invoice_answer import InvoiceAnswer, answer
+
+QUEUE_LIMIT = 500
+"""A screen shows the most urgent ones; /health counts them all."""
+UPO_SCOPES = frozenset({"invoice", "session"})
+
+
+@dataclass(frozen=True, slots=True)
+class UpoAnswer:
+    """A UPO as KSeF gave it. ``scope``: invoice (of this one alone) or session (a page that names many)."""
+
+    xml: bytes = field(repr=False)
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueAnswer:
+    """Answer to a press. ``replayed``: the key was seen before, nothing new was made or printed."""
+
+    invoices: tuple[InvoiceAnswer, ...]
+    """One; two where a wrong buyer was corrected (correction and new invoice); none of a held correction."""
+    replayed: bool = False
+    held: HeldAnswer | None = None
+
+
+class InvoiceQueries:
+    """Answers questions about invoices."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def one(self, invoice_id: str) -> InvoiceAnswer:
+        """Return one invoice as it stands; NotFound."""
+        return await self._store.read(partial(_one, invoice_id))
+
+    async def find(self, query: InvoiceFilter) -> list[InvoiceAnswer]:
+        """Search, newest first."""
+        return await self._store.read(partial(_find, query))
+
+    async def unsent(self) -> list[InvoiceAnswer]:
+        """Return what KSeF does not have yet, most urgent first, at most QUEUE_LIMIT."""
+        return await self._store.read(_unsent)
+
+    async def issued(self, pressed: Pressed) -> IssueAnswer:
+        """Return what a press made, as it stands."""
+        return await self._store.read(partial(_issued, pressed))
+
+    async def events(self, invoice_id: str) -> list[Event]:
+        """Return the log of one invoice; NotFound."""
+        return await self._store.read(partial(_events, invoice_id))
+
+    async def prints(self, invoice_id: str) -> list[PrintJob]:
+        """Return the print jobs of one invoice; NotFound."""
+        return await self._store.read(partial(_prints, invoice_id))
+
+    async def upo(self, invoice_id: str, scope: str | None = None) -> UpoAnswer:
+        """Return what confirms the invoice: its own UPO, else the page of its session's that names it.
+
+        ``scope`` invoice or session asks for just that one; BadInput for any other word, NotFound while there is none.
+        """
+        if scope is not None and scope not in UPO_SCOPES:
+            raise BadInput(
+                "Zakres UPO to invoice albo session.", errors=(FieldError("/scope", "invoice albo session"),)
+            )
+        found = await self._store.read(partial(_upo, invoice_id, scope))
+        if found is None:
+            raise NotFound("Tej faktury nie ma jeszcze w KSeF albo UPO nie zostało jeszcze pobrane.", code="no-upo")
+        return found
+
+
+async def _one(invoice_id: str, tx: Transaction) -> InvoiceAnswer:
+    return await answer(tx, await tx.invoices.get(invoice_id))
+
+
+async def _find(query: InvoiceFilter, tx: Transaction) -> list[InvoiceAnswer]:
+    return [await answer(tx, record) for record in await tx.invoices.find(query)]
+
+
+async def _unsent(tx: Transaction) -> list[InvoiceAnswer]:
+    return [await answer(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
+
+
+async def _issued(pressed: Pressed, tx: Transaction) -> IssueAnswer:
+    held = None if pressed.held_id is None else await describe(tx, await existing(tx, pressed.held_id))
+    invoices = tuple([await _one(each, tx) for each in pressed.invoice_ids])
+    return IssueAnswer(invoices, pressed.replayed, held)
+
+
+async def _events(invoice_id: str, tx: Transaction) -> list[Event]:
+    await tx.invoices.get(invoice_id)
+    return await tx.events.of_invoice(invoice_id)
+
+
+async def _prints(invoice_id: str, tx: Transaction) -> list[PrintJob]:
+    await tx.invoices.get(invoice_id)
+    return await tx.prints.of_invoice(invoice_id)
+
+
+async def _upo(invoice_id: str, scope: str | None, tx: Transaction) -> UpoAnswer | None:
+    record = await tx.invoices.get(invoice_id)
+    own = None if scope == "session" else await tx.invoices.upo(invoice_id)
+    if own is not None:
+        return UpoAnswer(own, "invoice")
+    named = await tx.sessions.upo_of(invoice_id)
+    if named is not None and scope != "invoice":
+        return UpoAnswer(await tx.sessions.page(named.session, named.page), "session")
+    if record.has_upo and named is None and scope != "session":
+        raise exported(record)
+    return None

@@ -1,0 +1,229 @@
+"""The hub's store over a real PostgreSQL: several processes, a server that goes away or cannot be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from agent.domain.errors import StoreUnfit, Unavailable
+from agent.hub.domain.states import MOVES
+from agent.hub.errors import LeadershipLost
+from agent.hub.ports import HubTransaction
+from agent.hub.store.postgresql import schema
+from agent.hub.store.postgresql.store import PostgresqlHubStore
+from agent.hub.store.sqlite import MIGRATIONS
+from tests.fakes.clock import FakeClock
+from tests.fakes.hub_stores import NIP, Postgres, offer, postgresql_hub, seller_and_till
+from tests.fakes.postgres import cluster, execute, fresh_database
+
+
+@dataclass
+class Pair:
+    """Two processes of a hub on one database."""
+
+    dsn: str
+    clock: FakeClock
+    one: PostgresqlHubStore
+    two: PostgresqlHubStore
+
+
+@pytest.fixture
+async def pair(postgres: Postgres) -> AsyncIterator[Pair]:
+    dsn, clock = await postgres.database(), FakeClock()
+    async with postgresql_hub(dsn, clock) as one, postgresql_hub(dsn, clock) as two:
+        yield Pair(dsn, clock, one, two)
+
+
+LOCKS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+IN_TRANSACTION = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+
+
+async def end_connections(dsn: str, which: str) -> None:
+    """End the server's side of some connections."""
+    await execute(dsn, f"SELECT pg_terminate_backend(pid) FROM ({which}) AS found WHERE pid <> pg_backend_pid()")
+
+
+# --- several processes ----------------------------------------------------------------------------------------------
+
+
+async def test_one_process_hears_what_another_tells(pair: Pair) -> None:
+    heard = pair.two.changed("till:1")
+    await pair.one.write(lambda tx: tx.tell("till:1"))
+    await asyncio.wait_for(heard, 10)
+
+
+async def test_two_processes_take_an_invoice_once(pair: Pair) -> None:
+    till = await seller_and_till(pair.one)
+    added = await asyncio.gather(
+        *(store.write(lambda tx: tx.invoices.add(till, offer())) for store in (pair.one, pair.two) * 4)
+    )
+    assert len([each for each in added if each is not None]) == 1
+
+
+async def test_another_process_leads_when_the_first_is_gone(pair: Pair) -> None:
+    held = await pair.one.lead(NIP)
+    assert held is not None
+    assert await pair.two.lead(NIP) is None
+    await end_connections(pair.dsn, LOCKS)
+    await asyncio.wait_for(held.lost(), 10)
+    successor = await pair.two.lead(NIP)
+    assert successor is not None
+    assert successor.token == held.token + 1
+    with pytest.raises(LeadershipLost):
+        await held.write(lambda tx: tx.log.put("x", 1))
+    await successor.write(lambda tx: tx.log.put("x", 2))
+
+
+async def test_a_unit_of_the_old_holder_is_whole_before_the_next_one_begins(pair: Pair) -> None:
+    """The next holder's number waits for units under way: none of them is committed after it."""
+    held = await pair.one.lead(NIP)
+    assert held is not None
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(tx: HubTransaction) -> None:
+        await tx.log.put("by", "old")
+        inside.set()
+        await go_on.wait()
+
+    writing = asyncio.ensure_future(held.write(slow))
+    await inside.wait()
+    await end_connections(pair.dsn, LOCKS)
+    await asyncio.wait_for(held.lost(), 10)
+    taking = asyncio.ensure_future(pair.two.lead(NIP))
+    done, _ = await asyncio.wait({taking}, timeout=0.3)
+    assert not done
+    go_on.set()
+    await writing
+    successor = await taking
+    assert successor is not None
+    assert await pair.two.read(lambda tx: tx.log.value("by")) == "old"
+
+
+async def test_two_processes_that_start_at_once_make_one_schema(postgres: Postgres) -> None:
+    dsn = await fresh_database(postgres.running())
+    stores = await asyncio.gather(*(PostgresqlHubStore.open(dsn, FakeClock(), connections=2) for _ in range(3)))
+    for store in stores:
+        await store.write(lambda tx: tx.log.put("x", 1))
+        await store.close()
+
+
+# --- the server goes away -------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_that_breaks_is_unknown_and_a_repeat_is_safe(pair: Pair) -> None:
+    till = await seller_and_till(pair.one)
+
+    async def broken(tx: HubTransaction) -> None:
+        await tx.invoices.add(till, offer())
+        await end_connections(pair.dsn, IN_TRANSACTION)
+
+    with pytest.raises(Unavailable) as away:
+        await pair.one.write(broken)
+    assert away.value.code == "store-unreachable"
+    assert await pair.one.write(lambda tx: tx.invoices.add(till, offer())) is not None
+
+
+@pytest.mark.usefixtures("postgres")
+async def test_a_server_that_stops_is_waited_for() -> None:
+    """Everything acknowledged is there after SIGKILL of the whole server; who waited looks again; nothing is led."""
+    with cluster() as running:
+        dsn = await fresh_database(running)
+        store = await PostgresqlHubStore.open(dsn, RealTime(), connections=2)
+        try:
+            await store.write(lambda tx: tx.log.put("x", 1))
+            held, heard = await store.lead(NIP), store.changed("till:1")
+            assert held is not None
+            await asyncio.to_thread(running.kill)
+            await asyncio.wait_for(held.lost(), 20)
+            await asyncio.wait_for(heard, 20)
+            with pytest.raises(Unavailable):
+                await store.write(lambda tx: tx.log.put("x", 2))
+            await asyncio.to_thread(running.start)
+            again = None
+            while again is None:
+                with contextlib.suppress(Unavailable):
+                    again = await store.lead(NIP)
+                await asyncio.sleep(0.05)
+            assert await store.read(lambda tx: tx.log.value("x")) == 1
+        finally:
+            await store.close()
+
+
+async def test_a_server_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="niedostępna"):
+        await PostgresqlHubStore.open(f"postgresql://hub@/hub?host={tmp_path}", FakeClock())
+
+
+# --- a server that cannot be trusted ----------------------------------------------------------------------------------
+
+
+async def test_a_server_that_acknowledges_before_it_syncs_is_refused(postgres: Postgres) -> None:
+    await postgres.database()
+    dsn = await postgres.own_database()
+    name = urlsplit(dsn).path.removeprefix("/")
+    await execute(postgres.running().dsn("postgres"), f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with pytest.raises(StoreUnfit, match="synchronous_commit=off"):
+        await PostgresqlHubStore.open(dsn, FakeClock())
+
+
+async def test_a_database_of_a_newer_program_is_refused(postgres: Postgres) -> None:
+    await postgres.database()
+    dsn = await postgres.own_database()
+    await execute(dsn, "INSERT INTO schema_version VALUES (999, 'future', '', now())")
+    with pytest.raises(StoreUnfit, match="999"):
+        await PostgresqlHubStore.open(dsn, FakeClock())
+    await execute(dsn, "DELETE FROM schema_version WHERE version = 999; UPDATE schema_version SET sha256 = 'other'")
+    with pytest.raises(StoreUnfit, match="krok 1"):
+        await PostgresqlHubStore.open(dsn, FakeClock())
+
+
+# --- twins ------------------------------------------------------------------------------------------------------------
+
+
+async def test_both_databases_have_the_same_tables_and_moves(postgres: Postgres) -> None:
+    connection = await asyncpg.connect(await postgres.database())
+    columns = await connection.fetch(
+        "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    moves = await connection.fetch("SELECT before, after FROM moves")
+    indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")
+    await connection.close()
+    lite = sqlite3.connect(":memory:")
+    for step in MIGRATIONS:
+        for statement in step.statements:
+            lite.execute(statement)
+    tables = [row[0] for row in lite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    twin = {
+        (table, row[1], "NO" if row[3] or row[5] else "YES")
+        for table in tables
+        for row in lite.execute(f"PRAGMA table_info({table})")
+    }
+    ours = {tuple(row) for row in columns if row["table_name"] != "schema_version"}
+    assert ours == twin
+    assert {(row[0], row[1]) for row in moves} == {(old.value, new.value) for old, new in MOVES}
+    assert {(row[0], row[1]) for row in lite.execute("SELECT * FROM moves")} == {tuple(row) for row in moves}
+    named = {row[0] for row in lite.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")}
+    assert named <= {row[0] for row in indexes}
+    lite.close()
+
+
+def test_migrations_are_numbered_alike() -> None:
+    twins = [path.name for path in sorted(schema.FOLDER.glob("*.sql"))]
+    assert twins == [f"{step.version:04}_{step.name}.sql" for step in MIGRATIONS]
+    assert all(re.fullmatch(r"\d{4}_\w+\.sql", name) for name in twins)
+
+
+class RealTime(FakeClock):
+    """Waits for real where a real server has to come back; never long."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.05))
