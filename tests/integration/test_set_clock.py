@@ -25,7 +25,8 @@ LIBRARY = next(iter(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")), No
 HOUR, DAY = 3600, 86_400
 PATIENCE = 60.0
 QUICK = "\n[watch]\nprobe_seconds = 1.0\nlatarnia_seconds = 10.0\n"
-MOST_CPU_SECONDS = 5.0
+MOST_CPU_SECONDS = 30.0
+"""Of the 75 that pass: the fault took them all, and went on."""
 MOST_MEMORY = 200e6
 
 pytestmark = [

@@ -396,6 +396,7 @@ class Watch:
             "ksef_seen_at": _iso(self.seen.ksef_at),
             "ksef_problem": self.seen.ksef_problem,
             "clock_skew_seconds": self.clock.skew(),
+            "clock_confirmed_by": self.clock.answer().confirmed_by,
             "local_date": local_date(now).isoformat(),
         }
 
