@@ -33,7 +33,9 @@ from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, Sent
 from agent.services.assembly import Services, assemble
-from agent.services.desk import Crew, Desk
+from agent.services.background import BackgroundTasks
+from agent.services.desk import Desk
+from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Subscriber
 from agent.services.shutdown import Shutdown
 from agent.services.tokens import Tokens
@@ -153,17 +155,19 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         store = await open_store(settings, clock)
         stack.push_async_callback(store.close)
         shutdown = Shutdown()
-        crew = Crew(shutdown.fail)
+        tasks = BackgroundTasks(shutdown.fail)
+        counters = CountersInMemory()
         desk = Desk(
             settings=settings,
             clock=clock,
             store=store,
             gateway=gateway,
             printer=fleet.printer,
-            press=fleet,
+            renderer=fleet,
             schema=schema,
             calendar=BusinessCalendar(settings.calendar.extra_days_off),
-            crew=crew,
+            tasks=tasks,
+            metrics=counters,
             signer=signer,
             authentication=authentication,
             started_at=clock.now(),
@@ -173,6 +177,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(ministry.close)
         services = assemble(
             desk,
+            counters=counters,
             latarnia=latarnia,
             shutdown=shutdown,
             webhooks=Webhooks(outbound, clock),
@@ -199,7 +204,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         try:
             yield agent
         finally:
-            late = await crew.drain(PRESS_SECONDS)
+            late = await tasks.drain(PRESS_SECONDS)
             if late:
                 LOG.warning("stopped while under way: %s", ", ".join(late))
 

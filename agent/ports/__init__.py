@@ -27,8 +27,9 @@ from agent.ports.ksef import (
     UpoPage,
     Verdict,
 )
+from agent.ports.metrics import Metrics
 from agent.ports.outside import BuyerSource, WebhookSender
-from agent.ports.paper import Outcome, Picture, Printer, PrinterStatus, PrintResult, Signer
+from agent.ports.paper import Outcome, Picture, Printer, PrinterStatus, PrintResult, ReceiptRenderer, Signer
 from agent.ports.store import (
     Events,
     Facts,
@@ -91,6 +92,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerPart",
     "Look",
+    "Metrics",
     "Notebook",
     "Outcome",
     "Outgoing",
@@ -102,6 +104,7 @@ __all__ = [
     "Printer",
     "PrinterStatus",
     "Prints",
+    "ReceiptRenderer",
     "Rejected",
     "SendBudget",
     "Sent",

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from agent.domain.paper.receipt import Receipt
+
 
 class Signer(Protocol):
     """The Offline certificate: signs KOD II. The key is loaded once."""
@@ -97,4 +99,29 @@ class Printer(Protocol):
 
     async def status(self) -> tuple[PrinterStatus, ...]:
         """Ask every printer. Finite in time; never raises."""
+        ...
+
+
+class ReceiptRenderer(Protocol):
+    """Turns receipt documents into what printers and screens show. Pure, but slow: up to seconds for long papers."""
+
+    def encode(self, printer: str, receipt: Receipt) -> bytes:
+        """ESC/POS bytes for a printer by name."""
+        ...
+
+    def png(self, printer: str, data: bytes, page: int = 1) -> Picture:
+        """A page of the picture of exactly those bytes; BadInput where there is none of that number."""
+        ...
+
+    def text(self, printer: str, data: bytes) -> str:
+        """Text of exactly those bytes."""
+        ...
+
+    def pdf(self, receipt: Receipt, page: str) -> bytes:
+        """PDF; page is a4 or receipt."""
+        ...
+
+    @property
+    def default(self) -> str:
+        """Name of the first printer, or of the preview profile where there is none."""
         ...

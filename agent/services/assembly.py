@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from agent.ports import BuyerSource, StatusSource, WebhookSender
+from agent.services.background import BackgroundTasks
 from agent.services.buyers.lookup import BuyerLookup
 from agent.services.changes import Changes
 from agent.services.corrections.correct import Correcting
@@ -22,6 +23,7 @@ from agent.services.heartbeats import Heartbeats
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.monitoring.alerts import Alerting
+from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.daily import Chores
 from agent.services.monitoring.health import Reporting
 from agent.services.monitoring.webhooks import Outbox, Outboxes, Subscriber
@@ -40,6 +42,7 @@ class Services:
     """The use cases of one running agent."""
 
     desk: Desk
+    tasks: BackgroundTasks
     shutdown: Shutdown
     heartbeats: Heartbeats
     watch: Watch
@@ -60,6 +63,7 @@ class Services:
     changes: Changes
     alerting: Alerting
     reporting: Reporting
+    counters: CountersInMemory
     chores: Chores
     senders: tuple[Outbox, ...]
     outboxes: Outboxes
@@ -83,6 +87,7 @@ class Services:
 def assemble(
     desk: Desk,
     *,
+    counters: CountersInMemory,
     latarnia: StatusSource,
     shutdown: Shutdown,
     webhooks: WebhookSender,
@@ -104,6 +109,7 @@ def assemble(
     documents = ExchangeDocuments(desk, issuing, correcting)
     return Services(
         desk=desk,
+        tasks=desk.tasks,
         shutdown=shutdown,
         heartbeats=heartbeats,
         watch=watch,
@@ -111,18 +117,19 @@ def assemble(
         courier=courier,
         sync=sync,
         printing=printing,
-        previews=Previews(desk.store, printing, desk.press),
-        reprinting=Reprinting(desk.store, printing, desk.crew),
+        previews=Previews(desk.store, printing, desk.renderer),
+        reprinting=Reprinting(desk.store, printing, desk.tasks),
         issuing=issuing,
         pending=pending,
         correcting=correcting,
         rejected=RejectedInvoices(desk, watch, issuing, sync),
         invoices=InvoiceQueries(desk.store),
         register=RegisterReports(desk.store, desk.clock),
-        evidence=Evidence(desk.store, desk.settings.seller.nip, desk.press.text, folder=desk.settings.data_dir),
+        evidence=Evidence(desk.store, desk.settings.seller.nip, desk.renderer.text, folder=desk.settings.data_dir),
         buyers=BuyerLookup(desk, white_list),
         changes=Changes(desk.store, desk.clock, desk.changed),
         alerting=alerting,
+        counters=counters,
         reporting=Reporting(desk, watch, printing, alerting, shutdown=shutdown, heartbeats=heartbeats),
         chores=Chores(desk.store, watch.clock.best),
         senders=senders,

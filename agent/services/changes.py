@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.ports import Clock, Store
-from agent.services.desk import Signal
+from agent.services.signals import Signal
 
 
 class Changes:

@@ -5,6 +5,8 @@ A press is shielded: the cashier's dropped connection, a reload of the page or t
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from agent.services.assembly import Services
@@ -12,11 +14,10 @@ from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web import corrections, exchange, invoices, mode, openapi, page, records
 from agent.web.connections import working_middleware
-from agent.web.context import PAGE, SHELTER, provide
+from agent.web.context import PAGE, STOPPING, provide
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
-from agent.web.shelter import Shelter
 
 
 def till_app(
@@ -46,12 +47,11 @@ def till_app(
     )
     app[BODY_SECONDS] = body_seconds
     provide(app, services)
-    app[SHELTER] = Shelter()
+    app[STOPPING] = asyncio.Event()
     app[PAGE] = settings or PageSettings()
     app.add_routes(routes())
     app.add_routes(page.routes(open_token))
     app.on_shutdown.append(_stop)
-    app.on_cleanup.append(_drain)
     return app
 
 
@@ -68,8 +68,4 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _stop(app: web.Application) -> None:
-    app[SHELTER].stopping.set()
-
-
-async def _drain(app: web.Application) -> None:
-    await app[SHELTER].drain()
+    app[STOPPING].set()

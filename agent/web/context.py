@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import BinaryIO, Final, TypeVar
 
 from aiohttp import web
 
 from agent.services.assembly import Services
+from agent.services.background import BackgroundTasks
 from agent.services.buyers.lookup import BuyerLookup
 from agent.services.changes import Changes
 from agent.services.corrections.correct import Correcting
@@ -16,6 +18,7 @@ from agent.services.delivery.queue import Sync
 from agent.services.exchange.made import ExchangeRequests
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
+from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import Reporting
 from agent.services.monitoring.webhooks import Outboxes
 from agent.services.outages.watch import Watch
@@ -26,7 +29,6 @@ from agent.services.records.evidence import Evidence
 from agent.services.records.register import RegisterReports
 from agent.settings.model import PageSettings
 from agent.web import request_body
-from agent.web.shelter import Shelter
 
 T = TypeVar("T")
 
@@ -46,13 +48,17 @@ OUTBOXES: Final = web.AppKey("outboxes", Outboxes)
 BUYERS: Final = web.AppKey("buyers", BuyerLookup)
 CHANGES: Final = web.AppKey("changes", Changes)
 EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
-SHELTER: Final = web.AppKey("shelter", Shelter)
+TASKS: Final = web.AppKey("tasks", BackgroundTasks)
+COUNTERS: Final = web.AppKey("counters", CountersInMemory)
+STOPPING: Final = web.AppKey("stopping", asyncio.Event)
+"""Set when the server begins to stop."""
 PAGE: Final = web.AppKey("page", PageSettings)
 REASON_WANTED: Final = "Podaj powód: zostanie w dzienniku."
 
 
 def provide(app: web.Application, services: Services) -> None:
     """Give the handlers the use cases behind them."""
+    app[TASKS] = services.tasks
     app[ISSUING] = services.issuing
     app[CORRECTING] = services.correcting
     app[PENDING] = services.pending
@@ -71,9 +77,22 @@ def provide(app: web.Application, services: Services) -> None:
     app[EXCHANGE] = services.exchange
 
 
-async def sheltered(request: web.Request, work: Coroutine[object, object, T]) -> T:
+async def shielded(request: web.Request, work: Coroutine[object, object, T]) -> T:
     """Await ``work``, which goes on to its end whatever becomes of the request."""
-    return await request.app[SHELTER].run(work, f"web-{request.method}-{request.path}")
+    return await request.app[TASKS].run(f"web-{request.method}-{request.path}", work)
+
+
+async def until_stop(request: web.Request, work: Coroutine[object, object, T]) -> T | None:
+    """Await work that may be thrown away; None when the server stops first."""
+    task = asyncio.create_task(work, name="web-wait")
+    stop = asyncio.create_task(request.app[STOPPING].wait(), name="web-stop")
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        stop.cancel()
+        task.cancel()
+        await asyncio.gather(stop, task, return_exceptions=True)
 
 
 def file_response(body: bytes | BinaryIO, content_type: str, name: str | None = None) -> web.Response:

@@ -7,7 +7,7 @@ from aiohttp import web
 from agent.ports import Json
 from agent.services.corrections.pending import HeldCorrections
 from agent.web import json_views, request_body
-from agent.web.context import CORRECTING, INVOICES, PENDING, reason_of, sheltered
+from agent.web.context import CORRECTING, INVOICES, PENDING, reason_of, shielded
 from agent.web.security import caller_of, require_manager
 
 
@@ -29,7 +29,7 @@ async def correct(request: web.Request) -> web.Response:
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
     work = request.app[CORRECTING].correct(request.match_info["id"], body, key, caller_of(request))
-    return json_views.issued(await request.app[INVOICES].issued(await sheltered(request, work)))
+    return json_views.issued(await request.app[INVOICES].issued(await shielded(request, work)))
 
 
 async def correct_outside(request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ async def correct_outside(request: web.Request) -> web.Response:
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
     work = request.app[CORRECTING].correct_outside(body, key, caller_of(request))
-    return json_views.issued(await request.app[INVOICES].issued(await sheltered(request, work)))
+    return json_views.issued(await request.app[INVOICES].issued(await shielded(request, work)))
 
 
 async def held_corrections(request: web.Request) -> web.Response:
@@ -53,7 +53,7 @@ async def show_held(request: web.Request) -> web.Response:
 async def reprint_slip(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
     work = request.app[PENDING].reprint_slip(request.match_info["id"], caller_of(request))
-    return json_views.json_response(json_views.held(await sheltered(request, work)))
+    return json_views.json_response(json_views.held(await shielded(request, work)))
 
 
 async def settle(request: web.Request) -> web.Response:
@@ -61,7 +61,7 @@ async def settle(request: web.Request) -> web.Response:
     caller = require_manager(request)
     reason = await reason_of(request)
     work = request.app[PENDING].settle(request.match_info["id"], reason, caller)
-    return json_views.json_response(json_views.held(await sheltered(request, work)))
+    return json_views.json_response(json_views.held(await shielded(request, work)))
 
 
 async def corrections_of(pending: HeldCorrections) -> dict[str, Json]:

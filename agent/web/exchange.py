@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.web import json_views, request_body
-from agent.web.context import EXCHANGE, sheltered
+from agent.web.context import EXCHANGE, shielded
 from agent.web.security import caller_of
 
 EPP_TYPE: Final = "application/x-epp"
@@ -22,5 +22,5 @@ async def issue(request: web.Request) -> web.Response:
     """POST /v1/exchange: 200 where the file could be read; each document says what became of it."""
     key = request_body.idempotency_key(request)
     data = await request_body.bytes_of(request, EPP_TYPE)
-    made = await sheltered(request, request.app[EXCHANGE].issue(data, key, caller_of(request)))
+    made = await shielded(request, request.app[EXCHANGE].issue(data, key, caller_of(request)))
     return json_views.json_response(json_views.documents(made))

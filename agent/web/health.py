@@ -12,11 +12,12 @@ from typing import Final
 from aiohttp import web
 
 from agent.ports import Json
+from agent.services.assembly import Services
 from agent.services.monitoring.alerts import Problem
-from agent.services.monitoring.health import HealthReport, Reporting
+from agent.services.monitoring.health import HealthReport
 from agent.web import json_views
 from agent.web.connections import working_middleware
-from agent.web.context import HEALTH
+from agent.web.context import COUNTERS, HEALTH
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
@@ -25,10 +26,11 @@ LISTED_OF_A_CODE: Final = 20
 """Problems of one code that are listed; a long outage makes thousands of late invoices, and HQ polls every minute."""
 
 
-def health_app(reporting: Reporting) -> web.Application:
+def health_app(services: Services) -> web.Application:
     """Application of the health listener."""
     app = web.Application(middlewares=[working_middleware, headers_middleware, problems_middleware])
-    app[HEALTH] = reporting
+    app[HEALTH] = services.reporting
+    app[COUNTERS] = services.counters
     app.router.add_get("/health", _health)
     app.router.add_get("/health/live", _live)
     app.router.add_get("/health/ready", _ready)
@@ -130,6 +132,5 @@ async def _ready(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    reporting = request.app[HEALTH]
-    body = render(reporting.health(), reporting.counters()).encode()
+    body = render(request.app[HEALTH].health(), request.app[COUNTERS].read()).encode()
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})

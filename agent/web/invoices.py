@@ -8,7 +8,7 @@ from aiohttp import web
 
 from agent.domain.errors import NotFound
 from agent.web import json_views, request_body, request_query
-from agent.web.context import INVOICES, ISSUING, PREVIEWS, REJECTED, REPRINTING, file_response, reason_of, sheltered
+from agent.web.context import INVOICES, ISSUING, PREVIEWS, REJECTED, REPRINTING, file_response, reason_of, shielded
 from agent.web.security import caller_of, require_manager
 
 MOST_PAGES: Final = 10_000
@@ -45,7 +45,7 @@ async def issue(request: web.Request) -> web.Response:
     receipt_nip = request_query.receipt_nip(request, ready=ready)
     issuing = request.app[ISSUING]
     work = issuing.ready(body, key, caller, receipt_nip) if ready else issuing.sale(body, key, caller)
-    pressed = await sheltered(request, work)
+    pressed = await shielded(request, work)
     return json_views.issued(await request.app[INVOICES].issued(pressed))
 
 
@@ -122,7 +122,7 @@ async def prints(request: web.Request) -> web.Response:
 async def reprint(request: web.Request) -> web.Response:
     """POST …/reprint."""
     invoice_id = request.match_info["id"]
-    await sheltered(request, request.app[REPRINTING].reprint(invoice_id, caller_of(request)))
+    await shielded(request, request.app[REPRINTING].reprint(invoice_id, caller_of(request)))
     return await _as_it_stands(request, invoice_id)
 
 
@@ -130,14 +130,14 @@ async def technical_correction(request: web.Request) -> web.Response:
     """POST …/technical-correction: no body, or the corrected FA(3) as application/xml. Managers only."""
     caller, invoice_id = require_manager(request), request.match_info["id"]
     xml = (await request_body.sale_body(request))[0] if request.content_type == request_body.XML_TYPE else None
-    await sheltered(request, request.app[REJECTED].correct_technically(invoice_id, caller, xml))
+    await shielded(request, request.app[REJECTED].correct_technically(invoice_id, caller, xml))
     return await _as_it_stands(request, invoice_id)
 
 
 async def resend(request: web.Request) -> web.Response:
     """POST …/resend: the same bytes again after a refusal for missing permissions. Managers only."""
     caller, invoice_id = require_manager(request), request.match_info["id"]
-    await sheltered(request, request.app[REJECTED].resend(invoice_id, caller))
+    await shielded(request, request.app[REJECTED].resend(invoice_id, caller))
     return await _as_it_stands(request, invoice_id)
 
 
@@ -145,7 +145,7 @@ async def close(request: web.Request) -> web.Response:
     """POST …/close {"reason"}: the sale of a rejected invoice has another document. Managers only."""
     caller, invoice_id = require_manager(request), request.match_info["id"]
     reason = await reason_of(request)
-    await sheltered(request, request.app[REJECTED].close(invoice_id, reason, caller))
+    await shielded(request, request.app[REJECTED].close(invoice_id, reason, caller))
     return await _as_it_stands(request, invoice_id)
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from agent.domain.clock_check import ClockState
 from agent.domain.invoice import Mode
-from agent.services.monitoring.health import Counters, HealthReport
+from agent.services.monitoring.counters import Counters
+from agent.services.monitoring.health import HealthReport
 from agent.web.json_views import WARSAW
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

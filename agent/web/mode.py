@@ -18,9 +18,9 @@ from agent.web.context import (
     PENDING,
     QUEUE,
     REASON_WANTED,
-    SHELTER,
     WATCH,
-    sheltered,
+    shielded,
+    until_stop,
 )
 from agent.web.corrections import corrections_of
 from agent.web.health import health_json
@@ -74,7 +74,7 @@ async def declare_mode(request: web.Request) -> web.Response:
         sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
         raise BadInput(sentence, errors=(FieldError("/mode", sentence, "unknown-mode"),))
     work = request.app[WATCH].declare(Mode(str(word)), reason, caller)
-    return json_views.json_response(json_views.mode(await sheltered(request, work)))
+    return json_views.json_response(json_views.mode(await shielded(request, work)))
 
 
 async def withdraw_mode(request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ async def withdraw_mode(request: web.Request) -> web.Response:
     reason = request_body.required_text(body, "reason", REASON_WANTED)
     false_alarm = false_alarm or request_body.flag(body, "false_alarm")
     work = request.app[WATCH].withdraw(reason, caller, false_alarm=false_alarm)
-    return json_views.json_response(json_views.mode(await sheltered(request, work)))
+    return json_views.json_response(json_views.mode(await shielded(request, work)))
 
 
 async def show_clock(request: web.Request) -> web.Response:
@@ -104,7 +104,7 @@ async def confirm_clock(request: web.Request) -> web.Response:
     request_body.known_only(body, "date")
     day = request_body.day(body, "date")
     work = request.app[WATCH].confirm_clock(day, caller)
-    return json_views.json_response(json_views.clock(await sheltered(request, work)))
+    return json_views.json_response(json_views.clock(await shielded(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:
@@ -116,7 +116,7 @@ async def changes(request: web.Request) -> web.Response:
     """GET /v1/changes?after=N&wait=S: waits until the event log grows beyond N, at most S seconds."""
     after = request_query.whole(request, "after", -1, -1, 2**62)
     wait = request_query.whole(request, "wait", CHANGES_SECONDS, 0, CHANGES_SECONDS)
-    newest = await request.app[SHELTER].until_stop(request.app[CHANGES].wait(after, float(wait)))
+    newest = await until_stop(request, request.app[CHANGES].wait(after, float(wait)))
     return json_views.json_response({"seq": after if newest is None else newest})
 
 

@@ -35,4 +35,4 @@ def till_http(
 
 def health_http(place: World) -> web.Application:
     """Application of the health listener."""
-    return health_app(place.reporting)
+    return health_app(place)

@@ -19,7 +19,9 @@ from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import Event, KsefError, LatarniaReading, Rejected
 from agent.services.assembly import Services, assemble
-from agent.services.desk import Crew, Desk
+from agent.services.background import BackgroundTasks
+from agent.services.desk import Desk
+from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.webhooks import Subscriber
 from agent.services.shutdown import Shutdown
 from agent.settings.model import PrinterSettings, Settings
@@ -215,21 +217,24 @@ async def world(
     latarnia, printer = FakeLatarnia(clock), FakePrinter()
     defects: list[tuple[str, BaseException]] = []
     white_list = FakeWhiteList(clock)
+    counters = CountersInMemory()
     desk = Desk(
         settings=chosen,
         clock=clock,
         store=store,
         gateway=gateway,
         printer=printer,
-        press=build(chosen.printers, clock),
+        renderer=build(chosen.printers, clock),
         schema=SCHEMA,
         calendar=BusinessCalendar(chosen.calendar.extra_days_off),
-        crew=Crew(lambda name, error: defects.append((name, error))),
+        tasks=BackgroundTasks(lambda name, error: defects.append((name, error))),
+        metrics=counters,
         signer=FakeSigner() if with_certificate else None,
         started_at=clock.now(),
     )
     services = assemble(
         desk,
+        counters=counters,
         latarnia=latarnia,
         shutdown=Shutdown(),
         webhooks=FakeSubscriber(),
@@ -250,6 +255,6 @@ async def world(
     try:
         yield found
     finally:
-        await desk.crew.drain(0.1)
+        await desk.tasks.drain(0.1)
         await store.close()
         assert not defects, defects

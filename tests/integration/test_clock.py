@@ -150,7 +150,7 @@ async def test_pressed_before_midnight_numbered_after(
         assert (following.issued_on, following.mode) == (date(2026, 11, 25), Mode.ONLINE)
         assert len(place.sandbox.sessions.by_reference) == 1
         async with midnight.running(threads=True):  # what still asks in the background comes to its end
-            assert await place.agent.desk.crew.drain(60) == ()
+            assert await place.agent.desk.tasks.drain(60) == ()
 
 
 async def test_pressed_before_midnight_sent_after(tmp_path: Path, midnight: SwiftClock) -> None:

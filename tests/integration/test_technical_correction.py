@@ -203,7 +203,7 @@ async def test_a_number_that_is_taken_by_the_same_bytes(place: Joined) -> None:
     place.sandbox.mood("440_own")
     invoice = await place.sell()
     await place.agent.sync.pass_once()
-    await place.agent.desk.crew.drain(10.0)
+    await place.agent.desk.tasks.drain(10.0)
     await place.agent.upos.pass_once()
     after = await place.record(invoice.id)
     (entry,) = place.sandbox.ledger.entries()

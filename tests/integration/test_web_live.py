@@ -50,7 +50,7 @@ async def test_real_agent_keeps_to_the_documents(tmp_path: Path) -> None:
     async with embedded(tmp_path) as pair, ClientSession() as session:
         agent = pair.agent
         api = TestServer(till_app(agent, agent.tokens, agent.settings.api, agent.settings.page))
-        hq = TestServer(health_app(agent.reporting))
+        hq = TestServer(health_app(agent))
         await api.start_server()
         await hq.start_server()
         manager = {"Authorization": f"Bearer {pair.facts['manager_token']}"}

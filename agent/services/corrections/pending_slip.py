@@ -29,7 +29,7 @@ class Slips:
     async def print(self, held: HeldCorrection, correction: Correction) -> None:
         """Print one to its end, whoever stops waiting; every copy after the first is marked."""
         receipt = await self._receipt(held, correction)
-        await self._desk.crew.run(f"slip-{held.id}", self._print(held, receipt))
+        await self._desk.tasks.run(f"slip-{held.id}", self._print(held, receipt))
 
     async def _receipt(self, held: HeldCorrection, correction: Correction) -> Receipt:
         async def look(tx: Transaction) -> tuple[InvoiceRecord, list[Event]]:
@@ -54,7 +54,7 @@ class Slips:
         async def leaving(printer: str, data: bytes) -> None:
             await self._note(held, "slip_printing", {"held": held.id, "printer": printer, "bytes": len(data)})
 
-        result = await self._desk.printer.print(lambda name: self._desk.press.encode(name, receipt), leaving)
+        result = await self._desk.printer.print(lambda name: self._desk.renderer.encode(name, receipt), leaving)
         done = result.outcome is Outcome.DONE
         facts = {"held": held.id, "problem": result.problem, "outcome": result.outcome.value}
         await self._note(held, "slip_printed" if done else "slip_failed", facts)

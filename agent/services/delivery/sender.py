@@ -84,7 +84,7 @@ class Courier:
             if record.state is InvoiceState.SENT:
                 record = await self._follow(record, asking)
             if record.state is InvoiceState.ACCEPTED:
-                self._desk.crew.start(f"upo-{record.id}", self._upos.fetch(record))
+                self._desk.tasks.start(f"upo-{record.id}", self._upos.fetch(record))
             return record
 
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
@@ -145,12 +145,12 @@ class Courier:
         try:
             reference = await gateway.send(session, outgoing)
         except KsefError as error:
-            self._desk.tally.count(self._desk.tally.sends, error.sent.value)
+            self._desk.metrics.sent(error.sent.value)
             record = await self._failed_send(record, error)
             if again and error.sent is Sent.NOT_SENT and error.code in SESSION_OVER:
                 return await self._send(record, again=False)
             return record
-        self._desk.tally.count(self._desk.tally.sends, "taken")
+        self._desk.metrics.sent("taken")
         self._watch.answered()
         return await self._settling.move(
             record.id,
@@ -195,7 +195,7 @@ class Courier:
     async def _not_taken(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         """No session: the invoice did not leave; it stays issued and waits."""
         self._watch.failed(error)
-        self._desk.tally.count(self._desk.tally.sends, "no_session")
+        self._desk.metrics.sent("no_session")
         return await self._settling.note_trouble(record, "send_failed", error, "session")
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:

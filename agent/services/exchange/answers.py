@@ -110,7 +110,7 @@ class Answers:
         if PDF in self._kinds and invoice.record.state is not InvoiceState.REJECTED:
             try:
                 receipt = self._printing.receipt(invoice.record, self._printing.choice(invoice.record), 1)
-                pdf = await asyncio.to_thread(self._desk.press.pdf, receipt, "a4")
+                pdf = await asyncio.to_thread(self._desk.renderer.pdf, receipt, "a4")
             except AgentError as error:  # the invoice is issued, so its answer must come without this page
                 LOG.warning("no PDF of %s: %s", invoice.record.number, error)
             else:

@@ -113,7 +113,7 @@ class Issuing:
         while (running := self._running.get(key)) is not None:
             await asyncio.wait({running})
         work = self._press(key, hashlib.sha256(body).digest(), prepare, caller, at_counter)
-        task = self._desk.crew.start(f"press-{key}", work, awaited=True)
+        task = self._desk.tasks.start(f"press-{key}", work, awaited=True)
         self._running[key] = task
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(task)
@@ -154,13 +154,13 @@ class Issuing:
         self._watch.clock.issued(now)
         self._desk.changed.set()
         for invoice_id in pressed.invoice_ids:
-            self._desk.tally.count(self._desk.tally.issued, decision.mode.value)
+            self._desk.metrics.issued(decision.mode)
             if at_counter:
                 await self._finish(invoice_id, decision, begun)
             elif decision.attempt_online:
                 self._background += 1
-                self._desk.crew.start(f"send-{invoice_id}", self._send_in_background(invoice_id))
-        self._desk.tally.press(self._desk.clock.monotonic() - begun)
+                self._desk.tasks.start(f"send-{invoice_id}", self._send_in_background(invoice_id))
+        self._desk.metrics.press_took(self._desk.clock.monotonic() - begun)
         self._sync.wake()
         return pressed
 
@@ -267,7 +267,7 @@ class Issuing:
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
         delivering = self._courier.deliver(invoice_id, max(seconds, ASKING_SECONDS), join=True)
-        delivery = self._desk.crew.start(f"deliver-{invoice_id}", delivering)
+        delivery = self._desk.tasks.start(f"deliver-{invoice_id}", delivering)
         self._sync.pressing += 1
         try:
             await self._desk.clock.within(seconds, asyncio.shield(delivery))

@@ -101,19 +101,6 @@ class HealthReport:
     copies: Copies = field(default_factory=Copies)
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Monotonic counters and gauges for /metrics; labels are bounded words."""
-
-    issued_by_mode: Mapping[str, int] = field(default_factory=dict)
-    sends_by_outcome: Mapping[str, int] = field(default_factory=dict)
-    prints_by_outcome: Mapping[str, int] = field(default_factory=dict)
-    press_seconds_sum: float = 0.0
-    press_seconds_count: int = 0
-    press_buckets: Mapping[float, int] = field(default_factory=dict)
-    """Upper bound in seconds -> presses not slower than that (cumulative)."""
-
-
 class Reporting:
     """Keeps the snapshot."""
 
@@ -371,18 +358,6 @@ class Reporting:
         for use, holder, _ in self._held_certificates():
             found.append(CertificateHealth(use, holder.serial, holder.expires, (holder.expires - now).days))
         return tuple(found)
-
-    def counters(self) -> Counters:
-        """Return the counters since start."""
-        tally = self._desk.tally
-        return Counters(
-            issued_by_mode=dict(tally.issued),
-            sends_by_outcome=dict(tally.sends),
-            prints_by_outcome=dict(tally.prints),
-            press_seconds_sum=tally.press_sum,
-            press_seconds_count=tally.press_count,
-            press_buckets=dict(tally.press_buckets),
-        )
 
 
 async def _first_event_at(tx: Transaction) -> datetime | None:

@@ -313,7 +313,7 @@ class Watch:
         of_total = kind not in {DeclarationKind.OFFLINE24_DECLARED, DeclarationKind.OFFLINE24_WITHDRAWN}
         event_id = total.id if of_total and total is not None else None
         said = Declared(Declaration(kind, reason, by, now, event_id=event_id))
-        await self._desk.crew.run("declaration", self._learn([said]))
+        await self._desk.tasks.run("declaration", self._learn([said]))
 
     # --- facts --------------------------------------------------------------------------------------
 

@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Picture, PrintJob, Store, Transaction
-from agent.services.desk import Press
+from agent.ports import Picture, PrintJob, ReceiptRenderer, Store, Transaction
 from agent.services.paper.printing import Printing
 
 T = TypeVar("T")
@@ -26,10 +25,10 @@ PAGES = ("a4", "receipt")
 class Previews:
     """Pictures, texts and PDF of papers."""
 
-    def __init__(self, store: Store, printing: Printing, press: Press) -> None:
+    def __init__(self, store: Store, printing: Printing, renderer: ReceiptRenderer) -> None:
         self._store = store
         self._printing = printing
-        self._press = press
+        self._renderer = renderer
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -38,11 +37,11 @@ class Previews:
 
         NotFound, BadInput where there is no such page, Unavailable where too many wait.
         """
-        return await self._make(invoice_id, lambda printer, data: self._press.png(printer, data, page))
+        return await self._make(invoice_id, lambda printer, data: self._renderer.png(printer, data, page))
 
     async def text(self, invoice_id: str) -> str:
         """Return the text of those bytes. Errors as of picture()."""
-        return await self._make(invoice_id, self._press.text)
+        return await self._make(invoice_id, self._renderer.text)
 
     async def pdf(self, invoice_id: str, page: str) -> bytes:
         """Return the current document as PDF; ``page`` is a4 or receipt. Errors as of picture()."""
@@ -50,7 +49,7 @@ class Previews:
             raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
         record = await self._record(invoice_id)
         choice = self._printing.choice(record)
-        return await self._in_turn(lambda: self._press.pdf(self._printing.receipt(record, choice, 1), page))
+        return await self._in_turn(lambda: self._renderer.pdf(self._printing.receipt(record, choice, 1), page))
 
     async def last_sent(self, invoice_id: str) -> bytes:
         """Return the bytes last sent to a printer; NotFound before the first print."""
@@ -68,8 +67,8 @@ class Previews:
         choice = self._printing.choice(record)
 
         def drawn() -> T:
-            default = self._press.default
-            return show(default, self._press.encode(default, self._printing.receipt(record, choice, 1)))
+            default = self._renderer.default
+            return show(default, self._renderer.encode(default, self._printing.receipt(record, choice, 1)))
 
         return await self._in_turn(drawn)
 
@@ -93,6 +92,6 @@ class Previews:
 
         sent = [job for job in await self._store.read(work) if job.data is not None]
         if not sent:
-            return self._press.default, None
+            return self._renderer.default, None
         newest = max(sent, key=lambda job: job.id)
-        return newest.printer or self._press.default, newest.data
+        return newest.printer or self._renderer.default, newest.data

@@ -88,16 +88,16 @@ class Printing:
         record, choice, job = await self._desk.store.write(partial(self._begin, invoice_id))
         job = await self._attempt(record, choice, job)
         if job.state is PrintState.FAILED and self._desk.printer.profile_names:
-            self._desk.crew.start(f"print-retry-{job.id}", self._retry(choice, job))
+            self._desk.tasks.start(f"print-retry-{job.id}", self._retry(choice, job))
         return job
 
     async def print_at_counter(self, invoice_id: str) -> None:
         """Print, and wait for the paper as long as a customer would; metres of it come out behind the answer."""
-        printing = self._desk.crew.start(f"print-{invoice_id}", self.print(invoice_id), awaited=True)
+        printing = self._desk.tasks.start(f"print-{invoice_id}", self.print(invoice_id), awaited=True)
         try:
             await self._desk.clock.within(PAPER_SECONDS, asyncio.shield(printing))
         except TimeoutError:
-            self._desk.crew.start(f"paper-{invoice_id}", _rest_of(printing))
+            self._desk.tasks.start(f"paper-{invoice_id}", _rest_of(printing))
 
     async def _begin(self, invoice_id: str, tx: Transaction) -> tuple[InvoiceRecord, PaperChoice, PrintJob]:
         record = await tx.invoices.get(invoice_id)
@@ -140,7 +140,7 @@ class Printing:
             raise
         except AgentError as error:
             # The document is durable; that this printer can not print it is trouble of the paper only.
-            result = PrintResult(Outcome.NOT_SENT, self._desk.press.default, str(error), "unprintable")
+            result = PrintResult(Outcome.NOT_SENT, self._desk.renderer.default, str(error), "unprintable")
         except Exception:
             await self._finish(job, DEFECT if leaves == 0 else replace(DEFECT, outcome=Outcome.UNKNOWN))
             raise
@@ -148,17 +148,17 @@ class Printing:
 
     def _bytes(self, printer: str, receipt: Receipt) -> bytes:
         """Return the bytes of one job: the customer's slip, and the shop's where the setting asks for more."""
-        data = self._desk.press.encode(printer, receipt)
+        data = self._desk.renderer.encode(printer, receipt)
         further = self._desk.settings.paper.copies - 1
         if further > 0:
             mark = (Text(SHOP_COPY, Align.CENTER, bold=True, tall=True), Rule())
             own = replace(receipt, elements=(*mark, *receipt.elements), open_drawer=False)
-            data += self._desk.press.encode(printer, own) * further
+            data += self._desk.renderer.encode(printer, own) * further
         return data
 
     async def _finish(self, job: PrintJob, result: PrintResult) -> PrintJob:
         self.trouble = None if result.outcome is Outcome.DONE else result
-        self._desk.tally.count(self._desk.tally.prints, result.outcome.value)
+        self._desk.metrics.printed(result.outcome.value)
         state = {
             Outcome.DONE: PrintState.PRINTED,
             Outcome.NOT_SENT: PrintState.FAILED,

@@ -9,17 +9,17 @@ from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Store, Transaction
-from agent.services.desk import Crew
+from agent.services.background import BackgroundTasks
 from agent.services.paper.printing import Printing, exported
 
 
 class Reprinting:
     """Prints again what a person asks for."""
 
-    def __init__(self, store: Store, printing: Printing, crew: Crew) -> None:
+    def __init__(self, store: Store, printing: Printing, tasks: BackgroundTasks) -> None:
         self._store = store
         self._printing = printing
-        self._crew = crew
+        self._tasks = tasks
 
     async def reprint(self, invoice_id: str, caller: Caller) -> None:
         """Print again, and wait as at a press. Conflict for what KSeF refused at its issue, NotFound for the exported.
@@ -27,7 +27,7 @@ class Reprinting:
         The wish is in the log before the paper is: the job's copy number marks it.
         """
         await self._store.write(partial(_note_wish, invoice_id, caller))
-        await self._crew.run(f"reprint-{invoice_id}", self._printing.print_at_counter(invoice_id))
+        await self._tasks.run(f"reprint-{invoice_id}", self._printing.print_at_counter(invoice_id))
 
 
 async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:

@@ -299,7 +299,7 @@ async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_pat
             "gdy numer nadejdzie; nie trzeba jej powtarzać."
         )
         assert (answer.held.state, answer.held.gross) == ("waiting", Decimal("-61.50"))
-        slip = place.desk.press.text("paragon", place.printer.papers[-1])
+        slip = place.desk.renderer.text("paragon", place.printer.papers[-1])
         assert f"Przyjęto korektę do faktury nr {base.number}" in " ".join(slip.split())
         assert "To nie jest faktura" in slip
         assert (await place.log(base.id))[-2:] == ["slip_printing", "slip_printed"]
@@ -332,7 +332,7 @@ async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_p
 
         async def again() -> str:
             await place.pending.reprint_slip(held.id, CASHIER)
-            return place.desk.press.text("paragon", place.printer.papers[-1])
+            return place.desk.renderer.text("paragon", place.printer.papers[-1])
 
         assert "WYDRUK PONOWNY" not in await again()  # the first one surely did not come out
         place.printer.plan.append(Outcome.UNKNOWN)

@@ -472,7 +472,7 @@ async def test_a_page_that_cannot_be_drawn_does_not_keep_the_answer(
         def refuse(*_: object) -> bytes:
             raise AgentError("nie można")
 
-        monkeypatch.setattr(type(here.place.desk.press), "pdf", refuse)
+        monkeypatch.setattr(type(here.place.desk.renderer), "pdf", refuse)
         assert (await here.take("a.json", json.dumps(sale())))["status"] == "issued"
         assert "a.result.xml" in here.folder.in_place(Place.DONE)
 

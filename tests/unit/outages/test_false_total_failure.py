@@ -235,7 +235,7 @@ async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
 
 
 async def evidence_of(place: World) -> dict[str, bytes]:
-    evidence = Evidence(place.store, SELLER.nip, place.desk.press.text)
+    evidence = Evidence(place.store, SELLER.nip, place.desk.renderer.text)
     with await evidence.bundle(TUESDAY.date(), TUESDAY.date()) as file, zipfile.ZipFile(file) as archive:
         return dict(ZipFiles(archive))
 

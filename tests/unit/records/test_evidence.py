@@ -185,7 +185,7 @@ async def a_day(till: World) -> None:
 
 
 async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:
-    evidence = Evidence(till.store, SELLER.nip, till.desk.press.text)
+    evidence = Evidence(till.store, SELLER.nip, till.desk.renderer.text)
     period = date.fromisoformat(first), date.fromisoformat(last)
     with await evidence.bundle(*period) as file, await evidence.bundle(*period) as again:
         data = file.read()

@@ -21,7 +21,6 @@ from agent.domain.fa3.view import read
 from agent.domain.lifecycle import PrintState
 from agent.ports import InvoiceFilter, PrintJob
 from agent.settings.model import ApiSettings, PageSettings
-from agent.web.context import SHELTER
 from agent.web.problems import response_of
 from tests.fakes import world as fakes
 from tests.fakes.served import CASHIER, MANAGER, till_http, tokens_in
@@ -256,20 +255,19 @@ class TestNothingCancelsAPress:
             await press
         await client.session.close()
         place.gateway.open.set()
-        await client.app[SHELTER].drain()
+        await place.tasks.drain(5)
         assert [paper.state for paper in await papers(place)] == [PrintState.PRINTED]
 
-    async def test_shelter_outlives_its_caller(self, client: Client, place: World) -> None:
+    async def test_work_outlives_its_caller(self, place: World) -> None:
         """Whoever cancels the handler (server stop, a future handler_cancellation=True), the work goes on."""
-        shelter = client.app[SHELTER]
         place.gateway.open.clear()
-        waiting = asyncio.create_task(shelter.run(place.sell(), "press"))
+        waiting = asyncio.create_task(place.tasks.run("press", place.sell()))
         await place.gateway.reached.wait()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         place.gateway.open.set()
-        await shelter.drain()
+        await place.tasks.drain(5)
         assert [paper.state for paper in await papers(place)] == [PrintState.PRINTED]
 
     async def test_stop_ends_a_long_poll_at_once(self, place: World, tmp_path: Path) -> None:
@@ -284,8 +282,8 @@ class TestNothingCancelsAPress:
                 response = await poll
                 assert await response.json() == {"seq": 0}
 
-    async def test_server_stop_waits_for_a_press(self, place: World, tmp_path: Path) -> None:
-        """A press under way when the agent is told to stop is finished, not lost."""
+    async def test_the_stop_of_the_server_ends_no_press(self, place: World, tmp_path: Path) -> None:
+        """A press under way when the agent is told to stop is finished, not lost: the agent waits for its tasks."""
         server = TestServer(till_http(place, tokens_in(tmp_path)))
         await server.start_server(shutdown_timeout=0.01)
         place.gateway.open.clear()
@@ -296,8 +294,9 @@ class TestNothingCancelsAPress:
             closing = asyncio.create_task(server.close())
             with pytest.raises(ServerDisconnectedError):
                 await press
-            place.gateway.open.set()
             await closing
+        place.gateway.open.set()
+        assert await place.tasks.drain(5) == ()
         assert [paper.state for paper in await papers(place)] == [PrintState.PRINTED]
 
 

@@ -27,7 +27,8 @@ from agent.domain.monitoring.alerts import AlertCode
 from agent.ports import PrinterStatus
 from agent.services.heartbeats import LEAST_SECONDS
 from agent.services.monitoring.alerts import Problem
-from agent.services.monitoring.health import Counters, HealthReport
+from agent.services.monitoring.counters import Counters
+from agent.services.monitoring.health import HealthReport
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.served import health_http
@@ -213,7 +214,7 @@ def test_histogram_of_presses(place: World) -> None:
 async def test_deadline_is_the_end_of_a_polish_day(place: World) -> None:
     await be_in_trouble(place)
     end = datetime(2026, 11, 25, 23, 0, tzinfo=UTC).timestamp()
-    text = render(place.reporting.health(), place.reporting.counters())
+    text = render(place.reporting.health(), place.counters.read())
     assert f"ksef_agent_queue_next_deadline_timestamp_seconds {int(end)}\n" in text
 
 
