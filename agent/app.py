@@ -6,6 +6,7 @@ session; the final write and the store. A second start on the same data is refus
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import tempfile
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 import schemas
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.errors import AgentError, ConfigError
+from agent.domain.errors import AgentError, ConfigError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
 from agent.ksef.certificate_files import Place
@@ -41,7 +42,9 @@ from agent.services.shutdown import Shutdown
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
 from agent.settings.rules import is_loopback
+from agent.store.disk import is_there
 from agent.store.sqlite import DATABASE, SqliteStore
+from agent.store.witnesses import copy_of
 from agent.system import service_unit
 from agent.system.clock import SystemClock
 from agent.system.os_errors import why
@@ -89,9 +92,27 @@ class Agent(Services):
 
 
 async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
-    """Open the till's database for writing, alone (AgentError where another agent holds it)."""
+    """Open the till's database for writing, alone (AgentError where another agent holds it).
+
+    StoreUnfit where there is none, while copies of this till's invoices lie where its copies go.
+    """
+    await asyncio.to_thread(_require_new_till, settings)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return await SqliteStore.open(settings.data_dir / DATABASE, clock or SystemClock())
+
+
+def _require_new_till(settings: Settings) -> None:
+    """Refuse to begin anew beside copies: the data may be on a disk that is not mounted."""
+    database = settings.data_dir / DATABASE
+    if is_there(database):
+        return
+    found = copy_of(settings.backup.dir, settings.seller.nip, settings.read_number)
+    if found is not None:
+        raise StoreUnfit(
+            f"W {settings.data_dir} nie ma bazy danych, a w {settings.backup.dir} są kopie tej kasy ({found.name}). "
+            "Agent nie zacznie numeracji od początku. Sprawdź, czy dysk z danymi jest podłączony; jeżeli baza zginęła: "
+            f"ksef-agent restore {found}. Jeżeli to nowa kasa, nadaj jej własny numer (till) albo przenieś te kopie."
+        )
 
 
 async def open_store_readonly(settings: Settings) -> SqliteStore:

@@ -6,9 +6,11 @@ import asyncio
 import json
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import click
 
@@ -28,6 +30,8 @@ from agent.system.permissions import exposures
 LONGEST_EC_LINK = 236
 """Characters of the longest KOD II of an EC certificate (docs/printing.md, section 4)."""
 LONGEST_RSA_LINK = 492
+START_SECONDS = 3.0
+"""What the look at the database before systemd's start may take."""
 MEGABYTE = 1024 * 1024
 
 
@@ -67,6 +71,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
     clock = SystemClock()
     checks: list[tuple[str, Callable[[Settings, Clock], Awaitable[str]]]] = [
         ("katalog danych", _data_dir),
+        ("baza danych", partial(_database, seconds=START_SECONDS if offline else None)),
         ("prawa plików", _rights),
         ("schemat FA(3)", _schema),
         ("certyfikat Offline", _offline_certificate),
@@ -93,6 +98,8 @@ async def _run(
         return Finding(name, ok=True, message=await check(settings, clock))
     except (AgentError, KsefError, OSError) as error:
         return Finding(name, ok=False, message=str(error))
+    except sqlite3.Error as error:
+        return Finding(name, ok=False, message=f"bazy danych nie da się odczytać: {error}.")
 
 
 async def _data_dir(settings: Settings, _: Clock) -> str:
@@ -103,6 +110,21 @@ async def _data_dir(settings: Settings, _: Clock) -> str:
     if free < settings.alerts.disk_free_mb:
         raise AgentError(f"Zostało {free} MB wolnego miejsca; zwolnij co najmniej {settings.alerts.disk_free_mb} MB.")
     return f"{settings.data_dir}, wolne {free} MB"
+
+
+async def _database(settings: Settings, _: Clock, *, seconds: float | None) -> str:
+    """Look as the start does; by hand at everything."""
+    from agent.store.disk import is_there  # noqa: PLC0415
+    from agent.store.opening import look  # noqa: PLC0415
+    from agent.store.sqlite import DATABASE  # noqa: PLC0415
+
+    database = settings.data_dir / DATABASE
+    if not is_there(database):
+        return "jeszcze jej nie ma; założy ją pierwszy start"
+    report = look(database, seconds)
+    if report.damaged:
+        raise AgentError(report.sentence() or "")
+    return "sprawdzona w całości" if report.complete else "sprawdzona w części; resztę sprawdza agent raz dziennie"
 
 
 async def _rights(settings: Settings, _: Clock) -> str:

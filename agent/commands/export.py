@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Set
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,16 @@ import click
 
 from agent.commands.common import config_option_without_files
 from agent.commands.progress import RunningCount
-from agent.domain.errors import ConfigError, Refused
+from agent.domain.errors import ConfigError, DocumentDamaged, Refused
 from agent.settings.model import Settings
 from agent.store.bundle import collect, holds, save
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
 from agent.system.clock import SystemClock
 
+AT_ONCE = 100
+NAMED = 5
+"""Damaged documents that a sentence names."""
 WARSAW = ZoneInfo("Europe/Warsaw")
 
 
@@ -36,6 +40,8 @@ class Report:
     pruned: int = 0
     kept: int = 0
     """Exported before, old enough, but the file is gone or changed: not pruned."""
+    damaged: list[str] = field(default_factory=list)
+    """Not exported: their bytes are not those of their hash."""
 
 
 @click.command("export")
@@ -61,9 +67,16 @@ def command(settings: Settings, *, out: Path | None, before: datetime | None, pr
         )
     )
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), **asdict(report)}, ensure_ascii=False))
+        facts = {"folder": str(folder), **asdict(report)}
+        click.echo(json.dumps({key: value for key, value in facts.items() if value != []}, ensure_ascii=False))
     else:
         click.echo(f"Wyeksportowano do {folder}: {report.exported}. Usunięto treść starych faktur: {report.pruned}.")
+    if report.damaged:
+        raise Refused(
+            f"Nie wyeksportowano dokumentów, których treść jest uszkodzona ({len(report.damaged)}): "
+            f"{'; '.join(report.damaged[:NAMED])}",
+            code="document-damaged",
+        )
     if report.kept:
         raise Refused(
             f"Treści części faktur nie usunięto ({report.kept}): ich plików nie ma w miejscu eksportu albo są inne.",
@@ -78,9 +91,15 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     report = Report()
     try:
         with RunningCount("Zapisano faktur") as running:
-            while waiting := await store.read(lambda transaction: transaction.exports.due(before)):
+            damaged: set[str] = set()
+            while waiting := await store.read(partial(_waiting, before=before, without=damaged)):
                 for invoice_id in waiting:
-                    await _export_one(store, folder, invoice_id)
+                    try:
+                        await _export_one(store, folder, invoice_id)
+                    except DocumentDamaged as error:
+                        damaged.add(invoice_id)
+                        report.damaged.append(error.detail)
+                        continue
                     report.exported += 1
                     running.step()
         if prune_before is not None:
@@ -88,6 +107,11 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     finally:
         await store.close()
     return report
+
+
+async def _waiting(transaction: SqliteTransaction, before: date, without: Set[str]) -> list[str]:
+    found = await transaction.exports.due(before, limit=AT_ONCE + len(without))
+    return [each for each in found if each not in without]
 
 
 async def _export_one(store: SqliteStore, folder: Path, invoice_id: str) -> None:

@@ -10,14 +10,22 @@ from pathlib import Path
 
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError
-from agent.domain.numbering import serial_of, series_name
+from agent.domain.numbering import series_name
 from agent.domain.records.used_numbers import UsedDocument, Witness, lacking
 from agent.ports import Clock, KsefError, LedgerPart
 from agent.settings.model import Settings
 from agent.store.disk import is_copy, traces
 from agent.store.maintenance import Summary
 from agent.store.mark import Mark, mark_path
-from agent.store.witnesses import ReadNumber, mark_of, of_copy, of_mark, of_replaced, waiting_corrections
+from agent.store.witnesses import (
+    ReadNumber,
+    mark_of,
+    numbers_in,
+    of_copy,
+    of_mark,
+    of_replaced,
+    waiting_corrections,
+)
 
 KSEF_SECONDS = 60.0
 """So long KSeF is waited for; a till is restored without a line as well."""
@@ -44,43 +52,42 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
     """Ask everybody. Blocking; finite in time."""
     nip, now = settings.seller.nip, clock.now()
 
-    def read_number(number: str) -> tuple[str, int] | None:
-        templates = (settings.issue.series, settings.issue.correction_series)
-        return serial_of(number, settings.issue.number, series_templates=templates, till=settings.till)
-
+    there = frozenset(numbers_in(backup, nip))
     mark, trouble = mark_of(mark_path(database))
     witnesses: list[Witness] = []
     wal = database.with_name(database.name + "-wal")
-    replaced = of_replaced(database, mark, nip, read_number) if database.exists() or wal.exists() else None
+    replaced = (
+        of_replaced(database, mark, nip, settings.read_number, without=there)
+        if database.exists() or wal.exists()
+        else None
+    )
     if replaced is not None:
         witnesses.append(replaced)
     if mark is not None:
         witnesses.append(of_mark(mark))
     elif trouble is not None:
         witnesses.append(Witness("zapis najwyższych numerów", trouble=trouble))
-    for path in _other_copies(backup, database):
-        found = of_copy(path, nip)
+    for path in _other_copies(backup, database, settings.backup.dir):
+        found = of_copy(path, nip, without=there)
         if found is not None:
             witnesses.append(found)
     ledger = asyncio.run(_ask_ksef(settings, _since(copy, now), clock))
-    witnesses.append(_of_ledger(ledger, read_number))
-    there = of_copy(backup, nip)
-    numbers = () if there is None else (document.number for document in there.documents)
+    witnesses.append(_of_ledger(ledger, settings.read_number))
     today = local_date(now)
     names = (settings.issue.series, settings.issue.correction_series)
     return Sources(
         tuple(witnesses),
         mark,
-        lacking(numbers, witnesses),
+        lacking(there, witnesses),
         tuple(series_name(name, till=settings.till, issued_on=today) for name in names),
         waiting_corrections(database) if replaced is not None and replaced.most is not None else None,
     )
 
 
-def _other_copies(backup: Path, database: Path) -> Iterator[Path]:
-    """Yield what lies beside the database, and beside the copy."""
+def _other_copies(backup: Path, database: Path, folder: Path) -> Iterator[Path]:
+    """Yield what lies beside the database, beside the copy, and where copies go."""
     real = backup.resolve()
-    beside = [path for path in real.parent.iterdir() if path.suffix == ".db"]
+    beside = [path for place in (real.parent, folder) for path in sorted(place.glob("*.db"))]
     for path in dict.fromkeys([*traces(database), *beside]):
         if path.resolve() not in (real, database.resolve()) and is_copy(path):
             yield path

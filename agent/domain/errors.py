@@ -6,7 +6,8 @@ AgentError                    every error this program raises on purpose
 │   ├── KeyReused             same idempotency key, other body (422)
 │   ├── NotFound              no such invoice, route, token (404)
 │   ├── NotPermitted          the role may not do this (403)
-│   └── Conflict              law, KSeF or the state of the invoice forbids it (409)
+│   ├── Conflict              law, KSeF or the state of the invoice forbids it (409)
+│   └── DocumentDamaged       the stored bytes are not those of their hash: never sent, printed, handed out (500)
 ├── Unavailable               can not be done now; repeating with the same key is safe (503; disk full 507)
 ├── StoreLost                 the outcome of a COMMIT is unknown or the disk failed: the process must end
 │   └── StoreMoved            the database's files were renamed, deleted or replaced under the running program
@@ -77,6 +78,18 @@ class Conflict(Refused):
     """The law, KSeF or the state of the thing forbids it."""
 
     code = "conflict"
+
+
+class DocumentDamaged(Refused):
+    """The stored bytes of a document, or its links, are not those that its SHA-256 names: the disk changed them."""
+
+    code = "document-damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: treść w bazie danych jest uszkodzona (nie zgadza się ze skrótem SHA-256), więc nie wolno jej "
+            "przesłać, wydrukować ani wydać. Wezwij serwis; potrzebna jest kopia zapasowa."
+        )
 
 
 class Unavailable(AgentError):

@@ -6,11 +6,13 @@ Amounts are Decimal in the invoice's currency, never float. Dates are Polish civ
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from agent.domain.errors import DocumentDamaged
 from agent.domain.lifecycle import InvoiceState
 
 
@@ -309,7 +311,8 @@ class InvoiceRecord:
     state: InvoiceState
     version: int
     """1, or 2 after a technical correction; xml, sha256 and links are those of this version."""
-    xml: bytes = field(repr=False)
+    stored_xml: bytes = field(repr=False)
+    """As read; only ``xml`` may be used."""
     sha256: bytes = field(repr=False)
     link_invoice: str = field(repr=False)
     link_certificate: str | None = field(repr=False)
@@ -338,3 +341,18 @@ class InvoiceRecord:
     """What a correction corrects, also after its bytes were pruned."""
     has_upo: bool = False
     """KSeF's confirmation is here, or was exported."""
+
+    @property
+    def xml(self) -> bytes:
+        """The bytes of the FA(3), checked against their hash at each use; empty where they were exported and pruned.
+
+        DocumentDamaged where they are not those of ``sha256``.
+        """
+        if not self.intact:
+            raise DocumentDamaged(f"Faktura {self.number}")
+        return self.stored_xml
+
+    @property
+    def intact(self) -> bool:
+        """Whether the bytes, where they are here, are those of ``sha256``."""
+        return not self.stored_xml or hashlib.sha256(self.stored_xml).digest() == self.sha256

@@ -56,6 +56,11 @@ def invoice_link(base_url: str, nip: str, issued_on: date, sha256: bytes) -> str
     return f"{_base(base_url)}/invoice/{_nip(nip)}/{issued_on:%d-%m-%Y}/{_hash(sha256)}"
 
 
+def names_document(link: str, sha256: bytes) -> bool:
+    """Whether a link, KOD I or KOD II, is about a file of that hash."""
+    return _hash(sha256) in link.split("/")
+
+
 def certificate_path(  # noqa: PLR0917 - the order of the link itself
     base_url: str, context_type: str, context_value: str, seller_nip: str, serial: str, sha256: bytes
 ) -> bytes:

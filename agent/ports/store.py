@@ -256,6 +256,11 @@ class Store(Protocol):
         """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow: daily."""
         ...
 
+    @property
+    def damage(self) -> str | None:
+        """What is known to be damaged, by the look before the start or by use since then; a Polish sentence."""
+        ...
+
     def copies(self) -> Copies:
         """What is known of backups; a look at a small file."""
         ...

@@ -10,6 +10,7 @@ from datetime import date, time
 from pathlib import Path
 
 from agent.domain.invoice import Address, Seller
+from agent.domain.numbering import serial_of
 
 PRODUCTION_QR = "https://qr.ksef.mf.gov.pl"
 
@@ -257,6 +258,11 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     page: PageSettings = field(default_factory=PageSettings)
+
+    def read_number(self, number: str) -> tuple[str, int] | None:
+        """Read a P_2 of this till back: the name of its series and its serial; None for any other number."""
+        series = (self.issue.series, self.issue.correction_series)
+        return serial_of(number, self.issue.number, series_templates=series, till=self.till)
 
     @property
     def secret_files(self) -> tuple[Path, ...]:

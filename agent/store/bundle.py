@@ -19,6 +19,8 @@ from agent.store.transaction import SqliteTransaction
 from agent.system.durable_files import make_private_folders, write_whole
 from agent.system.os_errors import why
 
+_KEYS = {"stored_xml": "xml"}
+"""What a field is called in the archive, where not by its own name."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same content gives the same bytes."""
 
@@ -125,7 +127,8 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        names = {field.name: _KEYS.get(field.name, field.name) for field in dataclasses.fields(value)}
+        return {key: _plain(getattr(value, name)) for name, key in names.items()}
     if isinstance(value, bytes):
         return {"sha256": hashlib.sha256(value).hexdigest(), "bytes": len(value)}
     return value

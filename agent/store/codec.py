@@ -273,7 +273,7 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         totals=load_totals(row["totals"]),
         state=InvoiceState(row["state"]),
         version=row["version"],
-        xml=row["xml"] or b"",
+        stored_xml=row["xml"] or b"",
         sha256=row["sha256"],
         link_invoice=row["link_invoice"],
         link_certificate=row["link_certificate"],

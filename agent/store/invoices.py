@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import date, datetime
 
-from agent.domain.errors import Conflict, NotFound
+from agent.domain.errors import Conflict, DocumentDamaged, NotFound
 from agent.domain.invoice import InvoiceRecord, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, Unsent
@@ -82,10 +82,17 @@ class SqliteInvoices:
         await self._connection.run("invoice_set_version", {"id": invoice_id, "version": version + 1})
 
     async def versions(self, invoice_id: str) -> tuple[bytes, ...]:
-        """Return all XML versions, oldest first; empty bytes for one that was exported and pruned."""
+        """Return all XML versions, oldest first; empty bytes for one that was exported and pruned.
+
+        DocumentDamaged where one of them is not that of its hash.
+        """
         rows = await self._connection.run("invoice_versions", {"id": invoice_id})
         if not rows:
             raise _not_found()
+        for row in rows:
+            if row["xml"] is not None and hashlib.sha256(row["xml"]).digest() != row["sha256"]:
+                self._connection.damaged[f"faktura {row['number']}"] = None
+                raise DocumentDamaged(f"Faktura {row['number']}")
         return tuple(row["xml"] or b"" for row in rows)
 
     async def get(self, invoice_id: str) -> InvoiceRecord:
@@ -93,6 +100,8 @@ class SqliteInvoices:
         records = await self._select(_BY_ID, {"id": invoice_id})
         if not records:
             raise _not_found()
+        if not records[0].intact:
+            self._connection.damaged[f"faktura {records[0].number}"] = None
         return records[0]
 
     async def find(self, query: InvoiceFilter) -> list[InvoiceRecord]:

@@ -20,7 +20,7 @@ from agent.store.lock import DataLock
 from agent.store.mark import Mark, SeriesMark, mark_path, read_mark
 from agent.store.migrate import migrate
 from agent.store.open_files import OpenFiles
-from agent.store.soundness import LAST_EVENT, SERIES, Report, open_readonly, require_fit
+from agent.store.soundness import LAST_EVENT, SERIES, START_SECONDS, Report, open_readonly, require_fit
 from agent.system.durable_files import sync_names
 from agent.system.os_errors import why
 
@@ -68,10 +68,13 @@ def _claim(path: Path, lock: DataLock) -> Report | None:
     return look(path)
 
 
-def look(path: Path) -> Report:
-    """Decide whether a database that is there may be opened for writing; StoreUnfit where not. Changes nothing."""
+def look(path: Path, seconds: float | None = START_SECONDS) -> Report:
+    """Decide whether a database that is there may be opened for writing; StoreUnfit where not. Changes nothing.
+
+    ``seconds``: what the whole look may take beyond what has to be known; None: everything is looked at.
+    """
     disk.require_rights(path)
-    report = require_fit(path)
+    report = require_fit(path, seconds)
     mark = read_mark(mark_path(path))
     if mark is not None:
         _require_continuation(path, mark)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from agent.domain.errors import DocumentDamaged
 from agent.ports import Confirmed, KsefSession, SessionKind, StoredUpoPage, UpoPage
 from agent.store import codec
 from agent.store.connection import Value
@@ -67,6 +68,10 @@ class SqliteSessions:
         return StoredUpoPage(rows[0]["session"], rows[0]["page"], rows[0]["sha256"]) if rows else None
 
     async def page(self, session: str, page: int) -> bytes:
-        """Return the bytes of a stored page."""
+        """Return the bytes of a stored page; DocumentDamaged where they are not those of their hash."""
         rows = await self._connection.run("session_upo_page", {"session": session, "page": page})
-        return bytes(rows[0]["xml"])
+        xml = bytes(rows[0]["xml"])
+        if hashlib.sha256(xml).digest() != rows[0]["sha256"]:
+            self._connection.damaged[f"UPO sesji {session}, strona {page}"] = None
+            raise DocumentDamaged(f"UPO sesji {session}, strona {page}")
+        return xml

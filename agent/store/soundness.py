@@ -46,6 +46,12 @@ _HASHES = """SELECT invoices.number, versions.version, xml, sha256
 FROM versions JOIN invoices ON invoices.id = versions.invoice_id WHERE xml IS NOT NULL"""
 _UNSENT = " AND invoices.state NOT IN ('accepted', 'exempt') AND invoices.closed_at IS NULL"
 _PAGES = "SELECT session, page, xml, sha256 FROM session_upos"
+_PAPERS = """SELECT invoices.number, print_jobs.copy, print_jobs.data, events.data ->> 'bytes_sha256' AS sha256
+FROM events
+JOIN print_jobs ON print_jobs.id = events.data ->> 'job'
+JOIN invoices ON invoices.id = print_jobs.invoice_id
+WHERE events.kind IN ('print_printed', 'print_uncertain') AND print_jobs.state IN ('printed', 'uncertain')
+    AND print_jobs.data IS NOT NULL AND events.data ->> 'bytes_sha256' IS NOT NULL"""
 _ROWS = """SELECT invoices.number FROM events
 JOIN invoices ON invoices.id = events.invoice_id
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = 1
@@ -227,7 +233,7 @@ def _in_time(connection: sqlite3.Connection, seconds: float | None, report: Repo
                 if report.unfit:
                     return True
             if current:
-                report.damaged = [*_hashes(connection, _HASHES), *_pages(connection)]
+                report.damaged = [*_hashes(connection, _HASHES), *_pages(connection), *_papers(connection)]
     except sqlite3.OperationalError as error:
         if seconds is None or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -316,3 +322,10 @@ def _pages(connection: sqlite3.Connection) -> Iterator[str]:
     for row in connection.execute(_PAGES):
         if hashlib.sha256(row["xml"]).digest() != row["sha256"]:
             yield f"UPO sesji {row['session']}, strona {row['page']}: treść nie zgadza się ze skrótem SHA-256"
+
+
+def _papers(connection: sqlite3.Connection) -> Iterator[str]:
+    """What was printed is evidence: the log has its hash."""
+    for row in connection.execute(_PAPERS):
+        if hashlib.sha256(row["data"]).hexdigest() != row["sha256"]:
+            yield f"wydruk {row['copy']} faktury {row['number']}: treść nie zgadza się ze skrótem SHA-256 w dzienniku"

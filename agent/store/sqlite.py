@@ -45,6 +45,8 @@ DATABASE = "agent.db"
 """Name of the database inside data_dir."""
 READERS = 2
 CHECKPOINT_EVERY = 50  # commits; about 3 MB of WAL
+MOST_NAMED = 5
+"""Damaged documents that a sentence names."""
 LOOK_SECONDS = 5.0
 """Between two looks at the files of an idle till."""
 
@@ -86,6 +88,7 @@ class SqliteStore:
         self.path = path
         self.found = found
         """What the look before the start found wrong with single documents, a Polish sentence."""
+        self._damaged: dict[str, None] = {}
         self._now = now
         self._writer = writer
         self._readers = readers
@@ -197,6 +200,14 @@ class SqliteStore:
         except AgentError as error:
             return str(error)
 
+    @property
+    def damage(self) -> str | None:
+        """What the start, or the use of a document since then, found damaged; a Polish sentence."""
+        if not self._damaged:
+            return self.found
+        used = f"Treść w bazie danych nie zgadza się ze skrótem SHA-256: {', '.join(list(self._damaged)[:MOST_NAMED])}."
+        return used if self.found is None else f"{self.found} {used}"
+
     def copies(self) -> Copies:
         """What `ksef-agent backup` wrote of its newest runs."""
         return copies.read(self.path)
@@ -271,7 +282,7 @@ class SqliteStore:
     async def _transact(self, work: Work[T]) -> T:
         assert self._writer is not None
         await self._fetch(self._writer, "BEGIN IMMEDIATE")
-        connection = UnitConnection(self._writer)
+        connection = UnitConnection(self._writer, self._damaged)
         try:
             result = await work(SqliteTransaction(connection, self._now))
             connection.check()
@@ -301,7 +312,7 @@ class SqliteStore:
         reader = await self._free.get()
         try:
             await self._fetch(reader, "BEGIN")
-            connection = UnitConnection(reader)
+            connection = UnitConnection(reader, self._damaged)
             try:
                 result = await work(SqliteTransaction(connection, self._now))
                 connection.check()

@@ -16,8 +16,10 @@ class UnitConnection:
     on outside any transaction, so everything after such a failure fails again, COMMIT included.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, damaged: dict[str, None] | None = None) -> None:
+        """``damaged`` takes the Polish names of documents that were read and are not what was stored."""
         self._connection = connection
+        self.damaged = {} if damaged is None else damaged
         self._ended = False
         self._failure: Exception | None = None
         self.numbers: dict[str, int] = {}

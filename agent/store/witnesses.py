@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
 
 from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.records.used_numbers import UsedDocument, Witness
+from agent.store.disk import is_copy
 from agent.store.failures import legible
 from agent.store.mark import Mark, read_mark
 from agent.store.soundness import SERIES, check, open_readonly
@@ -32,20 +33,25 @@ _CHUNK = 16 * 1024 * 1024
 _OVERLAP = 1024
 
 
-def of_replaced(database: Path, mark: Mark | None, nip: str, read_number: ReadNumber) -> Witness:
-    """Ask the database that is replaced. It knows the end of its series where it is sound and fits the mark."""
+def of_replaced(
+    database: Path, mark: Mark | None, nip: str, read_number: ReadNumber, *, without: Set[str] = frozenset()
+) -> Witness:
+    """Ask the database that is replaced. It knows the end of its series where it is sound and fits the mark.
+
+    ``without``: numbers of documents that need not be told.
+    """
     name = "zastępowana baza"
     try:
         report = check(database)
     except AgentError as error:
         return _of_bytes(database, name, read_number, str(error))
     if report.unfit:
-        found = _readable(database, name, nip)
+        found = _readable(database, name, nip, without)
         raw = _of_bytes(database, name, read_number, "; ".join(report.unfit[:3]))
         series = {*found.least, *raw.least}
         least = {each: max(found.least.get(each, 0), raw.least.get(each, 0)) for each in series}
         return Witness(name, least, None, found.documents + raw.documents, raw.trouble)
-    found = _readable(database, name, nip)
+    found = _readable(database, name, nip, without)
     if mark is not None and not _continues(database, mark, found.least):
         return Witness(name, found.least, None, found.documents, "nie jest bazą, z którą kasa ostatnio pracowała")
     return Witness(name, found.least, found.least, found.documents)
@@ -56,16 +62,35 @@ def of_mark(mark: Mark) -> Witness:
     return Witness("zapis najwyższych numerów", mark.used, mark.reserved)
 
 
-def of_copy(path: Path, nip: str) -> Witness | None:
-    """Ask another copy; None where it is none of this seller's, or can not be read."""
+def of_copy(path: Path, nip: str, *, without: Set[str] = frozenset()) -> Witness | None:
+    """Ask another copy; None where it is none of this seller's, or cannot be read."""
     try:
         with legible(), closing(open_readonly(path)) as connection:
             if connection.execute(_ANY, {"nip": nip}).fetchone() is not None:
                 return None
-    except (sqlite3.Error, StoreUnfit):
+    except sqlite3.Error:
         return None
-    found = _readable(path, f"plik {path.name}", nip)
+    found = _readable(path, f"plik {path.name}", nip, without)
     return found if found.least else None
+
+
+def numbers_in(path: Path, nip: str) -> Iterator[str]:
+    """Yield the numbers a copy holds, newest first, as far as it can be read."""
+    with suppress(sqlite3.Error), legible(), closing(open_readonly(path)) as connection:
+        for row in connection.execute(_INVOICES.format(order="DESC"), {"nip": nip}):
+            yield str(row["number"])
+
+
+def copy_of(folder: Path, nip: str, read_number: ReadNumber) -> Path | None:
+    """Return the newest copy in a folder that holds numbers of this till, None where there is none."""
+    try:
+        files = sorted(folder.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:
+        return None
+    for path in files:
+        if is_copy(path) and any(read_number(number) for number in numbers_in(path, nip)):
+            return path
+    return None
 
 
 def waiting_corrections(database: Path) -> frozenset[str] | None:
@@ -85,7 +110,7 @@ def mark_of(path: Path) -> tuple[Mark | None, str | None]:
         return None, error.detail
 
 
-def _readable(path: Path, name: str, nip: str) -> Witness:
+def _readable(path: Path, name: str, nip: str, without: Set[str]) -> Witness:
     """Read what can be read: from the beginning, and where that stops, from the end as well."""
     documents: dict[str, UsedDocument] = {}
     least: dict[str, int] = {}
@@ -97,7 +122,8 @@ def _readable(path: Path, name: str, nip: str) -> Witness:
         try:
             with legible(), closing(open_readonly(path)) as connection:
                 for row in connection.execute(_INVOICES.format(order=order), {"nip": nip}):
-                    documents[row["number"]] = _document(row)
+                    if row["number"] not in without:
+                        documents[row["number"]] = _document(row)
                     if row["serial"] is not None:
                         remember(row["series"], row["serial"])
                 for row in connection.execute(SERIES):

@@ -80,6 +80,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "idempotency-key-reused": ProblemKind(422, "The key was used before with another body"),
     "bad-nip": ProblemKind(422, "The NIP's checksum is wrong"),
     # The agent.
+    "document-damaged": ProblemKind(500, "The disk changed the stored document; it is neither sent, printed nor shown"),
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "unavailable": ProblemKind(503, "Cannot be done now; repeat with the same key"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from agent.domain.errors import DocumentDamaged
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, SessionKind, Transaction, Unsent
@@ -243,7 +244,11 @@ class Sync:
         leaves doubts that one list of the session settles. All this is written in slices: a press in between
         never waits for thousands of rows.
         """
-        outgoing = [await self._outgoing(each.id) for each in batch]
+        outgoing = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
+        intact = {each.invoice_id for each in outgoing}
+        batch = [each for each in batch if each.id in intact]
+        if not batch:
+            return True
         attempt: dict[str, Json] = {"batch": True}
         await self._in_slices(batch, InvoiceState.SENDING, "sending", attempt, InvoiceChange(attempted=True))
 
@@ -262,8 +267,14 @@ class Sync:
         await self._in_slices(batch, InvoiceState.SENT, "sent", {"session": session, "batch": True}, change)
         return True
 
-    async def _outgoing(self, invoice_id: str) -> Outgoing:
-        return await self._courier.outgoing(await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id)))
+    async def _outgoing(self, invoice_id: str) -> Outgoing | None:
+        """Read what goes into a batch; None, and a word in the log, where the disk changed it."""
+        record = await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
+        try:
+            return await self._courier.outgoing(record)
+        except DocumentDamaged as error:
+            await self._courier.note_damage(record, error)
+            return None
 
     async def _batch_failed(self, batch: list[Unsent], error: KsefError) -> None:
         self._watch.failed(error)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from itertools import chain, repeat
 
 from agent.domain.calendar import local_date
+from agent.domain.errors import DocumentDamaged
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import NO_CORRECTION
@@ -137,6 +138,10 @@ class Courier:
         """Send once; where the session turns out to be over, once more in a new one."""
         gateway = self._desk.gateway
         try:
+            await self.outgoing(record)  # before the intent: what the disk changed must not leave
+        except DocumentDamaged as error:
+            return await self._settling.note_damage(record, error)
+        try:
             session = await self._session()
         except KsefError as error:
             return await self._not_taken(record, error)
@@ -183,8 +188,15 @@ class Courier:
         self._desk.changed.set()
         return sending
 
+    async def note_damage(self, record: InvoiceRecord, error: DocumentDamaged) -> None:
+        """Record that its bytes are not those that were issued."""
+        await self._settling.note_damage(record, error)
+
     async def outgoing(self, record: InvoiceRecord) -> Outgoing:
-        """Build what goes over the wire; a technical correction names the hash of the file it replaces."""
+        """Build what goes over the wire; a technical correction names the hash of the file it replaces.
+
+        DocumentDamaged where the stored bytes are not those that were issued.
+        """
         corrects: bytes | None = None
         if record.version > 1:
             versions = await self._desk.store.read(lambda tx: tx.invoices.versions(record.id))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from agent.domain.errors import DocumentDamaged
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
@@ -35,6 +36,8 @@ BACKOFF_STEPS = (5, 15, 60, 300, 900)
 LIST_SECONDS = 60.0
 """How long a session's list serves for comparing originals."""
 DUPLICATE = 440
+DAMAGED_SECONDS = 3600.0
+"""Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
 
 
 class Settling:
@@ -80,6 +83,18 @@ class Settling:
             return await tx.invoices.note(record.id, change)
 
         return await self._desk.store.write(work)
+
+    async def note_damage(self, record: InvoiceRecord, error: DocumentDamaged) -> InvoiceRecord:
+        """Record that an invoice was not sent since its bytes are not those that were issued; look again later."""
+        change = InvoiceChange(not_before=self.waits.rest(DAMAGED_SECONDS, record.id))
+
+        async def work(tx: Transaction) -> InvoiceRecord:
+            await tx.events.append("damaged", {"why": error.detail, "sha256": record.sha256.hex()}, record.id)
+            return await tx.invoices.note(record.id, change)
+
+        noted = await self._desk.store.write(work)
+        self._desk.changed.set()
+        return noted
 
     def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None) -> datetime:
         """Return when to try again: as KSeF said, else later the more often it was tried."""

@@ -272,7 +272,7 @@ class Reporting:
             clock_skew_seconds=clock.skew_seconds,
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk_free() // MEGABYTE,
-            database_problem=self._database_problem,
+            database_problem=self._database_problem or self._desk.store.damage,
             backups=BackupFacts(
                 last_at=self._copies.last_at,
                 wanted_since=self._first_event_at,

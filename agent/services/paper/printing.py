@@ -14,10 +14,11 @@ import hashlib
 from dataclasses import replace
 from functools import partial
 
-from agent.domain.errors import AgentError, NotFound, StoreLost, Unavailable
+from agent.domain.errors import AgentError, DocumentDamaged, NotFound, StoreLost, Unavailable
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
+from agent.domain.links import names_document
 from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
 from agent.domain.paper.receipt import Align, Receipt, Rule, Text
 from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
@@ -69,9 +70,15 @@ class Printing:
         )
 
     def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
-        """Compose the slip from the stored bytes; NotFound where they were exported and removed."""
+        """Compose the slip from the stored bytes.
+
+        NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued.
+        """
         if not record.xml:
             raise exported(record)
+        codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
+        if not all(names_document(code, record.sha256) for code in codes):
+            raise DocumentDamaged(f"Faktura {record.number}")
         return compose(
             read(record.xml),
             choice,

@@ -32,8 +32,10 @@ VALUES (:invoice_id, :version, :xml, :sha256, :link_invoice, :link_certificate, 
 UPDATE invoices SET version = :version WHERE id = :id;
 
 -- invoice_versions --
--- All bytes of an invoice, oldest first; NULL where they were pruned.
-SELECT xml FROM versions WHERE invoice_id = :id ORDER BY version;
+-- All bytes of an invoice with their hashes, oldest first; NULL where they were pruned.
+SELECT invoices.number, versions.xml, versions.sha256
+FROM versions JOIN invoices ON invoices.id = versions.invoice_id
+WHERE versions.invoice_id = :id ORDER BY versions.version;
 
 -- invoice_select --
 -- Invoices with their valid bytes and the count of their papers; conditions and order follow.

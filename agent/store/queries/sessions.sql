@@ -45,5 +45,5 @@ JOIN session_upos ON session_upos.session = named.session AND session_upos.page 
 WHERE invoices.id = :invoice_id;
 
 -- session_upo_page --
--- The bytes of a page.
-SELECT xml FROM session_upos WHERE session = :session AND page = :page;
+-- The bytes of a page, with their hash.
+SELECT xml, sha256 FROM session_upos WHERE session = :session AND page = :page;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -56,8 +57,8 @@ BASE = InvoiceRecord(
     ),
     state=InvoiceState.ISSUED,
     version=1,
-    xml=documents.document(),
-    sha256=b"\x01" * 32,
+    stored_xml=documents.document(),
+    sha256=hashlib.sha256(documents.document()).digest(),
     link_invoice="https://a",
     link_certificate=None,
     deadline=DEADLINE,
@@ -170,7 +171,7 @@ def test_a_row_says_everything() -> None:
         "accepted_at": "2026-11-25T11:00:00+00:00",
         "ksef_number": NUMBER,
         "upo": True,
-        "sha256": "01" * 32,
+        "sha256": BASE.sha256.hex(),
         "marker": "NrKSeF",
         "buyer": "1111111111",
         "buyer_name": 'Żółw; "Ćma" sp. z o.o.',
@@ -198,7 +199,7 @@ def test_rows_come_by_day_and_number_and_link_corrections() -> None:
         id="k1",
         number="K/1",
         kind="KOR",
-        xml=b"",  # exported and pruned
+        stored_xml=b"",  # exported and pruned
         base_id="i1",
         bases=(CorrectedBase("FV/1", ISSUED, NUMBER, "i1"), CorrectedBase("FV/PAPIER/2", ISSUED)),
         issued_on=date(2026, 11, 25),

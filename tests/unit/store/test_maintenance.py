@@ -435,6 +435,15 @@ async def test_an_export_beside_a_live_agent(till: Path, database: Path) -> None
     await store.close()
 
 
+def test_a_damaged_invoice_is_not_exported_and_stops_no_other(till: Path, database: Path, year: Path) -> None:
+    tamper(database, "UPDATE versions SET xml = x'00' WHERE invoice_id = 'inv-old'")
+    for _ in range(2):
+        result = run(export.command, till, "--before", "2999-01-01")
+        assert "treść jest uszkodzona (1)" in refusal(result, Refused)
+        (file,) = (till / "archive").rglob("*.zip")
+        assert "inv-new" in file.name
+
+
 def test_an_export_to_nowhere_is_one_sentence(till: Path, database: Path, year: Path) -> None:
     (till / "file").touch()
     refusal(run(export.command, till, "--out", str(till / "file" / "x")), Refused)
