@@ -140,7 +140,7 @@ async def _rights(settings: Settings, _: Clock) -> str:
 
 async def _clock(settings: Settings, clock: Clock) -> str:
     from agent.app import open_store_readonly  # noqa: PLC0415
-    from agent.services.outages.clock_check import REFUSES, ClockCheck  # noqa: PLC0415
+    from agent.services.outages.clock_check import judged  # noqa: PLC0415
     from agent.store.sqlite import DATABASE  # noqa: PLC0415
 
     shown = f"{local_time(clock.now()):%d.%m.%Y %H:%M}, serwer czasu (NTP): {'tak' if clock.kept_by_ntp() else 'nie'}"
@@ -148,12 +148,10 @@ async def _clock(settings: Settings, clock: Clock) -> str:
         return shown
     store = await open_store_readonly(settings)
     try:
-        check = ClockCheck(clock, store, refuse_seconds=settings.issue.clock_skew_refuse_seconds)
-        await check.load()
-        verdict = check.look()
+        verdict = await judged(clock, store, settings.issue.clock_skew_refuse_seconds)
     finally:
         await store.close()
-    if verdict.state in REFUSES:
+    if verdict.problem is not None:
         raise AgentError(f"{verdict.problem} Kasa nie wystawia faktur. {verdict.remedy}.")
     return shown
 

@@ -20,6 +20,8 @@ import click
 from agent.commands.common import config_option_without_files
 from agent.commands.progress import RunningCount
 from agent.domain.errors import ConfigError, DocumentDamaged, Refused
+from agent.ports import Clock
+from agent.services.outages.clock_check import CODES, judged
 from agent.settings.model import Settings
 from agent.store.bundle import collect, holds, save
 from agent.store.sqlite import DATABASE, SqliteStore
@@ -57,7 +59,10 @@ def command(settings: Settings, *, out: Path | None, before: datetime | None, pr
     folder = out or settings.retention.export_dir
     if folder is None:
         raise ConfigError(("Nie wiadomo, dokąd eksportować: podaj --out albo ustaw retention.export_dir.",))
-    today = SystemClock().now().astimezone(WARSAW).date()
+    clock = SystemClock()
+    today = clock.now().astimezone(WARSAW).date()
+    if prune:
+        asyncio.run(_require_no_clock_ahead(settings, clock))
     report = asyncio.run(
         _export(
             settings.data_dir / DATABASE,
@@ -81,6 +86,20 @@ def command(settings: Settings, *, out: Path | None, before: datetime | None, pr
         raise Refused(
             f"Treści części faktur nie usunięto ({report.kept}): ich plików nie ma w miejscu eksportu albo są inne.",
             code="export-missing",
+        )
+
+
+async def _require_no_clock_ahead(settings: Settings, clock: Clock) -> None:
+    """Refuse to drop what is old by a clock that runs ahead: it makes everything old."""
+    reader = await SqliteStore.open_readonly(settings.data_dir / DATABASE)
+    try:
+        verdict = await judged(clock, reader, settings.issue.clock_skew_refuse_seconds)
+    finally:
+        await reader.close()
+    ahead = verdict.skew_seconds is not None and verdict.skew_seconds < 0
+    if verdict.problem is not None and ahead:
+        raise Refused(
+            f"{verdict.problem} {verdict.remedy}; treści starych faktur nie usunięto.", code=CODES[verdict.state]
         )
 
 

@@ -14,7 +14,7 @@ from agent.ksef.calls import Api, Call, Wire, as_not_sent
 from agent.ksef.client import HttpClient, open_client
 from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
-from agent.ksef.ledger import issued_since
+from agent.ksef.ledger import LONGEST_RANGE, issued_since
 from agent.ksef.limits import HOUR, Group, RateBudget
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
@@ -163,8 +163,13 @@ class Gateway:
         return crypto.sha256(checked_document(await self.api.run(Call(Group.INVOICE_DOWNLOAD, "GET", path))))
 
     async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
-        """Return what KSeF took of a seller since then, newest first (permission InvoiceRead)."""
-        return await issued_since(self.api, nip, since, self._clock.now())
+        """Return what KSeF took of a seller since then, by its own clock, newest first (permission InvoiceRead).
+
+        A ``since`` that is still to come was written by a clock that was wrong: then as far back as one question goes.
+        """
+        await self.api.ready()
+        until = self._server_time.now()
+        return await issued_since(self.api, nip, since if since < until else until - LONGEST_RANGE, until)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Send these as one batch. ValueError for none, too many, or a technical correction (interactive only)."""

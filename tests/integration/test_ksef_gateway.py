@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -505,6 +505,24 @@ class TestVerdicts:
         with pytest.raises(KsefError) as caught:
             await gateway.invoice_sha256(wire.KSEF_NUMBER)
         assert (caught.value.code, caught.value.sent) == (21165, Sent.ANSWERED)
+
+
+class TestLedger:
+    @pytest.mark.parametrize("off", [timedelta(0), timedelta(days=-40), timedelta(days=400)], ids=str)
+    async def test_the_range_ends_with_the_time_of_ksef(
+        self, server: WireServer, clock: SwiftClock, gateway: Gateway, off: timedelta
+    ) -> None:
+        """A till restored under a wrong clock would overlook the newest numbers and give them again."""
+        clock.step(off)
+        route = "POST /invoices/query/metadata"
+        server.on(route, *[Reply(body={"invoices": [], "hasMore": False, "isTruncated": False})] * 2)
+        for since in (wire.START - timedelta(days=3), wire.START + timedelta(days=90)):
+            assert (await gateway.issued_since(wire.NIP, since)).complete
+        ranges = [request.json["dateRange"] for request in server.seen(route)]
+        assert len(ranges) == 2
+        for each in ranges:
+            assert abs(datetime.fromisoformat(each["to"]) - wire.START) < timedelta(minutes=1)
+            assert datetime.fromisoformat(each["from"]) < wire.START
 
 
 class TestProbe:

@@ -255,6 +255,13 @@ class ClockCheck:
         return reading
 
 
+async def judged(clock: Clock, store: Store, refuse_seconds: float) -> Verdict:
+    """Judge the clock for a command beside a running agent, or without one; nothing is written."""
+    check = ClockCheck(clock, store, refuse_seconds=refuse_seconds)
+    await check.load()
+    return check.look()
+
+
 def _to_json(known: Known) -> dict[str, Json]:
     mark = known.mark
     return {

@@ -14,7 +14,7 @@ import stat
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from agent.commands import backup, export, restore
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, ConfigError, Conflict, NotFound, Refused, StoreUnfit, Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import InvoiceFilter
+from agent.ports import InvoiceFilter, Json
 from agent.store import copies, maintenance
 from agent.store import restore as restoring
 from agent.store.sqlite import DATABASE, SqliteStore
@@ -417,6 +417,26 @@ def test_nothing_is_pruned_whose_export_is_gone_or_changed(till: Path, database:
     for file in year.rglob("*.zip"):
         file.write_bytes(file.read_bytes() + b"x")
     refusal(run(export.command, till, "--prune"), Refused)
+    (record,) = on_store(database, lambda transaction: transaction.invoices.get("inv-old"))
+    assert record.xml
+
+
+def test_nothing_is_pruned_by_a_clock_that_runs_ahead(till: Path, database: Path, year: Path) -> None:
+    """To a clock of next year everything is old. KSeF told another time, in this very boot."""
+    clock = SystemClock()
+    mark: dict[str, Json] = {
+        "at": (clock.now() - timedelta(days=400)).isoformat(),
+        "monotonic": clock.monotonic(),
+        "boot": clock.boot(),
+        "source": "ksef",
+    }
+
+    async def work(transaction: SqliteTransaction) -> None:
+        await transaction.notebook.put("clock", {"mark": mark})
+
+    on_store(database, work)
+    refused = refusal(run(export.command, till, "--prune"), Refused)
+    assert "różni się od czasu KSeF o 400 dni" in refused
     (record,) = on_store(database, lambda transaction: transaction.invoices.get("inv-old"))
     assert record.xml
 
