@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from agent.domain.json_io.canonical import Json
+from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import (
     Cursor,
     HubInvoice,
     HubRole,
     InvoiceFacts,
+    LastBeat,
     LogEntry,
     Offer,
     Outcome,
@@ -26,6 +28,7 @@ from agent.hub.domain.records import (
     Till,
 )
 from agent.hub.domain.states import HubState
+from agent.hub_contract.heartbeat import Heartbeat
 from agent.ports import KsefSession, SessionKind, UpoPage
 
 T = TypeVar("T")
@@ -108,8 +111,12 @@ class Invoices(Protocol):
 
     async def xml(self, sha256: bytes) -> bytes: ...
 
-    async def renew(self, sha256: bytes, deadline: date | None, urgent_until: datetime | None, group: str) -> None:
-        """Take over what a till says anew about an invoice that is here."""
+    async def renew(self, sha256: bytes, offer: Offer) -> None:
+        """Take over what a till says anew about an invoice that is here: deadline, urgency, mode, group."""
+        ...
+
+    async def hand_on(self, sha256: bytes, till: Till) -> None:
+        """Let an invoice be another till's, which takes the place of its own."""
         ...
 
     async def move(self, sha256: bytes, to: HubState, facts: InvoiceFacts | None = None) -> HubInvoice: ...
@@ -147,6 +154,8 @@ class Invoices(Protocol):
 
     async def of_group(self, till_id: int, group: str) -> list[HubInvoice]: ...
 
+    async def by_ksef_number(self, nip: str, ksef_number: str) -> HubInvoice | None: ...
+
     async def sending_alone(self, nip: str) -> None:
         """Note a single send that begins, for the rate limits."""
         ...
@@ -180,6 +189,10 @@ class Sessions(Protocol):
         """Note that something is about to be sent in this session; a second time changes nothing."""
         ...
 
+    async def is_batch(self, reference: str) -> bool:
+        """Whether it is a batch; an interactive one need not be noted."""
+        ...
+
     async def without_upo(self, nip: str) -> list[KsefSession]:
         """Those whose UPO is still expected and in which nothing is on its way, oldest first."""
         ...
@@ -204,12 +217,32 @@ class Sessions(Protocol):
         """Store an invoice's own UPO; False where it has one."""
         ...
 
-    async def upo(self, sha256: bytes) -> tuple[bytes, str | None, int | None] | None:
-        """Return what confirms an invoice: its own UPO, or the page that names it with its session and number."""
+    async def upo(self, sha256: bytes) -> bytes | tuple[str, int] | None:
+        """Return what confirms an invoice: its own UPO, or session and number of the page that names it."""
         ...
 
     async def without_proof(self, nip: str, kind: SessionKind, before: datetime, limit: int) -> list[HubInvoice]:
         """Return accepted invoices of sessions of a kind that nothing confirms, accepted before then, oldest first."""
+        ...
+
+
+class Fleet(Protocol):
+    """What is heard of tills."""
+
+    async def last_beat(self, till_id: int) -> LastBeat | None: ...
+
+    async def last_beats(self) -> list[LastBeat]:
+        """Return the newest heartbeat of each till in use."""
+        ...
+
+    async def beat(self, till_id: int, presence: Presence, beat: Heartbeat, address: str) -> None: ...
+
+    async def duplicate(self, till_id: int) -> None:
+        """Note that another till of the same name was heard."""
+        ...
+
+    async def forget(self, till_id: int) -> None:
+        """Let whoever comes next under this name be the till."""
         ...
 
 
@@ -240,6 +273,8 @@ class HubTransaction(Protocol):
     def outcomes(self) -> Outcomes: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def fleet(self) -> Fleet: ...
     @property
     def log(self) -> Log: ...
 

@@ -16,8 +16,9 @@ import io
 import json as jsonlib
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,6 +65,46 @@ class _Request:
         return io.BytesIO(self.data)
 
 
+def ksef_failure(answer: Answer, now: datetime) -> KsefError | None:
+    """Return the error an answer of KSeF stands for, None for a 2xx."""
+    status = answer.status
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        if answer.media_type in {"text/html", "application/xhtml+xml"}:
+            return answer.unusable(
+                "Zamiast KSeF odpowiedziała strona WWW (portal logowania do sieci?).", link_down=True
+            )
+        return None
+    named = problems(answer)
+    wait = retry_after(answer, now)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        text, sent, link_down = "Zamiast KSeF odpowiedziało przekierowanie.", Sent.UNKNOWN, True
+    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+        text, sent, link_down = "KSeF: przekroczono limit żądań.", Sent.ANSWERED, False
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        text, sent = f"KSeF zwrócił błąd {status}.", Sent.UNKNOWN
+        link_down = status in UNREACHABLE or not named
+    elif named or status == HTTPStatus.UNAUTHORIZED:
+        text = f"KSeF: {'; '.join(map(str, named)) or 'brak uwierzytelnienia'}"
+        sent, link_down = Sent.ANSWERED, False
+    else:
+        text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", Sent.UNKNOWN, True
+    code = named[0].code if named and status == HTTPStatus.BAD_REQUEST else status
+    return KsefError(text, sent=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is called: how its answers are judged, and how sentences name it."""
+
+    failure: Callable[[Answer, datetime], KsefError | None]
+    """The error an answer stands for, None for a 2xx."""
+    silent: str = "KSeF nie odpowiedział"
+    line: str = "Połączenie z KSeF"
+
+
+KSEF = Peer(ksef_failure)
+
+
 class HttpClient:
     """Calls below one base address. Made anywhere; opens its pool inside the loop with the first call."""
 
@@ -76,11 +117,13 @@ class HttpClient:
         ca_file: Path | None = None,
         proxy_url: str = "",
         proxy_credentials: str = "",
+        peer: Peer = KSEF,
     ) -> None:
         """``proxy_credentials``: login:password, empty for a proxy that wants none."""
         self._base = base_url.rstrip("/")
         self._clock = clock
         self._timeout = timeout_seconds
+        self._peer = peer
         self._tls = tls_context(ca_file)
         self._proxy = proxy_url or None
         self._proxy_headers = proxy_headers(proxy_credentials)
@@ -138,12 +181,12 @@ class HttpClient:
         try:
             answer = await self._clock.within(seconds, self._send(request))
         except aiohttp.ServerTimeoutError as error:
-            raise _lost(f"Połączenie z KSeF nie powstało w ciągu {CONNECT_SECONDS:g} s", request, error) from error
+            raise _lost(f"{self._peer.line} nie powstało w ciągu {CONNECT_SECONDS:g} s", request, error) from error
         except TimeoutError as error:
-            raise _lost(f"KSeF nie odpowiedział w ciągu {seconds:g} s", request, error) from error
+            raise _lost(f"{self._peer.silent} w ciągu {seconds:g} s", request, error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _lost("Połączenie z KSeF nie powiodło się", request, error) from error
-        failure = self._failure(answer)
+            raise _lost(f"{self._peer.line} nie powiodło się", request, error) from error
+        failure = self._peer.failure(answer, self._clock.now())
         if failure is not None:
             raise failure
         return answer
@@ -185,32 +228,6 @@ class HttpClient:
         if warning and warning not in self._warned:
             self._warned.add(warning)
             log.warning("KSeF warns: %s", warning)
-
-    def _failure(self, answer: Answer) -> KsefError | None:
-        """Return the error an answer stands for, None for a 2xx."""
-        status = answer.status
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            if answer.media_type in {"text/html", "application/xhtml+xml"}:
-                return answer.unusable(
-                    "Zamiast KSeF odpowiedziała strona WWW (portal logowania do sieci?).", link_down=True
-                )
-            return None
-        named = problems(answer)
-        wait = retry_after(answer, self._clock.now())
-        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            text, sent, link_down = "Zamiast KSeF odpowiedziało przekierowanie.", Sent.UNKNOWN, True
-        elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            text, sent, link_down = "KSeF: przekroczono limit żądań.", Sent.ANSWERED, False
-        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-            text, sent = f"KSeF zwrócił błąd {status}.", Sent.UNKNOWN
-            link_down = status in UNREACHABLE or not named
-        elif named or status == HTTPStatus.UNAUTHORIZED:
-            text = f"KSeF: {'; '.join(map(str, named)) or 'brak uwierzytelnienia'}"
-            sent, link_down = Sent.ANSWERED, False
-        else:
-            text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", Sent.UNKNOWN, True
-        code = named[0].code if named and status == HTTPStatus.BAD_REQUEST else status
-        return KsefError(text, sent=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
 
 
 def open_client(settings: KsefSettings, url: str, clock: Clock) -> HttpClient:

@@ -14,10 +14,11 @@ from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web import corrections, exchange, invoices, mode, openapi, page, records
 from agent.web.connections import working_middleware
-from agent.web.context import PAGE, STOPPING, provide
+from agent.web.context import PAGE, provide
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
+from agent.web.stopping import STOPPING
 
 
 def till_app(

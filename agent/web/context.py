@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import BinaryIO, Final, TypeVar
 
@@ -50,8 +49,6 @@ CHANGES: Final = web.AppKey("changes", Changes)
 EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
 TASKS: Final = web.AppKey("tasks", BackgroundTasks)
 COUNTERS: Final = web.AppKey("counters", CountersInMemory)
-STOPPING: Final = web.AppKey("stopping", asyncio.Event)
-"""Set when the server begins to stop."""
 PAGE: Final = web.AppKey("page", PageSettings)
 REASON_WANTED: Final = "Podaj powód: zostanie w dzienniku."
 
@@ -80,19 +77,6 @@ def provide(app: web.Application, services: Services) -> None:
 async def shielded(request: web.Request, work: Coroutine[object, object, T]) -> T:
     """Await ``work``, which goes on to its end whatever becomes of the request."""
     return await request.app[TASKS].run(f"web-{request.method}-{request.path}", work)
-
-
-async def until_stop(request: web.Request, work: Coroutine[object, object, T]) -> T | None:
-    """Await work that may be thrown away; None when the server stops first."""
-    task = asyncio.create_task(work, name="web-wait")
-    stop = asyncio.create_task(request.app[STOPPING].wait(), name="web-stop")
-    try:
-        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        stop.cancel()
-        task.cancel()
-        await asyncio.gather(stop, task, return_exceptions=True)
 
 
 def file_response(body: bytes | BinaryIO, content_type: str, name: str | None = None) -> web.Response:

@@ -20,11 +20,11 @@ from agent.web.context import (
     REASON_WANTED,
     WATCH,
     shielded,
-    until_stop,
 )
 from agent.web.corrections import corrections_of
 from agent.web.health import health_json
 from agent.web.security import caller_of, require_manager
+from agent.web.stopping import until_stop
 
 CHANGES_SECONDS: Final = 25
 """Longest wait of /v1/changes; below the usual 30 s of proxies and browsers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -26,6 +26,7 @@ from agent.domain.errors import (
     StoreLost,
     Unavailable,
 )
+from agent.domain.json_io.canonical import Json
 from agent.web.content_encoding import SUPPORTED
 from agent.web.problem_codes import title_of
 
@@ -95,8 +96,9 @@ def problem_response(
     errors: tuple[FieldError, ...] = (),
     retry_safe: bool = False,
     headers: dict[str, str] | None = None,
+    more: Mapping[str, Json] | None = None,
 ) -> web.Response:
-    """One problem document. ``errors`` point into the body by JSON pointer (RFC 6901)."""
+    """One problem document. ``errors`` point into the body by JSON pointer (RFC 6901); ``more``: further members."""
     body: dict[str, object] = {
         "type": TYPE_PREFIX + code,
         "title": title_of(code),
@@ -105,6 +107,7 @@ def problem_response(
         "detail": detail,
         "errors": [{"pointer": item.pointer, "message": item.message, "code": item.code} for item in errors],
         "retry_safe": retry_safe,
+        **(more or {}),
     }
     return web.Response(
         status=status,

@@ -407,10 +407,14 @@ async def test_a_correction_waits_for_a_base_that_is_under_way(store: HubStore, 
 
 async def test_a_till_may_say_anew_by_when_and_for_whom(store: HubStore, till: Till) -> None:
     sha256 = await bring(store, till, "FV-1/1", HubState.WAITING)
-    await store.write(lambda tx: tx.invoices.renew(sha256, date(2026, 12, 4), None, "HB-2"))
+    anew = offer("FV-1/1", deadline=date(2026, 12, 4), group="HB-2", offline=False)
+    await store.write(lambda tx: tx.invoices.renew(sha256, anew))
     found = await store.read(lambda tx: tx.invoices.get(sha256))
-    assert (found.deadline, found.urgent_until, found.group) == (date(2026, 12, 4), None, "HB-2")
+    assert (found.deadline, found.urgent_until, found.group, found.offline) == (date(2026, 12, 4), None, "HB-2", False)
     assert await store.read(lambda tx: tx.invoices.of_group(till.id, "HB-2")) == [found]
+    other = await seller_and_till(store, "kasa 2")
+    await store.write(lambda tx: tx.invoices.hand_on(sha256, other))
+    assert (await store.read(lambda tx: tx.invoices.get(sha256))).till_id == other.id
 
 
 async def test_sends_of_the_last_hour_are_known(place: Place, till: Till) -> None:
@@ -492,6 +496,9 @@ async def test_a_session_asks_for_its_upo_once_nothing_is_on_its_way(store: HubS
     await store.write(lambda tx: tx.sessions.use(NIP, "SO-1", SessionKind.ONLINE))
     await store.write(lambda tx: tx.sessions.use(NIP, "SB-2", SessionKind.BATCH))
     sha256 = await bring(store, till, "FV-1/1", HubState.SENT)
+    assert await store.read(lambda tx: tx.sessions.is_batch("SB-2"))
+    assert not await store.read(lambda tx: tx.sessions.is_batch("SO-1"))
+    assert not await store.read(lambda tx: tx.sessions.is_batch("SO-unknown"))
     waiting = await store.read(lambda tx: tx.sessions.without_upo(NIP))
     assert [(each.reference, each.kind) for each in waiting] == [("SB-2", SessionKind.BATCH)]
     await store.write(lambda tx: tx.invoices.move(sha256, HubState.ACCEPTED, InvoiceFacts(ksef_number=NUMBER)))
@@ -524,7 +531,7 @@ async def test_a_page_proves_what_it_names_with_number_and_hash(place: Place, ti
     assert proven.sha256 == sha256
     assert await store.write(lambda tx: tx.sessions.confirm("SO-1", 1, page.documents)) == [], "told once"
     assert await missing(SessionKind.ONLINE) == []
-    assert await store.read(lambda tx: tx.sessions.upo(sha256)) == (page.xml, "SO-1", 1)
+    assert await store.read(lambda tx: tx.sessions.upo(sha256)) == ("SO-1", 1)
     assert await store.read(lambda tx: tx.sessions.page("SO-1", 1)) == page.xml
     assert not await store.write(lambda tx: tx.sessions.add_upo(sha256, b"<own/>"))
 
@@ -534,7 +541,7 @@ async def test_an_invoice_has_its_own_upo(place: Place, till: Till) -> None:
     sha256 = await bring(store, till, "FV-1/1", HubState.ACCEPTED)
     assert await store.read(lambda tx: tx.sessions.upo(sha256)) is None
     assert await store.write(lambda tx: tx.sessions.add_upo(sha256, b"<own/>"))
-    assert await store.read(lambda tx: tx.sessions.upo(sha256)) == (b"<own/>", None, None)
+    assert await store.read(lambda tx: tx.sessions.upo(sha256)) == b"<own/>"
     with pytest.raises(NotFound):
         await store.read(lambda tx: tx.sessions.page("SO-1", 1))
 

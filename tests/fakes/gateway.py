@@ -6,8 +6,8 @@ import asyncio
 import base64
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import date, timedelta
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
 
 from agent.domain import ksef_number
 from agent.domain.fa3.view import read
@@ -191,6 +191,9 @@ class FakeGateway:
 
     def budget(self) -> SendBudget:
         return SendBudget(self.sends_left, self.wait)
+
+    def recall_sends(self, sent_at: Iterable[datetime]) -> None:
+        """Its limits are what the test says."""
 
     async def learn_limits(self) -> None:
         self._check()

@@ -9,7 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.json_io.canonical import Json
+from agent.hub.domain.presence import Presence
 from agent.hub.domain.states import HubState
+from agent.hub_contract.heartbeat import Heartbeat
 
 
 class HubRole(StrEnum):
@@ -146,6 +148,8 @@ class HubInvoice:
     refusal: Refusal | None
     trouble: str | None
     """What went wrong at the last attempt, in Polish."""
+    proven: bool
+    """KSeF's confirmation is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,17 @@ class Cursor:
 
     def __str__(self) -> str:
         return f"{self.seq}.{self.mark}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastBeat:
+    """What was last heard of a till, and where from. ``duplicate_at``: when another till of its name was heard."""
+
+    till_id: int
+    presence: Presence
+    address: str
+    duplicate_at: datetime | None
+    beat: Heartbeat
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from agent.hub.store.database import Database
+from agent.hub.store.repositories.fleet import StoredFleet
 from agent.hub.store.repositories.invoices import StoredInvoices
 from agent.hub.store.repositories.log import StoredLog
 from agent.hub.store.repositories.outcomes import StoredOutcomes
@@ -22,6 +23,7 @@ class StoredTransaction:
         self.invoices = StoredInvoices(database, now)
         self.outcomes = StoredOutcomes(database, now)
         self.sessions = StoredSessions(database, now)
+        self.fleet = StoredFleet(database, now)
         self.log = StoredLog(database, now)
 
     async def tell(self, channel: str) -> None:

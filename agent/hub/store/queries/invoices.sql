@@ -34,8 +34,12 @@ SELECT xml FROM contents WHERE sha256 = :sha256
 -- What its till says anew.
 UPDATE invoices
 SET deadline = COALESCE(:deadline, deadline), urgent_until = COALESCE(:urgent_until, urgent_until),
-    group_ref = :group_ref
+    offline = :offline, group_ref = :group_ref
 WHERE sha256 = :sha256
+
+-- invoice_hand_on --
+-- Another till takes the place of its own.
+UPDATE invoices SET till_id = :till_id WHERE sha256 = :sha256
 
 -- invoice_move --
 -- From one state to another, with facts; not_before and trouble are those of the newest attempt.
@@ -107,6 +111,10 @@ SELECT * FROM invoices WHERE session_ref = :session_ref ORDER BY received_at
 -- of_group --
 -- All that a till handed over under one name.
 SELECT * FROM invoices WHERE till_id = :till_id AND group_ref = :group_ref ORDER BY received_at
+
+-- by_ksef_number --
+-- The one that KSeF gave this number.
+SELECT * FROM invoices WHERE ksef_number = :ksef_number AND nip = :nip
 
 -- call_add --
 -- A single send that begins.

@@ -2,6 +2,10 @@
 -- A session in which something is about to be sent.
 INSERT INTO sessions (reference, nip, kind, used_at) VALUES (:reference, :nip, :kind, :at) ON CONFLICT DO NOTHING
 
+-- session --
+-- One.
+SELECT kind FROM sessions WHERE reference = :reference
+
 -- sessions_without_upo --
 -- Those whose UPO can be asked for now.
 SELECT reference, kind FROM sessions
@@ -45,9 +49,7 @@ UPDATE invoices SET proven = TRUE WHERE sha256 = :sha256 RETURNING *
 
 -- proof --
 -- What confirms an invoice.
-SELECT COALESCE(proofs.xml, upo_pages.xml) AS xml, proofs.session, proofs.page
-FROM proofs LEFT JOIN upo_pages ON upo_pages.session = proofs.session AND upo_pages.page = proofs.page
-WHERE proofs.sha256 = :sha256
+SELECT xml, session, page FROM proofs WHERE sha256 = :sha256
 
 -- without_proof --
 -- Accepted invoices that nothing confirms yet; one adopted from a session not ours counts as sent alone.

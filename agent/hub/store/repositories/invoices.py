@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
@@ -79,11 +79,20 @@ class StoredInvoices:
             raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
         return rows[0].blob("xml")
 
-    async def renew(self, sha256: bytes, deadline: date | None, urgent_until: datetime | None, group: str) -> None:
+    async def renew(self, sha256: bytes, offer: Offer) -> None:
         """Take over what a till says anew."""
         await self._database.run(
-            "invoice_renew", sha256=sha256, deadline=deadline, urgent_until=urgent_until, group_ref=group
+            "invoice_renew",
+            sha256=sha256,
+            deadline=offer.deadline,
+            urgent_until=offer.urgent_until,
+            offline=offer.offline,
+            group_ref=offer.group,
         )
+
+    async def hand_on(self, sha256: bytes, till: Till) -> None:
+        """Let an invoice be another till's."""
+        await self._database.run("invoice_hand_on", sha256=sha256, till_id=till.id)
 
     async def move(self, sha256: bytes, to: HubState, facts: InvoiceFacts | None = None) -> HubInvoice:
         """Move one, with facts."""
@@ -138,6 +147,11 @@ class StoredInvoices:
     async def of_group(self, till_id: int, group: str) -> list[HubInvoice]:
         """Return all that a till handed over under one name."""
         return _invoices(await self._database.run("of_group", till_id=till_id, group_ref=group))
+
+    async def by_ksef_number(self, nip: str, ksef_number: str) -> HubInvoice | None:
+        """Return the invoice that KSeF gave this number."""
+        rows = await self._database.run("by_ksef_number", nip=nip, ksef_number=ksef_number)
+        return invoice_of(rows[0]) if rows else None
 
     async def sending_alone(self, nip: str) -> None:
         """Note a single send that begins, for the rate limits."""
@@ -210,4 +224,5 @@ def invoice_of(row: Row) -> HubInvoice:
         accepted_at=row.instant_or_none("accepted_at"),
         refusal=None if refusal is None else from_plain(Refusal, row.json("refusal")),
         trouble=row.text_or_none("trouble"),
+        proven=row.flag("proven"),
     )

@@ -23,6 +23,11 @@ class StoredSessions:
         """Note that something is about to be sent in this session."""
         await self._database.run("session_use", nip=nip, reference=reference, kind=kind.value, at=self._now())
 
+    async def is_batch(self, reference: str) -> bool:
+        """Whether it is a batch."""
+        rows = await self._database.run("session", reference=reference)
+        return bool(rows) and rows[0].text("kind") == SessionKind.BATCH
+
     async def without_upo(self, nip: str) -> list[KsefSession]:
         """Those whose UPO can be asked for now, oldest first."""
         rows = await self._database.run("sessions_without_upo", nip=nip)
@@ -63,13 +68,13 @@ class StoredSessions:
         await self._database.run("proven", sha256=sha256)
         return True
 
-    async def upo(self, sha256: bytes) -> tuple[bytes, str | None, int | None] | None:
-        """Return what confirms an invoice, with session and number where it is a page."""
+    async def upo(self, sha256: bytes) -> bytes | tuple[str, int] | None:
+        """Return the invoice's own UPO, or session and number of the page that names it."""
         rows = await self._database.run("proof", sha256=sha256)
         if not rows:
             return None
         session = rows[0].text_or_none("session")
-        return rows[0].blob("xml"), session, None if session is None else rows[0].whole("page")
+        return rows[0].blob("xml") if session is None else (session, rows[0].whole("page"))
 
     async def without_proof(self, nip: str, kind: SessionKind, before: datetime, limit: int) -> list[HubInvoice]:
         """Return accepted invoices that nothing confirms yet, oldest first."""

@@ -25,6 +25,19 @@ CREATE TABLE tills (
 
 CREATE UNIQUE INDEX tills_name ON tills (nip, name) WHERE revoked_at IS NULL;
 
+-- Heartbeats: the newest of each till. superseded: the run before this one; duplicate_at: two tills have this name.
+CREATE TABLE heartbeats (
+    till_id      BIGINT PRIMARY KEY REFERENCES tills (id),
+    at           TIMESTAMPTZ NOT NULL,
+    address      TEXT NOT NULL,
+    database_id  TEXT NOT NULL,
+    process_id   TEXT NOT NULL,
+    machine_id   TEXT NOT NULL,
+    superseded   TEXT,
+    duplicate_at TIMESTAMPTZ,
+    body         TEXT NOT NULL
+);
+
 CREATE TABLE people (
     name     TEXT PRIMARY KEY,
     role     TEXT NOT NULL,
@@ -199,7 +212,7 @@ CREATE TRIGGER invoices_move BEFORE UPDATE OF state ON invoices FOR EACH ROW
 WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION hub_judge_move();
 
 CREATE TRIGGER invoices_fixed BEFORE UPDATE ON invoices FOR EACH ROW
-WHEN (NEW.sha256 <> OLD.sha256 OR NEW.till_id <> OLD.till_id OR NEW.nip <> OLD.nip OR NEW.kind <> OLD.kind
+WHEN (NEW.sha256 <> OLD.sha256 OR NEW.nip <> OLD.nip OR NEW.kind <> OLD.kind
     OR NEW.number <> OLD.number OR NEW.issued_on <> OLD.issued_on OR NEW.gross <> OLD.gross
     OR NEW.version <> OLD.version
     OR (OLD.ksef_number IS NOT NULL AND NEW.ksef_number IS DISTINCT FROM OLD.ksef_number))

@@ -25,6 +25,19 @@ CREATE TABLE tills (
 
 CREATE UNIQUE INDEX tills_name ON tills (nip, name) WHERE revoked_at IS NULL;
 
+-- Heartbeats: the newest of each till. superseded: the run before this one; duplicate_at: two tills have this name.
+CREATE TABLE heartbeats (
+    till_id      INTEGER PRIMARY KEY REFERENCES tills (id),
+    at           TEXT NOT NULL,
+    address      TEXT NOT NULL,
+    database_id  TEXT NOT NULL,
+    process_id   TEXT NOT NULL,
+    machine_id   TEXT NOT NULL,
+    superseded   TEXT,
+    duplicate_at TEXT,
+    body         TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE people (
     name     TEXT PRIMARY KEY,
     role     TEXT NOT NULL,
@@ -187,7 +200,7 @@ WHEN NEW.state <> OLD.state AND NOT EXISTS (SELECT 1 FROM moves WHERE before = O
 BEGIN SELECT RAISE(ABORT, 'illegal move of an invoice'); END;
 
 CREATE TRIGGER invoices_fixed BEFORE UPDATE ON invoices
-WHEN NEW.sha256 <> OLD.sha256 OR NEW.till_id <> OLD.till_id OR NEW.nip <> OLD.nip OR NEW.kind <> OLD.kind
+WHEN NEW.sha256 <> OLD.sha256 OR NEW.nip <> OLD.nip OR NEW.kind <> OLD.kind
     OR NEW.number <> OLD.number OR NEW.issued_on <> OLD.issued_on OR NEW.gross <> OLD.gross
     OR NEW.version <> OLD.version OR (OLD.ksef_number IS NOT NULL AND NEW.ksef_number IS NOT OLD.ksef_number)
 BEGIN SELECT RAISE(ABORT, 'what an invoice says never changes'); END;

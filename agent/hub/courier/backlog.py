@@ -1,0 +1,160 @@
+"""Everything nobody waits for: doubts first, then what KSeF has not decided, then what waits, by deadline.
+
+One round at a time. Presses go before it: it keeps half of the single sends of each minute and hour for them, and
+sends many together instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+
+from agent.hub.courier.batches import LARGEST, Batches
+from agent.hub.courier.link import Link
+from agent.hub.courier.presses import Presses
+from agent.hub.courier.sender import Sender
+from agent.hub.courier.verdicts import VerdictRecorder
+from agent.hub.domain.backlog_plan import Way, left_for_backlog, way_for
+from agent.hub.domain.records import HubInvoice
+from agent.hub.domain.states import HubState
+from agent.hub.ports import HubStore
+from agent.ports import Clock, KsefError, KsefGateway
+from agent.services.delivery.backoff import Pace
+
+LOOKED_AT = 5000
+"""Invoices of a round, in each state."""
+AT_ONCE = 4
+"""Invoices of the backlog in flight at the same time, one by one."""
+LISTED_FROM = 5
+"""So many undecided invoices of one interactive session are asked by one list."""
+PRESS_PAUSE_SECONDS = 0.05
+
+
+class Backlog:
+    """Brings to KSeF what can wait."""
+
+    def __init__(
+        self,
+        nip: str,
+        store: HubStore,
+        gateway: KsefGateway,
+        *,
+        sender: Sender,
+        batches: Batches,
+        verdicts: VerdictRecorder,
+        presses: Presses,
+        link: Link,
+        clock: Clock,
+        batch_from: int,
+    ) -> None:
+        self._nip = nip
+        self._store = store
+        self._gateway = gateway
+        self._sender = sender
+        self._batches = batches
+        self._verdicts = verdicts
+        self._presses = presses
+        self._link = link
+        self._clock = clock
+        self._batch_from = batch_from
+        self._asking = Pace(clock)
+        """By session."""
+        self._batched_at: float | None = None
+
+    async def round(self) -> None:
+        """Go over everything once. Trouble with KSeF ends the round; the next one goes on."""
+        doubts = await self._in_state(HubState.DOUBT)
+        sent = await self._in_state(HubState.SENT)
+        sessions = _by_session([*doubts, *sent])
+        self._asking.keep(sessions.keys())
+        await self._without_session(doubts)
+        for session, members in sessions.items():
+            if not self._link.may_send:
+                return
+            if session and self._asking.due(session):
+                self._asking.asked(session)
+                await self._ask(session, members)
+        await self._send_waiting()
+
+    async def _in_state(self, state: HubState) -> list[HubInvoice]:
+        now = self._clock.now()
+        found = await self._store.read(lambda tx: tx.invoices.in_state(self._nip, state, LOOKED_AT))
+        return [
+            each
+            for each in found
+            if each.sha256 not in self._sender.busy and (each.not_before is None or each.not_before <= now)
+        ]
+
+    async def _without_session(self, doubts: Iterable[HubInvoice]) -> None:
+        """Nothing can have left in no session: it goes again."""
+        await self._verdicts.resolve([each for each in doubts if not each.session_ref], {})
+
+    async def _ask(self, session: str, members: list[HubInvoice]) -> None:
+        if await self._store.read(lambda tx: tx.sessions.is_batch(session)):
+            await self._batches.ask(session, members)
+            return
+        doubts = [each for each in members if each.state is HubState.DOUBT]
+        undecided = [each for each in members if each.state is HubState.SENT]
+        if not doubts and len(undecided) < LISTED_FROM:
+            for invoice in undecided:
+                await self._sender.ask(invoice)
+            return
+        try:
+            found = await self._verdicts.session_list(session)
+        except KsefError as error:
+            self._link.failed(error)
+            for invoice in doubts:
+                await self._verdicts.trouble(invoice, error)
+            return
+        self._link.answered()
+        await self._verdicts.resolve(doubts, found)
+        await self._verdicts.apply_all([(each, found[each.sha256][1]) for each in undecided if each.sha256 in found])
+
+    async def _send_waiting(self) -> None:
+        if not self._link.may_send:
+            return
+        waiting = await self._store.read(lambda tx: tx.invoices.backlog(self._nip, LOOKED_AT))
+        waiting = [each for each in waiting if each.sha256 not in self._sender.busy]
+        alone = [each for each in waiting if not self._batches.fits(each)]
+        together = [each for each in waiting if self._batches.fits(each)]
+        way = way_for(
+            len(together),
+            self._gateway.budget(),
+            batch_from=self._batch_from,
+            largest=LARGEST,
+            since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
+        )
+        if way is Way.BATCH:
+            for chunk in self._batches.chunks(together):
+                self._batched_at = self._clock.monotonic()
+                if not await self._batches.send(chunk):
+                    return
+            together = []
+        elif way is Way.WAIT:
+            together = []
+        if await self._singly(alone, kept_for_presses=False):
+            await self._singly(together, kept_for_presses=True)
+
+    async def _singly(self, waiting: list[HubInvoice], *, kept_for_presses: bool) -> bool:
+        """Send one by one as long as KSeF's limits allow; False where that ended it.
+
+        What can go no other way takes the last place; what a batch would take as well leaves some to presses.
+        """
+        while waiting:
+            while self._presses.waiting:
+                await self._clock.sleep(PRESS_PAUSE_SECONDS)
+            left = left_for_backlog(self._gateway.budget(), kept_for_presses=kept_for_presses)
+            room = min(AT_ONCE, left - self._sender.unsent)
+            if room <= 0 or not self._link.may_send:
+                return False
+            await asyncio.gather(*(self._sender.deliver(each) for each in waiting[:room]))
+            waiting = waiting[room:]
+        return True
+
+
+def _by_session(invoices: Iterable[HubInvoice]) -> dict[str, list[HubInvoice]]:
+    found: dict[str, list[HubInvoice]] = defaultdict(list)
+    for invoice in invoices:
+        found[invoice.session_ref or ""].append(invoice)
+    return dict(found)

@@ -1,0 +1,173 @@
+"""Many invoices of many tills as one session of KSeF.
+
+SENDING is committed first, and the session's reference before the first byte leaves, so that a crash leaves doubts
+that one list of the session settles. All of it is written in slices: a press in between never waits for thousands of
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+
+from agent.hub.courier.link import Link
+from agent.hub.courier.sender import outgoing
+from agent.hub.courier.verdicts import LONGEST_REST, SLICE, VerdictRecorder
+from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
+from agent.hub.domain.states import HubState
+from agent.hub.ports import HubStore, HubTransaction, Leadership
+from agent.ports import Clock, KsefError, KsefGateway, Outgoing, Sent, SessionKind
+
+LARGEST = 2000
+"""Invoices of one batch."""
+MOST_BYTES = 50_000_000
+"""Of one batch, as long as it is in memory."""
+SPLIT = 8
+"""A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
+REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
+"""Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (agent.ksef.gateway)."""
+REST_SECONDS = 30.0
+
+
+class Batches:
+    """Sends and asks batches of one NIP."""
+
+    def __init__(
+        self,
+        nip: str,
+        lead: Leadership,
+        store: HubStore,
+        gateway: KsefGateway,
+        *,
+        link: Link,
+        verdicts: VerdictRecorder,
+        clock: Clock,
+    ) -> None:
+        self._nip = nip
+        self._lead = lead
+        self._store = store
+        self._gateway = gateway
+        self._link = link
+        self._verdicts = verdicts
+        self._clock = clock
+        self._largest: dict[bytes, int] = {}
+        """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
+
+    def fits(self, invoice: HubInvoice) -> bool:
+        """Whether it may go in a batch: a technical correction is for interactive sessions only."""
+        return invoice.version == 1 and self._largest.get(invoice.sha256, LARGEST) > 1
+
+    def chunks(self, invoices: Sequence[HubInvoice]) -> Iterator[list[HubInvoice]]:
+        """Cut what waits into batches."""
+        chunk: list[HubInvoice] = []
+        largest = LARGEST
+        for invoice in invoices:
+            largest = min(largest, self._largest.get(invoice.sha256, LARGEST))
+            if len(chunk) >= largest:
+                yield chunk
+                chunk, largest = [], self._largest.get(invoice.sha256, LARGEST)
+            chunk.append(invoice)
+        if chunk:
+            yield chunk
+
+    async def send(self, chunk: Sequence[HubInvoice]) -> bool:
+        """Send as one batch, or the first of it where it is too large; False where KSeF cannot be reached now."""
+        batch = await self._load(chunk)
+        hashes = [each.sha256 for each in batch]
+        await self._move(hashes, HubState.WAITING, HubState.SENDING, InvoiceFacts(attempted=True))
+
+        async def opened(session: str) -> None:
+            await self._lead.write(lambda tx: tx.sessions.use(self._nip, session, SessionKind.BATCH))
+            facts = InvoiceFacts(session_ref=session, invoice_ref="")
+            for start in range(0, len(hashes), SLICE):
+                await self._lead.write(partial(_note_all, hashes[start : start + SLICE], facts))
+
+        try:
+            session = await self._gateway.open_batch(batch, opened)
+        except KsefError as error:
+            await self._failed(hashes, error)
+            return False
+        self._link.answered()
+        facts = InvoiceFacts(sent_at=self._clock.now())
+        await self._move(hashes, HubState.SENDING, HubState.SENT, facts, tell=OutcomeKind.SENT, session=session)
+        return True
+
+    async def ask(self, session: str, members: Sequence[HubInvoice]) -> None:
+        """Ask a batch session and record what KSeF decided about its invoices, SENT or DOUBT."""
+        try:
+            verdicts = await self._gateway.batch_verdicts(session)
+        except KsefError as error:
+            self._link.failed(error)
+            if error.sent is Sent.ANSWERED and error.code in REFUSED:
+                await self._refused(members, error.message)
+            return
+        self._link.answered()
+        if verdicts is None:
+            return
+        doubts = [each for each in members if each.state is HubState.DOUBT]
+        await self._verdicts.resolve(doubts, verdicts)
+        sent = [each for each in members if each.state is HubState.SENT]
+        lost = [each for each in sent if each.sha256 not in verdicts]
+        for invoice in lost:
+            await self._verdicts.move(
+                invoice.sha256, HubState.WAITING, InvoiceFacts(trouble="KSeF nie ma tego pliku w paczce.")
+            )
+        here = [each for each in sent if each.sha256 in verdicts]
+        await self._verdicts.apply_all([(each, verdicts[each.sha256][1]) for each in here])
+
+    async def _load(self, chunk: Sequence[HubInvoice]) -> list[Outgoing]:
+        batch: list[Outgoing] = []
+        size = 0
+        for start in range(0, len(chunk), SLICE):
+            slice_ = chunk[start : start + SLICE]
+
+            async def work(tx: HubTransaction, these: Sequence[HubInvoice] = slice_) -> list[Outgoing]:
+                return [outgoing(each, await tx.invoices.xml(each.sha256), self._clock) for each in these]
+
+            for each in await self._store.read(work):
+                size += len(each.xml)
+                if batch and size > MOST_BYTES:
+                    return batch
+                batch.append(each)
+        return batch
+
+    async def _refused(self, members: Sequence[HubInvoice], why: str) -> None:
+        for invoice in members:
+            self._largest[invoice.sha256] = max(1, len(members) // SPLIT)
+        for state in (HubState.SENT, HubState.DOUBT):
+            hashes = [each.sha256 for each in members if each.state is state]
+            await self._move(hashes, state, HubState.WAITING, InvoiceFacts(trouble=why))
+
+    async def _failed(self, hashes: Sequence[bytes], error: KsefError) -> None:
+        self._link.failed(error)
+        rest = self._clock.now() + timedelta(seconds=min(error.retry_after or REST_SECONDS, LONGEST_REST))
+        facts = InvoiceFacts(not_before=rest, trouble=error.message)
+        if error.sent is Sent.UNKNOWN:
+            await self._move(hashes, HubState.SENDING, HubState.DOUBT, facts, tell=OutcomeKind.DOUBT)
+        else:
+            await self._move(hashes, HubState.SENDING, HubState.WAITING, facts)
+
+    async def _move(
+        self,
+        hashes: Sequence[bytes],
+        old: HubState,
+        to: HubState,
+        facts: InvoiceFacts,
+        *,
+        tell: OutcomeKind | None = None,
+        session: str | None = None,
+    ) -> None:
+        for start in range(0, len(hashes), SLICE):
+
+            async def work(tx: HubTransaction, these: Sequence[bytes] = hashes[start : start + SLICE]) -> None:
+                await tx.invoices.move_all(these, old, to, facts)
+                if tell is not None:
+                    moved = [await tx.invoices.get(sha256) for sha256 in these]
+                    await tx.outcomes.add([(each, tell, {"session": session}) for each in moved])
+
+            await self._lead.write(work)
+
+
+async def _note_all(hashes: Sequence[bytes], facts: InvoiceFacts, tx: HubTransaction) -> None:
+    await tx.invoices.note_all(hashes, facts)

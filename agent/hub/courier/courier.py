@@ -1,0 +1,161 @@
+"""One NIP from taking the lead to losing it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from agent.domain.json_io.canonical import Json
+from agent.hub.courier.backlog import Backlog
+from agent.hub.courier.batches import Batches
+from agent.hub.courier.link import Link
+from agent.hub.courier.presses import Presses
+from agent.hub.courier.sender import Sender
+from agent.hub.courier.state import STATE
+from agent.hub.courier.upo import Upos
+from agent.hub.courier.verdicts import VerdictRecorder
+from agent.hub.domain.records import InvoiceFacts, OutcomeKind
+from agent.hub.domain.states import HubState
+from agent.hub.errors import LeadershipLost
+from agent.hub.ports import HubStore, HubTransaction, Leadership
+from agent.ports import Clock, KsefError, KsefGateway
+
+LOG = logging.getLogger("agent.hub")
+BATCH_FROM = 10
+"""A backlog of so many goes together: a chain has more use for its single sends."""
+TICK_SECONDS = 2.0
+"""A round of the backlog at least so often."""
+SHORTEST_TICK_SECONDS = 0.2
+"""Between two rounds, however often it is woken."""
+PROBE_SECONDS = 30.0
+RECOVERY_SECONDS = 5.0
+"""While the line is down it is probed so often."""
+NEWS_SECONDS = 1.0
+"""How old the budget may be that tills hear of."""
+ORPHANS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CourierSettings:
+    """What a chain may choose."""
+
+    batch_from: int = BATCH_FROM
+
+
+class NipCourier:
+    """Brings everything of one NIP to KSeF while it holds the lead."""
+
+    def __init__(
+        self,
+        nip: str,
+        lead: Leadership,
+        store: HubStore,
+        gateway: KsefGateway,
+        *,
+        clock: Clock,
+        settings: CourierSettings | None = None,
+    ) -> None:
+        chosen = settings or CourierSettings()
+        self._nip = nip
+        self._lead = lead
+        self._store = store
+        self._gateway = gateway
+        self._clock = clock
+        self.link = Link(gateway, clock, nip)
+        self._verdicts = VerdictRecorder(lead, store, gateway, self.link, clock)
+        self.sender = Sender(lead, store, gateway, link=self.link, verdicts=self._verdicts, clock=clock)
+        self.presses = Presses(nip, store, gateway, sender=self.sender, link=self.link, clock=clock)
+        batches = Batches(nip, lead, store, gateway, link=self.link, verdicts=self._verdicts, clock=clock)
+        self.backlog = Backlog(
+            nip,
+            store,
+            gateway,
+            sender=self.sender,
+            batches=batches,
+            verdicts=self._verdicts,
+            presses=self.presses,
+            link=self.link,
+            clock=clock,
+            batch_from=chosen.batch_from,
+        )
+        self.upos = Upos(nip, lead, store, gateway, link=self.link, clock=clock)
+
+    async def run(self) -> None:
+        """Serve until the lead is lost (LeadershipLost) or cancelled."""
+        await self.recover()
+        async with asyncio.TaskGroup() as group:
+            for name, work in (
+                ("lead", self._until_lost),
+                ("link", self._watch_link),
+                ("presses", self.presses.run),
+                ("backlog", self._work_off),
+                ("upo", self.upos.run),
+                ("news", self._tell),
+            ):
+                group.create_task(work(), name=f"hub-{self._nip}-{name}")
+
+    async def recover(self) -> None:
+        """After another holder, or a crash, nobody knows what left: every SENDING becomes a doubt."""
+        while await self._lead.write(self._doubt_orphans):
+            pass
+
+    async def _doubt_orphans(self, tx: HubTransaction) -> bool:
+        orphans = await tx.invoices.in_state(self._nip, HubState.SENDING, ORPHANS_AT_ONCE)
+        hashes = [each.sha256 for each in orphans]
+        await tx.invoices.move_all(hashes, HubState.SENDING, HubState.DOUBT, InvoiceFacts())
+        moved = [await tx.invoices.get(sha256) for sha256 in hashes]
+        await tx.outcomes.add([(each, OutcomeKind.DOUBT, {"why": "restart"}) for each in moved])
+        return bool(orphans)
+
+    async def _until_lost(self) -> None:
+        await self._lead.lost()
+        raise LeadershipLost(f"the lead of {self._nip} is lost")
+
+    async def _watch_link(self) -> None:
+        while True:
+            await self.link.probe()
+            if self.link.up:
+                await self._learn_limits()
+            await self._clock.sleep(PROBE_SECONDS if self.link.up else RECOVERY_SECONDS)
+
+    async def _learn_limits(self) -> None:
+        try:
+            await self._gateway.learn_limits()
+        except KsefError as error:
+            self.link.failed(error)
+
+    async def _work_off(self) -> None:
+        while True:
+            woken = self._store.changed(f"nip:{self._nip}")
+            await self.backlog.round()
+            await self._clock.sleep(SHORTEST_TICK_SECONDS)
+            try:
+                await self._clock.within(TICK_SECONDS, woken)
+            except TimeoutError:
+                continue
+
+    async def _tell(self) -> None:
+        """Write down what tills hear of this NIP, where it changed; any process of the hub may be asked."""
+        told: Json = None
+        while True:
+            news = self.news()
+            if news != told:
+                await self._lead.write(partial(_put, STATE.format(self._nip), news))
+                told = news
+            await self._clock.sleep(NEWS_SECONDS)
+
+    def news(self) -> Json:
+        """Return whether KSeF answers, and what its limits leave for presses."""
+        budget = self._gateway.budget()
+        return {
+            "ksef": "up" if self.link.up else "down",
+            "left_hour": budget.sends_left_hour,
+            "left_minute": budget.sends_left_minute,
+            "wait": round(budget.wait, 1),
+        }
+
+
+async def _put(name: str, value: Json, tx: HubTransaction) -> None:
+    await tx.log.put(name, value)

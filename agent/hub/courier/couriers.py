@@ -1,0 +1,133 @@
+"""Which NIPs this process leads, and the couriers it runs for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from agent.domain.errors import ConfigError, Unavailable
+from agent.domain.json_io.canonical import Json
+from agent.hub.courier.courier import CourierSettings, NipCourier
+from agent.hub.courier.state import STATE
+from agent.hub.domain.records import Seller
+from agent.hub.errors import LeadershipLost
+from agent.hub.ports import HubStore, Leadership
+from agent.ports import Clock, KsefGateway
+
+LOG = logging.getLogger("agent.hub")
+LOOK_SECONDS = 2.0
+"""How often a NIP that nobody leads is found."""
+REST_SECONDS = 1.0
+"""Between losing a lead, or the database, and the next attempt."""
+WRONG_SECONDS = 60.0
+"""Between attempts with credentials that cannot be read."""
+SELLERS = "sellers"
+"""Channel: a NIP was added or removed."""
+HOUR = timedelta(hours=1)
+
+
+class CourierGateway(KsefGateway, Protocol):
+    """KSeF for one NIP, with the memory of what another process sent."""
+
+    def recall_sends(self, sent_at: Iterable[datetime]) -> None:
+        """Count sends of others, so that KSeF's limits hold for all together."""
+        ...
+
+
+NOBODY: Json = {"ksef": "down", "left_hour": 0, "left_minute": 0, "wait": 0.0}
+"""What tills hear of a NIP that nobody can work for."""
+OpenGateway = Callable[[Seller], CourierGateway]
+
+
+class Couriers:
+    """Takes the lead of every NIP nobody else leads, and works for it until it is lost."""
+
+    def __init__(
+        self, store: HubStore, clock: Clock, open_gateway: OpenGateway, settings: CourierSettings | None = None
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._open_gateway = open_gateway
+        self._settings = settings
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self.couriers: dict[str, NipCourier] = {}
+        """By NIP, those of this process."""
+        self.wrong: dict[str, str] = {}
+        """By NIP, why this process cannot work for it (credentials)."""
+
+    async def run(self) -> None:
+        """Serve until cancelled; what is under way then is a doubt for whoever takes over."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    woken = self._store.changed(SELLERS)
+                    await self._look(group)
+                    try:
+                        await self._clock.within(LOOK_SECONDS, woken)
+                    except TimeoutError:
+                        continue
+        finally:
+            self._working.clear()
+
+    async def _look(self, group: asyncio.TaskGroup) -> None:
+        try:
+            sellers = {each.nip: each for each in await self._store.read(lambda tx: tx.parties.sellers())}
+        except Unavailable:
+            return
+        for nip in self._working.keys() - sellers.keys():
+            self._working[nip].cancel()
+        for nip, seller in sellers.items():
+            if nip not in self._working:
+                task = group.create_task(self._serve(seller), name=f"hub-{nip}")
+                self._working[nip] = task
+                task.add_done_callback(partial(self._ended, nip))
+
+    def _ended(self, nip: str, task: asyncio.Task[None]) -> None:
+        if self._working.get(nip) is task:
+            del self._working[nip]
+
+    async def _serve(self, seller: Seller) -> None:
+        """Try to lead; work while it does. Ends after one attempt: the next look begins another."""
+        try:
+            lead = await self._store.lead(seller.nip)
+        except Unavailable:
+            await self._clock.sleep(REST_SECONDS)
+            return
+        if lead is None:
+            return
+        try:
+            gateway = self._open_gateway(seller)
+        except ConfigError as error:
+            LOG.error("credentials of %s: %s", seller.nip, error)  # noqa: TRY400 - the sentence says it all
+            self.wrong[seller.nip] = str(error)
+            await lead.write(lambda tx: tx.log.put(STATE.format(seller.nip), NOBODY))
+            await lead.release()
+            await self._clock.sleep(WRONG_SECONDS)
+            return
+        self.wrong.pop(seller.nip, None)
+        try:
+            await self._lead(seller, lead, gateway)
+        finally:
+            self.couriers.pop(seller.nip, None)
+            await gateway.close()
+            await lead.release()
+
+    async def _lead(self, seller: Seller, lead: Leadership, gateway: CourierGateway) -> None:
+        LOG.info("this process talks to KSeF for %s now", seller.nip)
+        try:
+            await self._recall(seller.nip, gateway)
+            courier = NipCourier(seller.nip, lead, self._store, gateway, clock=self._clock, settings=self._settings)
+            self.couriers[seller.nip] = courier
+            await courier.run()
+        except* (LeadershipLost, Unavailable) as lost:
+            LOG.warning("this process no longer talks to KSeF for %s: %s", seller.nip, lost.exceptions[0])
+            await self._clock.sleep(REST_SECONDS)
+
+    async def _recall(self, nip: str, gateway: CourierGateway) -> None:
+        """Count what was sent in the last hour by whoever led, so that a change of the holder provokes no 429."""
+        since = self._clock.now() - HOUR
+        gateway.recall_sends(await self._store.read(lambda tx: tx.invoices.sent_since(nip, since)))

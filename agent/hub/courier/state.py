@@ -1,0 +1,8 @@
+"""What the courier of a NIP writes down for the tills: any process of the hub may be asked for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+STATE: Final = "courier:{}"
+"""Name in the notebook, by NIP: {"ksef": "up"|"down", "left_hour", "left_minute", "wait"}."""

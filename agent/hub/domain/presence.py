@@ -1,0 +1,43 @@
+"""Whether a heartbeat comes from the till that has the name, or from a second one.
+
+A second till under one name counts its own series from 1: numbers would collide. Copied disks carry the same
+database, so the run of the program tells them apart, and the machine where it can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.hub_contract.heartbeat import Heartbeat
+
+ALIVE = timedelta(seconds=90)
+"""A till that was heard within this time is running; it beats every 15 to 30 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What is known of the till that has the name. ``superseded``: the run before this one."""
+
+    database: str
+    process: str
+    machine: str
+    superseded: str | None
+    seen_at: datetime
+
+
+def presence_after(known: Presence | None, beat: Heartbeat, now: datetime) -> Presence | None:
+    """Return what is known after this heartbeat; None where it comes from a second till.
+
+    another database      a second till, or a new one in place of the old: headquarters says which (hub till adopt)
+    another machine       a second till while the first is alive; else it was moved
+    another run           the program was started again; two runs that take turns are two tills
+    """
+    if known is None or beat.process == known.process:
+        superseded = None if known is None else known.superseded
+        same = known is None or beat.database == known.database
+        return Presence(beat.database, beat.process, beat.machine, superseded, now) if same else None
+    moved = beat.machine != known.machine
+    if beat.database != known.database or beat.process == known.superseded or (moved and now - known.seen_at < ALIVE):
+        return None
+    return Presence(beat.database, beat.process, beat.machine, known.process, now)

@@ -1,0 +1,89 @@
+"""A till's sign of life, and the news that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.domain.errors import Conflict
+from agent.domain.json_io.canonical import Json
+from agent.hub.courier.state import STATE
+from agent.hub.domain.presence import presence_after
+from agent.hub.domain.records import Till
+from agent.hub.ports import HubStore, HubTransaction
+from agent.hub_contract.heartbeat import Budget, Heartbeat, LatarniaNews, News
+from agent.hub_contract.reading import Members
+from agent.ports import Clock
+
+LATARNIA = "latarnia"
+"""In the notebook: what Latarnia said last, as received."""
+
+
+class Heartbeats:
+    """Hears tills, and tells them what only the hub knows."""
+
+    def __init__(self, store: HubStore, clock: Clock, version: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._version = version
+
+    async def hear(self, till: Till, beat: Heartbeat, address: str) -> News:
+        """Note a sign of life and return the news. Conflict "till-name-duplicate" where a second till has the name."""
+
+        async def work(tx: HubTransaction) -> bool:
+            known = await tx.fleet.last_beat(till.id)
+            presence = presence_after(None if known is None else known.presence, beat, self._clock.now())
+            if presence is not None:
+                await tx.fleet.beat(till.id, presence, beat, address)
+                return True
+            assert known is not None
+            if known.duplicate_at is None:
+                data: dict[str, Json] = {"first": known.address, "second": address, "till": till.name}
+                await tx.log.append("duplicate_till", data, nip=till.nip, till_id=till.id)
+            await tx.fleet.duplicate(till.id)
+            return False
+
+        if not await self._store.write(work):
+            raise duplicate(till)
+        return await self.news(till)
+
+    async def require_own(self, till: Till, database: str | None) -> None:
+        """Refuse what a second till of the same name hands over. ``database``: as it says; None, it does not say."""
+        if database is None:
+            return
+        known = await self._store.read(lambda tx: tx.fleet.last_beat(till.id))
+        if known is not None and known.presence.database != database:
+            raise duplicate(till)
+
+    async def news(self, till: Till) -> News:
+        """Return what a till is told."""
+
+        async def work(tx: HubTransaction) -> tuple[Json, Json]:
+            return await tx.log.value(STATE.format(till.nip)), await tx.log.value(LATARNIA)
+
+        state, latarnia = await self._store.read(work)
+        courier = Members(state, "courier") if isinstance(state, Mapping) else None
+        return News(
+            now=self._clock.now(),
+            version=self._version,
+            ksef="down" if courier is None else courier.text("ksef"),
+            budget=None
+            if courier is None
+            else Budget(courier.whole("left_hour"), courier.whole("left_minute"), courier.number("wait")),
+            latarnia=_latarnia(latarnia),
+        )
+
+
+def duplicate(till: Till) -> Conflict:
+    """Return the refusal of a second till under one name."""
+    return Conflict(
+        f"Pod nazwą „{till.name}” działa już inna kasa. Dwie kasy o jednej nazwie nadałyby te same numery faktur: "
+        "zatrzymaj jedną z nich albo nadaj jej inną nazwę w centrali.",
+        code="till-name-duplicate",
+    )
+
+
+def _latarnia(value: Json) -> LatarniaNews | None:
+    if not isinstance(value, Mapping):
+        return None
+    members = Members(value, "latarnia")
+    return LatarniaNews(members.text("status"), members.text("messages"), members.instant("seen_at"))

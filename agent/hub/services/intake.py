@@ -1,0 +1,131 @@
+"""Durable intake: an invoice is answered for once it is committed here, and every step may be repeated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from agent.domain.errors import Conflict, Unavailable
+from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
+from agent.hub.domain.states import HubState
+from agent.hub.ports import HubStore, HubTransaction
+
+LOG = logging.getLogger("agent.hub")
+SLICE = 100
+"""Invoices of a bulk hand-over per transaction: a press in between never waits for a thousand rows."""
+DRAINING = "draining"
+"""In the notebook: the hub takes nothing new, since when and on whose word."""
+REPLACED = Refusal(0, "Kasa zastąpiła ten plik korektą techniczną, zanim wysłała go centrala.")
+
+
+class NumberTaken(Conflict):
+    """Another document holds the number; ``holder`` is it."""
+
+    code = "number-taken"
+
+    def __init__(self, holder: HubInvoice) -> None:
+        super().__init__(
+            f"Centrala ma już inny dokument o numerze {holder.number} ({holder.kind}) tego sprzedawcy.",
+            code="number-taken",
+        )
+        self.holder = holder
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one offer: the invoice as it stands, or what holds its number."""
+
+    invoice: HubInvoice | None
+    conflict: NumberTaken | None = None
+
+
+class Intake:
+    """Takes what tills hand over."""
+
+    def __init__(self, store: HubStore) -> None:
+        self._store = store
+
+    async def take(self, till: Till, offer: Offer) -> HubInvoice:
+        """Make one invoice durable and return it as it stands. NumberTaken, Unavailable "hub-draining"."""
+        (taken,) = await self._store.write(partial(_take_all, till, [offer]))
+        if taken.conflict is not None:
+            raise taken.conflict
+        assert taken.invoice is not None
+        return taken.invoice
+
+    async def take_all(self, till: Till, offers: Sequence[Offer]) -> list[Taken]:
+        """Make many durable, in slices; return what became of each, in order. Unavailable "hub-draining"."""
+        found: list[Taken] = []
+        for start in range(0, len(offers), SLICE):
+            found += await self._store.write(partial(_take_all, till, offers[start : start + SLICE]))
+        return found
+
+
+async def _take_all(till: Till, offers: Sequence[Offer], tx: HubTransaction) -> list[Taken]:
+    if await tx.log.value(DRAINING) is not None:
+        raise Unavailable(
+            "Centrala przygotowuje się do zatrzymania i nie przyjmuje nowych faktur.", code="hub-draining"
+        )
+    found = []
+    for offer in offers:
+        try:
+            found.append(Taken(await _take(tx, till, offer)))
+        except NumberTaken as conflict:
+            found.append(Taken(None, conflict))
+    return found
+
+
+async def _take(tx: HubTransaction, till: Till, offer: Offer) -> HubInvoice:
+    known = await tx.invoices.find(offer.sha256)
+    if known is not None:
+        return await _again(tx, till, known, offer)
+    added = await tx.invoices.add(till, offer)
+    if added is None:
+        await _make_room(tx, till, offer)
+        added = await tx.invoices.add(till, offer)
+    if added is None:  # another process added it in between: the next look finds it
+        known = await tx.invoices.find(offer.sha256)
+        assert known is not None
+        return known
+    return added
+
+
+async def _again(tx: HubTransaction, till: Till, known: HubInvoice, offer: Offer) -> HubInvoice:
+    """The same bytes once more: what the till says anew counts; a rejected invoice goes to KSeF again."""
+    if known.till_id != till.id:
+        await _hand_on(tx, till, known)
+    await tx.invoices.renew(known.sha256, offer)
+    if known.state is HubState.REJECTED:
+        holder = await tx.invoices.holder(offer.nip, offer.kind, offer.number)
+        if holder is not None:
+            raise NumberTaken(holder)
+        return await tx.invoices.move(known.sha256, HubState.WAITING, InvoiceFacts())
+    return await tx.invoices.get(known.sha256)
+
+
+async def _hand_on(tx: HubTransaction, till: Till, known: HubInvoice) -> None:
+    """A till that takes the place of a revoked one gets its invoices; of two in use neither gets the other's."""
+    owner = await tx.parties.till(known.till_id)
+    if owner.revoked_at is None:
+        data = {"number": known.number, "first": owner.name, "second": till.name}
+        await tx.log.append("two_tills", data, nip=till.nip, till_id=till.id)
+        raise NumberTaken(known)
+    await tx.invoices.hand_on(known.sha256, till)
+
+
+async def _make_room(tx: HubTransaction, till: Till, offer: Offer) -> None:
+    """Other bytes hold the number: a conflict, unless this offer corrects exactly them and they never left."""
+    holder = await tx.invoices.holder(offer.nip, offer.kind, offer.number)
+    if holder is None:
+        return
+    if holder.sha256 != offer.corrects or holder.state is not HubState.WAITING:
+        await tx.log.append(
+            "number_taken",
+            {"number": offer.number, "held": holder.sha256.hex(), "offered": offer.sha256.hex()},
+            nip=till.nip,
+            till_id=till.id,
+        )
+        raise NumberTaken(holder)
+    await tx.invoices.move(holder.sha256, HubState.REJECTED, InvoiceFacts(refusal=REPLACED))

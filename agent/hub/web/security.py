@@ -1,0 +1,45 @@
+"""Who may ask the hub: a bearer token for each till, bound to its NIP, name and series."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from agent.domain.errors import NotPermitted
+from agent.hub.ports import HubStore
+from agent.hub.web.context import TILL
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PREFIX = "/v1/"
+
+
+def token_hash(token: str) -> bytes:
+    """Return what the store knows a token by. It has 256 random bits: a plain hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def till_middleware(store: HubStore) -> Middleware:
+    """Ask for a till's token on every route under /v1/; a revoked one is refused from the next request on."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(PREFIX):
+            digest = token_hash(bearer(request))
+            till = await store.read(lambda tx: tx.parties.till_of(digest))
+            if till is None:
+                raise NotPermitted("Kod dostępu kasy jest nieznany albo został wycofany.", code="token-unknown")
+            request[TILL] = till
+        return await handler(request)
+
+    return check
+
+
+def bearer(request: web.Request) -> str:
+    """Return the bearer token of a request; NotPermitted "token-missing" without one."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise NotPermitted("Brak kodu dostępu.", code="token-missing")
+    return secret.strip()

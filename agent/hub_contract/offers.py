@@ -1,0 +1,111 @@
+"""An invoice handed over: what only the till knows of it, as query parameters of PUT and members of a line of POST."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from agent.domain.json_io.canonical import Json
+from agent.hub_contract.reading import ContractError, Members
+
+MOST_AT_ONCE = 1000
+"""Invoices of one POST."""
+MOST_WAIT_SECONDS = 30.0
+"""How long the hub holds a request back for news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the bytes do not say.
+
+    ``offline``   the invoice was issued in an offline mode
+    ``deadline``  the last day of the till's duty to send, as it knows it now
+    ``version``   2 and later: a technical correction, and ``corrects`` is the SHA-256 of the file it replaces
+    ``group``     the till's name for what it hands over together
+    ``urgent``    seconds that a customer still waits at the counter, 0 where nobody does
+    """
+
+    offline: bool
+    group: str
+    deadline: date | None = None
+    version: int = 1
+    corrects: bytes | None = None
+    urgent: float = 0.0
+
+
+def claims_to_query(claims: Claims) -> dict[str, str]:
+    """Return the query parameters of PUT."""
+    query = {"offline": "true" if claims.offline else "false", "group": claims.group, "version": str(claims.version)}
+    if claims.deadline is not None:
+        query["deadline"] = claims.deadline.isoformat()
+    if claims.corrects is not None:
+        query["corrects"] = claims.corrects.hex()
+    if claims.urgent > 0:
+        query["urgent"] = f"{claims.urgent:.3f}"
+    return query
+
+
+def claims_from_query(query: Mapping[str, str]) -> Claims:
+    """Read the query parameters of PUT; ContractError names the wrong one."""
+    values: dict[str, object] = dict(query)
+    if "offline" in query:
+        if query["offline"] not in {"true", "false"}:
+            raise ContractError("offline is neither true nor false")
+        values["offline"] = query["offline"] == "true"
+    try:
+        values["version"] = int(query.get("version", "1"))
+        values["urgent"] = float(query.get("urgent", "0"))
+    except ValueError as error:
+        raise ContractError("version or urgent is no number") from error
+    return _claims(Members(values, "query"))
+
+
+def offers_to_lines(offers: Iterable[tuple[bytes, bytes, Claims]]) -> bytes:
+    """Return the NDJSON body of POST for hashes, bytes and claims."""
+    lines = []
+    for sha256, xml, claims in offers:
+        document: dict[str, Json] = {
+            "sha256": sha256.hex(),
+            "xml": base64.b64encode(xml).decode("ascii"),
+            "offline": claims.offline,
+            "group": claims.group,
+            "version": claims.version,
+            "deadline": None if claims.deadline is None else claims.deadline.isoformat(),
+            "corrects": None if claims.corrects is None else claims.corrects.hex(),
+        }
+        lines.append(json.dumps(document, separators=(",", ":")))
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def offer_from_line(line: bytes) -> tuple[bytes, bytes, Claims]:
+    """Read one line of POST: hash, bytes, claims; ContractError where it is none."""
+    try:
+        document = json.loads(line)
+        members = Members(document, "line")
+        xml = base64.b64decode(members.text("xml"), validate=True)
+    except ContractError:
+        raise
+    except ValueError as error:
+        raise ContractError("a line is not JSON with base64") from error
+    return members.hexadecimal("sha256"), xml, _claims(members)
+
+
+def _claims(members: Members) -> Claims:
+    corrects = members.text_or_none("corrects")
+    version = members.whole("version", 1)
+    urgent = members.number("urgent")
+    if version < 1 or (version > 1) != (corrects is not None):
+        raise ContractError("version 2 and later names what it corrects, and only it does")
+    if not 0 <= urgent < float("inf"):
+        raise ContractError("urgent is no number of seconds")
+    return Claims(
+        offline=members.flag("offline", default=True),
+        group=members.text_or_none("group") or "",
+        deadline=members.day_or_none("deadline"),
+        version=version,
+        corrects=None if corrects is None else members.hexadecimal("corrects"),
+        urgent=urgent,
+    )

@@ -1,0 +1,113 @@
+"""Reading the other side's JSON: types checked, unknown fields passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from agent.domain.json_io.canonical import Json
+
+
+class ContractError(ValueError):
+    """The other side's answer is not what the contract says."""
+
+
+class Members:
+    """An object of the other side's JSON."""
+
+    def __init__(self, value: object, what: str) -> None:
+        if not isinstance(value, Mapping):
+            raise ContractError(f"{what}: an object is missing")
+        self._value: Mapping[str, object] = value
+        self._what = what
+
+    def text(self, name: str) -> str:
+        """Return text that has to be there."""
+        value = self._value.get(name)
+        if not isinstance(value, str):
+            raise ContractError(f"{self._what}: {name} is no text")
+        return value
+
+    def text_or_none(self, name: str) -> str | None:
+        return None if self._value.get(name) is None else self.text(name)
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        """Return a whole number; ``default`` where it is missing."""
+        value = self._value.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ContractError(f"{self._what}: {name} is no whole number")
+        return value
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """Return a number, of seconds mostly."""
+        value = self._value.get(name, default)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ContractError(f"{self._what}: {name} is no number")
+        return float(value)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Return true or false."""
+        value = self._value.get(name, default)
+        if not isinstance(value, bool):
+            raise ContractError(f"{self._what}: {name} is neither true nor false")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts, empty where it is missing."""
+        values = self.items(name)
+        if not all(isinstance(each, str) for each in values):
+            raise ContractError(f"{self._what}: {name} is no list of texts")
+        return tuple(str(each) for each in values)
+
+    def items(self, name: str) -> Sequence[object]:
+        """Return a list, empty where it is missing."""
+        value = self._value.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple):
+            raise ContractError(f"{self._what}: {name} is no list")
+        return value
+
+    def hexadecimal(self, name: str) -> bytes:
+        """Return bytes written as hexadecimal digits."""
+        try:
+            return bytes.fromhex(self.text(name))
+        except ValueError as error:
+            raise ContractError(f"{self._what}: {name} is not hexadecimal") from error
+
+    def instant_or_none(self, name: str) -> datetime | None:
+        """Return an instant with its offset."""
+        text = self.text_or_none(name)
+        if text is None:
+            return None
+        try:
+            value = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ContractError(f"{self._what}: {name} is no instant") from error
+        if value.tzinfo is None:
+            raise ContractError(f"{self._what}: {name} has no offset")
+        return value
+
+    def instant(self, name: str) -> datetime:
+        value = self.instant_or_none(name)
+        if value is None:
+            raise ContractError(f"{self._what}: {name} is missing")
+        return value
+
+    def day_or_none(self, name: str) -> date | None:
+        """Return a civil date."""
+        text = self.text_or_none(name)
+        try:
+            return None if text is None else date.fromisoformat(text)
+        except ValueError as error:
+            raise ContractError(f"{self._what}: {name} is no date") from error
+
+    def member_or_none(self, name: str) -> Members | None:
+        """Return an object, None where it is missing."""
+        value = self._value.get(name)
+        return None if value is None else Members(value, f"{self._what}.{name}")
+
+    def json(self, name: str) -> Json:
+        """Return a value as it is."""
+        value: Json = self._value.get(name)  # type: ignore[assignment]  # it came out of json.loads
+        return value

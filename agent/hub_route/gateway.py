@@ -1,0 +1,230 @@
+"""agent.ports.KsefGateway over the hub: what a till asks of KSeF, answered by the courier of its chain.
+
+A session of this port is a name under which the till hands invoices over; the reference of an invoice is its SHA-256.
+So a till that asks again after a crash finds everything by what it has itself, and a hub that lost its memory is
+handed everything anew: what it does not know counts as cancelled, and KSeF's 440 keeps it single.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
+
+from agent.hub_contract.heartbeat import News
+from agent.hub_contract.offers import MOST_AT_ONCE, Claims
+from agent.hub_contract.status import ACCEPTED, DUPLICATE, REJECTED, InvoiceStatus, OriginalDocument
+from agent.hub_route.client import Handover, HubClient, Offered
+from agent.ports import (
+    NO_LIMIT,
+    Accepted,
+    Clock,
+    Duplicate,
+    KsefError,
+    Outgoing,
+    Pending,
+    Rejected,
+    SendBudget,
+    Sent,
+    SessionRef,
+    Upo,
+    UpoPage,
+    Verdict,
+)
+
+SESSION, BATCH = "HUB-", "HUBB-"
+"""How names of what is handed over begin: one by one, and as a backlog."""
+SESSION_HOURS = 12
+BULK_BYTES = 8_000_000
+"""Of one request of a backlog, before base64."""
+FRESH_SECONDS = 20.0
+"""So long after it was handed over the hub holds a question about an invoice back for news."""
+HELD_SECONDS = 1.0
+"""How long it does."""
+REMEMBERED = 2000
+"""Originals of numbers that another document holds."""
+UNKNOWN_HERE = 404
+NO_SUCH_INVOICE = 21164
+NO_UPO = 404
+
+
+def is_hub_session(reference: str | None) -> bool:
+    """Whether a session is one of this route."""
+    return reference is not None and reference.startswith((SESSION, BATCH))
+
+
+class HubGateway:
+    """KSeF for one till, through the hub."""
+
+    def __init__(self, client: HubClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._session: SessionRef | None = None
+        self._fresh: dict[str, float] = {}
+        """When an invoice was handed over, by its reference."""
+        self._originals: OrderedDict[str, OriginalDocument] = OrderedDict()
+        """By reference: what holds the number of an invoice."""
+        self._news: News | None = None
+        self._news_at = 0.0
+
+    def hear(self, news: News) -> None:
+        """Take over what the hub tells."""
+        self._news, self._news_at = news, self._clock.monotonic()
+
+    async def session(self) -> SessionRef:
+        """Return the name under which invoices are handed over now; no I/O."""
+        now = self._clock.now()
+        if self._session is None or self._session.valid_until <= now + timedelta(minutes=2):
+            self._session = SessionRef(f"{SESSION}{uuid.uuid4().hex}", now + timedelta(hours=SESSION_HOURS))
+        return self._session
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        """Hand one invoice over; it is durable at the hub once this returns."""
+        offered = await self._client.offer(_handover(invoice, session.reference))
+        return self._note(invoice, offered)
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        """Ask for one invoice; right after it was handed over the answer waits a moment for KSeF's."""
+        handed_over = self._fresh.get(invoice_ref)
+        fresh = handed_over is not None and self._clock.monotonic() - handed_over < FRESH_SECONDS
+        status = await self._client.status(bytes.fromhex(invoice_ref), HELD_SECONDS if fresh else 0.0)
+        if status is not None:
+            return self._verdict(status)
+        if (original := self._originals.get(invoice_ref)) is not None:
+            return Duplicate(original.ksef_number, original.session, "Numer ma w centrali inny dokument.")
+        return Rejected(UNKNOWN_HERE, "Centrala nie zna tej faktury: trzeba ją przekazać ponownie.", retryable=True)
+
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        """Return everything handed over under a name, by hash."""
+        found = await self._client.group(session_ref)
+        return {each.sha256: (each.sha256.hex(), self._verdict(each)) for each in found}
+
+    async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        """Fetch what confirms an accepted invoice: its own UPO, or its part of its session's."""
+        sha256 = bytes.fromhex(invoice_ref) if invoice_ref else await self.invoice_sha256(ksef_number)
+        found = await self._client.confirmation(sha256)
+        return Upo(found.xml, found.ksef_number, found.sha256)
+
+    async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
+        """Return what confirms all of a name, None while something is missing, () where KSeF took nothing."""
+        if self._session is not None and self._session.reference == session_ref:
+            if not close:
+                return None
+            self._session = None
+        found = await self._client.group(session_ref)
+        if any(not each.decided or (each.state == ACCEPTED and not each.confirmed) for each in found):
+            return None
+        pages = await self._client.pages(session_ref)
+        return tuple(
+            UpoPage(number, page.reference, page.xml, page.documents) for number, page in enumerate(pages, start=1)
+        )
+
+    async def invoice_sha256(self, ksef_number: str) -> bytes:
+        """Return the SHA-256 of the document under that number, as the hub knows it."""
+        for original in self._originals.values():
+            if original.ksef_number == ksef_number:
+                return original.sha256
+        found = await self._client.by_ksef_number(ksef_number)
+        if not found:
+            raise KsefError("Centrala nie zna tego numeru KSeF.", sent=Sent.ANSWERED, code=NO_SUCH_INVOICE)
+        return found[0].sha256
+
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
+        """Hand a backlog over, in as many requests as it takes."""
+        group = f"{BATCH}{uuid.uuid4().hex}"
+        await opened(group)
+        taken = 0
+        for chunk in _chunks(invoices):
+            try:
+                answers = await self._client.offer_all([_handover(each, group) for each in chunk])
+            except KsefError as error:
+                if taken and error.sent is not Sent.UNKNOWN:
+                    raise KsefError(
+                        error.message, sent=Sent.UNKNOWN, code=error.code, body=error.body, link_down=error.link_down
+                    ) from error
+                raise
+            for invoice, offered in zip(chunk, answers, strict=True):
+                if offered.status is not None or offered.holder is not None:
+                    self._note(invoice, offered)
+                    taken += 1
+        return group
+
+    async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
+        """Return the verdicts on a backlog by hash, None while KSeF has not decided about all of it."""
+        found = await self._client.group(session_ref)
+        if any(not each.decided for each in found):
+            return None
+        verdicts = {each.sha256: (each.sha256.hex(), self._verdict(each)) for each in found}
+        for reference, original in self._originals.items():
+            duplicate = Duplicate(original.ksef_number, original.session, "Numer ma w centrali inny dokument.")
+            verdicts.setdefault(bytes.fromhex(reference), (reference, duplicate))
+        return verdicts
+
+    def budget(self) -> SendBudget:
+        """What the hub last said is left for presses of this NIP; no I/O."""
+        if self._news is None or self._news.budget is None:
+            return SendBudget(NO_LIMIT, 0.0)
+        said = self._news.budget
+        wait = max(0.0, said.wait - (self._clock.monotonic() - self._news_at))
+        return SendBudget(said.left_hour, wait, sends_left_minute=said.left_minute)
+
+    async def learn_limits(self) -> None:
+        """Nothing to learn: KSeF's limits are the hub's business."""
+
+    async def probe(self) -> float:
+        """Return the clock skew in seconds (the hub minus here) by one anonymous call."""
+        return (await self._client.now() - self._clock.now()).total_seconds()
+
+    async def close(self) -> None:
+        """Close the connections. Never raises."""
+        await self._client.close()
+
+    def _note(self, invoice: Outgoing, offered: Offered) -> str:
+        reference = invoice.sha256.hex()
+        now = self._clock.monotonic()
+        self._fresh = {name: at for name, at in self._fresh.items() if now - at < FRESH_SECONDS}
+        self._fresh[reference] = now
+        if offered.holder is not None:
+            self._remember(reference, offered.holder)
+        else:
+            self._originals.pop(reference, None)
+        return reference
+
+    def _remember(self, reference: str, original: OriginalDocument) -> None:
+        self._originals[reference] = original
+        while len(self._originals) > REMEMBERED:
+            self._originals.popitem(last=False)
+
+    def _verdict(self, status: InvoiceStatus) -> Verdict:
+        if status.state == ACCEPTED and status.ksef_number is not None and status.accepted_at is not None:
+            return Accepted(status.ksef_number, status.accepted_at, status.sha256)
+        if status.state == DUPLICATE and status.original is not None:
+            self._remember(status.sha256.hex(), status.original)
+            return Duplicate(status.original.ksef_number, status.original.session, status.description)
+        if status.state == REJECTED:
+            return Rejected(status.code, status.description, status.details)
+        return Pending()
+
+
+def _handover(invoice: Outgoing, group: str) -> Handover:
+    claims = Claims(
+        offline=invoice.offline,
+        group=group,
+        version=1 if invoice.corrects is None else 2,
+        corrects=invoice.corrects,
+    )
+    return Handover(invoice.sha256, invoice.xml, claims)
+
+
+def _chunks(invoices: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    chunk: list[Outgoing] = []
+    size = 0
+    for invoice in invoices:
+        if chunk and (len(chunk) >= MOST_AT_ONCE or size + len(invoice.xml) > BULK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(invoice)
+        size += len(invoice.xml)
+    if chunk:
+        yield chunk

@@ -1,0 +1,334 @@
+"""The courier of one NIP: presses first, many together, doubts by hash, one number for each invoice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from agent.hub.courier.state import STATE
+from agent.hub.domain.states import HubState
+from agent.hub.errors import LeadershipLost
+from agent.ports import KsefError, Outgoing, Rejected, Sent, Verdict
+from tests.fakes.gateway import line_down, silence
+from tests.fakes.hub_world import HubWorld, hub_world
+from tests.unit.sandbox.sandbox_client import invoice as fa3
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[HubWorld]:
+    async with hub_world(tmp_path) as world:
+        yield world
+
+
+async def numbers(hub: HubWorld) -> list[str]:
+    """Numbers in KSeF's ledger, in the order they came."""
+    return [number for _, _, number in hub.gateway.ledger]
+
+
+async def test_a_press_has_its_number_within_its_time(hub: HubWorld) -> None:
+    hub.start()
+    await hub.clock.advance(1)
+    invoice = await hub.offer("FV-1/1", urgent=3.0)
+    till = await hub.till()
+    waiting = asyncio.ensure_future(hub.outcomes.status(till, invoice.sha256, wait=3.0))
+    await hub.clock.advance(1.0)
+    status = await waiting
+    assert (status.state, status.ksef_number is not None) == ("accepted", True)
+    assert [each.offline for each in hub.gateway.sent] == [False]
+    await hub.clock.advance(10)
+    assert await hub.kinds() == ["sent", "accepted", "upo"]
+
+
+async def test_what_nobody_waits_for_any_more_goes_as_an_offline_invoice(hub: HubWorld) -> None:
+    hub.gateway.up = False
+    hub.start()
+    await hub.offer("FV-1/1", urgent=3.0)
+    await hub.clock.advance(5)
+    hub.gateway.up = True
+    await hub.settle()
+    assert [each.offline for each in hub.gateway.sent] == [True]
+
+
+async def test_presses_go_before_an_older_backlog_and_no_till_before_the_others(hub: HubWorld) -> None:
+    for number in range(3):
+        await hub.offer(f"FV-1/{number}")
+    for number in range(3):
+        await hub.offer(f"FV-2/{number}", urgent=30.0)
+    await hub.offer("FV-3/0", urgent=30.0)
+    hub.start()
+    await hub.settle()
+    order = await numbers(hub)
+    assert set(order[:4]) == {"FV-2/0", "FV-2/1", "FV-2/2", "FV-3/0"}
+    assert order.index("FV-3/0") <= 1
+
+
+async def test_a_backlog_of_many_tills_goes_as_one_batch(hub: HubWorld) -> None:
+    offered = [await hub.offer(f"FV-{till}/{number}") for till in range(4) for number in range(5)]
+    hub.start()
+    await hub.settle()
+    sessions = {(await hub.find(each)).session_ref for each in offered}
+    assert len(sessions) == 1
+    assert all(session is not None and session.startswith("SB-") for session in sessions)
+    await hub.clock.advance(30)
+    for till in range(4):
+        kinds = await hub.kinds(str(till))
+        assert sorted(kinds) == ["accepted"] * 5 + ["sent"] * 5 + ["upo"] * 5
+
+
+async def test_few_go_one_by_one_while_the_limits_leave_enough_to_presses(hub: HubWorld) -> None:
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(3)]
+    hub.start()
+    await hub.settle()
+    assert {(await hub.find(each)).session_ref for each in offered} == {"SO-1"}
+
+
+async def test_a_lost_answer_is_settled_by_hash_and_nothing_goes_twice(hub: HubWorld) -> None:
+    hub.gateway.lost_answers = 1
+    hub.start()
+    await hub.offer("FV-1/1", urgent=3.0)
+    await hub.settle()
+    assert len(hub.gateway.sent) == 1
+    assert (await hub.kinds())[:2] == ["doubt", "accepted"]
+
+
+async def test_an_answer_lost_on_the_way_there_goes_again(hub: HubWorld) -> None:
+    hub.gateway.send_plan.append(silence())
+    hub.start()
+    invoice = await hub.offer("FV-1/1")
+    await hub.settle()
+    assert (await hub.find(invoice)).state is HubState.ACCEPTED
+    assert len(hub.gateway.sent) == 1
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_who_takes_over_settles_what_was_under_way(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch, *, batch: bool
+) -> None:
+    """The holder dies after KSeF took it and before it could write that down."""
+    for number in range(12 if batch else 1):
+        await hub.offer(f"FV-1/{number}")
+    name = "open_batch" if batch else "send"
+    call, reached = getattr(hub.gateway, name), asyncio.Event()
+
+    async def never_heard_of(*arguments: object) -> None:
+        await call(*arguments)
+        reached.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hub.gateway, name, never_heard_of)
+        hub.start()
+        await reached.wait()
+        await hub.stop()
+    await hub.take_over()
+    await hub.settle()
+    assert len(hub.gateway.ledger) == len(hub.gateway.sent) == (12 if batch else 1)
+    assert {each.kind.value for each in await hub.told()} >= {"doubt", "accepted"}
+
+
+async def test_a_number_ksef_knows_with_our_bytes_is_adopted(hub: HubWorld) -> None:
+    """The till sent it itself, or another hub did before this one was restored from an older copy."""
+    hub.start()
+    invoice = await hub.offer("FV-1/1")
+    await hub.settle()
+    known = (await hub.find(invoice)).ksef_number
+    await hub.stop()
+    async with hub_world_of_same_ksef(hub) as other:
+        again = await other.offer("FV-1/1")
+        other.start()
+        await other.settle()
+        assert (await other.find(again)).ksef_number == known
+    assert len(hub.gateway.ledger) == 1
+
+
+@contextlib.asynccontextmanager
+async def hub_world_of_same_ksef(hub: HubWorld) -> AsyncIterator[HubWorld]:
+    """A hub that lost its memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with hub_world(Path(folder), clock=hub.clock) as other:
+            other.gateway = hub.gateway
+            await other.lead.release()
+            await other.begin()
+            yield other
+
+
+async def test_a_number_ksef_knows_with_other_bytes_is_a_collision(hub: HubWorld) -> None:
+    hub.start()
+    await hub.offer("FV-1/1")
+    await hub.settle()
+    await hub.stop()
+    async with hub_world_of_same_ksef(hub) as other:
+        again = await other.offer("FV-1/1", issued_on="2026-11-23")
+        other.start()
+        await other.settle()
+        found = await other.find(again)
+        assert found.state is HubState.REJECTED
+        assert found.refusal is not None
+        assert found.refusal.original is not None
+        assert (await other.kinds())[-1] == "duplicate"
+        status = await other.outcomes.status(await other.till(), again.sha256)
+        assert status.state == "duplicate"
+        assert status.original is not None
+        assert status.original.sha256 != again.sha256
+
+
+async def test_a_refusal_reaches_the_till_and_the_same_bytes_may_go_again(hub: HubWorld) -> None:
+    hub.gateway.verdict_plan.append(Rejected(450, "Błąd", ("pole",)))
+    hub.start()
+    invoice = await hub.offer("FV-1/1")
+    await hub.settle()
+    status = await hub.outcomes.status(await hub.till(), invoice.sha256)
+    assert (status.state, status.code, status.details) == ("rejected", 450, ("pole",))
+    await hub.offer("FV-1/1")
+    await hub.settle()
+    assert (await hub.find(invoice)).state is HubState.ACCEPTED
+
+
+async def test_what_ksef_cancelled_goes_again_by_itself(hub: HubWorld) -> None:
+    hub.gateway.verdict_plan.append(Rejected(550, "Anulowano", retryable=True))
+    hub.start()
+    invoice = await hub.offer("FV-1/1")
+    await hub.settle()
+    assert (await hub.find(invoice)).state is HubState.ACCEPTED
+    assert len(hub.gateway.sent) == 2
+
+
+async def test_a_line_that_is_down_costs_no_attempts_and_is_told(hub: HubWorld) -> None:
+    hub.gateway.up = False
+    hub.start()
+    invoice = await hub.offer("FV-1/1")
+    await hub.clock.advance(600)
+    assert (await hub.find(invoice)).state is HubState.WAITING
+    news = await hub.store.read(lambda tx: tx.log.value(STATE.format(invoice.nip)))
+    assert isinstance(news, dict)
+    assert news["ksef"] == "down"
+    hub.gateway.up = True
+    await hub.settle(minutes=15)
+
+
+async def test_without_a_place_in_the_limits_nothing_is_tried(hub: HubWorld) -> None:
+    hub.gateway.sends_left, hub.gateway.wait = 0, 600.0
+    hub.start()
+    invoice = await hub.offer("FV-1/1", urgent=3.0)
+    await hub.clock.advance(2)
+    assert (await hub.find(invoice)).attempts == 0
+    await hub.settle()
+    found = await hub.find(invoice)
+    assert (found.session_ref or "").startswith("SB-"), "what single sends leave over goes as a batch"
+
+
+async def test_a_correction_goes_after_its_base_of_another_till(hub: HubWorld) -> None:
+    hub.gateway.verdict_plan.append(Rejected(550, "Anulowano", retryable=True))
+    await hub.offer("FV-2/1")
+    correction = fa3("FK-1/1", kind="KOR", after_kind=named("FV-2/1"))
+    await hub.offer("FK-1/1", xml=correction)
+    hub.start()
+    await hub.settle()
+    assert await numbers(hub) == ["FV-2/1", "FK-1/1"]
+
+
+def named(number: str) -> str:
+    """DaneFaKorygowanej of an invoice that has no KSeF number yet."""
+    return (
+        "<TypKorekty>1</TypKorekty><DaneFaKorygowanej><DataWystFaKorygowanej>2026-11-24</DataWystFaKorygowanej>"
+        f"<NrFaKorygowanej>{number}</NrFaKorygowanej><NrKSeFN>1</NrKSeFN></DaneFaKorygowanej>"
+    )
+
+
+async def test_a_technical_correction_goes_alone_and_names_what_it_replaces(hub: HubWorld) -> None:
+    hub.gateway.verdict_plan.append(Rejected(450, "Błąd"))
+    hub.start()
+    first = await hub.offer("FV-1/1")
+    await hub.settle()
+    for number in range(12):
+        await hub.offer(f"FV-2/{number}")
+    await hub.offer("FV-1/1", issued_on="2026-11-23", version=2, corrects=first.sha256)
+    await hub.settle()
+    corrections = [each for each in hub.gateway.sent if each.corrects is not None]
+    assert [(each.corrects, each.offline) for each in corrections] == [(first.sha256, True)]
+
+
+async def test_ksef_takes_no_technical_correction_is_the_end_of_it(hub: HubWorld) -> None:
+    hub.gateway.send_plan.append(KsefError("nie", sent=Sent.ANSWERED, code=21167))
+    hub.start()
+    invoice = await hub.offer("FV-1/1", version=2, corrects=bytes(32))
+    await hub.settle()
+    assert (await hub.find(invoice)).state is HubState.REJECTED
+    assert await hub.kinds() == ["rejected"]
+
+
+async def test_a_session_that_is_over_is_replaced_at_once(hub: HubWorld) -> None:
+    hub.gateway.send_plan.append(KsefError("koniec sesji", sent=Sent.NOT_SENT, code=21180))
+    hub.start()
+    await hub.clock.advance(1)
+    invoice = await hub.offer("FV-1/1", urgent=3.0)
+    await hub.clock.advance(1)
+    assert (await hub.find(invoice)).state is HubState.ACCEPTED
+
+
+async def test_a_batch_that_ksef_refuses_as_a_whole_is_split_until_the_culprit_is_alone(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(40)]
+    culprit = offered[7].sha256
+    refused: list[str] = []
+    opened, asked = hub.gateway.open_batch, hub.gateway.batch_verdicts
+
+    async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
+        if all(each.sha256 != culprit for each in invoices):
+            return await opened(invoices, heard)
+        refused.append(f"SB-refused-{len(invoices)}")
+        await heard(refused[-1])
+        return refused[-1]
+
+    async def batch_verdicts(session: str) -> dict[bytes, tuple[str, Verdict]] | None:
+        if session in refused:
+            raise KsefError("odrzucona", sent=Sent.ANSWERED, code=430)
+        return await asked(session)
+
+    monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
+    monkeypatch.setattr(hub.gateway, "batch_verdicts", batch_verdicts)
+    hub.start()
+    await hub.settle()
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+    assert refused == ["SB-refused-40", "SB-refused-5"]
+
+
+async def test_a_holder_that_was_fenced_off_ends(hub: HubWorld) -> None:
+    hub.start()
+    await hub.clock.advance(1)
+    await hub.lead.release()
+    successor = await hub.store.lead(hub.lead.name)
+    assert successor is not None
+    await hub.offer("FV-1/1")
+    assert hub.task is not None
+    await hub.clock.advance(5)
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await hub.task
+    assert ended.value.subgroup(LeadershipLost) is not None
+    assert hub.gateway.sent == []
+
+
+async def test_trouble_of_the_line_in_a_batch_leaves_it_whole(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = hub.gateway.open_batch
+    trouble = [line_down(), silence()]
+
+    async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
+        if trouble:
+            error = trouble.pop()
+            if error.sent is Sent.UNKNOWN:
+                await opened(invoices, heard)
+            raise error
+        return await opened(invoices, heard)
+
+    monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(15)]
+    hub.start()
+    await hub.settle()
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+    assert len(hub.gateway.ledger) == 15
