@@ -6,8 +6,11 @@ hashOfCorrectedInvoice = SHA-256 of the refused file, once; its bytes are made b
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from agent.domain.errors import Conflict
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import UNSENT, InvoiceState
 
 PERMISSION_CODES = frozenset({410, 415})
 """Refusals for missing rights or features: new bytes can not mend them."""
@@ -21,6 +24,12 @@ BEYOND_NEW_BYTES = dict.fromkeys(PERMISSION_CODES, MISSING_RIGHTS) | {
     )
 }
 """Refusals that no technical correction can mend, and what can."""
+NOT_TAKEN = frozenset({"not_in_batch", "rejected", "collision"})
+"""Events by which KSeF said that an attempt left nothing behind. A cancelled one may have: a hub that lost its memory
+calls so what it does not know."""
+SURELY_NOT_LEFT = frozenset({"not_sent", "answered"})
+"""Outcomes of a failed send after which KSeF has nothing of it."""
+
 TAKEN_OTHERWISE, NOT_CORRECTABLE = 21166, 21167
 CLOSED = "Sprawa tej faktury została zamknięta: sprzedaż ma inny dokument."
 NO_CORRECTION = {
@@ -70,7 +79,47 @@ def abandoned(record: InvoiceRecord) -> bool:
     return refusal(record) is not None and rejection_code(record) not in PERMISSION_CODES | NO_CORRECTION.keys()
 
 
+def number_taken(state: InvoiceState, rejection: str | None) -> bool:
+    """Whether KSeF has the number from another document, or may have (440 at a first attempt): nothing may be printed.
+
+    Also of what was handed out before KSeF said so: no further paper may call it an invoice.
+    """
+    return state in UNSENT and _code(rejection) == NUMBER_TAKEN
+
+
+def taken_refusal(record: InvoiceRecord) -> Conflict | None:
+    """Return why an invoice may not be handed out (number_taken), None where it may."""
+    if not number_taken(record.state, record.rejection):
+        return None
+    return Conflict(
+        f"W KSeF jest już inny dokument o numerze {record.number} albo nie wiadomo, czy to ten: nie wolno go wydać. "
+        "Zawołaj kierownika.",
+        code="number-taken-in-ksef",
+    )
+
+
 def rejection_code(record: InvoiceRecord) -> int:
     """Return KSeF's status code at the front of the stored rejection, 0 where there is none."""
-    head = (record.rejection or "").partition(":")[0]
-    return int(head) if head.isdigit() else 0
+    return _code(record.rejection)
+
+
+def _code(rejection: str | None) -> int:
+    head = (rejection or "").partition(":")[0]
+    return int(head) if head.isdecimal() else 0
+
+
+def sent_before(log: Iterable[tuple[str, Mapping[str, object]]]) -> bool:
+    """Whether an attempt before the newest one may have brought the bytes to KSeF.
+
+    ``log``: kind and data of the invoice's events, oldest first. Then KSeF may know the number from this very invoice;
+    else a 440 can only be about another document.
+    """
+    open_attempts = 0
+    for kind, data in log:
+        if kind == "sending":
+            open_attempts += 1
+        elif kind in NOT_TAKEN or (
+            kind == "send_failed" and data.get("call") != "session" and data.get("outcome") in SURELY_NOT_LEFT
+        ):
+            open_attempts = max(0, open_attempts - 1)
+    return open_attempts > 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agent.hub_contract.heartbeat import News
 from agent.hub_contract.offers import MOST_AT_ONCE, Claims
@@ -22,6 +22,7 @@ from agent.ports import (
     Clock,
     Duplicate,
     KsefError,
+    LedgerPart,
     Outgoing,
     Pending,
     Rejected,
@@ -129,6 +130,10 @@ class HubGateway:
         if not found:
             raise KsefError("Centrala nie zna tego numeru KSeF.", sent=Sent.ANSWERED, code=NO_SUCH_INVOICE)
         return found[0].sha256
+
+    async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
+        """Tell nothing: KSeF's ledger is asked by whoever has the right to read it."""
+        raise KsefError("Centrala nie podaje listy faktur z KSeF.", sent=Sent.ANSWERED, code=UNKNOWN_HERE)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Hand a backlog over, in as many requests as it takes."""

@@ -213,6 +213,13 @@ class KsefGateway(Protocol):
         """
         ...
 
+    async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
+        """What KSeF took of a seller since then, newest first (permission InvoiceRead). Safe to repeat.
+
+        Eight calls at most, of the twenty an hour that KSeF allows to all tills of an address.
+        """
+        ...
+
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Open a batch session for these, upload all parts, close it; return its reference.
 

@@ -77,6 +77,10 @@ class Invoices(Protocol):
         """
         ...
 
+    async def resume_series(self, series: str, after: int, reason: str) -> None:
+        """Go on after a number that was used elsewhere; only forwards (Conflict "series-ahead")."""
+        ...
+
     async def move(self, invoice_id: str, to: InvoiceState, change: InvoiceChange | None = None) -> InvoiceRecord: ...
 
     async def note(self, invoice_id: str, change: InvoiceChange) -> InvoiceRecord:
@@ -103,6 +107,10 @@ class Events(Protocol):
 
     async def newest(self) -> int:
         """Return the newest sequence number, 0 for an empty log."""
+        ...
+
+    async def newest_of(self, kind: str) -> int:
+        """Return the newest sequence number of a kind, 0 where there is none; reads the whole log."""
         ...
 
 

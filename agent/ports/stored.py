@@ -82,6 +82,7 @@ class InvoiceChange:
     session_ref: str | None = None
     invoice_ref: str | None = None
     rejection: str | None = None
+    """Empty takes it back."""
     not_before: datetime | None = None
     closed_at: datetime | None = None
     """Ends the case of a rejected invoice, for good."""

@@ -284,7 +284,7 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         sent_at=read_instant_or_none(row["sent_at"]),
         session_ref=row["session_ref"],
         invoice_ref=row["invoice_ref"],
-        rejection=row["rejection"],
+        rejection=row["rejection"] or None,
         attempts=row["attempts"],
         not_before=read_instant_or_none(row["not_before"]),
         closed_at=read_instant_or_none(row["closed_at"]),
@@ -361,5 +361,5 @@ def read_unsent(row: sqlite3.Row) -> Unsent:
         session_ref=row["session_ref"],
         invoice_ref=row["invoice_ref"],
         base_id=row["base_id"],
-        rejection=row["rejection"],
+        rejection=row["rejection"] or None,
     )

@@ -59,6 +59,11 @@ class SqliteEvents:
         rows = await self._connection.run("event_last")
         return int(rows[0]["seq"]) if rows else 0
 
+    async def newest_of(self, kind: str) -> int:
+        """Return the newest sequence number of a kind, 0 where there is none; reads the whole log."""
+        rows = await self._connection.run("event_newest_of", {"kind": kind})
+        return int(rows[0]["seq"])
+
 
 class SqliteKeys:
     """Idempotency keys."""

@@ -50,6 +50,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     # The law, KSeF or the state of the invoice forbids it.
     "conflict": ProblemKind(409, "The law, KSeF or the state of the invoice forbids it"),
     "number-taken": ProblemKind(409, "An invoice of this kind and number exists already"),
+    "number-taken-in-ksef": ProblemKind(409, "KSeF has another document under this number, or may have"),
     "ksef-number-taken": ProblemKind(409, "Another invoice has this KSeF number"),
     "series-ahead": ProblemKind(409, "The series is ahead of this number"),
     "base-rejected": ProblemKind(409, "KSeF refused the invoice to be corrected"),

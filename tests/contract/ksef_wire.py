@@ -200,6 +200,7 @@ class WireServer:
             "GET /invoices/ksef/*": lambda _: Reply(
                 body=XML, headers={"x-ms-meta-hash": b64(sha256(XML))}, content_type="application/xml"
             ),
+            "POST /invoices/query/metadata": lambda _: metadata(),
             "GET /rate-limits": lambda _: Reply(body={}),
             "GET /limits/context": lambda _: Reply(
                 body={"onlineSession": {"maxInvoices": 10000}, "batchSession": {"maxInvoices": 10000}}
@@ -299,6 +300,26 @@ def accepted(xml: bytes = XML, reference: str = INVOICE, code: int = 200, **more
     if code == 200:
         item |= {"ksefNumber": KSEF_NUMBER, "acquisitionDate": stamp(START + timedelta(seconds=2))}
     return item | more
+
+
+def metadata(*numbers: str, more: bool = False, truncated: bool = False, **changes: Any) -> Reply:
+    """Return a page of a QueryInvoicesMetadataResponse."""
+    invoices = [
+        {
+            "ksefNumber": KSEF_NUMBER,
+            "invoiceNumber": number,
+            "issueDate": "2026-11-24",
+            "invoicingDate": stamp(START),
+            "seller": {"nip": NIP},
+            "grossAmount": 43370.57,
+            "currency": "PLN",
+            "invoiceType": "Vat",
+            "invoiceHash": b64(sha256(XML)),
+            **changes,
+        }
+        for number in numbers
+    ]
+    return Reply(body={"hasMore": more, "isTruncated": truncated, "invoices": invoices})
 
 
 def upo(xml: bytes = XML, number: str = KSEF_NUMBER, meta_hash: str = "") -> Reply:

@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from agent.domain import ksef_number
+from agent.domain.fa3.view import read
 from agent.hub.domain.records import Seller
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import Gateway, open_gateway
@@ -63,6 +65,8 @@ class Subject:
     """down, up, or lost: the answer to the next send gets lost."""
     ledger: Callable[[], dict[str, bytes]]
     """Number (P_2) and hash of everything accepted."""
+    tells_ledger: bool = True
+    """Whether it says what KSeF took of a seller."""
 
 
 @asynccontextmanager
@@ -137,6 +141,7 @@ async def hub() -> AsyncIterator[Subject]:
                     lambda: sandbox.mood("550"),
                     fault,
                     lambda: {entry.key[2]: entry.sha256 for entry in sandbox.ledger.entries()},
+                    tells_ledger=False,
                 )
                 await gateway.close()
 
@@ -191,6 +196,27 @@ async def test_an_accepted_invoice_has_a_checked_number_a_upo_and_its_own_bytes(
     await subject.clock.sleep(5.0)
     assert await subject.gateway.invoice_sha256(verdict.ksef_number) == item.sha256
     assert subject.ledger() == {"FV/1": item.sha256}
+
+
+async def test_the_ledger_tells_what_was_taken_newest_first(subject: Subject) -> None:
+    since = subject.clock.now() - timedelta(hours=1)
+    if not subject.tells_ledger:
+        with pytest.raises(KsefError):
+            await subject.gateway.issued_since("5265877635", since)
+        return
+    view = read(outgoing().xml)
+    assert view.seller.nip is not None
+    assert (await subject.gateway.issued_since(view.seller.nip, since)).entries == ()
+    for number in ("FV/1", "FV/2"):
+        await send(subject, outgoing(number))
+    await subject.clock.sleep(5.0)
+    part = await subject.gateway.issued_since(view.seller.nip, since)
+    assert part.complete
+    assert [entry.number for entry in part.entries] == ["FV/2", "FV/1"]
+    assert all(ksef_number.check(entry.ksef_number) and entry.currency == "PLN" for entry in part.entries)
+    await subject.fault("down")
+    with pytest.raises(KsefError):
+        await subject.gateway.issued_since(view.seller.nip, since)
 
 
 async def test_questions_are_safe_to_repeat(subject: Subject) -> None:

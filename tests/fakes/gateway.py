@@ -8,6 +8,7 @@ import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from agent.domain import ksef_number
 from agent.domain.fa3.view import read
@@ -16,6 +17,8 @@ from agent.ports import (
     Clock,
     Duplicate,
     KsefError,
+    LedgerEntry,
+    LedgerPart,
     Outgoing,
     Pending,
     SendBudget,
@@ -171,6 +174,15 @@ class FakeGateway:
             if number == ksef_number:
                 return sha256
         raise KsefError("nie ma faktury", sent=Sent.ANSWERED, code=21164)
+
+    async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
+        self._check()
+        entries = [
+            LedgerEntry(number, kind, date(2026, 11, 24), Decimal("1.00"), "PLN", known[0])
+            for (seller, kind, number), known in self.ledger.items()
+            if seller == nip
+        ]
+        return LedgerPart(tuple(reversed(entries)), complete=True)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         self._check()

@@ -91,7 +91,7 @@ class InvoiceFacts:
     state_since: datetime
     rejection: str | None = None
     collision: bool = False
-    """440 with a foreign hash: the number is taken by another document."""
+    """440 with a foreign hash, or at a first attempt: the number is taken by another document, or may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +229,23 @@ def _open_on(day: date, policy: Policy) -> Iterator[tuple[datetime, datetime]]:
 def _of_state(invoice: InvoiceFacts, now: datetime, policy: Policy) -> Iterator[ActiveAlert]:
     name = f"Faktura {invoice.number}"
     if invoice.collision:
-        text = f"{name}: w KSeF jest już inny dokument o tym numerze. Potrzebna decyzja kierownika."
+        known = invoice.state is InvoiceState.REJECTED
+        text = (
+            f"{name}: w KSeF jest już inny dokument o tym numerze. Potrzebna decyzja kierownika."
+            if known
+            else f"{name}: w KSeF jest już dokument o tym numerze, a nie można sprawdzić, czy to ten. "
+            "Nie wolno jej wydać; poszukaj drugiej kasy o tym samym numerze."
+        )
         yield ActiveAlert(AlertCode.SERIES_COLLISION, text, Severity.CRITICAL, invoice.id)
     elif invoice.state is InvoiceState.REJECTED:
         text = f"{name} została odrzucona przez KSeF: {invoice.rejection or 'bez podania przyczyny'}."
         yield ActiveAlert(AlertCode.REJECTED, text, Severity.CRITICAL, invoice.id)
     doubt = now - invoice.state_since
-    if invoice.state is InvoiceState.IN_DOUBT and doubt >= timedelta(minutes=policy.in_doubt_minutes):
+    if (
+        invoice.state is InvoiceState.IN_DOUBT
+        and not invoice.collision
+        and doubt >= timedelta(minutes=policy.in_doubt_minutes)
+    ):
         text = f"{name}: od {int(doubt.total_seconds() // 60)} min nie wiadomo, czy KSeF ją przyjął."
         yield ActiveAlert(AlertCode.IN_DOUBT, text, Severity.WARNING, invoice.id)
 

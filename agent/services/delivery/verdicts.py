@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from agent.domain.errors import DocumentDamaged
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.rejection import number_taken, sent_before
 from agent.ports import (
     Accepted,
     Duplicate,
@@ -22,20 +24,21 @@ from agent.ports import (
     KsefError,
     Pending,
     Rejected,
-    Sent,
     Transaction,
     Verdict,
 )
 from agent.services.delivery.backoff import Waits
+from agent.services.delivery.originals import DUPLICATE, Originals, is_final
+from agent.services.delivery.series import SeriesCatchUp
 from agent.services.delivery.upo import Upos
 from agent.services.desk import Desk
 from agent.services.outages.watch import Watch
 
 BACKOFF_STEPS = (5, 15, 60, 300, 900)
 """Seconds before the next attempt, by attempts made."""
-LIST_SECONDS = 60.0
-"""How long a session's list serves for comparing originals."""
-DUPLICATE = 440
+NO_REJECTION = ""
+"""Takes a word of KSeF back; None would leave it."""
+TAKEN_PERHAPS = "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten"
 DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
 
@@ -48,7 +51,8 @@ class Settling:
         self._watch = watch
         self._upos = upos
         self.waits = Waits(desk.clock)
-        self._lists: dict[str, tuple[float, dict[bytes, tuple[str, Verdict]]]] = {}
+        self._originals = Originals(desk)
+        self._series = SeriesCatchUp(desk)
 
     async def record(self, invoice_id: str) -> InvoiceRecord:
         """Return the invoice as it stands."""
@@ -104,7 +108,7 @@ class Settling:
 
     def forget_lists(self) -> None:
         """Ask KSeF anew what a session holds."""
-        self._lists.clear()
+        self._originals.forget()
 
     async def ask(self, record: InvoiceRecord) -> Verdict | None:
         """Ask for the verdict on a SENT invoice; None where KSeF could not be asked."""
@@ -127,7 +131,7 @@ class Settling:
                 record = await self.record(invoice_id)
                 if verdict.sha256 is not None and verdict.sha256 != record.sha256:
                     return await self._accepted_other_bytes(record, verdict)
-                return await self._accept(invoice_id, verdict)
+                return await self._accept(record, verdict)
             case Duplicate():
                 return await self._compare(invoice_id, verdict)
             case Rejected():
@@ -137,11 +141,16 @@ class Settling:
         """Look for an IN_DOUBT invoice in its session: what is there is settled, what is not goes again."""
         if record.session_ref is None:
             return await self.move(record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "no session"})
+        found: tuple[str, Verdict] | None = None
+        original: bytes | None = None
         try:
-            found = (await self._list(record.session_ref)).get(record.sha256)
-            original = await self._original(record, found[1]) if found and isinstance(found[1], Duplicate) else None
+            found = (await self._originals.in_session(record.session_ref)).get(record.sha256)
+            if found is not None and isinstance(found[1], Duplicate):
+                original = await self._originals.sha256(record, found[1])
         except KsefError as error:
             self._watch.failed(error)
+            if found is not None and isinstance(found[1], Duplicate) and self._suspected(record, error):
+                return await self._taken(record, found[1], evidence_of(error, "compare"))
             return await self.note_trouble(record, "doubt_remains", error, "find")
         self._watch.answered()
         if found is None:
@@ -159,16 +168,20 @@ class Settling:
             return await self._by_original(record, verdict, original)
         return await self.apply(record.id, verdict)
 
-    async def _accept(self, invoice_id: str, verdict: Accepted, original_session: str | None = None) -> InvoiceRecord:
+    async def _accept(
+        self, record: InvoiceRecord, verdict: Accepted, original_session: str | None = None
+    ) -> InvoiceRecord:
         """Record the number. After 440 the UPO belongs to the original's session, where our reference means nothing."""
         change = InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at)
+        if number_taken(record.state, record.rejection):
+            change = replace(change, rejection=NO_REJECTION)  # it was this very document
         if original_session is not None:
             change = replace(change, session_ref=original_session, invoice_ref="")
         data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
-        record = await self.move(invoice_id, InvoiceState.ACCEPTED, "accepted", data, change)
+        accepted = await self.move(record.id, InvoiceState.ACCEPTED, "accepted", data, change)
         self._upos.accepted()
         self._desk.accepted.set()
-        return record
+        return accepted
 
     async def _accepted_other_bytes(self, record: InvoiceRecord, verdict: Accepted) -> InvoiceRecord:
         """Under our reference KSeF accepted bytes that are not ours: no number is adopted, our hash is looked for."""
@@ -195,62 +208,89 @@ class Settling:
             text += " (" + "; ".join(verdict.details) + ")"
         return await self.move(invoice_id, InvoiceState.REJECTED, "rejected", data, InvoiceChange(rejection=text))
 
+    @staticmethod
+    def _suspected(record: InvoiceRecord, error: KsefError) -> bool:
+        """Whether the number was taken at a first attempt, and KSeF will never show by what."""
+        return number_taken(record.state, record.rejection) and is_final(error)
+
     # --- duplicates -------------------------------------------------------------------------------------------
 
     async def _compare(self, invoice_id: str, verdict: Duplicate) -> InvoiceRecord:
+        """Settle a 440. At a first attempt the number is most surely another document's, and that is durable at once:
+
+        nobody prints while the original is being compared.
+        """
         record = await self.record(invoice_id)
+        first = not await self._desk.store.read(partial(_may_be_in_ksef, invoice_id))
+        if first:
+            record = await self._doubt(record, verdict, TAKEN_PERHAPS, {})
         try:
-            original = await self._original(record, verdict)
+            original = await self._originals.sha256(record, verdict)
         except KsefError as error:
             self._watch.failed(error)
-            data: dict[str, Json] = {
-                "why": f"440: {verdict.description}",
-                "original_ksef_number": verdict.original_ksef_number,
-                "original_session": verdict.original_session,
-                **evidence_of(error, "compare"),
-            }
-            change = InvoiceChange(not_before=self.next_attempt(record, error))
-            return await self.move(invoice_id, InvoiceState.IN_DOUBT, "in_doubt", data, change)
+            if first and is_final(error):
+                return await self._taken(record, verdict, evidence_of(error, "compare"))
+            if first:
+                return await self.note_trouble(record, "doubt_remains", error, "compare")
+            return await self._doubt(record, verdict, None, evidence_of(error, "compare"), error)
         return await self._by_original(record, verdict, original)
 
+    async def _doubt(
+        self,
+        record: InvoiceRecord,
+        verdict: Duplicate,
+        rejection: str | None,
+        evidence: Mapping[str, Json],
+        error: KsefError | None = None,
+    ) -> InvoiceRecord:
+        data: dict[str, Json] = {
+            "why": f"440: {verdict.description}",
+            "original_ksef_number": verdict.original_ksef_number,
+            "original_session": verdict.original_session,
+            **evidence,
+        }
+        change = InvoiceChange(not_before=self.next_attempt(record, error), rejection=rejection)
+        return await self.move(record.id, InvoiceState.IN_DOUBT, "in_doubt", data, change)
+
     async def _by_original(self, record: InvoiceRecord, verdict: Duplicate, original: bytes) -> InvoiceRecord:
-        number = verdict.original_ksef_number or ""
         if original == record.sha256:
+            number = verdict.original_ksef_number or ""
             accepted = Accepted(number, self._watch.clock.best(), original)
-            return await self._accept(record.id, accepted, verdict.original_session)
+            return await self._accept(record, accepted, verdict.original_session)
+        return await self._taken(record, verdict, {"original_sha256": original.hex()})
+
+    async def _taken(self, record: InvoiceRecord, verdict: Duplicate, evidence: Mapping[str, Json]) -> InvoiceRecord:
+        """Record that the number is another document's; the series goes on after the numbers KSeF knows."""
+        number = verdict.original_ksef_number or ""
         data: dict[str, Json] = {
             "code": DUPLICATE,
             "original_ksef_number": number,
             "original_session": verdict.original_session,
-            "original_sha256": original.hex(),
+            "original_sha256": None,
             "sha256": record.sha256.hex(),
+            **evidence,
         }
-        change = InvoiceChange(rejection=f"440: numer zajęty w KSeF przez inny dokument ({number})")
-        return await self.move(record.id, InvoiceState.REJECTED, "collision", data, change)
+        change = InvoiceChange(rejection=f"440: numer zajęty w KSeF przez inny dokument ({number or 'bez numeru'})")
 
-    async def _original(self, record: InvoiceRecord, verdict: Duplicate) -> bytes:
-        """SHA-256 of the original: out of its session's list where that tells (one call serves many), else fetched.
+        async def work(tx: Transaction) -> InvoiceRecord:
+            if (await tx.invoices.get(record.id)).state is InvoiceState.IN_DOUBT:
+                await tx.invoices.move(record.id, InvoiceState.SENT)
+            await tx.events.append("collision", data, record.id)
+            return await tx.invoices.move(record.id, InvoiceState.REJECTED, change)
 
-        Fetching is limited to 64 an hour (docs/protocol.md, section 2), a resent batch may bring thousands of 440.
-        KsefError where it can not be had now, or KSeF does not say which document it is.
-        """
-        number, session = verdict.original_ksef_number, verdict.original_session
-        if number is None:
-            text = "KSeF zna już fakturę o tym numerze (440), ale nie podał jej numeru KSeF."
-            raise KsefError(text, sent=Sent.ANSWERED, code=DUPLICATE, body=verdict.description)
-        if session is not None:
-            _, listed = (await self._list(session)).get(record.sha256, ("", None))
-            if isinstance(listed, Accepted) and listed.ksef_number == number:
-                return record.sha256
-        return await self._desk.gateway.invoice_sha256(number)
+        rejected = await self._desk.store.write(work)
+        self._desk.changed.set()
+        self._series.after_collision(rejected)
+        return rejected
 
-    async def _list(self, session: str) -> dict[bytes, tuple[str, Verdict]]:
-        now = self._desk.clock.monotonic()
-        kept = self._lists.get(session)
-        if kept is None or now - kept[0] > LIST_SECONDS:
-            self._lists = {name: entry for name, entry in self._lists.items() if now - entry[0] <= LIST_SECONDS}
-            kept = self._lists[session] = (now, await self._desk.gateway.find_all(session))
-        return kept[1]
+
+async def _may_be_in_ksef(invoice_id: str, tx: Transaction) -> bool:
+    """Whether this very invoice may have reached KSeF before: by an earlier attempt, or by a database that was lost."""
+    log = await tx.events.of_invoice(invoice_id)
+    if sent_before((event.kind, event.data) for event in log):
+        return True
+    issued = log[0].seq if log else 0
+    return await tx.events.newest_of("store.restored") > issued
 
 
 def evidence_of(error: KsefError, call: str) -> Mapping[str, Json]:

@@ -22,6 +22,7 @@ from agent.domain.json_io.body import one_way, parse_object
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.modes import ModeDecision, on_issue_date
+from agent.domain.rejection import number_taken
 from agent.domain.sale.parse import parse_sale
 from agent.ports import InvoiceChange, Json, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers, note
@@ -241,7 +242,7 @@ class Issuing:
             left = self._desk.settings.issue.budget_seconds - (self._desk.clock.monotonic() - begun)
             await self._send_within(invoice_id, max(left, 0.05))
             record = await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
-            if record.state is InvoiceState.REJECTED:
+            if record.state is InvoiceState.REJECTED or number_taken(record.state, record.rejection):
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._printing.print_at_counter(invoice_id)
 
@@ -311,6 +312,6 @@ class Issuing:
 
 async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
     record = await tx.invoices.get(invoice_id)
-    if record.state is InvoiceState.REJECTED or not record.xml:
+    if record.state is InvoiceState.REJECTED or number_taken(record.state, record.rejection) or not record.xml:
         return False
     return not await tx.prints.of_invoice(invoice_id)

@@ -15,6 +15,7 @@ from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, BackupFacts, InvoiceFacts, Policy, alerts
+from agent.domain.rejection import number_taken
 from agent.ports import Copies, PrinterStatus, PrintResult, Signer, Transaction, Unsent
 from agent.services.corrections.pending import existing, unsettled
 from agent.services.desk import Desk
@@ -33,7 +34,6 @@ REST = 4.0
 MEGABYTE = 1024 * 1024
 LEAST_FREE = MEGABYTE
 """Bytes that an invoice, its log and its paper surely fit into."""
-COLLISION = "440:"
 OF_THE_DAY = frozenset(
     {
         AlertCode.DEADLINE_NEAR,
@@ -256,7 +256,7 @@ class Reporting:
                     deadline=record.deadline,
                     state_since=self._began(self._since[record.id][1], now),
                     rejection=record.rejection,
-                    collision=record.state is InvoiceState.REJECTED and (record.rejection or "").startswith(COLLISION),
+                    collision=number_taken(record.state, record.rejection),
                 )
                 for record in self._unsent
             ),

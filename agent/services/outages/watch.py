@@ -30,6 +30,7 @@ from agent.domain.outages.timeline import (
     source_of,
 )
 from agent.domain.outages.timeline import Event as Outage
+from agent.domain.rejection import number_taken
 from agent.ports import Fact, Json, KsefError, Sent, StatusSource, Transaction, Unsent
 from agent.services.desk import Desk
 from agent.services.elapsed import Since
@@ -223,6 +224,8 @@ class Watch:
         """Return the new mode of an online invoice whose budget ran out; None where KSeF decided in time."""
         if record.state in {InvoiceState.ACCEPTED, InvoiceState.REJECTED}:
             return None
+        if number_taken(record.state, record.rejection):
+            return None  # nothing is handed out
         progress = {
             InvoiceState.SENT: Progress.TAKEN,
             InvoiceState.SENDING: Progress.UNKNOWN,

@@ -21,6 +21,7 @@ from agent.domain.lifecycle import PrintState
 from agent.domain.links import names_document
 from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
 from agent.domain.paper.receipt import Align, Receipt, Rule, Text
+from agent.domain.rejection import number_taken, taken_refusal
 from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
 from agent.services.desk import Desk
 
@@ -72,8 +73,11 @@ class Printing:
     def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
         """Compose the slip from the stored bytes.
 
-        NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued.
+        NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
+        Conflict where KSeF has the number from another document.
         """
+        if (refusal := taken_refusal(record)) is not None:
+            raise refusal
         if not record.xml:
             raise exported(record)
         codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
@@ -218,6 +222,8 @@ class Printing:
         if newest.id != job.id or newest.state not in (PrintState.FAILED, PrintState.QUEUED):
             return None
         record = await tx.invoices.get(job.invoice_id)
+        if number_taken(record.state, record.rejection):
+            return None
         if self.choice(record) == choice:
             return record, choice, await _queued(newest, tx)
         if newest.state is PrintState.QUEUED:

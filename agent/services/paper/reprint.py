@@ -8,6 +8,7 @@ from agent.domain.callers import Caller
 from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.rejection import taken_refusal
 from agent.ports import Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.paper.printing import Printing, exported
@@ -32,6 +33,8 @@ class Reprinting:
 
 async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:
     record = await tx.invoices.get(invoice_id)
+    if (refusal := taken_refusal(record)) is not None:
+        raise refusal
     if record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE:
         raise Conflict("KSeF odrzucił tę fakturę przy wystawianiu: nie ma czego wydać klientowi.")
     if not record.xml:

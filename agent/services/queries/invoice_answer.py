@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
+from agent.domain.rejection import number_taken
 from agent.ports import PrintJob, Transaction
 
 
@@ -55,6 +56,9 @@ def hand_over(record: InvoiceRecord, paper: NewestPaper | None) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
     if record.state is InvoiceState.REJECTED:
         return _refused(record, paper)
+    if number_taken(record.state, record.rejection):
+        what = "Nic nie wydrukowano" if paper is None else "Nie wydawaj dalszych wydruków"
+        return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
     if paper is None:
         return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
     return _paper_trouble(paper) or _what_lies_there(record, paper)

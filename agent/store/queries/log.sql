@@ -10,6 +10,10 @@ INSERT INTO events (seq, at, kind, invoice_id, data, chain) VALUES (:seq, :at, :
 -- The log of one invoice, oldest first.
 SELECT * FROM events WHERE invoice_id = :invoice_id ORDER BY seq;
 
+-- event_newest_of --
+-- The newest line of a kind.
+SELECT coalesce(max(seq), 0) AS seq FROM events WHERE kind = :kind;
+
 -- event_after --
 -- The log after a place, oldest first.
 SELECT * FROM events WHERE seq > :seq ORDER BY seq LIMIT :limit;

@@ -99,26 +99,34 @@ async def problems(place: World) -> set[str]:
 # --- duplicates whose original can not be compared ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["no number", "original out of reach"])
-async def test_a_duplicate_that_can_not_be_compared_is_a_doubt_with_evidence(tmp_path: Path, *, named: bool) -> None:
+async def test_a_duplicate_that_cannot_be_compared_yet_is_a_doubt_with_evidence(tmp_path: Path) -> None:
+    """At a first attempt: nothing is handed out, and the alarm does not wait (test_number_taken.py)."""
     async with shop(tmp_path) as (place, gateway):
         number = "5265877635-20261124-0100A0AE0E14-06"
-        gateway.verdict_plan.append(Duplicate(number if named else None, None, "Duplikat faktury"))
+        gateway.verdict_plan.append(Duplicate(number, None, "Duplikat faktury"))
         gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165, body="<dowód>")
         record = await press_until_answered(place, "a")
-        assert (record.state, record.mode) == (InvoiceState.IN_DOUBT, Mode.OFFLINE24), "KSeF did not take it"
-        (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "in_doubt"]
-        assert told.data["why"] == "440: Duplikat faktury"
-        assert told.data["original_ksef_number"] == (number if named else None)
-        assert (told.data["code"], told.data["body"]) == ((21165, "<dowód>") if named else (440, "Duplikat faktury"))
-        await passes(place, 25, step=15.0)
-        assert "in-doubt" not in await problems(place)
-        await passes(place, 10, step=15.0)
-        assert "in-doubt" in await problems(place)
+        assert (record.state, record.mode) == (InvoiceState.IN_DOUBT, Mode.ONLINE)
+        events = {event.kind: event.data for event in await place.invoices.events(record.id)}
+        assert events["in_doubt"]["why"] == "440: Duplikat faktury"
+        assert events["in_doubt"]["original_ksef_number"] == number
+        assert (events["doubt_remains"]["code"], events["doubt_remains"]["body"]) == (21165, "<dowód>")
+        await passes(place, 35, step=15.0)
+        assert await problems(place) >= {"series-collision"}
         log = await place.log(record.id)
-        assert log.count("in_doubt") == 1, "the doubt never looks young again"
+        assert log.count("in_doubt") == 1
         assert 3 <= log.count("doubt_remains") <= 12
         assert len(gateway.sent) == 1
+
+
+async def test_a_duplicate_whose_original_is_not_named_is_anothers(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.verdict_plan.append(Duplicate(None, None, "Duplikat faktury"))
+        record = await press_until_answered(place, "a")
+        assert (record.state, record.mode) == (InvoiceState.REJECTED, Mode.ONLINE)
+        (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "collision"]
+        assert (told.data["code"], told.data["body"]) == (440, "Duplikat faktury")
+        assert told.data["original_sha256"] is None
 
 
 @pytest.mark.parametrize("ours", [False, True])
