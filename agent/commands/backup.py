@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from agent.commands.common import config_option_without_files, plain
+from agent.commands.common import config_file_option, plain, step_down
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, NotFound
-from agent.settings.model import Settings
+from agent.settings.load import find_config, load
 from agent.store import copies
 from agent.store.maintenance import Summary, back_up
 from agent.store.sqlite import DATABASE
@@ -27,10 +27,23 @@ from agent.system.clock import SystemClock
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @click.option("--nightly", is_flag=True, help="Into [backup] dir, one file a weekday, as the timer does.")
 @click.option("--if-present", is_flag=True, help="Nothing to do where there is no database yet.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The database in DIR; the settings, which may be wrong, are not read.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@config_option_without_files
+@config_file_option
 def command(
-    settings: Settings, *, target: Path | None, force: bool, nightly: bool, if_present: bool, as_json: bool
+    target: Path | None,
+    *,
+    force: bool,
+    nightly: bool,
+    if_present: bool,
+    data_dir: Path | None,
+    as_json: bool,
+    config_file: Path | None,
 ) -> None:
     """Copy the database into FILE and check the copy. The agent may run; presses do not wait.
 
@@ -38,9 +51,12 @@ def command(
     """
     if (target is None) is not nightly:
         raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
-    source = settings.data_dir / DATABASE
-    if target is None:
-        target = settings.backup.dir / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
+    if data_dir is None or target is None:
+        settings = load(find_config(config_file), need_files=False)
+        data_dir = settings.data_dir if data_dir is None else data_dir
+        target = target or settings.backup.dir / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
+    step_down(data_dir)
+    source = data_dir / DATABASE
     if (if_present or nightly) and not source.is_file() and copies.read(source).last_at is None:
         click.echo(f"Nie ma jeszcze bazy danych {source}: nie ma czego kopiować.")
         return

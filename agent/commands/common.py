@@ -18,7 +18,7 @@ from agent.settings.model import Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTION = click.option(
+config_file_option = click.option(
     "--config",
     "config_file",
     metavar="FILE",
@@ -49,7 +49,7 @@ def _pass_settings(command: Callable[Concatenate[Settings, P], R], *, need_files
         step_down(settings.data_dir)
         return command(settings, *args, **kwargs)
 
-    return _OPTION(wrapper)
+    return config_file_option(wrapper)
 
 
 def step_down(data_dir: Path) -> None:

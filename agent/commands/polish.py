@@ -50,6 +50,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Into [backup] dir, one file a weekday, as the timer does.": (
         "Do katalogu z [backup] dir, osobny plik na każdy dzień tygodnia, jak nocna kopia."
     ),
+    "The database in DIR; the settings, which may be wrong, are not read.": (
+        "Baza z katalogu DIR; ustawienia, które mogą być błędne, nie są czytane."
+    ),
     "Nothing to do where there is no database yet.": "Bez bazy danych nie ma nic do zrobienia.",
     "Print the body of /health.": "Wypisz treść /health.",
     "Seconds to wait for KSeF's answers.": "Ile sekund czekać na odpowiedzi KSeF.",

@@ -139,8 +139,8 @@ class Machine:
         self.program("systemctl", f'[ "$1" != is-active ] || {{ echo {state}; [ {state} = active ]; }}')
 
     def agent(self, code: int, *, version: str = "new") -> None:
-        """What a backup ends with; 0.1.0 has no --if-present."""
-        option = "--if-present" if version == "new" else ""
+        """What a backup ends with; 0.1.0 has no --data-dir."""
+        option = "--data-dir" if version == "new" else ""
         self.program("ksef-agent", f'[ "$2" != --help ] || {{ echo "{option}"; exit 0; }}\nexit {code}')
 
     def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -204,11 +204,16 @@ def test_from_0_1_0_the_copy_is_that_of_the_database_in_the_settings(machine: Ma
     assert machine.calls()[-1] == f"ksef-agent backup --force {COPY}"
 
 
-def test_wrong_settings_stop_an_upgrade_only_where_there_is_a_database(machine: Machine) -> None:
+def test_wrong_settings_stop_no_upgrade(machine: Machine) -> None:
+    """The next version may mend them, and the way back from one that calls them wrong must stay open."""
     machine.agent(3)
-    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 0
-    (machine.root / "var/lib/ksef-agent/agent.db").touch()
-    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 1
+    settings = machine.root / "etc/ksef-agent/config.toml"
+    settings.write_text('data_dir = "/srv/till"\nnonsense\n')
+    machine.run("preinst", "upgrade", "0.0.9")
+    assert machine.calls()[-2:] == [
+        f"ksef-agent backup --force --if-present {COPY}",
+        f"ksef-agent backup --force --if-present --data-dir /srv/till {COPY}",
+    ]
 
 
 def test_settings_are_made_once_and_then_left_alone(machine: Machine) -> None:

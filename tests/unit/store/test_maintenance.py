@@ -191,6 +191,14 @@ def test_before_an_upgrade_a_till_that_never_ran_has_nothing_to_copy(till: Path)
     assert not (till / "copy.db").exists()
 
 
+def test_wrong_settings_do_not_keep_a_copy_from_being_made(till: Path, database: Path) -> None:
+    sell(database, "a")
+    (till / "config.toml").write_text("nonsense")
+    refusal(run(backup.command, till, str(till / "copy.db")), ConfigError)
+    assert run(backup.command, till, "--data-dir", str(database.parent), str(till / "copy.db")).exit_code == 0
+    assert maintenance.check(till / "copy.db") == ()
+
+
 def test_a_backup_of_nothing_or_to_nowhere_is_one_sentence(till: Path, database: Path) -> None:
     refusal(run(backup.command, till, str(till / "copy.db")), NotFound)
     sell(database, "a")

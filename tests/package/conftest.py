@@ -1,0 +1,54 @@
+"""Machines and packages for the tests of a package's life: only for `make test-package`, which names the package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.package import debs
+from tests.package.machine import Machine, debian_root
+
+collect_ignore_glob = [] if "KSEF_AGENT_DEB" in os.environ else ["test_*.py"]
+
+ROOT = Path(__file__).parents[2]
+SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+"""Debian 12 and 13, and the Python they bring."""
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    return Path(os.environ["KSEF_AGENT_DEB"]).resolve()
+
+
+@pytest.fixture(scope="session")
+def packages(package: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The release, the next one, and one of the kind of 0.1.0."""
+    out = tmp_path_factory.mktemp("packages")
+    return {"release": package, "later": debs.later(package, out), "0.1.0": debs.with_conffile(package, out, "0.0.1")}
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def base(suite: str) -> Path:
+    return debian_root(suite, Path(os.environ.get("DEBIAN_ROOTS", ROOT / "build" / "debian")))
+
+
+@pytest.fixture(scope="module")
+def machine(suite: str, base: Path) -> Iterator[Machine]:
+    """A machine that all tests of a module use one after the other."""
+    with TemporaryDirectory(prefix=f"ksef-agent-{suite}-", dir="/var/tmp") as folder:
+        made = Machine(suite, base, Path(folder))
+        try:
+            made.boot()
+            yield made
+        finally:
+            made.close()
