@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 BACKEND := $(VENV)/backend
 PIP := $(BIN)/pip --quiet
+# Never a build: pip would resolve what it takes.
+LOCKED := --no-deps --require-hashes --only-binary :all:
 HATCHLING := $(BACKEND)/bin/python -m hatchling build
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
@@ -27,19 +29,24 @@ $(VENV)/.python: requirements.lock requirements-dev.lock requirements-build.lock
 # The build backend, in an environment of its own: pip's build isolation would resolve it anew at every set-up.
 $(VENV)/.backend: $(VENV)/.python
 	@$(PYTHON) -m venv --without-pip $(BACKEND)
-	$(PIP) --python $(BACKEND)/bin/python install --no-deps --require-hashes --requirement requirements-build.lock
+	$(PIP) --python $(BACKEND)/bin/python install $(LOCKED) --requirement requirements-build.lock
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.backend pyproject.toml hatch_build.py
-	$(PIP) install --no-deps --require-hashes --requirement requirements.lock
+	$(PIP) install $(LOCKED) --requirement requirements.lock
 	@rm -rf $(VENV)/editable
 	$(HATCHLING) --target wheel:editable --directory $(VENV)/editable
 	$(PIP) install --no-deps --no-index --force-reinstall $(VENV)/editable/*.whl
 	packaging/pip-check $(BIN)/pip
 	@touch $@
 
+# forbiddenfruit (of blockbuster) is published as sources only: built by the locked setuptools.
 $(VENV)/.dev: $(VENV)/.run
-	$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
+	@sed -n '/^forbiddenfruit==/,/[^\\]$$/p' requirements-dev.lock >$(VENV)/sources.lock
+	$(PIP) --python $(BACKEND)/bin/python wheel --no-deps --require-hashes --no-build-isolation \
+		--wheel-dir $(VENV)/wheels --requirement $(VENV)/sources.lock
+	$(PIP) install --no-deps --no-index $(VENV)/wheels/*.whl
+	$(PIP) install $(LOCKED) --requirement requirements-dev.lock
 	packaging/pip-check $(BIN)/pip
 	@touch $@
 
@@ -79,7 +86,7 @@ completion: $(VENV)/.run ## shell completion of bash, zsh and fish, into build/c
 lock: ## resolve the lock files again (needs uv)
 	uv $(COMPILE) $(UNUSED) pyproject.toml -o requirements.lock
 	uv $(COMPILE) $(filter-out %=six,$(UNUSED)) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
-	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "setuptools", sep="\n")' \
 		| uv $(COMPILE) - -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## remove the environment and what was built

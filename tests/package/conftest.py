@@ -15,6 +15,7 @@ from tests.package.machine import Machine, debian_root
 collect_ignore_glob = [] if "KSEF_AGENT_DEB" in os.environ else ["test_*.py"]
 
 ROOT = Path(__file__).parents[2]
+ROOTS = Path(os.environ.get("DEBIAN_ROOTS", ROOT / "build" / "debian"))
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 """Debian 12 and 13, and the Python they bring."""
 
@@ -39,7 +40,7 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def base(suite: str) -> Path:
-    return debian_root(suite, Path(os.environ.get("DEBIAN_ROOTS", ROOT / "build" / "debian")))
+    return debian_root(suite, ROOTS)
 
 
 @pytest.fixture(scope="module")

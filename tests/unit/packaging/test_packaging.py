@@ -1,6 +1,6 @@
 """What is installed on a till: the wheel's files, the Debian package and its scripts, shell completion.
 
-The package itself is built and tried out only by `make test-nightly`: that takes a minute and needs a package index.
+The package itself is built by `make test-nightly` and lives its life in `make test-package`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agent.web import page
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
-SCRIPTS = [PACKAGING / name for name in ("build-deb", "try-deb", "completion", "pip-check")]
+SCRIPTS = [PACKAGING / name for name in ("build-deb", "completion", "pip-check")]
 MAINTAINER_SCRIPTS = [PACKAGING / "debian" / name for name in ("preinst", "postinst", "prerm", "postrm")]
 PACKAGES = ("agent", "printers", "schemas")
 BUILD_SECONDS = 600
@@ -313,11 +313,3 @@ def test_the_package_runs_from_where_it_lies(package: Path, tmp_path: Path) -> N
     assert "/root/" not in listing
     assert "./etc" not in listing
     assert {line.split()[1] for line in listing.splitlines()} == {"root/root"}
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for an overlay of this machine")
-def test_install_upgrade_remove_and_purge(package: Path) -> None:
-    done = run(PACKAGING / "try-deb", package)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "== all well" in done.stdout
