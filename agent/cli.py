@@ -91,6 +91,9 @@ COMMANDS: dict[str, Entry] = {
         "Zdarzenia dla systemu sklepu: stan i ponowne przesłanie.",
     ),
     "export": Entry("export", "Export old invoices and make room.", "Wyeksportuj stare faktury i zwolnij miejsce."),
+    "hub": Entry(
+        "hub", "The hub of a chain: all its tills, one courier.", "Centrala sieci: wszystkie kasy, jeden kurier."
+    ),
 }
 
 

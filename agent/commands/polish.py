@@ -14,6 +14,8 @@ from typing import Final
 
 import click
 
+from agent.commands.polish_hub import HUB_COMMANDS, HUB_OPTIONS
+
 OPTIONS: Final[dict[str, str]] = {
     "Settings (default: $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml).": (
         "Ustawienia (domyślnie: $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml)."
@@ -128,6 +130,7 @@ OPTIONS: Final[dict[str, str]] = {
         "Klucz idempotencji: ten sam klucz nigdy nie da drugiej korekty."
     ),
     "First event again.": "Pierwsze zdarzenie do ponownego przesłania.",
+    **HUB_OPTIONS,
 }
 
 COMMANDS: Final[dict[str, str]] = {
@@ -223,6 +226,7 @@ COMMANDS: Final[dict[str, str]] = {
     "outbox status": "Pokaż, co ma każdy odbiorca i co go zatrzymuje.",
     "outbox replay": "Prześlij ponownie wszystkie zdarzenia od N; N większe od kursora pomija to, co jest pomiędzy.",
     "export": "Wyeksportuj przyjęte faktury, każdą w osobnym pliku ZIP. Program może działać.",
+    **HUB_COMMANDS,
 }
 """By the words of the command; the whole of its help."""
 

@@ -19,8 +19,10 @@ from agent.hub.domain.records import (
     HubRole,
     InvoiceFacts,
     LastBeat,
+    Leader,
     LogEntry,
     Offer,
+    OpenCount,
     Outcome,
     OutcomeKind,
     Person,
@@ -239,6 +241,14 @@ class Fleet(Protocol):
 
     async def duplicate(self, till_id: int) -> None:
         """Note that another till of the same name was heard."""
+        ...
+
+    async def open_counts(self) -> list[OpenCount]:
+        """Return how much is not in KSeF yet, by till and state."""
+        ...
+
+    async def leaders(self) -> list[Leader]:
+        """Return who talks to KSeF for which NIP, or did last, by name."""
         ...
 
     async def forget(self, till_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What a till and the hub say to each other (docs/chain.md): values, and their JSON.
+"""What a till and the hub say to each other (docs/hub.md, section 4): values, and their JSON.
 
 Both sides read with tolerance: a field nobody knows is passed over, one that is missing has its default, so hub and
 tills may be a minor version apart, either way. What is required says so by ContractError.

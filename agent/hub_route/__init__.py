@@ -1,4 +1,4 @@
-"""The till's second route: KSeF through the hub of its chain (``ksef.route = "hub"``, docs/chain.md).
+"""The till's second route: KSeF through the hub of its chain (``ksef.route = "hub"``, docs/hub.md).
 
 Loaded only where that route is chosen.
 

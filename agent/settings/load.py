@@ -11,18 +11,20 @@ import os
 import re
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from agent.domain.errors import ConfigError
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
-from agent.settings.rules import RULES, SECRET_FILES, SECRET_WORDS
+from agent.settings.rules import RULES, SECRET_FILES, SECRET_WORDS, Check
 from agent.settings.toml_lines import Place, find_lines, line_of
 from agent.system.os_errors import why
 from agent.system.permissions import exposures
+
+T = TypeVar("T")
 
 SYSTEM_CONFIG = Path("/etc/ksef-agent/config.toml")
 LOCAL_CONFIG = Path("config.toml")
@@ -73,6 +75,27 @@ def load(path: Path, *, need_files: bool = True) -> Settings:
     return settings
 
 
+def load_other(
+    kind: type[T],
+    path: Path,
+    rules: Mapping[str, Check],
+    cross_check: Callable[[T], Iterable[tuple[Place, str]]],
+    *,
+    need_files: bool = True,
+) -> T:
+    """Read and check the settings of another service: a dataclass of sections, each with defaults."""
+    text = _read(path)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((_syntax(path, str(error)),)) from error
+    reader = _Reader(path, find_lines(text), need_files=need_files, rules=rules)
+    settings = reader.other(kind, values, cross_check)
+    if settings is None:
+        raise ConfigError(reader.problems)
+    return settings
+
+
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -101,11 +124,27 @@ def _syntax(path: Path, message: str) -> str:
 class _Reader:
     """Turns parsed values into the dataclasses of agent.settings.model, collecting mistakes."""
 
-    def __init__(self, path: Path, lines: Mapping[Place, int], *, need_files: bool) -> None:
+    def __init__(
+        self, path: Path, lines: Mapping[Place, int], *, need_files: bool, rules: Mapping[str, Check] = RULES
+    ) -> None:
         self._found: list[tuple[int, str]] = []
         self._path = path
         self._lines = lines
         self._need_files = need_files
+        self._rules = rules
+
+    def other(
+        self, kind: type[T], values: dict[str, Any], cross_check: Callable[[T], Iterable[tuple[Place, str]]]
+    ) -> T | None:
+        """Return the settings of another service, or None where something was wrong."""
+        settings = self._record(kind, values, (), {})
+        assert settings is None or isinstance(settings, kind)
+        if self._need_files:
+            self._kept_safe(self._path, (), secret=False)
+        if settings is not None:
+            for place, problem in cross_check(settings):
+                self._wrong(place, problem)
+        return None if self._found else settings
 
     def settings(self, values: dict[str, Any]) -> Settings | None:
         """Return the settings, or None where something required is missing."""
@@ -191,7 +230,7 @@ class _Reader:
         return self._ruled(converted, place)
 
     def _ruled(self, converted: object, place: Place) -> object:
-        rule = RULES.get(_name(place, with_index=False))
+        rule = self._rules.get(_name(place, with_index=False))
         problem = rule(converted) if rule else None
         if problem:
             self._wrong(place, problem)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -224,8 +225,17 @@ class Site(web.BaseSite):
 
     __slots__ = ("_connections", "_host", "_port")
 
-    def __init__(self, runner: web.BaseRunner, host: str, port: int, connections: Connections, *, backlog: int) -> None:
-        super().__init__(runner, backlog=backlog)
+    def __init__(
+        self,
+        runner: web.BaseRunner,
+        host: str,
+        port: int,
+        connections: Connections,
+        *,
+        backlog: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(runner, backlog=backlog, ssl_context=tls)
         self._host = host
         self._port = port
         self._connections = connections
@@ -233,7 +243,7 @@ class Site(web.BaseSite):
     @property
     def name(self) -> str:
         """Return the address, for messages."""
-        return f"http://{self._host}:{self._port}"
+        return f"{'http' if self._ssl_context is None else 'https'}://{self._host}:{self._port}"
 
     async def start(self) -> None:
         """Listen. OSError where the address is taken."""
@@ -242,7 +252,11 @@ class Site(web.BaseSite):
         server = self._runner.server
         assert server is not None
         self._server = await loop.create_server(
-            lambda: Connection(server, self._connections, loop), self._host, self._port, backlog=self._backlog
+            lambda: Connection(server, self._connections, loop),
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
         )
 
 

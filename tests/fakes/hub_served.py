@@ -10,12 +10,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from agent.hub.courier.courier import CourierSettings
 from agent.hub.courier.couriers import CourierGateway, Couriers
 from agent.hub.domain.records import Seller, Till
+from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.settings.model import CourierSettings
 from agent.hub.web.app import hub_app
-from agent.hub.web.security import token_hash
 from agent.hub_route.client import HubClient
 from agent.hub_route.gateway import HubGateway
 from agent.ports import Clock

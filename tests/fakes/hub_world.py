@@ -11,13 +11,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.hub.courier.courier import CourierSettings, NipCourier
+from agent.hub.courier.courier import NipCourier
 from agent.hub.domain.offers import read_offer
 from agent.hub.domain.records import Cursor, HubInvoice, Outcome, Till
 from agent.hub.domain.states import OPEN
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.hub.services.intake import Intake
 from agent.hub.services.outcomes import Outcomes
+from agent.hub.settings.model import CourierSettings
 from agent.hub_contract.offers import Claims
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway

@@ -195,8 +195,9 @@ def test_every_command_and_option_named_exists(document: Path) -> None:
     for words in commands_named(text_of(document)):
         command = cli.cli.get_command(click.Context(cli.cli), words[0])
         assert command is not None, words
-        if isinstance(command, click.Group) and len(words) > 1 and words[1] in command.commands:
-            command = command.commands[words[1]]
+        for word in words[1:]:
+            if isinstance(command, click.Group) and word in command.commands:
+                command = command.commands[word]
         known = {option for each in command.params for option in each.opts} | {"--help"}
         used = {word.rstrip(",.:") for word in words if word.startswith("--")}
         assert used <= known, words

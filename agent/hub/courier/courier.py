@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from functools import partial
 
 from agent.domain.json_io.canonical import Json
@@ -20,11 +19,10 @@ from agent.hub.domain.records import InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, HubTransaction, Leadership
+from agent.hub.settings.model import CourierSettings
 from agent.ports import Clock, KsefError, KsefGateway
 
 LOG = logging.getLogger("agent.hub")
-BATCH_FROM = 10
-"""A backlog of so many goes together: a chain has more use for its single sends."""
 TICK_SECONDS = 2.0
 """A round of the backlog at least so often."""
 SHORTEST_TICK_SECONDS = 0.2
@@ -35,13 +33,6 @@ RECOVERY_SECONDS = 5.0
 NEWS_SECONDS = 1.0
 """How old the budget may be that tills hear of."""
 ORPHANS_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class CourierSettings:
-    """What a chain may choose."""
-
-    batch_from: int = BATCH_FROM
 
 
 class NipCourier:

@@ -11,11 +11,12 @@ from typing import Protocol
 
 from agent.domain.errors import ConfigError, Unavailable
 from agent.domain.json_io.canonical import Json
-from agent.hub.courier.courier import CourierSettings, NipCourier
+from agent.hub.courier.courier import NipCourier
 from agent.hub.courier.state import STATE
 from agent.hub.domain.records import Seller
 from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, Leadership
+from agent.hub.settings.model import CourierSettings
 from agent.ports import Clock, KsefGateway
 
 LOG = logging.getLogger("agent.hub")

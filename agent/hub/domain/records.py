@@ -218,6 +218,27 @@ class LastBeat:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCount:
+    """Invoices of a till in one state that is not final, the nearest of their deadlines, the oldest arrival."""
+
+    nip: str
+    till_id: int
+    state: HubState
+    count: int
+    deadline: date | None
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Which process talks to KSeF for a name, or did last."""
+
+    name: str
+    holder: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LogEntry:
     """What people, tills and the hub itself did, append-only."""
 

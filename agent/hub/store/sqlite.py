@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.domain.errors import StoreLost, Unavailable
+from agent.domain.errors import StoreLost, StoreUnfit, Unavailable
 from agent.hub.store import queries
 from agent.hub.store.database import Parameters, Row, Value
 from agent.hub.store.leadership import HeldLeadership
@@ -27,7 +27,7 @@ from agent.store import connection as sqlite
 from agent.store import disk
 from agent.store.failures import is_disk_full, of_commit, of_statement
 from agent.store.lock import DataLock
-from agent.store.migrate import migrate, migrations
+from agent.store.migrate import migrate, migrations, missing_steps
 from agent.store.unit import UnitConnection
 
 T = TypeVar("T")
@@ -95,18 +95,22 @@ class SqliteHubStore:
         self._closing = False
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock, *, threaded: bool = True) -> SqliteHubStore:
+    async def open(cls, path: Path, clock: Clock, *, exclusive: bool = True, threaded: bool = True) -> SqliteHubStore:
         """Open, making and migrating the database where needed.
 
+        exclusive=False is for commands beside a running hub: no lock, no migration; who waits there hears nothing.
         Conflict "already-running" where another hub has it, StoreUnfit where it cannot be used safely.
         threaded=False runs SQLite on the event loop's thread, for simulations under a moved clock.
         """
         lock = DataLock(path)
-        await asyncio.to_thread(_claim, path, lock)
+        await asyncio.to_thread(_claim, path, lock if exclusive else None)
         opened: list[sqlite.Connection] = []
         try:
             opened.append(await sqlite.connect(path, threaded=threaded))
-            await migrate(opened[0], clock, MIGRATIONS)
+            if exclusive:
+                await migrate(opened[0], clock, MIGRATIONS)
+            else:
+                await _require_current(opened[0])
             for _ in range(READERS):
                 opened.append(await sqlite.connect(path, read_only=True, threaded=threaded))
         except BaseException:
@@ -263,12 +267,24 @@ class SqliteHubStore:
             self._stopped.set()
 
 
-def _claim(path: Path, lock: DataLock) -> None:
+def _claim(path: Path, lock: DataLock | None) -> None:
+    if lock is None:
+        disk.require(path)
+        return
     disk.prepare(path)
     lock.take()
     if not disk.is_there(path):
         disk.make_empty(path)
     lock.take_database()
+
+
+async def _require_current(connection: sqlite.Connection) -> None:
+    try:
+        rows = await connection.fetch("SELECT version, sha256 FROM schema_version")
+    except sqlite3.Error as error:
+        raise of_statement(error) from error
+    if missing_steps({row["version"]: row["sha256"] for row in rows}, MIGRATIONS):
+        raise StoreUnfit("Baza centrali jest ze starszej wersji programu; najpierw uruchom centralę.")
 
 
 def _column(value: Value) -> sqlite.Value:

@@ -1,1 +1,1 @@
-"""The hub's HTTP: for tills (docs/chain.md), for people, for monitoring."""
+"""The hub's HTTP: for tills (docs/hub.md), for people, for monitoring."""

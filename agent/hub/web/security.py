@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from agent.domain.errors import NotPermitted
+from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubStore
 from agent.hub.web.context import TILL
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/v1/"
-
-
-def token_hash(token: str) -> bytes:
-    """Return what the store knows a token by. It has 256 random bits: a plain hash is enough."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def till_middleware(store: HubStore) -> Middleware:

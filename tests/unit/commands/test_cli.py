@@ -122,12 +122,16 @@ def sentence(ran: Ran, code: int = 1) -> str:
 def subcommands() -> dict[tuple[str, ...], click.Command]:
     """Every command and every command of a group, by its words."""
     found: dict[tuple[str, ...], click.Command] = {}
+
+    def take(words: tuple[str, ...], command: click.Command) -> None:
+        found[words] = command
+        for inner, each in command.commands.items() if isinstance(command, click.Group) else ():
+            take((*words, inner), each)
+
     for name in cli.COMMANDS:
         command = cli.cli.get_command(click.Context(cli.cli), name)
         assert command is not None
-        found[(name,)] = command
-        if isinstance(command, click.Group):
-            found |= {(name, inner): each for inner, each in command.commands.items()}
+        take((name,), command)
     return found
 
 

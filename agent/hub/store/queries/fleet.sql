@@ -1,3 +1,14 @@
+-- open_counts --
+-- What is not in KSeF yet, by till and state, with the nearest deadline of each.
+SELECT nip, till_id, state, count(*) AS count, min(deadline) AS deadline, min(received_at) AS oldest
+FROM invoices
+WHERE state IN ('waiting', 'sending', 'doubt', 'sent')
+GROUP BY nip, till_id, state
+
+-- leaders --
+-- Who talks to KSeF for which NIP, and who did last.
+SELECT name, holder, since FROM leaders ORDER BY name
+
 -- heartbeat --
 -- The newest of a till.
 SELECT * FROM heartbeats WHERE till_id = :till_id

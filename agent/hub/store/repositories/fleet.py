@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from agent.hub.domain.presence import Presence
-from agent.hub.domain.records import LastBeat
+from agent.hub.domain.records import LastBeat, Leader, OpenCount
+from agent.hub.domain.states import HubState
 from agent.hub.store.database import Database, Row, dump
 from agent.hub_contract.heartbeat import Heartbeat, heartbeat_from_json, heartbeat_to_json
 
@@ -44,6 +45,25 @@ class StoredFleet:
     async def duplicate(self, till_id: int) -> None:
         """Note that another till of the same name was heard."""
         await self._database.run("heartbeat_duplicate", till_id=till_id, at=self._now())
+
+    async def open_counts(self) -> list[OpenCount]:
+        """Return how much is not in KSeF yet."""
+        return [
+            OpenCount(
+                nip=row.text("nip"),
+                till_id=row.whole("till_id"),
+                state=HubState(row.text("state")),
+                count=row.whole("count"),
+                deadline=row.day_or_none("deadline"),
+                oldest=row.instant("oldest"),
+            )
+            for row in await self._database.run("open_counts")
+        ]
+
+    async def leaders(self) -> list[Leader]:
+        """Return who leads, or led last, by name."""
+        rows = await self._database.run("leaders")
+        return [Leader(row.text("name"), row.text("holder"), row.instant("since")) for row in rows]
 
     async def forget(self, till_id: int) -> None:
         """Let whoever comes next under this name be the till."""

@@ -1,0 +1,16 @@
+"""`ksef-agent hub …`: one courier with a memory for all tills of a chain (docs/hub.md)."""
+
+from __future__ import annotations
+
+import click
+
+from agent.commands.hub import check, parties, people, run, state, tls
+
+
+@click.group("hub")
+def command() -> None:
+    """The hub of a chain: takes its tills' invoices, brings them to KSeF, watches the tills."""
+
+
+for each in (run.run, check.check, parties.seller, parties.till, people.token, state.status, state.drain, tls.tls):
+    command.add_command(each)

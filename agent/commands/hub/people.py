@@ -1,0 +1,62 @@
+"""`ksef-agent hub token`: who may look at the fleet, the register and the evidence."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from agent.commands.hub.common import hub_option_without_files, with_store
+from agent.hub.domain.records import HubRole
+from agent.hub.services.administration import Administration
+from agent.hub.settings.model import HubSettings
+
+
+@click.group("token")
+def token() -> None:
+    """Tokens of people. A running hub follows every change at once."""
+
+
+@token.command("add")
+@hub_option_without_files
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice([str(role) for role in HubRole]),
+    default=str(HubRole.VIEWER),
+    show_default=True,
+    help="viewer: fleet and search; auditor: register, evidence, search; manager: everything.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def add(settings: HubSettings, name: str, role: str, *, as_json: bool) -> None:
+    """Make a token for NAME and print it, this once."""
+    secret = with_store(settings, lambda store: Administration(store).add_person(name, HubRole(role)))
+    if as_json:
+        click.echo(json.dumps({"name": name, "role": role, "token": secret}, ensure_ascii=False))
+        return
+    click.echo(secret)
+    scheme = "http" if settings.hub.tls_certificate_file is None else "https"
+    address = f"{scheme}://{settings.hub.host}:{settings.hub.port}/#token={secret}"
+    click.echo(f"Adres strony centrali z tym kodem (kod widać tylko teraz): {address}", err=True)
+
+
+@token.command("list")
+@hub_option_without_files
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def show(settings: HubSettings, *, as_json: bool) -> None:
+    """List names and roles."""
+    found = with_store(settings, lambda store: store.read(lambda tx: tx.parties.people()))
+    if as_json:
+        click.echo(json.dumps([{"name": each.name, "role": each.role} for each in found], ensure_ascii=False))
+        return
+    for each in found:
+        click.echo(f"{each.role:8}  {each.name}")
+
+
+@token.command("revoke")
+@hub_option_without_files
+@click.argument("name")
+def revoke(settings: HubSettings, name: str) -> None:
+    """Take the token of NAME back."""
+    with_store(settings, lambda store: Administration(store).revoke_person(name))
+    click.echo(f"Wycofano kod dostępu „{name}”.", err=True)

@@ -1,0 +1,83 @@
+"""The hub's help in Polish (see polish.py)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HUB_OPTIONS: Final[dict[str, str]] = {
+    "Settings (default: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml).": (
+        "Ustawienia (domyślnie: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml)."
+    ),
+    "Do not call KSeF and Latarnia (before systemd's start).": (
+        "Nie łącz się z KSeF i Latarnią (przed startem przez systemd)."
+    ),
+    "Shown on the fleet page.": "Pokazywana na stronie sieci.",
+    "KSeF certificate of type Authentication (PEM, or PKCS#12).": (
+        "Certyfikat KSeF typu Authentication (PEM albo PKCS#12)."
+    ),
+    "Its private key (PEM); not for PKCS#12.": "Jego klucz prywatny (PEM); nie dla PKCS#12.",
+    "Passphrase of the key.": "Hasło klucza.",
+    "A KSeF token instead of a certificate.": "Token KSeF zamiast certyfikatu.",
+    "Whose the certificate is, where it is not the seller's.": (
+        "NIP właściciela certyfikatu, jeżeli nie jest to sprzedawca."
+    ),
+    "Context of the log-in, where it is not the seller's NIP.": (
+        "Kontekst logowania, jeżeli nie jest nim NIP sprzedawcy."
+    ),
+    "Internal identifier as the context of the log-in.": "Identyfikator wewnętrzny jako kontekst logowania.",
+    "Renew the certificate by itself.": "Odnawiaj certyfikat samodzielnie na tyle dni przed końcem.",
+    "Its seller; needed where there are several.": "Jej sprzedawca; potrzebny, gdy jest ich kilku.",
+    "Only of this seller.": "Tylko tego sprzedawcy.",
+    "Where it stands; shown on the fleet page.": "Gdzie stoi; pokazywane na stronie sieci.",
+    "A series of its invoice numbers, e.g. FV-7; may be repeated. Without it, it may hand over any number.": (
+        "Seria jej numerów faktur, np. FV-7; można powtarzać. Bez tej opcji kasa może przekazać każdy numer."
+    ),
+    "viewer: fleet and search; auditor: register, evidence, search; manager: everything.": (
+        "viewer: sieć i szukanie; auditor: rejestr, dowody, szukanie; manager: wszystko."
+    ),
+    "Seconds to wait for that.": "Ile sekund na to czekać.",
+    "Take new invoices again.": "Przyjmuj znowu nowe faktury.",
+    "Validity of hub.crt.": "Ile dni ma być ważny hub.crt.",
+}
+HUB_COMMANDS: Final[dict[str, str]] = {
+    "hub": "Centrala sieci: przyjmuje faktury kas, doprowadza je do KSeF, pilnuje kas.",
+    "hub run": (
+        "Uruchom proces centrali (do sygnału SIGTERM): przyjmuje faktury, łączy się z KSeF, odpowiada kasom i ludziom."
+        "\n\nNad PostgreSQL może działać dowolnie wiele procesów; każdy NIP prowadzi w danej chwili jeden z nich."
+    ),
+    "hub check": (
+        "Sprawdź wszystko, czego potrzebuje centrala, i nazwij każdy problem; kod wyjścia 1, gdy któryś "
+        "uniemożliwia pracę."
+    ),
+    "hub seller": "Sprzedawcy (NIP), dla których wysyła centrala, każdy z własnymi poświadczeniami.",
+    "hub seller add": "Dodaj sprzedawcę NIP. Pliki zostają na miejscu; centrala czyta je stamtąd.",
+    "hub seller list": "Wypisz sprzedawców.",
+    "hub seller remove": "Przestań wysyłać dla sprzedawcy NIP; nie może mieć kas.",
+    "hub till": "Kasy, które zgłaszają się do centrali.",
+    "hub till add": "Dodaj kasę NAME i wypisz jej kod dostępu, tylko ten jeden raz.",
+    "hub till list": "Wypisz używane kasy.",
+    "hub till revoke": (
+        "Wycofaj na zawsze kod kasy: od następnego zapytania jest odrzucany. To, co przekazała, idzie dalej."
+    ),
+    "hub till token": "Wypisz nowy kod kasy NAME w miejsce starego, tylko ten jeden raz.",
+    "hub till adopt": (
+        "Niech kasą będzie ta, która zgłosi się jako NAME następna: po wymianie dysku albo gdy druga kasa o tej "
+        "nazwie już nie działa.\n\nNowa baza liczy swoje serie od 1. Najpierw przywróć kopię starej albo nadaj kasie "
+        "inną serię."
+    ),
+    "hub token": "Kody dostępu ludzi. Działająca centrala stosuje zmiany od razu.",
+    "hub token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
+    "hub token list": "Wypisz nazwy i role.",
+    "hub token revoke": "Wycofaj kod NAME.",
+    "hub status": "Pokaż sprzedawców, kasy, to, czego KSeF jeszcze nie ma, i który proces prowadzi.",
+    "hub drain": (
+        "Nie przyjmuj nic nowego i poczekaj, aż wszystko trafi do KSeF; kod wyjścia 1, gdy coś zostało.\n\n"
+        "Kasy zachowują to, czego nie mogą przekazać, i sprzedają dalej w trybie offline24. Aktualizacja nie wymaga "
+        "opróżniania: nic nie ginie."
+    ),
+    "hub tls": (
+        "Utwórz w katalogu DIRECTORY hub.crt i hub.key dla NAMES (nazw, adresów) oraz ca.crt dla kas.\n\n"
+        "Urząd powstaje raz; następnym razem podpisze kolejny certyfikat centrali. ca.key nie powinien leżeć na "
+        "żadnej kasie ani na centrali."
+    ),
+}

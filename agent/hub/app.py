@@ -1,0 +1,140 @@
+"""The hub's composition root: the only place that knows every adapter of it."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent import __version__
+from agent.domain.errors import ConfigError, Conflict
+from agent.hub.courier.couriers import Couriers
+from agent.hub.domain.records import Seller
+from agent.hub.ports import HubStore
+from agent.hub.services.announcements import Announcements
+from agent.hub.settings.model import HubSettings
+from agent.hub.store.sqlite import DATABASE, SqliteHubStore
+from agent.ksef.credentials import read_secret
+from agent.ksef.gateway import Gateway, open_gateway
+from agent.ksef.latarnia import open_latarnia
+from agent.ports import Clock
+from agent.services.background import BackgroundTasks
+from agent.services.shutdown import Shutdown
+from agent.settings.model import KsefSettings
+from agent.system.clock import SystemClock
+from agent.system.os_errors import why
+
+LOG = logging.getLogger("agent.hub")
+STOP_SECONDS = 20.0
+"""How long a stop waits for what tills handed over just now."""
+FILES = frozenset({"certificate_file", "key_file", "passphrase_file", "token_file"})
+
+
+@dataclass(slots=True)
+class Hub:
+    """A running process of the hub, all parts joined; the server is not part of it."""
+
+    settings: HubSettings
+    clock: Clock
+    store: HubStore
+    couriers: Couriers
+    announcements: Announcements
+    tasks: BackgroundTasks
+    shutdown: Shutdown
+    version: str = __version__
+
+
+def database_url(settings: HubSettings) -> str:
+    """Return the DSN of PostgreSQL, empty for SQLite. ConfigError where its file cannot be read."""
+    return settings.hub.dsn or ("" if settings.hub.dsn_file is None else read_secret(settings.hub.dsn_file))
+
+
+async def open_store(settings: HubSettings, clock: Clock | None = None) -> HubStore:
+    """Open the hub's database for writing. AgentError where it cannot be used."""
+    clock = clock or SystemClock()
+    if url := database_url(settings):
+        try:
+            from agent.hub.store.postgresql.store import PostgresqlHubStore  # noqa: PLC0415 - an optional extra
+        except ImportError as error:
+            raise ConfigError(("PostgreSQL wymaga pakietu asyncpg: pip install ksef-agent[hub-postgres].",)) from error
+        return await PostgresqlHubStore.open(url, clock)
+    folder = settings.hub.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError((f"Nie można użyć katalogu danych {folder}: {why(error)}.",)) from error
+    return await SqliteHubStore.open(folder / DATABASE, clock)
+
+
+async def open_store_beside(settings: HubSettings) -> HubStore:
+    """Open the hub's database for a command, also beside a running hub."""
+    try:
+        return await open_store(settings)
+    except Conflict:  # a hub has the file: beside it
+        return await SqliteHubStore.open(settings.hub.data_dir / DATABASE, SystemClock(), exclusive=False)
+
+
+def seller_settings(common: KsefSettings, seller: Seller) -> KsefSettings:
+    """Return [ksef] with the credentials of a seller."""
+    given = {
+        name: Path(str(value)) if name in FILES else value
+        for name, value in seller.access.items()
+        if value not in {None, ""}
+    }
+    return replace(common, **given)  # type: ignore[arg-type]  # checked when the seller was added
+
+
+def seller_gateway(settings: HubSettings, seller: Seller, clock: Clock) -> Gateway:
+    """Return KSeF for one NIP. ConfigError where its credentials cannot be read."""
+    return open_gateway(seller_settings(settings.ksef, seller), seller.nip, clock)
+
+
+def server_tls(settings: HubSettings) -> ssl.SSLContext | None:
+    """Return what the listener proves itself with; None for plain HTTP. ConfigError where the files do not fit."""
+    certificate, key = settings.hub.tls_certificate_file, settings.hub.tls_key_file
+    if certificate is None or key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key, password=_no_passphrase)
+    except ssl.SSLError as error:
+        raise ConfigError(
+            (f"[hub] tls_certificate_file {certificate} i tls_key_file {key} nie pasują: {error}.",)
+        ) from error
+    except OSError as error:
+        raise ConfigError((f"Nie można odczytać certyfikatu TLS centrali: {why(error)}.",)) from error
+    return context
+
+
+def _no_passphrase() -> str:
+    raise ConfigError(("Klucz TLS centrali jest zaszyfrowany; zapisz go bez hasła, z prawami 0600.",))
+
+
+@asynccontextmanager
+async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncIterator[Hub]:
+    """Join all parts over an open store; leave everything closed."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings, clock)
+        stack.push_async_callback(store.close)
+        latarnia = open_latarnia(settings.ksef, clock)
+        stack.push_async_callback(latarnia.close)
+        shutdown = Shutdown()
+        tasks = BackgroundTasks(shutdown.fail)
+        couriers = Couriers(
+            store,
+            clock,
+            lambda seller: seller_gateway(settings, seller, clock),
+            settings.courier,
+        )
+        hub = Hub(settings, clock, store, couriers, Announcements(store, latarnia, clock), tasks, shutdown)
+        try:
+            yield hub
+        finally:
+            late = await tasks.drain(STOP_SECONDS)
+            if late:
+                LOG.warning("stopped while under way: %s", ", ".join(late))

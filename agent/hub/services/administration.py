@@ -1,0 +1,139 @@
+"""What people do to the hub at a terminal: sellers, tills and tokens come and go; every act is in the hub's log."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.domain.errors import BadInput, NotFound
+from agent.domain.json_io.canonical import Json
+from agent.hub.courier.couriers import SELLERS
+from agent.hub.domain.records import HubRole, Seller, Till
+from agent.hub.domain.tokens import PERSON_PREFIX, TILL_PREFIX, token_hash
+from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.services.intake import DRAINING
+
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token made just now; nobody can tell it again."""
+
+    till: Till
+    token: str
+
+
+class Administration:
+    """Changes who reports to the hub and who may look."""
+
+    def __init__(self, store: HubStore) -> None:
+        self._store = store
+
+    async def add_seller(self, nip: str, name: str, access: Mapping[str, Json]) -> Seller:
+        """Send for a NIP from now on."""
+
+        async def work(tx: HubTransaction) -> Seller:
+            added = await tx.parties.add_seller(nip, name or nip, access)
+            await tx.log.append("seller_added", {"name": added.name}, nip=nip)
+            await tx.tell(SELLERS)
+            return added
+
+        return await self._store.write(work)
+
+    async def remove_seller(self, nip: str) -> None:
+        """Stop sending for a NIP that has no tills."""
+
+        async def work(tx: HubTransaction) -> None:
+            await tx.parties.remove_seller(nip)
+            await tx.log.append("seller_removed", {}, nip=nip)
+            await tx.tell(SELLERS)
+
+        await self._store.write(work)
+
+    async def add_till(self, name: str, nip: str, shop: str, series: tuple[str, ...]) -> NewToken:
+        """Add a till; BadInput for a name of no use, or where nobody says whose it is."""
+        if not 0 < len(name.strip()) <= LONGEST_NAME:
+            raise BadInput(f"Nazwa kasy ma od 1 do {LONGEST_NAME} znaków.")
+        token = TILL_PREFIX + secrets.token_urlsafe(32)
+
+        async def work(tx: HubTransaction) -> Till:
+            owner = await _seller_of(tx, nip)
+            added = await tx.parties.add_till(owner, name.strip(), shop, series, token_hash(token))
+            await tx.log.append("till_added", {"name": name, "series": list(series)}, nip=owner, till_id=added.id)
+            return added
+
+        return NewToken(await self._store.write(work), token)
+
+    async def revoke_till(self, name: str, nip: str) -> Till:
+        """Take a till's token back, for good."""
+
+        async def work(tx: HubTransaction) -> Till:
+            revoked = await tx.parties.revoke_till(await _seller_of(tx, nip), name)
+            await tx.log.append("till_revoked", {"name": name}, nip=revoked.nip, till_id=revoked.id)
+            return revoked
+
+        return await self._store.write(work)
+
+    async def renew_token(self, name: str, nip: str) -> NewToken:
+        """Give a till another token in place of the old one."""
+        token = TILL_PREFIX + secrets.token_urlsafe(32)
+
+        async def work(tx: HubTransaction) -> Till:
+            renewed = await tx.parties.renew_token(await _seller_of(tx, nip), name, token_hash(token))
+            await tx.log.append("till_token", {"name": name}, nip=renewed.nip, till_id=renewed.id)
+            return renewed
+
+        return NewToken(await self._store.write(work), token)
+
+    async def adopt(self, name: str, nip: str) -> None:
+        """Let whoever reports next under a name be the till."""
+
+        async def work(tx: HubTransaction) -> None:
+            owner = await _seller_of(tx, nip)
+            found = [each for each in await tx.parties.tills(owner) if each.name == name]
+            if not found:
+                raise NotFound(f"Sprzedawca {owner} nie ma kasy „{name}”.", code="till-unknown")
+            await tx.fleet.forget(found[0].id)
+            await tx.log.append("till_adopted", {"name": name}, nip=owner, till_id=found[0].id)
+
+        await self._store.write(work)
+
+    async def add_person(self, name: str, role: HubRole) -> str:
+        """Make a person's token and return it."""
+        token = PERSON_PREFIX + secrets.token_urlsafe(32)
+
+        async def work(tx: HubTransaction) -> None:
+            await tx.parties.add_person(name, role, token_hash(token))
+            await tx.log.append("token_added", {"name": name, "role": role.value})
+
+        await self._store.write(work)
+        return token
+
+    async def revoke_person(self, name: str) -> None:
+        """Take a person's token back."""
+
+        async def work(tx: HubTransaction) -> None:
+            await tx.parties.revoke_person(name)
+            await tx.log.append("token_revoked", {"name": name})
+
+        await self._store.write(work)
+
+    async def drain(self, since: str | None) -> None:
+        """Take nothing new from now on; None: again."""
+
+        async def work(tx: HubTransaction) -> None:
+            await tx.log.put(DRAINING, None if since is None else {"since": since})
+            await tx.log.append("drain_cancelled" if since is None else "drain", {})
+
+        await self._store.write(work)
+
+
+async def _seller_of(tx: HubTransaction, nip: str) -> str:
+    if nip:
+        return nip
+    known = await tx.parties.sellers()
+    if len(known) != 1:
+        raise BadInput(f"Podaj --nip: sprzedawców w centrali jest {len(known)}.")
+    return known[0].nip

@@ -1,0 +1,76 @@
+"""How the hub stands, for people at a terminal and for monitoring."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+
+from agent.domain.json_io.canonical import Json
+from agent.hub.courier.state import STATE
+from agent.hub.ports import HubTransaction
+from agent.hub.services.intake import DRAINING
+
+
+@dataclass(frozen=True, slots=True)
+class SellerState:
+    """One NIP. ``ksef``: up, down, or unknown where nobody has talked to KSeF for it yet."""
+
+    nip: str
+    name: str
+    tills: int
+    ksef: str
+    leader: str | None
+    open: Mapping[str, int]
+    """By state, invoices that are not in KSeF yet."""
+    deadline: date | None
+    budget: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All of it."""
+
+    draining: bool
+    sellers: tuple[SellerState, ...]
+
+    @property
+    def open_counts(self) -> Counter[str]:
+        """Return how many invoices are not in KSeF yet, by state."""
+        total: Counter[str] = Counter()
+        for seller in self.sellers:
+            total.update(seller.open)
+        return total
+
+    def to_json(self) -> dict[str, object]:
+        """Return the body of `hub status --json`."""
+        return {"draining": self.draining, "sellers": [asdict(each) for each in self.sellers]}
+
+
+async def overview(tx: HubTransaction) -> Overview:
+    """Read how the hub stands."""
+    counts = await tx.fleet.open_counts()
+    leaders = {each.name: each.holder for each in await tx.fleet.leaders()}
+    tills = Counter(each.nip for each in await tx.parties.tills())
+    sellers = []
+    for seller in await tx.parties.sellers():
+        state = await tx.log.value(STATE.format(seller.nip))
+        said = state if isinstance(state, Mapping) else {}
+        own = [each for each in counts if each.nip == seller.nip]
+        waiting: Counter[str] = Counter()
+        for each in own:
+            waiting[each.state.value] += each.count
+        sellers.append(
+            SellerState(
+                nip=seller.nip,
+                name=seller.name,
+                tills=tills[seller.nip],
+                ksef=str(said.get("ksef", "unknown")),
+                leader=leaders.get(seller.nip),
+                open=dict(waiting),
+                deadline=min((each.deadline for each in own if each.deadline), default=None),
+                budget={name: said[name] for name in ("left_hour", "left_minute", "wait") if name in said},
+            )
+        )
+    return Overview(await tx.log.value(DRAINING) is not None, tuple(sellers))

@@ -1,0 +1,1 @@
+"""A running process of the hub: loops and the listener."""

@@ -1,0 +1,128 @@
+"""A hub process's life: loops and the listener from the start until a signal, watched by systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from agent.domain.errors import AgentError, Unavailable
+from agent.hub.app import Hub, assembled, server_tls
+from agent.hub.settings.model import HubSettings
+from agent.hub.web.app import hub_app
+from agent.serving.descriptors import BACKLOG, RESERVE
+from agent.serving.listeners import REASONS
+from agent.serving.quiet import AcceptFailures
+from agent.system import systemd
+from agent.system.os_errors import why
+from agent.web.connections import Connections, Limits, Site
+
+LOG = logging.getLogger("agent.hub")
+STOP_SECONDS = 25.0
+IDLE_SECONDS = 75.0
+"""A till's connection is kept for its next question."""
+REST_SECONDS = 2.0
+"""How long a loop rests that the database stopped."""
+
+
+async def run(settings: HubSettings) -> int:
+    """Serve until a signal; return the exit code (0 asked to stop). AgentError for a defect."""
+    tls = server_tls(settings)
+    async with assembled(settings) as hub:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, hub.shutdown.begin)
+        async with listening(hub, tls):
+            systemd.notify("READY=1\nSTATUS=Centrala: gotowa")
+            feeding = asyncio.create_task(_feed_watchdog(hub), name="watchdog")
+            try:
+                await supervise(hub)
+            finally:
+                feeding.cancel()
+                systemd.notify("STOPPING=1")
+        if (defect := hub.shutdown.defect) is not None:
+            raise AgentError(f"Program zatrzymany z powodu błędu: {defect}") from defect
+    return 0
+
+
+async def supervise(hub: Hub) -> None:
+    """Run the loops until ``hub.shutdown``; a loop that dies begins it."""
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "store": hub.store.watch,
+        "couriers": hub.couriers.run,
+        "latarnia": hub.announcements.run,
+    }
+    tasks = [asyncio.create_task(_loop(hub, name, work), name=f"hub-{name}") for name, work in loops.items()]
+    try:
+        await hub.shutdown.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _loop(hub: Hub, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        while True:
+            try:
+                await work()
+            except Unavailable as error:
+                LOG.error("loop %s waits: %s", name, error.detail)  # noqa: TRY400 - the sentence says it all
+                await hub.clock.sleep(REST_SECONDS)
+            else:
+                return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the process stops with it
+        hub.shutdown.fail(name, error)
+
+
+@asynccontextmanager
+async def listening(hub: Hub, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+    """Listen; a taken port is one clear sentence and nothing half started."""
+    settings = hub.settings.hub
+    room = _room(settings.connections)
+    limits = Limits(room, per_address=room, idle_seconds=IDLE_SECONDS)
+    app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version)
+    runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
+    await runner.setup()
+    loop = asyncio.get_running_loop()
+    handler_before = loop.get_exception_handler()
+    loop.set_exception_handler(AcceptFailures())
+    try:
+        connections = Connections(limits)
+        try:
+            await Site(runner, settings.host, settings.port, connections, backlog=BACKLOG * 8, tls=tls).start()
+        except OSError as error:
+            reason = REASONS.get(error.errno or 0) or why(error)
+            raise AgentError(
+                f"Nie można otworzyć portu {settings.port} na adresie {settings.host} dla centrali: {reason}."
+            ) from error
+        yield
+    finally:
+        await runner.cleanup()
+        loop.set_exception_handler(handler_before)
+
+
+def _room(wanted: int) -> int:
+    """Return how many connections this process's descriptors allow, raising their limit as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVE
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    room = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - RESERVE)
+    if room < wanted:
+        LOG.warning("only %s connections of %s: LimitNOFILE is %s", room, wanted, soft)
+    return max(8, room)
+
+
+async def _feed_watchdog(hub: Hub) -> None:
+    seconds = systemd.watchdog_seconds()
+    while seconds is not None:
+        systemd.notify("WATCHDOG=1")
+        await hub.clock.sleep(seconds)

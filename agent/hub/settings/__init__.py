@@ -1,0 +1,1 @@
+"""The hub's settings: one TOML file, config.hub.example.toml explains each one."""

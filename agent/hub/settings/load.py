@@ -1,0 +1,93 @@
+"""Read the hub's settings, every mistake at once with its line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from agent.domain.errors import ConfigError
+from agent.hub.settings.model import HubSettings
+from agent.settings.load import load_other
+from agent.settings.rules import RULES, Between, Check
+from agent.settings.toml_lines import Place
+
+SYSTEM_CONFIG = Path("/etc/ksef-agent/hub.toml")
+LOCAL_CONFIG = Path("hub.toml")
+VARIABLE = "KSEF_AGENT_HUB_CONFIG"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+OF_A_SELLER = (
+    *("auth", "certificate_file", "key_file", "passphrase_file", "token_file", "certificate_nip"),
+    *("context_nip", "context_internal_id", "renew_before_days"),
+)
+"""Settings of [ksef] that each seller has for itself (`ksef-agent hub seller add`)."""
+
+
+def _dsn(value: object) -> str | None:
+    parts = urlsplit(str(value))
+    if not value:
+        return None
+    if parts.scheme not in {"postgresql", "postgres"}:
+        return "potrzebny adres postgresql://…"
+    if parts.password is not None:
+        return "hasła nie wpisuje się do ustawień; zapisz cały adres w pliku i podaj dsn_file = „ścieżka”"
+    return None
+
+
+HUB_RULES: Final[Mapping[str, Check]] = {
+    **{name: rule for name, rule in RULES.items() if name.startswith("ksef.")},
+    "hub.dsn": _dsn,
+    "hub.port": Between(1, 65535),
+    "hub.connections": Between(8, 100_000),
+    "courier.batch_from": Between(1, 2000),
+    "certificates.offline_per_nip": Between(1, 50),
+    "certificates.renew_before_days": Between(1, 300),
+    "fleet.silent_minutes": Between(1, 1440),
+    "fleet.deadline_hours": Between(0, 100),
+    "fleet.backup_hours": Between(0, 24 * 366),
+}
+
+
+def find_hub_config(option: Path | None) -> Path:
+    """Return the hub's settings file: --config, $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml."""
+    if option is not None:
+        return option
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    for path in (SYSTEM_CONFIG, LOCAL_CONFIG):
+        if path.is_file():
+            return path
+    raise ConfigError(
+        (
+            f"Nie znaleziono ustawień centrali: ani {SYSTEM_CONFIG}, ani {LOCAL_CONFIG} w bieżącym katalogu. "
+            "Skopiuj config.hub.example.toml i uzupełnij albo wskaż plik opcją --config.",
+        )
+    )
+
+
+def load_hub(path: Path, *, need_files: bool = True) -> HubSettings:
+    """Read and check the hub's settings; ConfigError names every mistake."""
+    return load_other(HubSettings, path, HUB_RULES, _cross_check, need_files=need_files)
+
+
+def _cross_check(settings: HubSettings) -> Iterator[tuple[Place, str]]:
+    hub, ksef, defaults = settings.hub, settings.ksef, type(settings.ksef)()
+    if hub.dsn and hub.dsn_file:
+        yield ("hub", "dsn_file"), "podaj dsn albo dsn_file, nie oba"
+    if (hub.tls_certificate_file is None) != (hub.tls_key_file is None):
+        yield ("hub", "tls_key_file"), "certyfikat TLS i jego klucz podaje się razem"
+    if hub.tls_certificate_file is None and hub.host not in LOOPBACK and not hub.plain_http:
+        yield (
+            ("hub", "tls_certificate_file"),
+            "kasy łączą się przez TLS: podaj certyfikat i klucz (ksef-agent hub tls je utworzy) "
+            "albo ustaw plain_http = true, jeżeli TLS zapewnia serwer przed centralą",
+        )
+    for name in OF_A_SELLER:
+        if getattr(ksef, name) != getattr(defaults, name):
+            yield ("ksef", name), "to należy do sprzedawcy: ksef-agent hub seller add"
+    if settings.certificates.hand_out and settings.certificates.passphrase_file is None:
+        yield ("certificates", "passphrase_file"), "klucze w bazie centrali szyfruje hasło z tego pliku; podaj go"
+    if settings.fleet.opens >= settings.fleet.closes:
+        yield ("fleet", "closes"), "godzina zamknięcia musi być późniejsza niż fleet.opens"

@@ -1,0 +1,78 @@
+"""Settings of the hub, every one with its default. Secrets come only as file paths or names of systemd credentials.
+
+Sellers, tills and people are no settings: `ksef-agent hub seller|till|token` keep them in the hub's database, so that
+all processes of a hub know the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+
+from agent.settings.model import KsefSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """[hub]"""
+
+    data_dir: Path = Path("/var/lib/ksef-agent-hub")
+    dsn: str = ""
+    """PostgreSQL without a password in it, e.g. postgresql:///ksef_hub; empty: SQLite in data_dir."""
+    dsn_file: Path | None = None
+    """The same from a file, where it holds a password."""
+    host: str = "0.0.0.0"  # noqa: S104 - tills of other machines report here
+    port: int = 8790
+    tls_certificate_file: Path | None = None
+    """PEM, with the chain."""
+    tls_key_file: Path | None = None
+    plain_http: bool = False
+    """Serve without TLS beyond this machine: only behind a proxy that speaks TLS with the tills."""
+    connections: int = 4000
+    """Tills and browsers at the same time; a till holds two."""
+
+
+@dataclass(frozen=True, slots=True)
+class CourierSettings:
+    """[courier]"""
+
+    batch_from: int = 10
+    """A backlog of at least so many invoices, over all tills of a NIP, goes as a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """[certificates]: Offline certificates that the hub gets, renews and hands out."""
+
+    hand_out: bool = False
+    passphrase_file: Path | None = None
+    """Encrypts the private keys in the hub's database; the same for all processes of a hub."""
+    offline_per_nip: int = 2
+    """How many Offline certificates the tills of a NIP share."""
+    renew_before_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """[fleet]: when the hub raises an alarm about a till."""
+
+    silent_minutes: float = 5.0
+    """A till that was not heard for so long, in opening hours, is silent."""
+    deadline_hours: float = 4.0
+    """Opening hours left before a deadline when what is not in KSeF becomes an alarm."""
+    opens: time = time(8, 0)
+    closes: time = time(21, 0)
+    backup_hours: float = 36.0
+    """A copy of the hub's database that is older is an alarm; 0: nobody watches (PostgreSQL has its own)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """All settings of one hub."""
+
+    hub: ServerSettings = field(default_factory=ServerSettings)
+    ksef: KsefSettings = field(default_factory=KsefSettings)
+    courier: CourierSettings = field(default_factory=CourierSettings)
+    certificates: CertificateSettings = field(default_factory=CertificateSettings)
+    fleet: FleetSettings = field(default_factory=FleetSettings)

@@ -1,0 +1,154 @@
+"""`ksef-agent hub …` as a person and a program use it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.commands.hub import command
+from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
+from agent.hub.private_ca import issue
+from tests.fakes.hub_stores import NIP, OTHER_NIP
+
+
+class Hub:
+    """A folder with settings, and the commands on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "hub.toml").write_text(
+            '[hub]\ndata_dir = "data"\nhost = "127.0.0.1"\n'
+            '[ksef]\nurl = "http://127.0.0.1:9/v2"\nlatarnia_url = "http://127.0.0.1:9"\n',
+            "utf-8",
+        )
+        (folder / "token").write_text("token")
+        (folder / "token").chmod(0o600)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        result = self.result(*arguments)
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    def result(self, *arguments: str) -> Result:
+        given = [*arguments, "--config", str(self.folder / "hub.toml")]
+        return CliRunner().invoke(command, given, catch_exceptions=True)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json"))
+
+    def refused(self, *arguments: str) -> AgentError:
+        error = self.result(*arguments).exception
+        assert isinstance(error, AgentError), error
+        return error
+
+    def add_seller(self, nip: str = NIP) -> None:
+        self.run("seller", "add", nip, "--name", "Sklep", "--token-file", str(self.folder / "token"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    return Hub(tmp_path)
+
+
+def test_an_empty_hub_says_what_is_next(hub: Hub) -> None:
+    assert "seller add" in hub.run("status")
+    assert hub.json("status") == {"draining": False, "sellers": []}
+
+
+def test_sellers_come_and_go(hub: Hub) -> None:
+    hub.add_seller()
+    (listed,) = hub.json("seller", "list")
+    assert (listed["nip"], listed["access"]["auth"]) == (NIP, "token")
+    assert "token" in listed["access"]["token_file"], "a path, never the secret"
+    assert isinstance(hub.refused("seller", "add", NIP, "--token-file", str(hub.folder / "token")), Conflict)
+    hub.run("seller", "remove", NIP)
+    assert hub.json("seller", "list") == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("--token-file", "T", "--certificate-file", "T")])
+def test_a_seller_has_one_way_to_log_in(hub: Hub, arguments: tuple[str, ...]) -> None:
+    given = [str(hub.folder / "token") if each == "T" else each for each in arguments]
+    assert isinstance(hub.refused("seller", "add", NIP, *given), BadInput)
+
+
+def test_wrong_credentials_are_found_at_the_terminal(hub: Hub) -> None:
+    error = hub.refused("seller", "add", NIP, "--certificate-file", str(hub.folder / "token"))
+    assert "PKCS#12" in str(error)
+    assert isinstance(hub.refused("seller", "add", "123", "--token-file", str(hub.folder / "token")), BadInput)
+
+
+def test_a_tills_token_is_shown_once(hub: Hub) -> None:
+    hub.add_seller()
+    added = hub.json("till", "add", "kasa 1", "--series", "FV-1", "--series", "FK-1", "--shop", "Wola")
+    assert added["token"].startswith("ksef-till-")
+    (listed,) = hub.json("till", "list")
+    assert (listed["name"], listed["shop"], listed["series"]) == ("kasa 1", "Wola", ["FV-1", "FK-1"])
+    assert added["token"] not in json.dumps(listed)
+    assert added["token"].encode() not in (hub.folder / "data" / "hub.db").read_bytes()
+    renewed = hub.json("till", "token", "kasa 1")["token"]
+    assert renewed != added["token"]
+    assert isinstance(hub.refused("till", "add", "kasa 1"), Conflict)
+    hub.run("till", "adopt", "kasa 1")
+    hub.run("till", "revoke", "kasa 1")
+    assert hub.json("till", "list") == []
+    for gone in ("revoke", "token", "adopt"):
+        assert isinstance(hub.refused("till", gone, "kasa 1"), NotFound)
+
+
+def test_of_several_sellers_one_has_to_be_named(hub: Hub) -> None:
+    assert isinstance(hub.refused("till", "add", "kasa 1"), BadInput)
+    hub.add_seller()
+    hub.add_seller(OTHER_NIP)
+    assert isinstance(hub.refused("till", "add", "kasa 1"), BadInput)
+    assert hub.json("till", "add", "kasa 1", "--nip", OTHER_NIP)["nip"] == OTHER_NIP
+    assert hub.json("till", "list", "--nip", NIP) == []
+
+
+def test_people_have_roles(hub: Hub) -> None:
+    made = hub.json("token", "add", "Anna", "--role", "auditor")
+    assert made["token"].startswith("ksef-hub-")
+    assert hub.json("token", "list") == [{"name": "Anna", "role": "auditor"}]
+    hub.run("token", "revoke", "Anna")
+    assert hub.json("token", "list") == []
+    assert isinstance(hub.refused("token", "revoke", "Anna"), NotFound)
+
+
+def test_status_and_drain(hub: Hub) -> None:
+    hub.add_seller()
+    (seller,) = hub.json("status")["sellers"]
+    assert (seller["nip"], seller["tills"], seller["ksef"], seller["open"]) == (NIP, 0, "unknown", {})
+    hub.run("drain", "--wait", "0")
+    assert hub.json("status")["draining"] is True
+    assert "opróżniana" in hub.run("status")
+    hub.run("drain", "--cancel")
+    assert hub.json("status")["draining"] is False
+
+
+def test_check_names_every_problem_and_changes_nothing(hub: Hub) -> None:
+    hub.add_seller()
+    findings = hub.json("check", "--offline")
+    assert findings["ok"] is True
+    assert {each["subject"] for each in findings["findings"]} == {"TLS", "SQLite", f"KSeF {NIP}"}
+    (hub.folder / "token").unlink()
+    answer = json.loads(hub.run("check", "--offline", "--json", code=1))
+    assert [each["level"] for each in answer["findings"] if each["subject"] == f"KSeF {NIP}"] == ["error"]
+
+
+def test_tls_makes_a_ca_once_and_certificates_that_tills_believe(tmp_path: Path) -> None:
+    run = CliRunner().invoke(command, ["tls", str(tmp_path), "localhost", "127.0.0.1"])
+    assert run.exit_code == 0, run.output
+    authority = (tmp_path / "ca.crt").read_bytes()
+    assert (tmp_path / "hub.key").stat().st_mode & 0o777 == 0o600
+    first = (tmp_path / "hub.crt").read_bytes()
+    assert CliRunner().invoke(command, ["tls", str(tmp_path), "hub.example"]).exit_code == 0
+    assert (tmp_path / "ca.crt").read_bytes() == authority
+    assert (tmp_path / "hub.crt").read_bytes() != first
+    ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    (tmp_path / "ca.key").write_text("-----")
+    with pytest.raises(BadInput):
+        issue(["x"], days=1, authority=(authority, b"-----"))
