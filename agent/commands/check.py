@@ -69,15 +69,19 @@ def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
 
 async def _check(settings: Settings, offline: bool) -> list[Finding]:
     clock = SystemClock()
+    from agent.store.sqlite import DATABASE  # noqa: PLC0415 - heavy, and only needed here
+
+    look = partial(_database, seconds=START_SECONDS if offline else None)
+    database = await _run("baza danych", look, settings, clock)
+    stored = database.ok and (settings.data_dir / DATABASE).exists()
     checks: list[tuple[str, Callable[[Settings, Clock], Awaitable[str]]]] = [
         ("katalog danych", _data_dir),
-        ("baza danych", partial(_database, seconds=START_SECONDS if offline else None)),
         ("prawa plików", _rights),
         ("schemat FA(3)", _schema),
         ("certyfikat Offline", _offline_certificate),
         ("certyfikat uwierzytelniający", _authentication),
         ("kody QR na drukarkach", _codes),
-        ("zegar", _clock),
+        ("zegar", partial(_clock, stored=stored)),
     ]
     if settings.drop_folder.path is not None:
         checks.append(("katalog wymiany", _drop_folder))
@@ -88,7 +92,8 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
             ("Latarnia", _latarnia),
             ("drukarki", _printers),
         ]
-    return [await _run(name, check, settings, clock) for name, check in checks]
+    folder, *others = [await _run(name, check, settings, clock) for name, check in checks]
+    return [folder, database, *others]
 
 
 async def _run(
@@ -138,13 +143,13 @@ async def _rights(settings: Settings, _: Clock) -> str:
     return "tajne pliki czyta tylko program"
 
 
-async def _clock(settings: Settings, clock: Clock) -> str:
+async def _clock(settings: Settings, clock: Clock, *, stored: bool) -> str:
+    """``stored``: there is a database, and it can be read."""
     from agent.app import open_store_readonly  # noqa: PLC0415
     from agent.services.outages.clock_check import judged  # noqa: PLC0415
-    from agent.store.sqlite import DATABASE  # noqa: PLC0415
 
     shown = f"{local_time(clock.now()):%d.%m.%Y %H:%M}, serwer czasu (NTP): {'tak' if clock.kept_by_ntp() else 'nie'}"
-    if not (settings.data_dir / DATABASE).exists():
+    if not stored:
         return shown
     store = await open_store_readonly(settings)
     try:

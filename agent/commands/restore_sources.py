@@ -53,7 +53,7 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
     nip, now = settings.seller.nip, clock.now()
 
     there = frozenset(numbers_in(backup, nip))
-    mark, trouble = mark_of(mark_path(database))
+    mark, trouble = mark_of(mark_path(database), clock.boot())
     witnesses: list[Witness] = []
     wal = database.with_name(database.name + "-wal")
     replaced = (

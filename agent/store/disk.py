@@ -39,6 +39,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 NEW_SUFFIX = ".new"
 """End of the name under which a new database is made: whole and durable before it is called agent.db."""
+_BESIDE = ("-wal", "-shm", "-journal")
 MAGIC = b"SQLite format 3\0"
 
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -145,12 +146,13 @@ def _refuse_new(database: Path, what: str) -> None:
     found = traces(database)
     if not found:
         return
-    names = ", ".join(path.name for path in found[:8])
+    own = [path for path in found if not path.name.startswith(f"{database.name}.") or not path.name.endswith(_BESIDE)]
+    names = ", ".join(path.name for path in own[:8])
     text = (
         f"W katalogu {database.parent} {what} {database.name}, a leżą tam ślady pracy agenta: {names}. "
         "Agent nie zacznie numeracji od początku i niczego tu nie zmienił. "
     )
-    moved = [path.name for path in found if is_copy(path)]
+    moved = [path.name for path in sorted(filter(is_copy, found), key=_age)]
     if moved:
         text += f"Bazą danych może być plik: {', '.join(moved[:4])}. "
     raise StoreUnfit(
@@ -158,6 +160,14 @@ def _refuse_new(database: Path, what: str) -> None:
         "jeżeli jest); jeżeli zginęła, przywróć najnowszą kopię: ksef-agent restore KOPIA. "
         "Jeżeli ta kasa nie wystawiła jeszcze żadnej faktury, usuń te pliki."
     )
+
+
+def _age(path: Path) -> float:
+    """Sorts the newest first."""
+    try:
+        return -path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def is_copy(path: Path) -> bool:

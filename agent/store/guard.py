@@ -34,10 +34,12 @@ class Guard:
     def before_commit(self, unit: UnitConnection) -> None:
         """See that the files are the right ones and the unit's numbers reserved. Errors: nothing may be committed."""
         self.files.check()
-        if self.mark.covers(unit.numbers):
+        if not unit.numbers:
             return
         try:
-            self.mark.reserve(unit.numbers)
+            if not self.mark.covers(unit.numbers):
+                self.mark.reserve(unit.numbers)
+            self.mark.take(unit.numbers)
         except OSError as error:
             raise of_file(error) from error
 

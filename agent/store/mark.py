@@ -2,9 +2,10 @@
 
 A database that was lost, or put back from a copy by hand, does not know the numbers on the papers of customers. The
 mark bounds them from both sides. ``reserved``: numbers are reserved a block ahead, durably and before the COMMIT that
-takes the first of them, so a press pays for it once in BLOCK numbers. ``used``: after each COMMIT with a number a line
-is added without a sync; the kernel keeps it when the process is killed, a power cut may take it. An orderly stop makes
-both equal.
+takes the first of them, so a press pays for it once in BLOCK numbers. ``taken`` and ``used``: before and after each
+COMMIT with a number a line is added without a sync. The kernel keeps these lines when the process is killed, so within
+one run of the kernel (its boot id) ``taken`` is the exact bound; a power cut may take them. An orderly stop makes all
+equal.
 
 Also here: the newest line of the event log. A database without it is not the one this mark belongs to, or older.
 
@@ -14,6 +15,7 @@ count.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
@@ -48,6 +50,13 @@ class Mark:
     reserved: Mapping[str, int] = field(default_factory=dict)
     """No number beyond these stands on any paper. Equal to ``used`` after an orderly stop."""
     heads: tuple[Head, ...] = ()
+    taken: Mapping[str, int] | None = None
+    """As ``reserved``, but exact; None where it was written in another run of the kernel, which may have lost it."""
+
+    @property
+    def most(self) -> Mapping[str, int]:
+        """The tightest bound of what was handed out."""
+        return self.reserved if self.taken is None else self.taken
 
     def raised(self, last: Mapping[str, int], head: Head) -> Mark:
         """Return the mark of a restore under way: it fits the old database and the new one, which has ``head``."""
@@ -60,8 +69,11 @@ def mark_path(database: Path) -> Path:
     return real.with_name(real.name + SUFFIX)
 
 
-def read_mark(path: Path) -> Mark | None:
-    """Return what the file says, None where there is none; StoreUnfit where it can not be read."""
+def read_mark(path: Path, boot: str = "") -> Mark | None:
+    """Return what the file says, None where there is none; StoreUnfit where it cannot be read.
+
+    ``boot``: this run of the kernel (Clock.boot()); lines that were not synced count only within it.
+    """
     try:
         lines = [line.decode("utf-8", "replace") for line in path.read_bytes().split(b"\n")]
     except FileNotFoundError:
@@ -71,30 +83,39 @@ def read_mark(path: Path) -> Mark | None:
     first = _read_line(lines[0])
     try:
         mark = Mark(_numbers(first["used"]), _numbers(first["reserved"]), _heads(first["heads"]))
+        taken = dict(mark.used)
+        same_boot = first["boot"] == boot != ""
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise StoreUnfit(
             f"Plik {path} (najwyższe wydane numery) jest uszkodzony. Jeżeli baza danych jest tą, z którą kasa ostatnio "
             "pracowała, usuń go: agent założy nowy. Jeżeli nie, przywróć kopię: ksef-agent restore KOPIA."
         ) from error
     for note in filter(None, map(_read_line, lines[1:])):
+        taken = _highest(taken, _numbers(note["taken"]))
         mark = replace(
             mark, used=_highest(mark.used, _numbers(note["used"])), heads=_heads(note["heads"]) or mark.heads
         )
-    return mark
+    return replace(mark, taken=_highest(taken, mark.used)) if same_boot else mark
 
 
-def write_mark(path: Path, mark: Mark) -> None:
+def write_mark(path: Path, mark: Mark, boot: str = "") -> None:
     """Put a mark in place, whole and durable. OSError where the disk refuses."""
-    line = _to_line({"used": dict(mark.used), "reserved": dict(mark.reserved), "heads": list(mark.heads)})
-    write_whole(path, line, MODE)
+    facts: dict[str, Json] = {
+        "boot": boot,
+        "used": dict(mark.used),
+        "reserved": dict(mark.reserved),
+        "heads": list(mark.heads),
+    }
+    write_whole(path, _to_line(facts), MODE)
 
 
 class SeriesMark:
     """The mark of an open database; it alone writes the file."""
 
-    def __init__(self, path: Path, used: Mapping[str, int], head: Head | None) -> None:
-        """``used``, ``head``: what the database holds, which is the truth from now on."""
+    def __init__(self, path: Path, used: Mapping[str, int], head: Head | None, boot: str = "") -> None:
+        """``used``, ``head``: what the database holds, which is the truth from now on. ``boot``: see read_mark()."""
         self._path = path
+        self._boot = boot
         self._mark = Mark(used, used, () if head is None else (head,))
         self._notes: int | None = None
 
@@ -110,28 +131,37 @@ class SeriesMark:
         """Reserve a block from these numbers on, durably. OSError where the disk refuses: the old mark stands."""
         self._write({series: last + BLOCK - 1 for series, last in numbers.items()})
 
+    def take(self, numbers: Mapping[str, int]) -> None:
+        """Note what is about to be committed; not durable. OSError where the disk refuses: it must not be committed."""
+        self._note({"taken": dict(numbers), "used": {}, "heads": []})
+
     def note(self, numbers: Mapping[str, int], head: Head | None) -> None:
-        """Remember what was committed; not durable. OSError where the disk refuses: what was reserved still holds."""
+        """Note what was committed; not durable. OSError where the disk refuses: what was taken still holds."""
         self._mark = replace(
             self._mark,
             used={**self._mark.used, **numbers},
             heads=self._mark.heads if head is None else (head,),
         )
+        self._note({"taken": {}, "used": dict(numbers), "heads": [] if head is None else [head]})
+
+    def _note(self, facts: Json) -> None:
         if self._notes is None:
             if not self._path.exists():  # somebody removed it
                 self._write({})
             self._notes = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        os.write(self._notes, _to_line({"used": dict(numbers), "heads": [] if head is None else [head]}))
+        line = _to_line(facts)
+        if os.write(self._notes, line) < len(line):
+            raise OSError(errno.ENOSPC, "the line is not whole", str(self._path))
 
     def close(self, *, exact: bool) -> None:
         """Write the exact numbers, where they are known. OSError where the disk refuses: the old mark stands."""
         self._forget_descriptor()
         if exact:
-            write_mark(self._path, replace(self._mark, reserved=self._mark.used))
+            write_mark(self._path, replace(self._mark, reserved=self._mark.used), self._boot)
 
     def _write(self, reserved: Mapping[str, int]) -> None:
         new = replace(self._mark, reserved={**self._mark.reserved, **reserved})
-        write_mark(self._path, new)
+        write_mark(self._path, new, self._boot)
         self._mark = new
         self._forget_descriptor()  # of the file that was there before
 

@@ -51,7 +51,7 @@ async def open_alone(path: Path, clock: Clock, lock: DataLock, *, threaded: bool
     writer = await connect(path, threaded=threaded)
     try:
         await migrate(writer, clock)
-        mark = await _begin_mark(path, writer)
+        mark = await _begin_mark(path, writer, clock.boot())
     except BaseException:
         await writer.close()
         raise
@@ -148,11 +148,11 @@ def _finish_file(begun: Path, path: Path) -> None:
         raise StoreUnfit(f"Nie można założyć bazy danych {path}: {why(error)}.") from error
 
 
-async def _begin_mark(path: Path, writer: Connection) -> SeriesMark:
+async def _begin_mark(path: Path, writer: Connection, boot: str) -> SeriesMark:
     series = {row["series"]: int(row["last"]) for row in await writer.fetch(SERIES)}
     events = await writer.fetch(LAST_EVENT)
     head = (int(events[0]["seq"]), str(events[0]["chain"])) if events else None
-    mark = SeriesMark(mark_path(path), series, head)
+    mark = SeriesMark(mark_path(path), series, head, boot)
     try:
         await asyncio.to_thread(mark.begin)
     except OSError as error:

@@ -44,7 +44,8 @@ def of_replaced(
     try:
         report = check(database)
     except AgentError as error:
-        return _of_bytes(database, name, read_number, str(error))
+        gone = not database.exists() or database.stat().st_size == 0
+        return _of_bytes(database, name, read_number, "bazy nie ma" if gone else str(error))
     if report.unfit:
         found = _readable(database, name, nip, without)
         raw = _of_bytes(database, name, read_number, "; ".join(report.unfit[:3]))
@@ -58,8 +59,8 @@ def of_replaced(
 
 
 def of_mark(mark: Mark) -> Witness:
-    """Ask the mark: nothing beyond what it reserved was handed out."""
-    return Witness("zapis najwyższych numerów", mark.used, mark.reserved)
+    """Ask the mark: nothing beyond its bound was handed out."""
+    return Witness("zapis najwyższych numerów", mark.used, mark.most)
 
 
 def of_copy(path: Path, nip: str, *, without: Set[str] = frozenset()) -> Witness | None:
@@ -102,10 +103,10 @@ def waiting_corrections(database: Path) -> frozenset[str] | None:
         return None
 
 
-def mark_of(path: Path) -> tuple[Mark | None, str | None]:
-    """Return the mark, and the trouble with it where it can not be read."""
+def mark_of(path: Path, boot: str) -> tuple[Mark | None, str | None]:
+    """Return the mark, and the trouble with it where it cannot be read. ``boot``: this run of the kernel."""
     try:
-        return read_mark(path), None
+        return read_mark(path, boot), None
     except StoreUnfit as error:
         return None, error.detail
 

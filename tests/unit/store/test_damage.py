@@ -3,9 +3,11 @@
 # ruff: noqa: ASYNC240 - files are what this is about
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -52,11 +54,18 @@ async def fill(path: Path, first: int = 1, last: int = INVOICES) -> None:
     await store.close()
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a till that stopped, made once."""
+    folder = tmp_path_factory.mktemp("filled")
+    asyncio.run(fill(folder / "agent.db"))
+    return folder
+
+
 @pytest.fixture
-async def path(tmp_path: Path) -> Path:
-    database = tmp_path / "agent.db"
-    await fill(database)
-    return database
+def path(filled: Path, tmp_path: Path) -> Path:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "agent.db"
 
 
 async def refusal(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ async def test_numbers_are_reserved_before_they_are_committed(
     seen: list[int] = []
     really = mark_module.write_mark
 
-    def writing(where: Path, mark: Mark) -> None:
-        really(where, mark)
+    def writing(where: Path, mark: Mark, boot: str) -> None:
+        really(where, mark, boot)
         seen.append(mark.reserved.get(SERIES, 0))
 
     monkeypatch.setattr(mark_module, "write_mark", writing)
@@ -83,8 +84,8 @@ async def test_a_number_that_was_rolled_back_is_not_counted_as_used(path: Path) 
     await store.close()
 
 
-def refused(number: int) -> Callable[[Path, Mark], None]:
-    def write(path: Path, mark: Mark) -> None:
+def refused(number: int) -> Callable[[Path, Mark, str], None]:
+    def write(path: Path, mark: Mark, boot: str) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
     return write
@@ -136,6 +137,39 @@ async def test_an_unknown_commit_leaves_the_reservation(path: Path) -> None:
     store._lose(StoreLost("nobody knows"))
     await store.close()
     assert read(path) == Mark({SERIES: 1}, {SERIES: BLOCK}, read(path).heads)
+
+
+async def test_within_one_boot_the_bound_is_exact(path: Path) -> None:
+    """Also of a number whose COMMIT nobody saw."""
+    clock = FakeClock()
+    store = await SqliteStore.open(path, clock)
+    await store.write(partial(press, name="a"))
+    assert dict(known(path, clock).most) == {SERIES: 1}
+    assert store._guard is not None
+    store._guard.mark.take({SERIES: 2})
+    assert dict(known(path, clock).most) == {SERIES: 2}
+    clock.reboot(timedelta(minutes=1))
+    assert dict(known(path, clock).most) == {SERIES: BLOCK}, "a power cut may have taken what was not synced"
+    await store.close()
+    assert dict(known(path, clock).most) == {SERIES: 1}
+
+
+def known(path: Path, clock: FakeClock) -> Mark:
+    mark = read_mark(mark_path(path), clock.boot())
+    assert mark is not None
+    return mark
+
+
+async def test_a_number_that_cannot_be_noted_is_not_committed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await SqliteStore.open(path, FakeClock())
+    await store.write(partial(press, name="a"))
+    monkeypatch.setattr("agent.store.mark.os.write", lambda descriptor, line: 3)
+    with pytest.raises(Unavailable) as full:
+        await store.write(partial(press, name="b"))
+    assert full.value.code == "disk-full"
+    monkeypatch.undo()
+    assert await store.write(partial(press, name="b")) == 2
+    await store.close()
 
 
 # --- the file ---------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from agent.ports import HeldCorrection, InvoiceFilter, KsefError, LedgerEntry, L
 from agent.store.mark import BLOCK, mark_path, read_mark
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
+from agent.system.clock import SystemClock
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import SERIES, lead, new_invoice
 from tests.fakes.tampering import tamper
@@ -65,11 +66,21 @@ async def press(transaction: SqliteTransaction, count: int, state: InvoiceState)
         await lead(transaction, f"inv-{serial}", state)
 
 
-def sell(database: Path, count: int, state: InvoiceState = InvoiceState.ACCEPTED, *, killed: bool = False) -> None:
-    """Sell; ``killed`` leaves what SIGKILL leaves."""
+def sell(
+    database: Path,
+    count: int,
+    state: InvoiceState = InvoiceState.ACCEPTED,
+    *,
+    killed: bool = False,
+    this_boot: bool = False,
+) -> None:
+    """Sell; ``killed`` leaves what SIGKILL leaves, and ``this_boot`` no power cut came after it."""
+    clock = FakeClock()
+    if this_boot:
+        clock._boot = SystemClock().boot()
 
     async def main() -> None:
-        store = await SqliteStore.open(database, FakeClock())
+        store = await SqliteStore.open(database, clock)
         await store.write(partial(press, count=count, state=state))
         left = {each: each.read_bytes() for each in database.parent.iterdir()} if killed else {}
         await store.close()
@@ -159,6 +170,14 @@ def test_the_mark_tells_where_the_database_is_gone(till: Path, database: Path, c
     if left != "nothing":
         (kept,) = database.parent.glob("*.replaced-*-wal")
         assert kept.read_bytes() == before
+
+
+def test_without_a_power_cut_the_mark_is_exact(till: Path, database: Path, copy: Path) -> None:
+    """24 issued, 21 in the copy, killed, and somebody wrote over the database."""
+    sell(database, 3, killed=True, this_boot=True)
+    shutil.copy(copy, database)
+    assert answer(run(till, str(copy), "--json"))["continue_after"][SERIES] == 27
+    assert next_number(database) == 28
 
 
 def test_after_an_orderly_stop_the_mark_is_exact(till: Path, database: Path, copy: Path) -> None:
