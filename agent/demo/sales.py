@@ -10,7 +10,10 @@ BUYERS: dict[str, dict[str, Any]] = {
         "name": "Pracownia Stolarska Jesion sp. z o.o.",
         "address": {"line1": "ul. Źródlana 14/3", "line2": "30-123 Kraków", "country": "PL"},
     },
-    "consumer": {"name": "Żaneta Gęślą-Jaźńska"},
+    "consumer": {
+        "name": "Żaneta Gęślą-Jaźńska",
+        "address": {"line1": "ul. Pod Dębami 3", "line2": "05-077 Warszawa", "country": "PL"},
+    },
     "eu": {
         "eu_vat": "DE136695976",
         "name": "Müller Werkzeuge GmbH",

@@ -8,10 +8,9 @@ receipt without it: neither another invoice nor a correction may bring the numbe
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from agent.domain.identifiers import bare_nip, split_eu_vat
+from agent.domain.identifiers import bare_identifier, bare_nip, split_eu_vat
 from agent.domain.invoice import Buyer, BuyerKind
 
 RULE = (
@@ -20,7 +19,6 @@ RULE = (
 )
 MAX_NUMBER = 60
 """Characters of a number as typed, separators included."""
-_SEPARATORS = re.compile(r"[\W_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,4 @@ def _carries(on_receipt: str, buyer: Buyer) -> bool:
         return bare_nip(on_receipt) == buyer.identifier
     if buyer.kind is BuyerKind.EU_VAT:
         return split_eu_vat(on_receipt) == (buyer.country, buyer.identifier)
-    return buyer.identifier is not None and _letters(on_receipt) == _letters(buyer.identifier)
-
-
-def _letters(text: str) -> str:
-    return _SEPARATORS.sub("", text).upper()
+    return buyer.identifier is not None and bare_identifier(on_receipt) == bare_identifier(buyer.identifier)

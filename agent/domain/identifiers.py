@@ -6,12 +6,14 @@ The EU formats are those of VIES; a number of the right form may still belong to
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _NIP_FORM = re.compile(r"[1-9](?:[0-9][1-9]|[1-9][0-9])[0-9]{7}")
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
-_NIP_SEPARATORS = re.compile(r"[\s.:\u2010-\u2015\u2212-]")
-"""Spaces, dots, colons, hyphens and the dashes that documents have in their place."""
-_NIP_PREFIX = re.compile(r"^(?:NIP)?(?:PL)?")
+_NIP_PREFIX = re.compile(r"^(?:NIP|PL|NR|UE|EU|VAT)+(?=[0-9])")
+"""Words in front of a NIP, in any order: "NIP: PL …", "PL NIP …", "NIP UE …"."""
+_INTERNAL_ID = re.compile(r"[0-9]{10}-[0-9]{5}")
+_INTERNAL_DIGITS = re.compile(r"[0-9]{15}")
 
 _EU_VAT_FORMS: dict[str, str] = {
     "AT": r"U[0-9]{8}",
@@ -64,9 +66,41 @@ def valid_nip(text: str) -> bool:
 def bare_nip(text: str) -> str:
     """Return a NIP as typed, pasted or scanned in its one spelling ("NIP: PL 526-104-08-28" -> "5261040828").
 
-    Separators and the words NIP and PL in front are taken away; what is left need not be a NIP.
+    Spaces of any kind, punctuation, invisible characters and the words in front (NIP, PL) are taken away, wide digits
+    are made plain ones; what is left need not be a NIP. agent/web/page/nip.js does the same.
     """
-    return _NIP_PREFIX.sub("", _NIP_SEPARATORS.sub("", text).upper())
+    return _NIP_PREFIX.sub("", bare_identifier(text))
+
+
+def bare_identifier(text: str) -> str:
+    """Return an identifier without what only separates: letters and digits in upper case, and signs such as "+"."""
+    letters = unicodedata.normalize("NFKC", text).replace("\u2212", "-")  # the minus sign is no punctuation by itself
+    return "".join(letter for letter in letters if unicodedata.category(letter)[0] not in "ZPC").upper()
+
+
+def is_internal_id(text: str) -> bool:
+    """Tell whether ``text`` is an IDWew of KSeF: a NIP, a hyphen, five digits."""
+    return _INTERNAL_ID.fullmatch(text) is not None and valid_nip(text[:10])
+
+
+def polish_nip_in(number: str, country: str | None) -> str | None:
+    """Return the NIP that stands in the place of a foreign identifier, None where there is none.
+
+    KSeF delivers by the element NIP alone (CIRFMF/ksef-api#622, #851), so the buyer would never see his invoice. Other
+    Polish identifiers (PESEL, a passport) may stand there.
+
+    number   NrID or NrVatUE, however it is written; also an IDWew, which begins with a NIP
+    country  KodKraju or KodUE as given; None: not given
+    """
+    bare = bare_identifier(number)
+    marked = re.match("PL|NIP", bare) is not None
+    digits = _NIP_PREFIX.sub("", bare)
+    if marked or country in {None, "PL"}:
+        if valid_nip(digits) or (country == "PL" and has_nip_form(digits)):  # in Poland also a mistyped one
+            return digits
+        if _INTERNAL_DIGITS.fullmatch(digits) and valid_nip(digits[:10]):
+            return digits[:10]
+    return digits[:10] if is_internal_id("".join(number.split())) else None
 
 
 def valid_account(text: str) -> bool:
@@ -80,7 +114,7 @@ def valid_account(text: str) -> bool:
 
 def split_eu_vat(text: str) -> tuple[str, str] | None:
     """Split "DE 123456789" into (KodUE, NrVatUE); None where prefix or form is wrong. GR is understood as EL."""
-    bare = re.sub(r"[\s.-]", "", text).upper()
+    bare = re.sub(r"^(?:VAT|UE|EU)+(?=[A-Z]{2})", "", _bare_eu(text))
     prefix, number = bare[:2], bare[2:]
     if prefix == "GR":
         prefix = "EL"
@@ -88,6 +122,20 @@ def split_eu_vat(text: str) -> tuple[str, str] | None:
     if form is None or re.fullmatch(form, number) is None:
         return None
     return prefix, number
+
+
+def repeats_prefix(prefix: str, number: str) -> bool:
+    """Tell whether NrVatUE begins with the country once more (KodUE DE, NrVatUE DE123456789)."""
+    bare = _bare_eu(number)
+    form = _EU_VAT_FORMS.get(prefix, "")
+    if re.fullmatch(form, bare):
+        return False  # a French key may be the letters FR
+    return any(bare.startswith(spelling) for spelling in {prefix, country_of_eu_prefix(prefix)})
+
+
+def _bare_eu(text: str) -> str:
+    """As bare_identifier(); "*" is a character of Irish and Dutch numbers."""
+    return "*".join(bare_identifier(part) for part in text.split("*"))
 
 
 def country_of_eu_prefix(prefix: str) -> str:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from agent.domain.errors import ConfigError
+from agent.domain.identifiers import bare_nip
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
-from agent.settings.rules import RULES, SECRET_FILES, SECRET_WORDS, Check
+from agent.settings.rules import NIPS, RULES, SECRET_FILES, SECRET_WORDS, Check
 from agent.settings.toml_lines import Place, find_lines, line_of
 from agent.system.os_errors import why
 from agent.system.permissions import exposures
@@ -230,7 +231,10 @@ class _Reader:
         return self._ruled(converted, place)
 
     def _ruled(self, converted: object, place: Place) -> object:
-        rule = self._rules.get(_name(place, with_index=False))
+        name = _name(place, with_index=False)
+        if name in NIPS:
+            converted = bare_nip(str(converted))
+        rule = self._rules.get(name)
         problem = rule(converted) if rule else None
         if problem:
             self._wrong(place, problem)

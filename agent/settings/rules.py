@@ -71,7 +71,7 @@ def _plain(value: float) -> str:
 def _nip(value: object) -> str | None:
     if valid_nip(str(value)):
         return None
-    return f"NIP „{value}” jest błędny: potrzeba dziesięciu cyfr bez kresek, z poprawną cyfrą kontrolną"
+    return f"NIP „{value}” jest błędny: potrzeba dziesięciu cyfr z poprawną cyfrą kontrolną"
 
 
 def _seller_name(value: object) -> str | None:
@@ -253,6 +253,9 @@ RULES: Mapping[str, Check] = {
     "page.lookup_url": _base_url,
 }
 """By the setting's name as in the file; for [[printer]] without its index."""
+
+NIPS = frozenset({"seller.nip", "ksef.context_nip", "ksef.certificate_nip", "offline.certificate_nip"})
+"""Settings that are a NIP, in whatever spelling."""
 
 SECRET_FILES = frozenset(
     {

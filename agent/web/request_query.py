@@ -10,6 +10,7 @@ from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fiscal_receipt import MAX_NUMBER
+from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
 
@@ -98,6 +99,12 @@ def in_order(first: date | None, last: date | None) -> None:
         raise _bad("from", "Data początkowa jest późniejsza niż końcowa.")
 
 
+def _searched(text: str) -> str:
+    """A NIP is found however it is typed."""
+    nip = bare_nip(text)
+    return nip if valid_nip(nip) else text
+
+
 def invoice_filter(request: web.Request) -> InvoiceFilter:
     """Read the filters of GET /v1/invoices; ``state`` may name several, separated by commas."""
     known_only(request, _FILTERS)
@@ -114,7 +121,7 @@ def invoice_filter(request: web.Request) -> InvoiceFilter:
         issued_from=first,
         issued_to=last,
         number=request.query.get("number") or None,
-        text=request.query.get("text") or None,
+        text=_searched(request.query.get("text", "")) or None,
         base_id=request.query.get("base") or None,
         limit=whole(request, "limit", 100, 1, LIST_LIMIT),
         after_id=request.query.get("after") or None,

@@ -22,6 +22,7 @@ FIRMS: dict[str, dict[str, Any]] = {
     BETA: {"name": "Beta S.A.", "address": {"line1": "ul. Bety 2", "line2": None}},
 }
 NOTHING = ["", "", ""]
+CONSUMER = {"name": "Jan Kowalski", "address": {"line1": "00-003 Warszawa", "country": "PL"}}
 SALE: dict[str, Any] = {
     "prices": "gross",
     "lines": [{"name": "Żarówka", "quantity": "2", "unit": "szt.", "unit_price": "9.99", "vat": "23"}],
@@ -225,8 +226,20 @@ class TestFieldsBelongToTheirNip:
         await page.check("[name=buyer-kind][value=nip]", force=True)
         assert (await data(page))[0] == "Alfa sp. z o.o."
         await page.check("[name=buyer-kind][value=none]", force=True)
-        assert (await pressed(counter))["buyer"] == {"name": "Jan Kowalski"}
+        await page.fill("#line2", "00-003 Warszawa")
+        assert (await pressed(counter))["buyer"] == CONSUMER
         assert lookups.asked == [ALFA]
+
+    async def test_a_private_person_has_a_name_and_an_address_too(self, counter: Counter, lookups: Lookups) -> None:
+        """Content of every invoice (art. 106e ust. 1 pkt 3)."""
+        await counter.open()
+        page = counter.page
+        await hand_over(counter, SALE | {"buyer": {"none": True}})
+        await page.click("#press")
+        await expect(page.locator("#buyer-name-error")).to_contain_text("Wpisz imię i nazwisko.")
+        await expect(page.locator("#line1-error")).to_contain_text("Wpisz adres")
+        await expect(page.locator("#buyer-name")).to_be_focused()
+        assert not await counter.invoices()
 
     async def test_other_identifiers_keep_their_own_too(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
@@ -306,9 +319,12 @@ class TestCorrections:
         await expect(page.locator("#right-name")).to_have_value("")
         await page.fill("#right-nip", "")
         await page.fill("#right-name", "Jan Kowalski")
+        await page.click("#correct-submit")
+        await expect(page.locator("#right-line1-error")).to_contain_text("Wpisz adres")
+        await page.fill("#right-line2", "00-003 Warszawa")
         async with page.expect_request("**/corrections") as request:
             await page.click("#correct-submit")
-        assert json.loads((await request.value).post_data or "")["buyer"] == {"name": "Jan Kowalski"}
+        assert json.loads((await request.value).post_data or "")["buyer"] == CONSUMER
 
     async def test_a_press_waits_there_too(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
@@ -375,7 +391,7 @@ class TestBasketHandedOver:
         ("buyer", "place"),
         [
             ({"none": True}, ""),
-            ({"name": "Jan Kowalski"}, "#press"),
+            (CONSUMER, "#press"),
             ({"none": True}, "#total"),
             ({"name": "Jan Kowalski"}, "[name=buyer-kind][value=none]"),
             ({"name": "Jan Kowalski"}, "#buyer-name"),
@@ -533,6 +549,8 @@ class TestReceipt:
         await expect(page.locator("#on-receipt")).to_contain_text("Czy numer VAT UE jest na paragonie?")
         await page.check("[name=buyer-kind][value=none]", force=True)
         await expect(page.locator("#on-receipt")).to_be_hidden()
+        await page.fill("#buyer-name", "Jan Kowalski")
+        await page.fill("#line1", "ul. Cicha 3")
         assert (await pressed(counter))["receipt"] == {"number": "W000124"}
 
     async def test_the_program_knows_the_receipt(self, counter: Counter, lookups: Lookups) -> None:

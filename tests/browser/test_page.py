@@ -228,6 +228,8 @@ async def test_consumer_and_split_payment(counter: Counter) -> None:
     await counter.open()
     page = counter.page
     await page.check("[name=buyer-kind][value=none]", force=True)
+    await page.fill("#buyer-name", "Jan Kowalski")
+    await page.fill("#line1", "ul. Cicha 3")
     await page.check("[name=pay][value=split]", force=True)
     await page.fill("#split-cash", "100")
     assert "71,37" in await page.inner_text("#split-rest")
@@ -914,7 +916,7 @@ async def test_a_line_asks_for_the_annex_where_it_matters(counter: Counter) -> N
 
 async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> None:
     sale = {
-        "buyer": {"none": True},
+        "buyer": {"name": "Anna Nowak", "address": {"line1": "ul. Cicha 3"}},
         "prices": "gross",
         "lines": [{"name": "Woda", "quantity": "10", "unit_price": "3.00", "vat": "23", "annex_15": False}],
         "deposits": [{"name": "Kaucja 10 × 0,50 zł", "amount": "5.00"}],

@@ -121,7 +121,7 @@ class Paperwork:
             15: "Warszawa",
             16: "00-002",
             17: "ul. Polna 2",
-            18: "526-587-76-35",
+            18: "777-777-77-77",
             21: "Warszawa",
             22: Bare(DAY),
             23: Bare(DAY),

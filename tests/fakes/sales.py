@@ -8,8 +8,8 @@ from typing import Any
 BUYERS: list[dict[str, Any]] = [
     {"nip": "1111111111", "name": "Nabywca S.A.", "address": {"line1": "ul. Polna 2", "country": "PL"}},
     {"nip": "9999999999", "name": "Żółw i Spółka", "address": {"line1": "ul. Łąkowa 3", "country": "PL"}},
-    {"name": "Jan Kowalski"},
-    {},
+    {"name": "Jan Kowalski", "address": {"line1": "ul. Cicha 3", "line2": "00-003 Warszawa"}},
+    {"none": True, "name": "Ґалаґан Їжакевич", "address": {"line1": "вул. Хрещатик 1", "country": "UA"}},
     {"eu_vat": "DE136695976", "name": "Müller GmbH", "address": {"line1": "Hauptstraße 5", "country": "DE"}},
     {
         "foreign_id": {"country": "US", "number": "12-3456789"},

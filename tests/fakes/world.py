@@ -177,7 +177,7 @@ def sale(**changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
-CONSUMER: dict[str, Any] = {"name": "Jan Kowalski"}
+CONSUMER: dict[str, Any] = {"name": "Jan Kowalski", "address": {"line1": "ul. Cicha 3", "line2": "00-003 Warszawa"}}
 
 
 def settings(data_dir: Path) -> Settings:

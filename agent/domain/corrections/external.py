@@ -35,7 +35,7 @@ def _read(fields: Fields, seller_nip: str, today: date) -> BaseInvoice | None:
     reference = read_reference(fields, number or "?", today)
     if reference is not None and reference.ksef_number is not None and reference.ksef_number[:10] != seller_nip:
         fields.note("ksef_number", "to numer faktury innego sprzedawcy.", "other-seller")
-    sale = read_sale(fields, today=today, issued_elsewhere=True)
+    sale = read_sale(fields, today=today, seller_nip=seller_nip, issued_elsewhere=True)
     if fields.problems or reference is None:
         return None
     totals = vat.with_tax_in_pln(vat.totals(sale), sale.exchange_rate)

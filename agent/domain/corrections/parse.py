@@ -280,8 +280,8 @@ def _identity(buyer: Buyer) -> tuple[BuyerKind, str | None, str | None]:
 
 
 def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
-    given = fields.take("buyer", required=True)
-    buyer = parse_buyer(given, fields.at("buyer"), fields.problems)
+    given = fields.take("buyer")
+    buyer = parse_buyer(given, fields.at("buyer"), fields.problems, seller_nip=base.seller_nip)
     payments = parse_payments(fields)
     fields.finish()
     if _identity(buyer) == _identity(base.buyer):

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+from agent.domain.buyer_identity import other_number_sentence, same_identity
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fa3.elements import RECEIPT_NIP_KEY
 from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.fa3.supplied_parties import buyer_mistakes, seller_mistakes
 from agent.domain.fa3.supplied_sums import contradictions
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
 from agent.domain.fiscal_receipt import RULE, moves_receipt, receipt_mistake
-from agent.domain.identifiers import valid_nip
 from agent.domain.invoice import Buyer, CorrectedBase, Totals
 
 FA = "/Faktura/Fa"
@@ -68,9 +69,11 @@ def check_ready(
     schema.check(xml)
     view = read(xml)
     errors = (
-        *_parties(view, seller_nip),
+        *seller_mistakes(view, seller_nip),
+        *(() if view.kind.corrects else buyer_mistakes(view, seller_nip)),  # a correction: with its bases
         *_dates(view, today),
         *_correction(view, seller_nip),
+        *_other_buyers(view),
         *(() if receipt is None else _receipt(view, receipt)),
         *contradictions(view),
     )
@@ -90,34 +93,6 @@ def check_ready(
     )
 
 
-def _parties(view: FaView, seller_nip: str) -> Iterator[FieldError]:
-    seller = "/Faktura/Podmiot1/DaneIdentyfikacyjne/NIP"
-    if view.seller.nip != seller_nip:
-        if view.annotations.self_billing:
-            # The buyer issues such an invoice in KSeF with the seller's permission; a till sells (art. 106d).
-            yield FieldError(
-                f"{FA}/Adnotacje/P_17",
-                f"Faktura jest oznaczona jako samofakturowanie, a sprzedawcą jest NIP {view.seller.nip}. "
-                f"Ta kasa wystawia tylko faktury sprzedawcy o NIP {seller_nip}.",
-                "self-billing",
-            )
-        else:
-            yield FieldError(
-                seller,
-                f"Sprzedawcą na fakturze jest NIP {view.seller.nip}, a ta kasa wystawia faktury NIP {seller_nip}.",
-                "seller-nip",
-            )
-    others = [("/Faktura/Podmiot2", view.buyer), ("/Faktura/PodmiotUpowazniony", view.authorised)]
-    others += [(f"/Faktura/Podmiot3[{place}]", who) for place, who in enumerate(view.third_parties, start=1)]
-    for place, who in others:
-        if who is not None and who.nip is not None and not valid_nip(who.nip):
-            yield FieldError(
-                f"{place}/DaneIdentyfikacyjne/NIP",
-                f"NIP {who.nip} ma błędną cyfrę kontrolną; sprawdź, czy nie ma literówki.",
-                "nip-checksum",
-            )
-
-
 def _receipt(view: FaView, receipt: ReceiptClaim) -> Iterator[FieldError]:
     """Only an invoice needs the number; a correction stays with the buyer of its base."""
     buyer = view.buyer.as_buyer()
@@ -126,8 +101,6 @@ def _receipt(view: FaView, receipt: ReceiptClaim) -> Iterator[FieldError]:
             sentence = "Podano numer nabywcy z paragonu, a dokument nie jest fakturą do paragonu (FP)."
             yield FieldError(RECEIPT_NIP, sentence, "receipt-missing")
         return
-    if view.kind.corrects:
-        yield from _moved_receipt(view, buyer)
     noted = [(f"{FA}/DodatkowyOpis", note.value) for note in view.notes if note.key == RECEIPT_NIP_KEY]
     said: list[tuple[str, str | None]] = [*noted, *([] if receipt.nip is None else [(RECEIPT_NIP, receipt.nip)])]
     if not said and not view.kind.corrects:
@@ -138,17 +111,30 @@ def _receipt(view: FaView, receipt: ReceiptClaim) -> Iterator[FieldError]:
             yield FieldError(place, f"Paragon: {mistake.sentence}", mistake.code)
 
 
-def _moved_receipt(view: FaView, buyer: Buyer) -> Iterator[FieldError]:
-    before = view.correction.buyers_before if view.correction is not None else ()
-    if any(moves_receipt(party.as_buyer(), buyer) for party in before):
-        yield other_number_for_receipt(view.number)
+def other_buyer(view: FaView, before: Buyer, *, to_receipt: bool) -> FieldError | None:
+    """Return what is wrong with a correction of an invoice to ``before``: it brings another identifier.
+
+    to_receipt  the invoice it corrects is one to a fiscal receipt (FP)
+    """
+    after = view.buyer.as_buyer()
+    if to_receipt and moves_receipt(before, after):
+        sentence = f"Korekta {view.number} dotyczy faktury do paragonu, a zmienia numer nabywcy. {RULE}"
+        return FieldError(BUYER, sentence, "receipt-nip-differs")
+    if same_identity(before, after):
+        return None
+    return FieldError(BUYER, other_number_sentence(view.number, before, after), "buyer-number-changed")
 
 
-def other_number_for_receipt(number: str) -> FieldError:
-    """Say that the correction ``number`` (P_2) would bring another number to a receipt."""
-    return FieldError(
-        BUYER, f"Korekta {number} dotyczy faktury do paragonu, a zmienia numer nabywcy. {RULE}", "receipt-nip-differs"
-    )
+def _other_buyers(view: FaView) -> Iterator[FieldError]:
+    """By the document's own word: Podmiot2K is the buyer of the base; IDNabywcy tells which of several."""
+    for before in view.correction.buyers_before if view.correction is not None else ():
+        keys = [who.buyer_key for who in view.third_parties]
+        if before.buyer_key is not None and before.buyer_key != view.buyer.buyer_key and before.buyer_key in keys:
+            continue  # an additional buyer (Podmiot3)
+        mistake = other_buyer(view, before.as_buyer(), to_receipt=view.to_receipt)
+        if mistake is not None:
+            yield mistake
+            return
 
 
 def _dates(view: FaView, today: date) -> Iterator[FieldError]:

@@ -3,28 +3,46 @@
     {"nip" | "eu_vat" | "foreign_id", "name", "address": {"line1", "line2", "country"}}
 
 At most one identifier; none (or "none": true) is a consumer, BrakID. ``foreign_id`` is text or
-{"country", "number"}. Whoever has an identifier is a taxpayer, so his invoice carries name and address
-(art. 106e ust. 1 pkt 3); a consumer's are taken where given.
+{"country", "number"}. Name and address are content of every invoice, a consumer's too (art. 106e ust. 1 pkt 3).
 
-Codes beside those of reader.py: nip-checksum, nip-form, eu-vat, buyer-ids.
+A Polish NIP stands in "nip" only: KSeF delivers by no other element (identifiers.polish_nip_in()). Nobody sells to
+himself.
+
+Codes beside those of reader.py: nip-checksum, nip-form, eu-vat, polish-nip, buyer-ids, buyer-is-seller,
+buyer-incomplete.
 """
 
 from __future__ import annotations
 
+from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
+from agent.domain.characters import is_visible
 from agent.domain.fa3.code_lists import COUNTRIES
-from agent.domain.identifiers import bare_nip, country_of_eu_prefix, has_nip_form, split_eu_vat, valid_nip
+from agent.domain.identifiers import (
+    bare_nip,
+    country_of_eu_prefix,
+    has_nip_form,
+    is_internal_id,
+    polish_nip_in,
+    split_eu_vat,
+    valid_nip,
+)
 from agent.domain.invoice import Address, Buyer, BuyerKind
 from agent.domain.json_io.reader import Fields, Problems, shown
 
 _IDENTIFIERS = ("nip", "eu_vat", "foreign_id")
+EVERY_INVOICE = "Imię, nazwisko i adres musi mieć także faktura dla konsumenta (art. 106e ust. 1 pkt 3 ustawy o VAT)."
 _TYPED_MAX = 60
 """Characters looked at in a typed identifier, separators included."""
 
 
-def parse_buyer(value: object, pointer: str, problems: Problems) -> Buyer:
-    """Read a buyer; mistakes are noted in ``problems``, and the result is then good for nothing else."""
+def parse_buyer(value: object, pointer: str, problems: Problems, *, seller_nip: str | None = None) -> Buyer:
+    """Read a buyer; mistakes are noted in ``problems``, and the result is then good for nothing else.
+
+    seller_nip  who sells, and so cannot be the buyer; None: not known here
+    """
     nobody = Buyer(BuyerKind.NONE)
     if value is None:
+        problems.add(pointer, f"brakuje nabywcy. {EVERY_INVOICE}", "buyer-incomplete")
         return nobody
     fields = Fields.of(value, pointer, problems, "nabywca")
     if fields is None:
@@ -39,6 +57,8 @@ def parse_buyer(value: object, pointer: str, problems: Problems) -> Buyer:
         fields.note_all(f"bez identyfikatora („none”), a podano: {given[0]}.", "buyer-ids")
     identified = bool(given)
     kind, identifier, country = _identify(fields)
+    if not identified:
+        _require_consumer(fields)
     name = fields.text("name", maximum=512, required=identified)
     default_country = country_of_eu_prefix(country) if kind is BuyerKind.EU_VAT and country else "PL"
     address = parse_address(
@@ -48,8 +68,18 @@ def parse_buyer(value: object, pointer: str, problems: Problems) -> Buyer:
     )
     if kind is BuyerKind.FOREIGN_ID and country is None and address is not None:
         country = address.country
+    if kind is BuyerKind.NIP and identifier is not None and identifier == seller_nip:
+        fields.note("nip", SELF_SALE, "buyer-is-seller")
     fields.finish()
     return Buyer(kind, identifier, country, name, address)
+
+
+def _require_consumer(fields: Fields) -> None:
+    """Say what a consumer's invoice lacks, and why; the cashier thinks that he needs none of it."""
+    for name in ("name", "address"):
+        value = fields.take(name)
+        if value is None or value == {} or (isinstance(value, str) and not is_visible(value)):
+            fields.note(name, f"brakuje. {EVERY_INVOICE}", "buyer-incomplete")
 
 
 def _identify(fields: Fields) -> tuple[BuyerKind, str | None, str | None]:
@@ -69,7 +99,7 @@ def _identify(fields: Fields) -> tuple[BuyerKind, str | None, str | None]:
 
 
 def read_nip(fields: Fields) -> str | None:
-    """Read "nip", as typed: spaces, hyphens and the prefix PL are folded."""
+    """Read "nip", however it is typed (identifiers.bare_nip())."""
     typed = fields.text("nip", maximum=_TYPED_MAX, required=True)
     if typed is None:
         return None
@@ -88,27 +118,37 @@ def _eu_vat(fields: Fields) -> tuple[str | None, str | None]:
     if typed is None:
         return None, None
     parts = split_eu_vat(typed)
-    if parts is None:
+    if parts is None and polish_nip_in(typed, "PL") is None:
         fields.note(
             "eu_vat", f"„{shown(typed)}” nie jest numerem VAT UE (prefiks kraju i numer, np. DE123456789).", "eu-vat"
         )
         return None, None
-    if parts[0] == "PL":
-        fields.note("eu_vat", "polskiego nabywcę wskazuje się numerem NIP, w polu „nip”.", "eu-vat")
+    if parts is None or parts[0] == "PL":
+        fields.note("eu_vat", "polskiego nabywcę wskazuje się numerem NIP, w polu „nip”.", "polish-nip")
         return None, None
     return parts
 
 
 def _foreign(fields: Fields) -> tuple[str | None, str | None]:
     if isinstance(fields.take("foreign_id"), str):
-        return None, fields.text("foreign_id", maximum=50, required=True)
+        typed = fields.text("foreign_id", maximum=50, required=True)
+        number = _no_polish_nip(fields, "foreign_id", typed, None)
+        return "PL" if number is None else None, number
     nested = fields.nested("foreign_id")
     if nested is None:
         return None, None
     country = nested.word("country", COUNTRIES, required=True)
     number = nested.text("number", maximum=50, required=True)
     nested.finish()
-    return country, number
+    return country, _no_polish_nip(nested, "number", number, country)
+
+
+def _no_polish_nip(fields: Fields, name: str, number: str | None, country: str | None) -> str | None:
+    if number is None or (nip := polish_nip_in(number, country)) is None:
+        return number
+    unit = " Jednostkę wewnętrzną podaj jako „recipient”." if is_internal_id("".join(number.split())) else ""
+    fields.note(name, f"{polish_nip_sentence(nip)}, w polu „nip”.{unit}", "polish-nip")
+    return None
 
 
 def parse_address(fields: Fields, *, required: bool, default_country: str | None) -> Address | None:

@@ -17,14 +17,14 @@ whole line) are gross or net as "prices" says. ``payments`` are optional and, wh
 ``receipt.nip`` is the buyer's number on the fiscal receipt: required of a buyer with NIP or VAT UE number, and his
 (fiscal_receipt.py).
 
-Codes beside those of reader.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, discount-too-large,
-payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing, exemption-needless,
-rate-needs-nip, rate-needs-eu-vat, receipt-nip-missing, receipt-nip-differs.
+Codes beside those of reader.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, rate-not-in-force,
+discount-too-large, payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing,
+exemption-needless, rate-needs-nip, rate-needs-eu-vat, receipt-nip-missing, receipt-nip-differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -58,7 +58,14 @@ OLDEST_SALE_YEARS = 6
 """A sale is older than the limitation of its tax (5 years from the end of the year; Tax Ordinance art. 70)."""
 
 _GTU = tuple(f"GTU_{number:02}" for number in range(1, 14))
-_RATES = tuple(rate.value for rate in VatRate)
+ALL_RATES = frozenset(VatRate)
+RATES_IN_FORCE = ALL_RATES - {VatRate.R22, VatRate.R7, VatRate.R3, VatRate.REVERSE_CHARGE}
+"""Of what a till sells today (art. 41, 146ef): 22, 7 and 3 belong to the past, oo to ready documents (art. 145e)."""
+_PAST_RATE = "ta stawka już nie obowiązuje; może być tylko na korekcie dawnej faktury i w gotowym FA(3)."
+_REVERSE_CHARGE = (
+    "odwrotnego obciążenia w sprzedaży krajowej przy kasie już nie ma; wyjątki z art. 145e ustawy o VAT wyślij jako "
+    "gotowy FA(3)."
+)
 _LIMIT = Decimal(10) ** MAX_INTEGER_DIGITS
 _EXEMPTION_WORDS = {
     "act": ExemptionBasis.ACT,
@@ -67,28 +74,29 @@ _EXEMPTION_WORDS = {
 }
 
 
-def parse_sale(document: object, *, today: date) -> Sale:
+def parse_sale(document: object, *, today: date, seller_nip: str | None = None) -> Sale:
     """Return the sale of a decoded JSON document; BadInput with all mistakes otherwise.
 
-    today  the date in Poland: nothing may be sold later
+    today       the date in Poland: nothing may be sold later
+    seller_nip  who sells, and so cannot be the buyer; None: not known here
     """
     problems = Problems()
     fields = Fields.of(document, "", problems)
-    sale = None if fields is None else read_sale(fields, today=today)
+    sale = None if fields is None else read_sale(fields, today=today, seller_nip=seller_nip)
     problems.raise_if_any("Sprzedaż")
     assert sale is not None
     return sale
 
 
-def read_sale(fields: Fields, *, today: date, issued_elsewhere: bool = False) -> Sale:
+def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, issued_elsewhere: bool = False) -> Sale:
     """Read a sale's fields and finish them; the result is good only where no mistake was noted.
 
     issued_elsewhere  the invoice exists already, so whether its receipt allowed it is not asked any more
     """
     problems = fields.problems
-    buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems)
+    buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems, seller_nip=seller_nip)
     prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
-    lines = _lines(fields)
+    lines = _lines(fields, ALL_RATES if issued_elsewhere else RATES_IN_FORCE)
     exemption, basis = _exemption(fields, lines)
     currency = fields.word("currency", CURRENCIES) or "PLN"
     sale = Sale(
@@ -117,7 +125,7 @@ def read_sale(fields: Fields, *, today: date, issued_elsewhere: bool = False) ->
     return sale
 
 
-def _lines(fields: Fields) -> list[SaleLine | None]:
+def _lines(fields: Fields, rates: Collection[VatRate]) -> list[SaleLine | None]:
     value = fields.take("lines", required=True)
     if isinstance(value, list) and not value:
         fields.note("lines", "koszyk jest pusty.", "empty-basket")
@@ -125,10 +133,11 @@ def _lines(fields: Fields) -> list[SaleLine | None]:
         fields.note("lines", f"faktura może mieć najwyżej {MAX_LINES} pozycji.", "too-many-lines")
         return []
     items = fields.items("lines", maximum=MAX_LINES)
-    return [parse_line(item, f"{fields.at('lines')}/{index}", fields.problems) for index, item in enumerate(items)]
+    place = fields.at("lines")
+    return [_line(item, f"{place}/{index}", fields.problems, rates) for index, item in enumerate(items)]
 
 
-def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | None:
+def _line(value: object, pointer: str, problems: Problems, rates: Collection[VatRate]) -> SaleLine | None:
     """Read one line; ``pointer`` ends with its index."""
     position = int(pointer.rsplit("/", 1)[-1]) + 1
     fields = Fields.of(value, pointer, problems, f"pozycja {position}")
@@ -138,7 +147,7 @@ def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | No
     quantity = fields.number("quantity", decimals=6, positive=True, required=True)
     unit = fields.text("unit", maximum=256)
     unit_price = fields.number("unit_price", decimals=8, required=True)
-    rate = _rate(fields)
+    rate = _rate(fields, rates)
     discount = fields.number("discount", decimals=2, default=vat.ZERO)
     gtu = fields.word("gtu", _GTU)
     annex_15 = fields.flag("annex_15")
@@ -155,16 +164,21 @@ def parse_line(value: object, pointer: str, problems: Problems) -> SaleLine | No
     return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu, annex_15)
 
 
-def _rate(fields: Fields) -> VatRate | None:
+def _rate(fields: Fields, rates: Collection[VatRate]) -> VatRate | None:
     value = fields.take("vat", required=True)
     if value is None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if 0 <= value < 100 else "?"
-    if isinstance(value, str) and value in _RATES:
-        return VatRate(value)
-    fields.note("vat", f"nieznana „{shown(value)}”; dozwolone: {', '.join(_RATES)}.", "unknown-vat-rate")
-    return None
+    if not isinstance(value, str) or value not in ALL_RATES:
+        listed = ", ".join(rate for rate in VatRate if rate in rates)
+        fields.note("vat", f"nieznana „{shown(value)}”; dozwolone: {listed}.", "unknown-vat-rate")
+        return None
+    rate = VatRate(value)
+    if rate not in rates:
+        fields.note("vat", _REVERSE_CHARGE if rate is VatRate.REVERSE_CHARGE else _PAST_RATE, "rate-not-in-force")
+        return None
+    return rate
 
 
 def _exemption(fields: Fields, lines: list[SaleLine | None]) -> tuple[str | None, ExemptionBasis]:
@@ -294,7 +308,7 @@ def check_payments(fields: Fields, payments: tuple[Payment, ...], total: Decimal
 
 
 def check_rates(pointer: str, lines: Sequence[SaleLine | None], buyer: Buyer, problems: Problems) -> None:
-    """Rates that only some buyers may have: oo (art. 17 ust. 1 pkt 7-8), 0 WDT (art. 42), np II (art. 100)."""
+    """Rates that only some buyers may have: 0 WDT (art. 42), np II (art. 100), once oo (art. 17 ust. 1 pkt 7-8)."""
     for index, line in enumerate(lines):
         if line is None:
             continue

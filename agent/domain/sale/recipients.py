@@ -14,14 +14,11 @@ recipient-needs-nip, buyer-ids.
 
 from __future__ import annotations
 
-import re
-
-from agent.domain.identifiers import valid_nip
+from agent.domain.identifiers import is_internal_id
 from agent.domain.invoice import Buyer, BuyerKind, Recipient, RecipientRole
 from agent.domain.json_io.reader import Fields, Problems
 from agent.domain.sale.buyers import parse_address, read_nip
 
-_INTERNAL_ID = re.compile(r"[0-9]{10}-[0-9]{5}")
 _IDENTIFIED = frozenset({RecipientRole.LOCAL_GOVERNMENT, RecipientRole.VAT_GROUP})
 """Roles by which KSeF lets the recipient see the invoice, so they need what identifies it there."""
 
@@ -41,7 +38,7 @@ def parse_recipient(value: object, pointer: str, buyer: Buyer, problems: Problem
     fields.take("nip")
     fields.finish()
     given = [word for word in ("nip", "internal_id") if fields.has(word)]
-    if internal_id is not None and not _is_internal_id(internal_id):
+    if internal_id is not None and not is_internal_id(internal_id):
         fields.note("internal_id", "to nie jest identyfikator wewnętrzny (NIP-XXXXX).", "internal-id")
     if len(given) > 1 or (given and role is RecipientRole.EMPLOYEE):
         fields.note_all("podano za dużo identyfikatorów.", "buyer-ids")
@@ -50,7 +47,3 @@ def parse_recipient(value: object, pointer: str, buyer: Buyer, problems: Problem
     if buyer.kind is not BuyerKind.NIP:
         fields.note_all("odbiorcę podaje się tylko przy nabywcy z polskim NIP.", "recipient-needs-nip")
     return None if name is None else Recipient(role, name, nip, internal_id, address)
-
-
-def _is_internal_id(text: str) -> bool:
-    return _INTERNAL_ID.fullmatch(text) is not None and valid_nip(text[:10])

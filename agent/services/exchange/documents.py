@@ -81,7 +81,7 @@ class ExchangeDocuments:
 
         def prepare(now: datetime) -> Prepare:
             request = sale_of(found, document, self._conventions)
-            sale = parse_sale(request.document, today=issue_date(now))
+            sale = parse_sale(request.document, today=issue_date(now), seller_nip=self._desk.settings.seller.nip)
             request.check(sale)
             return ready_made(sale_order(self._desk.settings, sale, now, number=number), sale.buyer)
 

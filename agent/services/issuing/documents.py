@@ -12,10 +12,10 @@ from datetime import date, datetime
 from agent.domain import numbering
 from agent.domain.errors import BadInput, Conflict
 from agent.domain.fa3.build import build_invoice, issue_date
-from agent.domain.fa3.supplied import ReadyInvoice, other_number_for_receipt
+from agent.domain.fa3.supplied import ReadyInvoice, other_buyer
+from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
 from agent.domain.fa3.view import read
-from agent.domain.fiscal_receipt import moves_receipt
-from agent.domain.invoice import Buyer, CorrectedBase, InvoiceRecord, Payment, Sale, Totals
+from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.vat import totals
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
@@ -126,9 +126,10 @@ def numbered_order(
 async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
     """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way.
 
-    BadInput where the correction would bring another buyer's number to the receipt of one.
+    BadInput where the correction brings another buyer, or one that no invoice may have and its bases have not.
     """
     found: list[CorrectedBase] = []
+    repeated = False
     for base in ready.bases:
         known = base
         for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
@@ -147,15 +148,20 @@ async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBa
             if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
                 text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
                 raise Conflict(text, code="base-has-held-correction")
-            if _moves_receipt(ready, record):
-                mistake = other_number_for_receipt(ready.number)
+            # Either document may say that there is a receipt (a pruned base says nothing any more).
+            to_receipt = ready.view.to_receipt or (bool(record.xml) and read(record.xml).to_receipt)
+            if (mistake := other_buyer(ready.view, record.buyer, to_receipt=to_receipt)) is not None:
                 raise BadInput(mistake.message, code=mistake.code, errors=(mistake,))
+            repeated = repeated or as_on_base(ready.view, record.buyer)
             known = replace(base, invoice_id=record.id)
         found.append(known)
+    if ready.view.kind.corrects and not repeated:
+        _refuse_buyer(ready)
     return tuple(found)
 
 
-def _moves_receipt(ready: ReadyInvoice, base: InvoiceRecord) -> bool:
-    """Whether either document says that there is a receipt (a pruned base says nothing any more)."""
-    to_receipt = ready.view.to_receipt or (bool(base.xml) and read(base.xml).to_receipt)
-    return to_receipt and moves_receipt(base.buyer, ready.buyer)
+def _refuse_buyer(ready: ReadyInvoice) -> None:
+    mistakes = tuple(buyer_mistakes(ready.view, ready.view.seller.nip or ""))
+    if mistakes:
+        code = mistakes[0].code if len(mistakes) == 1 else "ready-invoice"
+        raise BadInput(mistakes[0].message, code=code, errors=mistakes)

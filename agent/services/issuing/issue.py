@@ -60,7 +60,7 @@ class Issuing:
         document = parse_object(body)
 
         def prepare(now: datetime) -> Prepare:
-            sale = parse_sale(document, today=issue_date(now))
+            sale = parse_sale(document, today=issue_date(now), seller_nip=self._desk.settings.seller.nip)
             return ready_made(sale_order(self._desk.settings, sale, now), sale.buyer)
 
         return await self.press(key, one_way(document), prepare, caller, at_counter=at_counter)

@@ -7,7 +7,8 @@ import { draft, emptyLine } from "./draft.js";
 import { givenBuyer } from "./owner.js";
 import { receiptOf } from "./receipt.js";
 
-const RATES = ["23", "8", "5", "0 KR", "zw", "oo", "np I", "np II", "0 WDT", "0 EX", "22", "7", "4", "3"];
+const RATES = ["23", "8", "5", "0 KR", "zw", "np I", "np II", "0 WDT", "0 EX", "4"];
+const PAST_RATES = ["oo", "22", "7", "3"]; // only on invoices of the past
 
 const PAYMENTS = ["cash", "card", "mobile", "transfer"]; // those with a button
 
@@ -24,15 +25,16 @@ export const SAMPLE = [
  * pointer  where the lines lie in what is sent
  * net      whether prices are net
  * changed  called after every change of `lines`
+ * past     whether the lines are those of an old invoice
  * more     further fields of a line, or nothing
  */
-export function drawRows(box, lines, { prefix, pointer, net, changed, more = () => null }) {
-  const options = { prefix, pointer, net, changed, more };
+export function drawRows(box, lines, { prefix, pointer, net, changed, past = false, more = () => null }) {
+  const options = { prefix, pointer, net, changed, past, more };
   box.replaceChildren(...lines.map((line, index) => row(box, lines, index, options)));
 }
 
 function row(box, lines, index, options) {
-  const { prefix, pointer, net, changed, more } = options;
+  const { prefix, pointer, net, changed, past, more } = options;
   const line = lines[index];
   const value = h("output", { class: "line-value", "aria-label": `Wartość pozycji ${index + 1}` });
   const refresh = () => {
@@ -50,7 +52,8 @@ function row(box, lines, index, options) {
     });
     return h("div", { class: `field f-${name}` }, h("label", { for: id }, label), control);
   };
-  const known = RATES.includes(line.vat) ? RATES : [line.vat, ...RATES];
+  const offered = past ? [...RATES, ...PAST_RATES] : RATES;
+  const known = offered.includes(line.vat) ? offered : [line.vat, ...offered];
   const rates = h("select", {
     id: `${prefix}-${index}-vat`,
     "data-pointer": `${pointer}/${index}/vat`,

@@ -4,7 +4,7 @@ import { byId } from "./dom.js";
 import * as store from "./draft.js";
 import { lookUp, nameless, patiently } from "./lookup.js";
 import { check } from "./nip.js";
-import { isOpen, settle, write } from "./owner.js";
+import { incompleteConsumer, isOpen, settle, write } from "./owner.js";
 import { drawQuestion } from "./receipt.js";
 
 const HINTS = {
@@ -59,7 +59,7 @@ export function takeNip(nip) {
 export function firstField() {
   const id = IDENTIFIERS[current().kind];
   if (id) return byId(id);
-  return current().name ? byId("press") : byId("buyer-name");
+  return byId(!current().name ? "buyer-name" : current().line1 || current().line2 ? "press" : "line1");
 }
 
 /** Mistakes of the identifier as it stands. */
@@ -75,7 +75,7 @@ export const isLookedFor = () => isOpen(current());
 export const wait = () => patiently(current, show);
 
 /** What the cashier has to fill in because nobody knows it. */
-export const dataMistakes = () => nameless(current(), "/buyer");
+export const dataMistakes = () => [...nameless(current(), "/buyer"), ...incompleteConsumer(current(), "/buyer")];
 
 /** Name and address go with their identifier. */
 export function settleOwner() {
@@ -105,7 +105,7 @@ function drawKind() {
   const { kind } = current();
   form().querySelectorAll("[name=buyer-kind]").forEach((radio) => { radio.checked = radio.value === kind; });
   form().querySelectorAll("[data-for]").forEach((field) => { field.hidden = !field.dataset.for.split(" ").includes(kind); });
-  byId("buyer-name-label").textContent = kind === "none" ? "Imię i nazwisko (może być puste)" : "Nazwa";
+  byId("buyer-name-label").textContent = kind === "none" ? "Imię i nazwisko" : "Nazwa";
 }
 
 function drawData() {

@@ -7,7 +7,7 @@ import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { lookUp, patiently } from "./lookup.js";
 import { check, digits } from "./nip.js";
-import { settle, write } from "./owner.js";
+import { incompleteConsumer, settle, write } from "./owner.js";
 
 export const KINDS = {
   return: { label: "Zwrot towaru", reason: "zwrot towaru" },
@@ -68,7 +68,7 @@ export function reasonField(order, kind, pointer) {
 export function rightBuyer(right, pointer) {
   return h("div", { class: "fields" },
     h("p", { class: "full hint" }, "Powstaną dwa dokumenty: korekta do zera i nowa faktura na właściwego nabywcę. ",
-      "Osobie prywatnej zostaw pusty NIP."),
+      "Osobie prywatnej zostaw pusty NIP; imię, nazwisko i adres są potrzebne."),
     field("NIP właściwego nabywcy", right, "nip", {
       id: "right-nip", inputmode: "numeric", maxlength: 40, "data-pointer": `${pointer}/nip`, oninput: () => ownerChanged(right, "right"),
     }),
@@ -107,7 +107,7 @@ export async function buyerMistakes(buyer, prefix, pointer) {
   const state = buyer.kind === "nip" ? check(buyer.nip) : "ok";
   if (state !== "ok" && state !== "empty") return [{ pointer: `${pointer}/nip`, message: "NIP nabywcy jest błędny." }];
   await patiently(() => buyer, () => drawData(buyer, prefix));
-  return [];
+  return incompleteConsumer({ ...buyer, kind: state === "empty" ? "none" : buyer.kind }, pointer);
 }
 
 /** Say what is wrong, at the fields where there are some. */

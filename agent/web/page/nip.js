@@ -2,9 +2,10 @@
 
 const WEIGHTS = [6, 5, 7, 2, 3, 4, 5, 6, 7];
 
-/** The NIP in its one spelling; people and scanners write spaces, dots, dashes, "PL" and "NIP:" with it. */
+/** The NIP in its one spelling, as agent/domain/identifiers.py has it: people write separators, "PL", "NIP:" with it. */
 export function digits(text) {
-  return text.replace(/[\s.:\u2010-\u2015\u2212-]/g, "").replace(/^(?:NIP)?(?:PL)?/i, "");
+  const bare = text.normalize("NFKC").replace(/[\p{Z}\p{P}\p{C}\u2212]/gu, "");
+  return bare.replace(/^(?:NIP|PL|NR|UE|EU|VAT)+(?=\d)/i, "");
 }
 
 /** "empty", "short", "letters", "wrong" or "ok". */

@@ -87,7 +87,7 @@ function drawLines(kind, box = document.querySelector("#view-correct .lines")) {
     byId("base-exemption-field").hidden = !order.lines.some((each) => each.vat === "zw");
   };
   drawRows(box, order.lines, {
-    prefix: "base-line", pointer: "/base/lines", net: order.prices === "net", changed,
+    prefix: "base-line", pointer: "/base/lines", net: order.prices === "net", changed, past: true,
     more: (each, index) => (name ? h("div", { class: "field f-more" },
       h("label", { for: `base-line-${index}-more` }, label),
       h("input", {
@@ -111,11 +111,11 @@ function baseBuyer(redraw) {
       }), h("span", {}, label)))),
     h("div", { class: "fields" },
       buyer.kind === "nip" ? field("NIP", buyer, "nip", { ...at("nip"), inputmode: "numeric", maxlength: 40, oninput: changed }) : null,
-      buyer.kind === "eu_vat" ? field("Numer VAT UE", buyer, "eu_vat", { ...at("eu_vat"), maxlength: 16, onchange: changed }) : null,
+      buyer.kind === "eu_vat" ? field("Numer VAT UE", buyer, "eu_vat", { ...at("eu_vat"), maxlength: 40, onchange: changed }) : null,
       buyer.kind === "foreign_id" ? field("Identyfikator (numer podatkowy)", buyer, "foreign_id", {
         ...at("foreign_id"), maxlength: 50, onchange: changed,
       }) : null,
-      dataFields(buyer, "base-buyer", "/base/buyer", buyer.kind === "none" ? "Imię i nazwisko (może być puste)" : "Nazwa"),
+      dataFields(buyer, "base-buyer", "/base/buyer", buyer.kind === "none" ? "Imię i nazwisko" : "Nazwa"),
       abroad ? field("Kraj (np. DE)", buyer, "country", {
         ...at("country", "address/country"), maxlength: 2, oninput: (event) => write(buyer, "country", event.target.value),
       }) : null));

@@ -67,5 +67,16 @@ export function fillIn(buyer, { name, address }) {
   buyer.looked = true;
 }
 
+/** What a private person's invoice lacks: name and address stand on every invoice (art. 106e ust. 1 pkt 3). */
+export function incompleteConsumer(buyer, pointer) {
+  if (buyer.kind !== "none") return [];
+  const lacking = [];
+  if (!buyer.name.trim()) lacking.push({ pointer: `${pointer}/name`, message: "Wpisz imię i nazwisko. Musi je mieć także faktura dla osoby." });
+  if (!buyer.line1.trim() && !buyer.line2.trim()) {
+    lacking.push({ pointer: `${pointer}/address/line1`, message: "Wpisz adres. Musi go mieć także faktura dla osoby." });
+  }
+  return lacking;
+}
+
 /** Whether it is not known yet who has the NIP. A name that somebody wrote for it is an answer. */
 export const isOpen = (buyer) => Boolean(nipOf(buyer)) && !buyer.looked && !buyer.typed.includes("name");

@@ -50,6 +50,7 @@ from tests.reference import FA3_SAMPLES
 from tests.unit.sale.sale_samples import (
     BREAD,
     CONSUMER,
+    CONSUMER_JSON,
     EU_FIRM,
     FIRM,
     KSEF_NUMBER,
@@ -321,7 +322,7 @@ def test_waiting_orders_count_as_returned() -> None:
             "/payments",
             "payments-do-not-add-up",
         ),
-        ({"kind": "buyer"}, "/buyer", "required"),
+        ({"kind": "buyer"}, "/buyer", "buyer-incomplete"),
         ({"kind": "buyer", "buyer": OTHER_FIRM | {"nip": "1111111112"}}, "/buyer/nip", "nip-checksum"),
         (
             {
@@ -368,7 +369,7 @@ def test_a_line_already_returned_is_named() -> None:
 
 def test_the_new_buyer_must_fit_the_rates() -> None:
     start = base(lines=(line(rate=VatRate.REVERSE_CHARGE),))
-    assert mistakes(start, {"kind": "buyer", "buyer": {"name": "Jan"}}) == {"/lines/0/vat": "rate-needs-nip"}
+    assert mistakes(start, {"kind": "buyer", "buyer": CONSUMER_JSON}) == {"/lines/0/vat": "rate-needs-nip"}
 
 
 def record(state: InvoiceState, view: FaView, ksef_number: str | None = None) -> InvoiceRecord:

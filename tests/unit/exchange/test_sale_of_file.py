@@ -49,7 +49,7 @@ def refused(*items: Item, **paper: Any) -> dict[str, str]:
 def test_a_whole_invoice() -> None:
     sale = read(fields={49: "Dziękujemy\r\nza zakupy", 10: "ZK 4/2026", 23: Bare("20261123000000")})
     assert sale.buyer.kind is BuyerKind.NIP
-    assert (sale.buyer.identifier, sale.buyer.name) == ("5265877635", "Firma „Źdźbło” sp. z o.o.")
+    assert (sale.buyer.identifier, sale.buyer.name) == ("7777777777", "Firma „Źdźbło” sp. z o.o.")
     assert sale.buyer.address is not None
     assert (sale.buyer.address.line1, sale.buyer.address.line2) == ("ul. Polna 2", "00-002 Warszawa")
     assert [line.name for line in sale.lines] == ["Kawa ziarnista 1 kg", "Chleb żytni"]
@@ -239,8 +239,8 @@ def test_a_buyer_without_number() -> None:
 
 
 def test_a_number_that_only_the_catalogue_holds() -> None:
-    numbers = {"NUMERYIDENTYFIKACYJNENABYWCOW": ['"FS 12/2026",3,"90010112345"', '"FS 12/2026",1,"5265877635"']}
-    assert read(fields={18: ""}, catalogues=numbers).buyer.identifier == "5265877635"
+    numbers = {"NUMERYIDENTYFIKACYJNENABYWCOW": ['"FS 12/2026",3,"90010112345"', '"FS 12/2026",1,"7777777777"']}
+    assert read(fields={18: ""}, catalogues=numbers).buyer.identifier == "7777777777"
 
 
 def test_a_buyer_outside_the_union() -> None:
@@ -270,17 +270,17 @@ def test_a_receipt_with_a_number_becomes_an_invoice_to_it() -> None:
     sale = read(kind="PA", number="583/11", conventions=conventions)
     assert sale.receipt is not None
     assert (sale.receipt.number, sale.receipt.register) == ("583/11", "EAZ 2301234567")
-    assert sale.receipt.nip == "526-587-76-35"
+    assert sale.receipt.nip == "777-777-77-77"
 
 
 def test_an_invoice_to_a_receipt_says_the_number_on_it() -> None:
     """A PA is the receipt itself; an FS that was registered has to say it (art. 106b ust. 5)."""
-    remarks = "NIP na paragonie: PL 526-587-76-35, paragon W001234, kasa EAZ 2301234567"
+    remarks = "NIP na paragonie: PL 777-777-77-77, paragon W001234, kasa EAZ 2301234567"
     sale = read(fields={3: Bare("1"), 49: remarks})
     assert sale.receipt is not None
-    assert (sale.receipt.number, sale.receipt.nip) == ("W001234", "PL 526-587-76-35")
+    assert (sale.receipt.number, sale.receipt.nip) == ("W001234", "PL 777-777-77-77")
     assert refused(fields={3: Bare("1"), 49: "paragon W001234, kasa EAZ 2301234567"}) == {"5:49": "epp-receipt"}
-    other = remarks.replace("587-76-35", "025-02-74")
+    other = remarks.replace("777-777-77-77", "526-025-02-74")
     assert refused(fields={3: Bare("1"), 49: other}) == {"/receipt/nip": "receipt-nip-differs"}
 
 

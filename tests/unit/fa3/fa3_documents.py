@@ -21,10 +21,14 @@ DOMESTIC_BUYER = (
     "<Podmiot2><DaneIdentyfikacyjne><NIP>1111111111</NIP><Nazwa>F.H.U. Jan Kowalski</Nazwa></DaneIdentyfikacyjne>"
     "<Adres><KodKraju>PL</KodKraju><AdresL1>ul. Polna 1</AdresL1></Adres><JST>2</JST><GV>2</GV></Podmiot2>"
 )
-CONSUMER = "<Podmiot2><DaneIdentyfikacyjne><BrakID>1</BrakID></DaneIdentyfikacyjne><JST>2</JST><GV>2</GV></Podmiot2>"
+CONSUMER = (
+    "<Podmiot2><DaneIdentyfikacyjne><BrakID>1</BrakID><Nazwa>Anna Nowak</Nazwa></DaneIdentyfikacyjne>"
+    "<Adres><KodKraju>PL</KodKraju><AdresL1>ul. Cicha 3</AdresL1></Adres><JST>2</JST><GV>2</GV></Podmiot2>"
+)
 EU_BUYER = (
     "<Podmiot2><DaneIdentyfikacyjne><KodUE>DE</KodUE><NrVatUE>123456789</NrVatUE><Nazwa>Müller GmbH</Nazwa>"
-    "</DaneIdentyfikacyjne><JST>2</JST><GV>2</GV></Podmiot2>"
+    "</DaneIdentyfikacyjne><Adres><KodKraju>DE</KodKraju><AdresL1>Hauptstr. 7</AdresL1></Adres>"
+    "<JST>2</JST><GV>2</GV></Podmiot2>"
 )
 FOREIGN_BUYER = (
     "<Podmiot2><DaneIdentyfikacyjne><KodKraju>UA</KodKraju><NrID>UA-778</NrID><Nazwa>ТОВ Київ</Nazwa>"

@@ -51,9 +51,9 @@ def test_reads_the_plain_sale() -> None:
     ("name", "buyer"),
     [
         ("VAT", Buyer(BuyerKind.NIP, "1111111111", "PL", "F.H.U. Jan Kowalski", Address("ul. Polna 1"))),
-        ("EU", Buyer(BuyerKind.EU_VAT, "123456789", "DE", "Müller GmbH", None)),
+        ("EU", Buyer(BuyerKind.EU_VAT, "123456789", "DE", "Müller GmbH", Address("Hauptstr. 7", None, "DE"))),
         ("FOREIGN", Buyer(BuyerKind.FOREIGN_ID, "UA-778", "UA", "ТОВ Київ", Address("Хрещатик 1", None, "UA"))),
-        ("CONSUMER", Buyer(BuyerKind.NONE)),
+        ("CONSUMER", Buyer(BuyerKind.NONE, None, None, "Anna Nowak", Address("ul. Cicha 3"))),
     ],
 )
 def test_the_buyer_as_the_agent_knows_it(name: str, buyer: Buyer) -> None:

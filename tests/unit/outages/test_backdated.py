@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.register import Marker, marker
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, MANAGER, SELLER, World, world
-from tests.unit.sale.sale_samples import sale
+from tests.unit.sale.sale_samples import FIRM, sale
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 """A Tuesday."""
@@ -22,7 +23,8 @@ NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 
 async def hand_over(place: World, issued_at: datetime) -> InvoiceRecord:
     """Give the till a ready document of that day."""
-    xml = build_invoice(sale(), SELLER, number=f"ERP/{issued_at:%d}", issued_at=issued_at, system_info="ERP")
+    this = sale(buyer=replace(FIRM, identifier="7777777777"))
+    xml = build_invoice(this, SELLER, number=f"ERP/{issued_at:%d}", issued_at=issued_at, system_info="ERP")
     return (await counter.ready(place, xml, f"ready-{issued_at}", CASHIER)).invoices[0].record
 
 

@@ -26,6 +26,7 @@ from agent.domain.invoice import (
     Seller,
     VatRate,
 )
+from agent.domain.sale.parse import RATES_IN_FORCE
 
 TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -35,8 +36,9 @@ KSEF_NUMBER = "5261040828-20261124-0100001AF629-0A"
 FIRM = Buyer(BuyerKind.NIP, "5265877635", "PL", "Firma „Źdźbło”", Address("ul. Polna 2", "00-002 Warszawa"))
 EU_FIRM = Buyer(BuyerKind.EU_VAT, "123456789", "DE", "Kunde GmbH", Address("Weg 1", "10115 Berlin", "DE"))
 FOREIGN = Buyer(BuyerKind.FOREIGN_ID, "12-3456789", "US", "Client Inc.", Address("Road 1", None, "US"))
-CONSUMER = Buyer(BuyerKind.NONE, name="Jan Kowalski")
+CONSUMER = Buyer(BuyerKind.NONE, name="Jan Kowalski", address=Address("ul. Cicha 3", "00-003 Warszawa"))
 
+CONSUMER_JSON = {"name": "Jan Kowalski", "address": {"line1": "ul. Cicha 3", "line2": "00-003 Warszawa"}}
 BREAD = {"name": "Chleb", "quantity": "2", "unit": "szt.", "unit_price": "6.15", "vat": "5"}
 MILK = {"name": "Mleko", "quantity": "1.5", "unit": "l", "unit_price": "4.00", "vat": "5", "discount": "0.50"}
 FRIDGE = {"name": "Lodówka", "quantity": 1, "unit_price": "1999.99", "vat": "23", "gtu": "GTU_06"}
@@ -109,18 +111,14 @@ def sale_lines(draw: st.DrawFn, rates: st.SearchStrategy[VatRate]) -> SaleLine:
     )
 
 
-_RATES = {
-    BuyerKind.NIP: tuple(set(VatRate) - {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II}),
-    BuyerKind.EU_VAT: tuple(set(VatRate) - {VatRate.REVERSE_CHARGE}),
-}
-_CONSUMER_RATES = tuple(set(VatRate) - {VatRate.REVERSE_CHARGE, VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II})
+_DOMESTIC_RATES = RATES_IN_FORCE - {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II}
 
 
 @st.composite
 def sales(draw: st.DrawFn, max_lines: int = 8) -> Sale:
     """Any sale that the contract allows."""
-    buyer = draw(st.sampled_from((FIRM, EU_FIRM, FOREIGN, CONSUMER, Buyer(BuyerKind.NONE))))
-    rates = st.sampled_from(sorted(_RATES.get(buyer.kind, _CONSUMER_RATES)))
+    buyer = draw(st.sampled_from((FIRM, EU_FIRM, FOREIGN, CONSUMER)))
+    rates = st.sampled_from(sorted(RATES_IN_FORCE if buyer.kind is BuyerKind.EU_VAT else _DOMESTIC_RATES))
     lines = tuple(draw(st.lists(sale_lines(rates), min_size=1, max_size=max_lines)))
     currency, exchange_rate = draw(st.sampled_from((("PLN", None), ("PLN", None), ("EUR", Decimal("4.2517")))))
     exempt = any(entry.vat is VatRate.EXEMPT for entry in lines)

@@ -20,7 +20,17 @@ from agent.domain.paper.compose import PaperFacts, choose, compose
 from agent.domain.sale.parse import parse_sale
 from tests.reference import FOLDER
 from tests.unit.paper.paper_text import text_of, unprinted
-from tests.unit.sale.sale_samples import KSEF_NUMBER, NOW, SELLER, TODAY, document, fa3_schema, line, sale
+from tests.unit.sale.sale_samples import (
+    CONSUMER_JSON,
+    KSEF_NUMBER,
+    NOW,
+    SELLER,
+    TODAY,
+    document,
+    fa3_schema,
+    line,
+    sale,
+)
 
 D = Decimal
 ACCOUNT = "61109010140000071219812874"
@@ -99,7 +109,7 @@ def test_a_return_of_goods_leaves_the_deposit_alone() -> None:
 
 def test_the_invoice_of_the_right_buyer_has_it_again() -> None:
     base = read_base(base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER)
-    wanted = {"kind": "buyer", "buyer": {"none": True}, "payments": [{"method": "cash", "amount": "35.00"}]}
+    wanted = {"kind": "buyer", "buyer": CONSUMER_JSON, "payments": [{"method": "cash", "amount": "35.00"}]}
     replacement = parse_correction(wanted, base=base, today=TODAY).replacement
     assert replacement is not None
     assert replacement.deposits == (DEPOSIT,)

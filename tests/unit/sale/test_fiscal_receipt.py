@@ -23,6 +23,7 @@ from agent.ports import Rejected
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, SELLER, World, world
+from tests.fakes.world import CONSUMER as CONSUMER_JSON
 from tests.fakes.world import sale as sale_json
 from tests.unit.sale.sale_samples import CONSUMER, EU_FIRM, FOREIGN, KSEF_NUMBER, NOW, TODAY, sale
 
@@ -35,8 +36,7 @@ BUYERS: dict[str, dict[str, Any] | None] = {
     "nip": {**sale_json()["buyer"], "nip": BUYER_NIP},
     "eu": {"eu_vat": "DE136695976", "name": "Müller GmbH", "address": {"line1": "Hauptstr. 5", "country": "DE"}},
     "foreign": {"foreign_id": "CHE-123.456.788", "name": "Rösti AG", "address": {"line1": "Berg 1", "country": "CH"}},
-    "consumer": {"name": "Jan Kowalski"},
-    "nobody": None,
+    "consumer": CONSUMER_JSON,
 }
 
 
@@ -72,8 +72,6 @@ class TestSale:
             ("consumer", None, None),
             ("consumer", "", None),
             ("consumer", BUYER_NIP, DIFFERS),
-            ("nobody", None, None),
-            ("nobody", BUYER_NIP, DIFFERS),
         ],
     )
     def test_the_receipt_carries_the_buyers_number(self, buyer: str, on_receipt: str | None, code: str | None) -> None:

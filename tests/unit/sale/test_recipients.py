@@ -18,7 +18,17 @@ from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.paper.compose import PaperFacts, choose, compose
 from agent.domain.sale.parse import parse_sale
 from tests.unit.paper.paper_text import text_of, unprinted
-from tests.unit.sale.sale_samples import FIRM, KSEF_NUMBER, NOW, SELLER, TODAY, document, fa3_schema, sale
+from tests.unit.sale.sale_samples import (
+    CONSUMER_JSON,
+    FIRM,
+    KSEF_NUMBER,
+    NOW,
+    SELLER,
+    TODAY,
+    document,
+    fa3_schema,
+    sale,
+)
 
 SCHOOL = Recipient(
     RecipientRole.LOCAL_GOVERNMENT, "Szkoła nr 5", "1111111111", None, Address("ul. Szkolna 1", "00-003 Warszawa")
@@ -83,7 +93,7 @@ def test_a_correction_names_him_too(recipient: Recipient, kind: str) -> None:
 def test_another_buyer_keeps_him_only_as_a_firm() -> None:
     base = read_base(view_of(SHOP), ksef_number=KSEF_NUMBER)
     firm = {"nip": "1111111111", "name": "Inna", "address": {"line1": "ul. Inna 3"}}
-    for buyer, expected in ((firm, SHOP), ({"none": True}, None)):
+    for buyer, expected in ((firm, SHOP), (CONSUMER_JSON, None)):
         correction = parse_correction({"kind": "buyer", "buyer": buyer}, base=base, today=TODAY)
         assert correction.replacement is not None
         assert correction.replacement.recipient == expected
@@ -117,7 +127,7 @@ def test_recipients_that_are_none(given: object, mistake: tuple[str, str]) -> No
 
 
 def test_a_consumer_buys_for_nobody() -> None:
-    assert codes({"name": "A"}, buyer={"none": True}) == {("/recipient", "recipient-needs-nip")}
+    assert codes({"name": "A"}, buyer=CONSUMER_JSON) == {("/recipient", "recipient-needs-nip")}
 
 
 def test_parties_that_a_sale_does_not_have_are_not_corrected() -> None:

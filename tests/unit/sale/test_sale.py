@@ -16,7 +16,7 @@ from agent.domain.fa3.build import build_invoice
 from agent.domain.invoice import Address, BuyerKind, ExemptionBasis, Payment, Prices, ReceiptLink, Sale, VatRate
 from agent.domain.json_io.reader import MAX_REPORTED
 from agent.domain.sale.parse import MAX_LINES, parse_sale
-from tests.unit.sale.sale_samples import BREAD, NOW, SELLER, TODAY, any_json, document, fa3_schema, sales
+from tests.unit.sale.sale_samples import BREAD, CONSUMER_JSON, NOW, SELLER, TODAY, any_json, document, fa3_schema, sales
 
 D = Decimal
 ADDRESS = {"line1": "ul. Polna 2", "line2": "00-002 Warszawa"}
@@ -64,7 +64,7 @@ def test_a_whole_sale() -> None:
 
 
 def test_the_least_sale_is_a_consumers() -> None:
-    sale = parse_sale({"prices": "net", "lines": [BREAD]}, today=TODAY)
+    sale = parse_sale({"buyer": CONSUMER_JSON, "prices": "net", "lines": [BREAD]}, today=TODAY)
     assert (sale.buyer.kind, sale.prices, sale.currency) == (BuyerKind.NONE, Prices.NET, "PLN")
 
 
@@ -236,7 +236,13 @@ def test_values_and_sums_have_twelve_digits() -> None:
         (BUYER | {"none": False}, "/buyer/none", "not-allowed"),
         (BUYER | {"email": "a@b"}, "/buyer/email", "unknown-field"),
         ({"eu_vat": "DE12", "name": "K", "address": ADDRESS}, "/buyer/eu_vat", "eu-vat"),
-        ({"eu_vat": "PL5265877635", "name": "K", "address": ADDRESS}, "/buyer/eu_vat", "eu-vat"),
+        ({"eu_vat": "PL5265877635", "name": "K", "address": ADDRESS}, "/buyer/eu_vat", "polish-nip"),
+        (None, "/buyer", "buyer-incomplete"),
+        ({}, "/buyer/name", "buyer-incomplete"),
+        ({"none": True}, "/buyer/address", "buyer-incomplete"),
+        ({"name": "Jan", "address": {}}, "/buyer/address", "buyer-incomplete"),
+        ({"name": " \u200b", "address": {"line1": "x"}}, "/buyer/name", "buyer-incomplete"),
+        ({"name": "Jan", "address": {"line2": "x"}}, "/buyer/address/line1", "required"),
         ({"foreign_id": "1", "name": "K", "address": ADDRESS}, "/buyer/address/country", "required"),
         ({"foreign_id": "1" * 51, "name": "K", "address": ADDRESS}, "/buyer/foreign_id", "too-long"),
         ({"foreign_id": {"country": "US"}, "name": "K", "address": ADDRESS}, "/buyer/foreign_id/number", "required"),
@@ -256,15 +262,18 @@ def test_typed_identifiers_are_bared() -> None:
     assert (foreign.country, foreign.identifier) == ("US", "77")
     nested = parse(buyer={"foreign_id": {"country": "CH", "number": "77"}, "name": "K", "address": ADDRESS}).buyer
     assert (nested.country, nested.identifier) == ("CH", "77")
-    assert parse(buyer={"none": True}).buyer.kind is BuyerKind.NONE
+    assert parse(buyer={"none": True} | CONSUMER_JSON).buyer.kind is BuyerKind.NONE
 
 
 @pytest.mark.parametrize(
     ("rate", "buyer", "code"),
     [
-        (VatRate.REVERSE_CHARGE, {}, "rate-needs-nip"),
+        (VatRate.REVERSE_CHARGE, BUYER, "rate-not-in-force"),
+        (VatRate.R22, BUYER, "rate-not-in-force"),
+        (VatRate.R7, CONSUMER_JSON, "rate-not-in-force"),
+        (VatRate.R3, BUYER, "rate-not-in-force"),
         (VatRate.ZERO_WDT, BUYER, "rate-needs-eu-vat"),
-        (VatRate.NOT_SUBJECT_II, {}, "rate-needs-eu-vat"),
+        (VatRate.NOT_SUBJECT_II, CONSUMER_JSON, "rate-needs-eu-vat"),
     ],
 )
 def test_rates_that_need_a_certain_buyer(rate: VatRate, buyer: object, code: str) -> None:

@@ -31,6 +31,7 @@ from agent.domain.split_payment import split_payment_due
 from tests.unit.paper.paper_text import text_of
 from tests.unit.sale.sale_samples import (
     CONSUMER,
+    CONSUMER_JSON,
     EU_FIRM,
     FIRM,
     FOREIGN,
@@ -201,7 +202,7 @@ def test_without_it_a_correction_has_none() -> None:
 
 
 def test_a_new_buyer_is_judged_anew() -> None:
-    wanted = {"kind": "buyer", "buyer": {"none": True}}
+    wanted = {"kind": "buyer", "buyer": CONSUMER_JSON}
     correction = parse_correction(wanted, base=base_of(MIXED), today=TODAY)
     assert built(correction).annotations.split_payment
     assert correction.replacement is not None

@@ -478,3 +478,10 @@ def test_a_proxy_needs_no_encryption_and_its_login_is_a_secret(file: Path) -> No
     secret.write_text("haslo")
     with pytest.raises(ConfigError, match="login:hasło"):
         proxy_credentials(load(file).ksef)
+
+
+def test_a_nip_in_any_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(SELLER.replace("5261040828", "PL 526-104-08-28") + "[ksef]\ncontext_nip = 'NIP: 526 587 76 35'\n")
+    settings = load(path, need_files=False)
+    assert (settings.seller.nip, settings.ksef.context_nip) == ("5261040828", "5265877635")

@@ -353,6 +353,12 @@ class TestReading:
         assert [item["id"] for item in body["invoices"]] == [first["id"]]
         assert body["next"] is None
 
+    async def test_a_nip_is_found_in_every_spelling(self, client: Client) -> None:
+        made = await issued(client, "1")
+        for typed in (KNOWN_NIP, "526-025-02-74", "NIP: PL 526 025 02 74", "526\u00a0025\u00a002\u00a074"):
+            body = await (await client.get("/v1/invoices", params={"text": typed}, headers=CASHIER)).json()
+            assert [item["id"] for item in body["invoices"]] == [made["id"]]
+
     async def test_pages_of_a_list(self, client: Client) -> None:
         ids = [(await issued(client, str(number)))["id"] for number in range(3)]
         body = await (await client.get("/v1/invoices?limit=2", headers=CASHIER)).json()
