@@ -169,7 +169,9 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         signer, authentication = load_certificates(settings)
         _tell(settings, signer, authentication, clock.now())
         fleet = build(settings.printers, clock)
-        gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
+        counters = CountersInMemory()
+        gateway = open_gateway(settings.ksef, settings.seller.nip, clock, metrics=counters)
+        counters.show_limits(gateway.limits)
         stack.push_async_callback(gateway.close)
         latarnia = open_latarnia(settings.ksef, clock)
         stack.push_async_callback(latarnia.close)
@@ -177,7 +179,6 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(store.close)
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
-        counters = CountersInMemory()
         desk = Desk(
             settings=settings,
             clock=clock,

@@ -10,9 +10,40 @@ from typing import Protocol, TypeVar
 from agent.ksef.client import HttpClient
 from agent.ksef.limits import PATIENCE_SECONDS, Group, RateBudget
 from agent.ksef.responses import Answer
-from agent.ports import Json, KsefError, Sent
+from agent.ports import CallMetrics, Json, KsefError, Sent
 
 T = TypeVar("T")
+
+PATH_WORDS = frozenset(
+    {
+        "auth",
+        "batch",
+        "certificates",
+        "challenge",
+        "close",
+        "context",
+        "data",
+        "enrollments",
+        "invoices",
+        "ksef",
+        "ksef-token",
+        "limits",
+        "metadata",
+        "online",
+        "public-key-certificates",
+        "query",
+        "rate-limits",
+        "redeem",
+        "refresh",
+        "retrieve",
+        "security",
+        "sessions",
+        "token",
+        "upo",
+        "xades-signature",
+    }
+)
+"""Steps of the paths that are called; everything else in a path is a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +58,12 @@ class Call:
     query: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
     patience: float = PATIENCE_SECONDS
+
+    @property
+    def endpoint(self) -> str:
+        """Return method and path without references: one of a few dozen words, whatever KSeF names its sessions."""
+        steps = (step if step in PATH_WORDS else "{}" for step in self.path.strip("/").split("/"))
+        return f"{self.method} /{'/'.join(steps)}"
 
 
 class Tokens(Protocol):
@@ -44,22 +81,49 @@ class Tokens(Protocol):
 class Wire:
     """Calls inside the rate limits, with the token given or none."""
 
-    def __init__(self, client: HttpClient, budget: RateBudget) -> None:
+    def __init__(self, client: HttpClient, budget: RateBudget, metrics: CallMetrics | None = None) -> None:
         self._client = client
         self._budget = budget
+        self._metrics = metrics
 
     async def run(self, call: Call, token: str | None = None) -> Answer:
         """Make the call once. KsefError as HttpClient and RateBudget raise it."""
-        async with self._budget.place(call.group, call.patience):
-            return await self._client.call(
-                call.method,
-                call.path,
-                token=token,
-                json=call.json,
-                xml=call.xml,
-                query=call.query,
-                headers=call.headers,
-            )
+        begun: float | None = None
+        outcome = Sent.UNKNOWN.value  # of a call that is cancelled
+        try:
+            async with self._budget.place(call.group, call.patience):
+                begun = self._client.clock.monotonic()
+                answer = await self._client.call(
+                    call.method,
+                    call.path,
+                    token=token,
+                    json=call.json,
+                    xml=call.xml,
+                    query=call.query,
+                    headers=call.headers,
+                )
+            outcome = "ok"
+        except KsefError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            self._count(call, outcome, begun)
+        return answer
+
+    def _count(self, call: Call, outcome: str, begun: float | None) -> None:
+        if self._metrics is None:
+            return
+        if begun is None:
+            self._metrics.ksef_called(call.endpoint, "held_back", None)
+        else:
+            self._metrics.ksef_called(call.endpoint, outcome, self._client.clock.monotonic() - begun)
+
+
+def _outcome(error: KsefError) -> str:
+    """Return the word of CallMetrics for a call that failed."""
+    if error.sent is not Sent.ANSWERED:
+        return error.sent.value
+    return "rate_limited" if error.code == HTTPStatus.TOO_MANY_REQUESTS else "refused"
 
 
 class Api:

@@ -21,9 +21,11 @@ from agent.ksef.server_clock import ServerTime
 from agent.ksef.sessions import MAX_INVOICES, OnlineSessions, session_invoices
 from agent.ksef.verdicts import better, checked_document, read_upo, read_upo_page, read_verdict
 from agent.ports import (
+    CallMetrics,
     Clock,
     KsefError,
     LedgerPart,
+    LimitLeft,
     Outgoing,
     Pending,
     SendBudget,
@@ -61,6 +63,7 @@ class Gateway:
         clock: Clock,
         keys: PublicKeys,
         server_time: ServerTime,
+        metrics: CallMetrics | None = None,
         secure: bool = True,
         validate_identifiers: bool = False,
         compression: Compression = Compression.ZIP,
@@ -69,7 +72,7 @@ class Gateway:
         self._clock = clock
         self._client = client
         self._budget = budget
-        self._wire = Wire(client, budget)
+        self._wire = Wire(client, budget, metrics)
         self._server_time = server_time
         self._authenticator = Authenticator(self._wire, proof, context, clock, server_time)
         self.api = Api(self._wire, self._authenticator)
@@ -204,6 +207,10 @@ class Gateway:
         """Return what the rate limits allow now."""
         return self._budget.sends()
 
+    def limits(self) -> tuple[LimitLeft, ...]:
+        """Return what every group of calls has left; no I/O."""
+        return self._budget.left()
+
     async def learn_limits(self) -> None:
         """Read KSeF's limits where they were not read for six hours; until then those of production hold."""
         now = self._clock.monotonic()
@@ -261,6 +268,7 @@ def open_gateway(
     clock: Clock,
     *,
     credentials: Credentials | None = None,
+    metrics: CallMetrics | None = None,
     secure: bool | None = None,
     part_bytes: int = PART_BYTES,
 ) -> Gateway:
@@ -272,7 +280,7 @@ def open_gateway(
     client = open_client(settings, settings.url, clock)
     budget = RateBudget(clock, tills_sharing_address=settings.tills_sharing_address)
     server_time = ServerTime(clock)
-    keys = PublicKeys(Wire(client, budget), clock, server_time)
+    keys = PublicKeys(Wire(client, budget, metrics), clock, server_time)
     return Gateway(
         client,
         budget,
@@ -281,6 +289,7 @@ def open_gateway(
         clock=clock,
         keys=keys,
         server_time=server_time,
+        metrics=metrics,
         secure=settings.url.startswith("https://") if secure is None else secure,
         validate_identifiers=settings.subject_identifier_validation,
         compression=COMPRESSIONS[settings.batch_compression],

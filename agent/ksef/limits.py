@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.ksef.responses import Fields
-from agent.ports import NO_LIMIT, Clock, KsefError, SendBudget, Sent
+from agent.ports import NO_LIMIT, Clock, KsefError, LimitLeft, SendBudget, Sent
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 GRAIN = 0.001
@@ -131,6 +131,23 @@ class Window:
         """Allow nothing before ``until``."""
         self._blocked_until = max(self._blocked_until, until)
 
+    def blocked(self, now: float) -> float:
+        """Return the seconds that KSeF's last 429 still forbids."""
+        return max(0.0, self._blocked_until - now)
+
+    def windows(self, now: float) -> dict[str, tuple[int, int]]:
+        """Return by window how many calls are left, and of how many."""
+        spans = (
+            ("second", SECOND, self.limit.per_second),
+            ("minute", MINUTE, self.limit.per_minute),
+            ("hour", HOUR, self.limit.per_hour),
+        )
+        return {
+            name: (max(0, allowed - self._under_way - self._count_since(now - span)), allowed)
+            for name, span, allowed in spans
+            if allowed != UNLIMITED
+        }
+
     def left(self, span: float, now: float) -> int:
         """Return how many calls the last ``span`` seconds, a minute or an hour, still allow."""
         allowed = self.allowed(span)
@@ -213,6 +230,13 @@ class RateBudget:
             sends_left_minute=window.left(MINUTE, now),
             per_minute=window.allowed(MINUTE),
             per_hour=window.allowed(HOUR),
+        )
+
+    def left(self) -> tuple[LimitLeft, ...]:
+        """Return what each group has left, for whoever watches; no I/O."""
+        now = self._clock.monotonic()
+        return tuple(
+            LimitLeft(group, window.windows(now), window.blocked(now)) for group, window in self._windows.items()
         )
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:

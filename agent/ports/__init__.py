@@ -16,6 +16,7 @@ from agent.ports.ksef import (
     LatarniaReading,
     LedgerEntry,
     LedgerPart,
+    LimitLeft,
     Outgoing,
     Pending,
     Rejected,
@@ -27,7 +28,7 @@ from agent.ports.ksef import (
     UpoPage,
     Verdict,
 )
-from agent.ports.metrics import Metrics
+from agent.ports.metrics import CallMetrics, Metrics
 from agent.ports.outside import BuyerSource, WebhookSender
 from agent.ports.paper import Outcome, Picture, Printer, PrinterStatus, PrintResult, ReceiptRenderer, Signer
 from agent.ports.store import (
@@ -65,6 +66,7 @@ __all__ = [
     "NO_LIMIT",
     "Accepted",
     "BuyerSource",
+    "CallMetrics",
     "Clock",
     "Confirmed",
     "Copies",
@@ -91,6 +93,7 @@ __all__ = [
     "LatarniaReading",
     "LedgerEntry",
     "LedgerPart",
+    "LimitLeft",
     "Look",
     "Metrics",
     "Notebook",

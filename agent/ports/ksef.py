@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -151,6 +151,18 @@ class LedgerPart:
 
     entries: tuple[LedgerEntry, ...]
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLeft:
+    """What a group of calls has left of its rate limits, for whoever watches over many tills."""
+
+    group: str
+    """Named as KSeF names it (GET /rate-limits)."""
+    windows: Mapping[str, tuple[int, int]]
+    """second, minute, hour -> calls left and calls allowed; without those KSeF does not limit."""
+    blocked_seconds: float
+    """How long KSeF's last 429 still forbids every call of the group."""
 
 
 @dataclass(frozen=True, slots=True)

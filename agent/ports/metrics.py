@@ -1,4 +1,4 @@
-"""What the use cases count, for whoever shows it."""
+"""What is counted and timed, for whoever shows it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from typing import Protocol
 from agent.domain.invoice import Mode
 
 
-class Metrics(Protocol):
+class CallMetrics(Protocol):
+    """Calls to KSeF since start. Counting never fails and never waits."""
+
+    def ksef_called(self, endpoint: str, outcome: str, seconds: float | None) -> None:
+        """Count a call.
+
+        ``endpoint``: method and path, references replaced by ``{}``. ``outcome``: ok, refused, rate_limited (429),
+        unknown, not_sent, or held_back: the own rate budget was used up, so nothing left the till.
+        ``seconds``: how long it took, None for a call that was held back.
+        """
+        ...
+
+
+class Metrics(CallMetrics, Protocol):
     """Counters since start. Words are bounded: a mode, an outcome. Counting never fails and never waits."""
 
     def issued(self, mode: Mode) -> None:

@@ -66,6 +66,10 @@ class Invoices(Protocol):
         """The same invoices in the same order as unsent(), without their bytes."""
         ...
 
+    async def oldest_unsent_at(self) -> datetime | None:
+        """When the oldest invoice was issued that waits for KSeF, None where none does; rejected ones do not."""
+        ...
+
     async def exempt(self) -> list[Exempt]:
         """What was issued in a total failure that is over, oldest first."""
         ...
@@ -142,6 +146,10 @@ class Prints(Protocol):
     async def of_invoice(self, invoice_id: str) -> list[PrintJob]: ...
 
     async def in_state(self, state: PrintState) -> list[PrintJob]: ...
+
+    async def waiting(self) -> dict[PrintState, int]:
+        """How many jobs are queued and printing, each named also with 0."""
+        ...
 
 
 class Facts(Protocol):

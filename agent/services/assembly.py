@@ -23,6 +23,7 @@ from agent.services.heartbeats import Heartbeats
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.monitoring.alerts import Alerting
+from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.daily import Chores
 from agent.services.monitoring.health import Reporting
@@ -64,6 +65,7 @@ class Services:
     alerting: Alerting
     reporting: Reporting
     counters: CountersInMemory
+    backlogs: Backlogs
     chores: Chores
     senders: tuple[Outbox, ...]
     outboxes: Outboxes
@@ -106,6 +108,7 @@ def assemble(
     alerting = Alerting(desk)
     heartbeats = Heartbeats(desk.clock)
     senders = tuple(Outbox(desk, webhooks, each, watch.clock.best) for each in subscribers)
+    outboxes = Outboxes(desk.store, senders)
     documents = ExchangeDocuments(desk, issuing, correcting)
     return Services(
         desk=desk,
@@ -130,10 +133,11 @@ def assemble(
         changes=Changes(desk.store, desk.clock, desk.changed),
         alerting=alerting,
         counters=counters,
+        backlogs=Backlogs(desk.store, outboxes),
         reporting=Reporting(desk, watch, printing, alerting, shutdown=shutdown, heartbeats=heartbeats),
         chores=Chores(desk.store, watch.clock.best),
         senders=senders,
-        outboxes=Outboxes(desk.store, senders),
+        outboxes=outboxes,
         intake=Intake(desk, issuing, correcting, documents),
         exchange=ExchangeRequests(desk, pending, documents),
     )

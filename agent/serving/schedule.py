@@ -35,6 +35,8 @@ REPORT_SECONDS = 10
 CLOCK_SECONDS = 10
 """How often the wall clock is compared with the monotonic one, and what is known of it kept."""
 PRINTER_SECONDS = 30
+BACKLOG_SECONDS = 15
+"""How often what waits is counted for /metrics: as often as Prometheus asks."""
 SESSION_SECONDS = 15 * 60
 """How often the warm session is looked after; seldom, since refused credentials are tried as often."""
 CHORES = timedelta(hours=1)
@@ -87,6 +89,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         "report": turning("report", REPORT_SECONDS, agent.reporting.refresh),
         "clock": turning("clock", CLOCK_SECONDS, agent.watch.clock.keep, first=0),
         "printers": turning("printers", PRINTER_SECONDS, agent.reporting.ask_printers, first=0),
+        "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
         "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.watch.follow_deadlines, spread=SPREAD),
     }
 

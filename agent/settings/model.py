@@ -140,6 +140,8 @@ class HealthSettings:
 
     host: str = "0.0.0.0"  # noqa: S104 - HQ polls it from outside; read-only
     port: int = 8781
+    shop: str = ""
+    """Label of the till's metrics, for rules and dashboards of a chain."""
 
 
 @dataclass(frozen=True, slots=True)

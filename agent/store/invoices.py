@@ -124,6 +124,11 @@ class SqliteInvoices:
                 await asyncio.sleep(0)
         return queue
 
+    async def oldest_unsent_at(self) -> datetime | None:
+        """When the oldest invoice was issued that waits for KSeF; rejected ones wait for a person."""
+        rows = await self._connection.run("invoice_oldest_unsent")
+        return codec.read_instant_or_none(rows[0]["issued_at"])
+
     async def exempt(self) -> list[Exempt]:
         """What was issued in a total failure that is over, oldest first."""
         return [codec.read_exempt(row) for row in await self._connection.run("invoice_exempt")]

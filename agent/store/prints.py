@@ -76,3 +76,8 @@ class SqlitePrints:
         """Oldest first."""
         rows = await self._connection.run("print_in_state", {"state": state.value})
         return [codec.read_job(row) for row in rows]
+
+    async def waiting(self) -> dict[PrintState, int]:
+        """How many jobs are queued and printing."""
+        found = {row["state"]: row["jobs"] for row in await self._connection.run("print_waiting")}
+        return {state: found.get(state.value, 0) for state in (PrintState.QUEUED, PrintState.PRINTING)}

@@ -17,6 +17,7 @@ from agent.services.delivery.queue import Sync
 from agent.services.exchange.made import ExchangeRequests
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
+from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import Reporting
 from agent.services.monitoring.webhooks import Outboxes
@@ -49,6 +50,9 @@ CHANGES: Final = web.AppKey("changes", Changes)
 EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
 TASKS: Final = web.AppKey("tasks", BackgroundTasks)
 COUNTERS: Final = web.AppKey("counters", CountersInMemory)
+BACKLOGS: Final = web.AppKey("backlogs", Backlogs)
+SHOP: Final = web.AppKey("shop", str)
+"""Label of the metrics."""
 PAGE: Final = web.AppKey("page", PageSettings)
 REASON_WANTED: Final = "Podaj powód: zostanie w dzienniku."
 

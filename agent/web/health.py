@@ -17,7 +17,7 @@ from agent.services.monitoring.alerts import Problem
 from agent.services.monitoring.health import HealthReport
 from agent.web import json_views
 from agent.web.connections import working_middleware
-from agent.web.context import COUNTERS, HEALTH
+from agent.web.context import BACKLOGS, COUNTERS, HEALTH, SHOP
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
@@ -31,6 +31,8 @@ def health_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[working_middleware, headers_middleware, problems_middleware])
     app[HEALTH] = services.reporting
     app[COUNTERS] = services.counters
+    app[BACKLOGS] = services.backlogs
+    app[SHOP] = services.desk.settings.health.shop
     app.router.add_get("/health", _health)
     app.router.add_get("/health/live", _live)
     app.router.add_get("/health/ready", _ready)
@@ -132,5 +134,6 @@ async def _ready(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    body = render(request.app[HEALTH].health(), request.app[COUNTERS].read()).encode()
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+    app = request.app
+    page = render(app[HEALTH].health(), app[COUNTERS], app[BACKLOGS].last, shop=app[SHOP])
+    return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE})

@@ -1,41 +1,55 @@
-"""Prometheus text format. Names follow its conventions: base units, _total for counters; labels are bounded words."""
+"""GET /metrics: Prometheus text format. Base units, _total for counters; labels: bounded words, or of the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import platform
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Final
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
 from agent.domain.clock_check import ClockState
 from agent.domain.invoice import Mode
-from agent.services.monitoring.counters import Counters
+from agent.domain.outages.circuit_breaker import LinkState
+from agent.services.monitoring.backlogs import Backlog
+from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
 from agent.web.json_views import WARSAW
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+BREAKER: Final = {"up": LinkState.CLOSED, "unknown": LinkState.HALF_OPEN, "down": LinkState.OPEN}
+"""The breaker's state by what a screen says of KSeF."""
 Sample = tuple[Mapping[str, str], float]
 
 
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def render(report: HealthReport, counters: CountersInMemory, backlog: Backlog | None = None, *, shop: str = "") -> str:
+    """Return the whole page of /metrics. ``shop``: the label of [health] shop."""
+    gauges = CollectorRegistry()
+    gauges.register(_Families([*_of_report(report), *_of_backlog(backlog or Backlog()), _build_info(report, shop)]))
+    return (generate_latest(gauges) + generate_latest(counters.registry)).decode()
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+class _Families(Collector):
+    """Families that are ready."""
+
+    def __init__(self, families: Sequence[GaugeMetricFamily]) -> None:
+        self._families = [family for family in families if family.samples]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return them."""
+        return self._families
 
 
-def _line(name: str, labels: Mapping[str, str], value: float) -> str:
-    text = ",".join(f'{key}="{_escape(word)}"' for key, word in labels.items())
-    return f"{name}{{{text}}} {_number(value)}" if text else f"{name} {_number(value)}"
-
-
-def _family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:
-    lines = [_line(name, labels, value) for labels, value in samples]
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *lines] if lines else []
-
-
-def _words(label: str, values: Mapping[str, int]) -> list[Sample]:
-    return [({label: word}, count) for word, count in sorted(values.items())]
+def _gauge(name: str, text: str, samples: Iterable[Sample]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"ksef_agent_{name}", text)
+    for labels, value in samples:
+        family.add_sample(family.name, dict(labels), value)
+    return family
 
 
 def _one_of(label: str, words: Iterable[str], current: str) -> list[Sample]:
@@ -55,87 +69,93 @@ def _end_of_day(report: HealthReport) -> list[Sample]:
 
 
 def _problem_counts(report: HealthReport) -> list[Sample]:
-    counts: dict[tuple[str, str], int] = {}
-    for item in report.problems:
-        counts[item.code, item.severity] = counts.get((item.code, item.severity), 0) + 1
+    counts = Counter((item.code, item.severity) for item in report.problems)
     return [({"code": code, "severity": severity}, count) for (code, severity), count in sorted(counts.items())]
 
 
-def render(report: HealthReport, counters: Counters) -> str:
-    """Return the whole page of /metrics."""
+def _build_info(report: HealthReport, shop: str) -> GaugeMetricFamily:
+    """Return what joins a till's series to its shop and seller; the NIP of a one-man firm is a person's: a hash."""
+    labels = {
+        "version": report.version,
+        "python": platform.python_version(),
+        "till": report.till,
+        "shop": shop,
+        "seller": hashlib.sha256(report.nip.encode()).hexdigest()[:12],
+    }
+    return _gauge(
+        "build_info", "Version, till, shop; seller: first 12 digits of the SHA-256 of its NIP.", [(labels, 1)]
+    )
+
+
+def _of_backlog(backlog: Backlog) -> Iterator[GaugeMetricFamily]:
+    yield _gauge(
+        "queue_oldest_unsent_timestamp_seconds",
+        "When the oldest invoice was issued that KSeF does not have.",
+        _at(backlog.oldest_unsent_at),
+    )
+    jobs = [({"state": state.value}, count) for state, count in backlog.print_jobs.items()]
+    yield _gauge("print_queue_jobs", "Print jobs that wait or print.", jobs)
+    yield _gauge(
+        "outbox_waiting_events",
+        "Events of the log that a webhook's receiver has not had yet.",
+        [({"subscriber": each.name}, max(0, each.newest - each.cursor)) for each in backlog.outboxes],
+    )
+    yield _gauge(
+        "outbox_refused_since_timestamp_seconds",
+        "Since when a webhook's receiver refuses.",
+        [
+            ({"subscriber": each.name}, each.failing_since.timestamp())
+            for each in backlog.outboxes
+            if each.failing_since
+        ],
+    )
+
+
+def _of_report(report: HealthReport) -> Iterator[GaugeMetricFamily]:
     queue = report.queue
     skew = report.clock_skew_seconds
-    families: tuple[tuple[str, str, str, list[Sample]], ...] = (
-        ("info", "gauge", "Version and till.", [({"version": report.version, "till": report.till}, 1)]),
-        ("start_time_seconds", "gauge", "When the agent started, Unix time.", _at(report.started_at)),
-        ("ready", "gauge", "1 when the agent takes presses.", [({}, float(report.ready))]),
-        (
-            "health_status",
-            "gauge",
-            "1 for the current state of health.",
-            _one_of("status", ("ok", "degraded", "critical"), report.status),
-        ),
-        ("mode", "gauge", "1 for the mode a press would get now.", _one_of("mode", Mode, report.mode.mode)),
-        ("ksef_reachable", "gauge", "1 when KSeF answers.", [({}, float(report.mode.ksef == "up"))]),
-        ("ksef_last_contact_timestamp_seconds", "gauge", "Last answer of KSeF.", _at(report.ksef_seen_at)),
-        ("latarnia_last_read_timestamp_seconds", "gauge", "Last answer of Latarnia.", _at(report.latarnia_seen_at)),
-        ("queue_unsent_invoices", "gauge", "Invoices that KSeF does not have yet.", [({}, queue.unsent)]),
-        ("queue_in_doubt_invoices", "gauge", "Invoices KSeF may or may not have.", [({}, queue.in_doubt)]),
-        ("queue_rejected_invoices", "gauge", "Invoices that KSeF refused.", [({}, queue.rejected)]),
-        ("queue_overdue_invoices", "gauge", "Unsent invoices past their deadline.", [({}, queue.overdue)]),
-        ("queue_next_deadline_timestamp_seconds", "gauge", "End of the nearest deadline's day.", _end_of_day(report)),
-        (
-            "printer_online",
-            "gauge",
-            "1 when the printer can print.",
-            [({"printer": item.name}, float(item.online and item.problem is None)) for item in report.printers],
-        ),
-        (
-            "certificate_expiry_timestamp_seconds",
-            "gauge",
-            "End of validity of a KSeF certificate.",
-            [({"use": item.use}, item.expires.timestamp()) for item in report.certificates],
-        ),
-        ("clock_skew_seconds", "gauge", "The right time minus the till's.", [] if skew is None else [({}, skew)]),
-        (
-            "clock_state",
-            "gauge",
-            "1 for what may be done with the clock; unconfirmed and wrong date no invoice.",
-            [] if report.clock is None else _one_of("state", ClockState, report.clock.state),
-        ),
-        ("disk_free_bytes", "gauge", "Room on the disk of the database.", [({}, report.disk_free_bytes)]),
-        ("database_size_bytes", "gauge", "Size of the database.", [({}, report.database_bytes)]),
-        (
-            "backup_last_timestamp_seconds",
-            "gauge",
-            "When the newest checked copy of the database was made.",
-            [] if report.copies.last_at is None else [({}, report.copies.last_at.timestamp())],
-        ),
-        (
-            "backup_failed",
-            "gauge",
-            "1 when the newest try to copy the database failed.",
-            [({}, float(report.copies.problem is not None))],
-        ),
-        ("problems", "gauge", "Open problems by code.", _problem_counts(report)),
-        ("invoices_issued_total", "counter", "Invoices issued.", _words("mode", counters.issued_by_mode)),
-        ("sends_total", "counter", "Sends to KSeF by outcome.", _words("outcome", counters.sends_by_outcome)),
-        ("prints_total", "counter", "Print jobs by outcome.", _words("outcome", counters.prints_by_outcome)),
+    yield _gauge("info", "Version and till.", [({"version": report.version, "till": report.till}, 1)])
+    yield _gauge("start_time_seconds", "When the agent started, Unix time.", _at(report.started_at))
+    yield _gauge("ready", "1 when the agent takes presses.", [({}, float(report.ready))])
+    states = _one_of("status", ("ok", "degraded", "critical"), report.status)
+    yield _gauge("health_status", "1 for the current state of health.", states)
+    yield _gauge("mode", "1 for the mode a press would get now.", _one_of("mode", Mode, report.mode.mode))
+    yield _gauge("ksef_reachable", "1 when KSeF answers.", [({}, float(report.mode.ksef == "up"))])
+    yield _gauge(
+        "breaker_state",
+        "1 for the state of the circuit breaker; presses try online only while it is closed.",
+        _one_of("state", LinkState, BREAKER[report.mode.ksef]),
     )
-    lines: list[str] = []
-    for name, kind, text, samples in families:
-        lines += _family(f"ksef_agent_{name}", kind, text, samples)
-    lines += _press_histogram(counters)
-    return "\n".join(lines) + "\n"
-
-
-def _press_histogram(counters: Counters) -> list[str]:
-    """From the press to the answer, cumulative buckets."""
-    name = "ksef_agent_press_duration_seconds"
-    lines = [f"# HELP {name} From the press to the answer.", f"# TYPE {name} histogram"]
-    for bound, count in sorted(counters.press_buckets.items()):
-        lines.append(_line(f"{name}_bucket", {"le": repr(float(bound))}, count))
-    lines.append(_line(f"{name}_bucket", {"le": "+Inf"}, counters.press_seconds_count))
-    lines.append(_line(f"{name}_sum", {}, counters.press_seconds_sum))
-    lines.append(_line(f"{name}_count", {}, counters.press_seconds_count))
-    return lines
+    yield _gauge("ksef_last_contact_timestamp_seconds", "Last answer of KSeF.", _at(report.ksef_seen_at))
+    yield _gauge("latarnia_last_read_timestamp_seconds", "Last answer of Latarnia.", _at(report.latarnia_seen_at))
+    yield _gauge("queue_unsent_invoices", "Invoices that KSeF does not have yet.", [({}, queue.unsent)])
+    yield _gauge("queue_in_doubt_invoices", "Invoices KSeF may or may not have.", [({}, queue.in_doubt)])
+    yield _gauge("queue_rejected_invoices", "Invoices that KSeF refused.", [({}, queue.rejected)])
+    yield _gauge("queue_overdue_invoices", "Unsent invoices past their deadline.", [({}, queue.overdue)])
+    yield _gauge("queue_next_deadline_timestamp_seconds", "End of the nearest deadline's day.", _end_of_day(report))
+    yield _gauge(
+        "printer_online",
+        "1 when the printer can print.",
+        [({"printer": item.name}, float(item.online and item.problem is None)) for item in report.printers],
+    )
+    yield _gauge(
+        "certificate_expiry_timestamp_seconds",
+        "End of validity of a KSeF certificate.",
+        [({"use": item.use}, item.expires.timestamp()) for item in report.certificates],
+    )
+    yield _gauge("clock_skew_seconds", "The right time minus the till's.", [] if skew is None else [({}, skew)])
+    yield _gauge(
+        "clock_state",
+        "1 for what may be done with the clock; unconfirmed and wrong date no invoice.",
+        [] if report.clock is None else _one_of("state", ClockState, report.clock.state),
+    )
+    yield _gauge("disk_free_bytes", "Room on the disk of the database.", [({}, report.disk_free_bytes)])
+    yield _gauge("database_size_bytes", "Size of the database.", [({}, report.database_bytes)])
+    yield _gauge(
+        "backup_last_timestamp_seconds",
+        "When the newest checked copy of the database was made.",
+        _at(report.copies.last_at),
+    )
+    failed = float(report.copies.problem is not None)
+    yield _gauge("backup_failed", "1 when the newest try to copy the database failed.", [({}, failed)])
+    yield _gauge("problems", "Open problems by code.", _problem_counts(report))

@@ -334,6 +334,7 @@ def test_flows_name_every_event_and_no_other() -> None:
 def test_problem_codes_of_health_are_listed_where_hq_looks() -> None:
     rules = text_of(ROOT / "docs" / "hq" / "alerts.yml")
     metrics = text_of(ROOT / "agent" / "web" / "metrics.py")
+    metrics += text_of(ROOT / "agent" / "services" / "monitoring" / "counters.py")
     for name in set(re.findall(r"\bksef_agent_([a-z_]+)", rules)):
         assert f'"{re.sub("_(bucket|sum|count)$", "", name)}"' in metrics or name in metrics, name
     codes = {code.value for code in alerts.AlertCode}

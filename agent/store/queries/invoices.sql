@@ -110,3 +110,8 @@ SELECT id, number, state, mode, version, attempts, deadline, deadline_state, iss
     session_ref, invoice_ref, base_id, rejection
 FROM invoices WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL
 ORDER BY state <> 'in_doubt', deadline IS NULL, deadline, seq;
+
+-- invoice_oldest_unsent --
+-- When the oldest invoice was issued that waits for KSeF, not for a person.
+SELECT min(issued_at) AS issued_at FROM invoices
+WHERE state NOT IN ('accepted', 'exempt', 'rejected') AND closed_at IS NULL;

@@ -37,6 +37,10 @@ RETURNING *;
 -- All jobs of an invoice, oldest first.
 SELECT * FROM print_jobs WHERE invoice_id = :invoice_id ORDER BY id;
 
+-- print_waiting --
+-- How many jobs wait or print.
+SELECT state, count(*) AS jobs FROM print_jobs WHERE state IN ('queued', 'printing') GROUP BY state;
+
 -- print_in_state --
 -- All jobs in a state, oldest first.
 SELECT * FROM print_jobs WHERE state = :state ORDER BY id;

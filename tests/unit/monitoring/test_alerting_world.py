@@ -44,7 +44,7 @@ async def look(place: World, times: int = 3) -> list[str]:
     problems = body["problems"]
     assert isinstance(problems, list)
     codes = [str(item["code"]) for item in problems if isinstance(item, Mapping)]
-    page = render(place.reporting.health(), place.counters.read())
+    page = render(place.reporting.health(), place.counters)
     for code in codes:
         assert f'ksef_agent_problems{{code="{code}",' in page
     return codes
@@ -261,7 +261,7 @@ async def test_a_till_without_copies_and_with_an_old_one(tmp_path: Path) -> None
         body = health_json(place.reporting.health())["backup"]
         assert isinstance(body, Mapping)
         assert body["file"] == str(tmp_path / "copy.db")
-        assert "ksef_agent_backup_last_timestamp_seconds" in render(place.reporting.health(), place.counters.read())
+        assert "ksef_agent_backup_last_timestamp_seconds" in render(place.reporting.health(), place.counters)
         await place.clock.advance(48 * 3600)
         assert await look(place) == ["backup-old"]
         assert await told(place) == ["+backup-old", "-backup-old", "+backup-old"]
@@ -284,7 +284,7 @@ async def test_a_copy_that_failed(tmp_path: Path) -> None:
         assert await look(place) == ["backup-failed"]
         (problem,) = place.reporting.health().problems
         assert "Brak miejsca na dysku." in problem.message
-        assert "ksef_agent_backup_failed 1" in render(place.reporting.health(), place.counters.read())
+        assert "ksef_agent_backup_failed 1" in render(place.reporting.health(), place.counters)
         assert place.reporting.health().copies.last_file == str(tmp_path / "copy.db")
         copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
         assert await look(place) == []

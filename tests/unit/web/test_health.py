@@ -21,14 +21,20 @@ import jsonschema
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
 
+from agent import __version__
 from agent.domain.errors import Unavailable
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import PrintState
 from agent.domain.monitoring.alerts import AlertCode
-from agent.ports import PrinterStatus
+from agent.ports import LimitLeft, PrinterStatus
 from agent.services.heartbeats import LEAST_SECONDS
 from agent.services.monitoring.alerts import Problem
-from agent.services.monitoring.counters import Counters
+from agent.services.monitoring.backlogs import Backlog
+from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
+from agent.services.monitoring.webhooks import OutboxStatus
 from agent.web.health import health_json
 from agent.web.metrics import render
 from tests.fakes.served import health_http
@@ -38,16 +44,34 @@ ROOT = Path(__file__).parents[3]
 HQ = ROOT / "docs" / "hq"
 SCHEMA = json.loads((ROOT / "schemas" / "api" / "health.schema.json").read_text())
 PROMTOOL = shutil.which("promtool")
+HISTOGRAMS = ("press_duration", "ksef_call_duration")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool comes with Debian's prometheus")
 Client = TestClient[Any, Any]
 
-COUNTERS = Counters(
-    issued_by_mode={"online": 7, "offline24": 2},
-    sends_by_outcome={"answered": 8, "unknown": 1},
-    prints_by_outcome={"done": 9},
-    press_seconds_sum=1.25,
-    press_seconds_count=9,
-    press_buckets={0.1: 5, 0.5: 8, 1.0: 9},
+
+def busy_counters() -> CountersInMemory:
+    """Counters of a till that has sold, sent, printed and called."""
+    counters = CountersInMemory()
+    for mode in (Mode.ONLINE, Mode.OFFLINE24):
+        counters.issued(mode)
+    counters.sent("taken")
+    counters.printed("done")
+    for seconds in (0.08, 0.3, 0.4, 0.7):
+        counters.press_took(seconds)
+    counters.ksef_called("POST /sessions/online", "ok", 0.2)
+    counters.ksef_called("POST /sessions/online", "held_back", None)
+    counters.show_limits(lambda: [LimitLeft("invoiceSend", {"second": (9, 10), "hour": (0, 180)}, 12.5)])
+    return counters
+
+
+COUNTERS = busy_counters()
+BACKLOG = Backlog(
+    datetime(2026, 11, 24, 8, 0, tzinfo=UTC),
+    {PrintState.QUEUED: 2, PrintState.PRINTING: 1},
+    (
+        OutboxStatus("shop", "https://shop.example/", 7, 19, "HTTP 500", datetime(2026, 11, 24, 8, 30, tzinfo=UTC)),
+        OutboxStatus("alerts", "https://hq.example/", 19, 19, None, None),
+    ),
 )
 
 
@@ -207,20 +231,20 @@ async def test_metrics_page(client: Client, place: World) -> None:
 
 def test_histogram_of_presses(place: World) -> None:
     text = render(place.reporting.health(), COUNTERS)
-    assert 'ksef_agent_press_duration_seconds_bucket{le="0.5"} 8' in text
-    assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 9' in text
+    assert 'ksef_agent_press_duration_seconds_bucket{le="0.5"} 3' in text
+    assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 4' in text
 
 
 async def test_deadline_is_the_end_of_a_polish_day(place: World) -> None:
     await be_in_trouble(place)
     end = datetime(2026, 11, 25, 23, 0, tzinfo=UTC).timestamp()
-    text = render(place.reporting.health(), place.counters.read())
-    assert f"ksef_agent_queue_next_deadline_timestamp_seconds {int(end)}\n" in text
+    text = render(place.reporting.health(), place.counters)
+    assert sample(text, "queue_next_deadline_timestamp_seconds") == end
 
 
 def test_labels_are_escaped(place: World) -> None:
     odd = PrinterStatus('a"b\\c\nd', True)
-    text = render(replace(place.reporting.health(), printers=(odd,)), Counters())
+    text = render(replace(place.reporting.health(), printers=(odd,)), CountersInMemory())
     assert 'printer="a\\"b\\\\c\\nd"' in text
 
 
@@ -228,7 +252,65 @@ async def full_page(place: World) -> str:
     """The metrics of a till that has everything to tell of."""
     await be_in_trouble(place)
     report: HealthReport = replace(place.reporting.health(), clock_skew_seconds=1.5)
-    return render(report, COUNTERS)
+    return render(report, COUNTERS, BACKLOG, shop="Kraków 7")
+
+
+def sample(page: str, name: str, **labels: str) -> float:
+    """Return the value of one sample, whatever the order of its labels."""
+    values = [
+        found.value
+        for family in text_string_to_metric_families(page)
+        for found in family.samples
+        if found.name == f"ksef_agent_{name}" and found.labels == labels
+    ]
+    assert len(values) == 1, (name, labels, values)
+    return values[0]
+
+
+async def test_metrics_of_what_waits_and_of_calls(place: World) -> None:
+    page = await full_page(place)
+    assert sample(page, "queue_oldest_unsent_timestamp_seconds") == datetime(2026, 11, 24, 8, tzinfo=UTC).timestamp()
+    assert sample(page, "print_queue_jobs", state="queued") == 2
+    assert sample(page, "outbox_waiting_events", subscriber="shop") == 12
+    assert sample(page, "outbox_waiting_events", subscriber="alerts") == 0
+    refused = datetime(2026, 11, 24, 8, 30, tzinfo=UTC).timestamp()
+    assert sample(page, "outbox_refused_since_timestamp_seconds", subscriber="shop") == refused
+    assert sample(page, "rate_limit_calls_left", group="invoiceSend", window="hour") == 0
+    assert sample(page, "rate_limit_calls_allowed", group="invoiceSend", window="hour") == 180
+    assert sample(page, "rate_limit_blocked_seconds", group="invoiceSend") == 12.5
+    assert sample(page, "ksef_calls_total", endpoint="POST /sessions/online", outcome="held_back") == 1
+    assert sample(page, "ksef_call_duration_seconds_count", endpoint="POST /sessions/online") == 1
+    assert sample(page, "breaker_state", state="open") == 1
+    assert sample(page, "breaker_state", state="closed") == 0
+
+
+async def test_build_info_names_the_shop_and_hides_the_nip(place: World) -> None:
+    page = await full_page(place)
+    (info,) = [family for family in text_string_to_metric_families(page) if family.name == "ksef_agent_build_info"]
+    labels = info.samples[0].labels
+    assert (labels["till"], labels["shop"], labels["version"]) == (place.desk.settings.till, "Kraków 7", __version__)
+    assert re.fullmatch("[0-9a-f]{12}", labels["seller"])
+    assert place.desk.settings.seller.nip not in page
+
+
+async def test_the_process_tells_of_itself(client: Client) -> None:
+    text = await (await client.get("/metrics")).text()
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"):
+        assert re.search(rf"^{name} \d", text, re.MULTILINE), name
+    assert "_created" not in text
+
+
+async def test_what_waits_is_counted(place: World) -> None:
+    await place.backlogs.count()
+    assert place.backlogs.last.oldest_unsent_at is None
+    await place.lose_the_line()
+    begun = place.clock.now()
+    await place.sell()
+    await place.clock.advance(3600)
+    await place.sell()
+    await place.backlogs.count()
+    assert place.backlogs.last.oldest_unsent_at == begun
+    assert place.backlogs.last.print_jobs == {PrintState.QUEUED: 0, PrintState.PRINTING: 0}
 
 
 def promtool(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -257,7 +339,7 @@ def test_alerts_fire_when_they_should() -> None:
 @pytest.mark.parametrize("name", ["alerts.yml", "dashboard.json"])
 async def test_rules_and_dashboard_use_only_metrics_that_exist(place: World, name: str) -> None:
     known = set(re.findall(r"^# TYPE (\S+)", await full_page(place), re.MULTILINE))
-    known |= {f"ksef_agent_press_duration_seconds_{end}" for end in ("bucket", "sum", "count")}
+    known |= {f"ksef_agent_{name}_seconds_{end}" for name in HISTOGRAMS for end in ("bucket", "sum", "count")}
     used = set(re.findall(r"ksef_agent_\w+", (HQ / name).read_text()))
     assert used <= known
     assert len(used) > 5
