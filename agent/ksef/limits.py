@@ -1,6 +1,8 @@
 """Rate limits of KSeF as sliding windows, kept so that KSeF never has to say 429 (API 2.9, /rate-limits).
 
-KSeF counts per context and address, so the limits are shared by all tills behind one address.
+KSeF counts per context and address, so the limits are shared by all tills behind one address: each takes its part of a
+limit (ksef.tills_sharing_address). Where there are more tills than calls a part is one call in a longer window, so that
+all parts together are never more than the limit.
 A call occupies its place from the moment it starts until a full window after it ended: KSeF saw it
 somewhere in between, so no delay on the way can make KSeF count more than this does.
 """
@@ -60,9 +62,23 @@ class Limit:
     per_minute: int = UNLIMITED
     per_hour: int = UNLIMITED
 
-    def shared(self, tills: int) -> Limit:
-        """Return one till's part, at least one call."""
-        return Limit(*(_share(each, tills) for each in (self.per_second, self.per_minute, self.per_hour)))
+    def shared(self, tills: int) -> tuple[Share, ...]:
+        """Return one till's part of each window that is limited."""
+        windows = (
+            ("second", SECOND, self.per_second),
+            ("minute", MINUTE, self.per_minute),
+            ("hour", HOUR, self.per_hour),
+        )
+        return tuple(_share(name, span, limit, tills) for name, span, limit in windows if limit != UNLIMITED)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One till's part of a window: ``calls`` in ``span`` seconds. ``window`` is second, minute or hour."""
+
+    window: str
+    span: float
+    calls: int
 
 
 DEFAULTS: Mapping[Group, Limit] = {
@@ -94,24 +110,22 @@ BACKGROUND = (
 class Window:
     """The calls of one group: those under way, and the ends of those within the last hour."""
 
-    def __init__(self, limit: Limit) -> None:
-        self.limit = limit
+    def __init__(self, shares: tuple[Share, ...]) -> None:
+        self.shares = shares
         self._under_way = 0
         self._ended: deque[float] = deque()
         self._blocked_until = 0.0
 
     def wait(self, now: float) -> float:
         """Return the seconds until one more call is allowed, 0 for now (again asked when they are over)."""
-        while self._ended and self._ended[0] <= now - HOUR:
+        longest = max([HOUR, *(share.span for share in self.shares)])
+        while self._ended and self._ended[0] <= now - longest:
             self._ended.popleft()
         waits = [self._blocked_until - now]
-        spans = ((SECOND, self.limit.per_second), (MINUTE, self.limit.per_minute), (HOUR, self.limit.per_hour))
-        for span, allowed in spans:
-            if allowed == UNLIMITED:
-                continue
-            over = self._under_way + self._count_since(now - span) - allowed
+        for share in self.shares:
+            over = self._under_way + self._count_since(now - share.span) - share.calls
             if over >= 0:
-                waits.append(self._free_in(over, span, now))
+                waits.append(self._free_in(over, share.span, now))
         return max(0.0, *waits)
 
     def start(self) -> None:
@@ -137,26 +151,10 @@ class Window:
 
     def windows(self, now: float) -> dict[str, tuple[int, int]]:
         """Return by window how many calls are left, and of how many."""
-        spans = (
-            ("second", SECOND, self.limit.per_second),
-            ("minute", MINUTE, self.limit.per_minute),
-            ("hour", HOUR, self.limit.per_hour),
-        )
         return {
-            name: (max(0, allowed - self._under_way - self._count_since(now - span)), allowed)
-            for name, span, allowed in spans
-            if allowed != UNLIMITED
+            share.window: (max(0, share.calls - self._under_way - self._count_since(now - share.span)), share.calls)
+            for share in self.shares
         }
-
-    def left(self, span: float, now: float) -> int:
-        """Return how many calls the last ``span`` seconds, a minute or an hour, still allow."""
-        allowed = self.allowed(span)
-        return allowed if allowed == NO_LIMIT else max(0, allowed - self._under_way - self._count_since(now - span))
-
-    def allowed(self, span: float) -> int:
-        """Return how many calls a minute or an hour allows, NO_LIMIT where it does not matter."""
-        limit = self.limit.per_minute if span == MINUTE else self.limit.per_hour
-        return NO_LIMIT if limit == UNLIMITED else limit
 
     def _count_since(self, instant: float) -> int:
         count = 0
@@ -188,7 +186,7 @@ class RateBudget:
             values = limits.optional_object(group)
             if values is not None:
                 limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
-                window.limit = limit.shared(self._tills)
+                window.shares = limit.shared(self._tills)
 
     @asynccontextmanager
     async def place(self, group: Group, patience: float = PATIENCE_SECONDS) -> AsyncIterator[None]:
@@ -221,15 +219,22 @@ class RateBudget:
                 window.end(self._clock.monotonic())
 
     def sends(self) -> SendBudget:
-        """Return what the limits still allow for invoices sent one by one."""
+        """Return what the limits still allow for invoices sent one by one.
+
+        A 429 with a wait beyond a minute is the hour: others of this NIP and address have used it up, whatever the own
+        count says.
+        """
         now = self._clock.monotonic()
         window = self._windows[Group.INVOICE_SEND]
+        windows = window.windows(now)
+        left_minute, per_minute = windows.get("minute", (NO_LIMIT, NO_LIMIT))
+        left_hour, per_hour = windows.get("hour", (NO_LIMIT, NO_LIMIT))
         return SendBudget(
-            sends_left_hour=window.left(HOUR, now),
+            sends_left_hour=0 if window.blocked(now) > MINUTE else left_hour,
             wait=window.wait(now),
-            sends_left_minute=window.left(MINUTE, now),
-            per_minute=window.allowed(MINUTE),
-            per_hour=window.allowed(HOUR),
+            sends_left_minute=left_minute,
+            per_minute=per_minute,
+            per_hour=per_hour,
         )
 
     def left(self) -> tuple[LimitLeft, ...]:
@@ -264,5 +269,7 @@ class RateBudget:
         self._windows[group].recall([max(0.0, (wall - instant).total_seconds()) for instant in instants], now)
 
 
-def _share(limit: int, tills: int) -> int:
-    return UNLIMITED if limit < 0 else max(1, limit // tills)
+def _share(window: str, span: float, limit: int, tills: int) -> Share:
+    """Return the part: whole calls of the window, or one call in as long a time as leaves room for the others'."""
+    calls = limit // tills
+    return Share(window, span, calls) if calls > 0 else Share(window, span * tills / max(1, limit), 1)

@@ -159,6 +159,17 @@ class TestPlaces:
         await clock.advance(rest)
         assert budget.sends().wait == 0
 
+    @pytest.mark.parametrize(("said", "left"), [(61.0, 0), (1800.0, 0), (60.0, 179), (5.0, 179)])
+    async def test_a_long_429_is_the_hour_that_others_used_up(self, said: float, left: int) -> None:
+        clock = FakeClock()
+        budget = RateBudget(clock)
+        with pytest.raises(KsefError):
+            async with budget.place(SEND):
+                raise KsefError("429", sent=Sent.ANSWERED, code=429, retry_after=said)
+        assert budget.sends().sends_left_hour == left
+        await clock.advance(said)
+        assert budget.sends().sends_left_hour == 179
+
     async def test_the_address_as_a_whole_has_a_limit(self) -> None:
         clock = FakeClock()
         budget = RateBudget(clock)
@@ -177,6 +188,30 @@ class TestSharing:
     def test_each_till_has_its_part_and_at_least_one(self, tills: int, left: int) -> None:
         assert RateBudget(FakeClock(), tills_sharing_address=tills).sends().sends_left_hour == left
 
+    @pytest.mark.parametrize("tills", [1, 2, 7, 16, 31, 180, 1000])
+    def test_the_parts_of_all_tills_are_never_more_than_the_limit(self, tills: int) -> None:
+        for group, limit in DEFAULTS.items():
+            whole = {share.window: share for share in limit.shared(1)}
+            for share in limit.shared(tills):
+                allowed = whole[share.window]
+                assert share.calls >= 1
+                assert tills * share.calls / share.span <= allowed.calls / allowed.span * (1 + 1e-9), (group, share)
+
+    async def test_one_of_many_tills_waits_longer_than_the_window(self) -> None:
+        """40 tills share 20 calls an hour: each has one in two hours."""
+        clock = FakeClock()
+        budget = allow(clock, Limit(-1, -1, 20), tills=40)
+        async with budget.place(SEND):
+            pass
+        assert budget.sends().wait == pytest.approx(2 * HOUR, abs=1)
+        await clock.advance(HOUR + 1)
+        assert budget.sends().sends_left_hour == 0
+        await clock.advance(HOUR)
+        assert budget.sends().sends_left_hour == 1
+
+    def test_a_limit_of_nothing_still_lets_one_call_ask(self) -> None:
+        assert allow(FakeClock(), Limit(0, 0, 0), tills=3).sends().sends_left_hour == 1
+
     def test_no_limit_is_no_limit(self) -> None:
         budget = allow(FakeClock(), Limit(-1), tills=10)
         assert budget.sends().sends_left_hour > 100_000
@@ -193,7 +228,7 @@ class TestRecall:
 
 
 def test_unlimited_windows_never_wait() -> None:
-    window = Window(Limit(-1))
+    window = Window(Limit(-1).shared(1))
     for _ in range(1000):
         window.start()
     assert window.wait(0.0) == 0.0
