@@ -1,4 +1,4 @@
-"""How amounts, prices and quantities look to people: a decimal comma, no thousands separator."""
+"""How amounts, prices and quantities look to people: a decimal comma, thousands apart."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from decimal import Decimal
 from agent.domain.vat import round_cents
 
 
+_NO_BREAK_SPACE = "\u00a0"
+
+
 def amount(value: Decimal) -> str:
-    """Write an amount: "1234,50"; two decimals, no thousands separator, as on a fiscal receipt."""
-    return f"{round_cents(value):f}".replace(".", ",")
+    """Write an amount: "1\u00a0234,50"; two decimals, thousands apart by a space that no line breaks at."""
+    return f"{round_cents(value):,.2f}".replace(",", _NO_BREAK_SPACE).replace(".", ",")
 
 
 def price(value: Decimal) -> str:

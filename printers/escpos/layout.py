@@ -90,8 +90,14 @@ def _text(element: Text, sheet: Sheet) -> Iterator[Line]:
     if element.unbroken:
         font, large = _roomiest(text, sheet, large=large)
     breaking = balanced if element.align is Align.CENTER else wrap
-    for line in breaking(text, sheet.columns(font, large=large)):
-        yield Line(line, font, element.align, element.bold, large, element.tall)
+    indent = _indent(element.indent, text)
+    for line in breaking(text, sheet.columns(font, large=large) - len(indent)):
+        yield Line(indent + line, font, element.align, element.bold, large, element.tall)
+
+
+def _indent(columns: int, text: str) -> str:
+    """Return the blanks before each line of ``text``; none before an empty one."""
+    return " " * columns if text else ""
 
 
 def _roomiest(text: str, sheet: Sheet, *, large: bool) -> tuple[Font, bool]:
@@ -112,13 +118,13 @@ def _pair(element: Pair, sheet: Sheet) -> Iterator[Line]:
         yield from (Line(text, bold=element.bold) for text in wrap(left, sheet.columns_a))
         yield Line(right.rjust(columns), bold=element.bold, large=True)
         return
-    for text in _beside(left, right, columns):
+    for text in _beside(left, right, columns, _indent(element.indent, left)):
         yield Line(text, Font.A, Align.LEFT, element.bold, large)
 
 
-def _beside(left: str, right: str, columns: int) -> list[str]:
+def _beside(left: str, right: str, columns: int, indent: str = "") -> list[str]:
     """Put ``right`` at the right edge, on the last line of ``left`` where there is room."""
-    lines = wrap(left, columns)
+    lines = [indent + line for line in wrap(left, columns - len(indent))]
     last = lines[-1]
     if len(last) + (MIN_GAP if last and right else 0) + len(right) <= columns:
         lines[-1] = last + right.rjust(columns - len(last)) if right else last

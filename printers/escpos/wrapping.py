@@ -12,6 +12,9 @@ _LEADERS = frozenset({"art.", "ust.", "pkt", "lit.", "poz.", "ul.", "al.", "pl."
 """Abbreviations that a line does not end with."""
 _CURRENCIES = frozenset({"zł", "PLN", "EUR"})
 _POSTCODE = re.compile(r"\d\d-\d{3}")
+_THOUSANDS = re.compile(r"[-+(]?\d{1,3}")
+_HUNDREDS = re.compile(r"\d{3}(?:,\d+)?[.,;)]?")
+"""Two parts of one amount: "1" and "234,50"."""
 _DASHES = ("- ", "– ")
 
 
@@ -68,8 +71,10 @@ def _lead(line: str, word: str, width: float, measure: Measure) -> tuple[str, st
 
 
 def _bound(word: str, following: str) -> bool:
-    """Tell what a line does not end with: "w" rzeczy, "(art." 106nf), "CN" 8418, "00-001" Warszawa, "9,99" zł."""
+    """Tell what a line does not end with: "w" rzeczy, "(art." 106nf), "CN" 8418, "00-001" Warszawa, "9,99" zł, "1" 234."""
     if (len(word) == 1 and word.isalpha()) or word.lstrip("(") in _LEADERS or _POSTCODE.fullmatch(word):
+        return True
+    if _THOUSANDS.fullmatch(word) and _HUNDREDS.fullmatch(following):
         return True
     if following[:1].isdecimal():
         return word == "nr" or (word.isalpha() and word.isupper())

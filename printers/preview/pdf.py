@@ -188,24 +188,27 @@ def _text(element: Text, page: _Page) -> Iterator[_Block]:
         size = max(SMALLEST, min(size, size * page.inner / natural)) if natural else size
     measure = _measure(font, size)
     centred = element.align is Align.CENTER
-    lines = balanced(text, page.inner, measure, step=BALANCE_STEP) if centred else wrap(text, page.inner, measure)
+    indent = _indent(element.indent, font, size)
+    room = page.inner - indent
+    lines = balanced(text, room, measure, step=BALANCE_STEP) if centred else wrap(text, room, measure)
     for line in lines:
-        yield _line([(line, font, element.align)], size, page)
+        yield _line([(line, font, element.align)], size, page, indent)
 
 
 def _pair(element: Pair, page: _Page) -> Iterator[_Block]:
     font = BOLD if element.bold else REGULAR
     size = page.size * (LARGE if element.large else 1)
     left, right = clean(element.left), clean(element.right)
-    lines = wrap(left, page.inner, _measure(font, size))
+    indent = _indent(element.indent, font, size)
+    lines = wrap(left, page.inner - indent, _measure(font, size))
     gap = pdfmetrics.stringWidth("  ", font, size)
-    room = page.inner - pdfmetrics.stringWidth(lines[-1], font, size) - gap
+    room = page.inner - indent - pdfmetrics.stringWidth(lines[-1], font, size) - gap
     for line in lines[:-1]:
-        yield _line([(line, font, Align.LEFT)], size, page)
+        yield _line([(line, font, Align.LEFT)], size, page, indent)
     if pdfmetrics.stringWidth(right, font, size) <= room:
-        yield _line([(lines[-1], font, Align.LEFT), (right, font, Align.RIGHT)], size, page)
+        yield _line([(lines[-1], font, Align.LEFT), (right, font, Align.RIGHT)], size, page, indent)
         return
-    yield _line([(lines[-1], font, Align.LEFT)], size, page)
+    yield _line([(lines[-1], font, Align.LEFT)], size, page, indent)
     for line in wrap(right, page.inner, _measure(font, size)):
         yield _line([(line, font, Align.RIGHT)], size, page)
 
@@ -253,12 +256,19 @@ def _rule(page: _Page) -> _Block:
     return _Block(page.size * LEADING, draw, parts=True)
 
 
-def _line(parts: list[tuple[str, str, Align]], size: float, page: _Page) -> _Block:
+def _indent(columns: int, font: str, size: float) -> float:
+    """Return points: columns are those of a digit, as wide in this font as any other."""
+    return columns * float(pdfmetrics.stringWidth("0", font, size))
+
+
+def _line(parts: list[tuple[str, str, Align]], size: float, page: _Page, indent: float = 0.0) -> _Block:
+    """Return one line; ``indent`` is that of what stands left."""
+
     def draw(canvas: Canvas, y: float) -> None:
         for text, font, align in parts:
             canvas.setFont(font, size)
             if align is Align.LEFT:
-                canvas.drawString(page.margin, y - size, text)
+                canvas.drawString(page.margin + indent, y - size, text)
             elif align is Align.RIGHT:
                 canvas.drawRightString(page.width - page.margin, y - size, text)
             else:

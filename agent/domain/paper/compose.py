@@ -49,8 +49,10 @@ def compose(
     footer            setting ``paper.footer``
     """
     sections: list[list[Element]] = [
+        copy_mark(copy),
         seller_head(view.seller),
-        _title(choice, copy) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
+        title(choice.label, view.number),
+        _under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
         *(_confirmation_sections(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
         [Text(line, Align.CENTER) for line in footer],
         _codes(choice, link_invoice, link_certificate),
@@ -58,11 +60,20 @@ def compose(
     return Receipt(title=choice.label, elements=_ruled(sections), open_drawer=open_drawer and copy == 1)
 
 
-def _title(choice: PaperChoice, copy: int) -> list[Element]:
-    elements: list[Element] = [Text(choice.label, Align.CENTER, bold=True, tall=True)]
+def title(label: str, number: str) -> list[Element]:
+    """The label word for word, its number in the largest letters that the paper has room for."""
+    words, _, manner = label.partition(f" nr {number}")
+    return [
+        Text(f"{words} nr", Align.CENTER, bold=True),
+        Text(number, Align.CENTER, bold=True, large=True, tall=True, unbroken=True),
+        *([Text(manner.strip(), Align.CENTER)] if manner else []),
+    ]
+
+
+def _under_title(choice: PaperChoice) -> list[Element]:
+    elements: list[Element] = []
     if choice.mode_note is not None:
         elements.append(Text(choice.mode_note, Align.CENTER))
-    elements += copy_mark(copy)
     if choice.notice is not None:
         elements.append(Text(choice.notice))
     return elements
@@ -70,7 +81,7 @@ def _title(choice: PaperChoice, copy: int) -> list[Element]:
 
 def copy_mark(copy: int) -> list[Element]:
     """Return the mark of every print after the first. "Duplikat" has a meaning of its own (art. 106l)."""
-    return [Text(f"WYDRUK PONOWNY nr {copy}", Align.CENTER, bold=True, tall=True)] if copy > 1 else []
+    return [Text(f"WYDRUK PONOWNY nr {copy}", Align.CENTER, bold=True)] if copy > 1 else []
 
 
 def _invoice_sections(view: FaView) -> list[list[Element]]:
@@ -93,7 +104,7 @@ def _confirmation_sections(view: FaView) -> list[list[Element]]:
     """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5)."""
     total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
     to_pay = None if view.settlement is None else view.settlement.to_pay
-    with_deposits = [] if to_pay is None else [Pair("Do zapłaty", f"{amount(to_pay)} {view.currency}")]
+    with_deposits = [] if to_pay is None else [Pair(parts.TO_PAY, f"{amount(to_pay)} {view.currency}")]
     return [
         party("Nabywca", view.buyer),
         [
@@ -145,12 +156,13 @@ class HeldCorrection:
 
 def compose_held_correction(held: HeldCorrection, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
     """Compose the slip that tells the customer that a correction is queued. It is not an invoice: no codes."""
-    title = f"Przyjęto korektę do faktury nr {held.base_number}"
+    label = f"Przyjęto korektę do faktury nr {held.base_number}"
     in_ksef = held.buyer.as_buyer().receives_in_ksef
     how = "otrzymają ją Państwo w KSeF" if in_ksef else "przekażemy ją w uzgodniony sposób"
     sections: list[list[Element]] = [
+        copy_mark(copy),
         seller_head(held.seller),
-        [Text(title, Align.CENTER, bold=True, tall=True), *copy_mark(copy)],
+        title(label, held.base_number),
         party("Nabywca", held.buyer),
         [
             Pair("Data przyjęcia", held.accepted_on.isoformat()),
@@ -165,4 +177,4 @@ def compose_held_correction(held: HeldCorrection, *, copy: int = 1, footer: tupl
         ],
         [Text(line, Align.CENTER) for line in footer],
     ]
-    return Receipt(title=title, elements=_ruled(sections))
+    return Receipt(title=label, elements=_ruled(sections))

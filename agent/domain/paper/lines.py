@@ -9,8 +9,11 @@ from agent.domain.amounts import amount, plain, price
 from agent.domain.fa3.view_types import FaView, LineView, RateView
 from agent.domain.paper.receipt import Element, Pair, Table, Text
 from agent.domain.paper.wording import rate
+from agent.domain.vat import raw_value, round_cents
 
 NOTHING = "–"
+INDENT = 3
+"""Columns by which everything of a line stands in, under its name."""
 
 
 def lines(view: FaView) -> list[Element]:
@@ -75,19 +78,42 @@ def _line(line: LineView, *, say_basis: bool, say_rate: bool) -> list[Element]:
     if say_basis and _basis(line):
         left = f"{left} {_basis(line)}".strip()
     left = " ".join(part for part in (left, _rate(line)) if part)
-    if left or value is not None:
-        elements.append(Pair(left, amount(value) if value is not None else ""))
-    if line.discount:
-        # P_10 may be meant per piece or per line (the Ministry's own examples do both): said, not calculated.
-        elements.append(Text(f"opust {price(line.discount)} (już odliczony)"))
+    elements += _value(left, value, _discounted(line, unit_price, value), line.discount)
     if gross and (line.price_net is not None or line.net is not None):
         elements.append(_net_too(line))
     if line.tax is not None:
-        elements.append(Pair("w tym VAT" if gross else "kwota VAT", amount(line.tax)))
+        elements.append(Pair("w tym VAT" if gross else "kwota VAT", amount(line.tax), indent=INDENT))
     details = _details(line, say_rate=say_rate)
     if details:
-        elements.append(Text(details))
+        elements.append(Text(details, indent=INDENT))
     return elements
+
+
+def _value(left: str, value: Decimal | None, off: Decimal | None, stated: Decimal | None) -> list[Element]:
+    """What the line costs: at once, or before and after its discount where the figures say how it was counted."""
+    if value is None or not stated:
+        shown = amount(value) if value is not None else ""
+        return [Pair(left, shown, indent=INDENT)] if left or shown else []
+    if off is None:
+        return [Pair(left, amount(value), indent=INDENT), Text(f"opust {price(stated)} (już odliczony)", indent=INDENT)]
+    word = "opust" if off == stated else f"opust {price(stated)} za jednostkę"
+    return [
+        Pair(left, amount(value + off), indent=INDENT),
+        Pair(word, amount(-off), indent=INDENT),
+        Pair("po opuście", amount(value), indent=INDENT),
+    ]
+
+
+def _discounted(line: LineView, unit_price: Decimal | None, value: Decimal | None) -> Decimal | None:
+    """Return what the discount takes off the line; None where the figures do not tell.
+
+    P_10 may be meant of the whole line, as here, or of each piece: the Ministry's own examples do both.
+    """
+    if line.discount is None or line.quantity is None or unit_price is None or value is None:
+        return None
+    undiscounted = raw_value(line.quantity, unit_price)
+    of_each = raw_value(line.quantity, line.discount)
+    return next((off for off in (line.discount, of_each) if round_cents(undiscounted - off) == value), None)
 
 
 def _calculation(line: LineView, unit_price: Decimal | None) -> str:
@@ -105,7 +131,7 @@ def _rate(line: LineView) -> str:
 
 def _net_too(line: LineView) -> Pair:
     left = "netto" if line.price_net is None else f"cena netto {price(line.price_net)}"
-    return Pair(left, amount(line.net) if line.net is not None else "")
+    return Pair(left, amount(line.net) if line.net is not None else "", indent=INDENT)
 
 
 def _details(line: LineView, *, say_rate: bool) -> str:

@@ -22,7 +22,8 @@ class Align(StrEnum):
 class Text:
     """A paragraph, wrapped at words. ``unbroken`` is never wrapped: a narrow printer takes its smaller font.
 
-    ``tall`` letters are twice as high and no wider: a heading seen from afar that costs no columns.
+    ``tall`` letters are twice as high and no wider: a heading seen from afar that costs no columns. ``indent`` is in
+    columns, of a text that stands left.
     """
 
     text: str
@@ -31,16 +32,21 @@ class Text:
     large: bool = False
     unbroken: bool = False
     tall: bool = False
+    indent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A left text and a right text on one line; the right one (an amount) is never cut or wrapped."""
+    """A left text and a right text on one line; the right one (an amount) is never cut or wrapped.
+
+    ``indent`` of the left one, in columns.
+    """
 
     left: str
     right: str
     bold: bool = False
     large: bool = False
+    indent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

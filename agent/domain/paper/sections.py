@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import zip_longest
 
 from agent.domain.amounts import amount, plain
@@ -30,16 +31,7 @@ from agent.domain.paper.wording import (
     payment_form,
 )
 
-GROSS_WORDS: dict[Kind, str] = {
-    Kind.VAT: "Suma",
-    Kind.UPR: "Suma",
-    Kind.KOR: "Korekta",
-    Kind.ZAL: "Zapłata",
-    Kind.ROZ: "Do zapłaty",
-    Kind.KOR_ZAL: "Korekta",
-    Kind.KOR_ROZ: "Korekta",
-}
-"""What P_15 means in each kind; short, since it stands in large letters."""
+TO_PAY = "Razem do zapłaty"
 
 
 def dates(view: FaView) -> list[Element]:
@@ -93,20 +85,34 @@ def correction(what: CorrectionView) -> list[Element]:
 
 
 def totals(view: FaView) -> list[Element]:
-    """P_15, then what is added and taken off (Rozliczenie)."""
-    elements: list[Element] = [
-        Pair(f"{GROSS_WORDS[view.kind]} {view.currency}", amount(view.gross), bold=True, large=True)
-    ]
+    """P_15, then what is added and taken off (Rozliczenie); in large letters what changes hands."""
     settlement = view.settlement
+    to_pay = None if settlement is None else settlement.to_pay
+    elements: list[Element] = _gross(view, paid_otherwise=to_pay is not None)
     if settlement is None:
         return elements
     elements.extend(Pair(charge.reason, f"+{amount(charge.amount)}") for charge in settlement.charges)
     elements.extend(Pair(charge.reason, amount(-charge.amount)) for charge in settlement.deductions)
-    if settlement.to_pay is not None:
-        elements.append(Pair("Do zapłaty", f"{amount(settlement.to_pay)} {view.currency}", bold=True, large=True))
+    if to_pay is not None:
+        elements.append(_large(TO_PAY, to_pay, view.currency))
     if settlement.to_settle is not None:
         elements.append(Pair("Nadpłata do rozliczenia", f"{amount(settlement.to_settle)} {view.currency}", bold=True))
     return elements
+
+
+def _gross(view: FaView, *, paid_otherwise: bool) -> list[Element]:
+    """What P_15 means in each kind."""
+    if view.kind.corrects:
+        word = "Do zwrotu" if view.gross < 0 else "Do dopłaty"
+        changes_hands = [_large(word, abs(view.gross), view.currency)] if view.gross else []
+        return [Pair("Kwota korekty", f"{amount(view.gross)} {view.currency}"), *changes_hands]
+    if paid_otherwise:
+        return [Pair("Suma", f"{amount(view.gross)} {view.currency}", bold=True)]
+    return [_large("Zapłata" if view.kind.advance else TO_PAY, view.gross, view.currency)]
+
+
+def _large(word: str, value: Decimal, currency: str) -> Pair:
+    return Pair(f"{word} {currency}", amount(value), bold=True, large=True)
 
 
 def payment(view: FaView) -> list[Element]:
