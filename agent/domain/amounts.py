@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from agent.domain.vat import round_cents
 
-
 _NO_BREAK_SPACE = "\u00a0"
 
 

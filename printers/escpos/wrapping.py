@@ -71,7 +71,7 @@ def _lead(line: str, word: str, width: float, measure: Measure) -> tuple[str, st
 
 
 def _bound(word: str, following: str) -> bool:
-    """Tell what a line does not end with: "w" rzeczy, "(art." 106nf), "CN" 8418, "00-001" Warszawa, "9,99" zł, "1" 234."""
+    """Tell what a line does not end with: "w" rzeczy, "(art." 106nf), "CN" 8418, "9,99" zł, "1" 234,50."""
     if (len(word) == 1 and word.isalpha()) or word.lstrip("(") in _LEADERS or _POSTCODE.fullmatch(word):
         return True
     if _THOUSANDS.fullmatch(word) and _HUNDREDS.fullmatch(following):

@@ -14,9 +14,11 @@ from agent.domain.fa3.elements import (
     add_header,
     add_identity,
     add_line,
+    add_notes,
     add_payments,
     add_seller,
     add_totals,
+    receipt_notes,
     to_bytes,
 )
 from agent.domain.invoice import CorrectedBase, Seller, VatRate
@@ -63,6 +65,7 @@ def build_correction(
         add_identity(add(body, "Podmiot2K"), correction.buyer_before)
     if correction.to_receipt:
         add(body, "FP", "1")
+    add_notes(body, receipt_notes(correction.receipt))
     for change in correction.changes:
         for row, before in ((change.before, True), (change.after, False)):
             add_line(

@@ -21,6 +21,7 @@ from agent.domain.invoice import (
     Payment,
     Prices,
     RateTotal,
+    ReceiptLink,
     Recipient,
     Sale,
     Totals,
@@ -63,6 +64,8 @@ class Correction:
     exemption: str | None = None
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT
     to_receipt: bool = False
+    receipt: ReceiptLink | None = None
+    """The fiscal receipt of the base; its number goes onto the correction too."""
     split_payment: bool = False
     """P_18A: the base says it, or what is left after the correction has to."""
     period: str | None = None

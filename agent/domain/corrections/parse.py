@@ -172,6 +172,7 @@ def _without_change(kind: CorrectionKind, reason: str, base: BaseInvoice) -> Cor
         exemption=base.exemption,
         exemption_basis=base.exemption_basis,
         to_receipt=base.to_receipt,
+        receipt=base.receipt,
         split_payment=base.split_payment,
         recipient=base.recipient,
     )

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 from agent.domain import vat
 from agent.domain.fa3.elements import (
-    RECEIPT_NUMBER_KEY,
-    REGISTER_NUMBER_KEY,
     add,
     add_annotations,
     add_buyer,
@@ -20,9 +18,10 @@ from agent.domain.fa3.elements import (
     add_payments,
     add_seller,
     add_totals,
+    receipt_notes,
     to_bytes,
 )
-from agent.domain.invoice import Note, Sale, Seller
+from agent.domain.invoice import Sale, Seller
 from agent.domain.split_payment import split_payment_due
 
 if TYPE_CHECKING:
@@ -66,18 +65,9 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
     add(body, "RodzajFaktury", "VAT")
     if sale.receipt is not None:
         add(body, "FP", "1")
-    add_notes(body, _notes(sale))
+    add_notes(body, (*receipt_notes(sale.receipt), *sale.notes))
     for position, line in enumerate(sale.lines, start=1):
         add_line(body, position, line, sale.prices, vat.line_value(line), exchange_rate=sale.exchange_rate)
     add_deposits(body, sale.deposits, sums.gross)
     add_payments(body, sale.payments, sale.sold_on or issue_date(issued_at), seller.bank_account)
     return to_bytes(root)
-
-
-def _notes(sale: Sale) -> tuple[Note, ...]:
-    if sale.receipt is None:
-        return sale.notes
-    notes = [Note(RECEIPT_NUMBER_KEY, sale.receipt.number)]
-    if sale.receipt.register is not None:
-        notes.append(Note(REGISTER_NUMBER_KEY, sale.receipt.register))
-    return (*notes, *sale.notes)

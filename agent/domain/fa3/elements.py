@@ -20,6 +20,7 @@ from agent.domain.invoice import (
     Note,
     Payment,
     Prices,
+    ReceiptLink,
     Recipient,
     RecipientRole,
     SaleLine,
@@ -196,6 +197,14 @@ def add_annotations(
     add(add(element, "NoweSrodkiTransportu"), "P_22N", "1")
     add(element, "P_23", "2")
     add(add(element, "PMarzy"), "P_PMarzyN", "1")
+
+
+def receipt_notes(receipt: ReceiptLink | None) -> tuple[Note, ...]:
+    """Return the fiscal receipt as notes (art. 106h ust. 4): its number and the unique number of its register."""
+    if receipt is None:
+        return ()
+    number = Note(RECEIPT_NUMBER_KEY, receipt.number)
+    return (number,) if receipt.register is None else (number, Note(REGISTER_NUMBER_KEY, receipt.register))
 
 
 def add_notes(body: Element, notes: Iterable[Note]) -> None:

@@ -17,7 +17,7 @@ from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose, invoice_label
 from agent.domain.paper.lines import lines, rate_table
 from agent.domain.paper.parties import party, seller_head, third_parties
-from agent.domain.paper.receipt import Align, Element, Pair, Qr, Receipt, Rule, Text
+from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Text
 
 __all__ = [
     "NO_CERTIFICATE",
@@ -66,7 +66,7 @@ def title(label: str, number: str) -> list[Element]:
     return [
         Text(f"{words} nr", Align.CENTER, bold=True),
         Text(number, Align.CENTER, bold=True, large=True, tall=True, unbroken=True),
-        *([Text(manner.strip(), Align.CENTER)] if manner else []),
+        *([Blank(), Text(manner.strip(), Align.CENTER)] if manner else []),
     ]
 
 

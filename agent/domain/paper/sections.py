@@ -12,7 +12,6 @@ from agent.domain.fa3.view_types import (
     BankAccount,
     CorrectionView,
     FaView,
-    Kind,
     PaymentView,
     Reference,
     Transport,

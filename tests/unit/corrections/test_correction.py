@@ -210,6 +210,15 @@ def test_a_correction_of_data_settles_nothing() -> None:
     assert mistakes(base(), document) == {"/payments": "not-allowed"}
 
 
+def test_a_correction_names_the_receipt_of_its_base() -> None:
+    start = base(buyer=CONSUMER, to_receipt=True, receipt=ReceiptLink("77", "EAZ"))
+    notes = build(correct(start, {"kind": "full_return"})).notes
+    assert [(note.key, note.value) for note in notes] == [
+        ("Numer paragonu fiskalnego", "77"),
+        ("Numer unikatowy kasy", "EAZ"),
+    ]
+
+
 FOREIGN_FIRM = {"foreign_id": "12-3456789", "name": "ACME", "address": {"line1": "1 Main St", "country": "US"}}
 
 

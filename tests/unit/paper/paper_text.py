@@ -10,6 +10,7 @@ from lxml import etree
 
 from agent.domain.paper.receipt import Element, Pair, Qr, Receipt, Table, Text
 
+NO_BREAK_SPACE = "\u00a0"
 MARKERS = {
     # "1" in an element that is said in words; the words are tested below
     *("P_16", "P_17", "P_18", "P_18A", "P_19", "P_19N", "P_22", "P_22N", "P_42_5", "P_23", "P_PMarzy", "P_PMarzyN"),
@@ -60,6 +61,7 @@ def ways_to_write(name: str, value: str) -> set[str]:
 def unprinted(xml: bytes, paper: str) -> list[str]:
     """Return "element=value" for everything in the document that the paper's text does not show."""
     missing = []
+    ungrouped = re.sub(rf"(?<=\d){NO_BREAK_SPACE}(?=\d{{3}})", "", paper)
     for element in etree.fromstring(xml).iter("{*}*"):
         name = etree.QName(element).localname
         value = re.sub("[ \t\r\n]+", " ", element.text or "").strip(" ")
@@ -68,7 +70,7 @@ def unprinted(xml: bytes, paper: str) -> list[str]:
         parents = {etree.QName(parent).localname for parent in element.iterancestors()}
         if "AdresKoresp" in parents:
             continue
-        if not any(way in paper for way in ways_to_write(name, value)):
+        if not any(way in paper or way in ungrouped for way in ways_to_write(name, value)):
             missing.append(f"{name}={value}")
     return missing
 
@@ -86,6 +88,11 @@ def words(element: Element) -> Iterator[str]:
                 yield " ".join(total)
         case Qr(caption=caption):
             yield caption
+
+
+def run_on(text: str) -> str:
+    """Return the words of a slip as they are read, whatever the lines they stand on."""
+    return " ".join(text.replace(NO_BREAK_SPACE, " ").split())
 
 
 def text_of(receipt: Receipt) -> str:

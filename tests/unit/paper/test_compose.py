@@ -13,10 +13,10 @@ from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import PartyView
 from agent.domain.invoice import Address, BuyerKind, Mode
 from agent.domain.paper.compose import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
-from agent.domain.paper.receipt import Qr, Receipt, Table
+from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
 from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents
-from tests.unit.paper.paper_text import text_of, unprinted
+from tests.unit.paper.paper_text import run_on, text_of, unprinted
 
 LINK = "https://qr.ksef.mf.gov.pl/invoice/9999999999/24-11-2026/abc"
 CERTIFICATE = "https://qr.ksef.mf.gov.pl/certificate/Nip/9999999999/9999999999/01/abc/def"
@@ -100,7 +100,7 @@ def test_a_correction_says_what_was_and_what_should_be() -> None:
     assert was < paper.index("2 szt. × 50,00") < should_be < paper.index("1 szt. × 50,00")
     assert paper.count("Wiertarka") == 2
     assert "Różnica wg stawek podatku" in paper
-    assert "Korekta PLN -61,50" in paper
+    assert "Kwota korekty -61,50 PLN\nDo zwrotu PLN 61,50" in paper
     assert "wystawionej poza KSeF" in paper
 
 
@@ -115,7 +115,7 @@ def test_charges_and_deductions_have_their_signs() -> None:
     paper = text_of(invoice(documents.EVERYTHING))
     assert "Kaucja za butelki +5,31" in paper
     assert "Nadpłata z maja -1,32" in paper
-    assert "Do zapłaty 1787,33 EUR" in paper
+    assert "Razem do zapłaty EUR 1 787,33" in run_on(paper)
 
 
 def test_payments_one_by_one_and_what_is_left() -> None:
@@ -132,7 +132,7 @@ def test_one_exchange_rate_is_said_once() -> None:
     assert paper.count("4,25") == 1
     assert "Kurs (PLN za 1 EUR) 4,25" in paper
     assert "VAT 23% w PLN 97,75" in paper
-    assert "Suma EUR 123,00" in paper
+    assert "Razem do zapłaty EUR 123,00" in paper
 
 
 # --- form ---------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_a_confirmation_has_no_lines_and_no_vat() -> None:
         "Sprawdź fakturę w KSeF",
         "Zweryfikuj wystawcę faktury",
     ):
-        assert wanted in said
+        assert wanted in run_on(said)
     for forbidden in ("Wkrętak", "100,00", " 23,00", "23%", "Stawka", "Netto"):
         assert forbidden not in said
     assert not any(isinstance(element, Table) for element in paper.elements)
@@ -195,7 +195,7 @@ def test_a_confirmation_says_what_is_paid_beside_the_total() -> None:
     view = read(documents.EVERYTHING)
     choice = choose(PaperFacts(Mode.OFFLINE24, BuyerKind.NIP, view.number))
     said = text_of(compose(view, choice, link_invoice=LINK, link_certificate=CERTIFICATE))
-    assert "Kwota należności ogółem 1783,23 EUR\nDo zapłaty 1787,33 EUR" in said
+    assert "Kwota należności ogółem 1 783,23 EUR Razem do zapłaty 1 787,33 EUR" in run_on(said)
     assert "Kaucja" not in said
 
 
@@ -229,9 +229,63 @@ def test_a_held_correction_is_no_invoice() -> None:
     assert "przekażemy ją w uzgodniony sposób." in text_of(compose_held_correction(consumer))
     paper = compose_held_correction(held, copy=2)
     said = text_of(paper)
-    assert "Przyjęto korektę do faktury nr FV/2026/11/1" in said
+    assert "Przyjęto korektę do faktury nr FV/2026/11/1" in run_on(said)
     assert "To nie jest faktura. Fakturę korygującą wystawimy, gdy korygowana faktura otrzyma numer KSeF" in said
     assert "otrzymają ją Państwo w KSeF." in said
     assert "Kwota korekty -61,50 PLN" in said
     assert "WYDRUK PONOWNY nr 2" in said
     assert codes(paper) == []
+
+
+# --- what is read at a glance -------------------------------------------------------------------------
+
+
+def test_the_number_is_large_and_the_mode_stands_apart_from_it() -> None:
+    elements = invoice(documents.document()).elements
+    number = next(element for element in elements if isinstance(element, Text) and element.large)
+    assert number.text == "FV/2026/11/1"
+    place = elements.index(number)
+    assert elements[place + 1] == Blank()
+    assert elements[place + 2] == Text("wystawiona w trybie offline24 (art. 106nda)", Align.CENTER)
+
+
+def discounted(value: str, discount: str) -> str:
+    body = documents.ONE_LINE.replace("<P_8B>1<", "<P_8B>2<").replace("<P_9B>123<", "<P_9B>62<")
+    body = body.replace("<P_11A>123<", f"<P_10>{discount}</P_10><P_11A>{value}<")
+    return text_of(invoice(documents.document(body=body)))
+
+
+def test_a_discount_stands_in_the_column_of_amounts() -> None:
+    said = discounted("123", "1")
+    assert "2 szt. × 62,00 VAT 23% 124,00\nopust -1,00\npo opuście 123,00" in said
+
+
+def test_a_discount_per_piece_is_said_to_be_one() -> None:
+    said = discounted("122", "1")
+    assert "2 szt. × 62,00 VAT 23% 124,00\nopust 1,00 za jednostkę -2,00\npo opuście 122,00" in said
+
+
+def test_a_discount_that_the_figures_do_not_explain_is_only_said() -> None:
+    assert "2 szt. × 62,00 VAT 23% 100,00\nopust 1,00 (już odliczony)" in discounted("100", "1")
+
+
+def test_what_belongs_to_a_line_is_indented_under_its_name() -> None:
+    elements = invoice(documents.EVERYTHING).elements
+    place = elements.index(Text("1. Samochód Syrena"))
+    for element in elements[place + 1 : place + 6]:
+        assert isinstance(element, Text | Pair)
+        assert element.indent == 3
+
+
+def test_a_marked_print_says_so_on_top_and_not_under_the_title() -> None:
+    xml = documents.document()
+    paper = compose(read(xml), choice_for(xml, ksef_number=KSEF_NUMBER), link_invoice=LINK, copy=2)
+    assert paper.elements[:2] == (Text("WYDRUK PONOWNY nr 2", Align.CENTER, bold=True), Rule())
+
+
+def test_nothing_to_pay_back_is_not_said_to_be_something() -> None:
+    xml = documents.CORRECTION.replace(b"<P_15>-61.5<", b"<P_15>0<").replace(b"<P_15>-61.50<", b"<P_15>0<")
+    said = text_of(invoice(xml))
+    assert "Kwota korekty 0,00 PLN" in said
+    assert "Do zwrotu" not in said
+    assert "Do dopłaty" not in said
