@@ -63,11 +63,13 @@ def compose(
 def title(label: str, number: str) -> list[Element]:
     """The label word for word, its number in the largest letters that the paper has room for."""
     words, _, manner = label.partition(f" nr {number}")
-    return [
+    elements: list[Element] = [
         Text(f"{words} nr", Align.CENTER, bold=True),
         Text(number, Align.CENTER, bold=True, large=True, tall=True, unbroken=True),
-        *([Blank(), Text(manner.strip(), Align.CENTER)] if manner else []),
     ]
+    if manner:
+        elements += [Blank(), Text(manner.strip(), Align.CENTER)]
+    return elements
 
 
 def _under_title(choice: PaperChoice) -> list[Element]:

@@ -211,7 +211,7 @@ def test_a_correction_of_data_settles_nothing() -> None:
 
 
 def test_a_correction_names_the_receipt_of_its_base() -> None:
-    start = base(buyer=CONSUMER, to_receipt=True, receipt=ReceiptLink("77", "EAZ"))
+    start = base(buyer=CONSUMER, receipt=ReceiptLink("77", "EAZ"))
     notes = build(correct(start, {"kind": "full_return"})).notes
     assert [(note.key, note.value) for note in notes] == [
         ("Numer paragonu fiskalnego", "77"),
