@@ -14,7 +14,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench test-nightly test-package architecture wheel deb completion lock clean
+.PHONY: help run test lint bench test-nightly test-package architecture openapi wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,9 @@ architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
 
 test-package: $(VENV)/.dev deb ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container)
 	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_*.deb) $(BIN)/pytest -x -v tests/package
+
+openapi: $(VENV)/.dev ## schemas/api, generated from the types of the API
+	$(BIN)/python -m tools.openapi
 
 wheel: $(VENV)/.run ## dist/ksef_agent-*.whl, with schemas, page, fonts, migrations
 	$(HATCHLING) --target wheel --directory dist

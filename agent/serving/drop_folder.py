@@ -11,7 +11,7 @@ from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.shared_folder import SharedFolder
-from agent.web import json_views
+from agent.web.answers import exchange
 
 if TYPE_CHECKING:
     from agent.app import Agent
@@ -25,7 +25,7 @@ def watched_folder(agent: Agent) -> Iterator[DropFolderWatch | None]:
         yield None
         return
     folder = SharedFolder(settings.path, agent.clock, till=agent.settings.till, mounted=settings.mounted)
-    answers = Answers(agent.desk, folder, agent.pending, agent.printing, json_views.documents)
+    answers = Answers(agent.desk, folder, agent.pending, agent.printing, exchange.written)
     watch = DropFolderWatch(
         agent.desk,
         folder,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.ports import Json
 from agent.services.corrections.pending import HeldCorrections
 from agent.web import json_views, request_body
+from agent.web.answers.corrections import HeldList, all_held, held_of
 from agent.web.context import CORRECTING, INVOICES, PENDING, reason_of, shielded
 from agent.web.security import caller_of, require_manager
 
@@ -47,13 +47,13 @@ async def held_corrections(request: web.Request) -> web.Response:
 
 async def show_held(request: web.Request) -> web.Response:
     """GET /v1/corrections/{id}."""
-    return json_views.json_response(json_views.held(await request.app[PENDING].one(request.match_info["id"])))
+    return json_views.json_response(held_of(await request.app[PENDING].one(request.match_info["id"])))
 
 
 async def reprint_slip(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
     work = request.app[PENDING].reprint_slip(request.match_info["id"], caller_of(request))
-    return json_views.json_response(json_views.held(await shielded(request, work)))
+    return json_views.json_response(held_of(await shielded(request, work)))
 
 
 async def settle(request: web.Request) -> web.Response:
@@ -61,12 +61,9 @@ async def settle(request: web.Request) -> web.Response:
     caller = require_manager(request)
     reason = await reason_of(request)
     work = request.app[PENDING].settle(request.match_info["id"], reason, caller)
-    return json_views.json_response(json_views.held(await shielded(request, work)))
+    return json_views.json_response(held_of(await shielded(request, work)))
 
 
-async def corrections_of(pending: HeldCorrections) -> dict[str, Json]:
+async def corrections_of(pending: HeldCorrections) -> HeldList:
     """Those that wait for their base, and the refused ones that wait for a manager."""
-    return {
-        "held": [json_views.held(item) for item in await pending.waiting()],
-        "refused": [json_views.held(item) for item in await pending.refused()],
-    }
+    return HeldList(all_held(await pending.waiting()), all_held(await pending.refused()))

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.web import json_views, request_body
+from agent.web.answers.exchange import exchange_of
 from agent.web.context import EXCHANGE, shielded
 from agent.web.security import caller_of
 
@@ -23,4 +24,4 @@ async def issue(request: web.Request) -> web.Response:
     key = request_body.idempotency_key(request)
     data = await request_body.bytes_of(request, EPP_TYPE)
     made = await shielded(request, request.app[EXCHANGE].issue(data, key, caller_of(request)))
-    return json_views.json_response(json_views.documents(made))
+    return json_views.json_response(exchange_of(made))

@@ -5,25 +5,19 @@ docs/hq/ holds what reads them; schemas/api/health.schema.json is the published 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Final
-
 from aiohttp import web
 
 from agent.ports import Json
 from agent.services.assembly import Services
-from agent.services.monitoring.alerts import Problem
 from agent.services.monitoring.health import HealthReport
 from agent.web import json_views
+from agent.web.answers.health import health_of
 from agent.web.connections import working_middleware
 from agent.web.context import BACKLOGS, COUNTERS, HEALTH, SHOP
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
-
-LISTED_OF_A_CODE: Final = 20
-"""Problems of one code that are listed; a long outage makes thousands of late invoices, and HQ polls every minute."""
+from agent.web.wire import plain_object
 
 
 def health_app(services: Services) -> web.Application:
@@ -42,85 +36,12 @@ def health_app(services: Services) -> web.Application:
 
 def health_json(report: HealthReport) -> dict[str, Json]:
     """The body of /health."""
-    printers: list[Json] = [json_views.printer(item) for item in report.printers]
-    return {
-        "status": report.status,
-        "version": report.version,
-        "till": report.till,
-        "nip": report.nip,
-        "at": json_views.instant(report.at),
-        "started_at": json_views.instant(report.started_at),
-        "mode": str(report.mode.mode),
-        "mode_reason": report.mode.reason,
-        "legal_basis": report.mode.legal_basis,
-        "declared_by": report.mode.declared_by,
-        "total_failure_to_confirm": report.mode.total_failure_to_confirm,
-        "ksef": {
-            "state": report.mode.ksef,
-            "seen_at": json_views.instant(report.ksef_seen_at),
-            "latarnia": report.mode.latarnia,
-            "latarnia_seen_at": json_views.instant(report.latarnia_seen_at),
-        },
-        "queue": {
-            "unsent": report.queue.unsent,
-            "in_doubt": report.queue.in_doubt,
-            "rejected": report.queue.rejected,
-            "overdue": report.queue.overdue,
-            "next_deadline": json_views.day(report.queue.next_deadline),
-        },
-        "printer": printers[0] if printers else None,
-        "printers": printers,
-        "certificates": [
-            {
-                "use": item.use,
-                "serial": item.serial,
-                "expires": json_views.instant(item.expires),
-                "days_left": item.days_left,
-            }
-            for item in report.certificates
-        ],
-        "clock": _clock(report),
-        "backup": {
-            "last_at": json_views.instant(report.copies.last_at),
-            "file": report.copies.last_file,
-            "failed_at": json_views.instant(report.copies.failed_at),
-            "problem": report.copies.problem,
-        },
-        "disk": {"free_bytes": report.disk_free_bytes, "database_bytes": report.database_bytes},
-        "problems": [
-            {
-                "code": item.code,
-                "message": item.message,
-                "since": json_views.instant(item.since),
-                "severity": item.severity,
-            }
-            for item in _listed(report.problems)
-        ],
-        "problems_total": len(report.problems),
-    }
-
-
-def _clock(report: HealthReport) -> dict[str, Json]:
-    clock = report.clock
-    return {
-        "skew_seconds": report.clock_skew_seconds,
-        "state": None if clock is None else clock.state,
-        "confirmed_by": None if clock is None else clock.confirmed_by,
-        "confirmed_at": json_views.instant(None if clock is None else clock.confirmed_at),
-    }
-
-
-def _listed(problems: Iterable[Problem]) -> Iterator[Problem]:
-    seen: Counter[str] = Counter()
-    for item in problems:
-        seen[item.code] += 1
-        if seen[item.code] <= LISTED_OF_A_CODE:
-            yield item
+    return plain_object(health_of(report))
 
 
 async def _health(request: web.Request) -> web.Response:
     report = request.app[HEALTH].health()
-    return json_views.json_response(health_json(report), status=503 if report.status == "critical" else 200)
+    return json_views.json_response(health_of(report), status=503 if report.status == "critical" else 200)
 
 
 async def _live(request: web.Request) -> web.Response:

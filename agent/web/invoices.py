@@ -8,6 +8,8 @@ from aiohttp import web
 
 from agent.domain.errors import NotFound
 from agent.web import json_views, request_body, request_query
+from agent.web.answers.invoice import InvoiceList, invoice_of, invoices_of
+from agent.web.answers.records import events_of, prints_of
 from agent.web.context import INVOICES, ISSUING, PREVIEWS, REJECTED, REPRINTING, file_response, reason_of, shielded
 from agent.web.security import caller_of, require_manager
 
@@ -54,7 +56,7 @@ async def list_invoices(request: web.Request) -> web.Response:
     query = request_query.invoice_filter(request)
     found = await request.app[INVOICES].find(query)
     following = found[-1].record.id if len(found) == query.limit else None
-    return json_views.json_response({"invoices": json_views.invoices(found), "next": following})
+    return json_views.json_response(InvoiceList(invoices_of(found), following))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -110,13 +112,13 @@ async def receipt_escpos(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.Response:
     """GET …/events."""
     found = await request.app[INVOICES].events(request.match_info["id"])
-    return json_views.json_response({"events": [json_views.event(item) for item in found]})
+    return json_views.json_response(events_of(found))
 
 
 async def prints(request: web.Request) -> web.Response:
     """GET …/prints."""
     found = await request.app[INVOICES].prints(request.match_info["id"])
-    return json_views.json_response({"prints": [json_views.print_job(item) for item in found]})
+    return json_views.json_response(prints_of(found))
 
 
 async def reprint(request: web.Request) -> web.Response:
@@ -150,4 +152,4 @@ async def close(request: web.Request) -> web.Response:
 
 
 async def _as_it_stands(request: web.Request, invoice_id: str) -> web.Response:
-    return json_views.json_response(json_views.invoice(await request.app[INVOICES].one(invoice_id)))
+    return json_views.json_response(invoice_of(await request.app[INVOICES].one(invoice_id)))

@@ -19,7 +19,7 @@ from agent.domain.outages.circuit_breaker import LinkState
 from agent.services.monitoring.backlogs import Backlog
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
-from agent.web.json_views import WARSAW
+from agent.web.wire import WARSAW
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 BREAKER: Final = {"up": LinkState.CLOSED, "unknown": LinkState.HALF_OPEN, "down": LinkState.OPEN}

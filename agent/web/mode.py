@@ -9,6 +9,9 @@ from aiohttp import web
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.domain.invoice import Mode
 from agent.web import json_views, request_body, request_query
+from agent.web.answers.health import health_of
+from agent.web.answers.invoice import invoices_of
+from agent.web.answers.till import Changes, Page, Queue, SyncBegun, buyer_of, clock_of, mode_of
 from agent.web.context import (
     BUYERS,
     CHANGES,
@@ -22,7 +25,6 @@ from agent.web.context import (
     shielded,
 )
 from agent.web.corrections import corrections_of
-from agent.web.health import health_json
 from agent.web.security import caller_of, require_manager
 from agent.web.stopping import until_stop
 
@@ -49,18 +51,19 @@ def routes() -> list[web.RouteDef]:
 
 async def queue(request: web.Request) -> web.Response:
     """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
-    waiting = json_views.invoices(await request.app[INVOICES].unsent())
-    return json_views.json_response({"invoices": waiting, **await corrections_of(request.app[PENDING])})
+    waiting = invoices_of(await request.app[INVOICES].unsent())
+    corrections = await corrections_of(request.app[PENDING])
+    return json_views.json_response(Queue(waiting, corrections.held, corrections.refused))
 
 
 async def sync(request: web.Request) -> web.Response:
     """POST /v1/sync: send now."""
-    return json_views.json_response({"waiting": await request.app[QUEUE].send_now()}, status=202)
+    return json_views.json_response(SyncBegun(await request.app[QUEUE].send_now()), status=202)
 
 
 async def show_mode(request: web.Request) -> web.Response:
     """GET /v1/mode."""
-    return json_views.json_response(json_views.mode(request.app[WATCH].answer()))
+    return json_views.json_response(mode_of(request.app[WATCH].answer()))
 
 
 async def declare_mode(request: web.Request) -> web.Response:
@@ -74,7 +77,7 @@ async def declare_mode(request: web.Request) -> web.Response:
         sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
         raise BadInput(sentence, errors=(FieldError("/mode", sentence, "unknown-mode"),))
     work = request.app[WATCH].declare(Mode(str(word)), reason, caller)
-    return json_views.json_response(json_views.mode(await shielded(request, work)))
+    return json_views.json_response(mode_of(await shielded(request, work)))
 
 
 async def withdraw_mode(request: web.Request) -> web.Response:
@@ -89,12 +92,12 @@ async def withdraw_mode(request: web.Request) -> web.Response:
     reason = request_body.required_text(body, "reason", REASON_WANTED)
     false_alarm = false_alarm or request_body.flag(body, "false_alarm")
     work = request.app[WATCH].withdraw(reason, caller, false_alarm=false_alarm)
-    return json_views.json_response(json_views.mode(await shielded(request, work)))
+    return json_views.json_response(mode_of(await shielded(request, work)))
 
 
 async def show_clock(request: web.Request) -> web.Response:
     """GET /v1/clock."""
-    return json_views.json_response(json_views.clock(request.app[WATCH].clock.answer()))
+    return json_views.json_response(clock_of(request.app[WATCH].clock.answer()))
 
 
 async def confirm_clock(request: web.Request) -> web.Response:
@@ -104,12 +107,12 @@ async def confirm_clock(request: web.Request) -> web.Response:
     request_body.known_only(body, "date")
     day = request_body.day(body, "date")
     work = request.app[WATCH].confirm_clock(day, caller)
-    return json_views.json_response(json_views.clock(await shielded(request, work)))
+    return json_views.json_response(clock_of(await shielded(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:
     """GET /v1/status: the body of /health, for the till page."""
-    return json_views.json_response(health_json(request.app[HEALTH].health()))
+    return json_views.json_response(health_of(request.app[HEALTH].health()))
 
 
 async def changes(request: web.Request) -> web.Response:
@@ -117,7 +120,7 @@ async def changes(request: web.Request) -> web.Response:
     after = request_query.whole(request, "after", -1, -1, 2**62)
     wait = request_query.whole(request, "wait", CHANGES_SECONDS, 0, CHANGES_SECONDS)
     newest = await until_stop(request, request.app[CHANGES].wait(after, float(wait)))
-    return json_views.json_response({"seq": after if newest is None else newest})
+    return json_views.json_response(Changes(after if newest is None else newest))
 
 
 async def buyer(request: web.Request) -> web.Response:
@@ -125,7 +128,7 @@ async def buyer(request: web.Request) -> web.Response:
     found = await request.app[BUYERS].buyer(request.match_info["nip"])
     if found is None:
         raise NotFound("Nie znamy jeszcze tego nabywcy. Wpisz jego nazwę i adres.", code="buyer-unknown")
-    return json_views.json_response(found)
+    return json_views.json_response(buyer_of(found))
 
 
 async def page_settings(request: web.Request) -> web.Response:
@@ -134,13 +137,13 @@ async def page_settings(request: web.Request) -> web.Response:
     report = request.app[HEALTH].health()
     settings = request.app[PAGE]
     return json_views.json_response(
-        {
-            "till": report.till,
-            "nip": report.nip,
-            "version": report.version,
-            "name": caller.name,
-            "role": str(caller.role),
-            "sample_basket": settings.sample_basket,
-            "lookup_buyers": settings.lookup_buyers,
-        }
+        Page(
+            till=report.till,
+            nip=report.nip,
+            version=report.version,
+            name=caller.name,
+            role=caller.role,
+            sample_basket=settings.sample_basket,
+            lookup_buyers=settings.lookup_buyers,
+        )
     )

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from agent.domain.errors import BadInput, FieldError
 from agent.web import json_views, request_body, request_query
+from agent.web.answers.records import Outbox
 from agent.web.context import EVIDENCE, OUTBOXES, REGISTER, file_response
 from agent.web.security import require_manager
 
@@ -40,7 +41,7 @@ async def register_changes(request: web.Request) -> web.Response:
     request_query.known_only(request, frozenset({"month", "since", "as_of"}))
     month, since = request_query.month(request), request_query.required_day(request, "since")
     changes = await request.app[REGISTER].changes(month, since, request_query.optional_day(request, "as_of"))
-    return json_views.json_response({"month": month, "since": json_views.day(since), "changes": changes})
+    return json_views.json_response({"month": month, "since": since, "changes": changes})
 
 
 async def register_counts(request: web.Request) -> web.Response:
@@ -54,7 +55,7 @@ async def register_counts(request: web.Request) -> web.Response:
 async def outbox(request: web.Request) -> web.Response:
     """GET /v1/outbox: how far each webhook subscriber is. Managers only."""
     require_manager(request)
-    return json_views.json_response(json_views.outbox(await request.app[OUTBOXES].status()))
+    return json_views.json_response(Outbox(tuple(await request.app[OUTBOXES].status())))
 
 
 async def replay(request: web.Request) -> web.Response:
@@ -66,7 +67,7 @@ async def replay(request: web.Request) -> web.Response:
     if isinstance(start, bool) or not isinstance(start, int):
         sentence = "Podaj w polu „from” numer zdarzenia, od którego powtórzyć."
         raise BadInput(sentence, errors=(FieldError("/from", sentence, "required"),))
-    return json_views.json_response(json_views.outbox(await request.app[OUTBOXES].replay(start, caller)))
+    return json_views.json_response(Outbox(tuple(await request.app[OUTBOXES].replay(start, caller))))
 
 
 async def evidence(request: web.Request) -> web.Response:

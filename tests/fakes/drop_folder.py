@@ -16,7 +16,7 @@ from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.settings.model import DropFolderSettings, Settings
-from agent.web import json_views
+from agent.web.answers import exchange
 from tests.fakes.folder import FakeFolder
 from tests.fakes.world import World, settings
 
@@ -35,7 +35,7 @@ def remembered(data_dir: Path) -> list[str]:
 
 def watch_over(place: World, folder: DropFolder) -> DropFolderWatch:
     """Join the watch as the service does."""
-    answers = Answers(place.desk, folder, place.pending, place.printing, json_views.documents)
+    answers = Answers(place.desk, folder, place.pending, place.printing, exchange.written)
     return DropFolderWatch(
         place.desk,
         folder,

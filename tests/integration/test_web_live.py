@@ -72,7 +72,7 @@ async def test_real_agent_keeps_to_the_documents(tmp_path: Path) -> None:
         one = f"/v1/invoices/{made['id']}"
         assert (await ask("GET", f"{one}/receipt.png", None)).startswith(b"\x89PNG")
         assert (await ask("GET", f"{one}/receipt.pdf?page=receipt", None)).startswith(b"%PDF")
-        for tail, name in (("/events", "Events"), ("/prints", "Prints"), ("", "Invoice")):
+        for tail, name in (("/events", "EventList"), ("/prints", "PrintList"), ("", "Invoice")):
             await ask("GET", one + tail, name)
         half = {"kind": "return", "lines": [{"line": 1, "quantity": "1"}]}
         answer = await ask("POST", f"{one}/corrections", None, json=half, headers={"Idempotency-Key": "b"})
@@ -85,7 +85,7 @@ async def test_real_agent_keeps_to_the_documents(tmp_path: Path) -> None:
         for path, name in (
             ("/v1/invoices", "InvoiceList"),
             ("/v1/queue", "Queue"),
-            ("/v1/mode", "Mode"),
+            ("/v1/mode", "CurrentMode"),
             ("/v1/status", "Health"),
             ("/v1/page", "Page"),
             ("/v1/buyers/5260250274", "KnownBuyer"),

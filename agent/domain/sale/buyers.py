@@ -50,10 +50,7 @@ def parse_buyer(value: object, pointer: str, problems: Problems, *, seller_nip: 
     given = [name for name in _IDENTIFIERS if fields.has(name)]
     if len(given) > 1:
         fields.note_all(f"podaj jeden identyfikator zamiast: {', '.join(given)}.", "buyer-ids")
-    nobody_meant = fields.take("none")
-    if nobody_meant is not None and nobody_meant is not True:
-        fields.note("none", "„none” może mieć tylko wartość true.", "not-allowed")
-    elif fields.has("none") and given:
+    if fields.flag("none") and given:
         fields.note_all(f"bez identyfikatora („none”), a podano: {given[0]}.", "buyer-ids")
     identified = bool(given)
     kind, identifier, country = _identify(fields)

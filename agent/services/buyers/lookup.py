@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from agent.domain.errors import BadInput, FieldError, Unavailable
 from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.known_buyers import KnownBuyer, listed
-from agent.ports import BuyerSource, Json, Transaction
+from agent.ports import BuyerSource, Transaction
 from agent.services.buyers import memory
 from agent.services.desk import Desk
 
@@ -20,6 +20,16 @@ ASK_AGAIN = 3600.0
 MAX_ASKED = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class FoundBuyer:
+    """What is known of a NIP."""
+
+    nip: str
+    known: KnownBuyer
+    replaced: str | None = None
+    """The remembered name that the white list contradicts: it is remembered no longer."""
+
+
 class BuyerLookup:
     """Looks buyers up."""
 
@@ -29,11 +39,8 @@ class BuyerLookup:
         self._asked: dict[str, float] = {}
         """Monotonic time of the last question that confirmed nothing."""
 
-    async def buyer(self, nip: str) -> Mapping[str, Json] | None:
-        """Return name and address, and where they come from; None where nobody knows.
-
-        ``replaced`` is the remembered name that the white list contradicts: it is remembered no longer.
-        """
+    async def buyer(self, nip: str) -> FoundBuyer | None:
+        """Return name and address, and where they come from; None where nobody knows."""
         digits = bare_nip(nip)
         if not valid_nip(digits):
             raise BadInput(
@@ -43,13 +50,13 @@ class BuyerLookup:
             )
         known = await self._desk.store.read(lambda tx: memory.recall(tx, digits))
         if known is not None and known.confirmed(self._desk.now()):
-            return _entry(digits, known)
+            return FoundBuyer(digits, known)
         answer = await self._ask(digits, known)
         if answer is not None:
             return await self._take_in(digits, answer)
         if known is None or await self._desk.store.read(lambda tx: memory.is_disputed(tx, digits, known)):
             return None
-        return _entry(digits, known)
+        return FoundBuyer(digits, known)
 
     async def _ask(self, nip: str, known: KnownBuyer | None) -> KnownBuyer | None:
         """Ask the white list; None where it does not know, does not answer, or was asked already."""
@@ -74,22 +81,14 @@ class BuyerLookup:
         name, address = found
         return listed(name, address, self._desk.now())
 
-    async def _take_in(self, nip: str, answer: KnownBuyer) -> Mapping[str, Json]:
+    async def _take_in(self, nip: str, answer: KnownBuyer) -> FoundBuyer:
         async def work(tx: Transaction) -> tuple[KnownBuyer, str | None]:
             return await memory.answered(tx, nip, answer)
 
         try:
             known, replaced = await self._desk.store.write(work)
         except Unavailable:  # a full disk remembers nothing, and the cashier needs the name all the same
-            return _entry(nip, answer)
+            return FoundBuyer(nip, answer)
         if replaced is not None:
             LOG.warning("buyer %s: the white list says %r, not %r", nip, known.name, replaced)
-        return _entry(nip, known, replaced)
-
-
-def _entry(nip: str, known: KnownBuyer, replaced: str | None = None) -> Mapping[str, Json]:
-    place: Mapping[str, Json] | None = None
-    if known.address is not None:
-        place = {"line1": known.address.line1, "line2": known.address.line2, "country": known.address.country}
-    entry: dict[str, Json] = {"nip": nip, "name": known.name, "address": place, "source": known.source.value}
-    return entry if replaced is None else {**entry, "replaced": replaced}
+        return FoundBuyer(nip, known, replaced)

@@ -19,6 +19,8 @@ from agent.domain.fa3.view import read
 from agent.domain.invoice import Address, Buyer, BuyerKind, InvoiceRecord
 from agent.domain.known_buyers import BuyerSourceName, KnownBuyer, same_firm
 from agent.ports import InvoiceFilter
+from agent.web.answers.till import buyer_of
+from agent.web.wire import plain_object
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, MANAGER, SELLER, World, world
 from tests.unit.sale.sale_samples import sale as domain_sale
@@ -35,7 +37,7 @@ def buyer(nip: str, name: str, line1: str = "ul. Alfy 1") -> dict[str, Any]:
 
 async def known(place: World, nip: str) -> dict[str, Any] | None:
     found = await place.buyers.buyer(nip)
-    return None if found is None else dict(found)
+    return None if found is None else plain_object(buyer_of(found))
 
 
 async def name_of(place: World, nip: str) -> str | None:

@@ -1,0 +1,84 @@
+"""What the API's values look like as JSON, said at their types: the types in answers/ are the description of answers.
+
+An answer is a frozen dataclass; plain() writes it. ``Says`` adds to a field's type what the type cannot say; the
+docstrings of the class and of its fields are their description. tools/openapi reads all three into schemas/api/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Final, get_type_hints
+from zoneinfo import ZoneInfo
+
+from agent.ports import Json
+
+WARSAW: Final = ZoneInfo("Europe/Warsaw")
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a value is besides its type (JSON Schema 2020-12)."""
+
+    words: tuple[str, ...] = ()
+    """The only values."""
+    pattern: str | None = None
+    low: int | None = None
+    """Smallest number, fewest characters, fewest items."""
+    high: int | None = None
+    """Largest number, most characters, most items."""
+    example: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """The field is left out of an answer where it is None; all others are null then."""
+
+
+OMITTED: Final = Omitted()
+
+Count = Annotated[int, Says(low=0)]
+
+
+def plain(value: object) -> Json:
+    """Return a value of the types in answers/ as JSON: amounts as strings, dates ISO, instants with Poland's offset."""
+    if isinstance(value, str):
+        return str(value)  # a word of an enum is its value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain_object(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(part) for part in value]
+    return _text(value)
+
+
+def plain_object(value: object) -> dict[str, Json]:
+    """Return an answer that is an object."""
+    assert is_dataclass(value)
+    assert not isinstance(value, type)
+    left_out = omitted(type(value))
+    found = ((each.name, getattr(value, each.name)) for each in fields(value))
+    return {name: plain(part) for name, part in found if part is not None or name not in left_out}
+
+
+@cache
+def omitted(kind: type) -> frozenset[str]:
+    """Return the names of the fields that are left out where they are None."""
+    hints = get_type_hints(kind, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if OMITTED in getattr(hint, "__metadata__", ()))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.astimezone(WARSAW).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no form in the API")
