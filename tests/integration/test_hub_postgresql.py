@@ -7,6 +7,7 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +44,8 @@ async def pair(postgres: Postgres) -> AsyncIterator[Pair]:
         yield Pair(dsn, clock, one, two)
 
 
+ADMIN_SHUTDOWN = b"57P01"
+SOCKET = ".s.PGSQL.5432"
 LOCKS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
 IN_TRANSACTION = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
 
@@ -50,6 +53,36 @@ IN_TRANSACTION = "SELECT pid FROM pg_stat_activity WHERE datname = current_datab
 async def end_connections(dsn: str, which: str) -> None:
     """End the server's side of some connections."""
     await execute(dsn, f"SELECT pg_terminate_backend(pid) FROM ({which}) AS found WHERE pid <> pg_backend_pid()")
+
+
+@asynccontextmanager
+async def half_open_line(postgres: Postgres, folder: Path, last_word: asyncio.Event) -> AsyncIterator[None]:
+    """A line to the server that passes on what it says, its last word too, but not that it hung up."""
+    pumps: list[asyncio.Task[None]] = []
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await source.read(65536):
+                target.write(data)
+                await target.drain()
+                if ADMIN_SHUTDOWN in data:
+                    last_word.set()
+
+    async def accept(from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(str(postgres.running().folder / SOCKET))
+        pumps.append(asyncio.create_task(pump(from_server, to_client)))
+        await pump(from_client, to_server)
+        to_server.close()
+        to_client.close()
+
+    line = await asyncio.start_unix_server(accept, str(folder / SOCKET))
+    try:
+        yield
+    finally:
+        line.close()
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 # --- several processes ----------------------------------------------------------------------------------------------
@@ -130,6 +163,30 @@ async def test_a_connection_that_breaks_is_unknown_and_a_repeat_is_safe(pair: Pa
         await pair.one.write(broken)
     assert away.value.code == "store-unreachable"
     assert await pair.one.write(lambda tx: tx.invoices.add(till, offer())) is not None
+
+
+async def test_a_server_that_said_it_ends_and_whose_stream_has_not_ended_yet_is_away(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """The server's last word and the end of its stream come apart: under load, and through what stands in between."""
+    dsn, clock = await postgres.database(), FakeClock()
+    last_word = asyncio.Event()
+    async with half_open_line(postgres, tmp_path, last_word), postgresql_hub(dsn, clock) as sound:
+        till = await seller_and_till(sound)
+        through = f"{dsn.partition('?')[0]}?host={tmp_path}"
+        async with postgresql_hub(through, clock, connections=1) as store:
+
+            async def broken(tx: HubTransaction) -> None:
+                await tx.invoices.add(till, offer())
+                await end_connections(dsn, IN_TRANSACTION)
+                await last_word.wait()
+                for _ in range(10):  # from the line's socket into the driver
+                    await asyncio.sleep(0)
+
+            with pytest.raises(Unavailable) as away:
+                await store.write(broken)
+            assert away.value.code == "store-unreachable"
+            assert await store.write(lambda tx: tx.invoices.add(till, offer())) is not None
 
 
 @pytest.mark.usefixtures("postgres")

@@ -13,6 +13,7 @@ from agent.store.failures import disk_full
 AWAY = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -21,7 +22,11 @@ AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""The line broke, the server stops, starts, or has become a follower: later, perhaps on another one."""
+"""The line broke, the server stops, starts, or has become a follower: later, perhaps on another one.
+
+InternalClientError: the server said that it ends this connection (57P01 and its like) and the end of the stream is not
+here yet. In between the driver waits for a ReadyForQuery that never comes, and refuses every statement.
+"""
 
 
 def unreachable(error: BaseException) -> Unavailable:

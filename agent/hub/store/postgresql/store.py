@@ -26,7 +26,7 @@ from agent.hub.store import queries
 from agent.hub.store.database import Parameters, Row, Value
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.postgresql.control import CHANNEL, Control
-from agent.hub.store.postgresql.errors import translated, unreachable
+from agent.hub.store.postgresql.errors import AWAY, translated, unreachable
 from agent.hub.store.postgresql.schema import migrate
 from agent.hub.store.transaction import StoredTransaction
 from agent.ports import Clock
@@ -249,7 +249,12 @@ class PostgresqlHubStore:
             try:
                 yield connection
             finally:
-                await self._pool.release(connection)
+                await self._release(connection)
+
+    async def _release(self, connection: Any) -> None:
+        """Give a connection back. One that is no longer usable is ended by the pool; what was done on it stands."""
+        with contextlib.suppress(*AWAY, TimeoutError):
+            await self._pool.release(connection)
 
 
 async def require_durable(connection: Any) -> None:
