@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import schemas
@@ -32,7 +33,7 @@ from agent.ksef.enrolment import Renewal
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
-from agent.ports import Clock, KsefError, Sent
+from agent.ports import Clock, KsefError, KsefGateway, Sent, StatusSource
 from agent.services.assembly import Services, assemble
 from agent.services.background import BackgroundTasks
 from agent.services.desk import Desk
@@ -50,6 +51,9 @@ from agent.system.clock import SystemClock
 from agent.system.os_errors import why
 from printers.printer_set import Fleet, build
 
+if TYPE_CHECKING:
+    from agent.hub_route.chain import Chain
+
 LOG = logging.getLogger("agent")
 PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
@@ -65,6 +69,8 @@ class Agent(Services):
     tokens: Tokens
     fleet: Fleet
     renewals: tuple[Renewal, ...] = ()
+    chain: Chain | None = None
+    """The hub of the chain, where ksef.route = "hub"."""
 
     async def check_database(self) -> None:
         """Verify the database, once a day."""
@@ -126,7 +132,12 @@ def load_signer(settings: Settings) -> OfflineSigner | None:
 
 
 def load_authentication(settings: Settings) -> OfflineSigner | None:
-    """Load the certificate KSeF is signed in with, to watch its validity; None where a token is used."""
+    """Load the certificate KSeF is signed in with, to watch its validity; None where a token is used.
+
+    Nor is there one where the till leaves KSeF to a hub.
+    """
+    if not settings.sends_itself:
+        return None
     credentials = authentication_credentials(settings.ksef)
     return None if credentials is None else OfflineSigner(credentials)
 
@@ -170,11 +181,14 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         _tell(settings, signer, authentication, clock.now())
         fleet = build(settings.printers, clock)
         counters = CountersInMemory()
-        gateway = open_gateway(settings.ksef, settings.seller.nip, clock, metrics=counters)
-        counters.show_limits(gateway.limits)
+        own = _own_way(settings, clock, counters)
+        beacon = open_latarnia(settings.ksef, clock)
+        stack.push_async_callback(beacon.close)
+        chain = _chain(settings, clock, own, beacon)
+        gateway = own if chain is None else chain.gateway
+        assert gateway is not None
         stack.push_async_callback(gateway.close)
-        latarnia = open_latarnia(settings.ksef, clock)
-        stack.push_async_callback(latarnia.close)
+        latarnia: StatusSource = beacon if chain is None else chain.latarnia
         store = await open_store(settings, clock)
         stack.push_async_callback(store.close)
         shutdown = Shutdown()
@@ -206,9 +220,10 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             subscribers=_subscribers(settings),
             white_list=WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None,
         )
-        renewals = _renewals(
-            settings, clock, gateway, now=services.watch.clock.best, authentication=authentication, signer=signer
-        )
+        renewals: Iterator[Renewal] = iter(())
+        if own is not None:
+            now = services.watch.clock.best
+            renewals = _renewals(settings, clock, own, now=now, authentication=authentication, signer=signer)
         agent = Agent(
             **services.by_name(),
             settings=settings,
@@ -217,11 +232,15 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             tokens=Tokens.in_directory(settings.data_dir),
             fleet=fleet,
             renewals=tuple(renewals),
+            chain=chain,
         )
+        if chain is not None:
+            await chain.identify(store)
         await agent.recover()
-        recent = await agent.sync.recent_calls()
-        gateway.recall_sends(recent.sends)
-        gateway.recall_background(recent.documents, recent.last_at)
+        if own is not None:
+            recent = await agent.sync.recent_calls()
+            own.recall_sends(recent.sends)
+            own.recall_background(recent.documents, recent.last_at)
         await agent.reporting.refresh()
         try:
             yield agent
@@ -229,6 +248,24 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             late = await tasks.drain(PRESS_SECONDS)
             if late:
                 LOG.warning("stopped while under way: %s", ", ".join(late))
+
+
+def _own_way(settings: Settings, clock: Clock, counters: CountersInMemory) -> Gateway | None:
+    """Return KSeF as this till reaches it by itself; None where it leaves that to a hub."""
+    if not settings.sends_itself:
+        return None
+    gateway = open_gateway(settings.ksef, settings.seller.nip, clock, metrics=counters)
+    counters.show_limits(gateway.limits)
+    return gateway
+
+
+def _chain(settings: Settings, clock: Clock, own: KsefGateway | None, latarnia: StatusSource) -> Chain | None:
+    """Join the second route where it is chosen; a till alone does not even load it."""
+    if settings.ksef.route != "hub":
+        return None
+    from agent.hub_route.chain import open_chain  # noqa: PLC0415 - only where the route is used
+
+    return open_chain(settings.hub, clock, own, latarnia)
 
 
 def _tell(

@@ -85,13 +85,12 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
     ]
     if settings.drop_folder.path is not None:
         checks.append(("katalog wymiany", _drop_folder))
+    if not offline and settings.ksef.route == "hub":
+        checks += [("centrala", _hub)]
+    if not offline and settings.sends_itself:
+        checks += [("KSeF i zegar", _ksef), ("logowanie do KSeF", _login)]
     if not offline:
-        checks += [
-            ("KSeF i zegar", _ksef),
-            ("logowanie do KSeF", _login),
-            ("Latarnia", _latarnia),
-            ("drukarki", _printers),
-        ]
+        checks += [("Latarnia", _latarnia), ("drukarki", _printers)]
     folder, *others = [await _run(name, check, settings, clock) for name, check in checks]
     return [folder, database, *others]
 
@@ -180,6 +179,8 @@ async def _offline_certificate(settings: Settings, clock: Clock) -> str:
 async def _authentication(settings: Settings, clock: Clock) -> str:
     from agent.app import authentication_remarks, load_authentication  # noqa: PLC0415
 
+    if not settings.sends_itself:
+        return "kasa go nie ma; do KSeF wysyła centrala"
     certificate = load_authentication(settings)
     if certificate is None:
         return _token(settings)
@@ -258,6 +259,20 @@ async def _login(settings: Settings, clock: Clock) -> str:
     finally:
         await gateway.close()
     return f"udane, sesja {session.reference}"
+
+
+async def _hub(settings: Settings, clock: Clock) -> str:
+    from agent.hub_route.chain import open_hub  # noqa: PLC0415
+
+    client = open_hub(settings.hub, clock)
+    try:
+        skew = (await client.now() - clock.now()).total_seconds()
+        await client.group("check")
+    finally:
+        await client.close()
+    if abs(skew) > settings.issue.clock_skew_alarm_seconds:
+        raise AgentError(f"zegar kasy różni się od zegara centrali o {abs(skew):.0f} s; włącz synchronizację czasu.")
+    return f"zna tę kasę, różnica zegarów {abs(skew):.1f} s"
 
 
 async def _latarnia(settings: Settings, clock: Clock) -> str:

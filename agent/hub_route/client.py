@@ -85,7 +85,7 @@ class HubClient:
         """``database`` identifies this till where two have one name."""
         self._http = HttpClient(base_url, clock, timeout_seconds=timeout_seconds, ca_file=ca_file, peer=HUB)
         self._token = token
-        self._headers = {"X-Till-Database": database}
+        self.database = database
 
     async def offer(self, handover: Handover) -> Offered:
         """Hand one invoice over; durable there once this returns."""
@@ -93,7 +93,7 @@ class HubClient:
         query = claims_to_query(handover.claims)
         try:
             answer = await self._http.call(
-                "PUT", path, token=self._token, xml=handover.xml, query=query, headers=self._headers
+                "PUT", path, token=self._token, xml=handover.xml, query=query, headers=self._headers()
             )
         except HubRefusal as refusal:
             if refusal.problem_code != NUMBER_TAKEN or refusal.holder is None:
@@ -109,7 +109,7 @@ class HubClient:
             "/v1/invoices",
             token=self._token,
             xml=body,
-            headers={**self._headers, "Content-Type": NDJSON},
+            headers={**self._headers(), "Content-Type": NDJSON},
             timeout_seconds=BULK_SECONDS,
         )
         results = _read(answer, lambda value: Members(value, "answer").items("results"))
@@ -164,6 +164,9 @@ class HubClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-Till-Database": self.database} if self.database else {}
 
     async def _statuses(self, query: Mapping[str, str]) -> list[InvoiceStatus]:
         answer = await self._get("/v1/invoices", query)

@@ -73,7 +73,7 @@ class HubGateway:
         """Take over what the hub tells."""
         self._news, self._news_at = news, self._clock.monotonic()
 
-    async def session(self) -> SessionRef:
+    async def session(self, invoice: Outgoing | None = None) -> SessionRef:
         """Return the name under which invoices are handed over now; no I/O."""
         now = self._clock.now()
         if self._session is None or self._session.valid_until <= now + timedelta(minutes=2):
@@ -216,6 +216,8 @@ def _handover(invoice: Outgoing, group: str) -> Handover:
     claims = Claims(
         offline=invoice.offline,
         group=group,
+        deadline=invoice.deadline,
+        urgent=invoice.waited,
         version=1 if invoice.corrects is None else 2,
         corrects=invoice.corrects,
     )

@@ -97,7 +97,7 @@ class Gateway:
         """Authenticate with a renewed certificate from the next time on; what is under way goes on undisturbed."""
         self._authenticator.prove_with(CertificateProof(credentials))
 
-    async def session(self) -> SessionRef:
+    async def session(self, invoice: Outgoing | None = None) -> SessionRef:
         """Return the warm interactive session. No error of it concerns an invoice: unknown becomes NOT_SENT."""
         try:
             session = await self._sessions.warm()

@@ -122,13 +122,19 @@ class UpoPage:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One invoice to send. ``corrects`` is the hash of the rejected file in a technical correction."""
+    """One invoice to send. ``corrects`` is the hash of the rejected file in a technical correction.
+
+    ``deadline``  the last day of the duty to send, as known now
+    ``waited``    seconds that a customer still waits at the counter for its number; 0: nobody does
+    """
 
     invoice_id: str
     xml: bytes = field(repr=False)
     sha256: bytes
     offline: bool
     corrects: bytes | None = None
+    deadline: date | None = None
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +189,11 @@ class KsefGateway(Protocol):
     Authentication, token refresh, key rotation (21470) and limits are the gateway's own business.
     """
 
-    async def session(self) -> SessionRef:
-        """Return the warm interactive session, opening one where needed. Safe to repeat."""
+    async def session(self, invoice: Outgoing | None = None) -> SessionRef:
+        """Return the warm interactive session, opening one where needed. Safe to repeat.
+
+        ``invoice``: what is to be sent in it, where there is more than one way to KSeF.
+        """
         ...
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:

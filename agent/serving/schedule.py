@@ -37,6 +37,8 @@ CLOCK_SECONDS = 10
 PRINTER_SECONDS = 30
 BACKLOG_SECONDS = 15
 """How often what waits is counted for /metrics: as often as Prometheus asks."""
+OUTCOMES_SECONDS = 0.5
+"""Between two questions for outcomes, which the hub holds back while there are none: they come in bunches."""
 SESSION_SECONDS = 15 * 60
 """How often the warm session is looked after; seldom, since refused credentials are tried as often."""
 CHORES = timedelta(hours=1)
@@ -79,8 +81,16 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         agent.heartbeats.expect(name, seconds)
         return lambda: every(clock, seconds, told(agent.heartbeats, name, work), spread=spread, first=first)
 
+    chain: dict[str, Work] = {}
+    if agent.chain is not None:
+        from agent.serving.chain import reporter  # noqa: PLC0415 - only where the route is used
+
+        talk = reporter(agent, agent.chain)
+        seconds = agent.settings.hub.heartbeat_seconds
+        chain["hub"] = turning("hub", seconds, talk.report, spread=SPREAD, first=0)
+        chain["hub-outcomes"] = turning("hub-outcomes", OUTCOMES_SECONDS, talk.hear, first=0)
     probing = turning("probe", settings.probe_seconds, probe, spread=SPREAD)
-    return {
+    return chain | {
         "latarnia": turning("latarnia", settings.latarnia_seconds, agent.watch.poll_latarnia, spread=SPREAD, first=0),
         "probe": begin,
         "recovery": turning("recovery", RECOVERY_SECONDS, recover, spread=SPREAD),

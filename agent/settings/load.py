@@ -316,6 +316,7 @@ class _Reader:
                     "odnawiać można tylko parę plików PEM (certificate_file i key_file), "
                     "która nie jest poświadczeniem systemd",
                 )
+        self._check_hub(settings)
         if settings.alerts.opens >= settings.alerts.closes:
             self._wrong(("alerts", "closes"), "godzina zamknięcia musi być późniejsza niż alerts.opens")
         for section, url, secret in (
@@ -324,6 +325,11 @@ class _Reader:
         ):
             if url and secret is None:
                 self._wrong(tuple(section.split(".")), "brakuje pliku z kluczem do podpisywania powiadomień")
+
+    def _check_hub(self, settings: Settings) -> None:
+        for name, given in (("url", settings.hub.url), ("token_file", settings.hub.token_file)):
+            if settings.ksef.route == "hub" and not given:
+                self._wrong(("hub", name), 'brakuje tego ustawienia, a droga do KSeF (ksef.route) to "hub"')
 
     def _missing(self, place: Place) -> None:
         self._wrong(place, "brakuje tego ustawienia; wzór jest w config.example.toml")

@@ -35,6 +35,8 @@ class IssueSettings:
 class KsefSettings:
     """[ksef]"""
 
+    route: str = "direct"
+    """direct, or hub: through the hub of the chain ([hub])."""
     url: str = "https://api.ksef.mf.gov.pl/v2"
     latarnia_url: str = "https://api-latarnia.ksef.mf.gov.pl"
     qr_url: str = PRODUCTION_QR
@@ -65,6 +67,19 @@ class KsefSettings:
     subject_identifier_validation: bool = False
     renew_before_days: int = 0
     """Of the authentication certificate; 0: never renew by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubRouteSettings:
+    """[hub]: the hub of the chain, for ksef.route = "hub"."""
+
+    url: str = ""
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    """Trust anchor of the chain's own CA."""
+    own_way_hours: float = 4.0
+    """Opening hours left before a deadline when the till sends by itself, where it has credentials."""
+    heartbeat_seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +262,7 @@ class Settings:
     schemas_dir: Path | None = None
     issue: IssueSettings = field(default_factory=IssueSettings)
     ksef: KsefSettings = field(default_factory=KsefSettings)
+    hub: HubRouteSettings = field(default_factory=HubRouteSettings)
     offline: OfflineSettings = field(default_factory=OfflineSettings)
     printers: tuple[PrinterSettings, ...] = ()
     paper: PaperSettings = field(default_factory=PaperSettings)
@@ -274,10 +290,16 @@ class Settings:
         named = (
             *(ksef.key_file, ksef.passphrase_file, ksef.token_file, ksef.proxy_credentials_file),
             *(offline.key_file, offline.passphrase_file),
-            *(self.alerts.webhook_secret_file, self.outbox.secret_file),
+            *(self.alerts.webhook_secret_file, self.outbox.secret_file, self.hub.token_file),
             *bundles,
         )
         return tuple(path for path in named if path is not None)
+
+    @property
+    def sends_itself(self) -> bool:
+        """Whether this till may talk to KSeF: always, unless a hub does and it holds no credentials of its own."""
+        ksef = self.ksef
+        return ksef.route == "direct" or ksef.certificate_file is not None or ksef.token_file is not None
 
     @property
     def authentication_nips(self) -> tuple[str, ...]:

@@ -121,6 +121,10 @@ def _base_url(value: object) -> str | None:
     return "adres nie może mieć części po ? ani #" if parts.query or parts.fragment else None
 
 
+def _optional_base_url(value: object) -> str | None:
+    return _base_url(value) if value else None
+
+
 def _optional_url(value: object) -> str | None:
     return _url(value) if value else None
 
@@ -199,6 +203,7 @@ RULES: Mapping[str, Check] = {
     "issue.clock_skew_alarm_seconds": Between(1, 86400),
     "issue.clock_skew_refuse_seconds": Between(1, 86400),
     "issue.system_info": _filled,
+    "ksef.route": OneOf(("direct", "hub")),
     "ksef.url": _base_url,
     "ksef.latarnia_url": _base_url,
     "ksef.qr_url": _base_url,
@@ -213,6 +218,9 @@ RULES: Mapping[str, Check] = {
     "ksef.batch_compression": OneOf(("zip", "tar.gz")),
     "ksef.renew_before_days": Between(0, 365),
     "offline.renew_before_days": Between(0, 365),
+    "hub.url": _optional_base_url,
+    "hub.own_way_hours": Between(0, 240),
+    "hub.heartbeat_seconds": Between(5, 30),
     "printer.name": _filled,
     "printer.connection": OneOf(("tcp", "usb", "serial", "file", "cups")),
     "printer.port": _PORT,

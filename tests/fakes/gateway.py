@@ -91,7 +91,7 @@ class FakeGateway:
         if not self.up:
             raise line_down()
 
-    async def session(self) -> SessionRef:
+    async def session(self, invoice: Outgoing | None = None) -> SessionRef:
         self._check()
         if self._session is None:
             self._session = SessionRef(f"SO-{next(self._ids)}", self.clock.now() + timedelta(hours=12))

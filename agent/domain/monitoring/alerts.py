@@ -57,6 +57,7 @@ class AlertCode(StrEnum):
     LOGIN_REFUSED = "ksef-login-refused"
     DATABASE = "database"
     DROP_FOLDER = "drop-folder"
+    HUB = "hub"
     BACKUP_FAILED = "backup-failed"
     BACKUP_OLD = "backup-old"
 
@@ -136,6 +137,8 @@ class AlertFacts:
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
     backups: BackupFacts | None = None
+    hub_problem: tuple[str, bool] | None = None
+    """What is wrong between this till and its hub, and whether that is critical."""
     drop_folder: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     """What keeps files of the drop folder: subject -> (Polish sentence, whether it keeps them all)."""
     latarnia_unreachable_since: datetime | None = None
@@ -300,6 +303,9 @@ def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:
         yield ActiveAlert(AlertCode.DATABASE, facts.database_problem, Severity.CRITICAL)
     if facts.backups is not None:
         yield from _of_backups(facts.backups, facts.at, policy)
+    if facts.hub_problem is not None:
+        text, grave = facts.hub_problem
+        yield ActiveAlert(AlertCode.HUB, text, Severity.CRITICAL if grave else Severity.WARNING)
     for subject, (text, all_wait) in facts.drop_folder.items():
         yield ActiveAlert(AlertCode.DROP_FOLDER, text, Severity.CRITICAL if all_wait else Severity.WARNING, subject)
     for name, problem in facts.printers.items():

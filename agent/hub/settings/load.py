@@ -87,6 +87,8 @@ def _cross_check(settings: HubSettings) -> Iterator[tuple[Place, str]]:
     for name in OF_A_SELLER:
         if getattr(ksef, name) != getattr(defaults, name):
             yield ("ksef", name), "to należy do sprzedawcy: ksef-agent hub seller add"
+    if ksef.route != defaults.route:
+        yield ("ksef", "route"), "droga przez centralę jest dla kas; centrala łączy się z KSeF sama"
     if settings.certificates.hand_out and settings.certificates.passphrase_file is None:
         yield ("certificates", "passphrase_file"), "klucze w bazie centrali szyfruje hasło z tego pliku; podaj go"
     if settings.fleet.opens >= settings.fleet.closes:

@@ -7,7 +7,7 @@ serving/schedule.py, a press, a number that arrived or a line that came back wak
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import Event, InvoiceChange, Json, KsefError, Outgoing, Sent, SessionKind, Transaction, Unsent
 from agent.services.delivery.backoff import Pace
 from agent.services.delivery.quota import Share, backlog_share
-from agent.services.delivery.sender import Courier
+from agent.services.delivery.sender import ASKING_SECONDS, Courier
 from agent.services.delivery.upo import CALLS_OF_A_SESSION
 from agent.services.delivery.verdicts import evidence_of
 from agent.services.desk import Desk
@@ -64,6 +64,8 @@ class Sync:
         self._wake = desk.queue_wake
         self._asking = Pace(desk.clock)
         """By session where it is a batch or holds doubts, by invoice otherwise."""
+        self._asking_seconds = 0.0 if desk.settings.ksef.route == "hub" else ASKING_SECONDS
+        """How long whoever sends one of the backlog goes on asking. A hub takes its time, and tells by itself."""
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
         self._small_batch_at: float | None = None
@@ -79,6 +81,14 @@ class Sync:
         """Look at the queue now; return how many invoices KSeF does not have yet."""
         self.wake()
         return len(await self._desk.store.read(lambda tx: tx.invoices.queue()))
+
+    async def ask_now(self, references: Collection[str]) -> None:
+        """Ask for what somebody told of, by its references; the rest of the queue takes its turn."""
+        told = [each for each in await self._queue() if each.invoice_ref in references]
+        for record in told:
+            if record.state is InvoiceState.SENT and not self._courier.busy(record.id):
+                await self._courier.ask(record.id)
+        self.wake()
 
     async def recover(self) -> None:
         """After a crash nobody knows what left: every SENDING becomes a doubt. Called once at start."""
@@ -200,7 +210,8 @@ class Sync:
             at_once = min(AT_ONCE, self._share(kept_for_presses=kept_for_presses).now)
             if at_once == 0 or not self._watch.may_send():
                 return False
-            await asyncio.gather(*(self._courier.deliver(record.id) for record in waiting[:at_once]))
+            asking = self._asking_seconds
+            await asyncio.gather(*(self._courier.deliver(record.id, asking) for record in waiting[:at_once]))
             waiting = waiting[at_once:]
         return True
 

@@ -124,9 +124,9 @@ class Courier:
             except KsefError as error:
                 self._watch.failed(error)
 
-    async def _session(self) -> SessionRef:
+    async def _session(self, invoice: Outgoing | None = None) -> SessionRef:
         try:
-            session = await self._desk.gateway.session()
+            session = await self._desk.gateway.session(invoice)
         except KsefError as error:
             self._watch.signed_in(error)
             raise
@@ -138,11 +138,11 @@ class Courier:
         """Send once; where the session turns out to be over, once more in a new one."""
         gateway = self._desk.gateway
         try:
-            await self.outgoing(record)  # before the intent: what the disk changed must not leave
+            planned = await self.outgoing(record)  # before the intent: what the disk changed must not leave
         except DocumentDamaged as error:
             return await self._settling.note_damage(record, error)
         try:
-            session = await self._session()
+            session = await self._session(planned)
         except KsefError as error:
             return await self._not_taken(record, error)
         record = await self._begin(record, session)
@@ -202,7 +202,20 @@ class Courier:
             versions = await self._desk.store.read(lambda tx: tx.invoices.versions(record.id))
             corrects = hashlib.sha256(versions[-2]).digest()
         offline = record.mode is not Mode.ONLINE or record.version > 1
-        return Outgoing(record.id, record.xml, record.sha256, offline, corrects)
+        return Outgoing(
+            record.id,
+            record.xml,
+            record.sha256,
+            offline,
+            corrects,
+            deadline=record.deadline,
+            waited=0.0 if offline else self._waited(record),
+        )
+
+    def _waited(self, record: InvoiceRecord) -> float:
+        """Return how long a customer still waits for its number: the rest of the budget; all of it at a set-back."""
+        budget = self._desk.settings.issue.budget_seconds
+        return max(0.0, budget - max(0.0, (self._watch.clock.best() - record.issued_at).total_seconds()))
 
     async def _not_taken(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         """No session: the invoice did not leave; it stays issued and waits."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -133,6 +133,8 @@ class Reporting:
         self._started = Since.now(desk.clock)
         self._database_checked = False
         self._refreshing = asyncio.Lock()
+        self.hub_problem: Callable[[], tuple[str, bool] | None] = lambda: None
+        """What is wrong between this till and the hub of its chain, in Polish, and whether it is critical."""
         self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
         """What keeps files of the drop folder, where one is watched; None: not looked yet (exchange/watcher.py)."""
 
@@ -157,6 +159,11 @@ class Reporting:
             if self._first_event_at is None:
                 self._first_event_at = await self._desk.store.read(_first_event_at)
             self._problems = await self._alerting.update(self._judge(), self._not_known_yet())
+
+    @property
+    def unsent(self) -> Sequence[Unsent]:
+        """What KSeF does not have, as of the newest refresh."""
+        return self._unsent
 
     async def ask_printers(self) -> None:
         """Ask every printer how it is; finite in time."""
@@ -284,6 +291,7 @@ class Reporting:
             undelivered={
                 name: (problem, self._began(since, now)) for name, (problem, since) in self._desk.undelivered.items()
             },
+            hub_problem=self.hub_problem(),
             drop_folder=self.folder_problems() or {},
             latarnia_unreachable_since=None if lost is None else self._began(lost, now),
             latarnia_unknown=tuple((word.where, word.value) for word in self._watch.seen.latarnia_unknown),

@@ -299,7 +299,7 @@ async def test_an_online_invoice_that_missed_its_day_leaves_as_offline24(tmp_pat
     gateway = Recorder(clock)
     async with world(tmp_path, clock=clock, gateway=gateway) as place:
         dead = asyncio.Event()
-        gateway.session = dead.wait  # type: ignore[assignment, method-assign]
+        gateway.session = lambda _: dead.wait()  # type: ignore[assignment, method-assign, misc]
         task = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER))
         for _ in range(500):
             await asyncio.sleep(0)

@@ -35,6 +35,7 @@ class Counted:
         self.times: Counter[str] = Counter()
         self.defects: list[object] = []
         self.settings = SimpleNamespace(watch=WatchSettings())
+        self.chain = None
         self.watch = SimpleNamespace(
             probe=self._counts("probe"),
             poll_latarnia=self._counts("latarnia"),

@@ -1,0 +1,101 @@
+"""Reporting to the hub and hearing from it: heartbeats out, news and outcomes in. The till works on without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from agent.hub_contract.heartbeat import Heartbeat
+from agent.hub_route.chain import Chain
+from agent.hub_route.client import HubRefusal
+from agent.ports import Json, KsefError, Sent, Store, Transaction
+
+CURSOR = "hub:cursor"
+"""In the notebook: how far the outcomes were read; moved after what they tell was made durable."""
+WAIT_SECONDS = 25.0
+"""How long the hub holds the question for outcomes back."""
+REST_SECONDS = 5.0
+"""Between attempts while the hub does not answer."""
+SILENT_SECONDS = 300.0
+"""A hub that was not heard for so long is a problem people should know of."""
+
+
+class Told(Protocol):
+    """Who asks for invoices the hub told of (agent/services/delivery/queue.py)."""
+
+    async def ask_now(self, references: Collection[str]) -> None:
+        """Ask what became of them, and make it durable."""
+        ...
+
+
+class Reporter:
+    """One till's talk with its hub."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        store: Store,
+        told: Told,
+        *,
+        beat: Callable[[], Heartbeat],
+        late: Callable[[], frozenset[str]],
+        changed: Callable[[], None],
+    ) -> None:
+        self._chain = chain
+        self._store = store
+        self._told = told
+        self._beat = beat
+        self._late = late
+        self._changed = changed
+        self._heard_at = chain.clock.monotonic()
+        self._refusal: str | None = None
+
+    def problem(self) -> tuple[str, bool] | None:
+        """What people should know of, in Polish, and whether it is critical."""
+        if self._refusal is not None:
+            return self._refusal, True
+        silent = self._chain.clock.monotonic() - self._heard_at
+        if silent < SILENT_SECONDS:
+            return None
+        return f"Centrala nie odpowiada od {int(silent // 60)} min. Faktury czekają na kasie.", False
+
+    async def report(self) -> None:
+        """Give a sign of life and take over the news; trouble with the hub is noted, never raised."""
+        self._chain.gateway.late = self._late()
+        try:
+            news = await self._chain.client.heartbeat(self._beat())
+        except KsefError as error:
+            self._note(error)
+            return
+        self._note(None)
+        self._chain.gateway.hub.hear(news)
+        self._chain.latarnia.hear(news)
+
+    async def hear(self) -> None:
+        """Wait for outcomes once, let them be asked for, and move the cursor."""
+        kept = await self._store.read(lambda tx: tx.notebook.get(CURSOR))
+        cursor = kept if isinstance(kept, str) else ""
+        try:
+            lines, after = await self._chain.client.outcomes(cursor, WAIT_SECONDS)
+        except KsefError:
+            await self._chain.clock.sleep(REST_SECONDS)
+            return
+        if lines:
+            await self._told.ask_now({line.status.sha256.hex() for line in lines})
+        if after != cursor:
+            await self._store.write(lambda tx: _move(tx, after))
+
+    def _note(self, error: KsefError | None) -> None:
+        before = self._refusal
+        if error is None:
+            self._heard_at = self._chain.clock.monotonic()
+            self._refusal = None
+        elif isinstance(error, HubRefusal) and error.sent is Sent.ANSWERED:
+            self._heard_at = self._chain.clock.monotonic()
+            self._refusal = error.message
+        if before != self._refusal:
+            self._changed()
+
+
+async def _move(tx: Transaction, cursor: Json) -> None:
+    await tx.notebook.put(CURSOR, cursor)

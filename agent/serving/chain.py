@@ -1,0 +1,85 @@
+"""A till behind a hub, joined: what it reports, what it hears. Imported only where ksef.route = "hub"."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import __version__
+from agent.domain.calendar import local_date
+from agent.domain.monitoring.alerts import Policy, opening_time_left
+from agent.domain.numbering import series_name
+from agent.hub_contract.heartbeat import Heartbeat
+from agent.hub_route.chain import Chain
+from agent.hub_route.news import Reporter
+from agent.web.health import health_json
+
+if TYPE_CHECKING:
+    from agent.app import Agent
+
+MACHINE = Path("/etc/machine-id")
+DIGITS = 32
+"""Of a SHA-256 that says which computer it is, and nothing else."""
+
+
+def reporter(agent: Agent, chain: Chain) -> Reporter:
+    """Return the till's talk with its hub; /health knows of its trouble."""
+    process, machine = uuid.uuid4().hex, _machine()
+
+    def beat() -> Heartbeat:
+        report = agent.reporting.health()
+        return Heartbeat(
+            database=chain.client.database,
+            process=process,
+            machine=machine,
+            started_at=report.started_at,
+            version=__version__,
+            series=_series(agent),
+            unsent=report.queue.unsent,
+            next_deadline=report.queue.next_deadline,
+            offline_serial=None if agent.desk.signer is None else agent.desk.signer.serial,
+            health=health_json(report),
+        )
+
+    made = Reporter(
+        chain,
+        agent.store,
+        agent.sync,
+        beat=beat,
+        late=lambda: _late(agent),
+        changed=agent.desk.changed.set,
+    )
+    agent.reporting.hub_problem = made.problem
+    return made
+
+
+def _late(agent: Agent) -> frozenset[str]:
+    """Return what the hub has not brought to KSeF in time, by every name it may be asked for."""
+    settings, now = agent.settings, agent.watch.clock.best()
+    policy = Policy(opens=settings.alerts.opens, closes=settings.alerts.closes)
+    limit = timedelta(hours=settings.hub.own_way_hours)
+    unsent = [each for each in agent.reporting.unsent if each.deadline is not None]
+    days = {each.deadline for each in unsent if each.deadline is not None}
+    near = {day for day in days if opening_time_left(now, day, policy, agent.desk.calendar) <= limit}
+    names: set[str] = set()
+    for each in unsent:
+        if each.deadline in near:
+            names |= {each.id, *filter(None, (each.invoice_ref, each.session_ref))}
+    return frozenset(names)
+
+
+def _series(agent: Agent) -> tuple[str, ...]:
+    issue, today = agent.settings.issue, local_date(agent.watch.clock.best())
+    templates = dict.fromkeys((issue.series, issue.correction_series))
+    return tuple(series_name(each, till=agent.settings.till, issued_on=today) for each in templates)
+
+
+def _machine() -> str:
+    try:
+        known = MACHINE.read_bytes().strip()
+    except OSError:
+        return ""
+    return hashlib.sha256(b"ksef-agent " + known).hexdigest()[:DIGITS]

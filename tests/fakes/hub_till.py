@@ -1,0 +1,105 @@
+"""A till behind a hub, both whole in this process, over one sandbox; only the till's loops stand."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from agent.domain.errors import ConfigError
+from agent.hub.app import seller_gateway
+from agent.hub.courier.couriers import CourierGateway
+from agent.hub.domain.records import Seller
+from agent.hub.settings.model import HubSettings
+from agent.hub_route.news import Reporter
+from agent.sandbox.server import NIP
+from agent.serving.chain import reporter
+from agent.settings.model import KsefSettings
+from tests.fakes.hub_served import ServedHub, served_hub
+from tests.fakes.joined import Joined, SteppedClock, joined
+
+T = TypeVar("T")
+NOTICED_SECONDS = 0.02
+OWN = re.compile(r"^(certificate_file|key_file) = (.+)$", re.MULTILINE)
+
+
+class JumpingClock(SteppedClock):
+    """A stepped clock whose waits notice a jump at once."""
+
+    async def sleep(self, seconds: float) -> None:
+        end = self.monotonic() + seconds
+        while (left := end - self.monotonic()) > 0:  # noqa: ASYNC110 - nobody tells of a jump
+            await asyncio.sleep(min(left, NOTICED_SECONDS))
+        await asyncio.sleep(0)
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        task, timer = asyncio.ensure_future(work), asyncio.ensure_future(self.sleep(seconds))
+        try:
+            await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise TimeoutError
+            return await task
+        finally:
+            for each in (task, timer):
+                each.cancel()
+            await asyncio.gather(task, timer, return_exceptions=True)
+
+
+@dataclass
+class TillOfAChain:
+    """All of it."""
+
+    joined: Joined
+    hub: ServedHub
+    talk: Reporter
+    clock: SteppedClock
+    allowed: list[bool] = field(default_factory=lambda: [True])
+    """Whether the hub can use its credentials."""
+
+    async def turn(self) -> None:
+        """One round of each loop."""
+        await self.joined.agent.watch.probe()
+        await self.joined.agent.reporting.refresh()
+        await self.talk.report()
+        await self.joined.agent.sync.pass_once()
+        await self.joined.agent.upos.pass_once()
+
+
+@asynccontextmanager
+async def till_of_a_chain(
+    folder: Path, *, credentials: bool = False, hub_works: bool = True, extra: str = ""
+) -> AsyncIterator[TillOfAChain]:
+    """Run them; ``credentials``: the till has its own, ``hub_works``: the hub can use its."""
+    clock, allowed = JumpingClock(), [hub_works]
+    found: dict[str, str] = {}
+
+    def open_gateway(seller: Seller) -> CourierGateway:
+        if not allowed[0]:
+            raise ConfigError(("brak klucza",))
+        access = {name: found[name] for name in ("certificate_file", "key_file")}
+        settings = HubSettings(ksef=KsefSettings(url=found["url"]))
+        return seller_gateway(settings, replace(seller, access=access), clock)
+
+    (folder / "hub").mkdir()
+    async with served_hub(folder / "hub", clock, open_gateway, threaded=True) as hub:
+        token = folder / "hub.token"
+
+        def edit(text: str) -> str:
+            found["url"] = re.findall(r'^url = "(.+)"$', text, re.MULTILINE)[0]
+            found.update({name: value.strip('"') for name, value in reversed(OWN.findall(text))})
+            if not credentials:
+                head, mark, tail = text.partition("[offline]")
+                text = OWN.sub("", head) + mark + tail
+            text = text.replace("[ksef]\n", '[ksef]\nroute = "hub"\n')
+            return f'{text}\n[hub]\nurl = "{hub.listener.url}"\ntoken_file = "{token}"\n'
+
+        _, secret = await hub.till("kasa 1", series=("FV-1", "FK-1"), nip=NIP)
+        token.write_text(secret, "utf-8")
+        token.chmod(0o600)
+        async with joined(folder, clock=clock, edit=edit, extra=extra) as both:
+            assert both.agent.chain is not None
+            yield TillOfAChain(both, hub, reporter(both.agent, both.agent.chain), clock, allowed)

@@ -1,0 +1,195 @@
+"""A till whose way to KSeF is the hub: presses, hours without it, its own way before a deadline, what it reports."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.domain.calendar import WARSAW
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.hub_contract.heartbeat import LatarniaNews, News
+from agent.hub_route.gateway import is_hub_session
+from agent.hub_route.latarnia import ChainLatarnia
+from tests.fakes.clock import FakeClock
+from tests.fakes.hub_till import TillOfAChain, till_of_a_chain
+from tests.fakes.world import FakeLatarnia
+
+DECLARED = '\n[issue]\nprefer = "offline24"\n'
+
+
+async def until(true: Callable[[], Awaitable[bool]], turn: Callable[[], Awaitable[None]]) -> None:
+    for _ in range(300):
+        if await true():
+            return
+        await turn()
+        await asyncio.sleep(0.02)
+    raise AssertionError("never came true")
+
+
+def ledger(it: TillOfAChain) -> dict[str, bytes]:
+    return {entry.key[2]: entry.sha256 for entry in it.joined.sandbox.ledger.entries()}
+
+
+async def test_a_till_without_ksef_credentials_is_a_full_till(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
+        agent = it.joined.agent
+        assert not agent.settings.sends_itself
+        await it.turn()
+        record = await it.joined.sell()
+        assert (record.mode, record.state) == (Mode.ONLINE, InvoiceState.ACCEPTED)
+        assert record.session_ref is not None
+        assert is_hub_session(record.session_ref)
+        assert ledger(it) == {record.number: record.sha256}
+
+        async def confirmed() -> bool:
+            return await agent.store.read(lambda tx: tx.invoices.upo(record.id)) is not None
+
+        await until(confirmed, it.turn)
+        assert "hub" not in await it.joined.problems()
+        (beat,) = await it.hub.store.read(lambda tx: tx.fleet.last_beats())
+        assert beat.beat.series == ("FV-1", "FK-1")
+        assert beat.beat.health["till"] == "1"
+
+
+async def test_hours_without_the_hub_are_offline24_and_everything_arrives_afterwards(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path) as it:
+        await it.turn()
+        await it.hub.listener.down()
+        for _ in range(3):
+            await it.turn()
+        records = [await it.joined.sell() for _ in range(3)]
+        assert {record.mode for record in records} == {Mode.OFFLINE24}
+        it.clock.jump(timedelta(minutes=6))
+        assert "Centrala nie odpowiada" in (await it.joined.problems())["hub"]
+        await it.hub.listener.up()
+
+        async def all_there() -> bool:
+            return ledger(it) == {record.number: record.sha256 for record in records}
+
+        async def turn() -> None:
+            it.clock.jump(timedelta(seconds=30))
+            await it.turn()
+
+        await until(all_there, turn)
+        assert "hub" not in await it.joined.problems()
+
+
+async def test_an_outcome_wakes_the_till_and_its_cursor_moves_afterwards(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra=DECLARED, hub_works=False) as it:
+        await it.turn()
+        record = await it.joined.sell()
+
+        async def handed_over() -> bool:
+            return (await it.joined.record(record.id)).state is InvoiceState.SENT
+
+        await until(handed_over, it.turn)
+        it.allowed[0] = True
+        it.clock.jump(timedelta(minutes=2))
+
+        async def accepted() -> bool:
+            return (await it.joined.record(record.id)).state is InvoiceState.ACCEPTED
+
+        await until(accepted, it.talk.hear)
+        assert await it.joined.agent.store.read(lambda tx: tx.notebook.get("hub:cursor"))
+
+
+def near(day: date) -> timedelta:
+    """How long it is until two hours before the shop closes on that day."""
+    return datetime.combine(day, datetime.min.time(), WARSAW) + timedelta(hours=19) - datetime.now(WARSAW)
+
+
+@pytest.mark.parametrize("hub", ["works for nobody", "is dead"])
+async def test_what_the_hub_does_not_bring_in_time_goes_the_tills_own_way_once(tmp_path: Path, hub: str) -> None:
+    async with till_of_a_chain(tmp_path, credentials=True, hub_works=False, extra=DECLARED) as it:
+        await it.turn()
+        record = await it.joined.sell()
+
+        async def handed_over() -> bool:
+            return (await it.joined.record(record.id)).state is InvoiceState.SENT
+
+        await until(handed_over, it.turn)
+        assert record.deadline is not None
+        if hub == "is dead":
+            await it.hub.listener.down()
+        it.clock.jump(near(record.deadline) - timedelta(hours=3))
+        await it.turn()
+        assert ledger(it) == {}
+        it.clock.jump(timedelta(hours=3))
+
+        async def accepted() -> bool:
+            return (await it.joined.record(record.id)).state is InvoiceState.ACCEPTED
+
+        async def turn() -> None:
+            it.clock.jump(timedelta(seconds=20))
+            await it.turn()
+
+        await until(accepted, turn)
+        after = await it.joined.record(record.id)
+        assert not is_hub_session(after.session_ref)
+        assert ledger(it) == {record.number: record.sha256}
+        it.allowed[0] = True
+        it.clock.jump(timedelta(minutes=2))
+
+        async def adopted() -> bool:
+            found = await it.hub.store.read(lambda tx: tx.invoices.get(record.sha256))
+            return found.ksef_number == after.ksef_number
+
+        await until(adopted, turn)
+        assert len(ledger(it)) == 1
+
+
+async def test_a_till_without_credentials_waits_and_cries(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, hub_works=False, extra=DECLARED) as it:
+        await it.turn()
+        record = await it.joined.sell()
+        assert record.deadline is not None
+        it.clock.jump(near(record.deadline))
+        await it.turn()
+        assert "deadline-near" in await it.joined.problems()
+        assert ledger(it) == {}
+
+
+async def test_two_tills_of_one_name_are_found_out(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path) as it:
+        await it.talk.report()
+        chain = it.joined.agent.chain
+        assert chain is not None
+        chain.client.database = "another"
+        await it.talk.report()
+        problems = {each.code: each for each in it.joined.agent.reporting.health().problems}
+        await it.joined.agent.reporting.refresh()
+        problems = {each.code: each for each in it.joined.agent.reporting.health().problems}
+        assert problems["hub"].severity == "critical"
+        assert "działa już inna kasa" in problems["hub"].message
+
+
+def test_a_till_alone_does_not_load_the_route() -> None:
+    script = (
+        "import sys, agent.app, agent.serving.serve, agent.web.api\n"
+        "print([name for name in sys.modules if name.startswith(('agent.hub', 'asyncpg', 'agent.serving.chain'))])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+async def test_latarnia_comes_from_the_hub_and_from_itself_when_the_hub_is_silent() -> None:
+    clock = FakeClock()
+    own = FakeLatarnia(clock)
+    chain = ChainLatarnia(own, clock)
+    assert '"AVAILABLE"' in (await chain.read()).status
+    said = LatarniaNews('{"status": "FAILURE"}', "[]", clock.now() - timedelta(hours=5))
+    chain.hear(News(said.seen_at + timedelta(seconds=30), "1", "up", latarnia=said))
+    reading = await chain.read()
+    assert reading.status == said.status
+    assert reading.seen_at == clock.now() - timedelta(seconds=30), "by the till's clock"
+    await clock.advance(200)
+    assert '"AVAILABLE"' in (await chain.read()).status
+    chain.hear(News(clock.now(), "1", "up", latarnia=LatarniaNews("{}", "[]", clock.now() - timedelta(minutes=9))))
+    assert '"AVAILABLE"' in (await chain.read()).status, "the hub does not hear Latarnia either"
