@@ -48,6 +48,7 @@ class Counted:
         self.sync = SimpleNamespace(wake=lambda: self.times.update(["sync"]))
         self.upos = SimpleNamespace(wake=lambda: self.times.update(["upo"]))
         self.reporting = SimpleNamespace(refresh=self._counts("report"), ask_printers=self._counts("printers"))
+        self.backlogs = SimpleNamespace(count=self._counts("backlogs"))
         self.check_database = self._counts("database")
         self.renew_certificates = self._counts("certificates")
 
@@ -104,7 +105,7 @@ async def test_what_the_start_wants_is_done_at_once() -> None:
     counted = Counted(FakeClock())
     tasks = [asyncio.ensure_future(run()) for run in schedule.loops(counted.agent).values()]
     await counted.clock.advance(0)
-    assert counted.times == {"latarnia": 1, "probe": 1, "session": 1, "clock": 1, "printers": 1}
+    assert counted.times == {"latarnia": 1, "probe": 1, "session": 1, "clock": 1, "printers": 1, "backlogs": 1}
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
