@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import schemas
-from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import AgentError, ConfigError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
@@ -34,9 +33,9 @@ from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import Clock, KsefError, KsefGateway, Sent, StatusSource
-from agent.services.assembly import Services, assemble
+from agent.services.assembly import Ports, Services, assemble
 from agent.services.background import BackgroundTasks
-from agent.services.desk import Desk
+from agent.services.delivery.recent_calls import recent_calls
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Subscriber
 from agent.services.shutdown import Shutdown
@@ -63,7 +62,6 @@ PRESS_SECONDS = 20.0
 class Agent(Services):
     """A running agent: its use cases over real adapters; the servers are not part of it."""
 
-    settings: Settings
     clock: Clock
     store: SqliteStore
     tokens: Tokens
@@ -77,7 +75,7 @@ class Agent(Services):
         await self.chores.once_a_day("check-database", self._check_database)
 
     async def _check_database(self) -> bool:
-        await self.reporting.check_database()
+        await self.store_checks.check()
         return True
 
     async def renew_certificates(self) -> None:
@@ -89,7 +87,7 @@ class Agent(Services):
         try:
             if await renewal.run():
                 LOG.info("the %s certificate was renewed", renewal.kind)
-                self.desk.changed.set()
+                self.changed.set()
         except (AgentError, KsefError) as error:
             LOG.warning("the %s certificate could not be renewed: %s", renewal.kind, error)
             # out of reach: again within the hour; refused: tomorrow
@@ -193,40 +191,36 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(store.close)
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
-        desk = Desk(
-            settings=settings,
-            clock=clock,
-            store=store,
-            gateway=gateway,
-            printer=fleet.printer,
-            renderer=fleet,
-            schema=schema,
-            calendar=BusinessCalendar(settings.calendar.extra_days_off),
-            tasks=tasks,
-            metrics=counters,
-            signer=signer,
-            authentication=authentication,
-            started_at=clock.now(),
-        )
         outbound, ministry = Outbound(clock), Outbound(clock, _way_to_the_ministry(settings))
         stack.push_async_callback(outbound.close)
         stack.push_async_callback(ministry.close)
-        services = assemble(
-            desk,
-            counters=counters,
+        ports = Ports(
+            clock=clock,
+            store=store,
+            gateway=gateway,
             latarnia=latarnia,
-            shutdown=shutdown,
+            printer=fleet.printer,
+            renderer=fleet,
             webhooks=Webhooks(outbound, clock),
-            subscribers=_subscribers(settings),
             white_list=WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None,
+            signer=signer,
+            authentication=authentication,
+        )
+        services = assemble(
+            settings,
+            ports,
+            schema=schema,
+            tasks=tasks,
+            shutdown=shutdown,
+            counters=counters,
+            subscribers=_subscribers(settings),
         )
         renewals: Iterator[Renewal] = iter(())
         if own is not None:
-            now = services.watch.clock.best
+            now = services.clock_check.best
             renewals = _renewals(settings, clock, own, now=now, authentication=authentication, signer=signer)
         agent = Agent(
             **services.by_name(),
-            settings=settings,
             clock=clock,
             store=store,
             tokens=Tokens.in_directory(settings.data_dir),
@@ -238,10 +232,12 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             await chain.identify(store)
         await agent.recover()
         if own is not None:
-            recent = await agent.sync.recent_calls()
+            recent = await recent_calls(
+                store, now=services.clock_check.best(), wall=clock.now(), timeout_seconds=settings.ksef.timeout_seconds
+            )
             own.recall_sends(recent.sends)
             own.recall_background(recent.documents, recent.last_at)
-        await agent.reporting.refresh()
+        await agent.problems.refresh()
         try:
             yield agent
         finally:

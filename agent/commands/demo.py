@@ -40,7 +40,7 @@ async def _papers(folder: Path, out: Path) -> None:
     from agent.demo.papers import Papers  # noqa: PLC0415
 
     async with embedded(folder) as pair:
-        await pair.agent.watch.poll_latarnia()
+        await pair.agent.announcements.poll()
         papers = Papers(pair)
         async for shown in papers.all():
             await papers.write(shown, out)

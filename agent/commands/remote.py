@@ -100,8 +100,8 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
     app.require_data_dir(settings.data_dir)
     logging.getLogger("agent").setLevel(logging.ERROR)  # what a person should know is in the answer
     async with app.assembled(settings) as agent:
-        await agent.watch.poll_latarnia()
-        await agent.watch.probe()
+        await agent.announcements.poll()
+        await agent.connection.probe()
         token = ensure_token(agent.tokens, settings.data_dir)
         api = till_app(agent, agent.tokens, settings.api, settings.page)
         runner = web.AppRunner(api, access_log=None)
@@ -111,7 +111,7 @@ async def own_agent(settings: Settings) -> AsyncIterator[tuple[str, str]]:
         port = runner.addresses[0][1]
         try:
             yield f"http://127.0.0.1:{port}", token
-            await agent.sync.pass_once()
+            await agent.queue.pass_once()
             await agent.upos.pass_once()
         finally:
             await runner.cleanup()

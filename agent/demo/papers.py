@@ -55,9 +55,9 @@ class Papers:
         await self._announce("FAILURE")
         yield Shown("6-faktura-awaria", "Awaria KSeF, nabywca z NIP", await self._press("nip"))
         await self._announce("TOTAL_FAILURE")
-        await agent.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w radiu i telewizji", MANAGER)
+        await agent.declarations.declare(Mode.TOTAL_FAILURE, "Komunikat w radiu i telewizji", MANAGER)
         yield Shown("7-faktura-awaria-calkowita", "Awaria całkowita", await self._press("nip"))
-        await agent.watch.withdraw("Koniec awarii całkowitej", MANAGER)
+        await agent.declarations.withdraw("Koniec awarii całkowitej", MANAGER)
         await self._all_well()
         await self._send_all()
         await agent.reprinting.reprint(held_base, CASHIER)
@@ -78,7 +78,7 @@ class Papers:
 
     async def _correct(self, invoice_id: str) -> str:
         body = json.dumps({"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 1, "quantity": "1"}]})
-        return _first(await self._pair.agent.correcting.correct(invoice_id, body.encode(), "demo-kor", CASHIER))
+        return _first(await self._pair.agent.issuing.correct(invoice_id, body.encode(), "demo-kor", CASHIER))
 
     async def _announce(self, category: str) -> None:
         """Say that an outage has begun; what was announced before it ends now."""
@@ -113,14 +113,14 @@ class Papers:
 
     async def _publish(self, status: str) -> None:
         self._pair.sandbox.latarnia.set(status, [dict(message) for message in self._messages])
-        await self._pair.agent.watch.poll_latarnia()
+        await self._pair.agent.announcements.poll()
 
     async def _send_all(self) -> None:
         """Let the queue empty itself; KSeF answers within milliseconds here."""
         agent = self._pair.agent
         for _ in range(100):
-            await agent.watch.probe()
-            await agent.sync.pass_once()
+            await agent.connection.probe()
+            await agent.queue.pass_once()
             waiting = [each for each in await agent.invoices.unsent() if each.record.mode is not Mode.TOTAL_FAILURE]
             if not waiting:
                 return

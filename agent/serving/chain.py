@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import __version__
-from agent.domain.calendar import local_date
+from agent.domain.calendar import BusinessCalendar, local_date
 from agent.domain.monitoring.alerts import Policy, opening_time_left
 from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
@@ -30,7 +30,7 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
     process, machine = uuid.uuid4().hex, _machine()
 
     def beat() -> Heartbeat:
-        report = agent.reporting.health()
+        report = agent.health.report()
         return Heartbeat(
             database=chain.client.database,
             process=process,
@@ -40,30 +40,31 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
             series=_series(agent),
             unsent=report.queue.unsent,
             next_deadline=report.queue.next_deadline,
-            offline_serial=None if agent.desk.signer is None else agent.desk.signer.serial,
+            offline_serial=None if agent.ports.signer is None else agent.ports.signer.serial,
             health=health_json(report),
         )
 
     made = Reporter(
         chain,
         agent.store,
-        agent.sync,
+        agent.queue,
         beat=beat,
         late=lambda: _late(agent),
-        changed=agent.desk.changed.set,
+        changed=agent.changed.set,
     )
-    agent.reporting.hub_problem = made.problem
+    agent.judge.hub_problem = made.problem
     return made
 
 
 def _late(agent: Agent) -> frozenset[str]:
     """Return what the hub has not brought to KSeF in time, by every name it may be asked for."""
-    settings, now = agent.settings, agent.watch.clock.best()
+    settings, now = agent.settings, agent.clock_check.best()
     policy = Policy(opens=settings.alerts.opens, closes=settings.alerts.closes)
+    calendar = BusinessCalendar(settings.calendar.extra_days_off)
     limit = timedelta(hours=settings.hub.own_way_hours)
-    unsent = [each for each in agent.reporting.unsent if each.deadline is not None]
+    unsent = [each for each in agent.unsent.now if each.deadline is not None]
     days = {each.deadline for each in unsent if each.deadline is not None}
-    near = {day for day in days if opening_time_left(now, day, policy, agent.desk.calendar) <= limit}
+    near = {day for day in days if opening_time_left(now, day, policy, calendar) <= limit}
     names: set[str] = set()
     for each in unsent:
         if each.deadline in near:
@@ -72,7 +73,7 @@ def _late(agent: Agent) -> frozenset[str]:
 
 
 def _series(agent: Agent) -> tuple[str, ...]:
-    issue, today = agent.settings.issue, local_date(agent.watch.clock.best())
+    issue, today = agent.settings.issue, local_date(agent.clock_check.best())
     templates = dict.fromkeys((issue.series, issue.correction_series))
     return tuple(series_name(each, till=agent.settings.till, issued_on=today) for each in templates)
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.services.exchange.answers import Answers
-from agent.services.exchange.taker import Taker
-from agent.services.exchange.updates import Updates
+from agent.services.assembly import drop_folder_watch
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.shared_folder import SharedFolder
 from agent.web.answers import exchange
@@ -19,22 +17,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def watched_folder(agent: Agent) -> Iterator[DropFolderWatch | None]:
-    """Return what watches the folder of the settings, None where there is none; /health knows of its trouble."""
+    """Return what watches the folder of the settings, None where there is none."""
     settings = agent.settings.drop_folder
     if settings.path is None:
         yield None
         return
     folder = SharedFolder(settings.path, agent.clock, till=agent.settings.till, mounted=settings.mounted)
-    answers = Answers(agent.desk, folder, agent.pending, agent.printing, exchange.written)
-    watch = DropFolderWatch(
-        agent.desk,
-        folder,
-        issuing=agent.issuing,
-        taker=Taker(agent.desk, folder, agent.intake, answers),
-        updates=Updates(agent.desk, answers),
-    )
-    agent.reporting.folder_problems = lambda: watch.problems
     try:
-        yield watch
+        yield drop_folder_watch(agent, folder, exchange.written)
     finally:
         folder.close()

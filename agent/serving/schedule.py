@@ -61,20 +61,20 @@ def loops(agent: Agent) -> Mapping[str, Work]:
     clock = agent.clock
 
     async def probe() -> None:
-        if await agent.watch.probe():
-            agent.sync.wake()
+        if await agent.connection.probe():
+            agent.queue.wake()
 
     async def begin() -> None:
         await probe()
-        await agent.courier.warm()
+        await agent.sender.warm()
         await probing()
 
     async def recover() -> None:
-        if not agent.watch.breaker.allows:
+        if not agent.connection.breaker.allows:
             await probe()
 
     async def wake() -> None:
-        agent.sync.wake()
+        agent.queue.wake()
         agent.upos.wake()
 
     def turning(name: str, seconds: float, work: Work, *, spread: float = 0.0, first: float | None = None) -> Work:
@@ -91,16 +91,16 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         chain["hub-outcomes"] = turning("hub-outcomes", OUTCOMES_SECONDS, talk.hear, first=0)
     probing = turning("probe", settings.probe_seconds, probe, spread=SPREAD)
     return chain | {
-        "latarnia": turning("latarnia", settings.latarnia_seconds, agent.watch.poll_latarnia, spread=SPREAD, first=0),
+        "latarnia": turning("latarnia", settings.latarnia_seconds, agent.announcements.poll, spread=SPREAD, first=0),
         "probe": begin,
         "recovery": turning("recovery", RECOVERY_SECONDS, recover, spread=SPREAD),
-        "session": turning("session", SESSION_SECONDS, agent.courier.warm, spread=SPREAD),
+        "session": turning("session", SESSION_SECONDS, agent.sender.warm, spread=SPREAD),
         "wake": turning("wake", SYNC_SECONDS, wake),
-        "report": turning("report", REPORT_SECONDS, agent.reporting.refresh),
-        "clock": turning("clock", CLOCK_SECONDS, agent.watch.clock.keep, first=0),
-        "printers": turning("printers", PRINTER_SECONDS, agent.reporting.ask_printers, first=0),
+        "report": turning("report", REPORT_SECONDS, agent.problems.refresh),
+        "clock": turning("clock", CLOCK_SECONDS, agent.clock_check.keep, first=0),
+        "printers": turning("printers", PRINTER_SECONDS, agent.printers.ask, first=0),
         "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
-        "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.watch.follow_deadlines, spread=SPREAD),
+        "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
     }
 
 

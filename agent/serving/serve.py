@@ -27,12 +27,12 @@ async def supervise(agent: Agent) -> None:
     """Run the loops and the calendar's jobs until ``agent.shutdown``; a loop that dies begins it."""
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "store": agent.store.watch,
-        "sync": agent.sync.run,
+        "sync": agent.queue.run,
         "upo": agent.upos.run,
         "corrections": agent.pending.run,
-        "reporting": agent.reporting.run,
+        "reporting": agent.problems.run,
     }
-    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.senders)}
+    loops |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(agent.outboxes)}
     with watched_folder(agent) as folder:
         if folder is not None:
             loops["drop-folder"] = folder.run
@@ -45,7 +45,7 @@ async def _until_stop(agent: Agent, loops: Mapping[str, Callable[[], Awaitable[N
     running["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
     tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in running.items()]
     scheduler.start()
-    agent.sync.wake()
+    agent.queue.wake()
     try:
         await agent.shutdown.wait()
     finally:

@@ -11,17 +11,20 @@ from agent.services.assembly import Services
 from agent.services.background import BackgroundTasks
 from agent.services.buyers.lookup import BuyerLookup
 from agent.services.changes import Changes
-from agent.services.corrections.correct import Correcting
-from agent.services.corrections.pending import HeldCorrections
-from agent.services.delivery.queue import Sync
+from agent.services.corrections.pending import PendingCorrections
+from agent.services.corrections.pending_slip import PendingCorrectionSlip
+from agent.services.delivery.queue import SendQueue
 from agent.services.exchange.made import ExchangeRequests
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.counters import CountersInMemory
-from agent.services.monitoring.health import Reporting
+from agent.services.monitoring.health import HealthReporter
 from agent.services.monitoring.webhooks import Outboxes
-from agent.services.outages.watch import Watch
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.declarations import Declarations
+from agent.services.outages.mode import CurrentMode
+from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper.previews import Previews
 from agent.services.paper.reprint import Reprinting
 from agent.services.queries.invoices import InvoiceQueries
@@ -33,15 +36,18 @@ from agent.web import request_body
 T = TypeVar("T")
 
 ISSUING: Final = web.AppKey("issuing", Issuing)
-CORRECTING: Final = web.AppKey("correcting", Correcting)
-PENDING: Final = web.AppKey("pending", HeldCorrections)
+PENDING: Final = web.AppKey("pending", PendingCorrections)
+SLIP: Final = web.AppKey("slip", PendingCorrectionSlip)
 REJECTED: Final = web.AppKey("rejected", RejectedInvoices)
 INVOICES: Final = web.AppKey("invoices", InvoiceQueries)
 PREVIEWS: Final = web.AppKey("previews", Previews)
 REPRINTING: Final = web.AppKey("reprinting", Reprinting)
-QUEUE: Final = web.AppKey("sync", Sync)
-WATCH: Final = web.AppKey("watch", Watch)
-HEALTH: Final = web.AppKey("reporting", Reporting)
+QUEUE: Final = web.AppKey("queue", SendQueue)
+MODE: Final = web.AppKey("mode", CurrentMode)
+DECLARATIONS: Final = web.AppKey("declarations", Declarations)
+CLOCK_CHECK: Final = web.AppKey("clock_check", ClockCheck)
+TRUSTED_TIME: Final = web.AppKey("trusted_time", TrustedTime)
+HEALTH: Final = web.AppKey("health", HealthReporter)
 REGISTER: Final = web.AppKey("register", RegisterReports)
 EVIDENCE: Final = web.AppKey("evidence", Evidence)
 OUTBOXES: Final = web.AppKey("outboxes", Outboxes)
@@ -61,15 +67,18 @@ def provide(app: web.Application, services: Services) -> None:
     """Give the handlers the use cases behind them."""
     app[TASKS] = services.tasks
     app[ISSUING] = services.issuing
-    app[CORRECTING] = services.correcting
     app[PENDING] = services.pending
+    app[SLIP] = services.slip
     app[REJECTED] = services.rejected
     app[INVOICES] = services.invoices
     app[PREVIEWS] = services.previews
     app[REPRINTING] = services.reprinting
-    app[QUEUE] = services.sync
-    app[WATCH] = services.watch
-    app[HEALTH] = services.reporting
+    app[QUEUE] = services.queue
+    app[MODE] = services.mode
+    app[DECLARATIONS] = services.declarations
+    app[CLOCK_CHECK] = services.clock_check
+    app[TRUSTED_TIME] = services.trusted_time
+    app[HEALTH] = services.health
     app[REGISTER] = services.register
     app[EVIDENCE] = services.evidence
     app[OUTBOXES] = services.outboxes

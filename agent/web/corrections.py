@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.services.corrections.pending import HeldCorrections
+from agent.services.corrections.pending import PendingCorrections
 from agent.web import json_views, request_body
 from agent.web.answers.corrections import HeldList, all_held, held_of
-from agent.web.context import CORRECTING, INVOICES, PENDING, reason_of, shielded
+from agent.web.context import INVOICES, ISSUING, PENDING, SLIP, reason_of, shielded
 from agent.web.security import caller_of, require_manager
 
 
@@ -20,7 +20,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/corrections", held_corrections),
         web.get(one, show_held),
         web.post(f"{one}/reprint", reprint_slip),
-        web.post(f"{one}/close", settle),
+        web.post(f"{one}/close", close_case),
     ]
 
 
@@ -28,7 +28,7 @@ async def correct(request: web.Request) -> web.Response:
     """POST …/corrections."""
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
-    work = request.app[CORRECTING].correct(request.match_info["id"], body, key, caller_of(request))
+    work = request.app[ISSUING].correct(request.match_info["id"], body, key, caller_of(request))
     return json_views.issued(await request.app[INVOICES].issued(await shielded(request, work)))
 
 
@@ -36,7 +36,7 @@ async def correct_outside(request: web.Request) -> web.Response:
     """POST /v1/corrections: of an invoice that was issued elsewhere, which the body describes."""
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
-    work = request.app[CORRECTING].correct_outside(body, key, caller_of(request))
+    work = request.app[ISSUING].correct_external(body, key, caller_of(request))
     return json_views.issued(await request.app[INVOICES].issued(await shielded(request, work)))
 
 
@@ -52,18 +52,19 @@ async def show_held(request: web.Request) -> web.Response:
 
 async def reprint_slip(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
-    work = request.app[PENDING].reprint_slip(request.match_info["id"], caller_of(request))
-    return json_views.json_response(held_of(await shielded(request, work)))
+    held_id = request.match_info["id"]
+    await shielded(request, request.app[SLIP].reprint(held_id, caller_of(request)))
+    return json_views.json_response(held_of(await request.app[PENDING].one(held_id)))
 
 
-async def settle(request: web.Request) -> web.Response:
+async def close_case(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/close {"reason"}: a person has seen to a correction that cannot be issued. Managers."""
     caller = require_manager(request)
     reason = await reason_of(request)
-    work = request.app[PENDING].settle(request.match_info["id"], reason, caller)
+    work = request.app[PENDING].close_case(request.match_info["id"], reason, caller)
     return json_views.json_response(held_of(await shielded(request, work)))
 
 
-async def corrections_of(pending: HeldCorrections) -> HeldList:
+async def corrections_of(pending: PendingCorrections) -> HeldList:
     """Those that wait for their base, and the refused ones that wait for a manager."""
     return HeldList(all_held(await pending.waiting()), all_held(await pending.refused()))

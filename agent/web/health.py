@@ -23,10 +23,10 @@ from agent.web.wire import plain_object
 def health_app(services: Services) -> web.Application:
     """Application of the health listener."""
     app = web.Application(middlewares=[working_middleware, headers_middleware, problems_middleware])
-    app[HEALTH] = services.reporting
+    app[HEALTH] = services.health
     app[COUNTERS] = services.counters
     app[BACKLOGS] = services.backlogs
-    app[SHOP] = services.desk.settings.health.shop
+    app[SHOP] = services.settings.health.shop
     app.router.add_get("/health", _health)
     app.router.add_get("/health/live", _live)
     app.router.add_get("/health/ready", _ready)
@@ -40,21 +40,21 @@ def health_json(report: HealthReport) -> dict[str, Json]:
 
 
 async def _health(request: web.Request) -> web.Response:
-    report = request.app[HEALTH].health()
+    report = request.app[HEALTH].report()
     return json_views.json_response(health_of(report), status=503 if report.status == "critical" else 200)
 
 
 async def _live(request: web.Request) -> web.Response:
-    live = request.app[HEALTH].health().live
+    live = request.app[HEALTH].report().live
     return json_views.json_response({"live": live}, status=200 if live else 503)
 
 
 async def _ready(request: web.Request) -> web.Response:
-    ready = request.app[HEALTH].health().ready
+    ready = request.app[HEALTH].report().ready
     return json_views.json_response({"ready": ready}, status=200 if ready else 503)
 
 
 async def _metrics(request: web.Request) -> web.Response:
     app = request.app
-    page = render(app[HEALTH].health(), app[COUNTERS], app[BACKLOGS].last, shop=app[SHOP])
+    page = render(app[HEALTH].report(), app[COUNTERS], app[BACKLOGS].last, shop=app[SHOP])
     return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE})

@@ -46,7 +46,7 @@ async def issue(request: web.Request) -> web.Response:
     body, ready = await request_body.sale_body(request)
     receipt_nip = request_query.receipt_nip(request, ready=ready)
     issuing = request.app[ISSUING]
-    work = issuing.ready(body, key, caller, receipt_nip) if ready else issuing.sale(body, key, caller)
+    work = issuing.supplied(body, key, caller, receipt_nip) if ready else issuing.sale(body, key, caller)
     pressed = await shielded(request, work)
     return json_views.issued(await request.app[INVOICES].issued(pressed))
 

@@ -15,13 +15,16 @@ from agent.web.answers.till import Changes, Page, Queue, SyncBegun, buyer_of, cl
 from agent.web.context import (
     BUYERS,
     CHANGES,
+    CLOCK_CHECK,
+    DECLARATIONS,
     HEALTH,
     INVOICES,
+    MODE,
     PAGE,
     PENDING,
     QUEUE,
     REASON_WANTED,
-    WATCH,
+    TRUSTED_TIME,
     shielded,
 )
 from agent.web.corrections import corrections_of
@@ -63,7 +66,7 @@ async def sync(request: web.Request) -> web.Response:
 
 async def show_mode(request: web.Request) -> web.Response:
     """GET /v1/mode."""
-    return json_views.json_response(mode_of(request.app[WATCH].answer()))
+    return json_views.json_response(mode_of(request.app[MODE].current()))
 
 
 async def declare_mode(request: web.Request) -> web.Response:
@@ -76,7 +79,7 @@ async def declare_mode(request: web.Request) -> web.Response:
     if word not in (Mode.OFFLINE24, Mode.TOTAL_FAILURE):
         sentence = "Kierownik może ogłosić tylko tryb offline24 albo potwierdzić awarię całkowitą (total_failure)."
         raise BadInput(sentence, errors=(FieldError("/mode", sentence, "unknown-mode"),))
-    work = request.app[WATCH].declare(Mode(str(word)), reason, caller)
+    work = request.app[DECLARATIONS].declare(Mode(str(word)), reason, caller)
     return json_views.json_response(mode_of(await shielded(request, work)))
 
 
@@ -91,13 +94,13 @@ async def withdraw_mode(request: web.Request) -> web.Response:
         body["reason"] = request.query["reason"]
     reason = request_body.required_text(body, "reason", REASON_WANTED)
     false_alarm = false_alarm or request_body.flag(body, "false_alarm")
-    work = request.app[WATCH].withdraw(reason, caller, false_alarm=false_alarm)
+    work = request.app[DECLARATIONS].withdraw(reason, caller, false_alarm=false_alarm)
     return json_views.json_response(mode_of(await shielded(request, work)))
 
 
 async def show_clock(request: web.Request) -> web.Response:
     """GET /v1/clock."""
-    return json_views.json_response(clock_of(request.app[WATCH].clock.answer()))
+    return json_views.json_response(clock_of(request.app[CLOCK_CHECK].answer()))
 
 
 async def confirm_clock(request: web.Request) -> web.Response:
@@ -106,13 +109,13 @@ async def confirm_clock(request: web.Request) -> web.Response:
     body = await request_body.json_object(request)
     request_body.known_only(body, "date")
     day = request_body.day(body, "date")
-    work = request.app[WATCH].confirm_clock(day, caller)
+    work = request.app[TRUSTED_TIME].confirm(day, caller)
     return json_views.json_response(clock_of(await shielded(request, work)))
 
 
 async def status(request: web.Request) -> web.Response:
     """GET /v1/status: the body of /health, for the till page."""
-    return json_views.json_response(health_of(request.app[HEALTH].health()))
+    return json_views.json_response(health_of(request.app[HEALTH].report()))
 
 
 async def changes(request: web.Request) -> web.Response:
@@ -134,7 +137,7 @@ async def buyer(request: web.Request) -> web.Response:
 async def page_settings(request: web.Request) -> web.Response:
     """GET /v1/page: what the till page has to know at its start."""
     caller = caller_of(request)
-    report = request.app[HEALTH].health()
+    report = request.app[HEALTH].report()
     settings = request.app[PAGE]
     return json_views.json_response(
         Page(

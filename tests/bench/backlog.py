@@ -33,7 +33,7 @@ async def measure(folder: Path, count: int) -> None:
     async with world(folder, clock=clock, gateway=gateway) as place:
         gateway.up = False
         for _ in range(3):
-            await place.watch.probe()
+            await place.connection.probe()
         begun = time.perf_counter()
         for _ in range(count):
             await place.sell()
@@ -43,8 +43,8 @@ async def measure(folder: Path, count: int) -> None:
         await clock.advance(60)
         begun = time.perf_counter()
         for _ in range(20):
-            await place.watch.probe()
-            await place.sync.pass_once()
+            await place.connection.probe()
+            await place.queue.pass_once()
             await clock.advance(10)
             if not await place.store.read(lambda tx: tx.invoices.queue()):
                 break

@@ -79,15 +79,15 @@ class Counter:
         """Write an event that concerns no invoice, once the page waits for one."""
         await self.place.clock.asleep.wait()
         await self.place.store.write(lambda tx: tx.events.append("noise", {}))
-        self.place.desk.changed.set()
+        self.place.changed.set()
 
     async def announce_total_failure(self) -> None:
         """Let Latarnia announce one that nobody has confirmed; alerts follow."""
         begin = self.place.clock.now() - timedelta(hours=1)
         self.place.latarnia.status = {"status": "TOTAL_FAILURE"}
         self.place.latarnia.messages = [item.message for item in news_of(Outage("total", begin, begin, None), 7)]
-        await self.place.watch.poll_latarnia()
-        await self.place.reporting.refresh()
+        await self.place.announcements.poll()
+        await self.place.problems.refresh()
 
     async def refuse_once(self, pattern: str, error: AgentError) -> None:
         """Let the next POST to this address be refused, whatever the agent would say."""

@@ -162,7 +162,7 @@ class TestNeverASecondInvoice:
 
         await counter.open()
         with monkeypatch.context() as patch:
-            patch.setattr(counter.place.watch, "decide", broken)
+            patch.setattr(counter.place.mode, "decide", broken)
             await counter.page.fill("#nip", "5260250274")
             await counter.page.click("#press")
             await counter.page.wait_for_selector("#retry:visible")
@@ -273,8 +273,8 @@ async def test_offline_and_printer_trouble_are_told(counter: Counter) -> None:
     await counter.place.lose_the_line()
     counter.place.printer.problem = "Skończył się papier."
     counter.place.printer.plan.append(Outcome.NOT_SENT)
-    await counter.place.reporting.ask_printers()
-    await counter.place.reporting.refresh()
+    await counter.place.printers.ask()
+    await counter.place.problems.refresh()
     await counter.open()
     await counter.page.wait_for_selector("#banner[data-mode=offline24]")
     assert "KSeF nie odpowiada" in await counter.page.inner_text("#banner")
@@ -293,12 +293,12 @@ async def test_number_appears_by_itself(counter: Counter) -> None:
     await counter.open()
     await counter.press()
     await counter.headline()
-    await counter.place.reporting.refresh()
+    await counter.place.problems.refresh()
     await counter.hear_the_news()
     await expect(counter.page.locator("#queue-count")).to_have_text("1")
     await counter.place.restore_the_line()
     (record,) = await counter.invoices()
-    accepted = await counter.place.courier.deliver(record.id)
+    accepted = await counter.place.sender.deliver(record.id)
     await counter.page.wait_for_selector(f"text={accepted.ksef_number}")
 
 
@@ -670,21 +670,21 @@ async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     await page.fill("#manager-token", "kierownik")
     await page.click("text=Ogłoś offline24")
     await page.wait_for_selector("text=Ogłoszono tryb offline24.")
-    assert counter.place.watch.answer().declared_reason == "burza, brak internetu"
+    assert counter.place.mode.current().declared_reason == "burza, brak internetu"
     assert await page.input_value("#manager-token") == ""
     await counter.place.clock.advance(1)
     await page.fill("#manager-token", "kierownik")
     await page.fill("#manager-reason", "działa")
     await page.click("text=Odwołaj tryb")
     await page.wait_for_selector("text=Odwołano tryb.")
-    assert counter.place.watch.answer().declared is None
+    assert counter.place.mode.current().declared is None
 
 
 async def test_manager_confirms_a_date_that_nothing_else_confirms(counter: Counter) -> None:
     """The clock was set and there is no line: the cashier is told, the basket stays, a manager ends it."""
     place = counter.place
     place.gateway.up = False
-    await place.watch.clock.keep()
+    await place.clock_check.keep()
     place.clock.step(timedelta(days=40))
     await counter.open()
     page = counter.page
@@ -718,7 +718,7 @@ async def test_manager_answers_an_announced_total_failure(counter: Counter) -> N
     await page.fill("#manager-reason", "BIP milczy")
     await page.click("text=Odrzuć: fałszywy alarm")
     await page.wait_for_selector("text=Odrzucono awarię całkowitą.")
-    assert counter.place.watch.answer().total_failure_to_confirm is False
+    assert counter.place.mode.current().total_failure_to_confirm is False
 
 
 async def test_managers_view_follows_the_news_but_never_interrupts(counter: Counter) -> None:
@@ -753,7 +753,7 @@ async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Co
     await page.click("text=Awaria całkowita się skończyła")
     await page.wait_for_selector("text=faktury znowu trafiają do KSeF")
     await counter.place.clock.advance(1)
-    assert counter.place.watch.answer().declared is None
+    assert counter.place.mode.current().declared is None
 
 
 async def test_agent_gone_and_back(counter: Counter) -> None:
@@ -933,11 +933,11 @@ async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> N
 
 async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Counter) -> None:
     place = counter.place
-    await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+    await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
     await place.clock.advance(60)
     record = await place.sell()
     await place.clock.advance(60)
-    await place.watch.withdraw("radio", MANAGER)
+    await place.declarations.withdraw("radio", MANAGER)
     await place.clock.advance(1)
     assert (await place.record(record.id)).state is InvoiceState.EXEMPT
     await counter.open(token="kierownik")

@@ -16,14 +16,14 @@ async def ready(
     services: Services, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None
 ) -> IssueAnswer:
     """The same of a ready FA(3)."""
-    return await services.invoices.issued(await services.issuing.ready(xml, key, caller, receipt_nip))
+    return await services.invoices.issued(await services.issuing.supplied(xml, key, caller, receipt_nip))
 
 
 async def correct(services: Services, invoice_id: str, body: bytes, key: str, caller: Caller) -> IssueAnswer:
     """The same of a correction."""
-    return await services.invoices.issued(await services.correcting.correct(invoice_id, body, key, caller))
+    return await services.invoices.issued(await services.issuing.correct(invoice_id, body, key, caller))
 
 
 async def correct_outside(services: Services, body: bytes, key: str, caller: Caller) -> IssueAnswer:
     """The same of a correction of an invoice from elsewhere."""
-    return await services.invoices.issued(await services.correcting.correct_outside(body, key, caller))
+    return await services.invoices.issued(await services.issuing.correct_external(body, key, caller))

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.ports import DropFolder, Place
-from agent.services.exchange.answers import Answers
-from agent.services.exchange.taker import Taker
-from agent.services.exchange.updates import Updates
+from agent.services.assembly import drop_folder_watch
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.settings.model import DropFolderSettings, Settings
 from agent.web.answers import exchange
@@ -35,14 +33,7 @@ def remembered(data_dir: Path) -> list[str]:
 
 def watch_over(place: World, folder: DropFolder) -> DropFolderWatch:
     """Join the watch as the service does."""
-    answers = Answers(place.desk, folder, place.pending, place.printing, exchange.written)
-    return DropFolderWatch(
-        place.desk,
-        folder,
-        issuing=place.issuing,
-        taker=Taker(place.desk, folder, place.intake, answers),
-        updates=Updates(place.desk, answers),
-    )
+    return drop_folder_watch(place, folder, exchange.written)
 
 
 @dataclass

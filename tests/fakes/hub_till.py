@@ -62,10 +62,10 @@ class TillOfAChain:
 
     async def turn(self) -> None:
         """One round of each loop."""
-        await self.joined.agent.watch.probe()
-        await self.joined.agent.reporting.refresh()
+        await self.joined.agent.connection.probe()
+        await self.joined.agent.problems.refresh()
         await self.talk.report()
-        await self.joined.agent.sync.pass_once()
+        await self.joined.agent.queue.pass_once()
         await self.joined.agent.upos.pass_once()
 
 

@@ -1,6 +1,6 @@
 """A whole agent and a sandbox in one process: real gateway, wire, store, use cases and printer; only the loops stand.
 
-Tests wake what they want to see: ``agent.watch.probe()``, ``agent.sync.pass_once()``.
+Tests wake what they want to see: ``agent.connection.probe()``, ``agent.queue.pass_once()``.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Joined:
 
     async def problems(self) -> dict[str, str]:
         """Return what /health names: code -> message."""
-        await self.agent.reporting.refresh()
-        return {problem.code: problem.message for problem in self.agent.reporting.health().problems}
+        await self.agent.problems.refresh()
+        return {problem.code: problem.message for problem in self.agent.health.report().problems}
 
 
 @asynccontextmanager

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from agent.domain.calendar import BusinessCalendar
 from agent.domain.callers import Caller, Role
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.domain.outages.circuit_breaker import LinkState
-from agent.ports import Event, KsefError, LatarniaReading, Rejected
-from agent.services.assembly import Services, assemble
+from agent.ports import Event, KsefError, LatarniaReading, Rejected, WebhookSender
+from agent.services.assembly import Ports, Services, assemble
 from agent.services.background import BackgroundTasks
-from agent.services.desk import Desk
+from agent.services.delivery.recent_calls import RecentCalls, recent_calls
 from agent.services.monitoring.counters import CountersInMemory
-from agent.services.monitoring.webhooks import Subscriber
+from agent.services.monitoring.webhooks import Outbox, Subscriber
 from agent.services.shutdown import Shutdown
 from agent.settings.model import PrinterSettings, Settings
 from agent.store.sqlite import SqliteStore
@@ -130,29 +129,46 @@ class World(Services):
     async def all_events(self) -> list[Event]:
         return await self.store.read(lambda tx: tx.events.after(0, 100_000))
 
+    async def recent_calls(self) -> RecentCalls:
+        """What a start tells the gateway."""
+        wall, timeout = self.clock.now(), self.settings.ksef.timeout_seconds
+        return await recent_calls(self.store, now=self.clock_check.best(), wall=wall, timeout_seconds=timeout)
+
+    def outbox(self, sender: WebhookSender, subscriber: Subscriber) -> Outbox:
+        """One more subscriber, whom nobody delivers to by himself."""
+        return Outbox(
+            sender,
+            subscriber,
+            store=self.store,
+            clock=self.clock,
+            now=self.clock_check.best,
+            changed=self.changed,
+            till=self.settings.till,
+        )
+
     async def lose_the_line(self) -> None:
         """Let the line to KSeF break, long enough for the breaker to know."""
         self.gateway.up = False
-        while self.watch.breaker.state is not LinkState.OPEN:
-            await self.watch.probe()
+        while self.connection.breaker.state is not LinkState.OPEN:
+            await self.connection.probe()
 
     async def restore_the_line(self) -> None:
         """Let the line come back, and the breaker know."""
         self.gateway.up = True
-        while self.watch.breaker.state is not LinkState.CLOSED:
-            await self.watch.probe()
+        while self.connection.breaker.state is not LinkState.CLOSED:
+            await self.connection.probe()
 
     async def be_rejected(self, invoice_id: str, code: int = 450, description: str = "błąd semantyczny") -> None:
         """Let KSeF refuse an invoice that was issued offline."""
         self.gateway.verdict_plan.append(Rejected(code, description))
         await self.restore_the_line()
-        await self.courier.deliver(invoice_id)
+        await self.sender.deliver(invoice_id)
 
     async def settle(self, hours: float = 0.5) -> None:
         """Let time pass and the sync work until the queue is empty or the time is over."""
         for _ in range(60):
-            await self.watch.probe()
-            await self.sync.pass_once()
+            await self.connection.probe()
+            await self.queue.pass_once()
             await self.upos.pass_once()
             await self.pending.issue_ready()
             if not await self.store.read(lambda tx: tx.invoices.unsent()):
@@ -207,6 +223,7 @@ async def world(
     gateway: FakeGateway | None = None,
     clock: FakeClock | None = None,
     with_certificate: bool = True,
+    webhooks: WebhookSender | None = None,
     subscribers: Sequence[Subscriber] = (),
 ) -> AsyncIterator[World]:
     """Assemble, recover as a start does, and close."""
@@ -217,29 +234,25 @@ async def world(
     latarnia, printer = FakeLatarnia(clock), FakePrinter()
     defects: list[tuple[str, BaseException]] = []
     white_list = FakeWhiteList(clock)
-    counters = CountersInMemory()
-    desk = Desk(
-        settings=chosen,
+    ports = Ports(
         clock=clock,
         store=store,
         gateway=gateway,
+        latarnia=latarnia,
         printer=printer,
         renderer=build(chosen.printers, clock),
-        schema=SCHEMA,
-        calendar=BusinessCalendar(chosen.calendar.extra_days_off),
-        tasks=BackgroundTasks(lambda name, error: defects.append((name, error))),
-        metrics=counters,
+        webhooks=webhooks or FakeSubscriber(),
+        white_list=white_list,
         signer=FakeSigner() if with_certificate else None,
-        started_at=clock.now(),
     )
     services = assemble(
-        desk,
-        counters=counters,
-        latarnia=latarnia,
+        chosen,
+        ports,
+        schema=SCHEMA,
+        tasks=BackgroundTasks(lambda name, error: defects.append((name, error))),
         shutdown=Shutdown(),
-        webhooks=FakeSubscriber(),
+        counters=CountersInMemory(),
         subscribers=subscribers,
-        white_list=white_list,
     )
     found = World(
         **services.by_name(),
@@ -255,6 +268,6 @@ async def world(
     try:
         yield found
     finally:
-        await desk.tasks.drain(0.1)
+        await found.tasks.drain(0.1)
         await store.close()
         assert not defects, defects

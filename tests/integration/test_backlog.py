@@ -27,7 +27,7 @@ from agent.sandbox.ksef.limits import PRODUCTION
 from agent.sandbox.ksef.state import Mood
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
-from agent.services.delivery import queue
+from agent.services.delivery import batches
 from agent.settings.load import load
 from agent.settings.model import KsefSettings
 from tests.fakes import counter
@@ -61,7 +61,7 @@ class Shop:
         given = replace(settings(self.folder), ksef=self.ksef)
         try:
             async with world(self.folder, given=given, clock=self.clock, gateway=cast(FakeGateway, gateway)) as place:
-                recent = await place.sync.recent_calls()
+                recent = await place.recent_calls()
                 gateway.recall_sends(recent.sends)
                 gateway.recall_background(recent.documents, recent.last_at)
                 yield place
@@ -96,8 +96,8 @@ async def work(place: World, seconds: float) -> None:
     """Probe and sync as the schedule does."""
     end = place.clock.monotonic() + seconds
     while place.clock.monotonic() < end:
-        await place.watch.probe()
-        await place.sync.pass_once()
+        await place.connection.probe()
+        await place.queue.pass_once()
         await place.upos.pass_once()
         await place.clock.sleep(5.0)
 
@@ -178,7 +178,7 @@ async def recovery(folder: Path, backlog: int) -> None:
 
 @pytest.mark.slow
 async def test_a_backlog_empties_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "BATCH_CHUNK", 60)
+    monkeypatch.setattr(batches, "LARGEST", 60)
     await recovery(tmp_path, BACKLOG)
 
 
@@ -225,9 +225,9 @@ async def test_a_restart_does_not_forget_what_was_sent(tmp_path: Path) -> None:
         async with assembled(given, clock) as agent:
             for number in range(5):
                 await counter.sale(agent, json.dumps(sale()).encode(), f"key-{number}", CASHIER)
-            left = agent.desk.gateway.budget().sends_left_hour
+            left = agent.ports.gateway.budget().sends_left_hour
         assert len(sandbox.ledger) == 5
         async with assembled(given, clock) as agent:
-            assert agent.desk.gateway.budget().sends_left_hour == left == 180 - 5
+            assert agent.ports.gateway.budget().sends_left_hour == left == 180 - 5
             await clock.sleep(3700)
-            assert agent.desk.gateway.budget().sends_left_hour == 180
+            assert agent.ports.gateway.budget().sends_left_hour == 180

@@ -54,15 +54,15 @@ def december() -> SteppedClock:
 async def shop(folder: Path) -> AsyncIterator[Joined]:
     """The shop whose NIP stands on the Ministry's examples and on ours."""
     async with joined(folder, clock=december(), nip=documents.SELLER_NIP) as pair:
-        await pair.agent.watch.poll_latarnia()
-        await pair.agent.watch.probe()
+        await pair.agent.announcements.poll()
+        await pair.agent.connection.probe()
         yield pair
 
 
 async def empty_queue(pair: Joined) -> None:
     """Let the sync work until KSeF has everything; nothing waits for another wake."""
     for _ in range(200):
-        await pair.agent.sync.pass_once()
+        await pair.agent.queue.pass_once()
         await pair.agent.pending.issue_ready()
         if not await pair.agent.invoices.unsent() and not await pair.agent.pending.waiting():
             return
@@ -261,7 +261,7 @@ async def test_a_rejected_base_is_refused_over_http(tmp_path: Path) -> None:
     async with shop(tmp_path) as pair, over_http(pair) as ask:
         pair.sandbox.mood("450")
         base = await pair.sell()
-        await pair.agent.sync.pass_once()
+        await pair.agent.queue.pass_once()
         assert (await pair.record(base.id)).state is InvoiceState.REJECTED
         before = await stored(pair)
         status, problem = await ask(f"/v1/invoices/{base.id}/corrections", {"kind": "full_return"})
@@ -362,8 +362,8 @@ async def test_a_restored_till_goes_on_after_the_numbers_that_ksef_has(tmp_path:
 async def replaced(pair: Joined, folder: Path) -> AsyncIterator[Joined]:
     """Another agent of the same till against the same KSeF, over the data in ``folder``."""
     async with assembled(replace(pair.agent.settings, data_dir=folder), pair.agent.clock) as agent:
-        await agent.watch.poll_latarnia()
-        await agent.watch.probe()
+        await agent.announcements.poll()
+        await agent.connection.probe()
         yield Joined(pair.sandbox, agent)
 
 
@@ -406,5 +406,5 @@ async def until_known(pair: Joined) -> None:
     clock = pair.agent.clock
     assert isinstance(clock, SteppedClock)
     clock.step += timedelta(minutes=20)
-    await pair.agent.watch.probe()
+    await pair.agent.connection.probe()
     await empty_queue(pair)

@@ -39,7 +39,7 @@ async def pressed(place: Joined, http: aiohttp.ClientSession, key: str) -> tuple
 
 
 async def health(place: Joined, http: aiohttp.ClientSession) -> tuple[int, dict[str, Any]]:
-    await place.agent.reporting.refresh()
+    await place.agent.problems.refresh()
     async with http.get(f"http://127.0.0.1:{place.agent.settings.health.port}/health") as response:
         return response.status, await response.json()
 
@@ -60,7 +60,7 @@ async def test_an_alarm_first_then_no_invoice_then_well_again(tmp_path: Path, ht
             (0, 201, None),
         ):
             place.sandbox.clock.skew = timedelta(seconds=seconds)
-            await place.agent.watch.probe()
+            await place.agent.connection.probe()
             found = await health(place, http)
             assert found[1]["clock"]["skew_seconds"] == pytest.approx(seconds, abs=2)
             assert {problem["code"] for problem in found[1]["problems"]} == ({code} if code else set())
@@ -88,7 +88,7 @@ async def test_a_till_that_wakes_in_1970_without_a_line(
     clock.step = datetime(1970, 1, 1, 0, 1, tzinfo=UTC) - today
     async with joined(tmp_path, clock=clock) as place, listening(place.agent):
         await place.sandbox.plan("*", "refuse")
-        await place.agent.watch.probe()
+        await place.agent.connection.probe()
         assert {problem["code"] for problem in (await health(place, http))[1]["problems"]} == {"clock-skew"}
         status, answer = await pressed(place, http, "dead-battery")
         assert (status, answer["code"]) == (503, "clock-wrong")
@@ -106,7 +106,7 @@ async def test_a_log_from_the_future_gives_way_to_ksef(tmp_path: Path, clock: St
     clock.step = timedelta(0)
     async with joined(tmp_path, clock=clock) as place:
         assert "clock-skew" in await place.problems()
-        await place.agent.watch.probe()
+        await place.agent.connection.probe()
         assert "clock-skew" not in await place.problems()
         assert (await place.sell()).state is InvoiceState.ACCEPTED
 
@@ -138,7 +138,7 @@ async def test_pressed_before_midnight_numbered_after(
         assert (invoice.issued_on, invoice.mode) == (date(2026, 11, 24), mode), invoice.reason
         assert b"<P_1>2026-11-24</P_1>" in invoice.xml
         await midnight.advance(5)
-        await place.agent.sync.pass_once()
+        await place.agent.queue.pass_once()
         after = await place.record(invoice.id)
         assert (after.state, after.mode, after.sha256) == (InvoiceState.ACCEPTED, mode, invoice.sha256)
         assert after.accepted_at is not None
@@ -150,7 +150,7 @@ async def test_pressed_before_midnight_numbered_after(
         assert (following.issued_on, following.mode) == (date(2026, 11, 25), Mode.ONLINE)
         assert len(place.sandbox.sessions.by_reference) == 1
         async with midnight.running(threads=True):  # what still asks in the background comes to its end
-            assert await place.agent.desk.tasks.drain(60) == ()
+            assert await place.agent.tasks.drain(60) == ()
 
 
 async def test_pressed_before_midnight_sent_after(tmp_path: Path, midnight: SwiftClock) -> None:

@@ -113,8 +113,8 @@ async def settle(place: World) -> None:
 async def settle_all_but(place: World, stuck: int) -> None:
     end = place.clock.monotonic() + SETTLE_SECONDS
     while place.clock.monotonic() < end:
-        await place.watch.probe()
-        await place.sync.pass_once()
+        await place.connection.probe()
+        await place.queue.pass_once()
         await place.upos.pass_once()
         queue = await place.store.read(lambda tx: tx.invoices.queue())
         if len(queue) == stuck and not await place.store.read(lambda tx: tx.invoices.without_upo()):

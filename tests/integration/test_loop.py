@@ -53,10 +53,10 @@ async def a_day(place: World, name: str, presses: int) -> None:
             await place.reprinting.reprint(invoice_id, CASHIER)
     place.gateway.up = True
     for _ in range(4):
-        await place.watch.probe()
-        await place.sync.pass_once()
-        await place.watch.poll_latarnia()
-        await place.reporting.refresh()
+        await place.connection.probe()
+        await place.queue.pass_once()
+        await place.announcements.poll()
+        await place.problems.refresh()
         await place.clock.sleep(120.0)
 
 
@@ -64,7 +64,7 @@ async def test_no_press_and_no_sync_blocks_the_loop(tmp_path: Path, monkeypatch:
     async with shop(tmp_path, monkeypatch) as place:
         await press(place, "warm")
         with blockbuster_ctx(list(WATCHED)) as watchman:
-            watchman.functions["os.statvfs"].can_block_in("agent/services/monitoring/health.py", {"_disk_free"})
+            watchman.functions["os.statvfs"].can_block_in("agent/services/monitoring/disk.py", {"free"})
             await a_day(place, "a", 8)
         assert await place.store.read(lambda tx: tx.invoices.queue()) == []
 

@@ -29,7 +29,7 @@ def pair(part: KsefSettings | OfflineSettings, suffix: str = "") -> Credentials:
 
 
 def days_left(place: Joined) -> dict[str, int]:
-    return {each.use: each.days_left for each in place.agent.reporting.health().certificates}
+    return {each.use: each.days_left for each in place.agent.health.report().certificates}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_a_new_certificate_that_ksef_does_not_take_leaves_the_old_one(plac
     clock.step = timedelta(days=700)
     ksef = place.agent.settings.ksef
     old = pair(ksef)
-    await place.agent.desk.gateway.session()
+    await place.agent.ports.gateway.session()
     place.sandbox.behaviour.blocked = True
     await place.agent.renew_certificates()
     assert pair(ksef).serial == old.serial
@@ -106,10 +106,10 @@ async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: Steppe
         clock.step = timedelta(days=700)
         found = await place.problems()
         assert "traci ważność" in found["certificate-expires"]
-        assert place.agent.reporting.health().status == "degraded"
+        assert place.agent.health.report().status == "degraded"
         clock.step = timedelta(days=731)
         assert (await place.problems()).keys() == {"certificate-expired"}
-        assert place.agent.reporting.health().status == "critical"
+        assert place.agent.health.report().status == "critical"
         await place.agent.renew_certificates()
         assert set(days_left(place).values()) == {-2}, "no setting orders a renewal"
 
@@ -122,7 +122,7 @@ async def test_the_database_is_checked_once_a_day_whenever_the_till_is_on(
     async def check() -> None:
         checks.append(clock.monotonic())
 
-    monkeypatch.setattr(place.agent.reporting, "check_database", check)
+    monkeypatch.setattr(place.agent.store_checks, "check", check)
     for hours, expected in ((0, 1), (1, 1), (19, 1), (21, 2), (22, 2), (45, 3), (-1000, 4)):
         clock.step = timedelta(hours=hours)
         await place.agent.check_database()

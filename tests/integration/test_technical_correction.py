@@ -39,7 +39,7 @@ async def rejected(place: Joined, mood: str = "450") -> InvoiceRecord:
     """An offline invoice that KSeF refused."""
     place.sandbox.mood(mood)
     invoice = await place.sell()
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     after = await place.record(invoice.id)
     assert (after.mode, after.state) == (Mode.OFFLINE24, InvoiceState.REJECTED), after.rejection
     return after
@@ -48,13 +48,13 @@ async def rejected(place: Joined, mood: str = "450") -> InvoiceRecord:
 async def corrected(place: Joined, invoice: InvoiceRecord) -> InvoiceRecord:
     """Order a technical correction and let the sync work."""
     await place.agent.rejected.correct_technically(invoice.id, MANAGER)
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     return await place.record(invoice.id)
 
 
 async def queue_goes_on(place: Joined) -> None:
     following = await place.sell()
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     assert (await place.record(following.id)).state is InvoiceState.ACCEPTED
 
 
@@ -65,7 +65,7 @@ async def test_new_bytes_of_the_same_content_are_accepted_once(place: Joined) ->
     place.sandbox.observers.append(seen.append)
     await place.agent.rejected.correct_technically(first.id, MANAGER)
     again = await place.record(first.id)
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     after = await place.record(first.id)
 
     assert after.state is InvoiceState.ACCEPTED
@@ -93,7 +93,7 @@ async def test_through_the_counter_and_a_lost_answer(place: Joined, clock: Stepp
     after = await corrected(place, first)
     assert after.state is InvoiceState.IN_DOUBT
     clock.step += timedelta(minutes=1)
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     after = await place.record(first.id)
     assert (after.state, after.version) == (InvoiceState.ACCEPTED, 2)
     assert len(place.sandbox.ledger.entries()) == 1
@@ -138,7 +138,7 @@ async def test_missing_permissions_are_granted_and_the_same_bytes_go_again(place
         await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     await queue_goes_on(place)
     await place.agent.rejected.resend(invoice.id, MANAGER)
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     after = await place.record(invoice.id)
     assert (after.state, after.version, after.sha256) == (InvoiceState.ACCEPTED, 1, invoice.sha256)
 
@@ -178,7 +178,7 @@ async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None
     with pytest.raises(Conflict, match="Wystaw sprzedaż ponownie"):
         await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     again = await place.sell()
-    await place.agent.sync.pass_once()
+    await place.agent.queue.pass_once()
     again = await place.record(again.id)
     assert (again.state, again.serial) == (InvoiceState.ACCEPTED, (invoice.serial or 0) + 1)
 
@@ -189,7 +189,7 @@ async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None
     assert [row["number"] for row in await place.agent.register.rows(month, today)] == [again.number]
     assert "series-collision" not in await place.problems()
     assert await place.agent.invoices.unsent() == []
-    assert place.agent.reporting.health().queue.unsent == 0
+    assert place.agent.health.report().queue.unsent == 0
     assert abandoned(await place.record(invoice.id))
     assert (await place.log(invoice.id))[-1].kind in {"closed", "alert_ended"}
     for way_out in (place.agent.rejected.correct_technically, place.agent.rejected.resend):
@@ -202,8 +202,8 @@ async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None
 async def test_a_number_that_is_taken_by_the_same_bytes(place: Joined) -> None:
     place.sandbox.mood("440_own")
     invoice = await place.sell()
-    await place.agent.sync.pass_once()
-    await place.agent.desk.tasks.drain(10.0)
+    await place.agent.queue.pass_once()
+    await place.agent.tasks.drain(10.0)
     await place.agent.upos.pass_once()
     after = await place.record(invoice.id)
     (entry,) = place.sandbox.ledger.entries()

@@ -12,8 +12,8 @@ from tests.fakes.joined import SteppedClock, joined
 
 async def test_one_session_before_the_first_press(tmp_path: Path) -> None:
     async with joined(tmp_path) as place:
-        await place.agent.courier.warm()
-        await place.agent.courier.warm()
+        await place.agent.sender.warm()
+        await place.agent.sender.warm()
         assert len(place.sandbox.sessions.by_reference) == 1
         assert (await place.sell()).state is InvoiceState.ACCEPTED
         assert len(place.sandbox.sessions.by_reference) == 1
@@ -24,30 +24,30 @@ async def test_refused_credentials_are_told_and_nothing_waits_for_them(tmp_path:
     async with joined(tmp_path, clock=clock) as place:
         certificate = place.sandbox.authentication.certificate
         place.sandbox.authority.revoked.add(certificate.serial_number)
-        await place.agent.courier.warm()
+        await place.agent.sender.warm()
         told = (await place.problems())["ksef-login-refused"]
         assert told.startswith("KSeF odrzucił certyfikat: sprawdź, czy jest ważny, nieodwołany")
-        assert place.agent.reporting.health().status == "critical"
+        assert place.agent.health.report().status == "critical"
         sold = await place.sell()
         assert (sold.mode, sold.state) == (Mode.OFFLINE24, InvoiceState.ISSUED)
 
         place.sandbox.authority.revoked.clear()
         clock.jump(timedelta(minutes=2))
-        await place.agent.courier.warm()
+        await place.agent.sender.warm()
         assert "ksef-login-refused" not in await place.problems()
-        await place.agent.sync.pass_once()
+        await place.agent.queue.pass_once()
         assert (await place.record(sold.id)).state is InvoiceState.ACCEPTED
 
 
 async def test_a_suspected_incident_has_its_own_words(tmp_path: Path) -> None:
     async with joined(tmp_path) as place:
         place.sandbox.behaviour.blocked = True
-        await place.agent.courier.warm()
+        await place.agent.sender.warm()
         assert "zgłoś to Ministerstwu Finansów" in (await place.problems())["ksef-login-refused"]
 
 
 async def test_a_line_that_is_down_says_nothing_about_credentials(tmp_path: Path) -> None:
     async with joined(tmp_path) as place:
         await place.sandbox.plan("*", "refuse")
-        await place.agent.courier.warm()
+        await place.agent.sender.warm()
         assert "ksef-login-refused" not in await place.problems()

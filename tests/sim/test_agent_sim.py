@@ -216,18 +216,18 @@ class Life:
     async def look(self) -> None:
         """What the schedule does: Latarnia, probe, deadlines, sync, held corrections, reports."""
         place = self.here
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         if not self.latarnia_silent:
             self.polled_at = self.truth()
         await self.manager_speaks()
-        if await place.watch.probe():
-            place.sync.wake()
-        await place.watch.follow_deadlines()
-        await place.sync.pass_once()
+        if await place.connection.probe():
+            place.queue.wake()
+        await place.deadlines.follow()
+        await place.queue.pass_once()
         await place.upos.pass_once()
         await place.pending.issue_ready()
         if self.rng.random() < 0.3:
-            await place.reporting.refresh()
+            await place.problems.refresh()
         if self.rng.random() < 0.3:
             await self.check_deadlines()
 
@@ -244,16 +244,16 @@ class Life:
             heard = self.polled_at is not None and outage.announced <= self.polled_at
             if outage.kind != "total" or told.fate == "ignored" or not heard:
                 continue
-            total = self.here.watch.timeline.at(self.clock.now()).total_failure
+            total = self.here.timeline.at(self.clock.now()).total_failure
             mine = total is not None and total.id == str(told.news[0].message["eventId"])
             if not mine:
                 continue
             if not told.confirmed and now > outage.announced + timedelta(hours=1):
-                await self.here.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w mediach", MANAGER)
+                await self.here.declarations.declare(Mode.TOTAL_FAILURE, "Komunikat w mediach", MANAGER)
                 told.confirmed = True
             elif told.confirmed and not told.withdrawn and told.fate == "false":
                 with contextlib.suppress(Conflict):
-                    await self.here.watch.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
+                    await self.here.declarations.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
                 told.withdrawn = True
 
     # --- what may happen ----------------------------------------------------------------------------
@@ -350,12 +350,12 @@ class Life:
         choices = [600.0, -600.0, 600.0, -600.0, 3600.0, -3600.0, 90 * 86400.0, -400 * 86400.0]
         self.set_clock(timedelta(seconds=self.rng.choice(choices)))
         with contextlib.suppress(KsefError):
-            await self.live(self.here.watch.probe())
+            await self.live(self.here.connection.probe())
 
     async def clock_is_set_right(self) -> None:
         if self.offset:
             self.set_clock(timedelta(0))
-            await self.live(self.here.watch.probe())
+            await self.live(self.here.connection.probe())
 
     def set_clock(self, offset: timedelta) -> None:
         self.clock.step(offset - self.offset)

@@ -307,21 +307,26 @@ EVENT_CALLS = {"append": 0, "move": 2, "_in_slices": 2, "note_trouble": 1, "_not
 """Functions that write an event, and which argument is its kind."""
 
 
+def words_in(expression: ast.expr) -> set[str]:
+    """Return the strings it may be."""
+    constants = [node for node in ast.walk(expression) if isinstance(node, ast.Constant)]
+    return {constant.value for constant in constants if isinstance(constant.value, str)}
+
+
 def kinds_written() -> set[str]:
     """Kinds of events the services write."""
     found: set[str] = set()
     for folder in ("services", "commands"):
         for file in (ROOT / "agent" / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(text_of(file))):
-                if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                if not isinstance(node, ast.Call):
+                    continue
+                found |= {word for each in node.keywords if each.arg == "kind" for word in words_in(each.value)}
+                if not isinstance(node.func, ast.Attribute):
                     continue
                 place = EVENT_CALLS.get(node.func.attr)
                 if place is not None and place < len(node.args):
-                    found |= {
-                        constant.value
-                        for constant in ast.walk(node.args[place])
-                        if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
-                    }
+                    found |= words_in(node.args[place])
     return {kind for kind in found if re.fullmatch(r"[a-z]+([_.][a-z]+)*", kind)}
 
 

@@ -12,7 +12,7 @@ NAMESPACE = "http://crd.gov.pl/wzor/2025/06/25/13775/"
 MADE_AT = f".//{{{NAMESPACE}}}Naglowek/{{{NAMESPACE}}}DataWytworzeniaFa"
 
 
-def renewed(xml: bytes, now: datetime) -> bytes:
+def with_new_timestamp(xml: bytes, now: datetime) -> bytes:
     """Return the same document with a later DataWytworzeniaFa (UTC, seconds): other bytes, same content."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=False)
     root = etree.fromstring(xml, parser)

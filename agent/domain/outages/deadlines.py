@@ -25,7 +25,7 @@ from enum import StrEnum
 from agent.domain.calendar import BusinessCalendar, end_text, ended_on, local_date, local_time, start_of_day
 from agent.domain.invoice import Mode
 from agent.domain.outages.latarnia import Category
-from agent.domain.outages.timeline import Event, Timeline
+from agent.domain.outages.timeline import Outage, Timeline
 
 FAILURE_DAYS = 7
 """Business days after the end of an awaria (106nf ust. 4)."""
@@ -99,7 +99,7 @@ def _issue_span(issued: date | datetime) -> Span:
 
 
 def _base(
-    mode: Mode, span: Span, events: Iterable[Event], totals: Iterable[Event], calendar: BusinessCalendar
+    mode: Mode, span: Span, events: Iterable[Outage], totals: Iterable[Outage], calendar: BusinessCalendar
 ) -> Deadline:
     """Return the limit of the mode itself, before anything was announced while waiting."""
     match mode:
@@ -136,7 +136,7 @@ def _next_day(mode: Mode, issued_on: date, calendar: BusinessCalendar) -> Deadli
     return Deadline(day, DeadlineState.DUE, reason, legal_basis)
 
 
-def _after_maintenance(event: Event, calendar: BusinessCalendar) -> Deadline:
+def _after_maintenance(event: Outage, calendar: BusinessCalendar) -> Deadline:
     reason = f"Wystawiona w czasie niedostępności KSeF ({_told(event)})"
     legal_basis = "art. 106nh ust. 2"
     if event.end is None:
@@ -148,7 +148,7 @@ def _after_maintenance(event: Event, calendar: BusinessCalendar) -> Deadline:
 
 
 def _after_failure(
-    event: Event, legal_basis: str, why: str, calendar: BusinessCalendar, earlier: tuple[str, ...] = ()
+    event: Outage, legal_basis: str, why: str, calendar: BusinessCalendar, earlier: tuple[str, ...] = ()
 ) -> Deadline:
     events = (*earlier, event.id)
     if event.end is None:
@@ -162,7 +162,7 @@ def _after_failure(
     return Deadline(day, DeadlineState.DUE, reason, legal_basis, events)
 
 
-def _rebased(mode: Mode, limit: Deadline, event: Event, calendar: BusinessCalendar) -> Deadline:
+def _rebased(mode: Mode, limit: Deadline, event: Outage, calendar: BusinessCalendar) -> Deadline:
     """Return the limit after a further awaria; one that ends before does not shorten it."""
     if event.id in limit.events or limit.state is DeadlineState.OPEN:
         return limit
@@ -174,7 +174,7 @@ def _rebased(mode: Mode, limit: Deadline, event: Event, calendar: BusinessCalend
     return fresh
 
 
-def _lifted(mode: Mode, limit: Deadline, event: Event) -> Deadline:
+def _lifted(mode: Mode, limit: Deadline, event: Outage) -> Deadline:
     reason = f"W czasie oczekiwania ogłoszono awarię całkowitą KSeF ({_told(event)}): obowiązek przesłania ustał."
     return Deadline(None, DeadlineState.LIFTED, reason, _further(mode, limit, "7"), (*limit.events, event.id))
 
@@ -187,7 +187,7 @@ def _further(mode: Mode, limit: Deadline, paragraph: str) -> str:
     return f"{bridge} w zw. z art. 106nf ust. {paragraph}"
 
 
-def _covering(events: Iterable[Event], span: Span) -> Event | None:
+def _covering(events: Iterable[Outage], span: Span) -> Outage | None:
     """Return the event in which the invoice was issued; of several the one that ends first."""
     start, last = span
     found = [
@@ -200,11 +200,11 @@ def _covering(events: Iterable[Event], span: Span) -> Event | None:
     return min(found, key=lambda event: (event.end is None, event.end or event.begin, event.known_by), default=None)
 
 
-def _only(events: Iterable[Event], category: Category) -> list[Event]:
+def _only(events: Iterable[Outage], category: Category) -> list[Outage]:
     return [event for event in events if event.category is category]
 
 
-def _told(event: Event) -> str:
+def _told(event: Outage) -> str:
     """Name an event: its communiqués, begin and end on the Polish clock."""
     begin = f"od {local_time(event.begin):%d.%m.%Y %H:%M}"
     end = f" do {end_text(event.end)}" if event.end else ""

@@ -14,7 +14,7 @@ from agent.domain.outages.latarnia import Announcement, Category, MessageType
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Outage:
     """An outage as the newest communiqués describe it. Instants are UTC.
 
     announced      when the start was made public; None where only later communiqués are known
@@ -42,7 +42,7 @@ class Event:
         return self.begin <= instant and (self.end is None or instant <= self.end)
 
 
-def events_of_one_id(seen: Sequence[AnnouncementSeen]) -> list[Event]:
+def events_of_one_id(seen: Sequence[AnnouncementSeen]) -> list[Outage]:
     """Return the events behind one eventId: usually one; two where an awaria became total (LAT#7)."""
     newest: dict[tuple[str, MessageType], Announcement] = {}
     for announcement in sorted((fact.announcement for fact in seen), key=_rank):
@@ -71,7 +71,7 @@ def _rank(announcement: Announcement) -> tuple[int, float, float, str]:
     return (announcement.version, published, -end, repr(announcement))
 
 
-def _event(own: Sequence[AnnouncementSeen], current: Sequence[Announcement]) -> Event | None:
+def _event(own: Sequence[AnnouncementSeen], current: Sequence[Announcement]) -> Outage | None:
     """Return the event of one category. ``own``: all versions in that category; ``current``: the newest of all."""
     category = own[0].announcement.category
     is_maintenance = category is Category.MAINTENANCE
@@ -85,7 +85,7 @@ def _event(own: Sequence[AnnouncementSeen], current: Sequence[Announcement]) -> 
     if begin is None:
         return None  # an end that names no begin says nothing about any invoice
     end, end_announced = _end(openings, ends)
-    return Event(
+    return Outage(
         id=own[0].announcement.event_id,
         category=category,
         begin=begin,

@@ -22,7 +22,7 @@ from enum import StrEnum
 from agent.domain.calendar import end_text, local_date, local_time
 from agent.domain.invoice import LEGAL_BASIS, Mode
 from agent.domain.outages.circuit_breaker import LinkState
-from agent.domain.outages.timeline import Event, Situation
+from agent.domain.outages.timeline import Outage, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ModeFacts:
     """Setting issue.prefer."""
     sends_left: int = 1
     """What KSeF's rate limit still allows this hour."""
-    sends_rest: bool = False
+    rate_limited: bool = False
     """The limits, or KSeF's own Retry-After, allow no send within the press's budget."""
     kept_for_presses: bool = False
     """Nobody waits for the document, and what the limits still allow is kept for those who do."""
@@ -189,7 +189,7 @@ def _hindrance(facts: ModeFacts) -> str | None:
         (offline, "Zgodnie z ustawieniem faktury wystawia się w trybie offline24."),
         (facts.link is not LinkState.CLOSED, "Brak łączności z KSeF w tym sklepie."),
         (facts.sends_left <= 0, "Wyczerpano godzinowy limit wysyłek do KSeF."),
-        (facts.sends_rest, "Limit wysyłek do KSeF jest na razie wyczerpany."),
+        (facts.rate_limited, "Limit wysyłek do KSeF jest na razie wyczerpany."),
         (facts.kept_for_presses, "Resztę limitu wysyłek do KSeF zostawiono kasie."),
     )
     return next((reason for hinders, reason in hindrances if hinders), None)
@@ -205,13 +205,13 @@ def _decision(mode: Mode, reason: str, *, attempt_online: bool = False) -> ModeD
     return ModeDecision(mode, reason, LEGAL_BASIS[mode], attempt_online)
 
 
-def _since(event: Event) -> str:
+def _since(event: Outage) -> str:
     return f" od {local_time(event.begin):%d.%m.%Y %H:%M}"
 
 
-def _until(event: Event) -> str:
+def _until(event: Outage) -> str:
     return f" do {end_text(event.end)}" if event.end else ""
 
 
-def _names(event: Event) -> str:
+def _names(event: Outage) -> str:
     return f" (komunikat {', '.join(event.messages)})" if event.messages else ""

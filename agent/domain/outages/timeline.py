@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from agent.domain.outages.events import Event, events_of_one_id
+from agent.domain.outages.events import Outage, events_of_one_id
 from agent.domain.outages.facts import (
     AnnouncementSeen,
     Declaration,
@@ -40,7 +40,7 @@ __all__ = [
     "Declaration",
     "DeclarationKind",
     "Declared",
-    "Event",
+    "Outage",
     "Situation",
     "StatusSeen",
     "Timeline",
@@ -63,9 +63,9 @@ class Situation:
     at: datetime
     status: Status | None = None
     """Newest status seen; None: never seen."""
-    failure: Event | None = None
-    maintenance: Event | None = None
-    total_failure: Event | None = None
+    failure: Outage | None = None
+    maintenance: Outage | None = None
+    total_failure: Outage | None = None
     """Announced or declared and not withdrawn; ask ``confirmed``."""
     offline24: Declaration | None = None
     unannounced: Status | None = None
@@ -74,7 +74,7 @@ class Situation:
     """A communiqué says awaria while the status says AVAILABLE."""
     contradicted: tuple[Category, ...] = ()
     """All that is in force while the status says AVAILABLE; total failure only where it is confirmed."""
-    next_maintenance: Event | None = None
+    next_maintenance: Outage | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Timeline:
     """All facts. Build with Timeline.of(facts); add with plus()."""
 
     facts: tuple[TimelineFact, ...] = ()
-    events: tuple[Event, ...] = field(default=(), compare=False)
+    events: tuple[Outage, ...] = field(default=(), compare=False)
     """By announcement, then begin. Withdrawn total failures are in it, with ``confirmed`` False."""
 
     @classmethod
@@ -151,7 +151,7 @@ class Timeline:
         ]
         return max(spoken, key=lambda word: word.at, default=None)
 
-    def total_failure_of(self, instant: datetime) -> Event | None:
+    def total_failure_of(self, instant: datetime) -> Outage | None:
         """Return the total failure of ``instant``, also one that turned out to be none."""
         confirmed = self._in_force(Category.TOTAL_FAILURE, instant)
         if confirmed is not None:
@@ -163,10 +163,10 @@ class Timeline:
         """Return everything that was not understood."""
         return tuple(fact.unknown for fact in self.facts if isinstance(fact, UnknownSeen))
 
-    def _of(self, category: Category) -> list[Event]:
+    def _of(self, category: Category) -> list[Outage]:
         return [event for event in self.events if event.category is category and event.confirmed is not False]
 
-    def _in_force(self, category: Category, instant: datetime) -> Event | None:
+    def _in_force(self, category: Category, instant: datetime) -> Outage | None:
         found = [
             event
             for event in self._of(category)
@@ -210,7 +210,7 @@ def facts_of(timeline: Timeline, parsed: Parsed, seen_at: datetime) -> list[Time
 # --- the fold ---------------------------------------------------------------------------------------
 
 
-def _closing(event: Event) -> datetime:
+def _closing(event: Outage) -> datetime:
     return event.end or datetime.max.replace(tzinfo=UTC)
 
 
@@ -218,7 +218,7 @@ def _declarations(facts: Iterable[TimelineFact]) -> list[Declaration]:
     return [fact.declaration for fact in facts if isinstance(fact, Declared)]
 
 
-def _events(facts: Sequence[TimelineFact]) -> tuple[Event, ...]:
+def _events(facts: Sequence[TimelineFact]) -> tuple[Outage, ...]:
     by_event: dict[str, list[AnnouncementSeen]] = {}
     for fact in facts:
         if isinstance(fact, AnnouncementSeen):
@@ -228,7 +228,7 @@ def _events(facts: Sequence[TimelineFact]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: (event.known_by, event.begin, event.id)))
 
 
-def _confirmed(events: Sequence[Event], declarations: Sequence[Declaration]) -> list[Event]:
+def _confirmed(events: Sequence[Outage], declarations: Sequence[Declaration]) -> list[Outage]:
     """Apply what managers said of total failures, in the order they said it."""
     result = list(events)
     for word in sorted(declarations, key=lambda word: word.at):
@@ -244,7 +244,7 @@ def _confirmed(events: Sequence[Event], declarations: Sequence[Declaration]) -> 
     return result
 
 
-def _confirm(events: list[Event], word: Declaration) -> list[Event]:
+def _confirm(events: list[Outage], word: Declaration) -> list[Outage]:
     """Confirm the communiqués known by then; a confirmation without any is an event of its own."""
     said = word.since or word.at
     totals = _meant(events, word)
@@ -254,7 +254,7 @@ def _confirm(events: list[Event], word: Declaration) -> list[Event]:
     if open_ones or asked or corrected:
         chosen = {event.id for event in (open_ones or asked)}
         return [replace(event, confirmed=True) if _is_total(event, chosen) else event for event in events]
-    declared = Event(
+    declared = Outage(
         id=DECLARED_PREFIX + word.at.isoformat(),
         category=Category.TOTAL_FAILURE,
         begin=said,
@@ -265,7 +265,7 @@ def _confirm(events: list[Event], word: Declaration) -> list[Event]:
     return [*events, declared]
 
 
-def _revise(events: list[Event], word: Declaration, *, end: datetime | None) -> list[Event]:
+def _revise(events: list[Outage], word: Declaration, *, end: datetime | None) -> list[Outage]:
     """End the total failures in force at ``word.at``, or withdraw them where ``end`` is None."""
     totals = [event for event in _meant(events, word) if event.confirmed is not False]
     in_force = [event for event in totals if event.covers(word.at)]
@@ -282,7 +282,7 @@ def _revise(events: list[Event], word: Declaration, *, end: datetime | None) -> 
     return changed
 
 
-def _meant(events: Iterable[Event], word: Declaration) -> list[Event]:
+def _meant(events: Iterable[Outage], word: Declaration) -> list[Outage]:
     """Return the total failures that a declaration can be about."""
     return [
         event
@@ -291,5 +291,5 @@ def _meant(events: Iterable[Event], word: Declaration) -> list[Event]:
     ]
 
 
-def _is_total(event: Event, chosen: set[str]) -> bool:
+def _is_total(event: Outage, chosen: set[str]) -> bool:
     return event.category is Category.TOTAL_FAILURE and event.id in chosen

@@ -22,12 +22,12 @@ from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt,
 __all__ = [
     "NO_CERTIFICATE",
     "Document",
-    "HeldCorrection",
     "PaperChoice",
     "PaperFacts",
+    "PendingSlip",
     "choose",
     "compose",
-    "compose_held_correction",
+    "compose_pending_slip",
     "invoice_label",
 ]
 
@@ -141,7 +141,7 @@ def _ruled(sections: Iterable[list[Element]]) -> tuple[Element, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCorrection:
+class PendingSlip:
     """A correction that waits for the KSeF number of its base; it has no FA(3) yet, since that has to name it."""
 
     seller: PartyView
@@ -156,7 +156,7 @@ class HeldCorrection:
     currency: str = "PLN"
 
 
-def compose_held_correction(held: HeldCorrection, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
+def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
     """Compose the slip that tells the customer that a correction is queued. It is not an invoice: no codes."""
     label = f"Przyjęto korektę do faktury nr {held.base_number}"
     in_ksef = held.buyer.as_buyer().receives_in_ksef

@@ -12,7 +12,7 @@ from datetime import datetime
 from agent.domain.calendar import local_time
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.latarnia import Category
-from agent.domain.outages.timeline import DeclarationKind, Declared, Event, Timeline
+from agent.domain.outages.timeline import DeclarationKind, Declared, Outage, Timeline
 from agent.domain.records.evidence_files import OutageInvoice, OutageReport
 
 _KINDS = {
@@ -56,7 +56,7 @@ def _announced(timeline: Timeline) -> Iterator[OutageReport]:
         yield OutageReport(_KINDS[event.category], event.id, event.begin, event.end, _basis(event))
 
 
-def _basis(event: Event) -> str:
+def _basis(event: Outage) -> str:
     parts = [f"komunikat {', '.join(event.messages)}" if event.messages else "decyzja kierownika"]
     if event.announced:
         parts.append(f"ogłoszono {_clock(event.announced)}")

@@ -20,7 +20,7 @@ from agent.hub.domain.records import HubInvoice
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore
 from agent.ports import Clock, KsefError, KsefGateway
-from agent.services.delivery.backoff import Pace
+from agent.services.delivery.backoff import Backoff
 
 LOOKED_AT = 5000
 """Invoices of a round, in each state."""
@@ -58,7 +58,7 @@ class Backlog:
         self._link = link
         self._clock = clock
         self._batch_from = batch_from
-        self._asking = Pace(clock)
+        self._asking = Backoff(clock)
         """By session."""
         self._batched_at: float | None = None
 

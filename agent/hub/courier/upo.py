@@ -16,7 +16,7 @@ from agent.hub.courier.link import Link
 from agent.hub.domain.records import HubInvoice, OutcomeKind
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import Clock, KsefError, KsefGateway, KsefSession, Sent, SessionKind, UpoPage
-from agent.services.delivery.backoff import Pace
+from agent.services.delivery.backoff import Backoff
 
 AT_ONCE = 50
 """Invoices asked for in one pass."""
@@ -45,8 +45,8 @@ class Upos:
         self._gateway = gateway
         self._link = link
         self._clock = clock
-        self._invoices = Pace(clock)
-        self._sessions = Pace(clock)
+        self._invoices = Backoff(clock)
+        self._sessions = Backoff(clock)
         self._calls: deque[float] = deque()
 
     async def run(self) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from agent.domain.errors import BadInput, FieldError, Unavailable
 from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.known_buyers import KnownBuyer, listed
-from agent.ports import BuyerSource, Transaction
+from agent.ports import BuyerSource, Clock, Store
 from agent.services.buyers import memory
-from agent.services.desk import Desk
 
 LOG = logging.getLogger("agent.buyers")
 KNOWN_WAITS = 1.0
@@ -33,8 +32,9 @@ class FoundBuyer:
 class BuyerLookup:
     """Looks buyers up."""
 
-    def __init__(self, desk: Desk, source: BuyerSource | None) -> None:
-        self._desk = desk
+    def __init__(self, store: Store, clock: Clock, source: BuyerSource | None) -> None:
+        self._store = store
+        self._clock = clock
         self._source = source
         self._asked: dict[str, float] = {}
         """Monotonic time of the last question that confirmed nothing."""
@@ -48,13 +48,13 @@ class BuyerLookup:
                 code="bad-nip",
                 errors=(FieldError("/nip", "Nieprawidłowy NIP.", "nip-checksum"),),
             )
-        known = await self._desk.store.read(lambda tx: memory.recall(tx, digits))
-        if known is not None and known.confirmed(self._desk.now()):
+        known = await self._store.read(lambda tx: memory.recall(tx, digits))
+        if known is not None and known.confirmed(self._clock.now()):
             return FoundBuyer(digits, known)
         answer = await self._ask(digits, known)
         if answer is not None:
             return await self._take_in(digits, answer)
-        if known is None or await self._desk.store.read(lambda tx: memory.is_disputed(tx, digits, known)):
+        if known is None or await self._store.read(lambda tx: memory.is_disputed(tx, digits, known)):
             return None
         return FoundBuyer(digits, known)
 
@@ -62,14 +62,12 @@ class BuyerLookup:
         """Ask the white list; None where it does not know, does not answer, or was asked already."""
         if self._source is None:
             return None
-        begun = self._desk.clock.monotonic()
+        begun = self._clock.monotonic()
         if known is not None and begun - self._asked.get(nip, begun - ASK_AGAIN) < ASK_AGAIN:
             return None
         try:
             found = await (
-                self._source.find(nip)
-                if known is None
-                else self._desk.clock.within(KNOWN_WAITS, self._source.find(nip))
+                self._source.find(nip) if known is None else self._clock.within(KNOWN_WAITS, self._source.find(nip))
             )
         except TimeoutError:
             found = None
@@ -79,14 +77,11 @@ class BuyerLookup:
             self._asked[nip] = begun
             return None
         name, address = found
-        return listed(name, address, self._desk.now())
+        return listed(name, address, self._clock.now())
 
     async def _take_in(self, nip: str, answer: KnownBuyer) -> FoundBuyer:
-        async def work(tx: Transaction) -> tuple[KnownBuyer, str | None]:
-            return await memory.answered(tx, nip, answer)
-
         try:
-            known, replaced = await self._desk.store.write(work)
+            known, replaced = await self._store.write(lambda tx: memory.answered(tx, nip, answer))
         except Unavailable:  # a full disk remembers nothing, and the cashier needs the name all the same
             return FoundBuyer(nip, answer)
         if replaced is not None:

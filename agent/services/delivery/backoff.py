@@ -15,7 +15,7 @@ LONGEST_RECALLED = timedelta(hours=1)
 """Of a wait that an earlier run wrote no more is kept than KSeF's longest window: its clock, or ours, may be wrong."""
 
 
-class Pace:
+class Backoff:
     """Remembers by name when something was asked. Only in memory: after a restart everything is asked once."""
 
     def __init__(self, clock: Clock) -> None:

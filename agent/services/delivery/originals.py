@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Accepted, Duplicate, KsefError, Sent, Verdict
-from agent.services.desk import Desk
+from agent.ports import Accepted, Clock, Duplicate, KsefError, KsefGateway, Sent, Verdict
 
 LIST_SECONDS = 60.0
 """How long a session's list serves for comparing originals."""
@@ -16,8 +15,9 @@ NEVER_SHOWN = frozenset({403, 404, DUPLICATE, 21164})
 class Originals:
     """Reads hashes of originals, from lists of sessions where those tell."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, gateway: KsefGateway, clock: Clock) -> None:
+        self._gateway = gateway
+        self._clock = clock
         self._lists: dict[str, tuple[float, dict[bytes, tuple[str, Verdict]]]] = {}
 
     def forget(self) -> None:
@@ -26,11 +26,11 @@ class Originals:
 
     async def in_session(self, session: str) -> dict[bytes, tuple[str, Verdict]]:
         """Return what KSeF has of a session, by hash."""
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         kept = self._lists.get(session)
         if kept is None or now - kept[0] > LIST_SECONDS:
             self._lists = {name: entry for name, entry in self._lists.items() if now - entry[0] <= LIST_SECONDS}
-            kept = self._lists[session] = (now, await self._desk.gateway.find_all(session))
+            kept = self._lists[session] = (now, await self._gateway.find_all(session))
         return kept[1]
 
     async def sha256(self, record: InvoiceRecord, verdict: Duplicate) -> bytes:
@@ -47,7 +47,7 @@ class Originals:
             for digest, (_, listed) in (await self.in_session(session)).items():
                 if isinstance(listed, Accepted) and listed.ksef_number == number:
                     return digest
-        return await self._desk.gateway.invoice_sha256(number)
+        return await self._gateway.invoice_sha256(number)
 
 
 def is_final(error: KsefError) -> bool:

@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, repeat
 
 from agent.domain.calendar import local_date
@@ -23,21 +24,26 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import NO_CORRECTION
 from agent.ports import (
+    Clock,
     InvoiceChange,
     Json,
     KsefError,
+    KsefGateway,
+    Metrics,
     Outgoing,
     Sent,
     SessionKind,
     SessionRef,
+    Store,
     Transaction,
-    Verdict,
 )
-from agent.services.delivery.backoff import Waits
-from agent.services.delivery.upo import Upos
-from agent.services.delivery.verdicts import Settling, evidence_of
-from agent.services.desk import Desk
-from agent.services.outages.watch import Watch
+from agent.services.background import BackgroundTasks
+from agent.services.delivery.upo import UpoFetcher
+from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.connection import Connection
+from agent.services.outages.mode import CurrentMode
+from agent.services.signals import Signal
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions right after sending; the last one repeats."""
@@ -47,21 +53,40 @@ SESSION_OVER = frozenset({21155, 21173, 21180, 21184})
 """Why a session takes nothing more (full, not known, closed, under maintenance): a new one may, at once."""
 
 
-class Courier:
+class InvoiceSender:
     """Sends, asks and settles. One invoice is in one pair of hands at a time."""
 
-    def __init__(self, desk: Desk, watch: Watch, upos: Upos) -> None:
-        self._desk = desk
-        self._watch = watch
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        clock_check: ClockCheck,
+        gateway: KsefGateway,
+        connection: Connection,
+        mode: CurrentMode,
+        verdicts: VerdictRecorder,
+        upos: UpoFetcher,
+        tasks: BackgroundTasks,
+        metrics: Metrics,
+        changed: Signal,
+        budget_seconds: float,
+    ) -> None:
+        """``budget_seconds``: from the press, for KSeF to give the number."""
+        self._store = store
+        self._clock = clock
+        self._clock_check = clock_check
+        self._gateway = gateway
+        self._connection = connection
+        self._mode = mode
+        self._verdicts = verdicts
         self._upos = upos
-        self._settling = Settling(desk, watch, upos)
+        self._tasks = tasks
+        self._metrics = metrics
+        self._changed = changed
+        self._budget = budget_seconds
         self._busy: dict[str, asyncio.Event] = {}
         """Set when whoever has the invoice in hands is done with it."""
-
-    @property
-    def waits(self) -> Waits:
-        """Until when each invoice rests."""
-        return self._settling.waits
 
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
@@ -77,25 +102,25 @@ class Courier:
         if busy is not None:
             if join:
                 await busy.wait()
-            return await self._settling.record(invoice_id)
+            return await self._verdicts.record(invoice_id)
         with self._in_hands(invoice_id):
-            record = await self._settling.record(invoice_id)
+            record = await self._verdicts.record(invoice_id)
             if record.state is InvoiceState.ISSUED:
                 record = await self._send(record)
             if record.state is InvoiceState.SENT:
                 record = await self._follow(record, asking)
             if record.state is InvoiceState.ACCEPTED:
-                self._desk.tasks.start(f"upo-{record.id}", self._upos.fetch(record))
+                self._tasks.start(f"upo-{record.id}", self._upos.fetch(record))
             return record
 
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
         """Settle a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
         if invoice_id in self._busy:
-            return await self._settling.record(invoice_id)
+            return await self._verdicts.record(invoice_id)
         with self._in_hands(invoice_id):
-            record = await self._settling.record(invoice_id)
+            record = await self._verdicts.record(invoice_id)
             if record.state is InvoiceState.IN_DOUBT:
-                record = await self._settling.settle_doubt(record)
+                record = await self._verdicts.resolve_unknown(record)
             return record
 
     @contextmanager
@@ -107,40 +132,31 @@ class Courier:
             del self._busy[invoice_id]
             done.set()
 
-    async def apply(self, invoice_id: str, verdict: Verdict) -> InvoiceRecord:
-        """Record what KSeF decided about a SENT invoice."""
-        return await self._settling.apply(invoice_id, verdict)
-
-    def forget_lists(self) -> None:
-        """Ask KSeF anew what a session holds."""
-        self._settling.forget_lists()
-
     async def warm(self) -> None:
         """Have a session at hand, so that the first press of the day waits for none and bad credentials show early."""
-        if self._watch.may_send():
+        if self._mode.may_send():
             try:
                 await self._session()
-                await self._desk.gateway.learn_limits()
+                await self._gateway.learn_limits()
             except KsefError as error:
-                self._watch.failed(error)
+                self._connection.failed(error)
 
     async def _session(self, invoice: Outgoing | None = None) -> SessionRef:
         try:
-            session = await self._desk.gateway.session(invoice)
+            session = await self._gateway.session(invoice)
         except KsefError as error:
-            self._watch.signed_in(error)
+            self._connection.signed_in(error)
             raise
-        self._watch.signed_in()
+        self._connection.signed_in()
         self._upos.sending_in(session.reference)
         return session
 
     async def _send(self, record: InvoiceRecord, *, again: bool = True) -> InvoiceRecord:
         """Send once; where the session turns out to be over, once more in a new one."""
-        gateway = self._desk.gateway
         try:
             planned = await self.outgoing(record)  # before the intent: what the disk changed must not leave
         except DocumentDamaged as error:
-            return await self._settling.note_damage(record, error)
+            return await self._verdicts.note_damage(record, error)
         try:
             session = await self._session(planned)
         except KsefError as error:
@@ -148,49 +164,34 @@ class Courier:
         record = await self._begin(record, session)
         outgoing = await self.outgoing(record)
         try:
-            reference = await gateway.send(session, outgoing)
+            reference = await self._gateway.send(session, outgoing)
         except KsefError as error:
-            self._desk.metrics.sent(error.sent.value)
+            self._metrics.sent(error.sent.value)
             record = await self._failed_send(record, error)
             if again and error.sent is Sent.NOT_SENT and error.code in SESSION_OVER:
                 return await self._send(record, again=False)
             return record
-        self._desk.metrics.sent("taken")
-        self._watch.answered()
-        return await self._settling.move(
+        self._metrics.sent("taken")
+        self._connection.answered()
+        return await self._verdicts.move(
             record.id,
             InvoiceState.SENT,
             "sent",
             {"session": session.reference, "reference": reference},
-            InvoiceChange(invoice_ref=reference, sent_at=self._watch.clock.best()),
+            InvoiceChange(invoice_ref=reference, sent_at=self._clock_check.best()),
         )
 
     async def _begin(self, record: InvoiceRecord, session: SessionRef) -> InvoiceRecord:
         """Commit the intent; an online invoice that missed its day (a crash, midnight) leaves as offline24."""
-        now = self._watch.clock.best()
+        now = self._clock_check.best()
         late = record.mode is Mode.ONLINE and local_date(now) != record.issued_on
-        decision = self._watch.after_budget(record, now) if late else None
+        decision = self._mode.after_budget(record, now) if late else None
         change = InvoiceChange(session_ref=session.reference, attempted=True)
         if decision is not None:
             change = replace(change, mode=decision.mode, reason=decision.reason)
-
-        async def work(tx: Transaction) -> InvoiceRecord:
-            sending = await tx.invoices.move(record.id, InvoiceState.SENDING, change)
-            if decision is not None:
-                data = {"from": record.mode, "to": decision.mode, "reason": decision.reason}
-                await tx.events.append("mode", data, record.id)
-            await tx.sessions.use(session.reference, SessionKind.ONLINE)
-            attempt: dict[str, Json] = {"session": session.reference, "sha256": record.sha256.hex()}
-            await tx.events.append("sending", attempt | {"attempt": record.attempts + 1}, record.id)
-            return sending
-
-        sending = await self._desk.store.write(work)
-        self._desk.changed.set()
+        sending = await self._store.write(partial(_intend, record, change, session.reference))
+        self._changed.set()
         return sending
-
-    async def note_damage(self, record: InvoiceRecord, error: DocumentDamaged) -> None:
-        """Record that its bytes are not those that were issued."""
-        await self._settling.note_damage(record, error)
 
     async def outgoing(self, record: InvoiceRecord) -> Outgoing:
         """Build what goes over the wire; a technical correction names the hash of the file it replaces.
@@ -199,7 +200,7 @@ class Courier:
         """
         corrects: bytes | None = None
         if record.version > 1:
-            versions = await self._desk.store.read(lambda tx: tx.invoices.versions(record.id))
+            versions = await self._store.read(lambda tx: tx.invoices.versions(record.id))
             corrects = hashlib.sha256(versions[-2]).digest()
         offline = record.mode is not Mode.ONLINE or record.version > 1
         return Outgoing(
@@ -214,52 +215,63 @@ class Courier:
 
     def _waited(self, record: InvoiceRecord) -> float:
         """Return how long a customer still waits for its number: the rest of the budget; all of it at a set-back."""
-        budget = self._desk.settings.issue.budget_seconds
-        return max(0.0, budget - max(0.0, (self._watch.clock.best() - record.issued_at).total_seconds()))
+        gone = (self._clock_check.best() - record.issued_at).total_seconds()
+        return max(0.0, self._budget - max(0.0, gone))
 
     async def _not_taken(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         """No session: the invoice did not leave; it stays issued and waits."""
-        self._watch.failed(error)
-        self._desk.metrics.sent("no_session")
-        return await self._settling.note_trouble(record, "send_failed", error, "session")
+        self._connection.failed(error)
+        self._metrics.sent("no_session")
+        return await self._verdicts.note_trouble(record, "send_failed", error, "session")
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
-        self._watch.failed(error)
-        self._watch.signed_in(error)
+        self._connection.failed(error)
+        self._connection.signed_in(error)
         why = NO_CORRECTION.get(error.code) if error.sent is Sent.ANSWERED else None
         if why is not None:
             change = InvoiceChange(rejection=f"{error.code}: {why}")
             data = evidence_of(error, "send")
-            return await self._settling.move(record.id, InvoiceState.REJECTED, "rejected", data, change)
+            return await self._verdicts.move(record.id, InvoiceState.REJECTED, "rejected", data, change)
         to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
-        return await self._settling.move(
+        return await self._verdicts.move(
             record.id,
             to,
             "send_failed",
             evidence_of(error, "send"),
-            InvoiceChange(not_before=self._settling.next_attempt(record, error)),
+            InvoiceChange(not_before=self._verdicts.next_attempt(record, error)),
         )
 
     async def _follow(self, record: InvoiceRecord, asking: float) -> InvoiceRecord:
-        give_up = self._desk.clock.monotonic() + asking
+        give_up = self._clock.monotonic() + asking
         for pause in chain((0.0,), POLL_STEPS, repeat(POLL_STEPS[-1])):
-            left = give_up - self._desk.clock.monotonic()
+            left = give_up - self._clock.monotonic()
             if pause and left <= 0:
                 break
-            await self._desk.clock.sleep(min(pause, left))
-            verdict = await self._settling.ask(record)
-            if verdict is None and not self._watch.may_send():
+            await self._clock.sleep(min(pause, left))
+            verdict = await self._verdicts.ask(record)
+            if verdict is None and not self._mode.may_send():
                 break
             if verdict is not None:
-                record = await self._settling.apply(record.id, verdict)
+                record = await self._verdicts.apply(record.id, verdict)
             if record.state is not InvoiceState.SENT:
                 break
         return record
 
     async def ask(self, invoice_id: str) -> InvoiceRecord:
         """Ask once about a SENT invoice and record the answer."""
-        record = await self._settling.record(invoice_id)
+        record = await self._verdicts.record(invoice_id)
         if record.state is not InvoiceState.SENT:
             return record
-        verdict = await self._settling.ask(record)
-        return record if verdict is None else await self._settling.apply(record.id, verdict)
+        verdict = await self._verdicts.ask(record)
+        return record if verdict is None else await self._verdicts.apply(record.id, verdict)
+
+
+async def _intend(record: InvoiceRecord, change: InvoiceChange, session: str, tx: Transaction) -> InvoiceRecord:
+    sending = await tx.invoices.move(record.id, InvoiceState.SENDING, change)
+    if change.mode is not None:
+        data = {"from": record.mode, "to": change.mode, "reason": change.reason}
+        await tx.events.append("mode", data, record.id)
+    await tx.sessions.use(session, SessionKind.ONLINE)
+    attempt: dict[str, Json] = {"session": session, "sha256": record.sha256.hex()}
+    await tx.events.append("sending", attempt | {"attempt": record.attempts + 1}, record.id)
+    return sending

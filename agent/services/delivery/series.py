@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Json, KsefError, Transaction
-from agent.services.desk import Desk
+from agent.ports import Clock, Json, KsefError, KsefGateway, Store, Transaction
+from agent.services.background import BackgroundTasks
 
 LOG = logging.getLogger("agent.series")
 BACK = timedelta(days=90)
@@ -19,36 +21,56 @@ FARTHEST = 1000
 REASON = "KSeF zna te numery z innych dokumentów (440)"
 
 
+ReadNumber = Callable[[str], tuple[str, int] | None]
+"""Reads series and serial out of an invoice number; None: not one of this till."""
+
+
 class SeriesCatchUp:
     """Asks KSeF for the last number after a collision. Without it each number is tried, and burnt, one by one."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        nip: str,
+        read_number: ReadNumber,
+        *,
+        store: Store,
+        clock: Clock,
+        now: Callable[[], datetime],
+        gateway: KsefGateway,
+        tasks: BackgroundTasks,
+    ) -> None:
+        """``nip``: of the seller; ``read_number``: series and serial of a number of this till."""
+        self._nip = nip
+        self._read_number = read_number
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._gateway = gateway
+        self._tasks = tasks
         self._asked_at: float | None = None
 
     def after_collision(self, record: InvoiceRecord) -> None:
         """Look in the background, at most once an hour."""
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         if record.serial is None or (self._asked_at is not None and now - self._asked_at < AGAIN_SECONDS):
             return
         self._asked_at = now
-        self._desk.tasks.start(f"series-{record.series}", self._catch_up(record.series))
+        self._tasks.start(f"series-{record.series}", self._catch_up(record.series))
 
     async def _catch_up(self, series: str) -> None:
-        settings = self._desk.settings
         try:
-            part = await self._desk.gateway.issued_since(settings.seller.nip, self._desk.now() - BACK)
+            part = await self._gateway.issued_since(self._nip, self._now() - BACK)
         except KsefError as error:
             LOG.warning("the numbers of series %s could not be asked of KSeF: %s", series, error)
             return
-        found = [settings.read_number(entry.number) for entry in part.entries]
+        found = [self._read_number(entry.number) for entry in part.entries]
         last = max((serial for name, serial in filter(None, found) if name == series), default=0)
+        await self._store.write(partial(_resume, series, last))
 
-        async def work(tx: Transaction) -> None:
-            following = await tx.invoices.next_serial(series)
-            if following <= last <= following + FARTHEST:
-                await tx.invoices.resume_series(series, last, REASON)
-                data: dict[str, Json] = {"series": series, "after": last, "why": REASON}
-                await tx.events.append("series_resumed", data)
 
-        await self._desk.store.write(work)
+async def _resume(series: str, last: int, tx: Transaction) -> None:
+    following = await tx.invoices.next_serial(series)
+    if following <= last <= following + FARTHEST:
+        await tx.invoices.resume_series(series, last, REASON)
+        data: dict[str, Json] = {"series": series, "after": last, "why": REASON}
+        await tx.events.append("series_resumed", data)

@@ -15,10 +15,24 @@ from datetime import timedelta
 from functools import partial
 
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Json, KsefError, KsefSession, Sent, SessionKind, Transaction, UpoPage
-from agent.services.delivery.backoff import Pace
-from agent.services.desk import Desk
-from agent.services.outages.watch import Watch
+from agent.ports import (
+    Clock,
+    Json,
+    KsefError,
+    KsefGateway,
+    KsefSession,
+    Sent,
+    SessionKind,
+    Store,
+    Transaction,
+    Upo,
+    UpoPage,
+)
+from agent.services.delivery.backoff import Backoff
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.connection import Connection
+from agent.services.outages.mode import CurrentMode
+from agent.services.signals import Signal
 
 AT_ONCE = 50
 """Invoices asked for in one pass."""
@@ -35,20 +49,37 @@ NO_SUCH_SESSION = 21173
 TOO_MANY = 429
 
 
-class Upos:
+class UpoFetcher:
     """Fetches and stores what is missing."""
 
-    def __init__(self, desk: Desk, watch: Watch) -> None:
-        self._desk = desk
-        self._watch = watch
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        clock_check: ClockCheck,
+        gateway: KsefGateway,
+        connection: Connection,
+        mode: CurrentMode,
+        changed: Signal,
+        tills_sharing_address: int,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._clock_check = clock_check
+        self._gateway = gateway
+        self._connection = connection
+        self._mode = mode
+        self._changed = changed
+        self._calls_an_hour = CALLS_AN_HOUR // tills_sharing_address
         self._wake = asyncio.Event()
         self._accepted = 1
         """Numbers given since start; one more, since an earlier run may have left something to fetch."""
         self._complete_at = 0
         """The count up to which nothing was missing."""
         self._in_use: str | None = None
-        self._invoices = Pace(desk.clock)
-        self._sessions = Pace(desk.clock)
+        self._invoices = Backoff(clock)
+        self._sessions = Backoff(clock)
         self._calls: deque[float] = deque()
 
     def wake(self) -> None:
@@ -72,16 +103,16 @@ class Upos:
 
     async def pass_once(self) -> None:
         """Ask for what is missing and due; the first refusal ends the pass. One pass at a time."""
-        if self._watch.may_send() and await self._ask_sessions():
+        if self._mode.may_send() and await self._ask_sessions():
             await self._ask_singly()
 
     async def _ask_sessions(self) -> bool:
-        waiting = await self._desk.store.read(lambda tx: tx.sessions.without_upo())
+        waiting = await self._store.read(lambda tx: tx.sessions.without_upo())
         over = [each for each in waiting if each.reference != self._in_use]
         self._sessions.keep({each.reference for each in over})
         due = [each for each in over if self._sessions.due(each.reference)]
         for session in due[:SESSIONS_AT_ONCE]:
-            if self._allowed() < CALLS_OF_A_SESSION or not self._watch.may_send():
+            if self._allowed() < CALLS_OF_A_SESSION or not self._mode.may_send():
                 return False
             self._sessions.asked(session.reference)
             self._count(CALLS_OF_A_SESSION)
@@ -93,26 +124,26 @@ class Upos:
         accepted = self._accepted
         if self._complete_at == accepted:
             return
-        since = self._watch.clock.best() - BATCH_PATIENCE
-        missing = await self._desk.store.read(
+        since = self._clock_check.best() - BATCH_PATIENCE
+        missing = await self._store.read(
             lambda tx: tx.invoices.without_upo(AT_ONCE + len(self._invoices), batch_since=since)
         )
         # one that still waits for its session's UPO is not missing now, but may be later
-        if not missing and not await self._desk.store.read(lambda tx: tx.invoices.without_upo(1)):
+        if not missing and not await self._store.read(lambda tx: tx.invoices.without_upo(1)):
             self._complete_at = accepted
         self._invoices.keep({record.id for record in missing})
         for record in [each for each in missing if self._invoices.due(each.id)][:AT_ONCE]:
-            if not self._watch.may_send() or not await self.fetch(record):
+            if not self._mode.may_send() or not await self.fetch(record):
                 return
 
     def _allowed(self) -> int:
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         while self._calls and self._calls[0] <= now - 3600:
             self._calls.popleft()
-        return CALLS_AN_HOUR // self._desk.settings.ksef.tills_sharing_address - len(self._calls)
+        return self._calls_an_hour - len(self._calls)
 
     def _count(self, calls: int) -> None:
-        self._calls.extend([self._desk.clock.monotonic()] * calls)
+        self._calls.extend([self._clock.monotonic()] * calls)
 
     # --- one invoice ------------------------------------------------------------------------------------------
 
@@ -125,22 +156,12 @@ class Upos:
         self._invoices.asked(record.id)
         self._count(1)
         try:
-            upo = await self._desk.gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
+            upo = await self._gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
         except KsefError as error:
-            self._watch.failed(error)
+            self._connection.failed(error)
             return False
-        right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
-
-        async def work(tx: Transaction) -> None:
-            if await tx.invoices.upo(record.id) is not None:
-                return
-            if right:
-                await tx.invoices.add_upo(record.id, upo.xml)
-            data = {"ksef_number": upo.ksef_number, "sha256": upo.sha256.hex()}
-            await tx.events.append("upo" if right else "upo_mismatch", data, record.id)
-
-        await self._desk.store.write(work)
-        self._desk.changed.set()
+        await self._store.write(partial(_keep_upo, record, upo))
+        self._changed.set()
         return True
 
     # --- a whole session --------------------------------------------------------------------------------------
@@ -152,26 +173,26 @@ class Upos:
         """
         try:
             close = session.kind is SessionKind.ONLINE
-            pages = await self._desk.gateway.session_upo(session.reference, close=close)
+            pages = await self._gateway.session_upo(session.reference, close=close)
         except KsefError as error:
-            self._watch.failed(error)
+            self._connection.failed(error)
             if error.sent is Sent.ANSWERED and error.code == NO_SUCH_SESSION:
-                await self._desk.store.write(partial(_settle, session.reference, False, error.message))
+                await self._store.write(partial(_settle, session.reference, False, error.message))
             return error.sent is Sent.ANSWERED and error.code != TOO_MANY
-        self._watch.answered()
+        self._connection.answered()
         if pages is None:
             return True
         for page in pages:
-            await self._store(session.reference, page, len(pages))
+            await self._store_page(session.reference, page, len(pages))
         why = None if pages else "KSeF nie przyjął w tej sesji żadnej faktury."
-        await self._desk.store.write(partial(_settle, session.reference, bool(pages), why))
-        self._desk.changed.set()
+        await self._store.write(partial(_settle, session.reference, bool(pages), why))
+        self._changed.set()
         return True
 
-    async def _store(self, session: str, page: UpoPage, pages: int) -> None:
-        await self._desk.store.write(partial(_add_page, session, page, pages))
+    async def _store_page(self, session: str, page: UpoPage, pages: int) -> None:
+        await self._store.write(partial(_add_page, session, page, pages))
         for start in range(0, len(page.documents), SLICE):
-            await self._desk.store.write(partial(_link, session, page, page.documents[start : start + SLICE]))
+            await self._store.write(partial(_link, session, page, page.documents[start : start + SLICE]))
 
 
 async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) -> None:
@@ -206,3 +227,14 @@ async def _settle(session: str, confirmed: bool, why: str | None, tx: Transactio
     await tx.sessions.settle(session, confirmed=confirmed)
     if why is not None:
         await tx.events.append("session_without_upo", {"session": session, "why": why})
+
+
+async def _keep_upo(record: InvoiceRecord, upo: Upo, tx: Transaction) -> None:
+    """Store it where it is of this very document; the log tells either way."""
+    if await tx.invoices.upo(record.id) is not None:
+        return
+    right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
+    if right:
+        await tx.invoices.add_upo(record.id, upo.xml)
+    data = {"ksef_number": upo.ksef_number, "sha256": upo.sha256.hex()}
+    await tx.events.append("upo" if right else "upo_mismatch", data, record.id)

@@ -18,21 +18,25 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import number_taken, sent_before
 from agent.ports import (
     Accepted,
+    Clock,
     Duplicate,
     InvoiceChange,
     Json,
     KsefError,
+    KsefGateway,
     Pending,
     Rejected,
+    Store,
     Transaction,
     Verdict,
 )
 from agent.services.delivery.backoff import Waits
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.series import SeriesCatchUp
-from agent.services.delivery.upo import Upos
-from agent.services.desk import Desk
-from agent.services.outages.watch import Watch
+from agent.services.delivery.upo import UpoFetcher
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.connection import Connection
+from agent.services.signals import Signal
 
 BACKOFF_STEPS = (5, 15, 60, 300, 900)
 """Seconds before the next attempt, by attempts made."""
@@ -43,20 +47,38 @@ DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
 
 
-class Settling:
+class VerdictRecorder:
     """Asks KSeF about invoices it has, or may have, and records the answers."""
 
-    def __init__(self, desk: Desk, watch: Watch, upos: Upos) -> None:
-        self._desk = desk
-        self._watch = watch
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        clock_check: ClockCheck,
+        gateway: KsefGateway,
+        connection: Connection,
+        originals: Originals,
+        series: SeriesCatchUp,
+        upos: UpoFetcher,
+        changed: Signal,
+        numbered: Signal,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._clock_check = clock_check
+        self._gateway = gateway
+        self._connection = connection
         self._upos = upos
-        self.waits = Waits(desk.clock)
-        self._originals = Originals(desk)
-        self._series = SeriesCatchUp(desk)
+        self._originals = originals
+        self._series = series
+        self._changed = changed
+        self._numbered = numbered
+        self.waits = Waits(clock)
 
     async def record(self, invoice_id: str) -> InvoiceRecord:
         """Return the invoice as it stands."""
-        return await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
+        return await self._store.read(lambda tx: tx.invoices.get(invoice_id))
 
     async def move(
         self,
@@ -67,37 +89,22 @@ class Settling:
         change: InvoiceChange | None = None,
     ) -> InvoiceRecord:
         """Move it, with the event that tells why, in one transaction."""
-
-        async def work(tx: Transaction) -> InvoiceRecord:
-            record = await tx.invoices.move(invoice_id, to, change)
-            await tx.events.append(kind, data, invoice_id)
-            return record
-
-        record = await self._desk.store.write(work)
-        self._desk.changed.set()
+        record = await self._store.write(partial(_moved, invoice_id, to, change, kind=kind, data=data))
+        self._changed.set()
         return record
 
     async def note_trouble(self, record: InvoiceRecord, kind: str, error: KsefError, call: str) -> InvoiceRecord:
         """Record a failed attempt without a move; the next one waits."""
         change = InvoiceChange(not_before=self.next_attempt(record, error), attempted=True)
         data = evidence_of(error, call)
-
-        async def work(tx: Transaction) -> InvoiceRecord:
-            await tx.events.append(kind, data, record.id)
-            return await tx.invoices.note(record.id, change)
-
-        return await self._desk.store.write(work)
+        return await self._store.write(partial(_noted, record.id, change, kind=kind, data=data))
 
     async def note_damage(self, record: InvoiceRecord, error: DocumentDamaged) -> InvoiceRecord:
         """Record that an invoice was not sent since its bytes are not those that were issued; look again later."""
         change = InvoiceChange(not_before=self.waits.rest(DAMAGED_SECONDS, record.id))
-
-        async def work(tx: Transaction) -> InvoiceRecord:
-            await tx.events.append("damaged", {"why": error.detail, "sha256": record.sha256.hex()}, record.id)
-            return await tx.invoices.note(record.id, change)
-
-        noted = await self._desk.store.write(work)
-        self._desk.changed.set()
+        data = {"why": error.detail, "sha256": record.sha256.hex()}
+        noted = await self._store.write(partial(_noted, record.id, change, kind="damaged", data=data))
+        self._changed.set()
         return noted
 
     def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None) -> datetime:
@@ -115,11 +122,11 @@ class Settling:
         if record.session_ref is None or record.invoice_ref is None:
             return None
         try:
-            verdict = await self._desk.gateway.status(record.session_ref, record.invoice_ref)
+            verdict = await self._gateway.status(record.session_ref, record.invoice_ref)
         except KsefError as error:
-            self._watch.failed(error)
+            self._connection.failed(error)
             return None
-        self._watch.answered()
+        self._connection.answered()
         return verdict
 
     async def apply(self, invoice_id: str, verdict: Verdict) -> InvoiceRecord:
@@ -137,7 +144,7 @@ class Settling:
             case Rejected():
                 return await self._reject(invoice_id, verdict)
 
-    async def settle_doubt(self, record: InvoiceRecord) -> InvoiceRecord:
+    async def resolve_unknown(self, record: InvoiceRecord) -> InvoiceRecord:
         """Look for an IN_DOUBT invoice in its session: what is there is settled, what is not goes again."""
         if record.session_ref is None:
             return await self.move(record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "no session"})
@@ -148,11 +155,11 @@ class Settling:
             if found is not None and isinstance(found[1], Duplicate):
                 original = await self._originals.sha256(record, found[1])
         except KsefError as error:
-            self._watch.failed(error)
+            self._connection.failed(error)
             if found is not None and isinstance(found[1], Duplicate) and self._suspected(record, error):
                 return await self._taken(record, found[1], evidence_of(error, "compare"))
             return await self.note_trouble(record, "doubt_remains", error, "find")
-        self._watch.answered()
+        self._connection.answered()
         if found is None:
             why = {"why": "not in session", "session": record.session_ref}
             return await self.move(record.id, InvoiceState.ISSUED, "doubt_cleared", why)
@@ -162,7 +169,7 @@ class Settling:
             InvoiceState.SENT,
             "sent",
             {"session": record.session_ref, "reference": reference, "found_by": "sha256"},
-            InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._watch.clock.best()),
+            InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._clock_check.best()),
         )
         if isinstance(verdict, Duplicate) and original is not None:
             return await self._by_original(record, verdict, original)
@@ -180,7 +187,7 @@ class Settling:
         data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
         accepted = await self.move(record.id, InvoiceState.ACCEPTED, "accepted", data, change)
         self._upos.accepted()
-        self._desk.accepted.set()
+        self._numbered.set()
         return accepted
 
     async def _accepted_other_bytes(self, record: InvoiceRecord, verdict: Accepted) -> InvoiceRecord:
@@ -221,13 +228,13 @@ class Settling:
         nobody prints while the original is being compared.
         """
         record = await self.record(invoice_id)
-        first = not await self._desk.store.read(partial(_may_be_in_ksef, invoice_id))
+        first = not await self._store.read(partial(_may_be_in_ksef, invoice_id))
         if first:
             record = await self._doubt(record, verdict, TAKEN_PERHAPS, {})
         try:
             original = await self._originals.sha256(record, verdict)
         except KsefError as error:
-            self._watch.failed(error)
+            self._connection.failed(error)
             if first and is_final(error):
                 return await self._taken(record, verdict, evidence_of(error, "compare"))
             if first:
@@ -255,7 +262,7 @@ class Settling:
     async def _by_original(self, record: InvoiceRecord, verdict: Duplicate, original: bytes) -> InvoiceRecord:
         if original == record.sha256:
             number = verdict.original_ksef_number or ""
-            accepted = Accepted(number, self._watch.clock.best(), original)
+            accepted = Accepted(number, self._clock_check.best(), original)
             return await self._accept(record, accepted, verdict.original_session)
         return await self._taken(record, verdict, {"original_sha256": original.hex()})
 
@@ -272,16 +279,19 @@ class Settling:
         }
         change = InvoiceChange(rejection=f"440: numer zajęty w KSeF przez inny dokument ({number or 'bez numeru'})")
 
-        async def work(tx: Transaction) -> InvoiceRecord:
-            if (await tx.invoices.get(record.id)).state is InvoiceState.IN_DOUBT:
-                await tx.invoices.move(record.id, InvoiceState.SENT)
-            await tx.events.append("collision", data, record.id)
-            return await tx.invoices.move(record.id, InvoiceState.REJECTED, change)
-
-        rejected = await self._desk.store.write(work)
-        self._desk.changed.set()
+        rejected = await self._store.write(partial(_number_lost, record.id, change, data))
+        self._changed.set()
         self._series.after_collision(rejected)
         return rejected
+
+
+async def _number_lost(
+    invoice_id: str, change: InvoiceChange, data: Mapping[str, Json], tx: Transaction
+) -> InvoiceRecord:
+    if (await tx.invoices.get(invoice_id)).state is InvoiceState.IN_DOUBT:
+        await tx.invoices.move(invoice_id, InvoiceState.SENT)
+    await tx.events.append("collision", data, invoice_id)
+    return await tx.invoices.move(invoice_id, InvoiceState.REJECTED, change)
 
 
 async def _may_be_in_ksef(invoice_id: str, tx: Transaction) -> bool:
@@ -291,6 +301,27 @@ async def _may_be_in_ksef(invoice_id: str, tx: Transaction) -> bool:
         return True
     issued = log[0].seq if log else 0
     return await tx.events.newest_of("store.restored") > issued
+
+
+async def _moved(
+    invoice_id: str,
+    to: InvoiceState,
+    change: InvoiceChange | None,
+    tx: Transaction,
+    *,
+    kind: str,
+    data: Mapping[str, Json],
+) -> InvoiceRecord:
+    record = await tx.invoices.move(invoice_id, to, change)
+    await tx.events.append(kind, data, invoice_id)
+    return record
+
+
+async def _noted(
+    invoice_id: str, change: InvoiceChange, tx: Transaction, *, kind: str, data: Mapping[str, Json]
+) -> InvoiceRecord:
+    await tx.events.append(kind, data, invoice_id)
+    return await tx.invoices.note(invoice_id, change)
 
 
 def evidence_of(error: KsefError, call: str) -> Mapping[str, Json]:

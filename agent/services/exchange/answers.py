@@ -15,21 +15,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from agent.domain.errors import AgentError
 from agent.domain.exchange.answer import with_ksef_numbers
 from agent.domain.exchange.file import read_file
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import DropFolder, Place, Transaction
-from agent.services.corrections.pending import HeldCorrections
-from agent.services.desk import Desk
+from agent.ports import DropFolder, Place, ReceiptRenderer, Store, Transaction
+from agent.services.corrections.pending import PendingCorrections
 from agent.services.exchange import names
 from agent.services.exchange.made import Made, made_of
 from agent.services.exchange.outcome import Dropped, forget, put_aside, recall, remember
-from agent.services.paper.printing import Printing
+from agent.services.paper.papers import InvoicePapers
 from agent.services.queries.invoice_answer import InvoiceAnswer
 
 LOG = logging.getLogger("agent.drop-folder")
@@ -42,14 +42,24 @@ class Answers:
     """Writes them."""
 
     def __init__(
-        self, desk: Desk, folder: DropFolder, pending: HeldCorrections, printing: Printing, view: View
+        self,
+        folder: DropFolder,
+        *,
+        store: Store,
+        pending: PendingCorrections,
+        papers: InvoicePapers,
+        renderer: ReceiptRenderer,
+        view: View,
+        results: Iterable[str],
     ) -> None:
-        self._desk = desk
+        """``results``: which kinds lie beside the JSON (settings)."""
+        self._store = store
+        self._renderer = renderer
         self._folder = folder
         self._pending = pending
-        self._printing = printing
+        self._papers = papers
         self._view = view
-        self._kinds = frozenset(desk.settings.drop_folder.results)
+        self._kinds = frozenset(results)
 
     async def file(self, record: Dropped, data: bytes | None) -> None:
         """Write the answer of a file that was taken, and move the file beside it. May be repeated.
@@ -57,7 +67,7 @@ class Answers:
         data  its content; None where it was too large to be read
         """
         await self._make_room(record)
-        made = [await made_of(self._desk, self._pending, each) for each in record.documents]
+        made = [await made_of(self._store, self._pending, each) for each in record.documents]
         if any(document.waits for document in made):
             await self._remember(record, made)
         await self._write(record, made, data, None)
@@ -65,10 +75,10 @@ class Answers:
 
     async def renew(self, entry: str, changed: frozenset[str]) -> None:
         """Write the answer of a file anew, since KSeF said something about the invoices ``changed``."""
-        record = await self._desk.store.read(lambda tx: recall(tx, entry))
+        record = await self._store.read(lambda tx: recall(tx, entry))
         if record is None:
             return
-        made = [await made_of(self._desk, self._pending, each) for each in record.documents]
+        made = [await made_of(self._store, self._pending, each) for each in record.documents]
         record = replace(record, documents=tuple(document.outcome for document in made))
         pushed_aside = record.stem != names.stem_of(record.name)
         name = names.aside(record.name, record.sha256) if pushed_aside else record.name
@@ -77,11 +87,11 @@ class Answers:
         if any(document.waits for document in made):
             await self._remember(record, made)
         else:
-            await self._desk.store.write(lambda tx: forget(tx, record))
+            await self._store.write(lambda tx: forget(tx, record))
 
     async def _remember(self, record: Dropped, made: Sequence[Made]) -> None:
         waiting = [each for document in made for each in document.unnumbered]
-        await self._desk.store.write(lambda tx: remember(tx, record, waiting))
+        await self._store.write(lambda tx: remember(tx, record, waiting))
 
     # --- into the folder ------------------------------------------------------------------------------
 
@@ -94,7 +104,7 @@ class Answers:
             position = document.outcome.position + 1 if several else None
             for each in document.invoices[:1]:
                 if changed is None or each.record.id in changed:
-                    await self._papers(record, each, position)
+                    await self._put_papers(record, each, position)
         numbers = _numbers(made)
         if EPP in self._kinds and data is not None and numbers and names.format_of(record.name) == names.EPP:
             await self._put(record, EPP, await asyncio.to_thread(_with_numbers, data, numbers))
@@ -102,15 +112,15 @@ class Answers:
             await self._put(record, TEXT, "\r\n".join(_sentences(record, made)).encode("utf-8-sig"))
         await self._put(record, JSON, _json(record, self._view(made)))
 
-    async def _papers(self, record: Dropped, invoice: InvoiceAnswer, position: int | None) -> None:
+    async def _put_papers(self, record: Dropped, invoice: InvoiceAnswer, position: int | None) -> None:
         if not invoice.record.xml:
             return  # exported and removed from the till
         if XML in self._kinds:
             await self._put(record, XML, invoice.record.xml, position)
         if PDF in self._kinds and invoice.record.state is not InvoiceState.REJECTED:
             try:
-                receipt = self._printing.receipt(invoice.record, self._printing.choice(invoice.record), 1)
-                pdf = await asyncio.to_thread(self._desk.renderer.pdf, receipt, "a4")
+                receipt = self._papers.original(invoice.record)
+                pdf = await asyncio.to_thread(self._renderer.pdf, receipt, "a4")
             except AgentError as error:  # the invoice is issued, so its answer must come without this page
                 LOG.warning("no PDF of %s: %s", invoice.record.number, error)
             else:
@@ -129,18 +139,18 @@ class Answers:
     async def _push_aside(self, older: Dropped) -> None:
         """Rename answers first and the file last, so that a crash in between finds it again."""
         stem = names.stem_aside(older.stem, older.sha256)
-
-        async def work(tx: Transaction) -> None:
-            known = await recall(tx, older.entry)
-            if known is not None and known.sha256 == older.sha256:
-                await put_aside(tx, known, stem)
-
-        await self._desk.store.write(work)
+        await self._store.write(partial(_remember_aside, older, stem))
         for name in await self._folder.names(older.place, older.stem):
             rest = names.answer_of(older.stem, name)
             if rest is not None and await self._folder.sha256(older.place, stem + rest) is None:
                 await self._folder.move(older.place, name, older.place, stem + rest)
         await self._folder.move(older.place, older.name, older.place, names.aside(older.name, older.sha256))
+
+
+async def _remember_aside(older: Dropped, stem: str, tx: Transaction) -> None:
+    known = await recall(tx, older.entry)
+    if known is not None and known.sha256 == older.sha256:
+        await put_aside(tx, known, stem)
 
 
 def _json(record: Dropped, documents: Mapping[str, Json]) -> bytes:

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
-from functools import partial
 
 from agent.domain.calendar import local_date
 from agent.domain.callers import Caller
 from agent.domain.errors import Refused
-from agent.domain.exchange.correction import correction_of
 from agent.domain.exchange.file import Document, ExchangeFile, read_file
-from agent.domain.exchange.requests import content_of, key_of, skipped
-from agent.domain.exchange.sale import CORRECTION, Conventions, sale_of
-from agent.domain.fa3.build import issue_date
-from agent.domain.sale.parse import parse_sale
-from agent.services.corrections.correct import Correcting
-from agent.services.desk import Desk
+from agent.domain.exchange.requests import key_of, skipped
+from agent.domain.exchange.sale import CORRECTION, Conventions
+from agent.ports import Clock
+from agent.services.corrections.bases import BaseReader
+from agent.services.exchange.issue_requests import ExchangeCorrectionRequest, ExchangeSale
 from agent.services.exchange.outcome import Outcome, Problem
-from agent.services.issuing.documents import Prepare, ready_made, sale_order
 from agent.services.issuing.idempotency import Pressed
 from agent.services.issuing.issue import Issuing
+from agent.services.issuing.requests import IssueRequest
+from agent.settings.model import DropFolderSettings
 
 ISSUE_DATE = 22
 
@@ -33,17 +30,16 @@ ISSUE_DATE = 22
 class ExchangeDocuments:
     """Issues what an EDI++ file holds."""
 
-    def __init__(self, desk: Desk, issuing: Issuing, correcting: Correcting) -> None:
-        self._desk = desk
+    def __init__(self, issuing: Issuing, bases: BaseReader, *, clock: Clock, settings: DropFolderSettings) -> None:
         self._issuing = issuing
-        self._correcting = correcting
-        chosen = desk.settings.drop_folder
-        self._numbered_by_file = chosen.number == "file"
+        self._bases = bases
+        self._clock = clock
+        self._numbered_by_file = settings.number == "file"
         self._conventions = Conventions(
-            seller_nip=desk.settings.seller.nip,
-            exemption=chosen.exemption,
-            register=chosen.register,
-            receipt_is_document=chosen.receipt_number == "document",
+            seller_nip=bases.seller_nip,
+            exemption=settings.exemption,
+            register=settings.register,
+            receipt_is_document=settings.receipt_number == "document",
         )
 
     async def issue(self, data: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> list[Outcome]:
@@ -69,30 +65,22 @@ class ExchangeDocuments:
         return outcomes
 
     async def _press(
-        self, found: ExchangeFile, document: Document, key: str, caller: Caller, *, at_counter: bool
+        self, file: ExchangeFile, document: Document, key: str, caller: Caller, *, at_counter: bool
     ) -> Pressed:
         number = document.number if self._numbered_by_file and document.number else None
-        content = content_of(document)
+        request: IssueRequest
         if document.kind == CORRECTION:
-            describe = partial(correction_of, found, document, self._conventions)
-            return await self._correcting.correct_described(
-                describe, content, key, caller, number=number, at_counter=at_counter
-            )
-
-        def prepare(now: datetime) -> Prepare:
-            request = sale_of(found, document, self._conventions)
-            sale = parse_sale(request.document, today=issue_date(now), seller_nip=self._desk.settings.seller.nip)
-            request.check(sale)
-            return ready_made(sale_order(self._desk.settings, sale, now, number=number), sale.buyer)
-
-        return await self._issuing.press(key, content, prepare, caller, at_counter=at_counter)
+            request = ExchangeCorrectionRequest(file, document, self._conventions, number, self._bases)
+        else:
+            request = ExchangeSale(file, document, self._conventions, number)
+        return await self._issuing.issue(request, key, caller, at_counter=at_counter)
 
     def _note(self, document: Document, pressed: Pressed) -> str | None:
         """P_1 is the day of the press, so that KSeF takes it; the shop's books may have another day."""
         if pressed.replayed:
             return "Dokument wystawiono już wcześniej; drugi raz nie powstał."
         written = document.header.text(ISSUE_DATE)[:8]
-        today = local_date(self._desk.now())
+        today = local_date(self._clock.now())
         if written and written != f"{today:%Y%m%d}":
             return f"Data wystawienia (P_1) to {today.isoformat()}, a plik podaje {written}."
         return None

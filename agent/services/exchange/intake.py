@@ -12,15 +12,14 @@ import codecs
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.errors import BadInput, FieldError, NotFound, Refused
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.canonical import Json
 from agent.domain.json_io.encoding import to_utf_8
-from agent.ports import InvoiceFilter, Transaction
-from agent.services.corrections.correct import Correcting
-from agent.services.desk import Desk
+from agent.ports import InvoiceFilter, Store, Transaction
 from agent.services.exchange import names
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.outcome import Outcome, Problem
@@ -35,15 +34,15 @@ _END_OF_XML = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Faktura\s*>\s*\Z")
 class Intake:
     """Issues what files hold."""
 
-    def __init__(self, desk: Desk, issuing: Issuing, correcting: Correcting, documents: ExchangeDocuments) -> None:
-        self._desk = desk
+    def __init__(self, store: Store, issuing: Issuing, documents: ExchangeDocuments, max_body_bytes: int) -> None:
+        self._store = store
         self._issuing = issuing
-        self._correcting = correcting
+        self._max_body_bytes = max_body_bytes
         self._documents = documents
 
     def largest(self, kind: str) -> int:
         """Return how many bytes a file of a format may have."""
-        return MAX_EPP_BYTES if kind == names.EPP else self._desk.settings.api.max_body_bytes
+        return MAX_EPP_BYTES if kind == names.EPP else self._max_body_bytes
 
     async def take(
         self, data: bytes, *, kind: str, key: str, caller: Caller, at_counter: bool = True
@@ -59,13 +58,13 @@ class Intake:
 
     async def _single(self, data: bytes, kind: str, key: str, caller: Caller, *, at_counter: bool) -> Pressed:
         if kind == names.XML:
-            return await self._issuing.ready(data, key, caller, at_counter=at_counter)
+            return await self._issuing.supplied(data, key, caller, at_counter=at_counter)
         body = to_utf_8(data)
         document = parse_object(body)
         if "correction" not in document:
             return await self._issuing.sale(body, key, caller, at_counter=at_counter)
         if "invoice" not in document:
-            return await self._correcting.correct_outside(body, key, caller, at_counter=at_counter)
+            return await self._issuing.correct_external(body, key, caller, at_counter=at_counter)
         return await self._correct(document, key, caller, at_counter=at_counter)
 
     async def _correct(self, document: Mapping[str, Json], key: str, caller: Caller, *, at_counter: bool) -> Pressed:
@@ -73,9 +72,9 @@ class Intake:
         if set(document) != {"invoice", "correction"} or not isinstance(called, str):
             text = "Spodziewane pola: invoice (numer faktury albo jej id) i correction (korekta)."
             raise BadInput(text, errors=(FieldError("/invoice", text, "required"),))
-        invoice_id = await self._desk.store.read(lambda tx: _find(tx, called.strip()))
+        invoice_id = await self._store.read(partial(_find, called.strip()))
         body = json.dumps(correction, ensure_ascii=False).encode()
-        return await self._correcting.correct(invoice_id, body, key, caller, at_counter=at_counter)
+        return await self._issuing.correct(invoice_id, body, key, caller, at_counter=at_counter)
 
 
 def is_whole(data: bytes, kind: str) -> bool:
@@ -89,7 +88,7 @@ def is_whole(data: bytes, kind: str) -> bool:
     return data.rstrip().endswith(b"}")
 
 
-async def _find(tx: Transaction, called: str) -> str:
+async def _find(called: str, tx: Transaction) -> str:
     """Return the id of an invoice by its id or P_2; NotFound."""
     for record in await tx.invoices.find(InvoiceFilter(number=called, limit=1)):
         return record.id

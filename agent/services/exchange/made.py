@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import Transaction
-from agent.services.corrections.pending import HeldAnswer, HeldCorrections
-from agent.services.desk import Desk
+from agent.ports import Store, Transaction
+from agent.services.corrections.pending import HeldAnswer, PendingCorrections
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.outcome import Outcome
 from agent.services.queries.invoice_answer import InvoiceAnswer, answer
@@ -59,28 +59,29 @@ def status_of(documents: Sequence[Made]) -> str:
     return next(word for word in _BY_GRAVITY if word in statuses)
 
 
-async def made_of(desk: Desk, pending: HeldCorrections, outcome: Outcome) -> Made:
+async def made_of(store: Store, pending: PendingCorrections, outcome: Outcome) -> Made:
     """Read how a document stands; a correction that has been issued meanwhile is an invoice."""
     held = None if outcome.held is None else await pending.one(outcome.held)
     if held is not None and held.invoice_id is not None:
         outcome = replace(outcome, invoices=(held.invoice_id, *outcome.invoices), held=None)
         held = None
 
-    async def work(tx: Transaction) -> tuple[InvoiceAnswer, ...]:
-        return tuple([await answer(tx, await tx.invoices.get(each)) for each in outcome.invoices])
+    return Made(outcome, await store.read(partial(_read, outcome.invoices)), held)
 
-    return Made(outcome, await desk.store.read(work), held)
+
+async def _read(invoice_ids: Sequence[str], tx: Transaction) -> tuple[InvoiceAnswer, ...]:
+    return tuple([await answer(tx, await tx.invoices.get(each)) for each in invoice_ids])
 
 
 class ExchangeRequests:
     """An .epp handed in by a call instead of a file (POST /v1/exchange)."""
 
-    def __init__(self, desk: Desk, pending: HeldCorrections, documents: ExchangeDocuments) -> None:
-        self._desk = desk
+    def __init__(self, store: Store, pending: PendingCorrections, documents: ExchangeDocuments) -> None:
+        self._store = store
         self._pending = pending
         self._documents = documents
 
     async def issue(self, data: bytes, key: str, caller: Caller) -> list[Made]:
         """Issue its documents and return how each stands; BadInput where the file cannot be read at all."""
         outcomes = await self._documents.issue(data, key, caller)
-        return [await made_of(self._desk, self._pending, outcome) for outcome in outcomes]
+        return [await made_of(self._store, self._pending, outcome) for outcome in outcomes]

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 
 from agent.domain.callers import Caller, Role
-from agent.ports import DropFolder, Look, Place
-from agent.services.desk import Desk
+from agent.ports import Clock, DropFolder, Look, Place
 from agent.services.exchange import names
 from agent.services.exchange.answers import Answers
 from agent.services.exchange.intake import Intake
 from agent.services.exchange.outcome import Outcome, Problem, dropped
+from agent.settings.model import DropFolderSettings
 
 
 class Taker:
     """Issues what lies among the taken files."""
 
-    def __init__(self, desk: Desk, folder: DropFolder, intake: Intake, answers: Answers) -> None:
-        settings = desk.settings.drop_folder
-        self._desk = desk
+    def __init__(
+        self, folder: DropFolder, intake: Intake, answers: Answers, *, clock: Clock, settings: DropFolderSettings
+    ) -> None:
+        self._clock = clock
         self._folder = folder
         self._intake = intake
         self._answers = answers
@@ -35,7 +36,7 @@ class Taker:
         FileHeld where the file cannot be moved, FolderAway and Unavailable as ever: the same call later.
         """
         name, kind = look.name, names.format_of(look.name)
-        at = self._desk.now().isoformat(timespec="seconds")
+        at = self._clock.now().isoformat(timespec="seconds")
         largest = self.largest(kind)
         if look.size > largest:
             problem = Problem("body-too-large", f"Plik ma {look.size} bajtów, a może mieć najwyżej {largest}.")

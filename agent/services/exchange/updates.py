@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from agent.ports import Event, Transaction
-from agent.services.desk import Desk
+from agent.ports import Event, Store, Transaction
 from agent.services.exchange.answers import Answers
 from agent.services.exchange.outcome import entries_of, held_entries
 
@@ -35,26 +34,26 @@ PAGE = 200
 class Updates:
     """Follows the log."""
 
-    def __init__(self, desk: Desk, answers: Answers) -> None:
-        self._desk = desk
+    def __init__(self, store: Store, answers: Answers) -> None:
+        self._store = store
         self._answers = answers
         self._cursor: int | None = None
         """Everything up to here is in the answers; may be ahead of the durable one."""
 
     async def pass_once(self) -> None:
         """Write anew what has changed since; FolderAway or Unavailable: again later."""
-        cursor = await self._desk.store.write(_begin) if self._cursor is None else self._cursor
-        while events := await self._desk.store.read(partial(_after, cursor)):
+        cursor = await self._store.write(_begin) if self._cursor is None else self._cursor
+        while events := await self._store.read(partial(_after, cursor)):
             changed = frozenset(
                 event.invoice_id for event in events if event.kind in KINDS and event.invoice_id is not None
             )
             held = any(event.kind in OF_HELD for event in events)
-            entries = await self._desk.store.read(partial(_entries, changed, held))
+            entries = await self._store.read(partial(_entries, changed, held))
             for entry in sorted(entries):
                 await self._answers.renew(entry, changed)
             cursor = events[-1].seq
             if entries or len(events) == PAGE:
-                await self._desk.store.write(partial(_keep, cursor))
+                await self._store.write(partial(_keep, cursor))
             self._cursor = cursor
         self._cursor = cursor
 

@@ -17,13 +17,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agent.domain.errors import StoreLost, Unavailable
-from agent.ports import DropFolder, FileHeld, FolderAway, Look, Place
-from agent.services.desk import Desk
+from agent.ports import Clock, DropFolder, FileHeld, FolderAway, Look, Place
 from agent.services.exchange import names
 from agent.services.exchange.intake import is_whole
 from agent.services.exchange.taker import Taker
 from agent.services.exchange.updates import Updates
 from agent.services.issuing.issue import Issuing
+from agent.services.signals import Signal
+from agent.settings.model import DropFolderSettings
 
 LOG = logging.getLogger("agent.drop-folder")
 FILES_A_PASS = 200
@@ -66,15 +67,17 @@ class DropFolderWatch:
 
     def __init__(
         self,
-        desk: Desk,
         folder: DropFolder,
         *,
+        clock: Clock,
         issuing: Issuing,
         taker: Taker,
         updates: Updates,
+        changed: Signal,
+        settings: DropFolderSettings,
     ) -> None:
-        settings = desk.settings.drop_folder
-        self._desk = desk
+        self._clock = clock
+        self._changed = changed
         self._folder = folder
         self._issuing = issuing
         self._taker = taker
@@ -93,7 +96,7 @@ class DropFolderWatch:
         while True:
             taken = await self.pass_once()
             rest = 0.0 if self._away is None else RESTS[min(self._away.tries, len(RESTS)) - 1]
-            await self._desk.clock.sleep(max(rest, YIELD_SECONDS if taken else self._poll_seconds))
+            await self._clock.sleep(max(rest, YIELD_SECONDS if taken else self._poll_seconds))
 
     async def pass_once(self) -> int:
         """Look once and take what is ready; return how many files were taken."""
@@ -142,11 +145,11 @@ class DropFolderWatch:
 
     def _may_be_looked_at(self, name: str) -> bool:
         rest = self._resting.get(name)
-        return self._wanted(name) and (rest is None or rest.until <= self._desk.clock.monotonic())
+        return self._wanted(name) and (rest is None or rest.until <= self._clock.monotonic())
 
     def _settled(self, looks: list[Look]) -> list[Look]:
         """Return those that look as they did a moment ago, and remember how all look now."""
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         before, self._seen = self._seen, {}
         ready = []
         for look in looks:
@@ -160,7 +163,7 @@ class DropFolderWatch:
 
     def _forget_rests(self, *looks: list[Look]) -> None:
         """A file that was looked for and is nowhere any more rests no longer."""
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         there = {look.name for found in looks for look in found}
         for name, rest in list(self._resting.items()):
             if rest.until <= now and name not in there:
@@ -170,10 +173,10 @@ class DropFolderWatch:
         for _ in range(YIELDS):
             if not self._issuing.pressing:
                 return
-            await self._desk.clock.sleep(YIELD_SECONDS)
+            await self._clock.sleep(YIELD_SECONDS)
 
     async def _count_refused(self) -> None:
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         if now - self._refused_at >= REFUSED_SECONDS:
             self._refused = await self._folder.count(Place.REFUSED, self._wanted, REFUSED_COUNTED)
             self._refused_at = now
@@ -197,7 +200,7 @@ class DropFolderWatch:
         if done:
             self._resting.pop(look.name, None)
             self._seen.pop(look.name, None)
-        await self._desk.clock.sleep(REST_SECONDS)
+        await self._clock.sleep(REST_SECONDS)
         await self._updates.pass_once()
         return done
 
@@ -205,7 +208,7 @@ class DropFolderWatch:
         """Take a file of the inbox once it is whole, and issue it."""
         kind = names.format_of(look.name)
         if look.size <= self._taker.largest(kind) and not is_whole(await self._folder.read(look), kind):
-            if self._desk.clock.monotonic() - self._seen[look.name].since < PATIENCE_SECONDS:
+            if self._clock.monotonic() - self._seen[look.name].since < PATIENCE_SECONDS:
                 return False
             LOG.warning("file %r does not end as a whole one", look.name)
         if await self._folder.sha256(Place.TAKEN, look.name) is not None:
@@ -224,17 +227,17 @@ class DropFolderWatch:
     def _rest(self, name: str, reason: str) -> None:
         tries = self._resting[name].tries + 1 if name in self._resting else 1
         pause = RESTS[min(tries, len(RESTS)) - 1]
-        self._resting[name] = Rest(reason, tries, self._desk.clock.monotonic() + pause)
+        self._resting[name] = Rest(reason, tries, self._clock.monotonic() + pause)
 
     def _rest_all(self, reason: str) -> None:
         tries = 1 if self._away is None else self._away.tries + 1
         if tries == 1:
             LOG.warning("drop folder waits: %s", reason)
         self._away = Rest(reason, tries, 0.0)
-        self._desk.changed.set()
+        self._changed.set()
 
     def _recovered(self) -> None:
         if self._away is not None:
             LOG.warning("drop folder is back")
             self._away = None
-            self._desk.changed.set()
+            self._changed.set()

@@ -1,33 +1,48 @@
-"""What a press orders: documents still without number, or whose number came with them, and how they are drawn.
+"""From a planned document to the row that is stored: its number, bytes, hash, codes, mode and deadline.
 
-An order is made before the transaction that numbers it; ``draw`` builds the bytes inside, once the serial is known.
+Everything here is a pure function of the plan, the number and the instant; only the number has to wait for the
+transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+import hashlib
+import uuid
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from agent.domain import numbering
-from agent.domain.errors import BadInput, Conflict
+from agent.domain.calendar import BusinessCalendar
+from agent.domain.callers import Caller
+from agent.domain.corrections.build import build_correction
+from agent.domain.corrections.correction import Correction
 from agent.domain.fa3.build import build_invoice, issue_date
-from agent.domain.fa3.supplied import ReadyInvoice, other_buyer
-from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
-from agent.domain.fa3.view import read
-from agent.domain.invoice import Buyer, CorrectedBase, Payment, Sale, Totals
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.invoice import Buyer, CorrectedBase, NewInvoice, Payment, Sale, Seller, Totals
+from agent.domain.outages.deadlines import deadline
+from agent.domain.outages.modes import ModeDecision, on_issue_date
 from agent.domain.vat import totals
-from agent.ports import HeldCorrection, InvoiceFilter, Transaction
-from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
-from agent.settings.model import Settings
+from agent.services.issuing.codes import InvoiceCodes
+from agent.services.issuing.plans import PlannedDocument, SuppliedDocument
+from agent.services.outages.deadline_updates import issue_moment
+from agent.services.outages.known_timeline import KnownTimeline
+from agent.settings.model import IssueSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A document ready to be stored, all but its mode and deadline."""
+class Number:
+    """P_2. ``series`` and ``serial`` None: it came with the document."""
 
-    number: str
+    text: str
+    series: str | None = None
+    serial: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltDocument:
+    """A document with its bytes, all but mode and deadline."""
+
+    number: Number
     kind: str
     issued_on: date
     buyer: Buyer
@@ -44,40 +59,66 @@ class Draft:
         return tuple(base.invoice_id for base in self.bases if base.invoice_id is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One document to make: ``draw(serial)`` builds it; ``series`` None for a document with its own number."""
+class DocumentBuilder:
+    """Builds documents of one seller and till."""
 
-    series: str | None
-    draw: Callable[[int], Draft]
+    def __init__(
+        self,
+        *,
+        seller: Seller,
+        till: str,
+        settings: IssueSettings,
+        schema: Fa3Schema,
+        codes: InvoiceCodes,
+        timeline: KnownTimeline,
+        calendar: BusinessCalendar,
+    ) -> None:
+        self._seller = seller
+        self._till = till
+        self._settings = settings
+        self._schema = schema
+        self._codes = codes
+        self._timeline = timeline
+        self._calendar = calendar
 
+    def series(self, planned: PlannedDocument, now: datetime) -> str | None:
+        """Return the series whose next number the document takes; None where its number came with it."""
+        if planned.number is not None:
+            return None
+        correction = isinstance(planned.content, Correction)
+        template = self._settings.correction_series if correction else self._settings.series
+        return numbering.series_name(template, till=self._till, issued_on=issue_date(now))
 
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What one press makes: documents, and a correction that has to wait for its base."""
+    def number(self, series: str, serial: int, now: datetime) -> Number:
+        """Return P_2 of a serial."""
+        text = numbering.format_number(
+            self._settings.number, series=series, till=self._till, serial=serial, issued_on=issue_date(now)
+        )
+        return Number(text, series, serial)
 
-    documents: tuple[Order, ...]
-    held: HeldCorrection | None = None
-    fulfils: str | None = None
-    """Id of the held correction that the first document is."""
-    buyers: NamedBuyers = NO_BUYERS
-    """What the press says of buyers, to be remembered with it."""
+    def build(self, planned: PlannedDocument, number: Number, now: datetime) -> BuiltDocument:
+        """Return the document with its bytes, valid by the official schema; BadInput where it is not."""
+        built = self._built(planned.content, number, now)
+        self._schema.check(built.xml)
+        return built
 
+    def _built(self, content: Sale | Correction | SuppliedDocument, number: Number, now: datetime) -> BuiltDocument:
+        match content:
+            case Sale():
+                return self._invoice(content, number, now)
+            case Correction():
+                return self._correction(content, number, now)
+            case SuppliedDocument():
+                return _supplied(content, number)
 
-Prepare = Callable[[Transaction], Awaitable[Orders]]
-"""Decides what to make, inside the transaction that makes it."""
-
-
-def sale_order(settings: Settings, sale: Sale, now: datetime, *, number: str | None = None) -> Order:
-    """Order the invoice of a checked sale; ``number``: P_2 where the shop's own program numbers."""
-    issued_on = issue_date(now)
-
-    def draw(number: str) -> Draft:
-        xml = build_invoice(sale, settings.seller, number=number, issued_at=now, system_info=settings.issue.system_info)
-        return Draft(
+    def _invoice(self, sale: Sale, number: Number, now: datetime) -> BuiltDocument:
+        xml = build_invoice(
+            sale, self._seller, number=number.text, issued_at=now, system_info=self._settings.system_info
+        )
+        return BuiltDocument(
             number=number,
             kind="VAT",
-            issued_on=issued_on,
+            issued_on=issue_date(now),
             buyer=sale.buyer,
             totals=totals(sale),
             xml=xml,
@@ -85,83 +126,62 @@ def sale_order(settings: Settings, sale: Sale, now: datetime, *, number: str | N
             external_ref=sale.external_ref,
         )
 
-    return numbered_order(settings, settings.issue.series, issued_on, draw, given=number)
-
-
-def ready_made(order: Order, buyer: Buyer) -> Prepare:
-    """Return a decision that was taken before the transaction: the invoice of a sale to ``buyer``."""
-
-    async def prepared(_: Transaction) -> Orders:
-        return Orders((order,), buyers=NamedBuyers(given=(buyer,)))
-
-    return prepared
-
-
-def numbered_order(
-    settings: Settings,
-    series_template: str,
-    issued_on: date,
-    draw: Callable[[str], Draft],
-    *,
-    given: str | None = None,
-) -> Order:
-    """Order a document of one of our own series; ``draw(P_2)`` builds it once its number is known.
-
-    ``given``: the number came with the document and is of no series of ours.
-    """
-    if given is not None:
-        return Order(None, lambda _: draw(given))
-    series = numbering.series_name(series_template, till=settings.till, issued_on=issued_on)
-
-    def draw_serial(serial: int) -> Draft:
-        return draw(
-            numbering.format_number(
-                settings.issue.number, series=series, till=settings.till, serial=serial, issued_on=issued_on
-            )
+    def _correction(self, correction: Correction, number: Number, now: datetime) -> BuiltDocument:
+        xml = build_correction(
+            correction, self._seller, number=number.text, issued_at=now, system_info=self._settings.system_info
+        )
+        return BuiltDocument(
+            number=number,
+            kind="KOR",
+            issued_on=issue_date(now),
+            buyer=correction.buyer,
+            totals=correction.totals,
+            xml=xml,
+            payments=correction.payments,
+            external_ref=correction.external_ref,
+            bases=correction.bases,
         )
 
-    return Order(series, draw_serial)
+    def new_invoice(self, built: BuiltDocument, decision: ModeDecision, now: datetime, caller: Caller) -> NewInvoice:
+        """Hash the bytes, sign the codes, count the deadline: the row as it is stored."""
+        sha256 = hashlib.sha256(built.xml).digest()
+        decided = on_issue_date(decision, self._timeline.at(now), built.issued_on)
+        due = deadline(decided.mode, issue_moment(built.issued_on, now), self._timeline.current, self._calendar)
+        return NewInvoice(
+            id=uuid.uuid4().hex,
+            series=built.number.series or "",
+            serial=built.number.serial,
+            number=built.number.text,
+            kind=built.kind,
+            issued_on=built.issued_on,
+            issued_at=now,
+            mode=decided.mode,
+            reason=decided.reason,
+            seller_nip=self._seller.nip,
+            buyer=built.buyer,
+            totals=built.totals,
+            xml=built.xml,
+            sha256=sha256,
+            link_invoice=self._codes.invoice_link(built.issued_on, sha256),
+            link_certificate=self._codes.certificate_link(sha256),
+            deadline=due.date,
+            deadline_state=due.state,
+            external_ref=built.external_ref,
+            base_id=next(iter(built.bases_here), None),
+            bases=built.bases,
+            payments=built.payments,
+            pressed_by=caller.name,
+        )
 
 
-async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
-    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way.
-
-    BadInput where the correction brings another buyer, or one that no invoice may have and its bases have not.
-    """
-    found: list[CorrectedBase] = []
-    repeated = False
-    for base in ready.bases:
-        known = base
-        for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
-            if record.state is InvoiceState.REJECTED:
-                text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
-                raise Conflict(text, code="base-rejected")
-            if record.ksef_number is None and record.state is not InvoiceState.EXEMPT:
-                text = (
-                    f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
-                    "Prześlij korektę ponownie, gdy numer nadejdzie."
-                )
-                raise Conflict(text, code="base-without-number")
-            if record.ksef_number is not None and base.ksef_number != record.ksef_number:
-                text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
-                raise Conflict(text, code="base-number-differs")
-            if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
-                text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
-                raise Conflict(text, code="base-has-held-correction")
-            # Either document may say that there is a receipt (a pruned base says nothing any more).
-            to_receipt = ready.view.to_receipt or (bool(record.xml) and read(record.xml).to_receipt)
-            if (mistake := other_buyer(ready.view, record.buyer, to_receipt=to_receipt)) is not None:
-                raise BadInput(mistake.message, code=mistake.code, errors=(mistake,))
-            repeated = repeated or as_on_base(ready.view, record.buyer)
-            known = replace(base, invoice_id=record.id)
-        found.append(known)
-    if ready.view.kind.corrects and not repeated:
-        _refuse_buyer(ready)
-    return tuple(found)
-
-
-def _refuse_buyer(ready: ReadyInvoice) -> None:
-    mistakes = tuple(buyer_mistakes(ready.view, ready.view.seller.nip or ""))
-    if mistakes:
-        code = mistakes[0].code if len(mistakes) == 1 else "ready-invoice"
-        raise BadInput(mistakes[0].message, code=code, errors=mistakes)
+def _supplied(supplied: SuppliedDocument, number: Number) -> BuiltDocument:
+    invoice = supplied.invoice
+    return BuiltDocument(
+        number=number,
+        kind=invoice.kind,
+        issued_on=invoice.issued_on,
+        buyer=invoice.buyer,
+        totals=invoice.totals,
+        xml=supplied.xml,
+        bases=supplied.bases,
+    )

@@ -20,28 +20,24 @@ class Pressed:
 
 
 async def remember(
-    tx: Transaction, key: str, body_sha256: bytes, made: list[NewInvoice], held: HeldCorrection | None
+    tx: Transaction, key: str, content_sha256: bytes, made: list[NewInvoice], held: HeldCorrection | None
 ) -> Pressed:
     """Bind the key to what it made; an answer richer than one invoice is kept beside it."""
     ids = [invoice.id for invoice in made]
-    if held is not None:
-        await tx.held.add(held)
-        data: dict[str, Json] = {"held": held.id, "key": held.key, "by": held.pressed_by}
-        await tx.events.append("correction_held", data, held.base_id)
     if held is not None or len(ids) > 1:
         kept: dict[str, Json] = {"invoices": list(ids), "held": None if held is None else held.id}
         await tx.notebook.put(f"key:{key}", kept)
     anchor = ids[0] if held is None else held.base_id
-    await tx.keys.add(KeyRecord(key, body_sha256, anchor))
+    await tx.keys.add(KeyRecord(key, content_sha256, anchor))
     return Pressed(tuple(ids), held_id=None if held is None else held.id)
 
 
-async def seen_before(tx: Transaction, key: str, body_sha256: bytes) -> Pressed | None:
+async def seen_before(key: str, content_sha256: bytes, tx: Transaction) -> Pressed | None:
     """Return what the key made before, None for a new key; KeyReused where the body differs."""
     record = await tx.keys.get(key)
     if record is None:
         return None
-    if record.body_sha256 != body_sha256:
+    if record.body_sha256 != content_sha256:
         raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
     kept = await tx.notebook.get(f"key:{key}")
     if not isinstance(kept, Mapping):

@@ -10,11 +10,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from agent.domain.monitoring.alerts import ActiveAlert, Severity, diff
+from agent.domain.monitoring.alerts import ActiveAlert, AlertDiff, Severity, diff
 from agent.domain.monitoring.alerts import AlertCode as Code
-from agent.ports import Json, Transaction
-from agent.services.desk import Desk
+from agent.ports import Clock, Json, Store, Transaction
+from agent.services.signals import Signal
 
 LOG = logging.getLogger("agent.alerts")
 ACTIVE = "alerts"
@@ -34,8 +35,10 @@ class Problem:
 class Alerting:
     """Holds what is active, with since when."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, store: Store, clock: Clock, changed: Signal) -> None:
+        self._store = store
+        self._clock = clock
+        self._changed = changed
         self._active: dict[ActiveAlert, datetime] | None = None
 
     async def update(
@@ -46,25 +49,17 @@ class Alerting:
         ``not_known``: codes nothing was heard about since start; what was active of them stays so.
         """
         before = await self._load()
-        now = self._desk.now()
+        now = self._clock.now()
         current |= {alert for alert in before if alert.code in not_known}
         change = diff(before, current)
         after = {alert: before.get(alert, now) for alert in current}
         if change.started or change.ended:
-
-            async def work(tx: Transaction) -> None:
-                for alert in change.started:
-                    await tx.events.append("alert_started", _told(alert, now), _invoice(alert))
-                for alert in change.ended:
-                    await tx.events.append("alert_ended", _told(alert, before[alert]), _invoice(alert))
-                await tx.notebook.put(ACTIVE, [_told(alert, since) for alert, since in after.items()])
-
-            await self._desk.store.write(work)
+            await self._store.write(partial(_note_change, change, before, after))
             for alert in change.started:
                 LOG.warning("alert %s started: %s", alert.code.value, alert.message)
             for alert in change.ended:
                 LOG.warning("alert %s ended: %s", alert.code.value, alert.message)
-            self._desk.changed.set()
+            self._changed.set()
         self._active = after
         problems = [  # not after now: the clock was set back
             Problem(alert.code.value, alert.message, min(since, now), alert.severity) for alert, since in after.items()
@@ -73,13 +68,23 @@ class Alerting:
 
     async def _load(self) -> dict[ActiveAlert, datetime]:
         if self._active is None:
-            kept = await self._desk.store.read(lambda tx: tx.notebook.get(ACTIVE))
+            kept = await self._store.read(lambda tx: tx.notebook.get(ACTIVE))
             entries = kept if isinstance(kept, list) else []
             self._active = dict(_read(entry) for entry in entries if isinstance(entry, Mapping))
         return self._active
 
 
-def _told(alert: ActiveAlert, since: datetime) -> dict[str, Json]:
+async def _note_change(
+    change: AlertDiff, before: Mapping[ActiveAlert, datetime], after: Mapping[ActiveAlert, datetime], tx: Transaction
+) -> None:
+    for alert in change.started:
+        await tx.events.append("alert_started", _to_json(alert, after[alert]), _invoice(alert))
+    for alert in change.ended:
+        await tx.events.append("alert_ended", _to_json(alert, before[alert]), _invoice(alert))
+    await tx.notebook.put(ACTIVE, [_to_json(alert, since) for alert, since in after.items()])
+
+
+def _to_json(alert: ActiveAlert, since: datetime) -> dict[str, Json]:
     return {
         "code": alert.code.value,
         "message": alert.message,

@@ -31,9 +31,9 @@ class Backlogs:
 
     async def count(self) -> None:
         """Count everything anew."""
-
-        async def work(tx: Transaction) -> tuple[datetime | None, Mapping[PrintState, int]]:
-            return await tx.invoices.oldest_unsent_at(), await tx.prints.waiting()
-
-        oldest, prints = await self._store.read(work)
+        oldest, prints = await self._store.read(_waiting)
         self.last = Backlog(oldest, prints, tuple(await self._outboxes.status()))
+
+
+async def _waiting(tx: Transaction) -> tuple[datetime | None, Mapping[PrintState, int]]:
+    return await tx.invoices.oldest_unsent_at(), await tx.prints.waiting()

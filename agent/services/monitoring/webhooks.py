@@ -13,16 +13,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Event, Json, Store, Transaction, WebhookSender
-from agent.services.desk import Desk
+from agent.ports import Clock, Event, Json, Store, Transaction, WebhookSender
 from agent.services.elapsed import Since
+from agent.services.signals import Signal
 
 INVOICE_TYPES: Mapping[str, str] = {
     "issued": "invoice.issued",
@@ -68,12 +69,25 @@ class Outbox:
     """Delivers to one subscriber."""
 
     def __init__(
-        self, desk: Desk, sender: WebhookSender, subscriber: Subscriber, now: Callable[[], datetime] | None = None
+        self,
+        sender: WebhookSender,
+        subscriber: Subscriber,
+        *,
+        store: Store,
+        clock: Clock,
+        now: Callable[[], datetime],
+        changed: Signal,
+        till: str,
     ) -> None:
-        self._desk = desk
+        """``now()``: the best known time: a receiver refuses signatures that are not of now."""
+        self._store = store
+        self._clock = clock
+        self._changed = changed
+        self._till = till
         self._sender = sender
-        self._now = now or desk.now
-        """The best known time: a receiver refuses signatures that are not of now."""
+        self._now = now
+        self.undelivered: tuple[str, Since] | None = None
+        """With what the subscriber refuses, and since when."""
         self._subscriber = subscriber
         self._cursor = f"outbox:{subscriber.name}"
         self._trouble = f"outbox-trouble:{subscriber.name}"
@@ -82,26 +96,31 @@ class Outbox:
         self._replays = 0
 
     @property
+    def name(self) -> str:
+        """Of the subscriber."""
+        return self._subscriber.name
+
+    @property
     def replayable(self) -> bool:
         """Whether replay() makes sense for this subscriber."""
         return self._subscriber.replayable
 
     async def load(self) -> None:
         """Read back since when the subscriber refuses; called once at start."""
-        kept = await self._desk.store.read(lambda tx: tx.notebook.get(self._trouble))
+        kept = await self._store.read(lambda tx: tx.notebook.get(self._trouble))
         if isinstance(kept, Mapping):
             since = datetime.fromisoformat(str(kept["since"]))
-            recalled = Since.recalled(since, self._now(), self._desk.clock)
-            self._desk.undelivered[self._subscriber.name] = (str(kept["problem"]), recalled)
+            recalled = Since.recalled(since, self._now(), self._clock)
+            self.undelivered = (str(kept["problem"]), recalled)
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         refused = 0
         while True:
-            news = self._desk.changed.next()
+            news = self._changed.next()
             refused = 0 if await self.deliver_all() else refused + 1
             if refused:
-                await self._desk.clock.sleep(PAUSES[min(refused, len(PAUSES)) - 1])
+                await self._clock.sleep(PAUSES[min(refused, len(PAUSES)) - 1])
             else:
                 await news
 
@@ -109,7 +128,7 @@ class Outbox:
         """Deliver everything after the cursor; False where the subscriber refused one."""
         while True:
             replays = self._replays
-            events = await self._desk.store.read(self._next_page)
+            events = await self._store.read(self._next_page)
             if not events:
                 return True
             for event in events:
@@ -126,23 +145,19 @@ class Outbox:
 
     async def replay(self, from_id: int) -> None:
         """Deliver everything from ``from_id`` on again; one beyond the cursor leaves out what lies between."""
-        newest = await self._desk.store.read(lambda tx: tx.events.newest())
+        newest = await self._store.read(lambda tx: tx.events.newest())
         if not 1 <= from_id <= newest + 1:
             text = f"Numer zdarzenia musi być liczbą od 1 do {newest + 1}."
             raise BadInput(text, errors=(FieldError("/from", text, "not-allowed"),))
         self._replays += 1
         self._seen = None
         await self._keep_cursor(from_id - 1, self._replays)
-        self._desk.changed.set()
+        self._changed.set()
 
     async def status(self) -> OutboxStatus:
         """How far the subscriber is, and what keeps it."""
-
-        async def work(tx: Transaction) -> tuple[Json, int]:
-            return await tx.notebook.get(self._cursor), await tx.events.newest()
-
-        kept, newest = await self._desk.store.read(work)
-        problem, since = self._desk.undelivered.get(self._subscriber.name, (None, None))
+        kept, newest = await self._store.read(partial(_progress, self._cursor))
+        problem, since = self.undelivered or (None, None)
         cursor = max(self._seen or 0, kept if isinstance(kept, int) else 0)
         begun = None if since is None else since.at
         return OutboxStatus(self._subscriber.name, self._subscriber.url, cursor, newest, problem, begun)
@@ -165,29 +180,29 @@ class Outbox:
 
     async def _note_trouble(self, problem: str | None) -> None:
         """Remember, also over a restart, since when the subscriber refuses."""
-        before = self._desk.undelivered.get(self._subscriber.name)
+        before = self.undelivered
         if problem == (None if before is None else before[0]):
             return
         kept: dict[str, Json] | None = None
         if problem is None:
-            del self._desk.undelivered[self._subscriber.name]
+            self.undelivered = None
         else:
-            since = Since.now(self._desk.clock) if before is None else before[1]
-            self._desk.undelivered[self._subscriber.name] = (problem, since)
+            since = Since.now(self._clock) if before is None else before[1]
+            self.undelivered = (problem, since)
             kept = {"problem": problem, "since": since.at.isoformat()}
-        await self._desk.store.write(lambda tx: tx.notebook.put(self._trouble, kept))
+        await self._store.write(lambda tx: tx.notebook.put(self._trouble, kept))
 
     async def _message(self, event: Event) -> Mapping[str, Json]:
         message: dict[str, Json] = {
             "id": event.seq,
             "type": self._subscriber.types[event.kind],
             "at": event.at.isoformat(),
-            "till": self._desk.settings.till,
+            "till": self._till,
             "data": event.data,
         }
         if event.invoice_id is not None:
             invoice_id = event.invoice_id
-            record = await self._desk.store.read(lambda tx: tx.invoices.get(invoice_id))
+            record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
             message["invoice"] = invoice_summary(record)
         return message
 
@@ -199,12 +214,15 @@ class Outbox:
 
     async def _keep_cursor(self, seq: int, replays: int) -> None:
         """Make the cursor durable, unless a replay has moved it meanwhile."""
+        await self._store.write(partial(self._move_cursor, seq, replays))
 
-        async def work(tx: Transaction) -> None:
-            if replays == self._replays:
-                await tx.notebook.put(self._cursor, seq)
+    async def _move_cursor(self, seq: int, replays: int, tx: Transaction) -> None:
+        if replays == self._replays:
+            await tx.notebook.put(self._cursor, seq)
 
-        await self._desk.store.write(work)
+
+async def _progress(cursor: str, tx: Transaction) -> tuple[Json, int]:
+    return await tx.notebook.get(cursor), await tx.events.newest()
 
 
 class Outboxes:
@@ -213,6 +231,18 @@ class Outboxes:
     def __init__(self, store: Store, outboxes: Sequence[Outbox]) -> None:
         self._store = store
         self._outboxes = outboxes
+
+    def __iter__(self) -> Iterator[Outbox]:
+        return iter(self._outboxes)
+
+    async def load(self) -> None:
+        """Read back since when each refuses; once at start."""
+        for each in self._outboxes:
+            await each.load()
+
+    def undelivered(self) -> Mapping[str, tuple[str, Since]]:
+        """Return by name with what each subscriber refuses, and since when; those that take everything are left out."""
+        return {each.name: each.undelivered for each in self._outboxes if each.undelivered is not None}
 
     async def status(self) -> list[OutboxStatus]:
         """Return how far each is; empty where none is configured."""

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from agent.domain.calendar import local_date
 from agent.domain.clock_check import (
@@ -74,14 +75,7 @@ class ClockCheck:
 
     async def load(self) -> None:
         """Read back what earlier runs knew; called once at start."""
-
-        async def work(tx: Transaction) -> tuple[Json, datetime | None, datetime | None]:
-            newest = await tx.invoices.find(InvoiceFilter(limit=1))
-            last = await tx.events.after(await tx.events.newest() - 1, 1)
-            issued_at = newest[0].issued_at if newest else None
-            return await tx.notebook.get(NOTEBOOK), issued_at, last[0].at if last else None
-
-        kept, newest_issue, last_event = await self._store.read(work)
+        kept, newest_issue, last_event = await self._store.read(_read_kept)
         known = _read(kept) if isinstance(kept, Mapping) else Known(alive_at=last_event)
         self._known = replace(known, newest_issue=newest_issue)
 
@@ -149,12 +143,7 @@ class ClockCheck:
         if verdict.state is not ClockState.CONFIRMED:
             self._known = replace(self._known, mark=Mark.of(reading, Source.MANAGER), alive_at=reading.wall)
         data: dict[str, Json] = {"by": by, "shown": reading.wall.isoformat(), "state": verdict.state.value}
-
-        async def work(tx: Transaction) -> None:
-            await tx.notebook.put(NOTEBOOK, _to_json(self._known))
-            await tx.events.append("clock_confirmed", data)
-
-        await self._store.write(work)
+        await self._store.write(partial(_keep_confirmed, self._known, data))
 
     async def keep(self) -> None:
         """Make durable what is known, from time to time and when it has changed; record that the clock was set."""
@@ -169,13 +158,7 @@ class ClockCheck:
         if verdict.state not in REFUSES:
             self._known = replace(self._known, alive_at=reading.wall, ksef_until=self._certain(reading))
         data: dict[str, Json] = {"seconds": round(stepped, 3), "state": verdict.state.value, "problem": verdict.problem}
-
-        async def work(tx: Transaction) -> None:
-            await tx.notebook.put(NOTEBOOK, _to_json(self._known))
-            if stepped:
-                await tx.events.append("clock_stepped", data)
-
-        await self._store.write(work)
+        await self._store.write(partial(_keep, self._known, data if stepped else None))
         self._kept_at, self._kept_source = reading.monotonic, source
         if stepped:
             LOG.warning("the clock was set by %.0f s: %s", stepped, verdict.state.value)
@@ -260,6 +243,25 @@ async def judged(clock: Clock, store: Store, refuse_seconds: float) -> Verdict:
     check = ClockCheck(clock, store, refuse_seconds=refuse_seconds)
     await check.load()
     return check.look()
+
+
+async def _read_kept(tx: Transaction) -> tuple[Json, datetime | None, datetime | None]:
+    """Read what is kept, when the newest document was issued, and when the newest event was written."""
+    newest = await tx.invoices.find(InvoiceFilter(limit=1))
+    last = await tx.events.after(await tx.events.newest() - 1, 1)
+    issued_at = newest[0].issued_at if newest else None
+    return await tx.notebook.get(NOTEBOOK), issued_at, last[0].at if last else None
+
+
+async def _keep(known: Known, step: Mapping[str, Json] | None, tx: Transaction) -> None:
+    await tx.notebook.put(NOTEBOOK, _to_json(known))
+    if step is not None:
+        await tx.events.append("clock_stepped", step)
+
+
+async def _keep_confirmed(known: Known, data: Mapping[str, Json], tx: Transaction) -> None:
+    await tx.notebook.put(NOTEBOOK, _to_json(known))
+    await tx.events.append("clock_confirmed", data)
 
 
 def _to_json(known: Known) -> dict[str, Json]:

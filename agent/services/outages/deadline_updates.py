@@ -9,57 +9,63 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from agent.domain.calendar import local_date
+from agent.domain.calendar import BusinessCalendar, local_date
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.deadlines import Deadline, deadline
+from agent.domain.outages.events import Outage
 from agent.domain.outages.modes import ModeDecision, without_total_failure
-from agent.domain.outages.timeline import Event, Timeline
-from agent.ports import Exempt, InvoiceChange, Json, Transaction, Unsent
-from agent.services.desk import Desk
+from agent.ports import Exempt, InvoiceChange, Json, Store, Transaction, Unsent
+from agent.services.outages.known_timeline import KnownTimeline
 
 SLICE = 50
 """Invoices per transaction when many follow a new fact: a press in between never waits for thousands of rows."""
 
 
-class Duties:
-    """What is owed to KSeF, by when. ``timeline()`` is asked anew for each invoice: it may turn meanwhile.
+class DeadlineUpdater:
+    """Brings what is owed to KSeF, and by when, in line with the timeline, which may turn meanwhile.
 
     ``now()``: the best known time, which a change of the wall clock does not touch.
     """
 
-    def __init__(self, desk: Desk, timeline: Callable[[], Timeline], now: Callable[[], datetime]) -> None:
-        self._desk = desk
+    def __init__(
+        self, store: Store, timeline: KnownTimeline, calendar: BusinessCalendar, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
         self._timeline = timeline
+        self._calendar = calendar
         self._now = now
-        self.in_doubt: tuple[Exempt, ...] = ()
+        self.retracted: tuple[Exempt, ...] = ()
         """What is exempt by a total failure that Latarnia took back, and no manager has called false; by follow()."""
-        self.revocable: Event | None = None
+        self.revocable: Outage | None = None
         """The newest total failure that is over and that a manager's word would change something about; by follow()."""
 
     async def follow(self) -> None:
         """Bring everything in line with the timeline, in slices."""
-        exempt = await self._desk.store.read(lambda tx: tx.invoices.exempt())
+        exempt = await self._store.read(lambda tx: tx.invoices.exempt())
         back = [each for each in exempt if not each.archived and self._duty_back(each) is not None]
         for start in range(0, len(back), SLICE):
-            await self._desk.store.write(partial(self._return_to_queue, back[start : start + SLICE]))
-        queue = await self._desk.store.read(lambda tx: tx.invoices.queue())
+            await self._store.write(partial(self._return_to_queue, back[start : start + SLICE]))
+        queue = await self._store.read(lambda tx: tx.invoices.queue())
         moved = [each for each in queue if self._over(each) or self._new_deadline(each) is not None]
         for start in range(0, len(moved), SLICE):
-            await self._desk.store.write(partial(self._apply, moved[start : start + SLICE]))
-        self._look_at(await self._desk.store.read(lambda tx: tx.invoices.exempt()))
+            await self._store.write(partial(self._apply, moved[start : start + SLICE]))
+        self._look_at(await self._store.read(lambda tx: tx.invoices.exempt()))
 
-    def any_over(self, queue: list[Unsent]) -> bool:
-        """Tell whether something was issued in a total failure that is over."""
-        return any(self._over(each) for each in queue)
+    async def exempt_if_over(self, queue: list[Unsent]) -> bool:
+        """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells; True if any."""
+        over = any(self._over(each) for each in queue)
+        if over:
+            await self.follow()
+        return over
 
     def _look_at(self, exempt: list[Exempt]) -> None:
         """Keep what screens ask often; it changes with the timeline alone, and follow() comes after each turn of it."""
-        timeline = self._timeline()
-        self.in_doubt = tuple(
+        timeline = self._timeline.current
+        self.retracted = tuple(
             each for each in exempt if not timeline.in_total_failure(each.issued_at) and self._duty_back(each) is None
         )
-        changeable = [each.issued_at for each in exempt if not each.archived or each in self.in_doubt]
+        changeable = [each.issued_at for each in exempt if not each.archived or each in self.retracted]
         self.revocable = timeline.total_failure_of(max(changeable)) if changeable else None
 
     async def _apply(self, moved: list[Unsent], tx: Transaction) -> None:
@@ -107,7 +113,7 @@ class Duties:
         """Issued in a total failure that is over: never to be sent (art. 106ng)."""
         if each.mode is not Mode.TOTAL_FAILURE or each.state is not InvoiceState.ISSUED:
             return False
-        timeline = self._timeline()
+        timeline = self._timeline.current
         then = timeline.at(each.issued_at).total_failure
         now = timeline.at(self._now() + timedelta(microseconds=1)).total_failure
         return then is not None and then.confirmed is True and (now is None or now.id != then.id)
@@ -116,20 +122,20 @@ class Duties:
         """Return the deadline where it, or the mode it follows from, is another one now."""
         fallen = self._fallen_mode(each)
         mode = each.mode if fallen is None else fallen.mode
-        due = deadline(mode, issue_moment(each.issued_on, each.issued_at), self._timeline(), self._desk.calendar)
+        due = deadline(mode, issue_moment(each.issued_on, each.issued_at), self._timeline.current, self._calendar)
         same = fallen is None and (due.date, due.state) == (each.deadline, each.deadline_state)
         return None if same else due
 
     def _fallen_mode(self, each: Unsent) -> ModeDecision | None:
         """Return the mode of what was issued in a total failure that does not cover it after all, else None."""
-        timeline = self._timeline()
+        timeline = self._timeline.current
         if each.mode is not Mode.TOTAL_FAILURE or timeline.in_total_failure(each.issued_at):
             return None
         return without_total_failure(timeline.at(each.issued_at))
 
     def _duty_back(self, each: Exempt) -> dict[str, Json] | None:
         """Return why an exemption is none (who, reason); None while it stands, or while a manager has to decide."""
-        timeline = self._timeline()
+        timeline = self._timeline.current
         if timeline.in_total_failure(each.issued_at):
             return None
         word = timeline.false_alarm(each.issued_at)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Picture, PrintJob, ReceiptRenderer, Store, Transaction
-from agent.services.paper.printing import Printing
+from agent.services.paper.papers import InvoicePapers
 
 T = TypeVar("T")
 WAITING = 8
@@ -25,9 +26,9 @@ PAGES = ("a4", "receipt")
 class Previews:
     """Pictures, texts and PDF of papers."""
 
-    def __init__(self, store: Store, printing: Printing, renderer: ReceiptRenderer) -> None:
+    def __init__(self, store: Store, papers: InvoicePapers, renderer: ReceiptRenderer) -> None:
         self._store = store
-        self._printing = printing
+        self._papers = papers
         self._renderer = renderer
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -48,8 +49,7 @@ class Previews:
         if page not in PAGES:
             raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
         record = await self._record(invoice_id)
-        choice = self._printing.choice(record)
-        return await self._in_turn(lambda: self._renderer.pdf(self._printing.receipt(record, choice, 1), page))
+        return await self._in_turn(lambda: self._renderer.pdf(self._papers.original(record), page))
 
     async def last_sent(self, invoice_id: str) -> bytes:
         """Return the bytes last sent to a printer; NotFound before the first print."""
@@ -63,14 +63,11 @@ class Previews:
         if data is not None:
             sent = data
             return await self._in_turn(lambda: show(printer, sent))
-        record = await self._record(invoice_id)
-        choice = self._printing.choice(record)
+        return await self._in_turn(partial(self._show_original, await self._record(invoice_id), show))
 
-        def drawn() -> T:
-            default = self._renderer.default
-            return show(default, self._renderer.encode(default, self._printing.receipt(record, choice, 1)))
-
-        return await self._in_turn(drawn)
+    def _show_original(self, record: InvoiceRecord, show: Callable[[str, bytes], T]) -> T:
+        default = self._renderer.default
+        return show(default, self._renderer.encode(default, self._papers.original(record)))
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         if self._waiting > WAITING:
@@ -86,12 +83,13 @@ class Previews:
         return await self._store.read(lambda tx: tx.invoices.get(invoice_id))
 
     async def _last_sent(self, invoice_id: str) -> tuple[str, bytes | None]:
-        async def work(tx: Transaction) -> list[PrintJob]:
-            await tx.invoices.get(invoice_id)
-            return await tx.prints.of_invoice(invoice_id)
-
-        sent = [job for job in await self._store.read(work) if job.data is not None]
+        sent = [job for job in await self._store.read(partial(_jobs, invoice_id)) if job.data is not None]
         if not sent:
             return self._renderer.default, None
         newest = max(sent, key=lambda job: job.id)
         return newest.printer or self._renderer.default, newest.data
+
+
+async def _jobs(invoice_id: str, tx: Transaction) -> list[PrintJob]:
+    await tx.invoices.get(invoice_id)
+    return await tx.prints.of_invoice(invoice_id)

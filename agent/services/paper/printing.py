@@ -11,19 +11,30 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.domain.errors import AgentError, DocumentDamaged, NotFound, StoreLost, Unavailable
-from agent.domain.fa3.view import read
+from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
-from agent.domain.links import names_document
-from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
+from agent.domain.paper.compose import PaperChoice
 from agent.domain.paper.receipt import Align, Receipt, Rule, Text
-from agent.domain.rejection import number_taken, taken_refusal
-from agent.ports import InvoiceChange, Outcome, PrintJob, PrintResult, Transaction
-from agent.services.desk import Desk
+from agent.domain.rejection import number_taken
+from agent.ports import (
+    Clock,
+    InvoiceChange,
+    Metrics,
+    Outcome,
+    Printer,
+    PrintJob,
+    PrintResult,
+    ReceiptRenderer,
+    Store,
+    Transaction,
+)
+from agent.services.background import BackgroundTasks
+from agent.services.paper.papers import InvoicePapers
+from agent.services.signals import Signal
 
 RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 """Seconds before each silent retry of a job that surely did not print (about two minutes in all)."""
@@ -33,209 +44,213 @@ SHOP_COPY = "Egzemplarz sprzedawcy"
 RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj teraz”."
 DEFECT = PrintResult(Outcome.NOT_SENT, "", "Wydruk przerwał błąd programu. Wezwij serwis.", "defect")
 RESTARTED_WHILE_PRINTING = "Program został ponownie uruchomiony w trakcie wydruku. Sprawdź, czy papier wyszedł."
+STATES = {
+    Outcome.DONE: PrintState.PRINTED,
+    Outcome.NOT_SENT: PrintState.FAILED,
+    Outcome.UNKNOWN: PrintState.UNCERTAIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedPrint:
+    """A durable job, and what it is to print."""
+
+    record: InvoiceRecord
+    choice: PaperChoice
+    job: PrintJob
+
+
+@dataclass(frozen=True, slots=True)
+class PrintTrouble:
+    """Why the newest job did not print."""
+
+    job_id: int
+    result: PrintResult
 
 
 class Printing:
-    """Chooses the paper by what is known now, and prints it."""
+    """Prints invoices; what paper, papers.py says."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self.trouble: PrintResult | None = None
-        """The newest job's problem, None when the newest job went well."""
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        papers: InvoicePapers,
+        printer: Printer,
+        renderer: ReceiptRenderer,
+        tasks: BackgroundTasks,
+        metrics: Metrics,
+        changed: Signal,
+        copies: int,
+    ) -> None:
+        """``copies``: of each job, the shop's own included."""
+        self._store = store
+        self._clock = clock
+        self._papers = papers
+        self._printer = printer
+        self._renderer = renderer
+        self._tasks = tasks
+        self._metrics = metrics
+        self._changed = changed
+        self._copies = copies
+        self.trouble: PrintTrouble | None = None
+        """None when the newest job went well."""
 
     async def recover(self) -> None:
         """Settle what a crash left behind; called once at start."""
-
-        async def work(tx: Transaction) -> None:
-            for job in await tx.prints.in_state(PrintState.PRINTING):
-                await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)
-                await tx.events.append("print_uncertain", {"job": job.id, "why": "restart"}, job.invoice_id)
-            for job in await tx.prints.in_state(PrintState.QUEUED):
-                await tx.prints.move(job.id, PrintState.FAILED, problem=RESTARTED)
-                await tx.events.append("print_failed", {"job": job.id, "why": "restart"}, job.invoice_id)
-
-        await self._desk.store.write(work)
-
-    def choice(self, record: InvoiceRecord) -> PaperChoice:
-        """Which paper this invoice gets now (docs/law.md, section 2)."""
-        return choose(
-            PaperFacts(
-                mode=record.mode,
-                buyer=record.buyer.kind,
-                number=record.number,
-                kind=record.kind,
-                ksef_number=record.ksef_number,
-                certificate_link=record.link_certificate is not None,
-                offline_domestic=self._desk.settings.paper.offline_domestic,
-            )
-        )
-
-    def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
-        """Compose the slip from the stored bytes.
-
-        NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
-        Conflict where KSeF has the number from another document.
-        """
-        if (refusal := taken_refusal(record)) is not None:
-            raise refusal
-        if not record.xml:
-            raise exported(record)
-        codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
-        if not all(names_document(code, record.sha256) for code in codes):
-            raise DocumentDamaged(f"Faktura {record.number}")
-        return compose(
-            read(record.xml),
-            choice,
-            copy=copy,
-            link_invoice=record.link_invoice,
-            link_certificate=record.link_certificate,
-            footer=self._desk.settings.paper.footer,
-            open_drawer=self._desk.settings.paper.open_drawer and copy == 1,
-        )
-
-    async def print(self, invoice_id: str) -> PrintJob:
-        """Print once; a job that surely did not print is retried silently in the background."""
-
-        record, choice, job = await self._desk.store.write(partial(self._begin, invoice_id))
-        job = await self._attempt(record, choice, job)
-        if job.state is PrintState.FAILED and self._desk.printer.profile_names:
-            self._desk.tasks.start(f"print-retry-{job.id}", self._retry(choice, job))
-        return job
+        await self._store.write(_settle_after_restart)
 
     async def print_at_counter(self, invoice_id: str) -> None:
         """Print, and wait for the paper as long as a customer would; metres of it come out behind the answer."""
-        printing = self._desk.tasks.start(f"print-{invoice_id}", self.print(invoice_id), awaited=True)
+        printing = self._tasks.start(f"print-{invoice_id}", self.print(invoice_id), awaited=True)
         try:
-            await self._desk.clock.within(PAPER_SECONDS, asyncio.shield(printing))
+            await self._clock.within(PAPER_SECONDS, asyncio.shield(printing))
         except TimeoutError:
-            self._desk.tasks.start(f"paper-{invoice_id}", _rest_of(printing))
+            self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
 
-    async def _begin(self, invoice_id: str, tx: Transaction) -> tuple[InvoiceRecord, PaperChoice, PrintJob]:
+    async def print(self, invoice_id: str) -> PrintJob:
+        """Print once; a job that surely did not print is retried silently in the background."""
+        return await self.print_queued(await self._store.write(partial(self.queue, invoice_id)))
+
+    async def queue(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
+        """Add a job for the paper of now; a buyer outside KSeF makes an invoice without number an offline24 one."""
         record = await tx.invoices.get(invoice_id)
-        choice = self.choice(record)
+        choice = self._papers.choice(record)
         if choice.mode is not record.mode:
-            record = await self._treated_as(tx, record, choice.mode)
+            record = await _treated_as(tx, record, choice.mode)
         job = await tx.prints.add(invoice_id, choice.document, choice.label)
         await tx.events.append(
             "print_queued",
             {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
             invoice_id,
         )
-        return record, choice, job
+        return QueuedPrint(record, choice, job)
 
-    async def _treated_as(self, tx: Transaction, record: InvoiceRecord, mode: Mode) -> InvoiceRecord:
-        reason = "Numer KSeF nie nadszedł przed wydaniem dokumentu nabywcy spoza KSeF (art. 106gb ust. 4)."
-        await tx.events.append("mode", {"from": record.mode, "to": mode, "reason": reason}, record.id)
-        return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
+    async def print_queued(self, queued: QueuedPrint) -> PrintJob:
+        """Print a durable job, with its retries."""
+        job = await self._attempt(queued)
+        if job.state is PrintState.FAILED and self._printer.profile_names:
+            self._tasks.start(f"print-retry-{job.id}", self._retry(replace(queued, job=job)))
+        return job
 
-    async def _attempt(self, record: InvoiceRecord, choice: PaperChoice, job: PrintJob) -> PrintJob:
-        leaves = 0
-
-        async def leaving(printer: str, data: bytes) -> None:
-            nonlocal leaves
-            leaves += 1
-            fallback = leaves > 1
-
-            async def work(tx: Transaction) -> None:
-                if fallback:
-                    await tx.prints.move(job.id, PrintState.FAILED)
-                    await tx.prints.move(job.id, PrintState.QUEUED)
-                await tx.prints.move(job.id, PrintState.PRINTING, printer=printer, data=data)
-
-            await self._desk.store.write(work)
-
+    async def _attempt(self, queued: QueuedPrint) -> PrintJob:
+        job = queued.job
+        leaving = _Leaving(self._store, job.id)
         try:
-            receipt = self.receipt(record, choice, job.copy)
-            result = await self._desk.printer.print(lambda name: self._bytes(name, receipt), leaving)
+            receipt = self._papers.receipt(queued.record, queued.choice, job.copy)
+            result = await self._printer.print(partial(self._bytes, receipt), leaving.note)
         except StoreLost:
             raise
         except AgentError as error:
-            # The document is durable; that this printer can not print it is trouble of the paper only.
-            result = PrintResult(Outcome.NOT_SENT, self._desk.renderer.default, str(error), "unprintable")
+            # The document is durable; that this printer cannot print it is trouble of the paper only.
+            result = PrintResult(Outcome.NOT_SENT, self._renderer.default, str(error), "unprintable")
         except Exception:
-            await self._finish(job, DEFECT if leaves == 0 else replace(DEFECT, outcome=Outcome.UNKNOWN))
+            await self._finish(job, replace(DEFECT, outcome=Outcome.UNKNOWN) if leaving.times else DEFECT)
             raise
         return await self._finish(job, result)
 
-    def _bytes(self, printer: str, receipt: Receipt) -> bytes:
+    def _bytes(self, receipt: Receipt, printer: str) -> bytes:
         """Return the bytes of one job: the customer's slip, and the shop's where the setting asks for more."""
-        data = self._desk.renderer.encode(printer, receipt)
-        further = self._desk.settings.paper.copies - 1
-        if further > 0:
+        data = self._renderer.encode(printer, receipt)
+        if self._copies > 1:
             mark = (Text(SHOP_COPY, Align.CENTER, bold=True, tall=True), Rule())
             own = replace(receipt, elements=(*mark, *receipt.elements), open_drawer=False)
-            data += self._desk.renderer.encode(printer, own) * further
+            data += self._renderer.encode(printer, own) * (self._copies - 1)
         return data
 
     async def _finish(self, job: PrintJob, result: PrintResult) -> PrintJob:
-        self.trouble = None if result.outcome is Outcome.DONE else result
-        self._desk.metrics.printed(result.outcome.value)
-        state = {
-            Outcome.DONE: PrintState.PRINTED,
-            Outcome.NOT_SENT: PrintState.FAILED,
-            Outcome.UNKNOWN: PrintState.UNCERTAIN,
-        }[result.outcome]
-
-        async def work(tx: Transaction) -> PrintJob:
-            done = await tx.prints.move(job.id, state, printer=result.printer or None, problem=result.problem)
-            await tx.events.append(
-                f"print_{state.value}",
-                {
-                    "job": job.id,
-                    "printer": result.printer,
-                    "code": result.code,
-                    "problem": result.problem,
-                    "confirmed": result.confirmed,
-                    "bytes_sha256": None if done.data is None else hashlib.sha256(done.data).hexdigest(),
-                },
-                job.invoice_id,
-            )
-            return done
-
-        done = await self._desk.store.write(work)
-        self._desk.changed.set()
+        self.trouble = None if result.outcome is Outcome.DONE else PrintTrouble(job.id, result)
+        self._metrics.printed(result.outcome.value)
+        done = await self._store.write(partial(_note_outcome, job, result))
+        self._changed.set()
         return done
 
-    async def _retry(self, choice: PaperChoice, job: PrintJob) -> None:
+    async def _retry(self, queued: QueuedPrint) -> None:
         for pause in RETRY_PAUSES:
-            await self._desk.clock.sleep(pause)
+            await self._clock.sleep(pause)
             try:
-                again = await self._desk.store.write(partial(self._again, choice, job))
+                again = await self._store.write(partial(self._queue_again, queued))
                 if again is None:
                     return
-                record, choice, job = again
-                job = await self._attempt(record, choice, job)
+                queued = replace(again, job=await self._attempt(again))
             except Unavailable:
                 continue  # a full disk
-            if job.state is not PrintState.FAILED:
+            if queued.job.state is not PrintState.FAILED:
                 return
 
-    async def _again(
-        self, choice: PaperChoice, job: PrintJob, tx: Transaction
-    ) -> tuple[InvoiceRecord, PaperChoice, PrintJob] | None:
+    async def _queue_again(self, queued: QueuedPrint, tx: Transaction) -> QueuedPrint | None:
         """Queue the job again, or a new one where another paper is right by now (the number arrived).
 
         None where it is not to be printed again: the cashier pressed reprint, which made a newer job, or bytes may
         have left. All in one transaction, so no reprint falls between the look and the queue.
         """
+        job = queued.job
         newest = max(await tx.prints.of_invoice(job.invoice_id), key=lambda other: other.id)
         if newest.id != job.id or newest.state not in (PrintState.FAILED, PrintState.QUEUED):
             return None
         record = await tx.invoices.get(job.invoice_id)
         if number_taken(record.state, record.rejection):
             return None
-        if self.choice(record) == choice:
-            return record, choice, await _queued(newest, tx)
+        if self._papers.choice(record) == queued.choice:
+            return QueuedPrint(record, queued.choice, await _queued(newest, tx))
         if newest.state is PrintState.QUEUED:
             await tx.prints.move(job.id, PrintState.FAILED)
-        return await self._begin(job.invoice_id, tx)
+        return await self.queue(job.invoice_id, tx)
 
 
-def exported(record: InvoiceRecord) -> NotFound:
-    """Return the refusal for content that is in the archive and no longer here."""
-    return NotFound(
-        f"Treść dokumentu {record.number} wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported"
+class _Leaving:
+    """Makes the bytes of a job durable before they leave, and knows whether any have."""
+
+    def __init__(self, store: Store, job_id: int) -> None:
+        self._store = store
+        self._job_id = job_id
+        self.times = 0
+
+    async def note(self, printer: str, data: bytes) -> None:
+        """Note that these bytes are about to leave for this printer; more than once where one falls back to another."""
+        self.times += 1
+        await self._store.write(partial(_note_leaving, self._job_id, printer, data, self.times > 1))
+
+
+async def _note_leaving(job_id: int, printer: str, data: bytes, fallback: bool, tx: Transaction) -> None:
+    if fallback:
+        await tx.prints.move(job_id, PrintState.FAILED)
+        await tx.prints.move(job_id, PrintState.QUEUED)
+    await tx.prints.move(job_id, PrintState.PRINTING, printer=printer, data=data)
+
+
+async def _note_outcome(job: PrintJob, result: PrintResult, tx: Transaction) -> PrintJob:
+    state = STATES[result.outcome]
+    done = await tx.prints.move(job.id, state, printer=result.printer or None, problem=result.problem)
+    await tx.events.append(
+        f"print_{state.value}",
+        {
+            "job": job.id,
+            "printer": result.printer,
+            "code": result.code,
+            "problem": result.problem,
+            "confirmed": result.confirmed,
+            "bytes_sha256": None if done.data is None else hashlib.sha256(done.data).hexdigest(),
+        },
+        job.invoice_id,
     )
+    return done
+
+
+async def _treated_as(tx: Transaction, record: InvoiceRecord, mode: Mode) -> InvoiceRecord:
+    reason = "Numer KSeF nie nadszedł przed wydaniem dokumentu nabywcy spoza KSeF (art. 106gb ust. 4)."
+    await tx.events.append("mode", {"from": record.mode, "to": mode, "reason": reason}, record.id)
+    return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
+
+
+async def _settle_after_restart(tx: Transaction) -> None:
+    for job in await tx.prints.in_state(PrintState.PRINTING):
+        await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)
+        await tx.events.append("print_uncertain", {"job": job.id, "why": "restart"}, job.invoice_id)
+    for job in await tx.prints.in_state(PrintState.QUEUED):
+        await tx.prints.move(job.id, PrintState.FAILED, problem=RESTARTED)
+        await tx.events.append("print_failed", {"job": job.id, "why": "restart"}, job.invoice_id)
 
 
 async def _rest_of(printing: asyncio.Task[PrintJob]) -> None:

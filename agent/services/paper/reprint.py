@@ -11,7 +11,8 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import taken_refusal
 from agent.ports import Store, Transaction
 from agent.services.background import BackgroundTasks
-from agent.services.paper.printing import Printing, exported
+from agent.services.paper.papers import exported
+from agent.services.paper.printing import Printing
 
 
 class Reprinting:

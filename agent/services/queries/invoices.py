@@ -9,7 +9,7 @@ from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, describe, existing
 from agent.services.issuing.idempotency import Pressed
-from agent.services.paper.printing import exported
+from agent.services.paper.papers import exported
 from agent.services.queries.invoice_answer import InvoiceAnswer, answer
 
 QUEUE_LIMIT = 500
@@ -93,7 +93,7 @@ async def _unsent(tx: Transaction) -> list[InvoiceAnswer]:
 
 
 async def _issued(pressed: Pressed, tx: Transaction) -> IssueAnswer:
-    held = None if pressed.held_id is None else await describe(tx, await existing(tx, pressed.held_id))
+    held = None if pressed.held_id is None else await describe(tx, await existing(pressed.held_id, tx))
     invoices = tuple([await _one(each, tx) for each in pressed.invoice_ids])
     return IssueAnswer(invoices, pressed.replayed, held)
 

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -140,17 +141,17 @@ class Evidence:
             after = page[-1].id
 
     async def _whole(self, invoice_id: str) -> InvoiceFile:
-        async def work(tx: Transaction) -> InvoiceFile:
-            named = await tx.sessions.upo_of(invoice_id)
-            return InvoiceFile(
-                record=await tx.invoices.get(invoice_id),
-                versions=await tx.invoices.versions(invoice_id),
-                upo=await tx.invoices.upo(invoice_id),
-                papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(invoice_id)),
-                session_upo=None if named is None else SessionUpo(named.session, named.page),
-            )
+        return await self._store.read(partial(self._read_whole, invoice_id))
 
-        return await self._store.read(work)
+    async def _read_whole(self, invoice_id: str, tx: Transaction) -> InvoiceFile:
+        named = await tx.sessions.upo_of(invoice_id)
+        return InvoiceFile(
+            record=await tx.invoices.get(invoice_id),
+            versions=await tx.invoices.versions(invoice_id),
+            upo=await tx.invoices.upo(invoice_id),
+            papers=tuple(self._paper(job) for job in await tx.prints.of_invoice(invoice_id)),
+            session_upo=None if named is None else SessionUpo(named.session, named.page),
+        )
 
     async def _page(self, upo: SessionUpo) -> bytes:
         return await self._store.read(lambda tx: tx.sessions.page(upo.session, upo.page))

@@ -73,7 +73,7 @@ def held_of(value: HeldAnswer) -> Held:
         hand_over=value.hand_over,
         problem=value.problem,
         invoice_id=value.invoice_id,
-        to_settle=value.to_settle,
+        to_settle=value.to_close,
     )
 
 

@@ -12,7 +12,7 @@ from agent.domain.invoice import Mode
 from agent.domain.known_buyers import BuyerSourceName
 from agent.services.buyers.lookup import FoundBuyer
 from agent.services.outages.clock_check import ClockAnswer
-from agent.services.outages.watch import ModeAnswer
+from agent.services.outages.mode import ModeAnswer
 from agent.web.answers.corrections import Held
 from agent.web.answers.invoice import BuyerAddress, Invoice, address_of
 from agent.web.wire import OMITTED, Count, Says

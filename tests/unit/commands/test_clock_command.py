@@ -21,7 +21,7 @@ def set_clock(shop: Shop, step: timedelta) -> None:
 
     async def work() -> None:
         await shop.place.lose_the_line()
-        await shop.place.watch.clock.keep()
+        await shop.place.clock_check.keep()
         shop.place.clock.step(step)
 
     shop.do(work())

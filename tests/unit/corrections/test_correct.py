@@ -68,8 +68,8 @@ async def line_back(place: World) -> None:
     """The line is there again and the queue is sent; the held corrections are not looked at."""
     place.gateway.up = True
     await place.clock.advance(900)
-    await place.watch.probe()
-    await passing(place, place.sync.pass_once())
+    await place.connection.probe()
+    await passing(place, place.queue.pass_once())
 
 
 def total_failure(published: datetime) -> dict[str, Any]:
@@ -259,7 +259,7 @@ async def test_an_invoice_of_this_till_is_not_from_elsewhere(tmp_path: Path) -> 
 async def test_a_rejected_correction_counts_while_it_can_still_come(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         base = await sell(place)
-        await place.watch.declare(Mode.OFFLINE24, "próba", MANAGER)
+        await place.declarations.declare(Mode.OFFLINE24, "próba", MANAGER)
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         kor = (await correct(place, base, returned(1, "2"))).invoices[0].record
         await place.settle(hours=0.01)
@@ -299,7 +299,7 @@ async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_pat
             "gdy numer nadejdzie; nie trzeba jej powtarzać."
         )
         assert (answer.held.state, answer.held.gross) == ("waiting", Decimal("-61.50"))
-        slip = place.desk.renderer.text("paragon", place.printer.papers[-1])
+        slip = place.ports.renderer.text("paragon", place.printer.papers[-1])
         assert f"Przyjęto korektę do faktury nr {base.number}" in " ".join(slip.split())
         assert "To nie jest faktura" in slip
         assert (await place.log(base.id))[-2:] == ["slip_printing", "slip_printed"]
@@ -331,8 +331,8 @@ async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_p
         assert held is not None
 
         async def again() -> str:
-            await place.pending.reprint_slip(held.id, CASHIER)
-            return place.desk.renderer.text("paragon", place.printer.papers[-1])
+            await place.slip.reprint(held.id, CASHIER)
+            return place.ports.renderer.text("paragon", place.printer.papers[-1])
 
         assert "WYDRUK PONOWNY" not in await again()  # the first one surely did not come out
         place.printer.plan.append(Outcome.UNKNOWN)
@@ -343,10 +343,10 @@ async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_p
         place.gateway.up = True
         await place.settle()
         with pytest.raises(Conflict) as issued:
-            await place.pending.reprint_slip(held.id, CASHIER)
+            await place.slip.reprint(held.id, CASHIER)
         assert issued.value.code == "correction-not-waiting"
         with pytest.raises(NotFound):
-            await place.pending.reprint_slip("nobody", CASHIER)
+            await place.slip.reprint("nobody", CASHIER)
 
 
 async def test_a_wrong_nip_in_an_outage_gives_the_new_invoice_at_once(tmp_path: Path) -> None:
@@ -459,13 +459,13 @@ async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path:
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "TOTAL_FAILURE"}
         place.latarnia.messages = [total_failure(place.clock.now())]
-        await place.watch.poll_latarnia()
-        await place.watch.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
+        await place.announcements.poll()
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
         base = await sell(place)
         assert base.mode is Mode.TOTAL_FAILURE
         assert (await correct(place, base, returned(1, "1"))).held is not None
         await place.clock.advance(3600)
-        await place.watch.withdraw("koniec", MANAGER)
+        await place.declarations.withdraw("koniec", MANAGER)
         assert (await place.record(base.id)).state is InvoiceState.EXEMPT
         await place.clock.advance(60)
         await place.pending.issue_ready()

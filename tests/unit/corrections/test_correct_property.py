@@ -166,14 +166,14 @@ async def take(shop: Shop, step: str, which: int, line: int, amount: int) -> Non
             await shop.sell(amount, which + 5)
         case "down" | "up":
             place.gateway.up = step == "up"
-            await place.watch.probe()
+            await place.connection.probe()
         case "lose":
             place.gateway.lost_answers += 1
         case "restart":
             await shop.restart()
         case "pass":
             await place.clock.advance(60)
-            await passing(place, place.sync.pass_once())
+            await passing(place, place.queue.pass_once())
         case "queue":
             await place.pending.issue_ready()
         case _:

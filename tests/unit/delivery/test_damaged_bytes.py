@@ -29,8 +29,8 @@ def flip(place: World, invoice_id: str) -> None:
 
 
 async def problems(place: World) -> list[str]:
-    await place.reporting.refresh()
-    return [f"{problem.code}: {problem.message}" for problem in place.reporting.health().problems]
+    await place.problems.refresh()
+    return [f"{problem.code}: {problem.message}" for problem in place.health.report().problems]
 
 
 async def test_flipped_bytes_are_not_sent_and_the_alarm_comes_at_once(place: World) -> None:
@@ -39,14 +39,14 @@ async def test_flipped_bytes_are_not_sent_and_the_alarm_comes_at_once(place: Wor
     flip(place, record.id)
     assert not any("database" in each for each in await problems(place))
     await place.restore_the_line()
-    await place.sync.pass_once()
+    await place.queue.pass_once()
     assert place.gateway.sent == []
     assert (await place.record(record.id)).state is InvoiceState.ISSUED, "no intent without the bytes"
     assert (await place.log(record.id))[-1] == "damaged"
     (alarm,) = [each for each in await problems(place) if each.startswith("database:")]
     assert record.number in alarm
     before = len(await place.log(record.id))
-    await place.sync.pass_once()
+    await place.queue.pass_once()
     assert len(await place.log(record.id)) == before, "not again and again"
 
 
@@ -97,7 +97,7 @@ async def test_flipped_bytes_are_no_base_of_a_correction_or_a_file(place: World)
     with pytest.raises(DocumentDamaged, match=record.number):
         _ = damaged.xml
     with pytest.raises(DocumentDamaged):
-        await place.correcting.correct(record.id, b'{"reason": "zwrot", "kind": "return_all"}', "key-c", MANAGER)
+        await place.issuing.correct(record.id, b'{"reason": "zwrot", "kind": "return_all"}', "key-c", MANAGER)
     with pytest.raises(DocumentDamaged):
         await place.evidence.bundle(record.issued_on, record.issued_on)
 
@@ -108,7 +108,7 @@ async def test_what_ksef_says_of_a_damaged_invoice_is_still_recorded(place: Worl
     await place.lose_the_line()
     record = await place.sell()
     await place.restore_the_line()
-    await place.courier.deliver(record.id, asking=0.0)
+    await place.sender.deliver(record.id, asking=0.0)
     assert (await place.record(record.id)).state is InvoiceState.SENT
     flip(place, record.id)
     place.gateway.pending_answers = 0
@@ -124,7 +124,7 @@ async def test_a_change_of_the_hash_is_noticed_like_one_of_the_bytes(place: Worl
     record = await place.sell()
     tamper(place.store.path, "UPDATE versions SET sha256 = zeroblob(32)")
     await place.restore_the_line()
-    await place.sync.pass_once()
+    await place.queue.pass_once()
     assert place.gateway.sent == []
     assert (await place.log(record.id))[-1] == "damaged"
 

@@ -68,8 +68,8 @@ async def passes(place: World, loop: Callable[[], Any], seconds: int) -> None:
     """Let a loop run that something wakes all the time."""
     running = asyncio.ensure_future(loop())
     for _ in range(seconds * 10):
-        place.desk.changed.set()
-        place.sync.wake()
+        place.changed.set()
+        place.queue.wake()
         await place.clock.advance(0.1)
     running.cancel()
     with suppress(asyncio.CancelledError):
@@ -84,8 +84,8 @@ async def test_a_long_look_is_followed_by_a_longer_rest(tmp_path: Path, monkeypa
             looks.append(place.clock.monotonic())
             await place.clock.sleep(SECOND)
 
-        monkeypatch.setattr(place.reporting, "refresh", long)
-        await passes(place, place.reporting.run, 21)
+        monkeypatch.setattr(place.problems, "refresh", long)
+        await passes(place, place.problems.run, 21)
         assert [round(after - before) for before, after in pairwise(looks)] == [5, 5, 5, 5]
 
 
@@ -104,7 +104,7 @@ async def test_presses_do_not_make_the_sync_read_a_long_queue_without_end(
 
         place.gateway.up = False
         for _ in range(3):
-            await place.watch.probe()
+            await place.connection.probe()
         monkeypatch.setattr(place.store, "read", long)
-        await passes(place, place.sync.run, 21)
+        await passes(place, place.queue.run, 21)
         assert 3 <= looks <= 12, looks

@@ -81,8 +81,8 @@ def ksef(place: World) -> Strict:
 
 
 async def problems(place: World) -> list[str]:
-    await place.reporting.refresh()
-    return [problem.code for problem in place.reporting.health().problems]
+    await place.problems.refresh()
+    return [problem.code for problem in place.health.report().problems]
 
 
 async def press(place: World, key: str, **changes: Any) -> IssueAnswer:
@@ -225,7 +225,7 @@ async def test_after_a_restore_an_invoice_of_the_copy_may_be_in_ksef_already(pla
     ksef(place).ledger[key] = (KSEF_NUMBER.format(1), record.sha256)
     ksef(place).unreadable = FORBIDDEN
     await place.restore_the_line()
-    await place.sync.pass_once()
+    await place.queue.pass_once()
     assert (await place.record(record.id)).state is InvoiceState.IN_DOUBT
     assert "series-collision" not in await problems(place)
 
@@ -245,7 +245,7 @@ async def test_a_440_after_an_offline_paper_is_an_alarm_at_once(
     ksef(place).unreadable = why
     await place.restore_the_line()
     for _ in range(3):
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         await place.clock.advance(1.0)
     assert (await problems(place)).count("series-collision") == count
     for record in records:
@@ -261,7 +261,7 @@ async def test_a_paper_that_waits_for_the_printer_is_not_printed_after_a_440(pla
     record = await place.sell()
     ksef(place).take(1)
     await place.restore_the_line()
-    await place.sync.pass_once()
+    await place.queue.pass_once()
     assert (await place.record(record.id)).state is InvoiceState.REJECTED
     for _ in range(20):
         await place.clock.advance(30.0)

@@ -16,7 +16,8 @@ import pytest
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceChange, KsefError, Outgoing, Sent, Transaction, Upo, Verdict
-from agent.services.delivery import queue
+from agent.services.delivery import batches
+from agent.services.delivery.queue import _bases_first
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
@@ -88,8 +89,8 @@ async def shop(tmp_path: Path, *, batch_from: int = 50) -> AsyncIterator[tuple[W
 async def line_back(place: World) -> None:
     place.gateway.up = True
     await place.clock.advance(60)
-    await place.watch.probe()
-    await place.watch.probe()
+    await place.connection.probe()
+    await place.connection.probe()
 
 
 async def backlog(place: World, count: int) -> list[InvoiceRecord]:
@@ -103,7 +104,7 @@ async def backlog(place: World, count: int) -> list[InvoiceRecord]:
 
 async def passes(place: World, count: int, seconds: float = 5.0) -> None:
     for _ in range(count):
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         await place.upos.pass_once()
         await place.clock.advance(seconds)
 
@@ -120,7 +121,7 @@ async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
         assert doubtful.state is InvoiceState.IN_DOUBT
         await backlog(place, 2)
         gateway.calls.clear()
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         sends = [number for number, call in enumerate(gateway.calls) if call.startswith("send")]
         assert gateway.calls.index("find_all") < min(sends)
         assert f"send {doubtful.id}" not in gateway.calls
@@ -144,19 +145,19 @@ async def test_a_correction_waits_for_its_base(tmp_path: Path) -> None:
         await backlog(place, 2)
         base, correction = await place.store.read(lambda tx: tx.invoices.queue())
         correction = replace(correction, base_id=base.id)
-        ready = await place.store.read(partial(queue._bases_first, [correction, base]))
+        ready = await place.store.read(partial(_bases_first, [correction, base]))
         assert ready == [base]
         await place.settle()
-        assert await place.store.read(partial(queue._bases_first, [correction])) == [correction]
+        assert await place.store.read(partial(_bases_first, [correction])) == [correction]
 
 
 async def test_a_backlog_goes_in_batches_by_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "BATCH_CHUNK", 10)
+    monkeypatch.setattr(batches, "LARGEST", 10)
     async with shop(tmp_path, batch_from=5) as (place, gateway):
         older = await backlog(place, 12)
         await place.clock.advance(24 * 3600)
         newer = await backlog(place, 13)
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         assert [len(batch) for batch in gateway.batches] == [10, 10, 5]
         order = [sha256 for batch in gateway.batches for sha256 in batch]
         assert order == [record.sha256 for record in (*older, *newer)]
@@ -183,7 +184,7 @@ async def test_a_line_that_flaps_does_not_end_batches(tmp_path: Path) -> None:
         await backlog(place, 10)
         for _ in range(6):
             gateway.up = False
-            await place.sync.pass_once()
+            await place.queue.pass_once()
             await line_back(place)
         await passes(place, 2)
         assert await states(place) == set()
@@ -199,7 +200,7 @@ async def test_one_list_settles_all_doubts_of_a_batch(tmp_path: Path) -> None:
                 await tx.invoices.move(record.id, InvoiceState.SENDING, InvoiceChange(session_ref="SB-lost"))
 
         await place.store.write(crashed)
-        await place.sync.recover()
+        await place.queue.recover()
         assert await states(place) == {InvoiceState.IN_DOUBT}
         gateway.lists_fail = True
         await passes(place, 12)
@@ -283,11 +284,10 @@ async def test_with_no_single_sends_left_a_small_batch_goes_now_and_then(tmp_pat
 async def test_the_backlog_stands_back_for_a_press(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         await backlog(place, 3)
-        place.sync.pressing = 1
-        working = asyncio.ensure_future(place.sync.pass_once())
-        await place.clock.advance(10)
-        assert gateway.count("send") == 0
-        place.sync.pressing = 0
+        with place.queue.press_under_way():
+            working = asyncio.ensure_future(place.queue.pass_once())
+            await place.clock.advance(10)
+            assert gateway.count("send") == 0
         await place.clock.advance(1)
         await working
         assert gateway.count("send") == 3

@@ -88,10 +88,10 @@ async def batch(place: World, count: int = 6) -> list[InvoiceRecord]:
     records = [await press(place, f"{place.clock.now()}-{number}") for number in range(count)]
     place.gateway.up = True
     await place.clock.advance(60)
-    await place.watch.probe()
-    await place.watch.probe()
+    await place.connection.probe()
+    await place.connection.probe()
     for _ in range(2):
-        await place.sync.pass_once()
+        await place.queue.pass_once()
     return [await place.record(record.id) for record in records]
 
 
@@ -198,9 +198,8 @@ async def test_nothing_is_closed_while_something_is_on_its_way(tmp_path: Path) -
         assert await place.store.read(lambda tx: tx.sessions.without_upo()) == [
             KsefSession("SO-old", SessionKind.ONLINE)
         ]
-        await place.courier._settling.move(
-            record.id, InvoiceState.SENDING, "sending", {}, InvoiceChange(session_ref="SO-old")
-        )
+        change = InvoiceChange(session_ref="SO-old")
+        await place.store.write(lambda tx: tx.invoices.move(record.id, InvoiceState.SENDING, change))
         assert await place.store.read(lambda tx: tx.sessions.without_upo()) == []
 
 

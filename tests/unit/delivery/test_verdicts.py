@@ -86,14 +86,14 @@ async def shop(tmp_path: Path, *, budget: float = 3.0, batch_from: int = 50) -> 
 
 async def passes(place: World, minutes: float, step: float = 5.0) -> None:
     for _ in range(int(minutes * 60 / step)):
-        await place.sync.pass_once()
-        await place.reporting.refresh()
+        await place.queue.pass_once()
+        await place.problems.refresh()
         await place.clock.advance(step)
 
 
 async def problems(place: World) -> set[str]:
-    await place.reporting.refresh()
-    return {problem.code for problem in place.reporting.health().problems}
+    await place.problems.refresh()
+    return {problem.code for problem in place.health.report().problems}
 
 
 # --- duplicates whose original can not be compared ----------------------------------------------------------
@@ -177,8 +177,8 @@ async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forg
         records = [await press_until_answered(place, str(number)) for number in range(4)]
         gateway.up = True
         await place.clock.advance(60)
-        await place.watch.probe()
-        await place.watch.probe()
+        await place.connection.probe()
+        await place.connection.probe()
         await passes(place, 5)
         after = [await place.record(record.id) for record in records]
         assert {record.state for record in after} == {InvoiceState.ACCEPTED}
@@ -245,11 +245,11 @@ async def test_a_press_whose_invoice_the_sync_has_in_hands_waits_for_it(tmp_path
         record = await press_until_answered(place, "a")
         gateway.up = True
         gateway.pending_answers = 3
-        sync = asyncio.ensure_future(place.courier.deliver(record.id))
+        sync = asyncio.ensure_future(place.sender.deliver(record.id))
         await asyncio.sleep(0)
-        left = await place.courier.deliver(record.id)
+        left = await place.sender.deliver(record.id)
         assert left.state is not InvoiceState.ACCEPTED, "the backlog does not wait"
-        joined = asyncio.ensure_future(place.courier.deliver(record.id, join=True))
+        joined = asyncio.ensure_future(place.sender.deliver(record.id, join=True))
         while not joined.done():
             await place.clock.advance(0.1)
         assert (await joined).state is InvoiceState.ACCEPTED
@@ -267,13 +267,13 @@ async def test_the_backlog_leaves_a_third_of_the_minute_to_presses(tmp_path: Pat
             await press_until_answered(place, str(number))
         gateway.up = True
         await place.clock.advance(60)
-        await place.watch.probe()
-        await place.watch.probe()
+        await place.connection.probe()
+        await place.connection.probe()
         gateway.left = SendBudget(180, 0.0, sends_left_minute=10, per_minute=30, per_hour=180)
         await passes(place, 1)
         assert gateway.times == []
         gateway.left = replace(gateway.left, sends_left_minute=13)
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         assert len(gateway.times) == 3, "what the minute has to spare"
 
 
@@ -281,11 +281,11 @@ async def test_what_can_go_no_other_way_takes_the_last_place(tmp_path: Path) -> 
     """A technical correction is for interactive sessions only: presses must not starve it past its deadline."""
     async with shop(tmp_path) as (place, gateway):
         gateway.verdict_plan.append(Rejected(450, "Błąd semantyki"))
-        await place.watch.declare(Mode.OFFLINE24, "próba", MANAGER)
+        await place.declarations.declare(Mode.OFFLINE24, "próba", MANAGER)
         record = await press_until_answered(place, "a")
         await passes(place, 1)
         assert (await place.record(record.id)).state is InvoiceState.REJECTED
-        await place.watch.withdraw("koniec", MANAGER)
+        await place.declarations.withdraw("koniec", MANAGER)
         await place.rejected.correct_technically(record.id, MANAGER)
         gateway.left = SendBudget(1, 0.0, sends_left_minute=1, per_minute=30, per_hour=180)
         await passes(place, 1)

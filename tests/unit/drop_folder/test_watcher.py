@@ -262,7 +262,7 @@ async def test_marks_of_encodings_are_believed(tmp_path: Path, codec: str) -> No
 
 async def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
     async with shop(tmp_path) as here:
-        answer = await here.take("a.json", b" " * (here.place.desk.settings.api.max_body_bytes + 1))
+        answer = await here.take("a.json", b" " * (here.place.settings.api.max_body_bytes + 1))
         assert document(answer)["problem"]["code"] == "body-too-large"
 
 
@@ -424,14 +424,14 @@ async def test_it_comes_over_a_restart_and_a_folder_that_was_away(tmp_path: Path
 
 async def test_a_file_replaced_while_it_is_issued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with shop(tmp_path) as here:
-        press = here.place.issuing.press
+        press = here.place.issuing.issue
 
         async def replaced(*args: Any, **more: Any) -> Any:
             if not here.folder.in_place(Place.INBOX) and not here.folder.in_place(Place.DONE):
                 here.folder.drop("a.json", json.dumps(sale(external_ref="second")))
             return await press(*args, **more)
 
-        monkeypatch.setattr(here.place.issuing, "press", replaced)
+        monkeypatch.setattr(here.place.issuing, "issue", replaced)
         here.folder.drop("a.json", json.dumps(sale(external_ref="first")))
         await here.passes(4)
         assert [record.external_ref for record in await invoices(here)] == ["second", "first"]
@@ -472,7 +472,7 @@ async def test_a_page_that_cannot_be_drawn_does_not_keep_the_answer(
         def refuse(*_: object) -> bytes:
             raise AgentError("nie można")
 
-        monkeypatch.setattr(type(here.place.desk.renderer), "pdf", refuse)
+        monkeypatch.setattr(type(here.place.ports.renderer), "pdf", refuse)
         assert (await here.take("a.json", json.dumps(sale())))["status"] == "issued"
         assert "a.result.xml" in here.folder.in_place(Place.DONE)
 
@@ -539,7 +539,7 @@ async def test_a_till_that_cannot_issue_now_keeps_the_files(tmp_path: Path, monk
             raise Unavailable("Zegar kasy jest zły.", code="clock-wrong")
 
         with monkeypatch.context() as patched:
-            patched.setattr(here.place.watch, "issue_instant", refuse)
+            patched.setattr(here.place.trusted_time, "for_document", refuse)
             here.folder.drop("a.json", json.dumps(sale()))
             await here.passes(6)
             assert here.folder.in_place(Place.TAKEN) == ["a.json"]
@@ -613,18 +613,18 @@ async def test_health_tells_of_a_folder_that_is_away_and_keeps_telling_over_a_re
     folder = FakeFolder()
     folder.away = "nie odpowiada"
     async with shop(tmp_path, folder) as here:
-        here.place.reporting.folder_problems = lambda: here.watch.problems
-        await here.place.reporting.refresh()
-        assert [each for each in here.place.reporting.health().problems if each.code == "drop-folder"] == []
+        here.place.judge.folder_problems = lambda: here.watch.problems
+        await here.place.problems.refresh()
+        assert [each for each in here.place.health.report().problems if each.code == "drop-folder"] == []
         await here.passes(3)
-        await here.place.reporting.refresh()
-        (problem,) = [each for each in here.place.reporting.health().problems if each.code == "drop-folder"]
+        await here.place.problems.refresh()
+        (problem,) = [each for each in here.place.health.report().problems if each.code == "drop-folder"]
         assert (problem.severity, problem.message) == ("critical", "Katalog wymiany: nie odpowiada. Pliki czekają.")
     async with shop(tmp_path, folder) as here:
-        here.place.reporting.folder_problems = lambda: here.watch.problems
-        await here.place.reporting.refresh()
-        assert "drop-folder" in {each.code for each in here.place.reporting.health().problems}
+        here.place.judge.folder_problems = lambda: here.watch.problems
+        await here.place.problems.refresh()
+        assert "drop-folder" in {each.code for each in here.place.health.report().problems}
         folder.away = None
         await here.passes(1)
-        await here.place.reporting.refresh()
-        assert "drop-folder" not in {each.code for each in here.place.reporting.health().problems}
+        await here.place.problems.refresh()
+        assert "drop-folder" not in {each.code for each in here.place.health.report().problems}

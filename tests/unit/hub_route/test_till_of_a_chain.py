@@ -163,9 +163,9 @@ async def test_two_tills_of_one_name_are_found_out(tmp_path: Path) -> None:
         assert chain is not None
         chain.client.database = "another"
         await it.talk.report()
-        problems = {each.code: each for each in it.joined.agent.reporting.health().problems}
-        await it.joined.agent.reporting.refresh()
-        problems = {each.code: each for each in it.joined.agent.reporting.health().problems}
+        problems = {each.code: each for each in it.joined.agent.health.report().problems}
+        await it.joined.agent.problems.refresh()
+        problems = {each.code: each for each in it.joined.agent.health.report().problems}
         assert problems["hub"].severity == "critical"
         assert "działa już inna kasa" in problems["hub"].message
 

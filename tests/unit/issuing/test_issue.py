@@ -80,11 +80,11 @@ async def test_lost_answer_within_budget_is_offline24_and_never_a_second_invoice
 async def test_a_send_that_has_to_rest_is_no_wait_at_the_counter(tmp_path: Path) -> None:
     """A wait within the budget is worth it; a longer one is offline24 at once, and the screen says so before."""
     async with world(tmp_path) as place:
-        budget = place.desk.settings.issue.budget_seconds
+        budget = place.settings.issue.budget_seconds
         place.gateway.wait = budget
         assert (await press(place, sale(), "a")).invoices[0].record.mode is Mode.ONLINE
         place.gateway.wait = budget + 0.1
-        assert place.watch.answer().mode is Mode.OFFLINE24
+        assert place.mode.current().mode is Mode.OFFLINE24
         answer = (await press(place, sale(), "b")).invoices[0]
         assert (answer.record.mode, len(place.gateway.sent)) == (Mode.OFFLINE24, 1)
         assert "Limit wysyłek" in answer.record.reason

@@ -17,7 +17,8 @@ from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, Outcome, Rejected, Sent
-from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
+from agent.services.monitoring.disk import Disk
+from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
 from agent.settings.model import Settings
 from agent.store import copies
 from agent.web.health import health_json
@@ -38,13 +39,13 @@ async def told(place: World) -> list[str]:
 async def look(place: World, times: int = 3) -> list[str]:
     """Refresh a few times and return the codes in /health, which the metrics must agree with."""
     for _ in range(times):
-        await place.reporting.refresh()
-    body = health_json(place.reporting.health())
+        await place.problems.refresh()
+    body = health_json(place.health.report())
     jsonschema.validate(json.loads(json.dumps(body)), SCHEMA)
     problems = body["problems"]
     assert isinstance(problems, list)
     codes = [str(item["code"]) for item in problems if isinstance(item, Mapping)]
-    page = render(place.reporting.health(), place.counters)
+    page = render(place.health.report(), place.counters)
     for code in codes:
         assert f'ksef_agent_problems{{code="{code}",' in page
     return codes
@@ -56,14 +57,14 @@ async def look(place: World, times: int = 3) -> list[str]:
 async def test_latarnia_silent_for_long(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT, body="<html>")
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         await place.clock.advance(29 * 60)
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == []
         await place.clock.advance(60)
         assert await look(place) == ["latarnia-unreachable"]
         place.latarnia.error = None
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == []
         assert await told(place) == ["+latarnia-unreachable", "-latarnia-unreachable"]
         seen = [event.data for event in await place.all_events() if event.kind == "latarnia"]
@@ -74,25 +75,25 @@ async def test_latarnia_silent_for_long(tmp_path: Path) -> None:
 async def test_unknown_words_alarm_while_latarnia_says_them(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "METEOR"}
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == ["latarnia-unknown"]
-        assert place.watch.answer().mode is Mode.ONLINE
+        assert place.mode.current().mode is Mode.ONLINE
         place.latarnia.status = {"status": "AVAILABLE"}
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == []
         assert await told(place) == ["+latarnia-unknown", "-latarnia-unknown"]
-        assert len(place.watch.timeline.unknown()) == 1  # the fact stays
+        assert len(place.timeline.current.unknown()) == 1  # the fact stays
 
 
 async def test_status_without_a_message(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "FAILURE"}
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == ["status-unannounced"]
-        assert place.watch.answer().mode is Mode.OFFLINE24
+        assert place.mode.current().mode is Mode.OFFLINE24
         await place.clock.advance(60)
         place.latarnia.status = {"status": "AVAILABLE"}
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == []
         assert await told(place) == ["+status-unannounced", "-status-unannounced"]
 
@@ -100,10 +101,10 @@ async def test_status_without_a_message(tmp_path: Path) -> None:
 async def test_clock(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.skew = 61.0
-        await place.watch.probe()
+        await place.connection.probe()
         assert await look(place) == ["clock-skew"]
         place.gateway.skew = 0.5
-        await place.watch.probe()
+        await place.connection.probe()
         assert await look(place) == []
         assert await told(place) == ["+clock-skew", "-clock-skew"]
 
@@ -116,7 +117,7 @@ async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_
         held = (await counter.correct(place, base.id, b'{"kind": "full_return"}', "kor", CASHIER)).held
         assert held is not None
         with pytest.raises(Conflict):
-            await place.pending.settle(held.id, "za wcześnie", MANAGER)
+            await place.pending.close_case(held.id, "za wcześnie", MANAGER)
         place.gateway.up = True
         rejection = Rejected(450, "Błąd weryfikacji semantyki")
         place.gateway.verdict_plan.extend([rejection, rejection])
@@ -125,12 +126,12 @@ async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_
         await place.settle(hours=0.01)
         await place.rejected.close(base.id, "sprzedaż wystawiona ponownie", MANAGER)
         assert await look(place) == ["correction-refused"]
-        (problem,) = place.reporting.health().problems
+        (problem,) = place.health.report().problems
         assert base.number in problem.message
     async with world(tmp_path, clock=place.clock) as place:
         assert await look(place) == ["correction-refused"]
-        assert (await place.pending.settle(held.id, "zwrot oddano", MANAGER)).to_settle is False
-        await place.pending.settle(held.id, "drugi raz", MANAGER)
+        assert (await place.pending.close_case(held.id, "zwrot oddano", MANAGER)).to_close is False
+        await place.pending.close_case(held.id, "drugi raz", MANAGER)
         assert await look(place) == []
         assert [code for code in await told(place) if code.endswith("correction-refused")] == [
             "+correction-refused",
@@ -143,21 +144,21 @@ async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_
 async def test_printer_that_says_so(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.printer.problem = "Otwarta pokrywa."
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         assert await look(place) == ["printer"]
         place.printer.problem = None
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         assert await look(place) == []
         assert await told(place) == ["+printer", "-printer"]
 
 
 async def test_printer_that_calls_itself_well_while_its_jobs_fail(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         place.printer.plan.append(Outcome.UNKNOWN)
         record = await place.sell()
         assert await look(place) == ["printer"]
-        (printer,) = place.reporting.health().printers
+        (printer,) = place.health.report().printers
         assert printer.problem == "Drukarka zamilkła w trakcie wydruku."
         await place.reprinting.reprint(record.id, MANAGER)
         assert await look(place) == []
@@ -168,12 +169,12 @@ async def test_trouble_a_printer_told_of_ends_with_its_own_word(tmp_path: Path) 
     async with world(tmp_path) as place:
         place.printer.plan.append(Outcome.UNKNOWN)
         place.printer.problem = "Skończył się papier."
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         await place.sell()
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         assert await look(place) == ["printer"]
         place.printer.problem = None
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         assert await look(place) == []
         assert await told(place) == ["+printer", "-printer"]
 
@@ -181,14 +182,14 @@ async def test_trouble_a_printer_told_of_ends_with_its_own_word(tmp_path: Path) 
 async def test_two_looks_at_once_tell_once(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.skew = 61.0
-        await place.watch.probe()
-        await asyncio.gather(place.reporting.refresh(), place.reporting.refresh())
+        await place.connection.probe()
+        await asyncio.gather(place.problems.refresh(), place.problems.refresh())
         assert await told(place) == ["+clock-skew"]
 
 
 async def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world(tmp_path) as place:
-        monkeypatch.setattr(place.reporting, "_disk_free", lambda: 10 * 1024 * 1024)
+        monkeypatch.setattr(Disk, "free", lambda _: 10 * 1024 * 1024)
         assert await look(place) == ["disk"]
         monkeypatch.undo()
         assert await look(place) == []
@@ -204,12 +205,12 @@ async def test_database_found_damaged_stays_so_until_it_is_looked_at_again(
     async with world(tmp_path) as place:
         with monkeypatch.context() as patched:
             patched.setattr(place.store, "check", damaged)
-            await place.reporting.check_database()
+            await place.store_checks.check()
         assert await look(place) == ["database"]
         clock = place.clock
     async with world(tmp_path, clock=clock) as place:
         assert await look(place) == ["database"]
-        await place.reporting.check_database()
+        await place.store_checks.check()
         assert await look(place) == []
         assert await told(place) == ["+database", "-database"]
 
@@ -258,10 +259,10 @@ async def test_a_till_without_copies_and_with_an_old_one(tmp_path: Path) -> None
         assert await look(place) == ["backup-old"]
         copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
         assert await look(place) == []
-        body = health_json(place.reporting.health())["backup"]
+        body = health_json(place.health.report())["backup"]
         assert isinstance(body, Mapping)
         assert body["file"] == str(tmp_path / "copy.db")
-        assert "ksef_agent_backup_last_timestamp_seconds" in render(place.reporting.health(), place.counters)
+        assert "ksef_agent_backup_last_timestamp_seconds" in render(place.health.report(), place.counters)
         await place.clock.advance(48 * 3600)
         assert await look(place) == ["backup-old"]
         assert await told(place) == ["+backup-old", "-backup-old", "+backup-old"]
@@ -282,10 +283,10 @@ async def test_a_copy_that_failed(tmp_path: Path) -> None:
         copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
         copies.note_failure(place.store.path, place.clock.now(), "Brak miejsca na dysku.")
         assert await look(place) == ["backup-failed"]
-        (problem,) = place.reporting.health().problems
+        (problem,) = place.health.report().problems
         assert "Brak miejsca na dysku." in problem.message
-        assert "ksef_agent_backup_failed 1" in render(place.reporting.health(), place.counters)
-        assert place.reporting.health().copies.last_file == str(tmp_path / "copy.db")
+        assert "ksef_agent_backup_failed 1" in render(place.health.report(), place.counters)
+        assert place.health.report().copies.last_file == str(tmp_path / "copy.db")
         copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
         assert await look(place) == []
         assert await told(place) == ["+backup-failed", "-backup-failed"]
@@ -337,9 +338,9 @@ async def test_total_failure_to_confirm(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "TOTAL_FAILURE"}
         place.latarnia.messages = [total_failure(place)]
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await look(place) == ["total-failure-unconfirmed"]
-        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         assert await look(place) == []
         assert await told(place) == ["+total-failure-unconfirmed", "-total-failure-unconfirmed"]
 
@@ -367,13 +368,13 @@ def total_failure(place: World, **changes: Any) -> dict[str, Any]:
 async def test_a_restart_neither_ends_nor_repeats_what_no_source_has_spoken_of_yet(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "METEOR"}
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT)
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         place.gateway.skew = 90.0
-        await place.watch.probe()
+        await place.connection.probe()
         place.printer.problem = "Otwarta pokrywa."
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         await place.clock.advance(31 * 60)
         known = ["clock-skew", "latarnia-unknown", "latarnia-unreachable", "printer"]
         assert sorted(await look(place)) == known
@@ -381,16 +382,16 @@ async def test_a_restart_neither_ends_nor_repeats_what_no_source_has_spoken_of_y
     async with world(tmp_path, clock=clock) as place:
         place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT)
         assert sorted(await look(place)) == known
-        await place.watch.poll_latarnia()  # still silent
+        await place.announcements.poll()  # still silent
         place.printer.problem = "Otwarta pokrywa."
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         assert sorted(await look(place)) == known
         assert await told(place) == before
         place.latarnia.error = None
-        await place.watch.poll_latarnia()
-        await place.watch.probe()
+        await place.announcements.poll()
+        await place.connection.probe()
         place.printer.problem = None
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         assert await look(place) == []
         assert sorted((await told(place))[len(before) :]) == [f"-{code}" for code in known]
 
@@ -430,14 +431,14 @@ class Receiver:
 async def test_the_webhook_hears_start_and_end_though_it_was_down(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         receiver = Receiver([None, 503])
-        outbox = Outbox(place.desk, receiver, Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES))
+        outbox = place.outbox(receiver, Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES))
         place.printer.problem = "Otwarta pokrywa."
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         await look(place)
         assert not await outbox.deliver_all()
         assert not await outbox.deliver_all()
         place.printer.problem = None
-        await place.reporting.ask_printers()
+        await place.printers.ask()
         await look(place)
         assert await outbox.deliver_all()
         assert ['"alert.started"' in body for body in receiver.bodies] == [True, True, True, False]
@@ -453,10 +454,10 @@ async def test_manager_rejects_a_false_alarm(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "TOTAL_FAILURE"}
         place.latarnia.messages = [total_failure(place)]
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         record = await place.sell()
         assert record.mode is Mode.OFFLINE24
-        answer = await place.watch.withdraw("BIP nic nie podaje", MANAGER, false_alarm=True)
+        answer = await place.declarations.withdraw("BIP nic nie podaje", MANAGER, false_alarm=True)
         assert not answer.total_failure_to_confirm
         assert (await place.record(record.id)).deadline == record.deadline
         assert await look(place) == ["status-unannounced"]
@@ -466,13 +467,13 @@ async def test_a_confirmed_total_failure_that_was_none_brings_every_deadline_bac
     async with world(tmp_path) as place:
         place.gateway.up = False
         waiting = await place.sell()
-        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
-        assert place.watch.answer().declared == "total_failure"
-        assert place.watch.answer().declared_by == MANAGER.name
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        assert place.mode.current().declared == "total_failure"
+        assert place.mode.current().declared_by == MANAGER.name
         await look(place)
         issued = await place.sell()
         assert [(await place.record(each.id)).deadline_state for each in (waiting, issued)] == ["lifted", "lifted"]
-        await place.watch.withdraw("pomyłka", MANAGER, false_alarm=True)
+        await place.declarations.withdraw("pomyłka", MANAGER, false_alarm=True)
         assert [(await place.record(each.id)).deadline for each in (waiting, issued)] == [waiting.deadline] * 2
         assert [(await place.log(each.id)).count("deadline") for each in (waiting, issued)] == [2, 1]
         place.gateway.up = True
@@ -486,12 +487,12 @@ async def test_a_total_failure_whose_end_was_foreseen_is_over_without_a_word(tmp
         place.latarnia.status = {"status": "TOTAL_FAILURE"}
         end = (place.clock.now() + timedelta(hours=2)).isoformat()
         place.latarnia.messages = [total_failure(place, end=end)]
-        await place.watch.poll_latarnia()
-        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.announcements.poll()
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         record = await place.sell()
         assert record.mode is Mode.TOTAL_FAILURE
         await place.clock.advance(3 * 60 * 60)
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         assert place.gateway.sent == []
         assert (await place.record(record.id)).state is InvoiceState.EXEMPT
 

@@ -82,15 +82,24 @@ async def receiving() -> AsyncIterator[Receiver]:
 
 
 @asynccontextmanager
-async def outbox_of(place: World, url: str) -> AsyncIterator[Outbox]:
+async def posting() -> AsyncIterator[Webhooks]:
     outbound = Outbound(SystemClock())
-    sender = Webhooks(outbound, SystemClock())
-    outbox = Outbox(place.desk, sender, Subscriber("shop", url, SECRET, INVOICE_TYPES))
-    await outbox.load()
     try:
-        yield outbox
+        yield Webhooks(outbound, SystemClock())
     finally:
         await outbound.close()
+
+
+def shop_at(url: str) -> Subscriber:
+    return Subscriber("shop", url, SECRET, INVOICE_TYPES)
+
+
+@asynccontextmanager
+async def outbox_of(place: World, url: str) -> AsyncIterator[Outbox]:
+    async with posting() as sender:
+        outbox = place.outbox(sender, shop_at(url))
+        await outbox.load()
+        yield outbox
 
 
 async def test_each_event_once_in_order_signed_with_what_an_order_needs(tmp_path: Path) -> None:
@@ -137,12 +146,13 @@ async def test_a_restarted_receiver_and_a_restarted_agent_lose_nothing(tmp_path:
         async with receiving() as receiver, outbox_of(place, receiver.url) as outbox:
             receiver.plan.extend([204, 500])
             assert not await outbox.deliver_all()
-        since = place.desk.undelivered["shop"][1]
+            assert outbox.undelivered is not None
+            since = outbox.undelivered[1]
     async with world(tmp_path) as place, receiving() as again, outbox_of(place, again.url) as outbox:
-        assert place.desk.undelivered["shop"] == ("HTTP 500", since)
+        assert outbox.undelivered == ("HTTP 500", since)
         assert await outbox.deliver_all()
         assert receiver.types + again.types == ["invoice.issued", "invoice.accepted"]
-        assert place.desk.undelivered == {}
+        assert outbox.undelivered is None
 
 
 async def test_a_slow_receiver_delays_nobody_and_gets_the_rest_afterwards(tmp_path: Path) -> None:
@@ -218,20 +228,25 @@ async def test_many_events_that_concern_nobody_do_not_hold_up_a_start(tmp_path: 
 
 async def test_half_an_hour_of_refusals_is_an_alert_and_an_answer_ends_it(tmp_path: Path) -> None:
     clock = FakeClock()
-    async with world(tmp_path, clock=clock) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+    async with (
+        receiving() as receiver,
+        posting() as sender,
+        world(tmp_path, clock=clock, webhooks=sender, subscribers=[shop_at(receiver.url)]) as place,
+    ):
+        (outbox,) = place.outboxes
         await place.sell()
         receiver.plan.extend([500, 500])
         assert not await outbox.deliver_all()
-        await place.reporting.refresh()
-        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.reporting.health().problems}
+        await place.problems.refresh()
+        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.health.report().problems}
         await clock.advance(31 * 60)
         assert not await outbox.deliver_all()
-        await place.reporting.refresh()
-        (stuck,) = [each for each in place.reporting.health().problems if each.code == AlertCode.OUTBOX_STUCK]
+        await place.problems.refresh()
+        (stuck,) = [each for each in place.health.report().problems if each.code == AlertCode.OUTBOX_STUCK]
         assert "HTTP 500" in stuck.message
         assert await outbox.deliver_all()
-        await place.reporting.refresh()
-        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.reporting.health().problems}
+        await place.problems.refresh()
+        assert AlertCode.OUTBOX_STUCK not in {problem.code for problem in place.health.report().problems}
 
 
 async def test_the_documented_receiver_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
@@ -257,7 +272,7 @@ async def test_the_documented_receiver_takes_what_is_signed_and_nothing_else(tmp
             assert lines[1][3] == record.ksef_number
             forger = Subscriber("forger", url, b"another secret, also long enough....", INVOICE_TYPES)
             outbound = Outbound(SystemClock())
-            forged = Outbox(place.desk, Webhooks(outbound, SystemClock()), forger)
+            forged = place.outbox(Webhooks(outbound, SystemClock()), forger)
             assert not await forged.deliver_all()
             assert (await forged.status()).failing_with == "HTTP 401"
             clock.step(-(clock.now() - clock.now().replace(year=2020)))

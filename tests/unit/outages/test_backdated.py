@@ -40,9 +40,9 @@ async def announce(place: World, category: str, begin: datetime) -> None:
     }
     place.latarnia.status = {"status": category}
     place.latarnia.messages = [message]
-    await place.watch.poll_latarnia()
+    await place.announcements.poll()
     if category == "TOTAL_FAILURE":
-        await place.watch.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
 
 
 OUTAGES = {
@@ -62,7 +62,7 @@ async def test_before_the_outage_it_is_offline24(tmp_path: Path, category: str) 
         assert marker(record, date(2026, 11, 24)) is Marker.DI
         if category == "TOTAL_FAILURE":
             await place.clock.advance(60)
-            await place.watch.withdraw("Koniec", MANAGER)
+            await place.declarations.withdraw("Koniec", MANAGER)
             assert (await place.record(record.id)).state is InvoiceState.ISSUED, "it was never exempt"
 
 

@@ -17,7 +17,7 @@ from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KsefError, LatarniaReading, Sent
-from agent.services.monitoring.webhooks import ALERT_TYPES, Outbox, Subscriber
+from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
@@ -46,8 +46,8 @@ async def refused(place: World) -> Unavailable:
 
 
 async def problems(place: World) -> dict[str, str]:
-    await place.reporting.refresh()
-    return {each.code: each.severity for each in place.reporting.health().problems}
+    await place.problems.refresh()
+    return {each.code: each.severity for each in place.health.report().problems}
 
 
 def set_clock(place: World, step: timedelta) -> None:
@@ -63,7 +63,7 @@ def set_clock(place: World, step: timedelta) -> None:
 async def test_each_press_is_compared_with_the_time_of_ksef(tmp_path: Path, step: timedelta) -> None:
     """At once, without a probe in between, with and without a line; and all is well when the clock is."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         first = await press(place)
         for up in (True, False):
             place.gateway.up = up
@@ -72,8 +72,8 @@ async def test_each_press_is_compared_with_the_time_of_ksef(tmp_path: Path, step
             assert answer.code == "clock-wrong"
             assert answer.detail.endswith("Ustaw zegar; faktury nie wystawiono.")
             assert await problems(place) == {"clock-skew": "critical"}
-            assert place.reporting.health().status == "critical"
-            assert place.watch.clock.answer().state == "wrong"
+            assert place.health.report().status == "critical"
+            assert place.clock_check.answer().state == "wrong"
             set_clock(place, -step)
             assert "clock-skew" not in await problems(place)
         place.gateway.up = True
@@ -86,7 +86,7 @@ async def test_each_press_is_compared_with_the_time_of_ksef(tmp_path: Path, step
 async def test_the_comparison_outlives_a_restart(tmp_path: Path, step: timedelta) -> None:
     """The clock is set while the agent does not run, and the line is down."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         await place.clock.advance(3600)
         clock = place.clock
     clock.step(step)
@@ -100,18 +100,18 @@ async def test_the_comparison_outlives_a_restart(tmp_path: Path, step: timedelta
 async def test_a_press_asks_ksef_before_it_is_refused(tmp_path: Path) -> None:
     """A virtual machine was paused for a night: its monotonic clock, too. KSeF knows that the wall clock is right."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         place.clock.step(10 * HOUR)
         assert (await press(place)).mode is Mode.ONLINE
 
 
 async def test_suspend_is_no_step(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         place.clock.slept(64 * HOUR)
         place.gateway.up = False
         assert (await press(place)).issued_on == date(2026, 11, 27)
-        await place.watch.clock.keep()
+        await place.clock_check.keep()
         assert not [event for event in await place.all_events() if event.kind == "clock_stepped"]
 
 
@@ -145,18 +145,18 @@ async def test_a_step_that_nothing_confirms_waits_for_a_manager(tmp_path: Path, 
         assert answer.code == ("clock-unconfirmed" if forward else "clock-wrong")
         assert await problems(place) == {"clock-unconfirmed" if forward else "clock-skew": "critical"}
         assert ("poproś kierownika" in answer.detail) is not before_fa3
-        state = place.watch.clock.answer()
+        state = place.clock_check.answer()
         assert state.confirmable is not before_fa3
         today = place.clock.now().astimezone(WARSAW).date()
         with pytest.raises(Conflict) as moved:
-            await place.watch.confirm_clock(today + DAY, MANAGER)
+            await place.trusted_time.confirm(today + DAY, MANAGER)
         assert moved.value.code == "clock-moved"
         if before_fa3:
             with pytest.raises(Conflict) as impossible:
-                await place.watch.confirm_clock(today, MANAGER)
+                await place.trusted_time.confirm(today, MANAGER)
             assert impossible.value.code == "clock-not-confirmable"
             return
-        state = await place.watch.confirm_clock(today, MANAGER)
+        state = await place.trusted_time.confirm(today, MANAGER)
         assert (state.state, state.confirmed_by, state.problem) == ("confirmed", "manager", None)
         assert not {"clock-skew", "clock-unconfirmed"} & set(await problems(place))
         assert (await press(place)).issued_on == today
@@ -196,7 +196,7 @@ async def test_a_time_server_confirms_a_step(tmp_path: Path) -> None:
         assert (await refused(place)).code == "clock-wrong"
         clock.step(right - clock.now())
         assert (await press(place)).issued_on == date(2026, 11, 26)
-        assert place.watch.clock.answer().confirmed_by == "ntp"
+        assert place.clock_check.answer().confirmed_by == "ntp"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_a_time_server_confirms_a_step(tmp_path: Path) -> None:
 async def test_a_till_that_was_off_sells_without_a_line(tmp_path: Path, off: timedelta, issues: bool) -> None:
     """A night, a weekend, Christmas: yes. A summer: once a manager has looked at the date."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         await press(place)
         clock = place.clock
     clock.reboot(off)
@@ -213,10 +213,10 @@ async def test_a_till_that_was_off_sells_without_a_line(tmp_path: Path, off: tim
         place.gateway.up = False
         if issues:
             assert (await press(place)).issued_on == clock.now().astimezone(WARSAW).date()
-            assert place.watch.clock.answer().state == "assumed"
+            assert place.clock_check.answer().state == "assumed"
         else:
             assert (await refused(place)).code == "clock-unconfirmed"
-            await place.watch.confirm_clock(clock.now().astimezone(WARSAW).date(), MANAGER)
+            await place.trusted_time.confirm(clock.now().astimezone(WARSAW).date(), MANAGER)
             assert (await press(place)).mode is Mode.OFFLINE24
 
 
@@ -263,13 +263,13 @@ async def test_the_nights_of_the_change_of_time_are_nights(tmp_path: Path, night
 async def test_a_manager_declares_at_the_right_time(tmp_path: Path) -> None:
     """A declaration of a clock that runs ahead would sleep for ninety days, and wake up then."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         right = place.clock.now()
         set_clock(place, 90 * DAY)
-        await place.watch.declare(Mode.OFFLINE24, "burza", MANAGER)
-        assert place.watch.answer().declared == "offline24"
+        await place.declarations.declare(Mode.OFFLINE24, "burza", MANAGER)
+        assert place.mode.current().declared == "offline24"
         set_clock(place, -90 * DAY)
-        assert place.watch.answer().declared == "offline24"
+        assert place.mode.current().declared == "offline24"
         (fact,) = await place.store.read(lambda tx: tx.facts.all())
         assert fact.seen_at == right
 
@@ -280,13 +280,13 @@ async def test_a_declaration_of_a_time_that_nothing_confirms_is_refused(tmp_path
         await press(place)
         set_clock(place, 90 * DAY)
         with pytest.raises(Unavailable, match="trybu nie zmieniono") as answer:
-            await place.watch.declare(Mode.OFFLINE24, "burza", MANAGER)
+            await place.declarations.declare(Mode.OFFLINE24, "burza", MANAGER)
         assert answer.value.code == "clock-unconfirmed"
 
 
 async def waiting(place: World) -> InvoiceRecord:
     """Return an invoice that could not be sent, and whose next attempt has to wait."""
-    await place.watch.probe()
+    await place.connection.probe()
     place.gateway.send_plan.append(KsefError("później", sent=Sent.ANSWERED, code=429, retry_after=600.0))
     record = await press(place)
     assert record.state is InvoiceState.ISSUED
@@ -299,10 +299,10 @@ async def test_no_retry_waits_longer_because_the_clock_was_set(tmp_path: Path, s
         record = await waiting(place)
         set_clock(place, step)
         await place.clock.advance(599)
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         assert (await place.record(record.id)).state is InvoiceState.ISSUED, "KSeF said when"
         await place.clock.advance(2)
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 
@@ -314,24 +314,24 @@ async def test_nor_after_a_restart(tmp_path: Path, step: timedelta) -> None:
     clock.reboot(timedelta(minutes=1))
     clock.step(step)
     async with world(tmp_path, clock=clock, gateway=gateway) as place:
-        await place.sync.pass_once()  # as the loop does at once
+        await place.queue.pass_once()  # as the loop does at once
         await place.clock.advance(3600)
-        await place.sync.pass_once()
+        await place.queue.pass_once()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 
 async def test_a_total_failure_goes_on_whatever_the_clock_shows(tmp_path: Path) -> None:
     """Set back to before its begin, the queue would leave for KSeF: art. 106ng says never."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
-        await place.watch.declare(Mode.TOTAL_FAILURE, "telewizja", MANAGER)
+        await place.connection.probe()
+        await place.declarations.declare(Mode.TOTAL_FAILURE, "telewizja", MANAGER)
         record = await press(place)
         assert record.mode is Mode.TOTAL_FAILURE
         set_clock(place, -400 * DAY)
-        assert place.watch.sending_stopped()
-        await place.sync.pass_once()
+        assert place.mode.sending_stopped()
+        await place.queue.pass_once()
         assert place.gateway.sent == []
-        assert place.watch.answer().mode is Mode.TOTAL_FAILURE
+        assert place.mode.current().mode is Mode.TOTAL_FAILURE
 
 
 async def test_ages_are_measured(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ async def test_ages_are_measured(tmp_path: Path) -> None:
                 raise KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
 
             place.latarnia.read = silent  # type: ignore[method-assign]
-            await place.watch.poll_latarnia()
+            await place.announcements.poll()
             place.gateway.send_plan.append(KsefError("cisza", sent=Sent.UNKNOWN))
             await press(place)
             assert not {"in-doubt", "latarnia-unreachable"} & set(await problems(place))
@@ -354,14 +354,14 @@ async def test_ages_are_measured(tmp_path: Path) -> None:
             assert not {"in-doubt", "latarnia-unreachable"} & set(await problems(place))
             await place.clock.advance(30 * 60)
             assert {"in-doubt", "latarnia-unreachable"} <= set(await problems(place))
-            report = place.reporting.health()
+            report = place.health.report()
             assert all(each.since <= report.at for each in report.problems)
 
 
 async def test_the_limits_of_the_last_hour_survive_a_step(tmp_path: Path) -> None:
     """Sends of a quarter of an hour ago count, wherever the clock stands now; what a wrong clock wrote does not."""
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         for _ in range(3):
             await press(place)
         await place.clock.advance(900)
@@ -369,13 +369,13 @@ async def test_the_limits_of_the_last_hour_survive_a_step(tmp_path: Path) -> Non
     for step in (-HOUR, HOUR, -400 * DAY, 90 * DAY):
         clock.step(step)
         async with world(tmp_path, clock=clock) as place:
-            recent = await place.sync.recent_calls()
+            recent = await place.recent_calls()
             ages = [(clock.now() - sent).total_seconds() for sent in recent.sends]
             assert [round(age) for age in ages] == [885] * 3, "fifteen seconds a call may have taken"
         clock.step(-step)
     clock.reboot(-400 * DAY)  # nobody knows the time any more
     async with world(tmp_path, clock=clock) as place:
-        assert (await place.sync.recent_calls()).sends == []
+        assert (await place.recent_calls()).sends == []
 
 
 async def test_corrections_of_one_invoice_keep_their_order(tmp_path: Path) -> None:
@@ -402,12 +402,12 @@ async def test_a_webhook_is_signed_at_the_right_time(tmp_path: Path) -> None:
             return 200
 
     async with world(tmp_path) as place:
-        await place.watch.probe()
+        await place.connection.probe()
         right = int(place.clock.now().timestamp())
         set_clock(place, -400 * DAY)
         await problems(place)
         subscriber = Subscriber("alerts", "https://hq.example/", b"secret", ALERT_TYPES)
-        await Outbox(place.desk, Receiver(), subscriber, place.watch.clock.best).deliver_all()
+        await place.outbox(Receiver(), subscriber).deliver_all()
         assert signed == [right]
 
 
@@ -428,11 +428,11 @@ async def test_alarms_of_the_day_wait_until_somebody_knows_it(tmp_path: Path) ->
 
 async def test_that_the_clock_was_set_stands_in_the_log(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        await place.watch.clock.keep()
+        await place.clock_check.keep()
         for step in (timedelta(seconds=2), -HOUR, HOUR):
             place.clock.step(step)
             await place.clock.advance(10)
-            await place.watch.clock.keep()
+            await place.clock_check.keep()
         told = [event.data for event in await place.all_events() if event.kind == "clock_stepped"]
         assert [(each["seconds"], each["state"]) for each in told] == [(-3600.0, "wrong"), (3600.0, "assumed")]
 
@@ -475,13 +475,13 @@ async def live_through(folder: Path, moves: Sequence[tuple[str, int]]) -> None:
     todo = [("press", 0), *moves, ("press", 0)]
     while todo:
         async with world(folder, clock=clock, gateway=gateway) as place:
-            await place.watch.clock.keep()  # as the loop does at once
+            await place.clock_check.keep()  # as the loop does at once
             while todo:
                 move, much = todo.pop(0)
                 match move:
                     case "pass":
                         await clock.advance(much)
-                        await place.watch.clock.keep()
+                        await place.clock_check.keep()
                     case "set":
                         show(timedelta(seconds=much))
                     case "right":

@@ -15,17 +15,17 @@ from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.deadlines import DeadlineState, deadline
 from agent.domain.outages.latarnia import Category, Status
 from agent.domain.outages.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
-from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Event, Situation, Timeline
+from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Outage, Situation, Timeline
+from tests.sim import oracle
 from tests.sim.announcing import facts, message
-from tests.sim.oracle import Outage
 
 NOW = datetime(2026, 12, 9, 11, 0, tzinfo=UTC)
 QUIET = Situation(NOW, status=Status.AVAILABLE)
 
 
-def event(category: Category, *, end: datetime | None = None, confirmed: bool | None = None) -> Event:
+def event(category: Category, *, end: datetime | None = None, confirmed: bool | None = None) -> Outage:
     begin = NOW - timedelta(hours=3)
-    return Event("5", category, begin, begin, begin, end=end, confirmed=confirmed, messages=("K/2026/AWR/01",))
+    return Outage("5", category, begin, begin, begin, end=end, confirmed=confirmed, messages=("K/2026/AWR/01",))
 
 
 FAILURE = replace(QUIET, status=Status.FAILURE, failure=event(Category.FAILURE))
@@ -58,7 +58,7 @@ def test_never_seen_latarnia_is_no_outage() -> None:
         ({"link": LinkState.OPEN}, "łączności"),
         ({"link": LinkState.HALF_OPEN}, "łączności"),
         ({"sends_left": 0}, "godzinowy limit"),
-        ({"sends_rest": True}, "na razie"),
+        ({"rate_limited": True}, "na razie"),
         ({"kept_for_presses": True}, "zostawiono kasie"),
         ({"clock_suspect": True}, "Zegar"),
         ({"situation": DECLARED}, "Anna): Burza zerwała łącze"),
@@ -178,7 +178,7 @@ def test_another_mode_stays() -> None:
 @pytest.mark.parametrize("seconds", [0, 1, 3600])
 def test_a_mode_that_was_decided_is_covered_by_its_event(kind: str, expected: Mode, seconds: int) -> None:
     begin = NOW - timedelta(seconds=seconds)
-    outage = Outage(kind, begin, begin, NOW + timedelta(hours=1) if kind == "maintenance" else None)
+    outage = oracle.Outage(kind, begin, begin, NOW + timedelta(hours=1) if kind == "maintenance" else None)
     word = "FAILURE_START" if kind == "failure" else "MAINTENANCE_ANNOUNCEMENT"
     timeline = Timeline.of(facts([message(outage, 1, kind=word, published=begin)], NOW))
     assert decide(ModeFacts(timeline.at(NOW))).mode is expected

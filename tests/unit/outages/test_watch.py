@@ -46,42 +46,42 @@ async def last(place: World, invoice_id: str, kind: str) -> Event:
 async def test_the_breaker_survives_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False
-        await place.watch.probe()
-        await place.watch.probe()
-        assert place.watch.breaker.state is LinkState.OPEN
-        clock, since = place.clock, place.watch.breaker.since
+        await place.connection.probe()
+        await place.connection.probe()
+        assert place.connection.breaker.state is LinkState.OPEN
+        clock, since = place.clock, place.connection.breaker.since
         events = [event for event in await place.all_events() if event.kind == "line"]
         assert (events[-1].data["state"], events[-1].data["problem"]) == ("open", "brak łączności")
     async with world(tmp_path, clock=clock) as place:
-        assert (place.watch.breaker.state, place.watch.breaker.since) == (LinkState.OPEN, since)
+        assert (place.connection.breaker.state, place.connection.breaker.since) == (LinkState.OPEN, since)
         assert (await press(place, "a")).mode is Mode.OFFLINE24
-        assert not await place.watch.probe()
-        assert await place.watch.probe(), "the line has just come back"
+        assert not await place.connection.probe()
+        assert await place.connection.probe(), "the line has just come back"
         assert (await press(place, "b")).mode is Mode.ONLINE
 
 
 async def test_refusals_of_ksef_do_not_open_the_breaker(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         for _ in range(5):
-            place.watch.failed(KsefError("limit", sent=Sent.ANSWERED, code=429))
-        assert place.watch.breaker.allows
-        place.watch.failed(KsefError("cisza", sent=Sent.UNKNOWN))
-        place.watch.failed(KsefError("cisza", sent=Sent.UNKNOWN))
-        assert not place.watch.breaker.allows
+            place.connection.failed(KsefError("limit", sent=Sent.ANSWERED, code=429))
+        assert place.connection.breaker.allows
+        place.connection.failed(KsefError("cisza", sent=Sent.UNKNOWN))
+        place.connection.failed(KsefError("cisza", sent=Sent.UNKNOWN))
+        assert not place.connection.breaker.allows
 
 
 async def test_facts_are_learned_once_and_for_ever(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         announce(place, "failure", "FAILURE", begin=START - timedelta(hours=1))
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         kept = await place.store.read(lambda tx: tx.facts.all())
         assert kept
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert await place.store.read(lambda tx: tx.facts.all()) == kept
-        timeline, clock = place.watch.timeline, place.clock
+        timeline, clock = place.timeline.current, place.clock
     async with world(tmp_path, clock=clock) as place:
-        assert place.watch.timeline == timeline
-        assert place.watch.decide(clock.now()).mode is Mode.FAILURE
+        assert place.timeline.current == timeline
+        assert place.mode.decide(clock.now()).mode is Mode.FAILURE
 
 
 async def test_silence_of_latarnia_changes_nothing(tmp_path: Path) -> None:
@@ -91,13 +91,13 @@ async def test_silence_of_latarnia_changes_nothing(tmp_path: Path) -> None:
             raise KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
 
         place.latarnia.read = silent  # type: ignore[method-assign]
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         await place.clock.advance(60)
-        await place.watch.poll_latarnia()
-        assert place.watch.seen.latarnia_lost is not None
-        assert place.watch.seen.latarnia_lost.at == START
-        assert place.watch.answer().latarnia == "unreachable"
-        assert place.watch.timeline.facts == ()
+        await place.announcements.poll()
+        assert place.announcements.lost is not None
+        assert place.announcements.lost.at == START
+        assert place.mode.current().latarnia == "unreachable"
+        assert place.timeline.current.facts == ()
         assert (await press(place, "a")).mode is Mode.ONLINE
 
 
@@ -109,20 +109,20 @@ async def test_unsent_deadlines_follow_each_fact_with_an_event(tmp_path: Path) -
         begin = place.clock.now() + timedelta(hours=1)
         await place.clock.advance(7200)
         announce(place, "failure", "FAILURE", begin=begin)
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert ((await place.record(waiting.id)).deadline, (await place.record(waiting.id)).deadline_state) == (
             None,
             "open",
         )
         announce(place, "failure", "AVAILABLE", begin=begin, end=begin + timedelta(hours=2))
         await place.clock.advance(3 * 3600)
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert (await place.record(waiting.id)).deadline == date(2026, 12, 3)
         event = await last(place, waiting.id, "deadline")
         assert (event.data["from"], event.data["to"]) == (None, "2026-12-03")
         assert "106nha" in str(event.data["legal_basis"])
         accepted_before = len(await place.invoices.events(waiting.id))
-        await place.watch.follow_deadlines()
+        await place.deadlines.follow()
         assert len(await place.invoices.events(waiting.id)) == accepted_before, "nothing new, no event"
 
 
@@ -131,7 +131,7 @@ async def test_an_accepted_invoice_keeps_its_deadline(tmp_path: Path) -> None:
         record = await press(place, "a")
         announce(place, "failure", "FAILURE", begin=place.clock.now())
         await place.clock.advance(60)
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert (await place.record(record.id)).deadline == date(2026, 11, 25)
 
 
@@ -141,11 +141,11 @@ async def confirmed_total_failure(place: World) -> tuple[InvoiceRecord, InvoiceR
     waiting = await press(place, "waiting")
     announce(place, "total", "TOTAL_FAILURE", begin=place.clock.now())
     await place.clock.advance(60)
-    await place.watch.poll_latarnia()
-    assert place.watch.answer().total_failure_to_confirm
-    assert place.watch.decide(place.clock.now()).mode is Mode.OFFLINE24, "nobody has confirmed it"
+    await place.announcements.poll()
+    assert place.mode.current().total_failure_to_confirm
+    assert place.mode.decide(place.clock.now()).mode is Mode.OFFLINE24, "nobody has confirmed it"
     assert (await place.record(waiting.id)).deadline == date(2026, 11, 25)
-    await place.watch.declare(Mode.TOTAL_FAILURE, "Komunikat w telewizji", MANAGER)
+    await place.declarations.declare(Mode.TOTAL_FAILURE, "Komunikat w telewizji", MANAGER)
     within = await press(place, "within")
     place.gateway.up = True
     return waiting, within
@@ -157,11 +157,11 @@ async def test_a_confirmed_total_failure_stops_sending_and_lifts_the_duty(tmp_pa
         assert (within.mode, within.deadline_state) == (Mode.TOTAL_FAILURE, "lifted")
         assert (await place.record(waiting.id)).deadline_state == "lifted"
         for _ in range(3):
-            await place.watch.probe()
-            await place.sync.pass_once()
+            await place.connection.probe()
+            await place.queue.pass_once()
             await place.clock.advance(60)
         assert place.gateway.sent == []
-        await place.watch.withdraw("Koniec", MANAGER)
+        await place.declarations.withdraw("Koniec", MANAGER)
         assert (await place.record(within.id)).state is InvoiceState.EXEMPT
         assert (await last(place, within.id, "exempt")).data["legal_basis"] == "art. 106ng"
         await place.settle()
@@ -171,7 +171,7 @@ async def test_a_confirmed_total_failure_stops_sending_and_lifts_the_duty(tmp_pa
 async def test_a_false_alarm_restores_every_duty(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         waiting, within = await confirmed_total_failure(place)
-        await place.watch.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
+        await place.declarations.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
         for each in (waiting, within):
             now = await place.record(each.id)
             assert (now.deadline, now.deadline_state) == (date(2026, 11, 25), "due")
@@ -191,8 +191,10 @@ async def test_a_declaration_and_a_poll_that_meet_are_both_kept(tmp_path: Path) 
             return await write(work)
 
         place.store.write = busy  # type: ignore[method-assign, assignment]
-        await asyncio.gather(place.watch.poll_latarnia(), place.watch.declare(Mode.OFFLINE24, "Remont łącza", MANAGER))
-        situation = place.watch.timeline.at(place.clock.now())
+        await asyncio.gather(
+            place.announcements.poll(), place.declarations.declare(Mode.OFFLINE24, "Remont łącza", MANAGER)
+        )
+        situation = place.timeline.at(place.clock.now())
         assert situation.failure is not None
         assert situation.offline24 is not None
 
@@ -201,9 +203,9 @@ async def test_nobody_declares_what_the_ministry_announces(tmp_path: Path) -> No
     async with world(tmp_path) as place:
         for mode in (Mode.FAILURE, Mode.UNAVAILABILITY, Mode.ONLINE):
             with pytest.raises(Conflict):
-                await place.watch.declare(mode, "bo tak", MANAGER)
+                await place.declarations.declare(mode, "bo tak", MANAGER)
         with pytest.raises(Conflict):
-            await place.watch.withdraw("bo tak", MANAGER)
+            await place.declarations.withdraw("bo tak", MANAGER)
         assert await place.all_events() == []
 
 
@@ -211,14 +213,14 @@ class TestClock:
     async def test_a_clock_that_is_certainly_wrong_issues_nothing(self, tmp_path: Path) -> None:
         async with world(tmp_path) as place:
             place.gateway.skew = -16 * 60.0
-            await place.watch.probe()
+            await place.connection.probe()
             with pytest.raises(Unavailable) as refused:
                 await press(place, "a")
             assert refused.value.code == "clock-wrong"
             assert "16 min" in refused.value.detail
             assert await place.invoices.unsent() == []
             place.gateway.skew = -5 * 60.0
-            await place.watch.probe()
+            await place.connection.probe()
             assert (await press(place, "a")).serial == 1
 
     @pytest.mark.parametrize(
@@ -239,14 +241,14 @@ class TestClock:
             with pytest.raises(Unavailable, match=re.escape(sentence)) as refused:
                 await press(place, "a")
             assert refused.value.code == "clock-wrong"
-            await place.reporting.refresh()
-            report = place.reporting.health()
+            await place.problems.refresh()
+            report = place.health.report()
             assert (report.status, [each.code for each in report.problems]) == ("critical", ["clock-skew"])
 
     async def test_a_clock_a_year_off_is_told_in_days(self, tmp_path: Path) -> None:
         async with world(tmp_path) as place:
             place.gateway.skew = 400 * 86_400.0
-            await place.watch.probe()
+            await place.connection.probe()
             with pytest.raises(Unavailable, match="o 400 dni"):
                 await press(place, "a")
 
@@ -254,7 +256,7 @@ class TestClock:
         """Five minutes before midnight in Warsaw, by a clock that is ten minutes slow."""
         async with world(tmp_path, start=datetime(2026, 11, 24, 22, 55, tzinfo=UTC)) as place:
             place.gateway.skew = 10 * 60.0
-            await place.watch.probe()
+            await place.connection.probe()
             record = await press(place, "a")
             assert record.mode is Mode.OFFLINE24
             assert "egar" in record.reason

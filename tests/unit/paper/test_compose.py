@@ -12,7 +12,7 @@ import pytest
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import PartyView
 from agent.domain.invoice import Address, BuyerKind, Mode
-from agent.domain.paper.compose import HeldCorrection, PaperChoice, PaperFacts, choose, compose, compose_held_correction
+from agent.domain.paper.compose import PaperChoice, PaperFacts, PendingSlip, choose, compose, compose_pending_slip
 from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
 from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents
@@ -216,7 +216,7 @@ def test_the_shops_footer_stands_before_the_codes() -> None:
 
 
 def test_a_held_correction_is_no_invoice() -> None:
-    held = HeldCorrection(
+    held = PendingSlip(
         seller=PartyView("ABC", Address("ul. Kwiatowa 1"), nip="9999999999"),
         buyer=PartyView("Jan Kowalski", None, nip="1111111111"),
         base_number="FV/2026/11/1",
@@ -226,8 +226,8 @@ def test_a_held_correction_is_no_invoice() -> None:
         difference=Decimal("-61.5"),
     )
     consumer = replace(held, buyer=PartyView(None, None))
-    assert "przekażemy ją w uzgodniony sposób." in text_of(compose_held_correction(consumer))
-    paper = compose_held_correction(held, copy=2)
+    assert "przekażemy ją w uzgodniony sposób." in text_of(compose_pending_slip(consumer))
+    paper = compose_pending_slip(held, copy=2)
     said = text_of(paper)
     assert "Przyjęto korektę do faktury nr FV/2026/11/1" in run_on(said)
     assert "To nie jest faktura. Fakturę korygującą wystawimy, gdy korygowana faktura otrzyma numer KSeF" in said

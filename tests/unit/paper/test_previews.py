@@ -83,7 +83,7 @@ async def test_one_at_a_time_whatever_is_asked_for(place: World) -> None:
     record = await press_until_answered(place, "k")
     slow = Slow()
     slow.may_end.set()
-    previews = Previews(place.store, place.printing, slow)
+    previews = Previews(place.store, place.papers, slow)
     await asyncio.gather(previews.picture(record.id), previews.text(record.id), previews.pdf(record.id, "a4"))
     assert slow.most == 1
     assert threading.get_ident() not in slow.threads
@@ -92,7 +92,7 @@ async def test_one_at_a_time_whatever_is_asked_for(place: World) -> None:
 async def test_who_waits_too_long_in_line_is_sent_away(place: World) -> None:
     record = await press_until_answered(place, "k")
     slow = Slow()
-    previews = Previews(place.store, place.printing, slow)
+    previews = Previews(place.store, place.papers, slow)
     asked = [asyncio.ensure_future(previews.text(record.id)) for _ in range(WAITING + 4)]
     done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
     slow.may_end.set()
@@ -153,8 +153,9 @@ class SlowPrinter(FakePrinter):
         return PrintResult(Outcome.DONE, "paragon", None, None)
 
 
-async def test_a_press_does_not_wait_for_metres_of_paper(place: World) -> None:
-    place.desk.printer = printer = SlowPrinter()
+async def test_a_press_does_not_wait_for_metres_of_paper(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    printer = SlowPrinter()
+    monkeypatch.setattr(place.printer, "print", printer.print)
     selling = asyncio.ensure_future(place.sell())
     await place.clock.advance(PAPER_SECONDS + 10)
     record = await selling

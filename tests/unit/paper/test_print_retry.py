@@ -25,8 +25,8 @@ async def test_a_number_that_arrives_meanwhile_is_on_the_paper(tmp_path: Path) -
         place.printer.plan.append(Outcome.NOT_SENT)
         invoice_id = await press(place)
         place.gateway.up = True
-        place.watch.answered()
-        await place.courier.deliver(invoice_id)
+        place.connection.answered()
+        await place.sender.deliver(invoice_id)
         record = await place.record(invoice_id)
         assert record.state is InvoiceState.ACCEPTED
         await place.clock.advance(30)

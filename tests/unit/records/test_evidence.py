@@ -164,20 +164,20 @@ async def till_of(tmp_path: Path, *, forged: bool = False) -> AsyncIterator[Worl
 
 async def a_day(till: World) -> None:
     """Sell online, while the line is down, by a manager's word, and let KSeF have it all."""
-    await till.watch.poll_latarnia()
+    await till.announcements.poll()
     await till.sell()
     await till.clock.advance(60)
     till.gateway.up = False
-    await till.watch.probe()
-    await till.watch.probe()
+    await till.connection.probe()
+    await till.connection.probe()
     await till.sell(buyer=CONSUMER)
     await till.clock.advance(600)
     till.gateway.up = True
     await till.settle()
     await till.clock.advance(60)
-    await till.watch.declare(Mode.OFFLINE24, "Remont łącza", MANAGER)
+    await till.declarations.declare(Mode.OFFLINE24, "Remont łącza", MANAGER)
     await till.sell()
-    await till.watch.withdraw("Po remoncie", MANAGER)
+    await till.declarations.withdraw("Po remoncie", MANAGER)
     await till.settle()
     await till.clock.advance(60)
     await till.sell()
@@ -185,7 +185,7 @@ async def a_day(till: World) -> None:
 
 
 async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:
-    evidence = Evidence(till.store, SELLER.nip, till.desk.renderer.text)
+    evidence = Evidence(till.store, SELLER.nip, till.ports.renderer.text)
     period = date.fromisoformat(first), date.fromisoformat(last)
     with await evidence.bundle(*period) as file, await evidence.bundle(*period) as again:
         data = file.read()

@@ -14,7 +14,7 @@ from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import parse_correction, parse_outside_base, read_base
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.technical_correction import renewed
+from agent.domain.fa3.technical_correction import with_new_timestamp
 from agent.domain.fa3.view import read
 from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, Note, ReceiptLink
 from agent.domain.lifecycle import InvoiceState
@@ -282,11 +282,11 @@ class TestReadyCorrection:
 async def test_a_technical_correction_asks_nothing_anew(tmp_path: Path) -> None:
     """The content is the same, so its receipt is."""
     async with world(tmp_path, start=START) as place:
-        await place.watch.declare(Mode.OFFLINE24, "próba", MANAGER)
+        await place.declarations.declare(Mode.OFFLINE24, "próba", MANAGER)
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         record = (await hand_in(place, ready(FIRM), FIRM.identifier)).invoices[0].record
         await place.settle(hours=0.01)
-        changed = renewed(record.xml, place.clock.now())
+        changed = with_new_timestamp(record.xml, place.clock.now())
         await place.rejected.correct_technically(record.id, MANAGER, changed)
         await place.settle()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED

@@ -36,18 +36,16 @@ class Counted:
         self.defects: list[object] = []
         self.settings = SimpleNamespace(watch=WatchSettings())
         self.chain = None
-        self.watch = SimpleNamespace(
-            probe=self._counts("probe"),
-            poll_latarnia=self._counts("latarnia"),
-            follow_deadlines=self._counts("deadlines"),
-            breaker=SimpleNamespace(allows=False),
-            clock=SimpleNamespace(keep=self._counts("clock")),
-        )
+        self.connection = SimpleNamespace(probe=self._counts("probe"), breaker=SimpleNamespace(allows=False))
+        self.announcements = SimpleNamespace(poll=self._counts("latarnia"))
+        self.deadlines = SimpleNamespace(follow=self._counts("deadlines"))
+        self.clock_check = SimpleNamespace(keep=self._counts("clock"))
         self.heartbeats = Heartbeats(clock)
-        self.courier = SimpleNamespace(warm=self._counts("session"))
-        self.sync = SimpleNamespace(wake=lambda: self.times.update(["sync"]))
+        self.sender = SimpleNamespace(warm=self._counts("session"))
+        self.queue = SimpleNamespace(wake=lambda: self.times.update(["sync"]))
         self.upos = SimpleNamespace(wake=lambda: self.times.update(["upo"]))
-        self.reporting = SimpleNamespace(refresh=self._counts("report"), ask_printers=self._counts("printers"))
+        self.problems = SimpleNamespace(refresh=self._counts("report"))
+        self.printers = SimpleNamespace(ask=self._counts("printers"))
         self.backlogs = SimpleNamespace(count=self._counts("backlogs"))
         self.check_database = self._counts("database")
         self.renew_certificates = self._counts("certificates")

@@ -133,9 +133,9 @@ async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
     async with joined(tmp_path) as place:
         running = asyncio.create_task(supervise(place.agent))
         await place.sell()
-        assert (place.agent.reporting.health().ready, place.agent.reporting.health().live) == (True, True)
+        assert (place.agent.health.report().ready, place.agent.health.report().live) == (True, True)
         place.agent.store._lose(StoreLost("Dysk zawiódł."))
         await place.agent.shutdown.wait()
-        assert (place.agent.reporting.health().ready, place.agent.reporting.health().live) == (False, False)
+        assert (place.agent.health.report().ready, place.agent.health.report().live) == (False, False)
         assert isinstance(place.agent.shutdown.defect, StoreLost)
         await running

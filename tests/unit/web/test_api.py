@@ -206,9 +206,9 @@ class TestIssue:
 
     async def test_a_refusal_for_now_may_be_repeated(self, client: Client, place: World) -> None:
         place.clock.step(timedelta(days=-300))
-        await place.watch.probe()
+        await place.connection.probe()
         place.gateway.skew = timedelta(days=300).total_seconds()
-        await place.watch.probe()
+        await place.connection.probe()
         response = await client.post("/v1/invoices", json=SALE, headers=CASHIER | KEY)
         body = await problem(response, 503, "clock-wrong")
         assert (response.headers["Retry-After"], body["retry_safe"]) == ("2", True)
@@ -219,7 +219,7 @@ class TestIssue:
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("secret path /var/lib")
 
-        monkeypatch.setattr(place.watch, "decide", broken)
+        monkeypatch.setattr(place.mode, "decide", broken)
         response = await client.post("/v1/invoices", json=SALE, headers=CASHIER | KEY)
         body = await problem(response, 500, "internal-error")
         assert "secret" not in await response.text()
@@ -540,7 +540,7 @@ class TestChanging:
         begin = place.clock.now() - timedelta(hours=1)
         place.latarnia.status = {"status": "TOTAL_FAILURE"}
         place.latarnia.messages = [item.message for item in news_of(Outage("total", begin, begin, None), 7)]
-        await place.watch.poll_latarnia()
+        await place.announcements.poll()
         assert (await (await client.get("/v1/mode", headers=CASHIER)).json())["total_failure_to_confirm"] is True
         wrong = await client.delete("/v1/mode", json={"reason": "BIP", "false_alarm": "tak"}, headers=MANAGER)
         assert (await problem(wrong, 422, "bad-input"))["errors"][0]["pointer"] == "/false_alarm"

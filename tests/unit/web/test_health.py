@@ -91,10 +91,10 @@ async def client(place: World) -> AsyncIterator[Client]:
 
 async def look_around(place: World) -> None:
     """Ask Latarnia, KSeF and the printer, and judge, as the loops do."""
-    await place.watch.poll_latarnia()
-    await place.watch.probe()
-    await place.reporting.ask_printers()
-    await place.reporting.refresh()
+    await place.announcements.poll()
+    await place.connection.probe()
+    await place.printers.ask()
+    await place.problems.refresh()
 
 
 async def be_in_trouble(place: World) -> None:
@@ -114,7 +114,7 @@ async def test_status_code_follows_health(client: Client, place: World) -> None:
     await be_in_trouble(place)
     assert await told() == (200, "degraded")
     place.clock.step(timedelta(days=2))
-    await place.reporting.refresh()
+    await place.problems.refresh()
     assert await told() == (503, "critical")
 
 
@@ -141,7 +141,7 @@ async def test_health_has_the_published_form(client: Client, place: World) -> No
 
 def test_thousands_of_late_invoices_leave_the_answer_small(place: World) -> None:
     late = [Problem("overdue", f"Faktura {number}", place.clock.now(), "critical") for number in range(9000)]
-    report = replace(place.reporting.health(), problems=(*late, Problem("printer", "Brak papieru.", place.clock.now())))
+    report = replace(place.health.report(), problems=(*late, Problem("printer", "Brak papieru.", place.clock.now())))
     body: dict[str, Any] = health_json(report)
     jsonschema.validate(body, SCHEMA)
     assert [item["code"] for item in body["problems"]] == ["overdue"] * 20 + ["printer"]
@@ -162,7 +162,7 @@ class TestProbes:
 
     async def test_a_clock_that_dates_no_invoice(self, client: Client, place: World) -> None:
         place.gateway.skew = timedelta(days=30).total_seconds()
-        await place.watch.probe()
+        await place.connection.probe()
         with pytest.raises(Unavailable):
             await place.sell()
         assert await self.probe(client, "ready") == (503, False)
@@ -230,7 +230,7 @@ async def test_metrics_page(client: Client, place: World) -> None:
 
 
 def test_histogram_of_presses(place: World) -> None:
-    text = render(place.reporting.health(), COUNTERS)
+    text = render(place.health.report(), COUNTERS)
     assert 'ksef_agent_press_duration_seconds_bucket{le="0.5"} 3' in text
     assert 'ksef_agent_press_duration_seconds_bucket{le="+Inf"} 4' in text
 
@@ -238,20 +238,20 @@ def test_histogram_of_presses(place: World) -> None:
 async def test_deadline_is_the_end_of_a_polish_day(place: World) -> None:
     await be_in_trouble(place)
     end = datetime(2026, 11, 25, 23, 0, tzinfo=UTC).timestamp()
-    text = render(place.reporting.health(), place.counters)
+    text = render(place.health.report(), place.counters)
     assert sample(text, "queue_next_deadline_timestamp_seconds") == end
 
 
 def test_labels_are_escaped(place: World) -> None:
     odd = PrinterStatus('a"b\\c\nd', True)
-    text = render(replace(place.reporting.health(), printers=(odd,)), CountersInMemory())
+    text = render(replace(place.health.report(), printers=(odd,)), CountersInMemory())
     assert 'printer="a\\"b\\\\c\\nd"' in text
 
 
 async def full_page(place: World) -> str:
     """The metrics of a till that has everything to tell of."""
     await be_in_trouble(place)
-    report: HealthReport = replace(place.reporting.health(), clock_skew_seconds=1.5)
+    report: HealthReport = replace(place.health.report(), clock_skew_seconds=1.5)
     return render(report, COUNTERS, BACKLOG, shop="Kraków 7")
 
 
@@ -288,9 +288,9 @@ async def test_build_info_names_the_shop_and_hides_the_nip(place: World) -> None
     page = await full_page(place)
     (info,) = [family for family in text_string_to_metric_families(page) if family.name == "ksef_agent_build_info"]
     labels = info.samples[0].labels
-    assert (labels["till"], labels["shop"], labels["version"]) == (place.desk.settings.till, "Kraków 7", __version__)
+    assert (labels["till"], labels["shop"], labels["version"]) == (place.settings.till, "Kraków 7", __version__)
     assert re.fullmatch("[0-9a-f]{12}", labels["seller"])
-    assert place.desk.settings.seller.nip not in page
+    assert place.settings.seller.nip not in page
 
 
 async def test_the_process_tells_of_itself(client: Client) -> None:
@@ -374,7 +374,7 @@ async def test_poll_shows_the_worst_first(poll: ModuleType, tmp_path: Path) -> N
         for till in tills[1:]:
             await be_in_trouble(till)
         tills[2].clock.step(timedelta(days=2))
-        await tills[2].reporting.refresh()
+        await tills[2].problems.refresh()
         servers = [await stack.enter_async_context(TestServer(health_http(till))) for till in tills]
         gone = "http://127.0.0.1:1"
         addresses = [gone, *(str(server.make_url("")).rstrip("/") for server in servers)]

@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from agent.domain.errors import BadInput
 from agent.domain.json_io.reader import Fields
 from agent.domain.sale.parse import parse_sale
-from agent.services.monitoring.webhooks import INVOICE_TYPES, Outbox, Subscriber
+from agent.services.monitoring.webhooks import INVOICE_TYPES, Subscriber
 from agent.settings.model import ApiSettings
 from agent.web.api import routes
 from agent.web.problem_codes import PROBLEMS, title_of
@@ -173,7 +173,7 @@ async def test_webhooks_have_the_described_form(place: World) -> None:
     await counter.correct(place, invoice.id, b'{"kind": "full_return"}', "return", fakes.CASHIER)
     shop = fakes.FakeSubscriber()
     subscriber = Subscriber("shop", "https://erp.example/", b"secret", INVOICE_TYPES)
-    assert await Outbox(place.desk, shop, subscriber).deliver_all()
+    assert await place.outbox(shop, subscriber).deliver_all()
     messages = [json.loads(each) for each in shop.messages]
     assert {"invoice.issued", "invoice.accepted", "invoice.corrected"} <= {each["type"] for each in messages}
     for message in messages:

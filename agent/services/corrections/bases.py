@@ -1,0 +1,80 @@
+"""What is left of an invoice to correct: the base after everything that corrects it already, issued or pending.
+
+Read inside the transaction that stores the correction, so two returns of the same goods can never both pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from agent.domain.corrections.correction import Correction
+from agent.domain.corrections.parse import (
+    BaseInvoice,
+    after_earlier,
+    after_pending,
+    base_of_record,
+    named_numbers,
+)
+from agent.domain.errors import Conflict
+from agent.domain.fa3.view import read
+from agent.domain.fa3.view_types import FaView
+from agent.domain.invoice import InvoiceRecord
+from agent.domain.rejection import abandoned
+from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+from agent.services.corrections.pending import stored
+
+NO_LIMIT = -1
+
+
+class BaseReader:
+    """Reads bases of one seller."""
+
+    def __init__(self, seller_nip: str) -> None:
+        self.seller_nip = seller_nip
+
+    async def named(self, tx: Transaction, document: object) -> list[BaseInvoice]:
+        """Return the further invoices of this store that a collective correction names."""
+        found: list[InvoiceRecord] = []
+        for number in dict.fromkeys(named_numbers(document)):
+            found += await tx.invoices.find(InvoiceFilter(number=number, limit=1))
+        return [await self.standing(tx, record) for record in found]
+
+    async def standing(self, tx: Transaction, record: InvoiceRecord) -> BaseInvoice:
+        """Return an invoice of this store as it stands; Conflict where its content is no longer here."""
+        issued = await tx.invoices.find(InvoiceFilter(base_id=record.id, limit=NO_LIMIT))
+        base = base_of_record(record, _view(record), seller_nip=self.seller_nip, earlier=_counted(reversed(issued)))
+        waiting = _waiting(await tx.held.of_base(record.id))
+        # What follows a pending correction waits too: each says what the one before it left.
+        return replace(after_pending(base, waiting), awaiting=base.awaiting or bool(waiting))
+
+    async def external(self, tx: Transaction, described: BaseInvoice) -> BaseInvoice:
+        """The described invoice after what this till made of it already, by its number or its KSeF number."""
+        reference = described.reference
+        if await tx.invoices.find(InvoiceFilter(number=reference.number, limit=1)):
+            text = f"Faktura {reference.number} jest na tej kasie: skoryguj ją przez jej numer."
+            raise Conflict(text, code="base-known-here")
+        queries = [InvoiceFilter(base_number=reference.number, limit=NO_LIMIT)]
+        if reference.ksef_number is not None:
+            queries.append(InvoiceFilter(base_ksef_number=reference.ksef_number, limit=NO_LIMIT))
+        issued: dict[str, InvoiceRecord] = {}
+        for query in queries:
+            issued |= {record.id: record for record in reversed(await tx.invoices.find(query))}
+        earlier = _counted(sorted(issued.values(), key=lambda record: record.issued_at))
+        return after_pending(after_earlier(described, earlier), _waiting(await tx.held.of_number(reference.number)))
+
+
+def _counted(records: Iterable[InvoiceRecord]) -> list[FaView]:
+    """Return the files of the corrections that count: one that KSeF refused may still come by technical correction."""
+    return [_view(record) for record in records if not abandoned(record)]
+
+
+def _view(record: InvoiceRecord) -> FaView:
+    if not record.xml:
+        text = f"Treść dokumentu {record.number} wyeksportowano i usunięto z kasy. Skoryguj go w systemie księgowym."
+        raise Conflict(text, code="content-exported")
+    return read(record.xml)
+
+
+def _waiting(held: Iterable[HeldCorrection]) -> list[Correction]:
+    return [stored(each) for each in held if each.state == "waiting"]

@@ -1,0 +1,202 @@
+"""Many invoices as one batch session: its intents durable first, its verdicts as one list later.
+
+Crash windows: docs/flows.md, "Batch".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from agent.domain.errors import DocumentDamaged
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import (
+    InvoiceChange,
+    Json,
+    KsefError,
+    KsefGateway,
+    Outgoing,
+    Sent,
+    SessionKind,
+    Store,
+    Transaction,
+    Unsent,
+)
+from agent.services.delivery.sender import InvoiceSender
+from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.connection import Connection
+
+LARGEST = 2000
+"""Invoices per batch session."""
+SLICE = 50
+"""Invoices per transaction when a whole batch moves."""
+SPLIT = 8
+"""A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
+BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
+"""Codes of a batch session of which KSeF took nothing: its status, or why it can not be closed (gateway)."""
+BATCH_REST_SECONDS = 30.0
+"""How long the invoices of a batch that could not be opened rest, where KSeF does not say."""
+
+
+class BatchSender:
+    """Sends batches, and asks what became of them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock_check: ClockCheck,
+        gateway: KsefGateway,
+        connection: Connection,
+        sender: InvoiceSender,
+        verdicts: VerdictRecorder,
+    ) -> None:
+        self._store = store
+        self._clock_check = clock_check
+        self._gateway = gateway
+        self._connection = connection
+        self._sender = sender
+        self._verdicts = verdicts
+        self._largest: dict[str, int] = {}
+        """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
+
+    def takes(self, record: Unsent) -> bool:
+        """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
+        alone = record.version > 1 or record.mode is Mode.ONLINE
+        return not alone and self._largest.get(record.id, LARGEST) > 1
+
+    async def send(self, waiting: Sequence[Unsent]) -> bool:
+        """Send them as so many batches as they need; False where KSeF cannot be reached now."""
+        for batch in self._divided(waiting):
+            if not await self._send(batch):
+                return False
+        return True
+
+    def _divided(self, records: Sequence[Unsent]) -> Iterator[list[Unsent]]:
+        batch: list[Unsent] = []
+        largest = LARGEST
+        for record in records:
+            largest = min(largest, self._largest.get(record.id, LARGEST))
+            if len(batch) >= largest:
+                yield batch
+                batch, largest = [], self._largest.get(record.id, LARGEST)
+            batch.append(record)
+        yield batch
+
+    async def _send(self, batch: list[Unsent]) -> bool:
+        """Send many as one batch session; False where KSeF can not be reached now.
+
+        SENDING is committed first and the session's reference before the first byte leaves, so that a crash
+        leaves doubts that one list of the session settles. All this is written in slices: a press in between
+        never waits for thousands of rows.
+        """
+        outgoing = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
+        intact = {each.invoice_id for each in outgoing}
+        batch = [each for each in batch if each.id in intact]
+        if not batch:
+            return True
+        attempt: dict[str, Json] = {"batch": True}
+        await self._in_slices(batch, InvoiceState.SENDING, "sending", attempt, InvoiceChange(attempted=True))
+        try:
+            session = await self._gateway.open_batch(outgoing, partial(self._opened, batch))
+        except KsefError as error:
+            await self._failed(batch, error)
+            return False
+        self._connection.answered()
+        change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
+        await self._in_slices(batch, InvoiceState.SENT, "sent", {"session": session, "batch": True}, change)
+        return True
+
+    async def _opened(self, batch: list[Unsent], session: str) -> None:
+        await self._store.write(lambda tx: tx.sessions.use(session, SessionKind.BATCH))
+        data: dict[str, Json] = {"session": session}
+        await self._in_slices(batch, None, "batch_opened", data, InvoiceChange(session_ref=session, invoice_ref=""))
+
+    async def _outgoing(self, invoice_id: str) -> Outgoing | None:
+        """Read what goes into a batch; None, and a word in the log, where the disk changed it."""
+        record = await self._store.read(partial(_get, invoice_id))
+        try:
+            return await self._sender.outgoing(record)
+        except DocumentDamaged as error:
+            await self._verdicts.note_damage(record, error)
+            return None
+
+    async def _failed(self, batch: list[Unsent], error: KsefError) -> None:
+        self._connection.failed(error)
+        to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
+        rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
+        not_before = self._verdicts.waits.rest(rest, *(each.id for each in batch))
+        change = InvoiceChange(not_before=not_before)
+        await self._in_slices(batch, to, "send_failed", evidence_of(error, "batch"), change)
+
+    async def _in_slices(
+        self,
+        batch: list[Unsent],
+        to: InvoiceState | None,
+        kind: str,
+        data: Mapping[str, Json],
+        change: InvoiceChange,
+    ) -> None:
+        for start in range(0, len(batch), SLICE):
+            await self._store.write(
+                partial(_record_all, batch=batch[start : start + SLICE], to=to, kind=kind, data=data, change=change)
+            )
+
+    async def ask(self, session: str, members: Sequence[Unsent]) -> None:
+        """Ask what became of a batch: its invoices have no reference of their own until it is done."""
+        try:
+            verdicts = await self._gateway.batch_verdicts(session)
+        except KsefError as error:
+            self._connection.failed(error)
+            if error.sent is Sent.ANSWERED and error.code in BATCH_REFUSED:
+                await self._take_apart(members, error.message)
+            return
+        self._connection.answered()
+        if verdicts is None:
+            return
+        for record in members:
+            sha256 = (await self._store.read(partial(_get, record.id))).sha256
+            if sha256 not in verdicts:
+                await self._not_in_batch(record, "KSeF nie ma tego pliku w paczce.")
+                continue
+            reference, verdict = verdicts[sha256]
+            await self._store.write(partial(_note_reference, record.id, reference))
+            await self._verdicts.apply(record.id, verdict)
+
+    async def _take_apart(self, members: Sequence[Unsent], why: str) -> None:
+        """KSeF took nothing of the whole batch: all go again, in smaller ones."""
+        for record in members:
+            self._largest[record.id] = len(members) // SPLIT
+            await self._not_in_batch(record, why)
+
+    async def _not_in_batch(self, record: Unsent, why: str) -> None:
+        """The batch is done and KSeF did not take this file: it goes again."""
+        data: dict[str, Json] = {"session": record.session_ref, "why": why}
+        await self._in_slices([record], InvoiceState.ISSUED, "not_in_batch", data, InvoiceChange())
+
+
+async def _record_all(
+    tx: Transaction,
+    *,
+    batch: list[Unsent],
+    to: InvoiceState | None,
+    kind: str,
+    data: Mapping[str, Json],
+    change: InvoiceChange,
+) -> None:
+    for each in batch:
+        if to is None:
+            await tx.invoices.note(each.id, change)
+        else:
+            await tx.invoices.move(each.id, to, change)
+        await tx.events.append(kind, data, each.id)
+
+
+async def _get(invoice_id: str, tx: Transaction) -> InvoiceRecord:
+    return await tx.invoices.get(invoice_id)
+
+
+async def _note_reference(invoice_id: str, reference: str, tx: Transaction) -> None:
+    await tx.invoices.note(invoice_id, InvoiceChange(invoice_ref=reference))

@@ -1,0 +1,67 @@
+"""What was asked of KSeF within the last hour, an earlier run's calls included: a restart never breaks its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from agent.ports import Event, Store, Transaction
+from agent.services.delivery.upo import CALLS_OF_A_SESSION
+
+EVENTS_AT_ONCE = 500
+MOST_EVENTS = 20_000
+"""No more are read back at the start: a clock that was wrong may have dated all of them into the last hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecentCalls:
+    """When what was asked of KSeF, on the wall clock; ``last_at``: the newest event of all."""
+
+    sends: list[datetime]
+    documents: list[datetime]
+    last_at: datetime | None
+
+
+async def recent_calls(store: Store, *, now: datetime, wall: datetime, timeout_seconds: float) -> RecentCalls:
+    """Read them out of the log.
+
+    now, wall        the best known time and what the wall clock shows: the rate budget takes the latter
+    timeout_seconds  of a call: KSeF counts one whose answer was lost, so the intents count, as late as their calls may
+                     have ended
+    """
+    longest_call = timedelta(seconds=timeout_seconds)
+    events = await store.read(partial(_events_since, now - timedelta(hours=1) - longest_call))
+    # a little ahead: the clock was set back, and it may have been just now; far ahead: it was wrong then
+    events = [event for event in events if event.at <= now + timedelta(hours=1)]
+    shown = wall - now
+    return RecentCalls(
+        sends=[min(now, event.at + longest_call) + shown for event in events if _is_single_send(event)],
+        documents=[min(now, event.at) + shown for event in events for _ in range(_documents(event))],
+        last_at=events[-1].at if events else None,
+    )
+
+
+async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
+    """Return the newest events back to that instant, page by page from the end, at most MOST_EVENTS."""
+    found: list[Event] = []
+    last = await tx.events.newest()
+    while last > 0 and len(found) < MOST_EVENTS:
+        first = max(0, last - EVENTS_AT_ONCE)
+        page = await tx.events.after(first, last - first)
+        found = page + found
+        if not page or page[0].at < instant:
+            break
+        last = first
+    return found
+
+
+def _is_single_send(event: Event) -> bool:
+    return event.kind == "sending" and not event.data.get("batch")
+
+
+def _documents(event: Event) -> int:
+    """Return how many calls for UPO an event stands for; what a page of a session told came with that page."""
+    if event.kind in {"upo", "upo_mismatch"}:
+        return 0 if "session" in event.data else 1
+    return CALLS_OF_A_SESSION if event.kind in {"session_upo", "session_without_upo"} else 0

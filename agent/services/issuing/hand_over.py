@@ -1,0 +1,137 @@
+"""From the stored document to the paper: KSeF within the budget, then whatever paper is right by then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.outages.modes import ModeDecision
+from agent.domain.rejection import number_taken
+from agent.ports import Clock, InvoiceChange, KsefGateway, Store, Transaction
+from agent.services.background import BackgroundTasks
+from agent.services.corrections.pending_slip import PendingCorrectionSlip
+from agent.services.delivery.queue import SendQueue
+from agent.services.delivery.quota import backlog_share
+from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
+from agent.services.issuing.idempotency import Pressed
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.mode import CurrentMode
+from agent.services.paper.printing import Printing
+from agent.services.signals import Signal
+
+LEAST_SECONDS = 0.05
+"""Whatever of the budget the press itself took, a send gets so long."""
+
+
+class HandOver:
+    """Sends and prints what a press has made durable."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        clock_check: ClockCheck,
+        gateway: KsefGateway,
+        mode: CurrentMode,
+        sender: InvoiceSender,
+        queue: SendQueue,
+        printing: Printing,
+        slip: PendingCorrectionSlip,
+        tasks: BackgroundTasks,
+        numbered: Signal,
+        budget_seconds: float,
+    ) -> None:
+        """``budget_seconds``: from the press, for KSeF to give the number; ``numbered``: a KSeF number has come."""
+        self._store = store
+        self._clock = clock
+        self._clock_check = clock_check
+        self._gateway = gateway
+        self._mode = mode
+        self._sender = sender
+        self._queue = queue
+        self._printing = printing
+        self._slip = slip
+        self._tasks = tasks
+        self._numbered = numbered
+        self._budget = budget_seconds
+        self._background = 0
+        """Documents being sent that nobody waits for."""
+
+    async def invoice(self, invoice_id: str, decision: ModeDecision, begun: float, *, at_counter: bool) -> None:
+        """Bring a new invoice to KSeF where its mode says so, and to paper where somebody waits for it.
+
+        ``begun``: when the press did, on the monotonic clock.
+        """
+        if not at_counter:
+            if decision.attempt_online:
+                self._background += 1
+                self._tasks.start(f"send-{invoice_id}", self._send_in_background(invoice_id))
+            return
+        if decision.attempt_online:
+            left = self._budget - (self._clock.monotonic() - begun)
+            await self._send_within(invoice_id, max(left, LEAST_SECONDS))
+            record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
+            if record.state is InvoiceState.REJECTED or number_taken(record.state, record.rejection):
+                return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
+        await self._printing.print_at_counter(invoice_id)
+
+    async def rest(self, pressed: Pressed, *, at_counter: bool) -> None:
+        """Do what a press leaves to others: the queue sends, and a pending correction waits, with a slip to say so."""
+        self._queue.wake()
+        if pressed.held_id is None:
+            return
+        # It may wait behind an older correction whose base is there already, and that number wakes nobody again.
+        self._numbered.set()
+        if at_counter:
+            await self._slip.print(pressed.held_id)
+
+    async def first_papers(self, invoice_ids: Sequence[str]) -> None:
+        """Print what a crash kept from its first paper: the cashier presses again because nothing came out."""
+        for invoice_id in await self._store.read(partial(_without_paper, invoice_ids)):
+            await self._settle_mode(invoice_id)
+            await self._printing.print_at_counter(invoice_id)
+
+    def sends_kept(self) -> bool:
+        """Whether all that the limits still allow is kept for presses; what is being sent may not be counted yet."""
+        return backlog_share(self._gateway.budget(), kept_for_presses=True).now <= self._background
+
+    async def _send_in_background(self, invoice_id: str) -> None:
+        try:
+            await self._send_within(invoice_id, self._budget)
+        finally:
+            self._background -= 1
+
+    async def _send_within(self, invoice_id: str, seconds: float) -> None:
+        delivering = self._sender.deliver(invoice_id, max(seconds, ASKING_SECONDS), join=True)
+        delivery = self._tasks.start(f"deliver-{invoice_id}", delivering)
+        with self._queue.press_under_way(), contextlib.suppress(TimeoutError):
+            await self._clock.within(seconds, asyncio.shield(delivery))
+        await self._settle_mode(invoice_id)
+
+    async def _settle_mode(self, invoice_id: str) -> None:
+        """After the budget: an invoice KSeF did not take in time, or not on its day, is an offline24 one."""
+        await self._store.write(partial(self._change_mode, invoice_id))
+
+    async def _change_mode(self, invoice_id: str, tx: Transaction) -> None:
+        record = await tx.invoices.get(invoice_id)
+        change = self._mode.after_budget(record, self._clock_check.best())
+        if change is None or record.mode is not Mode.ONLINE:
+            return
+        await tx.invoices.note(invoice_id, InvoiceChange(mode=change.mode, reason=change.reason))
+        await tx.events.append("mode", {"from": record.mode, "to": change.mode, "reason": change.reason}, invoice_id)
+
+
+async def _without_paper(invoice_ids: Sequence[str], tx: Transaction) -> list[str]:
+    return [each for each in invoice_ids if await _lacks_paper(tx, each)]
+
+
+async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
+    record = await tx.invoices.get(invoice_id)
+    if record.state is InvoiceState.REJECTED or number_taken(record.state, record.rejection) or not record.xml:
+        return False
+    return not await tx.prints.of_invoice(invoice_id)

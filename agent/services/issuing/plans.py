@@ -1,0 +1,40 @@
+"""What one press makes, decided inside the transaction that makes it: data, still without number and bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.domain.corrections.correction import Correction
+from agent.domain.fa3.supplied import ReadyInvoice
+from agent.domain.invoice import CorrectedBase, Sale
+from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
+
+
+@dataclass(frozen=True, slots=True)
+class SuppliedDocument:
+    """A document made elsewhere: its bytes, what they say, and the corrected invoices, those of this store by id."""
+
+    xml: bytes
+    invoice: ReadyInvoice
+    bases: tuple[CorrectedBase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDocument:
+    """One document. ``number``: the P_2 that came with it; None: the next of our own series."""
+
+    content: Sale | Correction | SuppliedDocument
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuePlan:
+    """All of it."""
+
+    documents: tuple[PlannedDocument, ...]
+    pending: Correction | None = None
+    """A correction that has to wait for the KSeF number of a base."""
+    fulfils: str | None = None
+    """Id of the pending correction that the first document is."""
+    buyers: NamedBuyers = NO_BUYERS
+    """What the press says of buyers, to be remembered with it."""

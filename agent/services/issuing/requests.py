@@ -1,0 +1,316 @@
+"""What is asked to be issued, as data: a sale, a document made elsewhere, a correction.
+
+A press reads a request twice: ``check`` before the transaction, knowing nothing of the store; ``plan`` inside it.
+What a request is wrong in by itself is refused before anybody else has to wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from agent.domain.calendar import local_date
+from agent.domain.corrections.correction import Correction
+from agent.domain.corrections.parse import BaseInvoice, parse_correction, parse_outside_base
+from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.fa3.build import issue_date
+from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.fa3.supplied import ReadyInvoice, ReceiptClaim, check_ready, other_buyer
+from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
+from agent.domain.fa3.view import read
+from agent.domain.invoice import CorrectedBase, Sale
+from agent.domain.json_io.body import one_way, parse_object
+from agent.domain.json_io.canonical import Json
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.sale.parse import parse_sale
+from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
+from agent.services.corrections.bases import BaseReader
+from agent.services.issuing.plans import IssuePlan, PlannedDocument, SuppliedDocument
+
+
+class CheckedRequest(Protocol):
+    """A request that is right by itself."""
+
+    async def plan(self, tx: Transaction) -> IssuePlan:
+        """Say what to make of it, by what the store holds now. Conflict, BadInput, NotFound say why nothing."""
+        ...
+
+
+class IssueRequest(Protocol):
+    """What a press asks for."""
+
+    @property
+    def content(self) -> bytes:
+        """What the idempotency key stands for: the same content under the same key is the same press."""
+        ...
+
+    def check(self, now: datetime) -> CheckedRequest:
+        """Read it for this instant. BadInput names every mistake."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A checked request that needs nothing of the store."""
+
+    whole: IssuePlan
+
+    async def plan(self, tx: Transaction) -> IssuePlan:
+        """Return the plan."""
+        return self.whole
+
+
+# --- a sale -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SaleRequest:
+    """The JSON of a sale."""
+
+    document: Mapping[str, Json]
+    seller_nip: str
+
+    @property
+    def content(self) -> bytes:
+        """The document, written in one way: a till may write its basket anew after a crash."""
+        return one_way(self.document)
+
+    def check(self, now: datetime) -> CheckedRequest:
+        """Read the sale."""
+        return planned_sale(parse_sale(self.document, today=issue_date(now), seller_nip=self.seller_nip))
+
+
+def planned_sale(sale: Sale, *, number: str | None = None) -> Planned:
+    """Plan the invoice of a checked sale; ``number``: P_2 where the shop's own program numbers."""
+    return Planned(IssuePlan((PlannedDocument(sale, number),), buyers=NamedBuyers(given=(sale.buyer,))))
+
+
+# --- a document made elsewhere ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SuppliedRequest:
+    """A ready FA(3), kept to its last byte; ``receipt_nip``: the buyer's number on its receipt, as typed."""
+
+    xml: bytes
+    receipt_nip: str | None
+    schema: Fa3Schema
+    seller_nip: str
+
+    @property
+    def content(self) -> bytes:
+        """The very bytes."""
+        return self.xml
+
+    def check(self, now: datetime) -> CheckedRequest:
+        """Read and check the document."""
+        invoice = check_ready(
+            self.xml,
+            schema=self.schema,
+            seller_nip=self.seller_nip,
+            today=issue_date(now),
+            receipt=ReceiptClaim(self.receipt_nip),
+        )
+        return CheckedSupplied(self.xml, invoice)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSupplied:
+    """A ready document whose corrected invoices are still to be looked at."""
+
+    xml: bytes
+    invoice: ReadyInvoice
+
+    async def plan(self, tx: Transaction) -> IssuePlan:
+        """Take it as it is, with the bases that this store holds."""
+        bases = await known_bases(tx, self.invoice)
+        named = NO_BUYERS if self.invoice.view.kind.corrects else NamedBuyers(given=(self.invoice.buyer,))
+        document = SuppliedDocument(self.xml, self.invoice, bases)
+        return IssuePlan((PlannedDocument(document, self.invoice.number),), buyers=named)
+
+
+async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
+    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way.
+
+    BadInput where the correction brings another buyer, or one that no invoice may have and its bases have not.
+    """
+    found: list[CorrectedBase] = []
+    repeated = False
+    for base in ready.bases:
+        known = base
+        for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
+            if record.state is InvoiceState.REJECTED:
+                text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
+                raise Conflict(text, code="base-rejected")
+            if record.ksef_number is None and record.state is not InvoiceState.EXEMPT:
+                text = (
+                    f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
+                    "Prześlij korektę ponownie, gdy numer nadejdzie."
+                )
+                raise Conflict(text, code="base-without-number")
+            if record.ksef_number is not None and base.ksef_number != record.ksef_number:
+                text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
+                raise Conflict(text, code="base-number-differs")
+            if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
+                text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
+                raise Conflict(text, code="base-has-held-correction")
+            # Either document may say that there is a receipt (a pruned base says nothing any more).
+            to_receipt = ready.view.to_receipt or (bool(record.xml) and read(record.xml).to_receipt)
+            if (mistake := other_buyer(ready.view, record.buyer, to_receipt=to_receipt)) is not None:
+                raise BadInput(mistake.message, code=mistake.code, errors=(mistake,))
+            repeated = repeated or as_on_base(ready.view, record.buyer)
+            known = replace(base, invoice_id=record.id)
+        found.append(known)
+    if ready.view.kind.corrects and not repeated:
+        _refuse_buyer(ready)
+    return tuple(found)
+
+
+def _refuse_buyer(ready: ReadyInvoice) -> None:
+    mistakes = tuple(buyer_mistakes(ready.view, ready.view.seller.nip or ""))
+    if mistakes:
+        code = mistakes[0].code if len(mistakes) == 1 else "ready-invoice"
+        raise BadInput(mistakes[0].message, code=code, errors=mistakes)
+
+
+# --- a correction -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRequest:
+    """The JSON of a correction of an invoice of this store."""
+
+    invoice_id: str
+    document: Mapping[str, Json]
+    bases: BaseReader
+
+    @property
+    def content(self) -> bytes:
+        """The same body for another invoice is another request."""
+        return self.invoice_id.encode() + b"\n" + one_way(self.document)
+
+    def check(self, now: datetime) -> CheckedRequest:
+        """Leave it to the plan: nothing can be said of a correction without its base."""
+        return CheckedCorrection(self.invoice_id, self.document, now, self.bases)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCorrection:
+    """The same, at an instant."""
+
+    invoice_id: str
+    document: Mapping[str, Json]
+    now: datetime
+    bases: BaseReader
+
+    async def plan(self, tx: Transaction) -> IssuePlan:
+        """Count it against what is left of its base."""
+        base = await self.bases.standing(tx, await tx.invoices.get(self.invoice_id))
+        others = await self.bases.named(tx, self.document)
+        return planned_correction(parse_correction(self.document, base=base, today=local_date(self.now), others=others))
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalCorrectionRequest:
+    """The same of an invoice that this store does not hold: ``base`` describes it as it was."""
+
+    document: Mapping[str, Json]
+    bases: BaseReader
+
+    @property
+    def content(self) -> bytes:
+        """Base and correction, written in one way."""
+        return one_way(self.document)
+
+    def check(self, now: datetime) -> CheckedRequest:
+        """Read the description of the base."""
+        today = local_date(now)
+        seller_nip = self.bases.seller_nip
+        described = parse_outside_base(self.document["base"], seller_nip=seller_nip, today=today, pointer="/base")
+        return CheckedExternalCorrection(described, self.document["correction"], now, self.bases)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedExternalCorrection:
+    """The same, its base read."""
+
+    described: BaseInvoice
+    correction: Json
+    now: datetime
+    bases: BaseReader
+
+    async def plan(self, tx: Transaction) -> IssuePlan:
+        """Count it against what this till has corrected of that invoice already."""
+        base = await self.bases.external(tx, self.described)
+        others = await self.bases.named(tx, self.correction)
+        today = local_date(self.now)
+        return planned_correction(
+            parse_correction(self.correction, base=base, today=today, others=others, pointer="/correction")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A pending correction whose bases have their numbers now."""
+
+    held: HeldCorrection
+    correction: Correction
+
+    @property
+    def content(self) -> bytes:
+        """The correction as it was accepted."""
+        return self.held.body
+
+    def check(self, now: datetime) -> CheckedRequest:
+        """Plan its document; it was checked when it was accepted."""
+        return Planned(IssuePlan((PlannedDocument(self.correction, self.correction.number),), fulfils=self.held.id))
+
+
+def planned_correction(correction: Correction) -> IssuePlan:
+    """Plan a correction, now or once its base has its number, and the new invoice that belongs to it at once."""
+    replacement = () if correction.replacement is None else (PlannedDocument(correction.replacement),)
+    named = _named_buyers(correction)
+    if correction.awaiting:
+        return IssuePlan(replacement, pending=replace(correction, replacement=None), buyers=named)
+    return IssuePlan((PlannedDocument(correction, correction.number), *replacement), buyers=named)
+
+
+def _named_buyers(correction: Correction) -> NamedBuyers:
+    """What the correction says of buyers: a better name of his, or that the number belonged to another."""
+    if correction.buyer_before is not None:
+        return NamedBuyers(given=(correction.buyer,))
+    if correction.replacement is None:
+        return NO_BUYERS
+    right, before = correction.replacement.buyer, correction.buyer
+    return NamedBuyers(given=(right,), wrong=(before,) if right.name == before.name else ())
+
+
+class RequestReader:
+    """Makes requests of the bodies of the API."""
+
+    def __init__(self, schema: Fa3Schema, bases: BaseReader) -> None:
+        self._schema = schema
+        self._bases = bases
+
+    def sale(self, body: bytes) -> SaleRequest:
+        """Read the JSON of a sale; BadInput where it is none."""
+        return SaleRequest(parse_object(body), self._bases.seller_nip)
+
+    def supplied(self, xml: bytes, receipt_nip: str | None) -> SuppliedRequest:
+        """Take a ready FA(3)."""
+        return SuppliedRequest(xml, receipt_nip, self._schema, self._bases.seller_nip)
+
+    def correction(self, invoice_id: str, body: bytes) -> CorrectionRequest:
+        """Read the JSON of a correction."""
+        return CorrectionRequest(invoice_id, parse_object(body), self._bases)
+
+    def external_correction(self, body: bytes) -> ExternalCorrectionRequest:
+        """Read {"base", "correction"}; BadInput where it is something else."""
+        document = parse_object(body)
+        if set(document) != {"base", "correction"}:
+            text = "Spodziewane pola: base (faktura korygowana) i correction (korekta)."
+            raise BadInput(text, errors=(FieldError("", text, "required"),))
+        return ExternalCorrectionRequest(document, self._bases)

@@ -1,0 +1,20 @@
+"""Room on the disk of the database."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+LEAST_FREE = 1024 * 1024
+"""Bytes that an invoice, its log and its paper surely fit into."""
+
+
+class Disk:
+    """Looked at whenever somebody asks: it costs a system call."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def free(self) -> int:
+        """Return the free bytes."""
+        return shutil.disk_usage(self._data_dir).free

@@ -1,0 +1,159 @@
+"""What is wrong now: everything this till knows of itself, judged by domain/monitoring/alerts.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from agent.domain.calendar import BusinessCalendar
+from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
+from agent.domain.rejection import number_taken
+from agent.ports import Clock, Transaction
+from agent.services.corrections.pending import existing, open_cases
+from agent.services.elapsed import Since
+from agent.services.monitoring.certificates import HeldCertificates
+from agent.services.monitoring.disk import Disk
+from agent.services.monitoring.printer_states import PrinterStates
+from agent.services.monitoring.store_checks import StoreChecks
+from agent.services.monitoring.unsent import UnsentInvoices
+from agent.services.monitoring.webhooks import Outboxes
+from agent.services.outages.announcements import Announcements
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.connection import Connection
+from agent.services.outages.deadline_updates import DeadlineUpdater
+from agent.services.outages.known_timeline import KnownTimeline
+
+MEGABYTE = 1024 * 1024
+OF_THE_DAY = frozenset(
+    {
+        AlertCode.DEADLINE_NEAR,
+        AlertCode.OVERDUE,
+        AlertCode.CERTIFICATE_EXPIRES,
+        AlertCode.CERTIFICATE_EXPIRED,
+        AlertCode.CERTIFICATE_NOT_YET_VALID,
+        AlertCode.BACKUP_OLD,
+    }
+)
+"""Alerts that a clock of next year would begin and one of last year end: while nobody knows the day they stay."""
+
+
+class AlertJudge:
+    """Gathers the facts and judges them."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        calendar: BusinessCalendar,
+        clock: Clock,
+        clock_check: ClockCheck,
+        timeline: KnownTimeline,
+        announcements: Announcements,
+        connection: Connection,
+        deadlines: DeadlineUpdater,
+        unsent: UnsentInvoices,
+        printers: PrinterStates,
+        store_checks: StoreChecks,
+        certificates: HeldCertificates,
+        outboxes: Outboxes,
+        disk: Disk,
+    ) -> None:
+        self._policy = policy
+        self._calendar = calendar
+        self._clock = clock
+        self._clock_check = clock_check
+        self._timeline = timeline
+        self._announcements = announcements
+        self._connection = connection
+        self._deadlines = deadlines
+        self._unsent = unsent
+        self._printers = printers
+        self._store_checks = store_checks
+        self._certificates = certificates
+        self._outboxes = outboxes
+        self._disk = disk
+        self.refused_corrections: tuple[tuple[str, str, str], ...] = ()
+        """Id, number of the base and reason of each whose case is open."""
+        self.hub_problem: Callable[[], tuple[str, bool] | None] = lambda: None
+        """What is wrong between this till and the hub of its chain, in Polish, and whether it is critical."""
+        self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
+        """What keeps files of the drop folder, where one is watched; None: not looked yet (exchange/watcher.py)."""
+
+    def judge(self) -> frozenset[ActiveAlert]:
+        """Return what is wrong."""
+        found = alerts(self._facts(), self._policy, self._calendar)
+        if self._clock_check.knows_the_day():
+            return found
+        return frozenset(alert for alert in found if alert.code not in OF_THE_DAY)
+
+    def not_known_yet(self) -> frozenset[AlertCode]:
+        """Return what no source has told since start, or needs to know the day: an alert of these does not end."""
+        unknown: set[AlertCode] = set() if self._clock_check.knows_the_day() else set(OF_THE_DAY)
+        if self._announcements.seen_at is None:
+            unknown |= {AlertCode.LATARNIA_UNREACHABLE, AlertCode.LATARNIA_UNKNOWN}
+        if self._connection.last.signed_in is None:
+            unknown.add(AlertCode.LOGIN_REFUSED)
+        if self._printers.unknown:
+            unknown.add(AlertCode.PRINTER)
+        if self.folder_problems() is None:
+            unknown.add(AlertCode.DROP_FOLDER)
+        if not self._store_checks.checked:
+            unknown.add(AlertCode.DATABASE)
+        return frozenset(unknown)
+
+    def _facts(self) -> AlertFacts:
+        now = self._clock_check.best()
+        situation = self._timeline.at(now)
+        total = situation.total_failure
+        clock = self._clock_check.verdict()
+        lost = self._announcements.lost
+        false = self._deadlines.retracted
+        return AlertFacts(
+            at=now,
+            invoices=tuple(
+                InvoiceFacts(
+                    id=record.id,
+                    number=record.number,
+                    state=record.state,
+                    deadline=record.deadline,
+                    state_since=self._unsent.began(record, now),
+                    rejection=record.rejection,
+                    collision=number_taken(record.state, record.rejection),
+                )
+                for record in self._unsent.now
+            ),
+            refused_corrections=self.refused_corrections,
+            certificates=self._certificates.ends(),
+            certificate_starts=self._certificates.starts(),
+            foreign_certificates=self._certificates.foreign(),
+            login_refused=self._connection.last.login_problem if self._connection.last.signed_in is False else None,
+            clock_skew_seconds=clock.skew_seconds,
+            clock_problem=clock if clock.problem is not None else None,
+            disk_free_mb=self._disk.free() // MEGABYTE,
+            database_problem=self._store_checks.problem,
+            backups=self._store_checks.backups(),
+            printers={status.name: status.problem for status in self._printers.now()},
+            undelivered={
+                name: (problem, self._began(since, now))
+                for name, (problem, since) in self._outboxes.undelivered().items()
+            },
+            hub_problem=self.hub_problem(),
+            drop_folder=self.folder_problems() or {},
+            latarnia_unreachable_since=None if lost is None else self._began(lost, now),
+            latarnia_unknown=tuple((word.where, word.value) for word in self._announcements.not_understood),
+            status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
+            status_contradicts=() if lost is not None else situation.contradicted,
+            falsely_exempt=tuple(each.number for each in false),
+            falsely_exempt_archived=sum(each.archived for each in false),
+            total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
+        )
+
+    def _began(self, since: Since, now: datetime) -> datetime:
+        """Return the instant by the best known time, which the length of time is right for."""
+        return now - timedelta(seconds=since.seconds(self._clock))
+
+
+async def refused_corrections(tx: Transaction) -> tuple[tuple[str, str, str], ...]:
+    """Read id, number of the base and reason of each refused correction whose case is open."""
+    found = [await existing(held_id, tx) for held_id in await open_cases(tx)]
+    return tuple([(each.id, (await tx.invoices.get(each.base_id)).number, each.problem or "") for each in found])

@@ -1,0 +1,116 @@
+"""The line to KSeF: when it last answered, its trouble, and the circuit breaker that spares presses the wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from agent.domain.outages.circuit_breaker import Breaker, LinkState
+from agent.ports import Clock, Json, KsefError, KsefGateway, Sent, Store, Transaction
+from agent.services.outages.clock_check import ClockCheck
+from agent.services.signals import Signal
+
+KEPT = "breaker"
+"""In the notebook: the breaker's state."""
+LOGIN_REFUSED = frozenset({415, 450, 460, 470, 480})
+"""Status codes of an authentication that a person has to look into (agent.ksef.auth)."""
+
+
+@dataclass(slots=True)
+class LastContact:
+    """What KSeF last said, and what trouble there was since. None: nothing since start."""
+
+    answered_at: datetime | None = None
+    problem: str = ""
+    code: int = 0
+    body: str = ""
+    """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
+    signed_in: bool | None = None
+    login_problem: str = ""
+
+
+class Connection:
+    """Takes note of every call, and probes between them."""
+
+    def __init__(
+        self,
+        gateway: KsefGateway,
+        *,
+        clock: Clock,
+        clock_check: ClockCheck,
+        store: Store,
+        changed: Signal,
+        failures_to_open: int,
+    ) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._clock_check = clock_check
+        self._store = store
+        self._changed = changed
+        self.breaker = Breaker(failures_to_open=failures_to_open)
+        self.last = LastContact()
+
+    async def load(self) -> None:
+        """Read the breaker back; called once at start."""
+        kept = await self._store.read(lambda tx: tx.notebook.get(KEPT))
+        if isinstance(kept, dict):
+            self.breaker = self.breaker.restored(kept)
+
+    async def probe(self) -> bool:
+        """Ask KSeF something cheap; return True when the line has just come back."""
+        was_closed = self.breaker.state is LinkState.CLOSED
+        try:
+            skew = await self._gateway.probe()
+        except KsefError as error:
+            self.failed(error)
+        else:
+            self._clock_check.heard_ksef(skew)
+            self._contact()
+            self._set_breaker(self.breaker.on_probe(self._clock.now()))
+        await self._keep_breaker()
+        await self._clock_check.keep()
+        return not was_closed and self.breaker.state is LinkState.CLOSED
+
+    def answered(self) -> None:
+        """Note that KSeF answered a real call."""
+        self._contact()
+        self._set_breaker(self.breaker.on_success(self._clock.now()))
+
+    def failed(self, error: KsefError) -> None:
+        """Note a failed call; only trouble of the line, or no usable answer, feeds the breaker."""
+        self.last.problem, self.last.code, self.last.body = error.message, error.code, error.body
+        if error.link_down or error.sent is Sent.UNKNOWN:
+            self._set_breaker(self.breaker.on_failure(self._clock.now()))
+
+    def signed_in(self, error: KsefError | None = None) -> None:
+        """Note whether KSeF takes our credentials; an error that is not about them tells nothing."""
+        if error is None:
+            self.last.signed_in = True
+        elif error.code in LOGIN_REFUSED:
+            self.last.signed_in, self.last.login_problem = False, error.message
+            self._changed.set()
+
+    def _contact(self) -> None:
+        self.last.answered_at = self._clock.now()
+        self.last.problem = ""
+
+    def _set_breaker(self, breaker: Breaker) -> None:
+        if breaker.state is not self.breaker.state:
+            self._changed.set()
+        self.breaker = breaker
+
+    async def _keep_breaker(self) -> None:
+        """Make it durable where it changed: a restart must not make the next cashier wait for a line that is down."""
+        before = await self._store.read(lambda tx: tx.notebook.get(KEPT))
+        if before != self.breaker.to_json():
+            await self._store.write(partial(self._write_breaker, before))
+
+    async def _write_breaker(self, before: Json, tx: Transaction) -> None:
+        kept = self.breaker.to_json()
+        await tx.notebook.put(KEPT, dict(kept))
+        if isinstance(before, dict) and before.get("state") == kept["state"]:
+            return
+        data: dict[str, Json] = {"state": kept["state"], "since": kept["since"], "problem": self.last.problem}
+        answer: dict[str, Json] = {"code": self.last.code, "body": self.last.body} if self.last.problem else {}
+        await tx.events.append("line", data | answer)

@@ -1,0 +1,67 @@
+"""Which paper an invoice gets now, and what stands on it."""
+
+from __future__ import annotations
+
+from agent.domain.errors import DocumentDamaged, NotFound
+from agent.domain.fa3.view import read
+from agent.domain.invoice import InvoiceRecord
+from agent.domain.links import names_document
+from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
+from agent.domain.paper.receipt import Receipt
+from agent.domain.rejection import taken_refusal
+from agent.settings.model import PaperSettings
+
+
+class InvoicePapers:
+    """Makes receipts of stored invoices, as the shop wants them."""
+
+    def __init__(self, settings: PaperSettings) -> None:
+        self._settings = settings
+
+    def choice(self, record: InvoiceRecord) -> PaperChoice:
+        """Return which paper this invoice gets now (docs/law.md, section 2)."""
+        return choose(
+            PaperFacts(
+                mode=record.mode,
+                buyer=record.buyer.kind,
+                number=record.number,
+                kind=record.kind,
+                ksef_number=record.ksef_number,
+                certificate_link=record.link_certificate is not None,
+                offline_domestic=self._settings.offline_domestic,
+            )
+        )
+
+    def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
+        """Compose the slip from the stored bytes.
+
+        NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
+        Conflict where KSeF has the number from another document.
+        """
+        if (refusal := taken_refusal(record)) is not None:
+            raise refusal
+        if not record.xml:
+            raise exported(record)
+        codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
+        if not all(names_document(code, record.sha256) for code in codes):
+            raise DocumentDamaged(f"Faktura {record.number}")
+        return compose(
+            read(record.xml),
+            choice,
+            copy=copy,
+            link_invoice=record.link_invoice,
+            link_certificate=record.link_certificate,
+            footer=self._settings.footer,
+            open_drawer=self._settings.open_drawer and copy == 1,
+        )
+
+    def original(self, record: InvoiceRecord) -> Receipt:
+        """Compose the paper of now as the first print would be."""
+        return self.receipt(record, self.choice(record), 1)
+
+
+def exported(record: InvoiceRecord) -> NotFound:
+    """Return the refusal for content that is in the archive and no longer here."""
+    return NotFound(
+        f"Treść dokumentu {record.number} wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported"
+    )
