@@ -1,30 +1,44 @@
-"""`ksef-agent check`: everything a till needs, every problem at once, each with its remedy. Changes nothing."""
+"""`ksef-agent check`: everything a till needs, every problem at once, each with its remedy. Changes nothing.
+
+Wrong settings are findings too: with --json they come out as JSON, exit code 3. --explain says where each value stands.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import functools
 import json
+import os
 import re
 import shutil
+import socket
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import click
 
 from agent.commands.as_service import as_the_service, standing
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_file_option, step_down
 from agent.domain.calendar import local_time
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, ConfigError, Conflict
 from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
 from agent.ksef.crypto import OfflineSigner
 from agent.ports import Clock, FolderAway, KsefError
 from agent.services.tokens import COMMANDS_FILE, FILE_NAME
+from agent.settings.explain import explain as explanations
+from agent.settings.layers import Layers, read_layers
+from agent.settings.load import find_config, settings_of
 from agent.settings.model import Settings
+from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
+from agent.system.os_errors import why
 from agent.system.permissions import exposures
 
 LONGEST_EC_LINK = 236
@@ -33,6 +47,8 @@ LONGEST_RSA_LINK = 492
 START_SECONDS = 3.0
 """What the look at the database before systemd's start may take."""
 MEGABYTE = 1024 * 1024
+WRONG_SETTINGS: Final = 3
+"""Exit code, as agent/cli.py has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +60,48 @@ class Finding:
     message: str
 
 
+def _errors_as_findings(command: Callable[..., None]) -> Callable[..., None]:
+    """With --json, whatever keeps the check from being made is JSON as well."""
+
+    @functools.wraps(command)
+    def wrapper(*args: object, **kwargs: object) -> None:
+        try:
+            command(*args, **kwargs)
+        except AgentError as error:
+            if not kwargs["as_json"] or kwargs["explain"]:
+                raise
+            wrong = isinstance(error, ConfigError)
+            sentences = error.problems if isinstance(error, ConfigError) else (str(error),)
+            _show_json([Finding("ustawienia" if wrong else "usługa", ok=False, message=each) for each in sentences])
+            sys.exit(WRONG_SETTINGS if wrong else 1)
+
+    return wrapper
+
+
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--offline", is_flag=True, help="Do not call KSeF, Latarnia and the printers (before systemd's start).")
+@click.option("--explain", is_flag=True, help="Only say where each setting stands: file, line, credential, variable.")
+@config_file_option
+@_errors_as_findings
 @as_the_service
-@config_option_without_files
-def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
+def command(config_file: Path | None, *, as_json: bool, offline: bool, explain: bool) -> None:
     """Check settings, certificates, clock, printer, KSeF, Latarnia and disk; change and print nothing.
 
-    Every problem at once, each with its remedy. Exit code 1 where anything is wrong. For root by the rules of the
-    service: its user, its devices, its credentials.
+    Every problem at once, each with its remedy. Exit code 1 where anything is wrong, 3 where the settings are. For root
+    by the rules of the service: its user, its devices, its credentials.
     """
+    file = find_config(config_file)
+    layers = read_layers(file, variables=os.environ)
+    if explain:
+        _explain(layers, as_json=as_json)
+    settings = settings_of(layers, file, need_files=False)
+    step_down(settings.data_dir)
+    if explain:
+        return
     findings = [Finding("uprawnienia", ok=True, message=standing()), *asyncio.run(_check(settings, offline))]
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        _show_json(findings)
     else:
         told: set[str] = set()
         for finding in findings:
@@ -65,6 +109,19 @@ def command(settings: Settings, *, as_json: bool, offline: bool) -> None:
             told.add(finding.message)
             click.echo(f"{'  OK  ' if finding.ok else 'PROBLEM'}  {finding.name}: {message}")
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _explain(layers: Layers, *, as_json: bool) -> None:
+    """Print every setting with its source, wrong ones too: what is wrong follows on stderr."""
+    found = list(explanations(layers))
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(map(str, found)))
+
+
+def _show_json(findings: list[Finding]) -> None:
+    click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
 
 
 async def _check(settings: Settings, offline: bool) -> list[Finding]:
@@ -82,6 +139,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
         ("certyfikat uwierzytelniający", _authentication),
         ("kody QR na drukarkach", _codes),
         ("zegar", partial(_clock, stored=stored)),
+        ("porty", _ports),
     ]
     if settings.drop_folder.path is not None:
         checks.append(("katalog wymiany", _drop_folder))
@@ -173,7 +231,8 @@ async def _offline_certificate(settings: Settings, clock: Clock) -> str:
     signer = load_signer(settings)
     if signer is None:
         raise AgentError("nie ustawiono [offline] certificate_file; zdobądź go: ksef-agent enroll --type offline.")
-    return _judged(signer, offline_remarks(settings, signer, clock.now()))
+    found = offline_remarks(settings, signer, clock.now())
+    return _judged(signer, found, settings, clock, renews=settings.offline.renew_before_days, wanted="offline")
 
 
 async def _authentication(settings: Settings, clock: Clock) -> str:
@@ -184,13 +243,60 @@ async def _authentication(settings: Settings, clock: Clock) -> str:
     certificate = load_authentication(settings)
     if certificate is None:
         return _token(settings)
-    return _judged(certificate, authentication_remarks(settings, certificate, clock.now()))
+    found = authentication_remarks(settings, certificate, clock.now())
+    return _judged(certificate, found, settings, clock, renews=settings.ksef.renew_before_days, wanted="authentication")
 
 
-def _judged(certificate: OfflineSigner, found: tuple[Remark, ...]) -> str:
+def _judged(
+    certificate: OfflineSigner, found: tuple[Remark, ...], settings: Settings, clock: Clock, *, renews: int, wanted: str
+) -> str:
+    """Return what holds of a certificate; AgentError where somebody has to do something. ``renews``: days, 0: never."""
     if found:
         raise AgentError(" ".join(remark.text for remark in found))
-    return f"{certificate.serial}, ważny do {certificate.expires:%Y-%m-%d}"
+    holds = f"{certificate.serial}, ważny do {certificate.expires:%Y-%m-%d}"
+    days = (certificate.expires - clock.now()).days
+    if days >= settings.alerts.certificate_days:
+        return holds
+    if days >= renews:
+        raise AgentError(f"{holds}, zostało dni: {days}; odnów go: ksef-agent enroll --type {wanted}.")
+    return f"{holds}, zostało dni: {days}; agent odnowi go sam"
+
+
+async def _ports(settings: Settings, _: Clock) -> str:
+    """Look whether the listeners would find their ports free; those of this till's own running agent are right."""
+    from agent.serving.listeners import REASONS  # noqa: PLC0415 - heavy, and only needed here
+
+    taken = []
+    for name, host, port in (
+        ("api", settings.api.host, settings.api.port),
+        ("health", settings.health.host, settings.health.port),
+    ):
+        try:
+            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+                pass
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and _agent_runs(settings):
+                continue
+            remedy = REASONS.get(error.errno or 0) or why(error)
+            taken.append(f"[{name}] port {port} na adresie {host}: {remedy} (co go zajmuje: ss -ltnp sport = :{port}).")
+    if taken:
+        raise AgentError(" ".join(taken))
+    return f"{settings.api.port} i {settings.health.port}"
+
+
+def _agent_runs(settings: Settings) -> bool:
+    """Tell whether an agent holds this till's data: then the ports are its own."""
+    from agent.store.sqlite import DATABASE  # noqa: PLC0415
+
+    lock = DataLock(settings.data_dir / DATABASE)
+    try:
+        lock.take()
+    except Conflict:
+        return True
+    except AgentError:
+        return False
+    lock.release()
+    return False
 
 
 def _token(settings: Settings) -> str:
@@ -289,11 +395,18 @@ async def _latarnia(settings: Settings, clock: Clock) -> str:
 
 
 async def _printers(settings: Settings, clock: Clock) -> str:
+    from printers.diagnosis import cause  # noqa: PLC0415
     from printers.printer_set import build  # noqa: PLC0415
 
     statuses = await build(settings.printers, clock).printer.status()
     if not statuses:
         raise AgentError("nie ustawiono żadnej drukarki; dokumenty będą tylko w PDF.")
-    if troubles := [each.problem for each in statuses if each.problem is not None]:
+    by_name = {printer.name: printer for printer in settings.printers}
+    troubles = []
+    for each in statuses:
+        if each.problem is not None:
+            found = await cause(by_name[each.name]) if each.name in by_name else None
+            troubles.append(each.problem + (f" Przyczyna: {found}." if found else ""))
+    if troubles:
         raise AgentError(" ".join(troubles))
     return ", ".join(each.name for each in statuses)

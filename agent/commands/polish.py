@@ -43,6 +43,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Do not call KSeF, Latarnia and the printers (before systemd's start).": (
         "Nie łącz się z KSeF, Latarnią i drukarkami (przed startem przez systemd)."
     ),
+    "Only say where each setting stands: file, line, credential, variable.": (
+        "Pokaż tylko, skąd jest każde ustawienie: plik, wiersz, poświadczenie, zmienna."
+    ),
     "Idempotency key: the same key never makes a second invoice.": (
         "Klucz idempotencji: ten sam klucz nigdy nie da drugiej faktury."
     ),
@@ -150,8 +153,8 @@ COMMANDS: Final[dict[str, str]] = {
     ),
     "check": (
         "Sprawdź ustawienia, certyfikaty, zegar, drukarkę, KSeF, Latarnię i dysk; nic nie zmienia i nie drukuje.\n\n"
-        "Wszystkie problemy naraz, każdy ze wskazówką. Kod wyjścia 1, gdy coś jest źle. Jako root sprawdza "
-        "z uprawnieniami usługi: jej użytkownik, urządzenia, poświadczenia."
+        "Wszystkie problemy naraz, każdy ze wskazówką. Kod wyjścia 1, gdy coś jest źle, 3, gdy błędne są "
+        "ustawienia. Jako root sprawdza z uprawnieniami usługi: jej użytkownik, urządzenia, poświadczenia."
     ),
     "issue": (
         "Wystaw i wydrukuj fakturę do sprzedaży z pliku (JSON, gotowa FA(3) w XML albo EDI++); „-” czyta wejście.\n\n"

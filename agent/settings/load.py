@@ -1,4 +1,4 @@
-"""Read the settings: one TOML file, every mistake at once with its line and remedy, in Polish.
+"""Check the settings: every mistake of every layer at once, with its file, line and remedy, in Polish.
 
 A file named without a slash is looked for among systemd's credentials first ($CREDENTIALS_DIRECTORY), then beside the
 settings; other relative paths are relative to the settings.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -19,9 +18,10 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from agent.domain.errors import ConfigError
 from agent.domain.identifiers import bare_nip
+from agent.settings.layers import FromVariable, Layers, read_layers
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
 from agent.settings.rules import NIPS, RULES, SECRET_FILES, SECRET_WORDS, Check
-from agent.settings.toml_lines import Place, find_lines, line_of
+from agent.settings.toml_lines import Place, name_of
 from agent.system.os_errors import why
 from agent.system.permissions import exposures
 
@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 SYSTEM_CONFIG = Path("/etc/ksef-agent/config.toml")
 LOCAL_CONFIG = Path("config.toml")
-LARGEST_FILE = 1024 * 1024  # bytes
 
 _WORDS: Mapping[type, str] = {
     str: "tekst w cudzysłowie",
@@ -60,17 +59,17 @@ def find_config(option: Path | None) -> Path:
 
 
 def load(path: Path, *, need_files: bool = True) -> Settings:
-    """Read and check the settings; ConfigError names every mistake.
+    """Read and check the settings of all layers (layers.py); ConfigError names every mistake.
 
     need_files=False does not look at the files the settings name (certificates, keys): for commands that make them.
     """
-    text = _read(path)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError((_syntax(path, str(error)),)) from error
-    reader = _Reader(path, find_lines(text), need_files=need_files)
-    settings = reader.settings(values)
+    return settings_of(read_layers(path, variables=os.environ), path, need_files=need_files)
+
+
+def settings_of(layers: Layers, path: Path, *, need_files: bool = True) -> Settings:
+    """Check layers that were read; ConfigError names every mistake. ``path``: the settings file."""
+    reader = _Reader(path, layers, need_files=need_files)
+    settings = reader.settings(layers.values)
     if settings is None:
         raise ConfigError(reader.problems)
     return settings
@@ -85,52 +84,26 @@ def load_other(
     need_files: bool = True,
 ) -> T:
     """Read and check the settings of another service: a dataclass of sections, each with defaults."""
-    text = _read(path)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError((_syntax(path, str(error)),)) from error
-    reader = _Reader(path, find_lines(text), need_files=need_files, rules=rules)
-    settings = reader.other(kind, values, cross_check)
+    layers = read_layers(path)
+    reader = _Reader(path, layers, need_files=need_files, rules=rules)
+    settings = reader.other(kind, layers.values, cross_check)
     if settings is None:
         raise ConfigError(reader.problems)
     return settings
 
 
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigError((f"Nie można odczytać ustawień {path}: {why(error)}.",)) from error
-    if len(raw) > LARGEST_FILE:
-        raise ConfigError((f"Plik {path} jest za duży na ustawienia.",))
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            (f"{path.name}, wiersz {line}: plik nie jest w kodowaniu UTF-8. Zapisz go w UTF-8.",)
-        ) from error
-
-
-def _syntax(path: Path, message: str) -> str:
-    match = re.search(r"at line (\d+), column (\d+)", message)
-    place = f"wiersz {match[1]}, kolumna {match[2]}" if match else "koniec pliku"
-    what = message.partition(" (at ")[0]
-    remedy = "Teksty stoją w cudzysłowie, a ustawienia i sekcje się nie powtarzają."
-    return f"{path.name}, {place}: błąd składni TOML ({what}). {remedy}"
+def in_file(name: str) -> tuple[str, ...]:
+    """Return where a field of Settings stands in the file."""
+    return ("schemas", "dir") if name == "schemas_dir" else (_ELSEWHERE.get(name, name),)
 
 
 class _Reader:
     """Turns parsed values into the dataclasses of agent.settings.model, collecting mistakes."""
 
-    def __init__(
-        self, path: Path, lines: Mapping[Place, int], *, need_files: bool, rules: Mapping[str, Check] = RULES
-    ) -> None:
-        self._found: list[tuple[int, str]] = []
+    def __init__(self, path: Path, layers: Layers, *, need_files: bool, rules: Mapping[str, Check] = RULES) -> None:
+        self._found: list[tuple[int, int, str]] = []
         self._path = path
-        self._lines = lines
+        self._layers = layers
         self._need_files = need_files
         self._rules = rules
 
@@ -141,7 +114,7 @@ class _Reader:
         settings = self._record(kind, values, (), {})
         assert settings is None or isinstance(settings, kind)
         if self._need_files:
-            self._kept_safe(self._path, (), secret=False)
+            self._files_kept_safe()
         if settings is not None:
             for place, problem in cross_check(settings):
                 self._wrong(place, problem)
@@ -164,7 +137,7 @@ class _Reader:
         settings = self._record(Settings, plain, (), given)
         assert isinstance(settings, Settings)  # all else has defaults
         if self._need_files:
-            self._kept_safe(self._path, (), secret=False)
+            self._files_kept_safe()
         self._cross_check(settings)
         return None if self._found else settings
 
@@ -231,7 +204,7 @@ class _Reader:
         return self._ruled(converted, place)
 
     def _ruled(self, converted: object, place: Place) -> object:
-        name = _name(place, with_index=False)
+        name = name_of(place, with_index=False)
         if name in NIPS:
             converted = bare_nip(str(converted))
         rule = self._rules.get(name)
@@ -243,12 +216,14 @@ class _Reader:
 
     def _section(self, kind: Any, value: object, place: Place) -> object:
         if not isinstance(value, dict):
-            self._wrong(place, f"potrzebna sekcja [{_name(place)}]")
+            self._wrong(place, f"potrzebna sekcja [{name_of(place)}]")
             return _BAD
         record = self._record(kind, value, place, {})
         return _BAD if record is None else record
 
     def _list(self, kind: Any, value: object, place: Place) -> object:
+        if isinstance(value, FromVariable):
+            value = _from_text(list, value)
         if not isinstance(value, list):
             self._wrong(place, "potrzebna lista w nawiasach kwadratowych")
             return _BAD
@@ -272,6 +247,11 @@ class _Reader:
             self._wrong(place, f"nie można odczytać pliku {found}: {why(error)}")
             return _BAD
         return found if self._kept_safe(found, place, secret=name in SECRET_FILES) else _BAD
+
+    def _files_kept_safe(self) -> None:
+        """Whoever may write a layer may name another certificate, another address."""
+        for path in self._layers.files:
+            self._kept_safe(path, (), secret=False)
 
     def _kept_safe(self, path: Path, place: Place, *, secret: bool) -> bool:
         """Report what everybody may do to a file; True where that is nothing."""
@@ -346,16 +326,19 @@ class _Reader:
             self._wrong(place, "nie ma takiego ustawienia; usuń je albo popraw nazwę")
 
     def _wrong(self, place: Place, problem: str) -> None:
-        line = line_of(self._lines, place)
-        where = f", wiersz {line}" if line else ""
+        origin = self._layers.origin(place)
         end = "" if problem.endswith("?") else "."
-        what = f"{_name(place)}: " if place else ""
-        self._found.append((line or LARGEST_FILE, f"{self._path.name}{where}: {what}{problem}{end}"))
+        what = f"{name_of(place)}: " if place else ""
+        self._found.append((origin.layer, origin.line or _NO_LINE, f"{origin}: {what}{problem}{end}"))
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What was wrong, in the order of the file."""
-        return tuple(text for _, text in sorted(self._found, key=lambda found: found[0]))
+        """What was wrong, in the order of the layers and their lines."""
+        return tuple(text for *_, text in sorted(self._found, key=lambda found: found[:2]))
+
+
+_NO_LINE = 1_000_000
+"""Sorts what has no line behind what has one."""
 
 
 _BAD = object()
@@ -396,8 +379,20 @@ def _alternatives(hint: Any) -> list[Any]:
     return [hint]
 
 
+def _from_text(kind: Any, text: FromVariable) -> object:
+    """Read a variable as its setting wants it: texts and paths as they are, everything else as TOML."""
+    if kind in {str, Path}:
+        return str(text)
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return str(text)
+
+
 def _convert(kind: Any, value: object) -> object:
     """Return ``value`` as ``kind`` wants it; _BAD where its type is another one. true is no number."""
+    if isinstance(value, FromVariable):
+        value = _from_text(kind, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is Path:
@@ -407,14 +402,3 @@ def _convert(kind: Any, value: object) -> object:
     if not isinstance(value, kind) or wrong_bool or wrong_date:
         return _BAD
     return value
-
-
-def _name(place: Place, *, with_index: bool = True) -> str:
-    """Return "printer[2].host" (counted from 1) or "printer.host"."""
-    text = ""
-    for part in place:
-        if isinstance(part, int):
-            text += f"[{part + 1}]" if with_index else ""
-        else:
-            text += f".{part}" if text else part
-    return text

@@ -46,3 +46,14 @@ def line_of(lines: Mapping[Place, int], place: Place) -> int | None:
 
 def _split(name: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in name.split("."))
+
+
+def name_of(place: Place, *, with_index: bool = True) -> str:
+    """Return "printer[2].host" (counted from 1) or "printer.host"."""
+    text = ""
+    for part in place:
+        if isinstance(part, int):
+            text += f"[{part + 1}]" if with_index else ""
+        else:
+            text += f".{part}" if text else part
+    return text

@@ -107,6 +107,16 @@ key_file = "offline.key"
         return ()
 
 
+@pytest.fixture(autouse=True)
+def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else runs on this machine: these tests are about certificates."""
+
+    async def free(*_: object) -> str:
+        return ""
+
+    monkeypatch.setattr("agent.commands.check._ports", free)
+
+
 @pytest.fixture
 def till(tmp_path: Path) -> Till:
     found = Till(tmp_path)
@@ -234,6 +244,13 @@ class TestDates:
         till.put("offline", credential(Use.OFFLINE, start=timedelta(-800), end=timedelta(-70)))
         assert "stracił ważność" in till.check()["certyfikat Offline"]
         assert till.start() == ()  # a shop has to sell on the morning after
+
+    def test_thirty_days_before_its_end_somebody_has_to_act_or_the_agent_does(self, till: Till) -> None:
+        for days, told in ((31, False), (29, True)):
+            till.put("offline", credential(Use.OFFLINE, end=timedelta(days=days)))
+            assert ("zostało dni: 28; odnów go" in till.check().get("certyfikat Offline", "")) is told
+        till.extra = "renew_before_days = 30\n"  # of [offline]
+        assert till.check() == {}
 
     def test_not_yet_valid(self, till: Till) -> None:
         till.put("auth", credential(Use.AUTHENTICATION, start=timedelta(days=3)))

@@ -1,0 +1,94 @@
+"""What `check` finds of ports and printers, each with its cause."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from agent.cli import cli
+from agent.settings.model import PrinterSettings
+from agent.store.lock import DataLock
+from printers.diagnosis import cause
+
+SELLER = 'data_dir = "data"\n[seller]\nnip = "5260250274"\nname = "Sklep"\n[seller.address]\nline1 = "ul. Prosta 1"\n'
+
+
+def ports(config: Path) -> tuple[bool, str]:
+    done = CliRunner().invoke(cli, ["check", "--offline", "--json", "--config", str(config)])
+    (found,) = [each for each in json.loads(done.stdout) if each["name"] == "porty"]
+    return found["ok"], found["message"]
+
+
+def test_a_port_of_another_program_is_found_and_the_own_agents_is_not(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as free:
+        taken, health = other.getsockname()[1], free.getsockname()[1]
+        free.close()
+        config = tmp_path / "config.toml"
+        config.write_text(f'{SELLER}[api]\nport = {taken}\n[health]\nhost = "127.0.0.1"\nport = {health}\n', "utf-8")
+        ok, message = ports(config)
+        assert not ok
+        assert f"[api] port {taken} na adresie 127.0.0.1: zajmuje go inny program" in message
+        lock = DataLock(tmp_path / "data" / "agent.db")
+        lock.take()
+        try:
+            assert ports(config)[0]
+        finally:
+            lock.release()
+
+
+def test_an_address_of_another_machine(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'{SELLER}[api]\nport = 1\n[health]\nhost = "192.0.2.1"\nport = 2\n', "utf-8")
+    assert "[health] port 2 na adresie 192.0.2.1: tego adresu nie ma na tym komputerze" in ports(config)[1]
+
+
+class TestCauses:
+    async def test_a_port_where_nobody_listens(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        found = await cause(PrinterSettings(connection="tcp", host="127.0.0.1", port=port))
+        assert found is not None
+        assert "połączenie odrzucone; pod tym adresem coś działa" in found
+
+    async def test_a_name_that_dns_does_not_know(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def unknown(*_: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr("asyncio.open_connection", unknown)
+        found = await cause(PrinterSettings(connection="tcp", host="drukarka.invalid"))
+        assert found == "nazwy „drukarka.invalid” nie zna serwer DNS: wpisz adres IP drukarki albo popraw nazwę"
+
+    async def test_no_route(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def unreachable(*_: object) -> None:
+            raise OSError(113, "No route to host")
+
+        monkeypatch.setattr("asyncio.open_connection", unreachable)
+        found = await cause(PrinterSettings(connection="tcp", host="192.0.2.1", port=9100))
+        assert (
+            found == "192.0.2.1:9100: brak połączenia z tym adresem; sprawdź adres, zasilanie drukarki i kabel sieciowy"
+        )
+
+    async def test_no_lp(self) -> None:
+        found = await cause(PrinterSettings(connection="cups", device="paragon"), lambda _: None)
+        assert found == "nie ma programu lp: zainstaluj pakiet cups-client"
+        assert await cause(PrinterSettings(connection="cups", device="paragon"), lambda name: name) is None
+
+    async def test_a_device_that_is_away_or_closed_to_us(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        device = tmp_path / "lp0"
+        printer = PrinterSettings(connection="file", device=str(device))
+        assert "nie ma takiego pliku" in (await cause(printer) or "")
+        device.touch()
+        assert await cause(printer) is None
+        monkeypatch.setattr("os.access", lambda *_: False)
+        assert "brak uprawnień" in (await cause(printer) or "")
+
+    async def test_a_printer_that_answers_has_none(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            assert (
+                await cause(PrinterSettings(connection="tcp", host="127.0.0.1", port=server.getsockname()[1])) is None
+            )
