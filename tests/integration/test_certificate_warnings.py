@@ -10,7 +10,7 @@ import pytest
 from agent.sandbox.server import NIP
 from tests.fakes.joined import SteppedClock, joined
 
-OTHER = "1111111111"
+OTHER = "7777777777"
 
 
 async def test_another_firm_s_certificates(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ SETTINGS = "/etc/ksef-agent/config.toml"
 SERVICE = "ksef-agent.service"
 WAIT_SECONDS = 60.0
 SALE = {
-    "buyer": {"none": True},
+    "buyer": {"name": "Anna Nowak", "address": {"line1": "ul. Cicha 3", "line2": "00-003 Warszawa"}},
     "prices": "gross",
     "lines": [{"name": "Chleb", "quantity": "1", "unit": "szt.", "unit_price": "4.20", "vat": "5"}],
     "payments": [{"method": "cash", "amount": "4.20"}],

@@ -6,24 +6,14 @@ The description does not say whether the amount paid at delivery (36) holds what
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from decimal import Decimal
 
 from agent.domain import amounts
 from agent.domain.exchange.values import ZERO, Values, plain
+from agent.domain.payment_methods import RECEIVED, method_of
 
 Payment = dict[str, object]
-_METHODS = (
-    ("cash", r"got[oó]wk"),
-    ("card", r"kart|terminal"),
-    ("transfer", r"przelew|odroczon"),
-    ("credit", r"kredyt"),
-    ("voucher", r"bon|talon"),
-    ("cheque", r"czek"),
-    ("mobile", r"blik|mobil"),
-)
-_PAID_LATER = frozenset({"transfer", "credit"})
 _ROUNDING = {1: Decimal("0.05"), 2: Decimal("0.50")}
 """Field 38: the amount to pay is rounded to 10 groszy or to whole złote; by so much it may be off."""
 
@@ -69,13 +59,7 @@ def payments_of(header: Values, to_pay: Decimal) -> list[Payment]:
 
 def _payment(method: str, amount: Decimal, due: date | None) -> Payment:
     payment: Payment = {"method": method, "amount": plain(amount)}
-    return payment if due is None or method not in _PAID_LATER else payment | {"due": due.isoformat()}
-
-
-def method_of(name: str) -> str:
-    """Return the API's word for the name of a form of payment; a name that is none of them as it is."""
-    folded = name.casefold()
-    return next((word for word, pattern in _METHODS if re.match(pattern, folded)), name)
+    return payment if due is None or method in RECEIVED else payment | {"due": due.isoformat()}
 
 
 def _without_rounding(parts: dict[str, Decimal], off: Decimal) -> dict[str, Decimal]:

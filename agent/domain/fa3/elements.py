@@ -28,7 +28,7 @@ from agent.domain.invoice import (
     Totals,
     VatRate,
 )
-from agent.domain.payment_methods import METHODS, PAID_LATER, TRANSFER
+from agent.domain.payment_methods import METHODS, RECEIVED, by_transfer
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -280,8 +280,8 @@ def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, ba
     """
     if not payments:
         return
-    received = [payment for payment in payments if payment.method not in PAID_LATER]
-    later = [payment for payment in payments if payment.method in PAID_LATER]
+    received = [payment for payment in payments if payment.method in RECEIVED]
+    later = [payment for payment in payments if payment.method not in RECEIVED]
     element = add(body, "Platnosc")
     if len(payments) == 1 and received:
         add(element, "Zaplacono", "1")
@@ -299,5 +299,5 @@ def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, ba
         add(add(element, "TerminPlatnosci"), "Termin", due.isoformat())
     if later:
         _add_method(element, later[0].method)
-    if bank_account and any(payment.method == TRANSFER and payment.amount > 0 for payment in later):
+    if bank_account and any(by_transfer(payment.method) and payment.amount > 0 for payment in later):
         add(add(element, "RachunekBankowy"), "NrRB", bank_account)

@@ -27,6 +27,7 @@ MAX_REPORTED = 20
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_VERSION = re.compile(rb"""\sversion\s*=\s*["']([^"']*)["']""")
 DEEPEST = 32
 """Levels of elements, many more than FA(3) knows."""
 
@@ -53,6 +54,10 @@ def _check_encoding(xml: bytes) -> None:
     if xml.startswith(_NOT_UTF8_MARKS):
         raise _refuse("Plik jest zapisany w UTF-16 lub UTF-32; KSeF przyjmuje tylko UTF-8.", "xml-encoding")
     declaration = _DECLARATION.match(xml)
+    version = _VERSION.search(declaration.group()) if declaration else None
+    if version is not None and version.group(1) != b"1.0":
+        name = version.group(1).decode("ascii", "replace")
+        raise _refuse(f"Plik podaje wersję XML {name}; KSeF przyjmuje tylko 1.0.", "xml-version")
     encoding = _ENCODING.search(declaration.group()) if declaration else None
     if encoding is not None and encoding.group(1).upper() != b"UTF-8":
         name = encoding.group(1).decode("ascii")

@@ -12,10 +12,10 @@ from datetime import date
 
 from agent.domain.buyer_identity import other_number_sentence, same_identity
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.elements import RECEIPT_NIP_KEY
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied_parties import buyer_mistakes, seller_mistakes
-from agent.domain.fa3.supplied_sums import contradictions
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
 from agent.domain.fiscal_receipt import RULE, moves_receipt, receipt_mistake

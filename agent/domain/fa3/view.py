@@ -122,9 +122,15 @@ def _rates(fa: Node, lines: tuple[LineView, ...]) -> tuple[RateView, ...]:
         net = fa.number(f"P_13_{field}")
         if net is None:
             continue
-        tax = fa.number(f"P_14_{field}")
-        found.append(RateView(field, net, tax, fa.number(f"P_14_{field}W"), _rate_words(field, lines, net, tax)))
+        tax, tax_pln = fa.number(f"P_14_{field}"), fa.number(f"P_14_{field}W")
+        if not (net or tax or tax_pln or _used(field, lines)):
+            continue  # a field filled with 0.00 is no such sale
+        found.append(RateView(field, net, tax, tax_pln, _rate_words(field, lines, net, tax)))
     return tuple(found)
+
+
+def _used(field: str, lines: tuple[LineView, ...]) -> bool:
+    return any(line.rate in RATE_FIELDS[field] or (field == "5" and line.oss_rate is not None) for line in lines)
 
 
 def _rate_words(field: str, lines: tuple[LineView, ...], net: Decimal, tax: Decimal | None) -> tuple[str, ...]:

@@ -159,7 +159,10 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class RateView:
-    """P_13_x, P_14_x, P_14_xW; ``field`` is the x: "1".."5", "6_1".."6_3", "7".."11"."""
+    """P_13_x, P_14_x, P_14_xW; ``field`` is the x: "1".."5", "6_1".."6_3", "7".."11".
+
+    A field that is filled with zeros, and whose rate no line has, is no sale and has none.
+    """
 
     field: str
     net: Decimal

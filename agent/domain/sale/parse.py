@@ -44,7 +44,7 @@ from agent.domain.invoice import (
     VatRate,
 )
 from agent.domain.json_io.reader import MAX_INTEGER_DIGITS, Fields, Problems, shown
-from agent.domain.payment_methods import PAID_LATER
+from agent.domain.payment_methods import RECEIVED, TRANSFER, by_transfer, method_of
 from agent.domain.sale.buyers import parse_buyer
 from agent.domain.sale.recipients import parse_recipient
 
@@ -278,18 +278,21 @@ def _deposits(fields: Fields) -> tuple[Deposit, ...]:
 
 
 def parse_payments(fields: Fields) -> tuple[Payment, ...]:
-    """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna)."""
+    """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna), never as paid."""
     payments = []
     for index, item in enumerate(fields.items("payments", maximum=MAX_PAYMENTS)):
         nested = Fields.of(item, f"{fields.at('payments')}/{index}", fields.problems, f"płatność {index + 1}")
         if nested is None:
             continue
-        method = nested.text("method", maximum=256, required=True)
+        typed = nested.text("method", maximum=256, required=True)
         paid = nested.number("amount", decimals=2, positive=True, required=True)
         due = nested.day("due")
         nested.finish()
-        if due is not None and method not in PAID_LATER:
-            nested.note("due", "termin mają tylko płatności transfer i credit.", "not-allowed")
+        method = None if typed is None else method_of(typed)
+        if method is not None and due is not None and by_transfer(method):
+            method = TRANSFER  # "przelew 14 dni", and the day itself is given
+        if due is not None and method in RECEIVED:
+            nested.note("due", "termin ma tylko płatność na później, np. transfer albo credit.", "not-allowed")
         elif due is not None and not OLDEST_DUE <= due <= NEWEST_DUE:
             nested.note("due", f"{due} jest zbyt odległą datą; sprawdź rok.", "date-too-old")
         if method is not None and paid is not None:

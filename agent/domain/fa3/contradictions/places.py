@@ -1,0 +1,39 @@
+"""What the checks share: the place of Fa, the tolerance, and the field a line's rate belongs to."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from agent.domain.fa3.view import RATE_FIELDS
+from agent.domain.fa3.view_types import FaView, LineView
+from agent.domain.vat import CENT
+
+FA = "/Faktura/Fa"
+TAXED = frozenset({"1", "2", "3", "4"})
+OSS = "5"
+FIELD_OF_RATE = {rate: field for field, rates in RATE_FIELDS.items() for rate in rates}
+"""P_12 -> the x of P_13_x."""
+
+
+def tolerance(view: FaView) -> Decimal:
+    """Return how far a sum may be off: a cent for every line and rate."""
+    return CENT * max(1, len(view.lines) + len(view.rates))
+
+
+def field_of(line: LineView) -> str | None:
+    """Return the x of the P_13_x that a line belongs to; None where it states no rate (margin, art. 106e ust. 2-3)."""
+    if line.oss_rate is not None:
+        return OSS
+    return None if line.rate is None else FIELD_OF_RATE.get(line.rate)
+
+
+def due(view: FaView) -> Decimal:
+    """Return what the buyer has to pay: P_15, the charges and less the deductions (Rozliczenie)."""
+    what = view.settlement
+    if what is None:
+        return view.gross
+    charges = sum((charge.amount for charge in what.charges), Decimal(0))
+    deductions = sum((charge.amount for charge in what.deductions), Decimal(0))
+    added = charges if what.charges or what.charges_sum is None else what.charges_sum
+    taken = deductions if what.deductions or what.deductions_sum is None else what.deductions_sum
+    return view.gross + added - taken
