@@ -13,6 +13,8 @@ _LAST_OF_PLANES = "".join(chr(plane * 0x10000 + 0xFFFE) + chr(plane * 0x10000 + 
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff" + _LAST_OF_PLANES + "]"
 )
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates of the bidirectional algorithm (UAX #9). The marks LRM and RLM only separate."""
 _WHITE_SPACE = re.compile("[ \t\r\n\x85\u2028\u2029]+")
 
 
@@ -24,6 +26,15 @@ def collapse(text: str) -> str:
 def first_forbidden(text: str) -> str | None:
     """Return the first character that KSeF refuses as "U+0084", None where there is none."""
     found = _FORBIDDEN.search(text)
+    return None if found is None else f"U+{ord(found.group()):04X}"
+
+
+def first_misleading(text: str) -> str | None:
+    """Return the first character that turns the direction of what follows as "U+202E", None where there is none.
+
+    KSeF takes them, but a name would read otherwise on a screen than it is on paper and in KSeF.
+    """
+    found = _DIRECTIONS.search(text)
     return None if found is None else f"U+{ord(found.group()):04X}"
 
 

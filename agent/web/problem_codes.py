@@ -103,6 +103,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "wrong-type": "Another JSON type is expected (amounts: strings, never floats)",
     "too-long": "Too many characters",
     "too-many": "Too many items",
+    "misleading-character": "A character that turns the direction of writing",
     "forbidden-character": "A character that KSeF's strict XML refuses",
     "not-allowed": "Not one of the allowed values",
     "not-a-number": "Not a decimal number",

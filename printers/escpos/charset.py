@@ -8,6 +8,8 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from anyascii import anyascii
+
 UNKNOWN = "?"
 DASH = "–"
 _DRAWN_DASH = "─"
@@ -54,6 +56,20 @@ _FALLBACK = {
     "±": "+/-",
     "§": "par.",
     "⁄": "/",
+    "″": '"',
+    "′": "'",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "/=",
+    "≈": "~",
+    "⌀": "O",
+    "‰": "promili",
+    "®": "(R)",
+    "©": "(C)",
+    "→": "->",
+    "←": "<-",
+    "√": "pierw. z ",
+    "∞": "bez konca",
     "ł": "l",
     "Ł": "L",
     "ß": "ss",
@@ -100,9 +116,35 @@ def clean(text: str) -> str:
 
 
 def fit(text: str, encoding: str) -> str:
-    """Return ``text`` in characters of the code page; what it lacks becomes its ASCII likeness, or ``?``."""
-    likeness = "".join(_likeness(letter, encoding) for letter in clean(text))
-    return " ".join(likeness.split())
+    """Return ``text`` in characters of the code page; what it lacks becomes its ASCII likeness, or ``?``.
+
+    A likeness never runs into the digits beside it: 1½ is "1 1/2" and 10² is "10^2", where 11/2 and 102 would lie.
+    """
+    fitted = ""
+    kind_before = ""
+    for letter in clean(text):
+        likeness = _likeness(letter, encoding)
+        if not likeness:
+            continue
+        kind = _kind(letter, likeness)
+        fitted += _joint(fitted, kind_before, likeness, kind) + likeness
+        kind_before = kind
+    return " ".join(fitted.split())
+
+
+def _kind(letter: str, likeness: str) -> str:
+    """Return what stands for a letter: "" itself or a plain digit, "^" raised, "_" lowered, " " something longer."""
+    if likeness == letter or unicodedata.category(letter) == "Nd":
+        return ""
+    return {"<super>": "^", "<sub>": "_"}.get(unicodedata.decomposition(letter).split(" ")[0], " ")
+
+
+def _joint(before: str, kind_before: str, likeness: str, kind: str) -> str:
+    if not before[-1:].isdigit() or not (likeness[0].isdigit() or (kind in "^_" and likeness[0] in "+-")):
+        return ""
+    if kind == kind_before != " ":
+        return ""
+    return kind or " "
 
 
 def encode(text: str, encoding: str) -> bytes:
@@ -133,7 +175,10 @@ def _likeness(letter: str, encoding: str) -> str:
     plain = "".join(_FALLBACK.get(part, part) for part in unicodedata.normalize("NFKD", letter) if not _is_mark(part))
     if plain and plain.isascii() and plain.isprintable():
         return plain
-    return "" if _is_mark(letter) else UNKNOWN
+    if unicodedata.category(letter)[0] not in "LMNP":
+        return UNKNOWN  # emoji and other pictures
+    latin = anyascii(letter)  # empty: a mark, or a letter that only carries a vowel
+    return latin if latin.isprintable() else UNKNOWN
 
 
 def _is_mark(letter: str) -> bool:

@@ -98,11 +98,12 @@ class SalePayment:
     """One payment (Platnosc)."""
 
     method: Annotated[str, Says(high=256, example="card")]
-    """cash, card, voucher, cheque, credit, transfer, mobile, or any other text."""
+    """cash, card, voucher, cheque, credit, transfer, mobile, in any case or in Polish. Any other text stands as it is
+    (PlatnoscInna), and never counts as paid."""
     amount: Annotated[Number, Says(example="129.80")]
     """2 decimals, more than 0."""
     due: date | None = None
-    """When it is to be paid; for transfer and credit."""
+    """When it is to be paid; not for cash, card, voucher, cheque, mobile."""
 
 
 @dataclass

@@ -6,11 +6,13 @@ it was issued, whether it contradicts itself. Pointers are XPaths of local names
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 from agent.domain.buyer_identity import other_number_sentence, same_identity
+from agent.domain.characters import first_misleading
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.elements import RECEIPT_NIP_KEY
@@ -69,6 +71,7 @@ def check_ready(
     schema.check(xml)
     view = read(xml)
     errors = (
+        *_characters(xml),
         *seller_mistakes(view, seller_nip),
         *(() if view.kind.corrects else buyer_mistakes(view, seller_nip)),  # a correction: with its bases
         *_dates(view, today),
@@ -134,6 +137,15 @@ def _other_buyers(view: FaView) -> Iterator[FieldError]:
         mistake = other_buyer(view, before.as_buyer(), to_receipt=view.to_receipt)
         if mistake is not None:
             yield mistake
+            return
+
+
+def _characters(xml: bytes) -> Iterator[FieldError]:
+    for number, line in enumerate(html.unescape(xml.decode()).splitlines(), start=1):
+        misleading = first_misleading(line)
+        if misleading is not None:
+            sentence = f"Plik zawiera znak {misleading}, który odwraca kierunek pisma (wiersz {number}); usuń go."
+            yield FieldError("", sentence, "misleading-character")
             return
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 
-from agent.domain.characters import collapse, first_forbidden, is_visible
+from agent.domain.characters import collapse, first_forbidden, first_misleading, is_visible
 from agent.domain.errors import BadInput, FieldError
 
 MAX_INTEGER_DIGITS = 12
@@ -221,6 +221,10 @@ class Fields:
         forbidden = first_forbidden(value)
         if forbidden is not None:
             self.note(name, f"znak {forbidden}, którego KSeF nie przyjmuje.", "forbidden-character")
+            return None
+        misleading = first_misleading(value)
+        if misleading is not None:
+            self.note(name, f"znak {misleading}, który odwraca kierunek pisma; usuń go.", "misleading-character")
             return None
         text = collapse(value)
         if not is_visible(text):

@@ -261,3 +261,11 @@ def test_honest_rounding_is_never_a_contradiction(lines: list[tuple[Decimal, tup
         )
     xml = documents.document(sums=f"{sums}<P_15>{total}</P_15>", body=body)
     assert list(contradictions(read(xml))) == []
+
+
+@pytest.mark.parametrize("written", ["\u202e", "&#x202E;", "&#8238;"])
+def test_a_name_that_turns_the_direction_of_writing(written: str) -> None:
+    xml = documents.document(body=documents.ONE_LINE.replace("Wkrętak", f"Wkrętak {written}"))
+    refused = refusal(xml)
+    assert refused.code == "misleading-character"
+    assert "U+202E" in refused.detail

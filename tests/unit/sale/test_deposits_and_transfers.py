@@ -67,7 +67,7 @@ def test_a_deposit_is_paid_on_top_of_the_total() -> None:
     assert view.settlement.charges == (Charge(D("5.00"), DEPOSIT.name), Charge(D("2.50"), "Skrzynka"))
     assert (view.settlement.charges_sum, view.settlement.to_pay) == (D("7.50"), D("37.50"))
     assert unprinted(xml, paper_of(xml)) == []
-    assert "Do zapłaty 37,50 PLN" in paper_of(xml)
+    assert "Razem do zapłaty PLN 37,50" in paper_of(xml)
 
 
 def test_it_is_written_as_the_ministry_writes_it() -> None:

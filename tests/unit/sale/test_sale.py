@@ -233,7 +233,7 @@ def test_values_and_sums_have_twelve_digits() -> None:
         (BUYER | {"address": ADDRESS | {"city": "x"}}, "/buyer/address/city", "unknown-field"),
         (BUYER | {"eu_vat": "DE123456789"}, "/buyer", "buyer-ids"),
         (BUYER | {"none": True}, "/buyer", "buyer-ids"),
-        (BUYER | {"none": False}, "/buyer/none", "not-allowed"),
+        (BUYER | {"none": "no"}, "/buyer/none", "wrong-type"),
         (BUYER | {"email": "a@b"}, "/buyer/email", "unknown-field"),
         ({"eu_vat": "DE12", "name": "K", "address": ADDRESS}, "/buyer/eu_vat", "eu-vat"),
         ({"eu_vat": "PL5265877635", "name": "K", "address": ADDRESS}, "/buyer/eu_vat", "polish-nip"),
@@ -373,3 +373,10 @@ def refusal_of(written: object) -> BadInput | None:
     except BadInput as refusal:
         return refusal
     return None
+
+
+@pytest.mark.parametrize("character", ["\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068"])
+def test_a_name_may_not_turn_the_direction_of_writing(character: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_sale(document(buyer=CONSUMER_JSON | {"name": f"Anna {character}kawoN"}), today=TODAY)
+    assert [(error.pointer, error.code) for error in caught.value.errors] == [("/buyer/name", "misleading-character")]
