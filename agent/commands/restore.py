@@ -17,16 +17,18 @@ import click
 from agent.commands.common import config_option_without_files, plain
 from agent.commands.restore_sources import Sources, gather
 from agent.domain.errors import Conflict, Refused
+from agent.domain.numbering import SERIAL_DIGITS
 from agent.domain.records.used_numbers import Plan, UsedDocument, plan
 from agent.ports import Json
 from agent.services.corrections.pending import refuse_waiting
 from agent.settings.model import Settings
 from agent.store.lock import DataLock
 from agent.store.maintenance import Summary
-from agent.store.mark import mark_path, write_mark
+from agent.store.mark import Mark, mark_path, write_mark
 from agent.store.restore import examine, restore, save_documents, sha256_of
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
+from agent.store.witnesses import numbers_in
 from agent.system.clock import SystemClock
 from agent.system.os_errors import why
 
@@ -44,8 +46,10 @@ def _last_numbers(_context: click.Context, _parameter: click.Parameter, values: 
     found = {}
     for value in values:
         series, _, number = value.rpartition("=")
-        if not series or not number.isascii() or not number.isdecimal():
-            raise click.BadParameter("potrzeba SERIA=NUMER, np. FV-1=1042 (0: w tej serii nie wydano żadnego)")
+        if not series or not number.isascii() or not number.isdecimal() or len(number) > SERIAL_DIGITS:
+            raise click.BadParameter(
+                f"potrzeba SERIA=NUMER, np. FV-1=1042 (0: w serii nie wydano żadnego); najwyżej {SERIAL_DIGITS} cyfr"
+            )
         found[series] = int(number)
     return found
 
@@ -70,6 +74,8 @@ def command(settings: Settings, *, backup: Path, ordered: dict[str, int], yes: b
     """
     found = examine(backup)
     _require_same_seller(found, settings)
+    if not ordered:
+        _require_same_till(backup, found, settings)
     database = settings.data_dir / DATABASE
     lock = DataLock(database)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,8 +124,9 @@ def _restore(backup: Path, database: Path, found: Summary, sources: Sources, num
     def complete(copy: Path) -> None:
         # in the copy, before it takes the name: an agent that starts after a crash must not give numbers twice
         head = asyncio.run(_record(copy, found, sha256, sources, numbers))
-        if sources.mark is not None:
-            write_mark(mark_path(database), sources.mark.raised(numbers.after, head))
+        # without one, or with a damaged one, the old database is bound by nothing either
+        before = sources.mark or Mark()
+        write_mark(mark_path(database), before.raised(numbers.after, head))
 
     restore(backup, target, aside, complete)
     return {
@@ -164,13 +171,26 @@ def _require_same_seller(found: Summary, settings: Settings) -> None:
         )
 
 
+def _require_same_till(backup: Path, found: Summary, settings: Settings) -> None:
+    """Refuse a copy in which nothing is of this till's series; whoever gives last numbers has looked."""
+    if not found.series or any(settings.read_number(number) for number in numbers_in(backup, settings.seller.nip)):
+        return
+    raise Conflict(
+        f"W kopii nie ma żadnej faktury tej kasy (till = „{settings.till}”), są serie: {', '.join(found.series)}. "
+        "Jeżeli to kopia innej kasy, wskaż właściwą. Jeżeli zmieniono tylko nazwę serii albo wzór numeru, podaj "
+        "--continue-after SERIA=NUMER dla serii, w których będą następne faktury (0: nie wydano żadnego).",
+        code="other-till",
+    )
+
+
 def _require_known(numbers: Plan) -> None:
     if not numbers.unknown:
         return
     options = " ".join(f"--continue-after {series}=NUMER" for series in numbers.unknown)
     raise Conflict(
         f"Nie wiadomo, na jakim numerze skończyły się serie: {', '.join(numbers.unknown)}. Zastępowanej bazy i zapisu "
-        "najwyższych numerów nie ma albo nie da się ich odczytać, a KSeF nie zna faktur, których mu nie przesłano. "
+        "najwyższych numerów nie ma, nie da się ich odczytać albo są starsze od tego, co wiedzą inni, a KSeF nie zna "
+        "faktur, których mu nie przesłano. "
         f"Sprawdź ostatnie wydruki i podaj: {options} (0: nie wydano żadnego).",
         code="last-number-unknown",
     )
@@ -182,7 +202,8 @@ def _ask_for(numbers: Plan) -> dict[str, int]:
         click.echo("Nikt nie wie na pewno, na jakim numerze skończyły się serie. Sprawdź ostatnie wydruki i KSeF.")
     return {
         series: click.prompt(
-            f"Ostatni wydany numer serii {series} (0: żaden)", type=click.IntRange(min=numbers.after[series])
+            f"Ostatni wydany numer serii {series} (0: żaden)",
+            type=click.IntRange(min=numbers.after[series], max=10**SERIAL_DIGITS - 1),
         )
         for series in numbers.unknown
     }

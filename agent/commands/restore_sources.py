@@ -16,7 +16,7 @@ from agent.ports import Clock, KsefError, LedgerPart
 from agent.settings.model import Settings
 from agent.store.disk import is_copy, traces
 from agent.store.maintenance import Summary
-from agent.store.mark import Mark, mark_path
+from agent.store.mark import Mark, mark_paths
 from agent.store.witnesses import (
     ReadNumber,
     mark_of,
@@ -53,7 +53,7 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
     nip, now = settings.seller.nip, clock.now()
 
     there = frozenset(numbers_in(backup, nip))
-    mark, trouble = mark_of(mark_path(database), clock.boot())
+    mark, trouble = mark_of(mark_paths(database), clock.boot())
     witnesses: list[Witness] = []
     wal = database.with_name(database.name + "-wal")
     replaced = (

@@ -19,6 +19,9 @@ from agent.domain.characters import collapse, first_forbidden
 MAX_LENGTH = 256
 """Characters in P_2 (XSD TZnakowy)."""
 
+SERIAL_DIGITS = 12
+"""Digits of the longest serial: far more than a till can issue, and the database can hold them."""
+
 _TEXT_FIELDS = frozenset({"series", "till"})
 _NUMBER_FIELDS = frozenset({"year", "month", "day", "serial"})
 _SERIES_FIELDS = frozenset({"till", "year", "month"})
@@ -107,7 +110,8 @@ def serial_of(number: str, template: str, *, series_templates: Sequence[str], ti
 def _number_pattern(template: str, series_templates: tuple[str, ...], till: str) -> re.Pattern[str]:
     digits = {"year": r"\d{4}", "month": r"\d{1,2}", "day": r"\d{1,2}"}
     series = "|".join(_pattern(each, {**digits, "till": re.escape(till)}) for each in series_templates)
-    parts = {**digits, "till": re.escape(till), "series": f"(?P<series>{series})", "serial": r"(?P<serial>\d+)"}
+    serial = rf"(?P<serial>0*[0-9]{{1,{SERIAL_DIGITS}}})"
+    parts = {**digits, "till": re.escape(till), "series": f"(?P<series>{series})", "serial": serial}
     return re.compile(_pattern(template, parts))
 
 

@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from agent.domain.errors import NotFound, StoreUnfit
+from agent.store import copies
 from agent.system.durable_files import sync_names
 from agent.system.os_errors import why
 
@@ -126,20 +127,22 @@ def require(database: Path) -> None:
 
 def traces(database: Path) -> list[Path]:
     """Return what an agent left beside a database: its log, mark, copies; nothing of a first start cut off."""
-    folder = database.resolve().parent
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError:
-        return []
+    real = database.resolve()
     begun = new_name(database).name
-    found = [
-        name
-        for name in names
-        if name != database.name
-        and not name.startswith(begun)
-        and (name.startswith(database.name) or is_copy(folder / name))
-    ]
-    return [folder / name for name in found]
+    found = []
+    for folder in dict.fromkeys((real.parent, database.parent.resolve())):
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError:
+            continue
+        for path in paths:
+            if path.name.startswith(begun) or path in (real, database.parent.resolve() / database.name):
+                continue
+            if path.name.startswith((database.name, real.name)) or is_copy(path):
+                found.append(path)
+    if copies.read(database).last_at is not None:  # of a database that was here; it may lie on a disk that is not
+        found.append(database.with_name(copies.NAME))
+    return found
 
 
 def _refuse_new(database: Path, what: str) -> None:

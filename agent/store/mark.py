@@ -69,6 +69,15 @@ def mark_path(database: Path) -> Path:
     return real.with_name(real.name + SUFFIX)
 
 
+def mark_paths(database: Path) -> list[Path]:
+    """Return where a mark may lie: mark_path(), and beside the name where that is a link to a file elsewhere.
+
+    The second is of the time before the file was moved; what it says still holds.
+    """
+    beside_name = database.parent.resolve() / (database.name + SUFFIX)
+    return list(dict.fromkeys([mark_path(database), beside_name]))
+
+
 def read_mark(path: Path, boot: str = "") -> Mark | None:
     """Return what the file says, None where there is none; StoreUnfit where it cannot be read.
 

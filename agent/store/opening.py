@@ -17,7 +17,7 @@ from agent.store import codec, disk
 from agent.store.connection import Connection, connect
 from agent.store.failures import legible
 from agent.store.lock import DataLock
-from agent.store.mark import Mark, SeriesMark, mark_path, read_mark
+from agent.store.mark import Mark, SeriesMark, mark_path, mark_paths, read_mark
 from agent.store.migrate import migrate
 from agent.store.open_files import OpenFiles
 from agent.store.soundness import LAST_EVENT, SERIES, START_SECONDS, Report, open_readonly, require_fit
@@ -75,18 +75,19 @@ def look(path: Path, seconds: float | None = START_SECONDS) -> Report:
     """
     disk.require_rights(path)
     report = require_fit(path, seconds)
-    mark = read_mark(mark_path(path))
-    if mark is not None:
-        _require_continuation(path, mark)
+    for place in mark_paths(path):
+        mark = read_mark(place)
+        if mark is not None:
+            _require_continuation(path, place, mark)
     return report
 
 
-def _require_continuation(path: Path, mark: Mark) -> None:
+def _require_continuation(path: Path, place: Path, mark: Mark) -> None:
     """Refuse a database that does not know what the mark knows: a copy put in place by hand, or another till's."""
     with legible(), closing(open_readonly(path)) as connection:
         try:
             series = {row["series"]: int(row["last"]) for row in connection.execute(SERIES)}
-            known = any(_has(connection, seq, link) for seq, link in mark.heads) or _restored_since(path, connection)
+            known = any(_has(connection, seq, link) for seq, link in mark.heads) or _restored_since(place, connection)
         except sqlite3.OperationalError:  # an empty database has no tables yet
             series, known = {}, False
     behind = [(name, series.get(name, 0), last) for name, last in mark.used.items() if series.get(name, 0) < last]
@@ -106,10 +107,10 @@ def _require_continuation(path: Path, mark: Mark) -> None:
     )
 
 
-def _restored_since(path: Path, connection: sqlite3.Connection) -> bool:
+def _restored_since(place: Path, connection: sqlite3.Connection) -> bool:
     """Whether the database was restored after the mark was written: by an older program, which knows no mark."""
     row = connection.execute("SELECT max(at) FROM events WHERE kind = 'store.restored'").fetchone()
-    written = datetime.fromtimestamp(mark_path(path).stat().st_mtime, UTC)
+    written = datetime.fromtimestamp(place.stat().st_mtime, UTC)
     return row[0] is not None and codec.read_instant(row[0]) > written
 
 

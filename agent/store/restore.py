@@ -27,6 +27,8 @@ WHERE number = ? ORDER BY seq"""
 
 def examine(backup: Path) -> Summary:
     """Return what a copy holds; StoreUnfit where it is damaged, foreign, or of a newer program."""
+    if backup.is_file() and backup.stat().st_size == 0:
+        raise StoreUnfit(f"Plik {backup} jest pusty, więc nie jest kopią bazy danych.")
     require_sound(backup)
     summary = summarise(backup)
     if summary.schema_version > len(MIGRATIONS):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
@@ -103,12 +103,18 @@ def waiting_corrections(database: Path) -> frozenset[str] | None:
         return None
 
 
-def mark_of(path: Path, boot: str) -> tuple[Mark | None, str | None]:
-    """Return the mark, and the trouble with it where it cannot be read. ``boot``: this run of the kernel."""
-    try:
-        return read_mark(path, boot), None
-    except StoreUnfit as error:
-        return None, error.detail
+def mark_of(places: Sequence[Path], boot: str) -> tuple[Mark | None, str | None]:
+    """Return the first mark that can be read, and the trouble with the others. ``boot``: this run of the kernel."""
+    trouble = None
+    for place in places:
+        try:
+            mark = read_mark(place, boot)
+        except StoreUnfit as error:
+            trouble = trouble or error.detail
+        else:
+            if mark is not None:
+                return mark, trouble
+    return None, trouble
 
 
 def _readable(path: Path, name: str, nip: str, without: Set[str]) -> Witness:

@@ -19,7 +19,7 @@ import pytest
 
 from agent.domain.errors import AgentError, Conflict, StoreLost, StoreMoved, StoreUnfit
 from agent.ports import InvoiceFilter
-from agent.store import maintenance
+from agent.store import copies, maintenance
 from agent.store.disk import new_name
 from agent.store.lock import DataLock, holder_of
 from agent.store.mark import read_mark
@@ -121,6 +121,31 @@ async def test_a_renamed_database_is_named_and_works_again_under_its_name(path: 
         await SqliteStore.open(path, FakeClock())
     path.with_name("agent.db.old").rename(path)
     assert await numbers(path) == [1, 2]
+
+
+async def test_no_new_till_where_a_copy_was_made_once(path: Path, tmp_path: Path) -> None:
+    """Database, mark and log are gone together, with a disk; that there was something to copy is still written here."""
+    path.parent.mkdir()
+    copies.note_copy(path, datetime(2026, 11, 28, tzinfo=UTC), tmp_path / "gone.db")
+    with pytest.raises(StoreUnfit, match=r"backups\.json"):
+        await SqliteStore.open(path, FakeClock())
+    (path.parent / "backups.json").unlink()
+    copies.note_failure(path, datetime(2026, 11, 28, tzinfo=UTC), "no database")
+    assert await numbers(path) == [], "a timer that fired before the first start is no trace"
+
+
+async def test_a_database_moved_without_its_log_and_linked_is_not_taken(path: Path, tmp_path: Path) -> None:
+    """SQLite looks for the log beside the file, not beside the link; so does the mark."""
+    await sell(path, "a", "b")
+    await sell(path, "c", killed=True)
+    path.rename(tmp_path / "elsewhere.db")
+    path.symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreUnfit, match="w serii FV-1 kończy się na numerze 2, a wydano już 3"):
+        await SqliteStore.open(path, FakeClock())
+    path.with_name("agent.db-wal").rename(tmp_path / "elsewhere.db-wal")
+    assert await numbers(path) == [1, 2, 3]
+    await sell(path, "d")
+    assert await numbers(path) == [1, 2, 3, 4], "the mark that stayed beside the link holds nothing up"
 
 
 async def test_a_new_till_starts(path: Path) -> None:

@@ -285,6 +285,39 @@ def test_a_damaged_mark_counts_as_none(till: Path, database: Path, copy: Path) -
     assert "FV-1" in refusal(run(till, str(copy), "--yes"))
 
 
+def test_a_damaged_mark_is_replaced_with_the_database(till: Path, database: Path, copy: Path) -> None:
+    """Else the start refuses it, and names as the remedy the command that was just run."""
+    mark_path(database).write_text("junk")
+    answer(run(till, str(copy), "--json"))
+    assert next_number(database) == 25
+
+
+@pytest.mark.parametrize("last", ["9" * 13, "9" * 30])
+def test_a_last_number_that_nothing_can_hold_is_wrong_use(till: Path, database: Path, copy: Path, last: str) -> None:
+    result = run(till, str(copy), "--yes", "--continue-after", f"{SERIES}={last}")
+    assert result.exit_code == 2, result.exception
+    assert "najwyżej 12 cyfr" in result.output
+    assert next_number(database) == 25
+
+
+def test_the_copy_of_another_till_of_the_firm_is_refused(till: Path, database: Path, copy: Path) -> None:
+    settings = till / "config.toml"
+    settings.write_text('till = "2"\n' + settings.read_text())
+    for option in ("--yes", "--json"):
+        text = refusal(run(till, str(copy), option))
+        assert "żadnej faktury tej kasy" in text
+        assert "serie: FV-1" in text
+    answer(run(till, str(copy), "--json", "--continue-after", "FV-2=0"))  # the till was renamed
+
+
+def test_an_empty_copy_is_called_empty(till: Path, database: Path, copy: Path) -> None:
+    empty = copy.with_name("empty.db")
+    empty.touch()
+    result = run(till, str(empty), "--yes")
+    assert isinstance(result.exception, StoreUnfit)
+    assert "jest pusty, więc nie jest kopią" in str(result.exception)
+
+
 # --- KSeF -------------------------------------------------------------------------------------------------
 
 
