@@ -74,8 +74,6 @@ def command(settings: Settings, *, backup: Path, ordered: dict[str, int], yes: b
     """
     found = examine(backup)
     _require_same_seller(found, settings)
-    if not ordered:
-        _require_same_till(backup, found, settings)
     database = settings.data_dir / DATABASE
     lock = DataLock(database)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,6 +82,8 @@ def command(settings: Settings, *, backup: Path, ordered: dict[str, int], yes: b
         if database.is_file():
             lock.take_database()
         sources = gather(settings, backup, found, database, SystemClock())
+        if not ordered:
+            _require_same_till(backup, found, settings, sources)
         agreed = partial(plan, found.series, sources.witnesses, active=sources.active)
         numbers = agreed(ordered=ordered)
         if yes or as_json:
@@ -171,9 +171,11 @@ def _require_same_seller(found: Summary, settings: Settings) -> None:
         )
 
 
-def _require_same_till(backup: Path, found: Summary, settings: Settings) -> None:
+def _require_same_till(backup: Path, found: Summary, settings: Settings, sources: Sources) -> None:
     """Refuse a copy in which nothing is of this till's series; whoever gives last numbers has looked."""
-    if not found.series or any(settings.read_number(number) for number in numbers_in(backup, settings.seller.nip)):
+    if not found.series or found.series.keys() & set(sources.active):
+        return
+    if any(settings.read_number(number) for number in numbers_in(backup, settings.seller.nip)):
         return
     raise Conflict(
         f"W kopii nie ma żadnej faktury tej kasy (till = „{settings.till}”), są serie: {', '.join(found.series)}. "

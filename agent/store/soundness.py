@@ -62,6 +62,38 @@ WHERE events.kind = 'issued' AND (
     OR invoices.totals ->> 'gross' <> coalesce(events.data ->> 'gross', invoices.totals ->> 'gross')
     OR lower(hex(versions.sha256)) <> coalesce(events.data ->> 'sha256', lower(hex(versions.sha256)))
 )"""
+_UPOS = """SELECT invoices.number, upos.xml, events.data ->> 'upo_sha256' AS sha256
+FROM events
+JOIN invoices ON invoices.id = events.invoice_id
+JOIN upos ON upos.invoice_id = events.invoice_id
+WHERE events.kind = 'upo' AND events.data ->> 'upo_sha256' IS NOT NULL AND upos.xml IS NOT NULL"""
+_KEPT = (
+    "invoices",
+    "versions",
+    "upos",
+    "idempotency_keys",
+    "print_jobs",
+    "facts",
+    "exports",
+    "series_resumed",
+    "held_corrections",
+    "correction_bases",
+    "held_bases",
+    "session_upos",
+)
+"""Tables of which nothing is ever deleted: their rows are numbered without a gap."""
+_LOST = """SELECT 'wydruk ' || (events.data ->> 'job') || ' faktury ' || invoices.number AS what
+FROM events JOIN invoices ON invoices.id = events.invoice_id
+WHERE events.kind = 'print_queued' AND NOT EXISTS (SELECT 1 FROM print_jobs WHERE id = events.data ->> 'job')
+UNION ALL SELECT 'UPO faktury ' || invoices.number
+FROM events JOIN invoices ON invoices.id = events.invoice_id
+WHERE events.kind = 'upo' AND events.data ->> 'page_sha256' IS NULL
+    AND NOT EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = events.invoice_id)
+UNION ALL SELECT 'powiązanie korekty z fakturą ' || invoices.number
+FROM events JOIN invoices ON invoices.id = events.invoice_id
+WHERE events.kind = 'corrected' AND NOT EXISTS (
+    SELECT 1 FROM correction_bases WHERE correction_id = events.data ->> 'by' AND base_id = events.invoice_id
+)"""
 _READ: Mapping[str, Callable[[sqlite3.Row], object]] = {
     """SELECT number, invoices.*, NULL AS xml, x'' AS sha256, '' AS link_invoice, NULL AS link_certificate,
     0 AS copies, '[]' AS bases, 0 AS has_upo FROM invoices ORDER BY seq DESC""": codec.read_invoice,
@@ -228,12 +260,19 @@ def _in_time(connection: sqlite3.Connection, seconds: float | None, report: Repo
         with _limited(connection, seconds):
             if current:
                 report.damaged += _hashes(connection, _HASHES + _UNSENT)
-            for look in (_structure, _references, _chain, _rows, _legible) if current else (_structure, _references):
+            for look in (
+                (_structure, _references, _chain, _rows, _kept, _legible) if current else (_structure, _references)
+            ):
                 report.unfit += look(connection)
                 if report.unfit:
                     return True
             if current:
-                report.damaged = [*_hashes(connection, _HASHES), *_pages(connection), *_papers(connection)]
+                report.damaged = [
+                    *_hashes(connection, _HASHES),
+                    *_pages(connection),
+                    *_papers(connection),
+                    *_upos(connection),
+                ]
     except sqlite3.OperationalError as error:
         if seconds is None or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -285,6 +324,17 @@ def _rows(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"faktura {row['number']}: jej dane różnią się od zapisanych w dzienniku przy wystawieniu"
 
 
+def _kept(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is never deleted is still there: by its numbers, and at the end of a table by the log."""
+    for table in _KEPT:
+        counted = f"SELECT count(*), coalesce(max(rowid), 0) FROM {table}"  # noqa: S608 - names of our own
+        count, last = connection.execute(counted).fetchone()
+        if count != last:
+            yield f"w tabeli {table} brakuje wierszy: jest {count} z {last}"
+    for row in connection.execute(_LOST).fetchmany(TOLD):
+        yield f"dziennik zna {row['what']}, a baza danych nie"
+
+
 def _legible(connection: sqlite3.Connection) -> Iterator[str]:
     """Every row says something: text that no program of ours wrote is damage, too, newest first."""
     for sql, read in _READ.items():
@@ -329,3 +379,10 @@ def _papers(connection: sqlite3.Connection) -> Iterator[str]:
     for row in connection.execute(_PAPERS):
         if hashlib.sha256(row["data"]).hexdigest() != row["sha256"]:
             yield f"wydruk {row['copy']} faktury {row['number']}: treść nie zgadza się ze skrótem SHA-256 w dzienniku"
+
+
+def _upos(connection: sqlite3.Connection) -> Iterator[str]:
+    """KSeF's confirmation is evidence: the log has its hash."""
+    for row in connection.execute(_UPOS):
+        if hashlib.sha256(row["xml"]).hexdigest() != row["sha256"]:
+            yield f"UPO faktury {row['number']}: treść nie zgadza się ze skrótem SHA-256 w dzienniku"

@@ -236,5 +236,9 @@ async def _keep_upo(record: InvoiceRecord, upo: Upo, tx: Transaction) -> None:
     right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
     if right:
         await tx.invoices.add_upo(record.id, upo.xml)
-    data = {"ksef_number": upo.ksef_number, "sha256": upo.sha256.hex()}
+    data = {
+        "ksef_number": upo.ksef_number,
+        "sha256": upo.sha256.hex(),
+        "upo_sha256": hashlib.sha256(upo.xml).hexdigest(),
+    }
     await tx.events.append("upo" if right else "upo_mismatch", data, record.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import random
 import shutil
@@ -19,6 +20,7 @@ import pytest
 
 from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.lifecycle import InvoiceState
+from agent.ports import KeyRecord
 from agent.store import soundness
 from agent.store.soundness import TAIL, check, require_fit
 from agent.store.sqlite import SqliteStore
@@ -246,6 +248,45 @@ async def test_a_row_rewritten_behind_the_triggers_is_refused(path: Path, script
     """The triggers are back in place, and the database is sound by SQLite's own measure."""
     tamper(path, script)
     assert said in await refusal(path)
+
+
+async def papers(transaction: SqliteTransaction) -> None:
+    """A printed paper, a UPO, a correction and a key: what the log tells of, beside the invoices."""
+    for name in ("inv-3", "inv-4", "inv-5"):
+        job = await transaction.prints.add(name, "invoice", "Faktura")
+        await transaction.events.append("print_queued", {"job": job.id}, name)
+        await transaction.invoices.add_upo(name, name.encode())
+        data = {"sha256": "", "upo_sha256": hashlib.sha256(name.encode()).hexdigest()}
+        await transaction.events.append("upo", data, name)
+        await transaction.keys.add(KeyRecord(f"key-{name}", bytes(32), name))
+
+
+LOST = {
+    "DELETE FROM print_jobs WHERE invoice_id = 'inv-3'": "w tabeli print_jobs brakuje wierszy: jest 2 z 3",
+    "DELETE FROM print_jobs WHERE invoice_id = 'inv-5'": "dziennik zna wydruk 3 faktury FV-1/5",
+    "DELETE FROM upos WHERE invoice_id = 'inv-4'": "w tabeli upos brakuje wierszy",
+    "DELETE FROM upos WHERE invoice_id = 'inv-5'": "dziennik zna UPO faktury FV-1/5",
+    "DELETE FROM idempotency_keys WHERE invoice_id = 'inv-3'": "w tabeli idempotency_keys brakuje wierszy",
+}
+
+
+@pytest.mark.parametrize(("script", "said"), LOST.items(), ids=lambda value: value[:60])
+async def test_a_lost_row_is_refused(path: Path, script: str, said: str) -> None:
+    """A key that is gone makes a second invoice of a repeated press."""
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    await store.write(papers)
+    await store.close()
+    assert check(path).sentence() is None
+    tamper(path, script)
+    assert said in await refusal(path)
+
+
+async def test_flipped_bytes_of_a_upo_are_told(path: Path) -> None:
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    await store.write(papers)
+    await store.close()
+    tamper(path, "UPDATE upos SET xml = x'00' WHERE invoice_id = 'inv-4'")
+    assert "UPO faktury FV-1/4: treść nie zgadza się" in str(check(path).sentence())
 
 
 async def test_the_whole_chain_is_checked_where_there_is_time_and_its_end_always(
