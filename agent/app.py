@@ -23,7 +23,7 @@ import schemas
 from agent.domain.errors import AgentError, ConfigError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
-from agent.ksef.certificate_files import Place
+from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
@@ -32,7 +32,7 @@ from agent.ksef.enrolment import Renewal
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
-from agent.ports import Clock, KsefError, KsefGateway, Sent, StatusSource
+from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, StatusSource
 from agent.services.assembly import Ports, Services, assemble
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.recent_calls import recent_calls
@@ -47,8 +47,8 @@ from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.witnesses import copy_of
 from agent.system import service_unit
 from agent.system.clock import SystemClock
-from agent.system.os_errors import why
-from printers.printer_set import Fleet, build
+from agent.system.os_errors import polish_reason
+from printers.printer_set import PrinterSet, build
 
 if TYPE_CHECKING:
     from agent.hub_route.chain import Chain
@@ -65,14 +65,14 @@ class Agent(Services):
     clock: Clock
     store: SqliteStore
     tokens: Tokens
-    fleet: Fleet
+    fleet: PrinterSet
     renewals: tuple[Renewal, ...] = ()
     chain: Chain | None = None
     """The hub of the chain, where ksef.route = "hub"."""
 
     async def check_database(self) -> None:
         """Verify the database, once a day."""
-        await self.chores.once_a_day("check-database", self._check_database)
+        await self.daily.once_a_day("check-database", self._check_database)
 
     async def _check_database(self) -> bool:
         await self.store_checks.check()
@@ -81,7 +81,7 @@ class Agent(Services):
     async def renew_certificates(self) -> None:
         """Renew the certificates that are due, once a day; what goes wrong waits for the next time."""
         for renewal in self.renewals:
-            await self.chores.once_a_day(f"renew-{renewal.kind.lower()}", partial(self._renew, renewal))
+            await self.daily.once_a_day(f"renew-{renewal.kind.lower()}", partial(self._renew, renewal))
 
     async def _renew(self, renewal: Renewal) -> bool:
         try:
@@ -91,7 +91,7 @@ class Agent(Services):
         except (AgentError, KsefError) as error:
             LOG.warning("the %s certificate could not be renewed: %s", renewal.kind, error)
             # out of reach: again within the hour; refused: tomorrow
-            return not (isinstance(error, KsefError) and error.sent is not Sent.ANSWERED)
+            return not (isinstance(error, KsefError) and error.outcome is not CallOutcome.REFUSED)
         return True
 
 
@@ -298,7 +298,7 @@ def _renewals(
             certificates,
             CertificateType.AUTHENTICATION,
             f"kasa {settings.till} authentication",
-            Place(ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
+            CertificateFiles(ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
             days=ksef.renew_before_days,
             now=now,
             adopt=authenticate_with,
@@ -309,7 +309,7 @@ def _renewals(
             certificates,
             CertificateType.OFFLINE,
             f"kasa {settings.till} offline",
-            Place(offline.certificate_file, offline.key_file, offline.passphrase_file),
+            CertificateFiles(offline.certificate_file, offline.key_file, offline.passphrase_file),
             days=offline.renew_before_days,
             now=now,
             adopt=signer.adopt,
@@ -346,4 +346,4 @@ def require_data_dir(path: Path) -> None:
         remedy = ""
         if error.errno == errno.EROFS and service_unit.inside():
             remedy = f" Dla serwisu: systemctl edit ksef-agent, w sekcji [Service] wiersz „ReadWritePaths={path}”."
-        raise AgentError(f"Nie można pisać w katalogu danych {path}: {why(error)}.{remedy}") from error
+        raise AgentError(f"Nie można pisać w katalogu danych {path}: {polish_reason(error)}.{remedy}") from error

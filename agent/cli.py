@@ -16,9 +16,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from agent import __version__
-from agent.commands.polish import in_polish
+from agent.commands.help_pl import in_polish
 from agent.domain.errors import AgentError, ConfigError
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 NAME = "ksef-agent"
 WRONG_SETTINGS = 3
@@ -167,7 +167,7 @@ def _run() -> int:
     except OSError as error:
         if not error.filename:
             raise
-        return _refuse(f"{error.filename}: {why(error)}.")
+        return _refuse(f"{error.filename}: {polish_reason(error)}.")
     return code if isinstance(code, int) else 0
 
 

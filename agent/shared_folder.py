@@ -23,7 +23,7 @@ from typing import BinaryIO, TypeVar
 
 from agent.ports import Clock, FileHeld, FolderAway, Look, Place
 from agent.system.daemon_thread import DaemonThread
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 T = TypeVar("T")
 SECONDS = 30.0
@@ -106,7 +106,7 @@ class SharedFolder:
         except TimeoutError as error:
             raise FolderAway(f"nie odpowiada od {SECONDS:.0f} s") from error
         except OSError as error:
-            raise FolderAway(why(error)) from error
+            raise FolderAway(polish_reason(error)) from error
 
     # --- in the thread --------------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ def _held_is_told() -> Iterator[None]:
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EHOSTDOWN}:
             raise
-        raise FileHeld(why(error)) from error
+        raise FileHeld(polish_reason(error)) from error
 
 
 def _sync(folder: int) -> None:

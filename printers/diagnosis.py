@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 from printers.settings import PrinterSettings
 
 CONNECT_SECONDS: Final = 5.0
@@ -53,7 +53,7 @@ async def _tcp(host: str, port: int) -> str | None:
         if found is None and isinstance(error.__cause__, OSError):
             found = error.__cause__.errno
         remedy = REMEDIES.get(found or 0)
-        return f"{place}: {why(error)}" + (f"; {remedy}" if remedy else "")
+        return f"{place}: {polish_reason(error)}" + (f"; {remedy}" if remedy else "")
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
@@ -64,7 +64,7 @@ def _device(path: Path) -> str | None:
     try:
         path.stat()
     except OSError as error:
-        return f"{path}: {why(error)}; sprawdź kabel i nazwę urządzenia (dmesg pokazuje ją po podłączeniu)"
+        return f"{path}: {polish_reason(error)}; sprawdź kabel i nazwę urządzenia (dmesg pokazuje ją po podłączeniu)"
     if not os.access(path, os.R_OK | os.W_OK):
         return f"{path}: brak uprawnień; użytkownik usługi musi być w grupie tego urządzenia (ls -l {path})"
     return None

@@ -9,7 +9,7 @@ from functools import partial
 from agent.domain.errors import BadInput, ConfigError, FieldError
 from agent.domain.paper.receipt import Receipt
 from agent.ports import Clock, Picture, Printer
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
 from printers.escpos import bitmap
 from printers.escpos.bitmap import Bitmap
@@ -28,14 +28,14 @@ PREVIEW = "podglad"
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class PrinterSet:
     """What app.py joins to the use cases: ``printer`` is the port, the rest makes and shows bytes."""
 
     printer: Printer
     profiles: dict[str, Profile]
     """By printer name, in fallback order."""
     logos: dict[str, Bitmap]
-    alone: dict[str, EscPosPrinter]
+    individual: dict[str, EscPosPrinter]
     """Each printer without fallback, by name."""
 
     @property
@@ -75,7 +75,7 @@ class Fleet:
         return pdf.render_pdf(receipt, page="receipt" if page == "receipt" else "a4")
 
     def check(self, longest_payload: int) -> tuple[str, ...]:
-        """Return a Polish sentence per printer that can not print a QR link of so many bytes."""
+        """Return a Polish sentence per printer that cannot print a QR link of so many bytes."""
         problems = []
         for name, profile in self.profiles.items():
             try:
@@ -85,7 +85,7 @@ class Fleet:
         return tuple(problems)
 
 
-def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
+def build(printers: Sequence[PrinterSettings], clock: Clock) -> PrinterSet:
     """Build every printer of the settings. No connection is opened. ConfigError names all mistakes at once."""
     problems: list[str] = []
     built: list[EscPosPrinter] = []
@@ -105,7 +105,7 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
             try:
                 logos[settings.name] = bitmap.of_logo(settings.logo_file.read_bytes(), profile)
             except OSError as error:
-                problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {why(error)}.")
+                problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {polish_reason(error)}.")
             except ValueError as error:
                 problems.append(f"Drukarka „{settings.name}”: logo {settings.logo_file}: {error}.")
         built.append(
@@ -122,4 +122,4 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> Fleet:
     if problems:
         raise ConfigError(tuple(problems))
     printer: Printer = PrinterGroup(tuple(built)) if built else NoPrinter()
-    return Fleet(printer, profiles, logos, {one.name: one for one in built})
+    return PrinterSet(printer, profiles, logos, {one.name: one for one in built})

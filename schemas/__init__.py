@@ -21,7 +21,7 @@ def load(directory: Path | None = None) -> dict[str, bytes]:
     """Read the FA(3) schema and the three files it refers to: file name -> content.
 
     ``directory`` (setting schemas.dir) replaces the packaged files as a whole; there the names are free, as the
-    Ministry changes them with the version. SchemasMissing where files are missing or can not be read.
+    Ministry changes them with the version. SchemasMissing where files are missing or cannot be read.
     """
     place = directory or _PACKAGED
     try:

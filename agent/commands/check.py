@@ -38,7 +38,7 @@ from agent.settings.load import find_config, settings_of
 from agent.settings.model import Settings
 from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 from agent.system.permissions import exposures
 
 LONGEST_EC_LINK = 236
@@ -277,7 +277,7 @@ async def _ports(settings: Settings, _: Clock) -> str:
         except OSError as error:
             if error.errno == errno.EADDRINUSE and _agent_runs(settings):
                 continue
-            remedy = REASONS.get(error.errno or 0) or why(error)
+            remedy = REASONS.get(error.errno or 0) or polish_reason(error)
             taken.append(f"[{name}] port {port} na adresie {host}: {remedy} (co go zajmuje: ss -ltnp sport = :{port}).")
     if taken:
         raise AgentError(" ".join(taken))

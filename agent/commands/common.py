@@ -28,7 +28,7 @@ config_file_option = click.option(
 
 
 def config_option(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
-    """Add --config and pass ``settings``; all mistakes, and files that can not be read, come out as one ConfigError."""
+    """Add --config and pass ``settings``; all mistakes, and files that cannot be read, come out as one ConfigError."""
     return _pass_settings(command, need_files=True)
 
 

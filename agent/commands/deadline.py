@@ -22,7 +22,7 @@ from agent.domain.json_io.canonical import Json
 from agent.domain.outages.deadlines import Deadline, deadline
 from agent.domain.outages.latarnia import BadAnswer, Unknown, parse_instant, parse_messages
 from agent.domain.outages.timeline import Timeline, facts_of
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ](?!24)\d{2}:\d{2}.*")
@@ -166,7 +166,7 @@ def _read(path: Path) -> object:
     try:
         messages: object = json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
     except OSError as error:
-        raise BadQuestion(f"Nie można odczytać komunikatów z {path}: {why(error)}.") from error
+        raise BadQuestion(f"Nie można odczytać komunikatów z {path}: {polish_reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise BadQuestion(f"Nie można odczytać komunikatów z {path}: to nie jest JSON.") from error
     return messages

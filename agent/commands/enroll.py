@@ -12,12 +12,12 @@ import click
 
 from agent.commands.common import config_option_without_files
 from agent.domain.errors import ConfigError, Refused, Unavailable
-from agent.ksef.certificate_files import Place
+from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials
 from agent.ksef.enrolment import enrol
 from agent.ksef.gateway import open_gateway, try_out
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from agent.settings.model import KsefSettings, Settings
 from agent.system.clock import SystemClock
 
@@ -52,7 +52,7 @@ def command(settings: Settings, *, kind: str, name: str, out: Path | None, as_js
     try:
         new = asyncio.run(_enrol(settings, certificate_type, name, place))
     except KsefError as error:
-        if error.sent is Sent.ANSWERED:
+        if error.outcome is CallOutcome.REFUSED:
             raise Refused(error.message, code="ksef-refused") from error
         raise Unavailable(error.message) from error
     answer = {
@@ -72,7 +72,7 @@ def command(settings: Settings, *, kind: str, name: str, out: Path | None, as_js
         click.echo(f"Wpisz te pliki do ustawień [{section}] jako certificate_file i key_file.")
 
 
-async def _enrol(settings: Settings, kind: CertificateType, name: str, place: Place) -> Credentials:
+async def _enrol(settings: Settings, kind: CertificateType, name: str, place: CertificateFiles) -> Credentials:
     clock = SystemClock()
     gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
 
@@ -84,16 +84,16 @@ async def _enrol(settings: Settings, kind: CertificateType, name: str, place: Pl
         await gateway.close()
 
 
-def _place(settings: Settings, kind: CertificateType, out: Path | None) -> Place:
+def _place(settings: Settings, kind: CertificateType, out: Path | None) -> CertificateFiles:
     """Return where the pair goes: ``out``, or the files of the settings."""
     chosen = settings.ksef if kind is CertificateType.AUTHENTICATION else settings.offline
     if out is not None:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         stem = kind.lower()
-        return Place(out / f"{stem}.crt", out / f"{stem}.key", chosen.passphrase_file)
+        return CertificateFiles(out / f"{stem}.crt", out / f"{stem}.key", chosen.passphrase_file)
     if chosen.certificate_file is None or chosen.key_file is None:
         section = "ksef" if isinstance(chosen, KsefSettings) else "offline"
         raise ConfigError(
             (f"Ustawienia [{section}] nie wskazują pary plików PEM: podaj --out KATALOG albo ustaw key_file.",)
         )
-    return Place(chosen.certificate_file, chosen.key_file, chosen.passphrase_file)
+    return CertificateFiles(chosen.certificate_file, chosen.key_file, chosen.passphrase_file)

@@ -22,7 +22,7 @@ from agent.domain.errors import Refused
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.settings.model import Settings
 from agent.system.durable_files import written_whole
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A file in the zip that would unpack to more is refused, not unpacked."""
@@ -57,7 +57,7 @@ def _export(settings: Settings, first: date, last: date, out: Path) -> None:
         with written_whole(out) as file:
             count = asyncio.run(_write(settings, first, last, file))
     except OSError as error:
-        raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
+        raise Refused(f"Nie można zapisać {out}: {polish_reason(error)}.", code="not-written") from error
     click.echo(f"Zapisano {out}, plików: {count}.")
 
 
@@ -87,7 +87,7 @@ def verify(file: Path, as_json: bool) -> None:
             problems = verify_zip_files(files)
             count = len(files)
     except OSError as error:
-        raise Refused(f"Nie można odczytać {file}: {why(error)}.", code="not-a-zip") from error
+        raise Refused(f"Nie można odczytać {file}: {polish_reason(error)}.", code="not-a-zip") from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise Refused(f"Plik {file} nie jest poprawnym plikiem zip.", code="not-a-zip") from error
     if as_json:

@@ -15,7 +15,7 @@ from agent.ports import Outcome, PrintResult
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
 from printers import calibration
-from printers.printer_set import Fleet, build
+from printers.printer_set import PrinterSet, build
 from printers.profiles.models import PROFILES
 
 
@@ -61,24 +61,24 @@ def command(settings: Settings, name: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _chosen(fleet: Fleet, name: str | None) -> list[str]:
-    if not fleet.alone:
+def _chosen(fleet: PrinterSet, name: str | None) -> list[str]:
+    if not fleet.individual:
         raise ConfigError(("W ustawieniach nie ma żadnej drukarki ([[printer]]).",))
     if name is None:
-        return list(fleet.alone)
-    if name not in fleet.alone:
-        raise click.BadParameter(f"nie ma drukarki „{name}”; są: {', '.join(fleet.alone)}", param_hint="--printer")
+        return list(fleet.individual)
+    if name not in fleet.individual:
+        raise click.BadParameter(f"nie ma drukarki „{name}”; są: {', '.join(fleet.individual)}", param_hint="--printer")
     return [name]
 
 
-async def _print_all(fleet: Fleet, names: list[str]) -> list[PrintResult]:
+async def _print_all(fleet: PrinterSet, names: list[str]) -> list[PrintResult]:
     async def nothing_to_store(_printer: str, _data: bytes) -> None:
         """A calibration slip is no document."""
 
     def encode(printer: str) -> bytes:
         return calibration.slip(printer, fleet.profile(printer))
 
-    return [await fleet.alone[name].print(encode, nothing_to_store) for name in names]
+    return [await fleet.individual[name].print(encode, nothing_to_store) for name in names]
 
 
 def _sentence(result: PrintResult) -> str:

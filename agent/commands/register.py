@@ -17,7 +17,7 @@ from agent.commands.common import config_option_without_files
 from agent.domain.errors import Refused
 from agent.settings.model import Settings
 from agent.system.durable_files import write_whole
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -78,7 +78,7 @@ def command(
         try:
             write_whole(out, text.encode())
         except OSError as error:
-            raise Refused(f"Nie można zapisać {out}: {why(error)}.", code="not-written") from error
+            raise Refused(f"Nie można zapisać {out}: {polish_reason(error)}.", code="not-written") from error
         return
     click.echo(text)
 

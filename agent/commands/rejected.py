@@ -1,4 +1,4 @@
-"""`ksef-agent rejected …`: what a manager can do about what KSeF rejected, and about a correction it can not get."""
+"""`ksef-agent rejected …`: what a manager can do about what KSeF rejected, and about a correction it cannot get."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def resend(settings: Settings, invoice_id: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 @config_option_without_files
 def close(settings: Settings, invoice_id: str, reason: str, as_json: bool) -> None:
-    """Close the case of a rejected invoice whose sale has another document, or of a correction that can not be issued.
+    """Close the case of a rejected invoice whose sale has another document, or of a correction that cannot be issued.
 
-    Its alerts end; this can not be undone.
+    Its alerts end; this cannot be undone.
     """
     body = json.dumps({"reason": reason}).encode()
 

@@ -23,7 +23,7 @@ from agent.domain.errors import Conflict, Refused, Unavailable
 from agent.ports import Json
 from agent.services.tokens import COMMANDS_FILE, ensure_token
 from agent.settings.model import Settings
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 T = TypeVar("T")
 CALL_SECONDS = 300.0
@@ -122,7 +122,7 @@ def _read_token(file: Path) -> str:
         return file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise Unavailable(
-            f"Program działa, ale nie można odczytać {file} ({why(error)}). "
+            f"Program działa, ale nie można odczytać {file} ({polish_reason(error)}). "
             "Uruchom polecenie jako użytkownik programu albo root.",
             code="no-cli-token",
         ) from error

@@ -1,6 +1,6 @@
 """`ksef-agent restore FILE`: put a backup back in place.
 
-What a backup can not know are the invoices issued after it. Their numbers are on paper and may be in KSeF, so they must
+What a backup cannot know are the invoices issued after it. Their numbers are on paper and may be in KSeF, so they must
 not be given again: everybody who knows of them is asked (restore_sources.py), and where nobody can know, a person is.
 """
 
@@ -30,7 +30,7 @@ from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
 from agent.store.witnesses import numbers_in
 from agent.system.clock import SystemClock
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 REASON = "przywrócenie kopii zapasowej"
 TOLD_IN_LOG = 1000
@@ -118,7 +118,9 @@ def _restore(backup: Path, database: Path, found: Summary, sources: Sources, num
     try:
         folder = save_documents(target, aside.with_name(f"{aside.name}-xml"), unsent) if existed and unsent else None
     except OSError as error:
-        raise Refused(f"Nie można zapisać plików XML obok {target}: {why(error)}.", code="not-writable") from error
+        raise Refused(
+            f"Nie można zapisać plików XML obok {target}: {polish_reason(error)}.", code="not-writable"
+        ) from error
     sha256 = sha256_of(backup)
 
     def complete(copy: Path) -> None:

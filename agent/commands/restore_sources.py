@@ -45,7 +45,7 @@ class Sources:
     active: tuple[str, ...]
     """Series that are used next."""
     still_waiting: frozenset[str] | None
-    """Corrections without a number that still wait in the replaced database; None: it can not be asked."""
+    """Corrections without a number that still wait in the replaced database; None: it cannot be asked."""
 
 
 def gather(settings: Settings, backup: Path, copy: Summary, database: Path, clock: Clock) -> Sources:

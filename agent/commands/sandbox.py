@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from agent.domain.errors import Unavailable
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 
 @click.command("sandbox", short_help="Run the embedded KSeF, Latarnia and printer.")
@@ -52,7 +52,7 @@ async def _serve(port: int, config: Path | None, limits: str, directory: Path) -
         await sandbox.start()
     except OSError as error:
         await sandbox.stop()
-        raise Unavailable(f"Nie można otworzyć portu {port}: {why(error)}.") from error
+        raise Unavailable(f"Nie można otworzyć portu {port}: {polish_reason(error)}.") from error
     try:
         facts = describe(sandbox, directory)
         if config is not None:

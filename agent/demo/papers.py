@@ -13,7 +13,7 @@ from agent.demo.sales import sample_sale
 from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
 from agent.ports import Json
-from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.idempotency import IssueOutcome
 from agent.system.durable_files import write_whole
 
 CASHIER = Caller("demo", Role.CASHIER)
@@ -127,7 +127,7 @@ class Papers:
             await agent.clock.sleep(0.3)
 
 
-def _first(pressed: Pressed) -> str:
+def _first(pressed: IssueOutcome) -> str:
     return pressed.invoice_ids[0]
 
 

@@ -1,17 +1,17 @@
 """Errors of the rules.
 
 AgentError                    every error this program raises on purpose
-├── Refused                   the request can not be done; repeating it unchanged never helps
+├── Refused                   the request cannot be done; repeating it unchanged never helps
 │   ├── BadInput              the input is wrong; names the field (HTTP 422, or 400/413/415 by code)
 │   ├── KeyReused             same idempotency key, other body (422)
 │   ├── NotFound              no such invoice, route, token (404)
 │   ├── NotPermitted          the role may not do this (403)
 │   ├── Conflict              law, KSeF or the state of the invoice forbids it (409)
 │   └── DocumentDamaged       the stored bytes are not those of their hash: never sent, printed, handed out (500)
-├── Unavailable               can not be done now; repeating with the same key is safe (503; disk full 507)
+├── Unavailable               cannot be done now; repeating with the same key is safe (503; disk full 507)
 ├── StoreLost                 the outcome of a COMMIT is unknown or the disk failed: the process must end
 │   └── StoreMoved            the database's files were renamed, deleted or replaced under the running program
-├── StoreUnfit                the database can not be used as it is: the program must not start
+├── StoreUnfit                the database cannot be used as it is: the program must not start
 ├── IllegalTransition         a state change outside lifecycle.py: a defect, never retried
 └── ConfigError               the settings are wrong; every mistake at once
 
@@ -39,7 +39,7 @@ class AgentError(Exception):
 
 
 class Refused(AgentError):
-    """The request can not be done as it stands. Nothing was stored, printed or sent."""
+    """The request cannot be done as it stands. Nothing was stored, printed or sent."""
 
     code = "refused"
 
@@ -93,7 +93,7 @@ class DocumentDamaged(Refused):
 
 
 class Unavailable(AgentError):
-    """Can not be done now. Repeating with the same idempotency key is safe."""
+    """Cannot be done now. Repeating with the same idempotency key is safe."""
 
     retry_safe = True
 
@@ -119,7 +119,7 @@ class StoreMoved(StoreLost):
 
 
 class StoreUnfit(AgentError):
-    """The database can not be trusted or understood: damaged, of a newer version, or on the wrong kind of disk."""
+    """The database cannot be trusted or understood: damaged, of a newer version, or on the wrong kind of disk."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

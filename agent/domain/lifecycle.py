@@ -2,7 +2,7 @@
 
     issued ──> sending ──> sent ──> accepted
       │ ▲         │ │       │ └───> rejected ──(technical correction)──> issued
-      │ │         │ │       ├─────> in_doubt    440 and the original can not be compared
+      │ │         │ │       ├─────> in_doubt    440 and the original cannot be compared
       │ └─────────┘ │       └─────> issued      KSeF cancelled it: 405, 550
       │ (not sent)  ├─> in_doubt ─> issued | sent | accepted
       │             └─> rejected    KSeF takes no technical correction: 21166, 21167

@@ -13,11 +13,11 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import UNSENT, InvoiceState
 
 PERMISSION_CODES = frozenset({410, 415})
-"""Refusals for missing rights or features: new bytes can not mend them."""
+"""Refusals for missing rights or features: new bytes cannot mend them."""
 NUMBER_TAKEN = 440
 """By another document: the agent adopts the number of its own bytes."""
 MISSING_RIGHTS = "KSeF odrzucił fakturę z powodu uprawnień. Nadaj je w KSeF i prześlij ponownie ten sam plik (resend)."
-BEYOND_NEW_BYTES = dict.fromkeys(PERMISSION_CODES, MISSING_RIGHTS) | {
+UNCORRECTABLE = dict.fromkeys(PERMISSION_CODES, MISSING_RIGHTS) | {
     NUMBER_TAKEN: (
         "Numer tej faktury zajmuje w KSeF inny dokument, więc KSeF odrzuci ją znowu. "
         "Wystaw sprzedaż ponownie: dostanie nowy numer."
@@ -30,10 +30,12 @@ calls so what it does not know."""
 SURELY_NOT_LEFT = frozenset({"not_sent", "answered"})
 """Outcomes of a failed send after which KSeF has nothing of it."""
 
-TAKEN_OTHERWISE, NOT_CORRECTABLE = 21166, 21167
+OTHER_CORRECTION_ACCEPTED, NOT_CORRECTABLE = 21166, 21167
 CLOSED = "Sprawa tej faktury została zamknięta: sprzedaż ma inny dokument."
 NO_CORRECTION = {
-    TAKEN_OTHERWISE: "KSeF przyjął już inną korektę techniczną tej faktury. Sprawdź w KSeF, pod jakim numerem.",
+    OTHER_CORRECTION_ACCEPTED: (
+        "KSeF przyjął już inną korektę techniczną tej faktury. Sprawdź w KSeF, pod jakim numerem."
+    ),
     NOT_CORRECTABLE: (
         "KSeF nie dopuszcza korekty technicznej tej faktury: przyjął jej pierwszy plik albo odrzucił go z powodu, "
         "którego taka korekta nie usuwa. Sprawdź fakturę w KSeF."
@@ -52,7 +54,7 @@ def refusal(record: InvoiceRecord) -> str | None:
         return "Korekta techniczna dotyczy tylko faktur wystawionych w trybie offline. Wystaw nową fakturę."
     if record.version > 1:
         return "Korekta techniczna tej faktury była już przesłana. Drugiej KSeF nie przyjmie."
-    return BEYOND_NEW_BYTES.get(rejection_code(record))
+    return UNCORRECTABLE.get(rejection_code(record))
 
 
 def resend_refusal(record: InvoiceRecord) -> str | None:

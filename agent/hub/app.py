@@ -25,7 +25,7 @@ from agent.services.background import BackgroundTasks
 from agent.services.shutdown import Shutdown
 from agent.settings.model import KsefSettings
 from agent.system.clock import SystemClock
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 LOG = logging.getLogger("agent.hub")
 STOP_SECONDS = 20.0
@@ -65,7 +65,7 @@ async def open_store(settings: HubSettings, clock: Clock | None = None) -> HubSt
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError((f"Nie można użyć katalogu danych {folder}: {why(error)}.",)) from error
+        raise ConfigError((f"Nie można użyć katalogu danych {folder}: {polish_reason(error)}.",)) from error
     return await SqliteHubStore.open(folder / DATABASE, clock)
 
 
@@ -106,7 +106,7 @@ def server_tls(settings: HubSettings) -> ssl.SSLContext | None:
             (f"[hub] tls_certificate_file {certificate} i tls_key_file {key} nie pasują: {error}.",)
         ) from error
     except OSError as error:
-        raise ConfigError((f"Nie można odczytać certyfikatu TLS centrali: {why(error)}.",)) from error
+        raise ConfigError((f"Nie można odczytać certyfikatu TLS centrali: {polish_reason(error)}.",)) from error
     return context
 
 

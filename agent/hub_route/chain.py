@@ -31,10 +31,10 @@ class Chain:
         """Let the hub tell this till's database from that of another till under its name."""
 
         async def work(tx: Transaction) -> Json:
-            known = await tx.notebook.get(DATABASE)
+            known = await tx.key_values.get(DATABASE)
             if not isinstance(known, str):
                 known = uuid.uuid4().hex
-                await tx.notebook.put(DATABASE, known)
+                await tx.key_values.put(DATABASE, known)
             return known
 
         self.client.database = str(await store.write(work))

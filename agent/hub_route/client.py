@@ -35,7 +35,7 @@ from agent.hub_contract.status import (
 )
 from agent.ksef.client import HttpClient, Peer
 from agent.ksef.responses import Answer, retry_after
-from agent.ports import Clock, KsefError, Sent
+from agent.ports import CallOutcome, Clock, KsefError
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ class HubClient:
         try:
             answer = await self._get(f"/v1/invoices/{sha256.hex()}", query, wait)
         except KsefError as error:
-            if error.code == HTTPStatus.NOT_FOUND and error.sent is Sent.ANSWERED:
+            if error.code == HTTPStatus.NOT_FOUND and error.outcome is CallOutcome.REFUSED:
                 return None
             raise
         return _read(answer, status_from_json)
@@ -184,7 +184,7 @@ class HubRefusal(KsefError):
     def __init__(self, message: str, *, problem_code: str, holder: OriginalDocument | None, error: KsefError) -> None:
         super().__init__(
             message,
-            sent=error.sent,
+            outcome=error.outcome,
             code=error.code,
             retry_after=error.retry_after,
             body=error.body,
@@ -207,19 +207,19 @@ def hub_failure(answer: Answer, now: datetime) -> KsefError | None:
     if problem is None:
         return KsefError(
             f"Błąd {status} nie pochodzi z centrali.",
-            sent=Sent.UNKNOWN,
+            outcome=CallOutcome.UNKNOWN,
             code=status,
             body=answer.evidence,
             link_down=True,
         )
     code, detail, holder = problem
     if code in NOTHING_STORED:
-        sent = Sent.NOT_SENT
+        sent = CallOutcome.NOT_SENT
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        sent = Sent.UNKNOWN
+        sent = CallOutcome.UNKNOWN
     else:
-        sent = Sent.ANSWERED
-    base = KsefError(detail, sent=sent, code=status, retry_after=retry_after(answer, now), body=answer.evidence)
+        sent = CallOutcome.REFUSED
+    base = KsefError(detail, outcome=sent, code=status, retry_after=retry_after(answer, now), body=answer.evidence)
     return HubRefusal(f"Centrala: {detail}", problem_code=code, holder=holder, error=base)
 
 

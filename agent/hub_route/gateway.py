@@ -19,6 +19,7 @@ from agent.hub_route.client import Handover, HubClient, Offered
 from agent.ports import (
     NO_LIMIT,
     Accepted,
+    CallOutcome,
     Clock,
     Duplicate,
     KsefError,
@@ -27,7 +28,6 @@ from agent.ports import (
     Pending,
     Rejected,
     SendBudget,
-    Sent,
     SessionRef,
     Upo,
     UpoPage,
@@ -128,12 +128,12 @@ class HubGateway:
                 return original.sha256
         found = await self._client.by_ksef_number(ksef_number)
         if not found:
-            raise KsefError("Centrala nie zna tego numeru KSeF.", sent=Sent.ANSWERED, code=NO_SUCH_INVOICE)
+            raise KsefError("Centrala nie zna tego numeru KSeF.", outcome=CallOutcome.REFUSED, code=NO_SUCH_INVOICE)
         return found[0].sha256
 
     async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
         """Tell nothing: KSeF's ledger is asked by whoever has the right to read it."""
-        raise KsefError("Centrala nie podaje listy faktur z KSeF.", sent=Sent.ANSWERED, code=UNKNOWN_HERE)
+        raise KsefError("Centrala nie podaje listy faktur z KSeF.", outcome=CallOutcome.REFUSED, code=UNKNOWN_HERE)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Hand a backlog over, in as many requests as it takes."""
@@ -144,9 +144,13 @@ class HubGateway:
             try:
                 answers = await self._client.offer_all([_handover(each, group) for each in chunk])
             except KsefError as error:
-                if taken and error.sent is not Sent.UNKNOWN:
+                if taken and error.outcome is not CallOutcome.UNKNOWN:
                     raise KsefError(
-                        error.message, sent=Sent.UNKNOWN, code=error.code, body=error.body, link_down=error.link_down
+                        error.message,
+                        outcome=CallOutcome.UNKNOWN,
+                        code=error.code,
+                        body=error.body,
+                        link_down=error.link_down,
                     ) from error
                 raise
             for invoice, offered in zip(chunk, answers, strict=True):

@@ -8,7 +8,7 @@ from typing import Protocol
 from agent.hub_contract.heartbeat import Heartbeat
 from agent.hub_route.chain import Chain
 from agent.hub_route.client import HubRefusal
-from agent.ports import Json, KsefError, Sent, Store, Transaction
+from agent.ports import CallOutcome, Json, KsefError, Store, Transaction
 
 CURSOR = "hub:cursor"
 """In the notebook: how far the outcomes were read; moved after what they tell was made durable."""
@@ -73,7 +73,7 @@ class Reporter:
 
     async def hear(self) -> None:
         """Wait for outcomes once, let them be asked for, and move the cursor."""
-        kept = await self._store.read(lambda tx: tx.notebook.get(CURSOR))
+        kept = await self._store.read(lambda tx: tx.key_values.get(CURSOR))
         cursor = kept if isinstance(kept, str) else ""
         try:
             lines, after = await self._chain.client.outcomes(cursor, WAIT_SECONDS)
@@ -90,7 +90,7 @@ class Reporter:
         if error is None:
             self._heard_at = self._chain.clock.monotonic()
             self._refusal = None
-        elif isinstance(error, HubRefusal) and error.sent is Sent.ANSWERED:
+        elif isinstance(error, HubRefusal) and error.outcome is CallOutcome.REFUSED:
             self._heard_at = self._chain.clock.monotonic()
             self._refusal = error.message
         if before != self._refusal:
@@ -98,4 +98,4 @@ class Reporter:
 
 
 async def _move(tx: Transaction, cursor: Json) -> None:
-    await tx.notebook.put(CURSOR, cursor)
+    await tx.key_values.put(CURSOR, cursor)

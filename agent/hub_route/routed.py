@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from agent.hub_route.gateway import HubGateway, is_hub_session
 from agent.ports import (
+    CallOutcome,
     KsefError,
     KsefGateway,
     LedgerPart,
@@ -24,7 +25,6 @@ from agent.ports import (
     Pending,
     Rejected,
     SendBudget,
-    Sent,
     SessionRef,
     Upo,
     UpoPage,
@@ -53,7 +53,7 @@ class RoutedGateway:
         if self.own is not None and invoice is not None and invoice.invoice_id in self.late:
             return await self.own.session(invoice)
         if self._in_need:
-            raise KsefError("Centrala nie odpowiada; faktura na nią czeka.", sent=Sent.NOT_SENT)
+            raise KsefError("Centrala nie odpowiada; faktura na nią czeka.", outcome=CallOutcome.NOT_SENT)
         return await self.hub.session(invoice)
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
@@ -118,7 +118,7 @@ class RoutedGateway:
         if self.own is not None and any(each.invoice_id in self.late for each in invoices):
             return await self.own.open_batch(invoices, opened)
         if self._in_need:
-            raise KsefError("Centrala nie odpowiada; faktury na nią czekają.", sent=Sent.NOT_SENT)
+            raise KsefError("Centrala nie odpowiada; faktury na nią czekają.", outcome=CallOutcome.NOT_SENT)
         return await self.hub.open_batch(invoices, opened)
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
@@ -171,7 +171,7 @@ class RoutedGateway:
 
     def _own(self) -> KsefGateway:
         if self.own is None:
-            raise KsefError("Kasa nie ma własnego dostępu do KSeF.", sent=Sent.NOT_SENT)
+            raise KsefError("Kasa nie ma własnego dostępu do KSeF.", outcome=CallOutcome.NOT_SENT)
         return self.own
 
     async def _asked(self, question: Callable[[], Awaitable[T]]) -> T:
@@ -181,4 +181,4 @@ class RoutedGateway:
         except KsefError as error:
             if not self._in_need:
                 raise
-            raise KsefError(error.message, sent=Sent.NOT_SENT, code=error.code, body=error.body) from error
+            raise KsefError(error.message, outcome=CallOutcome.NOT_SENT, code=error.code, body=error.body) from error

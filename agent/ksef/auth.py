@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from agent.domain.errors import ConfigError
-from agent.ksef.calls import Call, Wire, as_not_sent
+from agent.ksef.calls import Call, RateLimitedClient, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import TOO_MANY, Group
@@ -18,7 +18,7 @@ from agent.ksef.responses import Answer, Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
 from agent.ksef.xades import auth_token_request, sign
-from agent.ports import Clock, Json, KsefError, Sent
+from agent.ports import CallOutcome, Clock, Json, KsefError
 from agent.settings.model import KsefSettings
 
 EARLY = timedelta(minutes=1)
@@ -65,7 +65,7 @@ class Challenge:
 class Proof(Protocol):
     """How we prove who we are."""
 
-    async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
+    async def present(self, wire: RateLimitedClient, challenge: Challenge, context: Context) -> Answer:
         """Send the proof; return the 202."""
         ...
 
@@ -76,7 +76,7 @@ class CertificateProof:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
+    async def present(self, wire: RateLimitedClient, challenge: Challenge, context: Context) -> Answer:
         """Sign the request and send it. The signing time follows KSeF's clock: the till's may be wrong."""
         request = auth_token_request(challenge.text, (context.kind, context.value))
         document = sign(request, self._credentials, challenge.at)
@@ -90,7 +90,7 @@ class TokenProof:
         self._token = token
         self._keys = keys
 
-    async def present(self, wire: Wire, challenge: Challenge, context: Context) -> Answer:
+    async def present(self, wire: RateLimitedClient, challenge: Challenge, context: Context) -> Answer:
         """Encrypt the token and send it; a withdrawn key is replaced once."""
 
         async def submit(key: PublicKey) -> Answer:
@@ -118,7 +118,9 @@ class _Token:
 class Authenticator:
     """agent.ksef.calls.Tokens: gives a valid access token, doing whatever that takes, once for all who wait."""
 
-    def __init__(self, wire: Wire, proof: Proof, context: Context, clock: Clock, server_time: ServerTime) -> None:
+    def __init__(
+        self, wire: RateLimitedClient, proof: Proof, context: Context, clock: Clock, server_time: ServerTime
+    ) -> None:
         self._wire = wire
         self._proof = proof
         self._context = context
@@ -187,7 +189,7 @@ class Authenticator:
                 said = "; ".join((status.text("description"), *status.texts("details")))
                 refusal = KsefError(
                     f"{FAILURES.get(code, 'KSeF odmówił uwierzytelnienia.')} KSeF: {code} {said}",
-                    sent=Sent.ANSWERED,
+                    outcome=CallOutcome.REFUSED,
                     code=code,
                     body=answer.evidence,
                 )
@@ -195,7 +197,9 @@ class Authenticator:
                     self._refusal = (refusal, self._clock.monotonic() + REST_SECONDS)
                 raise refusal
             if self._clock.monotonic() > give_up:
-                raise KsefError("KSeF nie rozstrzygnął uwierzytelnienia w ciągu minuty.", sent=Sent.ANSWERED, code=code)
+                raise KsefError(
+                    "KSeF nie rozstrzygnął uwierzytelnienia w ciągu minuty.", outcome=CallOutcome.REFUSED, code=code
+                )
             await self._clock.sleep(POLL_SECONDS[min(asked, len(POLL_SECONDS) - 1)])
             asked += 1
 
@@ -223,7 +227,7 @@ def context_of(settings: KsefSettings, seller_nip: str) -> Context:
     return Context("Nip", settings.context_nip or seller_nip)
 
 
-async def ask_challenge(wire: Wire, clock: Clock, server_time: ServerTime) -> tuple[Challenge, float]:
+async def ask_challenge(wire: RateLimitedClient, clock: Clock, server_time: ServerTime) -> tuple[Challenge, float]:
     """Fetch a challenge; return it with the clock skew in seconds (KSeF minus here)."""
     asked_at = clock.monotonic()
     answer = (await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/challenge"))).fields()

@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent.ksef.calls import Api, Call, as_not_sent
+from agent.ksef.calls import AuthenticatedClient, Call, as_not_sent
 from agent.ksef.client import HttpClient
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import Group
 from agent.ksef.responses import Fields
 from agent.ksef.sessions import CLOSED, FORM_CODE, IDENTIFIER_VALIDATION, encryption
-from agent.ports import Json, KsefError, Outgoing, Sent
+from agent.ports import CallOutcome, Json, KsefError, Outgoing
 
 PART_BYTES = 100_000_000
 """Largest part, before encryption."""
@@ -86,7 +86,7 @@ class BatchSessions:
 
     def __init__(
         self,
-        api: Api,
+        api: AuthenticatedClient,
         client: HttpClient,
         keys: PublicKeys,
         *,
@@ -125,7 +125,7 @@ class BatchSessions:
         try:
             await self.close(reference)
         except KsefError as error:
-            if error.sent is Sent.ANSWERED:
+            if error.outcome is CallOutcome.REFUSED:
                 raise as_not_sent(error) from error
         return reference
 
@@ -154,14 +154,14 @@ class BatchSessions:
         """Upload every part to the place KSeF named; the first failure stops the others."""
         places = {request.number("ordinalNumber"): request for request in requests}
         if set(places) != {part.ordinal for part in package.parts}:
-            raise KsefError("KSeF podał adresy dla innych części paczki niż zgłoszone.", sent=Sent.NOT_SENT)
+            raise KsefError("KSeF podał adresy dla innych części paczki niż zgłoszone.", outcome=CallOutcome.NOT_SENT)
         lanes = asyncio.Semaphore(SIDE_BY_SIDE)
 
         async def upload(part: Part) -> None:
             place = places[part.ordinal]
             url = place.text("url")
             if self._secure and not url.startswith("https://"):
-                raise KsefError(f"KSeF podał nieszyfrowany adres części paczki: {url}", sent=Sent.NOT_SENT)
+                raise KsefError(f"KSeF podał nieszyfrowany adres części paczki: {url}", outcome=CallOutcome.NOT_SENT)
             seconds = UPLOAD_SECONDS + len(part.data) / UPLOAD_BYTES_PER_SECOND
             async with lanes:
                 await self._client.upload(

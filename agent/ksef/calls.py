@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from agent.ksef.client import HttpClient
 from agent.ksef.limits import PATIENCE_SECONDS, Group, RateBudget
 from agent.ksef.responses import Answer
-from agent.ports import CallMetrics, Json, KsefError, Sent
+from agent.ports import CallMetrics, CallOutcome, Json, KsefError
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Tokens(Protocol):
         ...
 
 
-class Wire:
+class RateLimitedClient:
     """Calls inside the rate limits, with the token given or none."""
 
     def __init__(self, client: HttpClient, budget: RateBudget, metrics: CallMetrics | None = None) -> None:
@@ -89,7 +89,7 @@ class Wire:
     async def run(self, call: Call, token: str | None = None) -> Answer:
         """Make the call once. KsefError as HttpClient and RateBudget raise it."""
         begun: float | None = None
-        outcome = Sent.UNKNOWN.value  # of a call that is cancelled
+        outcome = CallOutcome.UNKNOWN.value  # of a call that is cancelled
         try:
             async with self._budget.place(call.group, call.patience):
                 begun = self._client.clock.monotonic()
@@ -121,15 +121,15 @@ class Wire:
 
 def _outcome(error: KsefError) -> str:
     """Return the word of CallMetrics for a call that failed."""
-    if error.sent is not Sent.ANSWERED:
-        return error.sent.value
+    if error.outcome is not CallOutcome.REFUSED:
+        return error.outcome.value
     return "rate_limited" if error.code == HTTPStatus.TOO_MANY_REQUESTS else "refused"
 
 
-class Api:
+class AuthenticatedClient:
     """Calls with an access token. After a 401 a new token is fetched and the call made once more (401: not taken)."""
 
-    def __init__(self, wire: Wire, tokens: Tokens) -> None:
+    def __init__(self, wire: RateLimitedClient, tokens: Tokens) -> None:
         self._wire = wire
         self._tokens = tokens
 
@@ -161,7 +161,7 @@ def as_not_sent(error: KsefError) -> KsefError:
     """Return the same error for a caller whose own bytes surely did not reach KSeF."""
     return KsefError(
         error.message,
-        sent=Sent.NOT_SENT,
+        outcome=CallOutcome.NOT_SENT,
         code=error.code,
         retry_after=error.retry_after,
         body=error.body,

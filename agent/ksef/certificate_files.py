@@ -19,7 +19,7 @@ from agent.system.durable_files import sync_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CertificateFiles:
     """Where a certificate and its key lie; the key is encrypted where there is a passphrase file."""
 
     certificate_file: Path
@@ -42,7 +42,7 @@ class Place:
         return self.certificate_file.with_name(self.certificate_file.name + ".request")
 
 
-def finish_switch(place: Place) -> None:
+def finish_switch(place: CertificateFiles) -> None:
     """Complete a decided switch. Safe to repeat; nothing to do is fine."""
     if not place.next_certificate.exists():
         return

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from agent.ksef.calls import Api, Call
+from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.crypto import b64
 from agent.ksef.limits import Group
 from agent.ksef.responses import Fields
-from agent.ports import Clock, Json, KsefError, Sent
+from agent.ports import CallOutcome, Clock, Json, KsefError
 
 IN_PROGRESS, ISSUED = 100, 200
 POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)
@@ -76,7 +76,7 @@ class IssuedCertificate:
 class Certificates:
     """The calls. KsefError as everywhere; none is repeated by itself."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: AuthenticatedClient, clock: Clock) -> None:
         self._api = api
         self._clock = clock
 
@@ -119,9 +119,13 @@ class Certificates:
                 return answer.text("certificateSerialNumber")
             if code != IN_PROGRESS:
                 said = "; ".join((status.text("description"), *status.texts("details")))
-                raise KsefError(f"KSeF odrzucił wniosek o certyfikat: {code} {said}", sent=Sent.ANSWERED, code=code)
+                raise KsefError(
+                    f"KSeF odrzucił wniosek o certyfikat: {code} {said}", outcome=CallOutcome.REFUSED, code=code
+                )
             if self._clock.monotonic() > give_up:
-                raise KsefError("KSeF jeszcze nie wydał certyfikatu; spróbuj później.", sent=Sent.ANSWERED, code=code)
+                raise KsefError(
+                    "KSeF jeszcze nie wydał certyfikatu; spróbuj później.", outcome=CallOutcome.REFUSED, code=code
+                )
             await self._clock.sleep(POLL_SECONDS[min(asked, len(POLL_SECONDS) - 1)])
             asked += 1
 
@@ -151,7 +155,9 @@ class Certificates:
             hint = FAILURES.get(error.code)
             if hint is None:
                 raise
-            raise KsefError(f"{hint} ({error.message})", sent=error.sent, code=error.code, body=error.body) from error
+            raise KsefError(
+                f"{hint} ({error.message})", outcome=error.outcome, code=error.code, body=error.body
+            ) from error
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

@@ -29,9 +29,9 @@ from agent import __version__
 from agent.domain.errors import ConfigError
 from agent.ksef.credentials import read_secret
 from agent.ksef.responses import EVIDENCE_BYTES, Answer, problems, retry_after
-from agent.ports import Clock, Json, KsefError, Sent
+from agent.ports import CallOutcome, Clock, Json, KsefError
 from agent.settings.model import KsefSettings
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 log = logging.getLogger(__name__)
 
@@ -77,19 +77,19 @@ def ksef_failure(answer: Answer, now: datetime) -> KsefError | None:
     named = problems(answer)
     wait = retry_after(answer, now)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        text, sent, link_down = "Zamiast KSeF odpowiedziało przekierowanie.", Sent.UNKNOWN, True
+        text, sent, link_down = "Zamiast KSeF odpowiedziało przekierowanie.", CallOutcome.UNKNOWN, True
     elif status == HTTPStatus.TOO_MANY_REQUESTS:
-        text, sent, link_down = "KSeF: przekroczono limit żądań.", Sent.ANSWERED, False
+        text, sent, link_down = "KSeF: przekroczono limit żądań.", CallOutcome.REFUSED, False
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        text, sent = f"KSeF zwrócił błąd {status}.", Sent.UNKNOWN
+        text, sent = f"KSeF zwrócił błąd {status}.", CallOutcome.UNKNOWN
         link_down = status in UNREACHABLE or not named
     elif named or status == HTTPStatus.UNAUTHORIZED:
         text = f"KSeF: {'; '.join(map(str, named)) or 'brak uwierzytelnienia'}"
-        sent, link_down = Sent.ANSWERED, False
+        sent, link_down = CallOutcome.REFUSED, False
     else:
-        text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", Sent.UNKNOWN, True
+        text, sent, link_down = f"Błąd {status} nie pochodzi z KSeF.", CallOutcome.UNKNOWN, True
     code = named[0].code if named and status == HTTPStatus.BAD_REQUEST else status
-    return KsefError(text, sent=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
+    return KsefError(text, outcome=sent, code=code, retry_after=wait, body=answer.evidence, link_down=link_down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class HttpClient:
 
     def _open_pool(self) -> aiohttp.ClientSession:
         if self._closed:
-            raise KsefError("Agent kończy pracę: połączenie z KSeF jest zamknięte.", sent=Sent.NOT_SENT)
+            raise KsefError("Agent kończy pracę: połączenie z KSeF jest zamknięte.", outcome=CallOutcome.NOT_SENT)
         if self._pool is None:
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_mark_on_the_wire)
@@ -268,7 +268,7 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         except ssl.SSLError as error:
             raise ConfigError((f"Plik {ca_file} nie zawiera certyfikatu urzędu w formacie PEM.",)) from error
         except OSError as error:
-            raise ConfigError((f"Nie można odczytać certyfikatu urzędu {ca_file}: {why(error)}.",)) from error
+            raise ConfigError((f"Nie można odczytać certyfikatu urzędu {ca_file}: {polish_reason(error)}.",)) from error
     return context
 
 
@@ -301,12 +301,12 @@ def _cause(error: BaseException) -> str | None:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "serwer przerwał połączenie"
     if isinstance(error, OSError) and error.errno is not None:
-        return why(error)
+        return polish_reason(error)
     return type(error).__name__
 
 
 def _lost(what: str, request: _Request, error: BaseException) -> KsefError:
     cause = _cause(error)
     log.debug("%s: %r", what, error)
-    sent = Sent.UNKNOWN if request.on_the_wire else Sent.NOT_SENT
-    return KsefError(f"{what} ({cause})." if cause else f"{what}.", sent=sent, link_down=True)
+    sent = CallOutcome.UNKNOWN if request.on_the_wire else CallOutcome.NOT_SENT
+    return KsefError(f"{what} ({cause})." if cause else f"{what}.", outcome=sent, link_down=True)

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from agent.domain.errors import ConfigError
 from agent.ksef.certificate_checks import SECTIONS, Use, faults
-from agent.ksef.certificate_files import Place, finish_switch
+from agent.ksef.certificate_files import CertificateFiles, finish_switch
 from agent.settings.model import KsefSettings, OfflineSettings
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -88,7 +88,7 @@ def offline_credentials(settings: OfflineSettings) -> Credentials | None:
 
 def _of_settings(certificate_file: Path, settings: KsefSettings | OfflineSettings, use: Use) -> Credentials:
     if settings.key_file is not None:
-        finish_switch(Place(certificate_file, settings.key_file))
+        finish_switch(CertificateFiles(certificate_file, settings.key_file))
     found = load_credentials(certificate_file, settings.key_file, settings.passphrase_file)
     if problems := faults(found.certificate, use):
         where = f"[{SECTIONS[use]}] certificate_file, plik {certificate_file}"
@@ -140,7 +140,7 @@ def _read(path: Path) -> bytes:
     try:
         return locate(path).read_bytes()
     except OSError as error:
-        raise ConfigError((f"Nie można odczytać pliku {path}: {why(error)}.",)) from error
+        raise ConfigError((f"Nie można odczytać pliku {path}: {polish_reason(error)}.",)) from error
 
 
 def _pkcs12(path: Path, passphrase: bytes | None) -> tuple[x509.Certificate, object]:

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.domain.errors import ConfigError, Refused
-from agent.ksef.certificate_files import Place, finish_switch
+from agent.ksef.certificate_files import CertificateFiles, finish_switch
 from agent.ksef.certificates import Certificates, CertificateType, new_key, signing_request
 from agent.ksef.credentials import Credentials, load_credentials, read_secret
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from agent.system.durable_files import write_whole
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 Prove = Callable[[Credentials], Awaitable[None]]
 """Uses the new certificate for what it is for; KsefError where it does not work."""
@@ -35,7 +35,7 @@ GONE = frozenset({REJECTED, 410, 500, 550, 25005})
 
 
 async def enrol(
-    certificates: Certificates, kind: CertificateType, name: str, place: Place, prove: Prove | None = None
+    certificates: Certificates, kind: CertificateType, name: str, place: CertificateFiles, prove: Prove | None = None
 ) -> Credentials:
     """Get a certificate and put it in place; an interrupted enrolment is continued.
 
@@ -57,9 +57,9 @@ async def enrol(
     try:
         serial = await certificates.serial(place.request.read_text("ascii").strip())
     except KsefError as error:
-        if error.sent is Sent.ANSWERED and error.code in GONE:
+        if error.outcome is CallOutcome.REFUSED and error.code in GONE:
             place.request.unlink()
-        if error.sent is Sent.ANSWERED and error.code == REJECTED:
+        if error.outcome is CallOutcome.REFUSED and error.code == REJECTED:
             place.next_key.unlink()
         raise
     issued = await certificates.retrieve(serial)
@@ -79,7 +79,7 @@ async def renew_if_due(
     certificates: Certificates,
     kind: CertificateType,
     name: str,
-    place: Place,
+    place: CertificateFiles,
     *,
     days: int,
     now: Callable[[], datetime],
@@ -106,7 +106,7 @@ class Renewal:
         certificates: Certificates,
         kind: CertificateType,
         name: str,
-        place: Place,
+        place: CertificateFiles,
         *,
         days: int,
         now: Callable[[], datetime],
@@ -142,11 +142,11 @@ class Renewal:
         return True
 
 
-def _load(place: Place) -> Credentials:
+def _load(place: CertificateFiles) -> Credentials:
     return load_credentials(place.certificate_file, place.key_file, place.passphrase_file)
 
 
-def _key(place: Place) -> ec.EllipticCurvePrivateKey:
+def _key(place: CertificateFiles) -> ec.EllipticCurvePrivateKey:
     """Return the key of the enrolment under way, or a new one, durable before it is used."""
     passphrase = read_secret(place.passphrase_file).encode() if place.passphrase_file else None
     if place.next_key.exists():
@@ -169,4 +169,4 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     try:
         write_whole(path, data, mode)
     except OSError as error:
-        raise Refused(f"Nie można zapisać pliku {path}: {why(error)}.", code="not-writable") from error
+        raise Refused(f"Nie można zapisać pliku {path}: {polish_reason(error)}.", code="not-writable") from error

@@ -10,7 +10,7 @@ from datetime import datetime
 from agent.ksef import crypto
 from agent.ksef.auth import Authenticator, CertificateProof, Context, Proof, ask_challenge, context_of, proof_of
 from agent.ksef.batch import PART_BYTES, BatchSessions, Compression
-from agent.ksef.calls import Api, Call, Wire, as_not_sent
+from agent.ksef.calls import AuthenticatedClient, Call, RateLimitedClient, as_not_sent
 from agent.ksef.client import HttpClient, open_client
 from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
@@ -22,6 +22,7 @@ from agent.ksef.sessions import MAX_INVOICES, OnlineSessions, session_invoices
 from agent.ksef.verdicts import better, checked_document, read_upo, read_upo_page, read_verdict
 from agent.ports import (
     CallMetrics,
+    CallOutcome,
     Clock,
     KsefError,
     LedgerPart,
@@ -29,7 +30,6 @@ from agent.ports import (
     Outgoing,
     Pending,
     SendBudget,
-    Sent,
     SessionRef,
     Upo,
     UpoPage,
@@ -72,10 +72,10 @@ class Gateway:
         self._clock = clock
         self._client = client
         self._budget = budget
-        self._wire = Wire(client, budget, metrics)
+        self._wire = RateLimitedClient(client, budget, metrics)
         self._server_time = server_time
         self._authenticator = Authenticator(self._wire, proof, context, clock, server_time)
-        self.api = Api(self._wire, self._authenticator)
+        self.api = AuthenticatedClient(self._wire, self._authenticator)
         self._sessions = OnlineSessions(self.api, keys, server_time, validate_identifiers=validate_identifiers)
         self._batches = BatchSessions(
             self.api,
@@ -102,7 +102,7 @@ class Gateway:
         try:
             session = await self._sessions.warm()
         except KsefError as error:
-            if error.sent is Sent.UNKNOWN:
+            if error.outcome is CallOutcome.UNKNOWN:
                 raise as_not_sent(error) from error
             raise
         return session
@@ -122,7 +122,7 @@ class Gateway:
         try:
             return await self._verdicts(session_ref)
         except KsefError as error:
-            if error.code == NO_SUCH_SESSION and error.sent is Sent.ANSWERED:
+            if error.code == NO_SUCH_SESSION and error.outcome is CallOutcome.REFUSED:
                 return {}
             raise
 
@@ -200,7 +200,7 @@ class Gateway:
         verdicts = await self._verdicts(session_ref)
         if code != SESSION_DONE and not verdicts:
             said = "; ".join((state.text("description"), *state.texts("details")))
-            raise KsefError(f"KSeF odrzucił całą paczkę: {code} {said}", sent=Sent.ANSWERED, code=code)
+            raise KsefError(f"KSeF odrzucił całą paczkę: {code} {said}", outcome=CallOutcome.REFUSED, code=code)
         return verdicts
 
     def budget(self) -> SendBudget:
@@ -280,7 +280,7 @@ def open_gateway(
     client = open_client(settings, settings.url, clock)
     budget = RateBudget(clock, tills_sharing_address=settings.tills_sharing_address)
     server_time = ServerTime(clock)
-    keys = PublicKeys(Wire(client, budget, metrics), clock, server_time)
+    keys = PublicKeys(RateLimitedClient(client, budget, metrics), clock, server_time)
     return Gateway(
         client,
         budget,
@@ -307,7 +307,7 @@ async def try_out(settings: KsefSettings, seller_nip: str, clock: Clock, credent
 
 
 def _tolerant(item: Fields) -> Verdict:
-    """Read a verdict in a list: one that can not be read stays open and does not hide the others."""
+    """Read a verdict in a list: one that cannot be read stays open and does not hide the others."""
     try:
         return read_verdict(item)
     except KsefError:

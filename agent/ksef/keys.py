@@ -13,12 +13,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from agent.ksef.calls import Call, Wire
+from agent.ksef.calls import Call, RateLimitedClient
 from agent.ksef.crypto import b64, sha256, wrap
 from agent.ksef.limits import HOUR, Group
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
-from agent.ports import Clock, KsefError, Sent
+from agent.ports import CallOutcome, Clock, KsefError
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class PublicKey:
 class PublicKeys:
     """The cached list of /security/public-key-certificates."""
 
-    def __init__(self, wire: Wire, clock: Clock, server_time: ServerTime) -> None:
+    def __init__(self, wire: RateLimitedClient, clock: Clock, server_time: ServerTime) -> None:
         self._wire = wire
         self._clock = clock
         self._server_time = server_time
@@ -81,7 +81,7 @@ class PublicKeys:
             self._fetched_at = self._clock.monotonic()
         valid = self._valid(usage)
         if not valid:
-            raise KsefError(f"KSeF nie podał ważnego klucza publicznego RSA do: {usage}.", sent=Sent.NOT_SENT)
+            raise KsefError(f"KSeF nie podał ważnego klucza publicznego RSA do: {usage}.", outcome=CallOutcome.NOT_SENT)
         return max(valid, key=lambda each: each.valid_from)
 
     def _valid(self, usage: Usage) -> list[PublicKey]:

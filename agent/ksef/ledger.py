@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from agent.ksef.calls import Api, Call
+from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.limits import Group
 from agent.ksef.responses import Fields
 from agent.ports import LedgerEntry, LedgerPart
@@ -17,10 +17,10 @@ CALLS = 8
 """Of the 20 an hour."""
 
 
-async def issued_since(api: Api, nip: str, since: datetime, until: datetime) -> LedgerPart:
+async def issued_since(api: AuthenticatedClient, nip: str, since: datetime, until: datetime) -> LedgerPart:
     """Return what KSeF took of a seller between two instants, newest first; as much as CALLS pages hold.
 
-    KsefError where KSeF can not be asked, or the credentials may not read invoices.
+    KsefError where KSeF cannot be asked, or the credentials may not read invoices.
     """
     entries: list[LedgerEntry] = []
     calls = 0

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.ksef.responses import Fields
-from agent.ports import NO_LIMIT, Clock, KsefError, LimitLeft, SendBudget, Sent
+from agent.ports import NO_LIMIT, CallOutcome, Clock, KsefError, LimitLeft, SendBudget
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 GRAIN = 0.001
@@ -27,7 +27,7 @@ UNLIMITED = -1
 SILENT_BLOCK_SECONDS = 60.0
 """How long a group rests after a 429 without Retry-After."""
 TOO_MANY = 429
-"""KsefError.code of KSeF's refusal, and of this budget's own word to wait (told apart by KsefError.sent)."""
+"""KsefError.code of KSeF's refusal, and of this budget's own word to wait (told apart by KsefError.outcome)."""
 PATIENCE_SEND_SECONDS = 1.0
 """A send waits so long for a free place; beyond that its caller decides."""
 PATIENCE_SECONDS = 10.0
@@ -200,7 +200,7 @@ class RateBudget:
             if self._clock.monotonic() + wait > give_up:
                 raise KsefError(
                     f"Limit żądań KSeF ({group}) jest wyczerpany jeszcze przez {wait:.0f} s.",
-                    sent=Sent.NOT_SENT,
+                    outcome=CallOutcome.NOT_SENT,
                     code=TOO_MANY,
                     retry_after=wait,
                 )
@@ -210,7 +210,7 @@ class RateBudget:
         try:
             yield
         except KsefError as error:
-            if error.code == TOO_MANY and error.sent is Sent.ANSWERED:
+            if error.code == TOO_MANY and error.outcome is CallOutcome.REFUSED:
                 rest = SILENT_BLOCK_SECONDS if error.retry_after is None else error.retry_after
                 self._windows[group].block(self._clock.monotonic() + rest)
             raise

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 
-from agent.ports import Json, KsefError, Sent
+from agent.ports import CallOutcome, Json, KsefError
 
 EVIDENCE_BYTES = 4096
 """How much of an unusable answer is kept (agent.ports.KsefError.body)."""
@@ -68,8 +68,8 @@ class Answer:
         return self.body[:EVIDENCE_BYTES].decode("utf-8", "replace")
 
     def unusable(self, why: str, *, link_down: bool = False) -> KsefError:
-        """Return the error for a 2xx answer that can not be read: KSeF may well have acted."""
-        return KsefError(why, sent=Sent.UNKNOWN, code=self.status, body=self.evidence, link_down=link_down)
+        """Return the error for a 2xx answer that cannot be read: KSeF may well have acted."""
+        return KsefError(why, outcome=CallOutcome.UNKNOWN, code=self.status, body=self.evidence, link_down=link_down)
 
     def fields(self) -> Fields:
         """Read the body as a JSON object."""
@@ -204,7 +204,7 @@ class Fields:
         return {key: inner.text(key) for key, value in inner._value.items() if value is not None}
 
     def unusable(self, why: str) -> KsefError:
-        """Return the error for an answer that can not be right."""
+        """Return the error for an answer that cannot be right."""
         return self._answer.unusable(why)
 
     def _missing(self, name: str) -> KsefError:
@@ -235,7 +235,7 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     """Return the seconds of Retry-After exactly as given (or until its date), None where there is none.
 
     A date is measured from the answer's own Date, ``now`` serves without one: the till's clock may be wrong. What is no
-    number of seconds within LONGEST_RETRY_AFTER is none: a till can not wait for ever.
+    number of seconds within LONGEST_RETRY_AFTER is none: a till cannot wait for ever.
     """
     raw = answer.headers.get("retry-after", "").strip()
     if not raw:

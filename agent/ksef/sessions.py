@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from agent.ksef.calls import Api, Call
+from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import PATIENCE_SEND_SECONDS, Group
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
-from agent.ports import Json, KsefError, Outgoing, Sent, SessionRef
+from agent.ports import CallOutcome, Json, KsefError, Outgoing, SessionRef
 
 FORM_CODE: Json = {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"}
 IDENTIFIER_VALIDATION = {"X-KSeF-Feature": "subject-identifier-validation"}
@@ -39,7 +39,9 @@ class OpenSession:
 class OnlineSessions:
     """The warm session. One that was given up is closed by whoever asks for its UPO (Gateway.session_upo)."""
 
-    def __init__(self, api: Api, keys: PublicKeys, server_time: ServerTime, *, validate_identifiers: bool) -> None:
+    def __init__(
+        self, api: AuthenticatedClient, keys: PublicKeys, server_time: ServerTime, *, validate_identifiers: bool
+    ) -> None:
         self._api = api
         self._keys = keys
         self._server_time = server_time
@@ -58,7 +60,7 @@ class OnlineSessions:
         """Send once; return the invoice's reference. See agent.ports.KsefGateway.send."""
         opened = self._warm
         if opened is None or opened.ref.reference != session.reference:
-            raise KsefError("Sesja KSeF została już zastąpiona nową.", sent=Sent.NOT_SENT, code=CLOSED)
+            raise KsefError("Sesja KSeF została już zastąpiona nową.", outcome=CallOutcome.NOT_SENT, code=CLOSED)
         opened.sends += 1
         path = f"/sessions/online/{session.reference}/invoices"
         body = _invoice_body(opened.key, invoice)
@@ -72,7 +74,11 @@ class OnlineSessions:
             if self._warm is opened:
                 self._warm = None
             raise KsefError(
-                error.message, sent=Sent.NOT_SENT, code=error.code, retry_after=error.retry_after, body=error.body
+                error.message,
+                outcome=CallOutcome.NOT_SENT,
+                code=error.code,
+                retry_after=error.retry_after,
+                body=error.body,
             ) from error
         return answer.fields().text("referenceNumber")
 
@@ -122,7 +128,7 @@ def encryption(key: SessionKey, public_key: PublicKey) -> Json:
     }
 
 
-async def session_invoices(api: Api, session_ref: str) -> AsyncIterator[Fields]:
+async def session_invoices(api: AuthenticatedClient, session_ref: str) -> AsyncIterator[Fields]:
     """Go through all invoices of a session, page by page."""
     continuation: str | None = None
     seen: set[str] = set()

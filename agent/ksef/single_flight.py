@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class SingleFlight(Generic[T]):
         except asyncio.CancelledError:
             waiter = asyncio.current_task()
             if attempt.cancelled() and waiter is not None and not waiter.cancelling():
-                raise KsefError("Agent kończy pracę.", sent=Sent.NOT_SENT) from None
+                raise KsefError("Agent kończy pracę.", outcome=CallOutcome.NOT_SENT) from None
             raise
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:

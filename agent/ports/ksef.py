@@ -13,10 +13,10 @@ NO_LIMIT = 1_000_000
 """Sends left, or allowed, where KSeF sets no limit."""
 
 
-class Sent(StrEnum):
+class CallOutcome(StrEnum):
     """What is known of a call that did not simply succeed (docs/protocol.md, section 4)."""
 
-    ANSWERED = "answered"
+    REFUSED = "answered"
     """KSeF answered, and what it said is known: it did not take it."""
     NOT_SENT = "not_sent"
     """The bytes surely did not reach KSeF. Repeating is safe."""
@@ -27,7 +27,7 @@ class Sent(StrEnum):
 class KsefError(Exception):
     """A call to KSeF that gave no usable result.
 
-    sent        outcome class, see Sent
+    sent        outcome class, see CallOutcome
     code        KSeF's exception code (e.g. 21184) or HTTP status, 0 where there was none
     retry_after seconds exactly as KSeF said, None where it said nothing
     body        first 4 kB of the answer, evidence
@@ -38,7 +38,7 @@ class KsefError(Exception):
         self,
         message: str,
         *,
-        sent: Sent,
+        outcome: CallOutcome,
         code: int = 0,
         retry_after: float | None = None,
         body: str = "",
@@ -46,7 +46,7 @@ class KsefError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.sent = sent
+        self.outcome = outcome
         self.code = code
         self.retry_after = retry_after
         self.body = body
@@ -199,7 +199,7 @@ class KsefGateway(Protocol):
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Send once; return the invoice's reference (202).
 
-        KsefError.sent tells whether to ask first. After 21180/21184/expiry the session is dropped,
+        KsefError.outcome tells whether to ask first. After 21180/21184/expiry the session is dropped,
         NOT_SENT is raised, and the next session() opens a new one.
         """
         ...
@@ -245,7 +245,7 @@ class KsefGateway(Protocol):
         """Open a batch session for these, upload all parts, close it; return its reference.
 
         ``opened(reference)`` is awaited, and so made durable, before the first part leaves.
-        KsefError.sent says whether KSeF may have it.
+        KsefError.outcome says whether KSeF may have it.
         """
         ...
 

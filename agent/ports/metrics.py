@@ -28,7 +28,7 @@ class Metrics(CallMetrics, Protocol):
         ...
 
     def sent(self, outcome: str) -> None:
-        """Count a send to KSeF: taken, no_session, or what a failed call says of it (agent.ports.Sent)."""
+        """Count a send to KSeF: taken, no_session, or what a failed call says of it (agent.ports.CallOutcome)."""
         ...
 
     def printed(self, outcome: str) -> None:

@@ -67,7 +67,7 @@ class PrintResult:
     problem: str | None = None
     code: str | None = None
     confirmed: bool = True
-    """False where the printer can not answer: DONE then means handed over, not printed."""
+    """False where the printer cannot answer: DONE then means handed over, not printed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ class Sessions(Protocol):
         ...
 
 
-class Notebook(Protocol):
+class KeyValues(Protocol):
     """Small durable values by name (circuit breaker, certificate renewal, cursors), JSON."""
 
     async def get(self, name: str) -> Json: ...
@@ -246,7 +246,7 @@ class Transaction(Protocol):
     @property
     def sessions(self) -> Sessions: ...
     @property
-    def notebook(self) -> Notebook: ...
+    def key_values(self) -> KeyValues: ...
 
 
 Work = Callable[[Transaction], Awaitable[T]]

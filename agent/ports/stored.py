@@ -179,7 +179,7 @@ class Exempt:
     issued_on: date
     issued_at: datetime
     archived: bool
-    """Exported to a folder: it can not go back to the queue."""
+    """Exported to a folder: it cannot go back to the queue."""
 
 
 @dataclass(frozen=True, slots=True)

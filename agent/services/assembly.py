@@ -56,7 +56,7 @@ from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.certificates import HeldCertificate, HeldCertificates
 from agent.services.monitoring.counters import CountersInMemory
-from agent.services.monitoring.daily import Chores
+from agent.services.monitoring.daily import DailyJobs
 from agent.services.monitoring.disk import Disk
 from agent.services.monitoring.health import HealthReporter, Identity
 from agent.services.monitoring.judgement import AlertJudge
@@ -156,7 +156,7 @@ class Services:
     problems: ProblemWatch
     health: HealthReporter
     backlogs: Backlogs
-    chores: Chores
+    daily: DailyJobs
     outboxes: Outboxes
     # files of other systems
     intake: Intake
@@ -167,7 +167,7 @@ class Services:
         return {field.name: getattr(self, field.name) for field in fields(Services)}
 
     async def recover(self) -> None:
-        """Read back what is durable, and settle what a crash left behind; once, before anything else."""
+        """Read back what is durable, and take up what a crash left behind; once, before anything else."""
         await self.clock_check.load()
         await self.facts.load()
         await self.connection.load()
@@ -484,7 +484,7 @@ def assemble(
         judge=judge,
         problems=problems,
         health=health,
-        chores=Chores(store, clock_check.best),
+        daily=DailyJobs(store, clock_check.best),
         outboxes=outboxes,
         backlogs=Backlogs(store, outboxes),
         intake=Intake(store, issuing, documents, settings.api.max_body_bytes),

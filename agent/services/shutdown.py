@@ -34,7 +34,7 @@ class Shutdown:
     def fail(self, name: str, error: BaseException) -> None:
         """End it because of a defect: a dead task must not leave half an agent behind.
 
-        What a full disk stops is none: the queue settles what was left half done once there is room.
+        What a full disk stops is none: the queue takes up what was left half done once there is room.
         """
         if isinstance(error, Unavailable):
             LOG.error("task %s: %s", name, error.detail)

@@ -13,7 +13,7 @@ from aiohttp import web
 from agent.domain.errors import AgentError
 from agent.serving.descriptors import BACKLOG, HEALTH_PER_ADDRESS, descriptor_limit, shares
 from agent.serving.quiet import AcceptFailures
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 from agent.web.api import till_app
 from agent.web.connections import Connections, Limits, Site
 from agent.web.health import health_app
@@ -66,6 +66,6 @@ async def _listen(runner: web.AppRunner, host: str, port: int, limits: Limits, w
     try:
         await Site(runner, host, port, Connections(limits), backlog=BACKLOG).start()
     except OSError as error:
-        reason = REASONS.get(error.errno or 0) or why(error)
+        reason = REASONS.get(error.errno or 0) or polish_reason(error)
         # Not ConfigError: the port may be free, or the address there, at the next start.
         raise AgentError(f"Nie można otworzyć portu {port} na adresie {host} dla {whom}: {reason}.") from error

@@ -11,7 +11,7 @@ from agent.ports import Json
 from agent.settings.layers import Layers
 from agent.settings.load import in_file
 from agent.settings.model import Settings
-from agent.settings.toml_lines import Place, name_of
+from agent.settings.toml_lines import KeyPath, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def explain(layers: Layers) -> Iterator[Explained]:
     yield from _of_record(Settings, layers.values, (), layers)
 
 
-def _of_record(kind: type, values: Any, place: Place, layers: Layers) -> Iterator[Explained]:
+def _of_record(kind: type, values: Any, place: KeyPath, layers: Layers) -> Iterator[Explained]:
     hints = get_type_hints(kind)
     given = values if isinstance(values, dict) else {}
     for each in fields(kind):

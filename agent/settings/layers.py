@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.domain.errors import ConfigError
-from agent.settings.toml_lines import Place, find_lines, line_of
-from agent.system.os_errors import why
+from agent.settings.toml_lines import KeyPath, find_lines, line_of
+from agent.system.os_errors import polish_reason
 
 LARGEST_FILE: Final = 1024 * 1024  # bytes
 VARIABLES: Final = "KSEF_AGENT__"
@@ -42,7 +42,7 @@ class Layer:
 
     name: str
     values: Mapping[str, Any]
-    lines: Mapping[Place, int] = field(default_factory=dict)
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
     path: Path | None = None
 
 
@@ -66,7 +66,7 @@ class Layers:
         self.values: dict[str, Any] = {}
         self._layers = layers
         self._main = main
-        self._owners: dict[Place, list[int]] = {}
+        self._owners: dict[KeyPath, list[int]] = {}
         for number, layer in enumerate(layers):
             self._merge(self.values, layer.values, number, ())
 
@@ -75,21 +75,21 @@ class Layers:
         """Return the files that were read."""
         return tuple(layer.path for layer in self._layers if layer.path is not None)
 
-    def origin(self, place: Place) -> Origin:
+    def origin(self, place: KeyPath) -> Origin:
         """Return where a setting, or its nearest table, stands last; the settings file where it stands nowhere."""
         known = place
         while known and known not in self._owners:
             known = known[:-1]
         return self._origin(self._owners[known][-1] if known else self._main, place)
 
-    def said(self, place: Place) -> tuple[Origin, ...]:
+    def said(self, place: KeyPath) -> tuple[Origin, ...]:
         """Return every layer that gives exactly this setting, the one that wins first; nothing for a default."""
         return tuple(self._origin(number, place) for number in reversed(self._owners.get(place, [])))
 
-    def _origin(self, number: int, place: Place) -> Origin:
+    def _origin(self, number: int, place: KeyPath) -> Origin:
         return Origin(number, self._layers[number].name, line_of(self._layers[number].lines, place))
 
-    def _merge(self, into: dict[str, Any], values: Mapping[str, Any], number: int, place: Place) -> None:
+    def _merge(self, into: dict[str, Any], values: Mapping[str, Any], number: int, place: KeyPath) -> None:
         for key, value in values.items():
             here = (*place, key)
             before = into.get(key)
@@ -101,11 +101,11 @@ class Layers:
                 into[key] = value
                 self._claim(here, value, number)
 
-    def _forget_below(self, place: Place) -> None:
+    def _forget_below(self, place: KeyPath) -> None:
         for known in [each for each in self._owners if len(each) > len(place) and each[: len(place)] == place]:
             del self._owners[known]
 
-    def _claim(self, place: Place, value: object, number: int) -> None:
+    def _claim(self, place: KeyPath, value: object, number: int) -> None:
         self._owners.setdefault(place, []).append(number)
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for key, item in items:
@@ -183,7 +183,7 @@ def _read(path: Path, name: str) -> str:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise ConfigError((f"Nie można odczytać ustawień {path}: {why(error)}.",)) from error
+        raise ConfigError((f"Nie można odczytać ustawień {path}: {polish_reason(error)}.",)) from error
     if len(raw) > LARGEST_FILE:
         raise ConfigError((f"Plik {path} jest za duży na ustawienia.",))
     try:

@@ -21,8 +21,8 @@ from agent.domain.identifiers import bare_nip
 from agent.settings.layers import FromVariable, Layers, read_layers
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
 from agent.settings.rules import NIPS, RULES, SECRET_FILES, SECRET_WORDS, Check
-from agent.settings.toml_lines import Place, name_of
-from agent.system.os_errors import why
+from agent.settings.toml_lines import KeyPath, name_of
+from agent.system.os_errors import polish_reason
 from agent.system.permissions import exposures
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def load_other(
     kind: type[T],
     path: Path,
     rules: Mapping[str, Check],
-    cross_check: Callable[[T], Iterable[tuple[Place, str]]],
+    cross_check: Callable[[T], Iterable[tuple[KeyPath, str]]],
     *,
     need_files: bool = True,
 ) -> T:
@@ -108,7 +108,7 @@ class _Reader:
         self._rules = rules
 
     def other(
-        self, kind: type[T], values: dict[str, Any], cross_check: Callable[[T], Iterable[tuple[Place, str]]]
+        self, kind: type[T], values: dict[str, Any], cross_check: Callable[[T], Iterable[tuple[KeyPath, str]]]
     ) -> T | None:
         """Return the settings of another service, or None where something was wrong."""
         settings = self._record(kind, values, (), {})
@@ -161,7 +161,7 @@ class _Reader:
                 found.append(printer)
         return tuple(found)
 
-    def _record(self, kind: type, values: dict[str, Any], place: Place, given: dict[str, object]) -> object:
+    def _record(self, kind: type, values: dict[str, Any], place: KeyPath, given: dict[str, object]) -> object:
         """Return a dataclass of ``kind``; None where a required setting is missing or wrong."""
         hints = get_type_hints(kind)
         known = [field for field in fields(kind) if field.name not in given]
@@ -183,7 +183,7 @@ class _Reader:
                 self._missing(here)
         return kind(**arguments) if complete else None
 
-    def _value(self, hint: Any, value: object, place: Place) -> object:
+    def _value(self, hint: Any, value: object, place: KeyPath) -> object:
         options = _alternatives(hint)
         kind = options[0]
         if value == "" and kind is Path and len(options) < len(get_args(hint)):
@@ -194,7 +194,7 @@ class _Reader:
             return self._list(get_args(kind)[0], value, place)
         return self._plain(kind, value, place)
 
-    def _plain(self, kind: type, value: object, place: Place) -> object:
+    def _plain(self, kind: type, value: object, place: KeyPath) -> object:
         converted = _convert(kind, value)
         if converted is _BAD:
             self._wrong(place, f"potrzebna {_WORDS[kind]}" if kind is not str else f"potrzebny {_WORDS[kind]}")
@@ -203,7 +203,7 @@ class _Reader:
             return self._file(converted, place)
         return self._ruled(converted, place)
 
-    def _ruled(self, converted: object, place: Place) -> object:
+    def _ruled(self, converted: object, place: KeyPath) -> object:
         name = name_of(place, with_index=False)
         if name in NIPS:
             converted = bare_nip(str(converted))
@@ -214,14 +214,14 @@ class _Reader:
             return _BAD
         return converted
 
-    def _section(self, kind: Any, value: object, place: Place) -> object:
+    def _section(self, kind: Any, value: object, place: KeyPath) -> object:
         if not isinstance(value, dict):
             self._wrong(place, f"potrzebna sekcja [{name_of(place)}]")
             return _BAD
         record = self._record(kind, value, place, {})
         return _BAD if record is None else record
 
-    def _list(self, kind: Any, value: object, place: Place) -> object:
+    def _list(self, kind: Any, value: object, place: KeyPath) -> object:
         if isinstance(value, FromVariable):
             value = _from_text(list, value)
         if not isinstance(value, list):
@@ -233,7 +233,7 @@ class _Reader:
             return _BAD
         return self._ruled(tuple(items), place)
 
-    def _file(self, path: Path, place: Place) -> object:
+    def _file(self, path: Path, place: KeyPath) -> object:
         name = str(place[-1])
         if "-----BEGIN" in str(path):
             self._wrong(place, "tu podaje się ścieżkę pliku, a nie jego treść; zapisz treść w pliku z prawami 0600")
@@ -244,7 +244,7 @@ class _Reader:
         try:
             found.open("rb").close()
         except OSError as error:
-            self._wrong(place, f"nie można odczytać pliku {found}: {why(error)}")
+            self._wrong(place, f"nie można odczytać pliku {found}: {polish_reason(error)}")
             return _BAD
         return found if self._kept_safe(found, place, secret=name in SECRET_FILES) else _BAD
 
@@ -253,12 +253,12 @@ class _Reader:
         for path in self._layers.files:
             self._kept_safe(path, (), secret=False)
 
-    def _kept_safe(self, path: Path, place: Place, *, secret: bool) -> bool:
+    def _kept_safe(self, path: Path, place: KeyPath, *, secret: bool) -> bool:
         """Report what everybody may do to a file; True where that is nothing."""
         try:
             exposed = exposures(path, secret=secret)
         except OSError as error:
-            exposed = (f"nie można sprawdzić praw do pliku {path}: {why(error)}",)
+            exposed = (f"nie można sprawdzić praw do pliku {path}: {polish_reason(error)}",)
         for sentence in exposed:
             self._wrong(place, sentence)
         return not exposed
@@ -311,10 +311,10 @@ class _Reader:
             if settings.ksef.route == "hub" and not given:
                 self._wrong(("hub", name), 'brakuje tego ustawienia, a droga do KSeF (ksef.route) to "hub"')
 
-    def _missing(self, place: Place) -> None:
+    def _missing(self, place: KeyPath) -> None:
         self._wrong(place, "brakuje tego ustawienia; wzór jest w config.example.toml")
 
-    def _unknown(self, place: Place, known: set[str]) -> None:
+    def _unknown(self, place: KeyPath, known: set[str]) -> None:
         key = str(place[-1])
         close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
         secret = _secret_file(key, known)
@@ -325,7 +325,7 @@ class _Reader:
         else:
             self._wrong(place, "nie ma takiego ustawienia; usuń je albo popraw nazwę")
 
-    def _wrong(self, place: Place, problem: str) -> None:
+    def _wrong(self, place: KeyPath, problem: str) -> None:
         origin = self._layers.origin(place)
         end = "" if problem.endswith("?") else "."
         what = f"{name_of(place)}: " if place else ""

@@ -122,7 +122,7 @@ class PrinterSettings:
     qr: str | None = None
     """native or raster."""
     answers: bool | None = None
-    """False: the printer can not say what it did."""
+    """False: the printer cannot say what it did."""
     logo_file: Path | None = None
     timeout_seconds: float = 20.0
 

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 _TABLE = re.compile(r"\s*\[(?P<array>\[)?\s*(?P<name>[\w\s.\"'-]+?)\s*\]")
 _KEY = re.compile(r"\s*(?P<name>[\w\s.\"'-]+?)\s*=")
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and, for an array of tables, the index: ("printer", 0, "host")."""
 
 
-def find_lines(text: str) -> Mapping[Place, int]:
+def find_lines(text: str) -> Mapping[KeyPath, int]:
     """Return the line (from 1) of every table and of every key that starts a line.
 
     Keys inside inline tables and lines inside multi-line strings are not told apart; whoever asks for a place that is
     not here takes its parent's line.
     """
-    lines: dict[Place, int] = {}
-    table: Place = ()
+    lines: dict[KeyPath, int] = {}
+    table: KeyPath = ()
     counts: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if match := _TABLE.match(line):
@@ -35,7 +35,7 @@ def find_lines(text: str) -> Mapping[Place, int]:
     return lines
 
 
-def line_of(lines: Mapping[Place, int], place: Place) -> int | None:
+def line_of(lines: Mapping[KeyPath, int], place: KeyPath) -> int | None:
     """Return the line of a place or of its nearest parent."""
     while place:
         if place in lines:
@@ -48,7 +48,7 @@ def _split(name: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in name.split("."))
 
 
-def name_of(place: Place, *, with_index: bool = True) -> str:
+def name_of(place: KeyPath, *, with_index: bool = True) -> str:
     """Return "printer[2].host" (counted from 1) or "printer.host"."""
     text = ""
     for part in place:

@@ -17,7 +17,7 @@ from agent.domain.invoice import InvoiceRecord
 from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
 from agent.system.durable_files import make_private_folders, write_whole
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 _KEYS = {"stored_xml": "xml"}
 """What a field is called in the archive, where not by its own name."""
@@ -99,7 +99,7 @@ def _write(target: Path, content: bytes) -> bytes:
         make_private_folders(target.parent)
         write_whole(target, content)
     except OSError as error:
-        raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
+        raise Refused(f"Nie można zapisać {target}: {polish_reason(error)}.", code="not-writable") from error
     if not holds(target, digest):
         raise Refused(f"Plik {target} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
     return digest

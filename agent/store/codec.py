@@ -104,7 +104,7 @@ def read_note(row: sqlite3.Row) -> Json:
 def instant(value: datetime) -> str:
     """ISO 8601 in UTC; ValueError for a naive datetime, which would be read as local time."""
     if value.tzinfo is None:
-        raise ValueError("a naive datetime can not be stored")
+        raise ValueError("a naive datetime cannot be stored")
     return value.astimezone(UTC).isoformat()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.domain.errors import NotFound, StoreUnfit
 from agent.store import copies
 from agent.system.durable_files import sync_names
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -61,7 +61,7 @@ def file_system(path: Path, mounts: Path = _MOUNTS) -> str:
 
 
 def prepare(database: Path) -> None:
-    """Make the directory (0700) where it is missing; StoreUnfit where it can not be used."""
+    """Make the directory (0700) where it is missing; StoreUnfit where it cannot be used."""
     folder = database.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def prepare(database: Path) -> None:
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "no rights", str(folder))
     except OSError as error:
-        raise StoreUnfit(f"Nie można użyć katalogu danych {folder}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można użyć katalogu danych {folder}: {polish_reason(error)}.") from error
 
 
 def new_name(database: Path) -> Path:
@@ -89,7 +89,7 @@ def is_there(database: Path) -> bool:
         _refuse_new(database, "nie ma bazy")
         return False
     except OSError as error:
-        raise StoreUnfit(f"Nie można odczytać {database}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można odczytać {database}: {polish_reason(error)}.") from error
     if stat.S_ISLNK(kind) and not database.exists():
         raise StoreUnfit(
             f"{database} jest dowiązaniem do {database.readlink()}, a tam niczego nie ma. "
@@ -98,7 +98,7 @@ def is_there(database: Path) -> bool:
     try:
         facts = database.stat()
     except OSError as error:
-        raise StoreUnfit(f"Nie można odczytać {database}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można odczytać {database}: {polish_reason(error)}.") from error
     if not stat.S_ISREG(facts.st_mode):
         raise StoreUnfit(f"{database} nie jest plikiem, więc nie może być bazą danych. Usuń to i przywróć kopię bazy.")
     if facts.st_size > 0:
@@ -113,7 +113,7 @@ def make_empty(database: Path) -> None:
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sync_names(database)
     except OSError as error:
-        raise StoreUnfit(f"Nie można założyć bazy danych {database}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można założyć bazy danych {database}: {polish_reason(error)}.") from error
 
 
 def require(database: Path) -> None:

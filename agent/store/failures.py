@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 _PRIMARY = 0xFF  # the low byte of an extended result code
 
@@ -19,7 +19,7 @@ def _code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def legible() -> Iterator[None]:
-    """Raise sqlite3.DatabaseError where Python can not even decode SQLite's message: it quotes a damaged schema."""
+    """Raise sqlite3.DatabaseError where Python cannot even decode SQLite's message: it quotes a damaged schema."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -77,4 +77,4 @@ def of_file(error: OSError) -> AgentError:
     """Translate a failure to write one of our own files before COMMIT: nothing is stored."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full()
-    return StoreLost(f"Błąd zapisu pliku {error.filename or ''}: {why(error)}.")
+    return StoreLost(f"Błąd zapisu pliku {error.filename or ''}: {polish_reason(error)}.")

@@ -17,7 +17,7 @@ import os
 from pathlib import Path
 
 from agent.domain.errors import Conflict, StoreUnfit
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 LOCKS = Path("/proc/locks")
 """Who holds which lock, by device and inode (proc_locks(5))."""
@@ -51,7 +51,7 @@ class DataLock:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
         except OSError as error:
-            raise StoreUnfit(f"Nie można otworzyć {path}: {why(error)}.") from error
+            raise StoreUnfit(f"Nie można otworzyć {path}: {polish_reason(error)}.") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -64,7 +64,7 @@ class DataLock:
             ) from None
         except OSError as error:
             os.close(descriptor)
-            raise StoreUnfit(f"Nie można założyć blokady na {path}: {why(error)}.") from error
+            raise StoreUnfit(f"Nie można założyć blokady na {path}: {polish_reason(error)}.") from error
         self._descriptors.append(descriptor)
         return descriptor
 

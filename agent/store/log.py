@@ -1,4 +1,4 @@
-"""Events, idempotency keys, facts, notebook (ports Events, Keys, Facts, Notebook)."""
+"""Events, idempotency keys, facts, notebook (ports Events, Keys, Facts, KeyValues)."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class SqliteFacts:
         return [codec.read_fact(row) for row in await self._connection.run("fact_all")]
 
 
-class SqliteNotebook:
+class SqliteKeyValues:
     """Small durable values by name."""
 
     def __init__(self, connection: UnitConnection) -> None:

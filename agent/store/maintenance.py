@@ -14,7 +14,7 @@ from agent.domain.errors import Conflict, Refused, StoreUnfit, Unavailable
 from agent.store import codec, disk, soundness
 from agent.store.failures import disk_full, is_disk_full, legible
 from agent.system.durable_files import sync_names
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a database, by the end of its name; applied to whatever database has the name."""
@@ -74,7 +74,7 @@ def back_up(source: Path, target: Path, *, replace: bool = False) -> Summary:
     """Copy a database, of a live agent too, into one checked file; return what it holds.
 
     The copy is a snapshot; the writer is not held up. ``target`` appears only complete, checked and durable.
-    Conflict "file-exists" unless ``replace``; Unavailable "disk-full"; Refused where the place can not be written.
+    Conflict "file-exists" unless ``replace``; Unavailable "disk-full"; Refused where the place cannot be written.
     """
     disk.require(source)
     if target.exists() and not replace:
@@ -125,7 +125,7 @@ def put_in_place(partial: Path, target: Path) -> None:
 
 @contextmanager
 def translated(target: Path) -> Iterator[None]:
-    """Raise what a failed copy means: Unavailable, or Refused where the place can not be written."""
+    """Raise what a failed copy means: Unavailable, or Refused where the place cannot be written."""
     try:
         with legible():
             yield
@@ -134,4 +134,4 @@ def translated(target: Path) -> Iterator[None]:
             raise disk_full() from error
         raise Unavailable(f"Kopiowanie bazy danych nie powiodło się: {error}.", code="backup-failed") from error
     except OSError as error:
-        raise Refused(f"Nie można zapisać {target}: {why(error)}.", code="not-writable") from error
+        raise Refused(f"Nie można zapisać {target}: {polish_reason(error)}.", code="not-writable") from error

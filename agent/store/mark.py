@@ -27,7 +27,7 @@ from typing import Any
 from agent.domain.errors import StoreUnfit
 from agent.ports import Json
 from agent.system.durable_files import write_whole
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 SUFFIX = ".series"
 BLOCK = 50
@@ -88,7 +88,7 @@ def read_mark(path: Path, boot: str = "") -> Mark | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreUnfit(f"Nie można odczytać {path}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można odczytać {path}: {polish_reason(error)}.") from error
     first = _read_line(lines[0])
     try:
         mark = Mark(_numbers(first["used"]), _numbers(first["reserved"]), _heads(first["heads"]))

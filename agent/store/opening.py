@@ -22,7 +22,7 @@ from agent.store.migrate import migrate
 from agent.store.open_files import OpenFiles
 from agent.store.soundness import LAST_EVENT, SERIES, START_SECONDS, Report, open_readonly, require_fit
 from agent.system.durable_files import sync_names
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def _start_file(begun: Path) -> None:
             leftover.unlink()
         os.close(os.open(begun, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise StoreUnfit(f"Nie można założyć bazy danych w {begun.parent}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można założyć bazy danych w {begun.parent}: {polish_reason(error)}.") from error
 
 
 def _finish_file(begun: Path, path: Path) -> None:
@@ -146,7 +146,7 @@ def _finish_file(begun: Path, path: Path) -> None:
         begun.replace(path)
         sync_names(path)
     except OSError as error:
-        raise StoreUnfit(f"Nie można założyć bazy danych {path}: {why(error)}.") from error
+        raise StoreUnfit(f"Nie można założyć bazy danych {path}: {polish_reason(error)}.") from error
 
 
 async def _begin_mark(path: Path, writer: Connection, boot: str) -> SeriesMark:

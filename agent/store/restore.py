@@ -1,4 +1,4 @@
-"""Put a copy in place of the database: one step that a crash can not halve. Blocking functions."""
+"""Put a copy in place of the database: one step that a crash cannot halve. Blocking functions."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _move_beside(database: Path, aside: Path) -> None:
 def save_documents(database: Path, folder: Path, numbers: Sequence[str]) -> Path | None:
     """Write the XML of these invoices into a new folder, one file each; None where none can be read unchanged.
 
-    The database is replaced afterwards, and KSeF may not have them yet. OSError where the folder can not be written.
+    The database is replaced afterwards, and KSeF may not have them yet. OSError where the folder cannot be written.
     """
     found: dict[str, bytes] = {}
     try:

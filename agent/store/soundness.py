@@ -2,7 +2,7 @@
 
 Two ways to ask. Before a start: what has to be known first (what kind of file, which schema, the end of the log), then
 as much of the rest as a few seconds allow. Once a day and on demand: everything. Neither changes a byte, not of the
-write-ahead log either: the file is opened for reading, and what can not be trusted is left as it was found.
+write-ahead log either: the file is opened for reading, and what cannot be trusted is left as it was found.
 
 Unfit is a database that must not be used. Damaged is a single document in it: that one is not sent and not printed.
 """

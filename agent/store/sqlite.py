@@ -112,7 +112,7 @@ class SqliteStore:
 
         exclusive=False is for short maintenance beside a live agent: no lock, no migration, and no numbers.
         threaded=False runs SQLite on the event loop's thread, for simulations under a moved clock.
-        Conflict "already-running" where another agent has the data; StoreUnfit where the database can not be used
+        Conflict "already-running" where another agent has the data; StoreUnfit where the database cannot be used
         safely, is damaged, or was lost (agent.store.opening).
         """
         if not exclusive:

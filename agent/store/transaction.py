@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.store.exports import SqliteExports
 from agent.store.held import SqliteHeld
 from agent.store.invoices import SqliteInvoices
-from agent.store.log import SqliteEvents, SqliteFacts, SqliteKeys, SqliteNotebook
+from agent.store.log import SqliteEvents, SqliteFacts, SqliteKeys, SqliteKeyValues
 from agent.store.prints import SqlitePrints
 from agent.store.sessions import SqliteSessions
 from agent.store.unit import UnitConnection
@@ -24,6 +24,6 @@ class SqliteTransaction:
         self.prints = SqlitePrints(connection, now)
         self.facts = SqliteFacts(connection)
         self.held = SqliteHeld(connection)
-        self.notebook = SqliteNotebook(connection)
+        self.key_values = SqliteKeyValues(connection)
         self.sessions = SqliteSessions(connection, now)
         self.exports = SqliteExports(connection, now)

@@ -95,7 +95,7 @@ def copy_of(folder: Path, nip: str, read_number: ReadNumber) -> Path | None:
 
 
 def waiting_corrections(database: Path) -> frozenset[str] | None:
-    """Return the ids of the corrections that wait in a sound database; None where it can not be read."""
+    """Return the ids of the corrections that wait in a sound database; None where it cannot be read."""
     try:
         with legible(), closing(open_readonly(database)) as connection:
             return frozenset(str(row["id"]) for row in connection.execute(_WAITING))

@@ -40,7 +40,7 @@ _WORDS: Final = {
 }
 
 
-def why(error: OSError) -> str:
+def polish_reason(error: OSError) -> str:
     """Return the reason as the end of a Polish sentence, without a full stop."""
     if error.errno in _WORDS:
         return _WORDS[error.errno]

@@ -10,10 +10,10 @@ from printers.device.status_bytes import (
     NO_ANSWER,
     PAPER_OUT,
     Cleared,
-    Ear,
     Interpreted,
     Printed,
     RealTime,
+    StatusParser,
     Trouble,
     near_end,
     offline_cause,
@@ -43,7 +43,7 @@ class Dialogue:
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
-        self._ear = Ear()
+        self._parser = StatusParser()
         self._status: list[int] = []
         self.interpreted = 0
         """How often GS r was answered."""
@@ -82,7 +82,7 @@ class Dialogue:
         if not data:
             self.lost = True
             return False
-        for answer in self._ear.hear(data):
+        for answer in self._parser.feed(data):
             match answer:
                 case RealTime(byte):
                     self._status.append(byte)

@@ -159,7 +159,7 @@ class EscPosPrinter:
             await self._close(connection)
 
     async def _hand_over(self, connection: Connection, data: bytes, sent: Sent) -> _Verdict:
-        """Print on a printer that can not answer: DONE means it took every byte."""
+        """Print on a printer that cannot answer: DONE means it took every byte."""
         job = self._padded(data)
         await sent(self.name, job)
         failed = await self._send(connection, job, finish=True)

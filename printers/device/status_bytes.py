@@ -43,13 +43,13 @@ class Cleared:
 Answer = RealTime | Interpreted | Printed | Cleared
 
 
-class Ear:
+class StatusParser:
     """Sorts the bytes a printer sends, in whatever pieces they come; skips what was not asked for."""
 
     def __init__(self) -> None:
         self._buffer = b""
 
-    def hear(self, data: bytes) -> list[Answer]:
+    def feed(self, data: bytes) -> list[Answer]:
         """Return the answers that are complete."""
         self._buffer += data
         answers: list[Answer] = []

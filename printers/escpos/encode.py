@@ -53,7 +53,7 @@ def sheet(profile: Profile) -> Sheet:
 
 
 def check_profile(profile: Profile, longest_payload: int) -> None:
-    """Raise QrTooWide where a link of so many bytes can not be printed: at start, not at the counter."""
+    """Raise QrTooWide where a link of so many bytes cannot be printed: at start, not at the counter."""
     qr.module_size(longest_payload, profile)
 
 

@@ -33,7 +33,7 @@ _BYTES_M = (
 
 
 class Unprintable(AgentError):
-    """The document can not be printed on this printer. ``code`` is stable, the message Polish."""
+    """The document cannot be printed on this printer. ``code`` is stable, the message Polish."""
 
     code = "unprintable"
 

@@ -52,7 +52,7 @@ class Answers(StrEnum):
     GS_R = "gs_r"
     """GS r 1: sent when the data was interpreted."""
     NONE = "none"
-    """It can not answer: a job is handed over, never confirmed."""
+    """It cannot answer: a job is handed over, never confirmed."""
 
 
 @dataclass(frozen=True, slots=True)

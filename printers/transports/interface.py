@@ -56,7 +56,7 @@ class Connection(Protocol):
         ...
 
     async def finish(self) -> None:
-        """Let a printer that can not answer take everything before close(). Raises TransportError."""
+        """Let a printer that cannot answer take everything before close(). Raises TransportError."""
         ...
 
     async def close(self) -> None:

@@ -122,7 +122,7 @@ def _printer_interfaces(device: Any) -> Iterator[Any]:
 
 
 def _directions(interface: Any) -> int:
-    """Count the ways data can go: some printers offer a setting that can not answer before one that can."""
+    """Count the ways data can go: some printers offer a setting that cannot answer before one that can."""
     return len({end.bEndpointAddress & DIRECTION_IN for end in interface if end.bmAttributes & 3 == BULK})
 
 

@@ -562,7 +562,7 @@ async def test_net_prices(counter: Counter) -> None:
 
 
 async def test_nothing_of_the_tills_own_sale_is_lost(counter: Counter) -> None:
-    """What the form can not show goes to the agent as it came: currency, net prices, GTU, notes, payments."""
+    """What the form cannot show goes to the agent as it came: currency, net prices, GTU, notes, payments."""
     sale = {
         "buyer": {"nip": "5260250274", "name": "Ministerstwo Finansów"},
         "prices": "net",

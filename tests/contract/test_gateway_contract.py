@@ -23,13 +23,13 @@ from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import (
     Accepted,
+    CallOutcome,
     Duplicate,
     KsefError,
     KsefGateway,
     Outgoing,
     Pending,
     Rejected,
-    Sent,
     Upo,
     UpoPage,
     Verdict,
@@ -281,7 +281,7 @@ async def test_a_lost_answer_is_unknown_and_can_be_found(subject: Subject) -> No
     await subject.fault("lost")
     with pytest.raises(KsefError) as lost:
         await subject.gateway.send(session, item)
-    assert lost.value.sent is Sent.UNKNOWN
+    assert lost.value.outcome is CallOutcome.UNKNOWN
     assert lost.value.link_down
     await subject.fault("up")
     found = (await subject.gateway.find_all(session.reference)).get(item.sha256)
@@ -301,7 +301,7 @@ async def test_a_line_that_is_down_was_not_sent(subject: Subject) -> None:
     ):
         with pytest.raises(KsefError) as down:
             await work
-        assert (down.value.sent, down.value.link_down) == (Sent.NOT_SENT, True)
+        assert (down.value.outcome, down.value.link_down) == (CallOutcome.NOT_SENT, True)
     assert subject.gateway.budget().sends_left_hour > 0, "no I/O"
     await subject.fault("up")
     assert abs(await subject.gateway.probe()) < 5.0

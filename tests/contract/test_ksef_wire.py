@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft4Validator
 from ksef_client import AsyncKsefClient, KsefClientOptions, models
 
-from agent.ksef.certificate_files import Place
+from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.crypto import sha256
 from agent.ksef.enrolment import enrol
@@ -62,7 +62,10 @@ async def everything(server: WireServer, directory: Path) -> list[Request]:
     await gateway.open_batch([INVOICE], unheard)
     await gateway.batch_verdicts(wire.BATCH)
     await enrol(
-        Certificates(gateway.api, clock), CertificateType.OFFLINE, "kasa 1", Place(directory / "a", directory / "b")
+        Certificates(gateway.api, clock),
+        CertificateType.OFFLINE,
+        "kasa 1",
+        CertificateFiles(directory / "a", directory / "b"),
     )
     await clock.advance(14.5 * 60)
     await gateway.status(wire.SESSION, wire.INVOICE)

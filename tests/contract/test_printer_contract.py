@@ -19,7 +19,7 @@ from agent.ports import Outcome
 from agent.sandbox.printer import Mechanism, NetworkPrinter
 from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
-from printers.printer_set import Fleet, build
+from printers.printer_set import PrinterSet, build
 from printers.profiles.models import PROFILES
 from tests.unit.printers.slips import EC_LINK, invoice
 
@@ -82,13 +82,13 @@ async def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def fleet(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
+async def fleet(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrinterSet]:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     async with AsyncExitStack() as stack:
         yield build(await settings_of(kind, stack, tmp_path), SystemClock())
 
 
-async def test_outcome_is_honest(fleet: Fleet, kind: str) -> None:
+async def test_outcome_is_honest(fleet: PrinterSet, kind: str) -> None:
     journal: list[tuple[str, bytes]] = []
 
     async def sent(name: str, data: bytes) -> None:
@@ -105,7 +105,7 @@ async def test_outcome_is_honest(fleet: Fleet, kind: str) -> None:
     assert EC_LINK in fleet.text("p1", journal[0][1])
 
 
-async def test_the_journal_is_written_before_the_first_byte(fleet: Fleet, kind: str) -> None:
+async def test_the_journal_is_written_before_the_first_byte(fleet: PrinterSet, kind: str) -> None:
     class Refused(Exception):
         """The store could not keep it."""
 
@@ -120,7 +120,7 @@ async def test_the_journal_is_written_before_the_first_byte(fleet: Fleet, kind: 
     assert papers[0].online  # and it is free for the next job
 
 
-async def test_names_and_status_are_in_fallback_order(fleet: Fleet, kind: str) -> None:
+async def test_names_and_status_are_in_fallback_order(fleet: PrinterSet, kind: str) -> None:
     names = {"none": (), "group": ("p0", "p1")}.get(kind, ("p1",))
     assert fleet.printer.profile_names == names
     status = await fleet.printer.status()
@@ -137,7 +137,7 @@ def lanes() -> int:
     return sum(thread.name.startswith("printer-") for thread in threading.enumerate())
 
 
-async def test_nothing_is_left_open(fleet: Fleet) -> None:
+async def test_nothing_is_left_open(fleet: PrinterSet) -> None:
     async def sent(_name: str, _data: bytes) -> None:
         """Nothing to store."""
 

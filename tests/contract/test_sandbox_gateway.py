@@ -15,7 +15,7 @@ import pytest
 from agent.ksef.credentials import Credentials
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
-from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Rejected, Sent, Verdict
+from agent.ports import Accepted, CallOutcome, Duplicate, KsefError, Outgoing, Rejected, Verdict
 from agent.sandbox.ksef.limits import PRODUCTION
 from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.server import Sandbox
@@ -134,7 +134,7 @@ class TestMoods:
         sandbox.expire_sessions()
         with pytest.raises(KsefError) as ended:
             await send(gateway, outgoing("FV/2"))
-        assert ended.value.sent is Sent.NOT_SENT
+        assert ended.value.outcome is CallOutcome.NOT_SENT
         assert isinstance((await send(gateway, outgoing("FV/2")))[2], Accepted)
 
     async def test_tokens_that_end_in_between(self, sandbox: Sandbox, gateway: Gateway) -> None:
@@ -150,7 +150,7 @@ class TestMoods:
         sandbox.behaviour.maintenance = True
         with pytest.raises(KsefError) as refused:
             await gateway.send(session, outgoing())
-        assert (refused.value.sent, refused.value.code) == (Sent.NOT_SENT, 21184)
+        assert (refused.value.outcome, refused.value.code) == (CallOutcome.NOT_SENT, 21184)
 
     async def test_skew_is_measured(self, sandbox: Sandbox, gateway: Gateway) -> None:
         sandbox.clock.skew = timedelta(minutes=10)
@@ -166,27 +166,27 @@ class TestMoods:
 
 
 # what a send looks like to the agent: (outcome class, did KSeF take it)
-OUTCOMES: dict[tuple[str, bool], tuple[Sent, bool]] = {
-    ("reset_before", False): (Sent.UNKNOWN, False),
-    ("reset_after", False): (Sent.UNKNOWN, True),
-    ("close", False): (Sent.UNKNOWN, False),
-    ("close", True): (Sent.UNKNOWN, True),
-    ("hang", False): (Sent.UNKNOWN, False),
-    ("slow", False): (Sent.UNKNOWN, True),
-    ("drip", False): (Sent.UNKNOWN, True),
-    ("truncated", False): (Sent.UNKNOWN, True),
-    ("broken_json", False): (Sent.UNKNOWN, True),
-    ("garbage", False): (Sent.UNKNOWN, False),
-    ("garbage", True): (Sent.UNKNOWN, True),
-    ("html_200", False): (Sent.UNKNOWN, False),
-    ("html_200", True): (Sent.UNKNOWN, True),
-    ("html_502", False): (Sent.UNKNOWN, False),
-    ("html_502", True): (Sent.UNKNOWN, True),
-    ("html_503", False): (Sent.UNKNOWN, False),
-    ("json_500", False): (Sent.UNKNOWN, False),
-    ("json_500", True): (Sent.UNKNOWN, True),
-    ("redirect", False): (Sent.UNKNOWN, False),
-    ("429", False): (Sent.ANSWERED, False),
+OUTCOMES: dict[tuple[str, bool], tuple[CallOutcome, bool]] = {
+    ("reset_before", False): (CallOutcome.UNKNOWN, False),
+    ("reset_after", False): (CallOutcome.UNKNOWN, True),
+    ("close", False): (CallOutcome.UNKNOWN, False),
+    ("close", True): (CallOutcome.UNKNOWN, True),
+    ("hang", False): (CallOutcome.UNKNOWN, False),
+    ("slow", False): (CallOutcome.UNKNOWN, True),
+    ("drip", False): (CallOutcome.UNKNOWN, True),
+    ("truncated", False): (CallOutcome.UNKNOWN, True),
+    ("broken_json", False): (CallOutcome.UNKNOWN, True),
+    ("garbage", False): (CallOutcome.UNKNOWN, False),
+    ("garbage", True): (CallOutcome.UNKNOWN, True),
+    ("html_200", False): (CallOutcome.UNKNOWN, False),
+    ("html_200", True): (CallOutcome.UNKNOWN, True),
+    ("html_502", False): (CallOutcome.UNKNOWN, False),
+    ("html_502", True): (CallOutcome.UNKNOWN, True),
+    ("html_503", False): (CallOutcome.UNKNOWN, False),
+    ("json_500", False): (CallOutcome.UNKNOWN, False),
+    ("json_500", True): (CallOutcome.UNKNOWN, True),
+    ("redirect", False): (CallOutcome.UNKNOWN, False),
+    ("429", False): (CallOutcome.REFUSED, False),
 }
 
 
@@ -211,14 +211,14 @@ async def test_a_spoiled_send_ends_in_its_class_and_once_in_the_ledger(
     session = await gateway.session()
     await sandbox.plan("send", fault, 1, HOLD, after=after)
     error = await spoiled(sandbox, clock, gateway.send(session, item), fault)
-    assert error.sent is sent
+    assert error.outcome is sent
     assert len(sandbox.ledger) == (1 if taken else 0)
 
     known = (await gateway.find_all(session.reference)).get(item.sha256)
     assert (known is not None) is taken
-    if known is None and sent is not Sent.ANSWERED:
+    if known is None and sent is not CallOutcome.REFUSED:
         assert isinstance((await send(gateway, item))[2], Accepted)
-    assert [entry.sha256 for entry in sandbox.ledger.entries()] == [item.sha256] * (sent is not Sent.ANSWERED)
+    assert [entry.sha256 for entry in sandbox.ledger.entries()] == [item.sha256] * (sent is not CallOutcome.REFUSED)
 
 
 @pytest.mark.parametrize("call", ["auth", "open", "status", "upo"])
@@ -242,7 +242,7 @@ async def test_other_calls_may_fail_and_be_repeated(
     await sandbox.plan(call, fault, None, HOLD)
     error = await spoiled(sandbox, clock, step(), fault)
     if call in ("auth", "open"):
-        assert error.sent in (Sent.NOT_SENT, Sent.ANSWERED)
+        assert error.outcome in (CallOutcome.NOT_SENT, CallOutcome.REFUSED)
     await sandbox.plan(call, "none")
     if fault != "429":  # the budget keeps the pause that KSeF asked for
         await step()
@@ -256,6 +256,6 @@ async def test_a_line_that_is_down_sends_nothing(sandbox: Sandbox, gateway: Gate
     assert down.value.link_down
     with pytest.raises(KsefError) as still:
         await gateway.send(session, outgoing())
-    assert still.value.sent is Sent.NOT_SENT
+    assert still.value.outcome is CallOutcome.NOT_SENT
     await sandbox.plan("*", "none")
     assert isinstance((await send(gateway, outgoing()))[2], Accepted)

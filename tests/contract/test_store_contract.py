@@ -64,7 +64,7 @@ async def move_print(transaction: Transaction, state: PrintState) -> None:
 
 
 async def note(transaction: Transaction, value: Json) -> None:
-    await transaction.notebook.put("name", value)
+    await transaction.key_values.put("name", value)
 
 
 # --- units of work ----------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ async def test_a_unit_is_stored_as_a_whole_or_not_at_all(store: SqliteStore) -> 
     async def work(transaction: Transaction) -> None:
         await add_next(transaction, "a")
         await transaction.events.append("issued", {}, "inv-a")
-        await transaction.notebook.put("seen", True)
+        await transaction.key_values.put("seen", True)
         raise ValueError("the rule after it fails")
 
     with pytest.raises(ValueError, match="the rule after it fails"):
@@ -82,7 +82,7 @@ async def test_a_unit_is_stored_as_a_whole_or_not_at_all(store: SqliteStore) -> 
 
     async def look(transaction: Transaction) -> tuple[int, int, object]:
         found = await transaction.invoices.find(InvoiceFilter())
-        return len(found), len(await transaction.events.after(0)), await transaction.notebook.get("seen")
+        return len(found), len(await transaction.events.after(0)), await transaction.key_values.get("seen")
 
     assert await store.read(look) == (0, 0, None)
     assert await add(store, "b") == 1, "a unit that failed burns no number"
@@ -124,10 +124,10 @@ async def test_a_transaction_is_useless_after_its_unit(store: SqliteStore) -> No
 
     await store.write(keep)
     with pytest.raises(RuntimeError, match="had ended"):
-        await kept[0].notebook.put("a", 1)
+        await kept[0].key_values.put("a", 1)
     await store.read(keep)
     with pytest.raises(RuntimeError, match="had ended"):
-        await kept[1].notebook.get("a")
+        await kept[1].key_values.get("a")
 
 
 async def test_a_work_that_raises_cancelled_error_does_not_stop_the_writer(store: SqliteStore) -> None:
@@ -167,8 +167,8 @@ async def test_more_reads_than_readers_all_get_their_turn(store: SqliteStore) ->
 
 async def test_a_read_must_not_write(store: SqliteStore) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        await store.read(lambda transaction: transaction.notebook.put("a", 1))
-    await store.read(lambda transaction: transaction.notebook.get("a"))
+        await store.read(lambda transaction: transaction.key_values.put("a", 1))
+    await store.read(lambda transaction: transaction.key_values.get("a"))
 
 
 async def test_close_finishes_what_waits_and_refuses_the_rest(tmp_path: Path, clock: FakeClock) -> None:
@@ -177,7 +177,7 @@ async def test_close_finishes_what_waits_and_refuses_the_rest(tmp_path: Path, cl
     await asyncio.sleep(0)
     await asyncio.gather(store.close(), store.close())
     assert [task.result() for task in waiting] == [1, 2, 3, 4, 5]
-    for refused in (add(store, "x"), store.read(lambda transaction: transaction.notebook.get("a"))):
+    for refused in (add(store, "x"), store.read(lambda transaction: transaction.key_values.get("a"))):
         with pytest.raises(Unavailable) as caught:
             await refused
         assert caught.value.code == "store-closed"
@@ -464,7 +464,7 @@ async def test_facts_and_notes(store: SqliteStore) -> None:
     values: list[Json] = [{"a": [1, "ż", None]}, 5, None, "x"]
     for value in values:
         await store.write(partial(note, value=value))
-        assert await store.read(lambda transaction: transaction.notebook.get("name")) == value
+        assert await store.read(lambda transaction: transaction.key_values.get("name")) == value
 
 
 # --- print journal ------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ import pytest
 from tests.crash.powerloss.trace import STRACE
 from tests.crash.test_kill import History, check
 from tests.crash.test_store_kill import assert_sound, kill_after, run_traced
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 
-pytestmark = pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
+pytestmark = pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 FAULTS = {"eio": "error=EIO", "enospc": "error=ENOSPC", "nothing-written": "retval=0"}
 """retval=0: a write that takes no byte and names no reason."""
 PRESSES = 60
@@ -69,7 +69,7 @@ def test_faults_everywhere_lose_nothing(tmp_path: Path, call: str, fault: str, w
 
 
 @contextlib.asynccontextmanager
-async def striking(place: Rig, call: str, fault: str, when: int) -> AsyncIterator[None]:
+async def striking(place: AgentProcess, call: str, fault: str, when: int) -> AsyncIterator[None]:
     """Attach to the running agent: the ``when``-th call of one of its threads from now on fails, once."""
     assert STRACE is not None
     assert place.process is not None
@@ -91,7 +91,7 @@ async def striking(place: Rig, call: str, fault: str, when: int) -> AsyncIterato
 
 
 async def strike_agent(folder: Path, call: str, fault: str, when: int) -> None:
-    async with rig(folder) as place:
+    async with agent_process(folder) as place:
         history = History()
         await press(place, history, 0)
         await place.empty_queue()
@@ -107,7 +107,7 @@ async def strike_agent(folder: Path, call: str, fault: str, when: int) -> None:
         await check(place, history)
 
 
-async def press(place: Rig, history: History, number: int) -> bool:
+async def press(place: AgentProcess, history: History, number: int) -> bool:
     """Press; return whether an answer came that says it is done."""
     with contextlib.suppress(aiohttp.ClientError, TimeoutError):
         status, answer = await place.post("/v1/invoices", mixed_sale(number), f"sale-{number}")

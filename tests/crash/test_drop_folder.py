@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agent.ports import InvoiceFilter, Place
-from tests.crash.test_port_points import Grim, Run, exorcise
+from tests.crash.test_port_points import CrashPoint, Run, clear
 from tests.fakes.clock import FakeClock
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
 from tests.fakes.exchange import Item, Paperwork, epp
@@ -58,19 +58,19 @@ class DyingFolder(FakeFolder):
     changes: list[int]
     """Which port calls changed the folder."""
 
-    def haunt(self, grim: Grim | None) -> None:
+    def arm(self, crash_point: CrashPoint | None) -> None:
         self.changes = []
         for name in FOLDER_CALLS:
             self.__dict__.pop(name, None)
-            if grim is not None:
-                setattr(self, name, grim.wrap(self._noted(grim, name)))
+            if crash_point is not None:
+                setattr(self, name, crash_point.wrap(self._noted(crash_point, name)))
 
-    def _noted(self, grim: Grim, name: str) -> Callable[..., Awaitable[Any]]:
+    def _noted(self, crash_point: CrashPoint, name: str) -> Callable[..., Awaitable[Any]]:
         call = getattr(self, name)
 
         async def noted(*args: Any) -> Any:
             if name in {"claim", "put", "move"}:
-                self.changes.append(grim.calls)
+                self.changes.append(crash_point.calls)
             return await call(*args)
 
         return noted
@@ -93,9 +93,9 @@ async def live(tmp_path: Path, folder: DyingFolder, at: int | None, *, after: bo
     gateway = FakeGateway(clock)
     given = folder_settings(tmp_path, results=("epp", "xml"))
     async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
-        grim = Grim(at, after=after)
-        grim.haunt(place)
-        folder.haunt(grim)
+        crash_point = CrashPoint(at, after=after)
+        crash_point.arm(place)
+        folder.arm(crash_point)
         gateway.up = False
         shop = Shop(place, folder)
 
@@ -106,7 +106,7 @@ async def live(tmp_path: Path, folder: DyingFolder, at: int | None, *, after: bo
             await shop.passes(3)
 
         life = asyncio.ensure_future(day())
-        death = asyncio.ensure_future(grim.died.wait())
+        death = asyncio.ensure_future(crash_point.died.wait())
         await asyncio.wait({life, death}, return_when=asyncio.FIRST_COMPLETED)
         if life.done():
             life.result()
@@ -114,11 +114,11 @@ async def live(tmp_path: Path, folder: DyingFolder, at: int | None, *, after: bo
             task.cancel()
         await asyncio.gather(life, death, return_exceptions=True)
         papers = place.printer.papers
-    exorcise(gateway)
+    clear(gateway)
     changes = folder.changes
-    folder.haunt(None)
+    folder.arm(None)
     folder.changes = changes
-    return Run(clock, gateway, papers), grim.calls
+    return Run(clock, gateway, papers), crash_point.calls
 
 
 async def rise_and_check(tmp_path: Path, folder: FakeFolder, run: Run) -> None:

@@ -20,7 +20,7 @@ import zxingcpp
 from PIL import Image
 
 from agent.domain.lifecycle import INVOICE_MOVES, InvoiceState
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 
 KILLS = 6
@@ -37,7 +37,7 @@ class History:
     unanswered: set[str] = field(default_factory=set)
 
 
-async def cashier(place: Rig, name: int, history: History, stop: asyncio.Event) -> None:
+async def cashier(place: AgentProcess, name: int, history: History, stop: asyncio.Event) -> None:
     """Press; where no answer came, press again with the same key, as till software does."""
     number = name
     while not stop.is_set():
@@ -54,7 +54,7 @@ async def cashier(place: Rig, name: int, history: History, stop: asyncio.Event) 
         await asyncio.sleep(0.05)
 
 
-async def run_killing(place: Rig, kills: int, seed: int) -> History:
+async def run_killing(place: AgentProcess, kills: int, seed: int) -> History:
     draw = random.Random(seed)
     history = History()
     stop = asyncio.Event()
@@ -78,7 +78,7 @@ async def run_killing(place: Rig, kills: int, seed: int) -> History:
     return history
 
 
-async def check(place: Rig, history: History) -> None:
+async def check(place: AgentProcess, history: History) -> None:
     for key, answers in history.answers.items():
         identities = {(answer["id"], answer["number"], answer["sha256"]) for answer in answers}
         assert len(identities) == 1, (key, identities)
@@ -152,13 +152,13 @@ def scan(picture: bytes) -> set[str]:
 
 @pytest.mark.slow
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra=SETTINGS) as place:
+    async with agent_process(tmp_path, extra=SETTINGS) as place:
         history = await run_killing(place, KILLS, seed=20261122)
         await check(place, history)
 
 
 @pytest.mark.nightly
 async def test_killed_twenty_five_times(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra=SETTINGS) as place:
+    async with agent_process(tmp_path, extra=SETTINGS) as place:
         history = await run_killing(place, FULL_KILLS, seed=1)
         await check(place, history)

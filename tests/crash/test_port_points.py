@@ -38,7 +38,7 @@ GATEWAY_CALLS = (
 )
 
 
-class Grim:
+class CrashPoint:
     """Counts port calls; at the chosen one the process dies, before or after the call's effect."""
 
     def __init__(self, at: int | None, *, after: bool) -> None:
@@ -66,14 +66,14 @@ class Grim:
         self.died.set()
         await asyncio.Event().wait()
 
-    def haunt(self, place: World) -> None:
+    def arm(self, place: World) -> None:
         for name in GATEWAY_CALLS:
             setattr(place.gateway, name, self.wrap(getattr(FakeGateway, name).__get__(place.gateway)))
         place.printer.print = self.wrap(FakePrinter.print.__get__(place.printer))  # type: ignore[method-assign, assignment]
         place.store.write = self.wrap(place.store.write)  # type: ignore[method-assign, assignment]
 
 
-def exorcise(gateway: FakeGateway) -> None:
+def clear(gateway: FakeGateway) -> None:
     for name in GATEWAY_CALLS:
         gateway.__dict__.pop(name, None)
 
@@ -154,10 +154,10 @@ async def live_and_die(tmp_path: Path, scenario: Scenario, at: int | None, *, af
     base = settings(tmp_path)
     given = replace(base, ksef=replace(base.ksef, batch_from=3))
     async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
-        grim = Grim(at, after=after)
-        grim.haunt(place)
+        crash_point = CrashPoint(at, after=after)
+        crash_point.arm(place)
         life = asyncio.ensure_future(scenario(place))
-        death = asyncio.ensure_future(grim.died.wait())
+        death = asyncio.ensure_future(crash_point.died.wait())
         await asyncio.wait({life, death}, return_when=asyncio.FIRST_COMPLETED)
         if life.done():
             life.result()
@@ -165,8 +165,8 @@ async def live_and_die(tmp_path: Path, scenario: Scenario, at: int | None, *, af
             task.cancel()
         await asyncio.gather(life, death, return_exceptions=True)
         papers = place.printer.papers
-    exorcise(gateway)
-    return Run(clock, gateway, papers), grim.calls
+    clear(gateway)
+    return Run(clock, gateway, papers), crash_point.calls
 
 
 async def rise_and_check(tmp_path: Path, run: Run) -> None:

@@ -1,7 +1,7 @@
 """Power cuts at every moment of a till's day, replayed: no acknowledged commit is lost, nothing is half there.
 
 Invariants I1, I3, I4, I7, I9 of docs/reliability.md; upgrades with a cut or a kill within a migration; a lying disk.
-How it works and what it can not show: tests/crash/powerloss.
+How it works and what it cannot show: tests/crash/powerloss.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.crash.powerloss.older import leave_older
 from tests.crash.powerloss.scenario import database
 from tests.crash.powerloss.trace import STRACE
 
-pytestmark = pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
+pytestmark = pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 MODELS = pytest.mark.parametrize("model", list(Model), ids=lambda model: model.value)
 
 

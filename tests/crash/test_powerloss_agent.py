@@ -33,10 +33,10 @@ from tests.crash.powerloss.campaign import MEMORY, campaign
 from tests.crash.powerloss.checker import Promise, start, violations
 from tests.crash.powerloss.disk import Model, State
 from tests.crash.powerloss.trace import STRACE, Recording, Step, read_trace, snapshot, traced
-from tests.fakes.rig import START_SECONDS, Rig
+from tests.fakes.agent_process import START_SECONDS, AgentProcess
 from tests.fakes.sales import mixed_sale
 
-pytestmark = pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
+pytestmark = pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 HEAD_BYTES = 300
 """So much of a slip at least is in the first piece that leaves."""
 
@@ -46,7 +46,7 @@ async def live(folder: Path, presses: int) -> Recording:
     output = folder / "trace"
     async with Sandbox(limits=TABLES["none"]) as sandbox, aiohttp.ClientSession() as http:
         facts = write_config(sandbox, folder / "agent.toml", describe(sandbox, folder / "certificates"))
-        place = Rig(sandbox, facts, http, folder)
+        place = AgentProcess(sandbox, facts, http, folder)
         root = place.database.parent
         before = snapshot(root)
         command = (*traced(output), sys.executable, "-m", "agent.cli", "run", "--config", str(facts["config"]))
@@ -67,7 +67,7 @@ async def live(folder: Path, presses: int) -> Recording:
     return read_trace(root, before, output)
 
 
-async def ready(place: Rig) -> None:
+async def ready(place: AgentProcess) -> None:
     for _ in range(int(START_SECONDS * 20)):
         with contextlib.suppress(aiohttp.ClientError):
             async with place.http.get(f"{place.facts['health']}/health/ready") as response:

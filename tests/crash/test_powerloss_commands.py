@@ -32,7 +32,7 @@ from tests.crash.powerloss.trace import STRACE, Recording, record
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import add_next, lead
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(STRACE is None, reason="strace can not be used here")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")]
 SETTINGS = """data_dir = "data"
 [seller]
 nip = "5265877635"

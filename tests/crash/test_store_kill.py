@@ -109,7 +109,7 @@ def kill_points(call: str, every: int, last: int) -> list[tuple[str, int]]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
+@pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 @pytest.mark.parametrize(
     ("call", "when"), [("pwrite64", 40), ("pwrite64", 75), ("pwrite64", 110), ("fdatasync", 5), ("fdatasync", 9)]
 )
@@ -118,7 +118,7 @@ def test_killed_at_a_system_call(tmp_path: Path, call: str, when: int) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
+@pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 @pytest.mark.parametrize(("call", "when"), [*kill_points("pwrite64", 1, 160), *kill_points("fdatasync", 1, 16)])
 def test_killed_at_every_system_call(tmp_path: Path, call: str, when: int) -> None:
     kill_at(tmp_path, call, when)
@@ -137,7 +137,7 @@ def kill_at(folder: Path, call: str, when: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(STRACE is None, reason="strace can not be used here")
+@pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 @pytest.mark.parametrize(("call", "error"), [("fdatasync", "EIO"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC")])
 def test_a_disk_that_fails_while_it_writes(tmp_path: Path, call: str, error: str) -> None:
     database = tmp_path / "agent.db"

@@ -14,6 +14,7 @@ from agent.domain import ksef_number
 from agent.domain.fa3.view import read
 from agent.ports import (
     Accepted,
+    CallOutcome,
     Clock,
     Duplicate,
     KsefError,
@@ -22,7 +23,6 @@ from agent.ports import (
     Outgoing,
     Pending,
     SendBudget,
-    Sent,
     SessionRef,
     Upo,
     UpoPage,
@@ -31,11 +31,11 @@ from agent.ports import (
 
 
 def line_down() -> KsefError:
-    return KsefError("brak łączności", sent=Sent.NOT_SENT, link_down=True)
+    return KsefError("brak łączności", outcome=CallOutcome.NOT_SENT, link_down=True)
 
 
 def silence() -> KsefError:
-    return KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+    return KsefError("brak odpowiedzi", outcome=CallOutcome.UNKNOWN, link_down=True)
 
 
 async def unheard(_: str) -> None:
@@ -149,7 +149,7 @@ class FakeGateway:
         for number, sha256 in self.ledger.values():
             if number == ksef_number:
                 return Upo(b"<Potwierdzenie/>", number, sha256)
-        raise KsefError("nie ma UPO", sent=Sent.ANSWERED, code=404)
+        raise KsefError("nie ma UPO", outcome=CallOutcome.REFUSED, code=404)
 
     async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
         self._check()
@@ -173,7 +173,7 @@ class FakeGateway:
         for number, sha256 in self.ledger.values():
             if number == ksef_number:
                 return sha256
-        raise KsefError("nie ma faktury", sent=Sent.ANSWERED, code=21164)
+        raise KsefError("nie ma faktury", outcome=CallOutcome.REFUSED, code=21164)
 
     async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
         self._check()

@@ -19,8 +19,8 @@ from agent.hub_route.news import Reporter
 from agent.sandbox.server import NIP
 from agent.serving.chain import reporter
 from agent.settings.model import KsefSettings
+from tests.fakes.agent_with_sandbox import AgentWithSandbox, SteppedClock, agent_with_sandbox
 from tests.fakes.hub_served import ServedHub, served_hub
-from tests.fakes.joined import Joined, SteppedClock, joined
 
 T = TypeVar("T")
 NOTICED_SECONDS = 0.02
@@ -53,7 +53,7 @@ class JumpingClock(SteppedClock):
 class TillOfAChain:
     """All of it."""
 
-    joined: Joined
+    joined: AgentWithSandbox
     hub: ServedHub
     talk: Reporter
     clock: SteppedClock
@@ -100,6 +100,6 @@ async def till_of_a_chain(
         _, secret = await hub.till("kasa 1", series=("FV-1", "FK-1"), nip=NIP)
         token.write_text(secret, "utf-8")
         token.chmod(0o600)
-        async with joined(folder, clock=clock, edit=edit, extra=extra) as both:
+        async with agent_with_sandbox(folder, clock=clock, edit=edit, extra=extra) as both:
             assert both.agent.chain is not None
             yield TillOfAChain(both, hub, reporter(both.agent, both.agent.chain), clock, allowed)

@@ -32,8 +32,8 @@ from agent.store.sqlite import DATABASE
 from agent.system.clock import SystemClock
 from agent.web.api import till_app
 from tests.fakes import counter
-from tests.fakes.joined import CASHIER, Joined, SteppedClock, joined
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
+from tests.fakes.agent_with_sandbox import CASHIER, AgentWithSandbox, SteppedClock, agent_with_sandbox
 from tests.fakes.sales import mixed_sale
 from tests.fakes.world import CONSUMER, sale
 from tests.reference import FA3_SAMPLES
@@ -51,15 +51,15 @@ def december() -> SteppedClock:
 
 
 @asynccontextmanager
-async def shop(folder: Path) -> AsyncIterator[Joined]:
+async def shop(folder: Path) -> AsyncIterator[AgentWithSandbox]:
     """The shop whose NIP stands on the Ministry's examples and on ours."""
-    async with joined(folder, clock=december(), nip=documents.SELLER_NIP) as pair:
+    async with agent_with_sandbox(folder, clock=december(), nip=documents.SELLER_NIP) as pair:
         await pair.agent.announcements.poll()
         await pair.agent.connection.probe()
         yield pair
 
 
-async def empty_queue(pair: Joined) -> None:
+async def empty_queue(pair: AgentWithSandbox) -> None:
     """Let the sync work until KSeF has everything; nothing waits for another wake."""
     for _ in range(200):
         await pair.agent.queue.pass_once()
@@ -93,7 +93,7 @@ def apart(files: Iterable[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
     return [held for _, held in shops]
 
 
-async def take_ready(pair: Joined, name: str, xml: bytes) -> InvoiceRecord:
+async def take_ready(pair: AgentWithSandbox, name: str, xml: bytes) -> InvoiceRecord:
     view = read(xml)
     on_receipt = vat_number(view.buyer.as_buyer()) if view.to_receipt else None
     answer = await counter.ready(pair.agent, xml, f"ready-{name}", CASHIER, on_receipt)
@@ -103,7 +103,7 @@ async def take_ready(pair: Joined, name: str, xml: bytes) -> InvoiceRecord:
     return made.record
 
 
-async def check_ready_invoices(pair: Joined, files: list[tuple[str, bytes]]) -> None:
+async def check_ready_invoices(pair: AgentWithSandbox, files: list[tuple[str, bytes]]) -> None:
     records = {name: await take_ready(pair, name, xml) for name, xml in files}
     await empty_queue(pair)
     ledger = {entry.key: entry for entry in pair.sandbox.ledger.entries()}
@@ -180,7 +180,7 @@ READY_REFUSALS = {
 
 
 @asynccontextmanager
-async def over_http(pair: Joined) -> AsyncIterator[Any]:
+async def over_http(pair: AgentWithSandbox) -> AsyncIterator[Any]:
     """Yield ask(method, path, body or bytes, headers) -> (status, answer) as a cashier."""
     server = TestServer(till_app(pair.agent, pair.agent.tokens, pair.agent.settings.api))
     await server.start_server()
@@ -204,7 +204,7 @@ async def over_http(pair: Joined) -> AsyncIterator[Any]:
             await server.close()
 
 
-async def stored(pair: Joined) -> tuple[int, int, int]:
+async def stored(pair: AgentWithSandbox) -> tuple[int, int, int]:
     """Invoices, events, held corrections."""
     store = pair.agent.store
     found = await store.read(lambda tx: tx.invoices.find(InvoiceFilter(limit=-1)))
@@ -276,7 +276,7 @@ PROBE_OFTEN = "\n[watch]\nprobe_seconds = 1\n"
 
 @pytest.mark.slow
 async def test_base_and_correction_of_an_outage_reach_the_ledger_in_order_over_a_power_cut(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra=PROBE_OFTEN) as place:
+    async with agent_process(tmp_path, extra=PROBE_OFTEN) as place:
         await place.sandbox.plan("*", "refuse")
         status, base = await place.post("/v1/invoices", mixed_sale(1), "sale")
         assert status == 201
@@ -309,7 +309,7 @@ async def test_base_and_correction_of_an_outage_reach_the_ledger_in_order_over_a
 # --- a lost database ----------------------------------------------------------------------------------
 
 
-async def command(place: Rig, *words: str) -> dict[str, Any]:
+async def command(place: AgentProcess, *words: str) -> dict[str, Any]:
     """Run a command as an administrator would; return its JSON."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "agent.cli", words[0], "--config", str(place.facts["config"]), "--json", *words[1:]),
@@ -322,7 +322,7 @@ async def command(place: Rig, *words: str) -> dict[str, Any]:
     return answer
 
 
-async def sell_and_wait(place: Rig, number: int) -> dict[str, Any]:
+async def sell_and_wait(place: AgentProcess, number: int) -> dict[str, Any]:
     status, made = await place.post("/v1/invoices", mixed_sale(number), f"sale-{number}")
     assert status == 201, made
     for _ in range(200):
@@ -336,7 +336,7 @@ async def sell_and_wait(place: Rig, number: int) -> dict[str, Any]:
 @pytest.mark.slow
 async def test_a_restored_till_goes_on_after_the_numbers_that_ksef_has(tmp_path: Path) -> None:
     copy = str(tmp_path / "copy.db")
-    async with rig(tmp_path, extra=PROBE_OFTEN) as place:
+    async with agent_process(tmp_path, extra=PROBE_OFTEN) as place:
         first = await sell_and_wait(place, 1)
         summary = await command(place, "backup", copy)
         assert summary["last_number"] == first["number"]
@@ -359,12 +359,12 @@ async def test_a_restored_till_goes_on_after_the_numbers_that_ksef_has(tmp_path:
 
 
 @asynccontextmanager
-async def replaced(pair: Joined, folder: Path) -> AsyncIterator[Joined]:
+async def replaced(pair: AgentWithSandbox, folder: Path) -> AsyncIterator[AgentWithSandbox]:
     """Another agent of the same till against the same KSeF, over the data in ``folder``."""
     async with assembled(replace(pair.agent.settings, data_dir=folder), pair.agent.clock) as agent:
         await agent.announcements.poll()
         await agent.connection.probe()
-        yield Joined(pair.sandbox, agent)
+        yield AgentWithSandbox(pair.sandbox, agent)
 
 
 async def test_a_backup_without_the_sending_adopts_the_number_ksef_gave(tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ async def test_a_number_given_again_after_a_loss_is_refused_and_told(tmp_path: P
         assert [entry.key[2] for entry in pair.sandbox.ledger.entries()] == [first.number, following.number]
 
 
-async def until_known(pair: Joined) -> None:
+async def until_known(pair: AgentWithSandbox) -> None:
     """The line is back: wait out the pause after the failures, and send."""
     clock = pair.agent.clock
     assert isinstance(clock, SteppedClock)

@@ -18,7 +18,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.sandbox.ksef.state import Behaviour
 from agent.services.tokens import Tokens
 from agent.serving.listeners import listening
-from tests.fakes.joined import Joined, SteppedClock, joined
+from tests.fakes.agent_with_sandbox import AgentWithSandbox, SteppedClock, agent_with_sandbox
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.world import CONSUMER, sale
 
@@ -28,7 +28,7 @@ def clock() -> SteppedClock:
     return SteppedClock()
 
 
-async def pressed(place: Joined, http: aiohttp.ClientSession, key: str) -> tuple[int, dict[str, Any]]:
+async def pressed(place: AgentWithSandbox, http: aiohttp.ClientSession, key: str) -> tuple[int, dict[str, Any]]:
     settings = place.agent.settings
     tokens = Tokens.in_directory(settings.data_dir)
     token = tokens.add(f"kasa {len(tokens.list())}", Role.CASHIER)
@@ -38,7 +38,7 @@ async def pressed(place: Joined, http: aiohttp.ClientSession, key: str) -> tuple
         return response.status, await response.json()
 
 
-async def health(place: Joined, http: aiohttp.ClientSession) -> tuple[int, dict[str, Any]]:
+async def health(place: AgentWithSandbox, http: aiohttp.ClientSession) -> tuple[int, dict[str, Any]]:
     await place.agent.problems.refresh()
     async with http.get(f"http://127.0.0.1:{place.agent.settings.health.port}/health") as response:
         return response.status, await response.json()
@@ -51,7 +51,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def test_an_alarm_first_then_no_invoice_then_well_again(tmp_path: Path, http: aiohttp.ClientSession) -> None:
-    async with joined(tmp_path) as place, listening(place.agent):
+    async with agent_with_sandbox(tmp_path) as place, listening(place.agent):
         numbers: list[str] = []
         for seconds, status, code in (
             (-30, 201, None),
@@ -82,11 +82,11 @@ async def test_an_alarm_first_then_no_invoice_then_well_again(tmp_path: Path, ht
 async def test_a_till_that_wakes_in_1970_without_a_line(
     tmp_path: Path, clock: SteppedClock, http: aiohttp.ClientSession
 ) -> None:
-    async with joined(tmp_path, clock=clock) as place:
+    async with agent_with_sandbox(tmp_path, clock=clock) as place:
         assert (await place.sell()).state is InvoiceState.ACCEPTED
     today = clock.now()
     clock.step = datetime(1970, 1, 1, 0, 1, tzinfo=UTC) - today
-    async with joined(tmp_path, clock=clock) as place, listening(place.agent):
+    async with agent_with_sandbox(tmp_path, clock=clock) as place, listening(place.agent):
         await place.sandbox.plan("*", "refuse")
         await place.agent.connection.probe()
         assert {problem["code"] for problem in (await health(place, http))[1]["problems"]} == {"clock-skew"}
@@ -101,10 +101,10 @@ async def test_a_till_that_wakes_in_1970_without_a_line(
 async def test_a_log_from_the_future_gives_way_to_ksef(tmp_path: Path, clock: SteppedClock) -> None:
     """The clock ran years ahead once and was set right: as soon as KSeF tells the time, that counts."""
     clock.step = timedelta(days=300)
-    async with joined(tmp_path, clock=clock) as place:
+    async with agent_with_sandbox(tmp_path, clock=clock) as place:
         await place.sell()
     clock.step = timedelta(0)
-    async with joined(tmp_path, clock=clock) as place:
+    async with agent_with_sandbox(tmp_path, clock=clock) as place:
         assert "clock-skew" in await place.problems()
         await place.agent.connection.probe()
         assert "clock-skew" not in await place.problems()
@@ -133,7 +133,9 @@ async def test_pressed_before_midnight_numbered_after(
 ) -> None:
     """The number came within the press: online. Without it no paper of the new day says online."""
     slow = Behaviour(auth_delay=0, number_delay=delay, storage_delay=0)
-    async with joined(tmp_path, clock=midnight, behaviour=slow, extra="\n[issue]\nbudget_seconds = 30\n") as place:
+    async with agent_with_sandbox(
+        tmp_path, clock=midnight, behaviour=slow, extra="\n[issue]\nbudget_seconds = 30\n"
+    ) as place:
         invoice = await passing(midnight, place.sell())
         assert (invoice.issued_on, invoice.mode) == (date(2026, 11, 24), mode), invoice.reason
         assert b"<P_1>2026-11-24</P_1>" in invoice.xml
@@ -155,7 +157,7 @@ async def test_pressed_before_midnight_numbered_after(
 
 async def test_pressed_before_midnight_sent_after(tmp_path: Path, midnight: SwiftClock) -> None:
     """KSeF saw it on the next day: offline24, until the end of the business day after P_1, with both codes."""
-    async with joined(tmp_path, clock=midnight, extra="\n[issue]\nbudget_seconds = 30\n") as place:
+    async with agent_with_sandbox(tmp_path, clock=midnight, extra="\n[issue]\nbudget_seconds = 30\n") as place:
         await place.sandbox.plan("open", "slow_before", times=1, seconds=12)
         invoice = await passing(midnight, place.sell(buyer=CONSUMER))
         after = await place.record(invoice.id)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.exchange import Item, Paperwork, epp
-from tests.fakes.rig import Rig, rig
 from tests.fakes.sales import mixed_sale
 
 ANSWER_SECONDS = 60.0
@@ -49,7 +49,7 @@ def without_number(folder: Path) -> list[str]:
     return [name for name, answer in answers(folder).items() if not answer["documents"][0]["invoice"]["ksef_number"]]
 
 
-async def until(place: Rig, done: Callable[[], bool]) -> None:
+async def until(place: AgentProcess, done: Callable[[], bool]) -> None:
     for _ in range(int(ANSWER_SECONDS * 5)):
         if done():
             return
@@ -57,7 +57,7 @@ async def until(place: Rig, done: Callable[[], bool]) -> None:
     raise AssertionError(place.log())
 
 
-async def until_answered(place: Rig, folder: Path, count: int) -> dict[str, dict[str, Any]]:
+async def until_answered(place: AgentProcess, folder: Path, count: int) -> dict[str, dict[str, Any]]:
     await until(place, lambda: len(answers(folder)) >= count and not waiting(folder))
     return answers(folder)
 
@@ -65,7 +65,7 @@ async def until_answered(place: Rig, folder: Path, count: int) -> dict[str, dict
 @pytest.mark.slow
 async def test_a_sale_in_the_folder_is_issued_and_answered(tmp_path: Path) -> None:
     folder = tmp_path / "kasa"
-    async with rig(tmp_path, extra=with_folder(folder, results='["xml"]')) as place:
+    async with agent_process(tmp_path, extra=with_folder(folder, results='["xml"]')) as place:
         drop(folder, "zamówienie-1.json", json.dumps(mixed_sale(1)))
         (answer,) = (await until_answered(place, folder, 1)).values()
         (document,) = answer["documents"]
@@ -81,7 +81,7 @@ async def test_killed_at_random_with_files_in_the_folder(tmp_path: Path) -> None
     folder = tmp_path / "kasa"
     count, kills = 60, 15
     chosen = random.Random(20261128)
-    async with rig(tmp_path, extra=with_folder(folder)) as place:
+    async with agent_process(tmp_path, extra=with_folder(folder)) as place:
         for number in range(count):
             drop(folder, f"{number:03}.json", json.dumps(mixed_sale(number) | {"external_ref": f"sale-{number}"}))
         for _ in range(kills):
@@ -118,7 +118,7 @@ async def test_the_client_and_the_command_of_programs_without_http(tmp_path: Pat
     coffee = Item("KAWA", "Kawa „Źdźbło” 1 kg", Decimal("64.90"), Decimal(2))
     (sales / "a.json").write_text(json.dumps(mixed_sale(1)), "utf-8")
     (sales / "wrong.json").write_text('{"lines": []}', "utf-8")
-    async with rig(tmp_path, extra=with_folder(folder)) as place:
+    async with agent_process(tmp_path, extra=with_folder(folder)) as place:
         shop = {11: str(place.facts["nip"])}
         (sales / "day.epp").write_bytes(epp(Paperwork([coffee]), info=shop))
         by_http = ("--api", str(place.facts["api"]))

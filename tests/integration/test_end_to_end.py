@@ -13,7 +13,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 from tests.unit.printers.escpos.test_matrix import by_zbar
 from tests.unit.printers.escpos.test_scan import ZBAR
@@ -29,7 +29,7 @@ budget_seconds = 8
 """The line is found again soon, and a loaded machine still answers within the budget."""
 
 
-async def press_while_the_line_flaps(place: Rig, presses: int) -> list[dict[str, Any]]:
+async def press_while_the_line_flaps(place: AgentProcess, presses: int) -> list[dict[str, Any]]:
     """Two cashiers press; every tenth press the line goes down or comes back."""
     answers: list[dict[str, Any]] = []
 
@@ -46,7 +46,7 @@ async def press_while_the_line_flaps(place: Rig, presses: int) -> list[dict[str,
     return answers
 
 
-async def check_everything(place: Rig, answers: list[dict[str, Any]]) -> None:
+async def check_everything(place: AgentProcess, answers: list[dict[str, Any]]) -> None:
     await place.empty_queue()
     ledger = place.sandbox.ledger.entries()
     by_number = {entry.key[2]: entry for entry in ledger}
@@ -84,7 +84,7 @@ def by_zxing(picture: bytes) -> set[str]:
 
 @pytest.mark.slow
 async def test_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra=PATIENT) as place:
+    async with agent_process(tmp_path, extra=PATIENT) as place:
         answers = await press_while_the_line_flaps(place, PRESSES)
         assert {answer["mode"] for answer in answers} >= {"online", "offline24"}
         await check_everything(place, answers)
@@ -93,14 +93,14 @@ async def test_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 async def test_two_hundred_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
-    async with rig(tmp_path, extra=PATIENT) as place:
+    async with agent_process(tmp_path, extra=PATIENT) as place:
         answers = await press_while_the_line_flaps(place, NIGHTLY_PRESSES)
         await check_everything(place, answers)
 
 
 async def test_a_second_agent_on_the_same_data_is_refused(tmp_path: Path) -> None:
-    async with rig(tmp_path) as place:
-        second = Rig(place.sandbox, place.facts, place.http, tmp_path)
+    async with agent_process(tmp_path) as place:
+        second = AgentProcess(place.sandbox, place.facts, place.http, tmp_path)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "agent.cli", "run", "--config", str(second.facts["config"])),
             stderr=asyncio.subprocess.PIPE,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.world import sale
 
 LARGEST_LOG = 20_000  # bytes
@@ -21,7 +21,7 @@ BATCH = 32
 """Fewer than a listener's queue holds: a connection that finds it full is tried again after a second."""
 
 
-async def live(pair: Rig) -> int:
+async def live(pair: AgentProcess) -> int:
     """Ask as HQ does; return the status."""
     async with pair.http.get(f"{pair.facts['health']}/health/live", headers={"Connection": "close"}) as response:
         return response.status
@@ -40,7 +40,7 @@ async def test_presses_are_answered_through_a_flood_of_the_health_port(
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, flood + 400), hard))
     try:
-        async with rig(tmp_path) as pair:
+        async with agent_process(tmp_path) as pair:
             assert pair.process is not None
             resource.prlimit(pair.process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
             address = urlsplit(str(pair.facts["health"]))

@@ -13,7 +13,7 @@ import pytest
 
 from agent.hub.private_ca import issue
 from agent.hub_route.gateway import HubGateway
-from agent.ports import Accepted, KsefError, Outgoing, Pending, Sent, Verdict
+from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Pending, Verdict
 from agent.sandbox.ksef.state import Behaviour
 from tests.fakes.hub_rig import HubRig, hub_rig
 from tests.unit.sandbox.sandbox_client import invoice
@@ -88,7 +88,7 @@ async def test_a_till_believes_only_its_chains_ca_and_never_plain_http(rig: HubR
             continue
         with pytest.raises(KsefError) as refused:
             await client.group("HUB-1")
-        assert (refused.value.sent, refused.value.link_down) == (Sent.NOT_SENT, True)
+        assert (refused.value.outcome, refused.value.link_down) == (CallOutcome.NOT_SENT, True)
     async with aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientError):
             await http.get(f"http://localhost:{rig.port}/health/live")

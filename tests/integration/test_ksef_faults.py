@@ -17,7 +17,7 @@ from agent.ksef import client
 from agent.ksef.crypto import sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
-from agent.ports import KsefError, Outgoing, Sent
+from agent.ports import CallOutcome, KsefError, Outgoing
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
@@ -30,24 +30,24 @@ HALF = json.dumps(wire.accepted()).encode()[:40]
 HTML = b"<html>Zaloguj sie do sieci</html>"
 
 # name: (what happens, class of the call itself, is it the line's fault)
-FAULTS: dict[str, tuple[Reply | Fault, Sent, bool]] = {
-    "reset": (Fault(then="reset"), Sent.UNKNOWN, True),
-    "closed without reply": (Fault(), Sent.UNKNOWN, True),
-    "silence": (Fault(then="hold"), Sent.UNKNOWN, True),
-    "slow drip": (Fault(HEAD % 1000 + HALF, then="hold"), Sent.UNKNOWN, True),
-    "truncated body": (Fault(HEAD % 1000 + HALF), Sent.UNKNOWN, True),
-    "truncated JSON": (Reply(body=HALF), Sent.UNKNOWN, False),
-    "garbage": (Fault(b"\x16\x03\x01 no HTTP\r\n\r\n"), Sent.UNKNOWN, True),
-    "captive portal": (Reply(200, HTML, content_type="text/html"), Sent.UNKNOWN, True),
-    "redirect": (Reply(302, b"", {"Location": "https://portal.example/"}), Sent.UNKNOWN, True),
-    "error page 502": (Reply(502, HTML, content_type="text/html"), Sent.UNKNOWN, True),
-    "error page 403": (Reply(403, HTML, content_type="text/html"), Sent.UNKNOWN, True),
-    "overload 503": (problem(503, status=503), Sent.UNKNOWN, True),
-    "error 500 of KSeF": (problem(500, status=500), Sent.UNKNOWN, False),
-    "request timeout 408": (problem(408, status=408), Sent.UNKNOWN, False),
-    "limit 429": (problem(429, status=429, Retry_After="30"), Sent.ANSWERED, False),
-    "refusal 400": (problem(21405), Sent.ANSWERED, False),
-    "no permission 403": (problem(403, status=403), Sent.ANSWERED, False),
+FAULTS: dict[str, tuple[Reply | Fault, CallOutcome, bool]] = {
+    "reset": (Fault(then="reset"), CallOutcome.UNKNOWN, True),
+    "closed without reply": (Fault(), CallOutcome.UNKNOWN, True),
+    "silence": (Fault(then="hold"), CallOutcome.UNKNOWN, True),
+    "slow drip": (Fault(HEAD % 1000 + HALF, then="hold"), CallOutcome.UNKNOWN, True),
+    "truncated body": (Fault(HEAD % 1000 + HALF), CallOutcome.UNKNOWN, True),
+    "truncated JSON": (Reply(body=HALF), CallOutcome.UNKNOWN, False),
+    "garbage": (Fault(b"\x16\x03\x01 no HTTP\r\n\r\n"), CallOutcome.UNKNOWN, True),
+    "captive portal": (Reply(200, HTML, content_type="text/html"), CallOutcome.UNKNOWN, True),
+    "redirect": (Reply(302, b"", {"Location": "https://portal.example/"}), CallOutcome.UNKNOWN, True),
+    "error page 502": (Reply(502, HTML, content_type="text/html"), CallOutcome.UNKNOWN, True),
+    "error page 403": (Reply(403, HTML, content_type="text/html"), CallOutcome.UNKNOWN, True),
+    "overload 503": (problem(503, status=503), CallOutcome.UNKNOWN, True),
+    "error 500 of KSeF": (problem(500, status=500), CallOutcome.UNKNOWN, False),
+    "request timeout 408": (problem(408, status=408), CallOutcome.UNKNOWN, False),
+    "limit 429": (problem(429, status=429, Retry_After="30"), CallOutcome.REFUSED, False),
+    "refusal 400": (problem(21405), CallOutcome.REFUSED, False),
+    "no permission 403": (problem(403, status=403), CallOutcome.REFUSED, False),
 }
 
 Step = Callable[[Gateway], Awaitable[object]]
@@ -69,10 +69,10 @@ STEPS: dict[str, tuple[str, Step]] = {
 }
 
 
-def expected(step: str, raw: Sent) -> Sent:
+def expected(step: str, raw: CallOutcome) -> CallOutcome:
     """Authentication and opening come before the invoice's bytes: what became of them does not put it in doubt."""
-    if step == "auth" or (step == "open" and raw is Sent.UNKNOWN):
-        return Sent.NOT_SENT
+    if step == "auth" or (step == "open" and raw is CallOutcome.UNKNOWN):
+        return CallOutcome.NOT_SENT
     return raw
 
 
@@ -104,7 +104,7 @@ async def test_matrix(server: WireServer, clock: SwiftClock, step: str, fault: s
     gateway = open_gateway(KsefSettings(url=server.url), wire.NIP, clock, credentials=wire.credentials())
     error = await outcome(clock, work(gateway))
     await gateway.close()
-    assert error.sent is expected(step, raw), error
+    assert error.outcome is expected(step, raw), error
     assert error.link_down is link_down
     assert error.retry_after == (30.0 if fault == "limit 429" else None)
     if step == "send":
@@ -119,7 +119,7 @@ async def test_refused_connection(clock: SwiftClock, step: str) -> None:
     gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
     with pytest.raises(KsefError) as caught:
         await STEPS[step][1](gateway)
-    assert (caught.value.sent, caught.value.link_down) == (Sent.NOT_SENT, True)
+    assert (caught.value.outcome, caught.value.link_down) == (CallOutcome.NOT_SENT, True)
     await gateway.close()
 
 
@@ -129,7 +129,7 @@ async def test_line_lost_between_opening_and_sending(clock: SwiftClock) -> None:
         session = await gateway.session()
     with pytest.raises(KsefError) as caught:
         await gateway.send(session, INVOICE)
-    assert (caught.value.sent, caught.value.link_down) == (Sent.NOT_SENT, True)
+    assert (caught.value.outcome, caught.value.link_down) == (CallOutcome.NOT_SENT, True)
     await gateway.close()
 
 
@@ -142,7 +142,7 @@ async def test_no_name_resolution(clock: SwiftClock, monkeypatch: pytest.MonkeyP
     gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
     with pytest.raises(KsefError) as caught:
         await gateway.probe()
-    assert (caught.value.sent, caught.value.link_down) == (Sent.NOT_SENT, True)
+    assert (caught.value.outcome, caught.value.link_down) == (CallOutcome.NOT_SENT, True)
     await gateway.close()
 
 
@@ -224,7 +224,7 @@ class TestTls:
         }[wrong]()
         error, reached = await self._probe(leaf, ca_file)
         assert isinstance(error, KsefError)
-        assert (error.sent, error.link_down, reached) == (Sent.NOT_SENT, True, 0)
+        assert (error.outcome, error.link_down, reached) == (CallOutcome.NOT_SENT, True, 0)
 
     @pytest.mark.parametrize("limit", ["of the connection", "of the call"])
     async def test_a_handshake_that_hangs(self, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
@@ -249,7 +249,7 @@ class TestTls:
             with pytest.raises(KsefError) as caught:
                 await probing
             await gateway.close()
-        assert (caught.value.sent, caught.value.link_down) == (Sent.NOT_SENT, True)
+        assert (caught.value.outcome, caught.value.link_down) == (CallOutcome.NOT_SENT, True)
 
     def test_a_missing_anchor_is_a_wrong_setting(self, tmp_path: Path) -> None:
         settings = KsefSettings(ca_file=tmp_path / "missing.pem")

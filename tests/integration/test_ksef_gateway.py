@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from agent.ksef.crypto import OAEP, b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
-from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Pending, Rejected, Sent
+from agent.ports import Accepted, CallOutcome, Duplicate, KsefError, Outgoing, Pending, Rejected
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
@@ -115,7 +115,7 @@ class TestSending:
         await gateway.close()
         with pytest.raises(KsefError) as caught:
             await press
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
 
     async def test_midnight_and_hours_keep_the_session_its_end_replaces_it(
         self, server: WireServer, clock: SwiftClock, gateway: Gateway
@@ -155,10 +155,10 @@ class TestSessionLost:
         session = await gateway.session()
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, INVOICE)
-        assert (caught.value.sent, caught.value.code) == (Sent.NOT_SENT, code)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.NOT_SENT, code)
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, INVOICE)
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         assert len(server.seen("POST /sessions/online/*/invoices")) == 1
         assert await gateway.send(await gateway.session(), INVOICE) == wire.INVOICE
         assert len(server.seen("POST /sessions/online")) == 2
@@ -167,7 +167,7 @@ class TestSessionLost:
         server.on("POST /sessions/online/*/invoices", problem(21166))
         with pytest.raises(KsefError) as caught:
             await gateway.send(await gateway.session(), INVOICE)
-        assert (caught.value.sent, caught.value.code) == (Sent.ANSWERED, 21166)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 21166)
         await gateway.session()
         assert len(server.seen("POST /sessions/online")) == 1
 
@@ -181,7 +181,7 @@ class TestSessionLost:
         assert len(server.seen("POST /sessions/online/*/close")) == 1, "the other one is closed for its UPO"
         with pytest.raises(KsefError) as caught:
             await gateway.probe()
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
 
 
 class TestTokens:
@@ -201,7 +201,7 @@ class TestTokens:
         server.on("POST /sessions/online/*/invoices", problem(0, status=401))
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, INVOICE)
-        assert (caught.value.sent, caught.value.code) == (Sent.ANSWERED, 401)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 401)
         assert len(server.seen("POST /sessions/online/*/invoices")) == 2
 
     async def test_when_no_new_token_is_to_be_had_the_invoice_was_not_sent(
@@ -212,7 +212,7 @@ class TestTokens:
         server.on("POST /auth/token/redeem", Reply(502, b"<html>", content_type="text/html"))
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, INVOICE)
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
 
     async def test_a_token_is_refreshed_before_its_end(
         self, server: WireServer, clock: SwiftClock, gateway: Gateway
@@ -253,7 +253,7 @@ class TestTokens:
             await gateway.session()
         assert caught.value.code == code
         assert "Powód słowami KSeF" in caught.value.message
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         assert not caught.value.link_down
 
     async def test_refused_credentials_are_not_tried_with_every_press(
@@ -354,7 +354,7 @@ class TestKeys:
         server.on("GET /security/public-key-certificates", Reply(body=[]))
         with pytest.raises(KsefError, match="klucza publicznego") as caught:
             await gateway.session()
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
 
 
 class TestVerdicts:
@@ -411,7 +411,7 @@ class TestVerdicts:
         server.on("GET /sessions/*/invoices/*", Reply(body=item))
         with pytest.raises(KsefError) as caught:
             await gateway.status(wire.SESSION, wire.INVOICE)
-        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
         assert "status" in caught.value.body
 
     async def test_find_goes_through_all_pages(self, server: WireServer, gateway: Gateway) -> None:
@@ -467,7 +467,7 @@ class TestVerdicts:
         server.on("GET /sessions/*/invoices/*/upo", reply)
         with pytest.raises(KsefError) as caught:
             await gateway.upo(wire.SESSION, wire.INVOICE, wire.KSEF_NUMBER)
-        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
 
     async def test_session_upo(self, server: WireServer, gateway: Gateway) -> None:
         assert await gateway.session_upo(wire.SESSION, close=True) is None
@@ -497,14 +497,14 @@ class TestVerdicts:
         server.on("GET /sessions/*/upo/*", reply)
         with pytest.raises(KsefError) as caught:
             await gateway.session_upo(wire.SESSION, close=True)
-        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
 
     async def test_the_hash_of_an_original(self, server: WireServer, gateway: Gateway) -> None:
         assert await gateway.invoice_sha256(wire.KSEF_NUMBER) == sha256(wire.XML)
         server.on("GET /invoices/ksef/*", problem(21165))
         with pytest.raises(KsefError) as caught:
             await gateway.invoice_sha256(wire.KSEF_NUMBER)
-        assert (caught.value.code, caught.value.sent) == (21165, Sent.ANSWERED)
+        assert (caught.value.code, caught.value.outcome) == (21165, CallOutcome.REFUSED)
 
 
 class TestLedger:
@@ -544,12 +544,12 @@ class TestRateLimits:
         server.on("POST /sessions/online/*/invoices", problem(0, status=429, Retry_After="1743"), taken)
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, INVOICE)
-        assert (caught.value.sent, caught.value.code, caught.value.retry_after) == (Sent.ANSWERED, 429, 1743.0)
+        assert (caught.value.outcome, caught.value.code, caught.value.retry_after) == (CallOutcome.REFUSED, 429, 1743.0)
         await clock.advance(1740)
         assert gateway.budget().wait == pytest.approx(3, abs=0.1)
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, INVOICE)
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         assert caught.value.retry_after == pytest.approx(3, abs=0.1)
         assert len(server.seen("POST /sessions/online/*/invoices")) == 1
         await clock.advance(3.1)

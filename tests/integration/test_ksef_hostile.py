@@ -17,7 +17,7 @@ from agent.ksef.crypto import b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
 from agent.ksef.responses import Answer, parse_instant, retry_after
-from agent.ports import KsefError, Outgoing, Sent
+from agent.ports import CallOutcome, KsefError, Outgoing
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer
@@ -70,7 +70,7 @@ async def test_a_hostile_answer_is_an_error_of_ksef(server: WireServer, gateway:
     server.on("GET /sessions/*/invoices/*", HOSTILE[name])
     with pytest.raises(KsefError) as caught:
         await gateway.status(wire.SESSION, wire.INVOICE)
-    assert caught.value.sent is Sent.UNKNOWN
+    assert caught.value.outcome is CallOutcome.UNKNOWN
     server.on("GET /sessions/*/invoices/*", Reply(body=wire.accepted()))
     await gateway.status(wire.SESSION, wire.INVOICE)
 
@@ -85,7 +85,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(
         server.on("GET /sessions/*/invoices/*", reply)
         with pytest.raises(KsefError, match="za duża") as caught:
             await gateway.status(wire.SESSION, wire.INVOICE)
-        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
         assert len(caught.value.body) < 10_000
 
 
@@ -103,7 +103,7 @@ async def test_an_address_that_is_none_was_not_used(server: WireServer, gateway:
     server.on("POST /sessions/batch", Reply(201, {"referenceNumber": wire.BATCH, "partUploadRequests": [place]}))
     with pytest.raises(KsefError) as caught:
         await gateway.open_batch([INVOICE], unheard)
-    assert caught.value.sent is Sent.NOT_SENT
+    assert caught.value.outcome is CallOutcome.NOT_SENT
 
 
 async def test_headers_that_are_none_were_not_sent(server: WireServer, gateway: Gateway) -> None:
@@ -111,7 +111,7 @@ async def test_headers_that_are_none_were_not_sent(server: WireServer, gateway: 
     server.on("POST /sessions/batch", Reply(201, {"referenceNumber": wire.BATCH, "partUploadRequests": [place]}))
     with pytest.raises(KsefError) as caught:
         await gateway.open_batch([INVOICE], unheard)
-    assert caught.value.sent is Sent.NOT_SENT
+    assert caught.value.outcome is CallOutcome.NOT_SENT
 
 
 def weak_key() -> dict[str, object]:

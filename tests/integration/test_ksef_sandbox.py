@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import pytest
 
-from agent.ksef.certificate_files import Place
+from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials
 from agent.ksef.crypto import OfflineSigner
 from agent.ksef.enrolment import enrol, renew_if_due
 from agent.ksef.gateway import Gateway, open_gateway
-from agent.ports import Accepted, Duplicate, KsefError, Outgoing, Pending, Rejected, Sent, Verdict
+from agent.ports import Accepted, CallOutcome, Duplicate, KsefError, Outgoing, Pending, Rejected, Verdict
 from agent.sandbox.ksef.limits import NO_LIMITS, PRODUCTION
 from agent.sandbox.ksef.pki import Credential
 from agent.sandbox.ksef.state import Behaviour
@@ -126,7 +126,7 @@ class TestAuthentication:
         gateway = open_gateway(settings, sandbox.nip, clock, credentials=credentials(sandbox.offline))
         with pytest.raises(KsefError) as caught:
             await gateway.session()
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         assert not caught.value.link_down
         await gateway.close()
 
@@ -181,7 +181,7 @@ class TestInteractive:
         assert len(await gateway.session_upo(session, close=True) or ()) == 1
         with pytest.raises(KsefError) as over:
             await gateway.send(await gateway.session(), outgoing("FV/2"))
-        assert (over.value.sent, over.value.code) == (Sent.NOT_SENT, 21180)
+        assert (over.value.outcome, over.value.code) == (CallOutcome.NOT_SENT, 21180)
 
     async def test_a_session_in_which_nothing_was_accepted_never_has_a_upo(
         self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway
@@ -215,7 +215,7 @@ class TestInteractive:
         _, _, original = await accepted(gateway, clock, outgoing())
         with pytest.raises(KsefError) as caught:
             await gateway.invoice_sha256(original.ksef_number)
-        assert (caught.value.sent, caught.value.code) == (Sent.ANSWERED, 21165)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 21165)
 
     @pytest.mark.parametrize(("mood", "retryable"), [("450", False), ("550", True)])
     async def test_refusals(
@@ -237,7 +237,7 @@ class TestInteractive:
         await accepted(gateway, clock, again)
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, outgoing("FV/2", offline=True, corrects=rejected.sha256))
-        assert (caught.value.sent, caught.value.code) == (Sent.ANSWERED, 21166)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 21166)
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, outgoing("FV/2", offline=True, corrects=again.sha256))
         assert caught.value.code == 21167
@@ -253,7 +253,7 @@ class TestMoods:
         sandbox.expire_sessions()
         with pytest.raises(KsefError) as caught:
             await gateway.send(await gateway.session(), outgoing())
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         await accepted(gateway, clock, outgoing())
 
     async def test_expired_access_token(self, sandbox: Sandbox, clock: SwiftClock, gateway: Gateway) -> None:
@@ -272,7 +272,7 @@ class TestMoods:
         sandbox.behaviour.maintenance = True
         with pytest.raises(KsefError) as caught:
             await gateway.send(session, outgoing())
-        assert (caught.value.sent, caught.value.code) == (Sent.NOT_SENT, 21184)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.NOT_SENT, 21184)
         sandbox.behaviour.maintenance = False
         await accepted(gateway, clock, outgoing())
         assert len(sandbox.ledger.entries()) == 1
@@ -286,23 +286,23 @@ class TestMoods:
 
 
 FAULTS = {
-    "refuse": Sent.UNKNOWN,
-    "reset_before": Sent.UNKNOWN,
-    "reset_after": Sent.UNKNOWN,
-    "close": Sent.UNKNOWN,
-    "hang": Sent.UNKNOWN,
-    "slow": Sent.UNKNOWN,
-    "slow_before": Sent.UNKNOWN,
-    "drip": Sent.UNKNOWN,
-    "truncated": Sent.UNKNOWN,
-    "broken_json": Sent.UNKNOWN,
-    "garbage": Sent.UNKNOWN,
-    "html_200": Sent.UNKNOWN,
-    "html_502": Sent.UNKNOWN,
-    "html_503": Sent.UNKNOWN,
-    "json_500": Sent.UNKNOWN,
-    "redirect": Sent.UNKNOWN,
-    "429": Sent.ANSWERED,
+    "refuse": CallOutcome.UNKNOWN,
+    "reset_before": CallOutcome.UNKNOWN,
+    "reset_after": CallOutcome.UNKNOWN,
+    "close": CallOutcome.UNKNOWN,
+    "hang": CallOutcome.UNKNOWN,
+    "slow": CallOutcome.UNKNOWN,
+    "slow_before": CallOutcome.UNKNOWN,
+    "drip": CallOutcome.UNKNOWN,
+    "truncated": CallOutcome.UNKNOWN,
+    "broken_json": CallOutcome.UNKNOWN,
+    "garbage": CallOutcome.UNKNOWN,
+    "html_200": CallOutcome.UNKNOWN,
+    "html_502": CallOutcome.UNKNOWN,
+    "html_503": CallOutcome.UNKNOWN,
+    "json_500": CallOutcome.UNKNOWN,
+    "redirect": CallOutcome.UNKNOWN,
+    "429": CallOutcome.REFUSED,
 }
 """Faults of the sandbox, and the class of the call they strike."""
 SESSION_ENDED, NOT_YET_STORED = 21180, 21165
@@ -310,10 +310,10 @@ HEALED_BY_HTTP = frozenset({"refuse", "reset_before", "reset_after", "close"})
 """A GET on a connection that was idle is repeated by aiohttp itself; a POST never is."""
 
 
-def expected_class(call: str, fault: str) -> Sent:
+def expected_class(call: str, fault: str) -> CallOutcome:
     raw = FAULTS[fault]
-    if call == "auth" or (call == "open" and raw is Sent.UNKNOWN):
-        return Sent.NOT_SENT
+    if call == "auth" or (call == "open" and raw is CallOutcome.UNKNOWN):
+        return CallOutcome.NOT_SENT
     return raw
 
 
@@ -342,7 +342,7 @@ async def deliver(gateway: Gateway, clock: SwiftClock, sent: Outgoing) -> list[K
                 assert isinstance(verdict, Accepted)
                 await gateway.upo(session, reference, verdict.ksef_number)
         except KsefError as error:
-            doubt = doubt and error.sent is Sent.UNKNOWN
+            doubt = doubt and error.outcome is CallOutcome.UNKNOWN
             errors.append(error)
             await clock.advance(error.retry_after or 5.0)
         else:
@@ -367,7 +367,7 @@ class TestFaults:
             seconds = {"slow": 60.0, "slow_before": 60.0, "drip": 20.0, "hang": 60.0}.get(fault)
             await sandbox.plan(call, fault, times=1, seconds=seconds, after=after)
             errors = await ticking(clock, deliver(gateway, clock, sent))
-            struck = [error.sent for error in errors if error.code not in {SESSION_ENDED, NOT_YET_STORED}]
+            struck = [error.outcome for error in errors if error.code not in {SESSION_ENDED, NOT_YET_STORED}]
             healed = call in {"status", "upo"} and fault in HEALED_BY_HTTP
             assert struck == ([] if healed else [expected_class(call, fault)]), (fault, errors)
         ledger = sandbox.ledger.entries()
@@ -427,7 +427,7 @@ class TestCertificates:
         settings = KsefSettings(url=sandbox.ksef)
         by_seal = open_gateway(settings, sandbox.nip, clock, credentials=credentials(sandbox.seal))
         certificates = Certificates(by_seal.api, clock)
-        authentication = Place(tmp_path / "a.crt", tmp_path / "a.key")
+        authentication = CertificateFiles(tmp_path / "a.crt", tmp_path / "a.key")
 
         async def sign_in(new: Credentials) -> None:
             gateway = open_gateway(settings, sandbox.nip, clock, credentials=new)
@@ -437,7 +437,7 @@ class TestCertificates:
         new = await ticking(
             clock, enrol(certificates, CertificateType.AUTHENTICATION, "kasa 1", authentication, sign_in)
         )
-        offline = Place(tmp_path / "o.crt", tmp_path / "o.key")
+        offline = CertificateFiles(tmp_path / "o.crt", tmp_path / "o.key")
         first = await ticking(clock, enrol(certificates, CertificateType.OFFLINE, "kasa 1", offline))
         assert len(OfflineSigner(first).sign(b"qr")) == 64
         await by_seal.close()
@@ -458,7 +458,7 @@ class TestCertificates:
         token_file = tmp_path / "token"
         token_file.write_text(sandbox.ksef_token)
         gateway = open_gateway(KsefSettings(url=sandbox.ksef, auth="token", token_file=token_file), sandbox.nip, clock)
-        place = Place(tmp_path / "a.crt", tmp_path / "a.key")
+        place = CertificateFiles(tmp_path / "a.crt", tmp_path / "a.key")
         with pytest.raises(KsefError, match="tylko po uwierzytelnieniu certyfikatem"):
             await enrol(Certificates(gateway.api, clock), CertificateType.OFFLINE, "kasa 1", place)
         await gateway.close()

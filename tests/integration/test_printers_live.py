@@ -23,7 +23,7 @@ from agent.sandbox.server import Sandbox
 from agent.settings.load import load
 from printers.profiles.models import PROFILES
 from tests.fakes import counter
-from tests.fakes.rig import rig
+from tests.fakes.agent_process import agent_process
 
 pytestmark = pytest.mark.slow
 CASHIER = Caller("kasa", Role.CASHIER)
@@ -57,7 +57,7 @@ async def test_while_one_printer_hangs_another_prints_and_health_answers(
 ) -> None:
     second = NetworkPrinter(PROFILES["generic-58"])
     await second.start()
-    async with rig(tmp_path, extra=SECOND_PRINTER.format(port=second.port)) as place:
+    async with agent_process(tmp_path, extra=SECOND_PRINTER.format(port=second.port)) as place:
         await place.sandbox.printer.plan(Fault.STALL, at=100, times=None)
         hanging = asyncio.create_task(place.post("/v1/invoices", sample_sale("nip"), "hanging"))
 

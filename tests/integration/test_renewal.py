@@ -11,7 +11,7 @@ import pytest
 from agent.domain.lifecycle import InvoiceState
 from agent.ksef.credentials import Credentials, load_credentials
 from agent.settings.model import KsefSettings, OfflineSettings
-from tests.fakes.joined import Joined, SteppedClock, joined
+from tests.fakes.agent_with_sandbox import AgentWithSandbox, SteppedClock, agent_with_sandbox
 
 RENEW = "renew_before_days = 60\n"
 
@@ -28,13 +28,13 @@ def pair(part: KsefSettings | OfflineSettings, suffix: str = "") -> Credentials:
     return load_credentials(certificate, key)
 
 
-def days_left(place: Joined) -> dict[str, int]:
+def days_left(place: AgentWithSandbox) -> dict[str, int]:
     return {each.use: each.days_left for each in place.agent.health.report().certificates}
 
 
 @pytest.fixture
-async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[Joined]:
-    async with joined(
+async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[AgentWithSandbox]:
+    async with agent_with_sandbox(
         tmp_path,
         clock=clock,
         edit=lambda text: text.replace('auth = "certificate"\n', 'auth = "certificate"\n' + RENEW).replace(
@@ -44,7 +44,7 @@ async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[Joined]:
         yield running
 
 
-async def test_both_are_renewed_and_used_without_a_restart(place: Joined, clock: SteppedClock) -> None:
+async def test_both_are_renewed_and_used_without_a_restart(place: AgentWithSandbox, clock: SteppedClock) -> None:
     ksef, offline = place.agent.settings.ksef, place.agent.settings.offline
     old = {"ksef": pair(ksef), "offline": pair(offline)}
     await place.agent.renew_certificates()
@@ -70,7 +70,9 @@ async def test_both_are_renewed_and_used_without_a_restart(place: Joined, clock:
     assert f"/{pair(offline).serial}/" in (sold.link_certificate or "")
 
 
-async def test_a_new_certificate_that_ksef_does_not_take_leaves_the_old_one(place: Joined, clock: SteppedClock) -> None:
+async def test_a_new_certificate_that_ksef_does_not_take_leaves_the_old_one(
+    place: AgentWithSandbox, clock: SteppedClock
+) -> None:
     clock.step = timedelta(days=700)
     ksef = place.agent.settings.ksef
     old = pair(ksef)
@@ -89,7 +91,7 @@ async def test_a_new_certificate_that_ksef_does_not_take_leaves_the_old_one(plac
     assert pair(ksef).serial != old.serial
 
 
-async def test_out_of_reach_is_tried_again_within_the_day(place: Joined, clock: SteppedClock) -> None:
+async def test_out_of_reach_is_tried_again_within_the_day(place: AgentWithSandbox, clock: SteppedClock) -> None:
     clock.step = timedelta(days=700)
     await place.sandbox.plan("*", "refuse")
     await place.agent.renew_certificates()
@@ -100,7 +102,7 @@ async def test_out_of_reach_is_tried_again_within_the_day(place: Joined, clock: 
 
 
 async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: SteppedClock) -> None:
-    async with joined(tmp_path, clock=clock) as place:
+    async with agent_with_sandbox(tmp_path, clock=clock) as place:
         clock.step = timedelta(days=699)
         assert not await place.problems()
         clock.step = timedelta(days=700)
@@ -115,7 +117,7 @@ async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: Steppe
 
 
 async def test_the_database_is_checked_once_a_day_whenever_the_till_is_on(
-    place: Joined, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+    place: AgentWithSandbox, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks: list[float] = []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 
 SLOW_SECONDS = 1.5
@@ -41,7 +41,7 @@ async def heard(listener: socket.socket) -> list[str]:
             return found
 
 
-async def until_sending(place: Rig) -> None:
+async def until_sending(place: AgentProcess) -> None:
     """Wait until the press is committed and its bytes are on their way."""
     for _ in range(400):
         with closing(sqlite3.connect(f"file:{place.database}?mode=ro", uri=True)) as database:
@@ -52,7 +52,7 @@ async def until_sending(place: Rig) -> None:
 
 
 async def test_a_stop_finishes_the_press_under_way(tmp_path: Path, notified: socket.socket) -> None:
-    async with rig(tmp_path) as place:
+    async with agent_process(tmp_path) as place:
         await place.sandbox.plan("send", "slow", times=1, seconds=SLOW_SECONDS)
         press = asyncio.create_task(place.post("/v1/invoices", mixed_sale(1), "sale-1"))
         await until_sending(place)
@@ -70,7 +70,7 @@ async def test_a_stop_finishes_the_press_under_way(tmp_path: Path, notified: soc
 
 
 async def test_an_idle_agent_stops_at_once_and_starts_again(tmp_path: Path) -> None:
-    async with rig(tmp_path) as place:
+    async with agent_process(tmp_path) as place:
         begun = asyncio.get_running_loop().time()
         assert await place.stop() == 0, place.log()
         assert asyncio.get_running_loop().time() - begun < 5

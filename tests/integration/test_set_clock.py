@@ -18,7 +18,7 @@ import pytest
 
 from agent.domain.calendar import local_date
 from agent.sandbox.ksef.routing import Exchange
-from tests.fakes.rig import Rig, rig
+from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 
 LIBRARY = next(iter(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")), None)
@@ -39,7 +39,7 @@ pytestmark = [
 class Till:
     """An agent whose clock the test sets, and what KSeF heard from it."""
 
-    rig: Rig
+    running: AgentProcess
     clock: Path
     heard: list[Exchange]
     presses: int = 0
@@ -50,10 +50,10 @@ class Till:
 
     async def press(self) -> tuple[int, dict[str, Any]]:
         self.presses += 1
-        return await self.rig.post("/v1/invoices", mixed_sale(1), f"press-{self.presses}")
+        return await self.running.post("/v1/invoices", mixed_sale(1), f"press-{self.presses}")
 
     async def health(self) -> dict[str, Any]:
-        async with self.rig.http.get(f"{self.rig.facts['health']}/health") as response:
+        async with self.running.http.get(f"{self.running.facts['health']}/health") as response:
             found: dict[str, Any] = await response.json()
             return found
 
@@ -73,8 +73,8 @@ class Till:
 
     def used(self) -> tuple[float, float]:
         """Return CPU seconds and resident bytes of the process."""
-        assert self.rig.process is not None
-        process = Path(f"/proc/{self.rig.process.pid}")
+        assert self.running.process is not None
+        process = Path(f"/proc/{self.running.process.pid}")
         fields = process.joinpath("stat").read_text("ascii").rsplit(")", 1)[1].split()
         memory = next(line for line in process.joinpath("status").read_text().splitlines() if line.startswith("VmRSS"))
         return (int(fields[11]) + int(fields[12])) / 100, int(memory.split()[1]) * 1024
@@ -82,8 +82,8 @@ class Till:
     async def stop(self) -> None:
         """SIGTERM is heard."""
         async with asyncio.timeout(20):
-            assert await self.rig.stop() == 0, self.rig.log()
-        assert "Traceback" not in self.rig.log(), self.rig.log()
+            assert await self.running.stop() == 0, self.running.log()
+        assert "Traceback" not in self.running.log(), self.running.log()
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ async def till(folder: Path, *, off: float = 0, state: str = "ready") -> AsyncIt
         "FAKETIME_NO_CACHE": "1",
     }
     clock.write_text(f"{off:+.0f}\n")
-    async with rig(folder, extra=QUICK, environment=environment, state=state) as place:
+    async with agent_process(folder, extra=QUICK, environment=environment, state=state) as place:
         found = Till(place, clock, [])
         place.sandbox.observers.append(found.heard.append)
         yield found
@@ -118,7 +118,7 @@ async def test_set_while_it_runs_and_set_right_again(tmp_path: Path, step: int) 
         report = await place.until_problems({"clock-skew": "critical"})
         assert report["status"] == "critical"
         assert report["clock"]["skew_seconds"] == pytest.approx(-step, abs=5)
-        assert len(place.rig.sandbox.ledger.entries()) == 1
+        assert len(place.running.sandbox.ledger.entries()) == 1
         place.set_clock(0)
         status, answer = await place.press()
         assert (status, answer["issued_on"]) == (201, local_date(datetime.now(UTC)).isoformat())
@@ -150,9 +150,9 @@ async def test_set_while_it_does_not_run_and_no_line(tmp_path: Path, step: int) 
     async with till(tmp_path) as place:
         assert (await place.press())[0] == 201
         await place.stop()
-        await place.rig.sandbox.plan("*", "refuse")
+        await place.running.sandbox.plan("*", "refuse")
         place.set_clock(step)
-        await place.rig.start("live")
+        await place.running.start("live")
         status, answer = await place.press()
         assert (status, answer["code"]) == (503, "clock-wrong"), answer
         place.set_clock(0)

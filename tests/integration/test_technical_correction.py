@@ -18,7 +18,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import abandoned
 from agent.sandbox.ksef.routing import Exchange
-from tests.fakes.joined import DECLARED, MANAGER, Joined, SteppedClock, joined
+from tests.fakes.agent_with_sandbox import DECLARED, MANAGER, AgentWithSandbox, SteppedClock, agent_with_sandbox
 from tests.fakes.world import CONSUMER, sale
 
 BUYER: dict[str, Any] = sale()["buyer"]
@@ -30,12 +30,12 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[Joined]:
-    async with joined(tmp_path, clock=clock, extra=DECLARED) as running:
+async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[AgentWithSandbox]:
+    async with agent_with_sandbox(tmp_path, clock=clock, extra=DECLARED) as running:
         yield running
 
 
-async def rejected(place: Joined, mood: str = "450") -> InvoiceRecord:
+async def rejected(place: AgentWithSandbox, mood: str = "450") -> InvoiceRecord:
     """An offline invoice that KSeF refused."""
     place.sandbox.mood(mood)
     invoice = await place.sell()
@@ -45,20 +45,20 @@ async def rejected(place: Joined, mood: str = "450") -> InvoiceRecord:
     return after
 
 
-async def corrected(place: Joined, invoice: InvoiceRecord) -> InvoiceRecord:
+async def corrected(place: AgentWithSandbox, invoice: InvoiceRecord) -> InvoiceRecord:
     """Order a technical correction and let the sync work."""
     await place.agent.rejected.correct_technically(invoice.id, MANAGER)
     await place.agent.queue.pass_once()
     return await place.record(invoice.id)
 
 
-async def queue_goes_on(place: Joined) -> None:
+async def queue_goes_on(place: AgentWithSandbox) -> None:
     following = await place.sell()
     await place.agent.queue.pass_once()
     assert (await place.record(following.id)).state is InvoiceState.ACCEPTED
 
 
-async def test_new_bytes_of_the_same_content_are_accepted_once(place: Joined) -> None:
+async def test_new_bytes_of_the_same_content_are_accepted_once(place: AgentWithSandbox) -> None:
     first = await rejected(place)
     assert "rejected" in await place.problems()
     seen: list[Exchange] = []
@@ -86,7 +86,7 @@ async def test_new_bytes_of_the_same_content_are_accepted_once(place: Joined) ->
         await place.agent.rejected.correct_technically(first.id, MANAGER)
 
 
-async def test_through_the_counter_and_a_lost_answer(place: Joined, clock: SteppedClock) -> None:
+async def test_through_the_counter_and_a_lost_answer(place: AgentWithSandbox, clock: SteppedClock) -> None:
     """KSeF took the correction, its answer was lost: the session is asked, nothing is sent twice."""
     first = await rejected(place)
     await place.sandbox.plan("send", "reset_after", times=1)
@@ -100,11 +100,11 @@ async def test_through_the_counter_and_a_lost_answer(place: Joined, clock: Stepp
 
 
 @pytest.mark.parametrize("mood", ["430", "435", "450", "500"])
-async def test_every_technical_reason_can_be_mended(place: Joined, mood: str) -> None:
+async def test_every_technical_reason_can_be_mended(place: AgentWithSandbox, mood: str) -> None:
     assert (await corrected(place, await rejected(place, mood))).state is InvoiceState.ACCEPTED
 
 
-async def test_a_second_one_is_refused(place: Joined) -> None:
+async def test_a_second_one_is_refused(place: AgentWithSandbox) -> None:
     invoice = await rejected(place)
     place.sandbox.mood("450")
     after = await corrected(place, invoice)
@@ -116,7 +116,7 @@ async def test_a_second_one_is_refused(place: Joined) -> None:
 
 @pytest.mark.parametrize("buyer", [BUYER, CONSUMER], ids=["firm", "consumer"])
 async def test_an_online_invoice_is_refused_and_no_paper_calls_it_one(tmp_path: Path, buyer: dict[str, Any]) -> None:
-    async with joined(tmp_path) as place:
+    async with agent_with_sandbox(tmp_path) as place:
         place.sandbox.mood("450")
         invoice = await place.sell(buyer=buyer)
         assert (invoice.mode, invoice.state) == (Mode.ONLINE, InvoiceState.REJECTED)
@@ -132,7 +132,7 @@ async def test_an_online_invoice_is_refused_and_no_paper_calls_it_one(tmp_path: 
 
 
 @pytest.mark.parametrize("mood", ["410", "415"])
-async def test_missing_permissions_are_granted_and_the_same_bytes_go_again(place: Joined, mood: str) -> None:
+async def test_missing_permissions_are_granted_and_the_same_bytes_go_again(place: AgentWithSandbox, mood: str) -> None:
     invoice = await rejected(place, mood)
     with pytest.raises(Conflict, match="uprawnień"):
         await place.agent.rejected.correct_technically(invoice.id, MANAGER)
@@ -143,14 +143,14 @@ async def test_missing_permissions_are_granted_and_the_same_bytes_go_again(place
     assert (after.state, after.version, after.sha256) == (InvoiceState.ACCEPTED, 1, invoice.sha256)
 
 
-async def test_the_same_bytes_do_not_go_again_for_other_reasons(place: Joined) -> None:
+async def test_the_same_bytes_do_not_go_again_for_other_reasons(place: AgentWithSandbox) -> None:
     invoice = await rejected(place)
     with pytest.raises(Conflict, match="odrzuciłby ten sam plik"):
         await place.agent.rejected.resend(invoice.id, MANAGER)
 
 
 @pytest.mark.parametrize("code", [21166, 21167])
-async def test_ksef_refuses_to_take_it(place: Joined, code: int) -> None:
+async def test_ksef_refuses_to_take_it(place: AgentWithSandbox, code: int) -> None:
     """Somebody mended it elsewhere, or KSeF has the first file after all: for a person, and nothing waits behind it."""
     invoice = await rejected(place)
     (original,) = place.sandbox.sessions.hash_of(place.sandbox.nip, invoice.sha256)
@@ -169,7 +169,7 @@ async def test_ksef_refuses_to_take_it(place: Joined, code: int) -> None:
     assert not abandoned(after)
 
 
-async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None:
+async def test_a_number_that_is_taken_by_another_document(place: AgentWithSandbox) -> None:
     """440 with foreign bytes: alarm, the number is not used again, the sale gets the next one, the case is closed."""
     invoice = await rejected(place, "440_foreign")
     (foreign,) = place.sandbox.ledger.entries()
@@ -199,7 +199,7 @@ async def test_a_number_that_is_taken_by_another_document(place: Joined) -> None
         await place.agent.rejected.close(again.id, "Pomyłka.", MANAGER)
 
 
-async def test_a_number_that_is_taken_by_the_same_bytes(place: Joined) -> None:
+async def test_a_number_that_is_taken_by_the_same_bytes(place: AgentWithSandbox) -> None:
     place.sandbox.mood("440_own")
     invoice = await place.sell()
     await place.agent.queue.pass_once()

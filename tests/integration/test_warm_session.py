@@ -7,11 +7,11 @@ from pathlib import Path
 
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from tests.fakes.joined import SteppedClock, joined
+from tests.fakes.agent_with_sandbox import SteppedClock, agent_with_sandbox
 
 
 async def test_one_session_before_the_first_press(tmp_path: Path) -> None:
-    async with joined(tmp_path) as place:
+    async with agent_with_sandbox(tmp_path) as place:
         await place.agent.sender.warm()
         await place.agent.sender.warm()
         assert len(place.sandbox.sessions.by_reference) == 1
@@ -21,7 +21,7 @@ async def test_one_session_before_the_first_press(tmp_path: Path) -> None:
 
 async def test_refused_credentials_are_told_and_nothing_waits_for_them(tmp_path: Path) -> None:
     clock = SteppedClock()
-    async with joined(tmp_path, clock=clock) as place:
+    async with agent_with_sandbox(tmp_path, clock=clock) as place:
         certificate = place.sandbox.authentication.certificate
         place.sandbox.authority.revoked.add(certificate.serial_number)
         await place.agent.sender.warm()
@@ -40,14 +40,14 @@ async def test_refused_credentials_are_told_and_nothing_waits_for_them(tmp_path:
 
 
 async def test_a_suspected_incident_has_its_own_words(tmp_path: Path) -> None:
-    async with joined(tmp_path) as place:
+    async with agent_with_sandbox(tmp_path) as place:
         place.sandbox.behaviour.blocked = True
         await place.agent.sender.warm()
         assert "zgłoś to Ministerstwu Finansów" in (await place.problems())["ksef-login-refused"]
 
 
 async def test_a_line_that_is_down_says_nothing_about_credentials(tmp_path: Path) -> None:
-    async with joined(tmp_path) as place:
+    async with agent_with_sandbox(tmp_path) as place:
         await place.sandbox.plan("*", "refuse")
         await place.agent.sender.warm()
         assert "ksef-login-refused" not in await place.problems()

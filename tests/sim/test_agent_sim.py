@@ -30,9 +30,9 @@ import pytest
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import INVOICE_MOVES, InvoiceState
-from agent.ports import InvoiceFilter, KsefError, LatarniaReading, Outcome, Rejected, Sent
+from agent.ports import CallOutcome, InvoiceFilter, KsefError, LatarniaReading, Outcome, Rejected
 from agent.services.queries.invoices import IssueAnswer
-from tests.crash.test_port_points import Grim, exorcise
+from tests.crash.test_port_points import CrashPoint, clear
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
@@ -71,12 +71,12 @@ class Died(Exception):
 
 
 @dataclass
-class Told:
+class PlannedOutage:
     """What an outage is in this world, and what the manager makes of a total failure."""
 
     outage: Outage
     news: list[News]
-    fate: str = "real"
+    kind: str = "real"
     """Of a total failure: real, false (confirmed, then withdrawn), ignored (never confirmed)."""
     confirmed: bool = False
     withdrawn: bool = False
@@ -100,7 +100,7 @@ class Life:
     rng: random.Random = field(init=False)
     clock: QuickClock = field(init=False)
     gateway: FakeGateway = field(init=False)
-    told: list[Told] = field(init=False)
+    told: list[PlannedOutage] = field(init=False)
     offset: timedelta = timedelta(0)
     """How wrong the till's clock is."""
     polled_at: datetime | None = None
@@ -122,12 +122,12 @@ class Life:
         self.gateway = FakeGateway(self.clock)
         self.told = self._outages()
         self.place: World | None = None
-        self.grim = Grim(None, after=False)
+        self.crash_point = CrashPoint(None, after=False)
 
     # --- the world ----------------------------------------------------------------------------------
 
-    def _outages(self) -> list[Told]:
-        found: list[Told] = []
+    def _outages(self) -> list[PlannedOutage]:
+        found: list[PlannedOutage] = []
         for kind, count in (("failure", 3), ("maintenance", 2), ("total", 2)):
             for _ in range(count):
                 begin = self.start + timedelta(minutes=self.rng.randrange(self.days * 24 * 60))
@@ -138,7 +138,7 @@ class Life:
                     announced = begin - timedelta(hours=self.rng.randrange(1, 200))
                 outage = Outage(kind, announced, begin, end)
                 fate = self.rng.choice(["real", "false", "ignored"])
-                found.append(Told(outage, news_of(outage, len(found) + 1), fate))
+                found.append(PlannedOutage(outage, news_of(outage, len(found) + 1), fate))
         return found
 
     def truth(self) -> datetime:
@@ -153,7 +153,7 @@ class Life:
     async def read_latarnia(self) -> LatarniaReading:
         """StatusSource.read: what is public now."""
         if self.latarnia_silent:
-            raise KsefError("Latarnia milczy", sent=Sent.UNKNOWN, link_down=True)
+            raise KsefError("Latarnia milczy", outcome=CallOutcome.UNKNOWN, link_down=True)
         now = self.truth()
         public = [item.message for told in self.told for item in told.news if item.published <= now]
         ongoing = {
@@ -172,7 +172,7 @@ class Life:
         task = asyncio.ensure_future(work)
         for _ in range(100_000):
             await self.clock.quiet()
-            if self.grim.died.is_set():
+            if self.crash_point.died.is_set():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 raise Died
@@ -186,11 +186,11 @@ class Life:
         end = self.start + timedelta(days=self.days)
         while self.truth() < end:
             at = self.rng.randrange(30, 1500) if self.rng.random() < 0.9 else None
-            self.grim = Grim(at, after=self.rng.random() < 0.5)
+            self.crash_point = CrashPoint(at, after=self.rng.random() < 0.5)
             async with world(self.folder, clock=self.clock, gateway=self.gateway) as place:
                 self.place = place
                 place.latarnia.read = self.read_latarnia  # type: ignore[method-assign]
-                self.grim.haunt(place)
+                self.crash_point.arm(place)
                 try:
                     await self.live(self.look())
                     while self.truth() < end:
@@ -198,7 +198,7 @@ class Life:
                 except Died:
                     self.deaths += 1
                 self.papers += place.printer.papers
-            exorcise(self.gateway)
+            clear(self.gateway)
             await self.check_history()
         await self.heal()
 
@@ -210,7 +210,7 @@ class Life:
         await self.live(self.look())
         minutes = self.rng.randrange(5, 90) if by_day else self.rng.randrange(60, 240)
         await self.clock.advance(minutes * 60.0)
-        if self.grim.died.is_set():
+        if self.crash_point.died.is_set():
             raise Died
 
     async def look(self) -> None:
@@ -242,7 +242,7 @@ class Life:
         for told in self.told:
             outage = told.outage
             heard = self.polled_at is not None and outage.announced <= self.polled_at
-            if outage.kind != "total" or told.fate == "ignored" or not heard:
+            if outage.kind != "total" or told.kind == "ignored" or not heard:
                 continue
             total = self.here.timeline.at(self.clock.now()).total_failure
             mine = total is not None and total.id == str(told.news[0].message["eventId"])
@@ -251,7 +251,7 @@ class Life:
             if not told.confirmed and now > outage.announced + timedelta(hours=1):
                 await self.here.declarations.declare(Mode.TOTAL_FAILURE, "Komunikat w mediach", MANAGER)
                 told.confirmed = True
-            elif told.confirmed and not told.withdrawn and told.fate == "false":
+            elif told.confirmed and not told.withdrawn and told.kind == "false":
                 with contextlib.suppress(Conflict):
                     await self.here.declarations.withdraw("Fałszywy alarm", MANAGER, false_alarm=True)
                 told.withdrawn = True
@@ -327,8 +327,8 @@ class Life:
     async def sends_fail(self) -> None:
         errors = [
             silence(),
-            KsefError("limit", sent=Sent.ANSWERED, code=429, retry_after=float(self.rng.randrange(1, 2000))),
-            KsefError("przerwa techniczna", sent=Sent.NOT_SENT, code=21184),
+            KsefError("limit", outcome=CallOutcome.REFUSED, code=429, retry_after=float(self.rng.randrange(1, 2000))),
+            KsefError("przerwa techniczna", outcome=CallOutcome.NOT_SENT, code=21184),
             None,
         ]
         self.gateway.send_plan.extend(self.rng.choices(errors, k=3))
@@ -398,7 +398,7 @@ class Life:
 
     async def heal(self) -> None:
         """All faults end; within a day of work every duty must be done (liveness)."""
-        self.grim = Grim(None, after=False)
+        self.crash_point = CrashPoint(None, after=False)
         self.set_clock(timedelta(0))
         self.latarnia_silent = False
         gateway = self.gateway

@@ -142,7 +142,7 @@ def read_base(
     """Return the invoice of an FA(3) file as it stands after ``earlier`` corrections (oldest first).
 
     Without ``ksef_number`` it is taken as awaiting one, unless ``outside_ksef``. Conflict (code not-correctable) where
-    the till can not correct it: another kind than VAT and UPR, margin, OSS, lines without quantity or price, sums that
+    the till cannot correct it: another kind than VAT and UPR, margin, OSS, lines without quantity or price, sums that
     are not those of its lines, earlier corrections that do not show the lines before and after.
     """
     if view.kind not in {Kind.VAT, Kind.UPR}:

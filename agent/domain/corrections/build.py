@@ -36,7 +36,7 @@ def build_correction(
     """Return the FA(3) file of a correction (RodzajFaktury KOR), amounts as differences (art. 106j ust. 2 pkt 5).
 
     Every base has to have its KSeF number or to stand outside KSeF: ValueError while one is awaited, because the file
-    carries that number and would have to change later (correction.numbered() fills it in).
+    carries that number and would have to change later (correction.with_ksef_numbers() fills it in).
     """
     if correction.awaiting:
         raise ValueError(f"bases still without KSeF number: {', '.join(correction.awaiting)}")

@@ -1,6 +1,6 @@
 """A checked correction, and what becomes of it while it waits for the KSeF number of its base.
 
-FA(3) names the base by its KSeF number (DaneFaKorygowanej), so a correction of an invoice that has none yet can not be
+FA(3) names the base by its KSeF number (DaneFaKorygowanej), so a correction of an invoice that has none yet cannot be
 a file. It is an order then: kept as JSON (codec.py), counted when more is returned, built when the number arrives.
 """
 
@@ -87,7 +87,7 @@ class Correction:
         )
 
 
-def numbered(correction: Correction, numbers: Mapping[str, str]) -> Correction:
+def with_ksef_numbers(correction: Correction, numbers: Mapping[str, str]) -> Correction:
     """Return the order with KSeF numbers filled in; ``numbers`` maps P_2 of awaited bases to them.
 
     Bases not in ``numbers`` are still awaited. NotKsefNumber where a number is none.
@@ -102,12 +102,12 @@ def numbered(correction: Correction, numbers: Mapping[str, str]) -> Correction:
     return replace(correction, bases=bases, awaiting=awaiting)
 
 
-def outside(correction: Correction, numbers: Sequence[str]) -> Correction:
+def without_awaiting(correction: Correction, numbers: Sequence[str]) -> Correction:
     """Return the order without waiting for bases that will never have a number (total failure, art. 106ng)."""
     return replace(correction, awaiting=tuple(number for number in correction.awaiting if number not in numbers))
 
 
-def after_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoice:
+def apply_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoice:
     """Return ``base`` as it stands after orders that are accepted and not built yet (oldest first)."""
     state = base
     for order in pending:

@@ -19,8 +19,8 @@ collective   a discount over several invoices to one buyer (art. 106j ust. 3), w
              "outside_ksef": true. The invoice in the path is always one of them.
 
 A base that goes through KSeF but has no number yet makes the result ``awaiting``: it is an order, to be kept (codec.py)
-and built when numbered() has brought the number. Sums are differences of the whole invoice's sums before and after,
-rate by rate, so that an invoice and its corrections always add up to what is left.
+and built when with_ksef_numbers() has brought the number. Sums are differences of the whole invoice's sums before and
+after, rate by rate, so that an invoice and its corrections always add up to what is left.
 
 Codes beside those of reader.py and buyers.py: more-than-left, unknown-line, duplicate-line, no-change, nothing-left,
 corrected-collectively, other-buyer, payments-do-not-add-up, discount-too-large, too-many-lines, receipt-nip-differs.
@@ -45,7 +45,14 @@ from agent.domain.corrections.base import (
     remaining,
 )
 from agent.domain.corrections.collective import read_collective
-from agent.domain.corrections.correction import Correction, CorrectionKind, after_pending, difference, numbered, outside
+from agent.domain.corrections.correction import (
+    Correction,
+    CorrectionKind,
+    apply_pending,
+    difference,
+    with_ksef_numbers,
+    without_awaiting,
+)
 from agent.domain.corrections.external import parse_outside_base
 from agent.domain.errors import Conflict
 from agent.domain.fiscal_receipt import RULE, moves_receipt
@@ -62,16 +69,16 @@ __all__ = [
     "LineChange",
     "Row",
     "after_earlier",
-    "after_pending",
+    "apply_pending",
     "base_of_record",
     "difference",
     "named_numbers",
-    "numbered",
-    "outside",
     "parse_correction",
     "parse_outside_base",
     "read_base",
     "remaining",
+    "with_ksef_numbers",
+    "without_awaiting",
 ]
 
 MAX_CHANGES = MAX_LINES // 2

@@ -159,7 +159,7 @@ class Fa3Schema:
         try:
             self._schema = etree.XMLSchema(etree.fromstring(files[mains[0]], parser))
         except etree.LxmlError as error:
-            raise ValueError(f"the FA(3) schema can not be compiled: {error}") from error
+            raise ValueError(f"the FA(3) schema cannot be compiled: {error}") from error
 
     def check(self, xml: bytes) -> Element:
         """Return the root of a valid FA(3) file; BadInput names every mistake with its place and line otherwise."""

@@ -49,7 +49,7 @@ def parse_object(body: bytes) -> Mapping[str, Json]:
     return cast("Mapping[str, Json]", value)
 
 
-def one_way(document: Mapping[str, Json]) -> bytes:
+def canonical_bytes(document: Mapping[str, Json]) -> bytes:
     """Write the object in one way: a till that writes its basket anew after a crash repeats the same request."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 

@@ -117,7 +117,7 @@ class AlertFacts:
     at: datetime
     invoices: tuple[InvoiceFacts, ...] = ()
     refused_corrections: tuple[tuple[str, str, str], ...] = ()
-    """(id, number of the base, Polish problem) of corrections that can never be issued and that nobody settled."""
+    """(id, number of the base, Polish problem) of corrections that can never be issued and whose case nobody closed."""
     certificates: Mapping[str, datetime | None] = field(default_factory=dict)
     """Name (offline, authentication) -> end of validity; None: configured nowhere or unreadable."""
     certificate_starts: Mapping[str, datetime] = field(default_factory=dict)

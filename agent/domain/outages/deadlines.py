@@ -106,7 +106,7 @@ def _base(
         case Mode.TOTAL_FAILURE:
             event = _covering(totals, span)
             if event is not None:
-                reason = f"Wystawiona w czasie awarii całkowitej KSeF ({_told(event)}): nie podlega przesłaniu."
+                reason = f"Wystawiona w czasie awarii całkowitej KSeF ({_describe(event)}): nie podlega przesłaniu."
                 return Deadline(None, DeadlineState.LIFTED, reason, "art. 106ng", (event.id,))
         case Mode.FAILURE:
             event = _covering(_only(events, Category.FAILURE), span)
@@ -137,7 +137,7 @@ def _next_day(mode: Mode, issued_on: date, calendar: BusinessCalendar) -> Deadli
 
 
 def _after_maintenance(event: Outage, calendar: BusinessCalendar) -> Deadline:
-    reason = f"Wystawiona w czasie niedostępności KSeF ({_told(event)})"
+    reason = f"Wystawiona w czasie niedostępności KSeF ({_describe(event)})"
     legal_basis = "art. 106nh ust. 2"
     if event.end is None:
         return Deadline(None, DeadlineState.OPEN, f"{reason}, której koniec nie jest znany.", legal_basis, (event.id,))
@@ -152,13 +152,12 @@ def _after_failure(
 ) -> Deadline:
     events = (*earlier, event.id)
     if event.end is None:
-        reason = f"{why} ({_told(event)}), której końca nie ogłoszono: termin zacznie biec po jej zakończeniu."
+        reason = f"{why} ({_describe(event)}), której końca nie ogłoszono: termin zacznie biec po jej zakończeniu."
         return Deadline(None, DeadlineState.OPEN, reason, legal_basis, events)
     last_day = ended_on(event.end)
     day = calendar.add_business_days(last_day, FAILURE_DAYS)
-    reason = (
-        f"{why} ({_told(event)}): siódmy dzień roboczy po dniu jej zakończenia {_day(last_day)}, czyli {_named(day)}."
-    )
+    counted = f"siódmy dzień roboczy po dniu jej zakończenia {_day(last_day)}, czyli {_named(day)}"
+    reason = f"{why} ({_describe(event)}): {counted}."
     return Deadline(day, DeadlineState.DUE, reason, legal_basis, events)
 
 
@@ -175,7 +174,7 @@ def _rebased(mode: Mode, limit: Deadline, event: Outage, calendar: BusinessCalen
 
 
 def _lifted(mode: Mode, limit: Deadline, event: Outage) -> Deadline:
-    reason = f"W czasie oczekiwania ogłoszono awarię całkowitą KSeF ({_told(event)}): obowiązek przesłania ustał."
+    reason = f"W czasie oczekiwania ogłoszono awarię całkowitą KSeF ({_describe(event)}): obowiązek przesłania ustał."
     return Deadline(None, DeadlineState.LIFTED, reason, _further(mode, limit, "7"), (*limit.events, event.id))
 
 
@@ -204,7 +203,7 @@ def _only(events: Iterable[Outage], category: Category) -> list[Outage]:
     return [event for event in events if event.category is category]
 
 
-def _told(event: Outage) -> str:
+def _describe(event: Outage) -> str:
     """Name an event: its communiqués, begin and end on the Polish clock."""
     begin = f"od {local_time(event.begin):%d.%m.%Y %H:%M}"
     end = f" do {end_text(event.end)}" if event.end else ""

@@ -100,7 +100,7 @@ def _event(own: Sequence[AnnouncementSeen], current: Sequence[Announcement]) -> 
 def _end(openings: Sequence[Announcement], ends: Sequence[Announcement]) -> tuple[datetime | None, datetime | None]:
     """Return the end and when it was made public.
 
-    The end communiqué counts; where it names no instant, the end can not be later than its publication.
+    The end communiqué counts; where it names no instant, the end cannot be later than its publication.
     Without one, what the start communiqué says of the end.
     """
     foreseen = max(openings, key=_recency).end if openings else None

@@ -40,7 +40,7 @@ class ModeFacts:
     kept_for_presses: bool = False
     """Nobody waits for the document, and what the limits still allow is kept for those who do."""
     clock_suspect: bool = False
-    """The clock may be wrong by so much that the date or an announced window can not be trusted."""
+    """The clock may be wrong by so much that the date or an announced window cannot be trusted."""
     has_offline_certificate: bool = True
 
 
@@ -70,9 +70,9 @@ def decide(facts: ModeFacts) -> ModeDecision:
     announced = _announced(facts)
     if announced is not None:
         return announced
-    hindrance = _hindrance(facts)
-    if hindrance is not None:
-        return _offline24(hindrance, facts)
+    offline_reason = _offline_reason(facts)
+    if offline_reason is not None:
+        return _offline24(offline_reason, facts)
     if facts.situation.doubtful:
         return _decision(
             Mode.ONLINE,
@@ -175,7 +175,7 @@ def _communique(situation: Situation) -> ModeDecision | None:
     return None
 
 
-def _hindrance(facts: ModeFacts) -> str | None:
+def _offline_reason(facts: ModeFacts) -> str | None:
     """Return why an online attempt would be useless, or is not wanted: the first that holds."""
     situation = facts.situation
     unknown = f"Latarnia podaje status {situation.unannounced}, ale żaden obowiązujący komunikat go nie potwierdza."

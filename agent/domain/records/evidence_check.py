@@ -96,7 +96,7 @@ def _invoice(
     sha256 = str(data.get("sha256"))
     yield from _versions(files, folder, data, sha256)
     yield from _events(files, folder, data, lines)
-    yield from _told(folder, data, lines)
+    yield from _events_match(folder, data, lines)
     yield from _papers(files, folder, data, lines)
     if _base64url(sha256) not in str(data.get("link_invoice")):
         yield f"{folder}: adres KOD I nie zawiera skrótu faktury."
@@ -159,7 +159,7 @@ _WORDS = {
 }
 
 
-def _told(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
+def _events_match(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
     """Compare dane.json with what the log tells, event by event."""
     told: dict[str, Json] = {}
     for line in lines:

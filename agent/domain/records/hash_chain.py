@@ -2,7 +2,7 @@
 
     chain(n) = SHA-256( JSON array [chain(n-1), at, kind, invoice id or null, data] )
 
-``data`` is the text of canonical(); the array is encoded as canonical() encodes too, so a field can not
+``data`` is the text of canonical(); the array is encoded as canonical() encodes too, so a field cannot
 run over into its neighbour. The chain of the first event stands on GENESIS.
 """
 

@@ -1,6 +1,6 @@
 """Which numbers are used up, where a database was restored from a copy: what each witness knows, and what follows.
 
-A copy can not know the invoices issued after it. Their numbers stand on paper and in KSeF, so they must not be given
+A copy cannot know the invoices issued after it. Their numbers stand on paper and in KSeF, so they must not be given
 again. Others know of them: the database that is replaced, the high-water mark beside it, other copies, KSeF. Each knows
 of numbers that were used; some know as well that nothing beyond was.
 """
@@ -37,7 +37,7 @@ class Witness:
     least: Mapping[str, int] = field(default_factory=dict)
     """Numbers up to these were used."""
     most: Mapping[str, int] | None = None
-    """No number beyond these was used, nor any of a series that is not named. None: it can not know."""
+    """No number beyond these was used, nor any of a series that is not named. None: it cannot know."""
     documents: tuple[UsedDocument, ...] = ()
     trouble: str | None = None
     """Polish: why it knows less than it should."""

@@ -17,7 +17,7 @@ from agent.hub.courier.verdicts import LONGEST_REST, SLICE, VerdictRecorder
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
-from agent.ports import Clock, KsefError, KsefGateway, Outgoing, Sent, SessionKind
+from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
 
 LARGEST = 2000
 """Invoices of one batch."""
@@ -99,7 +99,7 @@ class Batches:
             verdicts = await self._gateway.batch_verdicts(session)
         except KsefError as error:
             self._link.failed(error)
-            if error.sent is Sent.ANSWERED and error.code in REFUSED:
+            if error.outcome is CallOutcome.REFUSED and error.code in REFUSED:
                 await self._refused(members, error.message)
             return
         self._link.answered()
@@ -143,7 +143,7 @@ class Batches:
         self._link.failed(error)
         rest = self._clock.now() + timedelta(seconds=min(error.retry_after or REST_SECONDS, LONGEST_REST))
         facts = InvoiceFacts(not_before=rest, trouble=error.message)
-        if error.sent is Sent.UNKNOWN:
+        if error.outcome is CallOutcome.UNKNOWN:
             await self._move(hashes, HubState.SENDING, HubState.DOUBT, facts, tell=OutcomeKind.DOUBT)
         else:
             await self._move(hashes, HubState.SENDING, HubState.WAITING, facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
-from agent.ports import Clock, KsefError, KsefGateway, Sent
+from agent.ports import CallOutcome, Clock, KsefError, KsefGateway
 
 LOG = logging.getLogger("agent.hub")
 
@@ -37,7 +37,7 @@ class Link:
 
     def failed(self, error: KsefError) -> None:
         """Note a failed call; only trouble of the line, or no usable answer, counts."""
-        if error.link_down or error.sent is Sent.UNKNOWN:
+        if error.link_down or error.outcome is CallOutcome.UNKNOWN:
             self._turn(self._breaker.on_failure(self._clock.now()))
 
     async def probe(self) -> None:

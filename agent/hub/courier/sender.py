@@ -22,7 +22,7 @@ from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind, Refusal
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
-from agent.ports import Clock, KsefError, KsefGateway, Outgoing, Sent, SessionRef
+from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionRef
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions right after sending; the last one repeats."""
@@ -127,7 +127,7 @@ class Sender:
         return outgoing(invoice, xml, self._clock)
 
     async def _failed(self, sending: HubInvoice, error: KsefError) -> HubInvoice:
-        why = NO_CORRECTION.get(error.code) if error.sent is Sent.ANSWERED else None
+        why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None
         if why is not None:
             facts = InvoiceFacts(refusal=Refusal(error.code, why))
             data: dict[str, Json] = {"code": error.code, "description": why}
@@ -135,7 +135,7 @@ class Sender:
         over = error.code in SESSION_OVER and sending.attempts == 1
         rest = None if over else self._verdicts.rest(sending, error)
         facts = InvoiceFacts(not_before=rest, trouble=error.message)
-        if error.sent is Sent.UNKNOWN:
+        if error.outcome is CallOutcome.UNKNOWN:
             unknown: dict[str, Json] = {"why": error.message}
             return await self._verdicts.move(sending.sha256, HubState.DOUBT, facts, OutcomeKind.DOUBT, unknown)
         return await self._verdicts.move(sending.sha256, HubState.WAITING, facts)

@@ -15,7 +15,7 @@ from agent.domain.json_io.canonical import Json
 from agent.hub.courier.link import Link
 from agent.hub.domain.records import HubInvoice, OutcomeKind
 from agent.hub.ports import HubStore, HubTransaction, Leadership
-from agent.ports import Clock, KsefError, KsefGateway, KsefSession, Sent, SessionKind, UpoPage
+from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, KsefSession, SessionKind, UpoPage
 from agent.services.delivery.backoff import Backoff
 
 AT_ONCE = 50
@@ -79,9 +79,9 @@ class Upos:
             pages = await self._gateway.session_upo(session.reference, close=session.kind is SessionKind.ONLINE)
         except KsefError as error:
             self._link.failed(error)
-            if error.sent is Sent.ANSWERED and error.code == NO_SUCH_SESSION:
+            if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
                 await self._lead.write(lambda tx: tx.sessions.settle(session.reference))
-            return error.sent is Sent.ANSWERED and error.code != TOO_MANY
+            return error.outcome is CallOutcome.REFUSED and error.code != TOO_MANY
         self._link.answered()
         if pages is None:
             return True

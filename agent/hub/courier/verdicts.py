@@ -15,7 +15,7 @@ from agent.hub.courier.link import Link
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, Original, OutcomeKind, Refusal
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
-from agent.ports import Accepted, Clock, Duplicate, KsefError, KsefGateway, Pending, Rejected, Sent, Verdict
+from agent.ports import Accepted, CallOutcome, Clock, Duplicate, KsefError, KsefGateway, Pending, Rejected, Verdict
 
 BACKOFF_STEPS = (5, 15, 60, 300, 900)
 """Seconds before the next attempt, by attempts made."""
@@ -153,7 +153,7 @@ class VerdictRecorder:
         number, session = verdict.original_ksef_number, verdict.original_session
         if number is None:
             text = "KSeF nie podał numeru KSeF pierwszego dokumentu."
-            raise KsefError(text, sent=Sent.ANSWERED, code=DUPLICATE, body=verdict.description)
+            raise KsefError(text, outcome=CallOutcome.REFUSED, code=DUPLICATE, body=verdict.description)
         if session is not None:
             _, listed = (await self._list(session)).get(invoice.sha256, ("", None))
             if isinstance(listed, Accepted) and listed.ksef_number == number:

@@ -20,7 +20,7 @@ from agent.serving.descriptors import BACKLOG, RESERVE
 from agent.serving.listeners import REASONS
 from agent.serving.quiet import AcceptFailures
 from agent.system import systemd
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 from agent.web.connections import Connections, Limits, Site
 
 LOG = logging.getLogger("agent.hub")
@@ -98,7 +98,7 @@ async def listening(hub: Hub, tls: ssl.SSLContext | None = None) -> AsyncIterato
         try:
             await Site(runner, settings.host, settings.port, connections, backlog=BACKLOG * 8, tls=tls).start()
         except OSError as error:
-            reason = REASONS.get(error.errno or 0) or why(error)
+            reason = REASONS.get(error.errno or 0) or polish_reason(error)
             raise AgentError(
                 f"Nie można otworzyć portu {settings.port} na adresie {settings.host} dla centrali: {reason}."
             ) from error

@@ -12,7 +12,7 @@ from agent.domain.errors import ConfigError
 from agent.hub.settings.model import HubSettings
 from agent.settings.load import load_other
 from agent.settings.rules import RULES, Between, Check
-from agent.settings.toml_lines import Place
+from agent.settings.toml_lines import KeyPath
 
 SYSTEM_CONFIG = Path("/etc/ksef-agent/hub.toml")
 LOCAL_CONFIG = Path("hub.toml")
@@ -72,7 +72,7 @@ def load_hub(path: Path, *, need_files: bool = True) -> HubSettings:
     return load_other(HubSettings, path, HUB_RULES, _cross_check, need_files=need_files)
 
 
-def _cross_check(settings: HubSettings) -> Iterator[tuple[Place, str]]:
+def _cross_check(settings: HubSettings) -> Iterator[tuple[KeyPath, str]]:
     hub, ksef, defaults = settings.hub, settings.ksef, type(settings.ksef)()
     if hub.dsn and hub.dsn_file:
         yield ("hub", "dsn_file"), "podaj dsn albo dsn_file, nie oba"

@@ -178,7 +178,7 @@ class BatchSessions:
 
     def _package(self, session: Session, archive: Archive) -> bytes:
         if session.key is None:
-            raise AssertionError("a session without a key can not be closed")
+            raise AssertionError("a session without a key cannot be closed")
         plain = bytearray()
         for ordinal, (_, sha256) in sorted(archive.declared.items()):
             part = archive.uploaded[ordinal]

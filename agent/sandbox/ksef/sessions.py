@@ -33,7 +33,7 @@ FEATURE = "subject-identifier-validation"
 OPEN_ONLINE = Status(100, "Sesja interaktywna otwarta")
 KEY_NOT_DECRYPTED = Status(415, "Błąd odszyfrowania dostarczonego klucza")
 PERMISSION_CODES = (410, 415)
-"""Verdicts about permissions: a technical correction can not repair them (docs/law.md, section 4)."""
+"""Verdicts about permissions: a technical correction cannot repair them (docs/law.md, section 4)."""
 
 
 def check_form_code(body: JsonObject) -> None:

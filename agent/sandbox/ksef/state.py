@@ -41,7 +41,7 @@ class Behaviour:
     number_delay: float = 0.05
     """From taking an invoice to its verdict."""
     storage_delay: float = 0.05
-    """From the number to permanent storage; until then the invoice can not be fetched (21165)."""
+    """From the number to permanent storage; until then the invoice cannot be fetched (21165)."""
     session_delay: float = 0.05
     """From closing a session to its UPO."""
     enrollment_delay: float = 0.02

@@ -151,7 +151,7 @@ def json_answer(
 
 
 async def read_object(request: web.Request) -> dict[str, Json]:
-    """Return the JSON object of the body; 21001 where it can not be read."""
+    """Return the JSON object of the body; 21001 where it cannot be read."""
     try:
         raw = await request.read()
         body = json.loads(raw)

@@ -46,7 +46,7 @@ async def note(tx: Transaction, named: NamedBuyers) -> None:
 
 async def recall(tx: Transaction, nip: str) -> KnownBuyer | None:
     """Return what is remembered of a NIP."""
-    kept = await tx.notebook.get(_place(nip))
+    kept = await tx.key_values.get(_place(nip))
     if isinstance(kept, Mapping):
         return None if kept["known"] is None else from_plain(KnownBuyer, kept["known"])
     return await _from_older_invoices(tx, nip)
@@ -81,7 +81,7 @@ async def is_disputed(tx: Transaction, nip: str, known: KnownBuyer) -> bool:
 async def _learn(tx: Transaction, buyer: Buyer) -> None:
     if buyer.kind is not BuyerKind.NIP or buyer.identifier is None or buyer.name is None:
         return
-    kept = await tx.notebook.get(_place(buyer.identifier))
+    kept = await tx.key_values.get(_place(buyer.identifier))
     before = from_plain(KnownBuyer, kept["known"]) if isinstance(kept, Mapping) and kept["known"] else None
     known = KnownBuyer(buyer.name, buyer.address, BuyerSourceName.INVOICES)
     if before is not None and before.confirmed_at is not None:
@@ -100,7 +100,7 @@ async def _forget(tx: Transaction, buyer: Buyer) -> None:
 
 
 async def _keep(tx: Transaction, nip: str, known: KnownBuyer | None) -> None:
-    await tx.notebook.put(_place(nip), {"known": None if known is None else cast("Json", to_plain(known))})
+    await tx.key_values.put(_place(nip), {"known": None if known is None else cast("Json", to_plain(known))})
 
 
 def _place(nip: str) -> str:

@@ -12,7 +12,7 @@ from agent.domain.corrections.correction import Correction
 from agent.domain.corrections.parse import (
     BaseInvoice,
     after_earlier,
-    after_pending,
+    apply_pending,
     base_of_record,
     named_numbers,
 )
@@ -46,7 +46,7 @@ class BaseReader:
         base = base_of_record(record, _view(record), seller_nip=self.seller_nip, earlier=_counted(reversed(issued)))
         waiting = _waiting(await tx.held.of_base(record.id))
         # What follows a pending correction waits too: each says what the one before it left.
-        return replace(after_pending(base, waiting), awaiting=base.awaiting or bool(waiting))
+        return replace(apply_pending(base, waiting), awaiting=base.awaiting or bool(waiting))
 
     async def external(self, tx: Transaction, described: BaseInvoice) -> BaseInvoice:
         """The described invoice after what this till made of it already, by its number or its KSeF number."""
@@ -61,7 +61,7 @@ class BaseReader:
         for query in queries:
             issued |= {record.id: record for record in reversed(await tx.invoices.find(query))}
         earlier = _counted(sorted(issued.values(), key=lambda record: record.issued_at))
-        return after_pending(after_earlier(described, earlier), _waiting(await tx.held.of_number(reference.number)))
+        return apply_pending(after_earlier(described, earlier), _waiting(await tx.held.of_number(reference.number)))
 
 
 def _counted(records: Iterable[InvoiceRecord]) -> list[FaView]:

@@ -25,7 +25,7 @@ from functools import partial
 from typing import Protocol
 
 from agent.domain.callers import Caller
-from agent.domain.corrections.correction import Correction, numbered, outside
+from agent.domain.corrections.correction import Correction, with_ksef_numbers, without_awaiting
 from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import InvoiceState
@@ -195,7 +195,7 @@ async def refuse_waiting(tx: Transaction, problem: str, *, still_waiting: Collec
 
 async def _close_refused(tx: Transaction, held: HeldCorrection, problem: str) -> None:
     await tx.held.close(held.id, "refused", problem=problem)
-    await tx.notebook.put(OPEN_CASES, [*await open_cases(tx), held.id])
+    await tx.key_values.put(OPEN_CASES, [*await open_cases(tx), held.id])
     await tx.events.append("correction_refused", {"held": held.id, "problem": problem}, held.base_id)
 
 
@@ -205,7 +205,7 @@ async def _close_case(held_id: str, reason: str, caller: Caller, tx: Transaction
         raise Conflict("Zamknąć można tylko sprawę korekty, której nie można wystawić.", code="not-rejected")
     left = await open_cases(tx)
     if held_id in left:
-        await tx.notebook.put(OPEN_CASES, [each for each in left if each != held_id])
+        await tx.key_values.put(OPEN_CASES, [each for each in left if each != held_id])
         data = {"by": caller.name, "reason": reason, "held": held_id}
         await tx.events.append("correction_settled", data, held.base_id)
 
@@ -231,7 +231,7 @@ async def _look(held: HeldCorrection, tx: Transaction) -> Outlook:
             numbers[base.number] = record.ksef_number
         elif record.state is InvoiceState.EXEMPT:
             exempt.append(base.number)
-    return Outlook(outside(numbered(correction, numbers), exempt))
+    return Outlook(without_awaiting(with_ksef_numbers(correction, numbers), exempt))
 
 
 def _lost_sentence(number: str) -> str:
@@ -256,7 +256,7 @@ def stored(held: HeldCorrection) -> Correction:
 
 async def open_cases(tx: Transaction) -> list[str]:
     """Return the ids of refused corrections that wait for a manager, oldest first."""
-    kept = await tx.notebook.get(OPEN_CASES)
+    kept = await tx.key_values.get(OPEN_CASES)
     return [str(each) for each in kept] if isinstance(kept, list) else []
 
 

@@ -12,12 +12,12 @@ from agent.domain.errors import DocumentDamaged
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
+    CallOutcome,
     InvoiceChange,
     Json,
     KsefError,
     KsefGateway,
     Outgoing,
-    Sent,
     SessionKind,
     Store,
     Transaction,
@@ -35,7 +35,7 @@ SLICE = 50
 SPLIT = 8
 """A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
 BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
-"""Codes of a batch session of which KSeF took nothing: its status, or why it can not be closed (gateway)."""
+"""Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (gateway)."""
 BATCH_REST_SECONDS = 30.0
 """How long the invoices of a batch that could not be opened rest, where KSeF does not say."""
 
@@ -86,10 +86,10 @@ class BatchSender:
         yield batch
 
     async def _send(self, batch: list[Unsent]) -> bool:
-        """Send many as one batch session; False where KSeF can not be reached now.
+        """Send many as one batch session; False where KSeF cannot be reached now.
 
         SENDING is committed first and the session's reference before the first byte leaves, so that a crash
-        leaves doubts that one list of the session settles. All this is written in slices: a press in between
+        leaves doubts that one list of the session ends. All this is written in slices: a press in between
         never waits for thousands of rows.
         """
         outgoing = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
@@ -125,7 +125,7 @@ class BatchSender:
 
     async def _failed(self, batch: list[Unsent], error: KsefError) -> None:
         self._connection.failed(error)
-        to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
+        to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
         not_before = self._verdicts.waits.rest(rest, *(each.id for each in batch))
         change = InvoiceChange(not_before=not_before)
@@ -150,7 +150,7 @@ class BatchSender:
             verdicts = await self._gateway.batch_verdicts(session)
         except KsefError as error:
             self._connection.failed(error)
-            if error.sent is Sent.ANSWERED and error.code in BATCH_REFUSED:
+            if error.outcome is CallOutcome.REFUSED and error.code in BATCH_REFUSED:
                 await self._take_apart(members, error.message)
             return
         self._connection.answered()

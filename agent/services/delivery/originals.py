@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.domain.invoice import InvoiceRecord
-from agent.ports import Accepted, Clock, Duplicate, KsefError, KsefGateway, Sent, Verdict
+from agent.ports import Accepted, CallOutcome, Clock, Duplicate, KsefError, KsefGateway, Verdict
 
 LIST_SECONDS = 60.0
 """How long a session's list serves for comparing originals."""
@@ -42,7 +42,7 @@ class Originals:
         number, session = verdict.original_ksef_number, verdict.original_session
         if number is None:
             text = "KSeF zna już fakturę o tym numerze (440), ale nie podał jej numeru KSeF."
-            raise KsefError(text, sent=Sent.ANSWERED, code=DUPLICATE, body=verdict.description)
+            raise KsefError(text, outcome=CallOutcome.REFUSED, code=DUPLICATE, body=verdict.description)
         if session is not None:
             for digest, (_, listed) in (await self.in_session(session)).items():
                 if isinstance(listed, Accepted) and listed.ksef_number == number:
@@ -52,4 +52,4 @@ class Originals:
 
 def is_final(error: KsefError) -> bool:
     """Whether KSeF will not show the original later either."""
-    return error.sent is Sent.ANSWERED and error.code in NEVER_SHOWN
+    return error.outcome is CallOutcome.REFUSED and error.code in NEVER_SHOWN

@@ -155,7 +155,7 @@ class SendQueue:
         ]
 
     async def _resolve_doubts(self, doubts: list[Unsent]) -> None:
-        """Ask by session: one list settles all doubts of a batch, and a session that can not be asked waits."""
+        """Ask by session: one list ends all doubts of a batch, and a session that cannot be asked waits."""
         self._verdicts.forget_lists()
         for record in doubts:
             if not self._mode.may_send():

@@ -24,6 +24,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import NO_CORRECTION
 from agent.ports import (
+    CallOutcome,
     Clock,
     InvoiceChange,
     Json,
@@ -31,7 +32,6 @@ from agent.ports import (
     KsefGateway,
     Metrics,
     Outgoing,
-    Sent,
     SessionKind,
     SessionRef,
     Store,
@@ -54,7 +54,7 @@ SESSION_OVER = frozenset({21155, 21173, 21180, 21184})
 
 
 class InvoiceSender:
-    """Sends, asks and settles. One invoice is in one pair of hands at a time."""
+    """Sends invoices one by one and asks for their verdicts. An invoice has one sender at a time."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class InvoiceSender:
         self._changed = changed
         self._budget = budget_seconds
         self._busy: dict[str, asyncio.Event] = {}
-        """Set when whoever has the invoice in hands is done with it."""
+        """By invoice that is being sent; set when its sender is done with it."""
 
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
@@ -166,9 +166,9 @@ class InvoiceSender:
         try:
             reference = await self._gateway.send(session, outgoing)
         except KsefError as error:
-            self._metrics.sent(error.sent.value)
+            self._metrics.sent(error.outcome.value)
             record = await self._failed_send(record, error)
-            if again and error.sent is Sent.NOT_SENT and error.code in SESSION_OVER:
+            if again and error.outcome is CallOutcome.NOT_SENT and error.code in SESSION_OVER:
                 return await self._send(record, again=False)
             return record
         self._metrics.sent("taken")
@@ -227,12 +227,12 @@ class InvoiceSender:
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         self._connection.failed(error)
         self._connection.signed_in(error)
-        why = NO_CORRECTION.get(error.code) if error.sent is Sent.ANSWERED else None
+        why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None
         if why is not None:
             change = InvoiceChange(rejection=f"{error.code}: {why}")
             data = evidence_of(error, "send")
             return await self._verdicts.move(record.id, InvoiceState.REJECTED, "rejected", data, change)
-        to = InvoiceState.IN_DOUBT if error.sent is Sent.UNKNOWN else InvoiceState.ISSUED
+        to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         return await self._verdicts.move(
             record.id,
             to,

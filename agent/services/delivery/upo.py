@@ -16,12 +16,12 @@ from functools import partial
 
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import (
+    CallOutcome,
     Clock,
     Json,
     KsefError,
     KsefGateway,
     KsefSession,
-    Sent,
     SessionKind,
     Store,
     Transaction,
@@ -167,7 +167,7 @@ class UpoFetcher:
     # --- a whole session --------------------------------------------------------------------------------------
 
     async def _fetch_of_session(self, session: KsefSession) -> bool:
-        """Fetch, store and link all pages; False where KSeF can not be asked now.
+        """Fetch, store and link all pages; False where KSeF cannot be asked now.
 
         A crash in between leaves the session waiting, and everything here may be done twice.
         """
@@ -176,9 +176,9 @@ class UpoFetcher:
             pages = await self._gateway.session_upo(session.reference, close=close)
         except KsefError as error:
             self._connection.failed(error)
-            if error.sent is Sent.ANSWERED and error.code == NO_SUCH_SESSION:
+            if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
                 await self._store.write(partial(_settle, session.reference, False, error.message))
-            return error.sent is Sent.ANSWERED and error.code != TOO_MANY
+            return error.outcome is CallOutcome.REFUSED and error.code != TOO_MANY
         self._connection.answered()
         if pages is None:
             return True

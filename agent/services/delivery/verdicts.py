@@ -145,7 +145,7 @@ class VerdictRecorder:
                 return await self._reject(invoice_id, verdict)
 
     async def resolve_unknown(self, record: InvoiceRecord) -> InvoiceRecord:
-        """Look for an IN_DOUBT invoice in its session: what is there is settled, what is not goes again."""
+        """Look for an IN_DOUBT invoice in its session: what is there gets its verdict, what is not goes again."""
         if record.session_ref is None:
             return await self.move(record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "no session"})
         found: tuple[str, Verdict] | None = None
@@ -223,9 +223,10 @@ class VerdictRecorder:
     # --- duplicates -------------------------------------------------------------------------------------------
 
     async def _compare(self, invoice_id: str, verdict: Duplicate) -> InvoiceRecord:
-        """Settle a 440. At a first attempt the number is most surely another document's, and that is durable at once:
+        """Find out whose number a 440 names.
 
-        nobody prints while the original is being compared.
+        At a first attempt it is most surely another document's, and that is durable at once: nobody prints while the
+        original is being compared.
         """
         record = await self.record(invoice_id)
         first = not await self._store.read(partial(_may_be_in_ksef, invoice_id))
@@ -328,7 +329,7 @@ def evidence_of(error: KsefError, call: str) -> Mapping[str, Json]:
     """Return what the event log keeps of a failed call, KSeF's answer included."""
     return {
         "call": call,
-        "outcome": error.sent.value,
+        "outcome": error.outcome.value,
         "code": error.code,
         "message": error.message,
         "retry_after": error.retry_after,

@@ -19,7 +19,7 @@ from agent.ports import Clock
 from agent.services.corrections.bases import BaseReader
 from agent.services.exchange.issue_requests import ExchangeCorrectionRequest, ExchangeSale
 from agent.services.exchange.outcome import Outcome, Problem
-from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.requests import IssueRequest
 from agent.settings.model import DropFolderSettings
@@ -66,7 +66,7 @@ class ExchangeDocuments:
 
     async def _press(
         self, file: ExchangeFile, document: Document, key: str, caller: Caller, *, at_counter: bool
-    ) -> Pressed:
+    ) -> IssueOutcome:
         number = document.number if self._numbered_by_file and document.number else None
         request: IssueRequest
         if document.kind == CORRECTION:
@@ -75,7 +75,7 @@ class ExchangeDocuments:
             request = ExchangeSale(file, document, self._conventions, number)
         return await self._issuing.issue(request, key, caller, at_counter=at_counter)
 
-    def _note(self, document: Document, pressed: Pressed) -> str | None:
+    def _note(self, document: Document, pressed: IssueOutcome) -> str | None:
         """P_1 is the day of the press, so that KSeF takes it; the shop's books may have another day."""
         if pressed.replayed:
             return "Dokument wystawiono już wcześniej; drugi raz nie powstał."

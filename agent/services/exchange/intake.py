@@ -23,7 +23,7 @@ from agent.ports import InvoiceFilter, Store, Transaction
 from agent.services.exchange import names
 from agent.services.exchange.documents import ExchangeDocuments
 from agent.services.exchange.outcome import Outcome, Problem
-from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.issuing.issue import Issuing
 
 MAX_EPP_BYTES = 8 * 1024 * 1024
@@ -56,7 +56,7 @@ class Intake:
             return (Outcome(problem=Problem.of(error)),)
         return (Outcome().made(pressed),)
 
-    async def _single(self, data: bytes, kind: str, key: str, caller: Caller, *, at_counter: bool) -> Pressed:
+    async def _single(self, data: bytes, kind: str, key: str, caller: Caller, *, at_counter: bool) -> IssueOutcome:
         if kind == names.XML:
             return await self._issuing.supplied(data, key, caller, at_counter=at_counter)
         body = to_utf_8(data)
@@ -67,7 +67,9 @@ class Intake:
             return await self._issuing.correct_external(body, key, caller, at_counter=at_counter)
         return await self._correct(document, key, caller, at_counter=at_counter)
 
-    async def _correct(self, document: Mapping[str, Json], key: str, caller: Caller, *, at_counter: bool) -> Pressed:
+    async def _correct(
+        self, document: Mapping[str, Json], key: str, caller: Caller, *, at_counter: bool
+    ) -> IssueOutcome:
         called, correction = document["invoice"], document["correction"]
         if set(document) != {"invoice", "correction"} or not isinstance(called, str):
             text = "Spodziewane pola: invoice (numer faktury albo jej id) i correction (korekta)."

@@ -15,7 +15,7 @@ from agent.domain.json_io.canonical import Json
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.ports import Place, Transaction
 from agent.services.exchange import names
-from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.idempotency import IssueOutcome
 
 FILE = "drop-folder:file:"
 INVOICE = "drop-folder:invoice:"
@@ -58,7 +58,7 @@ class Outcome:
     skipped: bool = False
     note: str | None = None
 
-    def made(self, pressed: Pressed, note: str | None = None) -> Outcome:
+    def made(self, pressed: IssueOutcome, note: str | None = None) -> Outcome:
         """Return the outcome of a press."""
         return replace(self, invoices=pressed.invoice_ids, held=pressed.held_id, replayed=pressed.replayed, note=note)
 
@@ -96,25 +96,25 @@ async def remember(tx: Transaction, record: Dropped, waiting: Sequence[str]) -> 
     """Keep the record; ``waiting``: ids of its invoices that have no KSeF number yet."""
     plain = cast("dict[str, Json]", to_plain(record))
     names_as_text = {"name": names.text_of(record.name), "stem": names.text_of(record.stem)}
-    await tx.notebook.put(record.entry, {**plain, **names_as_text})
+    await tx.key_values.put(record.entry, {**plain, **names_as_text})
     for invoice_id in waiting:
         entries = await entries_of(tx, invoice_id)
         if record.entry not in entries:
-            await tx.notebook.put(INVOICE + invoice_id, [*entries, record.entry])
+            await tx.key_values.put(INVOICE + invoice_id, [*entries, record.entry])
     held = [document.held for document in record.documents if document.held is not None]
     if held:
-        await tx.notebook.put(HELD, {**await held_entries(tx), **dict.fromkeys(held, record.entry)})
+        await tx.key_values.put(HELD, {**await held_entries(tx), **dict.fromkeys(held, record.entry)})
 
 
 async def forget(tx: Transaction, record: Dropped) -> None:
     """Nothing in the file waits any more."""
-    await tx.notebook.put(record.entry, None)
+    await tx.key_values.put(record.entry, None)
     for document in record.documents:
         for invoice_id in document.invoices:
             left = [entry for entry in await entries_of(tx, invoice_id) if entry != record.entry]
-            await tx.notebook.put(INVOICE + invoice_id, left or None)
+            await tx.key_values.put(INVOICE + invoice_id, left or None)
     held = {held: entry for held, entry in (await held_entries(tx)).items() if entry != record.entry}
-    await tx.notebook.put(HELD, held or None)
+    await tx.key_values.put(HELD, held or None)
 
 
 async def put_aside(tx: Transaction, record: Dropped, stem: str) -> Dropped:
@@ -128,7 +128,7 @@ async def put_aside(tx: Transaction, record: Dropped, stem: str) -> Dropped:
 
 async def recall(tx: Transaction, entry: str) -> Dropped | None:
     """Return the record of an entry; None where nothing waits."""
-    kept = await tx.notebook.get(entry)
+    kept = await tx.key_values.get(entry)
     if not isinstance(kept, Mapping):
         return None
     record = from_plain(Dropped, dict(kept))
@@ -137,11 +137,11 @@ async def recall(tx: Transaction, entry: str) -> Dropped | None:
 
 async def entries_of(tx: Transaction, invoice_id: str) -> list[str]:
     """Return the entries of files that made an invoice."""
-    kept = await tx.notebook.get(INVOICE + invoice_id)
+    kept = await tx.key_values.get(INVOICE + invoice_id)
     return [str(each) for each in kept] if isinstance(kept, list) else []
 
 
 async def held_entries(tx: Transaction) -> dict[str, str]:
     """Return waiting corrections and the entries of their files."""
-    kept = await tx.notebook.get(HELD)
+    kept = await tx.key_values.get(HELD)
     return {str(held): str(entry) for held, entry in kept.items()} if isinstance(kept, Mapping) else {}

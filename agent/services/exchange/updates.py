@@ -60,7 +60,7 @@ class Updates:
 
 async def _begin(tx: Transaction) -> int:
     """Return the durable cursor; the first start makes it, so that nothing after it is ever missed."""
-    kept = await tx.notebook.get(CURSOR)
+    kept = await tx.key_values.get(CURSOR)
     if isinstance(kept, int):
         return kept
     newest = await tx.events.newest()
@@ -69,7 +69,7 @@ async def _begin(tx: Transaction) -> int:
 
 
 async def _keep(cursor: int, tx: Transaction) -> None:
-    await tx.notebook.put(CURSOR, cursor)
+    await tx.key_values.put(CURSOR, cursor)
 
 
 async def _after(cursor: int, tx: Transaction) -> list[Event]:

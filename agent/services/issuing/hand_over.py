@@ -17,7 +17,7 @@ from agent.services.corrections.pending_slip import PendingCorrectionSlip
 from agent.services.delivery.queue import SendQueue
 from agent.services.delivery.quota import backlog_share
 from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
-from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
 from agent.services.paper.printing import Printing
@@ -80,7 +80,7 @@ class HandOver:
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._printing.print_at_counter(invoice_id)
 
-    async def rest(self, pressed: Pressed, *, at_counter: bool) -> None:
+    async def rest(self, pressed: IssueOutcome, *, at_counter: bool) -> None:
         """Do what a press leaves to others: the queue sends, and a pending correction waits, with a slip to say so."""
         self._queue.wake()
         if pressed.held_id is None:
@@ -93,7 +93,7 @@ class HandOver:
     async def first_papers(self, invoice_ids: Sequence[str]) -> None:
         """Print what a crash kept from its first paper: the cashier presses again because nothing came out."""
         for invoice_id in await self._store.read(partial(_without_paper, invoice_ids)):
-            await self._settle_mode(invoice_id)
+            await self._update_mode(invoice_id)
             await self._printing.print_at_counter(invoice_id)
 
     def sends_kept(self) -> bool:
@@ -111,9 +111,9 @@ class HandOver:
         delivery = self._tasks.start(f"deliver-{invoice_id}", delivering)
         with self._queue.press_under_way(), contextlib.suppress(TimeoutError):
             await self._clock.within(seconds, asyncio.shield(delivery))
-        await self._settle_mode(invoice_id)
+        await self._update_mode(invoice_id)
 
-    async def _settle_mode(self, invoice_id: str) -> None:
+    async def _update_mode(self, invoice_id: str) -> None:
         """After the budget: an invoice KSeF did not take in time, or not on its day, is an offline24 one."""
         await self._store.write(partial(self._change_mode, invoice_id))
 

@@ -11,7 +11,7 @@ from agent.ports import HeldCorrection, Json, KeyRecord, Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Pressed:
+class IssueOutcome:
     """What a key made: the invoices, a held correction, and whether the key was seen before."""
 
     invoice_ids: tuple[str, ...]
@@ -21,28 +21,28 @@ class Pressed:
 
 async def remember(
     tx: Transaction, key: str, content_sha256: bytes, made: list[NewInvoice], held: HeldCorrection | None
-) -> Pressed:
+) -> IssueOutcome:
     """Bind the key to what it made; an answer richer than one invoice is kept beside it."""
     ids = [invoice.id for invoice in made]
     if held is not None or len(ids) > 1:
         kept: dict[str, Json] = {"invoices": list(ids), "held": None if held is None else held.id}
-        await tx.notebook.put(f"key:{key}", kept)
+        await tx.key_values.put(f"key:{key}", kept)
     anchor = ids[0] if held is None else held.base_id
     await tx.keys.add(KeyRecord(key, content_sha256, anchor))
-    return Pressed(tuple(ids), held_id=None if held is None else held.id)
+    return IssueOutcome(tuple(ids), held_id=None if held is None else held.id)
 
 
-async def seen_before(key: str, content_sha256: bytes, tx: Transaction) -> Pressed | None:
+async def seen_before(key: str, content_sha256: bytes, tx: Transaction) -> IssueOutcome | None:
     """Return what the key made before, None for a new key; KeyReused where the body differs."""
     record = await tx.keys.get(key)
     if record is None:
         return None
     if record.body_sha256 != content_sha256:
         raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
-    kept = await tx.notebook.get(f"key:{key}")
+    kept = await tx.key_values.get(f"key:{key}")
     if not isinstance(kept, Mapping):
-        return Pressed((record.invoice_id,), replayed=True)
+        return IssueOutcome((record.invoice_id,), replayed=True)
     ids = kept["invoices"]
     held = kept["held"]
     assert isinstance(ids, Sequence)
-    return Pressed(tuple(str(each) for each in ids), replayed=True, held_id=None if held is None else str(held))
+    return IssueOutcome(tuple(str(each) for each in ids), replayed=True, held_id=None if held is None else str(held))

@@ -26,7 +26,7 @@ from agent.services.buyers import memory
 from agent.services.corrections import pending
 from agent.services.issuing.documents import DocumentBuilder, Number
 from agent.services.issuing.hand_over import HandOver
-from agent.services.issuing.idempotency import Pressed, remember, seen_before
+from agent.services.issuing.idempotency import IssueOutcome, remember, seen_before
 from agent.services.issuing.plans import PlannedDocument
 from agent.services.issuing.requests import CheckedRequest, IssueRequest, PendingRequest, RequestReader
 from agent.services.outages.clock_check import ClockCheck
@@ -87,7 +87,7 @@ class Issuing:
         self._tasks = tasks
         self._metrics = metrics
         self._changed = changed
-        self._running: dict[str, asyncio.Task[Pressed]] = {}
+        self._running: dict[str, asyncio.Task[IssueOutcome]] = {}
 
     @property
     def pressing(self) -> bool:
@@ -96,23 +96,23 @@ class Issuing:
 
     # --- what may be asked ----------------------------------------------------------------------------
 
-    async def sale(self, body: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
+    async def sale(self, body: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> IssueOutcome:
         """Issue the invoice of a JSON sale."""
         return await self.issue(self._requests.sale(body), key, caller, at_counter=at_counter)
 
     async def supplied(
         self, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None, *, at_counter: bool = True
-    ) -> Pressed:
+    ) -> IssueOutcome:
         """Take a ready FA(3), its bytes kept to the last one; ``receipt_nip``: the buyer's number on its receipt."""
         return await self.issue(self._requests.supplied(xml, receipt_nip), key, caller, at_counter=at_counter)
 
     async def correct(
         self, invoice_id: str, body: bytes, key: str, caller: Caller, *, at_counter: bool = True
-    ) -> Pressed:
+    ) -> IssueOutcome:
         """Correct an invoice of this store, now or once it has its KSeF number."""
         return await self.issue(self._requests.correction(invoice_id, body), key, caller, at_counter=at_counter)
 
-    async def correct_external(self, body: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
+    async def correct_external(self, body: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> IssueOutcome:
         """Correct an invoice this store does not hold: the body has "base" (as it was) and "correction"."""
         return await self.issue(self._requests.external_correction(body), key, caller, at_counter=at_counter)
 
@@ -123,7 +123,7 @@ class Issuing:
 
     # --- the press ------------------------------------------------------------------------------------
 
-    async def issue(self, request: IssueRequest, key: str, caller: Caller, *, at_counter: bool = True) -> Pressed:
+    async def issue(self, request: IssueRequest, key: str, caller: Caller, *, at_counter: bool = True) -> IssueOutcome:
         """Issue what is asked for, once per key: a second click waits for the first and gets its answer.
 
         BadInput, Conflict, NotFound, KeyReused: nothing was issued, no number used. Unavailable: the same, for now.
@@ -137,7 +137,7 @@ class Issuing:
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _issue(self, request: IssueRequest, press: Press) -> Pressed:
+    async def _issue(self, request: IssueRequest, press: Press) -> IssueOutcome:
         begun = self._clock.monotonic()
         seen = await self._store.read(partial(seen_before, press.key, press.content_sha256))
         if seen is not None:  # before the clock is judged: what was issued is answered for in any case
@@ -155,7 +155,7 @@ class Issuing:
             await self._after_commit(pressed, press, moment, begun)
         return pressed
 
-    async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> Pressed:
+    async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> IssueOutcome:
         """The whole transaction: everything that a press makes true, or nothing."""
         seen = await seen_before(press.key, press.content_sha256, tx)
         if seen is not None:
@@ -189,7 +189,7 @@ class Issuing:
             return Number(planned.number or "")
         return self._documents.number(series, await tx.invoices.next_serial(series), now)
 
-    async def _after_commit(self, pressed: Pressed, press: Press, moment: Moment, begun: float) -> None:
+    async def _after_commit(self, pressed: IssueOutcome, press: Press, moment: Moment, begun: float) -> None:
         for invoice_id in pressed.invoice_ids:
             self._metrics.issued(moment.decision.mode)
             await self._hand_over.invoice(invoice_id, moment.decision, begun, at_counter=press.at_counter)

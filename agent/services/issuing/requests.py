@@ -21,7 +21,7 @@ from agent.domain.fa3.supplied import ReadyInvoice, ReceiptClaim, check_ready, o
 from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
 from agent.domain.fa3.view import read
 from agent.domain.invoice import CorrectedBase, Sale
-from agent.domain.json_io.body import one_way, parse_object
+from agent.domain.json_io.body import canonical_bytes, parse_object
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.sale.parse import parse_sale
@@ -76,7 +76,7 @@ class SaleRequest:
     @property
     def content(self) -> bytes:
         """The document, written in one way: a till may write its basket anew after a crash."""
-        return one_way(self.document)
+        return canonical_bytes(self.document)
 
     def check(self, now: datetime) -> CheckedRequest:
         """Read the sale."""
@@ -190,7 +190,7 @@ class CorrectionRequest:
     @property
     def content(self) -> bytes:
         """The same body for another invoice is another request."""
-        return self.invoice_id.encode() + b"\n" + one_way(self.document)
+        return self.invoice_id.encode() + b"\n" + canonical_bytes(self.document)
 
     def check(self, now: datetime) -> CheckedRequest:
         """Leave it to the plan: nothing can be said of a correction without its base."""
@@ -223,7 +223,7 @@ class ExternalCorrectionRequest:
     @property
     def content(self) -> bytes:
         """Base and correction, written in one way."""
-        return one_way(self.document)
+        return canonical_bytes(self.document)
 
     def check(self, now: datetime) -> CheckedRequest:
         """Read the description of the base."""

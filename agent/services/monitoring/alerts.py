@@ -68,7 +68,7 @@ class Alerting:
 
     async def _load(self) -> dict[ActiveAlert, datetime]:
         if self._active is None:
-            kept = await self._store.read(lambda tx: tx.notebook.get(ACTIVE))
+            kept = await self._store.read(lambda tx: tx.key_values.get(ACTIVE))
             entries = kept if isinstance(kept, list) else []
             self._active = dict(_read(entry) for entry in entries if isinstance(entry, Mapping))
         return self._active
@@ -81,7 +81,7 @@ async def _note_change(
         await tx.events.append("alert_started", _to_json(alert, after[alert]), _invoice(alert))
     for alert in change.ended:
         await tx.events.append("alert_ended", _to_json(alert, before[alert]), _invoice(alert))
-    await tx.notebook.put(ACTIVE, [_to_json(alert, since) for alert, since in after.items()])
+    await tx.key_values.put(ACTIVE, [_to_json(alert, since) for alert, since in after.items()])
 
 
 def _to_json(alert: ActiveAlert, since: datetime) -> dict[str, Json]:

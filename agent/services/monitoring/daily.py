@@ -14,7 +14,7 @@ PAUSE = timedelta(hours=20)
 """Less than a day: a shop that opens a quarter of an hour earlier than yesterday does its chores all the same."""
 
 
-class Chores:
+class DailyJobs:
     """Remembers when each chore was done."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
@@ -32,11 +32,11 @@ class Chores:
         if not await work():
             return False
         at = self._now().isoformat()
-        await self._store.write(lambda tx: tx.notebook.put(_entry(name), at))
+        await self._store.write(lambda tx: tx.key_values.put(_entry(name), at))
         return True
 
     async def _due(self, name: str) -> bool:
-        kept = await self._store.read(lambda tx: tx.notebook.get(_entry(name)))
+        kept = await self._store.read(lambda tx: tx.key_values.get(_entry(name)))
         if not isinstance(kept, str):
             return True
         # a time to come was written by a clock that was wrong

@@ -107,7 +107,7 @@ class Outbox:
 
     async def load(self) -> None:
         """Read back since when the subscriber refuses; called once at start."""
-        kept = await self._store.read(lambda tx: tx.notebook.get(self._trouble))
+        kept = await self._store.read(lambda tx: tx.key_values.get(self._trouble))
         if isinstance(kept, Mapping):
             since = datetime.fromisoformat(str(kept["since"]))
             recalled = Since.recalled(since, self._now(), self._clock)
@@ -190,7 +190,7 @@ class Outbox:
             since = Since.now(self._clock) if before is None else before[1]
             self.undelivered = (problem, since)
             kept = {"problem": problem, "since": since.at.isoformat()}
-        await self._store.write(lambda tx: tx.notebook.put(self._trouble, kept))
+        await self._store.write(lambda tx: tx.key_values.put(self._trouble, kept))
 
     async def _message(self, event: Event) -> Mapping[str, Json]:
         message: dict[str, Json] = {
@@ -208,7 +208,7 @@ class Outbox:
 
     async def _next_page(self, tx: Transaction) -> list[Event]:
         if self._seen is None:
-            kept = await tx.notebook.get(self._cursor)
+            kept = await tx.key_values.get(self._cursor)
             self._seen = kept if isinstance(kept, int) else 0
         return await tx.events.after(self._seen, PAGE)
 
@@ -218,11 +218,11 @@ class Outbox:
 
     async def _move_cursor(self, seq: int, replays: int, tx: Transaction) -> None:
         if replays == self._replays:
-            await tx.notebook.put(self._cursor, seq)
+            await tx.key_values.put(self._cursor, seq)
 
 
 async def _progress(cursor: str, tx: Transaction) -> tuple[Json, int]:
-    return await tx.notebook.get(cursor), await tx.events.newest()
+    return await tx.key_values.get(cursor), await tx.events.newest()
 
 
 class Outboxes:

@@ -89,7 +89,7 @@ class ClockCheck:
 
     async def issuing(self, at: datetime, tx: Transaction) -> None:
         """Keep what is known together with a document dated ``at``, in its transaction."""
-        await tx.notebook.put(NOTEBOOK, _to_json(replace(self._known, alive_at=at)))
+        await tx.key_values.put(NOTEBOOK, _to_json(replace(self._known, alive_at=at)))
 
     def issued(self, at: datetime) -> None:
         """Note the instant of the newest document, once it is durable."""
@@ -250,17 +250,17 @@ async def _read_kept(tx: Transaction) -> tuple[Json, datetime | None, datetime |
     newest = await tx.invoices.find(InvoiceFilter(limit=1))
     last = await tx.events.after(await tx.events.newest() - 1, 1)
     issued_at = newest[0].issued_at if newest else None
-    return await tx.notebook.get(NOTEBOOK), issued_at, last[0].at if last else None
+    return await tx.key_values.get(NOTEBOOK), issued_at, last[0].at if last else None
 
 
 async def _keep(known: Known, step: Mapping[str, Json] | None, tx: Transaction) -> None:
-    await tx.notebook.put(NOTEBOOK, _to_json(known))
+    await tx.key_values.put(NOTEBOOK, _to_json(known))
     if step is not None:
         await tx.events.append("clock_stepped", step)
 
 
 async def _keep_confirmed(known: Known, data: Mapping[str, Json], tx: Transaction) -> None:
-    await tx.notebook.put(NOTEBOOK, _to_json(known))
+    await tx.key_values.put(NOTEBOOK, _to_json(known))
     await tx.events.append("clock_confirmed", data)
 
 

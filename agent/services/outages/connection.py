@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
-from agent.ports import Clock, Json, KsefError, KsefGateway, Sent, Store, Transaction
+from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.signals import Signal
 
@@ -53,7 +53,7 @@ class Connection:
 
     async def load(self) -> None:
         """Read the breaker back; called once at start."""
-        kept = await self._store.read(lambda tx: tx.notebook.get(KEPT))
+        kept = await self._store.read(lambda tx: tx.key_values.get(KEPT))
         if isinstance(kept, dict):
             self.breaker = self.breaker.restored(kept)
 
@@ -80,7 +80,7 @@ class Connection:
     def failed(self, error: KsefError) -> None:
         """Note a failed call; only trouble of the line, or no usable answer, feeds the breaker."""
         self.last.problem, self.last.code, self.last.body = error.message, error.code, error.body
-        if error.link_down or error.sent is Sent.UNKNOWN:
+        if error.link_down or error.outcome is CallOutcome.UNKNOWN:
             self._set_breaker(self.breaker.on_failure(self._clock.now()))
 
     def signed_in(self, error: KsefError | None = None) -> None:
@@ -102,13 +102,13 @@ class Connection:
 
     async def _keep_breaker(self) -> None:
         """Make it durable where it changed: a restart must not make the next cashier wait for a line that is down."""
-        before = await self._store.read(lambda tx: tx.notebook.get(KEPT))
+        before = await self._store.read(lambda tx: tx.key_values.get(KEPT))
         if before != self.breaker.to_json():
             await self._store.write(partial(self._write_breaker, before))
 
     async def _write_breaker(self, before: Json, tx: Transaction) -> None:
         kept = self.breaker.to_json()
-        await tx.notebook.put(KEPT, dict(kept))
+        await tx.key_values.put(KEPT, dict(kept))
         if isinstance(before, dict) and before.get("state") == kept["state"]:
             return
         data: dict[str, Json] = {"state": kept["state"], "since": kept["since"], "problem": self.last.problem}

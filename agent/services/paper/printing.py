@@ -4,7 +4,7 @@ Crash windows, and what heals them:
   job queued, nothing left yet      restart marks it failed; the cashier presses reprint, copy 1 again
   bytes left, outcome not stored    restart marks it uncertain; only a person decides, the new print is marked
   job failed, to be retried         it stays failed, the retries end with the process; the cashier presses reprint
-A defect of this program in the middle of a job settles the job in the same two ways, without a restart.
+A defect of this program in the middle of a job ends the job in the same two ways, without a restart.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Printing:
 
     async def recover(self) -> None:
         """Settle what a crash left behind; called once at start."""
-        await self._store.write(_settle_after_restart)
+        await self._store.write(_note_restart)
 
     async def print_at_counter(self, invoice_id: str) -> None:
         """Print, and wait for the paper as long as a customer would; metres of it come out behind the answer."""
@@ -244,7 +244,7 @@ async def _treated_as(tx: Transaction, record: InvoiceRecord, mode: Mode) -> Inv
     return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
 
 
-async def _settle_after_restart(tx: Transaction) -> None:
+async def _note_restart(tx: Transaction) -> None:
     for job in await tx.prints.in_state(PrintState.PRINTING):
         await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)
         await tx.events.append("print_uncertain", {"job": job.id, "why": "restart"}, job.invoice_id)

@@ -8,7 +8,7 @@ from functools import partial
 from agent.domain.errors import BadInput, FieldError, NotFound
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, describe, existing
-from agent.services.issuing.idempotency import Pressed
+from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.paper.papers import exported
 from agent.services.queries.invoice_answer import InvoiceAnswer, answer
 
@@ -53,7 +53,7 @@ class InvoiceQueries:
         """Return what KSeF does not have yet, most urgent first, at most QUEUE_LIMIT."""
         return await self._store.read(_unsent)
 
-    async def issued(self, pressed: Pressed) -> IssueAnswer:
+    async def issued(self, pressed: IssueOutcome) -> IssueAnswer:
         """Return what a press made, as it stands."""
         return await self._store.read(partial(_issued, pressed))
 
@@ -92,7 +92,7 @@ async def _unsent(tx: Transaction) -> list[InvoiceAnswer]:
     return [await answer(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
 
 
-async def _issued(pressed: Pressed, tx: Transaction) -> IssueAnswer:
+async def _issued(pressed: IssueOutcome, tx: Transaction) -> IssueAnswer:
     held = None if pressed.held_id is None else await describe(tx, await existing(pressed.held_id, tx))
     invoices = tuple([await _one(each, tx) for each in pressed.invoice_ids])
     return IssueAnswer(invoices, pressed.replayed, held)

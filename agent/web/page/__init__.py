@@ -22,7 +22,7 @@ TYPES: Final = {
 def routes(open_token: str | None = None) -> list[web.RouteDef]:
     """/ and /page/<file> for every file of this folder that a browser may have.
 
-    ``open_token``: for the demo only, whoever opens / gets it; a foreign page can not read it from the redirect.
+    ``open_token``: for the demo only, whoever opens / gets it; a foreign page cannot read it from the redirect.
     """
     table = []
     for entry in files(__name__).iterdir():

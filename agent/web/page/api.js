@@ -16,7 +16,7 @@ export class Problem extends Error {
 
 /** No usable answer: whether it was done is unknown. Only the same request with the same key may follow. */
 export class Unreachable extends Error {
-  /** `refusedForNow`: the agent said that it can not do it now (full disk, wrong clock). */
+  /** `refusedForNow`: the agent said that it cannot do it now (full disk, wrong clock). */
   constructor(message, refusedForNow = false) {
     super(message);
     this.refusedForNow = refusedForNow;

@@ -15,6 +15,6 @@ overwritten survive in any order. A sector always holds what the file had there 
 
 By hand: ``python -m tests.crash.powerloss --states 200000 --seed 7``; nightly runs it so.
 
-What it can not show: a disk that lies about fsync (only what the damage would look like: ``--lying``), firmware that
+What it cannot show: a disk that lies about fsync (only what the damage would look like: ``--lying``), firmware that
 loses sectors it acknowledged long ago, and whatever -shm held, which is not durable and never used after a start.
 """

@@ -55,7 +55,7 @@ async def forget_all(place: World) -> None:
 
     async def work(tx: Any) -> None:
         for record in await tx.invoices.find(InvoiceFilter(limit=-1)):
-            await tx.notebook.put(f"buyer:{record.buyer.identifier}", None)
+            await tx.key_values.put(f"buyer:{record.buyer.identifier}", None)
 
     await place.store.write(work)
 

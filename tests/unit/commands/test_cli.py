@@ -21,7 +21,7 @@ import click
 import pytest
 
 from agent import cli
-from agent.commands import common, polish
+from agent.commands import common, help_pl
 from agent.domain.errors import AgentError, ConfigError
 from agent.settings.model import PrinterSettings
 from agent.store.lock import DataLock
@@ -172,8 +172,8 @@ def test_every_help_text_has_its_polish_and_no_polish_is_left_over(run: Run, mon
     known = subcommands()
     options = {each.help for command in known.values() for each in command.params if isinstance(each, click.Option)}
     clicks_own = {"Show this message and exit.", "Show the version and exit."}
-    assert options | clicks_own == set(polish.OPTIONS)
-    assert {" ".join(words) for words in known} | {cli.NAME} == set(polish.COMMANDS)
+    assert options | clicks_own == set(help_pl.OPTIONS)
+    assert {" ".join(words) for words in known} | {cli.NAME} == set(help_pl.COMMANDS)
     monkeypatch.setenv("LANG", "pl_PL.UTF-8")
     for words in ((), *known):
         said = run(*words, "--help").out

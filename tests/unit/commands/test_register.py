@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from agent.commands import correct, issue, outbox, register
 from agent.domain.errors import Conflict, NotFound
-from tests.fakes.joined import joined
+from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.world import CASHIER, MANAGER, sale, world
 from tests.unit.corrections.test_correct import FULL, line_back, outside_base, returned, sell
 from tests.unit.corrections.test_correct import correct as press_correction
@@ -104,7 +104,7 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
 
 async def test_replay_needs_a_receiver(tmp_path: Path) -> None:
     """The sandbox's settings name none."""
-    async with joined(tmp_path) as place:
+    async with agent_with_sandbox(tmp_path) as place:
         with pytest.raises(Conflict) as refused:
             await place.agent.outboxes.replay(1, MANAGER)
         assert refused.value.code == "no-outbox"

@@ -18,15 +18,15 @@ from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
     after_earlier,
-    after_pending,
+    apply_pending,
     base_of_record,
     named_numbers,
-    numbered,
-    outside,
     parse_correction,
     parse_outside_base,
     read_base,
     remaining,
+    with_ksef_numbers,
+    without_awaiting,
 )
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3.build import build_invoice
@@ -268,7 +268,7 @@ def test_a_base_without_number_makes_an_order_that_waits() -> None:
     assert "FV/1 nie ma jeszcze numeru KSeF" in order.waiting_sentence
     with pytest.raises(ValueError, match="FV/1"):
         build(order)
-    ready = numbered(from_plain(Correction, to_plain(order)), {"FV/1": KSEF_NUMBER, "FV/9": "?"})
+    ready = with_ksef_numbers(from_plain(Correction, to_plain(order)), {"FV/1": KSEF_NUMBER, "FV/9": "?"})
     assert ready.waiting_sentence is None
     assert build(ready).correction.bases[0].ksef_number == KSEF_NUMBER  # type: ignore[union-attr]
 
@@ -276,12 +276,12 @@ def test_a_base_without_number_makes_an_order_that_waits() -> None:
 def test_a_wrong_number_is_not_filled_in() -> None:
     order = correct(read_base(issue(sale())), {"kind": "full_return"})
     with pytest.raises(NotKsefNumber):
-        numbered(order, {"FV/1": KSEF_NUMBER[:-1] + "F"})
-    assert numbered(order, {}) == order
+        with_ksef_numbers(order, {"FV/1": KSEF_NUMBER[:-1] + "F"})
+    assert with_ksef_numbers(order, {}) == order
 
 
 def test_a_base_lost_in_a_total_failure_stands_outside_ksef() -> None:
-    order = outside(correct(read_base(issue(sale())), {"kind": "full_return"}), ("FV/1",))
+    order = without_awaiting(correct(read_base(issue(sale())), {"kind": "full_return"}), ("FV/1",))
     xml = build_correction(order, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
     fa3_schema().check(xml)
     assert b"<NrKSeFN>1</NrKSeFN>" in xml
@@ -290,7 +290,7 @@ def test_a_base_lost_in_a_total_failure_stands_outside_ksef() -> None:
 def test_waiting_orders_count_as_returned() -> None:
     start = read_base(issue(sale(line("10", "3"))))
     order = correct(start, {"kind": "return", "lines": [{"line": 1, "quantity": "2"}]})
-    now = after_pending(start, [order])
+    now = apply_pending(start, [order])
     assert mistakes(now, {"kind": "return", "lines": [{"line": 1, "quantity": "2"}]}) == {
         "/lines/0/quantity": "more-than-left"
     }
@@ -526,7 +526,7 @@ def test_lines_can_not_be_corrected_after_a_collective_discount() -> None:
         correct(start, {"kind": "full_return"})
     assert caught.value.code == "corrected-collectively"
     order = correct(base(), PERIOD | {"bases": [{"number": "FV/2"}]}, (second(),))
-    pending = after_pending(base(), [order])
+    pending = apply_pending(base(), [order])
     assert (pending.corrected_collectively, pending.totals) == (True, start.totals)
     second_discount = PERIOD | {"rates": [{"vat": "23", "amount": "9999"}], "bases": [{"number": "FV/2"}]}
     assert correct(start, second_discount, (second(),)).totals.gross == D("-9999.00")  # what is left is not known
@@ -770,7 +770,7 @@ def test_money_given_back_at_once_keeps_its_day_while_the_correction_waits() -> 
     wanted = {"kind": "full_return", "payments": [{"method": "cash", "amount": "40.00"}]}
     order = correct(replace(base(), awaiting=True), wanted)
     later = build_correction(
-        numbered(from_plain(Correction, to_plain(order)), {"FV/1": KSEF_NUMBER}),
+        with_ksef_numbers(from_plain(Correction, to_plain(order)), {"FV/1": KSEF_NUMBER}),
         SELLER,
         number="FK/1",
         issued_at=NOW + timedelta(days=3),

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from agent.domain import vat
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import BaseInvoice, Correction, after_pending, numbered, parse_correction, read_base
+from agent.domain.corrections.parse import (
+    BaseInvoice,
+    Correction,
+    apply_pending,
+    parse_correction,
+    read_base,
+    with_ksef_numbers,
+)
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.view import FaView, read
 from agent.domain.invoice import Payment, Sale, Totals
@@ -95,8 +102,10 @@ def test_orders_held_back_give_the_same_files_as_corrections_made_at_once(data: 
         assert order.awaiting == ("FV/1",)
         assert from_plain(Correction, to_plain(order)) == order
         orders.append(order)
-        base = after_pending(read_base(view), orders)
-    files = [view] + [build(numbered(order, {"FV/1": KSEF_NUMBER}), n) for n, order in enumerate(orders, start=1)]
+        base = apply_pending(read_base(view), orders)
+    files = [view] + [
+        build(with_ksef_numbers(order, {"FV/1": KSEF_NUMBER}), n) for n, order in enumerate(orders, start=1)
+    ]
     later = read_base(view, ksef_number=KSEF_NUMBER, earlier=files[1:])
     assert (later.rows, later.totals) == (base.rows, base.totals)
     assert_adds_up(later, files)

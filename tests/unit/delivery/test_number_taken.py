@@ -16,7 +16,7 @@ import pytest
 from agent.domain.errors import Conflict
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import InvoiceFilter, KsefError, LedgerEntry, LedgerPart, Outcome, Sent
+from agent.ports import CallOutcome, InvoiceFilter, KsefError, LedgerEntry, LedgerPart, Outcome
 from agent.services.queries.invoices import IssueAnswer
 from agent.settings.model import KsefSettings
 from tests.fakes import counter
@@ -37,7 +37,7 @@ class Strict(FakeGateway):
         self.unreadable: KsefError | None = None
         self.compare_seconds = 0.0
         self.lists_readable = False
-        self.knows: LedgerPart | KsefError = KsefError("brak uprawnień", sent=Sent.ANSWERED, code=403)
+        self.knows: LedgerPart | KsefError = KsefError("brak uprawnień", outcome=CallOutcome.REFUSED, code=403)
         self.asked_ledger = 0
 
     def take(self, *serials: int) -> None:
@@ -62,9 +62,9 @@ class Strict(FakeGateway):
         return self.knows
 
 
-FORBIDDEN = KsefError("brak uprawnienia InvoiceRead", sent=Sent.ANSWERED, code=403)
-LATER = KsefError("jeszcze niedostępna", sent=Sent.ANSWERED, code=21165)
-NO_ANSWER = KsefError("brak odpowiedzi", sent=Sent.UNKNOWN)
+FORBIDDEN = KsefError("brak uprawnienia InvoiceRead", outcome=CallOutcome.REFUSED, code=403)
+LATER = KsefError("jeszcze niedostępna", outcome=CallOutcome.REFUSED, code=21165)
+NO_ANSWER = KsefError("brak odpowiedzi", outcome=CallOutcome.UNKNOWN)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ async def test_a_resend_after_silence_is_a_doubt_as_before_and_the_customer_has_
 async def test_a_send_that_surely_did_not_leave_does_not_count(place: World) -> None:
     ksef(place).take(1)
     ksef(place).unreadable = FORBIDDEN
-    ksef(place).send_plan.append(KsefError("odmowa połączenia", sent=Sent.NOT_SENT))
+    ksef(place).send_plan.append(KsefError("odmowa połączenia", outcome=CallOutcome.NOT_SENT))
     record = (await press(place, "key-1")).invoices[0].record
     await place.settle()
     assert (await place.record(record.id)).state is InvoiceState.REJECTED, "only the second one left, and it is foreign"

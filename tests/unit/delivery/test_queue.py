@@ -15,7 +15,7 @@ import pytest
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import InvoiceChange, KsefError, Outgoing, Sent, Transaction, Upo, Verdict
+from agent.ports import CallOutcome, InvoiceChange, KsefError, Outgoing, Transaction, Upo, Verdict
 from agent.services.delivery import batches
 from agent.services.delivery.queue import _bases_first
 from tests.fakes import counter
@@ -48,7 +48,7 @@ class Recorder(FakeGateway):
     async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         self.calls.append("find_all")
         if self.lists_fail:
-            raise KsefError("limit", sent=Sent.NOT_SENT, code=429)
+            raise KsefError("limit", outcome=CallOutcome.NOT_SENT, code=429)
         return await super().find_all(session_ref)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
@@ -62,13 +62,13 @@ class Recorder(FakeGateway):
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
         if session_ref == "SB-refused":
-            raise KsefError("odrzucona", sent=Sent.ANSWERED, code=430)
+            raise KsefError("odrzucona", outcome=CallOutcome.REFUSED, code=430)
         return await super().batch_verdicts(session_ref)
 
     async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
         self.calls.append("upo")
         if self.upo_fails:
-            raise KsefError("jeszcze nie ma", sent=Sent.ANSWERED, code=21178)
+            raise KsefError("jeszcze nie ma", outcome=CallOutcome.REFUSED, code=21178)
         found = await super().upo(session_ref, invoice_ref, ksef_number)
         return replace(found, sha256=bytes(32)) if self.wrong_upo else found
 
@@ -204,7 +204,7 @@ async def test_one_list_settles_all_doubts_of_a_batch(tmp_path: Path) -> None:
         assert await states(place) == {InvoiceState.IN_DOUBT}
         gateway.lists_fail = True
         await passes(place, 12)
-        assert gateway.count("find_all") <= 6, "a session that can not be asked is left in peace"
+        assert gateway.count("find_all") <= 6, "a session that cannot be asked is left in peace"
         gateway.lists_fail = False
         gateway.calls.clear()
         await passes(place, 6, seconds=60.0)

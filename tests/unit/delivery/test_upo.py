@@ -19,7 +19,7 @@ from agent.domain.errors import BadInput, NotFound
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import _read_page, verify_zip_files
-from agent.ports import InvoiceChange, KsefError, KsefSession, Sent, SessionKind, Transaction, Upo, UpoPage
+from agent.ports import CallOutcome, InvoiceChange, KsefError, KsefSession, SessionKind, Transaction, Upo, UpoPage
 from agent.services.delivery import upo as service
 from agent.services.records.evidence import Evidence
 from agent.store.bundle import Bundle, collect, save
@@ -149,7 +149,7 @@ async def test_what_the_collective_upo_does_not_confirm_is_fetched_by_itself(tmp
         if trouble == "none":
             gateway._sessions[records[0].session_ref or ""] = []
         if trouble == "not known":
-            gateway.session_trouble = KsefError("Nie ma takiej sesji.", sent=Sent.ANSWERED, code=21173)
+            gateway.session_trouble = KsefError("Nie ma takiej sesji.", outcome=CallOutcome.REFUSED, code=21173)
         await work(place, 3, step=5.0)
         scopes = await proofs(place, records)
         assert scopes == (["session"] * 2 + ["invoice"] + ["session"] * 3 if trouble == "left out" else ["invoice"] * 6)
@@ -230,7 +230,7 @@ async def test_a_crash_in_the_middle_of_a_page_is_made_good(tmp_path: Path, monk
 async def test_a_session_that_can_not_be_asked_holds_up_no_other(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         await batch(place)
-        refused = KsefError("Brak uprawnień.", sent=Sent.ANSWERED, code=403)
+        refused = KsefError("Brak uprawnień.", outcome=CallOutcome.REFUSED, code=403)
         gateway.session_trouble = refused
         first = await press(place, "a")
         gateway.upo_delays = 0
@@ -279,7 +279,7 @@ async def test_a_number_that_comes_while_it_looks_is_not_overlooked(
 
 
 async def _silent(*_: object) -> Upo:
-    raise KsefError("cisza", sent=Sent.UNKNOWN)
+    raise KsefError("cisza", outcome=CallOutcome.UNKNOWN)
 
 
 async def test_the_archive_holds_the_page_once(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
     Accepted,
+    CallOutcome,
     Duplicate,
     KsefError,
     Outgoing,
     Pending,
     Rejected,
     SendBudget,
-    Sent,
     SessionRef,
     Verdict,
 )
@@ -52,7 +52,7 @@ class Authority(FakeGateway):
         if self.over:
             self.over -= 1
             self._session = None
-            raise KsefError("Sesja jest zamknięta.", sent=Sent.NOT_SENT, code=21180)
+            raise KsefError("Sesja jest zamknięta.", outcome=CallOutcome.NOT_SENT, code=21180)
         self.times.append(self.clock.monotonic())
         self.left = replace(
             self.left,
@@ -63,7 +63,7 @@ class Authority(FakeGateway):
 
     async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
         if invoice_ref not in self._sessions.get(session_ref, []):
-            raise KsefError("W tej sesji nie ma takiej faktury.", sent=Sent.ANSWERED, code=21405)
+            raise KsefError("W tej sesji nie ma takiej faktury.", outcome=CallOutcome.REFUSED, code=21405)
         return await super().status(session_ref, invoice_ref)
 
     def budget(self) -> SendBudget:
@@ -96,7 +96,7 @@ async def problems(place: World) -> set[str]:
     return {problem.code for problem in place.health.report().problems}
 
 
-# --- duplicates whose original can not be compared ----------------------------------------------------------
+# --- duplicates whose original cannot be compared ----------------------------------------------------------
 
 
 async def test_a_duplicate_that_cannot_be_compared_yet_is_a_doubt_with_evidence(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_a_duplicate_that_cannot_be_compared_yet_is_a_doubt_with_evidence(
     async with shop(tmp_path) as (place, gateway):
         number = "5265877635-20261124-0100A0AE0E14-06"
         gateway.verdict_plan.append(Duplicate(number, None, "Duplikat faktury"))
-        gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165, body="<dowód>")
+        gateway.original_trouble = KsefError("nie teraz", outcome=CallOutcome.REFUSED, code=21165, body="<dowód>")
         record = await press_until_answered(place, "a")
         assert (record.state, record.mode) == (InvoiceState.IN_DOUBT, Mode.ONLINE)
         events = {event.kind: event.data for event in await place.invoices.events(record.id)}
@@ -134,7 +134,7 @@ async def test_the_doubt_ends_when_the_original_can_be_read(tmp_path: Path, *, o
     async with shop(tmp_path) as (place, gateway):
         number = "5265877635-20261124-0100A0AE0E14-06"
         gateway.verdict_plan.append(Duplicate(number, None, "Duplikat faktury"))
-        gateway.original_trouble = KsefError("nie teraz", sent=Sent.ANSWERED, code=21165)
+        gateway.original_trouble = KsefError("nie teraz", outcome=CallOutcome.REFUSED, code=21165)
         record = await press_until_answered(place, "a")
         gateway.original_trouble = None
         gateway.ledger["a", "b", "c"] = (number, record.sha256 if ours else bytes(32))
@@ -294,7 +294,7 @@ async def test_what_can_go_no_other_way_takes_the_last_place(tmp_path: Path) -> 
 
 async def test_retry_after_is_kept_to_the_second(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
-        gateway.send_plan.append(KsefError("limit", sent=Sent.ANSWERED, code=429, retry_after=100.0))
+        gateway.send_plan.append(KsefError("limit", outcome=CallOutcome.REFUSED, code=429, retry_after=100.0))
         record = await press_until_answered(place, "a")
         waits = record.not_before
         assert waits is not None

@@ -13,7 +13,7 @@ import pytest
 from agent.hub.courier.state import STATE
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
-from agent.ports import KsefError, Outgoing, Rejected, Sent, Verdict
+from agent.ports import CallOutcome, KsefError, Outgoing, Rejected, Verdict
 from tests.fakes.gateway import line_down, silence
 from tests.fakes.hub_world import HubWorld, hub_world
 from tests.unit.sandbox.sandbox_client import invoice as fa3
@@ -254,7 +254,7 @@ async def test_a_technical_correction_goes_alone_and_names_what_it_replaces(hub:
 
 
 async def test_ksef_takes_no_technical_correction_is_the_end_of_it(hub: HubWorld) -> None:
-    hub.gateway.send_plan.append(KsefError("nie", sent=Sent.ANSWERED, code=21167))
+    hub.gateway.send_plan.append(KsefError("nie", outcome=CallOutcome.REFUSED, code=21167))
     hub.start()
     invoice = await hub.offer("FV-1/1", version=2, corrects=bytes(32))
     await hub.settle()
@@ -263,7 +263,7 @@ async def test_ksef_takes_no_technical_correction_is_the_end_of_it(hub: HubWorld
 
 
 async def test_a_session_that_is_over_is_replaced_at_once(hub: HubWorld) -> None:
-    hub.gateway.send_plan.append(KsefError("koniec sesji", sent=Sent.NOT_SENT, code=21180))
+    hub.gateway.send_plan.append(KsefError("koniec sesji", outcome=CallOutcome.NOT_SENT, code=21180))
     hub.start()
     await hub.clock.advance(1)
     invoice = await hub.offer("FV-1/1", urgent=3.0)
@@ -288,7 +288,7 @@ async def test_a_batch_that_ksef_refuses_as_a_whole_is_split_until_the_culprit_i
 
     async def batch_verdicts(session: str) -> dict[bytes, tuple[str, Verdict]] | None:
         if session in refused:
-            raise KsefError("odrzucona", sent=Sent.ANSWERED, code=430)
+            raise KsefError("odrzucona", outcome=CallOutcome.REFUSED, code=430)
         return await asked(session)
 
     monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
@@ -321,7 +321,7 @@ async def test_trouble_of_the_line_in_a_batch_leaves_it_whole(hub: HubWorld, mon
     async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
         if trouble:
             error = trouble.pop()
-            if error.sent is Sent.UNKNOWN:
+            if error.outcome is CallOutcome.UNKNOWN:
                 await opened(invoices, heard)
             raise error
         return await opened(invoices, heard)

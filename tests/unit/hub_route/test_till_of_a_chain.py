@@ -97,7 +97,7 @@ async def test_an_outcome_wakes_the_till_and_its_cursor_moves_afterwards(tmp_pat
             return (await it.joined.record(record.id)).state is InvoiceState.ACCEPTED
 
         await until(accepted, it.talk.hear)
-        assert await it.joined.agent.store.read(lambda tx: tx.notebook.get("hub:cursor"))
+        assert await it.joined.agent.store.read(lambda tx: tx.key_values.get("hub:cursor"))
 
 
 def near(day: date) -> timedelta:

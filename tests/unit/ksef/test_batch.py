@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from agent.ksef.batch import Compression, Package, pack
 from agent.ksef.crypto import OAEP, SessionKey, b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
-from agent.ports import Accepted, KsefError, Outgoing, Pending, Rejected, Sent
+from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Pending, Rejected
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
@@ -122,7 +122,7 @@ class TestSending:
         server.on(route, fault)
         with pytest.raises(KsefError) as caught:
             await gateway.open_batch(outgoing(), unheard)
-        assert caught.value.sent is Sent.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         assert server.seen("POST /sessions/batch/*/close") == []
 
     async def test_one_part_that_fails_stops_the_others(self, server: WireServer, gateway: Gateway) -> None:
@@ -147,7 +147,7 @@ class TestSending:
         server.on("POST /sessions/batch/*/close", problem(21205))
         with pytest.raises(KsefError) as caught:
             await gateway.open_batch(outgoing(), unheard)
-        assert (caught.value.sent, caught.value.code) == (Sent.NOT_SENT, 21205)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.NOT_SENT, 21205)
 
     async def test_a_plain_http_place_is_refused_where_ksef_is_https(
         self, server: WireServer, clock: FakeClock
@@ -190,7 +190,7 @@ class TestVerdicts:
         server.on("GET /sessions/*/invoices", Reply(body={"invoices": []}))
         with pytest.raises(KsefError) as caught:
             await gateway.batch_verdicts(wire.BATCH)
-        assert (caught.value.sent, caught.value.code) == (Sent.ANSWERED, 430)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 430)
 
     async def test_no_correct_invoice_still_has_verdicts(self, server: WireServer, gateway: Gateway) -> None:
         server.on("GET /sessions/*", wire.session_status(445))

@@ -11,7 +11,7 @@ import pytest
 
 from agent.domain.errors import ConfigError
 from agent.ksef.client import _cause, open_client, tls_context
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from agent.settings.model import KsefSettings
 from tests.fakes.clock import FakeClock
 
@@ -21,7 +21,7 @@ async def test_a_refused_connection_says_so() -> None:
     with pytest.raises(KsefError) as caught:
         await client.call("GET", "/x")
     assert caught.value.message == "Połączenie z KSeF nie powiodło się (połączenie odrzucone)."
-    assert caught.value.sent is Sent.NOT_SENT
+    assert caught.value.outcome is CallOutcome.NOT_SENT
     await client.close()
 
 

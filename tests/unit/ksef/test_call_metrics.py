@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.ksef.calls import PATH_WORDS, Call, Wire
+from agent.ksef.calls import PATH_WORDS, Call, RateLimitedClient
 from agent.ksef.client import HttpClient
 from agent.ksef.limits import Group, RateBudget
 from agent.ksef.responses import Answer
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from tests.fakes.clock import FakeClock
 
 ROOT = Path(__file__).parents[3]
@@ -48,15 +48,15 @@ SEND = Call(Group.INVOICE_SEND, "POST", "/sessions/online/20261124-SO-2C3E6C8000
     ("error", "word"),
     [
         (None, "ok"),
-        (KsefError("", sent=Sent.ANSWERED, code=450), "refused"),
-        (KsefError("", sent=Sent.ANSWERED, code=429), "rate_limited"),
-        (KsefError("", sent=Sent.UNKNOWN, code=500), "unknown"),
-        (KsefError("", sent=Sent.NOT_SENT), "not_sent"),
+        (KsefError("", outcome=CallOutcome.REFUSED, code=450), "refused"),
+        (KsefError("", outcome=CallOutcome.REFUSED, code=429), "rate_limited"),
+        (KsefError("", outcome=CallOutcome.UNKNOWN, code=500), "unknown"),
+        (KsefError("", outcome=CallOutcome.NOT_SENT), "not_sent"),
     ],
 )
 async def test_a_call_is_counted_once_with_its_outcome(error: KsefError | None, word: str) -> None:
     clock, counted = FakeClock(), Counted()
-    wire = Wire(Answering(clock, error), RateBudget(clock), counted)
+    wire = RateLimitedClient(Answering(clock, error), RateBudget(clock), counted)
     if error is None:
         await wire.run(SEND)
     else:
@@ -67,8 +67,10 @@ async def test_a_call_is_counted_once_with_its_outcome(error: KsefError | None, 
 
 async def test_a_call_that_the_own_budget_holds_back_has_no_duration() -> None:
     clock, counted = FakeClock(), Counted()
-    wire = Wire(
-        Answering(clock, KsefError("", sent=Sent.ANSWERED, code=429, retry_after=60.0)), RateBudget(clock), counted
+    wire = RateLimitedClient(
+        Answering(clock, KsefError("", outcome=CallOutcome.REFUSED, code=429, retry_after=60.0)),
+        RateBudget(clock),
+        counted,
     )
     for _ in range(2):
         with pytest.raises(KsefError):

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.domain.errors import Refused
-from agent.ksef.certificate_files import Place, finish_switch
+from agent.ksef.certificate_files import CertificateFiles, finish_switch
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials, offline_credentials
 from agent.ksef.crypto import OfflineSigner, b64
 from agent.ksef.enrolment import Renewal, enrol, renew_if_due
 from agent.ksef.gateway import open_gateway
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from agent.settings.model import KsefSettings, OfflineSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Reply, WireServer, problem
@@ -50,11 +50,11 @@ async def certificates(server: WireServer, clock: FakeClock) -> AsyncIterator[Ce
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "offline.crt", tmp_path / "offline.key")
+def place(tmp_path: Path) -> CertificateFiles:
+    return CertificateFiles(tmp_path / "offline.crt", tmp_path / "offline.key")
 
 
-def put(place: Place, *, days: int = 10) -> Credentials:
+def put(place: CertificateFiles, *, days: int = 10) -> Credentials:
     """Put an old pair in place that is valid for so many more days."""
     key = ec.generate_private_key(ec.SECP256R1())
     old = Credentials(wire.issue(key.public_key(), x509.Name([]), 77, until=wire.START + timedelta(days=days)), key)
@@ -63,13 +63,13 @@ def put(place: Place, *, days: int = 10) -> Credentials:
     return old
 
 
-def names(place: Place) -> set[str]:
+def names(place: CertificateFiles) -> set[str]:
     return {path.name for path in place.certificate_file.parent.iterdir()}
 
 
 class TestEnrolment:
     async def test_the_request_says_who_asks(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         new = await enrol(certificates, OFFLINE, "kasa 1", place)
         assert new.serial == "01F20A5D352AE590"
@@ -87,7 +87,7 @@ class TestEnrolment:
         assert place.key_file.stat().st_mode & 0o777 == 0o600
 
     async def test_the_key_is_on_disk_before_the_request_leaves(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         def check(request: wire.Request) -> Reply:
             assert place.next_key.stat().st_mode & 0o777 == 0o600
@@ -102,14 +102,14 @@ class TestEnrolment:
     ) -> None:
         secret = tmp_path / "passphrase"
         secret.write_text("tajne")
-        place = Place(tmp_path / "a.crt", tmp_path / "a.key", secret)
+        place = CertificateFiles(tmp_path / "a.crt", tmp_path / "a.key", secret)
         await enrol(certificates, OFFLINE, "kasa 1", place)
         assert b"ENCRYPTED" in place.key_file.read_bytes()
         load_credentials(place.certificate_file, place.key_file, secret)
 
     @pytest.mark.filterwarnings("ignore:Attribute's length")
     async def test_a_long_polish_name_is_taken_as_ksef_gives_it(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         name = "Żółć " * 12
         server.on("GET /certificates/enrollments/data", Reply(body={"commonName": name, "countryName": "PL"}))
@@ -118,21 +118,23 @@ class TestEnrolment:
         subject = x509.load_der_x509_csr(base64.b64decode(asked["csr"])).subject
         assert [attribute.value for attribute in subject] == [name, "PL"]
 
-    async def test_no_certificate_left(self, server: WireServer, certificates: Certificates, place: Place) -> None:
+    async def test_no_certificate_left(
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
+    ) -> None:
         server.on("GET /certificates/limits", Reply(body=wire.certificate_limits(can=False)))
         with pytest.raises(Refused, match="pozostało wniosków: 0"):
             await enrol(certificates, OFFLINE, "kasa 1", place)
         assert server.seen("POST /certificates/enrollments") == []
 
     async def test_with_a_token_ksef_refuses_and_we_say_why(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         server.on("GET /certificates/enrollments/data", problem(25001))
         with pytest.raises(KsefError, match="tylko po uwierzytelnieniu certyfikatem"):
             await enrol(certificates, OFFLINE, "kasa 1", place)
 
     async def test_a_rejected_request_is_forgotten_with_its_key(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         server.on(
             f"GET /certificates/enrollments/{wire.ENROLMENT}",
@@ -143,16 +145,16 @@ class TestEnrolment:
         assert names(place) == set()
 
     async def test_an_unreachable_ksef_loses_nothing(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         server.on(f"GET /certificates/enrollments/{wire.ENROLMENT}", Reply(500, b"", content_type="text/html"))
         with pytest.raises(KsefError) as caught:
             await enrol(certificates, OFFLINE, "kasa 1", place)
-        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
         assert names(place) == {"offline.key.next", "offline.crt.request"}
 
     async def test_a_certificate_for_another_key_is_not_taken(
-        self, server: WireServer, certificates: Certificates, place: Place
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
         old = put(place)
         other = ec.generate_private_key(ec.SECP256R1()).public_key()
@@ -170,7 +172,7 @@ class TestEnrolment:
     async def test_where_it_can_not_write_it_does_not_ask(
         self, server: WireServer, certificates: Certificates, tmp_path: Path
     ) -> None:
-        place = Place(tmp_path / "none" / "a.crt", tmp_path / "none" / "a.key")
+        place = CertificateFiles(tmp_path / "none" / "a.crt", tmp_path / "none" / "a.key")
         with pytest.raises(Refused, match="Nie można zapisać"):
             await enrol(certificates, OFFLINE, "kasa 1", place)
         assert server.seen("POST /certificates/enrollments") == []
@@ -178,7 +180,9 @@ class TestEnrolment:
 
 class TestRenewal:
     @pytest.mark.parametrize(("days", "due"), [(0, False), (9, False), (10, True), (30, True)])
-    async def test_when(self, certificates: Certificates, place: Place, clock: FakeClock, days: int, due: bool) -> None:
+    async def test_when(
+        self, certificates: Certificates, place: CertificateFiles, clock: FakeClock, days: int, due: bool
+    ) -> None:
         old = put(place, days=10)
         new = await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=days, now=clock.now)
         assert (new is not None) is due
@@ -186,25 +190,27 @@ class TestRenewal:
         assert current.serial == (new.serial if new else old.serial)
 
     async def test_the_old_pair_stays_until_the_new_one_works(
-        self, certificates: Certificates, place: Place, clock: FakeClock
+        self, certificates: Certificates, place: CertificateFiles, clock: FakeClock
     ) -> None:
         old = put(place)
 
         async def refuse(new: Credentials) -> None:
-            raise KsefError("nie działa", sent=Sent.NOT_SENT, code=460)
+            raise KsefError("nie działa", outcome=CallOutcome.NOT_SENT, code=460)
 
         with pytest.raises(KsefError, match="nie działa"):
             await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, now=clock.now, prove=refuse)
         assert load_credentials(place.certificate_file, place.key_file).serial == old.serial
 
-    async def test_the_old_pair_is_kept(self, certificates: Certificates, place: Place, clock: FakeClock) -> None:
+    async def test_the_old_pair_is_kept(
+        self, certificates: Certificates, place: CertificateFiles, clock: FakeClock
+    ) -> None:
         old = put(place)
         await renew_if_due(certificates, OFFLINE, "kasa 1", place, days=30, now=clock.now)
         previous = [path.with_name(path.name + ".previous") for path in (place.certificate_file, place.key_file)]
         assert load_credentials(*previous).serial == old.serial
 
     async def test_the_running_agent_signs_with_the_new_one(
-        self, certificates: Certificates, place: Place, clock: FakeClock
+        self, certificates: Certificates, place: CertificateFiles, clock: FakeClock
     ) -> None:
         signer = OfflineSigner(put(place))
         renewal = Renewal(certificates, OFFLINE, "kasa 1", place, days=30, now=clock.now, adopt=signer.adopt)
@@ -263,7 +269,7 @@ async def test_a_crash_at_any_step_loses_nothing(
         at += 1
         directory = tmp_path / str(at)
         directory.mkdir()
-        place = Place(directory / "offline.crt", directory / "offline.key")
+        place = CertificateFiles(directory / "offline.crt", directory / "offline.key")
         if not first:
             put(place)
         with pytest.MonkeyPatch.context() as patch:
@@ -284,7 +290,7 @@ async def test_a_crash_at_any_step_loses_nothing(
     assert at > 10
 
 
-def test_a_switch_that_was_not_decided_does_not_happen(place: Place) -> None:
+def test_a_switch_that_was_not_decided_does_not_happen(place: CertificateFiles) -> None:
     old = put(place)
     place.next_key.write_text("half")
     place.request.write_text(wire.ENROLMENT)

@@ -11,7 +11,7 @@ import pytest
 
 from agent.ksef import ledger
 from agent.ksef.gateway import Gateway, open_gateway
-from agent.ports import KsefError, LedgerEntry, Sent
+from agent.ports import CallOutcome, KsefError, LedgerEntry
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Reply, WireServer, metadata, problem
@@ -80,4 +80,4 @@ async def test_a_missing_right_is_ksefs_word(server: WireServer, gateway: Gatewa
     server.on(ROUTE, Reply(403, {"title": "Forbidden", "detail": "Brak InvoiceRead."}), problem(21405))
     with pytest.raises(KsefError) as caught:
         await gateway.issued_since(wire.NIP, SINCE)
-    assert (caught.value.code, caught.value.sent) == (403, Sent.ANSWERED)
+    assert (caught.value.code, caught.value.outcome) == (403, CallOutcome.REFUSED)

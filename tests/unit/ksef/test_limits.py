@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.ksef.limits import DEFAULTS, HOUR, MINUTE, SECOND, Group, Limit, RateBudget, Window
 from agent.ksef.responses import Answer
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from tests.fakes.clock import FakeClock
 
 SEND = Group.INVOICE_SEND
@@ -112,7 +112,7 @@ class TestPlaces:
         with pytest.raises(KsefError) as caught:
             async with budget.place(SEND, patience=1.0):
                 pytest.fail("the minute is used up")
-        assert (caught.value.sent, caught.value.code) == (Sent.NOT_SENT, 429)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.NOT_SENT, 429)
         assert caught.value.retry_after == pytest.approx(60, abs=0.01)
         await clock.advance(60.01)
         async with budget.place(SEND, patience=0.0):
@@ -152,7 +152,7 @@ class TestPlaces:
         budget = RateBudget(clock)
         with pytest.raises(KsefError):
             async with budget.place(SEND):
-                raise KsefError("429", sent=Sent.ANSWERED, code=429, retry_after=said)
+                raise KsefError("429", outcome=CallOutcome.REFUSED, code=429, retry_after=said)
         assert budget.sends().wait == pytest.approx(rest)
         async with budget.place(Group.INVOICE_STATUS, patience=0.0):
             pass
@@ -165,7 +165,7 @@ class TestPlaces:
         budget = RateBudget(clock)
         with pytest.raises(KsefError):
             async with budget.place(SEND):
-                raise KsefError("429", sent=Sent.ANSWERED, code=429, retry_after=said)
+                raise KsefError("429", outcome=CallOutcome.REFUSED, code=429, retry_after=said)
         assert budget.sends().sends_left_hour == left
         await clock.advance(said)
         assert budget.sends().sends_left_hour == 179

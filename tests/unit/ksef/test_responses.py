@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ksef.responses import EVIDENCE_BYTES, Answer, parse_instant, problems, retry_after
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -58,7 +58,7 @@ class TestFields:
         fields = answer({"field": value}).fields()
         with pytest.raises(KsefError) as caught:
             getattr(fields, getter)("field")
-        assert caught.value.sent is Sent.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
         assert caught.value.body == json.dumps({"field": value})
 
     def test_evidence_is_bounded(self) -> None:

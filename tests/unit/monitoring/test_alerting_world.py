@@ -16,7 +16,7 @@ import pytest
 from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import KsefError, Outcome, Rejected, Sent
+from agent.ports import CallOutcome, KsefError, Outcome, Rejected
 from agent.services.monitoring.disk import Disk
 from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
 from agent.settings.model import Settings
@@ -56,7 +56,7 @@ async def look(place: World, times: int = 3) -> list[str]:
 
 async def test_latarnia_silent_for_long(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT, body="<html>")
+        place.latarnia.error = KsefError("cisza", outcome=CallOutcome.NOT_SENT, body="<html>")
         await place.announcements.poll()
         await place.clock.advance(29 * 60)
         await place.announcements.poll()
@@ -369,7 +369,7 @@ async def test_a_restart_neither_ends_nor_repeats_what_no_source_has_spoken_of_y
     async with world(tmp_path) as place:
         place.latarnia.status = {"status": "METEOR"}
         await place.announcements.poll()
-        place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT)
+        place.latarnia.error = KsefError("cisza", outcome=CallOutcome.NOT_SENT)
         await place.announcements.poll()
         place.gateway.skew = 90.0
         await place.connection.probe()
@@ -380,7 +380,7 @@ async def test_a_restart_neither_ends_nor_repeats_what_no_source_has_spoken_of_y
         assert sorted(await look(place)) == known
         before, clock = await told(place), place.clock
     async with world(tmp_path, clock=clock) as place:
-        place.latarnia.error = KsefError("cisza", sent=Sent.NOT_SENT)
+        place.latarnia.error = KsefError("cisza", outcome=CallOutcome.NOT_SENT)
         assert sorted(await look(place)) == known
         await place.announcements.poll()  # still silent
         place.printer.problem = "Otwarta pokrywa."

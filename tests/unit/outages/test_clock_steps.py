@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import KsefError, LatarniaReading, Sent
+from agent.ports import CallOutcome, KsefError, LatarniaReading
 from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
@@ -287,7 +287,7 @@ async def test_a_declaration_of_a_time_that_nothing_confirms_is_refused(tmp_path
 async def waiting(place: World) -> InvoiceRecord:
     """Return an invoice that could not be sent, and whose next attempt has to wait."""
     await place.connection.probe()
-    place.gateway.send_plan.append(KsefError("później", sent=Sent.ANSWERED, code=429, retry_after=600.0))
+    place.gateway.send_plan.append(KsefError("później", outcome=CallOutcome.REFUSED, code=429, retry_after=600.0))
     record = await press(place)
     assert record.state is InvoiceState.ISSUED
     return record
@@ -342,11 +342,11 @@ async def test_ages_are_measured(tmp_path: Path) -> None:
         async with world(folder) as place:
 
             async def silent() -> LatarniaReading:
-                raise KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+                raise KsefError("brak odpowiedzi", outcome=CallOutcome.UNKNOWN, link_down=True)
 
             place.latarnia.read = silent  # type: ignore[method-assign]
             await place.announcements.poll()
-            place.gateway.send_plan.append(KsefError("cisza", sent=Sent.UNKNOWN))
+            place.gateway.send_plan.append(KsefError("cisza", outcome=CallOutcome.UNKNOWN))
             await press(place)
             assert not {"in-doubt", "latarnia-unreachable"} & set(await problems(place))
             place.clock.step(step)

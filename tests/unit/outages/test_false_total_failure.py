@@ -16,7 +16,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.register import Marker, marker
-from agent.ports import KsefError, Sent
+from agent.ports import CallOutcome, KsefError
 from agent.services.records.evidence import Evidence
 from tests.fakes.world import MANAGER, SELLER, World, world
 
@@ -283,6 +283,6 @@ async def test_a_latarnia_out_of_reach_contradicts_nobody(tmp_path: Path) -> Non
         await place.announcements.poll()
         await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
         assert "status-contradicts" in await codes(place)
-        place.latarnia.error = KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+        place.latarnia.error = KsefError("brak odpowiedzi", outcome=CallOutcome.UNKNOWN, link_down=True)
         await place.announcements.poll()
         assert "status-contradicts" not in await codes(place)

@@ -15,7 +15,7 @@ from agent.domain.errors import Conflict, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import LinkState
-from agent.ports import Event, KsefError, LatarniaReading, Sent, Work
+from agent.ports import CallOutcome, Event, KsefError, LatarniaReading, Work
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, MANAGER, World, sale, world
 from tests.sim.announcing import news_of
@@ -63,10 +63,10 @@ async def test_the_breaker_survives_a_restart(tmp_path: Path) -> None:
 async def test_refusals_of_ksef_do_not_open_the_breaker(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         for _ in range(5):
-            place.connection.failed(KsefError("limit", sent=Sent.ANSWERED, code=429))
+            place.connection.failed(KsefError("limit", outcome=CallOutcome.REFUSED, code=429))
         assert place.connection.breaker.allows
-        place.connection.failed(KsefError("cisza", sent=Sent.UNKNOWN))
-        place.connection.failed(KsefError("cisza", sent=Sent.UNKNOWN))
+        place.connection.failed(KsefError("cisza", outcome=CallOutcome.UNKNOWN))
+        place.connection.failed(KsefError("cisza", outcome=CallOutcome.UNKNOWN))
         assert not place.connection.breaker.allows
 
 
@@ -88,7 +88,7 @@ async def test_silence_of_latarnia_changes_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
 
         async def silent() -> LatarniaReading:
-            raise KsefError("brak odpowiedzi", sent=Sent.UNKNOWN, link_down=True)
+            raise KsefError("brak odpowiedzi", outcome=CallOutcome.UNKNOWN, link_down=True)
 
         place.latarnia.read = silent  # type: ignore[method-assign]
         await place.announcements.poll()

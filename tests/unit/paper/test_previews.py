@@ -172,6 +172,6 @@ async def test_a_press_does_not_wait_for_metres_of_paper(place: World, monkeypat
 
 def test_metres_of_paper_get_their_time() -> None:
     """A timeout is for silence: what the slowest printer needs for its lines is added, beyond a usual receipt."""
-    (printer,) = build((PrinterSettings(timeout_seconds=20),), SystemClock()).alone.values()
+    (printer,) = build((PrinterSettings(timeout_seconds=20),), SystemClock()).individual.values()
     assert printer.seconds_for(b"line\n" * 80) == 20
     assert printer.seconds_for(b"line\n" * 1380) == pytest.approx(120)

@@ -18,7 +18,7 @@ from agent.domain.paper.receipt import Qr, Receipt, Text
 from agent.ports import Outcome, PrintResult
 from agent.sandbox.printer import Fault, NetworkPrinter
 from agent.settings.model import PrinterSettings
-from printers.printer_set import Fleet, build
+from printers.printer_set import PrinterSet, build
 from printers.profiles.models import PROFILES, Answers
 from tests.fakes.swift_clock import SwiftClock
 from tests.unit.printers.slips import EC_LINK, LONGEST_RSA_LINK, RSA_4096_LINK, invoice, receipt
@@ -30,7 +30,7 @@ SLIP = invoice()
 class Till:
     """Printers of a till and what became durable before bytes left."""
 
-    fleet: Fleet
+    fleet: PrinterSet
     journal: list[tuple[str, bytes]] = field(default_factory=list)
     refuse: Exception | None = None
 
@@ -195,7 +195,7 @@ async def test_interpreted_is_not_printed_while_the_paper_is_out(clock: SwiftClo
     await device.heal()
     await device.plan(Fault.PAPER_OUT_LATE)
     job = asyncio.create_task(till.print())
-    await until(lambda: till.fleet.alone["p1"].stuck)
+    await until(lambda: till.fleet.individual["p1"].stuck)
     await device.heal()
     assert (await job).outcome is Outcome.DONE
     await device.stop()
@@ -206,7 +206,7 @@ async def test_paper_put_in_while_the_job_waits_ends_it_well(
 ) -> None:
     await device.plan(Fault.PAPER_OUT, at=400)
     job = asyncio.create_task(till.print())
-    await until(lambda: till.fleet.alone["p1"].stuck)
+    await until(lambda: till.fleet.individual["p1"].stuck)
     (status,) = await till.fleet.printer.status()
     assert (status.online, status.code) == (False, "paper-out")
     assert not job.done()
@@ -335,7 +335,7 @@ async def test_while_another_till_prints_there_nothing_is_sent(till: Till, devic
     assert (await till.print()).outcome is Outcome.DONE
 
 
-# --- printers that can not answer ---------------------------------------------------------------------
+# --- printers that cannot answer ---------------------------------------------------------------------
 
 
 async def test_printer_that_can_not_answer_is_never_confirmed(clock: SwiftClock) -> None:

@@ -23,10 +23,10 @@ from printers.device.status_bytes import (
     PAPER_OUT,
     PRINTER_ERROR,
     Cleared,
-    Ear,
     Interpreted,
     Printed,
     RealTime,
+    StatusParser,
     Trouble,
     near_end,
     offline_cause,
@@ -41,16 +41,16 @@ MEANING = [RealTime(0x12), Printed(b"1234"), Interpreted(0), Cleared(), RealTime
 
 @given(st.lists(st.integers(0, len(SPEECH))))
 def test_pieces_do_not_matter(cuts: list[int]) -> None:
-    ear, places = Ear(), sorted({0, len(SPEECH), *cuts})
-    heard = [answer for start, end in itertools.pairwise(places) for answer in ear.hear(SPEECH[start:end])]
+    parser, places = StatusParser(), sorted({0, len(SPEECH), *cuts})
+    heard = [answer for start, end in itertools.pairwise(places) for answer in parser.feed(SPEECH[start:end])]
     assert heard == MEANING
 
 
 def test_noise_is_skipped() -> None:
     automatic_status = b"\x10\x00\x00\x00"
-    assert Ear().hear(automatic_status + b"\x11\x13\xff" + SPEECH) == MEANING
-    assert Ear().hear(b"\x37\x00\x12") == [Interpreted(0), RealTime(0x12)]
-    assert Ear().hear(b"\x37\x221234\x01") == []  # its end is wrong, and its digits are no answers
+    assert StatusParser().feed(automatic_status + b"\x11\x13\xff" + SPEECH) == MEANING
+    assert StatusParser().feed(b"\x37\x00\x12") == [Interpreted(0), RealTime(0x12)]
+    assert StatusParser().feed(b"\x37\x221234\x01") == []  # its end is wrong, and its digits are no answers
 
 
 @pytest.mark.parametrize("place", range(2, 7))
@@ -58,25 +58,25 @@ def test_noise_is_skipped() -> None:
 def test_a_status_in_the_middle_of_a_process_id_spoils_neither(place: int, status: int) -> None:
     block = b"\x37\x221234\x00"
     spoken = block[:place] + bytes((status,)) + block[place:]
-    assert Ear().hear(spoken) == [RealTime(status), Printed(b"1234")]
-    ear = Ear()
-    assert [answer for byte in spoken for answer in ear.hear(bytes((byte,)))] == [RealTime(status), Printed(b"1234")]
+    assert StatusParser().feed(spoken) == [RealTime(status), Printed(b"1234")]
+    parser = StatusParser()
+    assert [answer for byte in spoken for answer in parser.feed(bytes((byte,)))] == [RealTime(status), Printed(b"1234")]
 
 
 @pytest.mark.parametrize("block", [b"\x37\x22123\x00", b"\x37\x2212r34\x00", b"\x37\x2212\x80", b"\x37\x2212\x05"])
 def test_a_spoiled_process_id_is_no_answer_at_all(block: bytes) -> None:
-    assert Ear().hear(block + b"\x12") == [RealTime(0x12)]
+    assert StatusParser().feed(block + b"\x12") == [RealTime(0x12)]
 
 
 def test_automatic_status_in_two_pieces_is_no_proof() -> None:
-    ear = Ear()
-    assert ear.hear(b"\x10\x00") == []
-    assert ear.hear(b"\x00\x00\x12") == [RealTime(0x12)]
+    parser = StatusParser()
+    assert parser.feed(b"\x10\x00") == []
+    assert parser.feed(b"\x00\x00\x12") == [RealTime(0x12)]
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_heard(noise: bytes) -> None:
-    assert all(isinstance(answer, RealTime | Interpreted | Printed | Cleared) for answer in Ear().hear(noise))
+    assert all(isinstance(answer, RealTime | Interpreted | Printed | Cleared) for answer in StatusParser().feed(noise))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from agent.sandbox.printer import Fault, Mechanism
 from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
 from agent.system.daemon_thread import DaemonThread
-from printers.printer_set import Fleet, build
+from printers.printer_set import PrinterSet, build
 from printers.profiles.models import PROFILES
 from printers.transports import blocking, file, serial
 from printers.transports.blocking import LaneTransport
@@ -38,11 +38,11 @@ from tests.unit.printers.slips import invoice
 SLIP = invoice()
 
 
-def fleet_of(**changes: object) -> Fleet:
+def fleet_of(**changes: object) -> PrinterSet:
     return build([PrinterSettings(name="p", **changes)], SystemClock())  # type: ignore[arg-type]
 
 
-async def print_on(fleet: Fleet, journal: list[bytes] | None = None) -> PrintResult:
+async def print_on(fleet: PrinterSet, journal: list[bytes] | None = None) -> PrintResult:
     async def sent(_name: str, data: bytes) -> None:
         if journal is not None:
             journal.append(data)
@@ -104,9 +104,9 @@ async def test_a_slow_line_gets_the_time_its_bytes_need(line: LinePrinter) -> No
     """An RSA slip as raster takes 15 seconds at 9600 baud; a timeout is for silence, not for length."""
     settings = PrinterSettings(name="p", connection="serial", device=line.path, baud=9600)
     fleet = build([settings], SystemClock())
-    assert fleet.alone["p"].seconds_for(bytes(9600)) == settings.timeout_seconds + 10
+    assert fleet.individual["p"].seconds_for(bytes(9600)) == settings.timeout_seconds + 10
     network = build([replace(settings, connection="tcp")], SystemClock())
-    assert network.alone["p"].seconds_for(bytes(9600)) == settings.timeout_seconds
+    assert network.individual["p"].seconds_for(bytes(9600)) == settings.timeout_seconds
 
 
 async def test_device_file_that_answers(line: LinePrinter) -> None:
@@ -606,7 +606,7 @@ async def test_cups_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_p
 async def test_cups_connection_never_answers(spooler: Callable[[str], Path]) -> None:
     spooler("cat")
     fleet = fleet_of(connection="cups", device="paragon")
-    connection = await fleet.alone["p"]._transport.open()
+    connection = await fleet.individual["p"]._transport.open()
     with pytest.raises(TransportError):
         await connection.read()
     assert await connection.touched()

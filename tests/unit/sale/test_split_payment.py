@@ -14,7 +14,7 @@ from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import (
     BaseInvoice,
     Correction,
-    after_pending,
+    apply_pending,
     parse_correction,
     parse_outside_base,
     read_base,
@@ -190,7 +190,7 @@ def test_a_higher_price_brings_it_and_it_stays() -> None:
     )
     assert built(dearer).annotations.split_payment
     assert from_plain(Correction, to_plain(dearer)) == dearer
-    assert corrected(after_pending(start, [dearer]), {"kind": "full_return"}).annotations.split_payment
+    assert corrected(apply_pending(start, [dearer]), {"kind": "full_return"}).annotations.split_payment
     assert corrected(base_of(sale(CHEAP_PHONE), built(dearer)), {"kind": "full_return"}).annotations.split_payment
 
 

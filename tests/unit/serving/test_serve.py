@@ -17,8 +17,8 @@ from agent.services.shutdown import Shutdown
 from agent.serving import schedule
 from agent.serving.serve import _feed_watchdog, _loop, supervise
 from agent.system import systemd
+from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.clock import FakeClock
-from tests.fakes.joined import joined
 
 
 @dataclass
@@ -130,7 +130,7 @@ async def test_in_a_till_that_slept_no_loop_stood_still() -> None:
 
 async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
     """The real agent with its loops: the disk fails under a commit."""
-    async with joined(tmp_path) as place:
+    async with agent_with_sandbox(tmp_path) as place:
         running = asyncio.create_task(supervise(place.agent))
         await place.sell()
         assert (place.agent.health.report().ready, place.agent.health.report().live) == (True, True)

@@ -86,7 +86,7 @@ async def test_a_failed_commit_loses_the_store(tmp_path: Path, done_first: bool)
     with pytest.raises(StoreLost):
         await add(store, "d")
     with pytest.raises(StoreLost):
-        await store.read(lambda transaction: transaction.notebook.get("a"))
+        await store.read(lambda transaction: transaction.key_values.get("a"))
     await store.close()
     # nobody knew, and only the restart tells: the key decides
     assert await stored(tmp_path / "agent.db") == (["inv-a", "inv-b"] if done_first else ["inv-a"])
@@ -112,7 +112,7 @@ async def test_a_full_disk_inside_a_unit_stores_nothing(tmp_path: Path) -> None:
 
     async def big(transaction: Transaction) -> None:
         await add_next(transaction, "b")
-        await transaction.notebook.put("big", "x" * 100_000)
+        await transaction.key_values.put("big", "x" * 100_000)
 
     with pytest.raises(Unavailable) as caught:
         await store.write(big)
@@ -131,7 +131,7 @@ async def test_an_error_that_the_work_swallows_still_fails_the_unit(tmp_path: Pa
         writer.fail_at = "INSERT INTO notebook"
         for _ in range(2):
             try:
-                await transaction.notebook.put("x", 1)
+                await transaction.key_values.put("x", 1)
             except AgentError:
                 continue
         return "done"

@@ -380,7 +380,7 @@ async def test_maintenance_beside_a_live_agent_does_not_count_as_tampering(path:
     store = await SqliteStore.open(path, FakeClock())
     beside = await SqliteStore.open(path, FakeClock(), exclusive=False)
     for number in range(60):  # more than a checkpoint's worth
-        await beside.write(lambda transaction, number=number: transaction.notebook.put("x", number))  # type: ignore[misc]
+        await beside.write(lambda transaction, number=number: transaction.key_values.put("x", number))  # type: ignore[misc]
     await beside.close()
     for number in range(60):
         await store.write(partial(press, name=f"{number}"))

@@ -276,7 +276,7 @@ def test_a_wal_of_a_killed_agent_never_meets_the_restored_database(till: Path, d
         (database.parent / name).write_bytes(content)
     facts = answer(run(restore.command, till, str(copy), "--json"))
     assert names(database) == ["inv-a", "inv-b"]
-    (note,) = on_store(Path(facts["replaced"]), lambda transaction: transaction.notebook.get("x"))
+    (note,) = on_store(Path(facts["replaced"]), lambda transaction: transaction.key_values.get("x"))
     assert note == 1, "the last commits before the kill are in what was put aside"
 
 
@@ -300,7 +300,7 @@ def test_a_wal_whose_database_was_removed_never_meets_the_restored_one(till: Pat
 def test_a_database_that_another_program_reads_is_not_replaced(
     till: Path, database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its WAL can not be merged then, and a crash in between would leave the old database without it."""
+    """Its WAL cannot be merged then, and a crash in between would leave the old database without it."""
     monkeypatch.setattr(restoring, "BUSY_SECONDS", 0.0)
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -440,7 +440,7 @@ def test_nothing_is_pruned_by_a_clock_that_runs_ahead(till: Path, database: Path
     }
 
     async def work(transaction: SqliteTransaction) -> None:
-        await transaction.notebook.put("clock", {"mark": mark})
+        await transaction.key_values.put("clock", {"mark": mark})
 
     on_store(database, work)
     refused = refusal(run(export.command, till, "--prune"), Refused)

@@ -100,7 +100,7 @@ async def test_a_full_disk_under_the_mark_refuses_the_press_and_burns_no_number(
         with pytest.raises(Unavailable) as full:
             await store.write(partial(press, name="a"))
         assert full.value.code == "disk-full"
-    await store.write(lambda transaction: transaction.notebook.put("x", 1))  # what takes no number goes on
+    await store.write(lambda transaction: transaction.key_values.put("x", 1))  # what takes no number goes on
     monkeypatch.undo()
     assert await store.write(partial(press, name="a")) == 1
     await store.close()

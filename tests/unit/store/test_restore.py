@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from agent.commands import backup, restore, restore_sources
 from agent.domain.errors import Conflict, StoreUnfit
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import HeldCorrection, InvoiceFilter, KsefError, LedgerEntry, LedgerPart, Sent
+from agent.ports import CallOutcome, HeldCorrection, InvoiceFilter, KsefError, LedgerEntry, LedgerPart
 from agent.store.mark import BLOCK, mark_path, read_mark
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
@@ -341,7 +341,7 @@ def test_ksef_knows_numbers_the_till_does_not(
 ) -> None:
     others = (entry("FV-2/2026/11/000900"), entry("SKLEP/77"), entry("FV-1/2026/12/26"))
     asked = ksef(monkeypatch, LedgerPart((*others, entry(NUMBER.format(24))), complete=True))
-    assert "FV-1" in refusal(run(till, str(new_disk), "--yes")), "what was not sent yet it can not know"
+    assert "FV-1" in refusal(run(till, str(new_disk), "--yes")), "what was not sent yet it cannot know"
     assert "do numeru 26 (KSeF)" in refusal(run(till, str(new_disk), "--yes", "--continue-after", "FV-1=25"))
     facts = answer(run(till, str(new_disk), "--json", "--continue-after", "FV-1=26"))
     assert {each["number"]: each["gross"] for each in facts["lacking"]} == {
@@ -373,7 +373,7 @@ def test_a_line_that_is_down_is_told(till: Path, copy: Path, monkeypatch: pytest
 async def test_whatever_ksef_does_becomes_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing:
         async def issued_since(self, nip: str, since: object) -> LedgerPart:
-            raise KsefError("Brak uprawnienia InvoiceRead.", sent=Sent.ANSWERED, code=403)
+            raise KsefError("Brak uprawnienia InvoiceRead.", outcome=CallOutcome.REFUSED, code=403)
 
         async def close(self) -> None: ...
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.system.os_errors import why
+from agent.system.os_errors import polish_reason
 
 SHIPPED = [path for name in ("agent", "printers") for path in (Path(__file__).parents[3] / name).rglob("*.py")]
 
 
 def test_known_errors_are_polish_and_end_no_sentence() -> None:
-    assert why(PermissionError(errno.EACCES, "Permission denied")) == "brak uprawnień"
-    assert why(OSError(errno.ENOSPC, "No space left on device")) == "brak miejsca na dysku"
+    assert polish_reason(PermissionError(errno.EACCES, "Permission denied")) == "brak uprawnień"
+    assert polish_reason(OSError(errno.ENOSPC, "No space left on device")) == "brak miejsca na dysku"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_known_errors_are_polish_and_end_no_sentence() -> None:
     ids=["rare", "unheard-of", "numberless"],
 )
 def test_other_errors_are_named_by_number_and_never_in_english(error: OSError, words: str) -> None:
-    assert why(error) == words
+    assert polish_reason(error) == words
 
 
 def test_nobody_else_shows_strerror() -> None:

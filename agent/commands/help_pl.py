@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from agent.commands.polish_hub import HUB_COMMANDS, HUB_OPTIONS
+from agent.commands.help_pl_hub import HUB_COMMANDS, HUB_OPTIONS
 
 OPTIONS: Final[dict[str, str]] = {
     "Settings (default: $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml).": (

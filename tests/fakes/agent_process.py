@@ -22,7 +22,7 @@ START_SECONDS = 30.0
 
 
 @dataclass
-class Rig:
+class AgentProcess:
     """The pair, and the HTTP session of a till's software."""
 
     sandbox: Sandbox
@@ -108,14 +108,14 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(
+async def agent_process(
     folder: Path,
     *,
     limits: str = "none",
     extra: str = "",
     environment: Mapping[str, str] | None = None,
     state: str = "ready",
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[AgentProcess]:
     """Start both; ``extra`` is appended to the settings, ``environment`` and ``state`` are those of the agent."""
     async with Sandbox(limits=TABLES[limits]) as sandbox:
         facts = write_config(sandbox, folder / "agent.toml", describe(sandbox, folder / "certificates"))
@@ -123,7 +123,7 @@ async def rig(
         config.write_text(config.read_text("utf-8") + extra, "utf-8")
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(timeout=timeout) as http:
-            found = Rig(sandbox, facts, http, folder, environment or {})
+            found = AgentProcess(sandbox, facts, http, folder, environment or {})
             await found.start(state)
             try:
                 yield found

@@ -55,7 +55,7 @@ class SteppedClock(SystemClock):
 
 
 @dataclass
-class Joined:
+class AgentWithSandbox:
     """Both sides."""
 
     sandbox: Sandbox
@@ -82,7 +82,7 @@ class Joined:
 
 
 @asynccontextmanager
-async def joined(
+async def agent_with_sandbox(
     folder: Path,
     *,
     clock: Clock | None = None,
@@ -90,7 +90,7 @@ async def joined(
     extra: str = "",
     edit: Callable[[str], str] = str,
     nip: str = NIP,
-) -> AsyncIterator[Joined]:
+) -> AsyncIterator[AgentWithSandbox]:
     """Join both; ``extra`` is appended to the settings, ``edit`` changes them, ``nip`` is the seller's."""
     clock = clock or SystemClock()
     async with Sandbox(clock=clock, behaviour=Behaviour(**_values(behaviour)), limits=NO_LIMITS, nip=nip) as sandbox:
@@ -99,7 +99,7 @@ async def joined(
         config.write_text(edit(config.read_text("utf-8")) + extra, "utf-8")
         with patch("agent.app.open_store", partial(_open_store, threaded=not isinstance(clock, FakeClock))):
             async with assembled(load(config), clock) as agent:
-                yield Joined(sandbox, agent)
+                yield AgentWithSandbox(sandbox, agent)
 
 
 async def _open_store(settings: Settings, clock: Clock, *, threaded: bool) -> SqliteStore:

@@ -1,4 +1,4 @@
-"""The hub's help in Polish (see polish.py)."""
+"""The hub's help in Polish (see help_pl.py)."""
 
 from __future__ import annotations
 
