@@ -8,6 +8,7 @@ from functools import partial
 
 from agent.domain.errors import BadInput, ConfigError, FieldError
 from agent.domain.paper.receipt import Receipt
+from agent.domain.paper.sheet import Sheet
 from agent.ports import Clock, Picture, Printer
 from agent.system.os_errors import polish_reason
 from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
@@ -68,11 +69,17 @@ class PrinterSet:
         """Return the text of exactly those bytes."""
         return plaintext.decode(data, self.profile(printer))
 
-    def pdf(self, receipt: Receipt, page: str) -> bytes:
-        """Return the document as PDF; ``page`` is a4 or receipt. Blocking: call it in a thread."""
+    def pdf(self, receipt: Receipt) -> bytes:
+        """Return the slip as PDF. Blocking: call it in a thread."""
         from printers.preview import pdf  # noqa: PLC0415 - reportlab only where a PDF is wanted
 
-        return pdf.render_pdf(receipt, page="receipt" if page == "receipt" else "a4")
+        return pdf.render_pdf(receipt)
+
+    def a4(self, sheet: Sheet) -> bytes:
+        """Return the page as PDF/A-3. Blocking: call it in a thread."""
+        from printers.preview import a4  # noqa: PLC0415 - likewise
+
+        return a4.render_a4(sheet)
 
     def check(self, longest_payload: int) -> tuple[str, ...]:
         """Return a Polish sentence per printer that cannot print a QR link of so many bytes."""

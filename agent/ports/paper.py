@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from agent.domain.paper.receipt import Receipt
+from agent.domain.paper.sheet import Sheet
 
 
 class Signer(Protocol):
@@ -117,8 +118,12 @@ class ReceiptRenderer(Protocol):
         """Text of exactly those bytes."""
         ...
 
-    def pdf(self, receipt: Receipt, page: str) -> bytes:
-        """PDF; page is a4 or receipt."""
+    def pdf(self, receipt: Receipt) -> bytes:
+        """The slip as PDF."""
+        ...
+
+    def a4(self, sheet: Sheet) -> bytes:
+        """The page as PDF/A-3, the FA(3) file inside where the sheet has one."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""The same receipt document as PDF, A4 or as wide as a receipt, for tills without a printer or by request.
+"""The slip as PDF, as wide as the paper of a receipt, for tills without a printer or by request; A4 is a4.py.
 
 Real text in embedded DejaVu fonts, QR codes as vector, and the same bytes for the same document.
 """
@@ -6,26 +6,21 @@ Real text in embedded DejaVu fonts, QR codes as vector, and the same bytes for t
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from importlib import resources
+from functools import partial
 from itertools import groupby
-from typing import Literal
 
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
 from printers.escpos import qr
 from printers.escpos.charset import clean
 from printers.escpos.wrapping import Measure, balanced, wrap
+from printers.preview.drawing import BOLD, MODULE, REGULAR, draw_code, reportlab
 
-REGULAR, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 LEADING = 1.35
 """Line height per point of type."""
 LARGE = 1.5
@@ -40,31 +35,22 @@ SMALL = 8.0
 """Points: the page's number."""
 LONGEST = 14_400.0
 """Points: no reader shows a higher page (PDF 32000-1, annex C); a longer roll goes on on the next one."""
-MODULE = 0.75 * mm
-"""QR module, as on paper (qr.MAX_MODULE at 203 dpi)."""
-_lock = threading.Lock()
-"""reportlab keeps fonts and their subsets in globals."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Points. ``height`` None: as long as the document, up to LONGEST."""
+    """Points. It is as long as the document, up to LONGEST."""
 
     width: float
-    height: float | None
     margin: float
     size: float
-    codes_beside: int
 
     @property
     def inner(self) -> float:
         return self.width - 2 * self.margin
 
 
-_PAGES = {
-    "a4": _Page(width=A4[0], height=A4[1], margin=25 * mm, size=10.0, codes_beside=2),
-    "receipt": _Page(width=80 * mm, height=None, margin=4 * mm, size=8.0, codes_beside=1),
-}
+_ROLL = _Page(width=80 * mm, margin=4 * mm, size=8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +65,17 @@ class _Block:
     """A rule between two parts: none stands at the top of a page."""
 
 
-def render_pdf(receipt: Receipt, *, page: Literal["a4", "receipt"] = "a4") -> bytes:
+def render_pdf(receipt: Receipt) -> bytes:
     """Return the document as PDF. Blocking, tens of milliseconds."""
-    with _lock:
-        _register_fonts()
-        return _render(receipt, _PAGES[page])
+    with reportlab():
+        return _render(receipt, _ROLL)
 
 
 def _render(receipt: Receipt, page: _Page) -> bytes:
     blocks = list(_blocks(receipt, page))
     whole = sum(block.height for block in blocks) + 2 * page.margin
-    height = page.height or min(LONGEST, whole)
-    endless = page.height is None and whole <= LONGEST
-    pages = [blocks] if endless else _paged(blocks, height - 2 * page.margin)
+    height = min(LONGEST, whole)
+    pages = [blocks] if whole <= LONGEST else _paged(blocks, height - 2 * page.margin)
     title = clean(receipt.title)
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(page.width, height), invariant=1, lang="pl-PL")
@@ -144,9 +128,7 @@ def _kept(blocks: Iterable[_Block]) -> Iterator[list[_Block]]:
 def _blocks(receipt: Receipt, page: _Page) -> Iterator[_Block]:
     for is_code, group in groupby(receipt.elements, key=lambda element: isinstance(element, Qr)):
         if is_code:
-            codes = [element for element in group if isinstance(element, Qr)]
-            for start in range(0, len(codes), page.codes_beside):
-                yield _codes(codes[start : start + page.codes_beside], page)
+            yield from (_code(element, page) for element in group if isinstance(element, Qr))
         else:
             elements = list(group)
             for element, following in zip(elements, [*elements[1:], None], strict=True):
@@ -277,44 +259,22 @@ def _line(parts: list[tuple[str, str, Align]], size: float, page: _Page, indent:
     return _Block(size * LEADING, draw)
 
 
-def _codes(codes: list[Qr], page: _Page) -> _Block:
-    """Codes beside each other with their captions; the quiet zone is part of each."""
-    share = page.inner / len(codes)
-    pictures = [qr.matrix(qr.payload_bytes(code.payload)) for code in codes]
-    modules = [min(MODULE, share / (len(picture) + 2 * qr.QUIET)) for picture in pictures]
-    tallest = max((len(picture) + 2 * qr.QUIET) * module for picture, module in zip(pictures, modules, strict=True))
-    captions = [wrap(clean(code.caption), share, _measure(REGULAR, page.size)) for code in codes]
+def _code(code: Qr, page: _Page) -> _Block:
+    """A code with its caption under it; the quiet zone is part of it."""
+    picture = qr.matrix(qr.payload_bytes(code.payload))
+    side = len(picture) + 2 * qr.QUIET
+    module = min(MODULE, page.inner / side)
+    caption = wrap(clean(code.caption), page.inner, _measure(REGULAR, page.size))
+    centre = page.width / 2
 
     def draw(canvas: Canvas, y: float) -> None:
-        for index, (picture, module) in enumerate(zip(pictures, modules, strict=True)):
-            centre = page.margin + share * (index + 0.5)
-            _draw_code(canvas, picture, module, centre - len(picture) * module / 2, y - qr.QUIET * module)
-            canvas.setFont(REGULAR, page.size)
-            bottom = y - (len(picture) + 2 * qr.QUIET) * module
-            for row, line in enumerate(captions[index]):
-                canvas.drawCentredString(centre, bottom - page.size * (1 + LEADING * row), line)
+        draw_code(canvas, picture, module, centre - len(picture) * module / 2, y - qr.QUIET * module)
+        canvas.setFont(REGULAR, page.size)
+        for row, line in enumerate(caption):
+            canvas.drawCentredString(centre, y - side * module - page.size * (1 + LEADING * row), line)
 
-    return _Block(tallest + page.size * LEADING * (0.5 + max(len(lines) for lines in captions)), draw)
-
-
-def _draw_code(canvas: Canvas, picture: tuple[tuple[bool, ...], ...], module: float, left: float, top: float) -> None:
-    path = canvas.beginPath()
-    for row, cells in enumerate(picture):
-        column = 0
-        for black, run in groupby(cells):
-            length = len(list(run))
-            if black:
-                path.rect(left + column * module, top - (row + 1) * module, length * module, module)
-            column += length
-    canvas.drawPath(path, stroke=0, fill=1)
+    return _Block(side * module + page.size * LEADING * (0.5 + len(caption)), draw)
 
 
 def _measure(font: str, size: float) -> Measure:
     return partial(pdfmetrics.stringWidth, fontName=font, fontSize=size)
-
-
-@cache
-def _register_fonts() -> None:
-    folder = resources.files("printers") / "fonts"
-    for name in (REGULAR, BOLD):
-        pdfmetrics.registerFont(TTFont(name, io.BytesIO((folder / f"{name}.ttf").read_bytes())))

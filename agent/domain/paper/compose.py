@@ -52,10 +52,10 @@ def compose(
         copy_mark(copy),
         seller_head(view.seller),
         title(choice.label, view.number),
-        _under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
-        *(_confirmation_sections(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
+        under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
+        *(confirmation(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
         [Text(line, Align.CENTER) for line in footer],
-        _codes(choice, link_invoice, link_certificate),
+        list(codes(choice, link_invoice, link_certificate)),
     ]
     return Receipt(title=choice.label, elements=_ruled(sections), open_drawer=open_drawer and copy == 1)
 
@@ -72,7 +72,8 @@ def title(label: str, number: str) -> list[Element]:
     return elements
 
 
-def _under_title(choice: PaperChoice) -> list[Element]:
+def under_title(choice: PaperChoice) -> list[Element]:
+    """How the invoice of a potwierdzenie was issued, and what the customer must know."""
     elements: list[Element] = []
     if choice.mode_note is not None:
         elements.append(Text(choice.mode_note, Align.CENTER))
@@ -102,7 +103,7 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
     ]
 
 
-def _confirmation_sections(view: FaView) -> list[list[Element]]:
+def confirmation(view: FaView) -> list[list[Element]]:
     """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5)."""
     total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
     to_pay = None if view.settlement is None else view.settlement.to_pay
@@ -119,8 +120,9 @@ def _confirmation_sections(view: FaView) -> list[list[Element]]:
     ]
 
 
-def _codes(choice: PaperChoice, link_invoice: str, link_certificate: str | None) -> list[Element]:
-    elements: list[Element] = []
+def codes(choice: PaperChoice, link_invoice: str, link_certificate: str | None) -> list[Qr]:
+    """KOD I and KOD II, as the choice wants them."""
+    elements: list[Qr] = []
     if choice.caption_invoice is not None:
         elements.append(Qr(link_invoice, choice.caption_invoice))
     if choice.caption_certificate is not None:

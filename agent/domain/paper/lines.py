@@ -53,15 +53,16 @@ def common_exchange_rate(view: FaView) -> Decimal | None:
 
 
 def _group(title: str, group: Sequence[LineView], common_rate: bool) -> list[Element]:
-    bases = {_basis(line) for line in group}
-    basis = bases.pop() if len(bases) == 1 else None
-    elements: list[Element] = [Text(f"{title} – ceny {basis}" if basis else title, bold=True)]
+    bases = {basis(line) for line in group}
+    of_prices = bases.pop() if len(bases) == 1 else None
+    elements: list[Element] = [Text(f"{title} – ceny {of_prices}" if of_prices else title, bold=True)]
     for line in group:
-        elements += _line(line, say_basis=basis is None, say_rate=not common_rate)
+        elements += _line(line, say_basis=of_prices is None, say_rate=not common_rate)
     return elements
 
 
-def _basis(line: LineView) -> str:
+def basis(line: LineView) -> str:
+    """Tell of what its price and value are: "brutto", "netto", or nothing known."""
     if line.price_gross is not None or line.gross is not None:
         return "brutto"
     if line.price_net is not None or line.net is not None:
@@ -70,22 +71,22 @@ def _basis(line: LineView) -> str:
 
 
 def _line(line: LineView, *, say_basis: bool, say_rate: bool) -> list[Element]:
-    gross = _basis(line) == "brutto"
+    gross = basis(line) == "brutto"
     unit_price = line.price_gross if gross else line.price_net
     value = line.gross if gross else line.net
     elements: list[Element] = [Text(f"{line.number}. {line.name or 'pozycja bez nazwy'}")]
     left = _calculation(line, unit_price)
-    if say_basis and _basis(line):
-        left = f"{left} {_basis(line)}".strip()
-    left = " ".join(part for part in (left, _rate(line)) if part)
+    if say_basis and basis(line):
+        left = f"{left} {basis(line)}".strip()
+    left = " ".join(part for part in (left, rate_words(line)) if part)
     elements += _value(left, value, _discounted(line, unit_price, value), line.discount)
     if gross and (line.price_net is not None or line.net is not None):
         elements.append(_net_too(line))
     if line.tax is not None:
         elements.append(Pair("w tym VAT" if gross else "kwota VAT", amount(line.tax), indent=INDENT))
-    details = _details(line, say_rate=say_rate)
-    if details:
-        elements.append(Text(details, indent=INDENT))
+    said = details(line, say_rate=say_rate)
+    if said:
+        elements.append(Text(said, indent=INDENT))
     return elements
 
 
@@ -123,7 +124,8 @@ def _calculation(line: LineView, unit_price: Decimal | None) -> str:
     return quantity if unit_price is None else f"{quantity} × {price(unit_price)}"
 
 
-def _rate(line: LineView) -> str:
+def rate_words(line: LineView) -> str:
+    """Write the rate: "VAT 23%"; empty in the margin scheme."""
     if line.oss_rate is not None:
         return f"VAT {plain(line.oss_rate)}%"
     return f"VAT {rate(line.rate)}" if line.rate is not None else ""
@@ -134,7 +136,8 @@ def _net_too(line: LineView) -> Pair:
     return Pair(left, amount(line.net) if line.net is not None else "", indent=INDENT)
 
 
-def _details(line: LineView, *, say_rate: bool) -> str:
+def details(line: LineView, *, say_rate: bool) -> str:
+    """What else the document says of a line: codes, day, excise, procedure."""
     parts = [
         ("data sprzedaży", line.sold_on.isoformat() if line.sold_on is not None else None),
         ("indeks", line.index),

@@ -29,6 +29,8 @@ def party(heading: str, who: PartyView) -> list[Element]:
     if who.address is not None:
         elements.append(Text(", ".join(address_lines(who.address))))
     elements.extend(Text(line) for line in _identity(who))
+    if who.status in SELLER_STATUS:
+        elements.append(Text(SELLER_STATUS[who.status]))
     if who.customer_number:
         elements.append(Text(f"Nr klienta {who.customer_number}"))
     if len(elements) == 1:

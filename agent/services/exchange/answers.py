@@ -119,8 +119,8 @@ class Answers:
             await self._put(record, XML, invoice.record.xml, position)
         if PDF in self._kinds and invoice.record.state is not InvoiceState.REJECTED:
             try:
-                receipt = self._papers.original(invoice.record)
-                pdf = await asyncio.to_thread(self._renderer.pdf, receipt, "a4")
+                sheet = self._papers.sheet(invoice.record)
+                pdf = await asyncio.to_thread(self._renderer.a4, sheet)
             except AgentError as error:  # the invoice is issued, so its answer must come without this page
                 LOG.warning("no PDF of %s: %s", invoice.record.number, error)
             else:

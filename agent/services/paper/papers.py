@@ -6,8 +6,10 @@ from agent.domain.errors import DocumentDamaged, NotFound
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.links import names_document
+from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
 from agent.domain.paper.receipt import Receipt
+from agent.domain.paper.sheet import Sheet
 from agent.domain.rejection import taken_refusal
 from agent.settings.model import PaperSettings
 
@@ -38,15 +40,8 @@ class InvoicePapers:
         NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
         Conflict where KSeF has the number from another document.
         """
-        if (refusal := taken_refusal(record)) is not None:
-            raise refusal
-        if not record.xml:
-            raise exported(record)
-        codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
-        if not all(names_document(code, record.sha256) for code in codes):
-            raise DocumentDamaged(f"Faktura {record.number}")
         return compose(
-            read(record.xml),
+            read(_issued_bytes(record)),
             choice,
             copy=copy,
             link_invoice=record.link_invoice,
@@ -58,6 +53,30 @@ class InvoicePapers:
     def original(self, record: InvoiceRecord) -> Receipt:
         """Compose the paper of now as the first print would be."""
         return self.receipt(record, self.choice(record), 1)
+
+    def sheet(self, record: InvoiceRecord) -> Sheet:
+        """Compose the A4 page of now from the stored bytes. Errors as of receipt()."""
+        xml = _issued_bytes(record)
+        return compose_a4(
+            read(xml),
+            self.choice(record),
+            xml,
+            link_invoice=record.link_invoice,
+            link_certificate=record.link_certificate,
+            footer=self._settings.footer,
+        )
+
+
+def _issued_bytes(record: InvoiceRecord) -> bytes:
+    """Return the bytes a paper is made from, where one may be made. Raises as InvoicePapers.receipt does."""
+    if (refusal := taken_refusal(record)) is not None:
+        raise refusal
+    if not record.xml:
+        raise exported(record)
+    codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
+    if not all(names_document(code, record.sha256) for code in codes):
+        raise DocumentDamaged(f"Faktura {record.number}")
+    return record.xml
 
 
 def exported(record: InvoiceRecord) -> NotFound:

@@ -49,7 +49,12 @@ class Previews:
         if page not in PAGES:
             raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
         record = await self._record(invoice_id)
-        return await self._in_turn(lambda: self._renderer.pdf(self._papers.original(record), page))
+        return await self._in_turn(lambda: self._pdf(record, page))
+
+    def _pdf(self, record: InvoiceRecord, page: str) -> bytes:
+        if page == "a4":
+            return self._renderer.a4(self._papers.sheet(record))
+        return self._renderer.pdf(self._papers.original(record))
 
     async def last_sent(self, invoice_id: str) -> bytes:
         """Return the bytes last sent to a printer; NotFound before the first print."""

@@ -16,6 +16,7 @@ from PIL import Image
 from agent.domain.callers import Role
 from agent.domain.errors import BadInput, NotFound, Unavailable
 from agent.domain.paper.receipt import Receipt
+from agent.domain.paper.sheet import Sheet
 from agent.ports import Outcome, Picture, PrintResult
 from agent.services.paper.previews import WAITING, Previews
 from agent.services.paper.printing import PAPER_SECONDS
@@ -74,7 +75,11 @@ class Slow:
         self._work()
         return ""
 
-    def pdf(self, receipt: Receipt, page: str) -> bytes:
+    def pdf(self, receipt: Receipt) -> bytes:
+        self._work()
+        return b""
+
+    def a4(self, sheet: Sheet) -> bytes:
         self._work()
         return b""
 

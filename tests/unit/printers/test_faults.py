@@ -508,5 +508,5 @@ async def test_no_printer_at_all(clock: SwiftClock) -> None:
     assert (result.outcome, result.code) == (Outcome.NOT_SENT, "no-printer")
     assert till.fleet.printer.profile_names == ()
     assert await till.fleet.printer.status() == ()
-    assert till.fleet.pdf(SLIP, "a4").startswith(b"%PDF")
+    assert till.fleet.pdf(SLIP).startswith(b"%PDF")
     assert till.fleet.png(till.fleet.default, till.fleet.encode(till.fleet.default, SLIP)).png
