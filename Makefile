@@ -14,7 +14,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench test-nightly test-package architecture openapi wheel deb completion lock clean
+.PHONY: help run test lint bench test-nightly test-package test-clients architecture openapi wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,19 @@ bench: $(VENV)/.dev ## speed and memory, as ratios within one run
 
 test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly
+
+# The generators of clients and the linters of descriptions, as locked beside their tests.
+build/generators/.made: tests/generators/package-lock.json tests/generators/requirements.lock
+	@rm -rf build/generators
+	@mkdir -p build/generators
+	$(PYTHON) -m venv build/generators/venv
+	build/generators/venv/bin/pip --quiet install $(LOCKED) --requirement tests/generators/requirements.lock
+	cp tests/generators/package.json tests/generators/package-lock.json tests/generators/.npmrc build/generators/
+	cd build/generators && npm ci --no-audit --no-fund
+	@touch $@
+
+test-clients: $(VENV)/.dev build/generators/.made ## generated clients and the examples, with what makes them (node, npm, php)
+	KSEF_AGENT_GENERATORS=build/generators $(BIN)/pytest -v tests/generators
 
 architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
 	$(BIN)/python -m tools.architecture

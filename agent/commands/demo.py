@@ -52,6 +52,7 @@ async def _papers(folder: Path, out: Path) -> None:
 
 async def _serve(folder: Path, port: int) -> None:
     from agent.demo.embedded import embedded  # noqa: PLC0415
+    from agent.sandbox.provision import export_line  # noqa: PLC0415
     from agent.serving.listeners import listening  # noqa: PLC0415
     from agent.serving.serve import supervise  # noqa: PLC0415
     from agent.system import journal  # noqa: PLC0415
@@ -66,6 +67,8 @@ async def _serve(folder: Path, port: int) -> None:
             click.echo(f"Strona kasy: {full}")
             click.echo(f"Stan dla nadzoru: {pair.facts['health']}/health")
             click.echo(f"Sterowanie piaskownicą (awarie, Latarnia): {pair.facts['control']}")
+            click.echo("Dla programistów (docs/api.md):")
+            click.echo(f"  {export_line(full, pair.facts['cashier_token'])}")
             click.echo("Koniec: Ctrl+C")
             if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
                 webbrowser.open(full)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 import tempfile
 from pathlib import Path
@@ -41,7 +42,7 @@ def command(port: int, config: Path | None, limits: str) -> None:
 
 async def _serve(port: int, config: Path | None, limits: str, directory: Path) -> None:
     from agent.sandbox.ksef.limits import TABLES  # noqa: PLC0415 - only this command needs the servers
-    from agent.sandbox.provision import describe, write_config  # noqa: PLC0415
+    from agent.sandbox.provision import describe, export_line, write_config  # noqa: PLC0415
     from agent.sandbox.server import Sandbox  # noqa: PLC0415
 
     stopped = asyncio.Event()
@@ -58,6 +59,9 @@ async def _serve(port: int, config: Path | None, limits: str, directory: Path) -
         if config is not None:
             facts = write_config(sandbox, config, facts)
         click.echo(json.dumps(facts, ensure_ascii=False))
+        if config is not None:
+            click.echo(f"ksef-agent run --config {shlex.quote(str(config))}", err=True)
+            click.echo(export_line(facts["api"], facts["cashier_token"]), err=True)
         await stopped.wait()
     finally:
         await sandbox.stop()

@@ -61,6 +61,11 @@ def write_config(sandbox: Sandbox, file: Path, facts: dict[str, Json]) -> dict[s
     }
 
 
+def export_line(api: object, token: object) -> str:
+    """Return the line for a shell that the examples of docs/api.md begin with; the token is the sandbox's."""
+    return f"export API={str(api).rstrip('/')} TOKEN={token}"
+
+
 def _settings(sandbox: Sandbox, data: Path, facts: dict[str, Json], api: int, health: int) -> str:
     authentication = cast(dict[str, str], facts["authentication"])
     offline = cast(dict[str, str], facts["offline"])

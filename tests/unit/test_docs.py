@@ -62,7 +62,7 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in anchors(found), f"{target}#{anchor}"
 
 
-ROOMS = ("agent", "printers", "schemas", "systemd", "packaging", "clients", "tests", "tools", "docs")
+ROOMS = ("agent", "printers", "schemas", "systemd", "packaging", "clients", "examples", "tests", "tools", "docs")
 TRACKED = [
     path
     for room in ROOMS

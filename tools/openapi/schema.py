@@ -95,7 +95,13 @@ class Components:
         said = docstrings(kind)
         words = "; ".join(f"{each.value}: {said[each.name]}" for each in kind if each.name in said)
         described = " ".join(part for part in (_sentence(_doc(kind)), _sentence(words)) if part)
-        return _described({"type": "string", "enum": [each.value for each in kind]}, described)
+        # Names, since generators would number words such as "23", and number them anew with each further word.
+        schema = {
+            "type": "string",
+            "enum": [each.value for each in kind],
+            "x-enum-varnames": [each.name for each in kind],
+        }
+        return _described(schema, described)
 
     def _object(self, kind: type, body: bool) -> Schema:
         hints, said = get_type_hints(kind, include_extras=True), docstrings(kind)

@@ -134,7 +134,8 @@ async def run(environment: dict[str, str], *command: str) -> str:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 async def test_curl_examples(served: tuple[World, dict[str, str]]) -> None:
     _, environment = served
-    setup, *examples = blocks("sh")
+    five, setup, *examples = blocks("sh")
+    assert five.startswith("make run\n"), "tests/generators runs these"
     assert setup.startswith("API=http://127.0.0.1:8780")
     assert len(examples) == 3
     issue, search, correct = examples
