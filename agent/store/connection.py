@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiosqlite
 
@@ -16,7 +16,7 @@ from agent.store.failures import legible
 
 Value = None | int | float | str | bytes
 Parameters = Sequence[Value] | Mapping[str, Value]
-Step = Callable[[], None]
+T = TypeVar("T")
 
 OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables, RETURNING, built-in JSON. Debian 12 has 3.40."""
@@ -47,11 +47,8 @@ errors of its own checkpoints, so the writer makes them itself (sqlite.py).
 READER_PRAGMAS: Mapping[str, int | str] = {**COMMON_PRAGMAS, "query_only": 1}
 
 
-def _nothing() -> None: ...
-
-
 class Connection(Protocol):
-    """What the repositories need of a connection: one primitive, so nothing is left half fetched."""
+    """What the store needs of a connection: one primitive, so nothing is left half fetched."""
 
     @property
     def in_transaction(self) -> bool:
@@ -62,61 +59,19 @@ class Connection(Protocol):
         """Run one statement to its end and return its rows; raises sqlite3.Error."""
         ...
 
-    async def commit(self, before: Step, after: Step) -> None:
-        """Run ``before``, COMMIT, run ``after``, all where SQLite works: they may touch the disk.
+    async def drive(self, unit: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run ``unit`` from beginning to end where SQLite works, over a connection whose fetch() never waits.
 
-        What ``before`` raises comes out, and nothing is committed; ``after`` raises nothing.
+        A thread is woken once for all its statements. ``unit`` may touch the disk; it awaits nothing but this
+        connection: RuntimeError otherwise.
         """
         ...
 
     async def close(self) -> None: ...
 
 
-@dataclass(slots=True)
-class _Around:
-    """What the next COMMIT of a connection is to be surrounded by."""
-
-    before: Step = _nothing
-    after: Step = _nothing
-
-
-class _Surrounded(sqlite3.Connection):
-    """A connection whose commit() does more, in whatever thread it is called."""
-
-    around: _Around
-
-    def commit(self) -> None:
-        self.around.before()
-        super().commit()
-        self.around.after()
-
-
-class ThreadedConnection:
-    """A connection on a thread of its own (aiosqlite): the event loop never waits for the disk."""
-
-    def __init__(self, connection: aiosqlite.Connection, around: _Around) -> None:
-        self._connection = connection
-        self._around = around
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._connection.in_transaction
-
-    async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        with legible():
-            return list(await self._connection.execute_fetchall(sql, parameters))
-
-    async def commit(self, before: Step, after: Step) -> None:
-        self._around.before, self._around.after = before, after
-        with legible():
-            await self._connection.commit()
-
-    async def close(self) -> None:
-        await self._connection.close()
-
-
 class InlineConnection:
-    """A connection on the event loop's own thread, for simulations under a clock that tests move."""
+    """A connection on the caller's own thread: inside a unit, and for simulations under a clock that tests move."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -129,14 +84,74 @@ class InlineConnection:
         with legible():
             return self._connection.execute(sql, parameters).fetchall()
 
-    async def commit(self, before: Step, after: Step) -> None:
-        before()
-        with legible():
-            self._connection.commit()
-        after()
+    async def drive(self, unit: Callable[[Connection], Awaitable[T]]) -> T:
+        return run_through(unit(self))
 
     async def close(self) -> None:
         self._connection.close()
+
+
+_here = threading.local()
+
+
+def within_unit() -> bool:
+    """Whether a unit is being run in this thread."""
+    return getattr(_here, "unit", False)
+
+
+def run_through(work: Awaitable[T]) -> T:
+    """Run to its end what never has to wait; RuntimeError where it does."""
+    steps = work.__await__()
+    _here.unit = True
+    try:
+        next(steps)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        _here.unit = False
+    if (close := getattr(steps, "close", None)) is not None:
+        close()
+    raise RuntimeError("a unit of work awaits nothing but its transaction")
+
+
+class _UnitRunner(sqlite3.Connection):
+    """A connection whose commit() runs the next unit: aiosqlite calls it in the connection's thread, in order."""
+
+    units: deque[Callable[[InlineConnection], None]]
+
+    def commit(self) -> None:
+        self.units.popleft()(InlineConnection(self))
+
+
+class ThreadedConnection:
+    """A connection on a thread of its own (aiosqlite): the event loop never waits for the disk."""
+
+    def __init__(self, connection: aiosqlite.Connection, runner: _UnitRunner) -> None:
+        """``runner``: the same connection, as its thread sees it."""
+        self._connection = connection
+        self._runner = runner
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        with legible():
+            return list(await self._connection.execute_fetchall(sql, parameters))
+
+    async def drive(self, unit: Callable[[Connection], Awaitable[T]]) -> T:
+        results: list[T] = []
+
+        def run(connection: InlineConnection) -> None:
+            results.append(run_through(unit(connection)))
+
+        self._runner.units.append(run)
+        await self._connection.commit()
+        return results[0]
+
+    async def close(self) -> None:
+        await self._connection.close()
 
 
 async def connect(path: Path, *, read_only: bool = False, threaded: bool = True) -> Connection:
@@ -159,20 +174,20 @@ async def _open(path: Path, *, read_only: bool, threaded: bool) -> Connection:
     uri = _uri(path, read_only=read_only)
     try:
         if threaded:
-            around = _Around()
+            made: list[_UnitRunner] = []
 
-            def surrounded(*args: Any, **settings: Any) -> sqlite3.Connection:
-                made = _Surrounded(*args, **settings)
-                made.around = around
-                return made
+            def runner(*args: Any, **settings: Any) -> sqlite3.Connection:
+                made.append(_UnitRunner(*args, **settings))
+                made[0].units = deque()
+                return made[0]
 
-            connecting = aiosqlite.connect(uri, uri=True, isolation_level=None, factory=surrounded)
+            connecting = aiosqlite.connect(uri, uri=True, isolation_level=None, factory=runner)
             # a connection that nobody closed must not keep a dying process alive
             thread: threading.Thread = getattr(connecting, "_thread", connecting)  # type: ignore[arg-type] # 0.20 is one
             thread.daemon = True
             opened = await connecting
             opened.row_factory = sqlite3.Row
-            return ThreadedConnection(opened, around)
+            return ThreadedConnection(opened, made[0])
         inline = sqlite3.connect(uri, uri=True, isolation_level=None)
     except sqlite3.Error as error:
         raise StoreUnfit(f"Nie można otworzyć bazy {path}: {error}.") from error

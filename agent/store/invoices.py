@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Callable
@@ -28,8 +27,6 @@ _WITHOUT_UPO = """WHERE invoices.state = 'accepted' AND NOT has_upo AND NOT EXIS
 ) ORDER BY invoices.seq LIMIT :limit"""
 _CORRECTS = "invoices.id IN (SELECT correction_id FROM correction_bases WHERE {})"
 _NO_LIMIT = -1
-_ROWS_AT_ONCE = 100
-"""Decoding so many takes a few milliseconds of the event loop."""
 
 
 class SqliteInvoices:
@@ -117,12 +114,7 @@ class SqliteInvoices:
     async def queue(self) -> list[Unsent]:
         """All of unsent(), in the same order, without bytes and JSON."""
         rows = await self._connection.run("invoice_queue")
-        queue = []
-        for index, row in enumerate(rows, start=1):
-            queue.append(codec.read_unsent(row))
-            if index % _ROWS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return queue
+        return [codec.read_unsent(row) for row in rows]
 
     async def oldest_unsent_at(self) -> datetime | None:
         """When the oldest invoice was issued that waits for KSeF; rejected ones wait for a person."""
@@ -207,12 +199,7 @@ class SqliteInvoices:
 
     async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
         rows = await self._connection.run_sql(f"{QUERIES['invoice_select']}\n{tail}", parameters)
-        records = []
-        for index, row in enumerate(rows, start=1):
-            records.append(codec.read_invoice(row))
-            if index % _ROWS_AT_ONCE == 0:
-                await asyncio.sleep(0)  # a backlog of thousands must not hold up a press
-        return records
+        return [codec.read_invoice(row) for row in rows]
 
 
 def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:

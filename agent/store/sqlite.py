@@ -29,7 +29,7 @@ from typing import Any, NoReturn, TypeVar
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.ports import Clock, Copies
 from agent.store import copies, disk, maintenance, soundness
-from agent.store.connection import Connection, connect
+from agent.store.connection import Connection, connect, within_unit
 from agent.store.failures import is_disk_full, of_commit, of_statement
 from agent.store.guard import Guard
 from agent.store.lock import DataLock
@@ -178,8 +178,6 @@ class SqliteStore:
         self._refuse()
         if self._writer is None:
             raise RuntimeError("the store was opened for reading only")
-        if asyncio.current_task() is self._writing:
-            raise RuntimeError("a unit of work must not wait for another one")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait(_Unit(work, future))
         return await future
@@ -245,6 +243,8 @@ class SqliteStore:
     # --- inside ------------------------------------------------------------------------------------
 
     def _refuse(self) -> None:
+        if within_unit():
+            raise RuntimeError("a unit of work must not wait for another one")
         if self._lost is not None:
             raise self._lost
         if self._closing is not None:
@@ -267,8 +267,10 @@ class SqliteStore:
         if self._lost is not None:
             unit.fail(self._lost)
             return
+        assert self._writer is not None
         try:
-            result = await self._transact(unit.work)
+            result = await self._writer.drive(partial(self._transact, unit.work))
+            self._commits += 1
         except StoreLost as error:
             self._lose(error)
             unit.fail(error)
@@ -279,52 +281,58 @@ class SqliteStore:
         else:
             unit.succeed(result)
 
-    async def _transact(self, work: Work[T]) -> T:
-        assert self._writer is not None
-        await self._fetch(self._writer, "BEGIN IMMEDIATE")
-        connection = UnitConnection(self._writer, self._damaged)
+    async def _transact(self, work: Work[T], writer: Connection) -> T:
+        """Run a unit of work from BEGIN to COMMIT; in SQLite's thread, so it awaits nothing but ``writer``."""
+        await self._fetch(writer, "BEGIN IMMEDIATE")
+        unit = UnitConnection(writer, self._damaged)
         try:
-            result = await work(SqliteTransaction(connection, self._now))
-            connection.check()
+            result = await work(SqliteTransaction(unit, self._now))
+            unit.check()
         except BaseException:
-            connection.end()
-            await self._roll_back(self._writer)
+            unit.end()
+            await self._roll_back(writer)
             raise
-        connection.end()
+        unit.end()
+        await self._commit(unit, writer)
+        return result
+
+    async def _commit(self, unit: UnitConnection, writer: Connection) -> None:
         try:
-            if self._guard is None:
-                await self._writer.fetch("COMMIT")
-            else:
-                before, after = self._guard.before_commit, self._guard.after_commit
-                await self._writer.commit(partial(before, connection), partial(after, connection))
-        except AgentError:
-            await self._roll_back(self._writer)
+            if self._guard is not None:
+                self._guard.before_commit(unit)
+            await writer.fetch("COMMIT")
+        except AgentError:  # the guard's
+            await self._roll_back(writer)
             raise
         except sqlite3.Error as error:
             failure = of_commit(error)
             if not isinstance(failure, StoreLost):
-                await self._roll_back(self._writer)
+                await self._roll_back(writer)
             raise failure from error
-        self._commits += 1
-        return result
+        if self._guard is not None:
+            self._guard.after_commit(unit)
 
     async def _snapshot(self, work: Work[T]) -> T:
         reader = await self._free.get()
         try:
-            await self._fetch(reader, "BEGIN")
-            connection = UnitConnection(reader, self._damaged)
-            try:
-                result = await work(SqliteTransaction(connection, self._now))
-                connection.check()
-                return result
-            finally:
-                connection.end()
-                await self._roll_back(reader)
+            return await reader.drive(partial(self._read_in, work))
         except StoreLost as error:
             self._lose(error)
             raise
         finally:
             self._free.put_nowait(reader)
+
+    async def _read_in(self, work: Work[T], reader: Connection) -> T:
+        """Run a unit of work on a snapshot; in SQLite's thread, as _transact()."""
+        await self._fetch(reader, "BEGIN")
+        unit = UnitConnection(reader, self._damaged)
+        try:
+            result = await work(SqliteTransaction(unit, self._now))
+            unit.check()
+            return result
+        finally:
+            unit.end()
+            await self._roll_back(reader)
 
     async def _checkpoint_when_due(self) -> None:
         """Copy the WAL into the database, here and not inside SQLite, which would swallow a failed fsync."""

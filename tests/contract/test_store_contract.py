@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -38,6 +39,33 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
     store = await SqliteStore.open(tmp_path / "agent.db", clock, threaded=request.param == "threaded")
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def threaded(tmp_path: Path, clock: FakeClock) -> AsyncIterator[SqliteStore]:
+    """For what happens while a unit is under way: units of an inline store follow one another."""
+    store = await SqliteStore.open(tmp_path / "agent.db", clock)
+    yield store
+    await store.close()
+
+
+class Pause:
+    """Where a unit, in its thread, waits for the test."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._inside, self._go = asyncio.Event(), threading.Event()
+
+    def wait(self) -> None:
+        """Stand still here, for a minute at most; called by the unit."""
+        self._loop.call_soon_threadsafe(self._inside.set)
+        assert self._go.wait(60)
+
+    async def reached(self) -> None:
+        await self._inside.wait()
+
+    def end(self) -> None:
+        self._go.set()
 
 
 async def add(store: SqliteStore, name: str, **changes: object) -> int:
@@ -88,23 +116,32 @@ async def test_a_unit_is_stored_as_a_whole_or_not_at_all(store: SqliteStore) -> 
     assert await add(store, "b") == 1, "a unit that failed burns no number"
 
 
-async def test_a_cancelled_caller_does_not_cancel_the_work(store: SqliteStore) -> None:
-    inside, go = asyncio.Event(), asyncio.Event()
+async def test_a_cancelled_caller_does_not_cancel_the_work(threaded: SqliteStore) -> None:
+    pause = Pause()
 
     async def slow(transaction: Transaction) -> None:
-        inside.set()
-        await go.wait()
+        pause.wait()
         await add_next(transaction, "a")
 
-    first = asyncio.create_task(store.write(slow))
-    await inside.wait()
-    queued = asyncio.create_task(add(store, "b"))
+    first = asyncio.create_task(threaded.write(slow))
+    await pause.reached()
+    queued = asyncio.create_task(add(threaded, "b"))
     await asyncio.sleep(0)
     first.cancel()
     queued.cancel()
     await asyncio.gather(first, queued, return_exceptions=True)
-    go.set()
-    assert await add(store, "c") == 3
+    pause.end()
+    assert await add(threaded, "c") == 3
+
+
+async def test_a_unit_that_waits_for_anything_else_is_a_defect_and_stores_nothing(store: SqliteStore) -> None:
+    async def waits(transaction: Transaction) -> None:
+        await add_next(transaction, "a")
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="awaits nothing but its transaction"):
+        await store.write(waits)
+    assert await add(store, "b") == 1
 
 
 async def test_a_unit_that_waits_for_another_one_is_a_defect_not_a_deadlock(store: SqliteStore) -> None:
@@ -113,6 +150,8 @@ async def test_a_unit_that_waits_for_another_one_is_a_defect_not_a_deadlock(stor
 
     with pytest.raises(RuntimeError, match="must not wait"):
         await store.write(nested)
+    with pytest.raises(RuntimeError, match="must not wait"):
+        await store.read(nested)
     assert await add(store, "b") == 1
 
 
@@ -139,22 +178,21 @@ async def test_a_work_that_raises_cancelled_error_does_not_stop_the_writer(store
     assert await add(store, "a") == 1
 
 
-async def test_a_reader_sees_one_snapshot_while_the_writer_goes_on(store: SqliteStore) -> None:
-    await add(store, "a")
-    started, go = asyncio.Event(), asyncio.Event()
+async def test_a_reader_sees_one_snapshot_while_the_writer_goes_on(threaded: SqliteStore) -> None:
+    await add(threaded, "a")
+    pause = Pause()
 
     async def count_twice(transaction: Transaction) -> tuple[int, int]:
         before = len(await transaction.invoices.find(InvoiceFilter()))
-        started.set()
-        await go.wait()
+        pause.wait()
         return before, len(await transaction.invoices.find(InvoiceFilter()))
 
-    reading = asyncio.create_task(store.read(count_twice))
-    await started.wait()
-    await add(store, "b")
-    go.set()
+    reading = asyncio.create_task(threaded.read(count_twice))
+    await pause.reached()
+    await add(threaded, "b")
+    pause.end()
     assert await reading == (1, 1)
-    assert len(await store.read(lambda transaction: transaction.invoices.find(InvoiceFilter()))) == 2
+    assert len(await threaded.read(lambda transaction: transaction.invoices.find(InvoiceFilter()))) == 2
 
 
 async def test_more_reads_than_readers_all_get_their_turn(store: SqliteStore) -> None:

@@ -16,7 +16,6 @@ import pytest
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring import alerts as policy
-from agent.store import invoices
 from tests.fakes.world import World, world
 
 NOW = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
@@ -37,31 +36,6 @@ def test_the_opening_time_to_a_deadline_is_counted_once(monkeypatch: pytest.Monk
     late = replace(one, id="late", deadline=date(2026, 11, 26))
     assert policy.alerts(policy.AlertFacts(NOW, (*many, late)), policy.Policy(), BusinessCalendar()) == frozenset()
     assert len(counted) == 2
-
-
-async def test_others_get_their_turn_while_the_queue_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with world(tmp_path) as place:
-        place.gateway.up = False
-        for _ in range(10):
-            await place.sell()
-
-        async def turns_beside() -> int:
-            turns = 0
-
-            async def other() -> None:
-                nonlocal turns
-                while True:
-                    turns += 1
-                    await asyncio.sleep(0)
-
-            beside = asyncio.ensure_future(other())
-            assert len(await place.store.read(lambda tx: tx.invoices.queue())) == 10
-            beside.cancel()
-            return turns
-
-        at_once = await turns_beside()
-        monkeypatch.setattr(invoices, "_ROWS_AT_ONCE", 2)
-        assert await turns_beside() == at_once + 5
 
 
 async def passes(place: World, loop: Callable[[], Any], seconds: int) -> None:

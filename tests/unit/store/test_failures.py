@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.ports import InvoiceFilter, Transaction
-from agent.store.connection import Connection, Parameters, Step, connect
+from agent.store.connection import Connection, Parameters, connect
 from agent.store.failures import of_commit, of_statement
 from agent.store.sqlite import CHECKPOINT_EVERY, SqliteStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import add_next
+
+T = TypeVar("T")
 
 
 def sqlite_error(code: int) -> sqlite3.OperationalError:
@@ -23,33 +29,36 @@ def sqlite_error(code: int) -> sqlite3.OperationalError:
     return error
 
 
-class FailingConnection:
-    """A real connection that fails a chosen statement, once, before or after SQLite has done it."""
+@dataclass
+class Failure:
+    """What is to fail next, once, before or after SQLite has done it."""
 
-    def __init__(self, connection: Connection) -> None:
+    at: str = ""
+    error: sqlite3.Error = field(default_factory=lambda: sqlite_error(sqlite3.SQLITE_IOERR))
+    done_first: bool = False
+
+
+class FailingConnection:
+    """A real connection that fails a chosen statement, alone or within a unit."""
+
+    def __init__(self, connection: Connection, failure: Failure | None = None) -> None:
         self._connection = connection
-        self.fail_at = ""
-        self.error = sqlite_error(sqlite3.SQLITE_IOERR)
-        self.done_first = False
+        self.failure = failure or Failure()
 
     @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
 
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        if self.fail_at and sql.startswith(self.fail_at):
-            self.fail_at = ""
-            if self.done_first:
+        if self.failure.at and sql.startswith(self.failure.at):
+            self.failure.at = ""
+            if self.failure.done_first:
                 await self._connection.fetch(sql, parameters)
-            raise self.error
+            raise self.failure.error
         return await self._connection.fetch(sql, parameters)
 
-    async def commit(self, before: Step, after: Step) -> None:
-        failing, self.fail_at = self.fail_at == "COMMIT", "" if self.fail_at == "COMMIT" else self.fail_at
-        if not failing or self.done_first:
-            await self._connection.commit(before, after)
-        if failing:
-            raise self.error
+    async def drive(self, unit: Callable[[Connection], Awaitable[T]]) -> T:
+        return await self._connection.drive(lambda inside: unit(FailingConnection(inside, self.failure)))
 
     async def close(self) -> None:
         await self._connection.close()
@@ -77,7 +86,7 @@ async def stored(path: Path) -> list[str]:
 async def test_a_failed_commit_loses_the_store(tmp_path: Path, done_first: bool) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
     await add(store, "a")
-    writer.fail_at, writer.done_first = "COMMIT", done_first
+    writer.failure.at, writer.failure.done_first = "COMMIT", done_first
     first, second = asyncio.create_task(add(store, "b")), asyncio.create_task(add(store, "c"))
     watching = asyncio.create_task(store.watch())
     for task in (first, second, watching):
@@ -94,7 +103,7 @@ async def test_a_failed_commit_loses_the_store(tmp_path: Path, done_first: bool)
 
 async def test_a_full_disk_at_commit_stores_nothing_and_the_next_unit_works(tmp_path: Path) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
-    writer.fail_at, writer.error = "COMMIT", sqlite_error(sqlite3.SQLITE_FULL)
+    writer.failure.at, writer.failure.error = "COMMIT", sqlite_error(sqlite3.SQLITE_FULL)
     with pytest.raises(Unavailable) as caught:
         await add(store, "a")
     assert caught.value.code == "disk-full"
@@ -128,7 +137,7 @@ async def test_an_error_that_the_work_swallows_still_fails_the_unit(tmp_path: Pa
 
     async def careless(transaction: Transaction) -> str:
         await add_next(transaction, "a")
-        writer.fail_at = "INSERT INTO notebook"
+        writer.failure.at = "INSERT INTO notebook"
         for _ in range(2):
             try:
                 await transaction.key_values.put("x", 1)
@@ -144,7 +153,7 @@ async def test_an_error_that_the_work_swallows_still_fails_the_unit(tmp_path: Pa
 
 async def test_a_failed_checkpoint_keeps_the_answer_and_loses_the_store(tmp_path: Path) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
-    writer.fail_at = "PRAGMA wal_checkpoint"
+    writer.failure.at = "PRAGMA wal_checkpoint"
     for number in range(1, CHECKPOINT_EVERY + 1):
         assert await add(store, f"{number}") == number
     with pytest.raises(StoreLost):
@@ -155,7 +164,7 @@ async def test_a_failed_checkpoint_keeps_the_answer_and_loses_the_store(tmp_path
 
 async def test_a_full_disk_at_a_checkpoint_is_no_loss(tmp_path: Path) -> None:
     store, writer = await open_failing(tmp_path / "agent.db")
-    writer.fail_at, writer.error = "PRAGMA wal_checkpoint", sqlite_error(sqlite3.SQLITE_FULL)
+    writer.failure.at, writer.failure.error = "PRAGMA wal_checkpoint", sqlite_error(sqlite3.SQLITE_FULL)
     for number in range(1, CHECKPOINT_EVERY + 2):
         assert await add(store, f"{number}") == number
     await store.close()
@@ -177,7 +186,7 @@ async def test_a_broken_read_loses_the_store(tmp_path: Path) -> None:
     reader = FailingConnection(await connect(path, read_only=True))
     store._readers.append(reader)
     store._free.put_nowait(reader)
-    reader.fail_at, reader.error = "SELECT * FROM facts", sqlite_error(sqlite3.SQLITE_CORRUPT)
+    reader.failure.at, reader.failure.error = "SELECT * FROM facts", sqlite_error(sqlite3.SQLITE_CORRUPT)
     with pytest.raises(StoreLost):
         await store.read(lambda transaction: transaction.facts.all())
     with pytest.raises(StoreLost):
@@ -187,20 +196,23 @@ async def test_a_broken_read_loses_the_store(tmp_path: Path) -> None:
 
 async def test_a_cancelled_writer_fails_those_that_wait(tmp_path: Path) -> None:
     store, _ = await open_failing(tmp_path / "agent.db")
-    inside = asyncio.Event()
+    inside, released = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
 
-    async def endless(transaction: Transaction) -> None:
-        inside.set()
-        await asyncio.Event().wait()
+    async def slow(transaction: Transaction) -> int:
+        loop.call_soon_threadsafe(inside.set)
+        assert released.wait(60)
+        return await add_next(transaction, "a")
 
-    waiting = [asyncio.create_task(store.write(endless)), asyncio.create_task(add(store, "b"))]
+    waiting = [asyncio.create_task(store.write(slow)), asyncio.create_task(add(store, "b"))]
     await inside.wait()
     store._writing.cancel()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
     assert isinstance(results[1], StoreLost)
+    released.set()
     await store.close()
-    assert await stored(tmp_path / "agent.db") == []
+    assert await stored(tmp_path / "agent.db") == ["inv-a"], "its caller does not know, and the key tells"
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ async def test_a_disk_that_refuses_wal_is_refused(path: Path, monkeypatch: pytes
         def __init__(self, inner: Connection) -> None:
             self._inner = inner
             self.in_transaction = False
-            self.commit = inner.commit
+            self.drive = inner.drive
             self.close = inner.close
 
         async def fetch(self, sql: str, parameters: connection_module.Parameters = ()) -> list[sqlite3.Row]:
