@@ -7,7 +7,7 @@ Amounts are Decimal in the invoice's currency, never float. Dates are Polish civ
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -132,7 +132,7 @@ class Buyer:
 
     @property
     def receives_in_ksef(self) -> bool:
-        """A domestic buyer with NIP gets invoices in KSeF only; all others by art. 106gb ust. 4."""
+        """A domestic buyer with NIP gets invoices in KSeF only; all others by art. 106gb ust. 4 pkt 2-5."""
         return self.kind is BuyerKind.NIP
 
 
@@ -218,6 +218,14 @@ class Sale:
     exemption_basis: ExemptionBasis = ExemptionBasis.ACT
     deposits: tuple[Deposit, ...] = ()
     recipient: Recipient | None = None
+    simplified: bool = False
+    """RodzajFaktury UPR (domain/simplified.py)."""
+
+    def with_register(self, number: str) -> Sale:
+        """Return the sale with the unique number of the register, where its receipt names none."""
+        if not number or self.receipt is None or self.receipt.register is not None:
+            return self
+        return replace(self, receipt=replace(self.receipt, register=number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +249,14 @@ class Totals:
     gross: Decimal
     currency: str
     rates: tuple[RateTotal, ...]
+
+    @property
+    def supplied_abroad(self) -> bool:
+        """Whether something of it has its place of supply outside Poland (np I, np II)."""
+        return any(rate.rate in _SUPPLIED_ABROAD for rate in self.rates)
+
+
+_SUPPLIED_ABROAD = frozenset({VatRate.NOT_SUBJECT_I.value, VatRate.NOT_SUBJECT_II.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +357,16 @@ class InvoiceRecord:
     """What a correction corrects, also after its bytes were pruned."""
     has_upo: bool = False
     """KSeF's confirmation is here, or was exported."""
+
+    @property
+    def receives_in_ksef(self) -> bool:
+        """Whether the buyer gets it in KSeF only; where the supply is abroad, never (art. 106gb ust. 4 pkt 1)."""
+        return self.buyer.receives_in_ksef and not self.totals.supplied_abroad
+
+    @property
+    def outside_ksef(self) -> bool:
+        """Whether it has no KSeF number and never gets one: issued in a total failure (art. 106ng), or lifted by it."""
+        return self.ksef_number is None and (self.state is InvoiceState.EXEMPT or self.mode is Mode.TOTAL_FAILURE)
 
     @property
     def xml(self) -> bytes:

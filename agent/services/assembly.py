@@ -333,7 +333,7 @@ def assemble(
     bases = BaseReader(seller.nip)
     codes = InvoiceCodes(ksef, seller.nip, ports.signer)
     issuing = Issuing(
-        requests=RequestReader(schema, bases),
+        requests=RequestReader(schema, bases, settings.issue.cash_register),
         documents=DocumentBuilder(
             seller=seller,
             till=settings.till,
@@ -443,7 +443,9 @@ def assemble(
     )
 
     # files of other systems
-    documents = ExchangeDocuments(issuing, bases, clock=clock, settings=settings.drop_folder)
+    documents = ExchangeDocuments(
+        issuing, bases, clock=clock, settings=settings.drop_folder, cash_register=settings.issue.cash_register
+    )
     return Services(
         settings=settings,
         ports=ports,

@@ -177,6 +177,9 @@ class Sale:
     notes: Annotated[tuple[SaleNote, ...] | None, Says(high=MAX_NOTES)] = None
     external_ref: Annotated[str | None, Says(high=256, example="order-4711")] = None
     """The till's own reference; it comes back everywhere."""
+    simplified: bool | None = None
+    """A simplified invoice (UPR): at most 450 PLN or 100 EUR, with the buyer's NIP or VAT UE number, whose name and
+    address may then be left out (art. 106e ust. 5 pkt 3 of the VAT Act)."""
     exemption: Text256 | ExemptionAct | ExemptionDirective | ExemptionOther | None = None
     """Legal basis of rate zw: a provision of the VAT Act as plain text, or an object that says of what it is."""
 

@@ -219,7 +219,7 @@ def base_of_record(
     return read_base(
         view,
         ksef_number=record.ksef_number,
-        outside_ksef=record.state is InvoiceState.EXEMPT,
+        outside_ksef=record.outside_ksef,
         invoice_id=record.id,
         earlier=earlier,
     )

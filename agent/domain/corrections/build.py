@@ -26,14 +26,14 @@ from agent.domain.invoice import CorrectedBase, Seller, VatRate
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-IN_MINUS_EFFECT = "2"
-"""TypKorekty: a reduction counts in the period in which the correction is made (art. 29a ust. 13)."""
-
 
 def build_correction(
     correction: Correction, seller: Seller, *, number: str, issued_at: datetime, system_info: str
 ) -> bytes:
     """Return the FA(3) file of a correction (RodzajFaktury KOR), amounts as differences (art. 106j ust. 2 pkt 5).
+
+    TypKorekty is left out: it is optional, and in which period a reduction counts is not certain before KSeF has the
+    file (art. 29a ust. 13: of issue; 13b, 13c: of sending, where it becomes an offline one).
 
     Every base has to have its KSeF number or to stand outside KSeF: ValueError while one is awaited, because the file
     carries that number and would have to change later (correction.with_ksef_numbers() fills it in).
@@ -55,8 +55,6 @@ def build_correction(
     add_annotations(body, rates, exemption, correction.exemption_basis, split_payment=correction.split_payment)
     add(body, "RodzajFaktury", "KOR")
     add(body, "PrzyczynaKorekty", correction.reason)
-    if correction.totals.gross < 0:
-        add(body, "TypKorekty", IN_MINUS_EFFECT)
     for base in correction.bases:
         _add_base(body, base)
     if correction.period is not None:

@@ -38,7 +38,7 @@ def issue_date(issued_at: datetime) -> date:
 
 
 def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetime, system_info: str) -> bytes:
-    """Return the FA(3) file of an ordinary invoice (RodzajFaktury VAT).
+    """Return the FA(3) file of an invoice (RodzajFaktury VAT, or UPR for a simplified one).
 
     number       P_2, from numbering.py
     issued_at    aware instant; P_1 is its date in Poland, DataWytworzeniaFa the instant itself
@@ -62,7 +62,7 @@ def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetim
         sale.exemption_basis,
         split_payment=split_payment_due(sale.buyer, sale.lines, sums.gross, sale.exchange_rate),
     )
-    add(body, "RodzajFaktury", "VAT")
+    add(body, "RodzajFaktury", "UPR" if sale.simplified else "VAT")
     if sale.receipt is not None:
         add(body, "FP", "1")
     add_notes(body, (*receipt_notes(sale.receipt), *sale.notes))

@@ -11,6 +11,7 @@ from lxml import etree
 
 from agent.domain import vat
 from agent.domain.fa3.schema import NAMESPACE
+from agent.domain.fa3.view_types import FaView
 from agent.domain.invoice import (
     Address,
     Buyer,
@@ -197,6 +198,11 @@ def add_annotations(
     add(add(element, "NoweSrodkiTransportu"), "P_22N", "1")
     add(element, "P_23", "2")
     add(add(element, "PMarzy"), "P_PMarzyN", "1")
+
+
+def receipt_named(view: FaView) -> bool:
+    """Tell whether a document names its fiscal receipt and the register that printed it (art. 106h)."""
+    return {RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY} <= {note.key for note in view.notes}
 
 
 def receipt_notes(receipt: ReceiptLink | None) -> tuple[Note, ...]:

@@ -87,7 +87,7 @@ def after_budget(
 ) -> ModeDecision:
     """Return what the mode becomes when an online attempt ends without a KSeF number.
 
-    ``receives_in_ksef``: the buyer has a Polish NIP and gets a potwierdzenie, which may still say online.
+    ``receives_in_ksef``: the buyer gets a potwierdzenie, which may still say online (InvoiceRecord.receives_in_ksef).
     ``issued_on`` is P_1; past midnight in Poland no paper may say online without a number.
     """
     if attempted.mode is not Mode.ONLINE:

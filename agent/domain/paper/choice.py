@@ -41,8 +41,11 @@ MODE_WORDS: dict[Mode, str] = {
 
 CAPTION_OFFLINE = "OFFLINE"
 CAPTION_CERTIFICATE = "CERTYFIKAT"
-CAPTION_CHECK_INVOICE = "Sprawdź fakturę w KSeF"
-CAPTION_CHECK_ISSUER = "Zweryfikuj wystawcę faktury"
+CODE_WORDS = {
+    CAPTION_OFFLINE: "OFFLINE: sprawdź fakturę w KSeF",
+    CAPTION_CERTIFICATE: "CERTYFIKAT: zweryfikuj wystawcę faktury",
+}
+"""What each code is for; beside the captions, which are the Ministry's (KD kody-qr.md)."""
 
 AWAITS_NUMBER = "Faktura nr {number} została przekazana do KSeF i oczekuje na numer KSeF."
 CERTIFICATE_MISSING = (
@@ -70,6 +73,8 @@ class PaperFacts:
     """Setting ``paper.offline_domestic``: "transaction_confirmation" or "invoice"."""
     certificate_link: bool = True
     """KOD II is there."""
+    supplied_abroad: bool = False
+    """np I or np II: such a buyer is one of art. 106gb ust. 4 whatever his number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ def _gets_confirmation(facts: PaperFacts) -> bool:
 
     Not in a failure (106nf): there the invoice itself is handed over.
     """
-    if facts.buyer is not BuyerKind.NIP or facts.mode is Mode.FAILURE:
+    if facts.buyer is not BuyerKind.NIP or facts.supplied_abroad or facts.mode is Mode.FAILURE:
         return False
     return facts.mode is Mode.ONLINE or facts.offline_domestic != Document.INVOICE.value
 
@@ -142,8 +147,8 @@ def _confirmation(facts: PaperFacts) -> PaperChoice:
         document=Document.CONFIRMATION,
         label=f"Potwierdzenie transakcji nr {facts.number}",
         mode=facts.mode,
-        caption_invoice=CAPTION_CHECK_INVOICE,
-        caption_certificate=CAPTION_CHECK_ISSUER if facts.certificate_link else None,
+        caption_invoice=CAPTION_OFFLINE,
+        caption_certificate=CAPTION_CERTIFICATE if facts.certificate_link else None,
         mode_note=mode_note,
         notice=None if facts.certificate_link else CERTIFICATE_MISSING,
         problem=None if facts.certificate_link else NO_CERTIFICATE,

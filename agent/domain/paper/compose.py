@@ -14,7 +14,15 @@ from decimal import Decimal
 from agent.domain.amounts import amount
 from agent.domain.fa3.view_types import FaView, PartyView
 from agent.domain.paper import sections as parts
-from agent.domain.paper.choice import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose, invoice_label
+from agent.domain.paper.choice import (
+    CODE_WORDS,
+    NO_CERTIFICATE,
+    Document,
+    PaperChoice,
+    PaperFacts,
+    choose,
+    invoice_label,
+)
 from agent.domain.paper.lines import lines, rate_table
 from agent.domain.paper.parties import party, seller_head, third_parties
 from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Text
@@ -39,6 +47,7 @@ def compose(
     link_invoice: str,
     link_certificate: str | None = None,
     copy: int = 1,
+    reissued_on: date | None = None,
     footer: tuple[str, ...] = (),
     open_drawer: bool = False,
 ) -> Receipt:
@@ -46,16 +55,17 @@ def compose(
 
     link_invoice      KOD I, printed where the choice has a caption for it
     link_certificate  KOD II, likewise; ValueError where the choice wants it and it is None
+    reissued_on       the day, on a further print of an invoice of a total failure (art. 106l ust. 3)
     footer            setting ``paper.footer``
     """
     sections: list[list[Element]] = [
-        copy_mark(copy),
+        copy_mark(copy) + ([] if copy == 1 or reissued_on is None else parts.reissue(reissued_on)),
         seller_head(view.seller),
         title(choice.label, view.number),
         under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
         *(confirmation(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
         [Text(line, Align.CENTER) for line in footer],
-        list(codes(choice, link_invoice, link_certificate)),
+        [*code_words(choice), *codes(choice, link_invoice, link_certificate)],
     ]
     return Receipt(title=choice.label, elements=_ruled(sections), open_drawer=open_drawer and copy == 1)
 
@@ -120,6 +130,13 @@ def confirmation(view: FaView) -> list[list[Element]]:
     ]
 
 
+def code_words(choice: PaperChoice) -> list[Text]:
+    """Say beside the Ministry's captions what the codes are for."""
+    captions = (choice.caption_invoice, choice.caption_certificate)
+    words = [CODE_WORDS[caption] for caption in captions if caption in CODE_WORDS]
+    return [Text("Kod " + ", ".join(words), Align.CENTER)] if words else []
+
+
 def codes(choice: PaperChoice, link_invoice: str, link_certificate: str | None) -> list[Qr]:
     """KOD I and KOD II, as the choice wants them."""
     elements: list[Qr] = []
@@ -156,13 +173,14 @@ class PendingSlip:
     difference: Decimal
     """Of P_15, negative for a return."""
     currency: str = "PLN"
+    in_ksef: bool = True
+    """The buyer gets the correction in KSeF only."""
 
 
 def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
     """Compose the slip that tells the customer that a correction is queued. It is not an invoice: no codes."""
     label = f"Przyjęto korektę do faktury nr {held.base_number}"
-    in_ksef = held.buyer.as_buyer().receives_in_ksef
-    how = "otrzymają ją Państwo w KSeF" if in_ksef else "przekażemy ją w uzgodniony sposób"
+    how = "otrzymają ją Państwo w KSeF" if held.in_ksef else "przekażemy ją w uzgodniony sposób"
     sections: list[list[Element]] = [
         copy_mark(copy),
         seller_head(held.seller),

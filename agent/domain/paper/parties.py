@@ -31,6 +31,10 @@ def party(heading: str, who: PartyView) -> list[Element]:
     elements.extend(Text(line) for line in _identity(who))
     if who.status in SELLER_STATUS:
         elements.append(Text(SELLER_STATUS[who.status]))
+    if who.local_government:
+        elements.append(Text("Faktura dla jednostki podrzędnej JST"))
+    if who.vat_group:
+        elements.append(Text("Faktura dla członka grupy VAT"))
     if who.customer_number:
         elements.append(Text(f"Nr klienta {who.customer_number}"))
     if len(elements) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from itertools import zip_longest
 
@@ -18,7 +19,7 @@ from agent.domain.fa3.view_types import (
 )
 from agent.domain.paper.lines import common_exchange_rate, order_lines
 from agent.domain.paper.parties import party
-from agent.domain.paper.receipt import Element, Pair, Text
+from agent.domain.paper.receipt import Align, Element, Pair, Text
 from agent.domain.paper.wording import (
     CARGO_KINDS,
     CORRECTION_EFFECTS,
@@ -52,6 +53,11 @@ def dates(view: FaView) -> list[Element]:
         word = "Kurs waluty" if view.currency == "PLN" else f"Kurs (PLN za 1 {view.currency})"
         elements.append(Pair(word, plain(rate)))
     return elements
+
+
+def reissue(day: date) -> list[Element]:
+    """The date of a reissue, which an invoice of a total failure has to bear (art. 106l ust. 3)."""
+    return [Text(f"Data ponownego wystawienia: {day.isoformat()}", Align.CENTER)]
 
 
 def correction(what: CorrectionView) -> list[Element]:
@@ -189,6 +195,8 @@ def legal_words(view: FaView) -> list[Element]:
                 f"Nowy środek transportu (poz. {vehicle.line}): dopuszczony {vehicle.first_used.isoformat()}, {details}"
             )
         )
+    if marks.vehicle_duty:
+        elements.append(Text("Nowe środki transportu: obowiązek z art. 42 ust. 5 ustawy"))
     if view.to_receipt:
         elements.append(Text("Faktura do paragonu fiskalnego"))
     if view.related_parties:

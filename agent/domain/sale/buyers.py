@@ -35,12 +35,17 @@ _TYPED_MAX = 60
 """Characters looked at in a typed identifier, separators included."""
 
 
-def parse_buyer(value: object, pointer: str, problems: Problems, *, seller_nip: str | None = None) -> Buyer:
+def parse_buyer(
+    value: object, pointer: str, problems: Problems, *, seller_nip: str | None = None, in_full: bool = True
+) -> Buyer:
     """Read a buyer; mistakes are noted in ``problems``, and the result is then good for nothing else.
 
     seller_nip  who sells, and so cannot be the buyer; None: not known here
+    in_full     name and address are needed, as on every invoice but a simplified one
     """
     nobody = Buyer(BuyerKind.NONE)
+    if value is None and not in_full:
+        return nobody
     if value is None:
         problems.add(pointer, f"brakuje nabywcy. {EVERY_INVOICE}", "buyer-incomplete")
         return nobody
@@ -54,13 +59,13 @@ def parse_buyer(value: object, pointer: str, problems: Problems, *, seller_nip: 
         fields.note_all(f"bez identyfikatora („none”), a podano: {given[0]}.", "buyer-ids")
     identified = bool(given)
     kind, identifier, country = _identify(fields)
-    if not identified:
+    if not identified and in_full:
         _require_consumer(fields)
-    name = fields.text("name", maximum=512, required=identified)
+    name = fields.text("name", maximum=512, required=identified and in_full)
     default_country = country_of_eu_prefix(country) if kind is BuyerKind.EU_VAT and country else "PL"
     address = parse_address(
         fields,
-        required=identified,
+        required=identified and in_full,
         default_country=None if kind is BuyerKind.FOREIGN_ID and country is None else default_country,
     )
     if kind is BuyerKind.FOREIGN_ID and country is None and address is not None:

@@ -6,20 +6,23 @@
      "payments": [{"method", "amount", "due"}], "deposits": [{"name", "amount"}], "sold_on": "YYYY-MM-DD",
      "currency": "PLN", "exchange_rate": PLN for one unit, "receipt": {"number", "register", "nip"},
      "notes": [{"key", "value"}], "external_ref",
-     "exemption": text | {"act" | "directive" | "other": text}}
+     "simplified": true, "exemption": text | {"act" | "directive" | "other": text}}
 
 Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit" is "szt." unless given. Amounts are
 decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
 whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total and the
 ``deposits`` (kaucja for packaging, which is no part of the total); ``due`` is for transfer and credit.
 ``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
+``simplified`` makes a simplified invoice (UPR) of at most 450 PLN or 100 EUR, for a buyer with a number, whose name and
+address may be left out (simplified.py).
 ``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
 ``receipt.nip`` is the buyer's number on the fiscal receipt: required of a buyer with NIP or VAT UE number, and his
 (fiscal_receipt.py).
 
 Codes beside those of reader.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, rate-not-in-force,
 discount-too-large, payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing,
-exemption-needless, rate-needs-nip, rate-needs-eu-vat, receipt-nip-missing, receipt-nip-differs.
+exemption-needless, rate-needs-nip, rate-needs-eu-vat, receipt-nip-missing, receipt-nip-differs,
+simplified-limit, simplified-buyer, simplified-rate.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 
-from agent.domain import fiscal_receipt, vat
+from agent.domain import fiscal_receipt, simplified, vat
 from agent.domain.fa3.code_lists import CURRENCIES
 from agent.domain.invoice import (
     Buyer,
@@ -94,7 +97,10 @@ def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, iss
     issued_elsewhere  the invoice exists already, so whether its receipt allowed it is not asked any more
     """
     problems = fields.problems
-    buyer = parse_buyer(fields.take("buyer"), fields.at("buyer"), problems, seller_nip=seller_nip)
+    is_simplified = fields.flag("simplified")
+    buyer = parse_buyer(
+        fields.take("buyer"), fields.at("buyer"), problems, seller_nip=seller_nip, in_full=not is_simplified
+    )
     prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
     lines = _lines(fields, ALL_RATES if issued_elsewhere else RATES_IN_FORCE)
     exemption, basis = _exemption(fields, lines)
@@ -114,6 +120,7 @@ def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, iss
         exemption_basis=basis,
         deposits=_deposits(fields),
         recipient=parse_recipient(fields.take("recipient"), fields.at("recipient"), buyer, problems),
+        simplified=is_simplified,
     )
     fields.finish()
     check_rates(fields.at("lines"), lines, buyer, problems)
@@ -122,7 +129,21 @@ def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, iss
         check_payments(fields, sale.payments, total + vat.deposits(sale))
         if total >= _LIMIT:
             fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
+        if is_simplified:
+            _check_simplified(fields, sale, total)
     return sale
+
+
+def _check_simplified(fields: Fields, sale: Sale, total: Decimal) -> None:
+    rates = () if sale.exchange_rate is None else (sale.exchange_rate,)
+    too_large = simplified.total_mistake(total, sale.currency, rates)
+    if too_large is not None:
+        fields.note("simplified", too_large, "simplified-limit")
+    nobody = simplified.buyer_mistake(sale.buyer)
+    if nobody is not None and not fields.problems.noted(fields.at("buyer")):
+        fields.note("buyer", nobody, "simplified-buyer")
+    if any(simplified.rate_mistakes([vat.FIELD[line.vat] for line in sale.lines])):
+        fields.note("simplified", "faktury uproszczonej nie wystawia się dla WDT.", "simplified-rate")
 
 
 def _lines(fields: Fields, rates: Collection[VatRate]) -> list[SaleLine | None]:

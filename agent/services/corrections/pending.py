@@ -229,7 +229,7 @@ async def _look(held: HeldCorrection, tx: Transaction) -> Outlook:
             return Outlook(correction, lost=record.number)
         if record.ksef_number is not None:
             numbers[base.number] = record.ksef_number
-        elif record.state is InvoiceState.EXEMPT:
+        elif record.outside_ksef:
             exempt.append(base.number)
     return Outlook(without_awaiting(with_ksef_numbers(correction, numbers), exempt))
 

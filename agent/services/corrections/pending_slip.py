@@ -60,6 +60,7 @@ class PendingCorrectionSlip:
             reason=correction.reason,
             difference=correction.totals.gross,
             currency=correction.currency,
+            in_ksef=record.receives_in_ksef,
         )
         copy = handed_out(of_slip(events, held.id)) + 1
         return compose_pending_slip(slip, copy=copy, footer=self._footer)

@@ -236,6 +236,6 @@ async def _bases_first(waiting: list[Unsent], tx: Transaction) -> list[Unsent]:
     ready: list[Unsent] = []
     for record in waiting:
         base = None if record.base_id is None else await tx.invoices.get(record.base_id)
-        if base is None or base.ksef_number is not None or base.state is InvoiceState.EXEMPT:
+        if base is None or base.ksef_number is not None or base.outside_ksef:
             ready.append(record)
     return ready

@@ -30,7 +30,16 @@ ISSUE_DATE = 22
 class ExchangeDocuments:
     """Issues what an EDI++ file holds."""
 
-    def __init__(self, issuing: Issuing, bases: BaseReader, *, clock: Clock, settings: DropFolderSettings) -> None:
+    def __init__(
+        self,
+        issuing: Issuing,
+        bases: BaseReader,
+        *,
+        clock: Clock,
+        settings: DropFolderSettings,
+        cash_register: str = "",
+    ) -> None:
+        """``cash_register``: of this till, where the drop folder has no register of its own."""
         self._issuing = issuing
         self._bases = bases
         self._clock = clock
@@ -38,7 +47,7 @@ class ExchangeDocuments:
         self._conventions = Conventions(
             seller_nip=bases.seller_nip,
             exemption=settings.exemption,
-            register=settings.register,
+            register=settings.register or cash_register,
             receipt_is_document=settings.receipt_number == "document",
         )
 

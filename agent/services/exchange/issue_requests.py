@@ -42,7 +42,7 @@ class ExchangeSale:
         request = sale_of(self.file, self.document, self.conventions)
         sale = parse_sale(request.document, today=issue_date(now), seller_nip=self.conventions.seller_nip)
         request.check(sale)
-        return planned_sale(sale, number=self.number)
+        return planned_sale(sale.with_register(self.conventions.register), number=self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class DocumentBuilder:
         )
         return BuiltDocument(
             number=number,
-            kind="VAT",
+            kind="UPR" if sale.simplified else "VAT",
             issued_on=issue_date(now),
             buyer=sale.buyer,
             totals=totals(sale),

@@ -72,6 +72,8 @@ class SaleRequest:
 
     document: Mapping[str, Json]
     seller_nip: str
+    cash_register: str = ""
+    """For a receipt that names none; empty: not known."""
 
     @property
     def content(self) -> bytes:
@@ -80,7 +82,8 @@ class SaleRequest:
 
     def check(self, now: datetime) -> CheckedRequest:
         """Read the sale."""
-        return planned_sale(parse_sale(self.document, today=issue_date(now), seller_nip=self.seller_nip))
+        sale = parse_sale(self.document, today=issue_date(now), seller_nip=self.seller_nip)
+        return planned_sale(sale.with_register(self.cash_register))
 
 
 def planned_sale(sale: Sale, *, number: str | None = None) -> Planned:
@@ -145,7 +148,7 @@ async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBa
             if record.state is InvoiceState.REJECTED:
                 text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
                 raise Conflict(text, code="base-rejected")
-            if record.ksef_number is None and record.state is not InvoiceState.EXEMPT:
+            if record.ksef_number is None and not record.outside_ksef:
                 text = (
                     f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
                     "Prześlij korektę ponownie, gdy numer nadejdzie."
@@ -291,13 +294,15 @@ def _named_buyers(correction: Correction) -> NamedBuyers:
 class RequestReader:
     """Makes requests of the bodies of the API."""
 
-    def __init__(self, schema: Fa3Schema, bases: BaseReader) -> None:
+    def __init__(self, schema: Fa3Schema, bases: BaseReader, cash_register: str = "") -> None:
+        """``cash_register``: unique number of the till's fiscal register, for receipts that name none."""
         self._schema = schema
         self._bases = bases
+        self._cash_register = cash_register
 
     def sale(self, body: bytes) -> SaleRequest:
         """Read the JSON of a sale; BadInput where it is none."""
-        return SaleRequest(parse_object(body), self._bases.seller_nip)
+        return SaleRequest(parse_object(body), self._bases.seller_nip, self._cash_register)
 
     def supplied(self, xml: bytes, receipt_nip: str | None) -> SuppliedRequest:
         """Take a ready FA(3)."""

@@ -104,7 +104,7 @@ class CurrentMode:
         after = after_budget(
             attempted,
             progress,
-            receives_in_ksef=record.buyer.receives_in_ksef,
+            receives_in_ksef=record.receives_in_ksef,
             issued_on=record.issued_on,
             now=now,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from agent.domain.errors import DocumentDamaged, NotFound
 from agent.domain.fa3.view import read
-from agent.domain.invoice import InvoiceRecord
+from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.links import names_document
 from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
@@ -30,12 +32,15 @@ class InvoicePapers:
                 kind=record.kind,
                 ksef_number=record.ksef_number,
                 certificate_link=record.link_certificate is not None,
+                supplied_abroad=record.totals.supplied_abroad,
                 offline_domestic=self._settings.offline_domestic,
             )
         )
 
-    def receipt(self, record: InvoiceRecord, choice: PaperChoice, copy: int) -> Receipt:
-        """Compose the slip from the stored bytes.
+    def receipt(
+        self, record: InvoiceRecord, choice: PaperChoice, copy: int, *, reissued_on: date | None = None
+    ) -> Receipt:
+        """Compose the slip from the stored bytes; ``reissued_on``: today, for a further print (art. 106l).
 
         NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
         Conflict where KSeF has the number from another document.
@@ -46,6 +51,7 @@ class InvoicePapers:
             copy=copy,
             link_invoice=record.link_invoice,
             link_certificate=record.link_certificate,
+            reissued_on=reissued_on if record.mode is Mode.TOTAL_FAILURE else None,
             footer=self._settings.footer,
             open_drawer=self._settings.open_drawer and copy == 1,
         )

@@ -14,6 +14,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 
+from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
@@ -138,7 +139,8 @@ class Printing:
         job = queued.job
         leaving = _Leaving(self._store, job.id)
         try:
-            receipt = self._papers.receipt(queued.record, queued.choice, job.copy)
+            today = local_date(self._clock.now())
+            receipt = self._papers.receipt(queued.record, queued.choice, job.copy, reissued_on=today)
             result = await self._printer.print(partial(self._bytes, receipt), leaving.note)
         except StoreLost:
             raise

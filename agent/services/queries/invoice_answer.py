@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.domain.fa3.elements import receipt_named
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
@@ -61,7 +63,17 @@ def hand_over(record: InvoiceRecord, paper: NewestPaper | None) -> str:
         return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
     if paper is None:
         return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
-    return _paper_trouble(paper) or _what_lies_there(record, paper)
+    return _paper_trouble(paper) or f"{_what_lies_there(record, paper)}{_keep_receipt(record)}"
+
+
+def _keep_receipt(record: InvoiceRecord) -> str:
+    """Art. 106h: the receipt's number and the register's are on the invoice, or the receipt stays with it."""
+    if b"FP>" not in record.stored_xml or not record.intact:
+        return ""
+    view = read(record.xml)
+    if view.kind.corrects or not view.to_receipt or receipt_named(view):
+        return ""
+    return " Zatrzymaj paragon klienta i zachowaj go z fakturą: nie ma na niej obu numerów, paragonu i kasy."
 
 
 def _refused(record: InvoiceRecord, paper: NewestPaper | None) -> str:
@@ -72,12 +84,20 @@ def _refused(record: InvoiceRecord, paper: NewestPaper | None) -> str:
 
 
 def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
+    coded = record.link_certificate is not None
     if paper.document == Document.CONFIRMATION.value:
         if record.ksef_number is not None:
             return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
-        return "Wydaj klientowi potwierdzenie transakcji. Fakturę odbierze w KSeF."
+        lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
+        return f"Wydaj klientowi potwierdzenie transakcji. Fakturę odbierze w KSeF.{lacking}"
     if record.mode is Mode.TOTAL_FAILURE:
         return "Wydaj klientowi fakturę. W czasie awarii całkowitej nie przesyła się jej do KSeF."
+    if record.ksef_number is None and not coded:
+        # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
+        return (
+            "Nie wydawaj jeszcze faktury: kasa nie ma certyfikatu Offline, więc wydruk ma tylko kod OFFLINE. "
+            "Do KSeF trafi sama; gdy nadejdzie numer, wydrukuj ją ponownie i wydaj."
+        )
     if record.ksef_number is None:
         return "Wydaj klientowi fakturę z kodami OFFLINE i CERTYFIKAT. Do KSeF trafi sama."
     return "Wydaj klientowi fakturę."

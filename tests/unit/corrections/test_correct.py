@@ -463,15 +463,21 @@ async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path:
         await place.declarations.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
         base = await sell(place)
         assert base.mode is Mode.TOTAL_FAILURE
-        assert (await correct(place, base, returned(1, "1"))).held is not None
+        at_once = await correct(place, base, returned(1, "1"))
+        assert at_once.held is None
+        (within,) = at_once.invoices
+        assert within.record.mode is Mode.TOTAL_FAILURE
+        assert b"NrKSeFN" in within.record.xml
+        assert within.paper is not None
         await place.clock.advance(3600)
         await place.declarations.withdraw("koniec", MANAGER)
-        assert (await place.record(base.id)).state is InvoiceState.EXEMPT
+        states = {(await place.record(each)).state for each in (base.id, within.record.id)}
+        assert states == {InvoiceState.EXEMPT}
         await place.clock.advance(60)
-        await place.pending.issue_ready()
-        assert await place.pending.waiting() == []
+        after = await correct(place, base, returned(2, "1"))
+        assert after.held is None
         await place.settle()
-        ((_, kind, number),) = place.gateway.ledger
+        ((_, kind, number),) = place.gateway.ledger  # what follows the end goes to KSeF, without a number of its base
         assert kind == "KOR"
-        kor = await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter(number=number)))
-        assert b"NrKSeFN" in kor[0].xml
+        assert number == after.invoices[0].record.number
+        assert b"NrKSeFN" in after.invoices[0].record.xml

@@ -39,8 +39,8 @@ def confirmation(note: str, mode: Mode) -> Expected:
         Document.CONFIRMATION,
         CONFIRMATION,
         note,
-        "Sprawdź fakturę w KSeF",
-        "Zweryfikuj wystawcę faktury",
+        "OFFLINE",
+        "CERTYFIKAT",
         mode,
     )
 
@@ -173,3 +173,13 @@ def test_without_certificate_the_paper_says_so_and_somebody_is_told(given_facts:
 )
 def test_other_kinds_keep_the_words_of_the_mode(kind: str, words: str) -> None:
     assert choose(PaperFacts(Mode.OFFLINE24, BuyerKind.NONE, "F/1", kind=kind)).label == words
+
+
+@pytest.mark.parametrize("buyer", BuyerKind)
+@pytest.mark.parametrize("mode", [Mode.ONLINE, Mode.OFFLINE24, Mode.UNAVAILABILITY])
+def test_a_supply_abroad_is_invoiced_on_paper_whatever_the_number(mode: Mode, buyer: BuyerKind) -> None:
+    """Place of supply outside Poland (np I, np II): art. 106gb ust. 4 pkt 1."""
+    choice = choose(PaperFacts(mode, buyer, "F/1", supplied_abroad=True))
+    assert choice.document is Document.INVOICE
+    assert (choice.caption_invoice, choice.caption_certificate) == ("OFFLINE", "CERTYFIKAT")
+    assert choice.mode is (Mode.OFFLINE24 if mode is Mode.ONLINE else mode)

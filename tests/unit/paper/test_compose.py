@@ -163,7 +163,7 @@ def test_without_certificate_the_paper_has_one_code_and_a_sentence() -> None:
     view = read(xml)
     choice = choose(PaperFacts(Mode.OFFLINE24, view.buyer.as_buyer().kind, view.number, certificate_link=False))
     paper = compose(view, choice, link_invoice=LINK)
-    assert [caption for _, caption in codes(paper)] == ["Sprawdź fakturę w KSeF"]
+    assert [caption for _, caption in codes(paper)] == ["OFFLINE"]
     assert "brak kodu potwierdzającego tożsamość wystawcy" in text_of(paper)
 
 
@@ -182,8 +182,7 @@ def test_a_confirmation_has_no_lines_and_no_vat() -> None:
         "2026-11-24",
         "Kwota należności ogółem 123,00 PLN",
         "To potwierdzenie nie jest fakturą.",
-        "Sprawdź fakturę w KSeF",
-        "Zweryfikuj wystawcę faktury",
+        "Kod OFFLINE: sprawdź fakturę w KSeF, CERTYFIKAT: zweryfikuj wystawcę faktury",
     ):
         assert wanted in run_on(said)
     for forbidden in ("Wkrętak", "100,00", " 23,00", "23%", "Stawka", "Netto"):
@@ -225,7 +224,7 @@ def test_a_held_correction_is_no_invoice() -> None:
         reason="zwrot towaru",
         difference=Decimal("-61.5"),
     )
-    consumer = replace(held, buyer=PartyView(None, None))
+    consumer = replace(held, buyer=PartyView(None, None), in_ksef=False)
     assert "przekażemy ją w uzgodniony sposób." in text_of(compose_pending_slip(consumer))
     paper = compose_pending_slip(held, copy=2)
     said = text_of(paper)
@@ -289,3 +288,22 @@ def test_nothing_to_pay_back_is_not_said_to_be_something() -> None:
     assert "Kwota korekty 0,00 PLN" in said
     assert "Do zwrotu" not in said
     assert "Do dopłaty" not in said
+
+
+def test_an_invoice_of_a_total_failure_is_reissued_with_the_day() -> None:
+    """Art. 106l ust. 3: the date of the reissue; a first print has none, nor has a further one in other modes."""
+    xml = documents.document()
+    day = date(2026, 12, 1)
+    choice = choice_for(xml, Mode.TOTAL_FAILURE)
+    again = text_of(compose(read(xml), choice, link_invoice=LINK, copy=2, reissued_on=day))
+    assert "Data ponownego wystawienia: 2026-12-01" in again
+    first = compose(read(xml), choice, link_invoice=LINK, copy=1, reissued_on=day)
+    assert "ponownego wystawienia" not in text_of(first)
+
+
+def test_what_the_buyer_says_of_his_units_is_on_the_paper() -> None:
+    flagged = documents.DOMESTIC_BUYER.replace("<JST>2</JST><GV>2</GV>", "<JST>1</JST><GV>1</GV>")
+    said = text_of(invoice(documents.document(buyer=flagged)))
+    assert "Faktura dla jednostki podrzędnej JST" in said
+    assert "Faktura dla członka grupy VAT" in said
+    assert "obowiązek z art. 42 ust. 5" in text_of(invoice(documents.EVERYTHING))

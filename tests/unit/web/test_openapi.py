@@ -211,6 +211,7 @@ def test_every_field_of_the_sale_is_described_and_none_is_invented(monkeypatch: 
         "notes": [{"key": "a", "value": "b"}],
         "deposits": [{"name": "Kaucja", "amount": "1"}],
         "payments": [{"method": "cash", "amount": "1"}],
+        "simplified": True,
     }
     for exemption in ({"act": "x"}, {"directive": "x"}, {"other": "x"}):
         with suppress(BadInput):

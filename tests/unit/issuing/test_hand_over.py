@@ -1,0 +1,111 @@
+"""What the cashier is told to hand over: by buyer, certificate, place of supply and receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.services.queries.invoice_answer import InvoiceAnswer
+from tests.fakes import counter
+from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
+
+ABROAD = [{"name": "Montaż w Berlinie", "quantity": "1", "unit_price": "100.00", "vat": "np I"}]
+
+
+async def press(place: World, body: dict[str, Any]) -> InvoiceAnswer:
+    task = asyncio.ensure_future(counter.sale(place, json.dumps(body).encode(), "key", CASHIER))
+    for _ in range(100):
+        if task.done():
+            break
+        await place.clock.advance(0.1)
+    return (await task).invoices[0]
+
+
+# --- no Offline certificate -------------------------------------------------------------------------------
+
+
+async def test_without_certificate_a_consumer_waits_for_the_number(tmp_path: Path) -> None:
+    async with world(tmp_path, with_certificate=False) as place:
+        place.gateway.up = False
+        answer = await press(place, sale(buyer=CONSUMER))
+        assert answer.hand_over.startswith("Nie wydawaj jeszcze faktury: kasa nie ma certyfikatu Offline")
+        assert "CERTYFIKAT" not in answer.hand_over
+        place.gateway.up = True
+        await place.settle()
+        await place.reprinting.reprint(answer.record.id, CASHIER)
+        assert (await place.invoices.one(answer.record.id)).hand_over == "Wydaj klientowi fakturę."
+
+
+async def test_without_certificate_a_firm_gets_a_confirmation_and_the_screen_says_what_it_lacks(tmp_path: Path) -> None:
+    async with world(tmp_path, with_certificate=False) as place:
+        place.gateway.up = False
+        answer = await press(place, sale())
+        assert answer.hand_over.startswith("Wydaj klientowi potwierdzenie transakcji.")
+        assert "Bez kodu CERTYFIKAT" in answer.hand_over
+
+
+# --- place of supply abroad -------------------------------------------------------------------------------
+
+
+async def test_a_supply_abroad_is_handed_over_as_an_invoice_whatever_the_number(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        answer = await press(place, sale(lines=ABROAD, payments=None))
+        assert answer.paper is not None
+        assert answer.paper.document == "invoice"
+        assert answer.hand_over == "Wydaj klientowi fakturę z kodami OFFLINE i CERTYFIKAT. Do KSeF trafi sama."
+
+
+async def test_taken_without_a_number_it_is_an_offline_one(tmp_path: Path) -> None:
+    """What may become an OFFLINE paper is no online invoice."""
+    async with world(tmp_path) as place:
+        place.gateway.pending_answers = 1000
+        answer = await press(place, sale(lines=ABROAD, payments=None))
+        assert answer.record.state is InvoiceState.SENT
+        assert answer.record.mode is Mode.OFFLINE24
+
+
+# --- the fiscal receipt -----------------------------------------------------------------------------------
+
+KEEP = "Zatrzymaj paragon klienta i zachowaj go z fakturą"
+
+
+@pytest.mark.parametrize(
+    ("register", "setting", "kept"),
+    [(None, "", True), ("EAZ 2301234567", "", False), (None, "EAZ 2301234567", False)],
+)
+async def test_an_invoice_to_a_receipt_names_it_or_the_paper_is_kept(
+    tmp_path: Path, register: str | None, setting: str, kept: bool
+) -> None:
+    """Art. 106h: the receipt's number and the unique number of its register, else the receipt itself."""
+    own = settings(tmp_path)
+    given = replace(own, issue=replace(own.issue, cash_register=setting))
+    async with world(tmp_path, given=given) as place:
+        receipt = {"number": "W000123"} | ({} if register is None else {"register": register})
+        answer = await press(place, sale(buyer=CONSUMER, receipt=receipt))
+        assert (KEEP in answer.hand_over) is kept
+        assert (b"EAZ 2301234567" in answer.record.xml) is not kept
+
+
+async def test_other_invoices_keep_no_receipt(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        assert KEEP not in (await press(place, sale())).hand_over
+
+
+# --- the simplified invoice -------------------------------------------------------------------------------
+
+
+async def test_a_simplified_invoice_from_a_till(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        answer = await press(place, sale(buyer={"nip": "1111111111"}, simplified=True))
+        assert answer.record.kind == "UPR"
+        assert answer.record.state is InvoiceState.ACCEPTED
+        assert answer.record.buyer.name is None
+        assert "Faktura uproszczona nr" in await place.previews.text(answer.record.id)
