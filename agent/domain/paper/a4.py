@@ -9,7 +9,7 @@ from agent.domain.amounts import amount, plain, price
 from agent.domain.fa3.view_types import FaView, LineView
 from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import Document, PaperChoice
-from agent.domain.paper.compose import codes, confirmation, title, under_title
+from agent.domain.paper.compose import code_words, codes, confirmation, title, under_title
 from agent.domain.paper.lines import NOTHING, basis, common_exchange_rate, details, rate_table, rate_words
 from agent.domain.paper.parties import party, third_parties
 from agent.domain.paper.receipt import Element, Pair, Rule, Text
@@ -40,7 +40,11 @@ def compose_a4(
         issued_on=view.issued_on,
         head=(*title(choice.label, view.number), *under_title(choice)),
         parties=(tuple(party("Sprzedawca", view.seller)), tuple(party("Nabywca", view.buyer)), *third),
-        body=tuple(_invoice(view) if is_invoice else _confirmation(view)) + tuple(Text(line) for line in footer),
+        body=(
+            *(_invoice(view) if is_invoice else _confirmation(view)),
+            *(Text(line) for line in footer),
+            *code_words(choice),
+        ),
         codes=tuple(codes(choice, link_invoice, link_certificate)),
         attachment=Attachment(_file_name(view.number), xml) if is_invoice else None,
     )
