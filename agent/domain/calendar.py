@@ -33,6 +33,11 @@ def start_of_day(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=WARSAW)
 
 
+def end_of_day(day: date) -> datetime:
+    """Return the first instant after a Polish civil day; of the last day of the calendar, its last."""
+    return datetime.max.replace(tzinfo=WARSAW) if day == date.max else start_of_day(day + timedelta(days=1))
+
+
 def ended_on(end: datetime) -> date:
     """Return the Polish civil day on which something ended: an end at 24:00 belongs to the day that ends."""
     return local_date(_aware(end) - _MOMENT)

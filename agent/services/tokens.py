@@ -130,7 +130,7 @@ def ensure_token(tokens: Tokens, data_dir: Path) -> str:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()  # a header may hold any bytes
 
 
 class _Damaged(ValueError):

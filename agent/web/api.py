@@ -17,6 +17,7 @@ from agent.web.connections import working_middleware
 from agent.web.context import PAGE, provide
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
+from agent.web.request_query import known_parameters
 from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
 from agent.web.stopping import STOPPING
 
@@ -42,6 +43,7 @@ def till_app(
             problems_middleware,
             origin_middleware(api.host, api.origins),
             bearer_middleware(tokens),
+            known_parameters,
         ],
         client_max_size=api.max_body_bytes,
         handler_args={"auto_decompress": False},  # bodies.read() unpacks, and says what is wrong

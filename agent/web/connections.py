@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from agent.web.problems import CONTENT_TYPE, problem_response, unexpected
@@ -251,6 +251,7 @@ class Site(web.BaseSite):
         loop = asyncio.get_running_loop()
         server = self._runner.server
         assert server is not None
+        server.request_handler = _without_expectations(server.request_handler)
         self._server = await loop.create_server(
             lambda: Connection(server, self._connections, loop),
             self._host,
@@ -258,6 +259,21 @@ class Site(web.BaseSite):
             ssl=self._ssl_context,
             backlog=self._backlog,
         )
+
+
+def _without_expectations(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    """Answer an Expect that nobody meets here (RFC 9110, 10.1.1): aiohttp would, in plain text and before all else."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get(hdrs.EXPECT, "100-continue").lower() == "100-continue":
+            return await handler(request)
+        response = problem_response(417, "expectation-failed", "Nieobsługiwany nagłówek Expect.")
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+    return handle
 
 
 def address_of(peer: object) -> str:

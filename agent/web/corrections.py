@@ -53,6 +53,7 @@ async def show_held(request: web.Request) -> web.Response:
 async def reprint_slip(request: web.Request) -> web.Response:
     """POST …/corrections/{id}/reprint: the customer's slip again, while the correction waits."""
     held_id = request.match_info["id"]
+    await request_body.no_body(request)
     await shielded(request, request.app[SLIP].reprint(held_id, caller_of(request)))
     return json_views.json_response(held_of(await request.app[PENDING].one(held_id)))
 

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.domain.errors import NotFound
+from agent.services.queries.invoices import UPO_SCOPES
 from agent.web import json_views, request_body, request_query
 from agent.web.answers.invoice import InvoiceList, invoice_of, invoices_of
 from agent.web.answers.records import events_of, prints_of
@@ -74,7 +75,8 @@ async def xml(request: web.Request) -> web.Response:
 
 async def upo(request: web.Request) -> web.Response:
     """GET …/upo: the invoice's own, else its session's; ``?scope=`` asks for just one, X-Upo-Scope names it."""
-    found = await request.app[INVOICES].upo(request.match_info["id"], request.query.get("scope"))
+    scope = request_query.choice(request, "scope", UPO_SCOPES[0], UPO_SCOPES) if "scope" in request.query else None
+    found = await request.app[INVOICES].upo(request.match_info["id"], scope)
     response = file_response(found.xml, "application/xml")
     response.headers["X-Upo-Scope"] = found.scope
     return response
@@ -124,6 +126,7 @@ async def prints(request: web.Request) -> web.Response:
 async def reprint(request: web.Request) -> web.Response:
     """POST …/reprint."""
     invoice_id = request.match_info["id"]
+    await request_body.no_body(request)
     await shielded(request, request.app[REPRINTING].reprint(invoice_id, caller_of(request)))
     return await _as_it_stands(request, invoice_id)
 
@@ -131,7 +134,11 @@ async def reprint(request: web.Request) -> web.Response:
 async def technical_correction(request: web.Request) -> web.Response:
     """POST …/technical-correction: no body, or the corrected FA(3) as application/xml. Managers only."""
     caller, invoice_id = require_manager(request), request.match_info["id"]
-    xml = (await request_body.sale_body(request))[0] if request.content_type == request_body.XML_TYPE else None
+    xml = None
+    if request.content_type == request_body.XML_TYPE:
+        xml = (await request_body.sale_body(request))[0]
+    else:
+        await request_body.no_body(request)
     await shielded(request, request.app[REJECTED].correct_technically(invoice_id, caller, xml))
     return await _as_it_stands(request, invoice_id)
 
@@ -139,6 +146,7 @@ async def technical_correction(request: web.Request) -> web.Response:
 async def resend(request: web.Request) -> web.Response:
     """POST …/resend: the same bytes again after a refusal for missing permissions. Managers only."""
     caller, invoice_id = require_manager(request), request.match_info["id"]
+    await request_body.no_body(request)
     await shielded(request, request.app[REJECTED].resend(invoice_id, caller))
     return await _as_it_stands(request, invoice_id)
 

@@ -61,6 +61,7 @@ async def queue(request: web.Request) -> web.Response:
 
 async def sync(request: web.Request) -> web.Response:
     """POST /v1/sync: send now."""
+    await request_body.no_body(request)
     return json_views.json_response(SyncBegun(await request.app[QUEUE].send_now()), status=202)
 
 
@@ -86,7 +87,6 @@ async def declare_mode(request: web.Request) -> web.Response:
 async def withdraw_mode(request: web.Request) -> web.Response:
     """DELETE /v1/mode {"reason", "false_alarm"}, or both as query for clients that send no body. Managers only."""
     caller = require_manager(request)
-    request_query.known_only(request, frozenset({"reason", "false_alarm"}))
     false_alarm = request_query.choice(request, "false_alarm", "false", ("false", "true")) == "true"
     body = dict(await request_body.json_object(request) if request.can_read_body else {})
     request_body.known_only(body, "reason", "false_alarm")

@@ -37,6 +37,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "xml-too-large": ProblemKind(413, "The FA(3) file is over KSeF's 1 MB"),
     "unsupported-content-encoding": ProblemKind(415, "The Content-Encoding is neither gzip nor deflate, or several"),
     "unsupported-media-type": ProblemKind(415, "Neither application/json nor application/xml"),
+    "expectation-failed": ProblemKind(417, "Expect is something else than 100-continue"),
     "host-not-allowed": ProblemKind(421, "The Host header is not an address of this agent"),
     # Nothing there.
     "not-found": ProblemKind(404, "There is no such route"),

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from agent.domain.characters import first_forbidden
 from agent.domain.errors import BadInput, FieldError, Unavailable
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.reader import escape, shown, type_name
@@ -32,6 +33,8 @@ def required_text(body: Mapping[str, Json], name: str, sentence: str, limit: int
         code, sentence = "wrong-type", f"Spodziewany tekst, a jest {type_name(value)}."
     elif value is not None and len(value) > limit:
         code, sentence = "too-long", f"{len(value)} znaków, a może być najwyżej {limit}."
+    elif value is not None and (forbidden := first_forbidden(value)) is not None:
+        code, sentence = "forbidden-character", f"Niedozwolony znak {forbidden}."
     elif value is not None and value.strip():
         return value.strip()
     raise BadInput(sentence, errors=(FieldError(f"/{name}", sentence, code),))
@@ -84,6 +87,12 @@ async def json_object(request: web.Request) -> Mapping[str, Json]:
     return parse_object(await _json_bytes(request))
 
 
+async def no_body(request: web.Request) -> None:
+    """Refuse what nobody would read; many clients send an empty object with every POST."""
+    if request.can_read_body and (body := await read(request)).strip():
+        known_only(parse_object(body))
+
+
 async def json_body(request: web.Request) -> bytes:
     """Return the body of a request that must be JSON, well-formed."""
     body = await _json_bytes(request)
@@ -107,6 +116,8 @@ async def read(request: web.Request) -> bytes:
 
     BadInput where it breaks off, is too large or cannot be unpacked; Unavailable where it comes too slowly.
     """
+    if (request.content_length or 0) > request.client_max_size:
+        raise BadInput("Przesłane dane są za duże.", code="body-too-large")  # before they are sent, and waited for
     codings = [*request.headers.getall(hdrs.CONTENT_ENCODING, []), *_transfer_codings(request)]
     try:
         async with asyncio.timeout(request.app[BODY_SECONDS]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Final
 
@@ -11,39 +12,61 @@ from aiohttp import web
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fiscal_receipt import MAX_NUMBER
 from agent.domain.identifiers import bare_nip, valid_nip
+from agent.domain.json_io.reader import shown
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import InvoiceFilter
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PROTECTED_PREFIX: Final = "/v1/"
 MONTH: Final = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 """date.fromisoformat() alone takes 20261122 and 2026-W48-1 too."""
 LIST_LIMIT: Final = 500
-_FILTERS: Final = frozenset({"state", "from", "to", "number", "text", "base", "limit", "after"})
+PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
+    "POST /v1/invoices": frozenset({"receipt_nip"}),
+    "GET /v1/invoices": frozenset({"state", "from", "to", "number", "text", "base", "limit", "after"}),
+    "GET /v1/invoices/{id}/upo": frozenset({"scope"}),
+    "GET /v1/invoices/{id}/receipt.png": frozenset({"page"}),
+    "GET /v1/invoices/{id}/receipt.pdf": frozenset({"page"}),
+    "DELETE /v1/mode": frozenset({"reason", "false_alarm"}),
+    "GET /v1/changes": frozenset({"after", "wait"}),
+    "GET /v1/register": frozenset({"month", "format", "as_of"}),
+    "GET /v1/register/changes": frozenset({"month", "since", "as_of"}),
+    "GET /v1/register/counts": frozenset({"month", "as_of"}),
+    "GET /v1/evidence": frozenset({"from", "to"}),
+}
+"""What each route takes in its query; all others take nothing."""
 
 
 def _bad(name: str, sentence: str) -> BadInput:
     return BadInput(sentence, code="bad-query", errors=(FieldError(f"?{name}", sentence, "bad-query"),))
 
 
-def known_only(request: web.Request, names: frozenset[str]) -> None:
+@web.middleware
+async def known_parameters(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse misspelt and repeated parameters: a filter that silently does nothing shows the wrong invoices."""
-    for name in request.query:
-        if name not in names:
-            raise _bad(name, f"Nieznany parametr „{name[:40]}”.")
-        if len(request.query.getall(name)) > 1:
-            raise _bad(name, f"Parametr „{name}” podano więcej niż raz.")
+    resource = request.match_info.route.resource
+    if resource is not None and request.path.startswith(PROTECTED_PREFIX):
+        known = PARAMETERS.get(f"{request.method} {resource.canonical}", frozenset())
+        for name in request.query:
+            if name not in known:
+                raise _bad(name, f"Nieznany parametr „{shown(name)}”.")
+            if len(request.query.getall(name)) > 1:
+                raise _bad(name, f"Parametr „{name}” podano więcej niż raz.")
+    return await handler(request)
 
 
 def receipt_nip(request: web.Request, *, ready: bool) -> str | None:
     """Read what is said beside a ready FA(3): the buyer's number on its receipt; a JSON sale says it inside."""
-    given = request.query.getall("receipt_nip", [])
-    if not given:
+    given = request.query.get("receipt_nip")
+    if given is None:
         return None
     if not ready:
         raise _bad("receipt_nip", "Parametr „receipt_nip” jest do gotowej faktury XML; w JSON podaj receipt.nip.")
-    if len(given) > 1 or len(given[0]) > MAX_NUMBER:
+    if len(given) > MAX_NUMBER:
         raise _bad("receipt_nip", f"Parametr „receipt_nip” to jeden numer, najwyżej {MAX_NUMBER} znaków.")
-    return given[0].strip() or None
+    return given.strip() or None
 
 
 def optional_day(request: web.Request, name: str) -> date | None:
@@ -107,7 +130,6 @@ def _searched(text: str) -> str:
 
 def invoice_filter(request: web.Request) -> InvoiceFilter:
     """Read the filters of GET /v1/invoices; ``state`` may name several, separated by commas."""
-    known_only(request, _FILTERS)
     states: frozenset[InvoiceState] | None = None
     if text := request.query.get("state"):
         try:

@@ -79,7 +79,7 @@ def origin_middleware(host: str, origins: tuple[str, ...]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         own = _own_authorities(request, host)
-        if request.host.lower() not in own | configured_hosts:
+        if _authority(request).lower() not in own | configured_hosts:
             raise NotPermitted("Ten adres nie należy do programu kasowego.", code="host-not-allowed")
         origin = request.headers.get("Origin")
         foreign = origin is not None and origin not in {f"http://{name}" for name in own}
@@ -98,6 +98,12 @@ def origin_middleware(host: str, origins: tuple[str, ...]) -> Middleware:
         return response
 
     return check
+
+
+def _authority(request: web.Request) -> str:
+    """Return whom the request is for: of a target in absolute form its own authority (RFC 9112, 3.2.2), else Host."""
+    in_absolute_form = request.raw_path.lower().startswith(("http://", "https://"))
+    return request.url.authority if in_absolute_form else request.host
 
 
 def _own_authorities(request: web.Request, host: str) -> frozenset[str]:

@@ -48,6 +48,7 @@ STATUSES: Final[dict[int, tuple[str, str]]] = {
     409: ("Conflict", "The law, KSeF or the state of the invoice forbids it"),
     413: ("ContentTooLarge", "The body is too large"),
     415: ("UnsupportedMediaType", "Another Content-Type or Content-Encoding is expected"),
+    417: ("ExpectationFailed", "No other Expect than 100-continue"),
     421: ("MisdirectedRequest", "The Host header is not an address of this agent"),
     422: ("UnprocessableContent", "The content is wrong; `errors` names each place"),
     500: ("InternalServerError", "A defect"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Final, cast
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.json_io.canonical import Json
+from agent.domain.json_io.reader import shown
 
 DEEPEST: Final = 32
 """Levels of objects and arrays, far more than the API has; how deep Python itself reads differs by version."""
@@ -31,16 +33,15 @@ def parse_object(body: bytes) -> Mapping[str, Json]:
     BadInput: duplicate-json-key, or not-json with the place.
     """
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8-sig")  # a byte order mark says nothing that RFC 8259 would need, and tills send it
         _require_shallow(text)
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except _DuplicateKey as error:
-        sentence = f"Pole „{str(error)[:60]}” podano dwa razy w tym samym miejscu."
+        sentence = f"Pole „{shown(str(error), 60)}” podano dwa razy w tym samym miejscu."
         raise BadInput(sentence, code="duplicate-json-key") from error
     except ValueError as error:
-        hint = " To wygląda na XML: wyślij go z nagłówkiem Content-Type: application/xml." if _is_xml(body) else ""
         raise BadInput(
-            f"Przesłane dane nie są poprawnym JSON (UTF-8).{hint}",
+            f"Przesłane dane nie są poprawnym JSON (UTF-8).{_hint(body)}",
             code="not-json",
             errors=(FieldError("", _place(error), "not-json"),),
         ) from error
@@ -95,5 +96,9 @@ def _place(error: ValueError) -> str:
             return str(error)
 
 
-def _is_xml(body: bytes) -> bool:
-    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+def _hint(body: bytes) -> str:
+    if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return " To wygląda na XML: wyślij go z nagłówkiem Content-Type: application/xml."
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        return " To wygląda na UTF-16: zapisz je w UTF-8."
+    return ""

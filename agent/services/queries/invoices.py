@@ -14,7 +14,7 @@ from agent.services.queries.invoice_answer import InvoiceAnswer, answer
 
 QUEUE_LIMIT = 500
 """A screen shows the most urgent ones; /health counts them all."""
-UPO_SCOPES = frozenset({"invoice", "session"})
+UPO_SCOPES = ("invoice", "session")
 
 
 @dataclass(frozen=True, slots=True)

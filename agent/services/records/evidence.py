@@ -11,12 +11,12 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.domain.calendar import start_of_day
+from agent.domain.calendar import end_of_day, start_of_day
 from agent.domain.errors import Unavailable
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.outages.circuit_breaker import LinkState
@@ -112,7 +112,7 @@ class Evidence:
             yield noted(file)
         timeline = await self._timeline()
         yield noted(facts_file(timeline.facts))
-        begin, end = start_of_day(first), start_of_day(last + timedelta(days=1))
+        begin, end = start_of_day(first), end_of_day(last)
         for report in outage_reports(timeline, list(invoices.values()), _line_seen(lines), begin, end):
             for file in outage_files(report):
                 yield noted(file)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 
 from agent.domain.calendar import local_date
@@ -59,5 +60,4 @@ def month_bounds(month: str) -> tuple[date, date]:
         first = date.fromisoformat(f"{month}-01")
     except ValueError as error:
         raise BadInput("Miesiąc zapisz jako RRRR-MM.", errors=(FieldError("/month", "RRRR-MM"),)) from error
-    after = (first + timedelta(days=32)).replace(day=1)
-    return first, after - timedelta(days=1)
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
