@@ -15,14 +15,20 @@ from agent.web.answers.health import health_of
 from agent.web.connections import working_middleware
 from agent.web.context import BACKLOGS, COUNTERS, HEALTH, SHOP
 from agent.web.metrics import CONTENT_TYPE, render
+from agent.web.pacing import Pace, paced_middleware
 from agent.web.problems import problems_middleware
 from agent.web.security import headers_middleware
 from agent.web.wire import plain_object
 
+PER_SECOND = 20.0
+"""Answers of this listener; each takes some milliseconds from the presses. All of its connections wait 3 s at most."""
+BURST = 40
+
 
 def health_app(services: Services) -> web.Application:
     """Application of the health listener."""
-    app = web.Application(middlewares=[working_middleware, headers_middleware, problems_middleware])
+    paced = paced_middleware(Pace(PER_SECOND, BURST))
+    app = web.Application(middlewares=[paced, working_middleware, headers_middleware, problems_middleware])
     app[HEALTH] = services.health
     app[COUNTERS] = services.counters
     app[BACKLOGS] = services.backlogs
