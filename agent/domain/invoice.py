@@ -174,7 +174,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Kaucja for returnable packaging: no part of P_15, paid on top of it (Rozliczenie, Obciazenia)."""
+    """Kaucja for returnable packaging: no part of P_15, paid on top of it (Rozliczenie, Obciazenia).
+
+    A negative amount is given back for empty packaging (Odliczenia).
+    """
 
     name: str
     amount: Decimal

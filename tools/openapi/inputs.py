@@ -112,7 +112,7 @@ class SaleDeposit:
 
     name: Annotated[str, Says(high=256, example="Kaucja 10 × 0,50 zł")]
     amount: Annotated[Number, Says(example="5.00")]
-    """2 decimals, more than 0."""
+    """2 decimals; negative where it is given back for empty packaging."""
 
 
 @dataclass
@@ -232,6 +232,8 @@ class Correction:
     """buyer: the right one."""
     payments: Annotated[tuple[SalePayment, ...] | None, Says(high=MAX_PAYMENTS)] = None
     """How the difference was settled, positive amounts."""
+    deposits: Annotated[tuple[SaleDeposit, ...] | None, Says(high=MAX_DEPOSITS)] = None
+    """full_return and return: kaucja given back with the goods, beside the difference; at most what was paid."""
     period: Annotated[str | None, Says(high=256, example="październik 2026")] = None
     """collective."""
     rates: tuple[RateReduction, ...] | None = None

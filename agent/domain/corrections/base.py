@@ -90,9 +90,14 @@ class BaseInvoice:
     notes: tuple[Note, ...] = ()
     recipient: Recipient | None = None
     deposits: tuple[Deposit, ...] = ()
-    """Paid on top of the total; a return of goods does not touch them."""
+    """Paid on top of the total; what was given back with returns, or on the invoice itself, is negative."""
     corrected_collectively: bool = False
     """A collective correction took part of it; its share in each line is not known."""
+
+    @property
+    def deposits_left(self) -> Decimal:
+        """Deposits paid and not given back."""
+        return max(vat.ZERO, sum((deposit.amount for deposit in self.deposits), vat.ZERO))
 
     @property
     def left(self) -> tuple[Row, ...]:
@@ -153,8 +158,6 @@ def read_base(
         raise _not_correctable(view, "ma podmioty trzecie, których korekta przy kasie by nie powtórzyła") from None
     if _has_marks(view.annotations):
         raise _not_correctable(view, "ma adnotacje, których korekta przy kasie by nie powtórzyła")
-    if view.settlement is not None and view.settlement.deductions:
-        raise _not_correctable(view, "odlicza coś od kwoty do zapłaty")
     prices = _prices(view)
     rows = tuple(_row(view, line, prices) for line in view.lines)
     if len({row.number for row in rows}) != len(rows):
@@ -197,6 +200,7 @@ def after_earlier(base: BaseInvoice, earlier: Sequence[FaView]) -> BaseInvoice:
         buyer=earlier[-1].buyer.as_buyer(),
         rows=remaining(base.rows, [changes_of(correction, base.prices) for correction in own]),
         totals=add_up(base.currency, [base.totals, *(stated_totals(correction) for correction in own)]),
+        deposits=(*base.deposits, *(deposit for correction in own for deposit in _deposits(correction))),
         split_payment=base.split_payment or any(each.annotations.split_payment for each in earlier),
         corrected_collectively=base.corrected_collectively or len(own) < len(earlier),
     )
@@ -335,8 +339,13 @@ def _receipt(view: FaView) -> tuple[ReceiptLink | None, tuple[Note, ...]]:
 
 
 def _deposits(view: FaView) -> tuple[Deposit, ...]:
-    charges = view.settlement.charges if view.settlement is not None else ()
-    return tuple(Deposit(charge.reason, charge.amount) for charge in charges)
+    """What stands beside the total: charges, and deductions as negative ones."""
+    if view.settlement is None:
+        return ()
+    return (
+        *(Deposit(charge.reason, charge.amount) for charge in view.settlement.charges),
+        *(Deposit(charge.reason, -charge.amount) for charge in view.settlement.deductions),
+    )
 
 
 def _not_correctable(view: FaView, why: str) -> Conflict:

@@ -11,6 +11,7 @@ from agent.domain.fa3.elements import (
     add,
     add_annotations,
     add_buyer,
+    add_deposits,
     add_header,
     add_identity,
     add_line,
@@ -75,6 +76,7 @@ def build_correction(
                 exchange_rate=correction.exchange_rate,
                 before=before,
             )
+    add_deposits(body, correction.deposits, correction.totals.gross)
     add_payments(body, correction.payments, correction.settled_on or issue_date(issued_at))
     return to_bytes(root)
 

@@ -17,6 +17,7 @@ from agent.domain.corrections.base import BaseInvoice, LineChange, Row, add_up
 from agent.domain.invoice import (
     Buyer,
     CorrectedBase,
+    Deposit,
     ExemptionBasis,
     Payment,
     Prices,
@@ -71,6 +72,8 @@ class Correction:
     period: str | None = None
     recipient: Recipient | None = None
     external_ref: str | None = None
+    deposits: tuple[Deposit, ...] = ()
+    """Given back with the goods: negative amounts."""
     number: str | None = None
     """P_2 where the shop's own program numbers; None: of our series."""
     replacement: Sale | None = None
@@ -118,6 +121,7 @@ def apply_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoi
             rows=tuple(rows.values()),
             totals=state.totals if collective else add_up(state.currency, (state.totals, order.totals)),
             buyer=order.buyer,
+            deposits=(*state.deposits, *order.deposits),
             split_payment=state.split_payment or order.split_payment,
             corrected_collectively=state.corrected_collectively or collective,
         )

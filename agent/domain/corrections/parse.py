@@ -7,6 +7,7 @@ POST /v1/invoices/{id}/corrections
                  price:  [{"line": 1, "unit_price": "9.99", "discount": "0"}]   the new price of what is left of it
      "buyer":    buyer:  {...}                                   as in a sale
      "payments": [{"method", "amount"}]                          how the difference was settled, positive amounts
+     "deposits": full_return, return: [{"name", "amount"}]       kaucja given back with the goods, beside the difference
      "period", "bases", "rates": collective, see below}
 
 full_return  everything that is left. return: part of some lines. price: other unit prices.
@@ -56,10 +57,10 @@ from agent.domain.corrections.correction import (
 from agent.domain.corrections.external import parse_outside_base
 from agent.domain.errors import Conflict
 from agent.domain.fiscal_receipt import RULE, moves_receipt
-from agent.domain.invoice import Buyer, BuyerKind, Payment, Sale, Totals, VatRate
+from agent.domain.invoice import Buyer, BuyerKind, Deposit, Payment, Sale, Totals, VatRate
 from agent.domain.json_io.reader import Fields, Problems
 from agent.domain.sale.buyers import parse_buyer
-from agent.domain.sale.parse import MAX_LINES, check_payments, check_rates, parse_payments
+from agent.domain.sale.parse import MAX_LINES, check_payments, check_rates, parse_deposits, parse_payments
 from agent.domain.split_payment import split_payment_due
 
 __all__ = [
@@ -151,11 +152,23 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
     correction = replace(plain, changes=changes, totals=totals, split_payment=split_payment)
     if len(changes) > MAX_CHANGES:
         fields.note("lines", f"jedna korekta może zmienić {MAX_CHANGES} pozycji; podziel ją.", "too-many-lines")
+    deposits = _given_back(fields, base) if kind is not CorrectionKind.PRICE else ()
+    due = totals.gross + sum((deposit.amount for deposit in deposits), vat.ZERO)
     payments = parse_payments(fields)
     fields.finish()
     if not fields.problems:
-        check_payments(fields, payments, abs(correction.totals.gross))
-    return replace(correction, payments=_settled(payments, correction.totals.gross))
+        check_payments(fields, payments, abs(due))
+    return replace(correction, payments=_settled(payments, due), deposits=deposits)
+
+
+def _given_back(fields: Fields, base: BaseInvoice) -> tuple[Deposit, ...]:
+    """Read the deposits that go back with the goods, in whatever sign; at most what was paid and is left."""
+    given = tuple(Deposit(each.name, -abs(each.amount)) for each in parse_deposits(fields))
+    total = -sum((deposit.amount for deposit in given), vat.ZERO)
+    if total > base.deposits_left:
+        sentence = f"do zwrotu zostało kaucji {base.deposits_left:.2f}, a podano {total:.2f}."
+        fields.note("deposits", sentence, "more-than-left")
+    return given
 
 
 def _nothing_left(base: BaseInvoice) -> Conflict:
@@ -332,7 +345,7 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
         exchange_rate=base.exchange_rate,
         receipt=base.receipt,
         notes=base.notes,
-        deposits=base.deposits,
+        deposits=base.deposits if base.deposits_left else (),
         recipient=base.recipient if buyer.kind is BuyerKind.NIP else None,
         exemption=base.exemption if any(line.vat is VatRate.EXEMPT for line in lines) else None,
         exemption_basis=base.exemption_basis,

@@ -266,17 +266,25 @@ def _add_method(parent: Element, method: str) -> None:
 
 
 def add_deposits(body: Element, deposits: tuple[Deposit, ...], gross: Decimal) -> None:
-    """Append Rozliczenie, as the Ministry's example 26 has it for packaging."""
+    """Append Rozliczenie, as the Ministry's example 26 has it for packaging; what is given back is deducted.
+
+    DoZaplaty is what the customer pays in all, DoRozliczenia what he gets.
+    """
     if not deposits:
         return
-    total = sum((deposit.amount for deposit in deposits), vat.ZERO)
     element = add(body, "Rozliczenie")
-    for deposit in deposits:
-        charge = add(element, "Obciazenia")
-        add(charge, "Kwota", amount(deposit.amount))
-        add(charge, "Powod", deposit.name)
-    add(element, "SumaObciazen", amount(total))
-    add(element, "DoZaplaty", amount(gross + total))
+    due = gross
+    for name, sign in (("Obciazenia", 1), ("Odliczenia", -1)):
+        mine = [deposit for deposit in deposits if deposit.amount * sign > 0]
+        for deposit in mine:
+            charge = add(element, name)
+            add(charge, "Kwota", amount(abs(deposit.amount)))
+            add(charge, "Powod", deposit.name)
+        total = sum((deposit.amount for deposit in mine), vat.ZERO)
+        if mine:
+            add(element, {1: "SumaObciazen", -1: "SumaOdliczen"}[sign], amount(abs(total)))
+        due += total
+    add(element, "DoZaplaty" if due >= 0 else "DoRozliczenia", amount(abs(due)))
 
 
 def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, bank_account: str = "") -> None:

@@ -273,12 +273,14 @@ class Fields:
         *,
         decimals: int,
         positive: bool = False,
+        signed: bool = False,
         required: bool = False,
         default: Decimal | None = None,
     ) -> Decimal | None:
-        """Return a decimal written as text ("12.50") or as a JSON integer, never negative; floats are refused.
+        """Return a decimal written as text ("12.50") or as a JSON integer; floats are refused.
 
-        ``positive`` refuses 0. At most 12 digits before the point, ``decimals`` after it.
+        Never negative unless ``signed``; ``positive`` refuses 0. At most 12 digits before the point, ``decimals`` after
+        it.
         """
         value = self.take(name, required=required)
         if value is None:
@@ -292,9 +294,9 @@ class Fields:
             return None
         if isinstance(value, int) and abs(value) >= 10**30:
             value = 10**30  # str() of a longer one can be refused by Python itself
-        return self._number(name, str(value).strip(" "), decimals, positive=positive)
+        return self._number(name, str(value).strip(" "), decimals, positive=positive, signed=signed)
 
-    def _number(self, name: str, text: str, decimals: int, *, positive: bool) -> Decimal | None:
+    def _number(self, name: str, text: str, decimals: int, *, positive: bool, signed: bool) -> Decimal | None:
         found = _NUMBER.fullmatch(text)
         if found is None:
             self.note(name, "to nie jest liczba (cyfry i kropka, np. „12.50”).", "not-a-number")
@@ -307,10 +309,10 @@ class Fields:
             self.note(name, f"za dużo miejsc po kropce (dozwolone: {decimals}).", "too-many-decimals")
             return None
         number = Decimal(text)
-        if sign and number != 0:
+        if sign and number != 0 and not signed:
             self.note(name, "wartość nie może być ujemna.", "negative")
             return None
         if positive and number == 0:
             self.note(name, "wartość musi być większa od zera.", "not-positive")
             return None
-        return abs(number)
+        return number if signed else abs(number)

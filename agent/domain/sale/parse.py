@@ -10,8 +10,9 @@
 
 Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit" is "szt." unless given. Amounts are
 decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
-whole line) are gross or net as "prices" says. ``payments`` are optional and, when given, add up to the total and the
-``deposits`` (kaucja for packaging, which is no part of the total); ``due`` is for transfer and credit.
+whole line) are gross or net as "prices" says. ``payments`` are
+optional and, when given, add up to the total and the ``deposits`` (kaucja for packaging, which is no part of the total;
+negative where empty packaging is given back); ``due`` is for what is paid later.
 ``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
 ``simplified`` makes a simplified invoice (UPR) of at most 450 PLN or 100 EUR, for a buyer with a number, whose name and
 address may be left out (simplified.py).
@@ -118,7 +119,7 @@ def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, iss
         external_ref=fields.text("external_ref", maximum=256),
         exemption=exemption,
         exemption_basis=basis,
-        deposits=_deposits(fields),
+        deposits=parse_deposits(fields),
         recipient=parse_recipient(fields.take("recipient"), fields.at("recipient"), buyer, problems),
         simplified=is_simplified,
     )
@@ -284,16 +285,19 @@ def _notes(fields: Fields) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _deposits(fields: Fields) -> tuple[Deposit, ...]:
+def parse_deposits(fields: Fields) -> tuple[Deposit, ...]:
+    """Read "deposits"."""
     deposits = []
     for index, item in enumerate(fields.items("deposits", maximum=MAX_DEPOSITS)):
         nested = Fields.of(item, f"{fields.at('deposits')}/{index}", fields.problems, f"kaucja {index + 1}")
         if nested is None:
             continue
         name = nested.text("name", maximum=256, required=True)
-        paid = nested.number("amount", decimals=2, positive=True, required=True)
+        paid = nested.number("amount", decimals=2, signed=True, required=True)
         nested.finish()
-        if name is not None and paid is not None:
+        if paid == 0:
+            nested.note("amount", "musi być różna od zera.", "not-positive")
+        elif name is not None and paid is not None:
             deposits.append(Deposit(name, paid))
     return tuple(deposits)
 

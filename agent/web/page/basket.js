@@ -97,7 +97,10 @@ export const annexMatters = () => draft.currency !== "PLN" || invoiceGrosze() > 
 /** What the buyer pays, in grosze: the invoice, and deposits that the till's own program handed over. */
 export function totalGrosze() {
   const deposits = draft.extra.deposits ?? [];
-  return deposits.reduce((sum, deposit) => sum + (grosze(String(deposit.amount)) ?? 0n), invoiceGrosze());
+  return deposits.reduce((sum, { amount }) => {
+    const value = grosze(String(amount).replace(/^-/, "")) ?? 0n;
+    return String(amount).startsWith("-") ? sum - value : sum + value; // given back for empty packaging
+  }, invoiceGrosze());
 }
 
 /** The invoice's total in grosze; lines not yet complete count as nothing. */

@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import parse_correction, read_base
-from agent.domain.errors import BadInput, Conflict
+from agent.domain.corrections.parse import after_pending, parse_correction, read_base
+from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
+from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.view import FaView, read
 from agent.domain.fa3.view_types import Charge
 from agent.domain.identifiers import valid_account
@@ -115,12 +116,70 @@ def test_the_invoice_of_the_right_buyer_has_it_again() -> None:
     assert replacement.deposits == (DEPOSIT,)
 
 
-def test_deductions_are_not_corrected_here() -> None:
-    view = base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,)))
+GIVEN_BACK = Deposit("Zwrot butelek", D("-2.00"))
+
+
+def test_empty_packaging_pays_a_part() -> None:
+    """Odliczenia, outside VAT: what was bought costs the same whatever bottles came back."""
+    deposits = [{"name": "Kaucja", "amount": "5.00"}, {"name": "Zwrot butelek", "amount": "-2.00"}]
+    taken = parse_sale(document(deposits=deposits, payments=[{"method": "card", "amount": "2020.79"}]), today=TODAY)
+    xml = xml_of(taken)
+    view = read(xml)
     assert view.settlement is not None
-    deducting = replace(view, settlement=replace(view.settlement, deductions=(Charge(D(1), "Zwrot butelek"),)))
-    with pytest.raises(Conflict, match="odlicza"):
-        read_base(deducting, ksef_number=KSEF_NUMBER)
+    assert (view.settlement.charges_sum, view.settlement.deductions_sum) == (D("5.00"), D("2.00"))
+    assert (view.gross, view.settlement.to_pay) == (D("2017.79"), D("2020.79"))
+    assert unprinted(xml, paper_of(xml)) == []
+    assert list(contradictions(view)) == []
+
+
+def test_more_packaging_than_goods_is_paid_out() -> None:
+    xml = xml_of(replace(sale(line("1.00")), deposits=(GIVEN_BACK,)))
+    settlement = read(xml).settlement
+    assert settlement is not None
+    assert (settlement.to_pay, settlement.to_settle) == (None, D("1.00"))
+    assert list(contradictions(read(xml))) == []
+    assert unprinted(xml, paper_of(xml)) == []
+
+
+def test_packaging_comes_back_with_the_goods() -> None:
+    base = read_base(base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER)
+    returned = {"deposits": [{"name": "Zwrot kaucji", "amount": "5.00"}]}
+    wanted = {"kind": "full_return", "payments": [{"method": "cash", "amount": "35.00"}]} | returned
+    correction = parse_correction(wanted, base=base, today=TODAY)
+    assert correction.totals.gross == D("-30.00")
+    xml = build_correction(correction, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    fa3_schema().check(xml)
+    view = read(xml)
+    assert view.settlement is not None
+    assert (view.settlement.deductions_sum, view.settlement.to_settle) == (D("5.00"), D("35.00"))
+    assert unprinted(xml, paper_of(xml)) == []
+    assert list(contradictions(view)) == []
+    after = read_base(
+        base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER, earlier=[view]
+    )
+    assert after.deposits_left == 0
+
+
+@pytest.mark.parametrize("already", [False, True])
+def test_no_more_packaging_than_was_paid(already: bool) -> None:
+    base = read_base(base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER)
+    given_back = {"kind": "return", "lines": [{"line": 1, "quantity": "0.5"}]}
+    if already:
+        half = given_back | {"deposits": [{"name": "Kaucja", "amount": "5.00"}]}
+        base = after_pending(base, [parse_correction(half, base=base, today=TODAY)])
+    wanted = {"kind": "full_return", "deposits": [{"name": "Kaucja", "amount": "5.01" if not already else "0.01"}]}
+    with pytest.raises(BadInput) as caught:
+        parse_correction(wanted, base=base, today=TODAY)
+    assert [(error.pointer, error.code) for error in caught.value.errors] == [("/deposits", "more-than-left")]
+
+
+def test_deductions_are_repeated_for_the_right_buyer() -> None:
+    view = base_of(replace(sale(line("30.00")), deposits=(DEPOSIT, GIVEN_BACK)))
+    base = read_base(view, ksef_number=KSEF_NUMBER)
+    wanted = {"kind": "buyer", "buyer": CONSUMER_JSON, "payments": [{"method": "cash", "amount": "33.00"}]}
+    replacement = parse_correction(wanted, base=base, today=TODAY).replacement
+    assert replacement is not None
+    assert replacement.deposits == (DEPOSIT, GIVEN_BACK)
 
 
 # --- transfers --------------------------------------------------------------------------------------
