@@ -29,6 +29,8 @@ class Mode(StrEnum):
     """Art. 106nf: announced failure (awaria); due 7 business days after its end."""
     TOTAL_FAILURE = "total_failure"
     """Art. 106ng: announced in mass media; never sent."""
+    OUTSIDE_KSEF = "outside_ksef"
+    """Art. 106ga ust. 2 pkt 4: to a consumer, where the shop keeps such invoices out of KSeF; never sent."""
 
 
 LEGAL_BASIS: dict[Mode, str] = {
@@ -37,6 +39,7 @@ LEGAL_BASIS: dict[Mode, str] = {
     Mode.UNAVAILABILITY: "art. 106nh",
     Mode.FAILURE: "art. 106nf",
     Mode.TOTAL_FAILURE: "art. 106ng",
+    Mode.OUTSIDE_KSEF: "art. 106ga ust. 2 pkt 4",
 }
 
 
@@ -368,7 +371,7 @@ class InvoiceRecord:
 
     @property
     def outside_ksef(self) -> bool:
-        """Whether it has no KSeF number and never gets one: issued in a total failure (art. 106ng), or lifted by it."""
+        """Whether it has no KSeF number and never gets one: issued so, or its duty lifted by a total failure."""
         return self.ksef_number is None and (self.state is InvoiceState.EXEMPT or self.mode is Mode.TOTAL_FAILURE)
 
     @property

@@ -29,6 +29,8 @@ class IssueSettings:
     clock_skew_alarm_seconds: float = 60.0
     clock_skew_refuse_seconds: float = 900.0
     system_info: str = "ksef-agent"
+    consumers_in_ksef: bool = True
+    """False: invoices to buyers without any number are issued outside KSeF (art. 106ga ust. 2 pkt 4)."""
     cash_register: str = ""
     """Unique number of this till's fiscal cash register, for receipts that come without one (art. 106h)."""
 

@@ -122,7 +122,7 @@ class SqliteInvoices:
         return codec.read_instant_or_none(rows[0]["issued_at"])
 
     async def exempt(self) -> list[Exempt]:
-        """What was issued in a total failure that is over, oldest first."""
+        """What was issued in a total failure that is over, oldest first; not what never was for KSeF."""
         return [codec.read_exempt(row) for row in await self._connection.run("invoice_exempt")]
 
     async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceRecord]:
@@ -241,7 +241,7 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
 def _deadline_state(invoice: NewInvoice) -> str:
     if invoice.deadline_state is not None:
         return invoice.deadline_state
-    if invoice.mode is Mode.TOTAL_FAILURE:
+    if invoice.mode in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF}:
         return "lifted"
     return "open" if invoice.deadline is None else "due"
 

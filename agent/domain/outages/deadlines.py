@@ -23,7 +23,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from agent.domain.calendar import BusinessCalendar, end_text, ended_on, local_date, local_time, start_of_day
-from agent.domain.invoice import Mode
+from agent.domain.invoice import LEGAL_BASIS, Mode
 from agent.domain.outages.latarnia import Category
 from agent.domain.outages.timeline import Outage, Timeline
 
@@ -116,6 +116,9 @@ def _base(
             event = _covering(_only(events, Category.MAINTENANCE), span)
             if event is not None:
                 return _after_maintenance(event, calendar)
+        case Mode.OUTSIDE_KSEF:
+            reason = "Faktura dla osoby prywatnej, wystawiona poza KSeF: nie podlega przesłaniu."
+            return Deadline(None, DeadlineState.LIFTED, reason, LEGAL_BASIS[mode], ())
         case Mode.ONLINE | Mode.OFFLINE24:
             pass
     return _next_day(mode, local_date(span[0]), calendar)

@@ -135,6 +135,14 @@ def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date)
     )
 
 
+def outside_ksef() -> ModeDecision:
+    """Return the mode of what the shop does not send to KSeF at all: invoices to consumers."""
+    return _decision(
+        Mode.OUTSIDE_KSEF,
+        "Zgodnie z ustawieniem faktur dla osób prywatnych nie wystawia się w KSeF (są poza obowiązkiem).",
+    )
+
+
 def without_total_failure(situation: Situation) -> ModeDecision:
     """Return the mode of an invoice whose total failure turned out to be none, or not to cover it.
 

@@ -37,6 +37,7 @@ MODE_WORDS: dict[Mode, str] = {
     Mode.UNAVAILABILITY: "wystawiona w trybie offline – niedostępność KSeF (art. 106nh)",
     Mode.FAILURE: "wystawiona w trybie offline – awaria KSeF (art. 106nf)",
     Mode.TOTAL_FAILURE: "wystawiona w trybie awarii całkowitej KSeF (art. 106ng)",
+    Mode.OUTSIDE_KSEF: "wystawiona poza KSeF (art. 106ga ust. 2 pkt 4)",
 }
 
 CAPTION_OFFLINE = "OFFLINE"
@@ -109,7 +110,7 @@ def choose(facts: PaperFacts) -> PaperChoice:
             caption_invoice=facts.ksef_number,
             caption_certificate=None,
         )
-    if facts.mode is Mode.TOTAL_FAILURE:
+    if facts.mode in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF}:
         return PaperChoice(
             document=Document.INVOICE,
             label=invoice_label(facts.kind, facts.number, facts.mode),

@@ -146,7 +146,7 @@ def marker(record: InvoiceRecord, as_of: date) -> Marker:
     if record.mode is Mode.FAILURE:
         # Also where total failure lifted the duty later: OFF means "issued by art. 106nf and has no number".
         return Marker.OFF
-    if record.mode is Mode.TOTAL_FAILURE or record.state is InvoiceState.EXEMPT:
+    if record.mode in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF} or record.state is InvoiceState.EXEMPT:
         return Marker.BFK
     # Online without a number counts too: past its day it is an offline24 invoice (art. 106nda ust. 16).
     return Marker.DI

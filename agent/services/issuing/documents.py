@@ -18,9 +18,9 @@ from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.correction import Correction
 from agent.domain.fa3.build import build_invoice, issue_date
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.invoice import Buyer, CorrectedBase, NewInvoice, Payment, Sale, Seller, Totals
+from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, NewInvoice, Payment, Sale, Seller, Totals
 from agent.domain.outages.deadlines import deadline
-from agent.domain.outages.modes import ModeDecision, on_issue_date
+from agent.domain.outages.modes import ModeDecision, on_issue_date, outside_ksef
 from agent.domain.vat import totals
 from agent.services.issuing.codes import InvoiceCodes
 from agent.services.issuing.plans import PlannedDocument, SuppliedDocument
@@ -145,7 +145,10 @@ class DocumentBuilder:
     def new_invoice(self, built: BuiltDocument, decision: ModeDecision, now: datetime, caller: Caller) -> NewInvoice:
         """Hash the bytes, sign the codes, count the deadline: the row as it is stored."""
         sha256 = hashlib.sha256(built.xml).digest()
-        decided = on_issue_date(decision, self._timeline.at(now), built.issued_on)
+        if self._stays_outside(built):
+            decided = outside_ksef()
+        else:
+            decided = on_issue_date(decision, self._timeline.at(now), built.issued_on)
         due = deadline(decided.mode, issue_moment(built.issued_on, now), self._timeline.current, self._calendar)
         return NewInvoice(
             id=uuid.uuid4().hex,
@@ -172,6 +175,12 @@ class DocumentBuilder:
             payments=built.payments,
             pressed_by=caller.name,
         )
+
+    def _stays_outside(self, built: BuiltDocument) -> bool:
+        """Tell whether the shop keeps it out of KSeF: to a consumer, and of a correction all that it corrects is."""
+        if self._settings.consumers_in_ksef or built.buyer.kind is not BuyerKind.NONE:
+            return False
+        return all(base.ksef_number is None for base in built.bases)
 
 
 def _supplied(supplied: SuppliedDocument, number: Number) -> BuiltDocument:

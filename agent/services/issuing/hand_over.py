@@ -67,12 +67,13 @@ class HandOver:
 
         ``begun``: when the press did, on the monotonic clock.
         """
+        attempt = decision.attempt_online and not await self._store.read(partial(_outside_ksef, invoice_id))
         if not at_counter:
-            if decision.attempt_online:
+            if attempt:
                 self._background += 1
                 self._tasks.start(f"send-{invoice_id}", self._send_in_background(invoice_id))
             return
-        if decision.attempt_online:
+        if attempt:
             left = self._budget - (self._clock.monotonic() - begun)
             await self._send_within(invoice_id, max(left, LEAST_SECONDS))
             record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
@@ -124,6 +125,10 @@ class HandOver:
             return
         await tx.invoices.note(invoice_id, InvoiceChange(mode=change.mode, reason=change.reason))
         await tx.events.append("mode", {"from": record.mode, "to": change.mode, "reason": change.reason}, invoice_id)
+
+
+async def _outside_ksef(invoice_id: str, tx: Transaction) -> bool:
+    return (await tx.invoices.get(invoice_id)).outside_ksef
 
 
 async def _without_paper(invoice_ids: Sequence[str], tx: Transaction) -> list[str]:

@@ -92,6 +92,8 @@ def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
         return f"Wydaj klientowi potwierdzenie transakcji. Fakturę odbierze w KSeF.{lacking}"
     if record.mode is Mode.TOTAL_FAILURE:
         return "Wydaj klientowi fakturę. W czasie awarii całkowitej nie przesyła się jej do KSeF."
+    if record.mode is Mode.OUTSIDE_KSEF:
+        return "Wydaj klientowi fakturę. Faktur dla osób prywatnych ten sklep nie przesyła do KSeF."
     if record.ksef_number is None and not coded:
         # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
         return (

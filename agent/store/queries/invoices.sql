@@ -102,7 +102,7 @@ INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, 
 -- What was issued in a total failure that is over, oldest first; archived: written to a folder outside this database.
 SELECT id, number, issued_on, issued_at,
     EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id) AS archived
-FROM invoices WHERE state = 'exempt' ORDER BY seq;
+FROM invoices WHERE state = 'exempt' AND mode <> 'outside_ksef' ORDER BY seq;
 
 -- invoice_queue --
 -- What planning needs of every invoice whose duty to send is open, most urgent first.

@@ -48,7 +48,7 @@ function draw(kind) {
       },
     },
     h("p", {}, `${buyerShown(invoice.buyer)}, ${shown(invoice.totals.gross, invoice.totals.currency)}`),
-    invoice.ksef_number || invoice.mode === "total_failure" ? null : h("p", { class: "note warn" },
+    invoice.ksef_number || ["total_failure", "outside_ksef"].includes(invoice.mode) ? null : h("p", { class: "note warn" },
       "Ta faktura nie ma jeszcze numeru KSeF. Kasa przyjmie korektę teraz i wystawi ją sama, gdy numer nadejdzie."),
     kindChoices(Object.keys(KINDS), kind, draw),
     kind === "return" ? lineTable("quantity", "Zwrot", "Ilość zwracana", () => "0") : null,

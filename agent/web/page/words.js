@@ -6,6 +6,7 @@ export const MODES = {
   unavailability: "Niedostępność KSeF",
   failure: "Awaria KSeF",
   total_failure: "Awaria całkowita",
+  outside_ksef: "Poza KSeF",
 };
 
 export const STATES = {
@@ -60,6 +61,7 @@ export function momentShown(iso) {
 }
 
 export function deadlineShown(invoice) {
+  if (invoice.mode === "outside_ksef") return "poza KSeF";
   if (invoice.deadline_state === "lifted") return "obowiązek wysłania odpadł";
   if (invoice.deadline_state === "open") return "termin ruszy po zakończeniu przerwy w KSeF";
   if (!invoice.deadline) return "";

@@ -17,6 +17,7 @@ OFFLINE24 = "Faktura VAT nr F/1 wystawiona w trybie offline24 (art. 106nda)"
 UNAVAILABILITY = "Faktura VAT nr F/1 wystawiona w trybie offline – niedostępność KSeF (art. 106nh)"
 FAILURE = "Faktura VAT nr F/1 wystawiona w trybie offline – awaria KSeF (art. 106nf)"
 TOTAL_FAILURE = "Faktura VAT nr F/1 wystawiona w trybie awarii całkowitej KSeF (art. 106ng)"
+OUTSIDE_KSEF = "Faktura VAT nr F/1 wystawiona poza KSeF (art. 106ga ust. 2 pkt 4)"
 CONFIRMATION = "Potwierdzenie transakcji nr F/1"
 AWAITS = "Faktura nr F/1 została przekazana do KSeF i oczekuje na numer KSeF."
 
@@ -26,6 +27,7 @@ LABELS = {
     Mode.UNAVAILABILITY: UNAVAILABILITY,
     Mode.FAILURE: FAILURE,
     Mode.TOTAL_FAILURE: TOTAL_FAILURE,
+    Mode.OUTSIDE_KSEF: OUTSIDE_KSEF,
 }
 OTHERS = (BuyerKind.EU_VAT, BuyerKind.FOREIGN_ID, BuyerKind.NONE)
 SETTINGS = ("transaction_confirmation", "invoice")
@@ -68,14 +70,8 @@ UNNUMBERED: dict[tuple[Mode, bool, str], Expected] = {
     (Mode.FAILURE, False, "transaction_confirmation"): offline(FAILURE, Mode.FAILURE),
     (Mode.FAILURE, False, "invoice"): offline(FAILURE, Mode.FAILURE),
     **{
-        (Mode.TOTAL_FAILURE, domestic, setting): (
-            Document.INVOICE,
-            TOTAL_FAILURE,
-            None,
-            None,
-            None,
-            Mode.TOTAL_FAILURE,
-        )
+        (mode, domestic, setting): (Document.INVOICE, label, None, None, None, mode)
+        for mode, label in ((Mode.TOTAL_FAILURE, TOTAL_FAILURE), (Mode.OUTSIDE_KSEF, OUTSIDE_KSEF))
         for domestic in (True, False)
         for setting in SETTINGS
     },
@@ -152,7 +148,7 @@ def test_without_certificate_the_paper_says_so_and_somebody_is_told(given_facts:
     choice = choose(given_facts)
     unverified = (
         given_facts.ksef_number is None
-        and given_facts.mode is not Mode.TOTAL_FAILURE
+        and given_facts.mode not in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF}
         and not given_facts.certificate_link
     )
     assert (choice.problem == NO_CERTIFICATE) is unverified

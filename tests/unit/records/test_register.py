@@ -91,6 +91,7 @@ def test_a_number_known_at_filing_is_the_marker(mode: Mode) -> None:
         (Mode.FAILURE, InvoiceState.ISSUED, Marker.OFF),
         (Mode.TOTAL_FAILURE, InvoiceState.EXEMPT, Marker.BFK),
         (Mode.TOTAL_FAILURE, InvoiceState.ISSUED, Marker.BFK),
+        (Mode.OUTSIDE_KSEF, InvoiceState.EXEMPT, Marker.BFK),
         # Total failure lifted the duty of a waiting invoice.
         (Mode.OFFLINE24, InvoiceState.EXEMPT, Marker.BFK),
         (Mode.UNAVAILABILITY, InvoiceState.EXEMPT, Marker.BFK),
