@@ -139,7 +139,7 @@ def outside_ksef() -> ModeDecision:
     """Return the mode of what the shop does not send to KSeF at all: invoices to consumers."""
     return _decision(
         Mode.OUTSIDE_KSEF,
-        "Zgodnie z ustawieniem faktur dla osób prywatnych nie wystawia się w KSeF (są poza obowiązkiem).",
+        "Zgodnie z ustawieniem faktur dla osób prywatnych nie wystawia się w KSeF (nie ma obowiązku).",
     )
 
 

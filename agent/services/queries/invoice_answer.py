@@ -83,6 +83,12 @@ def _refused(record: InvoiceRecord, paper: NewestPaper | None) -> str:
     return f"{what} – zawołaj kierownika. {record.rejection or ''}".strip()
 
 
+_NEVER_SENT = {
+    Mode.TOTAL_FAILURE: "Wydaj klientowi fakturę. W czasie awarii całkowitej nie przesyła się jej do KSeF.",
+    Mode.OUTSIDE_KSEF: "Wydaj klientowi fakturę. Faktur dla osób prywatnych ten sklep nie przesyła do KSeF.",
+}
+
+
 def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
     coded = record.link_certificate is not None
     if paper.document == Document.CONFIRMATION.value:
@@ -90,10 +96,8 @@ def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
             return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
         lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
         return f"Wydaj klientowi potwierdzenie transakcji. Fakturę odbierze w KSeF.{lacking}"
-    if record.mode is Mode.TOTAL_FAILURE:
-        return "Wydaj klientowi fakturę. W czasie awarii całkowitej nie przesyła się jej do KSeF."
-    if record.mode is Mode.OUTSIDE_KSEF:
-        return "Wydaj klientowi fakturę. Faktur dla osób prywatnych ten sklep nie przesyła do KSeF."
+    if record.mode in _NEVER_SENT:
+        return _NEVER_SENT[record.mode]
     if record.ksef_number is None and not coded:
         # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
         return (

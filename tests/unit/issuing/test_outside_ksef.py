@@ -1,4 +1,4 @@
-"""Invoices to consumers kept out of KSeF by the shop's setting (art. 106ga ust. 2 pkt 4): BFK, ordinary paper, own archive."""
+"""Invoices to consumers kept out of KSeF by the shop's setting (art. 106ga ust. 2 pkt 4): BFK, an ordinary paper."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ async def test_the_correction_of_a_numbered_one_goes_to_ksef(tmp_path: Path) -> 
     async with world(tmp_path) as place:
         base = (await press(place, sale(buyer=CONSUMER))).record
         assert base.ksef_number is not None
-    async with world(tmp_path, given=keeping_out(tmp_path)) as place:
+        gateway = place.gateway
+    async with world(tmp_path, given=keeping_out(tmp_path), gateway=gateway) as place:
         body = json.dumps({"kind": "full_return"}).encode()
         made = await within(place, counter.correct(place, base.id, body, "kor", CASHIER))
         assert made.invoices[0].record.mode is not Mode.OUTSIDE_KSEF

@@ -230,6 +230,7 @@ def test_month_counts() -> None:
         "unavailability": 0,
         "failure": 1,
         "total_failure": 0,
+        "outside_ksef": 0,
     }
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from agent.domain.corrections.build import build_correction
-from agent.domain.corrections.parse import after_pending, parse_correction, read_base
+from agent.domain.corrections.parse import apply_pending, parse_correction, read_base
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
@@ -166,7 +166,7 @@ def test_no_more_packaging_than_was_paid(already: bool) -> None:
     given_back = {"kind": "return", "lines": [{"line": 1, "quantity": "0.5"}]}
     if already:
         half = given_back | {"deposits": [{"name": "Kaucja", "amount": "5.00"}]}
-        base = after_pending(base, [parse_correction(half, base=base, today=TODAY)])
+        base = apply_pending(base, [parse_correction(half, base=base, today=TODAY)])
     wanted = {"kind": "full_return", "deposits": [{"name": "Kaucja", "amount": "5.01" if not already else "0.01"}]}
     with pytest.raises(BadInput) as caught:
         parse_correction(wanted, base=base, today=TODAY)
