@@ -288,7 +288,8 @@ class _Reader:
                 ("issue", "clock_skew_refuse_seconds"), "musi być nie mniejsze niż issue.clock_skew_alarm_seconds"
             )
         for section, part in (("ksef", settings.ksef), ("offline", settings.offline)):
-            if self._need_files and part.certificate_file is not None and part.key_file is None:  # PKCS#12
+            holds_key = not self._layers.said((section, "key_file"))  # PKCS#12; a key_file that was wrong is none here
+            if self._need_files and part.certificate_file is not None and holds_key:
                 self._kept_safe(part.certificate_file, (section, "certificate_file"), secret=True)
             if part.renew_before_days > 0 and not _renewable(part.certificate_file, part.key_file):
                 self._wrong(

@@ -329,6 +329,18 @@ def test_a_key_that_everybody_may_read_is_refused(file: Path) -> None:
     assert load(file).ksef.key_file == key
 
 
+def test_beside_a_key_that_was_refused_the_certificate_is_no_secret(file: Path) -> None:
+    """Only a PKCS#12 file holds the key as well."""
+    for name in ("auth.crt", "auth.key"):
+        (file.parent / name).write_text("x")
+        (file.parent / name).chmod(0o644)
+    pair = "[ksef]\ncertificate_file = 'auth.crt'\n"
+    (found,) = problems(file, SELLER + pair + "key_file = 'auth.key'\n")
+    assert "key_file" in found
+    (found,) = problems(file, SELLER + pair)
+    assert "certificate_file" in found
+
+
 def test_a_key_inline_is_refused_without_repeating_it(file: Path) -> None:
     text = SELLER + '[ksef]\nkey_file = """-----BEGIN PRIVATE KEY-----\nMIIsecret"""\n'
     (found,) = problems(file, text)
