@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from agent.domain.json_io.canonical import Json
+from agent.hub.domain.books import Question
 from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import (
     Cursor,
+    DayCount,
     HubInvoice,
     HubRole,
     InvoiceFacts,
@@ -256,6 +258,38 @@ class Fleet(Protocol):
         ...
 
 
+class Books(Protocol):
+    """Questions across tills. Reads only."""
+
+    async def of_month(self, nip: str, first: date, following: date, limit: int) -> list[HubInvoice]:
+        """Return all of a NIP issued from one day to before another, by day and number."""
+        ...
+
+    async def find(self, question: Question, since: date, limit: int) -> list[HubInvoice]:
+        """Return the newest that fit; amounts are looked for since a day."""
+        ...
+
+    async def open_of(self, till_id: int, limit: int) -> list[HubInvoice]:
+        """Return what of a till is not in KSeF yet, nearest deadline first."""
+        ...
+
+    async def newest_of(self, till_id: int, limit: int) -> list[HubInvoice]:
+        """Return what a till handed over last."""
+        ...
+
+    async def shares(self, since: datetime) -> dict[int, tuple[int, int]]:
+        """Return by till how many were handed over since then, and how many had their number in time."""
+        ...
+
+    async def days(self, nip: str, first: date, following: date) -> list[DayCount]:
+        """Return the same by day of issue and till."""
+        ...
+
+    async def outcomes_of(self, sha256: bytes) -> list[Outcome]:
+        """Return what was told of an invoice."""
+        ...
+
+
 class Log(Protocol):
     """The hub's own log and small durable values."""
 
@@ -285,6 +319,8 @@ class HubTransaction(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def fleet(self) -> Fleet: ...
+    @property
+    def books(self) -> Books: ...
     @property
     def log(self) -> Log: ...
 

@@ -25,6 +25,7 @@ class Claims:
     ``deadline``  the last day of the till's duty to send, as it knows it now
     ``version``   2 and later: a technical correction, and ``corrects`` is the SHA-256 of the file it replaces
     ``group``     the till's name for what it hands over together
+    ``mode``      of the invoice, as the till decided it; empty from tills that do not say
     ``urgent``    seconds that a customer still waits at the counter, 0 where nobody does
     """
 
@@ -34,11 +35,14 @@ class Claims:
     version: int = 1
     corrects: bytes | None = None
     urgent: float = 0.0
+    mode: str = ""
 
 
 def claims_to_query(claims: Claims) -> dict[str, str]:
     """Return the query parameters of PUT."""
     query = {"offline": "true" if claims.offline else "false", "group": claims.group, "version": str(claims.version)}
+    if claims.mode:
+        query["mode"] = claims.mode
     if claims.deadline is not None:
         query["deadline"] = claims.deadline.isoformat()
     if claims.corrects is not None:
@@ -72,6 +76,7 @@ def offers_to_lines(offers: Iterable[tuple[bytes, bytes, Claims]]) -> bytes:
             "xml": base64.b64encode(xml).decode("ascii"),
             "offline": claims.offline,
             "group": claims.group,
+            "mode": claims.mode,
             "version": claims.version,
             "deadline": None if claims.deadline is None else claims.deadline.isoformat(),
             "corrects": None if claims.corrects is None else claims.corrects.hex(),
@@ -108,4 +113,5 @@ def _claims(members: Members) -> Claims:
         version=version,
         corrects=None if corrects is None else members.hexadecimal("corrects"),
         urgent=urgent,
+        mode=members.text_or_none("mode") or "",
     )

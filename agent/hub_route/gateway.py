@@ -222,6 +222,7 @@ def _handover(invoice: Outgoing, group: str) -> Handover:
         group=group,
         deadline=invoice.deadline,
         urgent=invoice.waited,
+        mode=invoice.mode,
         version=1 if invoice.corrects is None else 2,
         corrects=invoice.corrects,
     )

@@ -135,6 +135,8 @@ class Outgoing:
     corrects: bytes | None = None
     deadline: date | None = None
     waited: float = 0.0
+    mode: str = ""
+    """Mode of the invoice (agent.domain.invoice.Mode); KSeF itself is told ``offline`` only."""
 
 
 @dataclass(frozen=True, slots=True)

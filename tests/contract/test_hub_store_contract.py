@@ -14,6 +14,7 @@ import pytest
 
 from agent.domain.errors import Conflict, IllegalTransition, NotFound, Unavailable
 from agent.domain.json_io.canonical import Json
+from agent.hub.domain.books import Find, Question
 from agent.hub.domain.records import (
     Base,
     Cursor,
@@ -588,3 +589,44 @@ async def test_check_and_size(store: HubStore, till: Till) -> None:
     await store.write(lambda tx: tx.log.put("x", 1))
     assert await store.check() is None
     assert await store.size() > 10_000
+
+
+async def test_questions_across_tills(place: Place) -> None:
+    first, second = await seller_and_till(place.store), await seller_and_till(place.store, "kasa 2")
+    await place.store.write(lambda tx: tx.invoices.add(first, offer("FV-1/1", mode="failure")))
+    urgent: dict[str, object] = {"offline": False, "urgent_until": place.clock.now() + timedelta(seconds=3)}
+    await place.store.write(lambda tx: tx.invoices.add(second, offer("FV-2/1", **urgent)))
+    taken = offer("FV-2/1")
+    moves = (HubState.SENDING, HubState.SENT)
+    for to in moves:
+        await place.store.write(partial(move, taken.sha256, to, InvoiceFacts()))
+    facts = InvoiceFacts(ksef_number="number", accepted_at=place.clock.now())
+    await place.store.write(partial(move, taken.sha256, HubState.ACCEPTED, facts))
+    day = taken.issued_on
+    books = await place.store.read(lambda tx: tx.books.of_month(NIP, day, day + timedelta(days=1), 10))
+    assert [(each.number, each.mode) for each in books] == [("FV-1/1", "failure"), ("FV-2/1", "")]
+    assert await place.store.read(lambda tx: tx.books.of_month(NIP, day - timedelta(days=1), day, 10)) == []
+    for by, value, numbers in (
+        (Find.NUMBER, "FV-1/1", {"FV-1/1"}),
+        (Find.BUYER, "5261040828", {"FV-1/1", "FV-2/1"}),
+        (Find.AMOUNT, "123.00", {"FV-1/1", "FV-2/1"}),
+        (Find.KSEF_NUMBER, "number", {"FV-2/1"}),
+        (Find.HASH, taken.sha256.hex(), {"FV-2/1"}),
+    ):
+        found = await place.store.read(partial(find, Question(by, value), day))
+        assert {each.number for each in found} == numbers, by
+    since = place.clock.now() - timedelta(hours=1)
+    assert await place.store.read(lambda tx: tx.books.shares(since)) == {first.id: (1, 0), second.id: (1, 1)}
+    days = await place.store.read(lambda tx: tx.books.days(NIP, day, day + timedelta(days=1)))
+    assert [(each.till_id, each.day, each.count, each.online) for each in days] == [
+        (first.id, day, 1, 0),
+        (second.id, day, 1, 1),
+    ]
+    assert [each.number for each in await place.store.read(lambda tx: tx.books.open_of(first.id, 10))] == ["FV-1/1"]
+    assert await place.store.read(lambda tx: tx.books.open_of(second.id, 10)) == []
+    assert len(await place.store.read(lambda tx: tx.books.newest_of(second.id, 10))) == 1
+    assert await place.store.read(lambda tx: tx.books.outcomes_of(taken.sha256)) == []
+
+
+async def find(question: Question, day: date, tx: HubTransaction) -> list[HubInvoice]:
+    return await tx.books.find(question, day, 10)

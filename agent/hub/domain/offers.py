@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from agent.domain.errors import BadInput, FieldError, NotPermitted
 from agent.domain.fa3.view import read
+from agent.domain.invoice import Mode
 from agent.hub.domain.records import Base, Offer, Till
 from agent.hub_contract.offers import Claims
 
@@ -64,7 +65,11 @@ def read_offer(till: Till, sha256: bytes, xml: bytes, claims: Claims, now: datet
         corrects=claims.corrects,
         deadline=claims.deadline,
         urgent_until=now + timedelta(seconds=urgent) if urgent > 0 else None,
+        mode=claims.mode if claims.mode in MODES else "",
     )
+
+
+MODES = frozenset(mode.value for mode in Mode)
 
 
 def of_series(number: str, series: str) -> bool:

@@ -94,6 +94,8 @@ class Offer:
     corrects: bytes | None = None
     deadline: date | None = None
     urgent_until: datetime | None = None
+    mode: str = ""
+    """As the till decided it; empty from tills that do not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class HubInvoice:
     """What went wrong at the last attempt, in Polish."""
     proven: bool
     """KSeF's confirmation is here."""
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,21 @@ class OpenCount:
     count: int
     deadline: date | None
     oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Invoices of a till issued on one day: how many, how many had their number while the customer waited, and when.
+
+    ``first_at``, ``last_at``: when they came to the hub.
+    """
+
+    day: date
+    till_id: int
+    count: int
+    online: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

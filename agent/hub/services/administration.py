@@ -87,8 +87,8 @@ class Administration:
 
         return NewToken(await self._store.write(work), token)
 
-    async def adopt(self, name: str, nip: str) -> None:
-        """Let whoever reports next under a name be the till."""
+    async def adopt(self, name: str, nip: str, by: str = "") -> None:
+        """Let whoever reports next under a name be the till. ``by``: whose word it is, where it is not the terminal."""
 
         async def work(tx: HubTransaction) -> None:
             owner = await _seller_of(tx, nip)
@@ -96,7 +96,7 @@ class Administration:
             if not found:
                 raise NotFound(f"Sprzedawca {owner} nie ma kasy „{name}”.", code="till-unknown")
             await tx.fleet.forget(found[0].id)
-            await tx.log.append("till_adopted", {"name": name}, nip=owner, till_id=found[0].id)
+            await tx.log.append("till_adopted", {"name": name, "by": by}, nip=owner, till_id=found[0].id)
 
         await self._store.write(work)
 

@@ -87,7 +87,7 @@ async def listening(hub: Hub, tls: ssl.SSLContext | None = None) -> AsyncIterato
     settings = hub.settings.hub
     room = _room(settings.connections)
     limits = Limits(room, per_address=room, idle_seconds=IDLE_SECONDS)
-    app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version)
+    app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version, fleet=hub.settings.fleet)
     runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
     await runner.setup()
     loop = asyncio.get_running_loop()

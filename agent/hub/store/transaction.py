@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from agent.hub.store.database import Database
+from agent.hub.store.repositories.books import StoredBooks
 from agent.hub.store.repositories.fleet import StoredFleet
 from agent.hub.store.repositories.invoices import StoredInvoices
 from agent.hub.store.repositories.log import StoredLog
@@ -24,6 +25,7 @@ class StoredTransaction:
         self.outcomes = StoredOutcomes(database, now)
         self.sessions = StoredSessions(database, now)
         self.fleet = StoredFleet(database, now)
+        self.books = StoredBooks(database)
         self.log = StoredLog(database, now)
 
     async def tell(self, channel: str) -> None:

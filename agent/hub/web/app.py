@@ -7,11 +7,26 @@ import asyncio
 from aiohttp import web
 
 from agent.hub.ports import HubStore
+from agent.hub.services.administration import Administration
+from agent.hub.services.books import BookQueries
+from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.services.intake import Intake
 from agent.hub.services.outcomes import Outcomes
-from agent.hub.web import health, tills
-from agent.hub.web.context import CLOCK, HEARTBEATS, HUB_TASKS, INTAKE, OUTCOMES
+from agent.hub.settings.model import FleetSettings
+from agent.hub.web import books, health, tills
+from agent.hub.web.context import (
+    ADMINISTRATION,
+    BOOKS,
+    CLOCK,
+    FLEET,
+    HEARTBEATS,
+    HUB_STORE,
+    HUB_TASKS,
+    INTAKE,
+    OUTCOMES,
+)
+from agent.hub.web.pages import handlers as pages
 from agent.hub.web.security import till_middleware
 from agent.ports import Clock
 from agent.services.background import BackgroundTasks
@@ -27,10 +42,17 @@ BODY_IN_SECONDS = 60.0
 """In which a body has to be there, over a shop's slow line."""
 
 
-def hub_app(store: HubStore, clock: Clock, tasks: BackgroundTasks, *, version: str) -> web.Application:
-    """Application of the hub's listener: tills under /v1/."""
+def hub_app(
+    store: HubStore, clock: Clock, tasks: BackgroundTasks, *, version: str, fleet: FleetSettings | None = None
+) -> web.Application:
+    """Application of the hub's listener: tills under /v1/, people and monitoring beside them."""
     app = web.Application(
-        middlewares=[working_middleware, headers_middleware, problems_middleware, till_middleware(store)],
+        middlewares=[
+            working_middleware,
+            headers_middleware,
+            problems_middleware,
+            till_middleware(store, books.OF_PEOPLE),
+        ],
         client_max_size=MOST_BODY_BYTES,
         handler_args={"auto_decompress": False},  # request_body.read() unpacks, and says what is wrong
     )
@@ -40,9 +62,15 @@ def hub_app(store: HubStore, clock: Clock, tasks: BackgroundTasks, *, version: s
     app[OUTCOMES] = Outcomes(store, clock)
     app[HEARTBEATS] = Heartbeats(store, clock, version)
     app[HUB_TASKS] = tasks
+    app[HUB_STORE] = store
+    app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version)
+    app[BOOKS] = BookQueries(store, clock)
+    app[ADMINISTRATION] = Administration(store)
     app[STOPPING] = asyncio.Event()
     app.add_routes(tills.routes())
     app.add_routes(health.routes())
+    app.add_routes(books.routes())
+    app.add_routes(pages.routes())
     app.on_shutdown.append(_stop)
     return app
 

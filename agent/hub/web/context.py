@@ -6,7 +6,11 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.hub.domain.records import Till
+from agent.hub.domain.records import Person, Till
+from agent.hub.ports import HubStore
+from agent.hub.services.administration import Administration
+from agent.hub.services.books import BookQueries
+from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.services.intake import Intake
 from agent.hub.services.outcomes import Outcomes
@@ -18,4 +22,9 @@ OUTCOMES: Final = web.AppKey("outcomes", Outcomes)
 HEARTBEATS: Final = web.AppKey("heartbeats", Heartbeats)
 HUB_TASKS: Final = web.AppKey("hub-tasks", BackgroundTasks)
 CLOCK: Final = web.AppKey("hub-clock", Clock)
+HUB_STORE: Final = web.AppKey("hub-store", HubStore)
+FLEET: Final = web.AppKey("fleet", Fleet)
+BOOKS: Final = web.AppKey("books", BookQueries)
+ADMINISTRATION: Final = web.AppKey("administration", Administration)
+PERSON: Final = web.RequestKey("person", Person)
 TILL: Final = web.RequestKey("till", Till)

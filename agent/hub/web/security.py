@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -16,12 +16,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/v1/"
 
 
-def till_middleware(store: HubStore) -> Middleware:
-    """Ask for a till's token on every route under /v1/; a revoked one is refused from the next request on."""
+def till_middleware(store: HubStore, of_people: Collection[str]) -> Middleware:
+    """Ask for a till's token on every route under /v1/; a revoked one is refused from the next request on.
+
+    ``of_people``: the paths that ask for a person's token themselves.
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(PREFIX):
+        if request.path.startswith(PREFIX) and request.path not in of_people:
             digest = token_hash(bearer(request))
             till = await store.read(lambda tx: tx.parties.till_of(digest))
             if till is None:

@@ -211,6 +211,7 @@ class InvoiceSender:
             corrects,
             deadline=record.deadline,
             waited=0.0 if offline else self._waited(record),
+            mode=record.mode.value,
         )
 
     def _waited(self, record: InvoiceRecord) -> float:

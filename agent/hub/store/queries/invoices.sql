@@ -2,10 +2,10 @@
 -- An invoice a till hands over; nothing where its bytes or its number are here already.
 INSERT INTO invoices (
     sha256, till_id, nip, kind, number, issued_on, gross, currency, buyer_identifier, buyer_name, offline, group_ref,
-    version, corrects, deadline, urgent_until, received_at
+    version, corrects, deadline, urgent_until, mode, received_at
 ) VALUES (
     :sha256, :till_id, :nip, :kind, :number, :issued_on, :gross, :currency, :buyer_identifier, :buyer_name, :offline,
-    :group_ref, :version, :corrects, :deadline, :urgent_until, :at
+    :group_ref, :version, :corrects, :deadline, :urgent_until, :mode, :at
 )
 ON CONFLICT DO NOTHING
 RETURNING *
@@ -34,7 +34,7 @@ SELECT xml FROM contents WHERE sha256 = :sha256
 -- What its till says anew.
 UPDATE invoices
 SET deadline = COALESCE(:deadline, deadline), urgent_until = COALESCE(:urgent_until, urgent_until),
-    offline = :offline, group_ref = :group_ref
+    offline = :offline, group_ref = :group_ref, mode = CASE WHEN :mode = '' THEN mode ELSE :mode END
 WHERE sha256 = :sha256
 
 -- invoice_hand_on --

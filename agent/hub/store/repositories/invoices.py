@@ -45,6 +45,7 @@ class StoredInvoices:
             corrects=offer.corrects,
             deadline=offer.deadline,
             urgent_until=offer.urgent_until,
+            mode=offer.mode,
             at=self._now(),
         )
         if not rows:
@@ -87,6 +88,7 @@ class StoredInvoices:
             deadline=offer.deadline,
             urgent_until=offer.urgent_until,
             offline=offer.offline,
+            mode=offer.mode,
             group_ref=offer.group,
         )
 
@@ -225,4 +227,5 @@ def invoice_of(row: Row) -> HubInvoice:
         refusal=None if refusal is None else from_plain(Refusal, row.json("refusal")),
         trouble=row.text_or_none("trouble"),
         proven=row.flag("proven"),
+        mode=row.text("mode"),
     )

@@ -62,7 +62,7 @@ class StoredOutcomes:
         """Return what follows, and whether the cursor was of this hub's memory."""
         known = cursor.seq == 0 or await self._mark_at(till_id, cursor.seq) == cursor.mark
         rows = await self._database.run("outcomes_after", till_id=till_id, seq=cursor.seq if known else 0, limit=limit)
-        return [_outcome(row) for row in rows], known
+        return [outcome_of(row) for row in rows], known
 
     async def last(self, till_id: int) -> Cursor:
         """Return the end of a till's sequence."""
@@ -78,7 +78,8 @@ def _mark(before: str, line: Json) -> str:
     return hashlib.sha256(f"{before}{canonical(line)}".encode()).hexdigest()[:MARK_DIGITS]
 
 
-def _outcome(row: Row) -> Outcome:
+def outcome_of(row: Row) -> Outcome:
+    """Return a line."""
     return Outcome(
         seq=row.whole("seq"),
         at=row.instant("at"),

@@ -1,0 +1,166 @@
+"""The hub's books: a row per invoice that tills handed over, with the marker of JPK_V7M(3) (docs/law.md, section 5).
+
+The register of a till knows more: what was exempt by a total failure is never handed over, and a case that a manager
+closed is closed there. So the hub's rows are for looking across tills; what is filed is checked against theirs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+from agent.domain.calendar import local_date
+from agent.domain.identifiers import bare_nip, valid_nip
+from agent.domain.invoice import Mode
+from agent.domain.json_io.canonical import Json
+from agent.domain.records.register import Marker
+from agent.hub.domain.records import HubInvoice, Till
+from agent.hub.domain.states import HubState
+
+COLUMNS = (
+    "shop",
+    "till",
+    "number",
+    "kind",
+    "issued_on",
+    "marker",
+    "ksef_number",
+    "mode",
+    "state",
+    "deadline",
+    "days_late",
+    "sent_at",
+    "accepted_at",
+    "upo",
+    "sha256",
+    "buyer",
+    "buyer_name",
+    "gross",
+    "currency",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Find(StrEnum):
+    """What somebody typed or scanned."""
+
+    HASH = "hash"
+    KSEF_NUMBER = "ksef_number"
+    BUYER = "buyer"
+    AMOUNT = "amount"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to look for; ``value``: hexadecimal for a hash."""
+
+    by: Find
+    value: str
+
+
+def question(text: str) -> Question:
+    """Read a search: a scanned code (KOD I, KOD II), a hash, a KSeF number, a NIP, an amount, else a number (P_2)."""
+    text = text.strip()
+    if (scanned := _hash_in(text)) is not None:
+        return Question(Find.HASH, scanned)
+    if re.fullmatch(r"\d{10}-\d{8}-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}", text):
+        return Question(Find.KSEF_NUMBER, text)
+    if valid_nip(bare_nip(text)):
+        return Question(Find.BUYER, bare_nip(text))
+    if re.fullmatch(r"\d[\d  ]*[.,]\d{2}(\s*(zł|PLN))?", text):
+        plain = re.sub(r"[^\d.,]", "", text).replace(",", ".")
+        try:
+            return Question(Find.AMOUNT, str(Decimal(plain)))
+        except InvalidOperation:
+            return Question(Find.NUMBER, text)
+    return Question(Find.NUMBER, text)
+
+
+def _hash_in(text: str) -> str | None:
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        return text.lower()
+    found = re.search(
+        r"/(?:invoice/\d{10}/[\d-]{10}|certificate/\w+/[\w+*-]+/\d{10}/[0-9A-F]+)/([\w-]{43})(?:/|$)", text
+    )
+    if found is None:
+        return None
+    try:
+        return base64.urlsafe_b64decode(found[1] + "=").hex()
+    except binascii.Error:
+        return None
+
+
+def marker(invoice: HubInvoice, as_of: date) -> Marker:
+    """Return the marker for a JPK filed at the end of that Polish civil day."""
+    accepted = invoice.accepted_at
+    if invoice.ksef_number is not None and accepted is not None and local_date(accepted) <= as_of:
+        return Marker.NUMBER
+    if invoice.mode == Mode.FAILURE:
+        return Marker.OFF
+    if invoice.mode == Mode.TOTAL_FAILURE:
+        return Marker.BFK
+    return Marker.DI
+
+
+def row(invoice: HubInvoice, till: Till, as_of: date) -> dict[str, Json]:
+    """Return the row of one, by COLUMNS."""
+    days_late = 0
+    if invoice.deadline is not None:
+        reached = as_of if invoice.accepted_at is None else local_date(invoice.accepted_at)
+        days_late = max(0, (reached - invoice.deadline).days)
+    return {
+        "shop": till.shop,
+        "till": till.name,
+        "number": invoice.number,
+        "kind": invoice.kind,
+        "issued_on": invoice.issued_on.isoformat(),
+        "marker": marker(invoice, as_of).value,
+        "ksef_number": invoice.ksef_number,
+        "mode": invoice.mode or ("offline24" if invoice.offline else "online"),
+        "state": invoice.state.value,
+        "deadline": None if invoice.deadline is None else invoice.deadline.isoformat(),
+        "days_late": days_late,
+        "sent_at": None if invoice.sent_at is None else invoice.sent_at.isoformat(),
+        "accepted_at": None if invoice.accepted_at is None else invoice.accepted_at.isoformat(),
+        "upo": invoice.proven,
+        "sha256": invoice.sha256.hex(),
+        "buyer": invoice.buyer_identifier,
+        "buyer_name": invoice.buyer_name,
+        "gross": str(invoice.gross),
+        "currency": invoice.currency,
+    }
+
+
+def rows(invoices: Iterable[HubInvoice], tills: Mapping[int, Till], as_of: date) -> list[dict[str, Json]]:
+    """Return the rows of a month. What KSeF refused while it was issued online never became an invoice."""
+    listed = [each for each in invoices if each.state is not HubState.REJECTED or each.offline]
+    return [row(each, tills[each.till_id], as_of) for each in listed]
+
+
+def to_csv(found: Iterable[Mapping[str, Json]]) -> bytes:
+    """Return the rows as CSV for a spreadsheet: UTF-8 with its mark, semicolons, no cell that would be a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for each in found:
+        writer.writerow([_cell(each[name]) for name in COLUMNS])
+    return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8")
+
+
+def _cell(value: Json) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text)
+    return f"'{text}" if text.startswith(_FORMULA) and number is None else text

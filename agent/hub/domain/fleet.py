@@ -1,0 +1,183 @@
+"""How a till of the chain stands, as the hub knows it: what is wrong, how grave, and which one comes first.
+
+A till that is switched off tells nobody. So the hub judges by silence: what it last said it had unsent, and by when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import IntEnum
+
+from agent.domain.calendar import BusinessCalendar, local_date, local_time
+from agent.domain.json_io.canonical import Json
+from agent.domain.monitoring.alerts import Policy, opening_time_left
+from agent.hub.domain.records import LastBeat, OpenCount, Seller, Till
+
+LISTED = 5
+"""Problems of a till's own /health that are repeated here."""
+
+
+class Grade(IntEnum):
+    """How grave; the worst comes first."""
+
+    CRITICAL = 0
+    WARNING = 1
+    WELL = 2
+    UNHEARD = 3
+    """Never reported yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPolicy:
+    """When something is a problem; hours are Polish clock hours of the shops."""
+
+    silent: timedelta
+    deadline_hours: float
+    opens: time
+    closes: time
+    calendar: BusinessCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One problem: a stable code, how grave, a Polish sentence."""
+
+    code: str
+    grade: Grade
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TillView:
+    """One till. ``held``: its invoices at the hub that are not in KSeF yet; ``unsent``: what it said it had."""
+
+    till: Till
+    seller: str
+    grade: Grade
+    troubles: tuple[Trouble, ...]
+    heard_at: datetime | None
+    address: str | None
+    version: str | None
+    mode: str | None
+    unsent: int
+    held: int
+    deadline: date | None
+    printers: str | None
+    certificate_days: int | None
+    health: Mapping[str, Json]
+
+    @property
+    def order(self) -> tuple[int, date, str, str]:
+        """Worst first, then by deadline, shop and name."""
+        return (self.grade, self.deadline or date.max, self.till.shop, self.till.name)
+
+
+def view_of(
+    till: Till,
+    seller: Seller,
+    last: LastBeat | None,
+    counts: Sequence[OpenCount],
+    *,
+    now: datetime,
+    policy: FleetPolicy,
+) -> TillView:
+    """Judge one till."""
+    beat = None if last is None else last.beat
+    health = {} if beat is None else beat.health
+    held = sum(each.count for each in counts)
+    days = [each.deadline for each in counts if each.deadline is not None]
+    if beat is not None and beat.unsent and beat.next_deadline is not None:
+        days.append(beat.next_deadline)
+    deadline = min(days, default=None)
+    troubles = tuple(_troubles(last, held, deadline, now, policy))
+    grade = min((each.grade for each in troubles), default=Grade.UNHEARD if last is None else Grade.WELL)
+    return TillView(
+        till=till,
+        seller=seller.name,
+        grade=grade,
+        troubles=troubles,
+        heard_at=None if last is None else last.presence.seen_at,
+        address=None if last is None else last.address,
+        version=None if beat is None else beat.version,
+        mode=_text(health.get("mode")),
+        unsent=0 if beat is None else beat.unsent,
+        held=held,
+        deadline=deadline,
+        printers=_printers(health.get("printers")),
+        certificate_days=_certificate_days(health.get("certificates")),
+        health=health,
+    )
+
+
+def _troubles(
+    last: LastBeat | None,
+    held: int,
+    deadline: date | None,
+    now: datetime,
+    policy: FleetPolicy,
+) -> Iterator[Trouble]:
+    hours = Policy(opens=policy.opens, closes=policy.closes)
+    near = deadline is not None and (
+        opening_time_left(now, deadline, hours, policy.calendar) <= timedelta(hours=policy.deadline_hours)
+    )
+    overdue = deadline is not None and deadline < local_date(now)
+    by = "" if deadline is None else f"{deadline:%d.%m.%Y}"
+    if overdue:
+        yield Trouble("overdue", Grade.CRITICAL, f"Termin przesłania do KSeF minął {by}.")
+    elif near:
+        yield Trouble("deadline-near", Grade.CRITICAL, f"Termin przesłania do KSeF upływa {by}.")
+    if last is None:
+        return
+    if last.duplicate_at is not None:
+        at = local_time(last.duplicate_at)
+        text = f"Druga kasa zgłosiła się pod tą nazwą {at:%d.%m.%Y %H:%M}; centrala jej nie przyjmuje."
+        yield Trouble("till-duplicate", Grade.CRITICAL, text)
+    yield from _of_silence(last, held, near or overdue, now, policy)
+    yield from _of_health(last)
+
+
+def _of_silence(last: LastBeat, held: int, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
+    """The dead man's switch: what a till that no longer speaks still holds, and by when it has to be in KSeF."""
+    silent = now - last.presence.seen_at
+    if silent < policy.silent:
+        return
+    since = local_time(last.presence.seen_at)
+    alone = max(0, last.beat.unsent - held)
+    if alone:
+        day = last.beat.next_deadline
+        by = f", najbliższy termin {day:%d.%m.%Y}" if day is not None else ""
+        text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}, a ma {alone} faktur, których nie ma ani w KSeF, ani tutaj{by}."
+        yield Trouble("till-silent", Grade.CRITICAL if urgent else Grade.WARNING, text)
+    elif policy.opens <= local_time(now).time() < policy.closes:
+        text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. Wszystkie jej faktury są tutaj albo w KSeF."
+        yield Trouble("till-silent", Grade.WARNING, text)
+
+
+def _of_health(last: LastBeat) -> Iterator[Trouble]:
+    """What the till says of itself, as it says it."""
+    problems = last.beat.health.get("problems")
+    found = [each for each in problems if isinstance(each, Mapping)] if isinstance(problems, list | tuple) else []
+    for each in found[:LISTED]:
+        grave = each.get("severity") == "critical"
+        text = _text(each.get("message")) or ""
+        yield Trouble(_text(each.get("code")) or "till", Grade.CRITICAL if grave else Grade.WARNING, text)
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _printers(value: Json) -> str | None:
+    """Return the trouble of the first printer that has any, "ok" where none has, None where there is none."""
+    printers = [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
+    if not printers:
+        return None
+    return next((text for each in printers if (text := _text(each.get("problem")))), "ok")
+
+
+def _certificate_days(value: Json) -> int | None:
+    found = [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
+    days = [left for each in found if isinstance(left := each.get("days_left"), int)]
+    return min(days, default=None)

@@ -1,0 +1,153 @@
+"""What auditors and managers ask across tills: search, register, days of an outage, evidence of one invoice."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+
+from agent.domain.calendar import local_date
+from agent.domain.errors import BadInput, NotFound
+from agent.domain.json_io.canonical import Json
+from agent.hub.domain.books import question, row, rows
+from agent.hub.domain.records import HubInvoice, Till
+from agent.hub.ports import HubStore, HubTransaction
+from agent.ports import Clock
+
+FOUND = 200
+"""Invoices that a search lists."""
+AMOUNT_DAYS = 92
+"""An amount alone is looked for among the invoices of so many days."""
+MOST_OF_A_MONTH = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One hit, with where it was issued."""
+
+    invoice: HubInvoice
+    till: Till
+
+
+@dataclass(frozen=True, slots=True)
+class OutageDay:
+    """A day of a till on which invoices went without their number. ``unnumbered``: of ``count``."""
+
+    day: date
+    shop: str
+    till: str
+    count: int
+    unnumbered: int
+    first_at: datetime
+    last_at: datetime
+
+
+class BookQueries:
+    """Reads across tills. A person of the hub sees every NIP of it."""
+
+    def __init__(self, store: HubStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def search(self, text: str) -> list[Found]:
+        """Find by number, KSeF number, buyer's NIP, amount, hash or scanned code."""
+        asked = question(text)
+        if not asked.value:
+            return []
+        since = local_date(self._clock.now()) - timedelta(days=AMOUNT_DAYS)
+
+        async def work(tx: HubTransaction) -> list[Found]:
+            found = await tx.books.find(asked, since, FOUND)
+            return [Found(each, await tx.parties.till(each.till_id)) for each in found]
+
+        return await self._store.read(work)
+
+    async def register(self, nip: str, month: str) -> list[dict[str, Json]]:
+        """Return the rows of a month (YYYY-MM) as of today."""
+        first, following = _month(month)
+        today = local_date(self._clock.now())
+
+        async def work(tx: HubTransaction) -> list[dict[str, Json]]:
+            await tx.parties.seller(nip)
+            found = await tx.books.of_month(nip, first, following, MOST_OF_A_MONTH)
+            tills = {each: await tx.parties.till(each) for each in {each.till_id for each in found}}
+            return rows(found, tills, today)
+
+        return await self._store.read(work)
+
+    async def outages(self, nip: str, month: str) -> list[OutageDay]:
+        """Return the days and tills on which invoices were handed out without their number."""
+        first, following = _month(month)
+
+        async def work(tx: HubTransaction) -> list[OutageDay]:
+            await tx.parties.seller(nip)
+            found = []
+            for each in await tx.books.days(nip, first, following):
+                if each.count == each.online:
+                    continue
+                till = await tx.parties.till(each.till_id)
+                unnumbered = each.count - each.online
+                found.append(
+                    OutageDay(each.day, till.shop, till.name, each.count, unnumbered, each.first_at, each.last_at)
+                )
+            return found
+
+        return await self._store.read(work)
+
+    async def evidence(self, sha256: bytes) -> bytes:
+        """Return a ZIP: the bytes as they were handed over, KSeF's confirmation, what the hub did, and the row."""
+
+        async def work(tx: HubTransaction) -> bytes:
+            invoice = await tx.invoices.get(sha256)
+            till = await tx.parties.till(invoice.till_id)
+            files: dict[str, bytes] = {"invoice.xml": await tx.invoices.xml(sha256)}
+            proof = await tx.sessions.upo(sha256)
+            if isinstance(proof, bytes):
+                files["upo.xml"] = proof
+            elif proof is not None:
+                session, page = proof
+                files[f"upo-{session}-{page}.xml"] = await tx.sessions.page(session, page)
+            told = [asdict(each) for each in await tx.books.outcomes_of(sha256)]
+            files["outcomes.json"] = _json(told)
+            files["row.json"] = _json([row(invoice, till, local_date(self._clock.now()))])
+            return _zip(files)
+
+        return await self._store.read(work)
+
+    async def invoice(self, sha256: bytes) -> Found:
+        """Return one; NotFound otherwise."""
+
+        async def work(tx: HubTransaction) -> Found:
+            invoice = await tx.invoices.find(sha256)
+            if invoice is None:
+                raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
+            return Found(invoice, await tx.parties.till(invoice.till_id))
+
+        return await self._store.read(work)
+
+
+def _month(text: str) -> tuple[date, date]:
+    match = re.fullmatch(r"(\d{4})-(\d{2})", text)
+    if match is None or not 1 <= int(match[2]) <= 12 or not 2020 <= int(match[1]) <= 2200:
+        raise BadInput("Podaj miesiąc jako RRRR-MM, np. 2026-11 (month).", code="bad-query")
+    first = date(int(match[1]), int(match[2]), 1)
+    return first, (first + timedelta(days=32)).replace(day=1)
+
+
+def _json(value: Sequence[object]) -> bytes:
+    def plain(each: object) -> str:
+        return each.hex() if isinstance(each, bytes) else str(each)
+
+    return json.dumps(value, ensure_ascii=False, indent=2, default=plain).encode("utf-8")
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return packed.getvalue()

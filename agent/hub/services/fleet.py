@@ -1,0 +1,151 @@
+"""The fleet: every till as the hub knows it, worst first, and what is wrong with the hub itself."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.domain.calendar import BusinessCalendar
+from agent.domain.errors import NotFound
+from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, Trouble, view_of
+from agent.hub.domain.records import HubInvoice, OpenCount
+from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.services.overview import Overview, overview
+from agent.hub.settings.model import FleetSettings
+from agent.ports import Clock
+
+SHARE_HOURS = 24
+LISTED = 200
+"""Invoices on a till's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Invoices of a shop within a day: all, and those that had their number while the customer waited."""
+
+    shop: str
+    count: int
+    online: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """All of it at one instant."""
+
+    at: datetime
+    tills: tuple[TillView, ...]
+    """Worst first."""
+    overview: Overview
+    shares: tuple[Share, ...]
+    troubles: tuple[Trouble, ...]
+    """Of the hub itself, and of all tills together."""
+
+    @property
+    def grade(self) -> Grade:
+        """Return the worst there is."""
+        found = [each.grade for each in self.troubles] + [each.grade for each in self.tills]
+        return min((each for each in found if each is not Grade.UNHEARD), default=Grade.WELL)
+
+    @property
+    def versions(self) -> Counter[str]:
+        """Return how many tills run which version."""
+        return Counter(each.version for each in self.tills if each.version is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class TillPage:
+    """One till, and its invoices."""
+
+    view: TillView
+    open: Sequence[HubInvoice]
+    newest: Sequence[HubInvoice]
+
+
+class Fleet:
+    """Looks at all tills."""
+
+    def __init__(self, store: HubStore, clock: Clock, settings: FleetSettings, version: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._version = version
+        self._policy = FleetPolicy(
+            silent=timedelta(minutes=settings.silent_minutes),
+            deadline_hours=settings.deadline_hours,
+            opens=settings.opens,
+            closes=settings.closes,
+            calendar=BusinessCalendar(),
+        )
+
+    async def look(self) -> FleetView:
+        """Return everything, of one snapshot."""
+        return await self._store.read(self._look)
+
+    async def till(self, till_id: int) -> TillPage:
+        """Return one till with its invoices; NotFound where there is none in use."""
+
+        async def work(tx: HubTransaction) -> TillPage:
+            views = await self._views(tx, self._clock.now())
+            found = [each for each in views if each.till.id == till_id]
+            if not found:
+                raise NotFound("Nie ma takiej kasy.", code="till-unknown")
+            waiting = await tx.books.open_of(till_id, LISTED)
+            return TillPage(found[0], waiting, await tx.books.newest_of(till_id, LISTED))
+
+        return await self._store.read(work)
+
+    async def _look(self, tx: HubTransaction) -> FleetView:
+        now = self._clock.now()
+        views = await self._views(tx, now)
+        state = await overview(tx)
+        by_shop: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        shares = await tx.books.shares(now - timedelta(hours=SHARE_HOURS))
+        for each in views:
+            count, online = shares.get(each.till.id, (0, 0))
+            by_shop[each.till.shop][0] += count
+            by_shop[each.till.shop][1] += online
+        return FleetView(
+            at=now,
+            tills=tuple(views),
+            overview=state,
+            shares=tuple(Share(shop, *counts) for shop, counts in sorted(by_shop.items())),
+            troubles=tuple(self._troubles(state, views)),
+        )
+
+    async def _views(self, tx: HubTransaction, now: datetime) -> list[TillView]:
+        sellers = {each.nip: each for each in await tx.parties.sellers()}
+        beats = {each.till_id: each for each in await tx.fleet.last_beats()}
+        counts: dict[int, list[OpenCount]] = defaultdict(list)
+        for each in await tx.fleet.open_counts():
+            counts[each.till_id].append(each)
+        views = [
+            view_of(
+                till,
+                sellers[till.nip],
+                beats.get(till.id),
+                counts[till.id],
+                now=now,
+                policy=self._policy,
+            )
+            for till in await tx.parties.tills()
+        ]
+        return sorted(views, key=lambda each: each.order)
+
+    def _troubles(self, state: Overview, views: Sequence[TillView]) -> list[Trouble]:
+        found = []
+        if state.draining:
+            found.append(Trouble("draining", Grade.WARNING, "Centrala nie przyjmuje faktur (ksef-agent hub drain)."))
+        for seller in state.sellers:
+            name = f"{seller.name} (NIP {seller.nip})"
+            if seller.leader is None and seller.tills:
+                text = f"{name}: żaden proces centrali nie wysyła jeszcze do KSeF."
+                found.append(Trouble("no-courier", Grade.WARNING, text))
+            elif seller.ksef == "down":
+                text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
+                found.append(Trouble("ksef-down", Grade.WARNING, text))
+        versions = {each.version for each in views if each.version is not None}
+        if len(versions) > 1:
+            text = f"Kasy mają różne wersje programu: {', '.join(sorted(versions))}."
+            found.append(Trouble("versions", Grade.WARNING, text))
+        return found

@@ -1,0 +1,48 @@
+-- of_month --
+-- All of a NIP issued from one day to before another, in the order of the register.
+SELECT * FROM invoices WHERE nip = :nip AND issued_on >= :first AND issued_on < :next
+ORDER BY issued_on, number, version LIMIT :limit
+
+-- by_ksef_number_of_any --
+-- The one that KSeF gave this number, of whatever seller.
+SELECT * FROM invoices WHERE ksef_number = :ksef_number
+
+-- by_buyer --
+-- The newest of a buyer.
+SELECT * FROM invoices WHERE buyer_identifier = :identifier ORDER BY received_at DESC LIMIT :limit
+
+-- by_amount --
+-- The newest of this amount since a day.
+SELECT * FROM invoices WHERE issued_on >= :since AND gross = :gross ORDER BY issued_on DESC LIMIT :limit
+
+-- by_number --
+-- Those of this number, of whatever seller and kind.
+SELECT * FROM invoices WHERE number = :number ORDER BY received_at DESC LIMIT :limit
+
+-- open_of_till --
+-- What of a till is not in KSeF yet, nearest deadline first.
+SELECT * FROM invoices WHERE till_id = :till_id AND state IN ('waiting', 'sending', 'doubt', 'sent')
+ORDER BY deadline, received_at LIMIT :limit
+
+-- newest_of_till --
+-- What a till handed over last.
+SELECT * FROM invoices WHERE till_id = :till_id ORDER BY received_at DESC LIMIT :limit
+
+-- shares --
+-- How many each till handed over since an instant, and how many of them had their number while a customer waited.
+SELECT till_id, count(*) AS count, sum(
+    CASE WHEN urgent_until IS NOT NULL AND accepted_at IS NOT NULL AND accepted_at <= urgent_until THEN 1 ELSE 0 END
+) AS online
+FROM invoices WHERE received_at >= :since GROUP BY till_id
+
+-- days --
+-- The same by day and till, of a NIP.
+SELECT till_id, issued_on, count(*) AS count, sum(
+    CASE WHEN urgent_until IS NOT NULL AND accepted_at IS NOT NULL AND accepted_at <= urgent_until THEN 1 ELSE 0 END
+) AS online, min(received_at) AS first_at, max(received_at) AS last_at
+FROM invoices WHERE nip = :nip AND issued_on >= :first AND issued_on < :next
+GROUP BY till_id, issued_on ORDER BY issued_on, till_id
+
+-- outcomes_of --
+-- What was told of an invoice.
+SELECT * FROM outcomes WHERE sha256 = :sha256 ORDER BY at, till_id, seq

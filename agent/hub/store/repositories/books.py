@@ -1,0 +1,70 @@
+"""Questions across tills (port Books)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from agent.hub.domain.books import Find, Question
+from agent.hub.domain.records import DayCount, HubInvoice, Outcome
+from agent.hub.store.database import Database
+from agent.hub.store.repositories.invoices import invoice_of
+from agent.hub.store.repositories.outcomes import outcome_of
+
+
+class StoredBooks:
+    """Reads only; each by an index."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_month(self, nip: str, first: date, following: date, limit: int) -> list[HubInvoice]:
+        """Return all issued from one day to before another."""
+        rows = await self._database.run("of_month", nip=nip, first=first, next=following, limit=limit)
+        return [invoice_of(row) for row in rows]
+
+    async def find(self, question: Question, since: date, limit: int) -> list[HubInvoice]:
+        """Return the newest that fit; amounts since a day."""
+        database, value = self._database, question.value
+        if question.by is Find.HASH:
+            rows = await database.run("invoice", sha256=bytes.fromhex(value))
+        elif question.by is Find.KSEF_NUMBER:
+            rows = await database.run("by_ksef_number_of_any", ksef_number=value)
+        elif question.by is Find.BUYER:
+            rows = await database.run("by_buyer", identifier=value, limit=limit)
+        elif question.by is Find.AMOUNT:
+            rows = await database.run("by_amount", since=since, gross=value, limit=limit)
+        else:
+            rows = await database.run("by_number", number=value, limit=limit)
+        return [invoice_of(row) for row in rows]
+
+    async def open_of(self, till_id: int, limit: int) -> list[HubInvoice]:
+        """Return what of a till is not in KSeF yet, nearest deadline first."""
+        return [invoice_of(row) for row in await self._database.run("open_of_till", till_id=till_id, limit=limit)]
+
+    async def newest_of(self, till_id: int, limit: int) -> list[HubInvoice]:
+        """Return what a till handed over last."""
+        return [invoice_of(row) for row in await self._database.run("newest_of_till", till_id=till_id, limit=limit)]
+
+    async def shares(self, since: datetime) -> dict[int, tuple[int, int]]:
+        """Return by till how many were handed over since then, and how many had their number in time."""
+        rows = await self._database.run("shares", since=since)
+        return {row.whole("till_id"): (row.whole("count"), row.whole("online")) for row in rows}
+
+    async def days(self, nip: str, first: date, following: date) -> list[DayCount]:
+        """Return the same by day and till."""
+        rows = await self._database.run("days", nip=nip, first=first, next=following)
+        return [
+            DayCount(
+                day=row.day("issued_on"),
+                till_id=row.whole("till_id"),
+                count=row.whole("count"),
+                online=row.whole("online"),
+                first_at=row.instant("first_at"),
+                last_at=row.instant("last_at"),
+            )
+            for row in rows
+        ]
+
+    async def outcomes_of(self, sha256: bytes) -> list[Outcome]:
+        """Return what was told of an invoice."""
+        return [outcome_of(row) for row in await self._database.run("outcomes_of", sha256=sha256)]

@@ -1,0 +1,123 @@
+"""JSON, CSV and ZIP for people and their programs: the fleet, search, register, outages, evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, datetime
+
+from aiohttp import web
+
+from agent.domain.errors import BadInput
+from agent.domain.json_io.canonical import Json
+from agent.hub.domain.books import row, to_csv
+from agent.hub.domain.fleet import TillView, Trouble
+from agent.hub.web.context import BOOKS, CLOCK, FLEET
+from agent.hub.web.people import Right, allowed
+
+OF_PEOPLE = frozenset({"/v1/fleet", "/v1/search", "/v1/register", "/v1/outages", "/v1/evidence"})
+"""What a till's token does not open."""
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of this module."""
+    return [
+        web.get("/v1/fleet", allowed(Right.FLEET, get_fleet)),
+        web.get("/v1/search", allowed(Right.SEARCH, get_search)),
+        web.get("/v1/register", allowed(Right.BOOKS, get_register)),
+        web.get("/v1/outages", allowed(Right.BOOKS, get_outages)),
+        web.get("/v1/evidence", allowed(Right.BOOKS, get_evidence)),
+    ]
+
+
+async def get_fleet(request: web.Request) -> web.Response:
+    """GET /v1/fleet: all tills, worst first."""
+    view = await request.app[FLEET].look()
+    return web.json_response(
+        {
+            "at": view.at.isoformat(),
+            "status": view.grade.name.lower(),
+            "troubles": [trouble_json(each) for each in view.troubles],
+            "sellers": view.overview.to_json()["sellers"],
+            "shares": [asdict(each) for each in view.shares],
+            "tills": [till_json(each) for each in view.tills],
+        },
+        dumps=_dumps,
+    )
+
+
+async def get_search(request: web.Request) -> web.Response:
+    """GET /v1/search?q=: number, KSeF number, NIP, amount, hash, scanned code."""
+    found = await request.app[BOOKS].search(request.query.get("q", ""))
+    today = request.app[CLOCK].now().date()
+    return web.json_response({"invoices": [row(each.invoice, each.till, today) for each in found]})
+
+
+async def get_register(request: web.Request) -> web.Response:
+    """GET /v1/register?nip=&month=&format=: the rows with their JPK markers; format json (default) or csv."""
+    nip, month = request.query.get("nip", ""), request.query.get("month", "")
+    found = await request.app[BOOKS].register(nip, month)
+    match request.query.get("format", "json"):
+        case "csv":
+            name = f"rejestr-{nip}-{month}.csv"
+            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+            return web.Response(body=to_csv(found), content_type="text/csv", charset="utf-8", headers=headers)
+        case "json":
+            return web.json_response({"nip": nip, "month": month, "rows": found})
+        case _:
+            raise BadInput("Parametr „format” to json albo csv.", code="bad-query")
+
+
+async def get_outages(request: web.Request) -> web.Response:
+    """GET /v1/outages?nip=&month=: days and tills whose invoices went out without their number."""
+    query = request.query
+    found = await request.app[BOOKS].outages(query.get("nip", ""), query.get("month", ""))
+    return web.json_response({"days": [asdict(each) for each in found]}, dumps=_dumps)
+
+
+async def get_evidence(request: web.Request) -> web.Response:
+    """GET /v1/evidence?sha256=: what proves one invoice, as ZIP."""
+    text = request.query.get("sha256", "")
+    try:
+        sha256 = bytes.fromhex(text)
+    except ValueError:
+        sha256 = b""
+    if len(sha256) != 32:
+        raise BadInput("Podaj skrót faktury: 64 znaki szesnastkowe (sha256).", code="bad-query")
+    headers = {"Content-Disposition": f'attachment; filename="dowody-{text[:16].lower()}.zip"'}
+    return web.Response(body=await request.app[BOOKS].evidence(sha256), content_type="application/zip", headers=headers)
+
+
+def trouble_json(trouble: Trouble) -> dict[str, Json]:
+    """Return a problem."""
+    return {"code": trouble.code, "severity": trouble.grade.name.lower(), "message": trouble.text}
+
+
+def till_json(view: TillView) -> dict[str, Json]:
+    """Return one till."""
+    return {
+        "id": view.till.id,
+        "till": view.till.name,
+        "shop": view.till.shop,
+        "nip": view.till.nip,
+        "status": view.grade.name.lower(),
+        "heard_at": None if view.heard_at is None else view.heard_at.isoformat(),
+        "address": view.address,
+        "version": view.version,
+        "mode": view.mode,
+        "unsent": view.unsent,
+        "held": view.held,
+        "deadline": None if view.deadline is None else view.deadline.isoformat(),
+        "printers": view.printers,
+        "certificate_days": view.certificate_days,
+        "troubles": [trouble_json(each) for each in view.troubles],
+    }
+
+
+def _dumps(value: object) -> str:
+    def plain(each: object) -> str:
+        if isinstance(each, date | datetime):
+            return each.isoformat()
+        raise TypeError(type(each).__name__)
+
+    return json.dumps(value, default=plain)

@@ -1,0 +1,93 @@
+"""GET /metrics of the hub: Prometheus text. Labels: NIPs, shops and names of tills as headquarters gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agent.hub.domain.fleet import Grade
+from agent.hub.domain.states import OPEN
+from agent.hub.services.fleet import FleetView
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+
+
+def render(view: FleetView) -> bytes:
+    """Return the whole page."""
+    registry = CollectorRegistry()
+    registry.register(_Families(list(_families(view))))
+    return generate_latest(registry)
+
+
+class _Families(Collector):
+    """Families that are ready."""
+
+    def __init__(self, families: Iterable[GaugeMetricFamily]) -> None:
+        self._families = [each for each in families if each.samples]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return them."""
+        return self._families
+
+
+def _gauge(name: str, text: str, labels: Iterable[str] = ()) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"ksef_hub_{name}", text, labels=list(labels))
+
+
+def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
+    invoices = _gauge("open_invoices", "Invoices that are not in KSeF yet, by state.", ["nip", "state"])
+    up = _gauge("ksef_up", "Whether KSeF answers the hub for a NIP.", ["nip"])
+    led = _gauge("nip_led", "Whether a process of the hub talks to KSeF for a NIP.", ["nip"])
+    left = _gauge("sends_left_in_hour", "Single sends that KSeF's limits still allow in this hour.", ["nip"])
+    for seller in view.overview.sellers:
+        for state in OPEN:
+            invoices.add_metric([seller.nip, state.value], seller.open.get(state.value, 0))
+        up.add_metric([seller.nip], float(seller.ksef == "up"))
+        led.add_metric([seller.nip], float(seller.leader is not None))
+        budget = seller.budget.get("left_hour")
+        if isinstance(budget, int):
+            left.add_metric([seller.nip], budget)
+    yield from (invoices, up, led, left)
+    yield from _of_tills(view)
+    issued = _gauge("shop_invoices_of_day", "Invoices handed over within a day.", ["shop"])
+    online = _gauge("shop_online_invoices_of_day", "Those of them that had their number at the counter.", ["shop"])
+    for share in view.shares:
+        issued.add_metric([share.shop], share.count)
+        online.add_metric([share.shop], share.online)
+    yield from (issued, online)
+    versions = _gauge("till_versions", "Tills by the version they run.", ["version"])
+    for version, count in view.versions.items():
+        versions.add_metric([version], count)
+    problems = _gauge("problems", "Problems of the hub itself.", ["code", "severity"])
+    for trouble in view.troubles:
+        problems.add_metric([trouble.code, trouble.grade.name.lower()], 1)
+    draining = _gauge("draining", "Whether the hub takes nothing new.")
+    draining.add_metric([], float(view.overview.draining))
+    yield from (versions, problems, draining)
+
+
+def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
+    labels = ["nip", "shop", "till"]
+    heard = _gauge("till_heard_timestamp_seconds", "When a till was heard last.", labels)
+    unsent = _gauge("till_unsent_invoices", "Invoices without KSeF's number, as the till last said.", labels)
+    deadline = _gauge("till_next_deadline_timestamp_seconds", "The end of the nearest day to send by.", labels)
+    troubles = _gauge("till_problems", "Problems of a till.", [*labels, "severity"])
+    duplicate = _gauge("till_duplicate", "Whether another till was heard under this name.", labels)
+    for each in view.tills:
+        values = [each.till.nip, each.till.shop, each.till.name]
+        if each.heard_at is not None:
+            heard.add_metric(values, each.heard_at.timestamp())
+        unsent.add_metric(values, max(each.unsent, each.held))
+        if each.deadline is not None:
+            midnight = datetime.combine(each.deadline + timedelta(days=1), time(), WARSAW)
+            deadline.add_metric(values, midnight.timestamp())
+        for grade in (Grade.CRITICAL, Grade.WARNING):
+            count = sum(trouble.grade is grade for trouble in each.troubles)
+            troubles.add_metric([*values, grade.name.lower()], count)
+        duplicate.add_metric(values, float(any(trouble.code == "till-duplicate" for trouble in each.troubles)))
+    yield from (heard, unsent, deadline, troubles, duplicate)

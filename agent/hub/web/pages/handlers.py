@@ -1,0 +1,145 @@
+"""What a browser asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from agent.domain.calendar import local_date
+from agent.domain.errors import NotPermitted, Refused, Unavailable
+from agent.hub.domain.records import HubRole
+from agent.hub.domain.tokens import token_hash
+from agent.hub.web.context import ADMINISTRATION, BOOKS, CLOCK, FLEET, HUB_STORE, PERSON
+from agent.hub.web.pages.fleet import Filter, fleet_page, till_page
+from agent.hub.web.pages.markup import Markup, page, tag
+from agent.hub.web.pages.search import books_page, invoice_page, search_page
+from agent.hub.web.people import COOKIE, Handler, Right, allowed, require_own_origin, sign_in
+from agent.web.problems import status_of
+
+STYLE: Final = (Path(__file__).parent / "style.css").read_bytes()
+POLICY: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+LONGEST_TOKEN: Final = 200
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of the pages."""
+    return [
+        web.get("/style.css", style),
+        web.get("/login", get_login),
+        web.post("/login", post_login),
+        web.post("/logout", post_logout),
+        web.get("/", _page(Right.FLEET, get_fleet, elsewhere="/invoices")),
+        web.get(r"/tills/{id:\d{1,9}}", _page(Right.FLEET, get_till)),
+        web.post(r"/tills/{id:\d{1,9}}/adopt", _page(Right.MANAGE, post_adopt)),
+        web.get("/invoices", _page(Right.SEARCH, get_invoices)),
+        web.get("/invoices/{sha256:[0-9a-f]{64}}", _page(Right.SEARCH, get_invoice)),
+        web.get("/books", _page(Right.BOOKS, get_books)),
+    ]
+
+
+def _page(right: Right, handler: Handler, *, elsewhere: str | None = None) -> Handler:
+    """Return a page for who has the right; refusals are pages too. ``elsewhere``: where other roles begin."""
+    checked = allowed(right, handler, page=True)
+
+    async def shown(request: web.Request) -> web.StreamResponse:
+        try:
+            return await checked(request)
+        except (Refused, Unavailable) as error:
+            if isinstance(error, NotPermitted) and elsewhere is not None and error.code == "role":
+                raise web.HTTPFound(elsewhere) from None
+            sentence = tag("p", error.detail, class_="error")
+            return html(page("Nie można", request.get(PERSON), sentence), status=status_of(error))
+
+    return shown
+
+
+def html(text: str, status: int = 200) -> web.Response:
+    """Return a page with the policy of pages that have forms and no scripts."""
+    headers = {"Content-Security-Policy": POLICY}
+    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+async def style(request: web.Request) -> web.Response:
+    """GET /style.css."""
+    return web.Response(body=STYLE, content_type="text/css", charset="utf-8")
+
+
+async def get_login(request: web.Request) -> web.Response:
+    """GET /login."""
+    return _login()
+
+
+def _login(wrong: str = "", status: int = 200) -> web.Response:
+    field = Markup('<input type="password" name="token" autocomplete="current-password" required autofocus>')
+    form = tag("form", tag("label", "Kod dostępu ", field), tag("button", "Wejdź"), method="post", class_="filter")
+    hint = tag("p", "Kod nadaje kierownik centrali: ksef-agent hub token add IMIĘ --role viewer, auditor albo manager.")
+    return html(page("Centrala KSeF", None, tag("p", wrong, class_="error") if wrong else "", form, hint), status)
+
+
+async def post_login(request: web.Request) -> web.StreamResponse:
+    """POST /login: the token becomes a cookie."""
+    require_own_origin(request)
+    given = (await request.post()).get("token", "")
+    secret = given.strip() if isinstance(given, str) else ""
+    digest = token_hash(secret[:LONGEST_TOKEN])
+    person = await request.app[HUB_STORE].read(lambda tx: tx.parties.person_of(digest))
+    if person is None:
+        return _login("Ten kod jest nieznany albo został wycofany.", status=403)
+    answer = _see("/invoices" if person.role is HubRole.AUDITOR else "/")
+    sign_in(request, answer, secret)
+    return answer
+
+
+async def post_logout(request: web.Request) -> web.StreamResponse:
+    """POST /logout: forget the token."""
+    answer = _see("/login")
+    answer.del_cookie(COOKIE, path="/")
+    return answer
+
+
+def _see(path: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": path})
+
+
+async def get_fleet(request: web.Request) -> web.StreamResponse:
+    """GET /: the fleet, worst first."""
+    query = request.query
+    chosen = Filter(query.get("nip", ""), query.get("shop", ""), "trouble" in query, query.get("word", ""))
+    return html(fleet_page(request[PERSON], await request.app[FLEET].look(), chosen))
+
+
+async def get_till(request: web.Request) -> web.StreamResponse:
+    """GET /tills/{id}: one till."""
+    return html(till_page(request[PERSON], await request.app[FLEET].till(int(request.match_info["id"]))))
+
+
+async def post_adopt(request: web.Request) -> web.StreamResponse:
+    """POST /tills/{id}/adopt: whoever reports next under this name is the till."""
+    require_own_origin(request)
+    till = (await request.app[FLEET].till(int(request.match_info["id"]))).view.till
+    await request.app[ADMINISTRATION].adopt(till.name, till.nip, by=request[PERSON].name)
+    raise web.HTTPSeeOther(f"/tills/{till.id}")
+
+
+async def get_invoices(request: web.Request) -> web.StreamResponse:
+    """GET /invoices?q=: search across tills."""
+    text = request.query.get("q", "").strip()
+    found = await request.app[BOOKS].search(text) if text else None
+    return html(search_page(request[PERSON], text, found))
+
+
+async def get_invoice(request: web.Request) -> web.StreamResponse:
+    """GET /invoices/{sha256}: one invoice."""
+    found = await request.app[BOOKS].invoice(bytes.fromhex(request.match_info["sha256"]))
+    return html(invoice_page(request[PERSON], found, local_date(request.app[CLOCK].now())))
+
+
+async def get_books(request: web.Request) -> web.StreamResponse:
+    """GET /books?nip=&month=: register and outages."""
+    sellers = await request.app[HUB_STORE].read(lambda tx: tx.parties.sellers())
+    nip = request.query.get("nip", sellers[0].nip if sellers else "")
+    month = request.query.get("month", f"{local_date(request.app[CLOCK].now()):%Y-%m}")
+    days = await request.app[BOOKS].outages(nip, month) if nip else []
+    return html(books_page(request[PERSON], sellers, nip, month, days))

@@ -1,0 +1,278 @@
+"""The fleet, search and books of a hub: judged, asked for over HTTP, seen as a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agent.domain.calendar import BusinessCalendar
+from agent.domain.json_io.canonical import Json
+from agent.domain.records.register import Marker
+from agent.hub.domain.books import COLUMNS, Find, Question, marker, question, to_csv
+from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, view_of
+from agent.hub.domain.presence import Presence
+from agent.hub.domain.records import HubRole, LastBeat, OpenCount, Seller, Till
+from agent.hub.domain.states import HubState
+from agent.hub.domain.tokens import token_hash
+from agent.hub.ports import HubTransaction
+from agent.hub_contract.heartbeat import Heartbeat
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.hub_served import ServedHub, served_hub
+from tests.fakes.hub_stores import NIP, offer
+from tests.unit.hub.test_web import BEAT
+
+NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
+TILL = Till(1, NIP, "kasa 1", "Sklep 1", ("FV-1",), NOON)
+POLICY = FleetPolicy(timedelta(minutes=5), 4.0, time(8), time(21), BusinessCalendar())
+
+
+def beat(**changes: Any) -> Heartbeat:
+    given: dict[str, Any] = {"unsent": 0, "next_deadline": None, "version": "1.0.0", "health": {}}
+    return Heartbeat(database="d", process="p", machine="m", started_at=NOON, series=("FV-1",), **{**given, **changes})
+
+
+def view(
+    heard: Heartbeat | None, *, silent: timedelta = timedelta(0), counts: int = 0, now: datetime = NOON
+) -> TillView:
+    last = None
+    if heard is not None:
+        last = LastBeat(1, Presence("d", "p", "m", None, now - silent), "10.0.0.7", None, heard)
+    held = [OpenCount(NIP, 1, HubState.WAITING, counts, date(2026, 11, 25), NOON)] if counts else []
+    return view_of(TILL, Seller(NIP, "Sklep", {}, NOON), last, held, now=now, policy=POLICY)
+
+
+def codes(found: TillView) -> dict[str, Grade]:
+    return {each.code: each.grade for each in found.troubles}
+
+
+def test_a_till_that_is_heard_and_has_nothing_unsent_is_well() -> None:
+    assert view(beat()).grade is Grade.WELL
+    assert view(None).grade is Grade.UNHEARD
+
+
+def test_a_silent_till_is_told_with_what_only_it_has_and_by_when() -> None:
+    """The dead man's switch."""
+    heard = beat(unsent=7, next_deadline=date(2026, 11, 26))
+    found = view(heard, silent=timedelta(minutes=6), counts=3)
+    (silent,) = [each for each in found.troubles if each.code == "till-silent"]
+    assert silent.grade is Grade.WARNING
+    assert "4 faktur" in silent.text
+    assert "26.11.2026" in silent.text
+    late = view(heard, silent=timedelta(hours=30), now=datetime(2026, 11, 26, 16, 30, tzinfo=UTC))
+    assert codes(late) == {"deadline-near": Grade.CRITICAL, "till-silent": Grade.CRITICAL}
+
+
+def test_a_till_switched_off_for_the_night_is_no_trouble() -> None:
+    night = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+    assert view(beat(), silent=timedelta(hours=2), now=night).grade is Grade.WELL
+    assert codes(view(beat(), silent=timedelta(hours=2))) == {"till-silent": Grade.WARNING}
+
+
+def test_what_the_till_says_of_itself_is_repeated() -> None:
+    problems = [{"code": "printer", "severity": "warning", "message": "Brak papieru."}]
+    found = view(beat(health={"problems": problems, "printers": [{"problem": "Brak papieru."}], "mode": "offline24"}))
+    assert codes(found) == {"printer": Grade.WARNING}
+    assert (found.printers, found.mode) == ("Brak papieru.", "offline24")
+
+
+def test_health_of_any_shape_breaks_nothing() -> None:
+    shapes: tuple[dict[str, Json], ...] = (
+        {"problems": 5, "printers": "x", "certificates": [1]},
+        {"problems": [None, {}]},
+    )
+    for health in shapes:
+        assert view(beat(health=health)).till is TILL
+
+
+SHA = bytes(range(32))
+LINK = base64.urlsafe_b64encode(SHA).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (f"https://qr.ksef.mf.gov.pl/invoice/{NIP}/24-11-2026/{LINK}", Question(Find.HASH, SHA.hex())),
+        (
+            f"https://qr.ksef.mf.gov.pl/certificate/Nip/{NIP}/{NIP}/01F20A5D352AE590/{LINK}/sig",
+            Question(Find.HASH, SHA.hex()),
+        ),
+        (SHA.hex().upper(), Question(Find.HASH, SHA.hex())),
+        (f"{NIP}-20261124-010000000001-AB", Question(Find.KSEF_NUMBER, f"{NIP}-20261124-010000000001-AB")),
+        ("526-104-08-28", Question(Find.BUYER, "5261040828")),
+        ("1 234,50 zł", Question(Find.AMOUNT, "1234.50")),
+        ("123.00", Question(Find.AMOUNT, "123.00")),
+        (" FV-1/2026/11/000001 ", Question(Find.NUMBER, "FV-1/2026/11/000001")),
+    ],
+)
+def test_what_somebody_types_or_scans_is_understood(text: str, asked: Question) -> None:
+    assert question(text) == asked
+
+
+# --- over HTTP --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Office:
+    """A hub with two tills, and people."""
+
+    hub: ServedHub
+    clock: FakeClock
+    http: aiohttp.ClientSession
+    tokens: dict[str, str]
+
+    async def get(self, path: str, who: str | None = "manager", **more: Any) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
+        async with self.http.get(
+            self.hub.listener.url + path, headers=headers, allow_redirects=False, **more
+        ) as answer:
+            return answer.status, await answer.text(errors="replace")
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    clock = FakeClock(NOON)
+    gateway = FakeGateway(clock)
+    gateway.up = False
+    async with served_hub(tmp_path, clock, lambda _: gateway) as hub, aiohttp.ClientSession() as http:
+        first, secret = await hub.till("kasa 1", series=("FV-1",))
+        await hub.till("kasa 2", series=("FV-2",))
+        tokens = {role.value: f"word-{role.value}" for role in HubRole} | {"till": secret}
+
+        async def work(tx: HubTransaction) -> None:
+            for role in HubRole:
+                await tx.parties.add_person(role.value, role, token_hash(tokens[role.value]))
+            await tx.invoices.add(first, replace(offer("FV-1/1"), mode="offline24"))
+
+        await hub.store.write(work)
+        yield Office(hub, clock, http, tokens)
+
+
+async def test_roles_see_what_they_may(office: Office) -> None:
+    month = f"/v1/register?nip={NIP}&month=2026-11"
+    evidence = f"/v1/evidence?sha256={offer('FV-1/1').sha256.hex()}"
+    may = {
+        "viewer": {"/v1/fleet", "/v1/search?q=FV-1/1"},
+        "auditor": {"/v1/search?q=FV-1/1", month, evidence},
+        "manager": {"/v1/fleet", "/v1/search?q=FV-1/1", month, evidence},
+        "till": set[str](),
+        None: set[str](),
+    }
+    for who, paths in may.items():
+        for path in ("/v1/fleet", "/v1/search?q=FV-1/1", month, evidence):
+            status, _ = await office.get(path, who)
+            assert (status == 200) is (path in paths), (who, path, status)
+    assert (await office.get("/v1/outcomes", "manager"))[0] == 401, "a person is no till"
+
+
+async def test_the_fleet_page_shows_the_worst_first_and_filters(office: Office) -> None:
+    headers = {"Authorization": f"Bearer {office.tokens['till']}"}
+    body = json.dumps({**BEAT, "unsent": 3, "next_deadline": "2026-11-24", "version": "0.9<b>"})
+    async with office.http.put(office.hub.listener.url + "/v1/heartbeat", data=body, headers=headers) as answer:
+        assert answer.status == 200
+    await office.clock.advance(6 * 60)
+    status, text = await office.get("/", "viewer")
+    assert status == 200
+    assert text.index("kasa 1") < text.index("kasa 2")
+    assert "Kasa milczy od 24.11.2026 12:00, a ma 2 faktur" in text
+    assert "0.9&lt;b&gt;" in text
+    assert "<script" not in text
+    _, only = await office.get("/?trouble=1", "viewer")
+    assert '"/tills/1"' in only
+    assert '"/tills/2"' not in only
+    _, none = await office.get("/?word=nie+ma", "viewer")
+    assert "Żadna kasa nie pasuje" in none
+    status, one = await office.get("/tills/1", "viewer")
+    assert status == 200
+    assert "FV-1/1" in one
+    assert (await office.get("/tills/99", "viewer"))[0] == 404
+    assert (await office.get("/health", None))[0] in {200, 503}
+    _, metrics = await office.get("/metrics", None)
+    assert f'ksef_hub_open_invoices{{nip="{NIP}",state="waiting"}} 1.0' in metrics
+    assert 'ksef_hub_till_unsent_invoices{nip="5265877635",shop="Sklep kasa 1",till="kasa 1"} 3.0' in metrics
+
+
+async def test_search_register_outages_and_evidence_agree(office: Office) -> None:
+    sha256 = offer("FV-1/1").sha256.hex()
+    for asked in ("FV-1/1", "5261040828", "123,00", sha256):
+        _, text = await office.get("/v1/search", "auditor", params={"q": asked})
+        (row,) = json.loads(text)["invoices"]
+        assert (row["number"], row["till"], row["mode"]) == ("FV-1/1", "kasa 1", "offline24")
+    _, text = await office.get(f"/v1/register?nip={NIP}&month=2026-11", "auditor")
+    assert [each["marker"] for each in json.loads(text)["rows"]] == ["DI"]
+    assert json.loads((await office.get(f"/v1/register?nip={NIP}&month=2026-12", "auditor"))[1])["rows"] == []
+    _, text = await office.get(f"/v1/register?nip={NIP}&month=2026-11&format=csv", "auditor")
+    assert text.splitlines()[1].startswith("Sklep kasa 1;kasa 1;FV-1/1;VAT;2026-11-24;DI;")
+    _, text = await office.get(f"/v1/outages?nip={NIP}&month=2026-11", "auditor")
+    assert [(each["day"], each["unnumbered"]) for each in json.loads(text)["days"]] == [("2026-11-24", 1)]
+    for wrong in ("/v1/register?nip=1&month=2026-11", f"/v1/register?nip={NIP}&month=2026-13", "/v1/evidence?sha256=x"):
+        assert (await office.get(wrong, "auditor"))[0] in {400, 404, 422}
+    headers = {"Authorization": f"Bearer {office.tokens['auditor']}"}
+    async with office.http.get(f"{office.hub.listener.url}/v1/evidence?sha256={sha256}", headers=headers) as answer:
+        with zipfile.ZipFile(io.BytesIO(await answer.read())) as archive:
+            assert archive.read("invoice.xml") == offer("FV-1/1").xml
+            assert "outcomes.json" in archive.namelist()
+
+
+async def test_a_browser_signs_in_and_out(office: Office) -> None:
+    url = office.hub.listener.url
+    assert (await office.get("/", None))[0] == 302
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+        async with browser.post(f"{url}/login", data={"token": "wrong"}) as answer:
+            assert answer.status == 403
+            assert "nieznany" in await answer.text()
+        headers = {"Origin": "https://elsewhere.example"}
+        async with browser.post(f"{url}/login", data={"token": office.tokens["viewer"]}, headers=headers) as answer:
+            assert answer.status == 403
+        async with browser.post(f"{url}/login", data={"token": office.tokens["auditor"]}) as answer:
+            assert (answer.status, answer.url.path) == (200, "/invoices")
+        async with browser.get(f"{url}/") as answer:
+            assert answer.url.path == "/invoices", "an auditor begins there"
+        async with browser.get(f"{url}/invoices", params={"q": "FV-1/1"}) as answer:
+            assert "FV-1/1" in await answer.text()
+        sha256 = offer("FV-1/1").sha256.hex()
+        async with browser.get(f"{url}/invoices/{sha256}") as answer:
+            assert "Pobierz dowody" in await answer.text()
+        async with browser.get(f"{url}/books?month=2026-11") as answer:
+            assert "Rejestr jako CSV" in await answer.text()
+        async with browser.post(f"{url}/tills/1/adopt") as answer:
+            assert answer.status == 403
+        async with browser.post(f"{url}/logout") as answer:
+            assert answer.url.path == "/login"
+        async with browser.get(f"{url}/invoices") as answer:
+            assert answer.url.path == "/login"
+
+
+async def test_a_manager_adopts_a_till_and_the_log_says_who(office: Office) -> None:
+    headers = {"Authorization": f"Bearer {office.tokens['manager']}"}
+    async with office.http.post(f"{office.hub.listener.url}/tills/1/adopt", headers=headers) as answer:
+        assert answer.status == 200
+    (entry,) = [
+        each for each in await office.hub.store.read(lambda tx: tx.log.after(0, 100)) if each.kind == "till_adopted"
+    ]
+    assert entry.data["by"] == "manager"
+
+
+async def test_markers_and_a_cell_that_would_be_a_formula(office: Office) -> None:
+    invoice = await office.hub.store.read(lambda tx: tx.invoices.get(offer("FV-1/1").sha256))
+    today = date(2026, 11, 30)
+    assert marker(replace(invoice, mode="failure"), today) is Marker.OFF
+    numbered = replace(invoice, ksef_number="x", accepted_at=NOON + timedelta(days=1))
+    assert marker(numbered, date(2026, 11, 24)) is Marker.DI
+    assert marker(numbered, today) is Marker.NUMBER
+    assert invoice.gross == Decimal("123.00")
+    row = dict.fromkeys(("shop",), "=1+1")
+    full = {name: row.get(name) for name in COLUMNS}
+    assert b"'=1+1" in to_csv([full])
