@@ -305,3 +305,6 @@ ALL: dict[str, bytes] = {
     "EU": document(buyer=EU_BUYER),
     "FOREIGN": document(buyer=FOREIGN_BUYER),
 }
+"""By name."""
+ACCEPTED: dict[str, bytes] = {name: xml for name, xml in ALL.items() if name != "EVERYTHING"}
+"""Those a till takes: EVERYTHING has each element once, so its sums stand for no lines."""

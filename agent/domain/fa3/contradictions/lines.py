@@ -55,6 +55,7 @@ def _rates(view: FaView) -> Iterator[FieldError]:
         if field in lines:
             if not unknown:
                 yield from _compare(view, item, lines[field])
+                yield from _compare_tax(view, item, lines[field])
         elif view.lines and not unknown and field != _MARGIN:
             yield FieldError(
                 f"{FA}/P_13_{field}",
@@ -79,6 +80,20 @@ def _compare(view: FaView, item: RateView, lines: Sequence[LineView]) -> Iterato
         yield FieldError(
             f"{FA}/P_13_{item.field}",
             f"Pozycje ze stawką {item.label} dają {amount(found)}, a faktura podaje {amount(stated)}.",
+            "lines-contradict",
+        )
+
+
+def _compare_tax(view: FaView, item: RateView, lines: Sequence[LineView]) -> Iterator[FieldError]:
+    """Where every line states its tax, the tax is their sum (art. 106e ust. 10)."""
+    taxes = [line.tax for line in lines if line.tax is not None]
+    if item.tax is None or len(taxes) < len(lines):
+        return
+    found = sum(taxes, Decimal(0))
+    if abs(found - item.tax) > tolerance(view):
+        yield FieldError(
+            f"{FA}/P_14_{item.field}",
+            f"Podatek pozycji ze stawką {item.label} to razem {amount(found)}, a faktura podaje {amount(item.tax)}.",
             "lines-contradict",
         )
 
