@@ -9,7 +9,9 @@ METHODS: dict[str, int] = {"cash": 1, "card": 2, "voucher": 3, "cheque": 4, "cre
 """The API's words -> TFormaPlatnosci. Any other word is PlatnoscInna with that word as description."""
 
 TRANSFER = "transfer"
-RECEIVED = frozenset({"cash", "card", "voucher", "cheque", "mobile"})
+OFFSET = "rozliczenie wymiany"
+"""OpisPlatnosci of what an exchange settles between a return and a sale: no money moves."""
+RECEIVED = frozenset({"cash", "card", "voucher", "cheque", "mobile", OFFSET})
 """Received at the till. Of every other word, known or not, Zaplacono is not claimed: a wrong one is evidence."""
 
 _WORDS: dict[str, str] = {

@@ -219,21 +219,42 @@ class CorrectedInvoice:
 
 
 @dataclass
+class ExchangedSale:
+    """A sale without buyer, prices and payments, which are those of the invoice and of its correction."""
+
+    lines: Annotated[tuple[SaleLine, ...], Says(low=1, high=MAX_LINES)]
+    recipient: SaleRecipient | None = None
+    deposits: Annotated[tuple[SaleDeposit, ...] | None, Says(high=MAX_DEPOSITS)] = None
+    sold_on: date | None = None
+    currency: Annotated[str | None, Says(pattern="^[A-Z]{3}$", example="PLN")] = None
+    """That of the invoice."""
+    exchange_rate: Annotated[Number | None, Says(example="4.3210")] = None
+    receipt: SaleReceipt | None = None
+    notes: Annotated[tuple[SaleNote, ...] | None, Says(high=MAX_NOTES)] = None
+    external_ref: Annotated[str | None, Says(high=256, example="order-4711")] = None
+    simplified: bool | None = None
+    exemption: Text256 | ExemptionAct | ExemptionDirective | ExemptionOther | None = None
+
+
+@dataclass
 class Correction:
     """What is to be corrected."""
 
     kind: CorrectionKind
     """full_return: everything that is left; return: part of some lines; price: other unit prices; buyer: wrong buyer
-    (two documents where the identifier changes); collective: one discount over several invoices."""
+    (two documents where the identifier changes); exchange: a return and a sale in one basket (two documents);
+    collective: one discount over several invoices."""
     reason: Annotated[str | None, Says(high=256, example="zwrot towaru")] = None
     lines: tuple[CorrectedLine, ...] | None = None
-    """return and price."""
+    """return, exchange and price."""
+    sale: ExchangedSale | None = None
+    """exchange: what the customer takes instead, to the same buyer and at prices of the same kind."""
     buyer: SaleBuyer | None = None
     """buyer: the right one."""
     payments: Annotated[tuple[SalePayment, ...] | None, Says(high=MAX_PAYMENTS)] = None
     """How the difference was settled, positive amounts."""
     deposits: Annotated[tuple[SaleDeposit, ...] | None, Says(high=MAX_DEPOSITS)] = None
-    """full_return and return: kaucja given back with the goods, beside the difference; at most what was paid."""
+    """full_return, return, exchange: kaucja given back with the goods, beside the difference; at most what was paid."""
     period: Annotated[str | None, Says(high=256, example="październik 2026")] = None
     """collective."""
     rates: tuple[RateReduction, ...] | None = None

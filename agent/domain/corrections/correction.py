@@ -36,6 +36,7 @@ class CorrectionKind(StrEnum):
     RETURN = "return"
     PRICE = "price"
     BUYER = "buyer"
+    EXCHANGE = "exchange"
     COLLECTIVE = "collective"
 
 
@@ -77,7 +78,7 @@ class Correction:
     number: str | None = None
     """P_2 where the shop's own program numbers; None: of our series."""
     replacement: Sale | None = None
-    """The new invoice that belongs to a correction of the buyer's identifier. It waits for nothing."""
+    """The new invoice of an exchange, or of a correction of the buyer's identifier. It waits for nothing."""
 
     @property
     def waiting_sentence(self) -> str | None:

@@ -2,7 +2,7 @@
 
 POST /v1/invoices/{id}/corrections
 
-    {"kind": "full_return" | "return" | "price" | "buyer" | "collective", "reason": text,
+    {"kind": "full_return" | "return" | "price" | "buyer" | "exchange" | "collective", "reason": text,
      "lines":    return: [{"line": 1, "quantity": "1"}]          how much of the line comes back
                  price:  [{"line": 1, "unit_price": "9.99", "discount": "0"}]   the new price of what is left of it
      "buyer":    buyer:  {...}                                   as in a sale
@@ -10,6 +10,9 @@ POST /v1/invoices/{id}/corrections
      "deposits": full_return, return: [{"name", "amount"}]       kaucja given back with the goods, beside the difference
      "period", "bases", "rates": collective, see below}
 
+exchange     a return and a sale in one basket: "lines" and "deposits" as of a return, and "sale": {...}, a sale without
+             buyer, prices and payments, which are those of the base. Two documents, the correction and the invoice of
+             "sale"; "payments" settle what is left between them, in whichever direction.
 full_return  everything that is left. return: part of some lines. price: other unit prices.
 buyer        another identifier (NIP): correction to zero plus a new invoice (``replacement``), since a NIP is never
              corrected (FA(3), Podmiot2K); "payments" then belong to the new invoice. The same identifier: a correction
@@ -59,8 +62,9 @@ from agent.domain.errors import Conflict
 from agent.domain.fiscal_receipt import RULE, moves_receipt
 from agent.domain.invoice import Buyer, BuyerKind, Deposit, Payment, Sale, Totals, VatRate
 from agent.domain.json_io.reader import Fields, Problems
+from agent.domain.payment_methods import OFFSET
 from agent.domain.sale.buyers import parse_buyer
-from agent.domain.sale.parse import MAX_LINES, check_payments, check_rates, parse_deposits, parse_payments
+from agent.domain.sale.parse import MAX_LINES, check_payments, check_rates, parse_deposits, parse_payments, read_sale
 from agent.domain.split_payment import split_payment_due
 
 __all__ = [
@@ -91,6 +95,7 @@ _REASONS = {
     CorrectionKind.RETURN: "zwrot towaru",
     CorrectionKind.PRICE: "zmiana ceny",
     CorrectionKind.BUYER: "błędne dane nabywcy",
+    CorrectionKind.EXCHANGE: "wymiana towaru",
     CorrectionKind.COLLECTIVE: "rabat",
 }
 
@@ -143,6 +148,8 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
         return _buyer(fields, plain, base)
     if not base.left:
         raise _nothing_left(base)
+    if kind is CorrectionKind.EXCHANGE:
+        return _exchange(fields, plain, base, today)
     if kind is CorrectionKind.FULL_RETURN:
         changes: tuple[LineChange, ...] = _emptied(base)
     else:
@@ -159,6 +166,40 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
     if not fields.problems:
         check_payments(fields, payments, abs(due))
     return replace(correction, payments=_settled(payments, due), deposits=deposits)
+
+
+def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date) -> Correction:
+    changes = _changes(fields, base, CorrectionKind.RETURN)
+    totals = difference(base, changes)
+    deposits = _given_back(fields, base)
+    payments = parse_payments(fields)
+    nested = fields.nested("sale")
+    fields.finish()
+    if nested is None:
+        fields.note("sale", "podaj, co klient bierze w zamian.", "required")
+        return plain
+    sale = read_sale(nested, today=today, seller_nip=base.seller_nip, exchanged=(base.buyer, base.prices))
+    if sale.currency != base.currency:
+        nested.note("currency", f"faktura {base.reference.number} jest w {base.currency}.", "not-allowed")
+    if fields.problems:
+        return plain
+    returned = -totals.gross - sum((deposit.amount for deposit in deposits), vat.ZERO)
+    bought = vat.totals(sale).gross + vat.deposits(sale)
+    due = bought - returned
+    check_payments(fields, payments, abs(due))
+    offset = max(vat.ZERO, min(returned, bought))
+    settled = (Payment(OFFSET, offset),) if offset and (payments or due == 0) else ()
+    return replace(
+        plain,
+        changes=changes,
+        totals=totals,
+        split_payment=base.split_payment,
+        deposits=deposits,
+        payments=tuple(
+            Payment(payment.method, -payment.amount) for payment in (*settled, *(payments if due < 0 else ()))
+        ),
+        replacement=replace(sale, payments=(*settled, *(payments if due > 0 else ()))),
+    )
 
 
 def _given_back(fields: Fields, base: BaseInvoice) -> tuple[Deposit, ...]:

@@ -92,17 +92,28 @@ def parse_sale(document: object, *, today: date, seller_nip: str | None = None) 
     return sale
 
 
-def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, issued_elsewhere: bool = False) -> Sale:
+def read_sale(
+    fields: Fields,
+    *,
+    today: date,
+    seller_nip: str | None = None,
+    issued_elsewhere: bool = False,
+    exchanged: tuple[Buyer, Prices] | None = None,
+) -> Sale:
     """Read a sale's fields and finish them; the result is good only where no mistake was noted.
 
     issued_elsewhere  the invoice exists already, so whether its receipt allowed it is not asked any more
+    exchanged         buyer and prices of the invoice whose goods are exchanged: the sale says neither, nor payments
     """
     problems = fields.problems
     is_simplified = fields.flag("simplified")
-    buyer = parse_buyer(
-        fields.take("buyer"), fields.at("buyer"), problems, seller_nip=seller_nip, in_full=not is_simplified
-    )
-    prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
+    if exchanged is not None:
+        buyer, prices = exchanged
+    else:
+        buyer = parse_buyer(
+            fields.take("buyer"), fields.at("buyer"), problems, seller_nip=seller_nip, in_full=not is_simplified
+        )
+        prices = Prices(fields.word("prices", tuple(Prices), required=True) or Prices.GROSS)
     lines = _lines(fields, ALL_RATES if issued_elsewhere else RATES_IN_FORCE)
     exemption, basis = _exemption(fields, lines)
     currency = fields.word("currency", CURRENCIES) or "PLN"
@@ -110,7 +121,7 @@ def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, iss
         buyer=buyer,
         prices=prices,
         lines=tuple(line for line in lines if line is not None),
-        payments=parse_payments(fields),
+        payments=() if exchanged is not None else parse_payments(fields),
         sold_on=_sold_on(fields, today),
         currency=currency,
         exchange_rate=_exchange_rate(fields, currency),
@@ -127,7 +138,8 @@ def read_sale(fields: Fields, *, today: date, seller_nip: str | None = None, iss
     check_rates(fields.at("lines"), lines, buyer, problems)
     if lines and None not in lines:
         total = vat.totals(sale).gross
-        check_payments(fields, sale.payments, total + vat.deposits(sale))
+        if exchanged is None:
+            check_payments(fields, sale.payments, total + vat.deposits(sale))
         if total >= _LIMIT:
             fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
         if is_simplified:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agent.domain.calendar import local_date
-from agent.domain.corrections.correction import Correction
+from agent.domain.corrections.correction import Correction, CorrectionKind
 from agent.domain.corrections.parse import BaseInvoice, parse_correction, parse_outside_base
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.fa3.build import issue_date
@@ -285,7 +285,7 @@ def _named_buyers(correction: Correction) -> NamedBuyers:
     """What the correction says of buyers: a better name of his, or that the number belonged to another."""
     if correction.buyer_before is not None:
         return NamedBuyers(given=(correction.buyer,))
-    if correction.replacement is None:
+    if correction.replacement is None or correction.kind is CorrectionKind.EXCHANGE:
         return NO_BUYERS
     right, before = correction.replacement.buyer, correction.buyer
     return NamedBuyers(given=(right,), wrong=(before,) if right.name == before.name else ())
