@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +11,7 @@ from enum import StrEnum
 from agent.domain.calendar import local_date
 from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceRecord, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
 from agent.domain.vat import round_cents
 
 Value = None | bool | int | str | list[str] | list[dict[str, str]]
@@ -53,9 +51,6 @@ COLUMNS = (
     "id",
 )
 """Columns of the CSV, in order."""
-
-
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class Marker(StrEnum):
@@ -102,6 +97,14 @@ class RegisterRow:
     payments: tuple[Payment, ...]
     marker: Marker
     days_late: int
+
+
+AMOUNTS: dict[str, Callable[[RegisterRow], Decimal]] = {
+    "net": lambda row: row.net,
+    "tax": lambda row: row.tax,
+    "gross": lambda row: row.gross,
+}
+"""Columns that a spreadsheet adds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ def rows(
     upos         ids of the invoices whose UPO is stored
     corrections  corrections of other months, so that their bases can name them; those among ``records`` are found
     """
-    listed = [record for record in records if not _no_invoice(record, as_of)]
+    listed = [record for record in records if is_invoice(record, as_of)]
     stored = frozenset(upos)
     corrected_by: dict[str, dict[str, None]] = {}
     for record in (*listed, *corrections):
@@ -177,10 +180,11 @@ def rows(
     return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
 
 
-def _no_invoice(record: InvoiceRecord, as_of: date) -> bool:
+def is_invoice(record: InvoiceRecord, as_of: date) -> bool:
+    """Return False for what KSeF refused while it was issued online, or whose case a manager closed."""
     if record.closed_at is not None:
-        return local_date(record.closed_at) <= as_of
-    return record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE
+        return local_date(record.closed_at) > as_of
+    return record.state is not InvoiceState.REJECTED or record.mode is not Mode.ONLINE
 
 
 def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, ...]) -> RegisterRow:
@@ -338,29 +342,26 @@ def change_to_dict(change: MarkerChange) -> dict[str, str | None]:
     }
 
 
-def to_csv(register: Iterable[RegisterRow]) -> bytes:
-    """Return the register as CSV: RFC 4180 (commas, CRLF), UTF-8 without BOM, the columns of to_dict()."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in register:
-        values = to_dict(row)
-        writer.writerow([_cell(values[column]) for column in COLUMNS])
-    return text.getvalue().encode("utf-8")
+def to_csv(register: Iterable[RegisterRow], dialect: Dialect = RFC_4180) -> bytes:
+    """Return the register as CSV, UTF-8 and CRLF, the columns of to_dict()."""
+    lines = (dialect.line(_cells(row, dialect)) for row in register)
+    return "".join((dialect.begin(COLUMNS), *lines)).encode("utf-8")
 
 
-def _cell(value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, list):
-        text = "; ".join(f"{item['method']} {item['amount']}" if isinstance(item, dict) else item for item in value)
-    else:
-        text = str(value)
-    # A name must not become a formula when somebody opens the file in a spreadsheet.
-    formula = text.startswith(("=", "+", "-", "@")) and _NUMBER.fullmatch(text) is None
-    return f"'{text}" if formula else text
+def _cells(row: RegisterRow, dialect: Dialect) -> list[Cell]:
+    values = to_dict(row)
+    cells: list[Cell] = []
+    for column in COLUMNS:
+        value = values[column]
+        if column == "payments":
+            cells.append("; ".join(f"{each.method} {dialect.amount(each.amount)}" for each in row.payments))
+        elif column in AMOUNTS:
+            cells.append(AMOUNTS[column](row))
+        elif isinstance(value, list):
+            cells.append("; ".join(str(item) for item in value))
+        else:
+            cells.append(value)
+    return cells
 
 
 def _amount(value: Decimal) -> str:

@@ -1,0 +1,57 @@
+"""CSV that a program reads (RFC 4180), or that a Polish Excel opens by a double click; no cell becomes a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.domain.vat import round_cents
+
+BOM = "\ufeff"
+_NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
+
+Cell = str | int | bool | Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written; always UTF-8 and CRLF. Excel takes a file for UTF-8 only by its byte order mark."""
+
+    delimiter: str = ","
+    decimal_mark: str = "."
+    bom: bool = False
+
+    def begin(self, columns: Iterable[str]) -> str:
+        """Return the byte order mark, where there is one, and the line of column names."""
+        return (BOM if self.bom else "") + self.line(columns)
+
+    def line(self, cells: Iterable[Cell]) -> str:
+        """Return one line: Decimals with two places, yes and no as 1 and 0, nothing as an empty cell."""
+        text = io.StringIO()
+        csv.writer(text, delimiter=self.delimiter).writerow([self._text(cell) for cell in cells])
+        return text.getvalue()
+
+    def amount(self, value: Decimal) -> str:
+        """Return an amount with two places."""
+        return f"{round_cents(value):f}".replace(".", self.decimal_mark)
+
+    def _text(self, cell: Cell) -> str:
+        if cell is None:
+            return ""
+        if isinstance(cell, bool):
+            return "1" if cell else "0"
+        if isinstance(cell, Decimal):
+            return self.amount(cell)
+        text = str(cell)
+        # A name must not become a formula when somebody opens the file in a spreadsheet.
+        formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and _NUMBER.fullmatch(text) is None
+        return f"'{text}" if formula else text
+
+
+RFC_4180 = Dialect()
+EXCEL = Dialect(delimiter=";", decimal_mark=",", bom=True)
+"""As Excel with Polish regional settings writes and reads it."""
