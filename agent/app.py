@@ -78,6 +78,14 @@ class Agent(Services):
         await self.store_checks.check()
         return True
 
+    async def read_for_the_books(self) -> None:
+        """Take from yesterday's invoices what the books need, once a day."""
+        await self.daily.once_a_day("books", self._read_for_the_books)
+
+    async def _read_for_the_books(self) -> bool:
+        await self.books.read_all()
+        return True
+
     async def renew_certificates(self) -> None:
         """Renew the certificates that are due, once a day; what goes wrong waits for the next time."""
         for renewal in self.renewals:

@@ -22,6 +22,7 @@ from agent.commands.progress import RunningCount
 from agent.domain.errors import ConfigError, DocumentDamaged, Refused
 from agent.ports import Clock
 from agent.services.outages.clock_check import CODES, judged
+from agent.services.records.books import Books
 from agent.settings.model import Settings
 from agent.store.bundle import collect, holds, save
 from agent.store.sqlite import DATABASE, SqliteStore
@@ -122,6 +123,7 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
                     report.exported += 1
                     running.step()
         if prune_before is not None:
+            await Books(store, SystemClock()).read_all()  # what the books take from the bytes stays
             await _prune(store, prune_before, report)
     finally:
         await store.close()

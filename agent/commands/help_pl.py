@@ -80,11 +80,27 @@ OPTIONS: Final[dict[str, str]] = {
     ),
     "A further day off; may be repeated.": "Dodatkowy dzień wolny; można powtarzać.",
     # register, evidence, export
-    "Month of P_1.": "Miesiąc daty P_1.",
+    "Month of P_1; for jpk, jpk-csv and changes: of the tax point.": (
+        "Miesiąc daty P_1; dla jpk, jpk-csv i zmian: miesiąc obowiązku podatkowego."
+    ),
     "Day for which the JPK markers hold; default: today.": "Na który dzień podać oznaczenia JPK; domyślnie dziś.",
-    "text: what fits a screen; csv and json: everything.": "text: to, co mieści się na ekranie; csv i json: wszystko.",
-    "Only rows whose marker changed since that day's export.": (
-        "Tylko pozycje, których oznaczenie zmieniło się od eksportu z tego dnia."
+    "text: what fits a screen; csv, json: everything; jpk, jpk-csv: rows of JPK_V7M(3) as XML or table.": (
+        "text: to, co mieści się na ekranie; csv, json: wszystko; jpk, jpk-csv: wiersze JPK_V7M(3) jako XML lub tabela."
+    ),
+    "Tables as a Polish Excel opens them: semicolon, decimal comma, BOM.": (
+        "Tabele takie, jak otwiera polski Excel: średnik, przecinek dziesiętny, BOM."
+    ),
+    "Byte order mark in front of a table; default: with --excel.": (
+        "Znacznik BOM na początku tabeli; domyślnie razem z --excel."
+    ),
+    "Only rows whose marker changed since the JPK was filed on that day.": (
+        "Tylko wiersze, których oznaczenie zmieniło się od złożenia JPK tego dnia."
+    ),
+    "The same since rows of that month were last given out (jpk, jpk-csv).": (
+        "To samo od chwili, gdy ostatnio pobrano wiersze tego miesiąca (jpk, jpk-csv)."
+    ),
+    "Only the comparison with what KSeF itself holds of these days.": (
+        "Tylko porównanie z tym, co ma z tych dni sam KSeF."
     ),
     "Only the counts: how many offline, by mode, how late.": (
         "Tylko liczby: ile offline, w jakich trybach, ile po czasie."

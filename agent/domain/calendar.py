@@ -7,8 +7,9 @@ dates in Europe/Warsaw, whatever the zone of the machine.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,39 @@ def start_of_day(day: date) -> datetime:
 def end_of_day(day: date) -> datetime:
     """Return the first instant after a Polish civil day; of the last day of the calendar, its last."""
     return datetime.max.replace(tzinfo=WARSAW) if day == date.max else start_of_day(day + timedelta(days=1))
+
+
+def day_bounds(first: date, last: date) -> tuple[datetime, datetime]:
+    """Return the first instant of ``first`` and the one after ``last``, in UTC, for any days of the calendar.
+
+    At its ends, where Warsaw and UTC are in different years 0 or 10000, the outermost instants there are.
+    """
+    try:
+        begin = start_of_day(first).astimezone(UTC)
+    except OverflowError:
+        begin = datetime.min.replace(tzinfo=UTC)
+    try:
+        end = start_of_day(last + timedelta(days=1)).astimezone(UTC)
+    except OverflowError:
+        end = datetime.max.replace(tzinfo=UTC)
+    return begin, end
+
+
+def month_bounds(day: date) -> tuple[date, date]:
+    """Return the first and last day of the month of a day, of any month of the calendar."""
+    return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def happened_by(instant: datetime, as_of: date | datetime) -> bool:
+    """Tell whether something had happened by then: by that instant, or by the end of that Polish civil day."""
+    if isinstance(as_of, datetime):
+        return instant <= as_of
+    return local_date(instant) <= as_of
+
+
+def civil_date(as_of: date | datetime) -> date:
+    """Return the Polish civil day of a day or an instant."""
+    return local_date(as_of) if isinstance(as_of, datetime) else as_of
 
 
 def ended_on(end: datetime) -> date:

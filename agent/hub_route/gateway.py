@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from agent.hub_contract.heartbeat import News
 from agent.hub_contract.offers import MOST_AT_ONCE, Claims
@@ -133,6 +133,10 @@ class HubGateway:
 
     async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
         """Tell nothing: KSeF's ledger is asked by whoever has the right to read it."""
+        raise KsefError("Centrala nie podaje listy faktur z KSeF.", outcome=CallOutcome.REFUSED, code=UNKNOWN_HERE)
+
+    async def issued_on(self, nip: str, first: date, last: date) -> LedgerPart:
+        """Tell nothing, likewise."""
         raise KsefError("Centrala nie podaje listy faktur z KSeF.", outcome=CallOutcome.REFUSED, code=UNKNOWN_HERE)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:

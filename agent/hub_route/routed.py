@@ -12,7 +12,7 @@ any more it counts as not there, and is handed over to the hub like everything e
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from agent.hub_route.gateway import HubGateway, is_hub_session
@@ -112,6 +112,10 @@ class RoutedGateway:
     async def issued_since(self, nip: str, since: datetime) -> LedgerPart:
         """Ask KSeF itself, where the till may."""
         return await (self.hub if self.own is None else self.own).issued_since(nip, since)
+
+    async def issued_on(self, nip: str, first: date, last: date) -> LedgerPart:
+        """Ask KSeF itself, likewise."""
+        return await (self.hub if self.own is None else self.own).issued_on(nip, first, last)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Hand a backlog over; its own way where some of it is late."""

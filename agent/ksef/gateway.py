@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 
 from agent.ksef import crypto
 from agent.ksef.auth import Authenticator, CertificateProof, Context, Proof, ask_challenge, context_of, proof_of
@@ -14,7 +14,7 @@ from agent.ksef.calls import AuthenticatedClient, Call, RateLimitedClient, as_no
 from agent.ksef.client import HttpClient, open_client
 from agent.ksef.credentials import Credentials
 from agent.ksef.keys import PublicKeys
-from agent.ksef.ledger import LONGEST_RANGE, issued_since
+from agent.ksef.ledger import LONGEST_RANGE, issued_on, issued_since
 from agent.ksef.limits import HOUR, Group, RateBudget
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
@@ -173,6 +173,10 @@ class Gateway:
         await self.api.ready()
         until = self._server_time.now()
         return await issued_since(self.api, nip, since if since < until else until - LONGEST_RANGE, until)
+
+    async def issued_on(self, nip: str, first: date, last: date) -> LedgerPart:
+        """Return what KSeF holds of a seller with P_1 in these days (permission InvoiceRead)."""
+        return await issued_on(self.api, nip, first, last)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Send these as one batch. ValueError for none, too many, or a technical correction (interactive only)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
+from agent.domain.calendar import day_bounds
 from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.limits import Group
 from agent.ksef.responses import Fields
@@ -22,16 +24,56 @@ async def issued_since(api: AuthenticatedClient, nip: str, since: datetime, unti
 
     KsefError where KSeF cannot be asked, or the credentials may not read invoices.
     """
+    spans = ((begin, end) for begin, end in _ranges(since, until))
+    return await _collected(api, (_Question(nip, "Invoicing", begin, end, "Desc") for begin, end in spans))
+
+
+async def issued_on(api: AuthenticatedClient, nip: str, first: date, last: date) -> LedgerPart:
+    """Return what KSeF holds of a seller with P_1 in these days, at most 99, oldest first; as much as CALLS pages hold.
+
+    KsefError as above.
+    """
+    begin, end = day_bounds(first, last)
+    question = _Question(nip, "Issue", begin, end - timedelta(seconds=1), "Asc")
+    return await _collected(api, (question,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    nip: str
+    date_type: str
+    begin: datetime
+    end: datetime
+    order: str
+
+    def page(self, offset: int) -> Call:
+        return Call(
+            Group.INVOICE_METADATA,
+            "POST",
+            "/invoices/query/metadata",
+            json={
+                "subjectType": "Subject1",
+                "sellerNip": self.nip,
+                "dateRange": {
+                    "dateType": self.date_type,
+                    "from": self.begin.isoformat(),
+                    "to": self.end.isoformat(),
+                },
+            },
+            query={"sortOrder": self.order, "pageOffset": str(offset), "pageSize": str(PAGE_SIZE)},
+        )
+
+
+async def _collected(api: AuthenticatedClient, questions: Iterable[_Question]) -> LedgerPart:
     entries: list[LedgerEntry] = []
     calls = 0
-    for begin, end in _ranges(since, until):
+    for question in questions:
         offset, more = 0, True
         while more:
             if calls == CALLS:
                 return LedgerPart(tuple(entries), complete=False)
             calls += 1
-            answer = await api.run(_question(nip, begin, end, offset))
-            page = answer.fields()
+            page = (await api.run(question.page(offset))).fields()
             entries += [_entry(item) for item in page.objects("invoices")]
             if page.flag("isTruncated"):
                 return LedgerPart(tuple(entries), complete=False)
@@ -49,20 +91,6 @@ def _ranges(since: datetime, until: datetime) -> Iterator[tuple[datetime, dateti
         end = begin
 
 
-def _question(nip: str, begin: datetime, end: datetime, offset: int) -> Call:
-    return Call(
-        Group.INVOICE_METADATA,
-        "POST",
-        "/invoices/query/metadata",
-        json={
-            "subjectType": "Subject1",
-            "sellerNip": nip,
-            "dateRange": {"dateType": "Invoicing", "from": begin.isoformat(), "to": end.isoformat()},
-        },
-        query={"sortOrder": "Desc", "pageOffset": str(offset), "pageSize": str(PAGE_SIZE)},
-    )
-
-
 def _entry(item: Fields) -> LedgerEntry:
     return LedgerEntry(
         number=item.text("invoiceNumber"),
@@ -71,4 +99,6 @@ def _entry(item: Fields) -> LedgerEntry:
         gross=item.amount("grossAmount"),
         currency=item.text("currency"),
         ksef_number=item.text("ksefNumber"),
+        sha256=item.decoded("invoiceHash"),
+        offline=item.text("invoicingMode") == "Offline",
     )

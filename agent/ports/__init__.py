@@ -32,6 +32,7 @@ from agent.ports.metrics import CallMetrics, Metrics
 from agent.ports.outside import BuyerSource, WebhookSender
 from agent.ports.paper import Outcome, Picture, Printer, PrinterStatus, PrintResult, ReceiptRenderer, Signer
 from agent.ports.store import (
+    Books,
     Events,
     Facts,
     Held,
@@ -45,6 +46,7 @@ from agent.ports.store import (
     Work,
 )
 from agent.ports.stored import (
+    BookedInvoice,
     Confirmed,
     Copies,
     Event,
@@ -65,6 +67,8 @@ from agent.ports.time import Clock
 __all__ = [
     "NO_LIMIT",
     "Accepted",
+    "BookedInvoice",
+    "Books",
     "BuyerSource",
     "CallMetrics",
     "CallOutcome",

@@ -151,6 +151,9 @@ class LedgerEntry:
     gross: Decimal
     currency: str
     ksef_number: str
+    sha256: bytes = b""
+    offline: bool = False
+    """invoicingMode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,13 @@ class KsefGateway(Protocol):
         """What KSeF took of a seller since then, newest first (permission InvoiceRead). Safe to repeat.
 
         Eight calls at most, of the twenty an hour that KSeF allows to all tills of an address.
+        """
+        ...
+
+    async def issued_on(self, nip: str, first: date, last: date) -> LedgerPart:
+        """What KSeF holds of a seller with P_1 in these days (permission InvoiceRead). Safe to repeat.
+
+        At most a part of what the limits allow in an hour is asked for: LedgerPart.complete tells.
         """
         ...
 

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from agent.domain.books.entry import BookEntry
 from agent.domain.invoice import InvoiceRecord, NewInvoice
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports.ksef import UpoPage
 from agent.ports.stored import (
+    BookedInvoice,
     Confirmed,
     Copies,
     Event,
@@ -53,6 +55,10 @@ class Invoices(Protocol):
 
     async def find(self, query: InvoiceFilter) -> list[InvoiceRecord]:
         """Newest first."""
+        ...
+
+    async def find_without_bytes(self, query: InvoiceFilter) -> list[InvoiceRecord]:
+        """The same without the bytes (``stored_xml`` is empty, ``copies`` 0): for lists of thousands."""
         ...
 
     async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
@@ -108,6 +114,10 @@ class Events(Protocol):
     async def of_invoice(self, invoice_id: str) -> list[Event]: ...
 
     async def after(self, seq: int, limit: int = 1000) -> list[Event]: ...
+
+    async def changing_books(self) -> list[Event]:
+        """What made the books show an invoice otherwise (mode, rejected, collision), oldest first."""
+        ...
 
     async def newest(self) -> int:
         """Return the newest sequence number, 0 for an empty log."""
@@ -218,6 +228,33 @@ class Sessions(Protocol):
         ...
 
 
+class Books(Protocol):
+    """What the books keep of each invoice: derived from its bytes, here also after they left."""
+
+    async def unread(self, limit: int) -> list[str]:
+        """Ids of invoices that this program's reader has not read, oldest first."""
+        ...
+
+    async def put(self, invoice_id: str, entry: BookEntry) -> None:
+        """Keep what was read; nothing changes where this reader read it before."""
+        ...
+
+    async def of_days(
+        self, days: tuple[date, date], after: BookedInvoice | None = None, limit: int = 100
+    ) -> list[BookedInvoice]:
+        """What may have a tax point in these days, or is a reduction sent in them, by day of issue and storing.
+
+        ``days``: both included. A page; ``after``: the last one of the page before.
+        """
+        ...
+
+    async def issued(
+        self, days: tuple[date, date], after: BookedInvoice | None = None, limit: int = 100
+    ) -> list[BookedInvoice]:
+        """What has its P_1 in these days, in the same order and pages."""
+        ...
+
+
 class KeyValues(Protocol):
     """Small durable values by name (circuit breaker, certificate renewal, cursors), JSON."""
 
@@ -247,6 +284,8 @@ class Transaction(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def key_values(self) -> KeyValues: ...
+    @property
+    def books(self) -> Books: ...
 
 
 Work = Callable[[Transaction], Awaitable[T]]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from agent.domain.invoice import CorrectedBase, Mode
+from agent.domain.books.entry import BookEntry
+from agent.domain.invoice import CorrectedBase, InvoiceRecord, Mode
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState, PrintState
 
@@ -199,3 +200,13 @@ class HeldCorrection:
     problem: str | None = None
     bases: tuple[CorrectedBase, ...] = ()
     """Everything it will correct; ``base_id`` is one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookedInvoice:
+    """An invoice without its bytes (``record.xml`` is empty), and what the books keep of it."""
+
+    record: InvoiceRecord
+    entry: BookEntry
+    place: int
+    """Order of storing, to go on after it."""

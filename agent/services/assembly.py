@@ -80,7 +80,9 @@ from agent.services.paper.previews import Previews
 from agent.services.paper.printing import Printing
 from agent.services.paper.reprint import Reprinting
 from agent.services.queries.invoices import InvoiceQueries
+from agent.services.records.books import Books
 from agent.services.records.evidence import Evidence
+from agent.services.records.ksef_comparison import KsefComparisons
 from agent.services.records.register import RegisterReports
 from agent.services.shutdown import Shutdown
 from agent.services.signals import Signal
@@ -144,6 +146,8 @@ class Services:
     # records and questions
     invoices: InvoiceQueries
     register: RegisterReports
+    books: Books
+    comparisons: KsefComparisons
     evidence: Evidence
     buyers: BuyerLookup
     changes: Changes
@@ -442,6 +446,8 @@ def assemble(
         heartbeats=heartbeats,
     )
 
+    books = Books(store, clock)
+
     # files of other systems
     documents = ExchangeDocuments(
         issuing, bases, clock=clock, settings=settings.drop_folder, cash_register=settings.issue.cash_register
@@ -476,6 +482,8 @@ def assemble(
         pending=pending,
         invoices=InvoiceQueries(store),
         register=RegisterReports(store, clock),
+        books=books,
+        comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
         evidence=Evidence(store, seller.nip, renderer.text, folder=settings.data_dir),
         buyers=BuyerLookup(store, clock, ports.white_list),
         changes=Changes(store, clock, changed),

@@ -155,7 +155,12 @@ def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
         agent.shutdown.fail(event.job_id, event.exception)
 
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
-    for name, work in (("database", agent.check_database), ("certificates", agent.renew_certificates)):
+    chores = (
+        ("database", agent.check_database),
+        ("certificates", agent.renew_certificates),
+        ("books", agent.read_for_the_books),
+    )
+    for name, work in chores:
         first = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills
         scheduler.add_job(_stoppable(work), FromNow(CHORES), id=name, name=name, next_run_time=first)
     return scheduler

@@ -107,6 +107,12 @@ class SqliteInvoices:
         where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
         return await self._select(where + _NEWEST_FIRST, {**parameters, "limit": query.limit})
 
+    async def find_without_bytes(self, query: InvoiceFilter) -> list[InvoiceRecord]:
+        """Newest first, ``stored_xml`` empty and ``copies`` 0."""
+        conditions, parameters = _conditions(query)
+        where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
+        return await self._select(where + _NEWEST_FIRST, {**parameters, "limit": query.limit}, "invoice_light")
+
     async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
         """In doubt first, then by deadline (those without one last), then by age."""
         return await self._select(_BY_URGENCY, {"limit": _NO_LIMIT if limit is None else limit})
@@ -197,8 +203,10 @@ class SqliteInvoices:
             raise _not_found()
         return InvoiceState(rows[0]["state"]), int(rows[0]["version"])
 
-    async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
-        rows = await self._connection.run_sql(f"{QUERIES['invoice_select']}\n{tail}", parameters)
+    async def _select(
+        self, tail: str, parameters: dict[str, Value], select: str = "invoice_select"
+    ) -> list[InvoiceRecord]:
+        rows = await self._connection.run_sql(f"{QUERIES[select]}\n{tail}", parameters)
         return [codec.read_invoice(row) for row in rows]
 
 

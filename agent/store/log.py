@@ -54,6 +54,10 @@ class SqliteEvents:
         rows = await self._connection.run("event_after", {"seq": seq, "limit": limit})
         return [codec.read_event(row) for row in rows]
 
+    async def changing_books(self) -> list[Event]:
+        """Oldest first."""
+        return [codec.read_event(row) for row in await self._connection.run("events_changing_books")]
+
     async def newest(self) -> int:
         """Return the newest sequence number, 0 for an empty log."""
         rows = await self._connection.run("event_last")

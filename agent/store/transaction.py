@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from agent.store.books import SqliteBooks
 from agent.store.exports import SqliteExports
 from agent.store.held import SqliteHeld
 from agent.store.invoices import SqliteInvoices
@@ -27,3 +28,4 @@ class SqliteTransaction:
         self.key_values = SqliteKeyValues(connection)
         self.sessions = SqliteSessions(connection, now)
         self.exports = SqliteExports(connection, now)
+        self.books = SqliteBooks(connection)

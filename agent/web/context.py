@@ -28,7 +28,9 @@ from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper.previews import Previews
 from agent.services.paper.reprint import Reprinting
 from agent.services.queries.invoices import InvoiceQueries
+from agent.services.records.books import Books
 from agent.services.records.evidence import Evidence
+from agent.services.records.ksef_comparison import KsefComparisons
 from agent.services.records.register import RegisterReports
 from agent.settings.model import PageSettings
 from agent.web import request_body
@@ -49,6 +51,8 @@ CLOCK_CHECK: Final = web.AppKey("clock_check", ClockCheck)
 TRUSTED_TIME: Final = web.AppKey("trusted_time", TrustedTime)
 HEALTH: Final = web.AppKey("health", HealthReporter)
 REGISTER: Final = web.AppKey("register", RegisterReports)
+BOOKS: Final = web.AppKey("books", Books)
+COMPARISONS: Final = web.AppKey("comparisons", KsefComparisons)
 EVIDENCE: Final = web.AppKey("evidence", Evidence)
 OUTBOXES: Final = web.AppKey("outboxes", Outboxes)
 BUYERS: Final = web.AppKey("buyers", BuyerLookup)
@@ -80,6 +84,8 @@ def provide(app: web.Application, services: Services) -> None:
     app[TRUSTED_TIME] = services.trusted_time
     app[HEALTH] = services.health
     app[REGISTER] = services.register
+    app[BOOKS] = services.books
+    app[COMPARISONS] = services.comparisons
     app[EVIDENCE] = services.evidence
     app[OUTBOXES] = services.outboxes
     app[BUYERS] = services.buyers

@@ -85,6 +85,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "document-damaged": ProblemKind(500, "The disk changed the stored document; it is neither sent, printed nor shown"),
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
     "unavailable": ProblemKind(503, "Cannot be done now; repeat with the same key"),
+    "ksef-unavailable": ProblemKind(503, "KSeF cannot be asked now, or its limits allow no such question yet"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
     "clock-unconfirmed": ProblemKind(503, "Nothing confirms the date; a manager may (POST /v1/clock)"),
     "previews-busy": ProblemKind(503, "Too many previews wait; they are made one at a time"),

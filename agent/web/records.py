@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
 from aiohttp import web
 
+from agent.domain.books.jpk import JpkCsv, JpkXml
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
+from agent.services.records.months import month_of
 from agent.web import json_views, request_body, request_query
-from agent.web.answers.records import Outbox
-from agent.web.context import EVIDENCE, OUTBOXES, REGISTER, file_response
+from agent.web.answers.records import Outbox, RegisterChanges, changes_of, comparison_of
+from agent.web.context import BOOKS, COMPARISONS, EVIDENCE, OUTBOXES, REGISTER, file_response
 from agent.web.security import require_manager
+from agent.web.wire import plain
 
 
 def routes() -> list[web.RouteDef]:
@@ -17,6 +24,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/register", register),
         web.get("/v1/register/changes", register_changes),
         web.get("/v1/register/counts", register_counts),
+        web.get("/v1/register/ksef", register_ksef),
         web.get("/v1/outbox", outbox),
         web.post("/v1/outbox/replay", replay),
         web.get("/v1/evidence", evidence),
@@ -24,22 +32,54 @@ def routes() -> list[web.RouteDef]:
 
 
 async def register(request: web.Request) -> web.Response:
-    """GET /v1/register?month=YYYY-MM&format=json|csv[&as_of=YYYY-MM-DD]."""
+    """GET /v1/register?month=YYYY-MM&format=json|csv|jpk|jpk-csv[&as_of=YYYY-MM-DD][&dialect=rfc4180|excel][&bom=0|1].
+
+    json and csv: invoices by P_1, everything the register knows. jpk and jpk-csv: rows of JPK_V7M(3) by tax point.
+    """
     month = request_query.month(request)
     as_of = request_query.optional_day(request, "as_of")
-    if request_query.choice(request, "format", "json", ("json", "csv")) == "csv":
-        text = await request.app[REGISTER].csv(month, as_of)
-        name = f'attachment; filename="rejestr-{month}.csv"'
-        return web.Response(text=text, content_type="text/csv", headers={"Content-Disposition": name})
+    form = request_query.choice(request, "format", "json", ("json", "csv", "jpk", "jpk-csv"))
+    dialect = _dialect(request)
+    match form:
+        case "csv":
+            return _table(await request.app[REGISTER].csv(month, as_of, dialect), f"rejestr-{month}.csv")
+        case "jpk":
+            text = await _whole(request.app[BOOKS].written(month, as_of, JpkXml()))
+            return file_response(text.encode(), "application/xml", f"jpk-sprzedaz-{month}.xml")
+        case "jpk-csv":
+            return _table(await _whole(request.app[BOOKS].written(month, as_of, JpkCsv(dialect))), f"jpk-{month}.csv")
     rows = await request.app[REGISTER].rows(month, as_of)
     return json_views.json_response({"month": month, "rows": rows})
 
 
+def _dialect(request: web.Request) -> Dialect:
+    """How tables are written: for programs, or as a Polish Excel opens them; ``bom`` overrides the byte order mark."""
+    name = request_query.choice(request, "dialect", "rfc4180", ("rfc4180", "excel"))
+    dialect = EXCEL if name == "excel" else RFC_4180
+    return replace(dialect, bom=request_query.choice(request, "bom", "01"[dialect.bom], ("0", "1")) == "1")
+
+
+def _table(text: str, name: str) -> web.Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(text=text, content_type="text/csv", headers=headers)
+
+
+async def _whole(pieces: AsyncIterator[str]) -> str:
+    return "".join([piece async for piece in pieces])
+
+
 async def register_changes(request: web.Request) -> web.Response:
-    """GET /v1/register/changes?month=YYYY-MM&since=YYYY-MM-DD[&as_of=]: what to change in books filed on ``since``."""
-    month, since = request_query.month(request), request_query.required_day(request, "since")
-    changes = await request.app[REGISTER].changes(month, since, request_query.optional_day(request, "as_of"))
-    return json_views.json_response({"month": month, "since": since, "changes": changes})
+    """GET /v1/register/changes?month=YYYY-MM[&since=YYYY-MM-DD][&as_of=]: what to change in books that were filed.
+
+    ``since``: the day of filing; left out: when the rows of that month were last given out (format jpk, jpk-csv).
+    """
+    month, as_of = request_query.month(request), request_query.optional_day(request, "as_of")
+    since = request_query.optional_day(request, "since") or await request.app[BOOKS].exported_at(month)
+    if since is None:
+        sentence = "Wierszy za ten miesiąc jeszcze stąd nie pobrano: podaj w „since” dzień złożenia JPK."
+        raise BadInput(sentence, code="bad-query", errors=(FieldError("?since", sentence, "bad-query"),))
+    changes = await request.app[BOOKS].changes(month, since, as_of)
+    return json_views.json_response(RegisterChanges(month, str(plain(since)), changes_of(changes)))
 
 
 async def register_counts(request: web.Request) -> web.Response:
@@ -47,6 +87,17 @@ async def register_counts(request: web.Request) -> web.Response:
     month = request_query.month(request)
     counts = await request.app[REGISTER].counts(month, request_query.optional_day(request, "as_of"))
     return json_views.json_response(counts)
+
+
+async def register_ksef(request: web.Request) -> web.Response:
+    """GET /v1/register/ksef?month=YYYY-MM[&from=&to=]: the register beside KSeF's own metadata, by P_1."""
+    first, last = month_of(request_query.month(request))
+    begin = request_query.optional_day(request, "from") or first
+    end = request_query.optional_day(request, "to") or last
+    request_query.in_order(begin, end)
+    request_query.within(begin, end, first, last)
+    found = await request.app[COMPARISONS].of_days(begin, end)
+    return json_views.json_response(comparison_of(found))
 
 
 async def outbox(request: web.Request) -> web.Response:

@@ -31,9 +31,10 @@ PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "GET /v1/invoices/{id}/receipt.pdf": frozenset({"page"}),
     "DELETE /v1/mode": frozenset({"reason", "false_alarm"}),
     "GET /v1/changes": frozenset({"after", "wait"}),
-    "GET /v1/register": frozenset({"month", "format", "as_of"}),
+    "GET /v1/register": frozenset({"month", "format", "as_of", "dialect", "bom"}),
     "GET /v1/register/changes": frozenset({"month", "since", "as_of"}),
     "GET /v1/register/counts": frozenset({"month", "as_of"}),
+    "GET /v1/register/ksef": frozenset({"month", "from", "to"}),
     "GET /v1/evidence": frozenset({"from", "to"}),
 }
 """What each route takes in its query; all others take nothing."""
@@ -126,6 +127,13 @@ def _searched(text: str) -> str:
     """A NIP is found however it is typed."""
     nip = bare_nip(text)
     return nip if valid_nip(nip) else text
+
+
+def within(first: date, last: date, begin: date, end: date) -> None:
+    """Refuse days outside ``begin`` to ``end``."""
+    for name, day in (("from", first), ("to", last)):
+        if not begin <= day <= end:
+            raise _bad(name, f"Parametr „{name}” musi leżeć w tym miesiącu.")
 
 
 def invoice_filter(request: web.Request) -> InvoiceFilter:

@@ -314,6 +314,7 @@ def metadata(*numbers: str, more: bool = False, truncated: bool = False, **chang
             "grossAmount": 43370.57,
             "currency": "PLN",
             "invoiceType": "Vat",
+            "invoicingMode": "Online",
             "invoiceHash": b64(sha256(XML)),
             **changes,
         }

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from agent.domain import ksef_number
+from agent.domain.calendar import local_date
 from agent.domain.fa3.view import read
 from agent.ports import (
     Accepted,
@@ -71,6 +72,10 @@ class FakeGateway:
         """Seconds until one more send is allowed."""
         self.skew = 0.0
         self.ledger: dict[tuple[str, str, str], tuple[str, bytes]] = {}
+        self.held: list[LedgerEntry] = []
+        """The same as KSeF's metadata tells it."""
+        self.most_entries = 1000
+        """How many of them one question brings."""
         self.sent: list[Outgoing] = []
         self._verdicts: dict[str, tuple[bytes, Verdict, int]] = {}
         self._sessions: dict[str, list[str]] = {}
@@ -129,6 +134,20 @@ class FakeGateway:
             return Duplicate(known[0], session)
         number = ksef_number.make(view.seller.nip, date(2026, 11, 24), len(self.ledger) + 1)
         self.ledger[key] = (number, invoice.sha256)
+        offline = invoice.offline or view.issued_on < local_date(self.clock.now())
+        kind = view.kind.value.replace("_", "")
+        self.held.append(
+            LedgerEntry(
+                view.number,
+                kind,
+                view.issued_on,
+                view.gross,
+                view.currency,
+                number,
+                sha256=invoice.sha256,
+                offline=offline,
+            )
+        )
         return Accepted(number, self.clock.now(), invoice.sha256)
 
     async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
@@ -183,6 +202,11 @@ class FakeGateway:
             if seller == nip
         ]
         return LedgerPart(tuple(reversed(entries)), complete=True)
+
+    async def issued_on(self, nip: str, first: date, last: date) -> LedgerPart:
+        self._check()
+        found = [entry for entry in self.held if first <= entry.issued_on <= last]
+        return LedgerPart(tuple(found[: self.most_entries]), complete=len(found) <= self.most_entries)
 
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         self._check()

@@ -12,7 +12,7 @@ from agent.web.answers.corrections import Held, HeldCorrection, HeldList
 from agent.web.answers.exchange import Exchange
 from agent.web.answers.health import Health
 from agent.web.answers.invoice import Invoice, InvoiceList
-from agent.web.answers.records import EventList, Outbox, PrintList, Register, RegisterChanges
+from agent.web.answers.records import EventList, Outbox, PrintList, Register, RegisterBesideKsef, RegisterChanges
 from agent.web.answers.till import Changes, Clock, CurrentMode, KnownBuyer, Page, Queue, SyncBegun
 from tools.openapi.inputs import (
     ClockConfirmation,
@@ -398,11 +398,25 @@ OPERATIONS: Final = (
         "register",
         "books",
         "The register of a month",
-        {200: Answer("Register", {JSON: Register, "text/csv": None})},
+        {200: Answer("Register", {JSON: Register, "text/csv": None, XML: None})},
         query=(
             _MONTH,
-            Parameter("format", {"type": "string", "enum": ["json", "csv"]}, "json where it is left out"),
+            Parameter(
+                "format",
+                {"type": "string", "enum": ["json", "csv", "jpk", "jpk-csv"]},
+                "json (where it is left out), csv: invoices by P_1; jpk, jpk-csv: rows of JPK_V7M(3) by tax point",
+            ),
             _AS_OF,
+            Parameter(
+                "dialect",
+                {"type": "string", "enum": ["rfc4180", "excel"]},
+                "Of tables: rfc4180 where it is left out; excel: as a Polish Excel opens them",
+            ),
+            Parameter(
+                "bom",
+                {"type": "string", "enum": ["0", "1"]},
+                "Byte order mark in front of a table; where it is left out, 1 with excel",
+            ),
         ),
     ),
     Operation(
@@ -410,9 +424,28 @@ OPERATIONS: Final = (
         "/v1/register/changes",
         "registerChanges",
         "books",
-        "Rows of a month whose JPK marker is another one than on a day, and new rows",
+        "Rows of a month, by tax point, that differ from those filed before",
         _one("Changes", RegisterChanges),
-        query=(_MONTH, Parameter("since", _DAY, "Day of the last export", required=True), _AS_OF),
+        query=(
+            _MONTH,
+            Parameter(
+                "since", _DAY, "Day of filing; left out: when rows of the month were last given out (jpk, jpk-csv)"
+            ),
+            _AS_OF,
+        ),
+    ),
+    Operation(
+        "get",
+        "/v1/register/ksef",
+        "registerKsef",
+        "books",
+        "The register beside KSeF's own metadata of the same days of P_1",
+        _one("Comparison", RegisterBesideKsef),
+        query=(
+            _MONTH,
+            Parameter("from", _DAY, "First day of P_1, in that month"),
+            Parameter("to", _DAY, "Last day of P_1, in that month"),
+        ),
     ),
     Operation(
         "get",

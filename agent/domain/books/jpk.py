@@ -18,9 +18,9 @@ from lxml import etree
 from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.books.read import GTU, PROCEDURES
 from agent.domain.books.sums import FIELDS
-from agent.domain.calendar import local_date
+from agent.domain.calendar import happened_by, local_date
 from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord, Mode
-from agent.domain.records.register import REACHED, Marker, is_invoice, marker
+from agent.domain.records.register import REACHED, AsOf, Marker, is_invoice, marker
 from agent.domain.spreadsheets import Cell, Dialect
 from agent.domain.vat import ZERO
 
@@ -38,7 +38,6 @@ OUTSIDE = (
     "Korekta zmniejszająca wystawiona poza KSeF: ujmij ją w miesiącu, w którym masz potwierdzenie jej otrzymania "
     "(art. 29a ust. 13a)."
 )
-NO_CONTENT = "Treść dokumentu jest w archiwum, a jego zapisu do ksiąg nie ma: uzupełnij kwoty z archiwum."
 COLUMNS = (
     "LpSprzedazy",
     "KodKrajuNadaniaTIN",
@@ -86,33 +85,27 @@ class JpkRow:
         return ZERO if self.to_receipt else sum((self.amounts.get(name, ZERO) for name in TAXES), ZERO)
 
 
-def rows_of(record: InvoiceRecord, entry: BookEntry | None, first: date, last: date, as_of: date) -> list[JpkRow]:
-    """Return the rows of one invoice for the days ``first`` to ``last``, as filed at the end of the day ``as_of``.
-
-    ``entry`` None: its bytes left this till before the books read them; it counts on its day of issue.
-    """
-    if local_date(record.issued_at) > as_of or not is_invoice(record, as_of):
+def rows_of(record: InvoiceRecord, entry: BookEntry, days: tuple[date, date], as_of: AsOf) -> list[JpkRow]:
+    """Return the rows of one invoice whose tax point is in these days, both included, as filed ``as_of``."""
+    if not happened_by(record.issued_at, as_of) or not is_invoice(record, as_of):
         return []
-    if entry is None:
-        entry = BookEntry((BookPart(record.issued_on, None, ()),), notes=(NO_CONTENT,))
     found = []
     for part in entry.parts:
         day = _day(record, entry, part, as_of)
-        if day is not None and first <= day <= last:
+        if day is not None and days[0] <= day <= days[1]:
             found.append(_row(record, entry, part, as_of))
     return found
 
 
-def _day(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: date) -> date | None:
+def _day(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: AsOf) -> date | None:
     """Return the day whose month the part belongs to; None for a reduction that has not been sent."""
     if not entry.reduces or record.mode not in SENT_OFFLINE:
         return part.day
     reached = (record.sent_at or record.accepted_at) if record.state in REACHED else None
-    day = None if reached is None else local_date(reached)
-    return None if day is None or day > as_of else day
+    return None if reached is None or not happened_by(reached, as_of) else local_date(reached)
 
 
-def _row(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: date) -> JpkRow:
+def _row(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: AsOf) -> JpkRow:
     mark = marker(record, as_of)
     country, number = _identifier(record.buyer)
     outside = (OUTSIDE,) if entry.reduces and mark is Marker.BFK else ()

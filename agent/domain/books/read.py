@@ -5,18 +5,25 @@ from __future__ import annotations
 from datetime import date
 
 from agent.domain.books.entry import Amount, BookEntry, BookPart, PaymentTerms, Received
-from agent.domain.books.sums import FIELDS, WDT, PlnSum, amounts, in_shares, pln_sums
+from agent.domain.books.sums import FIELDS, NOT_IN_JPK, WDT, PlnSum, amounts, in_shares, pln_sums
 from agent.domain.books.tax_points import Share, sold_on, tax_points, wdt_day
+from agent.domain.fa3.view import RATE_FIELDS
 from agent.domain.fa3.view_types import FaView, LineView, Margin
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.payment_methods import METHODS
 from agent.domain.vat import ZERO
 
+READER = 1
+"""Version of what is read here: raise it where it reads more, so that what is still here is read anew."""
 GTU = tuple(f"GTU_{number:02}" for number in range(1, 14))
 PROCEDURES = (
     *("WSTO_EE", "IED", "TP", "TT_WNT", "TT_D", "MR_T", "MR_UZ", "I_42", "I_63"),
     *("B_SPV", "B_SPV_DOSTAWA", "B_MPV_PROWIZJA"),
 )
 """In the schema's order."""
+NO_CONTENT = (
+    "Treści dokumentu program już nie ma: datę sprzedaży, GTU i oznaczenia uzupełnij z archiwum, a miesiąc sprawdź."
+)
 _METHODS = {str(code): word for word, code in METHODS.items()}
 
 
@@ -120,3 +127,17 @@ def _terms(view: FaView) -> PaymentTerms:
 
 def _method(form: str | None, other: str | None) -> str:
     return other or _METHODS.get(form or "", "")
+
+
+def entry_of_row(record: InvoiceRecord) -> BookEntry:
+    """Return what is known of an invoice whose bytes cannot be read here: its day of issue, its sums in PLN."""
+    fields = {word: field for field, words in RATE_FIELDS.items() for word in words}
+    sums = []
+    notes = [NO_CONTENT]
+    if record.totals.currency == "PLN":
+        for rate in record.totals.rates:
+            field = fields.get(rate.rate.split("/")[0])
+            sums += [] if field is None else [PlnSum(field, rate.net, rate.tax)]
+            notes += [NOT_IN_JPK[field]] if field in NOT_IN_JPK else []
+    part = BookPart(record.issued_on, None, amounts(sums))
+    return BookEntry((part,), reduces=record.totals.gross < 0, notes=tuple(notes))

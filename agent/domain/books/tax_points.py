@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from agent.domain.calendar import month_bounds
 from agent.domain.fa3.view_types import FaView, LineView
 
 IN_BASE_MONTH, IN_OWN_MONTH, IN_OTHER_MONTH = "1", "2", "3"
@@ -68,8 +69,11 @@ def tax_points(view: FaView) -> Points:
 
 def wdt_day(sold: date, issued_on: date) -> date:
     """Return the tax point of a supply within the Union (art. 20 ust. 1); never before the supply."""
-    first_of_next = (sold.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return max(sold, min(issued_on, first_of_next.replace(day=WDT_LAST_DAY)))
+    try:
+        next_month = month_bounds(sold)[1] + timedelta(days=WDT_LAST_DAY)
+    except OverflowError:
+        next_month = date.max
+    return max(sold, min(issued_on, next_month))
 
 
 def sold_on(view: FaView) -> date:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from agent.domain.calendar import local_date
+from agent.domain.calendar import happened_by, local_date
 from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceRecord, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
@@ -20,6 +20,8 @@ Value = None | bool | int | str | list[str] | list[dict[str, str]]
 REACHED = frozenset({InvoiceState.SENT, InvoiceState.ACCEPTED})
 DUE = "due"
 """InvoiceRecord.deadline_state of a deadline that runs."""
+AsOf = date | datetime
+"""When books were filed: an instant, or the end of a Polish civil day."""
 
 COLUMNS = (
     "number",
@@ -108,19 +110,12 @@ AMOUNTS: dict[str, Callable[[RegisterRow], Decimal]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class MarkerChange:
-    """A marker that differs from the one exported before.
+class RegisterChange:
+    """What the log tells of an invoice that changes how the books show it."""
 
-    ``old`` is None for a row that was not there, ``new`` for one that is there no more: KSeF refused the document
-    and its case was closed.
-    """
-
-    id: str
-    number: str
-    issued_on: date
-    old: Marker | None
-    new: Marker | None
-    ksef_number: str | None
+    mode_before: Mode | None = None
+    refused: bool = False
+    """KSeF refused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +133,10 @@ class MonthCount:
     days_late_max: int
 
 
-def marker(record: InvoiceRecord, as_of: date) -> Marker:
-    """Return the marker for a JPK filed at the end of that Polish civil day (docs/law.md, section 5).
+def marker(record: InvoiceRecord, as_of: AsOf) -> Marker:
+    """Return the marker for a JPK filed then (docs/law.md, section 5).
 
-    Which announcements were known on a past day is not on the record: an invoice whose duty to send was lifted by
-    total failure counts as lifted on every day.
+    The mode is that of the record: as_it_was() gives the one that an earlier filing knew.
     """
     if _numbered(record, as_of):
         return Marker.NUMBER
@@ -180,10 +174,10 @@ def rows(
     return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
 
 
-def is_invoice(record: InvoiceRecord, as_of: date) -> bool:
+def is_invoice(record: InvoiceRecord, as_of: AsOf) -> bool:
     """Return False for what KSeF refused while it was issued online, or whose case a manager closed."""
     if record.closed_at is not None:
-        return local_date(record.closed_at) > as_of
+        return not happened_by(record.closed_at, as_of)
     return record.state is not InvoiceState.REJECTED or record.mode is not Mode.ONLINE
 
 
@@ -220,10 +214,25 @@ def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, 
     )
 
 
-def _numbered(record: InvoiceRecord, as_of: date) -> bool:
+def _numbered(record: InvoiceRecord, as_of: AsOf) -> bool:
     if record.ksef_number is None:
         return False
-    return record.accepted_at is None or local_date(record.accepted_at) <= as_of
+    return record.accepted_at is None or happened_by(record.accepted_at, as_of)
+
+
+def as_it_was(record: InvoiceRecord, changes: Iterable[RegisterChange]) -> InvoiceRecord:
+    """Return the record with mode and state of before these changes, which are in order."""
+    mode: Mode | None = None
+    refused = False
+    for change in changes:
+        if change.mode_before is not None and mode is None:
+            mode = change.mode_before
+        refused = refused or change.refused
+    if mode is not None:
+        record = replace(record, mode=mode)
+    if refused and record.state is InvoiceState.REJECTED:
+        record = replace(record, state=InvoiceState.SENT)
+    return record
 
 
 def _identifier(buyer: Buyer) -> str | None:
@@ -271,19 +280,6 @@ def _count(month: str, found: list[RegisterRow]) -> MonthCount:
     )
 
 
-def changed_since(then: Iterable[RegisterRow], now: Iterable[RegisterRow]) -> list[MarkerChange]:
-    """Return the markers that changed, and the new rows, in the order of ``now``; rows that are gone come last."""
-    before = {row.id: row for row in then}
-    changes: list[MarkerChange] = []
-    for row in now:
-        known = before.pop(row.id, None)
-        old = None if known is None else known.marker
-        if old is not row.marker:
-            changes.append(MarkerChange(row.id, row.number, row.issued_on, old, row.marker, row.ksef_number))
-    gone = [MarkerChange(row.id, row.number, row.issued_on, row.marker, None, None) for row in before.values()]
-    return changes + gone
-
-
 def to_dict(row: RegisterRow) -> dict[str, Value]:
     """Return one row as JSON-able values: ISO dates, instants with offset, decimal strings."""
     return {
@@ -327,18 +323,6 @@ def count_to_dict(count: MonthCount) -> dict[str, str | int | dict[str, int]]:
         "unnumbered": count.unnumbered,
         "late": count.late,
         "days_late_max": count.days_late_max,
-    }
-
-
-def change_to_dict(change: MarkerChange) -> dict[str, str | None]:
-    """Return one changed marker as JSON-able values."""
-    return {
-        "id": change.id,
-        "number": change.number,
-        "issued_on": change.issued_on.isoformat(),
-        "old": change.old.value if change.old is not None else None,
-        "new": change.new.value if change.new is not None else None,
-        "ksef_number": change.ksef_number,
     }
 
 

@@ -18,6 +18,10 @@ SELECT coalesce(max(seq), 0) AS seq FROM events WHERE kind = :kind;
 -- The log after a place, oldest first.
 SELECT * FROM events WHERE seq > :seq ORDER BY seq LIMIT :limit;
 
+-- events_changing_books --
+-- What made the books show an invoice otherwise, oldest first.
+SELECT * FROM events WHERE kind IN ('mode', 'rejected', 'collision') ORDER BY seq;
+
 -- key_get --
 -- One idempotency key.
 SELECT * FROM idempotency_keys WHERE key = :key;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,7 +16,7 @@ import pytest
 from agent.domain.books import tax_points
 from agent.domain.books.entry import BookEntry
 from agent.domain.books.jpk import COLUMNS, JpkCsv, JpkRow, JpkXml, rows_of
-from agent.domain.books.read import book_entry
+from agent.domain.books.read import book_entry, entry_of_row
 from agent.domain.books.tax_points import wdt_day
 from agent.domain.fa3.view import read
 from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord, Mode
@@ -51,14 +52,20 @@ def amounts(xml: bytes) -> dict[str, Decimal]:
 def record(xml: bytes, **changes: Any) -> InvoiceRecord:
     view = read(xml)
     found = replace(
-        ACCEPTED, xml=xml, number=view.number, kind=view.kind.value, issued_on=view.issued_on,
-        buyer=view.buyer.as_buyer(), totals=view.totals,
-    )  # fmt: skip
+        ACCEPTED,
+        stored_xml=xml,
+        sha256=hashlib.sha256(xml).digest(),
+        number=view.number,
+        kind=view.kind.value,
+        issued_on=view.issued_on,
+        buyer=view.buyer.as_buyer(),
+        totals=view.totals,
+    )
     return replace(found, **changes)
 
 
 def jpk(xml: bytes, first: date = YEAR[0], last: date = YEAR[1], as_of: date = FILED, **changes: Any) -> list[JpkRow]:
-    return rows_of(record(xml, **changes), entry(xml), first, last, as_of)
+    return rows_of(record(xml, **changes), entry(xml), (first, last), as_of)
 
 
 def as_xml(rows: list[JpkRow]) -> str:
@@ -396,10 +403,13 @@ def test_what_was_not_there_at_filing_has_no_row() -> None:
 
 
 def test_an_invoice_whose_content_is_gone_says_so() -> None:
-    (row,) = rows_of(record(document()), None, *YEAR, FILED)
-    assert row.amounts == {}
+    known = record(document())
+    (row,) = rows_of(known, entry_of_row(known), YEAR, FILED)
+    assert row.amounts == {"K_19": D(100), "K_20": D(23)}
     assert "archiwum" in row.notes[0]
     sales_rows(as_xml([row]))
+    foreign = replace(known, totals=replace(known.totals, currency="EUR"))
+    assert rows_of(foreign, entry_of_row(foreign), YEAR, FILED)[0].amounts == {}
 
 
 @pytest.mark.parametrize(("dialect", "mark", "amount"), [(RFC_4180, "", "100.00"), (EXCEL, "\ufeff", "100,00")])

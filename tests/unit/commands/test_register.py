@@ -18,33 +18,11 @@ from agent.commands import correct, issue, outbox, register
 from agent.domain.errors import Conflict, NotFound
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.world import CASHIER, MANAGER, sale, world
-from tests.unit.corrections.test_correct import FULL, line_back, outside_base, returned, sell
+from tests.unit.books.jpk_frame import sales_rows
+from tests.unit.corrections.test_correct import FULL, outside_base, returned, sell
 from tests.unit.corrections.test_correct import correct as press_correction
 
-EXPORTED = date(2026, 11, 24)
-
-
 # --- as a service -------------------------------------------------------------------------------------
-
-
-async def test_what_changed_since_the_export_is_the_number_that_came_and_the_new_row(tmp_path: Path) -> None:
-    async with world(tmp_path) as place:
-        known = await sell(place)
-        place.gateway.up = False
-        waiting = await sell(place)
-        assert await place.register.changes("2026-11", EXPORTED, None) == []
-        await place.clock.advance(24 * 3600)
-        await line_back(place)
-        added = await sell(place)
-        changes = await place.register.changes("2026-11", EXPORTED, None)
-        number = (await place.record(waiting.id)).ksef_number
-        assert [(each["id"], each["old"], each["new"], each["ksef_number"]) for each in changes] == [
-            (waiting.id, "DI", "NrKSeF", number),
-            (added.id, None, "NrKSeF", added.ksef_number),
-        ]
-        assert known.id not in {each["id"] for each in changes}
-        assert await place.register.changes("2026-11", date(2026, 11, 25), None) == []
-        assert await place.register.changes("2026-10", EXPORTED, None) == []
 
 
 async def test_counts_say_how_many_were_offline_and_how_late(tmp_path: Path) -> None:
@@ -78,6 +56,8 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
         await place.clock.advance(1)
         before = await place.register.rows("2026-11", None)
         assert [row["upo"] for row in before] == [True, True]
+
+        await place.books.read_all()
 
         async def prune(tx: Any) -> None:
             for record in (base, made):
@@ -168,10 +148,20 @@ def test_the_books_from_the_command_line(run: Callable[..., Result], tmp_path: P
     assert "invoices  offline" in run(register, "--month", month, "--counts").stdout
     changes = run(register, "--month", month, "--changes-since", "2025-01-01", "--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(changes)))
-    assert {row["number"]: (row["old"], row["new"]) for row in rows} == {
-        made["number"]: ("", "DI"),
-        elsewhere["number"]: ("", "DI"),
-    }
+    assert {row["number"]: (row["old"], row["new"], row["needs_correction"]) for row in rows} == {
+        made["number"]: ("", "DI", "1"),
+    }, "a reduction issued offline belongs to the month in which it is sent"
+    jpk = run(register, "--month", month, "--format", "jpk")
+    assert [row["DowodSprzedazy"] for row in sales_rows(jpk.stdout)] == [made["number"]]
+    table = run(register, "--month", month, "--format", "jpk-csv", "--excel", "--no-bom").stdout
+    assert table.startswith("LpSprzedazy;KodKrajuNadaniaTIN;")
+    assert ";100,00;23,00;" in table
+    assert run(register, "--month", month, "--format", "csv", "--bom").stdout.startswith("\ufeffnumber,")
+    assert "number" in run(register, "--month", month, "--changes").stdout
+    refused = run(register, "--month", "2025-01", "--changes")
+    assert (refused.exit_code, "Wierszy za ten miesiąc" in str(refused.exception)) == (1, True)
+    offline = run(register, "--month", month, "--ksef")
+    assert (offline.exit_code, type(offline.exception).__name__) == (1, "Unavailable")
     replayed = run(outbox, "replay", "--from", "1")
     assert replayed.exit_code == 0, replayed.output
     assert replayed.stdout.startswith("shop  0/")
@@ -184,6 +174,7 @@ def test_the_books_from_the_command_line(run: Callable[..., Result], tmp_path: P
         (correct, ["FV/1"]),
         (correct, ["FV/1", "--full-return", "--outside", __file__]),
         (register, ["--month", "2026-11", "--counts", "--changes-since", "2026-11-01"]),
+        (register, ["--month", "2026-11", "--ksef", "--changes"]),
         (register, ["--month", "2026-13"]),
         (register, ["--month", "2026-11", "--as-of", "yesterday"]),
         (outbox, ["replay"]),

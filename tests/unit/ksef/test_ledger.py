@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.ksef import ledger
+from agent.ksef.crypto import sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import CallOutcome, KsefError, LedgerEntry
 from agent.settings.model import KsefSettings
@@ -40,7 +41,9 @@ async def test_pages_are_read_to_the_end(server: WireServer, gateway: Gateway) -
     part = await gateway.issued_since(wire.NIP, SINCE)
     assert part.complete
     assert [entry.number for entry in part.entries] == ["FV/3", "FV/2", "FV/1"]
-    first = LedgerEntry("FV/3", "VAT", date(2026, 11, 24), Decimal("43370.57"), "PLN", wire.KSEF_NUMBER)
+    first = LedgerEntry(
+        "FV/3", "VAT", date(2026, 11, 24), Decimal("43370.57"), "PLN", wire.KSEF_NUMBER, sha256(wire.XML)
+    )
     assert part.entries[0] == first
     assert [request.query["pageOffset"] for request in server.seen(ROUTE)] == ["0", "1"]
     assert {request.query["sortOrder"] for request in server.seen(ROUTE)} == {"Desc"}

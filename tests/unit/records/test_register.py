@@ -19,8 +19,6 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.register import (
     COLUMNS,
     Marker,
-    change_to_dict,
-    changed_since,
     count_to_dict,
     marker,
     month_counts,
@@ -28,6 +26,7 @@ from agent.domain.records.register import (
     to_csv,
     to_dict,
 )
+from agent.domain.spreadsheets import EXCEL
 from tests.unit.fa3 import fa3_documents as documents
 
 ISSUED = date(2026, 11, 24)
@@ -238,33 +237,17 @@ def test_what_never_became_an_invoice_has_no_row_and_a_filed_one_is_taken_back()
     refused = replace(BASE, id="i4", number="D", mode=Mode.OFFLINE24, state=InvoiceState.REJECTED)
     online = replace(refused, id="i5", number="E", mode=Mode.ONLINE)
     closed = replace(refused, closed_at=datetime(2026, 12, 2, 9, 0, tzinfo=UTC))
-    then = rows([closed, online], as_of=ISSUED)
-    assert [row.id for row in then] == ["i4"]
+    assert [row.id for row in rows([closed, online], as_of=ISSUED)] == ["i4"]
     assert [row.id for row in rows([refused], as_of=FILING)] == ["i4"]
-    now = rows([closed, online], as_of=FILING)
-    assert now == []
-    (gone,) = changed_since(then, now)
-    assert (change_to_dict(gone)["old"], change_to_dict(gone)["new"]) == ("DI", None)
+    assert rows([closed, online], as_of=FILING) == []
 
 
-def test_what_changed_since_the_last_export() -> None:
-    stays = replace(BASE, id="i2", number="B")
-    added = replace(BASE, id="i3", number="C", mode=Mode.FAILURE)
-    then = rows([ACCEPTED, stays], as_of=ISSUED)
-    now = rows([ACCEPTED, stays, added], as_of=FILING)
-    changes = changed_since(then, now)
-    assert [(change.id, change.old, change.new) for change in changes] == [
-        ("i3", None, Marker.OFF),
-        ("i1", Marker.DI, Marker.NUMBER),
-    ]
-    assert change_to_dict(changes[1]) == {
-        "id": "i1",
-        "number": "FV-1/2026/11/000001",
-        "issued_on": "2026-11-24",
-        "old": "DI",
-        "new": "NrKSeF",
-        "ksef_number": NUMBER,
-    }
+def test_the_table_opens_in_a_polish_excel() -> None:
+    data = to_csv(rows([ACCEPTED], as_of=FILING), EXCEL)
+    assert data.startswith(b"\xef\xbb\xbfnumber;kind;")
+    (read_back,) = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert (read_back["gross"], read_back["payments"]) == ("123,00", "cash 100,00; card 23,00")
+    assert read_back["buyer_name"] == 'Żółw; "Ćma" sp. z o.o.'
 
 
 def test_csv_is_rfc_4180_and_comes_back() -> None:

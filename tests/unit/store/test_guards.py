@@ -173,7 +173,23 @@ def test_a_ksef_number_never_changes(database: sqlite3.Connection) -> None:
     assert attempt(database, "UPDATE invoices SET ksef_number = NULL WHERE id = 'inv-a'") is not None
 
 
+BOOKED = "INSERT INTO books VALUES ('inv-a', 1, '2026-11-24', '2026-11-24', 0, '{}')"
+
+
+def test_bytes_leave_only_after_the_books_read_them(database: sqlite3.Connection) -> None:
+    leave = "UPDATE versions SET xml = NULL WHERE invoice_id = 'inv-a'"
+    assert attempt(database, leave) == "the books have not read this invoice yet"
+    database.execute(BOOKED)
+    anew = "UPDATE books SET reader = 2, entry = '{\"parts\": []}'"
+    database.execute(anew)
+    database.execute(leave)
+    kept = "the books keep what was read while the bytes were here"
+    assert attempt(database, anew.replace("2", "3")) == kept
+    assert attempt(database, "DELETE FROM books") == "the books are never deleted"
+
+
 def test_bytes_leave_only_after_export(database: sqlite3.Connection) -> None:
+    database.execute(BOOKED)
     for table, column, key in (("versions", "xml", "invoice_id"), ("print_jobs", "data", "invoice_id")):
         assert attempt(database, f"UPDATE {table} SET {column} = NULL WHERE {key} = 'inv-b'") is not None
         assert attempt(database, f"UPDATE {table} SET {column} = NULL WHERE {key} = 'inv-a'") is None

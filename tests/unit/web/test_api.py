@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from aiohttp import ClientSession, ServerDisconnectedError
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.errors import AgentError, BadInput, Conflict, FieldError, StoreLost, Unavailable
 from agent.domain.fa3.view import read
 from agent.domain.lifecycle import PrintState
@@ -63,7 +64,8 @@ async def papers(place: World) -> list[PrintJob]:
 
 
 async def export_and_prune(invoice_id: str, tx: Any) -> None:
-    """What `ksef-agent export --prune` does to an old invoice."""
+    """What `ksef-agent export --prune` does to an old invoice, once the books have read it."""
+    await tx.books.put(invoice_id, BookEntry((BookPart(date(2026, 11, 24), None, ()),)))
     await tx.exports.add(invoice_id, "/archiwum/plik.zip", bytes(32))
     await tx.exports.prune(invoice_id)
 

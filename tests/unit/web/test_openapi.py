@@ -364,6 +364,14 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
     await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=csv")
     await ask("GET", "/v1/register/changes", "/v1/register/changes?month=2026-11&since=2026-11-01")
     await ask("GET", "/v1/register/counts", "/v1/register/counts?month=2026-11")
+    await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=jpk")
+    await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=jpk-csv&dialect=excel&bom=0")
+    for query in ("month=2026-11", "month=2025-01"):
+        await ask("GET", "/v1/register/changes", f"/v1/register/changes?{query}")
+    await ask("GET", "/v1/register/ksef", "/v1/register/ksef?month=2026-11")
+    await place.restore_the_line()
+    await ask("GET", "/v1/register/ksef", "/v1/register/ksef?month=2026-11&from=2026-11-24")
+    await place.lose_the_line()
     await ask("GET", "/v1/outbox")
     for start in (1, "x", 10_000):
         await ask("POST", "/v1/outbox/replay", json={"from": start})

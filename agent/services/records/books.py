@@ -1,0 +1,153 @@
+"""The books: reads each invoice once for them, and gives rows of JPK_V7M(3), one at a time.
+
+An invoice is read the first time somebody asks, at the latest on the day after; the press does not wait for it. Bytes
+leave this till only after they were read (a trigger of the database).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+
+from agent.domain.books.changes import RowChange, row_changes
+from agent.domain.books.entry import BookEntry
+from agent.domain.books.jpk import JpkCsv, JpkRow, JpkXml, rows_of
+from agent.domain.books.read import book_entry, entry_of_row
+from agent.domain.calendar import local_date
+from agent.domain.errors import BadInput
+from agent.domain.fa3.view import read
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.records.register import AsOf, RegisterChange, as_it_was
+from agent.ports import BookedInvoice, Clock, Event, Store, Transaction
+from agent.services.records.months import month_of
+
+PAGE = 100
+AT_ONCE = 20
+"""Invoices read between two writes: a press waits for one such write at most."""
+Days = tuple[date, date]
+ReadPage = Callable[[BookedInvoice | None, Transaction], Awaitable[list[BookedInvoice]]]
+
+
+class Books:
+    """What the accountant takes over. ``month`` is YYYY-MM of the tax point, ``as_of`` when it is filed (None: now)."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._reading = asyncio.Lock()
+
+    async def read_all(self) -> int:
+        """Read what was not read yet; return how many. Safe to repeat."""
+        count = 0
+        async with self._reading:
+            while ids := await self._store.read(lambda tx: tx.books.unread(AT_ONCE)):
+                entries = [(each, _entry(await self._store.read(partial(_record, each)))) for each in ids]
+                await self._store.write(partial(_put, entries))
+                count += len(ids)
+        return count
+
+    async def invoices(self, days: Days) -> AsyncIterator[BookedInvoice]:
+        """Yield what may belong to these days by its tax point, without bytes, a page in memory at a time."""
+        async for each in self._paged(partial(_by_tax_point, days)):
+            yield each
+
+    async def issued(self, days: Days) -> AsyncIterator[BookedInvoice]:
+        """Yield what has its P_1 in these days, likewise."""
+        async for each in self._paged(partial(_by_issue, days)):
+            yield each
+
+    async def _paged(self, read_page: ReadPage) -> AsyncIterator[BookedInvoice]:
+        await self.read_all()
+        page: list[BookedInvoice] = []
+        while True:
+            page = await self._store.read(partial(read_page, page[-1] if page else None))
+            for each in page:
+                yield each
+            if len(page) < PAGE:
+                return
+
+    async def rows(self, month: str, as_of: AsOf | None = None) -> AsyncIterator[JpkRow]:
+        """Yield the rows of a month, by day of issue."""
+        days = month_of(month)
+        filed = as_of or self._clock.now()
+        async for each in self.invoices(days):
+            for row in rows_of(each.record, each.entry, days, filed):
+                yield row
+
+    async def written(self, month: str, as_of: AsOf | None, writer: JpkXml | JpkCsv) -> AsyncIterator[str]:
+        """Yield the file of a month, a row at a time. What is filed now is remembered: see changes()."""
+        at = self._clock.now()
+        yield writer.begin()
+        async for row in self.rows(month, as_of or at):
+            yield writer.row(row)
+        yield writer.end()
+        if as_of is None:
+            await self._store.write(lambda tx: tx.key_values.put(_exported(month), at.isoformat()))
+
+    async def exported_at(self, month: str) -> datetime | None:
+        """Return when the rows of a month were last given out, None where they never were."""
+        kept = await self._store.read(lambda tx: tx.key_values.get(_exported(month)))
+        return datetime.fromisoformat(kept) if isinstance(kept, str) else None
+
+    async def changes(self, month: str, since: AsOf, as_of: AsOf | None = None) -> list[RowChange]:
+        """Return what has to be changed in books that were filed at ``since``: an instant, or the end of a day."""
+        days = month_of(month)
+        filed = as_of or self._clock.now()
+        events = await self._store.read(lambda tx: tx.events.changing_books())
+        changed = _since(events, since)
+        then: list[JpkRow] = []
+        now: list[JpkRow] = []
+        async for each in self.invoices(days):
+            before = as_it_was(each.record, changed.get(each.record.id, ()))
+            then += rows_of(before, each.entry, days, since)
+            now += rows_of(each.record, each.entry, days, filed)
+        return row_changes(then, now)
+
+
+def _exported(month: str) -> str:
+    return f"jpk-export:{month}"
+
+
+def _entry(record: InvoiceRecord) -> BookEntry:
+    """What the document says; what its row says where the bytes left before, are damaged or cannot be read."""
+    if not record.intact or not record.xml:
+        return entry_of_row(record)
+    try:
+        return book_entry(read(record.xml))
+    except BadInput:
+        return entry_of_row(record)
+
+
+async def _record(invoice_id: str, tx: Transaction) -> InvoiceRecord:
+    return await tx.invoices.get(invoice_id)
+
+
+async def _put(entries: Sequence[tuple[str, BookEntry]], tx: Transaction) -> None:
+    for invoice_id, entry in entries:
+        await tx.books.put(invoice_id, entry)
+
+
+async def _by_tax_point(days: Days, after: BookedInvoice | None, tx: Transaction) -> list[BookedInvoice]:
+    return await tx.books.of_days(days, after, PAGE)
+
+
+async def _by_issue(days: Days, after: BookedInvoice | None, tx: Transaction) -> list[BookedInvoice]:
+    return await tx.books.issued(days, after, PAGE)
+
+
+def _since(events: Iterable[Event], since: AsOf) -> Mapping[str, list[RegisterChange]]:
+    """Return by invoice what happened after ``since``, in order."""
+    found: dict[str, list[RegisterChange]] = {}
+    for event in events:
+        later = event.at > since if isinstance(since, datetime) else local_date(event.at) > since
+        if event.invoice_id is None or not later:
+            continue
+        match event.kind, event.data:
+            case "mode", {"from": str(mode)}:
+                change = RegisterChange(mode_before=Mode(mode))
+            case _:
+                change = RegisterChange(refused=True)
+        found.setdefault(event.invoice_id, []).append(change)
+    return found

@@ -1,0 +1,40 @@
+-- books_unread --
+-- Invoices the books have not read, or not with this reader, oldest first.
+SELECT invoices.id FROM invoices
+LEFT JOIN books ON books.invoice_id = invoices.id
+WHERE books.invoice_id IS NULL OR (books.reader < :reader AND EXISTS (
+    SELECT 1 FROM versions WHERE versions.invoice_id = invoices.id AND versions.xml IS NOT NULL
+))
+ORDER BY invoices.seq
+LIMIT :limit;
+
+-- books_put --
+-- What the books read out of an invoice; a reader that knows no more changes nothing.
+INSERT INTO books (invoice_id, reader, first_day, last_day, reduces, entry)
+VALUES (:invoice_id, :reader, :first_day, :last_day, :reduces, :entry)
+ON CONFLICT (invoice_id) DO UPDATE SET
+    reader = excluded.reader, first_day = excluded.first_day, last_day = excluded.last_day,
+    reduces = excluded.reduces, entry = excluded.entry
+WHERE excluded.reader > books.reader;
+
+-- invoice_light --
+-- Invoices without their bytes, beside what the books keep of them, if they read them; conditions and order follow.
+SELECT
+    invoices.*, NULL AS xml, versions.sha256, versions.link_invoice, versions.link_certificate, 0 AS copies,
+    (
+        SELECT json_group_array(json_object(
+            'number', number, 'issued_on', issued_on, 'ksef_number', ksef_number, 'base_id', base_id
+        ))
+        FROM (SELECT * FROM correction_bases WHERE correction_id = invoices.id ORDER BY position)
+    ) AS bases,
+    (
+        EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id)
+        OR EXISTS (
+            SELECT 1 FROM session_upo_documents AS named
+            WHERE named.ksef_number = invoices.ksef_number AND named.sha256 = versions.sha256
+        )
+    ) AS has_upo,
+    books.entry
+FROM invoices
+JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
+LEFT JOIN books ON books.invoice_id = invoices.id
