@@ -100,7 +100,7 @@ def _name_and_address(view: FaView) -> Iterator[FieldError]:
         ("Adres", view.buyer.address, "adresu nabywcy"),
     ):
         if not value:
-            sentence = f"Faktura nie ma {what}; musi je mieć także faktura dla konsumenta (art. 106e ust. 1 pkt 3)."
+            sentence = f"Faktura nie ma {what}; wymaga tego także faktura dla konsumenta (art. 106e ust. 1 pkt 3)."
             yield FieldError(f"{BUYER}/{name}", sentence, "buyer-incomplete")
 
 

@@ -68,6 +68,8 @@ def test_sellers_come_and_go(hub: Hub) -> None:
     assert isinstance(hub.refused("seller", "add", NIP, "--token-file", str(hub.folder / "token")), Conflict)
     hub.run("seller", "remove", NIP)
     assert hub.json("seller", "list") == []
+    hub.add_seller(f"PL {NIP[:3]}-{NIP[3:6]}-{NIP[6:8]}-{NIP[8:]}")
+    assert [each["nip"] for each in hub.json("seller", "list")] == [NIP]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--token-file", "T", "--certificate-file", "T")])
