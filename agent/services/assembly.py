@@ -295,6 +295,7 @@ def assemble(
     )
     batches = BatchSender(
         store=store,
+        clock=clock,
         clock_check=clock_check,
         gateway=gateway,
         connection=connection,

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from agent.ports import Clock, Unsent
 
+TOO_MANY = 429
+"""KsefError.code of a limit: KSeF's refusal, or the own budget's word to wait."""
 STEPS = (5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)
 """Seconds until the next time, by times asked; the last one goes on for ever."""
 LONGEST_WAIT = 6 * 3600.0
@@ -50,17 +52,26 @@ class Waits:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[str, tuple[datetime, float]] = {}
+        self._singly: set[str] = set()
+        """Those that only single sends have to wait for."""
 
-    def rest(self, seconds: float, *invoice_ids: str) -> datetime:
-        """Let invoices rest for so long; return the ``not_before`` to store."""
+    def rest(self, seconds: float, *invoice_ids: str, singly: bool = False) -> datetime:
+        """Let invoices rest for so long; return the ``not_before`` to store.
+
+        ``singly``: KSeF's limit of single sends orders the rest; in a batch they may go at once.
+        """
+        self._singly = self._singly | set(invoice_ids) if singly else self._singly - set(invoice_ids)
         seconds = min(seconds, LONGEST_WAIT)
         not_before = self._clock.now() + timedelta(seconds=seconds)
         self._until |= dict.fromkeys(invoice_ids, (not_before, self._clock.monotonic() + seconds))
         return not_before
 
-    def over(self, record: Unsent, now: datetime) -> bool:
-        """Whether it may be tried. ``now``: the best known time, for what an earlier run wrote."""
-        if record.not_before is None:
+    def over(self, record: Unsent, now: datetime, *, together: bool = False) -> bool:
+        """Whether it may be tried; ``together``: in a batch.
+
+        ``now``: the best known time, for what an earlier run wrote.
+        """
+        if record.not_before is None or (together and record.id in self._singly):
             return True
         known = self._until.get(record.id)
         if known is None or known[0] != record.not_before:
@@ -70,6 +81,7 @@ class Waits:
     def keep(self, invoice_ids: Collection[str]) -> None:
         """Forget all others."""
         self._until = {name: entry for name, entry in self._until.items() if name in invoice_ids}
+        self._singly &= set(invoice_ids)
 
     def _recalled(self, not_before: datetime, now: datetime) -> float:
         left = not_before - now

@@ -13,6 +13,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
     CallOutcome,
+    Clock,
     InvoiceChange,
     Json,
     KsefError,
@@ -23,6 +24,7 @@ from agent.ports import (
     Transaction,
     Unsent,
 )
+from agent.services.delivery.backoff import TOO_MANY
 from agent.services.delivery.sender import InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
 from agent.services.outages.clock_check import ClockCheck
@@ -47,6 +49,7 @@ class BatchSender:
         self,
         *,
         store: Store,
+        clock: Clock,
         clock_check: ClockCheck,
         gateway: KsefGateway,
         connection: Connection,
@@ -54,6 +57,7 @@ class BatchSender:
         verdicts: VerdictRecorder,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._clock_check = clock_check
         self._gateway = gateway
         self._connection = connection
@@ -61,6 +65,12 @@ class BatchSender:
         self._verdicts = verdicts
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
+        self._rests_until = 0.0
+        """By the monotonic clock."""
+
+    def rest(self) -> bool:
+        """Tell whether KSeF allows no batch now: single sends may go on meanwhile."""
+        return self._clock.monotonic() < self._rests_until
 
     def takes(self, record: Unsent) -> bool:
         """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
@@ -127,8 +137,11 @@ class BatchSender:
         self._connection.failed(error)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
-        not_before = self._verdicts.waits.rest(rest, *(each.id for each in batch))
-        change = InvoiceChange(not_before=not_before)
+        change = InvoiceChange()
+        if error.code == TOO_MANY:  # the limit of batches: the invoices themselves may go singly
+            self._rests_until = self._clock.monotonic() + rest
+        else:
+            change = InvoiceChange(not_before=self._verdicts.waits.rest(rest, *(each.id for each in batch)))
         await self._in_slices(batch, to, "send_failed", evidence_of(error, "batch"), change)
 
     async def _in_slices(

@@ -118,7 +118,7 @@ class SendQueue:
         queue = await self._queue()
         await self._doubt_orphans(queue, "its sender failed")
         doubts = self._due(queue, InvoiceState.IN_DOUBT)
-        sent = self._due(queue, InvoiceState.SENT)
+        sent = self._due(queue, InvoiceState.SENT, together=True)  # asking is no send
         sessions = {record.session_ref or "" for record in (*doubts, *sent)}
         self._asking.keep(sessions | {record.id for record in sent})
         self._verdicts.waits.keep({record.id for record in queue})
@@ -148,10 +148,13 @@ class SendQueue:
                 await tx.invoices.move(invoice_id, InvoiceState.IN_DOUBT)
                 await tx.events.append("in_doubt", {"why": why}, invoice_id)
 
-    def _due(self, queue: list[Unsent], state: InvoiceState) -> list[Unsent]:
+    def _due(self, queue: list[Unsent], state: InvoiceState, *, together: bool = False) -> list[Unsent]:
+        """Return what may be tried now; ``together``: also what only single sends have to wait for."""
         now, waits = self._clock_check.best(), self._verdicts.waits
         return [
-            each for each in queue if each.state is state and not self._sender.busy(each.id) and waits.over(each, now)
+            each
+            for each in queue
+            if each.state is state and not self._sender.busy(each.id) and waits.over(each, now, together=together)
         ]
 
     async def _resolve_doubts(self, doubts: list[Unsent]) -> None:
@@ -182,7 +185,7 @@ class SendQueue:
                 await self._batches.ask(session, [each for each in records if each.session_ref == session])
 
     async def _send_waiting(self) -> None:
-        waiting = self._due(await self._queue(), InvoiceState.ISSUED)
+        waiting = self._due(await self._queue(), InvoiceState.ISSUED, together=True)
         waiting = await self._store.read(partial(_bases_first, waiting))
         if not waiting or not self._mode.may_send():
             return
@@ -192,6 +195,7 @@ class SendQueue:
                 return
             batched = {record.id for record in together}
             waiting = [record for record in waiting if record.id not in batched]
+        waiting = self._due(waiting, InvoiceState.ISSUED)
         together = [record for record in waiting if self._batches.takes(record)]
         alone = [record for record in waiting if not self._batches.takes(record)]
         if await self._send_singly(alone, kept_for_presses=False):
@@ -220,6 +224,8 @@ class SendQueue:
 
     def _batch_is_due(self, count: int) -> bool:
         """A backlog goes as a batch; so does the little that waits when single sends are used up for the hour."""
+        if self._batches.rest():
+            return False
         if count >= self._batch_from:
             return True
         if count == 0 or self._share(kept_for_presses=True).this_hour > 0:

@@ -28,7 +28,7 @@ from agent.ports import (
     Upo,
     UpoPage,
 )
-from agent.services.delivery.backoff import Backoff
+from agent.services.delivery.backoff import TOO_MANY, Backoff
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.outages.mode import CurrentMode
@@ -46,7 +46,6 @@ BATCH_PATIENCE = timedelta(hours=1)
 SLICE = 50
 """Documents of a page per transaction: a press in between never waits for thousands of rows."""
 NO_SUCH_SESSION = 21173
-TOO_MANY = 429
 
 
 class UpoFetcher:

@@ -30,7 +30,7 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
-from agent.services.delivery.backoff import Waits
+from agent.services.delivery.backoff import TOO_MANY, Waits
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.series import SeriesCatchUp
 from agent.services.delivery.upo import UpoFetcher
@@ -110,7 +110,7 @@ class VerdictRecorder:
     def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None) -> datetime:
         """Return when to try again: as KSeF said, else later the more often it was tried."""
         if error is not None and error.retry_after is not None:
-            return self.waits.rest(error.retry_after, record.id)
+            return self.waits.rest(error.retry_after, record.id, singly=error.code == TOO_MANY)
         return self.waits.rest(BACKOFF_STEPS[min(record.attempts, len(BACKOFF_STEPS) - 1)], record.id)
 
     def forget_lists(self) -> None:

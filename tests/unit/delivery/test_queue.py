@@ -36,6 +36,8 @@ class Recorder(FakeGateway):
         self.lists_fail = False
         self.upo_fails = False
         self.wrong_upo = False
+        self.batch_plan: list[KsefError] = []
+        """What the next batches end with."""
 
     async def send(self, session: object, invoice: Outgoing) -> str:
         self.calls.append(f"send {invoice.invoice_id}")
@@ -54,6 +56,8 @@ class Recorder(FakeGateway):
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         self.calls.append("batch")
         self._check()
+        if self.batch_plan:
+            raise self.batch_plan.pop(0)
         self.batches.append([invoice.sha256 for invoice in invoices])
         if self.culprit in self.batches[-1]:
             await opened("SB-refused")
@@ -279,6 +283,49 @@ async def test_with_no_single_sends_left_a_small_batch_goes_now_and_then(tmp_pat
         await passes(place, 60)
         assert (await place.record(second.id)).state is InvoiceState.ACCEPTED
         assert (gateway.count("batch"), gateway.count("send")) == (2, 0)
+
+
+def limit(seconds: float) -> KsefError:
+    return KsefError("limit", outcome=CallOutcome.REFUSED, code=429, retry_after=seconds)
+
+
+async def test_a_long_429_that_others_caused_makes_a_small_batch_at_once(tmp_path: Path) -> None:
+    """67 invoices stood still for five minutes, though single sends and batches have limits of their own."""
+    async with shop(tmp_path, batch_from=100) as (place, gateway):
+        await backlog(place, 67)
+        gateway.send_plan.extend(limit(300.0) for _ in range(67))
+        await place.queue.pass_once()
+        gateway.sends_left, gateway.wait = 0, 300.0  # as RateBudget says it after a 429 of five minutes
+        await passes(place, 12)
+        assert await states(place) == set()
+        assert [len(batch) for batch in gateway.batches] == [67]
+
+
+async def test_a_429_of_batches_leaves_single_sends_alone(tmp_path: Path) -> None:
+    """The sibling: others have used up the batches of the hour."""
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        await backlog(place, 8)
+        gateway.batch_plan.append(limit(1800.0))
+        await passes(place, 4)
+        assert await states(place) == set()
+        assert (gateway.count("batch"), gateway.count("send")) == (1, 8)
+        await place.clock.advance(1800)
+        await backlog(place, 14)  # six new ones
+        await passes(place, 2)
+        assert gateway.count("batch") == 2
+
+
+async def test_a_short_429_is_waited_for(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        await backlog(place, 2)
+        gateway.send_plan.extend(limit(30.0) for _ in range(2))
+        await place.queue.pass_once()
+        gateway.wait = 30.0
+        await passes(place, 5)
+        assert (gateway.count("batch"), gateway.count("send")) == (0, 2)
+        gateway.wait = 0.0
+        await passes(place, 3)
+        assert await states(place) == set()
 
 
 async def test_the_backlog_stands_back_for_a_press(tmp_path: Path) -> None:
