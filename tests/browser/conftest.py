@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page, Request, Route, async_playwright
 from agent.domain.errors import AgentError
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import InvoiceFilter
+from agent.services.tokens import Tokens
 from agent.settings.model import PageSettings
 from agent.web.problems import response_of
 from tests.fakes.served import till_http, tokens_in
@@ -48,6 +49,8 @@ class Counter:
     place: World
     page: Page
     address: str
+    tokens: Tokens
+    _runner: web.AppRunner | None = None
     mistakes: list[str] = field(default_factory=list)
     sales: list[dict[str, Any]] = field(default_factory=list)
     """What the page asked to issue, as it went out."""
@@ -59,6 +62,20 @@ class Counter:
         if request.method == "POST" and request.url.endswith("/v1/invoices"):
             self.sales.append(json.loads(request.post_data or ""))
             self.pressed.set()
+
+    async def serve(self) -> None:
+        """Let the agent serve, at the address it had before where it had one."""
+        self._runner = web.AppRunner(till_http(self.place, self.tokens, page=PageSettings(sample_basket=True)))
+        await self._runner.setup()
+        port = int(self.address.rpartition(":")[2]) if self.address else 0
+        await web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True).start()
+        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop_serving(self) -> None:
+        """Let the agent be down: nothing answers at its address."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
     async def open(self, *, token: str = "kasjer", extra: str = "") -> None:
         """Open the page as the desktop link does, with the token in the fragment."""
@@ -130,13 +147,11 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def counter(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> AsyncIterator[Counter]:
     async with world(tmp_path) as place:
-        runner = web.AppRunner(till_http(place, tokens_in(tmp_path), page=PageSettings(sample_basket=True)))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
         context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="pl-PL")
         context.set_default_timeout(WAIT)
         page = await context.new_page()
-        shop = Counter(place, page, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        shop = Counter(place, page, "", tokens_in(tmp_path))
+        await shop.serve()
         page.on("request", shop.note_sale)
         page.on("pageerror", lambda error: shop.mistakes.append(str(error)))
         page.on(
@@ -147,5 +162,5 @@ async def counter(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> As
         )
         yield shop
         await context.close()
-        await runner.cleanup()
+        await shop.stop_serving()
         assert not shop.mistakes

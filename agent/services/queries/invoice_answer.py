@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
+from agent.domain.amounts import amount
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -84,8 +86,8 @@ def _refused(record: InvoiceRecord, paper: NewestPaper | None) -> str:
 
 
 _NEVER_SENT = {
-    Mode.TOTAL_FAILURE: "Wydaj klientowi fakturę. W czasie awarii całkowitej nie przesyła się jej do KSeF.",
-    Mode.OUTSIDE_KSEF: "Wydaj klientowi fakturę. Faktur dla osób prywatnych ten sklep nie przesyła do KSeF.",
+    Mode.TOTAL_FAILURE: "W czasie awarii całkowitej nie przesyła się jej do KSeF.",
+    Mode.OUTSIDE_KSEF: "Faktur dla osób prywatnych ten sklep nie przesyła do KSeF.",
 }
 
 
@@ -95,18 +97,51 @@ def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
         if record.ksef_number is not None:
             return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
         lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
-        return f"Wydaj klientowi potwierdzenie transakcji. Fakturę odbierze w KSeF.{lacking}"
+        noun = _noun(record).capitalize()
+        return f"Wydaj klientowi potwierdzenie transakcji.{_money(record)} {noun} odbierze w KSeF.{lacking}"
+    what = f"Wydaj klientowi {_noun(record)}"
     if record.mode in _NEVER_SENT:
-        return _NEVER_SENT[record.mode]
+        return f"{what}.{_money(record)} {_NEVER_SENT[record.mode]}"
     if record.ksef_number is None and not coded:
         # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
         return (
-            "Nie wydawaj jeszcze faktury: kasa nie ma certyfikatu Offline, więc wydruk ma tylko kod OFFLINE. "
+            f"Nie wydawaj jeszcze {'korekty' if record.kind.startswith('KOR') else 'faktury'}: kasa nie ma certyfikatu "
+            f"Offline, więc wydruk ma tylko kod OFFLINE.{_money(record)} "
             "Do KSeF trafi sama; gdy nadejdzie numer, wydrukuj ją ponownie i wydaj."
         )
     if record.ksef_number is None:
-        return "Wydaj klientowi fakturę z kodami OFFLINE i CERTYFIKAT. Do KSeF trafi sama."
-    return "Wydaj klientowi fakturę."
+        return f"{what} z kodami OFFLINE i CERTYFIKAT.{_money(record)} Do KSeF trafi sama."
+    return f"{what}.{_money(record)}"
+
+
+def _noun(record: InvoiceRecord) -> str:
+    return "korektę" if record.kind.startswith("KOR") else "fakturę"
+
+
+_BACK: dict[str, str] = {
+    "cash": "gotówką",
+    "card": "na kartę",
+    "mobile": "BLIKIEM",
+    "transfer": "przelewem",
+    "voucher": "bonem",
+}
+"""How money is given back; other ways are not named."""
+
+
+def _money(record: InvoiceRecord) -> str:
+    """What changes hands with a correction; empty for a sale, whose payment the receipt was for."""
+    gross = record.totals.gross
+    if not record.kind.startswith("KOR") or not gross:
+        return ""
+    verb = "Zwróć" if gross < 0 else "Pobierz dopłatę"
+    parts = [(abs(payment.amount), _BACK.get(payment.method, "")) for payment in record.payments]
+    named = [f"{_shown(much, record)} {how}".rstrip() for much, how in parts if much]
+    return f" {verb} {' i '.join(named) or _shown(abs(gross), record)}."
+
+
+def _shown(value: Decimal, record: InvoiceRecord) -> str:
+    currency = record.totals.currency
+    return f"{amount(value)} {'zł' if currency == 'PLN' else currency}"
 
 
 def _paper_trouble(paper: NewestPaper) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+SERVICE_WORKER: Final = "sw.js"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 TYPES: Final = {
@@ -30,7 +31,9 @@ def routes(open_token: str | None = None) -> list[web.RouteDef]:
         if suffix not in TYPES or not entry.is_file():
             continue
         handler = _serve(entry.read_bytes(), TYPES[suffix])
-        if entry.name != "index.html":
+        if entry.name == SERVICE_WORKER:
+            table.append(web.get(f"/{entry.name}", handler))  # its place decides what it may serve
+        elif entry.name != "index.html":
             table.append(web.get(f"/page/{entry.name}", handler))
         else:
             table.append(web.get("/", handler if open_token is None else _with_token(handler, open_token)))

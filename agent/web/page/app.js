@@ -5,9 +5,12 @@ import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
 import { byId, h } from "./dom.js";
 import * as invoice from "./invoice.js";
+import * as last from "./last.js";
 import * as lists from "./lists.js";
 import * as manager from "./manager.js";
+import { keepPage, keepSettings, lastSettings } from "./offline.js";
 import * as outside from "./outside.js";
+import * as press from "./press.js";
 import * as sale from "./sale.js";
 import { dayShown, distance, MODES } from "./words.js";
 
@@ -18,6 +21,7 @@ const KSEF = { up: "KSeF odpowiada", down: "KSeF nie odpowiada", unknown: "KSeF:
 
 let view = "";
 let started = false;
+let alone = false; // begun while the agent was down
 let following = 0; // the newest follower; an older one stops
 
 function open(name) {
@@ -28,11 +32,12 @@ function open(name) {
     if (tab.dataset.view === name) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   });
-  window.scrollTo(0, 0);
+  byId("main").scrollTop = 0;
+  press.drawBar();
 }
 
 const goTo = {
-  sale: () => { open("sale"); takeHanded(); sale.focusFirst(); },
+  sale: () => { open("sale"); takeHanded(); sale.focusFirst(); last.draw().catch(() => {}); },
   queue: async () => { open("queue"); await lists.showQueue(); byId("queue-title").focus(); },
   find: async () => { open("find"); await lists.showFind(); },
   correct: async (base) => { await correct.show(base); open("correct"); byId("correct-title").focus(); },
@@ -120,6 +125,7 @@ async function follow() {
 }
 
 async function refreshView() {
+  if (view === "sale") await last.draw();
   if (view === "invoice") await invoice.refresh();
   if (view === "manager") await manager.refresh();
   if (view === "queue" && !byId("view-queue").contains(document.activeElement)) await lists.showQueue();
@@ -159,36 +165,51 @@ async function enter() {
   } catch (error) {
     if (error instanceof Problem) return; // token-refused has asked for another one
     agentGone();
+    if (!started && lastSettings()) {
+      begin(lastSettings()); // the basket is there, and waits
+      alone = true;
+    }
     setTimeout(enter, RETRY);
     return;
   }
+  keepSettings(settings);
+  apply(settings);
+  if (!started) begin(settings);
+  else if (!alone || handed !== null) goTo.sale();
+  alone = false;
+  follow();
+  keepPage().catch((error) => console.warn(error));
+}
+
+/** What another token, or the agent's newest settings, change. */
+function apply(settings) {
   byId("till-name").textContent = `Kasa ${settings.till}`;
   document.title = `Faktura – kasa ${settings.till}`;
   manager.start(settings);
-  if (!started) {
-    started = true;
-    const demo = settings.sample_basket || new URLSearchParams(location.search).has("demo");
-    open("sale");
-    sale.start({
-      answered: (made) => attempt(() => showInvoice(made, { fresh: true })),
-      abandoned: () => attempt(goTo.find),
-      sampleBasket: demo,
-    });
-    invoice.start({ next: goTo.sale, manager: settings.role === "manager", correct: (base) => attempt(() => goTo.correct(base)) });
-    correctionForm.start({
-      done: (made) => attempt(() => showInvoice(made, { fresh: true })),
-      unanswered: (error) => { open("sale"); sale.unanswered(error.message, error.refusedForNow); },
-    });
-    correct.start({ cancel: (base) => attempt(() => showInvoice(base.id)) });
-    outside.start({ cancel: () => attempt(goTo.find) });
-    lists.start({
-      open: (id) => attempt(() => showInvoice(id)),
-      held: (correction) => attempt(() => showInvoice({ held: correction })),
-      outside: (number) => attempt(() => goTo.outside(number)),
-    });
-  }
+  invoice.start({ next: goTo.sale, manager: settings.role === "manager", correct: (base) => attempt(() => goTo.correct(base)) });
+}
+
+function begin(settings) {
+  started = true;
+  apply(settings);
+  const demo = settings.sample_basket || new URLSearchParams(location.search).has("demo");
+  const show = (id) => attempt(() => showInvoice(id));
+  const made = (given) => attempt(() => showInvoice(given, { fresh: true }));
+  open("sale");
+  last.start({ open: show });
+  sale.start({ answered: made, abandoned: () => attempt(goTo.find), sampleBasket: demo });
+  correctionForm.start({
+    done: made,
+    unanswered: (error) => { open("sale"); press.unanswered(error.message, error.refusedForNow); },
+  });
+  correct.start({ cancel: (base) => show(base.id) });
+  outside.start({ cancel: () => attempt(goTo.find) });
+  lists.start({
+    open: show,
+    held: (correction) => attempt(() => showInvoice({ held: correction })),
+    outside: (number) => attempt(() => goTo.outside(number)),
+  });
   goTo.sale();
-  follow();
 }
 
 document.querySelectorAll("[data-view]").forEach((tab) => tab.addEventListener("click", () => {

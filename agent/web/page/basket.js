@@ -61,12 +61,12 @@ function row(box, lines, index, options) {
   }, known.map((rate) => h("option", { value: rate, selected: rate === line.vat }, /^\d+$/.test(rate) ? `${rate}%` : rate)));
   refresh();
   return h("div", { class: "line", role: "group", "aria-label": `Pozycja ${index + 1}` },
-    input("name", "Nazwa", { maxlength: 512 }),
-    input("quantity", "Ilość", { inputmode: "decimal", maxlength: 20 }),
-    input("unit", "J.m.", { maxlength: 256 }),
-    input("unit_price", net ? "Cena netto" : "Cena brutto", { inputmode: "decimal", maxlength: 22 }),
+    input("name", "Nazwa", {}),
+    input("quantity", "Ilość", { inputmode: "decimal" }),
+    input("unit", "J.m.", {}),
+    input("unit_price", net ? "Cena netto" : "Cena brutto", { inputmode: "decimal" }),
     h("div", { class: "field f-vat" }, h("label", { for: `${prefix}-${index}-vat` }, "VAT"), rates),
-    input("discount", "Rabat zł", { inputmode: "decimal", maxlength: 16 }),
+    input("discount", "Rabat zł", { inputmode: "decimal" }),
     h("div", { class: "field f-value" }, h("span", { class: "label" }, "Wartość"), value),
     h("button", {
       type: "button", class: "remove", "aria-label": `Usuń pozycję ${index + 1}`, title: "Usuń pozycję",

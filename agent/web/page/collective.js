@@ -35,7 +35,7 @@ function draw(order, box) {
       collective.bases.map((base, index) => baseRow(base, index, () => remove(base)))),
     h("div", { class: "add-base" },
       field("Numer następnej faktury", collective, "next", {
-        id: "collective-number", maxlength: 256, "data-pointer": "/bases",
+        id: "collective-number", "data-pointer": "/bases",
         onkeydown: (event) => {
           if (event.key !== "Enter" || event.ctrlKey || !collective.next.trim()) return;
           event.preventDefault();
@@ -50,7 +50,7 @@ function draw(order, box) {
       const label = /^\d+$/.test(rate) ? `Stawka ${rate}%` : `Stawka ${rate}`;
       return field(label, collective.rates, rate, { id: `collective-rate-${rate}`, inputmode: "decimal", placeholder: "0,00" });
     })),
-    field("Okres, którego dotyczy rabat", collective, "period", { id: "collective-period", maxlength: 256, "data-pointer": "/period" }));
+    field("Okres, którego dotyczy rabat", collective, "period", { id: "collective-period", "data-pointer": "/period" }));
 }
 
 /** Rates of all invoices that are known here. */
@@ -74,7 +74,7 @@ function baseRow(base, index, remove) {
     h("div", { class: "fields" },
       field("Data wystawienia", base, "issued_on", { type: "date", ...at("issued_on") }),
       field("Numer KSeF (pusty, gdy jej nie ma w KSeF)", base, "ksef_number", {
-        class: "field full", maxlength: 60, ...at("ksef_number"),
+        class: "field full", ...at("ksef_number"),
       }))), button);
 }
 

@@ -61,7 +61,7 @@ export function correctionForm({ title, key, submit, cancel }, ...content) {
 export function reasonField(order, kind, pointer) {
   order.reasons ??= {};
   order.reasons[kind] ??= KINDS[kind].reason;
-  return field("Przyczyna korekty", order.reasons, kind, { id: "correct-reason", maxlength: 256, "data-pointer": `${pointer}/reason` });
+  return field("Przyczyna korekty", order.reasons, kind, { id: "correct-reason", "data-pointer": `${pointer}/reason` });
 }
 
 /** The buyer as he should have been. `pointer`: where he lies in what is sent. */
@@ -70,7 +70,7 @@ export function rightBuyer(right, pointer) {
     h("p", { class: "full hint" }, "Powstaną dwa dokumenty: korekta do zera i nowa faktura na właściwego nabywcę. ",
       "Osobie prywatnej zostaw pusty NIP; imię, nazwisko i adres są potrzebne."),
     field("NIP właściwego nabywcy", right, "nip", {
-      id: "right-nip", inputmode: "numeric", maxlength: 40, "data-pointer": `${pointer}/nip`, oninput: () => ownerChanged(right, "right"),
+      id: "right-nip", inputmode: "numeric", "data-pointer": `${pointer}/nip`, oninput: () => ownerChanged(right, "right"),
     }),
     dataFields(right, "right", pointer, "Nazwa"));
 }
@@ -78,7 +78,7 @@ export function rightBuyer(right, pointer) {
 /** Name and address of a buyer; `prefix` of the ids. */
 export function dataFields(buyer, prefix, pointer, nameLabel) {
   const plain = (name, label) => field(label, buyer, name, {
-    id: `${prefix}-${name}`, maxlength: 512, "data-pointer": `${pointer}/${name === "name" ? "name" : `address/${name}`}`,
+    id: `${prefix}-${name}`, "data-pointer": `${pointer}/${name === "name" ? "name" : `address/${name}`}`,
     oninput: (event) => write(buyer, name, event.target.value),
   });
   return [plain("name", nameLabel), plain("line1", "Ulica i numer"), plain("line2", "Kod i miejscowość")];

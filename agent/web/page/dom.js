@@ -29,11 +29,27 @@ export function enterMovesOn(form, shortcut = () => null) {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.ctrlKey || !event.target.matches("input, select")) return;
     event.preventDefault();
-    const controls = [...form.querySelectorAll("input, select, [type=submit]")];
+    const controls = [...form.elements].filter((control) => control.matches("input, select, [type=submit]"));
     const next = controls.slice(controls.indexOf(event.target) + 1)
-      .find((control) => control.type !== "radio" && !control.disabled && control.offsetParent !== null);
+      .find((control) => control.type !== "radio" && !control.disabled && control.checkVisibility({ visibilityProperty: true }));
     (shortcut(event.target) || next)?.focus();
   });
+}
+
+/** What stands in a field is selected when the field is entered, by key or by click: who types replaces it. */
+export function selectsWhatItEnters(root) {
+  const TEXT = "input:not([type=radio]):not([type=checkbox]):not([type=date])";
+  let entered = null;
+  root.addEventListener("focusin", ({ target }) => {
+    if (!target.matches(TEXT)) return;
+    target.select();
+    entered = target;
+  });
+  root.addEventListener("mouseup", (event) => { // the click that entered it would put the caret somewhere
+    if (event.target === entered && entered.selectionStart === entered.selectionEnd) entered.select();
+    entered = null;
+  });
+  root.addEventListener("keydown", () => { entered = null; });
 }
 
 /** Disable a button while `work` runs; a second click meanwhile does nothing. */

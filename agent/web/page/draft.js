@@ -1,4 +1,4 @@
-// The basket being made, and the press that has no answer yet. Both survive a reload (sessionStorage).
+// The basket being made, and the press that has no answer yet. Both survive a reload, a closed tab and a dead browser.
 
 import { newKey } from "./api.js";
 import { emptyBuyer } from "./owner.js";
@@ -27,13 +27,13 @@ const empty = () => ({
 
 function read(name) {
   try {
-    return JSON.parse(sessionStorage.getItem(name));
+    return JSON.parse(localStorage.getItem(name));
   } catch {
     return null;
   }
 }
 
-/** What this tab kept; a page of an earlier version knew fewer fields. */
+/** What this browser kept; a page of an earlier version knew fewer fields. */
 function kept() {
   const saved = { ...empty(), ...read(DRAFT) };
   return { ...saved, buyer: { ...emptyBuyer(), ...saved.buyer }, receipt: { ...empty().receipt, ...saved.receipt } };
@@ -42,7 +42,18 @@ function kept() {
 export let draft = kept();
 
 export function save() {
-  sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+  localStorage.setItem(DRAFT, JSON.stringify(draft));
+}
+
+/** Call `changed` after another tab changed the basket, `pressed` after it began a press (true) or was answered. */
+export function follow({ changed, pressed }) {
+  window.addEventListener("storage", ({ key, newValue }) => {
+    if (key === DRAFT && newValue) {
+      draft = kept();
+      changed();
+    }
+    if (key === PENDING) pressed(Boolean(newValue));
+  });
 }
 
 /** A new basket gets a new key; the key lives until the press is answered. */
@@ -82,5 +93,5 @@ export function pending() {
   return kept && { path: "/v1/invoices", ...kept };
 }
 
-export const setPending = (press) => sessionStorage.setItem(PENDING, JSON.stringify(press));
-export const clearPending = () => sessionStorage.removeItem(PENDING);
+export const setPending = (press) => localStorage.setItem(PENDING, JSON.stringify(press));
+export const clearPending = () => localStorage.removeItem(PENDING);

@@ -5,35 +5,45 @@ import { byId, h } from "./dom.js";
 export function clearErrors(form) {
   form.querySelectorAll("[aria-invalid]").forEach((control) => {
     control.removeAttribute("aria-invalid");
-    control.removeAttribute("aria-errormessage");
+    describe(control, `${control.id}-error`, false);
   });
   form.querySelectorAll(".field-error.added").forEach((note) => note.remove());
   form.querySelectorAll(".field-error:not(.added)").forEach((note) => { note.textContent = ""; });
 }
 
-/** Put each message at its field; return those that belong to no field of the form. Focus goes to the first mistake. */
+/** Name (or no longer name) an element that describes a control, beside those that do already. */
+function describe(control, id, on) {
+  const others = (control.getAttribute("aria-describedby") || "").split(" ").filter((each) => each && each !== id);
+  const all = on ? [...others, id] : others;
+  if (all.length) control.setAttribute("aria-describedby", all.join(" "));
+  else control.removeAttribute("aria-describedby");
+}
+
+/** Put each message at its field; return those that belong to no field of the form. Focus goes to the topmost mistake. */
 export function showErrors(form, errors) {
   const homeless = [];
-  let first = null;
+  const marked = [];
   for (const error of errors) {
     const target = nearest(form, error.pointer);
     if (!target) {
       homeless.push(error.message);
       continue;
     }
-    first = first || target;
+    marked.push(target);
     target.closest("details")?.setAttribute("open", "");
     if (target.matches("input, select")) {
       const id = `${target.id}-error`;
       target.setAttribute("aria-invalid", "true");
-      target.setAttribute("aria-errormessage", id);
+      describe(target, id, true);
       byId(id)?.remove();
       (target.closest(".line") || target.closest(".field") || target.parentElement).append(h("p", { class: "field-error added", id }, words(error)));
     } else {
       target.textContent = words(error);
     }
   }
-  first?.focus();
+  const [first] = marked.sort((one, other) => (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
+  first?.focus({ preventScroll: true });
+  first?.scrollIntoView({ block: "center" });
   return homeless;
 }
 

@@ -3,6 +3,7 @@
 import { blob, get, picturePage, post, Problem, text, Unreachable } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
+import { signal } from "./sounds.js";
 import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 let current = null;
@@ -18,6 +19,7 @@ export function start(callbacks) {
 export async function show(given, { fresh = false } = {}) {
   const invoice = typeof given === "string" ? await get(`/v1/invoices/${encodeURIComponent(given)}`) : given;
   current = { ...invoice, fresh };
+  if (fresh && ["failed", "uncertain"].includes(invoice.paper?.state)) signal("unprinted");
   heldNow = null;
   draw();
   byId("invoice-headline").focus();
@@ -80,7 +82,9 @@ export async function refresh() {
   invoice.replacement = current.replacement;
   if (JSON.stringify({ ...invoice, fresh: null }) === before) return;
   if (!current.ksef_number && invoice.ksef_number) say(`Faktura ${invoice.number} ma numer KSeF.`);
-  current = { ...invoice, fresh: current.fresh };
+  // What a fresh answer said to hand over stays: the paper that came out with it is still on the counter.
+  const samePaper = current.fresh && invoice.paper?.state === current.paper?.state && invoice.state !== "rejected";
+  current = { ...invoice, fresh: current.fresh, ...(samePaper ? { hand_over: current.hand_over } : {}) };
   const focused = document.activeElement?.id;
   draw();
   byId(focused)?.focus();
@@ -104,7 +108,7 @@ function draw() {
       h("div", { class: "answer", "data-mood": mood() },
         h("p", { class: "answer-kind" }, current.fresh ? "Wystawiono" : kindShown()),
         headline(current.hand_over),
-        paper ? h("p", { class: "answer-label" }, paper.label) : null,
+        h("p", { class: "answer-label" }, `${kindShown()} ${current.number}`),
         current.held_by ? h("p", { class: "note warn" },
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)
@@ -116,7 +120,7 @@ function draw() {
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
         h("div", { id: "reason-place" }),
-        facts()),
+        ...facts()),
       h("figure", { class: "paper" },
         h("figcaption", {}, paper ? `Wydruk: ${DOCUMENTS[paper.document] || paper.document}, ${PRINTS[paper.state] || paper.state}` : "Wydruk"),
         h("div", { class: "paper-roll", tabindex: "0", role: "group", "aria-label": "Obraz wydruku" },
@@ -127,9 +131,9 @@ function draw() {
   loadPaper(current);
 }
 
-/** The first sentence says what to do now, in letters to be read from afar; the rest stands below it. */
+/** What to hand out and give back now, in letters to be read from afar; the rest stands below it. */
 function headline(handOver) {
-  const [, first, rest] = /^(.+?[.!?])\s+(.+)$/s.exec(handOver) || [null, handOver, ""];
+  const [, first, rest] = /^(.+?[.!?](?:\s+(?:Zwróć|Pobierz)[^.]+\.)?)(?:\s+(.+))?$/s.exec(handOver) || [null, handOver, ""];
   return [h("h1", { id: "invoice-headline", tabindex: "-1" }, first), rest ? h("p", { class: "answer-more" }, rest) : null];
 }
 
@@ -146,14 +150,15 @@ function facts() {
     ["Numer", current.number],
     ["Nabywca", buyerShown(current.buyer)],
     ["Kwota", shown(current.totals.gross, current.totals.currency)],
-    ["Tryb", `${MODES[current.mode]} (${current.legal_basis})`],
+    ["Tryb", MODES[current.mode]],
     ["Dlaczego", current.reason],
     ["KSeF", stateShown(current)],
     ["Numer KSeF", current.ksef_number],
     ["Wysłać najpóźniej", current.ksef_number ? "" : deadlineShown(current)],
     ["Wystawiono", momentShown(current.issued_at)],
   ];
-  return factList(rows);
+  const law = [["Na wydruku", current.paper?.label], ["Podstawa prawna trybu", current.legal_basis]];
+  return [factList(rows), h("details", {}, h("summary", {}, "Szczegóły prawne"), factList(law))];
 }
 
 const factList = (rows) => h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => (
@@ -170,7 +175,7 @@ function askReason(words, act) {
     act(reason);
   } },
   h("label", { for: "case-reason" }, words),
-  h("input", { id: "case-reason", maxlength: 500, required: true }),
+  h("input", { id: "case-reason", required: true }),
   h("div", { class: "row" },
     h("button", { type: "submit", class: "primary" }, "Zamknij sprawę"),
     h("button", { type: "button", onclick: () => byId("reason-place").replaceChildren() }, "Anuluj"))));

@@ -31,7 +31,7 @@ export async function show(message = "") {
         h("input", { id: "manager-token", type: "password", autocomplete: "off", value: secret,
           oninput: (event) => { secret = event.target.value.trim(); } })),
       h("div", { class: "field" }, h("label", { for: "manager-reason" }, "Powód (zostanie w dzienniku)"),
-        h("input", { id: "manager-reason", maxlength: 500, required: true })),
+        h("input", { id: "manager-reason", required: true })),
       h("p", { class: "note bad", id: "manager-error", role: "alert", hidden: true }),
       message ? h("p", { class: "note good", role: "status" }, message) : null,
       mode.declared || mode.total_failure_to_confirm ? null : h("p", { class: "hint" },

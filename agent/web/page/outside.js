@@ -42,10 +42,10 @@ function draw(kind) {
     { title: "Korekta faktury spoza tej kasy", key: order.key, submit: bodyOf, cancel },
     h("p", { class: "hint" }, "Przepisz fakturę z wydruku klienta. Faktury z tej kasy poprawia się z listy „Faktury”."),
     h("div", { class: "fields" },
-      field("Numer faktury", base, "number", { id: "base-number", maxlength: 256, "data-pointer": "/base/number" }),
+      field("Numer faktury", base, "number", { id: "base-number", "data-pointer": "/base/number" }),
       field("Data wystawienia", base, "issued_on", { id: "base-issued-on", type: "date", "data-pointer": "/base/issued_on" }),
       field("Numer KSeF (pusty, gdy faktury nie ma w KSeF)", base, "ksef_number", {
-        id: "base-ksef-number", class: "field full", maxlength: 60, "data-pointer": "/base/ksef_number",
+        id: "base-ksef-number", class: "field full", "data-pointer": "/base/ksef_number",
       })),
     h("h2", {}, "Nabywca na tej fakturze"), baseBuyer(() => draw(kind)),
     h("h2", {}, "Wszystkie pozycje tej faktury"),
@@ -58,7 +58,7 @@ function draw(kind) {
     h("button", { type: "button", class: "wide", id: "add-base-line", onclick: () => addLine(kind) }, "+ Dodaj pozycję"),
     h("div", { id: "base-exemption-field", hidden: true },
       field("Podstawa zwolnienia (stawka zw)", base, "exemption", {
-        id: "base-exemption", maxlength: 256, "data-pointer": "/base/exemption",
+        id: "base-exemption", "data-pointer": "/base/exemption",
       })),
     h("h2", {}, "Korekta"), kindChoices(KINDS, kind, draw),
     h("p", { class: "hint" }, WHAT_NOW[kind]),
@@ -110,14 +110,14 @@ function baseBuyer(redraw) {
         onchange: () => { buyer.kind = value; settle(buyer); redraw(); document.querySelector("[name=base-buyer-kind]:checked").focus(); },
       }), h("span", {}, label)))),
     h("div", { class: "fields" },
-      buyer.kind === "nip" ? field("NIP", buyer, "nip", { ...at("nip"), inputmode: "numeric", maxlength: 40, oninput: changed }) : null,
-      buyer.kind === "eu_vat" ? field("Numer VAT UE", buyer, "eu_vat", { ...at("eu_vat"), maxlength: 40, onchange: changed }) : null,
+      buyer.kind === "nip" ? field("NIP", buyer, "nip", { ...at("nip"), inputmode: "numeric", oninput: changed }) : null,
+      buyer.kind === "eu_vat" ? field("Numer VAT UE", buyer, "eu_vat", { ...at("eu_vat"), onchange: changed }) : null,
       buyer.kind === "foreign_id" ? field("Identyfikator (numer podatkowy)", buyer, "foreign_id", {
-        ...at("foreign_id"), maxlength: 50, onchange: changed,
+        ...at("foreign_id"), onchange: changed,
       }) : null,
       dataFields(buyer, "base-buyer", "/base/buyer", buyer.kind === "none" ? "Imię i nazwisko" : "Nazwa"),
       abroad ? field("Kraj (np. DE)", buyer, "country", {
-        ...at("country", "address/country"), maxlength: 2, oninput: (event) => write(buyer, "country", event.target.value),
+        ...at("country", "address/country"), oninput: (event) => write(buyer, "country", event.target.value),
       }) : null));
 }
 

@@ -1,0 +1,173 @@
+// The press: one basket, one key, one body. A second click, a reload, a dead browser and a retry all ask for the same invoice.
+
+import { post, Problem, Unreachable } from "./api.js";
+import { saleOf, splitRest } from "./basket.js";
+import * as buyer from "./buyer.js";
+import { byId, say } from "./dom.js";
+import * as store from "./draft.js";
+import { clearErrors, showErrors } from "./errors.js";
+import { plainAmount, shown } from "./money.js";
+import { receiptMistakes } from "./receipt.js";
+import * as scan from "./scan.js";
+import { signal } from "./sounds.js";
+
+let page = {}; // what the sale's form does for a press
+let pressing = false;
+
+const form = () => byId("sale-form");
+
+/**
+ * fresh       begin a new basket
+ * readScreen  take what stands in the fields
+ * draw        draw the whole form
+ * drawLines   draw the lines anew
+ * answered    show what was made
+ * abandoned   show the list of invoices
+ */
+export function start(callbacks) {
+  page = callbacks;
+  form().addEventListener("submit", (event) => { event.preventDefault(); press(); });
+  byId("retry").addEventListener("click", () => deliver(store.pending()));
+  byId("abandon").addEventListener("click", abandon);
+  store.follow({
+    changed: page.draw,
+    pressed: (open) => (open ? unanswered("Na odpowiedź czeka inna karta przeglądarki na tej kasie.") : showForm(true)),
+  });
+}
+
+/** Whether a press is on its way, or nobody knows what became of one. */
+export const isOpen = () => pressing || Boolean(store.pending());
+
+/** The bar with the button stands under the form, and nowhere else. */
+export function drawBar() {
+  byId("pay-bar").hidden = byId("view-sale").hidden || form().hidden;
+}
+
+function showForm(on) {
+  byId("unanswered").hidden = on;
+  form().hidden = !on;
+  drawBar();
+}
+
+/** Give a press up whose outcome nobody knows. */
+function abandon() {
+  if (store.pending()?.path === "/v1/invoices") page.fresh();
+  store.clearPending();
+  showForm(true);
+  page.abandoned();
+}
+
+async function press() {
+  if (pressing || store.pending()) return;
+  clearErrors(form());
+  byId("sale-error").hidden = true;
+  page.readScreen();
+  if (scan.rescue(buyer.takeNip)) {
+    complain("W polu na nazwę lub adres był NIP. Sprawdź nabywcę i naciśnij „Faktura” jeszcze raz.");
+    return;
+  }
+  const basket = store.isBare() ? [{ pointer: "/lines/0/name", message: "Koszyk jest pusty: wpisz, co sprzedajesz." }] : [];
+  if (refuse([...basket, ...buyer.identifierMistakes()])) return;
+  if (buyer.isLookedFor()) await lookedUp();
+  if (refuse([...buyer.dataMistakes(), ...receiptMistakes(), ...splitMistakes()])) return;
+  if (store.dropEmptyLines()) page.drawLines();
+  const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices" };
+  store.setPending(order);
+  deliver(order);
+}
+
+/** Parts of a payment that are not the whole; the change is not part of what is paid. */
+function splitMistakes() {
+  const rest = store.draft.pay === "split" ? splitRest() : 0n;
+  if (rest === 0n) return [];
+  const much = shown(plainAmount(rest < 0n ? -rest : rest), store.draft.currency);
+  return [{ pointer: "/payments/split", message: rest > 0n ? `Do podziału zostało ${much}.` : `Podzielono za dużo o ${much}.` }];
+}
+
+/** Say what is missing; true where something is. */
+function refuse(mistakes) {
+  showErrors(form(), mistakes);
+  if (mistakes.length) signal("refused");
+  return mistakes.length > 0;
+}
+
+/** Whoever types only a NIP and presses at once waits for the name, but not long; then the cashier is asked. */
+async function lookedUp() {
+  pressing = true;
+  working(true, "Sprawdzam nabywcę…");
+  await buyer.wait();
+  working(false);
+  pressing = false;
+}
+
+export function complain(words) {
+  byId("sale-error").textContent = words;
+  byId("sale-error").hidden = false;
+  say(words);
+}
+
+async function deliver(order) {
+  if (pressing) return;
+  pressing = true;
+  working(true);
+  const settle = await outcome(order);
+  pressing = false;
+  working(false); // before settling: an inert form takes no focus
+  settle();
+}
+
+/** Send, and return what there is to show. */
+async function outcome(order) {
+  try {
+    const made = await post(order.path, order);
+    return () => answered(made, order);
+  } catch (error) {
+    if (error instanceof Problem) return () => (order.path === "/v1/invoices" ? refused(error) : correctionRefused(error));
+    if (error instanceof Unreachable) return () => unanswered(error.message, error.refusedForNow);
+    throw error;
+  }
+}
+
+function answered(made, order) {
+  if (order.path === "/v1/invoices") page.fresh(); // first: a browser that dies in between must not show it as unsold
+  store.clearPending();
+  showForm(true);
+  page.answered(made);
+}
+
+/** Nothing was made: the correction is begun anew from its invoice. */
+function correctionRefused(problem) {
+  store.clearPending();
+  showForm(true);
+  byId("sale-error").textContent = `Nie wystawiono korekty. ${problem.message}`;
+  byId("sale-error").hidden = false;
+  byId("sale-error").focus();
+}
+
+function refused(problem) {
+  signal("refused");
+  store.clearPending();
+  showForm(true);
+  const homeless = showErrors(form(), problem.errors);
+  const note = byId("sale-error");
+  note.textContent = problem.errors.length && !homeless.length ? "Nie wystawiono faktury. Popraw zaznaczone pola." :
+    ["Nie wystawiono faktury.", problem.message, ...homeless.filter((text) => !problem.message.includes(text))].join(" ");
+  note.hidden = false;
+  if (!problem.errors.length) note.focus();
+}
+
+/** Ask to send the same again; also for a correction, whose form hands its press over. */
+export function unanswered(why, refusedForNow = false) {
+  byId("unanswered-title").textContent = refusedForNow ? "Nie można teraz wystawić dokumentu" : "Brak odpowiedzi programu";
+  showForm(false);
+  byId("unanswered-text").textContent = why;
+  byId("retry").focus();
+}
+
+function working(on, words = "Wystawiam…") {
+  byId("press").disabled = on;
+  byId("retry").disabled = on;
+  byId("press-text").textContent = on ? words : "Faktura";
+  form().inert = on;
+  if (on) say(words);
+}

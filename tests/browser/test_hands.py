@@ -1,0 +1,132 @@
+"""Quick hands: what a field does when it is entered, where a mistake is shown, what outlives a tab and an agent."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Counter
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+SIZES = pytest.mark.parametrize(
+    "size", [(1024, 768), (1366, 768), (390, 844)], indirect=True, ids=["till", "wide", "phone"]
+)
+COVERED = """
+() => [...document.querySelectorAll("#sale-form input:not([type=radio]), #sale-form select, #sale-form button")]
+  .filter((control) => control.checkVisibility())
+  .filter((control) => {
+    control.scrollIntoView({ block: "nearest" });
+    const box = control.getBoundingClientRect();
+    const top = document.elementFromPoint(box.left + box.width / 2, box.bottom - 2);
+    return !(top === control || control.contains(top) || top?.closest("label")?.contains(control));
+  })
+  .map((control) => control.id)
+"""
+"""Controls of the sale that something lies over although they were scrolled to."""
+
+
+async def test_entering_a_field_selects_it_and_enter_goes_through(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.focus("#line-0-name")
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("21")
+    assert await page.input_value("#line-0-quantity") == "21"
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("5")
+    assert await page.input_value("#line-0-unit_price") == "5"
+    await page.click("#line-1-quantity", position={"x": 5, "y": 10})
+    await page.keyboard.type("4")
+    assert await page.input_value("#line-1-quantity") == "4"
+    await page.focus("#line-2-discount")
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "nip"
+    await page.keyboard.type("PL 526-025-02-74 ")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    assert await page.locator("[maxlength]").count() == 0
+
+
+@SIZES
+async def test_nothing_lies_over_a_field_and_mistakes_are_in_view(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.check("[name=pay][value=split]", force=True)
+    await page.click("#more summary")
+    assert await page.evaluate(COVERED) == []
+    await page.fill("#split-cash", "100")
+    await page.fill("#nip", "5260250274")
+    await expect(page.locator("#buyer-name")).not_to_have_value("")
+    await page.click("#press")
+    await expect(page.locator("#split-cash-error")).to_contain_text("Do podziału zostało 71,37")
+    assert await page.evaluate("document.activeElement.id") == "split-cash"
+    await expect(page.locator("#split-cash-error")).to_be_in_viewport(ratio=1)
+    assert await counter.invoices() == []
+    await page.fill("#nip", "")
+    await page.fill("#split-card", "71,37")
+    await page.click("#press")
+    await expect(page.locator("#nip-error")).to_be_in_viewport(ratio=1)
+    assert "nip-error" in (await page.get_attribute("#nip", "aria-describedby") or "")
+
+
+async def test_a_closed_tab_and_a_dead_browser_lose_nothing(counter: Counter) -> None:
+    """The basket comes back; a press without an answer is asked for again with its key; the strip names what was."""
+    await counter.open()
+    page = counter.page
+    counter.place.gateway.open.clear()
+    await page.fill("#nip", "5260250274")
+    await page.click("#press")
+    await counter.place.gateway.reached.wait()
+    second = await page.context.new_page()
+    await page.close()
+    counter.place.gateway.open.set()
+    await second.goto(counter.address)
+    await second.click("#retry")
+    await expect(second.locator("#invoice-headline")).to_have_text("Wydaj klientowi fakturę.")
+    assert len(await counter.invoices()) == 1
+    await second.keyboard.press("Escape")
+    await expect(second.locator("#last-invoice")).to_contain_text("Ostatnia faktura FV-1/2026/11/000001")
+    await second.fill("#line-0-name", "Herbata")
+    third = await page.context.new_page()
+    await second.close()
+    await third.goto(counter.address)
+    await expect(third.locator("#line-0-name")).to_have_value("Herbata")
+    await third.click("#last-print")
+    await expect(third.locator("#said")).to_have_text("wydrukowano")
+    await third.click("#last-show")
+    await expect(third.locator(".facts").first).to_contain_text("FV-1/2026/11/000001")
+
+
+async def test_two_tabs_show_one_basket(counter: Counter) -> None:
+    await counter.open()
+    other = await counter.page.context.new_page()
+    await other.goto(counter.address)
+    await other.fill("#line-0-name", "Herbata")
+    await expect(counter.page.locator("#line-0-name")).to_have_value("Herbata")
+
+
+async def test_the_page_opens_while_the_agent_is_down_and_comes_back(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
+    await page.fill("#line-0-name", "Herbata")
+    await page.wait_for_function("navigator.serviceWorker.controller?.state === 'activated'")
+    await counter.stop_serving()
+    await page.reload()
+    await expect(page.locator("#banner-mode")).to_have_text("Brak połączenia z programem")
+    await expect(page.locator("#line-0-name")).to_have_value("Herbata")
+    await counter.serve()
+    await expect(page.locator("#banner-mode")).to_have_text("Tryb online")
+    await expect(page.locator("#line-0-name")).to_have_value("Herbata")
+
+
+async def test_a_return_says_what_to_give_back(counter: Counter) -> None:
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    page = counter.page
+    await page.click("#to-correct")
+    await page.check("[name=correction-kind][value=full_return]", force=True)
+    await page.click("#correct-submit")
+    await page.wait_for_selector("text=FK-1/2026/11/000001")
+    assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 171,37 zł."
