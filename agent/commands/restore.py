@@ -17,6 +17,7 @@ import click
 from agent.commands.common import config_option_without_files, plain
 from agent.commands.restore_sources import Sources, gather
 from agent.domain.errors import Conflict, Refused
+from agent.domain.event_kinds import EventKind
 from agent.domain.numbering import SERIAL_DIGITS
 from agent.domain.records.used_numbers import Plan, UsedDocument, plan
 from agent.ports import Json
@@ -156,7 +157,7 @@ async def _record(copy: Path, found: Summary, sha256: str, sources: Sources, num
             if after > found.series.get(series, 0):
                 await transaction.invoices.resume_series(series, after, REASON)
         await refuse_waiting(transaction, HELD_PROBLEM, still_waiting=sources.still_waiting or frozenset())
-        event = await transaction.events.append("store.restored", data)
+        event = await transaction.events.append(EventKind.STORE_RESTORED, data)
         return event.seq, event.chain
 
     try:

@@ -315,8 +315,8 @@ class NewInvoice:
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceRecord:
-    """An invoice and the newest facts about it, as the store holds them."""
+class InvoiceSummary:
+    """An invoice and the newest facts about it, as the store holds them; without its bytes, so a list is cheap."""
 
     id: str
     series: str
@@ -332,9 +332,7 @@ class InvoiceRecord:
     totals: Totals
     state: InvoiceState
     version: int
-    """1, or 2 after a technical correction; xml, sha256 and links are those of this version."""
-    stored_xml: bytes = field(repr=False)
-    """As read; only ``xml`` may be used."""
+    """1, or 2 after a technical correction; bytes, sha256 and links are those of this version."""
     sha256: bytes = field(repr=False)
     link_invoice: str = field(repr=False)
     link_certificate: str | None = field(repr=False)
@@ -347,7 +345,9 @@ class InvoiceRecord:
     session_ref: str | None = None
     invoice_ref: str | None = None
     rejection: str | None = None
-    """KSeF's status code and description."""
+    """KSeF's status code and description, for people."""
+    rejection_code: int = 0
+    """KSeF's status code alone; 0 where there is none."""
     attempts: int = 0
     not_before: datetime | None = None
     """Do not send before this instant (Retry-After, back-off)."""
@@ -363,6 +363,14 @@ class InvoiceRecord:
     """What a correction corrects, also after its bytes were pruned."""
     has_upo: bool = False
     """KSeF's confirmation is here, or was exported."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRecord(InvoiceSummary):
+    """An invoice with its bytes."""
+
+    stored_xml: bytes = field(kw_only=True, repr=False)
+    """As read; only ``xml`` may be used."""
 
     @property
     def receives_in_ksef(self) -> bool:

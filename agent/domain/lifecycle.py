@@ -38,6 +38,14 @@ class InvoiceState(StrEnum):
     """Total failure: the duty to send is gone. Final, unless the total failure was a false alarm."""
 
 
+class HeldState(StrEnum):
+    """A correction whose base had no KSeF number: it waits, and is closed once."""
+
+    WAITING = "waiting"
+    ISSUED = "issued"
+    REFUSED = "refused"
+
+
 class PrintState(StrEnum):
     """Where a print job stands."""
 

@@ -7,9 +7,11 @@ hashOfCorrectedInvoice = SHA-256 of the refused file, once; its bytes are made b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from agent.domain.errors import Conflict
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.event_kinds import EventKind
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode
 from agent.domain.lifecycle import UNSENT, InvoiceState
 
 PERMISSION_CODES = frozenset({410, 415})
@@ -24,7 +26,7 @@ UNCORRECTABLE = dict.fromkeys(PERMISSION_CODES, MISSING_RIGHTS) | {
     )
 }
 """Refusals that no technical correction can mend, and what can."""
-NOT_TAKEN = frozenset({"not_in_batch", "rejected", "collision"})
+NOT_TAKEN = frozenset({EventKind.NOT_IN_BATCH, EventKind.REJECTED, EventKind.COLLISION})
 """Events by which KSeF said that an attempt left nothing behind. A cancelled one may have: a hub that lost its memory
 calls so what it does not know."""
 SURELY_NOT_LEFT = frozenset({"not_sent", "answered"})
@@ -44,7 +46,19 @@ NO_CORRECTION = {
 """Codes with which KSeF refuses to take a technical correction, for good: what a manager should know."""
 
 
-def refusal(record: InvoiceRecord) -> str | None:
+class Refusable(Protocol):
+    """What KSeF may have said no to."""
+
+    @property
+    def state(self) -> InvoiceState: ...
+
+    @property
+    def rejection_code(self) -> int:
+        """KSeF's status code, 0 where there is none."""
+        ...
+
+
+def refusal(record: InvoiceSummary) -> str | None:
     """Return why a technical correction is not allowed, as a Polish sentence; None where it is."""
     if record.state is not InvoiceState.REJECTED:
         return "Korektę techniczną można przesłać tylko do faktury odrzuconej przez KSeF."
@@ -54,7 +68,7 @@ def refusal(record: InvoiceRecord) -> str | None:
         return "Korekta techniczna dotyczy tylko faktur wystawionych w trybie offline. Wystaw nową fakturę."
     if record.version > 1:
         return "Korekta techniczna tej faktury była już przesłana. Drugiej KSeF nie przyjmie."
-    return UNCORRECTABLE.get(rejection_code(record))
+    return UNCORRECTABLE.get(record.rejection_code)
 
 
 def resend_refusal(record: InvoiceRecord) -> str | None:
@@ -63,12 +77,12 @@ def resend_refusal(record: InvoiceRecord) -> str | None:
         return "Ponownie przesłać można tylko fakturę odrzuconą przez KSeF."
     if record.closed_at is not None:
         return CLOSED
-    if rejection_code(record) not in PERMISSION_CODES:
+    if record.rejection_code not in PERMISSION_CODES:
         return "KSeF odrzuciłby ten sam plik znowu: ponownie przesyła się tylko po odrzuceniu z powodu uprawnień."
     return None
 
 
-def abandoned(record: InvoiceRecord) -> bool:
+def abandoned(record: InvoiceSummary) -> bool:
     """Whether KSeF refused the invoice and nothing can bring it there any more: for the books it never was.
 
     A refusal for missing permissions can be mended by granting them, and after 21166 or 21167 KSeF has the
@@ -78,36 +92,26 @@ def abandoned(record: InvoiceRecord) -> bool:
         return False
     if record.closed_at is not None:
         return True
-    return refusal(record) is not None and rejection_code(record) not in PERMISSION_CODES | NO_CORRECTION.keys()
+    return refusal(record) is not None and record.rejection_code not in PERMISSION_CODES | NO_CORRECTION.keys()
 
 
-def number_taken(state: InvoiceState, rejection: str | None) -> bool:
+def number_taken(invoice: Refusable) -> bool:
     """Whether KSeF has the number from another document, or may have (440 at a first attempt): nothing may be printed.
 
     Also of what was handed out before KSeF said so: no further paper may call it an invoice.
     """
-    return state in UNSENT and _code(rejection) == NUMBER_TAKEN
+    return invoice.state in UNSENT and invoice.rejection_code == NUMBER_TAKEN
 
 
 def taken_refusal(record: InvoiceRecord) -> Conflict | None:
     """Return why an invoice may not be handed out (number_taken), None where it may."""
-    if not number_taken(record.state, record.rejection):
+    if not number_taken(record):
         return None
     return Conflict(
         f"W KSeF jest już inny dokument o numerze {record.number} albo nie wiadomo, czy to ten: nie wolno go wydać. "
         "Zawołaj kierownika.",
         code="number-taken-in-ksef",
     )
-
-
-def rejection_code(record: InvoiceRecord) -> int:
-    """Return KSeF's status code at the front of the stored rejection, 0 where there is none."""
-    return _code(record.rejection)
-
-
-def _code(rejection: str | None) -> int:
-    head = (rejection or "").partition(":")[0]
-    return int(head) if head.isdecimal() else 0
 
 
 def sent_before(log: Iterable[tuple[str, Mapping[str, object]]]) -> bool:
@@ -118,10 +122,10 @@ def sent_before(log: Iterable[tuple[str, Mapping[str, object]]]) -> bool:
     """
     open_attempts = 0
     for kind, data in log:
-        if kind == "sending":
+        if kind == EventKind.SENDING:
             open_attempts += 1
         elif kind in NOT_TAKEN or (
-            kind == "send_failed" and data.get("call") != "session" and data.get("outcome") in SURELY_NOT_LEFT
+            kind == EventKind.SEND_FAILED and data.get("call") != "session" and data.get("outcome") in SURELY_NOT_LEFT
         ):
             open_attempts = max(0, open_attempts - 1)
     return open_attempts > 1

@@ -46,6 +46,7 @@ from agent.ports.store import (
     Work,
 )
 from agent.ports.stored import (
+    NO_REJECTION,
     BookedInvoice,
     Confirmed,
     Copies,
@@ -58,6 +59,7 @@ from agent.ports.stored import (
     KeyRecord,
     KsefSession,
     PrintJob,
+    Rejection,
     SessionKind,
     StoredUpoPage,
     Unsent,
@@ -66,6 +68,7 @@ from agent.ports.time import Clock
 
 __all__ = [
     "NO_LIMIT",
+    "NO_REJECTION",
     "Accepted",
     "BookedInvoice",
     "Books",
@@ -114,6 +117,7 @@ __all__ = [
     "Prints",
     "ReceiptRenderer",
     "Rejected",
+    "Rejection",
     "SendBudget",
     "SessionKind",
     "SessionRef",

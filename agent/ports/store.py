@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from agent.domain.books.entry import BookEntry
-from agent.domain.invoice import InvoiceRecord, NewInvoice
+from agent.domain.event_kinds import EventKind
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, NewInvoice
 from agent.domain.json_io.canonical import Json
-from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
 from agent.ports.ksef import UpoPage
 from agent.ports.stored import (
     BookedInvoice,
@@ -57,11 +58,11 @@ class Invoices(Protocol):
         """Newest first."""
         ...
 
-    async def find_without_bytes(self, query: InvoiceFilter) -> list[InvoiceRecord]:
-        """The same without the bytes (``stored_xml`` is empty, ``copies`` 0): for lists of thousands."""
+    async def summaries(self, query: InvoiceFilter) -> list[InvoiceSummary]:
+        """Newest first, without bytes: for lists."""
         ...
 
-    async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
+    async def unsent(self, limit: int | None = None) -> list[InvoiceSummary]:
         """All whose duty to send is open (lifecycle.UNSENT): in doubt first, then by deadline, then by age.
 
         ``limit`` takes the most urgent ones only: a backlog of 10 000 is 60 MB of bytes.
@@ -80,7 +81,7 @@ class Invoices(Protocol):
         """What was issued in a total failure that is over, oldest first."""
         ...
 
-    async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceRecord]:
+    async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceSummary]:
         """Accepted invoices that neither a UPO of their own nor one of their session confirms yet, oldest first.
 
         Those accepted after ``batch_since`` in a batch whose collective UPO is still expected are left out.
@@ -109,7 +110,7 @@ class Invoices(Protocol):
 class Events(Protocol):
     """The append-only, hash-chained log."""
 
-    async def append(self, kind: str, data: Mapping[str, Json], invoice_id: str | None = None) -> Event: ...
+    async def append(self, kind: EventKind, data: Mapping[str, Json], invoice_id: str | None = None) -> Event: ...
 
     async def of_invoice(self, invoice_id: str) -> list[Event]: ...
 
@@ -123,7 +124,7 @@ class Events(Protocol):
         """Return the newest sequence number, 0 for an empty log."""
         ...
 
-    async def newest_of(self, kind: str) -> int:
+    async def newest_of(self, kind: EventKind) -> int:
         """Return the newest sequence number of a kind, 0 where there is none; reads the whole log."""
         ...
 
@@ -154,6 +155,10 @@ class Prints(Protocol):
     ) -> PrintJob: ...
 
     async def of_invoice(self, invoice_id: str) -> list[PrintJob]: ...
+
+    async def summaries(self, invoice_id: str) -> list[PrintJob]:
+        """Oldest first, without their bytes."""
+        ...
 
     async def in_state(self, state: PrintState) -> list[PrintJob]: ...
 
@@ -190,7 +195,7 @@ class Held(Protocol):
         ...
 
     async def close(
-        self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None
+        self, held_id: str, state: HeldState, *, invoice_id: str | None = None, problem: str | None = None
     ) -> None:
         """waiting -> issued or refused."""
         ...

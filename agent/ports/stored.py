@@ -8,9 +8,9 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from agent.domain.books.entry import BookEntry
-from agent.domain.invoice import CorrectedBase, InvoiceRecord, Mode
+from agent.domain.invoice import CorrectedBase, InvoiceSummary, Mode
 from agent.domain.json_io.canonical import Json
-from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,18 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why KSeF refused an invoice, or what makes its number doubtful. ``text``: the code and KSeF's words."""
+
+    code: int
+    """KSeF's status code."""
+    text: str
+
+
+NO_REJECTION = Rejection(0, "")
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceChange:
     """Facts added to an invoice together with a move; None leaves a field as it is."""
 
@@ -82,8 +94,8 @@ class InvoiceChange:
     sent_at: datetime | None = None
     session_ref: str | None = None
     invoice_ref: str | None = None
-    rejection: str | None = None
-    """Empty takes it back."""
+    rejection: Rejection | None = None
+    """NO_REJECTION takes it back."""
     not_before: datetime | None = None
     closed_at: datetime | None = None
     """Ends the case of a rejected invoice, for good."""
@@ -132,6 +144,7 @@ class Unsent:
     invoice_ref: str | None = None
     base_id: str | None = None
     rejection: str | None = None
+    rejection_code: int = 0
 
 
 class SessionKind(StrEnum):
@@ -194,8 +207,7 @@ class HeldCorrection:
     key: str
     pressed_by: str
     created_at: datetime
-    state: str = "waiting"
-    """waiting, issued, refused."""
+    state: HeldState = HeldState.WAITING
     invoice_id: str | None = None
     problem: str | None = None
     bases: tuple[CorrectedBase, ...] = ()
@@ -204,9 +216,9 @@ class HeldCorrection:
 
 @dataclass(frozen=True, slots=True)
 class BookedInvoice:
-    """An invoice without its bytes (``record.xml`` is empty), and what the books keep of it."""
+    """An invoice without its bytes, and what the books keep of it."""
 
-    record: InvoiceRecord
+    record: InvoiceSummary
     entry: BookEntry
     place: int
     """Order of storing, to go on after it."""

@@ -90,4 +90,4 @@ class SqliteBooks:
 @codec.of_row
 def _read(row: sqlite3.Row) -> BookedInvoice:
     entry = from_plain(BookEntry, codec.load(row["entry"]))
-    return BookedInvoice(codec.read_invoice(row), entry, row["seq"])
+    return BookedInvoice(codec.read_summary(row), entry, row["seq"])

@@ -6,62 +6,27 @@ import functools
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import TypedDict, TypeVar
 
 from agent.domain.errors import StoreLost
 from agent.domain.invoice import (
-    Address,
     Buyer,
-    BuyerKind,
     CorrectedBase,
     InvoiceRecord,
+    InvoiceSummary,
     Mode,
     NewInvoice,
     Payment,
-    RateTotal,
     Totals,
 )
+from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, Unsent
 from agent.store.connection import Value
 
 T = TypeVar("T")
-
-
-class _AddressColumn(TypedDict):
-    line1: str
-    line2: str | None
-    country: str
-
-
-class _BuyerColumn(TypedDict):
-    kind: str
-    identifier: str | None
-    country: str | None
-    name: str | None
-    address: _AddressColumn | None
-
-
-class _RateColumn(TypedDict):
-    rate: str
-    net: str
-    tax: str
-    gross: str
-
-
-class _TotalsColumn(TypedDict):
-    net: str
-    tax: str
-    gross: str
-    currency: str
-    rates: list[_RateColumn]
-
-
-class _PaymentColumn(TypedDict):
-    method: str
-    amount: str
 
 
 class _BaseColumn(TypedDict):
@@ -120,68 +85,14 @@ def read_instant_or_none(text: str | None) -> datetime | None:
     return None if text is None else read_instant(text)
 
 
-def dump_buyer(buyer: Buyer) -> str:
-    address = buyer.address
-    column: _BuyerColumn = {
-        "kind": buyer.kind.value,
-        "identifier": buyer.identifier,
-        "country": buyer.country,
-        "name": buyer.name,
-        "address": None
-        if address is None
-        else {"line1": address.line1, "line2": address.line2, "country": address.country},
-    }
-    return dump(column)
+def dump_value(value: object) -> str:
+    """JSON column of a domain value (domain/json_io/codec.py)."""
+    return dump(to_plain(value))
 
 
-def load_buyer(text: str) -> Buyer:
-    column: _BuyerColumn = json.loads(text)
-    address = column["address"]
-    return Buyer(
-        kind=BuyerKind(column["kind"]),
-        identifier=column["identifier"],
-        country=column["country"],
-        name=column["name"],
-        address=None if address is None else Address(**address),
-    )
-
-
-def dump_totals(totals: Totals) -> str:
-    column: _TotalsColumn = {
-        "net": str(totals.net),
-        "tax": str(totals.tax),
-        "gross": str(totals.gross),
-        "currency": totals.currency,
-        "rates": [
-            {"rate": rate.rate, "net": str(rate.net), "tax": str(rate.tax), "gross": str(rate.gross)}
-            for rate in totals.rates
-        ],
-    }
-    return dump(column)
-
-
-def load_totals(text: str) -> Totals:
-    column: _TotalsColumn = json.loads(text)
-    return Totals(
-        net=Decimal(column["net"]),
-        tax=Decimal(column["tax"]),
-        gross=Decimal(column["gross"]),
-        currency=column["currency"],
-        rates=tuple(
-            RateTotal(rate["rate"], Decimal(rate["net"]), Decimal(rate["tax"]), Decimal(rate["gross"]))
-            for rate in column["rates"]
-        ),
-    )
-
-
-def dump_payments(payments: tuple[Payment, ...]) -> str:
-    column: list[_PaymentColumn] = [{"method": payment.method, "amount": str(payment.amount)} for payment in payments]
-    return dump(column)
-
-
-def load_payments(text: str) -> tuple[Payment, ...]:
-    column: list[_PaymentColumn] = json.loads(text)
-    return tuple(Payment(payment["method"], Decimal(payment["amount"])) for payment in column)
+def load_value(kind: type[T], text: str) -> T:
+    """Return the value of a JSON column; PlainError where it is none of this type."""
+    return from_plain(kind, json.loads(text))
 
 
 def search_text(*parts: str | None) -> str:
@@ -201,10 +112,10 @@ def invoice_columns(invoice: NewInvoice) -> dict[str, Value]:
         "issued_on": invoice.issued_on.isoformat(),
         "issued_at": instant(invoice.issued_at),
         "seller_nip": invoice.seller_nip,
-        "buyer": dump_buyer(buyer),
+        "buyer": dump_value(buyer),
         "buyer_identifier": buyer.identifier,
-        "totals": dump_totals(invoice.totals),
-        "payments": dump_payments(invoice.payments),
+        "totals": dump_value(invoice.totals),
+        "payments": dump_value(invoice.payments),
         "external_ref": invoice.external_ref,
         "base_id": invoice.base_id,
         "pressed_by": invoice.pressed_by,
@@ -248,7 +159,8 @@ def change_columns(change: InvoiceChange) -> dict[str, Value]:
         "sent_at": instant_or_none(change.sent_at),
         "session_ref": change.session_ref,
         "invoice_ref": change.invoice_ref,
-        "rejection": change.rejection,
+        "rejection": None if change.rejection is None else change.rejection.text,
+        "rejection_code": None if change.rejection is None else change.rejection.code,
         "not_before": instant_or_none(change.not_before),
         "closed_at": instant_or_none(change.closed_at),
         "attempted": int(change.attempted),
@@ -256,9 +168,9 @@ def change_columns(change: InvoiceChange) -> dict[str, Value]:
 
 
 @of_row
-def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
-    """Return the record of a row of invoice_select. ``xml`` is empty where the bytes were exported and pruned."""
-    return InvoiceRecord(
+def read_summary(row: sqlite3.Row) -> InvoiceSummary:
+    """Return a row of invoice_select."""
+    return InvoiceSummary(
         id=row["id"],
         series=row["series"],
         serial=row["serial"],
@@ -269,11 +181,10 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         mode=Mode(row["mode"]),
         reason=row["reason"],
         seller_nip=row["seller_nip"],
-        buyer=load_buyer(row["buyer"]),
-        totals=load_totals(row["totals"]),
+        buyer=load_value(Buyer, row["buyer"]),
+        totals=load_value(Totals, row["totals"]),
         state=InvoiceState(row["state"]),
         version=row["version"],
-        stored_xml=row["xml"] or b"",
         sha256=row["sha256"],
         link_invoice=row["link_invoice"],
         link_certificate=row["link_certificate"],
@@ -285,17 +196,26 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
         session_ref=row["session_ref"],
         invoice_ref=row["invoice_ref"],
         rejection=row["rejection"] or None,
+        rejection_code=row["rejection_code"],
         attempts=row["attempts"],
         not_before=read_instant_or_none(row["not_before"]),
         closed_at=read_instant_or_none(row["closed_at"]),
         copies=row["copies"],
         external_ref=row["external_ref"],
         base_id=row["base_id"],
-        payments=load_payments(row["payments"]),
+        payments=load_value(tuple[Payment, ...], row["payments"]),
         pressed_by=row["pressed_by"],
         bases=load_bases(row["bases"]),
         has_upo=bool(row["has_upo"]),
     )
+
+
+@of_row
+def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
+    """Return a row of invoice_select with its bytes, empty where they were exported and pruned."""
+    summary = read_summary(row)
+    facts = {each.name: getattr(summary, each.name) for each in fields(summary)}
+    return InvoiceRecord(**facts, stored_xml=row["xml"] or b"")
 
 
 @of_row
@@ -362,4 +282,5 @@ def read_unsent(row: sqlite3.Row) -> Unsent:
         invoice_ref=row["invoice_ref"],
         base_id=row["base_id"],
         rejection=row["rejection"] or None,
+        rejection_code=row["rejection_code"],
     )

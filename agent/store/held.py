@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from agent.domain.lifecycle import HeldState
 from agent.ports import HeldCorrection
 from agent.store import codec
 from agent.store.queries import QUERIES
@@ -39,7 +40,7 @@ class SqliteHeld:
 
     async def waiting(self) -> list[HeldCorrection]:
         """Oldest first."""
-        return await self._select("state = :value", "waiting")
+        return await self._select("state = :value", HeldState.WAITING.value)
 
     async def of_base(self, base_id: str) -> list[HeldCorrection]:
         """All that name this invoice, oldest first."""
@@ -50,11 +51,11 @@ class SqliteHeld:
         return await self._select("id IN (SELECT held_id FROM held_bases WHERE number = :value)", number)
 
     async def close(
-        self, held_id: str, state: str, *, invoice_id: str | None = None, problem: str | None = None
+        self, held_id: str, state: HeldState, *, invoice_id: str | None = None, problem: str | None = None
     ) -> None:
         """waiting -> issued or refused."""
         await self._connection.run(
-            "held_close", {"id": held_id, "state": state, "invoice_id": invoice_id, "problem": problem}
+            "held_close", {"id": held_id, "state": state.value, "invoice_id": invoice_id, "problem": problem}
         )
 
     async def _select(self, condition: str, value: str) -> list[HeldCorrection]:
@@ -75,7 +76,7 @@ def _read(row: sqlite3.Row) -> HeldCorrection:
         key=str(row["key"]),
         pressed_by=str(row["pressed_by"]),
         created_at=codec.read_instant(row["created_at"]),
-        state=str(row["state"]),
+        state=HeldState(row["state"]),
         invoice_id=row["invoice_id"],
         problem=row["problem"],
         bases=codec.load_bases(row["bases"]),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
-from agent.domain.invoice import InvoiceRecord, Mode, NewInvoice
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, Unsent
 from agent.store import codec
@@ -25,6 +25,8 @@ _WITHOUT_UPO = """WHERE invoices.state = 'accepted' AND NOT has_upo AND NOT EXIS
     WHERE sessions.reference = invoices.session_ref AND sessions.kind = 'batch' AND sessions.state = 'waiting'
         AND invoices.accepted_at > :batch_since
 ) ORDER BY invoices.seq LIMIT :limit"""
+_SUMMARY = QUERIES["invoice_select"]
+_RECORD = _SUMMARY.replace("SELECT\n", "SELECT\n    versions.xml,\n", 1)
 _CORRECTS = "invoices.id IN (SELECT correction_id FROM correction_bases WHERE {})"
 _NO_LIMIT = -1
 
@@ -103,19 +105,17 @@ class SqliteInvoices:
 
     async def find(self, query: InvoiceFilter) -> list[InvoiceRecord]:
         """Newest first."""
-        conditions, parameters = _conditions(query)
-        where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
-        return await self._select(where + _NEWEST_FIRST, {**parameters, "limit": query.limit})
+        where, parameters = _where(query)
+        return await self._select(where + _NEWEST_FIRST, parameters)
 
-    async def find_without_bytes(self, query: InvoiceFilter) -> list[InvoiceRecord]:
-        """Newest first, ``stored_xml`` empty and ``copies`` 0."""
-        conditions, parameters = _conditions(query)
-        where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
-        return await self._select(where + _NEWEST_FIRST, {**parameters, "limit": query.limit}, "invoice_light")
+    async def summaries(self, query: InvoiceFilter) -> list[InvoiceSummary]:
+        """Newest first, without bytes."""
+        where, parameters = _where(query)
+        return await self._summaries(where + _NEWEST_FIRST, parameters)
 
-    async def unsent(self, limit: int | None = None) -> list[InvoiceRecord]:
+    async def unsent(self, limit: int | None = None) -> list[InvoiceSummary]:
         """In doubt first, then by deadline (those without one last), then by age."""
-        return await self._select(_BY_URGENCY, {"limit": _NO_LIMIT if limit is None else limit})
+        return await self._summaries(_BY_URGENCY, {"limit": _NO_LIMIT if limit is None else limit})
 
     async def queue(self) -> list[Unsent]:
         """All of unsent(), in the same order, without bytes and JSON."""
@@ -131,13 +131,13 @@ class SqliteInvoices:
         """What was issued in a total failure that is over, oldest first; not what never was for KSeF."""
         return [codec.read_exempt(row) for row in await self._connection.run("invoice_exempt")]
 
-    async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceRecord]:
+    async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceSummary]:
         """Accepted invoices that no UPO confirms yet, oldest first.
 
         Those accepted after ``batch_since`` in a batch whose collective UPO is still expected are left out.
         """
         since = None if batch_since is None else codec.instant(batch_since)
-        return await self._select(_WITHOUT_UPO, {"limit": limit, "batch_since": since})
+        return await self._summaries(_WITHOUT_UPO, {"limit": limit, "batch_since": since})
 
     async def move(self, invoice_id: str, to: InvoiceState, change: InvoiceChange | None = None) -> InvoiceRecord:
         """Move and add facts at once; IllegalTransition for a move the lifecycle does not know."""
@@ -203,11 +203,17 @@ class SqliteInvoices:
             raise _not_found()
         return InvoiceState(rows[0]["state"]), int(rows[0]["version"])
 
-    async def _select(
-        self, tail: str, parameters: dict[str, Value], select: str = "invoice_select"
-    ) -> list[InvoiceRecord]:
-        rows = await self._connection.run_sql(f"{QUERIES[select]}\n{tail}", parameters)
-        return [codec.read_invoice(row) for row in rows]
+    async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
+        return [codec.read_invoice(row) for row in await self._connection.run_sql(f"{_RECORD}\n{tail}", parameters)]
+
+    async def _summaries(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceSummary]:
+        return [codec.read_summary(row) for row in await self._connection.run_sql(f"{_SUMMARY}\n{tail}", parameters)]
+
+
+def _where(query: InvoiceFilter) -> tuple[str, dict[str, Value]]:
+    conditions, parameters = _conditions(query)
+    where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
+    return where, {**parameters, "limit": query.limit}
 
 
 def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.domain.errors import KeyReused
+from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.canonical import canonical
 from agent.domain.records.hash_chain import GENESIS, chain
 from agent.ports import Event, Fact, Json, KeyRecord
@@ -23,7 +24,7 @@ class SqliteEvents:
         self._connection = connection
         self._now = now
 
-    async def append(self, kind: str, data: Mapping[str, Json], invoice_id: str | None = None) -> Event:
+    async def append(self, kind: EventKind, data: Mapping[str, Json], invoice_id: str | None = None) -> Event:
         """Add one line at the end of the chain; ``at`` is the store's clock, ISO 8601 in UTC inside the chain."""
         rows = await self._connection.run("event_last")
         seq, previous = (int(rows[0]["seq"]) + 1, str(rows[0]["chain"])) if rows else (1, GENESIS)
@@ -63,7 +64,7 @@ class SqliteEvents:
         rows = await self._connection.run("event_last")
         return int(rows[0]["seq"]) if rows else 0
 
-    async def newest_of(self, kind: str) -> int:
+    async def newest_of(self, kind: EventKind) -> int:
         """Return the newest sequence number of a kind, 0 where there is none; reads the whole log."""
         rows = await self._connection.run("event_newest_of", {"kind": kind})
         return int(rows[0]["seq"])

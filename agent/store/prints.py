@@ -72,6 +72,11 @@ class SqlitePrints:
         rows = await self._connection.run("print_of_invoice", {"invoice_id": invoice_id})
         return [codec.read_job(row) for row in rows]
 
+    async def summaries(self, invoice_id: str) -> list[PrintJob]:
+        """Oldest first, without their bytes."""
+        rows = await self._connection.run("print_summaries", {"invoice_id": invoice_id})
+        return [codec.read_job(row) for row in rows]
+
     async def in_state(self, state: PrintState) -> list[PrintJob]:
         """Oldest first."""
         rows = await self._connection.run("print_in_state", {"state": state.value})

@@ -17,6 +17,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, Request, Route, async_playwright, expect
 
 from agent.domain.errors import AgentError
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import InvoiceFilter
 from agent.services.tokens import Tokens
@@ -95,7 +96,7 @@ class Counter:
     async def hear_the_news(self) -> None:
         """Write an event that concerns no invoice, once the page waits for one."""
         await self.place.clock.asleep.wait()
-        await self.place.store.write(lambda tx: tx.events.append("noise", {}))
+        await self.place.store.write(lambda tx: tx.events.append(EventKind.LINE, {}))
         self.place.changed.set()
 
     async def announce_total_failure(self) -> None:

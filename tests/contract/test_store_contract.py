@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from agent.domain.errors import Conflict, IllegalTransition, KeyReused, NotFound, Unavailable
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, Mode
 from agent.domain.json_io.canonical import canonical
-from agent.domain.lifecycle import UNSENT, InvoiceState, PrintState
+from agent.domain.lifecycle import UNSENT, HeldState, InvoiceState, PrintState
 from agent.domain.records.hash_chain import GENESIS, chain
 from agent.ports import Fact, HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
@@ -101,7 +102,7 @@ async def note(transaction: Transaction, value: Json) -> None:
 async def test_a_unit_is_stored_as_a_whole_or_not_at_all(store: SqliteStore) -> None:
     async def work(transaction: Transaction) -> None:
         await add_next(transaction, "a")
-        await transaction.events.append("issued", {}, "inv-a")
+        await transaction.events.append(EventKind.ISSUED, {}, "inv-a")
         await transaction.key_values.put("seen", True)
         raise ValueError("the rule after it fails")
 
@@ -305,10 +306,10 @@ async def test_a_held_correction_is_found_by_each_of_its_bases_and_closed_once(s
     assert await store.read(lambda transaction: transaction.held.of_base("inv-a")) == [held]
     assert await store.read(lambda transaction: transaction.held.of_number("STARA/7")) == [held]
     assert await store.read(lambda transaction: transaction.held.of_base("inv-other")) == []
-    await store.write(lambda transaction: transaction.held.close("h1", "refused", problem="Nie."))
+    await store.write(lambda transaction: transaction.held.close("h1", HeldState.REFUSED, problem="Nie."))
     assert await store.read(lambda transaction: transaction.held.waiting()) == []
     with pytest.raises(sqlite3.IntegrityError):
-        await store.write(lambda transaction: transaction.held.close("h1", "issued", invoice_id="inv-a"))
+        await store.write(lambda transaction: transaction.held.close("h1", HeldState.ISSUED, invoice_id="inv-a"))
 
 
 async def test_a_series_goes_on_after_numbers_that_a_restore_lost(store: SqliteStore) -> None:
@@ -459,9 +460,9 @@ async def test_unsent_is_exactly_the_open_duty_in_order_of_urgency(store: Sqlite
 
 async def test_events_form_a_chain_that_can_be_followed(store: SqliteStore, clock: FakeClock) -> None:
     await add(store, "a")
-    await store.write(lambda transaction: transaction.events.append("issued", {"żółw": [1, None]}, "inv-a"))
+    await store.write(lambda transaction: transaction.events.append(EventKind.ISSUED, {"żółw": [1, None]}, "inv-a"))
     clock.step(timedelta(seconds=90))
-    await store.write(lambda transaction: transaction.events.append("mode", {"b": 1.5, "a": True}))
+    await store.write(lambda transaction: transaction.events.append(EventKind.MODE, {"b": 1.5, "a": True}))
     events = await store.read(lambda transaction: transaction.events.after(0))
     previous = GENESIS
     for event in events:
@@ -476,7 +477,7 @@ async def test_events_form_a_chain_that_can_be_followed(store: SqliteStore, cloc
 
 async def test_an_event_or_key_of_no_invoice_is_refused_at_commit(store: SqliteStore) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        await store.write(lambda transaction: transaction.events.append("issued", {}, "nobody"))
+        await store.write(lambda transaction: transaction.events.append(EventKind.ISSUED, {}, "nobody"))
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         await store.write(lambda transaction: transaction.keys.add(KeyRecord("k", b"\1" * 32, "nobody")))
     assert await store.read(lambda transaction: transaction.events.after(0)) == []

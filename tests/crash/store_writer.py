@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from agent.domain.event_kinds import EventKind
 from agent.ports import KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
 from agent.system.clock import SystemClock
@@ -26,7 +27,7 @@ async def issue(transaction: Transaction) -> tuple[int, bytes]:
     sha256 = hashlib.sha256(xml).digest()
     invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256)
     await transaction.invoices.add(invoice)
-    await transaction.events.append("invoice.issued", {"serial": serial}, invoice.id)
+    await transaction.events.append(EventKind.LINE, {"serial": serial}, invoice.id)
     await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))
     await transaction.prints.add(invoice.id, "invoice", "Faktura")
     return serial, sha256

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.callers import Role
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.services.tokens import COMMANDS_FILE, Tokens, ensure_token
 from agent.store.sqlite import DATABASE, SqliteStore
@@ -67,7 +68,7 @@ async def sold(database: Path, *names: str, killed: bool = False) -> None:
 
     async def sale(transaction: SqliteTransaction, name: str) -> None:
         await add_next(transaction, name, issued_on=date(2020, 1, 31))
-        await transaction.events.append("issued", {}, f"inv-{name}")
+        await transaction.events.append(EventKind.ISSUED, {}, f"inv-{name}")
         await lead(transaction, f"inv-{name}", InvoiceState.ACCEPTED)
 
     for name in names:

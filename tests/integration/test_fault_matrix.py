@@ -138,7 +138,7 @@ async def check_ledger(sandbox: Sandbox, place: World) -> None:
     for record in records:
         entry = by_number[record.number]
         assert (entry.sha256, entry.ksef_number) == (record.sha256, record.ksef_number)
-        assert (await place.invoices.one(record.id)).has_upo
+        assert (await place.invoices.one(record.id)).record.has_upo
 
 
 def expected(call: str, fault: str) -> set[tuple[str, ...]]:

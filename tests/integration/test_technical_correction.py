@@ -208,4 +208,4 @@ async def test_a_number_that_is_taken_by_the_same_bytes(place: AgentWithSandbox)
     after = await place.record(invoice.id)
     (entry,) = place.sandbox.ledger.entries()
     assert (after.state, after.ksef_number) == (InvoiceState.ACCEPTED, entry.ksef_number)
-    assert (await place.agent.invoices.one(invoice.id)).has_upo
+    assert (await place.agent.invoices.one(invoice.id)).record.has_upo

@@ -28,7 +28,7 @@ from typing import TypeVar
 import pytest
 
 from agent.domain.errors import Conflict, Unavailable
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode
 from agent.domain.lifecycle import INVOICE_MOVES, InvoiceState
 from agent.ports import CallOutcome, InvoiceFilter, KsefError, LatarniaReading, Outcome, Rejected
 from agent.services.queries.invoices import IssueAnswer
@@ -446,7 +446,7 @@ class Life:
         for record in await self.here.store.read(lambda tx: tx.invoices.unsent()):
             await self.check_deadline(record)
 
-    async def check_deadline(self, record: InvoiceRecord) -> None:
+    async def check_deadline(self, record: InvoiceSummary) -> None:
         if record.state is InvoiceState.ACCEPTED:
             return
         found: date | str | None = record.deadline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import tomllib
@@ -14,6 +13,7 @@ import click
 import pytest
 
 from agent import cli
+from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring import alerts
 from agent.domain.sale.parse import parse_sale
 from agent.settings.load import load
@@ -303,41 +303,22 @@ def test_routes_named_in_the_readme_exist() -> None:
     assert set(named) <= known
 
 
-EVENT_CALLS = {"append": 0, "move": 2, "_in_slices": 2, "note_trouble": 1, "_note": 1}
-"""Functions that write an event, and which argument is its kind."""
-
-
-def words_in(expression: ast.expr) -> set[str]:
-    """Return the strings it may be."""
-    constants = [node for node in ast.walk(expression) if isinstance(node, ast.Constant)]
-    return {constant.value for constant in constants if isinstance(constant.value, str)}
-
-
-def kinds_written() -> set[str]:
-    """Kinds of events the services write."""
-    found: set[str] = set()
-    for folder in ("services", "commands"):
-        for file in (ROOT / "agent" / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(text_of(file))):
-                if not isinstance(node, ast.Call):
-                    continue
-                found |= {word for each in node.keywords if each.arg == "kind" for word in words_in(each.value)}
-                if not isinstance(node.func, ast.Attribute):
-                    continue
-                place = EVENT_CALLS.get(node.func.attr)
-                if place is not None and place < len(node.args):
-                    found |= words_in(node.args[place])
-    return {kind for kind in found if re.fullmatch(r"[a-z]+([_.][a-z]+)*", kind)}
+def kinds_named() -> set[EventKind]:
+    """Kinds of events that the services and commands name."""
+    sources = "\n".join(
+        text_of(file) for folder in ("services", "commands") for file in (ROOT / "agent" / folder).rglob("*.py")
+    )
+    return {EventKind[name] for name in re.findall(r"\bEventKind\.([A-Z_]+)", sources)}
 
 
 def test_flows_name_every_event_and_no_other() -> None:
     text = text_of(FLOWS)
-    written = (kinds_written() | {"print_printed", "print_failed", "print_uncertain"}) - {"upo_mismatch"}
-    for kind in written:
+    assert kinds_named() == set(EventKind)
+    for kind in set(EventKind) - {EventKind.UPO_MISMATCH}:
         assert f"`{kind}`" in text, kind
     in_brackets = {kind for group in re.findall(r"\[(`[^\]]+)\]", text) for kind in re.findall(r"`([a-z_.]+)`", group)}
     assert len(in_brackets) > 20
-    assert in_brackets <= written | {"upo_mismatch"}
+    assert in_brackets <= set(EventKind)
 
 
 def test_problem_codes_of_health_are_listed_where_hq_looks() -> None:

@@ -19,7 +19,7 @@ from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.books.read import GTU, PROCEDURES
 from agent.domain.books.sums import FIELDS
 from agent.domain.calendar import happened_by, local_date
-from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord, Mode
+from agent.domain.invoice import Buyer, BuyerKind, InvoiceSummary, Mode
 from agent.domain.records.register import REACHED, AsOf, Marker, is_invoice, marker
 from agent.domain.spreadsheets import Cell, Dialect
 from agent.domain.vat import ZERO
@@ -85,7 +85,7 @@ class JpkRow:
         return ZERO if self.to_receipt else sum((self.amounts.get(name, ZERO) for name in TAXES), ZERO)
 
 
-def rows_of(record: InvoiceRecord, entry: BookEntry, days: tuple[date, date], as_of: AsOf) -> list[JpkRow]:
+def rows_of(record: InvoiceSummary, entry: BookEntry, days: tuple[date, date], as_of: AsOf) -> list[JpkRow]:
     """Return the rows of one invoice whose tax point is in these days, both included, as filed ``as_of``."""
     if not happened_by(record.issued_at, as_of) or not is_invoice(record, as_of):
         return []
@@ -97,7 +97,7 @@ def rows_of(record: InvoiceRecord, entry: BookEntry, days: tuple[date, date], as
     return found
 
 
-def _day(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: AsOf) -> date | None:
+def _day(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) -> date | None:
     """Return the day whose month the part belongs to; None for a reduction that has not been sent."""
     if not entry.reduces or record.mode not in SENT_OFFLINE:
         return part.day
@@ -105,7 +105,7 @@ def _day(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: AsOf) -
     return None if reached is None or not happened_by(reached, as_of) else local_date(reached)
 
 
-def _row(record: InvoiceRecord, entry: BookEntry, part: BookPart, as_of: AsOf) -> JpkRow:
+def _row(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) -> JpkRow:
     mark = marker(record, as_of)
     country, number = _identifier(record.buyer)
     outside = (OUTSIDE,) if entry.reduces and mark is Marker.BFK else ()

@@ -9,7 +9,7 @@ from agent.domain.books.sums import FIELDS, NOT_IN_JPK, WDT, PlnSum, amounts, in
 from agent.domain.books.tax_points import Share, sold_on, tax_points, wdt_day
 from agent.domain.fa3.view import RATE_FIELDS
 from agent.domain.fa3.view_types import FaView, LineView, Margin
-from agent.domain.invoice import InvoiceRecord
+from agent.domain.invoice import InvoiceSummary
 from agent.domain.payment_methods import METHODS
 from agent.domain.vat import ZERO
 
@@ -129,7 +129,7 @@ def _method(form: str | None, other: str | None) -> str:
     return other or _METHODS.get(form or "", "")
 
 
-def entry_of_row(record: InvoiceRecord) -> BookEntry:
+def entry_of_row(record: InvoiceSummary) -> BookEntry:
     """Return what is known of an invoice whose bytes cannot be read here: its day of issue, its sums in PLN."""
     fields = {word: field for field, words in RATE_FIELDS.items() for word in words}
     sums = []

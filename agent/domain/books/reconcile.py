@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import InvoiceSummary, Mode
 from agent.domain.records.register import AsOf, Marker, is_invoice, marker
 
 
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def compare(
-    records: Iterable[InvoiceRecord], entries: Iterable[KsefEntry], as_of: AsOf, own: Callable[[str], bool]
+    records: Iterable[InvoiceSummary], entries: Iterable[KsefEntry], as_of: AsOf, own: Callable[[str], bool]
 ) -> Comparison:
     """Compare. ``own(P_2)``: whether a number is of this till's series."""
     held = {entry.ksef_number: entry for entry in entries}
@@ -110,7 +110,7 @@ def compare(
     )
 
 
-def _differing(record: InvoiceRecord, entry: KsefEntry) -> Iterable[Difference]:
+def _differing(record: InvoiceSummary, entry: KsefEntry) -> Iterable[Difference]:
     pairs: Mapping[str, tuple[str, str]] = {
         "number-differs": (record.number, entry.number),
         "gross-differs": (f"{record.totals.gross:.2f}", f"{entry.gross:.2f}"),

@@ -7,10 +7,12 @@ shape is a PlainError, since it can only come from a damaged or newer store.
 from __future__ import annotations
 
 import types
+from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache, partial
 from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -38,32 +40,54 @@ def to_plain(value: object) -> object:
 
 
 def from_plain(kind: type[T], document: object) -> T:
-    """Return the value of type ``kind`` that to_plain() turned into ``document``; PlainError otherwise."""
+    """Return the value of type ``kind`` that to_plain() turned into ``document``; PlainError otherwise.
+
+    A field that ``document`` does not have yet takes its default: what an older program stored stays readable.
+    """
     try:
-        return cast("T", _read(kind, document))
+        return cast("T", _reader(cast("Hashable", kind))(document))
     except (ValueError, ArithmeticError, TypeError, KeyError) as error:
         raise PlainError(f"not a stored {kind.__name__}: {error}") from error
 
 
-def _read(kind: object, document: object) -> object:
+@cache
+def _reader(kind: Hashable) -> Callable[[object], object]:
+    """Make what reads one type; kept, since a list of invoices reads each a thousand times."""
     origin = get_origin(kind)
     if origin in {Union, types.UnionType}:
-        if document is None:
-            return None
-        (kind,) = (member for member in get_args(kind) if member is not types.NoneType)
-        return _read(kind, document)
+        (member,) = (each for each in get_args(kind) if each is not types.NoneType)
+        return _optional(_reader(member))
     if origin is tuple:
-        if not isinstance(document, list):
-            raise TypeError("a list is missing")
-        return tuple(_read(get_args(kind)[0], item) for item in document)
+        return _list(_reader(get_args(kind)[0]))
     if not isinstance(kind, type):
         raise TypeError(f"unsupported field type {kind}")
     if is_dataclass(kind):
+        return _record(kind)
+    return partial(_read_scalar, kind)
+
+
+def _optional(read: Callable[[object], object]) -> Callable[[object], object]:
+    return lambda document: None if document is None else read(document)
+
+
+def _list(read: Callable[[object], object]) -> Callable[[object], object]:
+    def reader(document: object) -> object:
+        if not isinstance(document, list):
+            raise TypeError("a list is missing")
+        return tuple(map(read, document))
+
+    return reader
+
+
+def _record(kind: type) -> Callable[[object], object]:
+    readers = {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
+
+    def reader(document: object) -> object:
         if not isinstance(document, dict):
             raise TypeError(f"a {kind.__name__} is missing")
-        hints = get_type_hints(kind)
-        return kind(**{name: _read(hints[name], item) for name, item in document.items()})
-    return _read_scalar(kind, document)
+        return kind(**{name: readers[name](item) for name, item in document.items()})
+
+    return reader
 
 
 def _read_scalar(kind: type, document: object) -> object:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.canonical import Json
 from agent.domain.records.evidence_files import FORMAT, INDEX, LOG, SESSION_UPOS, SUMS
 from agent.domain.records.hash_chain import LogLine, verify_chain
@@ -128,7 +129,7 @@ def _versions(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json],
 
 
 def _events(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
-    issued = next((line for line in lines if line.kind == "issued"), None)
+    issued = next((line for line in lines if line.kind == EventKind.ISSUED), None)
     if issued is None:
         yield f"{folder}: dziennik nie zawiera wystawienia tej faktury."
     elif issued.data.get("number") != data.get("number"):
@@ -177,7 +178,7 @@ def _events_match(folder: str, data: Mapping[str, Json], lines: list[LogLine]) -
             yield f"{folder}: {_WORDS[key]} w dane.json różni się od dziennika."
     state = str(data.get("state"))
     ends = {"accepted", "exempt"}
-    told_end = next((line.kind for line in reversed(lines) if line.kind in {*ends, "duty_back"}), None)
+    told_end = next((line.kind for line in reversed(lines) if line.kind in {*ends, EventKind.DUTY_BACK}), None)
     if state in ends and state != told_end:
         yield f"{folder}: dziennik nie zna stanu tej faktury ({state})."
 
@@ -193,8 +194,8 @@ def _same_instant(one: Json, other: Json) -> bool:
 def _papers(files: Mapping[str, bytes], folder: str, data: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
     """Compare papers with the log: their labels, and the bytes that went to the printer."""
     papers = data.get("papers")
-    labels = {line.data.get("label") for line in lines if line.kind == "print_queued"}
-    hashes = [line.data.get("bytes_sha256") for line in lines if line.kind == "print_printed"]
+    labels = {line.data.get("label") for line in lines if line.kind == EventKind.PRINT_QUEUED}
+    hashes = [line.data.get("bytes_sha256") for line in lines if line.kind == EventKind.PRINT_PRINTED]
     for paper in papers if isinstance(papers, list) else []:
         if not isinstance(paper, Mapping):
             continue
@@ -218,7 +219,7 @@ def _session_upo(
     expected = base64.b64encode(bytes.fromhex(sha256)) if _HEX.fullmatch(sha256) else b""
     if (number.encode(), expected) not in page.names:
         yield f"{folder}: UPO sesji {path} nie wymienia tej faktury z jej skrótem."
-    told = {line.data["page_sha256"] for line in lines if line.kind == "upo" and "page_sha256" in line.data}
+    told = {line.data["page_sha256"] for line in lines if line.kind == EventKind.UPO and "page_sha256" in line.data}
     if told and page.sha256 not in told:
         yield f"{folder}: dziennik zna inne UPO sesji niż {path}."
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.calendar import happened_by, local_date
-from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceRecord, Mode, Payment
+from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
 from agent.domain.vat import round_cents
@@ -19,7 +19,7 @@ Value = None | bool | int | str | list[str] | list[dict[str, str]]
 
 REACHED = frozenset({InvoiceState.SENT, InvoiceState.ACCEPTED})
 DUE = "due"
-"""InvoiceRecord.deadline_state of a deadline that runs."""
+"""InvoiceSummary.deadline_state of a deadline that runs."""
 AsOf = date | datetime
 """When books were filed: an instant, or the end of a Polish civil day."""
 
@@ -133,7 +133,7 @@ class MonthCount:
     days_late_max: int
 
 
-def marker(record: InvoiceRecord, as_of: AsOf) -> Marker:
+def marker(record: InvoiceSummary, as_of: AsOf) -> Marker:
     """Return the marker for a JPK filed then (docs/law.md, section 5).
 
     The mode is that of the record: as_it_was() gives the one that an earlier filing knew.
@@ -150,11 +150,11 @@ def marker(record: InvoiceRecord, as_of: AsOf) -> Marker:
 
 
 def rows(
-    records: Iterable[InvoiceRecord],
+    records: Iterable[InvoiceSummary],
     *,
     as_of: date,
     upos: Collection[str] = (),
-    corrections: Iterable[InvoiceRecord] = (),
+    corrections: Iterable[InvoiceSummary] = (),
 ) -> list[RegisterRow]:
     """Return the rows as of a Polish civil day, by issue date and number.
 
@@ -174,14 +174,14 @@ def rows(
     return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
 
 
-def is_invoice(record: InvoiceRecord, as_of: AsOf) -> bool:
+def is_invoice(record: InvoiceSummary, as_of: AsOf) -> bool:
     """Return False for what KSeF refused while it was issued online, or whose case a manager closed."""
     if record.closed_at is not None:
         return not happened_by(record.closed_at, as_of)
     return record.state is not InvoiceState.REJECTED or record.mode is not Mode.ONLINE
 
 
-def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, ...]) -> RegisterRow:
+def _row(record: InvoiceSummary, as_of: date, upo: bool, corrections: tuple[str, ...]) -> RegisterRow:
     numbered = _numbered(record, as_of)
     return RegisterRow(
         id=record.id,
@@ -214,13 +214,13 @@ def _row(record: InvoiceRecord, as_of: date, upo: bool, corrections: tuple[str, 
     )
 
 
-def _numbered(record: InvoiceRecord, as_of: AsOf) -> bool:
+def _numbered(record: InvoiceSummary, as_of: AsOf) -> bool:
     if record.ksef_number is None:
         return False
     return record.accepted_at is None or happened_by(record.accepted_at, as_of)
 
 
-def as_it_was(record: InvoiceRecord, changes: Iterable[RegisterChange]) -> InvoiceRecord:
+def as_it_was(record: InvoiceSummary, changes: Iterable[RegisterChange]) -> InvoiceSummary:
     """Return the record with mode and state of before these changes, which are in order."""
     mode: Mode | None = None
     refused = False
@@ -241,7 +241,7 @@ def _identifier(buyer: Buyer) -> str | None:
     return f"{buyer.country or ''}{buyer.identifier}"
 
 
-def _days_late(record: InvoiceRecord, as_of: date) -> int:
+def _days_late(record: InvoiceSummary, as_of: date) -> int:
     """Calendar days between the deadline and the day KSeF was sent the invoice, or ``as_of`` where it was not.
 
     The day of sending counts, not that of the number; a sending that KSeF refused counts for nothing.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import cast
 
-from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord
+from agent.domain.invoice import Buyer, BuyerKind, InvoiceSummary
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.known_buyers import BuyerSourceName, KnownBuyer, checked, same_firm
 from agent.domain.lifecycle import InvoiceState
@@ -68,7 +68,7 @@ async def is_disputed(tx: Transaction, nip: str, known: KnownBuyer) -> bool:
         return False
     others = {
         record.buyer.identifier
-        for record in await tx.invoices.find(InvoiceFilter(text=known.name, limit=_NO_LIMIT))
+        for record in await tx.invoices.summaries(InvoiceFilter(text=known.name, limit=_NO_LIMIT))
         if record.buyer.kind is BuyerKind.NIP and record.buyer.identifier != nip and known.same_as(record.buyer)
     }
     for other in sorted(filter(None, others))[:LOOKED_THROUGH]:
@@ -109,7 +109,7 @@ def _place(nip: str) -> str:
 
 async def _from_older_invoices(tx: Transaction, nip: str) -> KnownBuyer | None:
     """Of invoices from before this memory was kept, take the newest that names the buyer for its own sake."""
-    for record in await tx.invoices.find(InvoiceFilter(text=nip, limit=LOOKED_THROUGH)):
+    for record in await tx.invoices.summaries(InvoiceFilter(text=nip, limit=LOOKED_THROUGH)):
         buyer = record.buyer
         named = buyer.kind is BuyerKind.NIP and buyer.identifier == nip and buyer.name is not None
         if named and await _names_its_buyer(tx, record):
@@ -117,12 +117,12 @@ async def _from_older_invoices(tx: Transaction, nip: str) -> KnownBuyer | None:
     return None
 
 
-async def _names_its_buyer(tx: Transaction, record: InvoiceRecord) -> bool:
+async def _names_its_buyer(tx: Transaction, record: InvoiceSummary) -> bool:
     """A correction does that changes nothing else; an invoice corrected to zero may have had a wrong buyer."""
     if record.state is InvoiceState.REJECTED:
         return False
     if record.bases:
         return record.totals.gross == 0
-    corrections = await tx.invoices.find(InvoiceFilter(base_id=record.id, limit=_NO_LIMIT))
+    corrections = await tx.invoices.summaries(InvoiceFilter(base_id=record.id, limit=_NO_LIMIT))
     left = record.totals.gross + sum((each.totals.gross for each in corrections), Decimal(0))
     return left != 0 or not corrections

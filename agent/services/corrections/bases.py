@@ -20,6 +20,7 @@ from agent.domain.errors import Conflict
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.lifecycle import HeldState
 from agent.domain.rejection import abandoned
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.corrections.pending import stored
@@ -51,7 +52,7 @@ class BaseReader:
     async def external(self, tx: Transaction, described: BaseInvoice) -> BaseInvoice:
         """The described invoice after what this till made of it already, by its number or its KSeF number."""
         reference = described.reference
-        if await tx.invoices.find(InvoiceFilter(number=reference.number, limit=1)):
+        if await tx.invoices.summaries(InvoiceFilter(number=reference.number, limit=1)):
             text = f"Faktura {reference.number} jest na tej kasie: skoryguj ją przez jej numer."
             raise Conflict(text, code="base-known-here")
         queries = [InvoiceFilter(base_number=reference.number, limit=NO_LIMIT)]
@@ -77,4 +78,4 @@ def _view(record: InvoiceRecord) -> FaView:
 
 
 def _waiting(held: Iterable[HeldCorrection]) -> list[Correction]:
-    return [stored(each) for each in held if each.state == "waiting"]
+    return [stored(each) for each in held if each.state is HeldState.WAITING]

@@ -27,8 +27,9 @@ from typing import Protocol
 from agent.domain.callers import Caller
 from agent.domain.corrections.correction import Correction, with_ksef_numbers, without_awaiting
 from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
+from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.codec import from_plain, to_plain
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.rejection import abandoned
 from agent.ports import Clock, HeldCorrection, Store, Transaction
 from agent.services.corrections.slip_log import of_slip, trouble
@@ -59,7 +60,7 @@ class HeldAnswer:
     id: str
     base_id: str
     base_number: str
-    state: str
+    state: HeldState
     """waiting, issued, refused."""
     gross: Decimal
     """The difference."""
@@ -164,13 +165,13 @@ async def insert(tx: Transaction, correction: Correction, *, key: str, caller: C
         bases=correction.bases,
     )
     await tx.held.add(held)
-    await tx.events.append("correction_held", {"held": held.id, "key": key, "by": caller.name}, held.base_id)
+    await tx.events.append(EventKind.CORRECTION_HELD, {"held": held.id, "key": key, "by": caller.name}, held.base_id)
     return held
 
 
 async def close_issued(tx: Transaction, held_id: str, invoice_id: str) -> None:
     """Note that its document has been made, in the transaction that makes it."""
-    await tx.held.close(held_id, "issued", invoice_id=invoice_id)
+    await tx.held.close(held_id, HeldState.ISSUED, invoice_id=invoice_id)
 
 
 async def refuse(held: HeldCorrection, problem: str, tx: Transaction) -> None:
@@ -194,20 +195,20 @@ async def refuse_waiting(tx: Transaction, problem: str, *, still_waiting: Collec
 
 
 async def _close_refused(tx: Transaction, held: HeldCorrection, problem: str) -> None:
-    await tx.held.close(held.id, "refused", problem=problem)
+    await tx.held.close(held.id, HeldState.REFUSED, problem=problem)
     await tx.key_values.put(OPEN_CASES, [*await open_cases(tx), held.id])
-    await tx.events.append("correction_refused", {"held": held.id, "problem": problem}, held.base_id)
+    await tx.events.append(EventKind.CORRECTION_REFUSED, {"held": held.id, "problem": problem}, held.base_id)
 
 
 async def _close_case(held_id: str, reason: str, caller: Caller, tx: Transaction) -> None:
     held = await existing(held_id, tx)
-    if held.state != "refused":
+    if held.state is not HeldState.REFUSED:
         raise Conflict("Zamknąć można tylko sprawę korekty, której nie można wystawić.", code="not-rejected")
     left = await open_cases(tx)
     if held_id in left:
         await tx.key_values.put(OPEN_CASES, [each for each in left if each != held_id])
         data = {"by": caller.name, "reason": reason, "held": held_id}
-        await tx.events.append("correction_settled", data, held.base_id)
+        await tx.events.append(EventKind.CORRECTION_SETTLED, data, held.base_id)
 
 
 def _awaited_here(correction: Correction) -> str:
@@ -292,9 +293,9 @@ async def describe(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
 
 async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correction) -> str:
     """Return the sentence for the cashier."""
-    if held.state == "issued":
+    if held.state is HeldState.ISSUED:
         return "Korekta została wystawiona."
-    if held.state == "refused":
+    if held.state is HeldState.REFUSED:
         return f"Korekty nie można wystawić – zawołaj kierownika. {held.problem}"
     sentence = correction.waiting_sentence or ""
     base = await tx.invoices.get(held.base_id)

@@ -9,8 +9,10 @@ from agent.domain.calendar import local_date
 from agent.domain.callers import Caller
 from agent.domain.corrections.correction import Correction
 from agent.domain.errors import Conflict
+from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.lifecycle import HeldState
 from agent.domain.paper.compose import PendingSlip, compose_pending_slip
 from agent.domain.paper.receipt import Receipt
 from agent.ports import Event, HeldCorrection, Json, Outcome, Printer, ReceiptRenderer, Store, Transaction
@@ -71,12 +73,12 @@ class PendingCorrectionSlip:
         )
         done = result.outcome is Outcome.DONE
         facts = {"held": held.id, "problem": result.problem, "outcome": result.outcome.value}
-        await self._note(held, "slip_printed" if done else "slip_failed", facts)
+        await self._note(held, EventKind.SLIP_PRINTED if done else EventKind.SLIP_FAILED, facts)
 
     async def _about_to_leave(self, held: HeldCorrection, printer: str, data: bytes) -> None:
-        await self._note(held, "slip_printing", {"held": held.id, "printer": printer, "bytes": len(data)})
+        await self._note(held, EventKind.SLIP_PRINTING, {"held": held.id, "printer": printer, "bytes": len(data)})
 
-    async def _note(self, held: HeldCorrection, kind: str, data: Mapping[str, Json]) -> None:
+    async def _note(self, held: HeldCorrection, kind: EventKind, data: Mapping[str, Json]) -> None:
         await self._store.write(lambda tx: tx.events.append(kind, data, held.base_id))
 
 
@@ -86,7 +88,7 @@ async def _base_and_log(base_id: str, tx: Transaction) -> tuple[InvoiceRecord, l
 
 async def _note_wish(held_id: str, caller: Caller, tx: Transaction) -> None:
     held = await existing(held_id, tx)
-    if held.state != "waiting":
+    if held.state is not HeldState.WAITING:
         text = "Ta korekta już nie czeka: jest wystawiona albo nie można jej wystawić."
         raise Conflict(text, code="correction-not-waiting")
-    await tx.events.append("slip_reprint", {"by": caller.name, "held": held_id}, held.base_id)
+    await tx.events.append(EventKind.SLIP_REPRINT, {"by": caller.name, "held": held_id}, held.base_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.domain.event_kinds import EventKind
 from agent.ports import Event, Outcome
 
 
@@ -22,7 +23,7 @@ def handed_out(events: Iterable[Event]) -> int:
     count = 0
     leaving = False
     for event in events:
-        if event.kind == "slip_printing":
+        if event.kind == EventKind.SLIP_PRINTING:
             leaving = True
         elif leaving:
             count += event.data.get("outcome") != Outcome.NOT_SENT.value
@@ -32,7 +33,7 @@ def handed_out(events: Iterable[Event]) -> int:
 
 def trouble(events: list[Event]) -> str | None:
     """Return what is wrong with the newest slip, for the cashier; None where it is on paper or still printing."""
-    if not events or events[-1].kind != "slip_failed":
+    if not events or events[-1].kind != EventKind.SLIP_FAILED:
         return None
     if events[-1].data.get("outcome") == Outcome.UNKNOWN.value:
         return "Nie wiadomo, czy potwierdzenie dla klienta się wydrukowało. Nie ma go w drukarce: wydrukuj ponownie."

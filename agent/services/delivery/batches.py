@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from agent.domain.errors import DocumentDamaged
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
@@ -108,7 +109,7 @@ class BatchSender:
         if not batch:
             return True
         attempt: dict[str, Json] = {"batch": True}
-        await self._in_slices(batch, InvoiceState.SENDING, "sending", attempt, InvoiceChange(attempted=True))
+        await self._in_slices(batch, InvoiceState.SENDING, EventKind.SENDING, attempt, InvoiceChange(attempted=True))
         try:
             session = await self._gateway.open_batch(outgoing, partial(self._opened, batch))
         except KsefError as error:
@@ -116,13 +117,15 @@ class BatchSender:
             return False
         self._connection.answered()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
-        await self._in_slices(batch, InvoiceState.SENT, "sent", {"session": session, "batch": True}, change)
+        await self._in_slices(batch, InvoiceState.SENT, EventKind.SENT, {"session": session, "batch": True}, change)
         return True
 
     async def _opened(self, batch: list[Unsent], session: str) -> None:
         await self._store.write(lambda tx: tx.sessions.use(session, SessionKind.BATCH))
         data: dict[str, Json] = {"session": session}
-        await self._in_slices(batch, None, "batch_opened", data, InvoiceChange(session_ref=session, invoice_ref=""))
+        await self._in_slices(
+            batch, None, EventKind.BATCH_OPENED, data, InvoiceChange(session_ref=session, invoice_ref="")
+        )
 
     async def _outgoing(self, invoice_id: str) -> Outgoing | None:
         """Read what goes into a batch; None, and a word in the log, where the disk changed it."""
@@ -142,13 +145,13 @@ class BatchSender:
             self._rests_until = self._clock.monotonic() + rest
         else:
             change = InvoiceChange(not_before=self._verdicts.waits.rest(rest, *(each.id for each in batch)))
-        await self._in_slices(batch, to, "send_failed", evidence_of(error, "batch"), change)
+        await self._in_slices(batch, to, EventKind.SEND_FAILED, evidence_of(error, "batch"), change)
 
     async def _in_slices(
         self,
         batch: list[Unsent],
         to: InvoiceState | None,
-        kind: str,
+        kind: EventKind,
         data: Mapping[str, Json],
         change: InvoiceChange,
     ) -> None:
@@ -187,7 +190,7 @@ class BatchSender:
     async def _not_in_batch(self, record: Unsent, why: str) -> None:
         """The batch is done and KSeF did not take this file: it goes again."""
         data: dict[str, Json] = {"session": record.session_ref, "why": why}
-        await self._in_slices([record], InvoiceState.ISSUED, "not_in_batch", data, InvoiceChange())
+        await self._in_slices([record], InvoiceState.ISSUED, EventKind.NOT_IN_BATCH, data, InvoiceChange())
 
 
 async def _record_all(
@@ -195,7 +198,7 @@ async def _record_all(
     *,
     batch: list[Unsent],
     to: InvoiceState | None,
-    kind: str,
+    kind: EventKind,
     data: Mapping[str, Json],
     change: InvoiceChange,
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Clock, KsefGateway, Store, Transaction, Unsent
 from agent.services.delivery.backoff import Backoff
@@ -146,7 +147,7 @@ class SendQueue:
             record = await tx.invoices.get(invoice_id)
             if record.state is InvoiceState.SENDING and not self._sender.busy(invoice_id):
                 await tx.invoices.move(invoice_id, InvoiceState.IN_DOUBT)
-                await tx.events.append("in_doubt", {"why": why}, invoice_id)
+                await tx.events.append(EventKind.IN_DOUBT, {"why": why}, invoice_id)
 
     def _due(self, queue: list[Unsent], state: InvoiceState, *, together: bool = False) -> list[Unsent]:
         """Return what may be tried now; ``together``: also what only single sends have to wait for."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.ports import Event, Store, Transaction
 from agent.services.delivery.upo import CALLS_OF_A_SESSION
 
@@ -57,11 +58,11 @@ async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
 
 
 def _is_single_send(event: Event) -> bool:
-    return event.kind == "sending" and not event.data.get("batch")
+    return event.kind == EventKind.SENDING and not event.data.get("batch")
 
 
 def _documents(event: Event) -> int:
     """Return how many calls for UPO an event stands for; what a page of a session told came with that page."""
-    if event.kind in {"upo", "upo_mismatch"}:
+    if event.kind in {EventKind.UPO, EventKind.UPO_MISMATCH}:
         return 0 if "session" in event.data else 1
-    return CALLS_OF_A_SESSION if event.kind in {"session_upo", "session_without_upo"} else 0
+    return CALLS_OF_A_SESSION if event.kind in {EventKind.SESSION_UPO, EventKind.SESSION_WITHOUT_UPO} else 0

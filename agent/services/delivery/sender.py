@@ -20,6 +20,7 @@ from itertools import chain, repeat
 
 from agent.domain.calendar import local_date
 from agent.domain.errors import DocumentDamaged
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import NO_CORRECTION
@@ -32,6 +33,7 @@ from agent.ports import (
     KsefGateway,
     Metrics,
     Outgoing,
+    Rejection,
     SessionKind,
     SessionRef,
     Store,
@@ -176,7 +178,7 @@ class InvoiceSender:
         return await self._verdicts.move(
             record.id,
             InvoiceState.SENT,
-            "sent",
+            EventKind.SENT,
             {"session": session.reference, "reference": reference},
             InvoiceChange(invoice_ref=reference, sent_at=self._clock_check.best()),
         )
@@ -223,21 +225,21 @@ class InvoiceSender:
         """No session: the invoice did not leave; it stays issued and waits."""
         self._connection.failed(error)
         self._metrics.sent("no_session")
-        return await self._verdicts.note_trouble(record, "send_failed", error, "session")
+        return await self._verdicts.note_trouble(record, EventKind.SEND_FAILED, error, "session")
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         self._connection.failed(error)
         self._connection.signed_in(error)
         why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None
         if why is not None:
-            change = InvoiceChange(rejection=f"{error.code}: {why}")
+            change = InvoiceChange(rejection=Rejection(error.code, f"{error.code}: {why}"))
             data = evidence_of(error, "send")
-            return await self._verdicts.move(record.id, InvoiceState.REJECTED, "rejected", data, change)
+            return await self._verdicts.move(record.id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         return await self._verdicts.move(
             record.id,
             to,
-            "send_failed",
+            EventKind.SEND_FAILED,
             evidence_of(error, "send"),
             InvoiceChange(not_before=self._verdicts.next_attempt(record, error)),
         )
@@ -271,8 +273,8 @@ async def _intend(record: InvoiceRecord, change: InvoiceChange, session: str, tx
     sending = await tx.invoices.move(record.id, InvoiceState.SENDING, change)
     if change.mode is not None:
         data = {"from": record.mode, "to": change.mode, "reason": change.reason}
-        await tx.events.append("mode", data, record.id)
+        await tx.events.append(EventKind.MODE, data, record.id)
     await tx.sessions.use(session, SessionKind.ONLINE)
     attempt: dict[str, Json] = {"session": session, "sha256": record.sha256.hex()}
-    await tx.events.append("sending", attempt | {"attempt": record.attempts + 1}, record.id)
+    await tx.events.append(EventKind.SENDING, attempt | {"attempt": record.attempts + 1}, record.id)
     return sending

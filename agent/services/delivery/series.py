@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Json, KsefError, KsefGateway, Store, Transaction
 from agent.services.background import BackgroundTasks
@@ -73,4 +74,4 @@ async def _resume(series: str, last: int, tx: Transaction) -> None:
     if following <= last <= following + FARTHEST:
         await tx.invoices.resume_series(series, last, REASON)
         data: dict[str, Json] = {"series": series, "after": last, "why": REASON}
-        await tx.events.append("series_resumed", data)
+        await tx.events.append(EventKind.SERIES_RESUMED, data)

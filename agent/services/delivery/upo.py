@@ -14,7 +14,8 @@ from collections import deque
 from datetime import timedelta
 from functools import partial
 
-from agent.domain.invoice import InvoiceRecord
+from agent.domain.event_kinds import EventKind
+from agent.domain.invoice import InvoiceSummary
 from agent.ports import (
     CallOutcome,
     Clock,
@@ -146,7 +147,7 @@ class UpoFetcher:
 
     # --- one invoice ------------------------------------------------------------------------------------------
 
-    async def fetch(self, record: InvoiceRecord) -> bool:
+    async def fetch(self, record: InvoiceSummary) -> bool:
         """Fetch the UPO of an accepted invoice and store it where it is the right one; False where KSeF gave none."""
         if record.session_ref is None or record.ksef_number is None:
             return True
@@ -204,7 +205,7 @@ async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) ->
             "documents": len(page.documents),
             "sha256": hashlib.sha256(page.xml).hexdigest(),
         }
-        await tx.events.append("session_upo", data)
+        await tx.events.append(EventKind.SESSION_UPO, data)
 
 
 async def _link(session: str, page: UpoPage, documents: tuple[tuple[str, bytes], ...], tx: Transaction) -> None:
@@ -219,16 +220,16 @@ async def _link(session: str, page: UpoPage, documents: tuple[tuple[str, bytes],
             "page": page.number,
             "page_sha256": hashlib.sha256(page.xml).hexdigest(),
         }
-        await tx.events.append("upo" if found.right else "upo_mismatch", data, found.invoice_id)
+        await tx.events.append(EventKind.UPO if found.right else EventKind.UPO_MISMATCH, data, found.invoice_id)
 
 
 async def _settle(session: str, confirmed: bool, why: str | None, tx: Transaction) -> None:
     await tx.sessions.settle(session, confirmed=confirmed)
     if why is not None:
-        await tx.events.append("session_without_upo", {"session": session, "why": why})
+        await tx.events.append(EventKind.SESSION_WITHOUT_UPO, {"session": session, "why": why})
 
 
-async def _keep_upo(record: InvoiceRecord, upo: Upo, tx: Transaction) -> None:
+async def _keep_upo(record: InvoiceSummary, upo: Upo, tx: Transaction) -> None:
     """Store it where it is of this very document; the log tells either way."""
     if await tx.invoices.upo(record.id) is not None:
         return
@@ -240,4 +241,4 @@ async def _keep_upo(record: InvoiceRecord, upo: Upo, tx: Transaction) -> None:
         "sha256": upo.sha256.hex(),
         "upo_sha256": hashlib.sha256(upo.xml).hexdigest(),
     }
-    await tx.events.append("upo" if right else "upo_mismatch", data, record.id)
+    await tx.events.append(EventKind.UPO if right else EventKind.UPO_MISMATCH, data, record.id)

@@ -13,10 +13,12 @@ from datetime import datetime
 from functools import partial
 
 from agent.domain.errors import DocumentDamaged
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import number_taken, sent_before
 from agent.ports import (
+    NO_REJECTION,
     Accepted,
     Clock,
     Duplicate,
@@ -26,6 +28,7 @@ from agent.ports import (
     KsefGateway,
     Pending,
     Rejected,
+    Rejection,
     Store,
     Transaction,
     Verdict,
@@ -40,9 +43,7 @@ from agent.services.signals import Signal
 
 BACKOFF_STEPS = (5, 15, 60, 300, 900)
 """Seconds before the next attempt, by attempts made."""
-NO_REJECTION = ""
-"""Takes a word of KSeF back; None would leave it."""
-TAKEN_PERHAPS = "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten"
+TAKEN_PERHAPS = Rejection(DUPLICATE, "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten")
 DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
 
@@ -84,7 +85,7 @@ class VerdictRecorder:
         self,
         invoice_id: str,
         to: InvoiceState,
-        kind: str,
+        kind: EventKind,
         data: Mapping[str, Json],
         change: InvoiceChange | None = None,
     ) -> InvoiceRecord:
@@ -93,7 +94,7 @@ class VerdictRecorder:
         self._changed.set()
         return record
 
-    async def note_trouble(self, record: InvoiceRecord, kind: str, error: KsefError, call: str) -> InvoiceRecord:
+    async def note_trouble(self, record: InvoiceRecord, kind: EventKind, error: KsefError, call: str) -> InvoiceRecord:
         """Record a failed attempt without a move; the next one waits."""
         change = InvoiceChange(not_before=self.next_attempt(record, error), attempted=True)
         data = evidence_of(error, call)
@@ -103,7 +104,7 @@ class VerdictRecorder:
         """Record that an invoice was not sent since its bytes are not those that were issued; look again later."""
         change = InvoiceChange(not_before=self.waits.rest(DAMAGED_SECONDS, record.id))
         data = {"why": error.detail, "sha256": record.sha256.hex()}
-        noted = await self._store.write(partial(_noted, record.id, change, kind="damaged", data=data))
+        noted = await self._store.write(partial(_noted, record.id, change, kind=EventKind.DAMAGED, data=data))
         self._changed.set()
         return noted
 
@@ -147,7 +148,7 @@ class VerdictRecorder:
     async def resolve_unknown(self, record: InvoiceRecord) -> InvoiceRecord:
         """Look for an IN_DOUBT invoice in its session: what is there gets its verdict, what is not goes again."""
         if record.session_ref is None:
-            return await self.move(record.id, InvoiceState.ISSUED, "doubt_cleared", {"why": "no session"})
+            return await self.move(record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, {"why": "no session"})
         found: tuple[str, Verdict] | None = None
         original: bytes | None = None
         try:
@@ -158,16 +159,16 @@ class VerdictRecorder:
             self._connection.failed(error)
             if found is not None and isinstance(found[1], Duplicate) and self._suspected(record, error):
                 return await self._taken(record, found[1], evidence_of(error, "compare"))
-            return await self.note_trouble(record, "doubt_remains", error, "find")
+            return await self.note_trouble(record, EventKind.DOUBT_REMAINS, error, "find")
         self._connection.answered()
         if found is None:
             why = {"why": "not in session", "session": record.session_ref}
-            return await self.move(record.id, InvoiceState.ISSUED, "doubt_cleared", why)
+            return await self.move(record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, why)
         reference, verdict = found
         await self.move(
             record.id,
             InvoiceState.SENT,
-            "sent",
+            EventKind.SENT,
             {"session": record.session_ref, "reference": reference, "found_by": "sha256"},
             InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._clock_check.best()),
         )
@@ -180,12 +181,12 @@ class VerdictRecorder:
     ) -> InvoiceRecord:
         """Record the number. After 440 the UPO belongs to the original's session, where our reference means nothing."""
         change = InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at)
-        if number_taken(record.state, record.rejection):
+        if number_taken(record):
             change = replace(change, rejection=NO_REJECTION)  # it was this very document
         if original_session is not None:
             change = replace(change, session_ref=original_session, invoice_ref="")
         data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
-        accepted = await self.move(record.id, InvoiceState.ACCEPTED, "accepted", data, change)
+        accepted = await self.move(record.id, InvoiceState.ACCEPTED, EventKind.ACCEPTED, data, change)
         self._upos.accepted()
         self._numbered.set()
         return accepted
@@ -199,7 +200,7 @@ class VerdictRecorder:
             "sha256": record.sha256.hex(),
         }
         change = InvoiceChange(not_before=self.next_attempt(record))
-        return await self.move(record.id, InvoiceState.IN_DOUBT, "in_doubt", data, change)
+        return await self.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
 
     async def _reject(self, invoice_id: str, verdict: Rejected) -> InvoiceRecord:
         data: Mapping[str, Json] = {
@@ -209,16 +210,22 @@ class VerdictRecorder:
         }
         if verdict.retryable:
             change = InvoiceChange(not_before=self.next_attempt(await self.record(invoice_id)))
-            return await self.move(invoice_id, InvoiceState.ISSUED, "cancelled_by_ksef", data, change)
+            return await self.move(invoice_id, InvoiceState.ISSUED, EventKind.CANCELLED_BY_KSEF, data, change)
         text = f"{verdict.code}: {verdict.description}"
         if verdict.details:
             text += " (" + "; ".join(verdict.details) + ")"
-        return await self.move(invoice_id, InvoiceState.REJECTED, "rejected", data, InvoiceChange(rejection=text))
+        return await self.move(
+            invoice_id,
+            InvoiceState.REJECTED,
+            EventKind.REJECTED,
+            data,
+            InvoiceChange(rejection=Rejection(verdict.code, text)),
+        )
 
     @staticmethod
     def _suspected(record: InvoiceRecord, error: KsefError) -> bool:
         """Whether the number was taken at a first attempt, and KSeF will never show by what."""
-        return number_taken(record.state, record.rejection) and is_final(error)
+        return number_taken(record) and is_final(error)
 
     # --- duplicates -------------------------------------------------------------------------------------------
 
@@ -239,7 +246,7 @@ class VerdictRecorder:
             if first and is_final(error):
                 return await self._taken(record, verdict, evidence_of(error, "compare"))
             if first:
-                return await self.note_trouble(record, "doubt_remains", error, "compare")
+                return await self.note_trouble(record, EventKind.DOUBT_REMAINS, error, "compare")
             return await self._doubt(record, verdict, None, evidence_of(error, "compare"), error)
         return await self._by_original(record, verdict, original)
 
@@ -247,7 +254,7 @@ class VerdictRecorder:
         self,
         record: InvoiceRecord,
         verdict: Duplicate,
-        rejection: str | None,
+        rejection: Rejection | None,
         evidence: Mapping[str, Json],
         error: KsefError | None = None,
     ) -> InvoiceRecord:
@@ -258,7 +265,7 @@ class VerdictRecorder:
             **evidence,
         }
         change = InvoiceChange(not_before=self.next_attempt(record, error), rejection=rejection)
-        return await self.move(record.id, InvoiceState.IN_DOUBT, "in_doubt", data, change)
+        return await self.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
 
     async def _by_original(self, record: InvoiceRecord, verdict: Duplicate, original: bytes) -> InvoiceRecord:
         if original == record.sha256:
@@ -278,7 +285,8 @@ class VerdictRecorder:
             "sha256": record.sha256.hex(),
             **evidence,
         }
-        change = InvoiceChange(rejection=f"440: numer zajęty w KSeF przez inny dokument ({number or 'bez numeru'})")
+        text = f"440: numer zajęty w KSeF przez inny dokument ({number or 'bez numeru'})"
+        change = InvoiceChange(rejection=Rejection(DUPLICATE, text))
 
         rejected = await self._store.write(partial(_number_lost, record.id, change, data))
         self._changed.set()
@@ -291,7 +299,7 @@ async def _number_lost(
 ) -> InvoiceRecord:
     if (await tx.invoices.get(invoice_id)).state is InvoiceState.IN_DOUBT:
         await tx.invoices.move(invoice_id, InvoiceState.SENT)
-    await tx.events.append("collision", data, invoice_id)
+    await tx.events.append(EventKind.COLLISION, data, invoice_id)
     return await tx.invoices.move(invoice_id, InvoiceState.REJECTED, change)
 
 
@@ -301,7 +309,7 @@ async def _may_be_in_ksef(invoice_id: str, tx: Transaction) -> bool:
     if sent_before((event.kind, event.data) for event in log):
         return True
     issued = log[0].seq if log else 0
-    return await tx.events.newest_of("store.restored") > issued
+    return await tx.events.newest_of(EventKind.STORE_RESTORED) > issued
 
 
 async def _moved(
@@ -310,7 +318,7 @@ async def _moved(
     change: InvoiceChange | None,
     tx: Transaction,
     *,
-    kind: str,
+    kind: EventKind,
     data: Mapping[str, Json],
 ) -> InvoiceRecord:
     record = await tx.invoices.move(invoice_id, to, change)
@@ -319,7 +327,7 @@ async def _moved(
 
 
 async def _noted(
-    invoice_id: str, change: InvoiceChange, tx: Transaction, *, kind: str, data: Mapping[str, Json]
+    invoice_id: str, change: InvoiceChange, tx: Transaction, *, kind: EventKind, data: Mapping[str, Json]
 ) -> InvoiceRecord:
     await tx.events.append(kind, data, invoice_id)
     return await tx.invoices.note(invoice_id, change)

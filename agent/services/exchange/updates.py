@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.ports import Event, Store, Transaction
 from agent.services.exchange.answers import Answers
 from agent.services.exchange.outcome import entries_of, held_entries
@@ -14,19 +15,19 @@ from agent.services.exchange.outcome import entries_of, held_entries
 CURSOR = "drop-folder:cursor"
 KINDS = frozenset(
     {
-        "accepted",
-        "rejected",
-        "collision",
-        "technical_correction",
-        "resend",
-        "closed",
-        "exempt",
-        "duty_back",
-        "mode",
+        EventKind.ACCEPTED,
+        EventKind.REJECTED,
+        EventKind.COLLISION,
+        EventKind.TECHNICAL_CORRECTION,
+        EventKind.RESEND,
+        EventKind.CLOSED,
+        EventKind.EXEMPT,
+        EventKind.DUTY_BACK,
+        EventKind.MODE,
     }
 )
 """Events of an invoice that change its answer."""
-OF_HELD = frozenset({"issued", "correction_refused"})
+OF_HELD = frozenset({EventKind.ISSUED, EventKind.CORRECTION_REFUSED})
 """Events after which a correction may no longer wait."""
 PAGE = 200
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
@@ -77,7 +78,7 @@ class HandOver:
             left = self._budget - (self._clock.monotonic() - begun)
             await self._send_within(invoice_id, max(left, LEAST_SECONDS))
             record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
-            if record.state is InvoiceState.REJECTED or number_taken(record.state, record.rejection):
+            if record.state is InvoiceState.REJECTED or number_taken(record):
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._printing.print_at_counter(invoice_id)
 
@@ -124,7 +125,9 @@ class HandOver:
         if change is None or record.mode is not Mode.ONLINE:
             return
         await tx.invoices.note(invoice_id, InvoiceChange(mode=change.mode, reason=change.reason))
-        await tx.events.append("mode", {"from": record.mode, "to": change.mode, "reason": change.reason}, invoice_id)
+        await tx.events.append(
+            EventKind.MODE, {"from": record.mode, "to": change.mode, "reason": change.reason}, invoice_id
+        )
 
 
 async def _outside_ksef(invoice_id: str, tx: Transaction) -> bool:
@@ -137,6 +140,6 @@ async def _without_paper(invoice_ids: Sequence[str], tx: Transaction) -> list[st
 
 async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
     record = await tx.invoices.get(invoice_id)
-    if record.state is InvoiceState.REJECTED or number_taken(record.state, record.rejection) or not record.xml:
+    if record.state is InvoiceState.REJECTED or number_taken(record) or not record.xml:
         return False
-    return not await tx.prints.of_invoice(invoice_id)
+    return not await tx.prints.summaries(invoice_id)

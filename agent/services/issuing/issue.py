@@ -18,6 +18,7 @@ from functools import partial
 
 from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
@@ -178,13 +179,13 @@ class Issuing:
         built = self._documents.build(planned, number, moment.now)
         invoice = self._documents.new_invoice(built, moment.decision, moment.now, caller)
         await tx.invoices.add(invoice)
-        await tx.events.append("issued", self._issued_event(invoice), invoice.id)
+        await tx.events.append(EventKind.ISSUED, self._issued_event(invoice), invoice.id)
         if invoice.mode is Mode.OUTSIDE_KSEF:
             await tx.invoices.move(invoice.id, InvoiceState.EXEMPT)
-            await tx.events.append("exempt", {"legal_basis": LEGAL_BASIS[invoice.mode]}, invoice.id)
+            await tx.events.append(EventKind.EXEMPT, {"legal_basis": LEGAL_BASIS[invoice.mode]}, invoice.id)
         for base_id in built.bases_here:
             data: dict[str, Json] = {"by": invoice.id, "number": invoice.number, "gross": str(invoice.totals.gross)}
-            await tx.events.append("corrected", data, base_id)
+            await tx.events.append(EventKind.CORRECTED, data, base_id)
         return invoice
 
     async def _number(self, planned: PlannedDocument, now: datetime, tx: Transaction) -> Number:

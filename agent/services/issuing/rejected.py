@@ -9,6 +9,7 @@ from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.errors import Conflict
+from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.build import issue_date
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied import check_ready
@@ -83,7 +84,7 @@ class RejectedInvoices:
         await tx.invoices.add_version(invoice_id, new, sha256, codes)
         await tx.invoices.move(invoice_id, InvoiceState.ISSUED, InvoiceChange(not_before=now))
         await tx.events.append(
-            "technical_correction",
+            EventKind.TECHNICAL_CORRECTION,
             {"by": caller.name, "sha256": sha256.hex(), "corrects": record.sha256.hex()},
             invoice_id,
         )
@@ -102,7 +103,7 @@ async def _send_again(invoice_id: str, caller: Caller, now: datetime, tx: Transa
     if reason is not None:
         raise Conflict(reason, code="resend-refused")
     await tx.invoices.move(invoice_id, InvoiceState.ISSUED, InvoiceChange(not_before=now))
-    await tx.events.append("resend", {"by": caller.name, "after": record.rejection}, invoice_id)
+    await tx.events.append(EventKind.RESEND, {"by": caller.name, "after": record.rejection}, invoice_id)
 
 
 async def _close(invoice_id: str, reason: str, caller: Caller, now: datetime, tx: Transaction) -> None:
@@ -112,4 +113,4 @@ async def _close(invoice_id: str, reason: str, caller: Caller, now: datetime, tx
     if record.closed_at is not None:
         return
     await tx.invoices.note(invoice_id, InvoiceChange(closed_at=now))
-    await tx.events.append("closed", {"by": caller.name, "reason": reason}, invoice_id)
+    await tx.events.append(EventKind.CLOSED, {"by": caller.name, "reason": reason}, invoice_id)

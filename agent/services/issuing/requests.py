@@ -23,7 +23,7 @@ from agent.domain.fa3.view import read
 from agent.domain.invoice import CorrectedBase, Sale
 from agent.domain.json_io.body import canonical_bytes, parse_object
 from agent.domain.json_io.canonical import Json
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.sale.parse import parse_sale
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
@@ -157,7 +157,7 @@ async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBa
             if record.ksef_number is not None and base.ksef_number != record.ksef_number:
                 text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
                 raise Conflict(text, code="base-number-differs")
-            if any(each.state == "waiting" for each in await tx.held.of_base(record.id)):
+            if any(each.state is HeldState.WAITING for each in await tx.held.of_base(record.id)):
                 text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
                 raise Conflict(text, code="base-has-held-correction")
             # Either document may say that there is a receipt (a pruned base says nothing any more).

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.alerts import ActiveAlert, AlertDiff, Severity, diff
 from agent.domain.monitoring.alerts import AlertCode as Code
 from agent.ports import Clock, Json, Store, Transaction
@@ -78,9 +79,9 @@ async def _note_change(
     change: AlertDiff, before: Mapping[ActiveAlert, datetime], after: Mapping[ActiveAlert, datetime], tx: Transaction
 ) -> None:
     for alert in change.started:
-        await tx.events.append("alert_started", _to_json(alert, after[alert]), _invoice(alert))
+        await tx.events.append(EventKind.ALERT_STARTED, _to_json(alert, after[alert]), _invoice(alert))
     for alert in change.ended:
-        await tx.events.append("alert_ended", _to_json(alert, before[alert]), _invoice(alert))
+        await tx.events.append(EventKind.ALERT_ENDED, _to_json(alert, before[alert]), _invoice(alert))
     await tx.key_values.put(ACTIVE, [_to_json(alert, since) for alert, since in after.items()])
 
 

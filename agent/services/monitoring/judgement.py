@@ -118,7 +118,7 @@ class AlertJudge:
                     deadline=record.deadline,
                     state_since=self._unsent.began(record, now),
                     rejection=record.rejection,
-                    collision=number_taken(record.state, record.rejection),
+                    collision=number_taken(record),
                 )
                 for record in self._unsent.now
             ),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Clock, Event, Store, Transaction, Unsent
 from agent.services.elapsed import Since
 from agent.services.outages.clock_check import ClockCheck
 
-DOUBTS = frozenset({"in_doubt", "send_failed"})
+DOUBTS = frozenset({EventKind.IN_DOUBT, EventKind.SEND_FAILED})
 """Events that leave an invoice in doubt."""
 
 

@@ -20,21 +20,22 @@ from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Event, Json, Store, Transaction, WebhookSender
 from agent.services.elapsed import Since
 from agent.services.signals import Signal
 
 INVOICE_TYPES: Mapping[str, str] = {
-    "issued": "invoice.issued",
-    "accepted": "invoice.accepted",
-    "rejected": "invoice.rejected",
-    "collision": "invoice.rejected",
-    "corrected": "invoice.corrected",
-    "correction_held": "correction.held",
-    "correction_refused": "correction.refused",
+    EventKind.ISSUED: "invoice.issued",
+    EventKind.ACCEPTED: "invoice.accepted",
+    EventKind.REJECTED: "invoice.rejected",
+    EventKind.COLLISION: "invoice.rejected",
+    EventKind.CORRECTED: "invoice.corrected",
+    EventKind.CORRECTION_HELD: "correction.held",
+    EventKind.CORRECTION_REFUSED: "correction.refused",
 }
-ALERT_TYPES: Mapping[str, str] = {"alert_started": "alert.started", "alert_ended": "alert.ended"}
+ALERT_TYPES: Mapping[str, str] = {EventKind.ALERT_STARTED: "alert.started", EventKind.ALERT_ENDED: "alert.ended"}
 PAUSES = (1.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds before each repeat of a refused delivery; the last one goes on for ever."""
 PAGE = 200
@@ -258,7 +259,9 @@ class Outboxes:
             raise Conflict("Nie ustawiono adresu systemu sklepu (outbox.url).", code="no-outbox")
         for each in replayed:
             await each.replay(from_id)
-        await self._store.write(lambda tx: tx.events.append("outbox_replay", {"by": caller.name, "from": from_id}))
+        await self._store.write(
+            lambda tx: tx.events.append(EventKind.OUTBOX_REPLAY, {"by": caller.name, "from": from_id})
+        )
         return await self.status()
 
 

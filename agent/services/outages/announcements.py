@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.outages.latarnia import BadAnswer, Unknown, parse
 from agent.domain.outages.timeline import facts_of
 from agent.ports import Clock, Json, KsefError, StatusSource, Store
@@ -73,5 +74,5 @@ class Announcements:
         return "unknown" if status is None else status.value
 
     async def _note(self, data: Mapping[str, Json]) -> None:
-        await self._store.write(lambda tx: tx.events.append("latarnia", data))
+        await self._store.write(lambda tx: tx.events.append(EventKind.LATARNIA, data))
         self._changed.set()

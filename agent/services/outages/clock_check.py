@@ -26,6 +26,7 @@ from agent.domain.clock_check import (
     may_believe_ntp,
 )
 from agent.domain.errors import Conflict, Unavailable
+from agent.domain.event_kinds import EventKind
 from agent.ports import Clock, InvoiceFilter, Json, Store, Transaction
 
 LOG = logging.getLogger("agent.clock")
@@ -247,7 +248,7 @@ async def judged(clock: Clock, store: Store, refuse_seconds: float) -> Verdict:
 
 async def _read_kept(tx: Transaction) -> tuple[Json, datetime | None, datetime | None]:
     """Read what is kept, when the newest document was issued, and when the newest event was written."""
-    newest = await tx.invoices.find(InvoiceFilter(limit=1))
+    newest = await tx.invoices.summaries(InvoiceFilter(limit=1))
     last = await tx.events.after(await tx.events.newest() - 1, 1)
     issued_at = newest[0].issued_at if newest else None
     return await tx.key_values.get(NOTEBOOK), issued_at, last[0].at if last else None
@@ -256,12 +257,12 @@ async def _read_kept(tx: Transaction) -> tuple[Json, datetime | None, datetime |
 async def _keep(known: Known, step: Mapping[str, Json] | None, tx: Transaction) -> None:
     await tx.key_values.put(NOTEBOOK, _to_json(known))
     if step is not None:
-        await tx.events.append("clock_stepped", step)
+        await tx.events.append(EventKind.CLOCK_STEPPED, step)
 
 
 async def _keep_confirmed(known: Known, data: Mapping[str, Json], tx: Transaction) -> None:
     await tx.key_values.put(NOTEBOOK, _to_json(known))
-    await tx.events.append("clock_confirmed", data)
+    await tx.events.append(EventKind.CLOCK_CONFIRMED, data)
 
 
 def _to_json(known: Known) -> dict[str, Json]:

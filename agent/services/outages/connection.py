@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
 from agent.services.outages.clock_check import ClockCheck
@@ -113,4 +114,4 @@ class Connection:
             return
         data: dict[str, Json] = {"state": kept["state"], "since": kept["since"], "problem": self.last.problem}
         answer: dict[str, Json] = {"code": self.last.code, "body": self.last.body} if self.last.problem else {}
-        await tx.events.append("line", data | answer)
+        await tx.events.append(EventKind.LINE, data | answer)

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from agent.domain.calendar import BusinessCalendar, local_date
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.deadlines import Deadline, deadline
@@ -74,7 +75,7 @@ class DeadlineUpdater:
                 continue
             if self._over(each):
                 await tx.invoices.move(each.id, InvoiceState.EXEMPT)
-                await tx.events.append("exempt", {"legal_basis": "art. 106ng"}, each.id)
+                await tx.events.append(EventKind.EXEMPT, {"legal_basis": "art. 106ng"}, each.id)
                 continue
             due = self._new_deadline(each)
             if due is not None:
@@ -85,7 +86,7 @@ class DeadlineUpdater:
         if fallen is not None:
             await tx.invoices.note(each.id, InvoiceChange(mode=fallen.mode, reason=fallen.reason))
             mode: dict[str, Json] = {"from": each.mode, "to": fallen.mode, "reason": fallen.reason}
-            await tx.events.append("mode", mode, each.id)
+            await tx.events.append(EventKind.MODE, mode, each.id)
         await tx.invoices.set_deadline(each.id, due.date, due.state)
         told: dict[str, Json] = {
             "from": None if each.deadline is None else each.deadline.isoformat(),
@@ -94,7 +95,7 @@ class DeadlineUpdater:
             "reason": due.reason,
             "legal_basis": due.legal_basis,
         }
-        await tx.events.append("deadline", told, each.id)
+        await tx.events.append(EventKind.DEADLINE, told, each.id)
 
     async def _return_to_queue(self, back: list[Exempt], tx: Transaction) -> None:
         """The total failure was none, or over before the issue: the duty is back, also for what was exempt by it.
@@ -105,7 +106,7 @@ class DeadlineUpdater:
             why = self._duty_back(each)
             if why is not None:
                 await tx.invoices.move(each.id, InvoiceState.ISSUED)
-                await tx.events.append("duty_back", why, each.id)
+                await tx.events.append(EventKind.DUTY_BACK, why, each.id)
 
     # --- what the timeline says -------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class CurrentMode:
         """Return the new mode of an online invoice whose budget ran out; None where KSeF decided in time."""
         if record.state in {InvoiceState.ACCEPTED, InvoiceState.REJECTED}:
             return None
-        if number_taken(record.state, record.rejection):
+        if number_taken(record):
             return None  # nothing is handed out
         progress = {
             InvoiceState.SENT: Progress.TAKEN,

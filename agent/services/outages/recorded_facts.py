@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.outages.timeline import Timeline, TimelineFact, fact_from_json, fact_to_json, source_of
 from agent.ports import Fact, Store, Transaction
 from agent.services.outages.deadline_updates import DeadlineUpdater
@@ -48,5 +49,5 @@ class RecordedFacts:
         for fact in added:
             body = fact_to_json(fact)
             await tx.facts.add(Fact(source_of(fact), body, fact.seen_at))
-            await tx.events.append("fact", body)
+            await tx.events.append(EventKind.FACT, body)
         self._timeline.current = after

@@ -16,6 +16,7 @@ from functools import partial
 
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, StoreLost, Unavailable
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import PrintState
 from agent.domain.paper.compose import PaperChoice
@@ -49,6 +50,11 @@ STATES = {
     Outcome.DONE: PrintState.PRINTED,
     Outcome.NOT_SENT: PrintState.FAILED,
     Outcome.UNKNOWN: PrintState.UNCERTAIN,
+}
+PRINT_EVENTS = {
+    PrintState.PRINTED: EventKind.PRINT_PRINTED,
+    PrintState.FAILED: EventKind.PRINT_FAILED,
+    PrintState.UNCERTAIN: EventKind.PRINT_UNCERTAIN,
 }
 
 
@@ -122,7 +128,7 @@ class Printing:
             record = await _treated_as(tx, record, choice.mode)
         job = await tx.prints.add(invoice_id, choice.document, choice.label)
         await tx.events.append(
-            "print_queued",
+            EventKind.PRINT_QUEUED,
             {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
             invoice_id,
         )
@@ -188,11 +194,11 @@ class Printing:
         have left. All in one transaction, so no reprint falls between the look and the queue.
         """
         job = queued.job
-        newest = max(await tx.prints.of_invoice(job.invoice_id), key=lambda other: other.id)
+        newest = max(await tx.prints.summaries(job.invoice_id), key=lambda other: other.id)
         if newest.id != job.id or newest.state not in (PrintState.FAILED, PrintState.QUEUED):
             return None
         record = await tx.invoices.get(job.invoice_id)
-        if number_taken(record.state, record.rejection):
+        if number_taken(record):
             return None
         if self._papers.choice(record) == queued.choice:
             return QueuedPrint(record, queued.choice, await _queued(newest, tx))
@@ -226,7 +232,7 @@ async def _note_outcome(job: PrintJob, result: PrintResult, tx: Transaction) -> 
     state = STATES[result.outcome]
     done = await tx.prints.move(job.id, state, printer=result.printer or None, problem=result.problem)
     await tx.events.append(
-        f"print_{state.value}",
+        PRINT_EVENTS[state],
         {
             "job": job.id,
             "printer": result.printer,
@@ -242,17 +248,17 @@ async def _note_outcome(job: PrintJob, result: PrintResult, tx: Transaction) -> 
 
 async def _treated_as(tx: Transaction, record: InvoiceRecord, mode: Mode) -> InvoiceRecord:
     reason = "Numer KSeF nie nadszedł przed wydaniem dokumentu nabywcy spoza KSeF (art. 106gb ust. 4)."
-    await tx.events.append("mode", {"from": record.mode, "to": mode, "reason": reason}, record.id)
+    await tx.events.append(EventKind.MODE, {"from": record.mode, "to": mode, "reason": reason}, record.id)
     return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
 
 
 async def _note_restart(tx: Transaction) -> None:
     for job in await tx.prints.in_state(PrintState.PRINTING):
         await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)
-        await tx.events.append("print_uncertain", {"job": job.id, "why": "restart"}, job.invoice_id)
+        await tx.events.append(EventKind.PRINT_UNCERTAIN, {"job": job.id, "why": "restart"}, job.invoice_id)
     for job in await tx.prints.in_state(PrintState.QUEUED):
         await tx.prints.move(job.id, PrintState.FAILED, problem=RESTARTED)
-        await tx.events.append("print_failed", {"job": job.id, "why": "restart"}, job.invoice_id)
+        await tx.events.append(EventKind.PRINT_FAILED, {"job": job.id, "why": "restart"}, job.invoice_id)
 
 
 async def _rest_of(printing: asyncio.Task[PrintJob]) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.errors import Conflict
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import taken_refusal
@@ -40,4 +41,4 @@ async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:
         raise Conflict("KSeF odrzucił tę fakturę przy wystawianiu: nie ma czego wydać klientowi.")
     if not record.xml:
         raise exported(record)
-    await tx.events.append("reprint", {"by": caller.name}, invoice_id)
+    await tx.events.append(EventKind.REPRINT, {"by": caller.name}, invoice_id)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from agent.domain.amounts import amount
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
 from agent.domain.rejection import number_taken
@@ -31,36 +31,48 @@ class NewestPaper:
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceAnswer:
-    """An invoice as it stands now (docs/api.md)."""
+class ListedInvoice:
+    """An invoice as it stands now (docs/api.md), in a list."""
 
-    record: InvoiceRecord
+    record: InvoiceSummary
     paper: NewestPaper | None
     hand_over: str
     """One Polish sentence: what the cashier gives the customer now."""
-    has_upo: bool = False
-    """True once the UPO is stored."""
-    held_by: str | None = None
-    """Number of the base invoice this correction waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceAnswer(ListedInvoice):
+    """The same with its bytes."""
+
+    record: InvoiceRecord
 
 
 async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
     """Put an invoice, its newest paper and the sentence for the cashier together."""
-    jobs = await tx.prints.of_invoice(record.id)
-    job = max(jobs, key=lambda each: each.id) if jobs else None
-    paper = None if job is None else _paper(record, job)
-    return InvoiceAnswer(record, paper, hand_over(record, paper), record.has_upo)
+    paper = await _newest_paper(tx, record)
+    return InvoiceAnswer(record, paper, hand_over(record, paper))
 
 
-def _paper(record: InvoiceRecord, job: PrintJob) -> NewestPaper:
+async def listed(tx: Transaction, summary: InvoiceSummary) -> ListedInvoice:
+    """Do the same for a list."""
+    paper = await _newest_paper(tx, summary)
+    return ListedInvoice(summary, paper, hand_over(summary, paper))
+
+
+async def _newest_paper(tx: Transaction, record: InvoiceSummary) -> NewestPaper | None:
+    jobs = await tx.prints.summaries(record.id)
+    return _paper(record, jobs[-1]) if jobs else None
+
+
+def _paper(record: InvoiceSummary, job: PrintJob) -> NewestPaper:
     return NewestPaper(job.document, job.label, job.state.value, record.copies, job.problem, job.printer)
 
 
-def hand_over(record: InvoiceRecord, paper: NewestPaper | None) -> str:
+def hand_over(record: InvoiceSummary, paper: NewestPaper | None) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
     if record.state is InvoiceState.REJECTED:
         return _refused(record, paper)
-    if number_taken(record.state, record.rejection):
+    if number_taken(record):
         what = "Nic nie wydrukowano" if paper is None else "Nie wydawaj dalszych wydruków"
         return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
     if paper is None:
@@ -68,9 +80,12 @@ def hand_over(record: InvoiceRecord, paper: NewestPaper | None) -> str:
     return _paper_trouble(paper) or f"{_what_lies_there(record, paper)}{_keep_receipt(record)}"
 
 
-def _keep_receipt(record: InvoiceRecord) -> str:
-    """Art. 106h: the receipt's number and the register's are on the invoice, or the receipt stays with it."""
-    if b"FP>" not in record.stored_xml or not record.intact:
+def _keep_receipt(record: InvoiceSummary) -> str:
+    """Art. 106h: the receipt's number and the register's are on the invoice, or the receipt stays with it.
+
+    A list, which has no bytes, leaves this to the invoice itself.
+    """
+    if not isinstance(record, InvoiceRecord) or b"FP>" not in record.stored_xml or not record.intact:
         return ""
     view = read(record.xml)
     if view.kind.corrects or not view.to_receipt or receipt_named(view):
@@ -78,7 +93,7 @@ def _keep_receipt(record: InvoiceRecord) -> str:
     return " Zatrzymaj paragon klienta i zachowaj go z fakturą: nie ma na niej obu numerów, paragonu i kasy."
 
 
-def _refused(record: InvoiceRecord, paper: NewestPaper | None) -> str:
+def _refused(record: InvoiceSummary, paper: NewestPaper | None) -> str:
     if record.closed_at is not None:
         return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
     what = "KSeF odrzucił fakturę i nic nie wydrukowano" if paper is None else "KSeF odrzucił fakturę"
@@ -91,7 +106,7 @@ _NEVER_SENT = {
 }
 
 
-def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
+def _what_lies_there(record: InvoiceSummary, paper: NewestPaper) -> str:
     coded = record.link_certificate is not None
     if paper.document == Document.CONFIRMATION.value:
         if record.ksef_number is not None:
@@ -114,7 +129,7 @@ def _what_lies_there(record: InvoiceRecord, paper: NewestPaper) -> str:
     return f"{what}.{_money(record)}"
 
 
-def _noun(record: InvoiceRecord) -> str:
+def _noun(record: InvoiceSummary) -> str:
     return "korektę" if record.kind.startswith("KOR") else "fakturę"
 
 
@@ -128,7 +143,7 @@ _BACK: dict[str, str] = {
 """How money is given back; other ways are not named."""
 
 
-def _money(record: InvoiceRecord) -> str:
+def _money(record: InvoiceSummary) -> str:
     """What changes hands with a correction; empty for a sale, whose payment the receipt was for."""
     gross = record.totals.gross
     if not record.kind.startswith("KOR") or not gross:
@@ -139,7 +154,7 @@ def _money(record: InvoiceRecord) -> str:
     return f" {verb} {' i '.join(named) or _shown(abs(gross), record)}."
 
 
-def _shown(value: Decimal, record: InvoiceRecord) -> str:
+def _shown(value: Decimal, record: InvoiceSummary) -> str:
     currency = record.totals.currency
     return f"{amount(value)} {'zł' if currency == 'PLN' else currency}"
 

@@ -10,7 +10,7 @@ from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, describe, existing
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.paper.papers import exported
-from agent.services.queries.invoice_answer import InvoiceAnswer, answer
+from agent.services.queries.invoice_answer import InvoiceAnswer, ListedInvoice, answer, listed
 
 QUEUE_LIMIT = 500
 """A screen shows the most urgent ones; /health counts them all."""
@@ -45,11 +45,11 @@ class InvoiceQueries:
         """Return one invoice as it stands; NotFound."""
         return await self._store.read(partial(_one, invoice_id))
 
-    async def find(self, query: InvoiceFilter) -> list[InvoiceAnswer]:
+    async def find(self, query: InvoiceFilter) -> list[ListedInvoice]:
         """Search, newest first."""
         return await self._store.read(partial(_find, query))
 
-    async def unsent(self) -> list[InvoiceAnswer]:
+    async def unsent(self) -> list[ListedInvoice]:
         """Return what KSeF does not have yet, most urgent first, at most QUEUE_LIMIT."""
         return await self._store.read(_unsent)
 
@@ -84,12 +84,12 @@ async def _one(invoice_id: str, tx: Transaction) -> InvoiceAnswer:
     return await answer(tx, await tx.invoices.get(invoice_id))
 
 
-async def _find(query: InvoiceFilter, tx: Transaction) -> list[InvoiceAnswer]:
-    return [await answer(tx, record) for record in await tx.invoices.find(query)]
+async def _find(query: InvoiceFilter, tx: Transaction) -> list[ListedInvoice]:
+    return [await listed(tx, record) for record in await tx.invoices.summaries(query)]
 
 
-async def _unsent(tx: Transaction) -> list[InvoiceAnswer]:
-    return [await answer(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
+async def _unsent(tx: Transaction) -> list[ListedInvoice]:
+    return [await listed(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
 
 
 async def _issued(pressed: IssueOutcome, tx: Transaction) -> IssueAnswer:
@@ -105,7 +105,7 @@ async def _events(invoice_id: str, tx: Transaction) -> list[Event]:
 
 async def _prints(invoice_id: str, tx: Transaction) -> list[PrintJob]:
     await tx.invoices.get(invoice_id)
-    return await tx.prints.of_invoice(invoice_id)
+    return await tx.prints.summaries(invoice_id)
 
 
 async def _upo(invoice_id: str, scope: str | None, tx: Transaction) -> UpoAnswer | None:

@@ -40,9 +40,7 @@ class RegisterReports:
 
 
 async def _rows(days: tuple[date, date], as_of: date, tx: Transaction) -> list[register.RegisterRow]:
-    records = await tx.invoices.find_without_bytes(
-        InvoiceFilter(issued_from=days[0], issued_to=days[1], limit=MONTH_LIMIT)
-    )
+    records = await tx.invoices.summaries(InvoiceFilter(issued_from=days[0], issued_to=days[1], limit=MONTH_LIMIT))
     upos = [record.id for record in records if record.has_upo]
-    later = await tx.invoices.find_without_bytes(InvoiceFilter(base_issued=days, limit=MONTH_LIMIT))
+    later = await tx.invoices.summaries(InvoiceFilter(base_issued=days, limit=MONTH_LIMIT))
     return register.rows(records, as_of=as_of, upos=upos, corrections=later)

@@ -38,9 +38,9 @@ FROM versions JOIN invoices ON invoices.id = versions.invoice_id
 WHERE versions.invoice_id = :id ORDER BY versions.version;
 
 -- invoice_select --
--- Invoices with their valid bytes and the count of their papers; conditions and order follow.
+-- Invoices with the count of their papers; conditions and order follow.
 SELECT
-    invoices.*, versions.xml, versions.sha256, versions.link_invoice, versions.link_certificate,
+    invoices.*, versions.sha256, versions.link_invoice, versions.link_certificate,
     (
         SELECT count(*) FROM print_jobs
         WHERE print_jobs.invoice_id = invoices.id AND print_jobs.state IN ('printed', 'uncertain')
@@ -77,6 +77,7 @@ UPDATE invoices SET
     session_ref = coalesce(:session_ref, session_ref),
     invoice_ref = coalesce(:invoice_ref, invoice_ref),
     rejection = coalesce(:rejection, rejection),
+    rejection_code = coalesce(:rejection_code, rejection_code),
     not_before = coalesce(:not_before, not_before),
     closed_at = coalesce(:closed_at, closed_at),
     attempts = attempts + :attempted
@@ -107,7 +108,7 @@ FROM invoices WHERE state = 'exempt' AND mode <> 'outside_ksef' ORDER BY seq;
 -- invoice_queue --
 -- What planning needs of every invoice whose duty to send is open, most urgent first.
 SELECT id, number, state, mode, version, attempts, deadline, deadline_state, issued_on, issued_at, not_before,
-    session_ref, invoice_ref, base_id, rejection
+    session_ref, invoice_ref, base_id, rejection, rejection_code
 FROM invoices WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL
 ORDER BY state <> 'in_doubt', deadline IS NULL, deadline, seq;
 

@@ -41,6 +41,11 @@ SELECT * FROM print_jobs WHERE invoice_id = :invoice_id ORDER BY id;
 -- How many jobs wait or print.
 SELECT state, count(*) AS jobs FROM print_jobs WHERE state IN ('queued', 'printing') GROUP BY state;
 
+-- print_summaries --
+-- All jobs of an invoice without their bytes, oldest first.
+SELECT id, invoice_id, copy, document, label, state, created_at, printer, problem, NULL AS data
+FROM print_jobs WHERE invoice_id = :invoice_id ORDER BY id;
+
 -- print_in_state --
 -- All jobs in a state, oldest first.
 SELECT * FROM print_jobs WHERE state = :state ORDER BY id;

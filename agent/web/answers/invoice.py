@@ -12,7 +12,7 @@ from agent.domain import invoice as kept
 from agent.domain.invoice import LEGAL_BASIS, BuyerKind, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.choice import Document
-from agent.services.queries.invoice_answer import InvoiceAnswer, NewestPaper
+from agent.services.queries.invoice_answer import ListedInvoice, NewestPaper
 from agent.web.wire import OMITTED, Says
 
 
@@ -150,7 +150,7 @@ class InvoiceList:
     """Value of ``after`` for the following page; null on the last one."""
 
 
-def invoice_of(answer: InvoiceAnswer, replacement: InvoiceAnswer | None = None) -> Invoice:
+def invoice_of(answer: ListedInvoice, replacement: ListedInvoice | None = None) -> Invoice:
     """Describe an invoice."""
     record = answer.record
     return Invoice(
@@ -168,7 +168,7 @@ def invoice_of(answer: InvoiceAnswer, replacement: InvoiceAnswer | None = None) 
         paper=_paper(answer.paper),
         totals=_totals(record.totals),
         hand_over=answer.hand_over,
-        held_by=answer.held_by,
+        held_by=None,
         kind=record.kind,
         issued_at=record.issued_at,
         deadline_state=record.deadline_state,
@@ -176,7 +176,7 @@ def invoice_of(answer: InvoiceAnswer, replacement: InvoiceAnswer | None = None) 
         accepted_at=record.accepted_at,
         rejection=record.rejection,
         closed_at=record.closed_at,
-        upo=answer.has_upo,
+        upo=record.has_upo,
         version=record.version,
         buyer=_buyer(record.buyer),
         payments=record.payments,
@@ -187,7 +187,7 @@ def invoice_of(answer: InvoiceAnswer, replacement: InvoiceAnswer | None = None) 
     )
 
 
-def invoices_of(answers: Sequence[InvoiceAnswer]) -> tuple[Invoice, ...]:
+def invoices_of(answers: Sequence[ListedInvoice]) -> tuple[Invoice, ...]:
     """Describe many."""
     return tuple(invoice_of(answer) for answer in answers)
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceChange, KeyRecord, Transaction
 from agent.store import connection, open_files, opening, sqlite
@@ -98,7 +99,7 @@ async def _press(transaction: Transaction) -> dict[str, Any]:
     sha256 = hashlib.sha256(xml).digest()
     invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256)
     await transaction.invoices.add(invoice)
-    await transaction.events.append("issued", {"serial": serial}, invoice.id)
+    await transaction.events.append(EventKind.ISSUED, {"serial": serial}, invoice.id)
     await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))
     return {"serial": serial, "handed_out": serial, "id": invoice.id, "sha256": sha256.hex(), "key": f"key-{serial}"}
 
@@ -106,13 +107,13 @@ async def _press(transaction: Transaction) -> dict[str, Any]:
 async def _move(transaction: Transaction, invoice_id: str, state: InvoiceState) -> dict[str, Any]:
     change = InvoiceChange(ksef_number=f"KSEF-{invoice_id}") if state is InvoiceState.ACCEPTED else None
     await transaction.invoices.move(invoice_id, state, change)
-    await transaction.events.append(state.value, {}, invoice_id)
+    await transaction.events.append(EventKind(state.value), {}, invoice_id)
     return {"id": invoice_id, "state": state.value}
 
 
 async def _print(transaction: Transaction, job: int, state: PrintState, slip: bytes | None) -> dict[str, Any]:
     moved = await transaction.prints.move(job, state, data=slip)
-    await transaction.events.append(f"print_{state.value}", {"job": job}, moved.invoice_id)
+    await transaction.events.append(EventKind(f"print_{state.value}"), {"job": job}, moved.invoice_id)
     return {"job_state": [job, state.value]}
 
 

@@ -107,7 +107,8 @@ def test_technical_correction_and_resend_by_number(shop: Shop) -> None:
 
 def test_a_file_is_sent_as_the_technical_correction(shop: Shop, tmp_path: Path) -> None:
     number = shop.rejected(450)
-    (answer,) = shop.do(shop.place.invoices.unsent())
+    (waiting,) = shop.do(shop.place.invoices.unsent())
+    answer = shop.do(shop.place.invoices.one(waiting.record.id))
     file = tmp_path / "nowy.xml"
     file.write_bytes(answer.record.xml.replace(b"<SystemInfo>ksef-agent", b"<SystemInfo>ksef-agent 2"))
     answer = json.loads(shop.run(rejected, "technical", number, str(file), "--json").stdout)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import Conflict
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import CallOutcome, InvoiceFilter, KsefError, LedgerEntry, LedgerPart, Outcome
@@ -220,7 +221,7 @@ async def test_a_send_that_surely_did_not_leave_does_not_count(place: World) -> 
 async def test_after_a_restore_an_invoice_of_the_copy_may_be_in_ksef_already(place: World) -> None:
     await place.lose_the_line()
     record = await place.sell()
-    await place.store.write(lambda tx: tx.events.append("store.restored", {}))
+    await place.store.write(lambda tx: tx.events.append(EventKind.STORE_RESTORED, {}))
     key = (SELLER.nip or "", "VAT", record.number)
     ksef(place).ledger[key] = (KSEF_NUMBER.format(1), record.sha256)
     ksef(place).unreadable = FORBIDDEN

@@ -257,7 +257,7 @@ async def test_a_upo_comes_later(tmp_path: Path) -> None:
         gateway.upo_fails = False
         await passes(place, 12, seconds=10.0)
         for record in records:
-            assert (await place.invoices.one(record.id)).has_upo
+            assert (await place.invoices.one(record.id)).record.has_upo
 
 
 async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) ->
         gateway.wrong_upo = True
         record = await press_until_answered(place, "a")
         await passes(place, 720)
-        assert not (await place.invoices.one(record.id)).has_upo
+        assert not (await place.invoices.one(record.id)).record.has_upo
         assert 1 <= (await place.log(record.id)).count("upo_mismatch") <= 25
 
 

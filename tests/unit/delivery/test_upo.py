@@ -220,7 +220,7 @@ async def test_a_crash_in_the_middle_of_a_page_is_made_good(tmp_path: Path, monk
         with pytest.raises(ConnectionAbortedError):
             await place.upos.pass_once()
         monkeypatch.undo()
-        assert [(await place.invoices.one(record.id)).has_upo for record in records] == [True] * 2 + [False] * 4
+        assert [(await place.invoices.one(record.id)).record.has_upo for record in records] == [True] * 2 + [False] * 4
     async with shop(tmp_path, gateway) as (place, gateway):
         await place.upos.pass_once()
         assert await proofs(place, records) == ["session"] * 6

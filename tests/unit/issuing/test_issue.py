@@ -39,7 +39,7 @@ async def test_online_sale_has_its_number_and_one_code(tmp_path: Path) -> None:
         text = await place.previews.text(answer.record.id)
         assert str(answer.record.ksef_number) in text
         assert "CERTYFIKAT" not in text
-        assert (await place.invoices.one(answer.record.id)).has_upo
+        assert (await place.invoices.one(answer.record.id)).record.has_upo
 
 
 async def test_line_down_gives_offline24_with_confirmation_and_next_business_day(tmp_path: Path) -> None:

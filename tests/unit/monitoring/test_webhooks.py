@@ -20,6 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from agent.domain.errors import BadInput
+from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.alerts import AlertCode
 from agent.outbound import Outbound, Webhooks
 from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
@@ -217,7 +218,7 @@ async def test_many_events_that_concern_nobody_do_not_hold_up_a_start(tmp_path: 
 
         async def noise(tx: Any) -> None:
             for number in range(PAGE + 10):
-                await tx.events.append("noise", {"number": number})
+                await tx.events.append(EventKind.LINE, {"number": number})
 
         await place.store.write(noise)
         await place.sell()

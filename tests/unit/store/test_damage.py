@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.errors import AgentError, StoreUnfit
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KeyRecord
 from agent.store import soundness
@@ -44,7 +45,7 @@ async def press(transaction: SqliteTransaction, number: int) -> None:
         "sha256": invoice.sha256.hex(),
         "gross": str(TOTALS.gross),
     }
-    await transaction.events.append("issued", data, invoice.id)
+    await transaction.events.append(EventKind.ISSUED, data, invoice.id)
     if number <= INVOICES // 2:
         await lead(transaction, invoice.id, InvoiceState.ACCEPTED)
 
@@ -254,10 +255,10 @@ async def papers(transaction: SqliteTransaction) -> None:
     """A printed paper, a UPO, a correction and a key: what the log tells of, beside the invoices."""
     for name in ("inv-3", "inv-4", "inv-5"):
         job = await transaction.prints.add(name, "invoice", "Faktura")
-        await transaction.events.append("print_queued", {"job": job.id}, name)
+        await transaction.events.append(EventKind.PRINT_QUEUED, {"job": job.id}, name)
         await transaction.invoices.add_upo(name, name.encode())
         data = {"sha256": "", "upo_sha256": hashlib.sha256(name.encode()).hexdigest()}
-        await transaction.events.append("upo", data, name)
+        await transaction.events.append(EventKind.UPO, data, name)
         await transaction.keys.add(KeyRecord(f"key-{name}", bytes(32), name))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import INVOICE_MOVES, PRINT_MOVES, InvoiceState, PrintState
 from agent.ports import Fact, KeyRecord, SessionKind, Transaction, UpoPage
 from agent.store.migrate import FOLDER
@@ -46,6 +47,7 @@ MUTABLE = {
         "not_before",
         "reason",
         "rejection",
+        "rejection_code",
         "search",
         "sent_at",
         "session_ref",
@@ -68,7 +70,7 @@ async def path(tmp_path: Path) -> Path:
             await lead(transaction, f"inv-{name}", state)
         await transaction.invoices.add_upo("inv-a", b"<UPO/>")
         await transaction.invoices.resume_series("INNA", 5, "restored")
-        await transaction.events.append("issued", {}, "inv-a")
+        await transaction.events.append(EventKind.ISSUED, {}, "inv-a")
         await transaction.keys.add(KeyRecord("k", b"\1" * 32, "inv-a"))
         await transaction.facts.add(Fact("latarnia", {}, FakeClock().now()))
         await transaction.exports.add("inv-a", "/x", b"\2" * 32)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.errors import AgentError, Conflict, StoreLost, StoreMoved, StoreUnfit
+from agent.domain.event_kinds import EventKind
 from agent.ports import InvoiceFilter
 from agent.store import copies, maintenance
 from agent.store.disk import new_name
@@ -36,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 async def press(transaction: SqliteTransaction, name: str) -> int:
     serial = await add_next(transaction, name)
-    await transaction.events.append("issued", {"serial": serial}, f"inv-{name}")
+    await transaction.events.append(EventKind.ISSUED, {"serial": serial}, f"inv-{name}")
     return serial
 
 
@@ -246,7 +247,7 @@ async def test_a_restore_by_a_program_that_knows_no_mark_is_taken(path: Path, tm
 
     async def as_the_old_one_did(transaction: SqliteTransaction) -> None:
         await transaction.invoices.resume_series(SERIES, 2, "way back")
-        await transaction.events.append("store.restored", {})
+        await transaction.events.append(EventKind.STORE_RESTORED, {})
 
     copy = await SqliteStore.open_copy(tmp_path / "copy.db", FakeClock(datetime(2099, 1, 1, tzinfo=UTC)))
     await copy.write(as_the_old_one_did)

@@ -26,6 +26,7 @@ from click.testing import CliRunner, Result
 from agent.commands import backup, export, restore
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, ConfigError, Conflict, NotFound, Refused, StoreUnfit, Unavailable
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceFilter, Json
 from agent.store import copies, maintenance
@@ -374,7 +375,7 @@ def year(till: Path, database: Path) -> Path:
 
     async def papers(transaction: SqliteTransaction) -> None:
         await transaction.invoices.add_upo("inv-old", b"<UPO/>")
-        await transaction.events.append("invoice.issued", {"a": 1}, "inv-old")
+        await transaction.events.append(EventKind.ISSUED, {"a": 1}, "inv-old")
         job = await transaction.prints.add("inv-old", "invoice", "Faktura")
         await transaction.prints.move(job.id, PrintState.PRINTING, data=b"ESC")
         await transaction.prints.move(job.id, PrintState.PRINTED)
@@ -400,7 +401,7 @@ def test_an_export_is_readable_without_the_program(till: Path, year: Path) -> No
         assert record["xml"]["sha256"] == hashlib.sha256(archive.read("invoice-1.xml")).hexdigest()
         assert (record["number"], record["totals"]["gross"], record["state"]) == ("FV-1/1", "123.12", "accepted")
         assert archive.read("print-1-1.bin") == b"ESC"
-        assert json.loads(archive.read("events.json"))[0]["kind"] == "invoice.issued"
+        assert json.loads(archive.read("events.json"))[0]["kind"] == "issued"
 
 
 def test_only_old_exported_final_invoices_are_pruned(till: Path, database: Path, year: Path) -> None:

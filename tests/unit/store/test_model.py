@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from agent.domain.errors import Conflict, IllegalTransition, KeyReused
+from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import INVOICE_MOVES, PRINT_MOVES, UNSENT, InvoiceState, PrintState
 from agent.ports import InvoiceChange, InvoiceFilter, KeyRecord
 from agent.store.sqlite import SqliteStore
@@ -98,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
         async def work(transaction: SqliteTransaction) -> int:
             serial = await transaction.invoices.next_serial(SERIES)
             await transaction.invoices.add(new_invoice(name, serial + gap, number=f"N/{name}"))
-            await transaction.events.append("issued", {"serial": serial}, f"inv-{name}")
+            await transaction.events.append(EventKind.ISSUED, {"serial": serial}, f"inv-{name}")
             await transaction.keys.add(KeyRecord(key, b"\1" * 32, f"inv-{name}"))
             if fails:
                 raise CashierGone

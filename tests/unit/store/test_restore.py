@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 
 from agent.commands import backup, restore, restore_sources
 from agent.domain.errors import Conflict, StoreUnfit
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.event_kinds import EventKind
+from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.ports import CallOutcome, HeldCorrection, InvoiceFilter, KsefError, LedgerEntry, LedgerPart
 from agent.store.mark import BLOCK, mark_path, read_mark
 from agent.store.sqlite import DATABASE, SqliteStore
@@ -62,7 +63,7 @@ async def press(transaction: SqliteTransaction, count: int, state: InvoiceState)
         serial = await transaction.invoices.next_serial(SERIES)
         number = NUMBER.format(serial)
         await transaction.invoices.add(new_invoice(f"{serial}", serial, number=number))
-        await transaction.events.append("issued", {"number": number}, f"inv-{serial}")
+        await transaction.events.append(EventKind.ISSUED, {"number": number}, f"inv-{serial}")
         await lead(transaction, f"inv-{serial}", state)
 
 
@@ -410,7 +411,7 @@ def test_a_correction_that_waits_in_the_copy_is_not_issued_a_second_time(till: P
     on_store(database, both)
     copy = till / "copy.db"
     shutil.copy(database, copy)
-    on_store(database, lambda transaction: transaction.held.close("issued-later", "issued", invoice_id="inv-1"))
+    on_store(database, lambda transaction: transaction.held.close("issued-later", HeldState.ISSUED, invoice_id="inv-1"))
     answer(run(till, str(copy), "--json"))
     waiting = on_store(database, lambda transaction: transaction.held.waiting())
     assert [each.id for each in waiting] == ["still-waiting"]
