@@ -26,11 +26,6 @@ class Bitmap:
     data: bytes
     mode: int = NORMAL
 
-    @property
-    def printed_width(self) -> int:
-        """Dots on paper."""
-        return self.width_bytes * 8 * (2 if self.mode == QUADRUPLE else 1)
-
 
 def of_code(payload: bytes, module: int) -> Bitmap:
     """Return the QR code with its quiet zone, ``module`` dots per module."""

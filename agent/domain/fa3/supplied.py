@@ -42,9 +42,6 @@ class ReadyInvoice:
     issued_on: date
     buyer: Buyer
     totals: Totals
-    backdated: bool
-    """P_1 is before today: KSeF marks it offline whatever is declared (art. 106nda ust. 16), so its mode is not
-    online, and its deadline may already have passed."""
     bases: tuple[CorrectedBase, ...] = ()
 
 
@@ -91,7 +88,6 @@ def check_ready(
         issued_on=view.issued_on,
         buyer=view.buyer.as_buyer(),
         totals=view.totals,
-        backdated=view.issued_on < today,
         bases=view.correction.bases if view.correction is not None else (),
     )
 

@@ -74,7 +74,6 @@ class Situation:
     """A communiqué says awaria while the status says AVAILABLE."""
     contradicted: tuple[Category, ...] = ()
     """All that is in force while the status says AVAILABLE; total failure only where it is confirmed."""
-    next_maintenance: Outage | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,6 @@ class Timeline:
             Status.MAINTENANCE: maintenance,
         }
         in_force = [failure, maintenance, total if total is not None and total.confirmed else None]
-        coming = [event for event in self._of(Category.MAINTENANCE) if event.begin > instant]
         return Situation(
             at=instant,
             status=status,
@@ -118,7 +116,6 @@ class Timeline:
             unannounced=status if status in announced and announced[status] is None else None,
             doubtful=failure is not None and status is Status.AVAILABLE,
             contradicted=tuple(each.category for each in in_force if each is not None and status is Status.AVAILABLE),
-            next_maintenance=min(coming, key=lambda event: event.begin, default=None),
         )
 
     def confirmation(self, instant: datetime) -> Declaration | None:

@@ -253,14 +253,6 @@ def _days_late(record: InvoiceSummary, as_of: date) -> int:
     return max(0, (day - record.deadline).days)
 
 
-def month_counts(register: Iterable[RegisterRow]) -> list[MonthCount]:
-    """Return one count per month of P_1, oldest first."""
-    months: dict[str, list[RegisterRow]] = {}
-    for row in register:
-        months.setdefault(f"{row.issued_on:%Y-%m}", []).append(row)
-    return [_count(month, months[month]) for month in sorted(months)]
-
-
 def month_count(month: str, register: Iterable[RegisterRow]) -> MonthCount:
     """Return the count of one month (YYYY-MM), zeros where it has no invoices."""
     return _count(month, list(register))

@@ -13,8 +13,6 @@ from datetime import date
 
 from agent.domain.errors import Conflict
 
-ORDERED = "polecenie"
-
 
 @dataclass(frozen=True, slots=True)
 class UsedDocument:

@@ -187,9 +187,7 @@ def test_maintenance_and_failure_may_share_an_event_id() -> None:
 def test_maintenance_as_announced() -> None:
     timeline = heard(WORKS, status="AVAILABLE")
     assert timeline.at(hour(2)).maintenance is None
-    assert timeline.at(hour(2)).next_maintenance == timeline.events[0]
     assert timeline.at(hour(50)).maintenance == timeline.events[0]
-    assert timeline.at(hour(50)).next_maintenance is None
     assert timeline.at(hour(55)).maintenance is None
 
 

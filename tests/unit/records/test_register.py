@@ -21,7 +21,7 @@ from agent.domain.records.register import (
     Marker,
     count_to_dict,
     marker,
-    month_counts,
+    month_count,
     rows,
     to_csv,
     to_dict,
@@ -213,14 +213,16 @@ def test_rows_come_by_day_and_number_and_link_corrections() -> None:
     assert register[2].buyer == "DE123456789"
 
 
-def test_month_counts() -> None:
+def test_counts_of_a_month() -> None:
     records = [
         BASE,
         replace(BASE, id="i2", mode=Mode.ONLINE, deadline=None),
         replace(ACCEPTED, id="i3", mode=Mode.FAILURE),
         replace(BASE, id="i4", issued_on=date(2026, 10, 30), deadline=date(2026, 11, 2)),
     ]
-    october, november = month_counts(rows(records, as_of=FILING))
+    found = rows(records, as_of=FILING)
+    october = month_count("2026-10", [row for row in found if row.issued_on.month == 10])
+    november = month_count("2026-11", [row for row in found if row.issued_on.month == 11])
     assert (october.month, october.invoices, october.late, october.days_late_max) == ("2026-10", 1, 1, 48)
     assert (november.invoices, november.offline, november.unnumbered, november.late) == (3, 2, 2, 1)
     assert count_to_dict(november)["by_mode"] == {
