@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -309,6 +310,21 @@ def kinds_named() -> set[EventKind]:
         text_of(file) for folder in ("services", "commands") for file in (ROOT / "agent" / folder).rglob("*.py")
     )
     return {EventKind[name] for name in re.findall(r"\bEventKind\.([A-Z_]+)", sources)}
+
+
+def test_flows_name_functions_that_exist() -> None:
+    known: set[str] = set()
+    for folder in ("agent", "printers"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.parse(text_of(file)).body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    known.add(node.name)
+                elif isinstance(node, ast.ClassDef):
+                    known |= {f"{node.name}.{each.name}" for each in node.body if hasattr(each, "name")}
+    rows = re.findall(r"^\| (?:\d\w?|–|later) \|.*\| (`[^|]+) \|$", text_of(FLOWS), re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(named) > 50
+    assert not [name for name in named if name not in known]
 
 
 def test_flows_name_every_event_and_no_other() -> None:
