@@ -1,6 +1,7 @@
 # Needs Debian 12 or later with python3 >= 3.11 and python3-venv. `make help` lists the targets.
 PYTHON ?= python3
 PORT ?= 8780
+HUB_PORT ?= 8790
 VENV := .venv
 BIN := $(VENV)/bin
 BACKEND := $(VENV)/backend
@@ -14,7 +15,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench test-nightly test-package test-clients architecture openapi wheel deb completion lock clean
+.PHONY: help run run-hub test lint bench test-nightly test-package test-clients architecture openapi wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +53,9 @@ $(VENV)/.dev: $(VENV)/.run
 
 run: $(VENV)/.run ## the till page on the embedded sandbox: http://127.0.0.1:8780/ (PORT=8790 for another)
 	$(BIN)/ksef-agent demo --page --port $(PORT)
+
+run-hub: $(VENV)/.run ## a chain on this machine: hub, three tills, sandbox; http://127.0.0.1:8790/ and /demo (HUB_PORT= for another)
+	$(BIN)/ksef-agent hub demo --port $(HUB_PORT)
 
 test: $(VENV)/.dev lint ## lint, types, import direction, all tests of a change
 	$(BIN)/pytest -n 2 -m 'not nightly'

@@ -11,6 +11,7 @@ HUB_OPTIONS: Final[dict[str, str]] = {
     "Do not call KSeF and Latarnia (before systemd's start).": (
         "Nie łącz się z KSeF i Latarnią (przed startem przez systemd)."
     ),
+    "Port of the fleet page.": "Port strony sieci.",
     "Shown on the fleet page.": "Pokazywana na stronie sieci.",
     "KSeF certificate of type Authentication (PEM, or PKCS#12).": (
         "Certyfikat KSeF typu Authentication (PEM albo PKCS#12)."
@@ -69,6 +70,10 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     "hub token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
     "hub token list": "Wypisz nazwy i role.",
     "hub token revoke": "Wycofaj kod NAME.",
+    "hub demo": (
+        "Pokaż sieć kas na tym komputerze (do Ctrl+C): bez konta, bez sprzętu, nic go nie opuszcza."
+        "\n\nStrona sieci i przyciski: sprzedaj, niech kasa padnie na zawsze, zerwij łącze do KSeF."
+    ),
     "hub status": "Pokaż sprzedawców, kasy, to, czego KSeF jeszcze nie ma, i który proces prowadzi.",
     "hub drain": (
         "Nie przyjmuj nic nowego i poczekaj, aż wszystko trafi do KSeF; kod wyjścia 1, gdy coś zostało.\n\n"

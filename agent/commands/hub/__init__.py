@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.commands.hub import check, parties, people, run, state, tls
+from agent.commands.hub import check, demo, parties, people, run, state, tls
 
 
 @click.group("hub")
@@ -12,5 +12,15 @@ def command() -> None:
     """The hub of a chain: takes its tills' invoices, brings them to KSeF, watches the tills."""
 
 
-for each in (run.run, check.check, parties.seller, parties.till, people.token, state.status, state.drain, tls.tls):
+for each in (
+    run.run,
+    check.check,
+    parties.seller,
+    parties.till,
+    people.token,
+    state.status,
+    state.drain,
+    tls.tls,
+    demo.demo,
+):
     command.add_command(each)

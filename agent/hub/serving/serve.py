@@ -7,7 +7,7 @@ import logging
 import resource
 import signal
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from agent.domain.errors import AgentError, Unavailable
 from agent.hub.app import Hub, assembled, server_tls
 from agent.hub.settings.model import HubSettings
 from agent.hub.web.app import hub_app
+from agent.hub.web.context import OPEN_TOKEN
 from agent.serving.descriptors import BACKLOG, RESERVE
 from agent.serving.listeners import REASONS
 from agent.serving.quiet import AcceptFailures
@@ -82,12 +83,23 @@ async def _loop(hub: Hub, name: str, work: Callable[[], Awaitable[None]]) -> Non
 
 
 @asynccontextmanager
-async def listening(hub: Hub, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-    """Listen; a taken port is one clear sentence and nothing half started."""
+async def listening(
+    hub: Hub,
+    tls: ssl.SSLContext | None = None,
+    *,
+    open_token: str | None = None,
+    extra: Sequence[web.RouteDef] = (),
+) -> AsyncIterator[None]:
+    """Listen; a taken port is one clear sentence and nothing half started.
+
+    ``open_token``, ``extra``: for the demo, whose pages ask nobody who he is, and have buttons of their own.
+    """
     settings = hub.settings.hub
     room = _room(settings.connections)
     limits = Limits(room, per_address=room, idle_seconds=IDLE_SECONDS)
     app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version, fleet=hub.settings.fleet)
+    app[OPEN_TOKEN] = open_token or ""
+    app.add_routes(extra)
     runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
     await runner.setup()
     loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ from aiohttp import web
 from agent.domain.errors import NotPermitted
 from agent.hub.domain.records import HubRole, Person
 from agent.hub.domain.tokens import token_hash
-from agent.hub.web.context import HUB_STORE, PERSON
+from agent.hub.web.context import HUB_STORE, OPEN_TOKEN, PERSON
 from agent.hub.web.security import bearer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,7 +58,7 @@ def allowed(right: Right, handler: Handler, *, page: bool = False) -> Handler:
 
 async def person_of(request: web.Request) -> Person:
     """Return who asks; NotPermitted where nobody known does."""
-    secret = request.cookies.get(COOKIE) or bearer(request)
+    secret = request.cookies.get(COOKIE) or request.app.get(OPEN_TOKEN) or bearer(request)
     digest = token_hash(secret)
     person = await request.app[HUB_STORE].read(lambda tx: tx.parties.person_of(digest))
     if person is None:
