@@ -6,12 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
+from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.view import read
+from agent.domain.invoice import Sale
 from tests.reference import FA3_SAMPLES
 from tests.unit.fa3 import fa3_documents as documents
 from tests.unit.fa3.test_supplied import SCHEMA, check, refusal
+from tests.unit.sale.sale_samples import NOW, SELLER, sales
 
 SUMS = "<P_13_1>100</P_13_1><P_14_1>23</P_14_1>"
 P_15 = "<P_15>123</P_15>"
@@ -324,3 +328,11 @@ def test_taxes_of_the_lines_add_up() -> None:
     rows = "".join(line("<P_11>1.00</P_11><P_11Vat>0.25</P_11Vat>", number=number) for number in range(1, 101))
     assert ("lines-contradict", "P_14_1") in found(documents.document(body=rows))
     assert found(documents.document(body=rows.replace("0.25", "0.23"))) == []
+
+
+@given(sales())
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_our_own_invoices_contradict_nothing(sale: Sale) -> None:
+    """A technical correction of one comes back as a ready document."""
+    xml = build_invoice(sale, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent")
+    assert found(xml) == []
