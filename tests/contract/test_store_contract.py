@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.errors import Conflict, IllegalTransition, KeyReused, NotFound, Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, Mode
@@ -582,6 +583,10 @@ async def test_only_final_and_exported_invoices_lose_their_bytes(store: SqliteSt
         (1, "inv-a", "/x/a.zip", b"\2" * 32)
     ]
     before = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
+    with pytest.raises(sqlite3.IntegrityError, match="the books have not read"):
+        await store.write(lambda transaction: transaction.exports.prune("inv-a"))
+    entry = BookEntry((BookPart(date(2026, 11, 24), None, ()),))
+    await store.write(lambda transaction: transaction.books.put("inv-a", entry))
     await store.write(lambda transaction: transaction.exports.prune("inv-a"))
     after = await store.read(lambda transaction: transaction.invoices.get("inv-a"))
     assert (after.xml, after.sha256, after.ksef_number) == (b"", before.sha256, before.ksef_number)

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -184,11 +185,15 @@ async def rise_and_check(tmp_path: Path, run: Run) -> None:
             assert read(record.xml).number == record.number
             jobs = await place.invoices.prints(record.id)
             assert all(job.state in {PrintState.PRINTED, PrintState.FAILED, PrintState.UNCERTAIN} for job in jobs)
-        known = [job.data for record in records for job in await place.invoices.prints(record.id)]
+        known = [data for record in records for data in await place.store.read(partial(printed_bytes, record.id))]
         slips = [event for event in await place.all_events() if event.kind == "slip_printing"]
         unknown = [paper for paper in run.papers if paper not in known]
         assert len(unknown) <= len(slips), "a paper without a durable record"
         assert await place.pending.waiting() == []
+
+
+async def printed_bytes(invoice_id: str, tx: Transaction) -> list[bytes | None]:
+    return [job.data for job in await tx.prints.of_invoice(invoice_id)]
 
 
 async def everything(tx: Transaction) -> list[Any]:
