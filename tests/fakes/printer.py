@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from agent.ports import Outcome, PrinterStatus, PrintResult
 
+Encode = Callable[[str], bytes]
+Sent = Callable[[str, bytes], Awaitable[None]]
+
 
 class FakePrinter:
     """Printer port; ``plan`` holds the next outcomes, DONE after that."""
@@ -21,7 +24,7 @@ class FakePrinter:
     def profile_names(self) -> tuple[str, ...]:
         return ("paragon",)
 
-    async def print(self, encode: Callable[[str], bytes], sent: Callable[[str, bytes], Awaitable[None]]) -> PrintResult:
+    async def print(self, encode: Encode, sent: Sent) -> PrintResult:
         data = encode("paragon")
         outcome = self.plan.popleft() if self.plan else Outcome.DONE
         if outcome is Outcome.NOT_SENT:

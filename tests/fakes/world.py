@@ -222,6 +222,7 @@ async def world(
     start: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC),
     gateway: FakeGateway | None = None,
     clock: FakeClock | None = None,
+    printer: FakePrinter | None = None,
     with_certificate: bool = True,
     webhooks: WebhookSender | None = None,
     subscribers: Sequence[Subscriber] = (),
@@ -231,7 +232,7 @@ async def world(
     chosen = replace(given or settings(tmp_path), data_dir=tmp_path)
     store = await SqliteStore.open(_database_in(tmp_path), clock, threaded=False)
     gateway = gateway or FakeGateway(clock)
-    latarnia, printer = FakeLatarnia(clock), FakePrinter()
+    latarnia, printer = FakeLatarnia(clock), printer or FakePrinter()
     defects: list[tuple[str, BaseException]] = []
     white_list = FakeWhiteList(clock)
     ports = Ports(

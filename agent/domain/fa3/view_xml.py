@@ -19,13 +19,19 @@ _WHITE_SPACE = re.compile(r"[ \t\r\n]+")
 """What xsd:token folds; a no-break space is text."""
 
 
+_OURS = f"{{{NAMESPACE}}}*"
+_PREFIX = len(_OURS) - 1
+
+
 class Node:
     """One element of the FA(3) namespace. Texts are read as xsd:token: outer blanks gone, inner ones single."""
 
-    __slots__ = ("_element",)
+    __slots__ = ("_by_name", "_element")
 
     def __init__(self, element: Element) -> None:
         self._element = element
+        self._by_name: dict[str, list[Node]] | None = None
+        """Made once: an invoice of many lines is asked for its elements by name again and again."""
 
     @property
     def tag(self) -> str:
@@ -35,8 +41,10 @@ class Node:
     @property
     def value(self) -> str:
         """Own text; comments in it do not count."""
-        comments = (child.tail or "" for child in self._element.iterchildren(etree.Comment))
-        return _WHITE_SPACE.sub(" ", "".join((self._element.text or "", *comments))).strip(" ")
+        text = self._element.text or ""
+        if len(self._element):
+            text += "".join(child.tail or "" for child in self._element.iterchildren(etree.Comment))
+        return _WHITE_SPACE.sub(" ", text).strip(" ")
 
     def elements(self) -> list[Node]:
         """All child elements, in the document's order."""
@@ -44,12 +52,16 @@ class Node:
 
     def children(self, name: str) -> list[Node]:
         """Child elements of that name."""
-        return [Node(child) for child in self._element.findall(f"{{{NAMESPACE}}}{name}")]
+        if self._by_name is None:
+            self._by_name = {}
+            for child in self._element.iterchildren(_OURS):
+                self._by_name.setdefault(child.tag[_PREFIX:], []).append(Node(child))
+        return self._by_name.get(name, [])
 
     def child(self, name: str) -> Node | None:
         """First child element of that name."""
-        found = self._element.find(f"{{{NAMESPACE}}}{name}")
-        return None if found is None else Node(found)
+        found = self.children(name)
+        return found[0] if found else None
 
     def need(self, name: str) -> Node:
         """Child element that the schema demands."""

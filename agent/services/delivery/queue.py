@@ -186,9 +186,11 @@ class SendQueue:
                 await self._batches.ask(session, [each for each in records if each.session_ref == session])
 
     async def _send_waiting(self) -> None:
+        if not self._mode.may_send():
+            return
         waiting = self._due(await self._queue(), InvoiceState.ISSUED, together=True)
         waiting = await self._store.read(partial(_bases_first, waiting))
-        if not waiting or not self._mode.may_send():
+        if not waiting:
             return
         together = [record for record in waiting if self._batches.takes(record)]
         if self._batch_is_due(len(together)):

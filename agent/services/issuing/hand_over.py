@@ -9,7 +9,7 @@ from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Mode
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.outages.modes import ModeDecision
 from agent.domain.rejection import number_taken
 from agent.ports import Clock, InvoiceChange, KsefGateway, Store, Transaction
@@ -21,7 +21,7 @@ from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
-from agent.services.paper.printing import Printing
+from agent.services.paper.printing import RESTARTED, Printing, QueuedPrint
 from agent.services.signals import Signal
 
 LEAST_SECONDS = 0.05
@@ -80,7 +80,15 @@ class HandOver:
             record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
             if record.state is InvoiceState.REJECTED or number_taken(record):
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
-        await self._printing.print_at_counter(invoice_id)
+        await self._print(invoice_id)
+
+    async def queue_paper(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
+        """Queue the paper of an invoice that waits for no answer of KSeF, in the transaction that makes it."""
+        return await self._printing.queue(invoice_id, tx)
+
+    async def paper(self, queued: QueuedPrint) -> None:
+        """Print what was queued with its invoice."""
+        await self._printing.print_at_counter(queued)
 
     async def rest(self, pressed: IssueOutcome, *, at_counter: bool) -> None:
         """Do what a press leaves to others: the queue sends, and a pending correction waits, with a slip to say so."""
@@ -96,7 +104,10 @@ class HandOver:
         """Print what a crash kept from its first paper: the cashier presses again because nothing came out."""
         for invoice_id in await self._store.read(partial(_without_paper, invoice_ids)):
             await self._update_mode(invoice_id)
-            await self._printing.print_at_counter(invoice_id)
+            await self._print(invoice_id)
+
+    async def _print(self, invoice_id: str) -> None:
+        await self._printing.print_at_counter(await self._store.write(partial(self._printing.queue, invoice_id)))
 
     def sends_kept(self) -> bool:
         """Whether all that the limits still allow is kept for presses; what is being sent may not be counted yet."""
@@ -142,4 +153,5 @@ async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
     record = await tx.invoices.get(invoice_id)
     if record.state is InvoiceState.REJECTED or number_taken(record) or not record.xml:
         return False
-    return not await tx.prints.summaries(invoice_id)
+    jobs = await tx.prints.summaries(invoice_id)
+    return all(job.state is PrintState.FAILED and job.problem == RESTARTED for job in jobs)

@@ -35,6 +35,7 @@ from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
 from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
+from agent.services.paper.printing import QueuedPrint
 from agent.services.signals import Signal
 
 
@@ -56,6 +57,15 @@ class Moment:
 
     now: datetime
     decision: ModeDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What one transaction made."""
+
+    outcome: IssueOutcome
+    papers: tuple[QueuedPrint, ...] = ()
+    """Of a press that waits for nobody: its paper is known already."""
 
 
 class Issuing:
@@ -150,18 +160,18 @@ class Issuing:
         checked = request.check(now)
         decision = self._mode.decide(now, kept_for_presses=not press.at_counter and self._hand_over.sends_kept())
         moment = Moment(now, decision)
-        pressed = await self._store.write(partial(self._commit, press, checked, moment))
-        if not pressed.replayed:
+        committed = await self._store.write(partial(self._commit, press, checked, moment))
+        if not committed.outcome.replayed:
             self._clock_check.issued(now)
             self._changed.set()
-            await self._after_commit(pressed, press, moment, begun)
-        return pressed
+            await self._after_commit(committed, press, moment, begun)
+        return committed.outcome
 
-    async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> IssueOutcome:
+    async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> Committed:
         """The whole transaction: everything that a press makes true, or nothing."""
         seen = await seen_before(press.key, press.content_sha256, tx)
         if seen is not None:
-            return seen
+            return Committed(seen)
         plan = await checked.plan(tx)
         made = [await self._add(planned, press.caller, moment, tx) for planned in plan.documents]
         await self._clock_check.issuing(moment.now, tx)
@@ -171,7 +181,10 @@ class Issuing:
         held = None
         if plan.pending is not None:
             held = await pending.insert(tx, plan.pending, key=press.key, caller=press.caller, now=moment.now)
-        return await remember(tx, press.key, press.content_sha256, made, held)
+        outcome = await remember(tx, press.key, press.content_sha256, made, held)
+        if not press.at_counter or moment.decision.attempt_online:
+            return Committed(outcome)
+        return Committed(outcome, tuple([await self._hand_over.queue_paper(invoice.id, tx) for invoice in made]))
 
     async def _add(self, planned: PlannedDocument, caller: Caller, moment: Moment, tx: Transaction) -> NewInvoice:
         """Number a document, build it, store it, and say so in the log."""
@@ -194,12 +207,17 @@ class Issuing:
             return Number(planned.number or "")
         return self._documents.number(series, await tx.invoices.next_serial(series), now)
 
-    async def _after_commit(self, pressed: IssueOutcome, press: Press, moment: Moment, begun: float) -> None:
-        for invoice_id in pressed.invoice_ids:
+    async def _after_commit(self, committed: Committed, press: Press, moment: Moment, begun: float) -> None:
+        outcome = committed.outcome
+        for _ in outcome.invoice_ids:
             self._metrics.issued(moment.decision.mode)
-            await self._hand_over.invoice(invoice_id, moment.decision, begun, at_counter=press.at_counter)
+        for paper in committed.papers:
+            await self._hand_over.paper(paper)
+        if not committed.papers:
+            for invoice_id in outcome.invoice_ids:
+                await self._hand_over.invoice(invoice_id, moment.decision, begun, at_counter=press.at_counter)
         self._metrics.press_took(self._clock.monotonic() - begun)
-        await self._hand_over.rest(pressed, at_counter=press.at_counter)
+        await self._hand_over.rest(outcome, at_counter=press.at_counter)
 
     def _issued_event(self, invoice: NewInvoice) -> dict[str, Json]:
         return {

@@ -1,7 +1,7 @@
 """Put an invoice on paper: job committed, bytes committed, printed, outcome committed.
 
 Crash windows, and what heals them:
-  job queued, nothing left yet      restart marks it failed; the cashier presses reprint, copy 1 again
+  job queued, nothing left yet      restart marks it failed; the cashier presses again, or reprint: copy 1
   bytes left, outcome not stored    restart marks it uncertain; only a person decides, the new print is marked
   job failed, to be retried         it stays failed, the retries end with the process; the cashier presses reprint
 A defect of this program in the middle of a job ends the job in the same two ways, without a restart.
@@ -108,17 +108,14 @@ class Printing:
         """Settle what a crash left behind; called once at start."""
         await self._store.write(_note_restart)
 
-    async def print_at_counter(self, invoice_id: str) -> None:
-        """Print, and wait for the paper as long as a customer would; metres of it come out behind the answer."""
-        printing = self._tasks.start(f"print-{invoice_id}", self.print(invoice_id), awaited=True)
+    async def print_at_counter(self, queued: QueuedPrint) -> None:
+        """Print a durable job, and wait for the paper as long as a customer would; metres of it come out later."""
+        invoice_id = queued.job.invoice_id
+        printing = self._tasks.start(f"print-{invoice_id}", self.print_queued(queued), awaited=True)
         try:
             await self._clock.within(PAPER_SECONDS, asyncio.shield(printing))
         except TimeoutError:
             self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
-
-    async def print(self, invoice_id: str) -> PrintJob:
-        """Print once; a job that surely did not print is retried silently in the background."""
-        return await self.print_queued(await self._store.write(partial(self.queue, invoice_id)))
 
     async def queue(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
         """Add a job for the paper of now; a buyer outside KSeF makes an invoice without number an offline24 one."""
@@ -135,7 +132,7 @@ class Printing:
         return QueuedPrint(record, choice, job)
 
     async def print_queued(self, queued: QueuedPrint) -> PrintJob:
-        """Print a durable job, with its retries."""
+        """Print a durable job; one that surely did not print is retried silently in the background."""
         job = await self._attempt(queued)
         if job.state is PrintState.FAILED and self._printer.profile_names:
             self._tasks.start(f"print-retry-{job.id}", self._retry(replace(queued, job=job)))

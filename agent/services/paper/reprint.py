@@ -13,7 +13,7 @@ from agent.domain.rejection import taken_refusal
 from agent.ports import Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.paper.papers import exported
-from agent.services.paper.printing import Printing
+from agent.services.paper.printing import Printing, QueuedPrint
 
 
 class Reprinting:
@@ -27,10 +27,16 @@ class Reprinting:
     async def reprint(self, invoice_id: str, caller: Caller) -> None:
         """Print again, and wait as at a press. Conflict for what KSeF refused at its issue, NotFound for the exported.
 
-        The wish is in the log before the paper is: the job's copy number marks it.
+        The wish is in the log with the job, whose copy number marks the paper.
         """
-        await self._store.write(partial(_note_wish, invoice_id, caller))
-        await self._tasks.run(f"reprint-{invoice_id}", self._printing.print_at_counter(invoice_id))
+        await self._tasks.run(f"reprint-{invoice_id}", self._reprint(invoice_id, caller))
+
+    async def _reprint(self, invoice_id: str, caller: Caller) -> None:
+        await self._printing.print_at_counter(await self._store.write(partial(self._queue, invoice_id, caller)))
+
+    async def _queue(self, invoice_id: str, caller: Caller, tx: Transaction) -> QueuedPrint:
+        await _note_wish(invoice_id, caller, tx)
+        return await self._printing.queue(invoice_id, tx)
 
 
 async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:

@@ -12,10 +12,11 @@ import pytest
 from agent.domain.errors import BadInput, KeyReused
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Outcome, Verdict
+from agent.ports import Outcome, PrintResult, Verdict
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.gateway import silence
+from tests.fakes.printer import Encode, FakePrinter, Sent
 from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
 
 
@@ -167,6 +168,49 @@ async def test_offline24_by_choice_answers_at_once_and_sends_in_the_background(t
         assert place.clock.monotonic() == pytest.approx(1000.0, abs=0.11)
         await place.settle()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+
+
+class DyingPrinter(FakePrinter):
+    """The process dies when the first job reaches it."""
+
+    dies = True
+
+    async def print(self, encode: Encode, sent: Sent) -> PrintResult:
+        if self.dies:
+            self.dies = False
+            raise asyncio.CancelledError
+        return await super().print(encode, sent)
+
+
+async def test_a_crash_before_the_paper_is_healed_by_the_next_press(tmp_path: Path) -> None:
+    async with world(tmp_path, printer=DyingPrinter()) as place:
+        await place.lose_the_line()
+        with pytest.raises(asyncio.CancelledError):
+            await place.sell("one")
+        await place.printing.recover()
+        assert place.printer.papers == []
+        record = await place.sell("one")
+        assert len(place.printer.papers) == 1
+        assert "print_printed" in await place.log(record.id)
+        await place.sell("one")
+        assert len(place.printer.papers) == 1, "once it is out, a press does not repeat it"
+
+
+async def test_an_offline_paper_needs_two_commits(tmp_path: Path) -> None:
+    commits: list[int] = []
+
+    class CountingPrinter(FakePrinter):
+        async def print(self, encode: Encode, sent: Sent) -> PrintResult:
+            commits.append(place.store._commits)
+            await sent("paragon", b"slip")
+            commits.append(place.store._commits)
+            return PrintResult(Outcome.DONE, "paragon")
+
+    async with world(tmp_path, printer=CountingPrinter()) as place:
+        await place.lose_the_line()
+        before = place.store._commits
+        await place.sell()
+        assert [each - before for each in commits] == [1, 2]
 
 
 async def test_paper_out_is_told_and_retried_silently(tmp_path: Path) -> None:
