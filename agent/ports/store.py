@@ -81,6 +81,10 @@ class Invoices(Protocol):
         """What was issued in a total failure that is over, oldest first."""
         ...
 
+    async def open_in_ksef(self) -> list[InvoiceSummary]:
+        """Accepted, or of a closed case, and their deadline open still; oldest first, without bytes."""
+        ...
+
     async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceSummary]:
         """Accepted invoices that neither a UPO of their own nor one of their session confirms yet, oldest first.
 

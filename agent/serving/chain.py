@@ -64,7 +64,8 @@ def _late(agent: Agent) -> frozenset[str]:
     limit = timedelta(hours=settings.hub.own_way_hours)
     unsent = [each for each in agent.unsent.now if each.deadline is not None]
     days = {each.deadline for each in unsent if each.deadline is not None}
-    near = {day for day in days if opening_time_left(now, day, policy, calendar) <= limit}
+    closed = tuple((each.begin, each.end) for each in agent.timeline.current.maintenance(now))
+    near = {day for day in days if opening_time_left(now, day, policy, calendar, closed) <= limit}
     names: set[str] = set()
     for each in unsent:
         if each.deadline in near:

@@ -27,6 +27,9 @@ _WITHOUT_UPO = """WHERE invoices.state = 'accepted' AND NOT has_upo AND NOT EXIS
 ) ORDER BY invoices.seq LIMIT :limit"""
 _SUMMARY = QUERIES["invoice_select"]
 _RECORD = _SUMMARY.replace("SELECT\n", "SELECT\n    versions.xml,\n", 1)
+_OPEN_IN_KSEF = """WHERE invoices.deadline_state = 'open'
+    AND (invoices.state = 'accepted' OR invoices.closed_at IS NOT NULL)
+ORDER BY invoices.seq"""
 _CORRECTS = "invoices.id IN (SELECT correction_id FROM correction_bases WHERE {})"
 _NO_LIMIT = -1
 
@@ -130,6 +133,10 @@ class SqliteInvoices:
     async def exempt(self) -> list[Exempt]:
         """What was issued in a total failure that is over, oldest first; not what never was for KSeF."""
         return [codec.read_exempt(row) for row in await self._connection.run("invoice_exempt")]
+
+    async def open_in_ksef(self) -> list[InvoiceSummary]:
+        """What waits for nothing any more, while the end of its outage is not known; oldest first, without bytes."""
+        return await self._summaries(_OPEN_IN_KSEF, {})
 
     async def without_upo(self, limit: int = 50, batch_since: datetime | None = None) -> list[InvoiceSummary]:
         """Accepted invoices that no UPO confirms yet, oldest first.

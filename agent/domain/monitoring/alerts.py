@@ -5,7 +5,7 @@ Codes are stable (health, metrics, webhook); messages are Polish. An alert is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -60,6 +60,10 @@ class AlertCode(StrEnum):
     HUB = "hub"
     BACKUP_FAILED = "backup-failed"
     BACKUP_OLD = "backup-old"
+
+
+Window = tuple[datetime, datetime | None]
+"""Begin and end; None: the end is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ class AlertFacts:
     latarnia_unreachable_since: datetime | None = None
     latarnia_unknown: tuple[tuple[str, str], ...] = ()
     """(where, value) of words in the newest answer that were not understood."""
+    maintenance: tuple[Window, ...] = ()
+    """When KSeF said it would not be there, or is not there: no time to send in (docs/law.md, wait-maintenance)."""
     status_unannounced: str | None = None
     status_contradicts: tuple[Category, ...] = ()
     """Outages in force by their communiqués (total failure: by a manager's word) while the status is AVAILABLE."""
@@ -182,12 +188,13 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
     def near(deadline: date) -> bool:  # ten thousand invoices of an outage share a few deadlines
         if deadline - today > FAR:
             return False
-        return opening_time_left(facts.at, deadline, policy, calendar) <= timedelta(hours=policy.deadline_hours)
+        left = opening_time_left(facts.at, deadline, policy, calendar, facts.maintenance)
+        return left <= timedelta(hours=policy.deadline_hours)
 
     for invoice in facts.invoices:
         if invoice.state in UNSENT:
             found += _of_state(invoice, facts.at, policy)
-            found += _of_deadline(invoice, today, near)
+            found += _of_deadline(invoice, facts, near)
     for held_id, number, problem in facts.refused_corrections:
         text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
         found.append(ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id))
@@ -205,17 +212,36 @@ def diff(before: Iterable[ActiveAlert], after: Iterable[ActiveAlert]) -> AlertDi
     return AlertDiff(started=_ordered(new - old), ended=_ordered(old - new))
 
 
-def opening_time_left(now: datetime, last_day: date, policy: Policy, calendar: BusinessCalendar) -> timedelta:
-    """Return how much opening time is left from ``now`` to the end of ``last_day`` (Polish civil day)."""
+def opening_time_left(
+    now: datetime, last_day: date, policy: Policy, calendar: BusinessCalendar, without: Sequence[Window] = ()
+) -> timedelta:
+    """Return how much opening time is left from ``now`` to the end of ``last_day`` (Polish civil day).
+
+    ``without``: times that do not count, since KSeF announced that it will not be there.
+    """
     left = timedelta(0)
     clock = local_time(now)
     day = clock.date()
     while day <= last_day:
         if not policy.business_days_only or calendar.is_business_day(day):
             for begin, end in _open_on(day, policy):
-                left += max(timedelta(0), end - max(begin, clock))
+                for free_begin, free_end in _outside(max(begin, clock), end, without):
+                    left += free_end - free_begin
         day += timedelta(days=1)
     return left
+
+
+def _outside(begin: datetime, end: datetime, windows: Sequence[Window]) -> list[tuple[datetime, datetime]]:
+    """Return what is left of a time outside these windows."""
+    pieces = [(begin, end)] if begin < end else []
+    for closed, reopened in windows:
+        kept: list[tuple[datetime, datetime]] = []
+        for first, last in pieces:
+            kept.append((first, min(last, closed)))
+            if reopened is not None:
+                kept.append((max(first, reopened), last))
+        pieces = [(first, last) for first, last in kept if first < last]
+    return pieces
 
 
 def _open_on(day: date, policy: Policy) -> Iterator[tuple[datetime, datetime]]:
@@ -253,15 +279,18 @@ def _of_state(invoice: InvoiceFacts, now: datetime, policy: Policy) -> Iterator[
         yield ActiveAlert(AlertCode.IN_DOUBT, text, Severity.WARNING, invoice.id)
 
 
-def _of_deadline(invoice: InvoiceFacts, today: date, near: Callable[[date], bool]) -> Iterator[ActiveAlert]:
+def _of_deadline(invoice: InvoiceFacts, facts: AlertFacts, near: Callable[[date], bool]) -> Iterator[ActiveAlert]:
     if invoice.deadline is None:
         return
     name = f"Faktura {invoice.number}"
-    if today > invoice.deadline:
+    if local_date(facts.at) > invoice.deadline:
         text = f"{name}: termin przesłania do KSeF minął {invoice.deadline:%d.%m.%Y}. Trzeba ją przesłać niezwłocznie."
         yield ActiveAlert(AlertCode.OVERDUE, text, Severity.CRITICAL, invoice.id)
     elif near(invoice.deadline):
         text = f"{name}: termin przesłania do KSeF upływa {invoice.deadline:%d.%m.%Y}."
+        before = [begin for begin, _ in facts.maintenance if facts.at < begin and local_date(begin) <= invoice.deadline]
+        if before:
+            text += f" KSeF zapowiedział niedostępność od {local_time(min(before)):%d.%m.%Y %H:%M}: prześlij wcześniej."
         yield ActiveAlert(AlertCode.DEADLINE_NEAR, text, Severity.CRITICAL, invoice.id)
 
 

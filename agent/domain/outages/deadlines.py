@@ -59,12 +59,14 @@ def deadline(
     calendar: BusinessCalendar,
     *,
     unconfirmed_total_lifts: bool = False,
+    reached: datetime | None = None,
 ) -> Deadline:
     """Return by when an invoice issued so must be in KSeF, by everything the timeline knows.
 
     ``issued``: an aware instant, or the date of P_1 where no instant is known (then the whole day).
     ``unconfirmed_total_lifts``: take a communiqué of total failure at its word. The agent never does for its own
     queue, where a false one would lose the duty; it does when asked what given announcements mean.
+    ``reached``: when KSeF was sent the invoice: it waits no longer, so nothing announced later changes its limit.
     """
     totals = [
         event
@@ -80,6 +82,8 @@ def deadline(
         if (event.announced or event.begin) < span[0]:
             continue  # announced, or possibly so, before the invoice was issued (106nha)
         if limit.date is not None and local_date(event.known_by) > limit.date:
+            break
+        if reached is not None and event.known_by > reached:
             break
         if event in totals:
             return _lifted(mode, limit, event)

@@ -160,6 +160,10 @@ class Timeline:
         """Return everything that was not understood."""
         return tuple(fact.unknown for fact in self.facts if isinstance(fact, UnknownSeen))
 
+    def maintenance(self, instant: datetime) -> tuple[Outage, ...]:
+        """Return announced maintenance that is not over at ``instant``."""
+        return tuple(each for each in self._of(Category.MAINTENANCE) if each.end is None or each.end > instant)
+
     def _of(self, category: Category) -> list[Outage]:
         return [event for event in self.events if event.category is category and event.confirmed is not False]
 

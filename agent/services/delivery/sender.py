@@ -204,7 +204,7 @@ class InvoiceSender:
         if record.version > 1:
             versions = await self._store.read(lambda tx: tx.invoices.versions(record.id))
             corrects = hashlib.sha256(versions[-2]).digest()
-        offline = record.mode is not Mode.ONLINE or record.version > 1
+        offline = leaves_offline(record)
         return Outgoing(
             record.id,
             record.xml,
@@ -269,12 +269,21 @@ class InvoiceSender:
         return record if verdict is None else await self._verdicts.apply(record.id, verdict)
 
 
+def leaves_offline(record: InvoiceRecord) -> bool:
+    """Return offlineMode of what leaves; a technical correction is always offline."""
+    return record.mode is not Mode.ONLINE or record.version > 1
+
+
 async def _intend(record: InvoiceRecord, change: InvoiceChange, session: str, tx: Transaction) -> InvoiceRecord:
     sending = await tx.invoices.move(record.id, InvoiceState.SENDING, change)
     if change.mode is not None:
         data = {"from": record.mode, "to": change.mode, "reason": change.reason}
         await tx.events.append(EventKind.MODE, data, record.id)
     await tx.sessions.use(session, SessionKind.ONLINE)
-    attempt: dict[str, Json] = {"session": session, "sha256": record.sha256.hex()}
+    attempt: dict[str, Json] = {
+        "session": session,
+        "sha256": record.sha256.hex(),
+        "offline": leaves_offline(sending),
+    }
     await tx.events.append(EventKind.SENDING, attempt | {"attempt": record.attempts + 1}, record.id)
     return sending

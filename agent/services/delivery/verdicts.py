@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from agent.domain.calendar import local_date
 from agent.domain.errors import DocumentDamaged
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import InvoiceRecord
+from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.rejection import number_taken, sent_before
+from agent.domain.rejection import left_online, number_taken, sent_before
 from agent.ports import (
     NO_REJECTION,
     Accepted,
@@ -46,6 +47,7 @@ BACKOFF_STEPS = (5, 15, 60, 300, 900)
 TAKEN_PERHAPS = Rejection(DUPLICATE, "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten")
 DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
+LEFT_ONLINE = "Faktura wyszła do KSeF jako online w dniu wystawienia i tak ją KSeF rozpatrzył."
 
 
 class VerdictRecorder:
@@ -185,6 +187,8 @@ class VerdictRecorder:
             change = replace(change, rejection=NO_REJECTION)  # it was this very document
         if original_session is not None:
             change = replace(change, session_ref=original_session, invoice_ref="")
+        if local_date(verdict.accepted_at) == record.issued_on:
+            change = await self._as_it_left(record, change)
         data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
         accepted = await self.move(record.id, InvoiceState.ACCEPTED, EventKind.ACCEPTED, data, change)
         self._upos.accepted()
@@ -214,13 +218,22 @@ class VerdictRecorder:
         text = f"{verdict.code}: {verdict.description}"
         if verdict.details:
             text += " (" + "; ".join(verdict.details) + ")"
-        return await self.move(
-            invoice_id,
-            InvoiceState.REJECTED,
-            EventKind.REJECTED,
-            data,
-            InvoiceChange(rejection=Rejection(verdict.code, text)),
+        change = await self._as_it_left(
+            await self.record(invoice_id), InvoiceChange(rejection=Rejection(verdict.code, text))
         )
+        return await self.move(invoice_id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
+
+    async def _as_it_left(self, record: InvoiceRecord, change: InvoiceChange) -> InvoiceChange:
+        """The register says what KSeF holds: what left as online is online, whatever stood on the first paper.
+
+        So no technical correction is offered for it, which KSeF would have to refuse (21167).
+        """
+        if record.mode is not Mode.OFFLINE24 or record.version > 1:
+            return change
+        log = await self._store.read(lambda tx: tx.events.of_invoice(record.id))
+        if not left_online((event.kind, event.data, local_date(event.at)) for event in log):
+            return change
+        return replace(change, mode=Mode.ONLINE, reason=LEFT_ONLINE)
 
     @staticmethod
     def _suspected(record: InvoiceRecord, error: KsefError) -> bool:
@@ -321,7 +334,12 @@ async def _moved(
     kind: EventKind,
     data: Mapping[str, Json],
 ) -> InvoiceRecord:
+    before = await tx.invoices.get(invoice_id)
     record = await tx.invoices.move(invoice_id, to, change)
+    if record.mode is not before.mode:
+        await tx.events.append(
+            EventKind.MODE, {"from": before.mode, "to": record.mode, "reason": record.reason}, invoice_id
+        )
     await tx.events.append(kind, data, invoice_id)
     return record
 

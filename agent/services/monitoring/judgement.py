@@ -141,6 +141,7 @@ class AlertJudge:
             drop_folder=self.folder_problems() or {},
             latarnia_unreachable_since=None if lost is None else self._began(lost, now),
             latarnia_unknown=tuple((word.where, word.value) for word in self._announcements.not_understood),
+            maintenance=tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now)),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
             status_contradicts=() if lost is not None else situation.contradicted,
             falsely_exempt=tuple(each.number for each in false),

@@ -11,9 +11,9 @@ from functools import partial
 
 from agent.domain.calendar import BusinessCalendar, local_date
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import Mode
+from agent.domain.invoice import InvoiceSummary, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.outages.deadlines import Deadline, deadline
+from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.outages.events import Outage
 from agent.domain.outages.modes import ModeDecision, without_total_failure
 from agent.ports import Exempt, InvoiceChange, Json, Store, Transaction, Unsent
@@ -51,6 +51,10 @@ class DeadlineUpdater:
         moved = [each for each in queue if self._over(each) or self._new_deadline(each) is not None]
         for start in range(0, len(moved), SLICE):
             await self._store.write(partial(self._apply, moved[start : start + SLICE]))
+        reached = await self._store.read(lambda tx: tx.invoices.open_in_ksef())
+        closed = [each for each in reached if self._closing(each) is not None]
+        for start in range(0, len(closed), SLICE):
+            await self._store.write(partial(self._close, closed[start : start + SLICE]))
         self._look_at(await self._store.read(lambda tx: tx.invoices.exempt()))
 
     async def exempt_if_over(self, queue: list[Unsent]) -> bool:
@@ -87,15 +91,25 @@ class DeadlineUpdater:
             await tx.invoices.note(each.id, InvoiceChange(mode=fallen.mode, reason=fallen.reason))
             mode: dict[str, Json] = {"from": each.mode, "to": fallen.mode, "reason": fallen.reason}
             await tx.events.append(EventKind.MODE, mode, each.id)
-        await tx.invoices.set_deadline(each.id, due.date, due.state)
+        await self._set(each.id, each.deadline, due, tx)
+
+    async def _close(self, reached: list[InvoiceSummary], tx: Transaction) -> None:
+        """The end of the outage is known now: reports say until when it would have been in time (106nf, 106nh)."""
+        for each in reached:
+            due = self._closing(each)
+            if due is not None and (await tx.invoices.get(each.id)).deadline_state == DeadlineState.OPEN:
+                await self._set(each.id, each.deadline, due, tx)
+
+    async def _set(self, invoice_id: str, before: date | None, due: Deadline, tx: Transaction) -> None:
+        await tx.invoices.set_deadline(invoice_id, due.date, due.state)
         told: dict[str, Json] = {
-            "from": None if each.deadline is None else each.deadline.isoformat(),
+            "from": None if before is None else before.isoformat(),
             "to": None if due.date is None else due.date.isoformat(),
             "state": due.state,
             "reason": due.reason,
             "legal_basis": due.legal_basis,
         }
-        await tx.events.append(EventKind.DEADLINE, told, each.id)
+        await tx.events.append(EventKind.DEADLINE, told, invoice_id)
 
     async def _return_to_queue(self, back: list[Exempt], tx: Transaction) -> None:
         """The total failure was none, or over before the issue: the duty is back, also for what was exempt by it.
@@ -126,6 +140,13 @@ class DeadlineUpdater:
         due = deadline(mode, issue_moment(each.issued_on, each.issued_at), self._timeline.current, self._calendar)
         same = fallen is None and (due.date, due.state) == (each.deadline, each.deadline_state)
         return None if same else due
+
+    def _closing(self, record: InvoiceSummary) -> Deadline | None:
+        """Return the deadline of what waits for nothing any more; None while it is open still."""
+        moment = issue_moment(record.issued_on, record.issued_at)
+        reached = record.sent_at or record.accepted_at or record.closed_at
+        due = deadline(record.mode, moment, self._timeline.current, self._calendar, reached=reached)
+        return None if due.state is DeadlineState.OPEN else due
 
     def _fallen_mode(self, each: Unsent) -> ModeDecision | None:
         """Return the mode of what was issued in a total failure that does not cover it after all, else None."""

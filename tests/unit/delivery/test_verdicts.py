@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.invoice import Mode
+from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.rejection import refusal
 from agent.ports import (
     Accepted,
     CallOutcome,
@@ -29,7 +30,7 @@ from agent.ports import (
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
-from tests.fakes.world import CASHIER, MANAGER, World, press_until_answered, sale, settings, world
+from tests.fakes.world import CASHIER, CONSUMER, MANAGER, World, press_until_answered, sale, settings, world
 
 
 class Authority(FakeGateway):
@@ -255,6 +256,56 @@ async def test_a_press_whose_invoice_the_sync_has_in_hands_waits_for_it(tmp_path
         assert (await joined).state is InvoiceState.ACCEPTED
         assert sync.done()
         assert len(gateway.sent) == 1
+
+
+# --- what left as online -------------------------------------------------------------------------------------
+
+
+async def late_verdict(place: World, gateway: Authority, verdict: Verdict | None, hours: float = 0.1) -> InvoiceRecord:
+    """A consumer's invoice leaves as online, gets an OFFLINE paper after the budget, and KSeF decides later."""
+    gateway.pending_answers = 1_000_000
+    body = json.dumps(sale(buyer=CONSUMER)).encode()
+    task = asyncio.ensure_future(counter.sale(place, body, "a", CASHIER))
+    while not task.done():
+        await place.clock.advance(0.1)
+    record = (await task).invoices[0].record
+    assert (record.state, record.mode) == (InvoiceState.SENT, Mode.OFFLINE24)
+    await place.clock.advance(hours * 3600)
+    for reference, (sha256, accepted, _) in gateway._verdicts.items():
+        gateway._verdicts[reference] = (sha256, verdict or accepted, 0)
+    await place.settle()
+    return await place.record(record.id)
+
+
+async def test_what_left_as_online_and_was_accepted_that_day_is_online_in_the_register(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        record = await late_verdict(place, gateway, None)
+        assert [sent.offline for sent in gateway.sent] == [False]
+        assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
+        changes = [event.data for event in await place.invoices.events(record.id) if event.kind == "mode"]
+        assert [(each["from"], each["to"]) for each in changes] == [("online", "offline24"), ("offline24", "online")]
+        (row,) = await place.register.rows("2026-11", None)
+        assert row["mode"] == "online"
+
+
+async def test_no_technical_correction_for_what_left_as_online(tmp_path: Path) -> None:
+    """KSeF would refuse it (21167)."""
+    async with shop(tmp_path) as (place, gateway):
+        record = await late_verdict(place, gateway, Rejected(450, "błąd"))
+        assert (record.state, record.mode) == (InvoiceState.REJECTED, Mode.ONLINE)
+        assert "tylko faktur wystawionych w trybie offline" in str(refusal(record))
+
+
+async def test_a_file_that_left_with_the_offline_flag_stays_offline(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        gateway.up = False
+        record = await press_until_answered(place, "a")
+        gateway.verdict_plan.append(Rejected(450, "błąd"))
+        await place.restore_the_line()
+        await place.settle()
+        record = await place.record(record.id)
+        assert [sent.offline for sent in gateway.sent][-1:] == [True]
+        assert (record.state, record.mode, refusal(record)) == (InvoiceState.REJECTED, Mode.OFFLINE24, None)
 
 
 # --- presses before backlog ---------------------------------------------------------------------------------

@@ -87,6 +87,31 @@ def test_opening_time_past_midnight_and_round_the_clock() -> None:
     assert opening_time_left(at("2026-11-25 06:00"), date(2026, 11, 25), always, CALENDAR) == timedelta(hours=18)
 
 
+@pytest.mark.parametrize(
+    ("now", "closures", "expected"),
+    [
+        ("2026-11-25 13:59", [("2026-11-25 18:00", "2026-11-26 00:00")], []),
+        ("2026-11-25 14:00", [("2026-11-25 18:00", "2026-11-26 00:00")], ["deadline-near"]),
+        ("2026-11-25 12:59", [("2026-11-25 17:00", "2026-11-25 18:00"), ("2026-11-25 18:00", "2026-11-26 06:00")], []),
+        ("2026-11-25 13:00", [("2026-11-25 17:00", "2026-11-25 19:00"), ("2026-11-25 18:00", None)], ["deadline-near"]),
+        ("2026-11-25 15:59", [("2026-11-25 18:00", "2026-11-25 19:00")], []),
+        ("2026-11-25 16:00", [("2026-11-25 18:00", "2026-11-25 19:00")], ["deadline-near"]),
+        ("2026-11-25 16:59", [("2026-11-26 18:00", None), ("2026-11-24 18:00", "2026-11-25 06:00")], []),
+        ("2026-11-24 20:00", [("2026-11-25 06:00", "2026-11-26 00:00")], ["deadline-near"]),
+    ],
+)
+def test_announced_maintenance_takes_its_hours_from_the_deadline(
+    now: str, closures: list[tuple[str, str | None]], expected: list[str]
+) -> None:
+    """Example 20 of docs/law.md: the date stands, so what is left ends when the maintenance begins."""
+    windows = tuple((at(begin), None if end is None else at(end)) for begin, end in closures)
+    facts = AlertFacts(at(now), invoices=(INVOICE,), maintenance=windows)
+    assert codes(facts) == expected
+    if expected:
+        (alert,) = alerts(facts, POLICY, CALENDAR)
+        assert ("niedostępność" in alert.message) == any(begin > at(now) for begin, _ in windows)
+
+
 def test_without_a_date_nothing_is_near() -> None:
     assert of(at("2026-12-25 12:00"), deadline=None) == []
 

@@ -135,6 +135,35 @@ async def test_an_accepted_invoice_keeps_its_deadline(tmp_path: Path) -> None:
         assert (await place.record(record.id)).deadline == date(2026, 11, 25)
 
 
+async def test_the_end_of_a_failure_closes_what_is_in_ksef_already(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        begin = place.clock.now()
+        announce(place, "failure", "FAILURE", begin=begin)
+        await place.announcements.poll()
+        await place.lose_the_line()
+        record = await press(place, "a")
+        await place.restore_the_line()
+        await place.clock.advance(60)
+        await place.settle()
+        record = await place.record(record.id)
+        assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.FAILURE)
+        assert (record.deadline, record.deadline_state) == (None, "open")
+        await place.clock.advance(3 * 86400)
+        later = place.clock.now()
+        announce(place, "failure", "FAILURE", begin=begin, end=begin + timedelta(hours=2))
+        second = [item.message | {"id": "K/2"} for item in news_of(Outage("failure", later, later, None), 8)]
+        place.latarnia.messages = [*(place.latarnia.messages or []), *second]
+        await place.announcements.poll()
+        closed = await place.record(record.id)
+        assert (closed.deadline, closed.deadline_state) == (date(2026, 12, 3), "due"), "it waits no more"
+        assert (await last(place, record.id, "deadline")).data["to"] == "2026-12-03"
+        (row,) = await place.register.rows("2026-11", None)
+        assert (row["deadline"], row["deadline_state"], row["days_late"]) == ("2026-12-03", "due", 0)
+        logged = len(await place.invoices.events(record.id))
+        await place.deadlines.follow()
+        assert len(await place.invoices.events(record.id)) == logged
+
+
 async def confirmed_total_failure(place: World) -> tuple[InvoiceRecord, InvoiceRecord]:
     """Return an invoice that waited when it was confirmed, and one issued after."""
     place.gateway.up = False
