@@ -84,8 +84,9 @@ OPTIONS: Final[dict[str, str]] = {
         "Miesiąc daty P_1; dla jpk, jpk-csv i zmian: miesiąc obowiązku podatkowego."
     ),
     "Day for which the JPK markers hold; default: today.": "Na który dzień podać oznaczenia JPK; domyślnie dziś.",
-    "text: what fits a screen; csv, json: everything; jpk, jpk-csv: rows of JPK_V7M(3) as XML or table.": (
-        "text: to, co mieści się na ekranie; csv, json: wszystko; jpk, jpk-csv: wiersze JPK_V7M(3) jako XML lub tabela."
+    "text: what fits a screen; csv, json: everything; jpk, jpk-csv: rows of JPK_V7M(3); payments: by KSeF number.": (
+        "text: to, co mieści się na ekranie; csv, json: wszystko; jpk, jpk-csv: wiersze JPK_V7M(3); "
+        "payments: płatności według numeru KSeF."
     ),
     "Tables as a Polish Excel opens them: semicolon, decimal comma, BOM.": (
         "Tabele takie, jak otwiera polski Excel: średnik, przecinek dziesiętny, BOM."

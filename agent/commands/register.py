@@ -24,7 +24,7 @@ from agent.system.os_errors import polish_reason
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
-FORMS = ("text", "csv", "json", "jpk", "jpk-csv")
+FORMS = ("text", "csv", "json", "jpk", "jpk-csv", "payments")
 
 
 @click.command("register")
@@ -42,7 +42,7 @@ FORMS = ("text", "csv", "json", "jpk", "jpk-csv")
     type=click.Choice(FORMS),
     default="text",
     show_default=True,
-    help="text: what fits a screen; csv, json: everything; jpk, jpk-csv: rows of JPK_V7M(3) as XML or table.",
+    help="text: what fits a screen; csv, json: everything; jpk, jpk-csv: rows of JPK_V7M(3); payments: by KSeF number.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--excel", is_flag=True, help="Tables as a Polish Excel opens them: semicolon, decimal comma, BOM.")
@@ -102,7 +102,7 @@ def command(
 
 def _register(settings: Settings, query: Mapping[str, str], form: str, dialect: Dialect) -> str:
     asked = {**query, "format": "csv" if form == "text" else form}
-    if form in {"csv", "jpk-csv"}:
+    if form in {"csv", "jpk-csv", "payments"}:
         asked |= {"dialect": "excel" if dialect.delimiter == ";" else "rfc4180", "bom": "01"[dialect.bom]}
     data = remote.run(settings, lambda console: console.call("GET", "/v1/register", query=asked))
     text = data.decode("utf-8")

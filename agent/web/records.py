@@ -8,6 +8,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from agent.domain.books.jpk import JpkCsv, JpkXml
+from agent.domain.books.payments import PaymentTable
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from agent.services.records.months import month_of
@@ -32,13 +33,14 @@ def routes() -> list[web.RouteDef]:
 
 
 async def register(request: web.Request) -> web.Response:
-    """GET /v1/register?month=YYYY-MM&format=json|csv|jpk|jpk-csv[&as_of=YYYY-MM-DD][&dialect=rfc4180|excel][&bom=0|1].
+    """GET /v1/register?month=YYYY-MM&format=json|csv|jpk|jpk-csv|payments[&as_of=][&dialect=rfc4180|excel][&bom=0|1].
 
     json and csv: invoices by P_1, everything the register knows. jpk and jpk-csv: rows of JPK_V7M(3) by tax point.
+    payments: a table of payments by KSeF number, of invoices by P_1.
     """
     month = request_query.month(request)
     as_of = request_query.optional_day(request, "as_of")
-    form = request_query.choice(request, "format", "json", ("json", "csv", "jpk", "jpk-csv"))
+    form = request_query.choice(request, "format", "json", ("json", "csv", "jpk", "jpk-csv", "payments"))
     dialect = _dialect(request)
     match form:
         case "csv":
@@ -48,6 +50,10 @@ async def register(request: web.Request) -> web.Response:
             return file_response(text.encode(), "application/xml", f"jpk-sprzedaz-{month}.xml")
         case "jpk-csv":
             return _table(await _whole(request.app[BOOKS].written(month, as_of, JpkCsv(dialect))), f"jpk-{month}.csv")
+        case "payments":
+            return _table(
+                await _whole(request.app[BOOKS].payments(month, PaymentTable(dialect))), f"platnosci-{month}.csv"
+            )
     rows = await request.app[REGISTER].rows(month, as_of)
     return json_views.json_response({"month": month, "rows": rows})
 

@@ -403,8 +403,9 @@ OPERATIONS: Final = (
             _MONTH,
             Parameter(
                 "format",
-                {"type": "string", "enum": ["json", "csv", "jpk", "jpk-csv"]},
-                "json (where it is left out), csv: invoices by P_1; jpk, jpk-csv: rows of JPK_V7M(3) by tax point",
+                {"type": "string", "enum": ["json", "csv", "jpk", "jpk-csv", "payments"]},
+                "json (where it is left out), csv, payments (a table by KSeF number): invoices by P_1; "
+                "jpk, jpk-csv: rows of JPK_V7M(3) by tax point",
             ),
             _AS_OF,
             Parameter(

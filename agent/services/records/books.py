@@ -14,12 +14,13 @@ from functools import partial
 from agent.domain.books.changes import RowChange, row_changes
 from agent.domain.books.entry import BookEntry
 from agent.domain.books.jpk import JpkCsv, JpkRow, JpkXml, rows_of
+from agent.domain.books.payments import PaymentTable
 from agent.domain.books.read import book_entry, entry_of_row
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.records.register import AsOf, RegisterChange, as_it_was
+from agent.domain.records.register import AsOf, RegisterChange, as_it_was, is_invoice
 from agent.ports import BookedInvoice, Clock, Event, Store, Transaction
 from agent.services.records.months import month_of
 
@@ -85,6 +86,13 @@ class Books:
         yield writer.end()
         if as_of is None:
             await self._store.write(lambda tx: tx.key_values.put(_exported(month), at.isoformat()))
+
+    async def payments(self, month: str, table: PaymentTable) -> AsyncIterator[str]:
+        """Yield the payments of what was issued in a month, by KSeF number, an invoice at a time."""
+        yield table.begin()
+        async for each in self.issued(month_of(month)):
+            if is_invoice(each.record, self._clock.now()):
+                yield table.lines(each.record, each.entry)
 
     async def exported_at(self, month: str) -> datetime | None:
         """Return when the rows of a month were last given out, None where they never were."""

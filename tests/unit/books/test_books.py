@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from agent.domain.books.jpk import JpkXml
+from agent.domain.books.payments import PaymentTable
 from agent.domain.errors import BadInput, Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.spreadsheets import EXCEL
 from agent.ports import Rejected
 from agent.services.records import books
 from tests.fakes.world import CONSUMER, MANAGER, World, press_until_answered, sale, world
@@ -175,6 +179,24 @@ async def test_months_at_the_ends_of_the_calendar_are_empty(place: World, month:
 async def test_what_is_no_month_is_refused(place: World, month: str) -> None:
     with pytest.raises(BadInput):
         await jpk(place, month)
+
+
+# --- payments ------------------------------------------------------------------------------------------
+
+
+async def test_payments_stand_by_ksef_number_with_what_is_still_to_come(place: World) -> None:
+    both = [{"method": "cash", "amount": "100.00"}, {"method": "card", "amount": "35.60"}]
+    paid = await place.sell(payments=both)
+    later = await place.sell(payments=[{"method": "transfer", "amount": "135.60", "due": "2026-12-08"}])
+    pieces = [piece async for piece in place.books.payments("2026-11", PaymentTable(EXCEL))]
+    rows = list(csv.DictReader(io.StringIO("".join(pieces).lstrip(chr(0xFEFF))), delimiter=";"))
+    shown = [(row["ksef_number"], row["method"], row["amount"], row["received_on"], row["due"]) for row in rows]
+    assert shown == [
+        (paid.ksef_number, "cash", "100,00", "2026-11-24", ""),
+        (paid.ksef_number, "card", "35,60", "2026-11-24", ""),
+        (later.ksef_number, "transfer", "", "", "2026-12-08"),
+    ]
+    assert {row["gross"] for row in rows} == {"135,60"}
 
 
 # --- KSeF beside the register --------------------------------------------------------------------------

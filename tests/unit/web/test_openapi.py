@@ -366,6 +366,7 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
     await ask("GET", "/v1/register/counts", "/v1/register/counts?month=2026-11")
     await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=jpk")
     await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=jpk-csv&dialect=excel&bom=0")
+    await ask("GET", "/v1/register", "/v1/register?month=2026-11&format=payments")
     for query in ("month=2026-11", "month=2025-01"):
         await ask("GET", "/v1/register/changes", f"/v1/register/changes?{query}")
     await ask("GET", "/v1/register/ksef", "/v1/register/ksef?month=2026-11")
