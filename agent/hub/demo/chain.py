@@ -116,7 +116,7 @@ async def demo_hub(folder: Path, port: int) -> AsyncIterator[DemoChain]:
         settings = HubSettings(
             hub=ServerSettings(data_dir=folder / "hub", host=HOST, port=port, plain_http=True),
             ksef=KsefSettings(url=sandbox.ksef, latarnia_url=sandbox.latarnia_url),
-            fleet=FleetSettings(silent_minutes=0.75, backup_hours=0),
+            fleet=FleetSettings(silent_minutes=0.75),
         )
         hub = await stack.enter_async_context(assembled(settings))
         acts = Administration(hub.store)

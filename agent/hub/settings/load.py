@@ -42,11 +42,8 @@ HUB_RULES: Final[Mapping[str, Check]] = {
     "hub.port": Between(1, 65535),
     "hub.connections": Between(8, 100_000),
     "courier.batch_from": Between(1, 2000),
-    "certificates.offline_per_nip": Between(1, 50),
-    "certificates.renew_before_days": Between(1, 300),
     "fleet.silent_minutes": Between(1, 1440),
     "fleet.deadline_hours": Between(0, 100),
-    "fleet.backup_hours": Between(0, 24 * 366),
 }
 
 
@@ -89,7 +86,5 @@ def _cross_check(settings: HubSettings) -> Iterator[tuple[KeyPath, str]]:
             yield ("ksef", name), "to należy do sprzedawcy: ksef-agent hub seller add"
     if ksef.route != defaults.route:
         yield ("ksef", "route"), "droga przez centralę jest dla kas; centrala łączy się z KSeF sama"
-    if settings.certificates.hand_out and settings.certificates.passphrase_file is None:
-        yield ("certificates", "passphrase_file"), "klucze w bazie centrali szyfruje hasło z tego pliku; podaj go"
     if settings.fleet.opens >= settings.fleet.closes:
         yield ("fleet", "closes"), "godzina zamknięcia musi być późniejsza niż fleet.opens"

@@ -42,18 +42,6 @@ class CourierSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateSettings:
-    """[certificates]: Offline certificates that the hub gets, renews and hands out."""
-
-    hand_out: bool = False
-    passphrase_file: Path | None = None
-    """Encrypts the private keys in the hub's database; the same for all processes of a hub."""
-    offline_per_nip: int = 2
-    """How many Offline certificates the tills of a NIP share."""
-    renew_before_days: int = 30
-
-
-@dataclass(frozen=True, slots=True)
 class FleetSettings:
     """[fleet]: when the hub raises an alarm about a till."""
 
@@ -63,8 +51,6 @@ class FleetSettings:
     """Opening hours left before a deadline when what is not in KSeF becomes an alarm."""
     opens: time = time(8, 0)
     closes: time = time(21, 0)
-    backup_hours: float = 36.0
-    """A copy of the hub's database that is older is an alarm; 0: nobody watches (PostgreSQL has its own)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +60,4 @@ class HubSettings:
     hub: ServerSettings = field(default_factory=ServerSettings)
     ksef: KsefSettings = field(default_factory=KsefSettings)
     courier: CourierSettings = field(default_factory=CourierSettings)
-    certificates: CertificateSettings = field(default_factory=CertificateSettings)
     fleet: FleetSettings = field(default_factory=FleetSettings)

@@ -64,7 +64,6 @@ def test_the_example_loads(tmp_path: Path) -> None:
         (LOCAL + 'datadir = "x"\n', "data_dir"),
         (LOCAL + '[ksef]\nauth = "token"\n', "ksef-agent hub seller add"),
         (LOCAL + '[ksef]\nurl = "ftp://x"\n', "ksef.url"),
-        (LOCAL + "[certificates]\nhand_out = true\n", "certificates.passphrase_file"),
         (LOCAL + "[fleet]\nopens = 21:00:00\n", "fleet.closes"),
         (LOCAL + "[courier]\nbatch_from = 0\n", "courier.batch_from"),
         ("[hub\n", "błąd składni"),
