@@ -95,9 +95,15 @@ class _Limits(Collector):
         return families
 
     def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
-        name, labels = "ksef_agent_rate_limit", ("group", "window")
+        labels = ("group", "window")
         return (
-            GaugeMetricFamily(f"{name}_calls_left", "Calls this till may still make in the window.", labels=labels),
-            GaugeMetricFamily(f"{name}_calls_allowed", "This till's share of KSeF's limit.", labels=labels),
-            GaugeMetricFamily(f"{name}_blocked_seconds", "Rest that KSeF ordered by a 429.", labels=("group",)),
+            GaugeMetricFamily(
+                "ksef_agent_rate_limit_calls_left", "Calls this till may still make in the window.", labels=labels
+            ),
+            GaugeMetricFamily(
+                "ksef_agent_rate_limit_calls_allowed", "This till's share of KSeF's limit.", labels=labels
+            ),
+            GaugeMetricFamily(
+                "ksef_agent_rate_limit_blocked_seconds", "Rest that KSeF ordered by a 429.", labels=("group",)
+            ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib.util
 import json
@@ -28,7 +29,7 @@ from agent.domain.errors import Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import PrintState
 from agent.domain.monitoring.alerts import AlertCode
-from agent.ports import LimitLeft, PrinterStatus
+from agent.ports import Copies, LimitLeft, PrinterStatus
 from agent.services.heartbeats import LEAST_SECONDS
 from agent.services.monitoring.alerts import Problem
 from agent.services.monitoring.backlogs import Backlog
@@ -251,7 +252,8 @@ def test_labels_are_escaped(place: World) -> None:
 async def full_page(place: World) -> str:
     """The metrics of a till that has everything to tell of."""
     await be_in_trouble(place)
-    report: HealthReport = replace(place.health.report(), clock_skew_seconds=1.5)
+    copies = Copies(last_at=datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
+    report: HealthReport = replace(place.health.report(), clock_skew_seconds=1.5, copies=copies)
     return render(report, COUNTERS, BACKLOG, shop="Kraków 7")
 
 
@@ -384,6 +386,33 @@ async def test_poll_shows_the_worst_first(poll: ModuleType, tmp_path: Path) -> N
     assert found[2].unsent == 1
     lines = poll.table(found)
     assert gone in lines[1]
+
+
+async def test_poll_knows_names_and_agents_that_hang_cost_no_more_than_their_time(
+    poll: ModuleType, place: World
+) -> None:
+    """Ten that never answer beside ten that do: the time of the slowest, not their sum."""
+    hanging: list[asyncio.StreamWriter] = []
+    hang = await asyncio.start_server(lambda _, writer: hanging.append(writer), "127.0.0.1", 0)
+    silent = f"http://127.0.0.1:{hang.sockets[0].getsockname()[1]}"
+    async with TestServer(health_http(place)) as server:
+        good = str(server.make_url("")).rstrip("/")
+        found = await poll.poll([silent] * 10 + [good] * 10, at_once=20, seconds=2.0, names={silent: "Kraków 7"})
+    for writer in hanging:
+        writer.close()
+    hang.close()
+    assert [item.problem for item in found].count("no answer in 2 s") == 10
+    assert (found[0].name, found[0].problem) == ("Kraków 7", "no answer in 2 s")
+    assert found[-1].name == f"{place.settings.seller.nip} kasa {place.settings.till}"
+
+
+def test_poll_reads_names_from_its_file_and_needs_the_standard_library_alone(poll: ModuleType) -> None:
+    text = "# tills\nhttp://a:8781/ Kraków 7, kasa 2\n\nhttp://b:8781 # new\n"
+    assert poll.read_file(text) == {"http://a:8781": "Kraków 7, kasa 2", "http://b:8781": ""}
+    tree = ast.parse((HQ / "poll.py").read_text())
+    names = {each.module for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
+    names |= {name.name for each in ast.walk(tree) if isinstance(each, ast.Import) for name in each.names}
+    assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names
 
 
 async def test_poll_survives_what_is_no_agent(poll: ModuleType) -> None:
