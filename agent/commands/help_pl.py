@@ -128,8 +128,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Directory for a new pair of files; without it the files of the settings are replaced.": (
         "Katalog na nową parę plików; bez tej opcji zastąpione zostaną pliki wskazane w ustawieniach."
     ),
-    "cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections.": (
-        "cashier: wystawianie, korekty, ponowny wydruk; manager: także tryby, dowody, korekty techniczne."
+    "cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections; auditor: read.": (
+        "cashier: wystawianie, korekty, ponowny wydruk; manager: także tryby, dowody, korekty techniczne; "
+        "auditor: tylko odczyt faktur, rejestrów i dowodów."
     ),
     # backup, restore
     "Replace FILE.": "Zastąp istniejący plik.",

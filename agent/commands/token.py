@@ -25,7 +25,7 @@ def command() -> None:
     type=click.Choice([str(role) for role in Role]),
     default=str(Role.CASHIER),
     show_default=True,
-    help="cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections.",
+    help="cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections; auditor: read.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:

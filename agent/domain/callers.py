@@ -13,6 +13,8 @@ class Role(StrEnum):
     """Issue, correct, reprint, read."""
     MANAGER = "manager"
     """Everything, and declare modes, technical corrections, evidence."""
+    AUDITOR = "auditor"
+    """Read invoices, registers and evidence; issue, print and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)

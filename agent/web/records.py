@@ -9,13 +9,14 @@ from aiohttp import web
 
 from agent.domain.books.jpk import JpkCsv, JpkXml
 from agent.domain.books.payments import PaymentTable
+from agent.domain.callers import Role
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from agent.services.records.months import month_of
 from agent.web import json_views, request_body, request_query
 from agent.web.answers.records import Outbox, RegisterChanges, changes_of, comparison_of
 from agent.web.context import BOOKS, COMPARISONS, EVIDENCE, OUTBOXES, REGISTER, file_response
-from agent.web.security import require_manager
+from agent.web.security import caller_of, require_manager, require_reader
 from agent.web.wire import plain
 
 
@@ -42,14 +43,16 @@ async def register(request: web.Request) -> web.Response:
     as_of = request_query.optional_day(request, "as_of")
     form = request_query.choice(request, "format", "json", ("json", "csv", "jpk", "jpk-csv", "payments"))
     dialect = _dialect(request)
+    filing = as_of is None and caller_of(request).role is not Role.AUDITOR
     match form:
         case "csv":
             return _table(await request.app[REGISTER].csv(month, as_of, dialect), f"rejestr-{month}.csv")
         case "jpk":
-            text = await _whole(request.app[BOOKS].written(month, as_of, JpkXml()))
+            text = await _whole(request.app[BOOKS].written(month, as_of, JpkXml(), filing=filing))
             return file_response(text.encode(), "application/xml", f"jpk-sprzedaz-{month}.xml")
         case "jpk-csv":
-            return _table(await _whole(request.app[BOOKS].written(month, as_of, JpkCsv(dialect))), f"jpk-{month}.csv")
+            text = await _whole(request.app[BOOKS].written(month, as_of, JpkCsv(dialect), filing=filing))
+            return _table(text, f"jpk-{month}.csv")
         case "payments":
             return _table(
                 await _whole(request.app[BOOKS].payments(month, PaymentTable(dialect))), f"platnosci-{month}.csv"
@@ -125,8 +128,8 @@ async def replay(request: web.Request) -> web.Response:
 
 
 async def evidence(request: web.Request) -> web.Response:
-    """GET /v1/evidence?from=&to=: one zip for an auditor. Managers only."""
-    require_manager(request)
+    """GET /v1/evidence?from=&to=: one zip for an auditor. Managers and auditors."""
+    require_reader(request)
     first, last = request_query.required_day(request, "from"), request_query.required_day(request, "to")
     request_query.in_order(first, last)
     file = await request.app[EVIDENCE].bundle(first, last)  # read and closed by the answer, piece by piece

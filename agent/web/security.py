@@ -40,6 +40,24 @@ EXPOSED_HEADERS: Final = "Idempotent-Replayed, Link, Location, Retry-After, X-Pa
 CORS_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
 
 
+FOR_AUDITORS: Final = frozenset(
+    {
+        "/v1/invoices",
+        "/v1/invoices/{id}",
+        "/v1/invoices/{id}/events",
+        "/v1/invoices/{id}/upo",
+        "/v1/invoices/{id}/xml",
+        "/v1/register",
+        "/v1/register/changes",
+        "/v1/register/counts",
+        "/v1/register/ksef",
+        "/v1/evidence",
+        "/v1/status",
+    }
+)
+"""What an auditor may GET; all else is refused, also what is added later."""
+
+
 def caller_of(request: web.Request) -> Caller:
     """Return who asks; the token was checked by the middleware."""
     return request[CALLER]
@@ -51,6 +69,18 @@ def require_manager(request: web.Request) -> Caller:
     if caller.role is not Role.MANAGER:
         raise NotPermitted("To może zrobić tylko kierownik (potrzebny jest jego kod dostępu).")
     return caller
+
+
+def require_reader(request: web.Request) -> Caller:
+    """Return the caller if it may read evidence: a manager or an auditor; NotPermitted otherwise."""
+    return request[CALLER] if request[CALLER].role is Role.AUDITOR else require_manager(request)
+
+
+def _require_no_auditor(request: web.Request) -> None:
+    resource = request.match_info.route.resource
+    if request.method == "GET" and resource is not None and resource.canonical in FOR_AUDITORS:
+        return
+    raise NotPermitted("Ten kod dostępu służy tylko do odczytu faktur, rejestrów i dowodów.")
 
 
 def bearer_middleware(tokens: Tokens) -> Middleware:
@@ -66,6 +96,8 @@ def bearer_middleware(tokens: Tokens) -> Middleware:
             if caller is None:
                 raise NotPermitted("Kod dostępu jest nieznany albo został wycofany.", code="token-unknown")
             request[CALLER] = caller
+            if caller.role is Role.AUDITOR:
+                _require_no_auditor(request)
         return await handler(request)
 
     return check

@@ -77,14 +77,16 @@ class Books:
             for row in rows_of(each.record, each.entry, days, filed):
                 yield row
 
-    async def written(self, month: str, as_of: AsOf | None, writer: JpkXml | JpkCsv) -> AsyncIterator[str]:
-        """Yield the file of a month, a row at a time. What is filed now is remembered: see changes()."""
+    async def written(
+        self, month: str, as_of: AsOf | None, writer: JpkXml | JpkCsv, *, filing: bool
+    ) -> AsyncIterator[str]:
+        """Yield the file of a month, a row at a time. ``filing``: it is remembered for changes()."""
         at = self._clock.now()
         yield writer.begin()
         async for row in self.rows(month, as_of or at):
             yield writer.row(row)
         yield writer.end()
-        if as_of is None:
+        if filing:
             await self._store.write(lambda tx: tx.key_values.put(_exported(month), at.isoformat()))
 
     async def payments(self, month: str, table: PaymentTable) -> AsyncIterator[str]:

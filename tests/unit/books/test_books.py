@@ -32,7 +32,9 @@ async def place(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def jpk(place: World, month: str, as_of: date | None = None) -> list[dict[str, str]]:
-    return sales_rows("".join([piece async for piece in place.books.written(month, as_of, JpkXml())]))
+    return sales_rows(
+        "".join([piece async for piece in place.books.written(month, as_of, JpkXml(), filing=as_of is None)])
+    )
 
 
 async def changes(place: World, month: str, since: date | datetime) -> list[tuple[str, str | None, str | None, bool]]:

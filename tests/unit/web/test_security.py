@@ -217,3 +217,48 @@ class TestTokens:
         (tmp_path / "tokens.json").write_text(text)
         with pytest.raises(Unavailable):
             Tokens.in_directory(tmp_path).list()
+
+
+AUDITED = {
+    "/v1/invoices",
+    "/v1/invoices/{id}",
+    "/v1/invoices/{id}/events",
+    "/v1/invoices/{id}/upo",
+    "/v1/invoices/{id}/xml",
+    "/v1/register",
+    "/v1/register/changes",
+    "/v1/register/counts",
+    "/v1/register/ksef",
+    "/v1/evidence",
+    "/v1/status",
+}
+
+
+async def test_an_auditor_reads_the_books_and_nothing_else_on_any_route(
+    client: Client, tokens: Tokens, place: World
+) -> None:
+    tokens.put("biuro", Role.AUDITOR, "biuro")
+    record = await place.sell()
+    before = len(await place.all_events())
+    served = [(route.method, route.path) for route in routes() if route.path.startswith("/v1/")]
+    assert {path for _, path in served} >= AUDITED
+    for method, path in served:
+        query = "?month=2026-11&from=2026-11-01&to=2026-11-30" if path in {"/v1/register/ksef"} else ""
+        target = path.replace("{id}", record.id).replace("{nip}", "5260250274") + query
+        answer = await client.request(method, target, headers={"Authorization": "Bearer biuro"}, data=b"{}")
+        allowed = method == "GET" and path in AUDITED
+        assert (answer.status == 403) is not allowed, (method, path, answer.status)
+        assert allowed is not (answer.status == 403 and (await answer.json())["code"] == "not-permitted")
+    assert len(await place.all_events()) == before, "nothing was issued, printed or changed"
+
+
+async def test_what_an_auditor_takes_is_no_filing(client: Client, tokens: Tokens, place: World) -> None:
+    tokens.put("biuro", Role.AUDITOR, "biuro")
+    for secret, filed in (("biuro", False), ("kierownik", True)):
+        headers = {"Authorization": f"Bearer {secret}"}
+        answer = await client.get("/v1/register?month=2026-11&format=jpk", headers=headers)
+        assert answer.status == 200
+        assert (await place.books.exported_at("2026-11") is not None) is filed
+    evidence = "/v1/evidence?from=2026-11-01&to=2026-11-30"
+    assert (await client.get(evidence, headers={"Authorization": "Bearer biuro"})).status == 200
+    assert (await client.get(evidence, headers=CASHIER)).status == 403
