@@ -443,7 +443,7 @@ class TestBasketHandedOver:
         await counter.page.focus("#press")
         await counter.page.keyboard.type("5901234123457")
         await counter.page.keyboard.press("Enter")
-        await expect(counter.page.locator("#said")).to_contain_text("5901234123457: to nie jest NIP")
+        await expect(counter.page.locator("#said")).to_have_text("Nieznany kod 5901234123457: wpisz nazwę i cenę.")
         assert not await counter.invoices()
 
     async def test_a_nip_in_the_name_is_found_at_the_press(self, counter: Counter, lookups: Lookups) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Counter
 
@@ -130,3 +130,53 @@ async def test_a_return_says_what_to_give_back(counter: Counter) -> None:
     await page.click("#correct-submit")
     await page.wait_for_selector("text=FK-1/2026/11/000001")
     assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 171,37 zł."
+
+
+async def scan(page: Page, text: str) -> None:
+    """Type as a scanner does, key after key without a pause, whatever else the machine does."""
+    await page.evaluate(
+        """(text) => {
+          for (const key of [...text, "Enter"]) {
+            const down = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+            const taken = !document.activeElement.dispatchEvent(down);
+            if (!taken && key !== "Enter") document.execCommand("insertText", false, key);
+          }
+        }""",
+        text,
+    )
+
+
+async def test_a_scanner_is_understood_wherever_the_focus_is(counter: Counter) -> None:
+    """An own invoice opens, a NIP is found in a QR code, a product that was sold once comes back by its code."""
+    await counter.open()
+    page = counter.page
+    keys = page.keyboard
+    await page.click("#clear-button")
+    await scan(page, "5901234123457")
+    await expect(page.locator("#said")).to_have_text("Nieznany kod 5901234123457: wpisz nazwę i cenę.")
+    await keys.type("Herbata")
+    await page.fill("#line-0-unit_price", "12,50")
+    await page.focus("#line-0-discount")
+    await scan(page, "firma: NIP 526-025-02-74, Warszawa")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    assert await page.input_value("#nip") == "5260250274"
+    assert await page.input_value("#line-0-discount") == ""
+    await page.click("#press")
+    await counter.headline()
+    (record,) = await counter.invoices()
+    await keys.press("Escape")
+    for _ in range(2):
+        await scan(page, "5901234123457")
+    await expect(page.locator("#line-0-name")).to_have_value("Herbata")
+    await expect(page.locator("#line-0-quantity")).to_have_value("2")
+    await expect(page.locator("#line-0-unit_price")).to_have_value("12,50")
+    for scanned in (record.number, record.ksef_number or "", record.link_invoice):
+        await page.click("[data-view=sale]")
+        await page.focus("#line-0-name")
+        await scan(page, scanned)
+        await expect(page.locator(".facts").first).to_contain_text(record.number)
+    await page.click("[data-view=sale]")
+    await expect(page.locator("#line-0-name")).to_have_value("Herbata")
+    await keys.press("F7")
+    await expect(page.locator("#pay-card")).to_be_checked()
+    assert len(await counter.invoices()) == 1

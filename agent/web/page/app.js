@@ -1,14 +1,18 @@
 // The till page: views, banner, keyboard. Plain modules, no build step, nothing from the network but the agent.
 
 import { forgetToken, get, keepToken, Problem, token } from "./api.js";
+import * as buyer from "./buyer.js";
+import * as burst from "./burst.js";
+import { invoiceOf, meaning } from "./codes.js";
 import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
-import { byId, h } from "./dom.js";
+import { byId, h, say } from "./dom.js";
 import * as invoice from "./invoice.js";
 import * as last from "./last.js";
 import * as lists from "./lists.js";
 import * as manager from "./manager.js";
 import { keepPage, keepSettings, lastSettings } from "./offline.js";
+import { check } from "./nip.js";
 import * as outside from "./outside.js";
 import * as press from "./press.js";
 import * as sale from "./sale.js";
@@ -34,6 +38,20 @@ function open(name) {
   });
   byId("main").scrollTop = 0;
   press.drawBar();
+}
+
+/** What to do with a scanned text; null leaves it to the field it went into. */
+function understand(text, field) {
+  const found = meaning(text);
+  if (!found) return null;
+  if (view === "sale" && check(text) === "ok" && !field?.closest(".line")) return null; // scan.js has taken it
+  if (found.kind === "nip") return () => { goTo.sale(); buyer.takeNip(found.nip); };
+  if (found.kind === "product") return () => { open("sale"); sale.takeProduct(found.code); };
+  return () => attempt(async () => {
+    const made = await invoiceOf(found);
+    if (made) await showInvoice(made.id);
+    else say("Tej faktury nie ma na tej kasie.");
+  });
 }
 
 const goTo = {
@@ -197,6 +215,7 @@ function begin(settings) {
   const made = (given) => attempt(() => showInvoice(given, { fresh: true }));
   open("sale");
   last.start({ open: show });
+  burst.start({ listens: () => !["login", "manager"].includes(view) && !press.isOpen(), understand });
   sale.start({ answered: made, abandoned: () => attempt(goTo.find), sampleBasket: demo });
   correctionForm.start({
     done: made,

@@ -6,7 +6,7 @@ import { emptyBuyer } from "./owner.js";
 const DRAFT = "ksef-agent.draft";
 const PENDING = "ksef-agent.pending";
 
-export const emptyLine = () => ({ name: "", quantity: "1", unit: "szt.", unit_price: "", vat: "23", discount: "", extra: {} });
+export const emptyLine = () => ({ name: "", quantity: "1", unit: "szt.", unit_price: "", vat: "23", discount: "", ean: "", extra: {} });
 
 const empty = () => ({
   key: newKey(),

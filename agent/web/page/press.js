@@ -7,6 +7,7 @@ import { byId, say } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { plainAmount, shown } from "./money.js";
+import { remember } from "./products.js";
 import { receiptMistakes } from "./receipt.js";
 import * as scan from "./scan.js";
 import { signal } from "./sounds.js";
@@ -129,7 +130,10 @@ async function outcome(order) {
 }
 
 function answered(made, order) {
-  if (order.path === "/v1/invoices") page.fresh(); // first: a browser that dies in between must not show it as unsold
+  if (order.path === "/v1/invoices") {
+    remember(store.draft);
+    page.fresh(); // first: a browser that dies in between must not show it as unsold
+  }
   store.clearPending();
   showForm(true);
   page.answered(made);

@@ -2,16 +2,19 @@
 
 import { annexMark, annexMatters, draftFrom, drawRows, SAMPLE, splitRest, totalGrosze } from "./basket.js";
 import * as buyer from "./buyer.js";
-import { byId, enterMovesOn, selectsWhatItEnters } from "./dom.js";
+import { byId, enterMovesOn, say, selectsWhatItEnters } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors } from "./errors.js";
 import { plainAmount, shown } from "./money.js";
 import { check } from "./nip.js";
 import * as press from "./press.js";
+import * as products from "./products.js";
 import { drawQuestion } from "./receipt.js";
 import * as scan from "./scan.js";
 
 const METHODS = { cash: "gotówka", card: "karta", mobile: "BLIK", transfer: "przelew", voucher: "bon", cheque: "czek", credit: "kredyt" };
+
+const PAYMENT_KEYS = { F6: "cash", F7: "card", F8: "mobile", F10: "transfer" };
 
 const form = () => byId("sale-form");
 
@@ -47,10 +50,31 @@ export function focusFirst() {
 
 const firstField = () => byId("line-0-name");
 
+/** A scanned product: one more of it, or a new line; what nobody knows yet is asked for by name. */
+export function takeProduct(code) {
+  const { lines } = store.draft;
+  const there = lines.find((line) => line.ean === code);
+  if (there && /^\d+$/.test(there.quantity)) there.quantity = String(Number(there.quantity) + 1);
+  else {
+    const known = products.byCode(code, store.draft.prices);
+    const line = { ...store.emptyLine(), ...(known ? products.asLine(known) : { ean: code }) };
+    if (store.isBare() && !lines.some((each) => each.ean)) lines.splice(0, lines.length, line);
+    else lines.push(line);
+  }
+  store.save();
+  drawLines();
+  refresh();
+  const index = there ? lines.indexOf(there) : lines.length - 1;
+  const unknown = !lines[index].name;
+  byId(`line-${index}-${unknown ? "name" : "quantity"}`).focus();
+  say(unknown ? `Nieznany kod ${code}: wpisz nazwę i cenę.` : `${lines[index].name}: ${lines[index].quantity}`);
+}
+
 /** Keys for people without a mouse. */
 export function shortcut(event) {
   if (byId("view-sale").hidden || form().inert) return;
   if (event.key === "F9" || (event.key === "Enter" && event.ctrlKey)) form().requestSubmit();
+  else if (PAYMENT_KEYS[event.key]) byId(`pay-${PAYMENT_KEYS[event.key]}`).click();
   else if (event.key === "F2") {
     buyer.choose("nip");
     byId("nip").focus();
