@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -37,6 +38,8 @@ from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper.printing import QueuedPrint
 from agent.services.signals import Signal
+
+LOG = logging.getLogger("agent.issue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Issuing:
         self._metrics = metrics
         self._changed = changed
         self._running: dict[str, asyncio.Task[IssueOutcome]] = {}
+        self._mode_told = Mode.ONLINE
 
     @property
     def pressing(self) -> bool:
@@ -164,8 +168,19 @@ class Issuing:
         if not committed.outcome.replayed:
             self._clock_check.issued(now)
             self._changed.set()
+            self._tell_mode(decision)
             await self._after_commit(committed, press, moment, begun)
         return committed.outcome
+
+    def _tell_mode(self, decision: ModeDecision) -> None:
+        """Write a line into the journal where invoices go another way than the one before, not for each of them."""
+        before, self._mode_told = self._mode_told, decision.mode
+        if decision.mode is before:
+            return
+        level = logging.INFO if decision.mode is Mode.ONLINE else logging.WARNING
+        LOG.log(
+            level, "invoices are issued as %s from here on (before: %s): %s", decision.mode, before, decision.reason
+        )
 
     async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> Committed:
         """The whole transaction: everything that a press makes true, or nothing."""

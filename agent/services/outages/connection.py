@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,6 +13,7 @@ from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store,
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.signals import Signal
 
+LOG = logging.getLogger("agent.line")
 KEPT = "breaker"
 """In the notebook: the breaker's state."""
 LOGIN_REFUSED = frozenset({415, 450, 460, 470, 480})
@@ -97,8 +99,13 @@ class Connection:
         self.last.problem = ""
 
     def _set_breaker(self, breaker: Breaker) -> None:
-        if breaker.state is not self.breaker.state:
+        before = self.breaker.state
+        if breaker.state is not before:
             self._changed.set()
+        if before is LinkState.CLOSED and breaker.state is LinkState.OPEN:
+            LOG.warning("the line to KSeF is lost, presses go offline: %s", self.last.problem)
+        elif breaker.state is LinkState.CLOSED and before is not LinkState.CLOSED:
+            LOG.info("the line to KSeF is back, presses go online")
         self.breaker = breaker
 
     async def _keep_breaker(self) -> None:
