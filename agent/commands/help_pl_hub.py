@@ -70,6 +70,10 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     "hub token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
     "hub token list": "Wypisz nazwy i role.",
     "hub token revoke": "Wycofaj kod NAME.",
+    "hub backup": (
+        "Skopiuj bazę SQLite centrali do nowego pliku FILE, w całości z jednej chwili, i sprawdź kopię."
+        "\n\nCentrala może działać. Przy PostgreSQL kopie robią jego narzędzia (pg_basebackup, pg_dump)."
+    ),
     "hub demo": (
         "Pokaż sieć kas na tym komputerze (do Ctrl+C): bez konta, bez sprzętu, nic go nie opuszcza."
         "\n\nStrona sieci i przyciski: sprzedaj, niech kasa padnie na zawsze, zerwij łącze do KSeF."

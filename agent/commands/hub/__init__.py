@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.commands.hub import check, demo, parties, people, run, state, tls
+from agent.commands.hub import backup, check, demo, parties, people, run, state, tls
 
 
 @click.group("hub")
@@ -21,6 +21,7 @@ for each in (
     state.status,
     state.drain,
     tls.tls,
+    backup.backup,
     demo.demo,
 ):
     command.add_command(each)

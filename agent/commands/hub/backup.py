@@ -1,0 +1,65 @@
+"""`ksef-agent hub backup`: a copy of the hub's SQLite database, beside a running hub."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import click
+
+from agent.commands.hub.common import hub_option_without_files
+from agent.domain.errors import AgentError
+from agent.hub.settings.model import HubSettings
+
+
+@click.command("backup")
+@hub_option_without_files
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(settings: HubSettings, file: Path) -> None:
+    """Copy the hub's SQLite database into a new FILE, whole as of one instant, and check the copy.
+
+    The hub may run. Over PostgreSQL copies are made with its own tools (pg_basebackup, pg_dump).
+    """
+    from agent.hub.app import database_url  # noqa: PLC0415 - the whole hub
+    from agent.hub.store.sqlite import DATABASE  # noqa: PLC0415
+
+    if database_url(settings):
+        raise AgentError("Centrala ma bazę PostgreSQL; kopie robią jego narzędzia: pg_basebackup albo pg_dump.")
+    source = settings.hub.data_dir / DATABASE
+    if not source.is_file():
+        raise AgentError(f"W {settings.hub.data_dir} nie ma bazy centrali.")
+    if file.exists():
+        raise AgentError(f"{file} już istnieje; kopia nigdy niczego nie zastępuje.")
+    copy(source, file)
+    click.echo(f"Kopia bazy centrali: {file}")
+
+
+def copy(source: Path, file: Path) -> None:
+    """Copy a database; nothing is left under ``file`` unless it is whole, checked and synced."""
+    unfinished = file.with_name(f"{file.name}.part")
+    unfinished.unlink(missing_ok=True)
+    try:
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with (
+            contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
+            contextlib.closing(sqlite3.connect(unfinished)) as made,
+        ):
+            original.backup(made)
+            made.execute("PRAGMA journal_mode = DELETE")
+            found = made.execute("PRAGMA integrity_check").fetchone()[0]
+        if found != "ok":
+            raise AgentError(f"Kopia jest uszkodzona ({found}); sprawdź bazę centrali: ksef-agent hub check.")
+        with unfinished.open("rb") as whole:
+            os.fsync(whole.fileno())
+        unfinished.rename(file)
+        folder = os.open(file.absolute().parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except sqlite3.Error as error:
+        raise AgentError(f"Kopia się nie udała: {error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

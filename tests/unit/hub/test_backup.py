@@ -1,0 +1,48 @@
+"""A copy of the hub's SQLite database beside a running hub."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from agent.commands.hub import command
+from agent.commands.hub.backup import copy
+from agent.domain.errors import AgentError
+from tests.fakes.clock import FakeClock
+from tests.fakes.hub_stores import offer, seller_and_till, sqlite_hub
+
+
+async def test_a_copy_beside_a_running_hub_is_a_hub(tmp_path: Path) -> None:
+    running, later = tmp_path / "running", tmp_path / "later"
+    running.mkdir()
+    later.mkdir()
+    async with sqlite_hub(running, FakeClock()) as store:
+        till = await seller_and_till(store)
+        await store.write(lambda tx: tx.invoices.add(till, offer()))
+        await asyncio.to_thread(copy, running / "hub.db", later / "hub.db")
+        await store.write(lambda tx: tx.invoices.add(till, offer("FV-1/2")))
+    assert (later / "hub.db").stat().st_mode & 0o777 == 0o600
+    async with sqlite_hub(later, FakeClock()) as restored:
+        assert await restored.check() is None
+        assert await restored.read(lambda tx: tx.invoices.xml(offer().sha256)) == offer().xml
+        assert await restored.read(lambda tx: tx.invoices.find(offer("FV-1/2").sha256)) is None
+
+
+def test_a_damaged_database_leaves_no_copy(tmp_path: Path) -> None:
+    (tmp_path / "hub.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(AgentError):
+        copy(tmp_path / "hub.db", tmp_path / "copy.db")
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_the_command_replaces_nothing_and_says_what_postgresql_wants(tmp_path: Path) -> None:
+    config = tmp_path / "hub.toml"
+    for more, taken in (('dsn = "postgresql:///hub"\n', "pg_dump"), ("", "nie ma bazy")):
+        config.write_text(f'[hub]\nhost = "127.0.0.1"\ndata_dir = "{tmp_path}"\n{more}', "utf-8")
+        config.chmod(0o600)
+        result = CliRunner().invoke(command, ["backup", str(tmp_path / "copy.db"), "--config", str(config)])
+        assert isinstance(result.exception, AgentError)
+        assert taken in str(result.exception)
