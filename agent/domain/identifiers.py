@@ -141,3 +141,11 @@ def _bare_eu(text: str) -> str:
 def country_of_eu_prefix(prefix: str) -> str:
     """Return the KodKraju of a KodUE; they differ for Greece (EL/GR) and Northern Ireland (XI/GB)."""
     return _EU_PREFIX_OF_COUNTRY.get(prefix, prefix)
+
+
+def valid_gtin(code: str) -> bool:
+    """Tell whether ``code`` is an EAN or UPC: 8, 12, 13 or 14 digits, the last one the check digit (GS1, modulo 10)."""
+    if len(code) not in {8, 12, 13, 14} or not (code.isascii() and code.isdecimal()):
+        return False
+    weighted = (int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(code)))
+    return sum(weighted) % 10 == 0

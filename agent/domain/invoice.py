@@ -132,6 +132,8 @@ class Buyer:
     country: str | None = None
     name: str | None = None
     address: Address | None = None
+    email: str | None = None
+    """For the shop's own programs, which get it back; it is neither in the XML nor on paper."""
 
     @property
     def receives_in_ksef(self) -> bool:
@@ -163,6 +165,10 @@ class SaleLine:
     gtu: str | None = None
     annex_15: bool = False
     """Goods or services of annex 15 to the VAT Act (P_12_Zal_15): domain/split_payment.py."""
+    sku: str | None = None
+    """The shop's own code (Indeks)."""
+    ean: str | None = None
+    """EAN or UPC (GTIN)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,8 @@ class Sale:
     recipient: Recipient | None = None
     simplified: bool = False
     """RodzajFaktury UPR (domain/simplified.py)."""
+    printed_here: bool = True
+    """False: the till prints by its own means."""
 
     def with_register(self, number: str) -> Sale:
         """Return the sale with the unique number of the register, where its receipt names none."""

@@ -337,8 +337,10 @@ def assemble(
     # issuing
     bases = BaseReader(seller.nip)
     codes = InvoiceCodes(ksef, seller.nip, ports.signer)
+    buyers = BuyerLookup(store, clock, ports.white_list)
     issuing = Issuing(
-        requests=RequestReader(schema, bases, settings.issue.cash_register),
+        requests=RequestReader(schema, bases, settings.issue.cash_register, settings.ptu.rates),
+        buyers=buyers,
         documents=DocumentBuilder(
             seller=seller,
             till=settings.till,
@@ -486,7 +488,7 @@ def assemble(
         books=books,
         comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
         evidence=Evidence(store, seller.nip, renderer.text, folder=settings.data_dir),
-        buyers=BuyerLookup(store, clock, ports.white_list),
+        buyers=buyers,
         changes=Changes(store, clock, changed),
         alerting=alerting,
         unsent=unsent,

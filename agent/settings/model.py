@@ -5,7 +5,7 @@ Secrets come only as file paths or as names of systemd credentials ($CREDENTIALS
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, time
 from pathlib import Path
 
@@ -257,6 +257,25 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PtuSettings:
+    """[ptu]: the rate (P_12) that each letter of the fiscal cash register means; empty: a sale may not say it."""
+
+    a: str = ""
+    b: str = ""
+    c: str = ""
+    d: str = ""
+    e: str = ""
+    f: str = ""
+    g: str = ""
+
+    @property
+    def rates(self) -> dict[str, str]:
+        """The rate of every letter that has one."""
+        found = {each.name.upper(): str(getattr(self, each.name)) for each in fields(self)}
+        return {letter: rate for letter, rate in found.items() if rate}
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one till."""
 
@@ -280,6 +299,7 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     page: PageSettings = field(default_factory=PageSettings)
+    ptu: PtuSettings = field(default_factory=PtuSettings)
 
     def read_number(self, number: str) -> tuple[str, int] | None:
         """Read a P_2 of this till back: the name of its series and its serial; None for any other number."""

@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from agent.domain.identifiers import valid_account, valid_nip
 from agent.domain.numbering import TemplateError, check_template, series_name
+from agent.domain.sale.parse import RATES_IN_FORCE
+from agent.domain.sale.ptu import PTU_LETTERS
 
 Check = Callable[[object], str | None]
 """Returns what is wrong, None where nothing is."""
@@ -195,6 +197,7 @@ RULES: Mapping[str, Check] = {
     "seller.bank_account": _account,
     "seller.address.line1": _filled,
     "seller.address.country": _country,
+    **{f"ptu.{letter.lower()}": OneOf(("", *sorted(RATES_IN_FORCE))) for letter in PTU_LETTERS},
     "issue.prefer": OneOf(("online", "offline24")),
     "issue.budget_seconds": Between(0.5, 60),
     "issue.number": _number_template,

@@ -137,6 +137,10 @@ FIELD_CODES: Final[dict[str, str]] = {
     "eu-vat": "Not an EU VAT number",
     "polish-nip": "A Polish NIP in the place of a foreign identifier; KSeF delivers by the NIP alone",
     "buyer-is-seller": "The buyer is the seller",
+    "buyer-unknown": "A NIP alone, and nobody knows (in time) whose it is: send name and address too",
+    "ptu-letter": "A letter of the fiscal register that the settings give no rate ([ptu])",
+    "ean": "Not an EAN or UPC, or its check digit is wrong",
+    "email": "Not an e-mail address",
     "buyer-ids": "More than one identifier of the buyer",
     # The correction.
     "unknown-line": "The invoice has no such line",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from agent.domain.invoice import VatRate
 from agent.domain.records.register import MonthCount
 from agent.web.answers.health import Health, PrinterHealth
 from agent.web.answers.problem import Problem
 from agent.web.problem_codes import PROBLEMS
 from tools.openapi import examples
-from tools.openapi.inputs import Correction, Sale
+from tools.openapi.inputs import Correction, LineRate, Sale
 from tools.openapi.messages import WebhookMessage
 from tools.openapi.operations import JSON, OPERATIONS, TAGS, Answer, Operation
 from tools.openapi.schema import Components, Schema
 
 NAMES: Final[dict[type, str]] = {
+    LineRate: "VatRate",
+    VatRate: "RateInForce",
     MonthCount: "RegisterCounts",
     PrinterHealth: "Printer",
 }

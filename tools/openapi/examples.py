@@ -104,6 +104,7 @@ INVOICE: Final[dict[str, Any]] = {
         "country": "PL",
         "name": "Ministerstwo Finansów",
         "address": {"line1": "ul. Świętokrzyska 12", "line2": "00-916 Warszawa", "country": "PL"},
+        "email": None,
     },
     "payments": [{"method": "card", "amount": "129.80", "due": None}],
     "external_ref": "order-4711",

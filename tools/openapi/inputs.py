@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from agent.domain.corrections.parse import CorrectionKind
 from agent.domain.fiscal_receipt import MAX_NUMBER
 from agent.domain.invoice import Prices, RecipientRole, VatRate
 from agent.domain.sale.parse import MAX_DEPOSITS, MAX_LINES, MAX_NOTES, MAX_PAYMENTS
+from agent.domain.sale.ptu import PTU_LETTERS
 from agent.web.wire import Says
 
 Number = str | int
 Text256 = Annotated[str, Says(high=256)]
 Text512 = Annotated[str, Says(high=512)]
+LineRate = StrEnum(  # type: ignore[misc]  # made of two lists that stand elsewhere
+    "LineRate", {each.name: each.value for each in VatRate} | {f"PTU_{letter}": letter for letter in PTU_LETTERS}
+)
 Reason = Annotated[str, Says(low=1, high=500)]
 
 
@@ -42,8 +47,8 @@ class ForeignId:
 
 @dataclass
 class SaleBuyer:
-    """At most one identifier; none is a consumer. All have name and address (art. 106e ust. 1 pkt 3 of the VAT
-    Act)."""
+    """At most one identifier; none is a consumer. All have name and address (art. 106e ust. 1 pkt 3 of the VAT Act); of
+    a NIP alone both are looked up, 422 `buyer-unknown` where nobody knows them in time."""
 
     nip: Annotated[str | None, Says(high=60, example="5260250274")] = None
     """Polish NIP, checksum checked; hyphens, blanks and the prefix PL are taken."""
@@ -55,6 +60,8 @@ class SaleBuyer:
     """true: a consumer, said in so many words; the same as no identifier."""
     name: Annotated[str | None, Says(high=512, example="Ministerstwo Finansów")] = None
     address: SaleAddress | None = None
+    email: Annotated[str | None, Says(high=255, example="biuro@example.pl")] = None
+    """Comes back in answers and webhooks, for the shop's own programs; it is neither in the XML nor on paper."""
 
 
 @dataclass
@@ -81,13 +88,18 @@ class SaleLine:
     """Up to 6 decimals, more than 0."""
     unit_price: Annotated[Number, Says(example="64.90")]
     """Gross or net as `prices` says; up to 8 decimals."""
-    vat: VatRate
+    vat: LineRate
+    """P_12, or a letter of the fiscal cash register where the settings map it ([ptu])."""
     unit: Annotated[str | None, Says(high=256, example="szt.")] = None
     """szt. where it is left out."""
     discount: Annotated[Number | None, Says(example="1.00")] = None
     """Off the whole line, 2 decimals; gross or net as `prices` says."""
     gtu: Annotated[str | None, Says(pattern="^GTU_(0[1-9]|1[0-3])$", example="GTU_06")] = None
     """GTU code of the goods."""
+    sku: Annotated[str | None, Says(high=50, example="KAWA-1KG")] = None
+    """The shop's own code (Indeks)."""
+    ean: Annotated[str | None, Says(pattern="^([0-9]{8}|[0-9]{12,14})$", example="5901234123457")] = None
+    """EAN or UPC with its check digit (GTIN)."""
     annex_15: bool | None = None
     """true: goods or services of annex 15 to the VAT Act. Over 15 000 PLN to a taxpayer the invoice then says
     „mechanizm podzielonej płatności” (split payment)."""
@@ -175,6 +187,9 @@ class Sale:
     """PLN for one unit; required unless PLN."""
     receipt: SaleReceipt | None = None
     notes: Annotated[tuple[SaleNote, ...] | None, Says(high=MAX_NOTES)] = None
+    print: bool | None = None
+    """false: nothing is printed, the till does it by its own means; receipt.pdf, receipt.png and receipt.escpos of the
+    invoice are what to print."""
     external_ref: Annotated[str | None, Says(high=256, example="order-4711")] = None
     """The till's own reference; it comes back everywhere."""
     simplified: bool | None = None

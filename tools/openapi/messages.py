@@ -46,6 +46,7 @@ class WebhookInvoice:
     bases: tuple[WebhookBase, ...]
     buyer: str | None
     """His identifier."""
+    buyer_email: str | None
     gross: Decimal
     """P_15."""
     currency: str

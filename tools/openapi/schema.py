@@ -128,6 +128,8 @@ def docstrings(kind: type) -> Mapping[str, str]:
     for base in kind.__bases__:
         if is_dataclass(base):
             found |= docstrings(base)
+    if kind.__doc__ is None:  # made by a call
+        return found
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(tree, ast.ClassDef)
     for statement, following in zip(tree.body, tree.body[1:], strict=False):

@@ -310,6 +310,8 @@ def _row(view: FaView, line: LineView, prices: Prices) -> Row:
             discount=line.discount or vat.ZERO,
             gtu=line.gtu,
             annex_15=line.annex_15,
+            sku=line.index,
+            ean=line.gtin,
         ),
         value,
     )

@@ -239,6 +239,10 @@ def add_line(
     row = add(body, "FaWiersz")
     add(row, "NrWierszaFa", str(position))
     add(row, "P_7", line.name)
+    if line.sku is not None:
+        add(row, "Indeks", line.sku)
+    if line.ean is not None:
+        add(row, "GTIN", line.ean)
     add(row, "P_8A", line.unit)
     add(row, "P_8B", quantity(line.quantity))
     add(row, "P_9B" if gross else "P_9A", price(line.unit_price))

@@ -14,6 +14,8 @@ buyer-incomplete.
 
 from __future__ import annotations
 
+import re
+
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
 from agent.domain.characters import is_visible
 from agent.domain.fa3.code_lists import COUNTRIES
@@ -31,6 +33,7 @@ from agent.domain.json_io.reader import Fields, Problems, shown
 
 _IDENTIFIERS = ("nip", "eu_vat", "foreign_id")
 EVERY_INVOICE = "Imię, nazwisko i adres musi mieć także faktura dla konsumenta (art. 106e ust. 1 pkt 3 ustawy o VAT)."
+_EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>.]+(\.[^\s@,;<>.]+)+")
 _TYPED_MAX = 60
 """Characters looked at in a typed identifier, separators included."""
 
@@ -68,12 +71,13 @@ def parse_buyer(
         required=identified and in_full,
         default_country=None if kind is BuyerKind.FOREIGN_ID and country is None else default_country,
     )
+    email = _email(fields)
     if kind is BuyerKind.FOREIGN_ID and country is None and address is not None:
         country = address.country
     if kind is BuyerKind.NIP and identifier is not None and identifier == seller_nip:
         fields.note("nip", SELF_SALE, "buyer-is-seller")
     fields.finish()
-    return Buyer(kind, identifier, country, name, address)
+    return Buyer(kind, identifier, country, name, address, email)
 
 
 def _require_consumer(fields: Fields) -> None:
@@ -82,6 +86,14 @@ def _require_consumer(fields: Fields) -> None:
         value = fields.take(name)
         if value is None or value == {} or (isinstance(value, str) and not is_visible(value)):
             fields.note(name, f"brakuje. {EVERY_INVOICE}", "buyer-incomplete")
+
+
+def _email(fields: Fields) -> str | None:
+    email = fields.text("email", maximum=255)
+    if email is None or _EMAIL.fullmatch(email):
+        return email
+    fields.note("email", f"„{shown(email)}” nie jest adresem e-mail.", "email")
+    return None
 
 
 def _identify(fields: Fields) -> tuple[BuyerKind, str | None, str | None]:

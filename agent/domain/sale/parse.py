@@ -22,7 +22,7 @@ address may be left out (simplified.py).
 
 Codes beside those of reader.py and buyers.py: empty-basket, too-many-lines, unknown-vat-rate, rate-not-in-force,
 discount-too-large, payments-do-not-add-up, date-in-future, date-too-old, exchange-rate, exemption-missing,
-exemption-needless, rate-needs-nip, rate-needs-eu-vat, receipt-nip-missing, receipt-nip-differs,
+exemption-needless, rate-needs-nip, rate-needs-eu-vat, ptu-letter, ean, receipt-nip-missing, receipt-nip-differs,
 simplified-limit, simplified-buyer, simplified-rate.
 """
 
@@ -34,6 +34,7 @@ from decimal import Decimal
 
 from agent.domain import fiscal_receipt, simplified, vat
 from agent.domain.fa3.code_lists import CURRENCIES
+from agent.domain.identifiers import valid_gtin
 from agent.domain.invoice import (
     Buyer,
     BuyerKind,
@@ -50,6 +51,7 @@ from agent.domain.invoice import (
 from agent.domain.json_io.reader import MAX_INTEGER_DIGITS, Fields, Problems, shown
 from agent.domain.payment_methods import RECEIVED, TRANSFER, by_transfer, method_of
 from agent.domain.sale.buyers import parse_buyer
+from agent.domain.sale.ptu import PTU_LETTERS
 from agent.domain.sale.recipients import parse_recipient
 
 MAX_LINES = 10_000
@@ -133,6 +135,7 @@ def read_sale(
         deposits=parse_deposits(fields),
         recipient=parse_recipient(fields.take("recipient"), fields.at("recipient"), buyer, problems),
         simplified=is_simplified,
+        printed_here=fields.flag("print") or not fields.has("print"),
     )
     fields.finish()
     check_rates(fields.at("lines"), lines, buyer, problems)
@@ -185,6 +188,7 @@ def _line(value: object, pointer: str, problems: Problems, rates: Collection[Vat
     discount = fields.number("discount", decimals=2, default=vat.ZERO)
     gtu = fields.word("gtu", _GTU)
     annex_15 = fields.flag("annex_15")
+    sku, ean = fields.text("sku", maximum=50), _ean(fields)
     fields.finish()
     if name is None or quantity is None or unit_price is None or rate is None or discount is None:
         return None
@@ -195,7 +199,17 @@ def _line(value: object, pointer: str, problems: Problems, rates: Collection[Vat
     if discount > before:
         fields.note("discount", f"{discount} jest większy niż wartość pozycji {before:.2f}.", "discount-too-large")
         return None
-    return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu, annex_15)
+    return SaleLine(name, quantity, unit or "szt.", unit_price, rate, discount, gtu, annex_15, sku, ean)
+
+
+def _ean(fields: Fields) -> str | None:
+    ean = fields.text("ean", maximum=14)
+    if ean is None or valid_gtin(ean):
+        return ean
+    fields.note(
+        "ean", f"„{shown(ean)}” nie jest kodem EAN ani UPC (8, 12, 13 albo 14 cyfr, ostatnia kontrolna).", "ean"
+    )
+    return None
 
 
 def _rate(fields: Fields, rates: Collection[VatRate]) -> VatRate | None:
@@ -204,6 +218,9 @@ def _rate(fields: Fields, rates: Collection[VatRate]) -> VatRate | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if 0 <= value < 100 else "?"
+    if value in PTU_LETTERS:
+        fields.note("vat", f"litera „{value}” nie ma stawki w ustawieniach kasy ([ptu]).", "ptu-letter")
+        return None
     if not isinstance(value, str) or value not in ALL_RATES:
         listed = ", ".join(rate for rate in VatRate if rate in rates)
         fields.note("vat", f"nieznana „{shown(value)}”; dozwolone: {listed}.", "unknown-vat-rate")

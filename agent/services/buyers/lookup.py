@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 
 from agent.domain.errors import BadInput, FieldError, Unavailable
 from agent.domain.identifiers import bare_nip, valid_nip
+from agent.domain.json_io.reader import shown
 from agent.domain.known_buyers import KnownBuyer, listed
 from agent.ports import BuyerSource, Clock, Store
 from agent.services.buyers import memory
@@ -17,6 +19,8 @@ KNOWN_WAITS = 1.0
 ASK_AGAIN = 3600.0
 """Seconds until the white list is asked again for somebody known whom it did not confirm."""
 MAX_ASKED = 1000
+PRESS_WAITS = 2.0
+"""Seconds a press waits for a name; the invoice itself has a budget of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,18 @@ class BuyerLookup:
         if known is None or await self._store.read(lambda tx: memory.is_disputed(tx, digits, known)):
             return None
         return FoundBuyer(digits, known)
+
+    async def named(self, nip: str) -> KnownBuyer:
+        """Return whose NIP a press says alone, within ``PRESS_WAITS``; BadInput where nobody can tell in time."""
+        found = None
+        with contextlib.suppress(TimeoutError):
+            found = await self._clock.within(PRESS_WAITS, self.buyer(nip))
+        if found is None or found.known.address is None:
+            text = f"nabywca: nie wiadomo, kto ma NIP {shown(nip)}; podaj nazwę i adres."
+            raise BadInput(
+                f"Sprzedaż: {text}", code="buyer-unknown", errors=(FieldError("/buyer/nip", text, "buyer-unknown"),)
+            )
+        return found.known
 
     async def _ask(self, nip: str, known: KnownBuyer | None) -> KnownBuyer | None:
         """Ask the white list; None where it does not know, does not answer, or was asked already."""

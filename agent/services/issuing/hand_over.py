@@ -21,6 +21,7 @@ from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
+from agent.services.paper import own_printing
 from agent.services.paper.printing import RESTARTED, Printing, QueuedPrint
 from agent.services.signals import Signal
 
@@ -107,6 +108,9 @@ class HandOver:
             await self._print(invoice_id)
 
     async def _print(self, invoice_id: str) -> None:
+        if await self._store.read(lambda tx: own_printing.chosen(tx, invoice_id)):
+            await self._store.write(partial(self._printing.leave_to_the_till, invoice_id))
+            return
         await self._printing.print_at_counter(await self._store.write(partial(self._printing.queue, invoice_id)))
 
     def sends_kept(self) -> bool:
@@ -152,6 +156,8 @@ async def _without_paper(invoice_ids: Sequence[str], tx: Transaction) -> list[st
 async def _lacks_paper(tx: Transaction, invoice_id: str) -> bool:
     record = await tx.invoices.get(invoice_id)
     if record.state is InvoiceState.REJECTED or number_taken(record) or not record.xml:
+        return False
+    if await own_printing.chosen(tx, invoice_id):
         return False
     jobs = await tx.prints.summaries(invoice_id)
     return all(job.state is PrintState.FAILED and job.problem == RESTARTED for job in jobs)

@@ -20,22 +20,24 @@ from functools import partial
 from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice
+from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice, Sale
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
 from agent.ports import Clock, HeldCorrection, Json, Metrics, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.buyers import memory
+from agent.services.buyers.lookup import BuyerLookup
 from agent.services.corrections import pending
 from agent.services.issuing.documents import DocumentBuilder, Number
 from agent.services.issuing.hand_over import HandOver
 from agent.services.issuing.idempotency import IssueOutcome, remember, seen_before
 from agent.services.issuing.plans import PlannedDocument
-from agent.services.issuing.requests import CheckedRequest, IssueRequest, PendingRequest, RequestReader
+from agent.services.issuing.requests import CheckedRequest, IssueRequest, PendingRequest, RequestReader, SaleRequest
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
 from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
+from agent.services.paper import own_printing
 from agent.services.paper.printing import QueuedPrint
 from agent.services.signals import Signal
 
@@ -78,6 +80,7 @@ class Issuing:
         self,
         *,
         requests: RequestReader,
+        buyers: BuyerLookup,
         documents: DocumentBuilder,
         hand_over: HandOver,
         store: Store,
@@ -91,6 +94,7 @@ class Issuing:
         changed: Signal,
     ) -> None:
         self._requests = requests
+        self._buyers = buyers
         self._documents = documents
         self._hand_over = hand_over
         self._store = store
@@ -160,6 +164,8 @@ class Issuing:
             if press.at_counter:
                 await self._hand_over.first_papers(seen.invoice_ids)
             return seen
+        if isinstance(request, SaleRequest) and (nip := request.nip_alone) is not None:
+            request = request.naming(await self._buyers.named(nip))
         now = await self._trusted_time.for_document()
         checked = request.check(now)
         decision = self._mode.decide(now, kept_for_presses=not press.at_counter and self._hand_over.sends_kept())
@@ -199,7 +205,8 @@ class Issuing:
         outcome = await remember(tx, press.key, press.content_sha256, made, held)
         if not press.at_counter or moment.decision.attempt_online:
             return Committed(outcome)
-        return Committed(outcome, tuple([await self._hand_over.queue_paper(invoice.id, tx) for invoice in made]))
+        printed = [invoice.id for invoice in made if not await own_printing.chosen(tx, invoice.id)]
+        return Committed(outcome, tuple([await self._hand_over.queue_paper(each, tx) for each in printed]))
 
     async def _add(self, planned: PlannedDocument, caller: Caller, moment: Moment, tx: Transaction) -> NewInvoice:
         """Number a document, build it, store it, and say so in the log."""
@@ -208,6 +215,8 @@ class Issuing:
         invoice = self._documents.new_invoice(built, moment.decision, moment.now, caller)
         await tx.invoices.add(invoice)
         await tx.events.append(EventKind.ISSUED, self._issued_event(invoice), invoice.id)
+        if isinstance(planned.content, Sale) and not planned.content.printed_here:
+            await own_printing.choose(tx, invoice.id)
         if invoice.mode is Mode.OUTSIDE_KSEF:
             await tx.invoices.move(invoice.id, InvoiceState.EXEMPT)
             await tx.events.append(EventKind.EXEMPT, {"legal_basis": LEGAL_BASIS[invoice.mode]}, invoice.id)

@@ -7,9 +7,9 @@ What a request is wrong in by itself is refused before anybody else has to wait 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from agent.domain.calendar import local_date
 from agent.domain.corrections.correction import Correction, CorrectionKind
@@ -20,11 +20,14 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied import ReadyInvoice, ReceiptClaim, check_ready, other_buyer
 from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
 from agent.domain.fa3.view import read
+from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.invoice import CorrectedBase, Sale
 from agent.domain.json_io.body import canonical_bytes, parse_object
 from agent.domain.json_io.canonical import Json
+from agent.domain.known_buyers import KnownBuyer
 from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.sale.parse import parse_sale
+from agent.domain.sale.ptu import with_rates
 from agent.ports import HeldCorrection, InvoiceFilter, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 from agent.services.corrections.bases import BaseReader
@@ -74,6 +77,25 @@ class SaleRequest:
     seller_nip: str
     cash_register: str = ""
     """For a receipt that names none; empty: not known."""
+    named: KnownBuyer | None = None
+    """Who the NIP belongs to, where the sale leaves it to us."""
+    ptu_rates: Mapping[str, str] = field(default_factory=dict)
+    """The rates of the letters of the till's fiscal register."""
+
+    @property
+    def nip_alone(self) -> str | None:
+        """The buyer's NIP where it is all that is said of him."""
+        buyer = self.document.get("buyer")
+        if self.document.get("simplified") is True or not isinstance(buyer, Mapping):
+            return None
+        given = {name for name, value in buyer.items() if value is not None}
+        nip = buyer.get("nip")
+        # A wrong one is the parser's to name.
+        return nip if isinstance(nip, str) and valid_nip(bare_nip(nip)) and given <= {"nip", "email"} else None
+
+    def naming(self, buyer: KnownBuyer) -> SaleRequest:
+        """Return the same with the name and address of the buyer; the content stays what was sent."""
+        return replace(self, named=buyer)
 
     @property
     def content(self) -> bytes:
@@ -82,8 +104,18 @@ class SaleRequest:
 
     def check(self, now: datetime) -> CheckedRequest:
         """Read the sale."""
-        sale = parse_sale(self.document, today=issue_date(now), seller_nip=self.seller_nip)
+        sale = parse_sale(self._completed(), today=issue_date(now), seller_nip=self.seller_nip)
         return planned_sale(sale.with_register(self.cash_register))
+
+    def _completed(self) -> Mapping[str, Json]:
+        document = with_rates(self.document, self.ptu_rates)
+        if self.named is None:
+            return document
+        given = cast("Mapping[str, Json]", document["buyer"])
+        known: dict[str, Json] = {"name": self.named.name}
+        if (address := self.named.address) is not None:
+            known["address"] = {"line1": address.line1, "line2": address.line2, "country": address.country}
+        return {**document, "buyer": {**given, **known}}
 
 
 def planned_sale(sale: Sale, *, number: str | None = None) -> Planned:
@@ -294,15 +326,18 @@ def _named_buyers(correction: Correction) -> NamedBuyers:
 class RequestReader:
     """Makes requests of the bodies of the API."""
 
-    def __init__(self, schema: Fa3Schema, bases: BaseReader, cash_register: str = "") -> None:
-        """``cash_register``: unique number of the till's fiscal register, for receipts that name none."""
+    def __init__(
+        self, schema: Fa3Schema, bases: BaseReader, cash_register: str = "", ptu_rates: Mapping[str, str] | None = None
+    ) -> None:
+        """Of the till's fiscal register: its unique number, for receipts that name none; the rates of its letters."""
         self._schema = schema
         self._bases = bases
         self._cash_register = cash_register
+        self._ptu_rates = ptu_rates or {}
 
     def sale(self, body: bytes) -> SaleRequest:
         """Read the JSON of a sale; BadInput where it is none."""
-        return SaleRequest(parse_object(body), self._bases.seller_nip, self._cash_register)
+        return SaleRequest(parse_object(body), self._bases.seller_nip, self._cash_register, ptu_rates=self._ptu_rates)
 
     def supplied(self, xml: bytes, receipt_nip: str | None) -> SuppliedRequest:
         """Take a ready FA(3)."""

@@ -284,6 +284,7 @@ def invoice_summary(record: InvoiceRecord) -> Mapping[str, Json]:
             {"id": base.invoice_id, "number": base.number, "ksef_number": base.ksef_number} for base in record.bases
         ],
         "buyer": record.buyer.identifier,
+        "buyer_email": record.buyer.email,
         "gross": str(record.totals.gross),
         "currency": record.totals.currency,
         "payments": [{"method": payment.method, "amount": str(payment.amount)} for payment in record.payments],

@@ -15,6 +15,7 @@ from typing import TypeVar
 from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Picture, PrintJob, ReceiptRenderer, Store, Transaction
+from agent.services.paper import own_printing
 from agent.services.paper.papers import InvoicePapers
 
 T = TypeVar("T")
@@ -57,8 +58,13 @@ class Previews:
         return self._renderer.pdf(self._papers.original(record))
 
     async def last_sent(self, invoice_id: str) -> bytes:
-        """Return the bytes last sent to a printer; NotFound before the first print."""
+        """Return the bytes last sent to a printer; NotFound before the first print.
+
+        Of an invoice that the till prints by its own means: the bytes for a printer of ours.
+        """
         _, data = await self._last_sent(invoice_id)
+        if data is None and await self._store.read(lambda tx: own_printing.chosen(tx, invoice_id)):
+            return await self._make(invoice_id, lambda _, data: data)
         if data is None:
             raise NotFound("Tej faktury jeszcze nie drukowano.", code="not-printed")
         return data

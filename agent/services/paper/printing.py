@@ -117,6 +117,13 @@ class Printing:
         except TimeoutError:
             self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
 
+    async def leave_to_the_till(self, invoice_id: str, tx: Transaction) -> None:
+        """Print nothing: the till does, and the invoice becomes what its paper will say it is."""
+        record = await tx.invoices.get(invoice_id)
+        choice = self._papers.choice(record)
+        if choice.mode is not record.mode:
+            await _treated_as(tx, record, choice.mode)
+
     async def queue(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
         """Add a job for the paper of now; a buyer outside KSeF makes an invoice without number an offline24 one."""
         record = await tx.invoices.get(invoice_id)

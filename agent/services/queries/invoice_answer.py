@@ -13,6 +13,7 @@ from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
 from agent.domain.rejection import number_taken
 from agent.ports import PrintJob, Transaction
+from agent.services.paper import own_printing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,15 @@ class InvoiceAnswer(ListedInvoice):
 async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
     """Put an invoice, its newest paper and the sentence for the cashier together."""
     paper = await _newest_paper(tx, record)
-    return InvoiceAnswer(record, paper, hand_over(record, paper))
+    left_to_the_till = paper is None and await own_printing.chosen(tx, record.id)
+    return InvoiceAnswer(record, paper, hand_over(record, paper, left_to_the_till=left_to_the_till))
 
 
 async def listed(tx: Transaction, summary: InvoiceSummary) -> ListedInvoice:
     """Do the same for a list."""
     paper = await _newest_paper(tx, summary)
-    return ListedInvoice(summary, paper, hand_over(summary, paper))
+    left_to_the_till = paper is None and await own_printing.chosen(tx, summary.id)
+    return ListedInvoice(summary, paper, hand_over(summary, paper, left_to_the_till=left_to_the_till))
 
 
 async def _newest_paper(tx: Transaction, record: InvoiceSummary) -> NewestPaper | None:
@@ -68,13 +71,15 @@ def _paper(record: InvoiceSummary, job: PrintJob) -> NewestPaper:
     return NewestPaper(job.document, job.label, job.state.value, record.copies, job.problem, job.printer)
 
 
-def hand_over(record: InvoiceSummary, paper: NewestPaper | None) -> str:
+def hand_over(record: InvoiceSummary, paper: NewestPaper | None, *, left_to_the_till: bool = False) -> str:
     """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
     if record.state is InvoiceState.REJECTED:
         return _refused(record, paper)
     if number_taken(record):
         what = "Nic nie wydrukowano" if paper is None else "Nie wydawaj dalszych wydruków"
         return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
+    if left_to_the_till:
+        return "Faktura jest zapisana. Drukuje ją program sprzedaży."
     if paper is None:
         return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
     return _paper_trouble(paper) or f"{_what_lies_there(record, paper)}{_keep_receipt(record)}"

@@ -82,6 +82,8 @@ class Buyer:
     country: str | None
     name: str | None
     address: BuyerAddress | None
+    email: str | None
+    """As the sale gave it; neither in the XML nor on paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +218,4 @@ def _totals(value: kept.Totals) -> Totals:
 
 
 def _buyer(value: kept.Buyer) -> Buyer:
-    return Buyer(value.kind, value.identifier, value.country, value.name, address_of(value.address))
+    return Buyer(value.kind, value.identifier, value.country, value.name, address_of(value.address), value.email)
