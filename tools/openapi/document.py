@@ -92,7 +92,7 @@ def openapi() -> Schema:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "ksef-agent token add NAME --role cashier|manager",
+                    "description": "ksef-agent token add NAME --role cashier|manager|auditor",
                 }
             },
             "parameters": {
@@ -135,7 +135,7 @@ def documents() -> dict[str, str]:
 
 
 def _operation(each: Operation, components: Components) -> Schema:
-    notes = [f"{each.summary}.", each.description, "For a manager's token." if each.manager else ""]
+    notes = [f"{each.summary}.", each.description, each.whose]
     found: Schema = {
         "operationId": each.name,
         "tags": [each.tag],

@@ -75,10 +75,19 @@ class Operation:
     keyed: bool = False
     """Takes an Idempotency-Key."""
     manager: bool = False
+    auditor: bool = False
+    """Where managers only may: auditors too."""
     conflicts: bool = False
     """May be refused as the law, KSeF or the state of the invoice has it (409)."""
     open: bool = False
     """Needs no token."""
+
+    @property
+    def whose(self) -> str:
+        """Say whose token it takes, where not everybody's."""
+        if not self.manager:
+            return ""
+        return "For a manager's or an auditor's token." if self.auditor else "For a manager's token."
 
 
 _ID: Final = "/v1/invoices/{id}"
@@ -469,6 +478,7 @@ OPERATIONS: Final = (
             Parameter("to", _DAY, "Last day", required=True),
         ),
         manager=True,
+        auditor=True,
     ),
     Operation(
         "get",
