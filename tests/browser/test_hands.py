@@ -180,3 +180,18 @@ async def test_a_scanner_is_understood_wherever_the_focus_is(counter: Counter) -
     await keys.press("F7")
     await expect(page.locator("#pay-card")).to_be_checked()
     assert len(await counter.invoices()) == 1
+
+
+async def test_f1_shows_the_keys_and_turns_sounds_on(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    await page.keyboard.press("F1")
+    await expect(page.locator("#keys")).to_contain_text("BLIK")
+    await page.check("#sounds")
+    await page.keyboard.press("F9")
+    assert not counter.sales
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#keys")).to_have_count(0)
+    await page.reload()
+    await page.keyboard.press("F1")
+    await expect(page.locator("#sounds")).to_be_checked()

@@ -8,6 +8,7 @@ import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
 import { byId, h, say } from "./dom.js";
 import * as invoice from "./invoice.js";
+import * as keys from "./keys.js";
 import * as last from "./last.js";
 import * as lists from "./lists.js";
 import * as manager from "./manager.js";
@@ -239,7 +240,9 @@ document.addEventListener("token-refused", (event) => {
   forgetToken();
   askForToken(event.detail || "");
 });
+keys.start();
 document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]")) return; // its keys are its own
   sale.shortcut(event);
   if (event.key === "Escape" && ["invoice", "queue", "find", "manager"].includes(view)) goTo.sale();
 });

@@ -1,0 +1,30 @@
+// F1: every key of the page, and the sounds.
+
+import { byId, h } from "./dom.js";
+import * as sounds from "./sounds.js";
+
+const KEYS = [
+  ["F1", "klawisze"], ["F2", "NIP"], ["F4", "nowa pozycja"], ["F6", "gotówka"], ["F7", "karta"], ["F8", "BLIK"], ["F10", "przelew"],
+  ["F9", "Faktura"], ["Enter", "następne pole"], ["Esc", "nowa sprzedaż, zamknij"],
+];
+
+export function start() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "F1") return;
+    event.preventDefault();
+    show();
+  });
+}
+
+function show() {
+  if (byId("keys")) return;
+  const dialog = h("dialog", { id: "keys", class: "card", "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
+    h("h1", { id: "keys-title" }, "Klawisze"),
+    h("dl", { class: "facts" }, KEYS.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)))),
+    h("label", { class: "switch" },
+      h("input", { type: "checkbox", id: "sounds", checked: sounds.isOn(), onchange: ({ target }) => sounds.turn(target.checked) }),
+      " Dźwięk, gdy program odmówi albo wydruk nie wyjdzie"),
+    h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Zamknij")));
+  document.body.append(dialog);
+  dialog.showModal();
+}
