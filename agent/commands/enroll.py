@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from agent.commands.common import config_option_without_files
 from agent.domain.errors import ConfigError, Refused, Unavailable
 from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
-from agent.ksef.credentials import Credentials
+from agent.ksef.credentials import Credentials, load_credentials
 from agent.ksef.enrolment import enrol
 from agent.ksef.gateway import open_gateway, try_out
 from agent.ports import CallOutcome, KsefError
@@ -41,35 +42,62 @@ NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory for a new pair of files; without it the files of the settings are replaced.",
 )
+@click.option(
+    "--if-due", is_flag=True, help="Do nothing while the pair that is there holds long enough (for roll-outs)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-def command(settings: Settings, *, kind: str, name: str, out: Path | None, as_json: bool) -> None:
+def command(settings: Settings, *, kind: str, name: str, out: Path | None, if_due: bool, as_json: bool) -> None:
     """Get a KSeF certificate: the key never leaves this machine. An interrupted enrolment is continued."""
     certificate_type = CertificateType(kind.capitalize())
     name = name or f"kasa {settings.till} {kind}"
     if not NAME.fullmatch(name):
         raise click.BadParameter("5-100 liter, cyfr, spacji oraz znaków - i _", param_hint="--name")
     place = _place(settings, certificate_type, out)
+    held = _held(place) if if_due else None
+    if held is not None and held.expires - SystemClock().now() > timedelta(days=_days(settings, certificate_type)):
+        _answer(certificate_type, place, held, changed=False, as_json=as_json)
+        return
     try:
         new = asyncio.run(_enrol(settings, certificate_type, name, place))
     except KsefError as error:
         if error.outcome is CallOutcome.REFUSED:
             raise Refused(error.message, code="ksef-refused") from error
         raise Unavailable(error.message) from error
-    answer = {
-        "type": certificate_type.value,
-        "serial": new.serial,
-        "expires": new.expires.isoformat(),
-        "certificate_file": str(place.certificate_file),
-        "key_file": str(place.key_file),
-    }
-    if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
-        return
-    click.echo(f"Certyfikat {certificate_type} {new.serial} ważny do {new.expires:%Y-%m-%d}.")
-    click.echo(f"certyfikat: {place.certificate_file}\nklucz:      {place.key_file} (tylko dla właściciela)")
-    if out is not None:
+    _answer(certificate_type, place, new, changed=True, as_json=as_json)
+    if out is not None and not as_json:
         section = "ksef" if certificate_type is CertificateType.AUTHENTICATION else "offline"
         click.echo(f"Wpisz te pliki do ustawień [{section}] jako certificate_file i key_file.")
+
+
+def _answer(kind: CertificateType, place: CertificateFiles, pair: Credentials, *, changed: bool, as_json: bool) -> None:
+    """``changed``: KSeF gave out a new certificate; False: the one that is there holds long enough."""
+    if as_json:
+        answer = {
+            "type": kind.value,
+            "changed": changed,
+            "serial": pair.serial,
+            "expires": pair.expires.isoformat(),
+            "certificate_file": str(place.certificate_file),
+            "key_file": str(place.key_file),
+        }
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    kept = "" if changed else " Nowego nie trzeba."
+    click.echo(f"Certyfikat {kind} {pair.serial} ważny do {pair.expires:%Y-%m-%d}.{kept}")
+    click.echo(f"certyfikat: {place.certificate_file}\nklucz:      {place.key_file} (tylko dla właściciela)")
+
+
+def _held(place: CertificateFiles) -> Credentials | None:
+    """Return the pair that is there; None where there is none, or an enrolment under way has to be ended first."""
+    if place.request.exists() or not place.certificate_file.exists() or not place.key_file.exists():
+        return None
+    return load_credentials(place.certificate_file, place.key_file, place.passphrase_file)
+
+
+def _days(settings: Settings, kind: CertificateType) -> int:
+    """Return how many days before its end a certificate is due: as it renews itself, else as its alert starts."""
+    chosen = settings.ksef if kind is CertificateType.AUTHENTICATION else settings.offline
+    return chosen.renew_before_days or settings.alerts.certificate_days
 
 
 async def _enrol(settings: Settings, kind: CertificateType, name: str, place: CertificateFiles) -> Credentials:

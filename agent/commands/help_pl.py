@@ -125,6 +125,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Name of the certificate in KSeF (5-100 letters, digits, spaces, - and _).": (
         "Nazwa certyfikatu w KSeF (5-100 liter, cyfr, spacji oraz znaków - i _)."
     ),
+    "Do nothing while the pair that is there holds long enough (for roll-outs).": (
+        "Nic nie rób, dopóki obecna para jest wystarczająco długo ważna (do wdrożeń)."
+    ),
     "Directory for a new pair of files; without it the files of the settings are replaced.": (
         "Katalog na nową parę plików; bez tej opcji zastąpione zostaną pliki wskazane w ustawieniach."
     ),

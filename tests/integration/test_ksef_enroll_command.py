@@ -35,6 +35,15 @@ async def test_a_new_pair_a_replacement_and_a_refusal(tmp_path: Path) -> None:
         assert answer["serial"] == new.serial
         assert (out / "offline.key").stat().st_mode & 0o777 == 0o600
 
+        for _ in range(2):  # a roll-out that is run every night asks KSeF for nothing
+            result = await enroll("--config", str(config), "--type", "offline", "--out", str(out), "--if-due", "--json")
+            assert result.exit_code == 0, result.output
+            kept = json.loads(result.stdout)
+            assert (kept["changed"], kept["serial"]) == (False, new.serial)
+        (out / "offline.crt").unlink()
+        result = await enroll("--config", str(config), "--type", "offline", "--out", str(out), "--if-due", "--json")
+        assert json.loads(result.stdout)["changed"] is True
+
         result = await enroll("--config", str(config), "--type", "authentication")
         assert result.exit_code == 0, result.output
         assert "Certyfikat Authentication" in result.output
