@@ -185,7 +185,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         with closing(_connect(path, "rw")) as writer:
             writer.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
         connection = _connect(path, "ro")
-    except sqlite3.Error:
+    except BaseException:  # also an error whose text is a damaged name, which is no UTF-8
         connection.close()
         raise
     return connection
@@ -196,8 +196,12 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
-    for pragma in ("trusted_schema=0", "busy_timeout=5000", "cell_size_check=1", "mmap_size=0"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("trusted_schema=0", "busy_timeout=5000", "cell_size_check=1", "mmap_size=0"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

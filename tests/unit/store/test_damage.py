@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -269,6 +270,30 @@ LOST = {
     "DELETE FROM upos WHERE invoice_id = 'inv-5'": "dziennik zna UPO faktury FV-1/5",
     "DELETE FROM idempotency_keys WHERE invoice_id = 'inv-3'": "w tabeli idempotency_keys brakuje wierszy",
 }
+
+
+def test_a_look_that_fails_closes_what_it_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the error is none of SQLite's: its text may be a damaged name, which is no UTF-8."""
+    opened: list[Spoilt] = []
+
+    class Spoilt(sqlite3.Connection):
+        closed = False
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            opened.append(self)
+
+        def execute(self, *_: Any) -> sqlite3.Cursor:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+        def close(self) -> None:
+            self.closed = True
+            super().close()
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Spoilt))
+    with pytest.raises(UnicodeDecodeError):
+        soundness.open_readonly(path)
+    assert [each.closed for each in opened] == [True]
 
 
 @pytest.mark.parametrize(("script", "said"), LOST.items(), ids=lambda value: value[:60])
