@@ -19,6 +19,7 @@ from agent import __version__
 from agent.commands.help_pl import in_polish
 from agent.domain.errors import AgentError, ConfigError
 from agent.system.os_errors import polish_reason
+from agent.system.terminal import never_refuse
 
 NAME = "ksef-agent"
 WRONG_SETTINGS = 3
@@ -146,6 +147,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; an error of ours is one sentence on stderr and exit code 1, or 3 where the settings are wrong."""
+    never_refuse()
     sys.exit(_run())
 
 
