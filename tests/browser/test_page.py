@@ -527,12 +527,16 @@ async def test_held_correction_its_slip_again_and_its_end(counter: Counter) -> N
 
 
 async def test_a_scanner_never_presses_faktura(counter: Counter) -> None:
-    """What a scanner types ends with Enter: it goes to the next field, from the NIP to the button."""
+    """What a scanner types ends with Enter: it names a product, goes to the next field, from the NIP to the button."""
     await counter.open()
     page = counter.page
     await page.click("#clear-button")
     await page.focus("#line-0-name")
     await page.keyboard.type("5901234123457")
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "line-0-name", "an unknown code asks for a name"
+    assert not await counter.invoices()
+    await page.fill("#line-0-name", "Śruba")
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "line-0-quantity"
     await page.fill("#line-0-unit_price", "10,00")
