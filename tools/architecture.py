@@ -12,6 +12,7 @@ import configparser
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
+from math import fsum
 from pathlib import Path
 
 import grimp
@@ -122,7 +123,7 @@ def floors(graph: Graph) -> list[list[str]]:
     place: dict[str, float] = {}
     for floor, row in enumerate(rows):
         members = [box for box in graph if height[box] == floor]
-        middle = {box: sum(place[each] for each in graph[box]) / max(len(graph[box]), 1) for box in members}
+        middle = {box: fsum(place[each] for each in graph[box]) / max(len(graph[box]), 1) for box in members}
         row.extend(sorted(members, key=lambda box: (middle[box], box)))
         place.update({box: (index + 0.5) / len(row) for index, box in enumerate(row)})
     return rows[::-1]
@@ -154,7 +155,7 @@ def draw(panel: Panel, pairs: Iterable[tuple[str, str]], top: int) -> tuple[list
     lines = [line for row in floors(graph) for line in wrapped(row)]
     for number, line in enumerate(lines):
         y = top + 34 + number * ROW_HEIGHT
-        spare = (WIDTH - 2 * MARGIN - sum(map(box_width, line))) / (len(line) + 1)
+        spare = (WIDTH - 2 * MARGIN - fsum(map(box_width, line))) / (len(line) + 1)
         x = MARGIN + spare
         for box in line:
             heads[box] = (x + box_width(box) / 2, y)
