@@ -99,8 +99,6 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> PrinterSet:
     profiles: dict[str, Profile] = {}
     logos: dict[str, Bitmap] = {}
     for settings in printers:
-        if settings.name in profiles:
-            problems.append(f"Dwie drukarki o nazwie „{settings.name}”.")
         try:
             profile = profile_for(settings)
             transport = transport_for(settings)

@@ -18,9 +18,10 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from agent.domain.errors import ConfigError
 from agent.domain.identifiers import bare_nip
+from agent.settings.field_rules import RULES
 from agent.settings.layers import FromVariable, Layers, read_layers
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
-from agent.settings.rules import NIPS, RULES, SECRET_FILES, SECRET_WORDS, Check
+from agent.settings.rules import NIPS, SECRET_FILES, SECRET_WORDS, Check
 from agent.settings.toml_lines import KeyPath, name_of
 from agent.system.os_errors import polish_reason
 from agent.system.permissions import exposures

@@ -1,4 +1,4 @@
-"""Settings: one TOML file, every setting here with its default. config.example.toml explains each one.
+"""Settings: one TOML file, every setting here with its default and its rule. config.example.toml explains each one.
 
 Secrets come only as file paths or as names of systemd credentials ($CREDENTIALS_DIRECTORY).
 """
@@ -8,27 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from datetime import date, time
 from pathlib import Path
+from typing import Annotated
 
 from agent.domain.invoice import Address, Seller
 from agent.domain.numbering import serial_of
+from agent.domain.sale.parse import RATES_IN_FORCE
+from agent.settings import rules
 
 PRODUCTION_QR = "https://qr.ksef.mf.gov.pl"
+RATE = rules.OneOf(("", *sorted(RATES_IN_FORCE)))
 
 
 @dataclass(frozen=True, slots=True)
 class IssueSettings:
     """[issue]"""
 
-    prefer: str = "online"
+    prefer: Annotated[str, rules.OneOf(("online", "offline24"))] = "online"
     """online: wait for the number within the budget; offline24: answer at once, send in the background."""
-    budget_seconds: float = 3.0
-    number: str = "{series}/{year}/{month:02}/{serial:06}"
+    budget_seconds: Annotated[float, rules.Between(0.5, 60)] = 3.0
+    number: Annotated[str, rules.number_template] = "{series}/{year}/{month:02}/{serial:06}"
     """Template of P_2: series, year, month, day, serial, till. The serial never restarts within a series."""
-    series: str = "FV-{till}"
-    correction_series: str = "FK-{till}"
-    clock_skew_alarm_seconds: float = 60.0
-    clock_skew_refuse_seconds: float = 900.0
-    system_info: str = "ksef-agent"
+    series: Annotated[str, rules.series] = "FV-{till}"
+    correction_series: Annotated[str, rules.series] = "FK-{till}"
+    clock_skew_alarm_seconds: Annotated[float, rules.Between(1, 86400)] = 60.0
+    clock_skew_refuse_seconds: Annotated[float, rules.Between(1, 86400)] = 900.0
+    system_info: Annotated[str, rules.filled] = "ksef-agent"
     consumers_in_ksef: bool = True
     """False: invoices to buyers without any number are issued outside KSeF (art. 106ga ust. 2 pkt 4)."""
     cash_register: str = ""
@@ -39,37 +43,37 @@ class IssueSettings:
 class KsefSettings:
     """[ksef]"""
 
-    route: str = "direct"
+    route: Annotated[str, rules.OneOf(("direct", "hub"))] = "direct"
     """direct, or hub: through the hub of the chain ([hub])."""
-    url: str = "https://api.ksef.mf.gov.pl/v2"
-    latarnia_url: str = "https://api-latarnia.ksef.mf.gov.pl"
-    qr_url: str = PRODUCTION_QR
-    context_nip: str = ""
+    url: Annotated[str, rules.base_url] = "https://api.ksef.mf.gov.pl/v2"
+    latarnia_url: Annotated[str, rules.base_url] = "https://api-latarnia.ksef.mf.gov.pl"
+    qr_url: Annotated[str, rules.base_url] = PRODUCTION_QR
+    context_nip: Annotated[str, rules.optional_nip] = ""
     """Empty: the seller's NIP."""
     context_internal_id: str = ""
     """Set for authentication in an InternalId context."""
-    auth: str = "certificate"
+    auth: Annotated[str, rules.OneOf(("certificate", "token"))] = "certificate"
     """certificate (XAdES) or token."""
     certificate_file: Path | None = None
     """PEM certificate, or PKCS#12 (then key_file stays empty)."""
     key_file: Path | None = None
     passphrase_file: Path | None = None
-    certificate_nip: str = ""
+    certificate_nip: Annotated[str, rules.optional_nip] = ""
     """Whose the certificate is, where neither the seller nor context_nip is; empty: one of them."""
     token_file: Path | None = None
     ca_file: Path | None = None
     """Extra trust anchor, for the sandbox or an inspecting proxy."""
-    proxy_url: str = ""
+    proxy_url: Annotated[str, rules.optional_proxy] = ""
     proxy_credentials_file: Path | None = None
     """Login and password of the proxy, ``login:password``."""
-    timeout_seconds: float = 15.0
-    tills_sharing_address: int = 1
-    batch_from: int = 50
+    timeout_seconds: Annotated[float, rules.Between(1, 120)] = 15.0
+    tills_sharing_address: Annotated[int, rules.Between(1, 1000)] = 1
+    batch_from: Annotated[int, rules.Between(2, 10000)] = 50
     """A backlog of at least so many invoices goes as a batch."""
-    batch_compression: str = "zip"
+    batch_compression: Annotated[str, rules.OneOf(("zip", "tar.gz"))] = "zip"
     """How a batch is packed: zip or tar.gz."""
     subject_identifier_validation: bool = False
-    renew_before_days: int = 0
+    renew_before_days: Annotated[int, rules.Between(0, 365)] = 0
     """Of the authentication certificate; 0: never renew by itself."""
 
 
@@ -77,13 +81,13 @@ class KsefSettings:
 class HubRouteSettings:
     """[hub]: the hub of the chain, for ksef.route = "hub"."""
 
-    url: str = ""
+    url: Annotated[str, rules.optional_base_url] = ""
     token_file: Path | None = None
     ca_file: Path | None = None
     """Trust anchor of the chain's own CA."""
-    own_way_hours: float = 4.0
+    own_way_hours: Annotated[float, rules.Between(0, 240)] = 4.0
     """Opening hours left before a deadline when the till sends by itself, where it has credentials."""
-    heartbeat_seconds: float = 20.0
+    heartbeat_seconds: Annotated[float, rules.Between(5, 30)] = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,9 @@ class OfflineSettings:
     certificate_file: Path | None = None
     key_file: Path | None = None
     passphrase_file: Path | None = None
-    certificate_nip: str = ""
+    certificate_nip: Annotated[str, rules.optional_nip] = ""
     """Whose the certificate is, where it is not the seller's; empty: the seller's."""
-    renew_before_days: int = 0
+    renew_before_days: Annotated[int, rules.Between(0, 365)] = 0
     """0: never renew by itself."""
 
 
@@ -103,41 +107,41 @@ class OfflineSettings:
 class PrinterSettings:
     """[[printer]]: one printer; several in fallback order."""
 
-    name: str = "paragon"
+    name: Annotated[str, rules.filled] = "paragon"
     profile: str = "generic-80"
-    connection: str = "tcp"
+    connection: Annotated[str, rules.OneOf(("tcp", "usb", "serial", "file", "cups"))] = "tcp"
     """tcp, usb, serial, file, cups."""
     host: str = "127.0.0.1"
-    port: int = 9100
+    port: Annotated[int, rules.PORT] = 9100
     device: str = ""
     """Serial device, device file, CUPS queue, or usb "VVVV:PPPP"."""
-    baud: int = 115200
-    flow: str = "rtscts"
+    baud: Annotated[int, rules.Between(1200, 921600)] = 115200
+    flow: Annotated[str, rules.OneOf(("rtscts", "xonxoff", "none"))] = "rtscts"
     """Handshake of a serial line: rtscts, xonxoff, none."""
-    dots: int | None = None
+    dots: Annotated[int | None, rules.Between(200, 1200)] = None
     """Overrides of the profile; None: as the profile says."""
-    columns: int | None = None
-    columns_small: int | None = None
+    columns: Annotated[int | None, rules.Between(20, 100)] = None
+    columns_small: Annotated[int | None, rules.Between(20, 130)] = None
     """Columns of font B."""
-    dpi: int | None = None
+    dpi: Annotated[int | None, rules.Between(100, 600)] = None
     cutter: bool | None = None
-    code_page: int | None = None
+    code_page: Annotated[int | None, rules.Between(0, 255)] = None
     encoding: str | None = None
-    qr: str | None = None
+    qr: Annotated[str | None, rules.OneOf(("native", "raster"))] = None
     """native or raster."""
     answers: bool | None = None
     """False: the printer cannot say what it did."""
     logo_file: Path | None = None
-    timeout_seconds: float = 20.0
+    timeout_seconds: Annotated[float, rules.Between(1, 120)] = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class PaperSettings:
     """[paper]"""
 
-    offline_domestic: str = "transaction_confirmation"
+    offline_domestic: Annotated[str, rules.OneOf(("transaction_confirmation", "invoice"))] = "transaction_confirmation"
     """Or "invoice" (POD2 1.8 calls handing that over incorrect)."""
-    copies: int = 1
+    copies: Annotated[int, rules.Between(1, 5)] = 1
     open_drawer: bool = False
     footer: tuple[str, ...] = ()
 
@@ -146,19 +150,19 @@ class PaperSettings:
 class ApiSettings:
     """[api]: for the till."""
 
-    host: str = "127.0.0.1"
-    port: int = 8780
+    host: Annotated[str, rules.filled] = "127.0.0.1"
+    port: Annotated[int, rules.PORT] = 8780
     origins: tuple[str, ...] = ()
     """Further origins allowed beside the agent's own."""
-    max_body_bytes: int = 2 * 1024 * 1024
+    max_body_bytes: Annotated[int, rules.Between(64 * 1024, 16 * 1024 * 1024)] = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSettings:
     """[health]: for HQ, read-only."""
 
-    host: str = "0.0.0.0"  # noqa: S104 - HQ polls it from outside; read-only
-    port: int = 8781
+    host: Annotated[str, rules.filled] = "0.0.0.0"  # noqa: S104 - HQ polls it from outside; read-only
+    port: Annotated[int, rules.PORT] = 8781
     shop: str = ""
     """Label of the till's metrics, for rules and dashboards of a chain."""
 
@@ -167,17 +171,17 @@ class HealthSettings:
 class AlertSettings:
     """[alerts]"""
 
-    deadline_hours: float = 4.0
+    deadline_hours: Annotated[float, rules.Between(0, 240)] = 4.0
     """Opening hours left before a deadline when the alert starts."""
     opens: time = time(8, 0)
     closes: time = time(21, 0)
-    in_doubt_minutes: float = 30.0
-    latarnia_minutes: float = 30.0
-    certificate_days: int = 30
-    disk_free_mb: int = 200
-    backup_hours: float = 48.0
+    in_doubt_minutes: Annotated[float, rules.Between(1, 1440)] = 30.0
+    latarnia_minutes: Annotated[float, rules.Between(1, 1440)] = 30.0
+    certificate_days: Annotated[int, rules.Between(1, 365)] = 30
+    disk_free_mb: Annotated[int, rules.Between(10, 1_000_000)] = 200
+    backup_hours: Annotated[float, rules.Between(0, 8760)] = 48.0
     """Age of the newest copy of the database from which it is an alert; 0: never."""
-    webhook_url: str = ""
+    webhook_url: Annotated[str, rules.optional_url] = ""
     webhook_secret_file: Path | None = None
 
 
@@ -192,7 +196,7 @@ class BackupSettings:
 class OutboxSettings:
     """[outbox]: signed webhooks to the shop's system."""
 
-    url: str = ""
+    url: Annotated[str, rules.optional_url] = ""
     secret_file: Path | None = None
 
 
@@ -204,20 +208,20 @@ class DropFolderSettings:
     """None: no folder is watched."""
     mounted: bool = False
     """The path lies on a network share; while it is not mounted, that is a problem and no empty folder."""
-    poll_seconds: float = 2.0
-    formats: tuple[str, ...] = ("json", "xml", "epp")
-    results: tuple[str, ...] = ()
+    poll_seconds: Annotated[float, rules.Between(0.5, 60)] = 2.0
+    formats: Annotated[tuple[str, ...], rules.ListOf(("json", "xml", "epp"), least=1)] = ("json", "xml", "epp")
+    results: Annotated[tuple[str, ...], rules.ListOf(("xml", "pdf", "epp"))] = ()
     """Beside the JSON answer: xml, pdf, epp."""
     print: bool = True
-    caller: str = "folder"
+    caller: Annotated[str, rules.filled] = "folder"
     """Who pressed, in the records."""
-    number: str = "series"
+    number: Annotated[str, rules.OneOf(("series", "file"))] = "series"
     """P_2 of documents in EDI++: of our series, or that of the file."""
     exemption: str = ""
     """Legal basis of rate zw in EDI++, which has no field for it."""
     register: str = ""
     """Unique number of the register whose receipts (PA) become invoices."""
-    receipt_number: str = "remarks"
+    receipt_number: Annotated[str, rules.OneOf(("remarks", "document"))] = "remarks"
     """Where the number of a fiscal receipt stands: remarks, or document (the number of the PA is it)."""
 
 
@@ -232,16 +236,16 @@ class CalendarSettings:
 class WatchSettings:
     """[watch]"""
 
-    latarnia_seconds: float = 60.0
-    probe_seconds: float = 30.0
-    breaker_failures: int = 2
+    latarnia_seconds: Annotated[float, rules.Between(10, 3600)] = 60.0
+    probe_seconds: Annotated[float, rules.Between(1, 3600)] = 30.0
+    breaker_failures: Annotated[int, rules.Between(1, 100)] = 2
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionSettings:
     """[retention]"""
 
-    keep_days: int = 400
+    keep_days: Annotated[int, rules.Between(100, 36500)] = 400
     export_dir: Path | None = None
 
 
@@ -251,7 +255,7 @@ class PageSettings:
 
     lookup_buyers: bool = False
     """Ask the Ministry's white list by NIP."""
-    lookup_url: str = "https://wl-api.mf.gov.pl"
+    lookup_url: Annotated[str, rules.base_url] = "https://wl-api.mf.gov.pl"
     sample_basket: bool = False
     """demo: a basket to press on."""
 
@@ -260,13 +264,13 @@ class PageSettings:
 class PtuSettings:
     """[ptu]: the rate (P_12) that each letter of the fiscal cash register means; empty: a sale may not say it."""
 
-    a: str = ""
-    b: str = ""
-    c: str = ""
-    d: str = ""
-    e: str = ""
-    f: str = ""
-    g: str = ""
+    a: Annotated[str, RATE] = ""
+    b: Annotated[str, RATE] = ""
+    c: Annotated[str, RATE] = ""
+    d: Annotated[str, RATE] = ""
+    e: Annotated[str, RATE] = ""
+    f: Annotated[str, RATE] = ""
+    g: Annotated[str, RATE] = ""
 
     @property
     def rates(self) -> dict[str, str]:
@@ -280,7 +284,7 @@ class Settings:
     """All settings of one till."""
 
     seller: Seller
-    till: str = "1"
+    till: Annotated[str, rules.till] = "1"
     data_dir: Path = Path("/var/lib/ksef-agent")
     schemas_dir: Path | None = None
     issue: IssueSettings = field(default_factory=IssueSettings)

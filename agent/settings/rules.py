@@ -1,10 +1,10 @@
-"""What each setting may be, beyond its type. Messages are Polish: a technician reads them."""
+"""What a setting may be, beyond its type. Beside each field stands its rule (model.py). Messages are Polish."""
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_address
@@ -13,8 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from agent.domain.identifiers import valid_account, valid_nip
 from agent.domain.numbering import TemplateError, check_template, series_name
-from agent.domain.sale.parse import RATES_IN_FORCE
-from agent.domain.sale.ptu import PTU_LETTERS
 
 Check = Callable[[object], str | None]
 """Returns what is wrong, None where nothing is."""
@@ -70,24 +68,24 @@ def _plain(value: float) -> str:
     return f"{value:g}".replace(".", ",")
 
 
-def _nip(value: object) -> str | None:
+def nip(value: object) -> str | None:
     if valid_nip(str(value)):
         return None
     return f"NIP „{value}” jest błędny: potrzeba dziesięciu cyfr z poprawną cyfrą kontrolną"
 
 
-def _seller_name(value: object) -> str | None:
+def seller_name(value: object) -> str | None:
     if str(value).strip() == SAMPLE_NAME:
         return SAMPLE_SELLER
-    return _filled(value)
+    return filled(value)
 
 
-def _seller_nip(value: object) -> str | None:
-    return SAMPLE_SELLER if value == SAMPLE_NIP else _nip(value)
+def seller_nip(value: object) -> str | None:
+    return SAMPLE_SELLER if value == SAMPLE_NIP else nip(value)
 
 
-def _optional_nip(value: object) -> str | None:
-    return _nip(value) if value else None
+def optional_nip(value: object) -> str | None:
+    return nip(value) if value else None
 
 
 def _parts(value: object) -> SplitResult | str:
@@ -105,7 +103,7 @@ def _parts(value: object) -> SplitResult | str:
     return parts
 
 
-def _url(value: object) -> str | None:
+def url(value: object) -> str | None:
     """Encrypted, or on this very machine (the sandbox): what goes there are invoices, tokens and the buyers' data."""
     parts = _parts(value)
     if isinstance(parts, str):
@@ -115,23 +113,23 @@ def _url(value: object) -> str | None:
     return f"potrzebny adres https://; bez szyfrowania wolno tylko do tego samego komputera; jest „{value}”"
 
 
-def _base_url(value: object) -> str | None:
-    """As _url; calls are made below it."""
-    if wrong := _url(value):
+def base_url(value: object) -> str | None:
+    """As url(); calls are made below it."""
+    if wrong := url(value):
         return wrong
     parts = urlsplit(str(value))
     return "adres nie może mieć części po ? ani #" if parts.query or parts.fragment else None
 
 
-def _optional_base_url(value: object) -> str | None:
-    return _base_url(value) if value else None
+def optional_base_url(value: object) -> str | None:
+    return base_url(value) if value else None
 
 
-def _optional_url(value: object) -> str | None:
-    return _url(value) if value else None
+def optional_url(value: object) -> str | None:
+    return url(value) if value else None
 
 
-def _optional_proxy(value: object) -> str | None:
+def optional_proxy(value: object) -> str | None:
     """A proxy sees TLS only, so its own line need not be encrypted."""
     if not value:
         return None
@@ -147,11 +145,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _filled(value: object) -> str | None:
+def filled(value: object) -> str | None:
     return None if str(value).strip() else "nie może być puste"
 
 
-def _till(value: object) -> str | None:
+def till(value: object) -> str | None:
     allowed = string.ascii_letters + string.digits + "-_"
     text = str(value)
     if 0 < len(text) <= 20 and all(letter in allowed for letter in text):
@@ -159,14 +157,14 @@ def _till(value: object) -> str | None:
     return "od 1 do 20 liter bez polskich znaków, cyfr, kresek lub podkreśleń, np. „1” albo „SKLEP-2”"
 
 
-def _country(value: object) -> str | None:
+def country(value: object) -> str | None:
     text = str(value)
     if len(text) == 2 and text.isascii() and text.isalpha() and text.isupper():
         return None
     return f"potrzebny dwuliterowy kod kraju, np. PL; jest „{value}”"
 
 
-def _number_template(value: object) -> str | None:
+def number_template(value: object) -> str | None:
     try:
         check_template(str(value))
     except TemplateError as error:
@@ -174,13 +172,13 @@ def _number_template(value: object) -> str | None:
     return None
 
 
-def _account(value: object) -> str | None:
+def account(value: object) -> str | None:
     if value and not valid_account(str(value)):
         return "potrzebny numer rachunku (26 cyfr albo IBAN, bez spacji)"
     return None
 
 
-def _series(value: object) -> str | None:
+def series(value: object) -> str | None:
     try:
         series_name(str(value), till="1", issued_on=date(2026, 12, 31))
     except TemplateError as error:
@@ -188,82 +186,7 @@ def _series(value: object) -> str | None:
     return None
 
 
-_PORT = Between(1, 65535)
-
-RULES: Mapping[str, Check] = {
-    "till": _till,
-    "seller.nip": _seller_nip,
-    "seller.name": _seller_name,
-    "seller.bank_account": _account,
-    "seller.address.line1": _filled,
-    "seller.address.country": _country,
-    **{f"ptu.{letter.lower()}": OneOf(("", *sorted(RATES_IN_FORCE))) for letter in PTU_LETTERS},
-    "issue.prefer": OneOf(("online", "offline24")),
-    "issue.budget_seconds": Between(0.5, 60),
-    "issue.number": _number_template,
-    "issue.series": _series,
-    "issue.correction_series": _series,
-    "issue.clock_skew_alarm_seconds": Between(1, 86400),
-    "issue.clock_skew_refuse_seconds": Between(1, 86400),
-    "issue.system_info": _filled,
-    "ksef.route": OneOf(("direct", "hub")),
-    "ksef.url": _base_url,
-    "ksef.latarnia_url": _base_url,
-    "ksef.qr_url": _base_url,
-    "ksef.proxy_url": _optional_proxy,
-    "ksef.context_nip": _optional_nip,
-    "ksef.certificate_nip": _optional_nip,
-    "offline.certificate_nip": _optional_nip,
-    "ksef.auth": OneOf(("certificate", "token")),
-    "ksef.timeout_seconds": Between(1, 120),
-    "ksef.tills_sharing_address": Between(1, 1000),
-    "ksef.batch_from": Between(2, 10000),
-    "ksef.batch_compression": OneOf(("zip", "tar.gz")),
-    "ksef.renew_before_days": Between(0, 365),
-    "offline.renew_before_days": Between(0, 365),
-    "hub.url": _optional_base_url,
-    "hub.own_way_hours": Between(0, 240),
-    "hub.heartbeat_seconds": Between(5, 30),
-    "printer.name": _filled,
-    "printer.connection": OneOf(("tcp", "usb", "serial", "file", "cups")),
-    "printer.port": _PORT,
-    "printer.baud": Between(1200, 921600),
-    "printer.flow": OneOf(("rtscts", "xonxoff", "none")),
-    "printer.dots": Between(128, 2048),
-    "printer.columns": Between(16, 128),
-    "printer.columns_small": Between(16, 160),
-    "printer.dpi": Between(100, 600),
-    "printer.code_page": Between(0, 255),
-    "printer.qr": OneOf(("native", "raster")),
-    "printer.timeout_seconds": Between(1, 120),
-    "paper.offline_domestic": OneOf(("transaction_confirmation", "invoice")),
-    "paper.copies": Between(1, 5),
-    "api.host": _filled,
-    "api.port": _PORT,
-    "api.max_body_bytes": Between(64 * 1024, 16 * 1024 * 1024),
-    "health.host": _filled,
-    "health.port": _PORT,
-    "alerts.deadline_hours": Between(0, 240),
-    "alerts.in_doubt_minutes": Between(1, 1440),
-    "alerts.latarnia_minutes": Between(1, 1440),
-    "alerts.certificate_days": Between(1, 365),
-    "alerts.disk_free_mb": Between(10, 1_000_000),
-    "alerts.backup_hours": Between(0, 8760),
-    "alerts.webhook_url": _optional_url,
-    "outbox.url": _optional_url,
-    "drop_folder.poll_seconds": Between(0.5, 60),
-    "drop_folder.formats": ListOf(("json", "xml", "epp"), least=1),
-    "drop_folder.results": ListOf(("xml", "pdf", "epp")),
-    "drop_folder.caller": _filled,
-    "drop_folder.number": OneOf(("series", "file")),
-    "drop_folder.receipt_number": OneOf(("remarks", "document")),
-    "watch.latarnia_seconds": Between(10, 3600),
-    "watch.probe_seconds": Between(1, 3600),
-    "watch.breaker_failures": Between(1, 100),
-    "retention.keep_days": Between(100, 36500),
-    "page.lookup_url": _base_url,
-}
-"""By the setting's name as in the file; for [[printer]] without its index."""
+PORT = Between(1, 65535)
 
 NIPS = frozenset({"seller.nip", "ksef.context_nip", "ksef.certificate_nip", "offline.certificate_nip"})
 """Settings that are a NIP, in whatever spelling."""

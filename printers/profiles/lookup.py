@@ -1,4 +1,8 @@
-"""The profile of a printer of the settings: by its name, with the overrides, every mistake named."""
+"""The profile of a printer of the settings: by its name, with the overrides.
+
+Single values are what the settings allow (their rules stand beside the fields); looked at here is only what needs the
+profile, the code pages or another setting.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import codecs
 from dataclasses import replace
 
 from agent.domain.errors import ConfigError
-from printers.profiles.models import MAX_CODE_PAGE, PROFILES, Answers, Profile, QrMode
+from printers.profiles.models import PROFILES, Answers, Profile, QrMode
 from printers.settings import PrinterSettings
 
 
@@ -63,22 +67,8 @@ def _answers(base: Profile, settings: PrinterSettings) -> Answers:
 
 def _problems(settings: PrinterSettings) -> list[str]:
     problems: list[str] = []
-    bounds = (
-        ("dots", settings.dots, 200, 1200),
-        ("columns", settings.columns, 20, 100),
-        ("columns_small", settings.columns_small, 20, 130),
-        ("dpi", settings.dpi, 100, 600),
-        ("code_page", settings.code_page, 0, MAX_CODE_PAGE),
-    )
-    for key, value, low, high in bounds:
-        if value is not None and not low <= value <= high:
-            problems.append(f"{key} = {value}: dozwolone {low}–{high}.")
     if settings.encoding is not None and not _single_byte(settings.encoding):
         problems.append(f"encoding = „{settings.encoding}”: nieznana strona kodowa (np. cp852, cp1250, cp1257).")
-    if settings.qr is not None and settings.qr not in set(QrMode):
-        problems.append(f"qr = „{settings.qr}”: dozwolone native albo raster.")
-    if settings.flow not in ("rtscts", "xonxoff", "none"):
-        problems.append(f"flow = „{settings.flow}”: dozwolone rtscts, xonxoff, none.")
     if settings.connection == "cups" and settings.answers:
         problems.append("answers = true: CUPS nie przekazuje odpowiedzi drukarki.")
     return problems

@@ -8,10 +8,8 @@ from printers.transports.interface import Transport
 
 
 def transport_for(settings: PrinterSettings) -> Transport:
-    """Return the transport of a [[printer]]. ConfigError for a connection that is not known or incomplete."""
+    """Return the transport of a [[printer]]. ConfigError for a USB device that is not named as one."""
     name, device = settings.name, settings.device
-    if settings.connection != "tcp" and not device:
-        raise ConfigError((f"Drukarka „{name}”: connection = „{settings.connection}” wymaga ustawienia device.",))
     match settings.connection:
         case "tcp":
             from printers.transports.tcp import TcpTransport  # noqa: PLC0415 - only what is used is loaded
@@ -38,4 +36,4 @@ def transport_for(settings: PrinterSettings) -> Transport:
 
             return CupsTransport(device)
         case other:
-            raise ConfigError((f"Drukarka „{name}”: connection = „{other}”: dozwolone tcp, usb, serial, file, cups.",))
+            raise ValueError(f"{other} is no connection: the settings allow none such")

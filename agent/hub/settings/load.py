@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
 
 from agent.domain.errors import ConfigError
 from agent.hub.settings.model import HubSettings
+from agent.settings.field_rules import rules_of
 from agent.settings.load import load_other
-from agent.settings.rules import RULES, Between, Check
 from agent.settings.toml_lines import KeyPath
 
 SYSTEM_CONFIG = Path("/etc/ksef-agent/hub.toml")
@@ -23,28 +21,6 @@ OF_A_SELLER = (
     *("context_nip", "context_internal_id", "renew_before_days"),
 )
 """Settings of [ksef] that each seller has for itself (`ksef-agent hub seller add`)."""
-
-
-def _dsn(value: object) -> str | None:
-    parts = urlsplit(str(value))
-    if not value:
-        return None
-    if parts.scheme not in {"postgresql", "postgres"}:
-        return "potrzebny adres postgresql://…"
-    if parts.password is not None:
-        return "hasła nie wpisuje się do ustawień; zapisz cały adres w pliku i podaj dsn_file = „ścieżka”"
-    return None
-
-
-HUB_RULES: Final[Mapping[str, Check]] = {
-    **{name: rule for name, rule in RULES.items() if name.startswith("ksef.")},
-    "hub.dsn": _dsn,
-    "hub.port": Between(1, 65535),
-    "hub.connections": Between(8, 100_000),
-    "courier.batch_from": Between(1, 2000),
-    "fleet.silent_minutes": Between(1, 1440),
-    "fleet.deadline_hours": Between(0, 100),
-}
 
 
 def find_hub_config(option: Path | None) -> Path:
@@ -66,7 +42,7 @@ def find_hub_config(option: Path | None) -> Path:
 
 def load_hub(path: Path, *, need_files: bool = True) -> HubSettings:
     """Read and check the hub's settings; ConfigError names every mistake."""
-    return load_other(HubSettings, path, HUB_RULES, _cross_check, need_files=need_files)
+    return load_other(HubSettings, path, dict(rules_of(HubSettings)), _cross_check, need_files=need_files)
 
 
 def _cross_check(settings: HubSettings) -> Iterator[tuple[KeyPath, str]]:

@@ -9,8 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
+from agent.settings import rules
 from agent.settings.model import KsefSettings
+
+
+def dsn_without_password(value: object) -> str | None:
+    """Rule of dsn: an address of PostgreSQL, its secret elsewhere."""
+    parts = urlsplit(str(value))
+    if not value:
+        return None
+    if parts.scheme not in {"postgresql", "postgres"}:
+        return "potrzebny adres postgresql://…"
+    if parts.password is not None:
+        return "hasła nie wpisuje się do ustawień; zapisz cały adres w pliku i podaj dsn_file = „ścieżka”"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +33,18 @@ class ServerSettings:
     """[hub]"""
 
     data_dir: Path = Path("/var/lib/ksef-agent-hub")
-    dsn: str = ""
+    dsn: Annotated[str, dsn_without_password] = ""
     """PostgreSQL without a password in it, e.g. postgresql:///ksef_hub; empty: SQLite in data_dir."""
     dsn_file: Path | None = None
     """The same from a file, where it holds a password."""
     host: str = "0.0.0.0"  # noqa: S104 - tills of other machines report here
-    port: int = 8790
+    port: Annotated[int, rules.PORT] = 8790
     tls_certificate_file: Path | None = None
     """PEM, with the chain."""
     tls_key_file: Path | None = None
     plain_http: bool = False
     """Serve without TLS beyond this machine: only behind a proxy that speaks TLS with the tills."""
-    connections: int = 4000
+    connections: Annotated[int, rules.Between(8, 100_000)] = 4000
     """Tills and browsers at the same time; a till holds two."""
 
 
@@ -37,7 +52,7 @@ class ServerSettings:
 class CourierSettings:
     """[courier]"""
 
-    batch_from: int = 10
+    batch_from: Annotated[int, rules.Between(1, 2000)] = 10
     """A backlog of at least so many invoices, over all tills of a NIP, goes as a batch."""
 
 
@@ -45,9 +60,9 @@ class CourierSettings:
 class FleetSettings:
     """[fleet]: when the hub raises an alarm about a till."""
 
-    silent_minutes: float = 5.0
+    silent_minutes: Annotated[float, rules.Between(1, 1440)] = 5.0
     """A till that was not heard for so long, in opening hours, is silent."""
-    deadline_hours: float = 4.0
+    deadline_hours: Annotated[float, rules.Between(0, 100)] = 4.0
     """Opening hours left before a deadline when what is not in KSeF becomes an alarm."""
     opens: time = time(8, 0)
     closes: time = time(21, 0)

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from agent.commands.common import config_option, config_option_without_files
 from agent.domain.errors import ConfigError
 from agent.ksef.client import proxy_credentials
+from agent.settings.field_rules import RULES
 from agent.settings.load import find_config, load
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
-from agent.settings.rules import RULES, SAMPLE_NAME, SAMPLE_NIP
+from agent.settings.rules import SAMPLE_NAME, SAMPLE_NIP
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
@@ -250,6 +251,12 @@ closes = 07:00:00
         (SELLER + "[printer]\nname = 'a'\n", "[[printer]]"),
         (SELLER + "[[printer]]\nhost = ''\n", "wymaga adresu drukarki"),
         (SELLER + "[[printer]]\nflow = 'on'\n", "rtscts, xonxoff, none"),
+        (SELLER + "[[printer]]\nconnection = 'bluetooth'\n", "tcp, usb, serial, file, cups"),
+        (SELLER + "[[printer]]\nconnection = 'serial'\n", "połączenie serial wymaga ustawienia device"),
+        (SELLER + "[[printer]]\nqr = 'laser'\n", "native, raster"),
+        (SELLER + "[[printer]]\ndots = 199\n", "dozwolone od 200 do 1200"),
+        (SELLER + "[[printer]]\ncolumns = 101\n", "dozwolone od 20 do 100"),
+        (SELLER + "[[printer]]\ncode_page = 256\n", "dozwolone od 0 do 255"),
         (SELLER + "[issue]\nbudget_seconds = 0.1\n", "od 0,5 do 60"),
         (SELLER + "[issue]\nbudget_seconds = nan\n", "od 0,5 do 60"),
         (SELLER + "[issue]\nseries = '{serial}'\n", "nieznane pole"),
