@@ -113,7 +113,8 @@ async def _move(transaction: Transaction, invoice_id: str, state: InvoiceState) 
 
 async def _print(transaction: Transaction, job: int, state: PrintState, slip: bytes | None) -> dict[str, Any]:
     moved = await transaction.prints.move(job, state, data=slip)
-    await transaction.events.append(EventKind(f"print_{state.value}"), {"job": job}, moved.invoice_id)
+    if state is not PrintState.PRINTING:  # the bytes are stored, and nothing is told yet
+        await transaction.events.append(EventKind(f"print_{state.value}"), {"job": job}, moved.invoice_id)
     return {"job_state": [job, state.value]}
 
 

@@ -11,7 +11,7 @@ from tests.fakes.world import world
 
 
 async def test_an_outage_is_four_lines_and_not_one_an_invoice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="agent")
     async with world(tmp_path) as place:
         await place.sell()
         await place.lose_the_line()
