@@ -209,7 +209,7 @@ class Sessions(Protocol):
         """Link the invoices a page names with number and hash; return those that had no proof yet."""
         ...
 
-    async def settle(self, reference: str) -> None:
+    async def finish(self, reference: str) -> None:
         """Ask no more: the whole UPO is here, or there never will be one."""
         ...
 

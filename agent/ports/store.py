@@ -224,7 +224,7 @@ class Sessions(Protocol):
         """Store what a page names (KSeF number, SHA-256); return our invoices it names for the first time."""
         ...
 
-    async def settle(self, reference: str, *, confirmed: bool) -> None:
+    async def finish(self, reference: str, *, confirmed: bool) -> None:
         """Ask no more: the whole UPO is here, or there never will be one."""
         ...
 

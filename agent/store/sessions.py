@@ -57,10 +57,10 @@ class SqliteSessions:
                 found.append(Confirmed(row["id"], ksef_number, sha256, right=right, has_own=bool(row["has_own"])))
         return found
 
-    async def settle(self, reference: str, *, confirmed: bool) -> None:
+    async def finish(self, reference: str, *, confirmed: bool) -> None:
         """Ask no more: the whole UPO is here, or there never will be one."""
         state = "confirmed" if confirmed else "unconfirmed"
-        await self._connection.run("session_settle", {"reference": reference, "state": state})
+        await self._connection.run("session_finish", {"reference": reference, "state": state})
 
     async def upo_of(self, invoice_id: str) -> StoredUpoPage | None:
         """Return the page that names this invoice with its hash."""

@@ -45,13 +45,13 @@ class DaemonThread:
         def work() -> None:
             if future.cancelled():
                 return
-            settle: Callable[[], None]
+            report: Callable[[], None]
             try:
-                settle = partial(deliver, call())
+                report = partial(deliver, call())
             except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
-                settle = partial(fail, error)
+                report = partial(fail, error)
             if not loop.is_closed():
-                loop.call_soon_threadsafe(settle)
+                loop.call_soon_threadsafe(report)
 
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)

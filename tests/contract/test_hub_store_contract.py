@@ -505,7 +505,7 @@ async def test_a_session_asks_for_its_upo_once_nothing_is_on_its_way(store: HubS
     await store.write(lambda tx: tx.invoices.move(sha256, HubState.ACCEPTED, InvoiceFacts(ksef_number=NUMBER)))
     waiting = await store.read(lambda tx: tx.sessions.without_upo(NIP))
     assert {each.reference for each in waiting} == {"SO-1", "SB-2"}
-    await store.write(lambda tx: tx.sessions.settle("SB-2"))
+    await store.write(lambda tx: tx.sessions.finish("SB-2"))
     assert [each.reference for each in await store.read(lambda tx: tx.sessions.without_upo(NIP))] == ["SO-1"]
 
 

@@ -102,7 +102,7 @@ async def live(tmp_path: Path, folder: DyingFolder, at: int | None, *, after: bo
         async def day() -> None:
             await work(shop, folder)
             gateway.up = True
-            await place.settle()
+            await place.catch_up()
             await shop.passes(3)
 
         life = asyncio.ensure_future(day())
@@ -128,7 +128,7 @@ async def rise_and_check(tmp_path: Path, folder: FakeFolder, run: Run) -> None:
         shop = Shop(place, folder)
         await work(shop, folder)
         for _ in range(3):
-            await place.settle()
+            await place.catch_up()
             await shop.passes(2)
         records = await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter(limit=1000)))
         assert Counter(record.external_ref for record in records) == EXPECTED

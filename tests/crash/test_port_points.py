@@ -99,14 +99,14 @@ async def offline_then_sync(place: World) -> None:
     await press(place, "a")
     await press(place, "b")
     place.gateway.up = True
-    await place.settle()
+    await place.catch_up()
 
 
 async def lost_answers(place: World) -> None:
     place.gateway.lost_answers = 2
     await press(place, "a")
     await press(place, "b")
-    await place.settle()
+    await place.catch_up()
 
 
 async def backlog_by_batch(place: World) -> None:
@@ -114,7 +114,7 @@ async def backlog_by_batch(place: World) -> None:
     for key in "abcd":
         await press(place, key)
     place.gateway.up = True
-    await place.settle()
+    await place.catch_up()
 
 
 async def held_correction(place: World) -> None:
@@ -127,7 +127,7 @@ async def held_correction(place: World) -> None:
         await place.clock.advance(0.2)
     await task
     place.gateway.up = True
-    await place.settle()
+    await place.catch_up()
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -173,7 +173,7 @@ async def live_and_die(tmp_path: Path, scenario: Scenario, at: int | None, *, af
 async def rise_and_check(tmp_path: Path, run: Run) -> None:
     run.gateway.up = True
     async with world(tmp_path, clock=run.clock, gateway=run.gateway) as place:
-        await place.settle()
+        await place.catch_up()
         records = await place.store.read(everything)
         assert all(record.state is InvoiceState.ACCEPTED for record in records), records
         ledger = {number: sha256 for (_, _, number), (_, sha256) in run.gateway.ledger.items()}

@@ -103,7 +103,7 @@ class HubWorld:
             NIP, lead, self.store, self.gateway, clock=self.clock, settings=CourierSettings(batch_from=10)
         )
 
-    async def settle(self, minutes: int = 240) -> None:
+    async def catch_up(self, minutes: int = 240) -> None:
         """Let time pass until nothing is open."""
         end = self.clock.now() + timedelta(minutes=minutes)
         while self.clock.now() < end:

@@ -164,7 +164,7 @@ class World(Services):
         await self.restore_the_line()
         await self.sender.deliver(invoice_id)
 
-    async def settle(self, hours: float = 0.5) -> None:
+    async def catch_up(self, hours: float = 0.5) -> None:
         """Let time pass and the sync work until the queue is empty or the time is over."""
         for _ in range(60):
             await self.connection.probe()

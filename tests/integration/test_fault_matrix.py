@@ -56,7 +56,7 @@ FAULTS: dict[str, str | None] = {
     "429": ANSWERED,
 }
 SECONDS = {"slow": 60.0, "slow_before": 60.0, "hang": 60.0, "drip": 20.0, "429": 7.0}
-SETTLE_SECONDS = 600.0
+CATCH_UP_SECONDS = 600.0
 
 
 def gateway_of(sandbox: Sandbox, clock: SwiftClock, url: str | None = None, ca_file: Path | None = None) -> Gateway:
@@ -105,13 +105,13 @@ async def check_paper(place: World, record: InvoiceRecord) -> None:
         assert {"OFFLINE", "CERTYFIKAT"} <= set(text.split())
 
 
-async def settle(place: World) -> None:
+async def catch_up(place: World) -> None:
     """Probe and sync as the schedule does, until nothing is owed any more."""
-    await settle_all_but(place, 0)
+    await catch_up_all_but(place, 0)
 
 
-async def settle_all_but(place: World, stuck: int) -> None:
-    end = place.clock.monotonic() + SETTLE_SECONDS
+async def catch_up_all_but(place: World, stuck: int) -> None:
+    end = place.clock.monotonic() + CATCH_UP_SECONDS
     while place.clock.monotonic() < end:
         await place.connection.probe()
         await place.queue.pass_once()
@@ -164,7 +164,7 @@ async def one_cell(sandbox: Sandbox, place: World, call: str, fault: str, *, aft
     record = await press(place, f"{call}-{fault}-{after}", consumer=number % 2 == 1)
     await check_paper(place, record)
     await place.clock.sleep(30.0)
-    await settle(place)
+    await catch_up(place)
     assert tuple(await outcomes(place, record.id)) in expected(call, fault), (call, fault, after)
     assert sandbox.faults.hits.get(f"{call}:{fault}"), f"{fault} never struck {call}"
 
@@ -196,7 +196,7 @@ async def test_line_down_before_the_press(tmp_path: Path) -> None:
         for record in records:
             await check_paper(place, record)
         await sandbox.plan("*", "none")
-        await settle(place)
+        await catch_up(place)
         await check_ledger(sandbox, place)
         heard = [await outcomes(place, record.id) for record in records]
         assert heard == [[NOT_SENT], [NOT_SENT], [], []]
@@ -209,7 +209,7 @@ async def test_a_duplicate_is_adopted_only_with_the_same_bytes(tmp_path: Path, *
         sandbox.mood("440_own" if own else "440_foreign")
         record = await press(place, "a", consumer=False)
         await place.clock.sleep(30.0)
-        await settle_all_but(place, 0 if own else 1)
+        await catch_up_all_but(place, 0 if own else 1)
         record = await place.record(record.id)
         assert record.state is (InvoiceState.ACCEPTED if own else InvoiceState.REJECTED)
         assert ("collision" in await place.log(record.id)) is not own
@@ -243,6 +243,6 @@ async def test_nobody_but_ksef_gets_a_byte(tmp_path: Path, wrong: str) -> None:
             assert await outcomes(place, record.id) == [NOT_SENT]
             assert front.requests == 0
             front.present(authority.issue_cert("localhost"))
-            await settle(place)
+            await catch_up(place)
             await check_ledger(sandbox, place)
         await gateway.close()

@@ -125,10 +125,10 @@ def payment(view: FaView) -> list[Element]:
     if view.payment is None:
         return []
     verb = "Zwrócono" if view.kind.corrects and view.gross < 0 else "Zapłacono"
-    return _settled(view.payment, verb) + _due(view.payment)
+    return _paid(view.payment, verb) + _due(view.payment)
 
 
-def _settled(what: PaymentView, verb: str) -> list[Element]:
+def _paid(what: PaymentView, verb: str) -> list[Element]:
     elements: list[Element] = []
     if what.paid:
         parts = (what.paid_on.isoformat() if what.paid_on is not None else "", payment_form(what.form, what.other_form))

@@ -1,7 +1,7 @@
 """Many invoices of many tills as one session of KSeF.
 
 SENDING is committed first, and the session's reference before the first byte leaves, so that a crash leaves doubts
-that one list of the session settles. All of it is written in slices: a press in between never waits for thousands of
+that one list of the session decides. All of it is written in slices: a press in between never waits for thousands of
 rows.
 """
 

@@ -67,13 +67,13 @@ class Sender:
 
     @property
     def unsent(self) -> int:
-        """How many in hands will still take a place in KSeF's limits."""
+        """How many being sent will still take a place in KSeF's limits."""
         return len(self.busy) - len(self._answered)
 
     def deliver(self, invoice: HubInvoice) -> Coroutine[object, object, None]:
         """Send a waiting invoice and ask until KSeF decides, a while at most. Trouble is recorded, never raised.
 
-        It is in hands from the call on, not only from the first step of what is returned.
+        It is being sent from the call on, not only from the first step of what is returned.
         """
         self.busy.add(invoice.sha256)
         return self._deliver(invoice)

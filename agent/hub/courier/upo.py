@@ -80,7 +80,7 @@ class Upos:
         except KsefError as error:
             self._link.failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
-                await self._lead.write(lambda tx: tx.sessions.settle(session.reference))
+                await self._lead.write(lambda tx: tx.sessions.finish(session.reference))
             return error.outcome is CallOutcome.REFUSED and error.code != TOO_MANY
         self._link.answered()
         if pages is None:
@@ -90,7 +90,7 @@ class Upos:
             for start in range(0, len(page.documents), SLICE):
                 named = page.documents[start : start + SLICE]
                 await self._lead.write(partial(_confirm, session.reference, page.number, named))
-        await self._lead.write(lambda tx: tx.sessions.settle(session.reference))
+        await self._lead.write(lambda tx: tx.sessions.finish(session.reference))
         return True
 
     async def _of_invoices(self) -> None:

@@ -30,7 +30,7 @@ Told = tuple[HubInvoice, OutcomeKind, Mapping[str, Json]]
 
 
 class VerdictRecorder:
-    """Records what KSeF decided, and settles what nobody knows."""
+    """Records what KSeF decided, and resolves what nobody knows."""
 
     def __init__(self, lead: Leadership, store: HubStore, gateway: KsefGateway, link: Link, clock: Clock) -> None:
         self._lead = lead

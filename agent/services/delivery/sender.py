@@ -105,7 +105,7 @@ class InvoiceSender:
             if join:
                 await busy.wait()
             return await self._verdicts.record(invoice_id)
-        with self._in_hands(invoice_id):
+        with self._busy_with(invoice_id):
             record = await self._verdicts.record(invoice_id)
             if record.state is InvoiceState.ISSUED:
                 record = await self._send(record)
@@ -116,17 +116,17 @@ class InvoiceSender:
             return record
 
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
-        """Settle a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
+        """Resolve a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
         if invoice_id in self._busy:
             return await self._verdicts.record(invoice_id)
-        with self._in_hands(invoice_id):
+        with self._busy_with(invoice_id):
             record = await self._verdicts.record(invoice_id)
             if record.state is InvoiceState.IN_DOUBT:
                 record = await self._verdicts.resolve_unknown(record)
             return record
 
     @contextmanager
-    def _in_hands(self, invoice_id: str) -> Iterator[None]:
+    def _busy_with(self, invoice_id: str) -> Iterator[None]:
         done = self._busy[invoice_id] = asyncio.Event()
         try:
             yield

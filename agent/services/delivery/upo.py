@@ -177,7 +177,7 @@ class UpoFetcher:
         except KsefError as error:
             self._connection.failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
-                await self._store.write(partial(_settle, session.reference, False, error.message))
+                await self._store.write(partial(_finish, session.reference, False, error.message))
             return error.outcome is CallOutcome.REFUSED and error.code != TOO_MANY
         self._connection.answered()
         if pages is None:
@@ -185,7 +185,7 @@ class UpoFetcher:
         for page in pages:
             await self._store_page(session.reference, page, len(pages))
         why = None if pages else "KSeF nie przyjął w tej sesji żadnej faktury."
-        await self._store.write(partial(_settle, session.reference, bool(pages), why))
+        await self._store.write(partial(_finish, session.reference, bool(pages), why))
         self._changed.set()
         return True
 
@@ -223,8 +223,8 @@ async def _link(session: str, page: UpoPage, documents: tuple[tuple[str, bytes],
         await tx.events.append(EventKind.UPO if found.right else EventKind.UPO_MISMATCH, data, found.invoice_id)
 
 
-async def _settle(session: str, confirmed: bool, why: str | None, tx: Transaction) -> None:
-    await tx.sessions.settle(session, confirmed=confirmed)
+async def _finish(session: str, confirmed: bool, why: str | None, tx: Transaction) -> None:
+    await tx.sessions.finish(session, confirmed=confirmed)
     if why is not None:
         await tx.events.append(EventKind.SESSION_WITHOUT_UPO, {"session": session, "why": why})
 

@@ -28,7 +28,7 @@ from agent.settings.model import DropFolderSettings
 
 LOG = logging.getLogger("agent.drop-folder")
 FILES_A_PASS = 200
-SETTLE_SECONDS = 1.0
+UNCHANGED_SECONDS = 1.0
 """Between two looks that have to agree."""
 PATIENCE_SECONDS = 60.0
 """For a file that does not end as a whole one, and does not grow any more."""
@@ -108,7 +108,7 @@ class DropFolderWatch:
                 taken += await self._take(look, self._issue)
             looks = await self._folder.looks(Place.INBOX, self._may_be_looked_at, FILES_A_PASS)
             self._forget_rests(looks, left)
-            for look in self._settled(looks):
+            for look in self._unchanged(looks):
                 taken += await self._take(look, self._claim)
             await self._count_refused()
         except FolderAway as error:
@@ -147,7 +147,7 @@ class DropFolderWatch:
         rest = self._resting.get(name)
         return self._wanted(name) and (rest is None or rest.until <= self._clock.monotonic())
 
-    def _settled(self, looks: list[Look]) -> list[Look]:
+    def _unchanged(self, looks: list[Look]) -> list[Look]:
         """Return those that look as they did a moment ago, and remember how all look now."""
         now = self._clock.monotonic()
         before, self._seen = self._seen, {}
@@ -156,7 +156,7 @@ class DropFolderWatch:
             seen = before.get(look.name)
             if seen is None or seen.look != look:
                 seen = Seen(look, now)
-            elif now - seen.since >= SETTLE_SECONDS:
+            elif now - seen.since >= UNCHANGED_SECONDS:
                 ready.append(look)
             self._seen[look.name] = seen
         return ready

@@ -11,7 +11,7 @@ from agent.services.monitoring.store_checks import StoreChecks
 from agent.services.monitoring.unsent import UnsentInvoices
 from agent.services.signals import Signal
 
-SETTLE_SECONDS = 0.2
+BUNCH_SECONDS = 0.2
 """Changes come in bunches; one refresh serves a bunch."""
 REST = 4.0
 """Times a refresh took, rested before the next: behind ten thousand unsent invoices a press finds the loop free."""
@@ -49,7 +49,7 @@ class ProblemWatch:
             await self.refresh()
             took = self._clock.monotonic() - begun
             await news
-            await self._clock.sleep(max(SETTLE_SECONDS, REST * took))
+            await self._clock.sleep(max(BUNCH_SECONDS, REST * took))
 
     async def refresh(self) -> None:
         """Read the queue, judge, and let alerts start and end. One at a time, so that none is told twice."""

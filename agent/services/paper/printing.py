@@ -105,7 +105,7 @@ class Printing:
         """None when the newest job went well."""
 
     async def recover(self) -> None:
-        """Settle what a crash left behind; called once at start."""
+        """Note what a crash left behind; called once at start."""
         await self._store.write(_note_restart)
 
     async def print_at_counter(self, queued: QueuedPrint) -> None:

@@ -2,7 +2,7 @@
 -- Something is about to be sent in a session; the first time stays.
 INSERT INTO sessions (reference, kind, used_at) VALUES (:reference, :kind, :used_at) ON CONFLICT DO NOTHING;
 
--- session_settle --
+-- session_finish --
 -- The collective UPO is here, or there never will be one.
 UPDATE sessions SET state = :state WHERE reference = :reference AND state = 'waiting';
 

@@ -149,7 +149,7 @@ async def test_what_ksef_refused_after_the_filing_is_taken_back(place: World) ->
     await place.clock.advance(60)
     verdicts = place.gateway._verdicts
     verdicts.update((reference, (sha256, Rejected(450, "błąd"), 0)) for reference, (sha256, _, _) in verdicts.items())
-    await place.settle()
+    await place.catch_up()
     assert (await place.record(sent.id)).mode is Mode.ONLINE
     assert await changes(place, "2026-11", exported) == [(sent.number, "DI", None, True)]
     assert await jpk(place, "2026-11") == []

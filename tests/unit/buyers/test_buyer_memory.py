@@ -185,7 +185,7 @@ class TestWhatTeaches:
             for _ in range(2):
                 assert (await name_of(place, BETA), await name_of(place, ALFA)) == (None, ALFA_NAME)
                 await place.restore_the_line()
-                await place.settle()  # the correction to zero is issued, and repeats the wrong pair
+                await place.catch_up()  # the correction to zero is issued, and repeats the wrong pair
 
     async def test_another_customer_s_invoice_takes_no_name_away(self, tmp_path: Path) -> None:
         async with world(tmp_path) as place:
@@ -200,7 +200,7 @@ class TestWhatTeaches:
             await correct(place, first, {"kind": "buyer", "buyer": buyer(BETA, "Beta SA")})
             await place.sell(buyer=buyer(BETA, BETA_NAME))
             await place.restore_the_line()
-            await place.settle()
+            await place.catch_up()
             assert await name_of(place, BETA) == BETA_NAME
 
     async def test_a_technical_correction_and_a_replay_repeat(self, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ async def test_two_returns_of_the_same_goods_at_the_same_moment_pass_once(tmp_pa
         outcomes = await asyncio.gather(*presses, return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["BadInput"] * 3 + ["IssueAnswer"]
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         assert len(await in_ledger(place)) == 2
 
 
@@ -205,7 +205,7 @@ async def test_a_collective_correction_waits_for_all_its_bases(tmp_path: Path) -
             with pytest.raises(Conflict):
                 await correct(place, base, FULL)
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         assert (await in_ledger(place))[:2] == [first.number, second.number]
         assert len(await in_ledger(place)) == 3
 
@@ -262,12 +262,12 @@ async def test_a_rejected_correction_counts_while_it_can_still_come(tmp_path: Pa
         await place.declarations.declare(Mode.OFFLINE24, "próba", MANAGER)
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         kor = (await correct(place, base, returned(1, "2"))).invoices[0].record
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         assert (await place.record(kor.id)).state is InvoiceState.REJECTED
         with pytest.raises(BadInput):
             await correct(place, base, returned(1, "1"))
         await place.rejected.correct_technically(kor.id, MANAGER)
-        await place.settle()
+        await place.catch_up()
         assert (await place.record(kor.id)).state is InvoiceState.ACCEPTED
         with pytest.raises(BadInput):
             await correct(place, base, returned(1, "1"))
@@ -341,7 +341,7 @@ async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_p
         assert told.startswith("Nie wiadomo, czy potwierdzenie dla klienta się wydrukowało.")
         assert "WYDRUK PONOWNY nr 3" in await again()
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         with pytest.raises(Conflict) as issued:
             await place.slip.reprint(held.id, CASHIER)
         assert issued.value.code == "correction-not-waiting"
@@ -358,7 +358,7 @@ async def test_a_wrong_nip_in_an_outage_gives_the_new_invoice_at_once(tmp_path: 
         (replacement,) = answer.invoices
         assert replacement.record.buyer.identifier == "5260250274"
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         assert len(await in_ledger(place)) == 3
 
 
@@ -372,7 +372,7 @@ async def test_held_corrections_of_one_base_keep_their_order_past_its_number(tmp
         assert (await place.record(base.id)).ksef_number is not None
         second = await correct(place, base, returned(1, "1"))
         assert second.held is not None
-        await place.settle()
+        await place.catch_up()
         with pytest.raises(BadInput) as refused:
             await correct(place, base, returned(1, "3"))
         assert "zostało 2 szt." in refused.value.errors[0].message
@@ -390,7 +390,7 @@ async def test_a_restart_between_hold_and_issue_loses_nothing(tmp_path: Path) ->
     gateway.up = True
     async with world(tmp_path, gateway=gateway) as place:
         assert held is not None
-        await place.settle()
+        await place.catch_up()
         assert await place.pending.waiting() == []
         now = await place.pending.one(held.id)
         assert now.state == "issued"
@@ -421,12 +421,12 @@ async def test_a_base_rejected_later_keeps_its_correction_waiting_for_the_techni
         await correct(place, base, FULL)
         place.gateway.up = True
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         assert (await place.record(base.id)).state is InvoiceState.REJECTED
         (held,) = await place.pending.waiting()
         assert "Korekta czeka na jej korektę techniczną" in held.hand_over
         await place.rejected.correct_technically(base.id, MANAGER)
-        await place.settle()
+        await place.catch_up()
         assert await place.pending.waiting() == []
         assert len(await in_ledger(place)) == 2
 
@@ -439,9 +439,9 @@ async def test_a_base_rejected_for_good_refuses_all_its_corrections(tmp_path: Pa
         place.gateway.up = True
         rejection = Rejected(450, "Błąd weryfikacji semantyki")
         place.gateway.verdict_plan.extend([rejection, rejection])
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         await place.rejected.correct_technically(base.id, MANAGER)
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         assert await place.pending.waiting() == []
         for order in orders:
             assert order is not None
@@ -476,7 +476,7 @@ async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path:
         await place.clock.advance(60)
         after = await correct(place, base, returned(2, "1"))
         assert after.held is None
-        await place.settle()
+        await place.catch_up()
         ((_, kind, number),) = place.gateway.ledger  # what follows the end goes to KSeF, without a number of its base
         assert kind == "KOR"
         assert number == after.invoices[0].record.number

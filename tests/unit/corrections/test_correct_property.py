@@ -100,12 +100,12 @@ class Shop:
             assert after[number][0] >= 0, "more came back than was sold"
             goods.lines = after
 
-    async def settle(self) -> None:
+    async def catch_up(self) -> None:
         place = self.place
         place.gateway.up = True
         place.gateway.lost_answers = 0
         for _ in range(20):
-            await passing(place, place.settle())
+            await passing(place, place.catch_up())
             if not await place.pending.waiting() and not await place.invoices.unsent():
                 return
         raise AssertionError("the queue does not empty")
@@ -153,7 +153,7 @@ async def test_bases_come_first_and_everything_adds_up(steps: list[tuple[str, in
             await shop.sell(2, 19)
             for step, which, line, amount in steps:
                 await take(shop, step, which, line, amount)
-            await shop.settle()
+            await shop.catch_up()
             found = await shop.place.store.read(lambda tx: tx.invoices.find(InvoiceFilter(limit=1000)))
             assert not [record for record in found if record.state in UNSENT]
             check_ledger(shop.place.gateway, {record.number: read(record.xml) for record in found}, shop.sold)

@@ -55,7 +55,7 @@ async def test_the_others_of_a_batch_go(place: World) -> None:
     records = [await place.sell() for _ in range(4)]
     flip(place, records[1].id)
     await place.restore_the_line()
-    await place.settle()
+    await place.catch_up()
     states = [(await place.record(each.id)).state for each in records]
     assert states == [InvoiceState.ACCEPTED, InvoiceState.ISSUED, InvoiceState.ACCEPTED, InvoiceState.ACCEPTED]
     assert records[1].id not in {each.invoice_id for each in place.gateway.sent}
@@ -66,7 +66,7 @@ async def test_a_batch_of_damaged_ones_alone_is_none(place: World) -> None:
     for _ in range(3):
         flip(place, (await place.sell()).id)
     await place.restore_the_line()
-    await place.settle()
+    await place.catch_up()
     assert place.gateway.sent == []
 
 
@@ -115,7 +115,7 @@ async def test_what_ksef_says_of_a_damaged_invoice_is_still_recorded(place: Worl
     for reference, (sha256, verdict, _) in list(place.gateway._verdicts.items()):
         place.gateway._verdicts[reference] = (sha256, verdict, 0)
     await place.restore_the_line()
-    await place.settle()
+    await place.catch_up()
     assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 

@@ -160,7 +160,7 @@ async def test_what_turns_out_to_be_ours_gets_its_number_and_the_alarm_ends(plac
     ksef(place).ledger[key] = (ksef(place).ledger[key][0], record.sha256)
     ksef(place).unreadable = None
     ksef(place).lists_readable = True
-    await place.settle()
+    await place.catch_up()
     now = await place.record(record.id)
     assert (now.state, now.ksef_number) == (InvoiceState.ACCEPTED, KSEF_NUMBER.format(1))
     assert not now.rejection
@@ -176,7 +176,7 @@ async def test_a_doubt_that_is_resolved_as_foreign_is_a_collision(place: World) 
     assert record.state is InvoiceState.IN_DOUBT
     ksef(place).unreadable = None
     ksef(place).lists_readable = True
-    await place.settle()
+    await place.catch_up()
     assert (await place.record(record.id)).state is InvoiceState.REJECTED
     assert "collision" in await place.log(record.id)
 
@@ -199,7 +199,7 @@ async def test_a_resend_after_silence_is_a_doubt_as_before_and_the_customer_has_
     ksef(place).unreadable = FORBIDDEN
     record = (await press(place, "key-1")).invoices[0].record
     assert len(place.printer.papers) == 1
-    await place.settle(hours=0.2)
+    await place.catch_up(hours=0.2)
     now = await place.record(record.id)
     assert now.state is InvoiceState.IN_DOUBT
     doubts = [event.data for event in await place.invoices.events(record.id) if event.kind == "in_doubt"]
@@ -214,7 +214,7 @@ async def test_a_send_that_surely_did_not_leave_does_not_count(place: World) -> 
     ksef(place).unreadable = FORBIDDEN
     ksef(place).send_plan.append(KsefError("odmowa połączenia", outcome=CallOutcome.NOT_SENT))
     record = (await press(place, "key-1")).invoices[0].record
-    await place.settle()
+    await place.catch_up()
     assert (await place.record(record.id)).state is InvoiceState.REJECTED, "only the second one left, and it is foreign"
 
 

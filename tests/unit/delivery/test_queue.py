@@ -137,7 +137,7 @@ async def test_a_file_ksef_does_not_have_is_sent_again_as_the_same_bytes(tmp_pat
         gateway.send_plan.append(silence())
         record = await press_until_answered(place, "a")
         assert record.state is InvoiceState.IN_DOUBT
-        await place.settle()
+        await place.catch_up()
         assert [sent.sha256 for sent in gateway.sent] == [record.sha256]
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
         kinds = await place.log(record.id)
@@ -151,7 +151,7 @@ async def test_a_correction_waits_for_its_base(tmp_path: Path) -> None:
         correction = replace(correction, base_id=base.id)
         ready = await place.store.read(partial(_bases_first, [correction, base]))
         assert ready == [base]
-        await place.settle()
+        await place.catch_up()
         assert await place.store.read(partial(_bases_first, [correction])) == [correction]
 
 
@@ -357,7 +357,7 @@ async def test_an_online_invoice_that_missed_its_day_leaves_as_offline24(tmp_pat
     del gateway.session
     await clock.advance(3600)
     async with world(tmp_path, clock=clock, gateway=gateway) as place:
-        await place.settle()
+        await place.catch_up()
         after = await place.record(waiting.id)
         assert (after.mode, after.state) == (Mode.OFFLINE24, InvoiceState.ACCEPTED)
         assert gateway.sent[0].offline

@@ -239,7 +239,7 @@ async def test_a_number_that_does_not_come_is_not_waited_for_beyond_the_budget(t
         assert 20.0 <= place.clock.monotonic() - begun <= 20.5
 
 
-async def test_a_press_whose_invoice_the_sync_has_in_hands_waits_for_it(tmp_path: Path) -> None:
+async def test_a_press_whose_invoice_the_sync_is_sending_waits_for_it(tmp_path: Path) -> None:
     """A correction of the buyer makes two documents: while the first is printed, the sync may take up the second."""
     async with shop(tmp_path) as (place, gateway):
         gateway.up = False
@@ -273,7 +273,7 @@ async def late_verdict(place: World, gateway: Authority, verdict: Verdict | None
     await place.clock.advance(hours * 3600)
     for reference, (sha256, accepted, _) in gateway._verdicts.items():
         gateway._verdicts[reference] = (sha256, verdict or accepted, 0)
-    await place.settle()
+    await place.catch_up()
     return await place.record(record.id)
 
 
@@ -302,7 +302,7 @@ async def test_a_file_that_left_with_the_offline_flag_stays_offline(tmp_path: Pa
         record = await press_until_answered(place, "a")
         gateway.verdict_plan.append(Rejected(450, "błąd"))
         await place.restore_the_line()
-        await place.settle()
+        await place.catch_up()
         record = await place.record(record.id)
         assert [sent.offline for sent in gateway.sent][-1:] == [True]
         assert (record.state, record.mode, refusal(record)) == (InvoiceState.REJECTED, Mode.OFFLINE24, None)

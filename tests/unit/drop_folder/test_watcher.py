@@ -186,7 +186,7 @@ async def test_the_same_name_with_other_content_is_another_sale(tmp_path: Path) 
         aside = f"a~{first['sha256'][:8]}"
         assert here.folder.in_place(Place.DONE) == ["a.json", "a.result.json", f"{aside}.json", f"{aside}.result.json"]
         here.place.gateway.up = True
-        await here.place.settle()
+        await here.place.catch_up()
         await here.passes(1)
         for stem, reference in (("a", "2"), (aside, "1")):
             data = here.folder.content(Place.DONE, f"{stem}.result.json")
@@ -346,12 +346,12 @@ async def test_a_correction_waits_for_its_base_and_its_answer_follows(tmp_path: 
         assert answer["status"] == "waiting"
         assert document(answer)["held"]["state"] == "waiting"
         here.place.gateway.up = True
-        await here.place.settle()
+        await here.place.catch_up()
         await here.passes(2)
         made = document(here.answer("b.epp"))
         assert (made["status"], made["held"]) == ("issued", None)
         assert made["invoice"]["external_ref"] == "3/2026"
-        await here.place.settle()
+        await here.place.catch_up()
         await here.passes(2)
         assert document(here.answer("b.epp"))["invoice"]["state"] == "accepted"
         unknown = Paperwork(returned.items, kind="KFS", number="KFS 4/2026", fields={8: "FS 99/2026"})
@@ -387,7 +387,7 @@ async def test_a_number_that_comes_later_is_written_into_the_answer(tmp_path: Pa
         await here.take("a.epp", epp(Paperwork([COFFEE]), info=SHOP))
         assert document(here.answer("a.epp"))["invoice"]["ksef_number"] is None
         here.place.gateway.up = True
-        await here.place.settle()
+        await here.place.catch_up()
         await here.passes(1)
         number = document(here.answer("a.epp"))["invoice"]["ksef_number"]
         assert number
@@ -410,7 +410,7 @@ async def test_it_comes_over_a_restart_and_a_folder_that_was_away(tmp_path: Path
     folder.away = "nie odpowiada"
     async with world(tmp_path, given=folder_settings(tmp_path), clock=clock, gateway=gateway) as place:
         here = Shop(place, folder)
-        await place.settle()
+        await place.catch_up()
         await here.passes(2)
         assert problems(here)["folder"] == ("Katalog wymiany: nie odpowiada. Pliki czekają.", True)
         folder.away = None

@@ -50,7 +50,7 @@ async def test_what_nobody_waits_for_any_more_goes_as_an_offline_invoice(hub: Hu
     await hub.offer("FV-1/1", urgent=3.0)
     await hub.clock.advance(5)
     hub.gateway.up = True
-    await hub.settle()
+    await hub.catch_up()
     assert [each.offline for each in hub.gateway.sent] == [True]
 
 
@@ -61,7 +61,7 @@ async def test_presses_go_before_an_older_backlog_and_no_till_before_the_others(
         await hub.offer(f"FV-2/{number}", urgent=30.0)
     await hub.offer("FV-3/0", urgent=30.0)
     hub.start()
-    await hub.settle()
+    await hub.catch_up()
     order = await numbers(hub)
     assert set(order[:4]) == {"FV-2/0", "FV-2/1", "FV-2/2", "FV-3/0"}
     assert order.index("FV-3/0") <= 1
@@ -70,7 +70,7 @@ async def test_presses_go_before_an_older_backlog_and_no_till_before_the_others(
 async def test_a_backlog_of_many_tills_goes_as_one_batch(hub: HubWorld) -> None:
     offered = [await hub.offer(f"FV-{till}/{number}") for till in range(4) for number in range(5)]
     hub.start()
-    await hub.settle()
+    await hub.catch_up()
     sessions = {(await hub.find(each)).session_ref for each in offered}
     assert len(sessions) == 1
     assert all(session is not None and session.startswith("SB-") for session in sessions)
@@ -83,7 +83,7 @@ async def test_a_backlog_of_many_tills_goes_as_one_batch(hub: HubWorld) -> None:
 async def test_few_go_one_by_one_while_the_limits_leave_enough_to_presses(hub: HubWorld) -> None:
     offered = [await hub.offer(f"FV-1/{number}") for number in range(3)]
     hub.start()
-    await hub.settle()
+    await hub.catch_up()
     assert {(await hub.find(each)).session_ref for each in offered} == {"SO-1"}
 
 
@@ -91,7 +91,7 @@ async def test_a_lost_answer_is_settled_by_hash_and_nothing_goes_twice(hub: HubW
     hub.gateway.lost_answers = 1
     hub.start()
     await hub.offer("FV-1/1", urgent=3.0)
-    await hub.settle()
+    await hub.catch_up()
     assert len(hub.gateway.sent) == 1
     assert (await hub.kinds())[:2] == ["doubt", "accepted"]
 
@@ -100,7 +100,7 @@ async def test_an_answer_lost_on_the_way_there_goes_again(hub: HubWorld) -> None
     hub.gateway.send_plan.append(silence())
     hub.start()
     invoice = await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     assert (await hub.find(invoice)).state is HubState.ACCEPTED
     assert len(hub.gateway.sent) == 1
 
@@ -126,7 +126,7 @@ async def test_who_takes_over_settles_what_was_under_way(
         await reached.wait()
         await hub.stop()
     await hub.take_over()
-    await hub.settle()
+    await hub.catch_up()
     assert len(hub.gateway.ledger) == len(hub.gateway.sent) == (12 if batch else 1)
     assert {each.kind.value for each in await hub.told()} >= {"doubt", "accepted"}
 
@@ -135,13 +135,13 @@ async def test_a_number_ksef_knows_with_our_bytes_is_adopted(hub: HubWorld) -> N
     """The till sent it itself, or another hub did before this one was restored from an older copy."""
     hub.start()
     invoice = await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     known = (await hub.find(invoice)).ksef_number
     await hub.stop()
     async with hub_world_of_same_ksef(hub) as other:
         again = await other.offer("FV-1/1")
         other.start()
-        await other.settle()
+        await other.catch_up()
         assert (await other.find(again)).ksef_number == known
     assert len(hub.gateway.ledger) == 1
 
@@ -160,12 +160,12 @@ async def hub_world_of_same_ksef(hub: HubWorld) -> AsyncIterator[HubWorld]:
 async def test_a_number_ksef_knows_with_other_bytes_is_a_collision(hub: HubWorld) -> None:
     hub.start()
     await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     await hub.stop()
     async with hub_world_of_same_ksef(hub) as other:
         again = await other.offer("FV-1/1", issued_on="2026-11-23")
         other.start()
-        await other.settle()
+        await other.catch_up()
         found = await other.find(again)
         assert found.state is HubState.REJECTED
         assert found.refusal is not None
@@ -181,11 +181,11 @@ async def test_a_refusal_reaches_the_till_and_the_same_bytes_may_go_again(hub: H
     hub.gateway.verdict_plan.append(Rejected(450, "Błąd", ("pole",)))
     hub.start()
     invoice = await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     status = await hub.outcomes.status(await hub.till(), invoice.sha256)
     assert (status.state, status.code, status.details) == ("rejected", 450, ("pole",))
     await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     assert (await hub.find(invoice)).state is HubState.ACCEPTED
 
 
@@ -193,7 +193,7 @@ async def test_what_ksef_cancelled_goes_again_by_itself(hub: HubWorld) -> None:
     hub.gateway.verdict_plan.append(Rejected(550, "Anulowano", retryable=True))
     hub.start()
     invoice = await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     assert (await hub.find(invoice)).state is HubState.ACCEPTED
     assert len(hub.gateway.sent) == 2
 
@@ -208,7 +208,7 @@ async def test_a_line_that_is_down_costs_no_attempts_and_is_told(hub: HubWorld) 
     assert isinstance(news, dict)
     assert news["ksef"] == "down"
     hub.gateway.up = True
-    await hub.settle(minutes=15)
+    await hub.catch_up(minutes=15)
 
 
 async def test_without_a_place_in_the_limits_nothing_is_tried(hub: HubWorld) -> None:
@@ -217,7 +217,7 @@ async def test_without_a_place_in_the_limits_nothing_is_tried(hub: HubWorld) -> 
     invoice = await hub.offer("FV-1/1", urgent=3.0)
     await hub.clock.advance(2)
     assert (await hub.find(invoice)).attempts == 0
-    await hub.settle()
+    await hub.catch_up()
     found = await hub.find(invoice)
     assert (found.session_ref or "").startswith("SB-"), "what single sends leave over goes as a batch"
 
@@ -228,7 +228,7 @@ async def test_a_correction_goes_after_its_base_of_another_till(hub: HubWorld) -
     correction = fa3("FK-1/1", kind="KOR", after_kind=named("FV-2/1"))
     await hub.offer("FK-1/1", xml=correction)
     hub.start()
-    await hub.settle()
+    await hub.catch_up()
     assert await numbers(hub) == ["FV-2/1", "FK-1/1"]
 
 
@@ -244,11 +244,11 @@ async def test_a_technical_correction_goes_alone_and_names_what_it_replaces(hub:
     hub.gateway.verdict_plan.append(Rejected(450, "Błąd"))
     hub.start()
     first = await hub.offer("FV-1/1")
-    await hub.settle()
+    await hub.catch_up()
     for number in range(12):
         await hub.offer(f"FV-2/{number}")
     await hub.offer("FV-1/1", issued_on="2026-11-23", version=2, corrects=first.sha256)
-    await hub.settle()
+    await hub.catch_up()
     corrections = [each for each in hub.gateway.sent if each.corrects is not None]
     assert [(each.corrects, each.offline) for each in corrections] == [(first.sha256, True)]
 
@@ -257,7 +257,7 @@ async def test_ksef_takes_no_technical_correction_is_the_end_of_it(hub: HubWorld
     hub.gateway.send_plan.append(KsefError("nie", outcome=CallOutcome.REFUSED, code=21167))
     hub.start()
     invoice = await hub.offer("FV-1/1", version=2, corrects=bytes(32))
-    await hub.settle()
+    await hub.catch_up()
     assert (await hub.find(invoice)).state is HubState.REJECTED
     assert await hub.kinds() == ["rejected"]
 
@@ -294,7 +294,7 @@ async def test_a_batch_that_ksef_refuses_as_a_whole_is_split_until_the_culprit_i
     monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
     monkeypatch.setattr(hub.gateway, "batch_verdicts", batch_verdicts)
     hub.start()
-    await hub.settle()
+    await hub.catch_up()
     assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
     assert refused == ["SB-refused-40", "SB-refused-5"]
 
@@ -329,6 +329,6 @@ async def test_trouble_of_the_line_in_a_batch_leaves_it_whole(hub: HubWorld, mon
     monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
     offered = [await hub.offer(f"FV-1/{number}") for number in range(15)]
     hub.start()
-    await hub.settle()
+    await hub.catch_up()
     assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
     assert len(hub.gateway.ledger) == 15

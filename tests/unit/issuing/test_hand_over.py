@@ -38,7 +38,7 @@ async def test_without_certificate_a_consumer_waits_for_the_number(tmp_path: Pat
         assert answer.hand_over.startswith("Nie wydawaj jeszcze faktury: kasa nie ma certyfikatu Offline")
         assert "CERTYFIKAT" not in answer.hand_over
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         await place.reprinting.reprint(answer.record.id, CASHIER)
         assert (await place.invoices.one(answer.record.id)).hand_over == "Wydaj klientowi fakturę."
 

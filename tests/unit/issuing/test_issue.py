@@ -54,7 +54,7 @@ async def test_line_down_gives_offline24_with_confirmation_and_next_business_day
         assert answer.paper is not None
         assert answer.paper.document == "transaction_confirmation"
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         after = await place.record(answer.record.id)
         assert after.state is InvoiceState.ACCEPTED
         assert place.gateway.sent[0].offline
@@ -71,7 +71,7 @@ async def test_lost_answer_within_budget_is_offline24_and_never_a_second_invoice
         answer = (await press(place, sale(), "a")).invoices[0]
         assert answer.record.mode is Mode.OFFLINE24
         assert answer.record.state is InvoiceState.IN_DOUBT
-        await place.settle()
+        await place.catch_up()
         after = await place.record(answer.record.id)
         assert after.state is InvoiceState.ACCEPTED
         assert len(place.gateway.ledger) == 1
@@ -166,7 +166,7 @@ async def test_offline24_by_choice_answers_at_once_and_sends_in_the_background(t
         record = (await press(place, sale(), "a")).invoices[0].record
         assert record.mode is Mode.OFFLINE24
         assert place.clock.monotonic() == pytest.approx(1000.0, abs=0.11)
-        await place.settle()
+        await place.catch_up()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 
@@ -259,7 +259,7 @@ async def test_restart_after_crash_while_sending_asks_before_it_sends(tmp_path: 
         record = (await press(place, sale(), "a")).invoices[0].record
         gateway = place.gateway
     async with world(tmp_path, gateway=gateway) as place:
-        await place.settle()
+        await place.catch_up()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
         assert len(gateway.sent) == 1
 

@@ -46,7 +46,7 @@ async def test_a_consumers_invoice_stays_here(tmp_path: Path) -> None:
         assert "wystawiona poza KSeF" in paper
         assert "OFFLINE" not in paper
         await place.clock.advance(3600)
-        await place.settle()
+        await place.catch_up()
         await place.deadlines.follow()
         assert place.gateway.sent == []
         assert (await place.record(record.id)).state is InvoiceState.EXEMPT

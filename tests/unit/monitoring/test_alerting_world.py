@@ -121,9 +121,9 @@ async def test_a_correction_that_can_never_be_issued_until_a_manager_closes_its_
         place.gateway.up = True
         rejection = Rejected(450, "Błąd weryfikacji semantyki")
         place.gateway.verdict_plan.extend([rejection, rejection])
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         await place.rejected.correct_technically(base.id, MANAGER)
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         await place.rejected.close(base.id, "sprzedaż wystawiona ponownie", MANAGER)
         assert await look(place) == ["correction-refused"]
         (problem,) = place.health.report().problems
@@ -230,7 +230,7 @@ async def test_number_taken_by_another_document(tmp_path: Path) -> None:
         number = "FV-1/2026/11/000001"
         place.gateway.ledger["5265877635", "VAT", number] = ("5265877635-20261124-000000000000-00", b"other")
         await place.sell()
-        await place.settle()
+        await place.catch_up()
         assert await look(place) == ["series-collision"]
 
 
@@ -252,7 +252,7 @@ async def test_a_till_without_copies_and_with_an_old_one(tmp_path: Path) -> None
         await place.clock.advance(100 * 3600)
         assert await look(place) == []  # an empty log needs no copy
         await place.sell()
-        await place.settle()
+        await place.catch_up()
         await place.clock.advance(47 * 3600)
         assert await look(place) == []
         await place.clock.advance(2 * 3600)
@@ -272,7 +272,7 @@ async def test_a_copy_of_a_clock_that_ran_ahead_is_none(tmp_path: Path) -> None:
     """Else the alarm would sleep for ninety days."""
     async with world(tmp_path) as place:
         await place.sell()
-        await place.settle()
+        await place.catch_up()
         copies.note_copy(place.store.path, place.clock.now() + timedelta(days=90), tmp_path / "copy.db")
         await place.clock.advance(3 * 3600)
         assert await look(place) == ["backup-old"]
@@ -296,7 +296,7 @@ async def test_after_a_weekend_the_missed_copy_has_its_time(tmp_path: Path) -> N
     """A till that was off since Friday makes the copy of the timer within its first hours: no alarm every Monday."""
     async with world(tmp_path) as place:
         await place.sell()
-        await place.settle()
+        await place.catch_up()
         copies.note_copy(place.store.path, place.clock.now(), tmp_path / "copy.db")
         monday = place.clock.now() + timedelta(days=3)
     async with world(tmp_path, start=monday) as place:
@@ -328,7 +328,7 @@ async def test_deadline_near_then_overdue_then_sent(tmp_path: Path) -> None:
         await place.clock.advance(7 * 60 * 60)  # Thursday 00:01
         assert await look(place) == ["overdue"]
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
         assert await look(place) == []
         assert await told(place) == ["+deadline-near", "+overdue", "-deadline-near", "-overdue"]
@@ -408,7 +408,7 @@ async def test_a_doubt_does_not_grow_young_by_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path, clock=clock, gateway=gateway) as place:
         assert await look(place) == ["in-doubt"]
         gateway.up = True
-        await place.settle()
+        await place.catch_up()
         assert await look(place) == []
         assert await told(place) == ["+in-doubt", "-in-doubt"]
 
@@ -477,7 +477,7 @@ async def test_a_confirmed_total_failure_that_was_none_brings_every_deadline_bac
         assert [(await place.record(each.id)).deadline for each in (waiting, issued)] == [waiting.deadline] * 2
         assert [(await place.log(each.id)).count("deadline") for each in (waiting, issued)] == [2, 1]
         place.gateway.up = True
-        await place.settle()
+        await place.catch_up()
         assert {(await place.record(each.id)).state for each in (waiting, issued)} == {InvoiceState.ACCEPTED}
 
 

@@ -96,7 +96,7 @@ async def test_a_manager_is_told_once_and_brings_the_duty_back(tmp_path: Path) -
         event = next(each for each in await place.invoices.events(record.id) if each.kind == "duty_back")
         assert event.data == {"by": MANAGER.name, "reason": "BIP: awarii całkowitej nie było"}
 
-        await place.settle()
+        await place.catch_up()
         sent = await place.record(record.id)
         assert (sent.state, sent.sha256) == (InvoiceState.ACCEPTED, record.sha256)
 
@@ -127,7 +127,7 @@ async def test_books_and_paper_follow(tmp_path: Path) -> None:
         answer = await place.invoices.one(record.id)
         assert answer.paper is not None
         assert answer.paper.document == "transaction_confirmation", "the next paper is that of its mode now"
-        await place.settle()
+        await place.catch_up()
         assert marker(await place.record(record.id), today) is Marker.NUMBER
 
 

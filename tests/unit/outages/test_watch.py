@@ -144,7 +144,7 @@ async def test_the_end_of_a_failure_closes_what_is_in_ksef_already(tmp_path: Pat
         record = await press(place, "a")
         await place.restore_the_line()
         await place.clock.advance(60)
-        await place.settle()
+        await place.catch_up()
         record = await place.record(record.id)
         assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.FAILURE)
         assert (record.deadline, record.deadline_state) == (None, "open")
@@ -193,7 +193,7 @@ async def test_a_confirmed_total_failure_stops_sending_and_lifts_the_duty(tmp_pa
         await place.declarations.withdraw("Koniec", MANAGER)
         assert (await place.record(within.id)).state is InvoiceState.EXEMPT
         assert (await last(place, within.id, "exempt")).data["legal_basis"] == "art. 106ng"
-        await place.settle()
+        await place.catch_up()
         assert {number for _, _, number in place.gateway.ledger} == {waiting.number}, "late ones are still sent"
 
 
@@ -205,7 +205,7 @@ async def test_a_false_alarm_restores_every_duty(tmp_path: Path) -> None:
             now = await place.record(each.id)
             assert (now.deadline, now.deadline_state) == (date(2026, 11, 25), "due")
             assert now.state is InvoiceState.ISSUED
-        await place.settle()
+        await place.catch_up()
         assert {number for _, _, number in place.gateway.ledger} == {waiting.number, within.number}
 
 
@@ -298,5 +298,5 @@ class TestClock:
             await place.clock.advance(60)
             place.gateway.up = True
             place.clock.step(timedelta(days=-90))
-            await place.settle()
+            await place.catch_up()
             assert (await place.record(record.id)).state is InvoiceState.ACCEPTED

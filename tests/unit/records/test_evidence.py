@@ -173,15 +173,15 @@ async def a_day(till: World) -> None:
     await till.sell(buyer=CONSUMER)
     await till.clock.advance(600)
     till.gateway.up = True
-    await till.settle()
+    await till.catch_up()
     await till.clock.advance(60)
     await till.declarations.declare(Mode.OFFLINE24, "Remont łącza", MANAGER)
     await till.sell()
     await till.declarations.withdraw("Po remoncie", MANAGER)
-    await till.settle()
+    await till.catch_up()
     await till.clock.advance(60)
     await till.sell()
-    await till.settle()
+    await till.catch_up()
 
 
 async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:

@@ -285,10 +285,10 @@ async def test_a_technical_correction_asks_nothing_anew(tmp_path: Path) -> None:
         await place.declarations.declare(Mode.OFFLINE24, "próba", MANAGER)
         place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki"))
         record = (await hand_in(place, ready(FIRM), FIRM.identifier)).invoices[0].record
-        await place.settle(hours=0.01)
+        await place.catch_up(hours=0.01)
         changed = with_new_timestamp(record.xml, place.clock.now())
         await place.rejected.correct_technically(record.id, MANAGER, changed)
-        await place.settle()
+        await place.catch_up()
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 

@@ -16,7 +16,7 @@ WHERE nip = :nip AND state = 'expected'
     )
 ORDER BY used_at
 
--- session_settle --
+-- session_finish --
 -- Ask no more.
 UPDATE sessions SET state = 'settled' WHERE reference = :reference
 

@@ -50,9 +50,9 @@ class StoredSessions:
         marked = await self._database.run_many("proven", [{"sha256": row.blob("sha256")} for row in proven])
         return [invoice_of(row) for row in marked]
 
-    async def settle(self, reference: str) -> None:
+    async def finish(self, reference: str) -> None:
         """Ask no more."""
-        await self._database.run("session_settle", reference=reference)
+        await self._database.run("session_finish", reference=reference)
 
     async def page(self, session: str, page: int) -> bytes:
         """Return a page as received."""
