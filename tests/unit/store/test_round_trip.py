@@ -22,8 +22,20 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Address, Buyer, NewInvoice, Payment, RateTotal, Totals
 from agent.domain.json_io.codec import PlainError, from_plain, to_plain
 from agent.domain.known_buyers import KnownBuyer
-from agent.domain.lifecycle import HeldState, InvoiceState
-from agent.ports import Fact, HeldCorrection, InvoiceChange, InvoiceFilter, Json, KeyRecord, Rejection, Transaction
+from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
+from agent.ports import (
+    Fact,
+    HeldCorrection,
+    InvoiceChange,
+    InvoiceFilter,
+    Json,
+    KeyRecord,
+    KsefSession,
+    Rejection,
+    SessionKind,
+    Transaction,
+    UpoPage,
+)
 from agent.store import codec
 from agent.store.sqlite import SqliteStore
 from tests.fakes.clock import FakeClock
@@ -51,6 +63,7 @@ SCALARS: dict[object, st.SearchStrategy[object]] = {
     date: DAYS,
     datetime: INSTANTS,
 }
+PAGES = st.builds(UpoPage, st.integers(1, 10**6), TEXT, st.binary(max_size=50), st.just(()))
 cheap = hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -182,6 +195,28 @@ async def test_a_held_correction_comes_back(held: HeldCorrection, problem: str, 
         closed = await tx.held.get("h")
         assert closed is not None
         assert (closed.state, closed.problem) == (HeldState.REFUSED, problem)
+
+    await tried(store, work)
+
+
+@cheap
+@given(label=TEXT, printer=TEXT, problem=TEXT, data=st.binary(max_size=50), page=PAGES)
+async def test_a_print_and_a_page_of_an_upo_come_back(
+    label: str, printer: str, problem: str, data: bytes, page: UpoPage, store: SqliteStore
+) -> None:
+    async def work(tx: Transaction) -> None:
+        await add_next(tx, "a")
+        job = await tx.prints.add("inv-a", "invoice", label)
+        printing = await tx.prints.move(job.id, PrintState.PRINTING, printer=printer, data=data)
+        assert printing == replace(job, state=PrintState.PRINTING, printer=printer, data=data)
+        unsure = await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=problem)
+        assert unsure == replace(printing, state=PrintState.UNCERTAIN, problem=problem)
+        assert await tx.prints.of_invoice("inv-a") == [unsure]
+        assert await tx.prints.summaries("inv-a") == [replace(unsure, data=None)]
+        await tx.sessions.use("SB", SessionKind.BATCH)
+        assert await tx.sessions.without_upo() == [KsefSession("SB", SessionKind.BATCH)]
+        assert await tx.sessions.add_page("SB", page)
+        assert await tx.sessions.page("SB", page.number) == page.xml
 
     await tried(store, work)
 
