@@ -15,7 +15,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run run-hub test lint bench test-nightly test-package test-clients architecture pictures openapi wheel deb completion lock clean
+.PHONY: help run run-hub test lint bench test-nightly test-package client-generator test-clients architecture pictures openapi wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,10 @@ build/generators/.made: tests/generators/package-lock.json tests/generators/requ
 	cp tests/generators/package.json tests/generators/package-lock.json tests/generators/.npmrc build/generators/
 	cd build/generators && npm ci --no-audit --no-fund
 	@touch $@
+
+client-generator: ## build/client/bin/openapi-python-client, as locked
+	$(PYTHON) -m venv build/client
+	build/client/bin/pip --quiet install $(LOCKED) --requirement tests/generators/requirements.lock
 
 test-clients: $(VENV)/.dev build/generators/.made ## generated clients and the examples, with what makes them (node, npm, php)
 	KSEF_AGENT_GENERATORS=build/generators $(BIN)/pytest -v tests/generators

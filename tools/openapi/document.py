@@ -190,7 +190,7 @@ def _statuses(each: Operation) -> list[int]:
     if "{" in each.path:
         found.add(404)
     if each.bodies:
-        found |= {408, 413, 415, 422}
+        found |= {408, 413, 415, 417, 422}
     if each.method != "get":
         found.add(507)
     if each.conflicts:
