@@ -74,12 +74,11 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
     ledger = asyncio.run(_ask_ksef(settings, _since(copy, now), clock))
     witnesses.append(_of_ledger(ledger, settings.read_number))
     today = local_date(now)
-    names = (settings.issue.series, settings.issue.correction_series)
     return Sources(
         tuple(witnesses),
         mark,
         lacking(there, witnesses),
-        tuple(series_name(name, till=settings.till, issued_on=today) for name in names),
+        tuple(series_name(name, till=settings.till, issued_on=today) for name in settings.issue.series_templates),
         waiting_corrections(database) if replaced is not None and replaced.most is not None else None,
     )
 

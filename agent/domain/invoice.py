@@ -43,6 +43,10 @@ LEGAL_BASIS: dict[Mode, str] = {
 }
 
 
+OFFLINE_MODES = frozenset({Mode.OFFLINE24, Mode.UNAVAILABILITY, Mode.FAILURE})
+"""Modes in which an invoice exists before KSeF has it, and is sent by a deadline."""
+
+
 class BuyerKind(StrEnum):
     """What identifies the buyer in Podmiot2/DaneIdentyfikacyjne."""
 

@@ -91,6 +91,21 @@ def series_name(template: str, *, till: str, issued_on: date | None = None) -> s
     return _checked(template.format(till=till, year=issued_on.year, month=issued_on.month))
 
 
+def never_equal(template: str, one: str, other: str, *, till: str) -> bool:
+    """Tell whether numbers of two series (templates of names) always differ, whatever date and serial.
+
+    Dates and serials are digits, so numbers differ for ever where the rest of them does. A sufficient condition, not a
+    necessary one: names that differ by digits alone count as equal.
+    """
+    return _without_digits(template, one, till) != _without_digits(template, other, till)
+
+
+def _without_digits(template: str, series: str, till: str) -> str:
+    day = date(2026, 12, 31)
+    name = series_name(series, till=till, issued_on=day)
+    return re.sub(r"\d", "", format_number(template, series=name, till=till, serial=1, issued_on=day))
+
+
 def serial_of(number: str, template: str, *, series_templates: Sequence[str], till: str) -> tuple[str, int] | None:
     """Read a P_2 back: the name of its series and its serial; None where these templates do not make such a number.
 

@@ -74,8 +74,8 @@ def _late(agent: Agent) -> frozenset[str]:
 
 
 def _series(agent: Agent) -> tuple[str, ...]:
-    issue, today = agent.settings.issue, local_date(agent.clock_check.best())
-    templates = dict.fromkeys((issue.series, issue.correction_series))
+    today = local_date(agent.clock_check.best())
+    templates = agent.settings.issue.series_templates
     return tuple(series_name(each, till=agent.settings.till, issued_on=today) for each in templates)
 
 

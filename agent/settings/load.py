@@ -18,6 +18,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from agent.domain.errors import ConfigError
 from agent.domain.identifiers import bare_nip
+from agent.domain.numbering import TemplateError, never_equal
 from agent.settings.field_rules import RULES
 from agent.settings.layers import FromVariable, Layers, read_layers
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
@@ -298,6 +299,7 @@ class _Reader:
                     "odnawiać można tylko parę plików PEM (certificate_file i key_file), "
                     "która nie jest poświadczeniem systemd",
                 )
+        self._check_series(settings)
         self._check_hub(settings)
         if settings.alerts.opens >= settings.alerts.closes:
             self._wrong(("alerts", "closes"), "godzina zamknięcia musi być późniejsza niż alerts.opens")
@@ -307,6 +309,25 @@ class _Reader:
         ):
             if url and secret is None:
                 self._wrong(tuple(section.split(".")), "brakuje pliku z kluczem do podpisywania powiadomień")
+
+    def _check_series(self, settings: Settings) -> None:
+        """KSeF tells documents apart by NIP, kind and P_2: two series of one kind must never make the same number."""
+        issue = settings.issue
+        for name, usual in (("offline_series", issue.series), ("offline_correction_series", issue.correction_series)):
+            own = str(getattr(issue, name))
+            if not own:
+                continue
+            try:
+                apart = never_equal(issue.number, own, usual, till=settings.till)
+            except TemplateError as error:
+                self._wrong(("issue", name), str(error).rstrip("."))
+                continue
+            if not apart:
+                self._wrong(
+                    ("issue", name),
+                    f"seria „{own}” dawałaby te same numery co „{usual}”: nazwy serii muszą różnić się literami, "
+                    "a wzór numeru (issue.number) musi zawierać pole {series}",
+                )
 
     def _check_hub(self, settings: Settings) -> None:
         for name, given in (("url", settings.hub.url), ("token_file", settings.hub.token_file)):

@@ -30,6 +30,10 @@ class IssueSettings:
     """Template of P_2: series, year, month, day, serial, till. The serial never restarts within a series."""
     series: Annotated[str, rules.series] = "FV-{till}"
     correction_series: Annotated[str, rules.series] = "FK-{till}"
+    offline_series: Annotated[str, rules.optional_series] = ""
+    """Sales issued offline from the start (offline24, unavailability, failure); empty: of ``series`` too."""
+    offline_correction_series: Annotated[str, rules.optional_series] = ""
+    """Corrections issued offline from the start; empty: of ``correction_series`` too."""
     clock_skew_alarm_seconds: Annotated[float, rules.Between(1, 86400)] = 60.0
     clock_skew_refuse_seconds: Annotated[float, rules.Between(1, 86400)] = 900.0
     system_info: Annotated[str, rules.filled] = "ksef-agent"
@@ -37,6 +41,12 @@ class IssueSettings:
     """False: invoices to buyers without any number are issued outside KSeF (art. 106ga ust. 2 pkt 4)."""
     cash_register: str = ""
     """Unique number of this till's fiscal cash register, for receipts that come without one (art. 106h)."""
+
+    @property
+    def series_templates(self) -> tuple[str, ...]:
+        """Templates of all series this till numbers in, each once."""
+        named = (self.series, self.correction_series, self.offline_series, self.offline_correction_series)
+        return tuple(dict.fromkeys(filter(None, named)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +317,7 @@ class Settings:
 
     def read_number(self, number: str) -> tuple[str, int] | None:
         """Read a P_2 of this till back: the name of its series and its serial; None for any other number."""
-        series = (self.issue.series, self.issue.correction_series)
+        series = self.issue.series_templates
         return serial_of(number, self.issue.number, series_templates=series, till=self.till)
 
     @property

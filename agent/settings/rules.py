@@ -186,6 +186,10 @@ def series(value: object) -> str | None:
     return None
 
 
+def optional_series(value: object) -> str | None:
+    return series(value) if value else None
+
+
 PORT = Between(1, 65535)
 
 NIPS = frozenset({"seller.nip", "ksef.context_nip", "ksef.certificate_nip", "offline.certificate_nip"})

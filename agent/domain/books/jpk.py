@@ -19,7 +19,7 @@ from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.books.read import GTU, PROCEDURES
 from agent.domain.books.sums import FIELDS
 from agent.domain.calendar import happened_by, local_date
-from agent.domain.invoice import Buyer, BuyerKind, InvoiceSummary, Mode
+from agent.domain.invoice import OFFLINE_MODES, Buyer, BuyerKind, InvoiceSummary
 from agent.domain.records.register import REACHED, AsOf, Marker, is_invoice, marker
 from agent.domain.spreadsheets import Cell, Dialect
 from agent.domain.vat import ZERO
@@ -32,8 +32,6 @@ NOBODY = "BRAK"
 TO_RECEIPT = "FP"
 NAME_LENGTH = 512
 TAXES = ("K_16", "K_18", "K_20")
-SENT_OFFLINE = frozenset({Mode.OFFLINE24, Mode.UNAVAILABILITY, Mode.FAILURE})
-"""Modes whose reductions count in the month of sending (art. 29a ust. 13b, 13c)."""
 OUTSIDE = (
     "Korekta zmniejszająca wystawiona poza KSeF: ujmij ją w miesiącu, w którym masz potwierdzenie jej otrzymania "
     "(art. 29a ust. 13a)."
@@ -98,8 +96,11 @@ def rows_of(record: InvoiceSummary, entry: BookEntry, days: tuple[date, date], a
 
 
 def _day(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) -> date | None:
-    """Return the day whose month the part belongs to; None for a reduction that has not been sent."""
-    if not entry.reduces or record.mode not in SENT_OFFLINE:
+    """Return the day whose month the part belongs to; None for a reduction that has not been sent.
+
+    A reduction issued offline counts in the month of sending (art. 29a ust. 13b, 13c).
+    """
+    if not entry.reduces or record.mode not in OFFLINE_MODES:
         return part.day
     reached = (record.sent_at or record.accepted_at) if record.state in REACHED else None
     return None if reached is None or not happened_by(reached, as_of) else local_date(reached)

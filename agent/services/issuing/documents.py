@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -18,7 +19,17 @@ from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.correction import Correction
 from agent.domain.fa3.build import build_invoice, issue_date
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, NewInvoice, Payment, Sale, Seller, Totals
+from agent.domain.invoice import (
+    OFFLINE_MODES,
+    Buyer,
+    BuyerKind,
+    CorrectedBase,
+    NewInvoice,
+    Payment,
+    Sale,
+    Seller,
+    Totals,
+)
 from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.modes import ModeDecision, on_issue_date, outside_ksef
 from agent.domain.vat import totals
@@ -81,12 +92,21 @@ class DocumentBuilder:
         self._timeline = timeline
         self._calendar = calendar
 
-    def series(self, planned: PlannedDocument, now: datetime) -> str | None:
-        """Return the series whose next number the document takes; None where its number came with it."""
-        if planned.number is not None:
+    def series(self, planned: PlannedDocument, decision: ModeDecision, now: datetime) -> str | None:
+        """Return the series whose next number the document takes; None where its number came with it.
+
+        The number is part of the bytes, so the series follows the mode of the press: what begins online and gets no
+        KSeF number in time becomes offline24 under the number it has.
+        """
+        content = planned.content
+        if planned.number is not None or isinstance(content, SuppliedDocument):
             return None
-        correction = isinstance(planned.content, Correction)
+        correction = isinstance(content, Correction)
         template = self._settings.correction_series if correction else self._settings.series
+        bases = content.bases if isinstance(content, Correction) else ()
+        if decision.mode in OFFLINE_MODES and not self._stays_outside(content.buyer, bases):
+            own = self._settings.offline_correction_series if correction else self._settings.offline_series
+            template = own or template
         return numbering.series_name(template, till=self._till, issued_on=issue_date(now))
 
     def number(self, series: str, serial: int, now: datetime) -> Number:
@@ -145,7 +165,7 @@ class DocumentBuilder:
     def new_invoice(self, built: BuiltDocument, decision: ModeDecision, now: datetime, caller: Caller) -> NewInvoice:
         """Hash the bytes, sign the codes, count the deadline: the row as it is stored."""
         sha256 = hashlib.sha256(built.xml).digest()
-        if self._stays_outside(built):
+        if self._stays_outside(built.buyer, built.bases):
             decided = outside_ksef()
         else:
             decided = on_issue_date(decision, self._timeline.at(now), built.issued_on)
@@ -176,11 +196,11 @@ class DocumentBuilder:
             pressed_by=caller.name,
         )
 
-    def _stays_outside(self, built: BuiltDocument) -> bool:
+    def _stays_outside(self, buyer: Buyer, bases: Sequence[CorrectedBase]) -> bool:
         """Tell whether the shop keeps it out of KSeF: to a consumer, and of a correction all that it corrects is."""
-        if self._settings.consumers_in_ksef or built.buyer.kind is not BuyerKind.NONE:
+        if self._settings.consumers_in_ksef or buyer.kind is not BuyerKind.NONE:
             return False
-        return all(base.ksef_number is None for base in built.bases)
+        return all(base.ksef_number is None for base in bases)
 
 
 def _supplied(supplied: SuppliedDocument, number: Number) -> BuiltDocument:

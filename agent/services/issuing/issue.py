@@ -210,7 +210,7 @@ class Issuing:
 
     async def _add(self, planned: PlannedDocument, caller: Caller, moment: Moment, tx: Transaction) -> NewInvoice:
         """Number a document, build it, store it, and say so in the log."""
-        number = await self._number(planned, moment.now, tx)
+        number = await self._number(planned, moment, tx)
         built = self._documents.build(planned, number, moment.now)
         invoice = self._documents.new_invoice(built, moment.decision, moment.now, caller)
         await tx.invoices.add(invoice)
@@ -225,11 +225,11 @@ class Issuing:
             await tx.events.append(EventKind.CORRECTED, data, base_id)
         return invoice
 
-    async def _number(self, planned: PlannedDocument, now: datetime, tx: Transaction) -> Number:
-        series = self._documents.series(planned, now)
+    async def _number(self, planned: PlannedDocument, moment: Moment, tx: Transaction) -> Number:
+        series = self._documents.series(planned, moment.decision, moment.now)
         if series is None:
             return Number(planned.number or "")
-        return self._documents.number(series, await tx.invoices.next_serial(series), now)
+        return self._documents.number(series, await tx.invoices.next_serial(series), moment.now)
 
     async def _after_commit(self, committed: Committed, press: Press, moment: Moment, begun: float) -> None:
         outcome = committed.outcome
