@@ -266,6 +266,8 @@ class PageSettings:
     lookup_buyers: bool = False
     """Ask the Ministry's white list by NIP."""
     lookup_url: Annotated[str, rules.base_url] = "https://wl-api.mf.gov.pl"
+    screen_keyboard: bool = False
+    """Number pad and Polish keyboard on the screen; each browser may switch."""
     sample_basket: bool = False
     """demo: a basket to press on."""
 

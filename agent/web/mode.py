@@ -148,5 +148,6 @@ async def page_settings(request: web.Request) -> web.Response:
             role=caller.role,
             sample_basket=settings.sample_basket,
             lookup_buyers=settings.lookup_buyers,
+            screen_keyboard=settings.screen_keyboard,
         )
     )

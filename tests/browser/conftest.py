@@ -148,7 +148,9 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def counter(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> AsyncIterator[Counter]:
     async with world(tmp_path) as place:
-        context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="pl-PL")
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, locale="pl-PL", has_touch=True
+        )
         context.set_default_timeout(WAIT)
         page = await context.new_page()
         shop = Counter(place, page, "", tokens_in(tmp_path))

@@ -111,6 +111,7 @@ class Page:
     role: Role
     sample_basket: bool
     lookup_buyers: bool
+    screen_keyboard: bool
 
 
 def buyer_of(found: FoundBuyer) -> KnownBuyer:

@@ -8,6 +8,7 @@ import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
 import { byId, h, say } from "./dom.js";
 import * as invoice from "./invoice.js";
+import * as keyboard from "./keyboard.js";
 import * as keys from "./keys.js";
 import * as last from "./last.js";
 import * as lists from "./lists.js";
@@ -204,6 +205,7 @@ async function enter() {
 function apply(settings) {
   byId("till-name").textContent = `Kasa ${settings.till}`;
   document.title = `Faktura – kasa ${settings.till}`;
+  keyboard.configure(settings);
   manager.start(settings);
   invoice.start({ next: goTo.sale, manager: settings.role === "manager", correct: (base) => attempt(() => goTo.correct(base)) });
 }
@@ -241,6 +243,7 @@ document.addEventListener("token-refused", (event) => {
   askForToken(event.detail || "");
 });
 keys.start();
+keyboard.start();
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return; // its keys are its own
   sale.shortcut(event);

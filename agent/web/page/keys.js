@@ -9,6 +9,7 @@ const KEYS = [
 ];
 
 export function start() {
+  byId("keys-button").addEventListener("click", show);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "F1") return;
     event.preventDefault();
