@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings (n
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -167,10 +168,17 @@ def _run() -> int:
     except AgentError as error:
         return _refuse(str(error))
     except OSError as error:
-        if not error.filename:
-            raise
-        return _refuse(f"{error.filename}: {polish_reason(error)}.")
+        return _refuse(_sentence(error))
     return code if isinstance(code, int) else 0
+
+
+def _sentence(error: OSError) -> str:
+    """Return what to tell of it; raise what only a defect explains."""
+    if error.filename:
+        return f"{error.filename}: {polish_reason(error)}."
+    if error.errno == errno.ENOSPC:  # stdout is a file on a full disk
+        return "Nie ma miejsca na wynik polecenia; samo polecenie mogło się już wykonać."
+    raise error
 
 
 def _refuse(sentence: str) -> int:

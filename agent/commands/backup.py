@@ -5,14 +5,13 @@ What becomes of it is noted beside the database: the running agent tells HQ of a
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from agent.commands.common import config_file_option, plain, step_down
+from agent.commands.common import config_file_option, show_json, step_down
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, NotFound
 from agent.settings.load import find_config, load
@@ -62,7 +61,7 @@ def command(
         return
     summary = _copy(source, target, unattended=force or nightly)
     if as_json:
-        click.echo(json.dumps({"file": str(target), **asdict(summary)}, ensure_ascii=False, default=plain))
+        show_json({"file": str(target), **asdict(summary)})
         return
     click.echo(f"Zapisano i sprawdzono {target}: faktur {summary.invoices}, ostatnia {summary.last_number or '-'}.")
 

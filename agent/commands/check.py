@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
-import json
 import os
 import re
 import shutil
@@ -24,7 +23,7 @@ from typing import Final
 import click
 
 from agent.commands.as_service import as_the_service, standing
-from agent.commands.common import config_file_option, step_down
+from agent.commands.common import config_file_option, show_json, step_down
 from agent.domain.calendar import local_time
 from agent.domain.errors import AgentError, ConfigError, Conflict
 from agent.ksef.certificate_checks import Remark
@@ -115,13 +114,13 @@ def _explain(layers: Layers, *, as_json: bool) -> None:
     """Print every setting with its source, wrong ones too: what is wrong follows on stderr."""
     found = list(explanations(layers))
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
+        show_json([asdict(each) for each in found], indent=2)
     else:
         click.echo("\n".join(map(str, found)))
 
 
 def _show_json(findings: list[Finding]) -> None:
-    click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    show_json([asdict(finding) for finding in findings], indent=2)
 
 
 async def _check(settings: Settings, offline: bool) -> list[Finding]:

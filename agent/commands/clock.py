@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
 
 STATES = {
@@ -49,7 +49,7 @@ def confirm(settings: Settings, day: datetime, as_json: bool) -> None:
 
 def _tell(answer: Any, as_json: bool) -> None:
     if as_json:
-        remote.show(answer)
+        show_json(answer, indent=2)
         return
     day = date.fromisoformat(answer["date"])
     click.echo(f"Zegar: {day:%d.%m.%Y} {answer['shows'][11:16]}, {STATES[answer['state']]}.")

@@ -1,10 +1,13 @@
-"""What all commands share: --config, the settings read from it, and whose rights a command has."""
+"""What all commands share: --config, the settings read from it, whose rights a command has, JSON for programs."""
 
 from __future__ import annotations
 
+import codecs
 import functools
+import json
 import os
 import pwd
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -64,6 +67,13 @@ def step_down(data_dir: Path) -> None:
         os.initgroups(owner.pw_name, owner.pw_gid)
         os.setgid(owner.pw_gid)
         os.setuid(owner.pw_uid)
+
+
+def show_json(value: object, *, indent: int | None = None) -> None:
+    """Print JSON for programs. Where the locale is not UTF-8, letters beyond ASCII are escaped: none may be changed."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    escaped = codecs.lookup(encoding).name != "utf-8"
+    click.echo(json.dumps(value, ensure_ascii=escaped, indent=indent, default=plain))
 
 
 def plain(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.commands.reprint import find_id
 from agent.settings.model import Settings
 
@@ -40,7 +40,8 @@ def command(
 ) -> None:
     """Correct an invoice given by id or number; FILE holds the correction as JSON (docs/api.md).
 
-    A base without KSeF number makes the correction wait; it is issued by itself when the number arrives.
+    A base without KSeF number makes the correction wait; it is issued by itself when the number arrives. Exit
+    code 1: nothing was issued, or KSeF rejected it.
     """
     if outside is not None and (invoice_id is not None or full_return):
         raise click.UsageError("--outside goes without ID, FILE and --full-return.")
@@ -58,7 +59,8 @@ def command(
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
-        return
-    click.echo(f"{answer.get('number', 'Korekta w kolejce')}  {answer['state']}")
-    click.echo(answer["hand_over"])
+        show_json(answer, indent=2)
+    else:
+        click.echo(f"{answer.get('number', 'Korekta w kolejce')}  {answer['state']}")
+        click.echo(answer["hand_over"])
+    remote.exit_with(answer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from datetime import timedelta
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.domain.errors import ConfigError, Refused, Unavailable
 from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
@@ -80,7 +79,7 @@ def _answer(kind: CertificateType, place: CertificateFiles, pair: Credentials, *
             "certificate_file": str(place.certificate_file),
             "key_file": str(place.key_file),
         }
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        show_json(answer)
         return
     kept = "" if changed else " Nowego nie trzeba."
     click.echo(f"Certyfikat {kind} {pair.serial} ważny do {pair.expires:%Y-%m-%d}.{kept}")

@@ -6,7 +6,6 @@ The export reads the database beside a running agent; verify needs neither setti
 from __future__ import annotations
 
 import asyncio
-import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import BinaryIO
 
 import click
 
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.commands.progress import RunningCount
 from agent.domain.errors import Refused
 from agent.domain.records.evidence_check import verify_zip_files
@@ -91,7 +90,7 @@ def verify(file: Path, as_json: bool) -> None:
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise Refused(f"Plik {file} nie jest poprawnym plikiem zip.", code="not-a-zip") from error
     if as_json:
-        click.echo(json.dumps({"ok": not problems, "files": count, "problems": problems}, ensure_ascii=False).encode())
+        show_json({"ok": not problems, "files": count, "problems": problems})
     elif problems:
         click.echo("\n".join(problems))
     else:

@@ -7,7 +7,6 @@ Rows, hashes, links and events stay for ever. The database file does not shrink;
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Set
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.commands.progress import RunningCount
 from agent.domain.errors import ConfigError, DocumentDamaged, Refused
 from agent.ports import Clock
@@ -74,7 +73,7 @@ def command(settings: Settings, *, out: Path | None, before: datetime | None, pr
     )
     if as_json:
         facts = {"folder": str(folder), **asdict(report)}
-        click.echo(json.dumps({key: value for key, value in facts.items() if value != []}, ensure_ascii=False))
+        show_json({key: value for key, value in facts.items() if value != []})
     else:
         click.echo(f"Wyeksportowano do {folder}: {report.exported}. Usunięto treść starych faktur: {report.pruned}.")
     if report.damaged:

@@ -180,9 +180,9 @@ COMMANDS: Final[dict[str, str]] = {
     "issue": (
         "Wystaw i wydrukuj fakturę do sprzedaży z pliku (JSON, gotowa FA(3) w XML albo EDI++); „-” czyta wejście.\n\n"
         "Bez --key każde wywołanie to nowa sprzedaż; dokumenty EDI++ rozpoznaje się po numerach. "
-        "Opis sprzedaży: docs/api.md."
+        "Opis sprzedaży: docs/api.md. Kod wyjścia 1: nic nie wystawiono albo KSeF odrzucił."
     ),
-    "status": "Pokaż tryb, kolejkę i problemy. Kod wyjścia 1, gdy któryś jest krytyczny.",
+    "status": "Pokaż tryb, kolejkę i problemy. Kod wyjścia 1, gdy któryś jest krytyczny albo usługa nie działa.",
     "queue": "Pokaż faktury, których KSeF jeszcze nie ma, i korekty, które czekają na numer.",
     "sync": "Wyślij teraz to, co czeka, i poczekaj na odpowiedzi KSeF. Kod wyjścia 1, gdy coś zostało.",
     "mode": (
@@ -201,14 +201,18 @@ COMMANDS: Final[dict[str, str]] = {
     "clock show": "Pokaż, co wskazuje zegar i kto go potwierdził.",
     "clock confirm": "Potwierdź, że zegar jest dobry; DATE to data, którą pokazuje (RRRR-MM-DD).",
     "deadline": "Wyjaśnij, do kiedy faktura musi trafić do KSeF.",
-    "register": "Wypisz rejestr miesiąca z oznaczeniami JPK_V7M (OFF, BFK, DI albo numer KSeF).",
+    "register": (
+        "Wypisz rejestr miesiąca z oznaczeniami JPK_V7M (OFF, BFK, DI albo numer KSeF).\n\n"
+        "Kod wyjścia 1, gdy --ksef znajdzie różnice."
+    ),
     "evidence": "Zapisz dowody z wybranego okresu w jednym pliku zip albo sprawdź taki plik.",
     "evidence verify": (
         "Sprawdź wszystkie skróty, łańcuch dziennika oraz zgodność faktur, UPO i dziennika. Kod 1: coś jest źle."
     ),
     "reprint": (
         "Wydrukuj fakturę ponownie, z oznaczeniem WYDRUK PONOWNY; ID to jej identyfikator albo numer.\n\n"
-        "Identyfikator korekty, która czeka (podaje go `queue`), drukuje ponownie potwierdzenie dla klienta."
+        "Identyfikator korekty, która czeka (podaje go `queue`), drukuje ponownie potwierdzenie dla klienta. "
+        "Kod wyjścia 1, gdy nic się nie wydrukowało."
     ),
     "rejected": (
         "Zakończ sprawę odrzuconej faktury: korekta techniczna, ponowne przesłanie, zamknięcie.\n\n"
@@ -244,7 +248,8 @@ COMMANDS: Final[dict[str, str]] = {
     ),
     "correct": (
         "Skoryguj fakturę podaną przez identyfikator albo numer; FILE zawiera korektę jako JSON (docs/api.md).\n\n"
-        "Gdy faktura nie ma jeszcze numeru KSeF, korekta czeka i zostanie wystawiona sama, gdy numer nadejdzie."
+        "Gdy faktura nie ma jeszcze numeru KSeF, korekta czeka i zostanie wystawiona sama, gdy numer nadejdzie. "
+        "Kod wyjścia 1: nic nie wystawiono albo KSeF odrzucił."
     ),
     "outbox": "Zdarzenia dla systemu sklepu (docs/webhooks.md).",
     "outbox status": "Pokaż, co ma każdy odbiorca i co go zatrzymuje.",

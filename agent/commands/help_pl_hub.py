@@ -78,7 +78,10 @@ HUB_COMMANDS: Final[dict[str, str]] = {
         "Pokaż sieć kas na tym komputerze (do Ctrl+C): bez konta, bez sprzętu, nic go nie opuszcza."
         "\n\nStrona sieci i przyciski: sprzedaj, niech kasa padnie na zawsze, zerwij łącze do KSeF."
     ),
-    "hub status": "Pokaż sprzedawców, kasy, to, czego KSeF jeszcze nie ma, i który proces prowadzi.",
+    "hub status": (
+        "Pokaż sprzedawców, kasy, to, czego KSeF jeszcze nie ma, i który proces prowadzi.\n\n"
+        "Kod wyjścia 1, gdy na tym komputerze nie odpowiada żadna centrala."
+    ),
     "hub drain": (
         "Nie przyjmuj nic nowego i poczekaj, aż wszystko trafi do KSeF; kod wyjścia 1, gdy coś zostało.\n\n"
         "Kasy zachowują to, czego nie mogą przekazać, i sprzedają dalej w trybie offline24. Aktualizacja nie wymaga "

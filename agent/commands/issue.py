@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.domain.errors import Refused
 from agent.domain.exchange.encoding import looks_like_exchange
 from agent.domain.json_io.encoding import to_utf_8
@@ -36,7 +36,7 @@ def command(settings: Settings, file: Path, key: str | None, receipt_nip: str | 
     """Issue and print the invoice of the sale in FILE (JSON, FA(3) XML, or EDI++); "-" reads standard input.
 
     Without --key every call is a new sale; documents of EDI++ are told by their numbers. docs/api.md describes the
-    sale.
+    sale. Exit code 1: nothing was issued, or KSeF rejected it.
     """
     body = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
     ready = body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<"
@@ -55,8 +55,13 @@ def command(settings: Settings, file: Path, key: str | None, receipt_nip: str | 
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
-        return
+        show_json(answer, indent=2)
+    else:
+        _tell(answer)
+    remote.exit_with(answer)
+
+
+def _tell(answer: Any) -> None:
     click.echo(f"{answer['number']}  {answer['state']}  {answer['ksef_number'] or 'bez numeru KSeF'}")
     click.echo(f"Tryb: {answer['mode']} ({answer['legal_basis']}). {answer['reason']}")
     if answer["deadline"] and not answer["ksef_number"]:
@@ -71,11 +76,11 @@ def _exchange(settings: Settings, body: bytes, key: str | None, *, as_json: bool
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
+        show_json(answer, indent=2)
     else:
         for document in answer["documents"]:
             click.echo(_line(document))
-    refused = [document for document in answer["documents"] if document["status"] == "refused"]
+    refused = [document for document in answer["documents"] if document["status"] in {"refused", remote.REJECTED}]
     if refused:
         raise Refused(f"Nie wystawiono dokumentów: {len(refused)} z {len(answer['documents'])}.")
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
 
 
@@ -52,6 +52,6 @@ def withdraw(settings: Settings, reason: str, false_alarm: bool, as_json: bool) 
 
 def _tell(answer: Any, as_json: bool) -> None:
     if as_json:
-        remote.show(answer)
+        show_json(answer, indent=2)
         return
     click.echo(f"Tryb: {answer['mode']} ({answer['legal_basis']}). {answer['reason']}")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
 
 
@@ -37,7 +37,7 @@ def replay(settings: Settings, start: int, as_json: bool) -> None:
 
 def _tell(answer: Any, as_json: bool) -> None:
     if as_json:
-        remote.show(answer)
+        show_json(answer, indent=2)
         return
     for each in answer["subscribers"]:
         trouble = f"  nie przyjmuje od {each['failing_since']}: {each['failing_with']}" if each["failing_with"] else ""

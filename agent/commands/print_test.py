@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 
 import click
 
 from agent.commands.as_service import as_the_service, standing
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.domain.errors import ConfigError
 from agent.ports import Outcome, PrintResult
 from agent.settings.model import Settings
@@ -50,7 +49,7 @@ def command(settings: Settings, name: str | None, as_json: bool) -> None:
     names = _chosen(fleet, name)
     results = asyncio.run(_print_all(fleet, names))
     if as_json:
-        click.echo(json.dumps([_as_json(result) for result in results], ensure_ascii=False))
+        show_json([_as_json(result) for result in results])
     else:
         click.echo(f"Uprawnienia: {standing()}.")
         for result in results:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
 
 
@@ -22,7 +22,7 @@ def command(settings: Settings, as_json: bool) -> None:
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
+        show_json(answer, indent=2)
         return
     for invoice in answer["invoices"]:
         deadline = invoice["deadline"] or "bez terminu"

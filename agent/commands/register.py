@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -73,7 +74,10 @@ def command(
     ksef: bool,
     out: Path | None,
 ) -> None:
-    """Print the register of a month with the JPK_V7M markers (OFF, BFK, DI or the KSeF number)."""
+    """Print the register of a month with the JPK_V7M markers (OFF, BFK, DI or the KSeF number).
+
+    Exit code 1 where --ksef finds differences.
+    """
     if sum((counts, ksef, changes, changes_since is not None)) > 1:
         raise click.UsageError("Only one of --counts, --ksef, --changes, --changes-since.")
     if as_json:
@@ -81,11 +85,14 @@ def command(
     query = {"month": month.date().isoformat()[:7]}
     if as_of is not None and not ksef:
         query["as_of"] = as_of.date().isoformat()
+    different = False
     dialect = replace(EXCEL if excel else RFC_4180, bom=excel if bom is None else bom)
     if counts:
         text = _counts(_json(settings, "/v1/register/counts", query), form, dialect)
     elif ksef:
-        text = _comparison(_json(settings, "/v1/register/ksef", query), form, dialect)
+        compared = _json(settings, "/v1/register/ksef", query)
+        different = bool(compared["differences"])
+        text = _comparison(compared, form, dialect)
     elif changes or changes_since is not None:
         since = {} if changes_since is None else {"since": changes_since.date().isoformat()}
         text = _changes(_json(settings, "/v1/register/changes", query | since), form, dialect)
@@ -96,8 +103,10 @@ def command(
             write_whole(out, text.encode())
         except OSError as error:
             raise Refused(f"Nie można zapisać {out}: {polish_reason(error)}.", code="not-written") from error
-        return
-    click.echo(text, nl=not text.endswith("\n"))
+    else:
+        # a document for programs is UTF-8, whatever the terminal shows
+        click.echo(text if form == "text" else text.encode(), nl=not text.endswith("\n"))
+    sys.exit(1 if different else 0)
 
 
 def _register(settings: Settings, query: Mapping[str, str], form: str, dialect: Dialect) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.commands.reprint import find, find_id
 from agent.settings.model import Settings
 
@@ -63,7 +63,7 @@ def close(settings: Settings, invoice_id: str, reason: str, as_json: bool) -> No
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
+        show_json(answer, indent=2)
         return
     click.echo(f"Zamknięto sprawę: {answer.get('number') or 'korekta faktury ' + answer['base_number']}.")
 
@@ -77,7 +77,8 @@ def _act(settings: Settings, invoice_id: str, way: str, as_json: bool, *, xml: b
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
-        return
-    click.echo(f"{answer['number']}  {answer['state']}  {answer['ksef_number'] or 'bez numeru KSeF'}")
-    click.echo(answer["hand_over"])
+        show_json(answer, indent=2)
+    else:
+        click.echo(f"{answer['number']}  {answer['state']}  {answer['ksef_number'] or 'bez numeru KSeF'}")
+        click.echo(answer["hand_over"])
+    remote.exit_with(answer)

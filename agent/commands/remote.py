@@ -9,14 +9,14 @@ import asyncio
 import json
 import logging
 import secrets
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import aiohttp
-import click
 from aiohttp import web
 
 from agent.domain.errors import Conflict, Refused, Unavailable
@@ -27,6 +27,7 @@ from agent.system.os_errors import polish_reason
 
 T = TypeVar("T")
 CALL_SECONDS = 300.0
+REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,12 @@ def _refusal(status: int, data: bytes) -> Exception:
     return Unavailable(text, code=code) if status >= 500 else Refused(text, code=code)
 
 
+def exit_with(answer: Json) -> NoReturn:
+    """End a command that made or sent a document: exit code 1 where KSeF rejected it, whatever became of its paper."""
+    rejected = isinstance(answer, Mapping) and answer.get("state") == REJECTED
+    sys.exit(1 if rejected else 0)
+
+
 def key_for(content: bytes, given: str | None) -> str:
     """Return the idempotency key: the caller's, or one that changes with every call."""
     if given is not None:
@@ -155,8 +162,3 @@ def key_for(content: bytes, given: str | None) -> str:
     if not content:
         raise Conflict("Plik jest pusty.")
     return f"cli-{secrets.token_hex(16)}"
-
-
-def show(value: Json) -> None:
-    """Print JSON for programs."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 from urllib.parse import quote
 
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
+
+PRINTED = {"printed", "printing"}
+"""printing: metres of paper that are still coming."""
 
 
 @click.command("reprint")
@@ -19,7 +23,8 @@ from agent.settings.model import Settings
 def command(settings: Settings, invoice_id: str, as_json: bool) -> None:
     """Print an invoice again, marked WYDRUK PONOWNY; ID is its id or its number.
 
-    The id of a correction that waits (`queue` shows it) prints the customer's slip again.
+    The id of a correction that waits (`queue` shows it) prints the customer's slip again. Exit code 1
+    where no paper came out.
     """
 
     async def work(console: remote.Console) -> Any:
@@ -28,9 +33,11 @@ def command(settings: Settings, invoice_id: str, as_json: bool) -> None:
 
     answer = remote.run(settings, work)
     if as_json:
-        remote.show(answer)
-        return
-    click.echo(answer["hand_over"])
+        show_json(answer, indent=2)
+    else:
+        click.echo(answer["hand_over"])
+    paper = answer.get("paper")  # a slip of a correction that waits has none
+    sys.exit(0 if paper is None or paper["state"] in PRINTED else 1)
 
 
 async def find(console: remote.Console, id_or_number: str) -> str:

@@ -7,14 +7,13 @@ not be given again: everybody who knows of them is asked (restore_sources.py), a
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import click
 
-from agent.commands.common import config_option_without_files, plain
+from agent.commands.common import config_option_without_files, show_json
 from agent.commands.restore_sources import Sources, gather
 from agent.domain.errors import Conflict, Refused
 from agent.domain.event_kinds import EventKind
@@ -101,7 +100,7 @@ def command(settings: Settings, *, backup: Path, ordered: dict[str, int], yes: b
         facts = {**outcome, **asdict(found), "continue_after": dict(numbers.after)}
         facts |= {"lacking": [asdict(each) for each in sources.lacking]}
         facts |= {"sources": [{"name": each.name, "trouble": each.trouble} for each in sources.witnesses]}
-        click.echo(json.dumps(facts, ensure_ascii=False, default=plain))
+        show_json(facts)
         return
     if yes:
         _tell(found, sources)

@@ -58,7 +58,7 @@ async def _serve(port: int, config: Path | None, limits: str, directory: Path) -
         facts = describe(sandbox, directory)
         if config is not None:
             facts = write_config(sandbox, config, facts)
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(facts))
         if config is not None:
             click.echo(f"ksef-agent run --config {shlex.quote(str(config))}", err=True)
             click.echo(export_line(facts["api"], facts["cashier_token"]), err=True)

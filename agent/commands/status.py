@@ -1,4 +1,4 @@
-"""`ksef-agent status`: mode, queue, problems; exit code 1 where something is critical."""
+"""`ksef-agent status`: mode, queue, problems; exit code 1 where something is critical, or no service runs."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
+
+STOPPED = "service-stopped"
+STOPPED_MESSAGE = "Usługa nie działa: kasa nie wystawia faktur i nic nie wysyła. Uruchom ją: systemctl start ksef-agent"
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print the body of /health.")
 @config_option_without_files
 def command(settings: Settings, as_json: bool) -> None:
-    """Show mode, queue and problems. Exit code 1 where something is critical."""
+    """Show mode, queue and problems. Exit code 1 where something is critical, or the service is stopped."""
 
     async def work(console: remote.Console) -> Any:
-        return await console.json("GET", "/v1/status"), console.own
+        report = await console.json("GET", "/v1/status")
+        return _stopped(report) if console.own else report
 
-    report, own = remote.run(settings, work)
+    report = remote.run(settings, work)
     if as_json:
-        remote.show(report)
+        show_json(report, indent=2)
     else:
-        _tell(report, own)
+        _tell(report)
     sys.exit(1 if report["status"] == "critical" else 0)
 
 
-def _tell(report: Any, own: bool) -> None:
-    click.echo(f"Kasa {report['till']}: {report['status']}" + (" (usługa nie działa)" if own else ""))
+def _stopped(report: Any) -> Any:
+    """Add what no agent can say of itself: none was running, and the one of this command ends with it."""
+    problem = {"code": STOPPED, "message": STOPPED_MESSAGE, "since": report["at"], "severity": "critical"}
+    more = {"status": "critical", "problems": [problem, *report["problems"]]}
+    return {**report, **more, "problems_total": report["problems_total"] + 1}
+
+
+def _tell(report: Any) -> None:
+    click.echo(f"Kasa {report['till']}: {report['status']}")
     click.echo(f"Tryb: {report['mode']}")
     queue = report["queue"]
     click.echo(

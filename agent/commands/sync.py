@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.commands import remote
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.settings.model import Settings
 
 
@@ -36,7 +36,7 @@ def command(settings: Settings, wait: float, as_json: bool) -> None:
 
     before, left = remote.run(settings, work)
     if as_json:
-        remote.show({"before": before, "left": left})
+        show_json({"before": before, "left": left}, indent=2)
     else:
         click.echo(f"Przesłano {before - left}, zostało {left}.")
     sys.exit(1 if left else 0)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from agent.commands.common import config_option_without_files
+from agent.commands.common import config_option_without_files, show_json
 from agent.domain.callers import Role
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
@@ -33,7 +31,7 @@ def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     token = Tokens.in_directory(settings.data_dir).add(name, Role(role))
     if as_json:
-        click.echo(json.dumps({"name": name, "role": role, "token": token}, ensure_ascii=False))
+        show_json({"name": name, "role": role, "token": token})
         return
     click.echo(token)
     address = f"http://{settings.api.host}:{settings.api.port}/#token={token}"
@@ -47,7 +45,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     """List names and roles."""
     entries = Tokens.in_directory(settings.data_dir).list()
     if as_json:
-        click.echo(json.dumps([{"name": entry.name, "role": entry.role} for entry in entries], ensure_ascii=False))
+        show_json([{"name": entry.name, "role": entry.role} for entry in entries])
         return
     for entry in entries:
         click.echo(f"{entry.role:8}  {entry.name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 from cryptography import x509
 
+from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option
 from agent.domain.errors import AgentError
 from agent.hub.app import database_url, open_store_beside, seller_gateway, seller_settings, server_tls
@@ -71,7 +71,7 @@ def check(settings: HubSettings, *, offline: bool, as_json: bool) -> None:
     failed = any(each.level == "error" for each in findings.all)
     if as_json:
         rows = [{"subject": each.subject, "level": each.level, "text": each.text} for each in findings.all]
-        click.echo(json.dumps({"ok": not failed, "findings": rows}, ensure_ascii=False))
+        show_json({"ok": not failed, "findings": rows})
     else:
         marks = {"ok": "OK   ", "warning": "UWAGA", "error": "BŁĄD "}
         for each in findings.all:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, cast
@@ -16,6 +17,7 @@ from agent.hub.ports import HubStore
 from agent.hub.settings.load import find_hub_config, load_hub
 from agent.hub.settings.model import HubSettings
 
+ANSWER_SECONDS = 5.0
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -48,6 +50,17 @@ def _pass_settings(command: Callable[Concatenate[HubSettings, P], R], *, need_fi
         return command(settings, *args, **kwargs)
 
     return _OPTION(wrapper)
+
+
+def serves(settings: HubSettings) -> bool:
+    """Whether something answers where this machine's hub listens."""
+    everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not opened
+    host = everywhere.get(settings.hub.host, settings.hub.host)
+    try:
+        socket.create_connection((host, settings.hub.port), timeout=ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def with_store(settings: HubSettings, work: Callable[[HubStore], Awaitable[T]]) -> T:

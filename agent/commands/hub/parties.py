@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from agent.commands.common import plain
+from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option_without_files, with_store
 from agent.domain.errors import BadInput, ConfigError
 from agent.domain.identifiers import bare_nip, valid_nip
@@ -68,7 +67,7 @@ def list_sellers(settings: HubSettings, *, as_json: bool) -> None:
     found = with_store(settings, lambda store: store.read(lambda tx: tx.parties.sellers()))
     if as_json:
         rows = [{"nip": each.nip, "name": each.name, "access": each.access} for each in found]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        show_json(rows)
         return
     for each in found:
         click.echo(f"{each.nip}  {each.name}")
@@ -105,7 +104,7 @@ def add_till(settings: HubSettings, name: str, nip: str, shop: str, series: tupl
     added, token = made.till, made.token
     if as_json:
         rows = {"name": added.name, "nip": added.nip, "series": list(added.series), "token": token}
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        show_json(rows)
         return
     click.echo(token)
     click.echo(
@@ -127,7 +126,7 @@ def list_tills(settings: HubSettings, nip: str, *, as_json: bool) -> None:
             {"nip": each.nip, "name": each.name, "shop": each.shop, "series": list(each.series), "added": each.added_at}
             for each in found
         ]
-        click.echo(json.dumps(rows, ensure_ascii=False, default=plain))
+        show_json(rows)
         return
     for each in found:
         click.echo(f"{each.nip}  {each.name:20}  {each.shop:30}  {', '.join(each.series)}")
@@ -192,4 +191,7 @@ def _require_usable(settings: HubSettings, candidate: Seller) -> None:
 
 
 def _say(as_json: bool, document: Mapping[str, Json], sentence: str) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False) if as_json else sentence)
+    if as_json:
+        show_json(document)
+    else:
+        click.echo(sentence)

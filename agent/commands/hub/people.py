@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option_without_files, with_store
 from agent.hub.domain.records import HubRole
 from agent.hub.services.administration import Administration
@@ -32,7 +31,7 @@ def add(settings: HubSettings, name: str, role: str, *, as_json: bool) -> None:
     """Make a token for NAME and print it, this once."""
     secret = with_store(settings, lambda store: Administration(store).add_person(name, HubRole(role)))
     if as_json:
-        click.echo(json.dumps({"name": name, "role": role, "token": secret}, ensure_ascii=False))
+        show_json({"name": name, "role": role, "token": secret})
         return
     click.echo(secret)
     scheme = "http" if settings.hub.tls_certificate_file is None else "https"
@@ -47,7 +46,7 @@ def show(settings: HubSettings, *, as_json: bool) -> None:
     """List names and roles."""
     found = with_store(settings, lambda store: store.read(lambda tx: tx.parties.people()))
     if as_json:
-        click.echo(json.dumps([{"name": each.name, "role": each.role} for each in found], ensure_ascii=False))
+        show_json([{"name": each.name, "role": each.role} for each in found])
         return
     for each in found:
         click.echo(f"{each.role:8}  {each.name}")

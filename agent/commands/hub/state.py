@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 
 import click
 
-from agent.commands.common import plain
-from agent.commands.hub.common import hub_option_without_files, with_store
+from agent.commands.common import show_json
+from agent.commands.hub.common import hub_option_without_files, serves, with_store
 from agent.hub.ports import HubStore
 from agent.hub.services.administration import Administration
 from agent.hub.services.overview import Overview, overview
 from agent.hub.settings.model import HubSettings
 
 LOOK_SECONDS = 1.0
+STOPPED = "Centrala na tym komputerze nie działa: systemctl start ksef-agent-hub"
 
 
 @click.command("status")
 @hub_option_without_files
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def status(settings: HubSettings, *, as_json: bool) -> None:
-    """Show sellers, tills, what is not in KSeF yet, and which process leads."""
+    """Show sellers, tills, what is not in KSeF yet, and which process leads.
+
+    Exit code 1 where no hub answers on this machine.
+    """
     found = with_store(settings, lambda store: store.read(overview))
+    running = serves(settings)
     if as_json:
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False, default=plain))
-        return
-    for line in _lines(found):
-        click.echo(line)
+        show_json({"running": running, **found.to_json()})
+    else:
+        for line in (*(() if running else (STOPPED,)), *_lines(found)):
+            click.echo(line)
+    sys.exit(0 if running else 1)
 
 
 def _lines(found: Overview) -> list[str]:

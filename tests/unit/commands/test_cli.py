@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import io
 import json
-import logging
 import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,81 +26,10 @@ from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
 from printers.printer_set import build
 from printers.transports import permissions
+from tests.fakes.command_line import Ran, Run, subcommands
 
 ROOT = Path(__file__).parents[3]
 POLISH = re.compile("[ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]")
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    error: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run a command as main() does, in this process; logging is left as it was."""
-    for variable in ("LC_ALL", "LC_MESSAGES", "LANG", "KSEF_AGENT_CONFIG"):
-        monkeypatch.delenv(variable, raising=False)
-
-    def inside(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["ksef-agent", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        assert isinstance(stopped.value.code, int)
-        captured = capsys.readouterr()
-        return Ran(stopped.value.code, captured.out, captured.err)
-
-    logger = logging.getLogger("agent")
-    before = logging.root.handlers[:], logging.root.level, logger.level
-    yield inside
-    logging.root.handlers[:], logging.root.level, logger.level = before
-
-
-@pytest.fixture
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
-
-
-@pytest.fixture
-def config(tmp_path: Path, free_ports: tuple[int, int]) -> Path:
-    """Settings that are right but reach nobody: KSeF and Latarnia refuse every connection."""
-    secret = tmp_path / "ksef.token"
-    secret.write_text("token")
-    secret.chmod(0o600)
-    file = tmp_path / "config.toml"
-    file.write_text(
-        f"""data_dir = "data"
-[seller]
-nip = "5261040828"
-name = "Sklep"
-[seller.address]
-line1 = "ul. Prosta 1"
-[ksef]
-url = "http://127.0.0.1:9/v2"
-latarnia_url = "http://127.0.0.1:9"
-auth = "token"
-token_file = "ksef.token"
-[[printer]]
-name = "paragon"
-connection = "file"
-device = "/dev/nie-ma-takiej"
-[api]
-port = {free_ports[0]}
-[health]
-host = "127.0.0.1"
-port = {free_ports[1]}
-""",
-        "utf-8",
-    )
-    return file
 
 
 def sentence(ran: Ran, code: int = 1) -> str:
@@ -117,22 +44,6 @@ def sentence(ran: Ran, code: int = 1) -> str:
 
 
 # --- help -------------------------------------------------------------------------------------------------
-
-
-def subcommands() -> dict[tuple[str, ...], click.Command]:
-    """Every command and every command of a group, by its words."""
-    found: dict[tuple[str, ...], click.Command] = {}
-
-    def take(words: tuple[str, ...], command: click.Command) -> None:
-        found[words] = command
-        for inner, each in command.commands.items() if isinstance(command, click.Group) else ():
-            take((*words, inner), each)
-
-    for name in cli.COMMANDS:
-        command = cli.cli.get_command(click.Context(cli.cli), name)
-        assert command is not None
-        take((name,), command)
-    return found
 
 
 @pytest.mark.parametrize("words", subcommands(), ids=" ".join)

@@ -9,11 +9,7 @@ import pytest
 
 from agent.commands import clock
 from agent.domain.errors import Refused
-from tests.unit.commands import test_rejected
-from tests.unit.commands.test_rejected import Shop
-
-shop = test_rejected.shop
-"""The fixture: an agent that commands find."""
+from tests.fakes.shop import Shop
 
 
 def set_clock(shop: Shop, step: timedelta) -> None:

@@ -2,97 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pytest
-from aiohttp import web
-from click.testing import CliRunner, Result
 
 from agent.commands import issue, queue, rejected, reprint
 from agent.domain.fa3.build import build_invoice
-from agent.domain.invoice import Address, Buyer, BuyerKind, InvoiceRecord, ReceiptLink
-from agent.services.tokens import COMMANDS_FILE
-from tests.fakes import counter
-from tests.fakes.served import till_http, tokens_in
-from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, SELLER, World, world
+from agent.domain.invoice import Address, Buyer, BuyerKind, ReceiptLink
+from tests.fakes.shop import Shop
+from tests.fakes.world import BUYER_NIP, MANAGER, SELLER
 from tests.unit.sale.sale_samples import sale
-
-T = TypeVar("T")
-
-
-@dataclass
-class Shop:
-    """An agent served by a loop in another thread; each command runs a loop of its own."""
-
-    place: World
-    config: Path
-    loop: asyncio.AbstractEventLoop
-
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
-
-    def run(self, module: Any, *words: str) -> Result:
-        return CliRunner().invoke(module.command, [*words, "--config", str(self.config)])
-
-    def sell_offline(self) -> InvoiceRecord:
-        self.do(self.place.lose_the_line())
-        return self.do(self.place.sell())
-
-    def rejected(self, code: int) -> str:
-        """Issue an invoice offline, and let KSeF refuse it with this code; return its number."""
-        record = self.sell_offline()
-        self.do(self.place.be_rejected(record.id, code, "odmowa"))
-        return record.number
-
-    def hold(self, base: InvoiceRecord) -> str:
-        """Return everything of an invoice without number; return the id of the correction that waits."""
-        body = b'{"kind": "full_return", "reason": "zwrot"}'
-        held = self.do(counter.correct(self.place, base.id, body, "kor", CASHIER)).held
-        assert held is not None
-        return held.id
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    tokens = tokens_in(tmp_path)
-    (tmp_path / COMMANDS_FILE).write_text("kierownik")
-    stack = AsyncExitStack()
-
-    async def serve() -> tuple[World, int]:
-        place = await stack.enter_async_context(world(tmp_path))
-        runner = web.AppRunner(till_http(place, tokens), access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return place, runner.addresses[0][1]
-
-    place, port = asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f"""data_dir = "{tmp_path}"
-[seller]
-nip = "5265877635"
-name = "Sklep"
-address = {{ line1 = "ul. Prosta 1" }}
-[api]
-port = {port}
-"""
-    )
-    yield Shop(place, config, loop)
-    asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
 
 
 def test_technical_correction_and_resend_by_number(shop: Shop) -> None:
