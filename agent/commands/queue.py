@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -27,6 +28,11 @@ def command(settings: Settings, as_json: bool) -> None:
     for invoice in answer["invoices"]:
         deadline = invoice["deadline"] or "bez terminu"
         click.echo(f"{deadline}  {invoice['state']:9}  {invoice['mode']:14}  {invoice['number']}  {invoice['id']}")
+    if answer["waiting_for_window"]:
+        opens = datetime.fromisoformat(answer["window_opens_at"])
+        click.echo(
+            f"w oknie wysyłki od {opens:%d.%m.%Y %H:%M}: {answer['waiting_for_window']} (teraz: ksef-agent sync)"
+        )
     for held in answer["held"]:
         amount = f"{held['gross']} {held['currency']}"
         click.echo(f"korekta czeka na numer KSeF faktury {held['base_number']}  {amount}  {held['id']}")

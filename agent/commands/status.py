@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Any
 
 import click
@@ -48,5 +49,10 @@ def _tell(report: Any) -> None:
         f"Kolejka: nieprzesłane {queue['unsent']}, niepewne {queue['in_doubt']}, "
         f"odrzucone {queue['rejected']}, po terminie {queue['overdue']}"
     )
+    if queue["waiting_for_window"]:
+        opens = datetime.fromisoformat(queue["window_opens_at"])
+        click.echo(
+            f"Czekają na okno wysyłki (sync.backlog_hours): {queue['waiting_for_window']}, od {opens:%d.%m.%Y %H:%M}"
+        )
     for problem in report["problems"]:
         click.echo(f"- {problem['message']} [{problem['code']}]")

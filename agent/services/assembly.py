@@ -13,6 +13,7 @@ from typing import Any
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.monitoring.alerts import Policy
+from agent.domain.monitoring.backlog_hours import read_backlog_hours
 from agent.ports import (
     BuyerSource,
     Clock,
@@ -31,6 +32,7 @@ from agent.services.changes import Changes
 from agent.services.corrections.bases import BaseReader
 from agent.services.corrections.pending import PendingCorrections
 from agent.services.corrections.pending_slip import PendingCorrectionSlip
+from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.batches import BatchSender
 from agent.services.delivery.originals import Originals
 from agent.services.delivery.queue import SendQueue
@@ -302,6 +304,13 @@ def assemble(
         sender=sender,
         verdicts=verdicts,
     )
+    window = BacklogWindow(
+        read_backlog_hours(settings.sync.backlog_hours),
+        policy=_policy(settings),
+        calendar=calendar,
+        timeline=timeline,
+        clock_check=clock_check,
+    )
     queue = SendQueue(
         store=store,
         clock=clock,
@@ -312,6 +321,7 @@ def assemble(
         sender=sender,
         batches=batches,
         verdicts=verdicts,
+        window=window,
         wake=queue_wake,
         batch_from=ksef.batch_from,
         told=ksef.route == "hub",
@@ -440,6 +450,7 @@ def assemble(
         announcements=announcements,
         connection=connection,
         unsent=unsent,
+        window=window,
         problems=problems,
         printers=printers,
         certificates=certificates,

@@ -236,6 +236,14 @@ class DropFolderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncSettings:
+    """[sync]: sending what nobody waits for."""
+
+    backlog_hours: Annotated[str, rules.backlog_hours] = ""
+    """Windows of the day, "22:00-06:00", several with commas between them; empty: at any time."""
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarSettings:
     """[calendar]"""
 
@@ -311,6 +319,7 @@ class Settings:
     backup: BackupSettings = field(default_factory=BackupSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
     drop_folder: DropFolderSettings = field(default_factory=DropFolderSettings)
+    sync: SyncSettings = field(default_factory=SyncSettings)
     calendar: CalendarSettings = field(default_factory=CalendarSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)

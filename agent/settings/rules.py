@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from agent.domain.identifiers import valid_account, valid_nip
+from agent.domain.monitoring.backlog_hours import BacklogHoursError, read_backlog_hours
 from agent.domain.numbering import TemplateError, check_template, series_name
 
 Check = Callable[[object], str | None]
@@ -183,6 +184,14 @@ def series(value: object) -> str | None:
         series_name(str(value), till="1", issued_on=date(2026, 12, 31))
     except TemplateError as error:
         return str(error).rstrip(".")
+    return None
+
+
+def backlog_hours(value: object) -> str | None:
+    try:
+        read_backlog_hours(str(value))
+    except BacklogHoursError as error:
+        return str(error)
     return None
 
 

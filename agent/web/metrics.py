@@ -132,6 +132,8 @@ def _of_report(report: HealthReport) -> Iterator[GaugeMetricFamily]:
     yield _gauge("queue_in_doubt_invoices", "Invoices KSeF may or may not have.", [({}, queue.in_doubt)])
     yield _gauge("queue_rejected_invoices", "Invoices that KSeF refused.", [({}, queue.rejected)])
     yield _gauge("queue_overdue_invoices", "Unsent invoices past their deadline.", [({}, queue.overdue)])
+    waiting = "Unsent invoices that wait for a window of sync.backlog_hours; nothing is wrong with them."
+    yield _gauge("queue_waiting_for_window_invoices", waiting, [({}, queue.waiting_for_window)])
     yield _gauge("queue_next_deadline_timestamp_seconds", "End of the nearest deadline's day.", _end_of_day(report))
     yield _gauge(
         "printer_online",

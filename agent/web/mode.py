@@ -56,7 +56,10 @@ async def queue(request: web.Request) -> web.Response:
     """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
     waiting = invoices_of(await request.app[INVOICES].unsent())
     corrections = await corrections_of(request.app[PENDING])
-    return json_views.json_response(Queue(waiting, corrections.held, corrections.refused))
+    told = health_of(request.app[HEALTH].report()).queue
+    return json_views.json_response(
+        Queue(waiting, corrections.held, corrections.refused, told.waiting_for_window, told.window_opens_at)
+    )
 
 
 async def sync(request: web.Request) -> web.Response:

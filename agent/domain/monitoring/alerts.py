@@ -225,13 +225,13 @@ def opening_time_left(
     while day <= last_day:
         if not policy.business_days_only or calendar.is_business_day(day):
             for begin, end in _open_on(day, policy):
-                for free_begin, free_end in _outside(max(begin, clock), end, without):
+                for free_begin, free_end in outside(max(begin, clock), end, without):
                     left += free_end - free_begin
         day += timedelta(days=1)
     return left
 
 
-def _outside(begin: datetime, end: datetime, windows: Sequence[Window]) -> list[tuple[datetime, datetime]]:
+def outside(begin: datetime, end: datetime, windows: Sequence[Window]) -> list[tuple[datetime, datetime]]:
     """Return what is left of a time outside these windows."""
     pieces = [(begin, end)] if begin < end else []
     for closed, reopened in windows:

@@ -14,6 +14,7 @@ from functools import partial
 from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Clock, KsefGateway, Store, Transaction, Unsent
+from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.backoff import Backoff
 from agent.services.delivery.batches import BatchSender
 from agent.services.delivery.quota import Share, backlog_share
@@ -46,6 +47,7 @@ class SendQueue:
         sender: InvoiceSender,
         batches: BatchSender,
         verdicts: VerdictRecorder,
+        window: BacklogWindow,
         wake: asyncio.Event,
         batch_from: int,
         told: bool,
@@ -63,6 +65,7 @@ class SendQueue:
         self._sender = sender
         self._batches = batches
         self._verdicts = verdicts
+        self.window = window
         self._wake = wake
         self._batch_from = batch_from
         self._asking = Backoff(clock)
@@ -88,9 +91,11 @@ class SendQueue:
         self._wake.set()
 
     async def send_now(self) -> int:
-        """Look at the queue now; return how many invoices KSeF does not have yet."""
+        """Send what waits, whatever the hour; return how many invoices KSeF does not have yet."""
+        queue = await self._store.read(lambda tx: tx.invoices.queue())
+        self.window.order(each.id for each in queue)
         self.wake()
-        return len(await self._store.read(lambda tx: tx.invoices.queue()))
+        return len(queue)
 
     async def ask_now(self, references: Collection[str]) -> None:
         """Ask for what somebody told of, by its references; the rest of the queue takes its turn."""
@@ -188,7 +193,9 @@ class SendQueue:
     async def _send_waiting(self) -> None:
         if not self._mode.may_send():
             return
-        waiting = self._due(await self._queue(), InvoiceState.ISSUED, together=True)
+        queue = await self._queue()
+        held = self.window.waiting(queue)
+        waiting = [each for each in self._due(queue, InvoiceState.ISSUED, together=True) if each.id not in held]
         waiting = await self._store.read(partial(_bases_first, waiting))
         if not waiting:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -10,6 +10,7 @@ from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Copies, PrinterStatus, Unsent
+from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.heartbeats import Heartbeats
 from agent.services.monitoring.alerts import Problem
 from agent.services.monitoring.certificates import HeldCertificates
@@ -34,6 +35,9 @@ class QueueHealth:
     rejected: int
     overdue: int
     next_deadline: date | None
+    waiting_for_window: int = 0
+    """How many of them wait for a window of sync.backlog_hours: nothing is wrong with them."""
+    window_opens_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class HealthReporter:
         announcements: Announcements,
         connection: Connection,
         unsent: UnsentInvoices,
+        window: BacklogWindow,
         problems: ProblemWatch,
         printers: PrinterStates,
         certificates: HeldCertificates,
@@ -110,6 +115,7 @@ class HealthReporter:
         self._announcements = announcements
         self._connection = connection
         self._unsent = unsent
+        self._window = window
         self._problems = problems
         self._printers = printers
         self._certificates = certificates
@@ -131,7 +137,7 @@ class HealthReporter:
             at=clock.shows,
             started_at=self._identity.started_at,
             mode=self._mode.current(),
-            queue=_queue(self._unsent.now, local_date(now)),
+            queue=_queue(self._unsent.now, local_date(now), self._window.waiting(self._unsent.now)),
             printers=self._printers.now(),
             certificates=tuple(
                 CertificateHealth(each.use, each.holder.serial, each.holder.expires, (each.holder.expires - now).days)
@@ -166,7 +172,7 @@ def _status(problems: tuple[Problem, ...]) -> str:
     return "degraded" if severities else "ok"
 
 
-def _queue(unsent: Sequence[Unsent], today: date) -> QueueHealth:
+def _queue(unsent: Sequence[Unsent], today: date, held: Mapping[str, datetime]) -> QueueHealth:
     deadlines = [record.deadline for record in unsent if record.deadline is not None]
     return QueueHealth(
         unsent=len(unsent),
@@ -174,4 +180,6 @@ def _queue(unsent: Sequence[Unsent], today: date) -> QueueHealth:
         rejected=sum(record.state is InvoiceState.REJECTED for record in unsent),
         overdue=sum(deadline < today for deadline in deadlines),
         next_deadline=min(deadlines, default=None),
+        waiting_for_window=len(held),
+        window_opens_at=min(held.values(), default=None),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Final
 
+from agent.domain.calendar import local_time
 from agent.domain.invoice import Mode
 from agent.ports import PrinterStatus
 from agent.services.monitoring import alerts
@@ -41,6 +42,10 @@ class QueueHealth:
     overdue: Count
     next_deadline: date | None
     """Nearest deadline of an unsent invoice."""
+    waiting_for_window: Count
+    """How many of the unsent wait for a window (sync.backlog_hours); nothing is wrong with them."""
+    window_opens_at: datetime | None
+    """When the next of these windows opens; null where nothing waits for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,15 @@ def health_of(report: HealthReport) -> Health:
 
 def _queue(report: HealthReport) -> QueueHealth:
     queue = report.queue
-    return QueueHealth(queue.unsent, queue.in_doubt, queue.rejected, queue.overdue, queue.next_deadline)
+    return QueueHealth(
+        unsent=queue.unsent,
+        in_doubt=queue.in_doubt,
+        rejected=queue.rejected,
+        overdue=queue.overdue,
+        next_deadline=queue.next_deadline,
+        waiting_for_window=queue.waiting_for_window,
+        window_opens_at=None if queue.window_opens_at is None else local_time(queue.window_opens_at),
+    )
 
 
 def _printer(status: PrinterStatus) -> PrinterHealth:

@@ -27,6 +27,10 @@ class Queue:
     held: tuple[Held, ...]
     refused: tuple[Held, ...]
     """Can never be issued; until a manager closes the case."""
+    waiting_for_window: Count
+    """How many of the unsent wait for a window (sync.backlog_hours); POST /v1/sync sends them now."""
+    window_opens_at: datetime | None
+    """When the next of these windows opens; null where nothing waits for one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import { check } from "./nip.js";
 import * as outside from "./outside.js";
 import * as press from "./press.js";
 import * as sale from "./sale.js";
-import { dayShown, distance, MODES } from "./words.js";
+import { dayShown, distance, MODES, momentShown } from "./words.js";
 
 const VIEWS = ["login", "sale", "invoice", "queue", "find", "correct", "manager"];
 const RETRY = 3_000; // milliseconds until the next try when the agent does not answer
@@ -88,8 +88,9 @@ function banner(status) {
   bar.dataset.mode = status.mode;
   put("banner-mode", MODES[status.mode] || status.mode);
   put("banner-why", status.mode_reason);
-  const { unsent, next_deadline: next } = status.queue;
-  const waiting = unsent ? [`w kolejce: ${unsent}`, next ? `termin: ${dayShown(next)} (${distance(next)[0]})` : ""] : ["kolejka pusta"];
+  const { unsent, next_deadline: next, waiting_for_window: held, window_opens_at: opens } = status.queue;
+  const window = held ? `czeka na okno wysyłki od ${momentShown(opens)}: ${held}` : "";
+  const waiting = unsent ? [`w kolejce: ${unsent}`, window, next ? `termin: ${dayShown(next)} (${distance(next)[0]})` : ""] : ["kolejka pusta"];
   put("banner-facts", [KSEF[status.ksef.state] || status.ksef.state, ...waiting].filter(Boolean).join(" · "));
   byId("queue-count").hidden = !unsent;
   byId("queue-count").textContent = unsent ? String(unsent) : "";

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
-import { buyerShown, dayShown, distance, MODES, STATES, stateShown } from "./words.js";
+import { buyerShown, dayShown, distance, MODES, momentShown, STATES, stateShown } from "./words.js";
 
 let open = () => {};
 let openHeld = () => {};
@@ -17,7 +17,7 @@ export function start(callbacks) {
 }
 
 export async function showQueue() {
-  const { invoices, held, refused: lost } = await get("/v1/queue");
+  const { invoices, held, refused: lost, waiting_for_window: later, window_opens_at: opens } = await get("/v1/queue");
   const next = invoices.map((invoice) => invoice.deadline).filter(Boolean).sort()[0];
   const rejected = invoices.filter((invoice) => invoice.state === "rejected").length;
   const waiting = invoices.length - rejected;
@@ -32,6 +32,7 @@ export async function showQueue() {
           h("strong", {}, String(waiting)), waitingWords(waiting),
           next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
         : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
+      later ? h("p", { class: "note" }, `Wysyłka w oknie od ${momentShown(opens)}: ${later}. „Wyślij teraz” nie czeka na okno.`) : null,
       rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
       lost.length ? heldTable("lost-title", "Korekty, których nie można wystawić: decyduje kierownik", lost) : null,
       invoices.length ? table(invoices) : null,

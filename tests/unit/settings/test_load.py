@@ -267,6 +267,7 @@ closes = 07:00:00
         (SELLER + "[issue]\nnumber = '{till}/{serial}'\noffline_series = 'OFF'\n", "pole {series}"),
         (SELLER + "[issue]\noffline_series = '" + "O" * 250 + "'\n", "256 znaków"),
         (SELLER + "[issue]\nclock_skew_refuse_seconds = 5\n", "clock_skew_alarm_seconds"),
+        (SELLER + "[sync]\nbacklog_hours = '22-6'\n", "22:00-06:00"),
         (SELLER + "[api]\nport = 0\n", "od 1 do 65535"),
         (SELLER + "[ksef]\nurl = 'ksef'\n", "https://"),
         (SELLER + "[ksef]\ncontext_nip = '1'\n", "NIP"),

@@ -126,7 +126,15 @@ async def test_health_has_the_published_form(client: Client, place: World) -> No
     await be_in_trouble(place)
     body = await (await client.get("/health")).json()
     jsonschema.validate(body, SCHEMA)
-    assert body["queue"] == {"unsent": 1, "in_doubt": 0, "rejected": 0, "overdue": 0, "next_deadline": "2026-11-25"}
+    assert body["queue"] == {
+        "unsent": 1,
+        "in_doubt": 0,
+        "rejected": 0,
+        "overdue": 0,
+        "next_deadline": "2026-11-25",
+        "waiting_for_window": 0,
+        "window_opens_at": None,
+    }
     assert body["ksef"]["state"] == "down"
     assert body["printer"] == {
         "name": "paragon",
