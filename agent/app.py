@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,13 +25,15 @@ from agent.domain.errors import AgentError, ConfigError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
 from agent.ksef.certificate_files import CertificateFiles
-from agent.ksef.certificates import Certificates, CertificateType
+from agent.ksef.certificate_watch import CertificateWatch
+from agent.ksef.certificates import ISSUING, Certificates, CertificateType
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
-from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
+from agent.ksef.credentials import Credentials, authentication_credentials, offline_credentials, read_secret
 from agent.ksef.crypto import OfflineSigner, open_signer
-from agent.ksef.enrolment import Renewal
+from agent.ksef.enrolment import Renewal, RenewalResult
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
+from agent.ksef.limits import TOO_MANY
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, StatusSource
 from agent.services.assembly import Ports, Services, assemble
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
     from agent.hub_route.chain import Chain
 
 LOG = logging.getLogger("agent")
+UNDECIDED = frozenset({ISSUING, TOO_MANY})
+"""KSeF's words for a request for a certificate that it has taken, or would take later."""
 PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
@@ -67,6 +72,7 @@ class Agent(Services):
     tokens: Tokens
     fleet: PrinterSet
     renewals: tuple[Renewal, ...] = ()
+    watches: tuple[CertificateWatch, ...] = ()
     chain: Chain | None = None
     """The hub of the chain, where ksef.route = "hub"."""
 
@@ -93,14 +99,34 @@ class Agent(Services):
 
     async def _renew(self, renewal: Renewal) -> bool:
         try:
-            if await renewal.run():
-                LOG.info("the %s certificate was renewed", renewal.kind)
-                self.changed.set()
+            result = await renewal.run()
         except (AgentError, KsefError) as error:
             LOG.warning("the %s certificate could not be renewed: %s", renewal.kind, error)
-            # out of reach: again within the hour; refused: tomorrow
-            return not (isinstance(error, KsefError) and error.outcome is not CallOutcome.REFUSED)
-        return True
+            await self.certificates.attempts.record(renewal.kind.lower(), str(error))
+            # out of reach, or KSeF is still at it: again within the hour; refused: tomorrow
+            return not (
+                isinstance(error, KsefError) and (error.outcome is not CallOutcome.REFUSED or error.code in UNDECIDED)
+            )
+        if result is RenewalResult.RENEWED:
+            LOG.info("the %s certificate was renewed", renewal.kind)
+            await self.certificates.attempts.record(renewal.kind.lower(), None)
+        if result is RenewalResult.ADOPTED:
+            LOG.info("the %s certificate that another till renewed is used from now on", renewal.kind)
+        self.changed.set()
+        return result is not RenewalResult.ELSEWHERE
+
+    async def look_at_certificates(self) -> None:
+        """Take up certificates that somebody else put in place."""
+        for watch in self.watches:
+            found = await asyncio.to_thread(watch.look)
+            if found is not None:
+                watch.adopt(found)
+                LOG.info("another %s certificate lies there and is used from now on: %s", watch.use, found.serial)
+                self.changed.set()
+
+    def certificate_file_problems(self) -> Mapping[str, str]:
+        """Return by use what is wrong with the files of a certificate."""
+        return {watch.use.lower(): watch.problem for watch in self.watches if watch.problem is not None}
 
 
 async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
@@ -224,9 +250,17 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             subscribers=_subscribers(settings),
         )
         renewals: Iterator[Renewal] = iter(())
+        adopt_authentication = partial(_authenticate_with, own, authentication)
         if own is not None:
-            now = services.clock_check.best
-            renewals = _renewals(settings, clock, own, now=now, authentication=authentication, signer=signer)
+            renewals = _renewals(
+                settings,
+                clock,
+                own,
+                now=services.clock_check.best,
+                authentication=authentication,
+                adopt_authentication=adopt_authentication,
+                signer=signer,
+            )
         agent = Agent(
             **services.by_name(),
             clock=clock,
@@ -234,8 +268,10 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             tokens=Tokens.in_directory(settings.data_dir),
             fleet=fleet,
             renewals=tuple(renewals),
+            watches=tuple(_watches(settings, authentication, adopt_authentication, signer)),
             chain=chain,
         )
+        agent.certificates.file_problems = agent.certificate_file_problems
         if chain is not None:
             await chain.identify(store)
         await agent.recover()
@@ -290,16 +326,11 @@ def _renewals(
     *,
     now: Callable[[], datetime],
     authentication: OfflineSigner | None,
+    adopt_authentication: Callable[[Credentials], None],
     signer: OfflineSigner | None,
 ) -> Iterator[Renewal]:
     """Yield the renewals the settings order. The authentication certificate goes first: it asks for the other."""
-    certificates = Certificates(gateway.api, clock)
-
-    def authenticate_with(new: Credentials) -> None:
-        gateway.adopt(new)
-        if authentication is not None:
-            authentication.adopt(new)
-
+    certificates = Certificates(gateway.api, clock, patience=math.inf)
     ksef, offline = settings.ksef, settings.offline
     if authentication is not None and ksef.renew_before_days > 0 and ksef.certificate_file and ksef.key_file:
         yield Renewal(
@@ -309,7 +340,8 @@ def _renewals(
             CertificateFiles(ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
             days=ksef.renew_before_days,
             now=now,
-            adopt=authenticate_with,
+            current=lambda: authentication.certificate,
+            adopt=adopt_authentication,
             prove=partial(try_out, ksef, settings.seller.nip, clock),
         )
     if signer is not None and offline.renew_before_days > 0 and offline.certificate_file and offline.key_file:
@@ -320,6 +352,40 @@ def _renewals(
             CertificateFiles(offline.certificate_file, offline.key_file, offline.passphrase_file),
             days=offline.renew_before_days,
             now=now,
+            current=lambda: signer.certificate,
+            adopt=signer.adopt,
+        )
+
+
+def _authenticate_with(own: Gateway | None, authentication: OfflineSigner | None, new: Credentials) -> None:
+    if own is not None:
+        own.adopt(new)
+    if authentication is not None:
+        authentication.adopt(new)
+
+
+def _watches(
+    settings: Settings,
+    authentication: OfflineSigner | None,
+    adopt_authentication: Callable[[Credentials], None],
+    signer: OfflineSigner | None,
+) -> Iterator[CertificateWatch]:
+    """Yield who looks whether another certificate lies where the settings say."""
+    ksef, offline = settings.ksef, settings.offline
+    if authentication is not None:
+        yield CertificateWatch(
+            Use.AUTHENTICATION,
+            (ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
+            load=partial(authentication_credentials, ksef),
+            current=lambda: authentication.certificate,
+            adopt=adopt_authentication,
+        )
+    if signer is not None:
+        yield CertificateWatch(
+            Use.OFFLINE,
+            (offline.certificate_file, offline.key_file, offline.passphrase_file),
+            load=partial(offline_credentials, offline),
+            current=lambda: signer.certificate,
             adopt=signer.adopt,
         )
 

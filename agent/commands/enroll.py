@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from datetime import timedelta
 from functools import partial
@@ -17,12 +18,16 @@ from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials, load_credentials
 from agent.ksef.enrolment import enrol
 from agent.ksef.gateway import open_gateway, try_out
+from agent.ksef.limits import DEFAULTS, Group
 from agent.ports import CallOutcome, KsefError
 from agent.settings.model import KsefSettings, Settings
 from agent.system.clock import SystemClock
 
 NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
 """EnrollCertificateRequest.certificateName."""
+CALLS = 5
+"""What an enrolment asks: whose certificate, the request, twice how it stands, the certificate."""
+WORTH_TELLING_SECONDS = 60
 
 
 @click.command("enroll")
@@ -102,13 +107,25 @@ def _days(settings: Settings, kind: CertificateType) -> int:
 async def _enrol(settings: Settings, kind: CertificateType, name: str, place: CertificateFiles) -> Credentials:
     clock = SystemClock()
     gateway = open_gateway(settings.ksef, settings.seller.nip, clock)
-
+    _tell_how_long(settings.ksef.tills_sharing_address)
     try:
         prove = partial(try_out, settings.ksef, settings.seller.nip, clock)
         trial = prove if kind is CertificateType.AUTHENTICATION else None
-        return await enrol(Certificates(gateway.api, clock), kind, name, place, trial)
+        return await enrol(Certificates(gateway.api, clock, patience=math.inf), kind, name, place, trial)
     finally:
         await gateway.close()
+
+
+def _tell_how_long(tills: int) -> None:
+    """Say that many tills behind one address have to wait for each other."""
+    pause = max(share.span / share.calls for share in DEFAULTS[Group.OTHER].shared(tills))
+    if pause * CALLS < WORTH_TELLING_SECONDS:
+        return
+    click.echo(
+        f"Limity KSeF dzieli {tills} kas pod jednym adresem: ta może pytać o certyfikat raz na {pause:.0f} s, "
+        f"więc to potrwa do {pause * CALLS / 60:.0f} min. Można przerwać: to samo polecenie dokończy.",
+        err=True,
+    )
 
 
 def _place(settings: Settings, kind: CertificateType, out: Path | None) -> CertificateFiles:

@@ -41,6 +41,8 @@ FAILURES: dict[int, str] = {
 """Status codes of GET /auth/{ref}: what a technician should do."""
 REFUSED = frozenset({415, 450, 460, 470, 480})
 """Refusals of these credentials: asking again at once would only look like an attack."""
+PATIENCE_SIGN_IN_SECONDS = 120.0
+"""Each call of signing in waits so long for a place: of 3,000 tills behind one address each has one in 50 s."""
 REST_SECONDS = 60.0
 """How long the same refusal is repeated without asking KSeF."""
 
@@ -80,7 +82,8 @@ class CertificateProof:
         """Sign the request and send it. The signing time follows KSeF's clock: the till's may be wrong."""
         request = auth_token_request(challenge.text, (context.kind, context.value))
         document = sign(request, self._credentials, challenge.at)
-        return await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/xades-signature", xml=document))
+        call = Call(Group.ANONYMOUS, "POST", "/auth/xades-signature", xml=document, patience=PATIENCE_SIGN_IN_SECONDS)
+        return await wire.run(call)
 
 
 class TokenProof:
@@ -100,7 +103,8 @@ class TokenProof:
                 "encryptedToken": key.wrap(f"{self._token}|{challenge.milliseconds}".encode()),
                 "publicKeyId": key.identifier,
             }
-            return await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/ksef-token", json=body))
+            call = Call(Group.ANONYMOUS, "POST", "/auth/ksef-token", json=body, patience=PATIENCE_SIGN_IN_SECONDS)
+            return await wire.run(call)
 
         return await self._keys.using(Usage.TOKEN, submit)
 
@@ -204,7 +208,7 @@ class Authenticator:
             asked += 1
 
     async def _auth_call(self, method: str, path: str, token: str) -> Answer:
-        return await self._wire.run(Call(Group.ANONYMOUS, method, path), token)
+        return await self._wire.run(Call(Group.ANONYMOUS, method, path, patience=PATIENCE_SIGN_IN_SECONDS), token)
 
     def _lives(self, token: _Token) -> bool:
         return self._server_time.now() < token.valid_until - EARLY
@@ -230,6 +234,7 @@ def context_of(settings: KsefSettings, seller_nip: str) -> Context:
 async def ask_challenge(wire: RateLimitedClient, clock: Clock, server_time: ServerTime) -> tuple[Challenge, float]:
     """Fetch a challenge; return it with the clock skew in seconds (KSeF minus here)."""
     asked_at = clock.monotonic()
-    answer = (await wire.run(Call(Group.ANONYMOUS, "POST", "/auth/challenge"))).fields()
+    call = Call(Group.ANONYMOUS, "POST", "/auth/challenge", patience=PATIENCE_SIGN_IN_SECONDS)
+    answer = (await wire.run(call)).fields()
     challenge = Challenge(answer.text("challenge"), answer.number("timestampMs"), answer.instant("timestamp"))
     return challenge, server_time.hear(challenge.at, asked_at)

@@ -5,7 +5,7 @@ Only an agent that authenticated with a certificate may ask for one; with a KSeF
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from cryptography import x509
@@ -17,20 +17,23 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.crypto import b64
-from agent.ksef.limits import Group
-from agent.ksef.responses import Fields
+from agent.ksef.limits import PATIENCE_SECONDS, SILENT_BLOCK_SECONDS, TOO_MANY, Group
+from agent.ksef.responses import Answer, Fields
 from agent.ports import CallOutcome, Clock, Json, KsefError
 
-IN_PROGRESS, ISSUED = 100, 200
+ISSUING, ISSUED = 100, 200
 POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)
 """Waits between status questions; the last one repeats (group "other" allows 30 a minute)."""
 ISSUED_WITHIN_SECONDS = 300.0
+"""So long it is waited for, and for as many questions as there are waits: with a small share of the limits one question
+may take longer."""
+NO_REQUESTS_LEFT, NO_CERTIFICATES_LEFT = 25006, 25007
 TOKEN_CAN_NOT = "KSeF wydaje certyfikaty tylko po uwierzytelnieniu certyfikatem, nie tokenem: ustaw ksef.auth."  # noqa: S105 - a sentence
 FAILURES: dict[int, str] = {
     25001: TOKEN_CAN_NOT,
     25002: TOKEN_CAN_NOT,
-    25006: "Limit wniosków o certyfikat jest wyczerpany.",
-    25007: "Limit aktywnych certyfikatów jest wyczerpany: unieważnij niepotrzebne.",
+    NO_REQUESTS_LEFT: "Limit wniosków o certyfikat jest wyczerpany.",
+    NO_CERTIFICATES_LEFT: "Limit aktywnych certyfikatów jest wyczerpany: unieważnij niepotrzebne.",
 }
 """KSeF's codes a technician can do something about."""
 
@@ -74,11 +77,16 @@ class IssuedCertificate:
 
 
 class Certificates:
-    """The calls. KsefError as everywhere; none is repeated by itself."""
+    """The calls. KsefError as everywhere; only what KSeF turned away for its limits (429) is repeated.
 
-    def __init__(self, api: AuthenticatedClient, clock: Clock) -> None:
+    ``patience``: seconds that each may wait for this till's share of the limits. An enrolment has days: with
+    math.inf it waits as long as that takes, between its steps, which are durable.
+    """
+
+    def __init__(self, api: AuthenticatedClient, clock: Clock, *, patience: float = PATIENCE_SECONDS) -> None:
         self._api = api
         self._clock = clock
+        self._patience = patience
 
     async def limits(self) -> CertificateLimits:
         """Return what KSeF still allows."""
@@ -117,12 +125,12 @@ class Certificates:
             code = status.number("code")
             if code == ISSUED:
                 return answer.text("certificateSerialNumber")
-            if code != IN_PROGRESS:
+            if code != ISSUING:
                 said = "; ".join((status.text("description"), *status.texts("details")))
                 raise KsefError(
                     f"KSeF odrzucił wniosek o certyfikat: {code} {said}", outcome=CallOutcome.REFUSED, code=code
                 )
-            if self._clock.monotonic() > give_up:
+            if self._clock.monotonic() > give_up and asked >= len(POLL_SECONDS):
                 raise KsefError(
                     "KSeF jeszcze nie wydał certyfikatu; spróbuj później.", outcome=CallOutcome.REFUSED, code=code
                 )
@@ -150,7 +158,7 @@ class Certificates:
 
     async def _run(self, call: Call) -> Fields:
         try:
-            return (await self._api.run(call)).fields()
+            return (await self._within_limits(replace(call, patience=self._patience))).fields()
         except KsefError as error:
             hint = FAILURES.get(error.code)
             if hint is None:
@@ -158,6 +166,16 @@ class Certificates:
             raise KsefError(
                 f"{hint} ({error.message})", outcome=error.outcome, code=error.code, body=error.body
             ) from error
+
+    async def _within_limits(self, call: Call) -> Answer:
+        """Make a call; one that others' calls left no room for (429) waits as KSeF says, where patience allows."""
+        while True:
+            try:
+                return await self._api.run(call)
+            except KsefError as error:
+                turned_away = error.code == TOO_MANY and error.outcome is CallOutcome.REFUSED
+                if not turned_away or (error.retry_after or SILENT_BLOCK_SECONDS) > self._patience:
+                    raise
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

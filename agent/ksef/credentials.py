@@ -6,6 +6,7 @@ A bare file name is looked up in systemd's credentials directory first (``LoadCr
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from agent.domain.errors import ConfigError
+from agent.domain.errors import ConfigError, Refused
 from agent.ksef.certificate_checks import SECTIONS, Use, faults
-from agent.ksef.certificate_files import CertificateFiles, finish_switch
+from agent.ksef.certificate_files import CertificateFiles, finish_switch, held
 from agent.settings.model import KsefSettings, OfflineSettings
 from agent.system.os_errors import polish_reason
 
@@ -87,9 +88,30 @@ def offline_credentials(settings: OfflineSettings) -> Credentials | None:
 
 
 def _of_settings(certificate_file: Path, settings: KsefSettings | OfflineSettings, use: Use) -> Credentials:
-    if settings.key_file is not None:
-        finish_switch(CertificateFiles(certificate_file, settings.key_file))
-    found = load_credentials(certificate_file, settings.key_file, settings.passphrase_file)
+    if settings.key_file is None:
+        return _judged(load_credentials(certificate_file, None, settings.passphrase_file), certificate_file, use)
+    return load_pair(CertificateFiles(certificate_file, settings.key_file, settings.passphrase_file), use)
+
+
+def load_pair(place: CertificateFiles, use: Use) -> Credentials:
+    """Load a PEM pair, a switch that a crash interrupted completed. ConfigError also where it can never serve ``use``.
+
+    Where another till that shares the files is about to switch, or only it may, the new certificate already counts once
+    its key is in place. Between two of its steps nothing fits for a moment: then once more.
+    """
+    if place.next_certificate.exists():
+        with suppress(Refused), held(place) as mine:
+            if mine:
+                finish_switch(place)
+    for certificate_file in (place.certificate_file, place.next_certificate):
+        with suppress(ConfigError):
+            found = load_credentials(certificate_file, place.key_file, place.passphrase_file)
+            return _judged(found, place.certificate_file, use)
+    found = load_credentials(place.certificate_file, place.key_file, place.passphrase_file)
+    return _judged(found, place.certificate_file, use)
+
+
+def _judged(found: Credentials, certificate_file: Path, use: Use) -> Credentials:
     if problems := faults(found.certificate, use):
         where = f"[{SECTIONS[use]}] certificate_file, plik {certificate_file}"
         raise ConfigError(tuple(f"{where}: {problem}." for problem in problems))

@@ -87,7 +87,8 @@ class Gateway:
             part_bytes=part_bytes,
         )
         self._max_batch = MAX_INVOICES
-        self._limits_read_at: float | None = None
+        self._rates_read_at: float | None = None
+        self._sizes_read_at: float | None = None
 
     async def authenticate(self) -> None:
         """Get an access token now, to see whether KSeF takes our credentials. KsefError where it does not."""
@@ -217,14 +218,17 @@ class Gateway:
 
     async def learn_limits(self) -> None:
         """Read KSeF's limits where they were not read for six hours; until then those of production hold."""
-        now = self._clock.monotonic()
-        if self._limits_read_at is not None and now - self._limits_read_at < LIMITS_KEEP_SECONDS:
-            return
-        self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
-        limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
-        self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
-        self._max_batch = limits.object("batchSession").number("maxInvoices")
-        self._limits_read_at = now
+        if self._is_due(self._rates_read_at):
+            self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
+            self._rates_read_at = self._clock.monotonic()
+        if self._is_due(self._sizes_read_at):  # its own: a small share of the limits may not hold both calls
+            limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
+            self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
+            self._max_batch = limits.object("batchSession").number("maxInvoices")
+            self._sizes_read_at = self._clock.monotonic()
+
+    def _is_due(self, read_at: float | None) -> bool:
+        return read_at is None or self._clock.monotonic() - read_at >= LIMITS_KEEP_SECONDS
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count what an earlier run of the agent sent within the last hour, so that a restart provokes no 429."""

@@ -56,7 +56,7 @@ from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.issuing.requests import RequestReader
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.backlogs import Backlogs
-from agent.services.monitoring.certificates import HeldCertificate, HeldCertificates
+from agent.services.monitoring.certificates import HeldCertificate, HeldCertificates, RenewalAttempts
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.daily import DailyJobs
 from agent.services.monitoring.disk import Disk
@@ -158,6 +158,7 @@ class Services:
     unsent: UnsentInvoices
     printers: PrinterStates
     store_checks: StoreChecks
+    certificates: HeldCertificates
     judge: AlertJudge
     problems: ProblemWatch
     health: HealthReporter
@@ -176,6 +177,7 @@ class Services:
         """Read back what is durable, and take up what a crash left behind; once, before anything else."""
         await self.clock_check.load()
         await self.facts.load()
+        await self.certificates.attempts.load()
         await self.connection.load()
         await self.printing.recover()
         await self.queue.recover()
@@ -401,7 +403,8 @@ def assemble(
     unsent = UnsentInvoices(store, clock, clock_check)
     printers = PrinterStates(ports.printer, printing, changed)
     store_checks = StoreChecks(store, clock, changed)
-    certificates = _certificates(settings, ports)
+    renewal_attempts = RenewalAttempts(store, clock_check.best)
+    certificates = _certificates(settings, ports, renewal_attempts)
     disk = Disk(settings.data_dir)
     outboxes = Outboxes(
         store,
@@ -505,6 +508,7 @@ def assemble(
         unsent=unsent,
         printers=printers,
         store_checks=store_checks,
+        certificates=certificates,
         judge=judge,
         problems=problems,
         health=health,
@@ -541,12 +545,13 @@ def drop_folder_watch(services: Services, folder: DropFolder, view: View) -> Dro
     return watch
 
 
-def _certificates(settings: Settings, ports: Ports) -> HeldCertificates:
+def _certificates(settings: Settings, ports: Ports, attempts: RenewalAttempts) -> HeldCertificates:
     held = (
         ("offline", ports.signer, settings.offline_nips),
         ("authentication", ports.authentication, settings.authentication_nips),
     )
-    return HeldCertificates(HeldCertificate(use, holder, nips) for use, holder, nips in held if holder is not None)
+    found = (HeldCertificate(use, holder, nips) for use, holder, nips in held if holder is not None)
+    return HeldCertificates(found, attempts)
 
 
 def _policy(settings: Settings) -> Policy:

@@ -35,6 +35,8 @@ REPORT_SECONDS = 10
 CLOCK_SECONDS = 10
 """How often the wall clock is compared with the monotonic one, and what is known of it kept."""
 PRINTER_SECONDS = 30
+CERTIFICATES_SECONDS = 60
+"""How often it is looked whether somebody put another certificate in place."""
 BACKLOG_SECONDS = 15
 """How often what waits is counted for /metrics: as often as Prometheus asks."""
 OUTCOMES_SECONDS = 0.5
@@ -99,6 +101,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         "report": turning("report", REPORT_SECONDS, agent.problems.refresh),
         "clock": turning("clock", CLOCK_SECONDS, agent.clock_check.keep, first=0),
         "printers": turning("printers", PRINTER_SECONDS, agent.printers.ask, first=0),
+        "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.look_at_certificates, spread=SPREAD),
         "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
         "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
     }

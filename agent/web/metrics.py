@@ -145,6 +145,17 @@ def _of_report(report: HealthReport) -> Iterator[GaugeMetricFamily]:
         "End of validity of a KSeF certificate.",
         [({"use": item.use}, item.expires.timestamp()) for item in report.certificates],
     )
+    attempts = [(item.use, item.renewal) for item in report.certificates if item.renewal is not None]
+    yield _gauge(
+        "certificate_renewal_last_attempt_timestamp_seconds",
+        "When KSeF was last asked to renew a certificate.",
+        [({"use": use}, last.at.timestamp()) for use, last in attempts],
+    )
+    yield _gauge(
+        "certificate_renewal_failed",
+        "1 when the last attempt to renew a certificate failed.",
+        [({"use": use}, float(last.problem is not None)) for use, last in attempts],
+    )
     yield _gauge("clock_skew_seconds", "The right time minus the till's.", [] if skew is None else [({}, skew)])
     yield _gauge(
         "clock_state",

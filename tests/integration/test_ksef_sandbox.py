@@ -15,7 +15,7 @@ from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
 from agent.ksef.credentials import Credentials
 from agent.ksef.crypto import OfflineSigner
-from agent.ksef.enrolment import enrol, renew_if_due
+from agent.ksef.enrolment import Renewal, RenewalResult, enrol
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ports import Accepted, CallOutcome, Duplicate, KsefError, Outgoing, Pending, Rejected, Verdict
 from agent.sandbox.ksef.limits import NO_LIMITS, PRODUCTION
@@ -444,14 +444,22 @@ class TestCertificates:
 
         by_new = open_gateway(settings, sandbox.nip, clock, credentials=new)
         certificates = Certificates(by_new.api, clock)
-        renew = renew_if_due(certificates, CertificateType.OFFLINE, "kasa 1", offline, days=30, now=clock.now)
-        assert await ticking(clock, renew) is None
+        signer = OfflineSigner(first)
+        renewal = Renewal(
+            certificates,
+            CertificateType.OFFLINE,
+            "kasa 1",
+            offline,
+            days=30,
+            now=clock.now,
+            current=lambda: signer.certificate,
+            adopt=signer.adopt,
+        )
+        assert await ticking(clock, renewal.run()) is RenewalResult.NOT_DUE
         until_due = (first.expires - clock.now()) - timedelta(days=29)
         clock.step(until_due)
-        renew = renew_if_due(certificates, CertificateType.OFFLINE, "kasa 1", offline, days=30, now=clock.now)
-        second = await ticking(clock, renew)
-        assert second is not None
-        assert second.serial != first.serial
+        assert await ticking(clock, renewal.run()) is RenewalResult.RENEWED
+        assert signer.serial != first.serial
         await by_new.close()
 
     async def test_with_a_token_there_is_none(self, sandbox: Sandbox, clock: SwiftClock, tmp_path: Path) -> None:

@@ -11,8 +11,13 @@ import pytest
 from agent.domain.lifecycle import InvoiceState
 from agent.ksef.credentials import Credentials, load_credentials
 from agent.settings.model import KsefSettings, OfflineSettings
+from agent.web.metrics import render
 from tests.fakes.agent_with_sandbox import AgentWithSandbox, SteppedClock, agent_with_sandbox
 
+CONSUMER = {
+    "name": "Jan Nowak",
+    "address": {"line1": "ul. Długa 1", "line2": "00-001 Warszawa", "country": "PL"},
+}
 RENEW = "renew_before_days = 60\n"
 
 
@@ -99,6 +104,57 @@ async def test_out_of_reach_is_tried_again_within_the_day(place: AgentWithSandbo
     await place.sandbox.plan("*", "none")
     await place.agent.renew_certificates()
     assert set(days_left(place).values()) == {729}
+
+
+async def test_the_last_attempt_is_told(tmp_path: Path, place: AgentWithSandbox, clock: SteppedClock) -> None:
+    def told() -> dict[str, str | None]:
+        held = place.agent.health.report().certificates
+        return {each.use: each.renewal.problem for each in held if each.renewal is not None}
+
+    await place.agent.renew_certificates()
+    assert told() == {}, "none was due"
+    clock.step = timedelta(days=700)
+    place.sandbox.behaviour.max_enrollments = 1
+    await place.agent.renew_certificates()
+    assert told().keys() == {"authentication", "offline"}
+    assert "Pozostało wniosków: 0" in str(told()["offline"])
+    assert "Pozostało wniosków: 0" in (await place.problems())["certificate-expires"]
+    page = render(place.agent.health.report(), place.agent.counters)
+    assert 'certificate_renewal_failed{use="offline"} 1.0' in page
+    kept = place.agent.certificates.attempts.last
+    place.agent.certificates.attempts.last = {}
+    await place.agent.recover()
+    assert place.agent.certificates.attempts.last == kept, "a restart forgets none"
+
+    place.sandbox.behaviour.max_enrollments = 300
+    clock.step += timedelta(days=1)
+    await place.agent.renew_certificates()
+    assert told() == {"authentication": None, "offline": None}
+
+
+async def test_a_pair_that_somebody_puts_in_place_is_used_without_a_restart(place: AgentWithSandbox) -> None:
+    offline = place.agent.settings.offline
+    old = pair(offline)
+    clock_step = old.expires - place.agent.clock.now() - timedelta(days=20)
+    assert isinstance(place.agent.clock, SteppedClock)
+    place.agent.clock.step = clock_step
+    await place.agent.renew_certificates()
+    assert pair(offline).serial != old.serial
+    assert offline.certificate_file is not None
+    assert offline.key_file is not None
+    for file in (offline.certificate_file, offline.key_file):
+        file.with_name(file.name + ".previous").replace(file)
+    await place.agent.look_at_certificates()
+    sold = await place.sell(buyer=CONSUMER)
+    assert {each.use: each.serial for each in place.agent.health.report().certificates}["offline"] == old.serial
+    assert f"/{old.serial}/" in (sold.link_certificate or "")
+
+    offline.key_file.write_text("half")
+    await place.agent.look_at_certificates()
+    assert "certificate-files" not in await place.problems()
+    await place.agent.look_at_certificates()
+    assert "uszkodzony plik PEM" in (await place.problems())["certificate-files"]
+    assert (await place.sell(buyer=CONSUMER)).number
 
 
 async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: SteppedClock) -> None:

@@ -43,6 +43,7 @@ class AlertCode(StrEnum):
     CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
     CERTIFICATE_OF_ANOTHER = "certificate-of-another"
     CERTIFICATE_MISSING = "certificate-missing"
+    CERTIFICATE_FILES = "certificate-files"
     CLOCK_SKEW = "clock-skew"
     CLOCK_UNCONFIRMED = "clock-unconfirmed"
     DISK = "disk"
@@ -128,6 +129,10 @@ class AlertFacts:
     """Name -> beginning of validity."""
     foreign_certificates: Mapping[str, str] = field(default_factory=dict)
     """Name -> NIP of a subject that the settings do not name."""
+    certificate_files: Mapping[str, str] = field(default_factory=dict)
+    """Name -> Polish: why the files that lie there now could not be loaded."""
+    failed_renewals: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+    """Name -> when the last attempt to renew it failed, and why, in Polish."""
     clock_skew_seconds: float | None = None
     clock_problem: Verdict | None = None
     """Why the clock dates no document; None where it does."""
@@ -304,6 +309,8 @@ def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]
             yield ActiveAlert(AlertCode.CERTIFICATE_EXPIRED, text, Severity.CRITICAL, name)
         elif expires - facts.at <= timedelta(days=policy.certificate_days):
             text = f"Certyfikat KSeF „{name}” traci ważność {local_time(expires):%d.%m.%Y}."
+            if failed := facts.failed_renewals.get(name):
+                text += f" Odnowienie nie udało się {local_time(failed[0]):%d.%m.%Y %H:%M}: {failed[1]}"
             yield ActiveAlert(AlertCode.CERTIFICATE_EXPIRES, text, Severity.WARNING, name)
     for name, start in facts.certificate_starts.items():
         if start > facts.at:
@@ -312,6 +319,9 @@ def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]
     for name, nip in facts.foreign_certificates.items():
         text = f"Certyfikat KSeF „{name}” ma inny podmiot (NIP {nip}) niż sprzedawca w ustawieniach."
         yield ActiveAlert(AlertCode.CERTIFICATE_OF_ANOTHER, text, Severity.WARNING, name)
+    for name, problem in facts.certificate_files.items():
+        text = f"Pliki certyfikatu KSeF „{name}” nie nadają się do użycia. {problem} Kasa używa starych do restartu."
+        yield ActiveAlert(AlertCode.CERTIFICATE_FILES, text, Severity.CRITICAL, name)
 
 
 def _of_machine(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:

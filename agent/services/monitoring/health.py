@@ -13,7 +13,7 @@ from agent.ports import Copies, PrinterStatus, Unsent
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.heartbeats import Heartbeats
 from agent.services.monitoring.alerts import Problem
-from agent.services.monitoring.certificates import HeldCertificates
+from agent.services.monitoring.certificates import HeldCertificates, RenewalAttempt
 from agent.services.monitoring.disk import LEAST_FREE, Disk
 from agent.services.monitoring.printer_states import PrinterStates
 from agent.services.monitoring.problems import ProblemWatch
@@ -48,6 +48,7 @@ class CertificateHealth:
     serial: str
     expires: datetime
     days_left: int
+    renewal: RenewalAttempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,13 @@ class HealthReporter:
             queue=_queue(self._unsent.now, local_date(now), self._window.waiting(self._unsent.now)),
             printers=self._printers.now(),
             certificates=tuple(
-                CertificateHealth(each.use, each.holder.serial, each.holder.expires, (each.holder.expires - now).days)
+                CertificateHealth(
+                    each.use,
+                    each.holder.serial,
+                    each.holder.expires,
+                    (each.holder.expires - now).days,
+                    self._certificates.attempts.last.get(each.use),
+                )
                 for each in self._certificates.all
             ),
             clock=clock,

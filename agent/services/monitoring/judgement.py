@@ -126,6 +126,8 @@ class AlertJudge:
             certificates=self._certificates.ends(),
             certificate_starts=self._certificates.starts(),
             foreign_certificates=self._certificates.foreign(),
+            certificate_files=self._certificates.file_problems(),
+            failed_renewals=self._certificates.failed_renewals(),
             login_refused=self._connection.last.login_problem if self._connection.last.signed_in is False else None,
             clock_skew_seconds=clock.skew_seconds,
             clock_problem=clock if clock.problem is not None else None,

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from agent.domain.calendar import local_time
 from agent.domain.invoice import Mode
 from agent.ports import PrinterStatus
-from agent.services.monitoring import alerts
+from agent.services.monitoring import alerts, health
 from agent.services.monitoring.health import HealthReport
 from agent.web.wire import Count, Says
 
@@ -63,6 +63,15 @@ class PrinterHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalHealth:
+    """The last time KSeF was asked for another certificate."""
+
+    at: datetime
+    problem: str | None
+    """Polish: why there is none; null where there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateHealth:
     """A KSeF certificate."""
 
@@ -70,6 +79,8 @@ class CertificateHealth:
     serial: str
     expires: datetime
     days_left: int
+    renewal: RenewalHealth | None
+    """The last attempt to renew it; null where none was due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +184,7 @@ def health_of(report: HealthReport) -> Health:
         queue=_queue(report),
         printer=printers[0] if printers else None,
         printers=printers,
-        certificates=tuple(
-            CertificateHealth(each.use, each.serial, each.expires, each.days_left) for each in report.certificates
-        ),
+        certificates=tuple(_certificate(each) for each in report.certificates),
         clock=_clock(report),
         backup=_backup(report),
         disk=DiskHealth(report.disk_free_bytes, report.database_bytes),
@@ -197,6 +206,12 @@ def _queue(report: HealthReport) -> QueueHealth:
         waiting_for_window=queue.waiting_for_window,
         window_opens_at=None if queue.window_opens_at is None else local_time(queue.window_opens_at),
     )
+
+
+def _certificate(held: health.CertificateHealth) -> CertificateHealth:
+    last = held.renewal
+    renewal = None if last is None else RenewalHealth(last.at, last.problem)
+    return CertificateHealth(held.use, held.serial, held.expires, held.days_left, renewal)
 
 
 def _printer(status: PrinterStatus) -> PrinterHealth:

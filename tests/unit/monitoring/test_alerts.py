@@ -144,12 +144,20 @@ def test_certificates(expires: datetime | None, expected: list[str]) -> None:
     assert codes(AlertFacts(NOW, certificates={"offline": expires})) == expected
 
 
+def test_a_certificate_that_expires_says_why_it_was_not_renewed() -> None:
+    ends = {"offline": NOW + timedelta(days=9)}
+    failed = {"offline": (NOW, "Limit wniosków o certyfikat jest wyczerpany.")}
+    (alert,) = alerts(AlertFacts(NOW, certificates=ends, failed_renewals=failed), POLICY, CALENDAR)
+    assert alert.message.endswith("Limit wniosków o certyfikat jest wyczerpany.")
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
         (AlertFacts(NOW, certificate_starts={"offline": NOW}), []),
         (AlertFacts(NOW, certificate_starts={"offline": NOW + timedelta(seconds=1)}), ["certificate-not-yet-valid"]),
         (AlertFacts(NOW, foreign_certificates={"authentication": "1111111111"}), ["certificate-of-another"]),
+        (AlertFacts(NOW, certificate_files={"offline": "Klucz nie pasuje."}), ["certificate-files"]),
         (AlertFacts(NOW, clock_skew_seconds=59.9), []),
         (AlertFacts(NOW, clock_skew_seconds=-60), ["clock-skew"]),
         (AlertFacts(NOW, disk_free_mb=200), []),

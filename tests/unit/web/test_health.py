@@ -33,6 +33,7 @@ from agent.ports import Copies, LimitLeft, PrinterStatus
 from agent.services.heartbeats import LEAST_SECONDS
 from agent.services.monitoring.alerts import Problem
 from agent.services.monitoring.backlogs import Backlog
+from agent.services.monitoring.certificates import RenewalAttempt
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
 from agent.services.monitoring.webhooks import OutboxStatus
@@ -261,6 +262,7 @@ async def full_page(place: World) -> str:
     """The metrics of a till that has everything to tell of."""
     await be_in_trouble(place)
     copies = Copies(last_at=datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
+    place.health._certificates.attempts.last = {"offline": RenewalAttempt(datetime(2026, 11, 24, tzinfo=UTC), "Limit.")}
     report: HealthReport = replace(place.health.report(), clock_skew_seconds=1.5, copies=copies)
     return render(report, COUNTERS, BACKLOG, shop="Kraków 7")
 
