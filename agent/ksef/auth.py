@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from typing import Protocol
 
 from agent.domain.errors import ConfigError
@@ -26,6 +27,7 @@ EARLY = timedelta(minutes=1)
 POLL_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.5)
 """Waits between status questions; the last one repeats."""
 DECIDED_WITHIN_SECONDS = 60.0
+REDEEMED_WITHIN_SECONDS = 8.0
 IN_PROGRESS, DONE = 100, 200
 
 FAILURES: dict[int, str] = {
@@ -175,7 +177,7 @@ class Authenticator:
         begun = replace(await self._proof.present(self._wire, challenge, self._context), secret=True).fields()
         operation = begun.object("authenticationToken").text("token")
         await self._decided(begun.text("referenceNumber"), operation)
-        tokens = replace(await self._auth_call("POST", "/auth/token/redeem", operation), secret=True).fields()
+        tokens = replace(await self._redeem(operation), secret=True).fields()
         self._refresh = _Token.read(tokens.object("refreshToken"))
         self._access = _Token.read(tokens.object("accessToken"))
         return self._access.value
@@ -206,6 +208,19 @@ class Authenticator:
                 )
             await self._clock.sleep(POLL_SECONDS[min(asked, len(POLL_SECONDS) - 1)])
             asked += 1
+
+    async def _redeem(self, operation: str) -> Answer:
+        """Fetch the tokens; for some seconds KSeF may refuse to give them (docs/protocol.md, section 6)."""
+        give_up = self._clock.monotonic() + REDEEMED_WITHIN_SECONDS
+        for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
+            try:
+                return await self._auth_call("POST", "/auth/token/redeem", operation)
+            except KsefError as error:
+                unanswered = error.outcome is not CallOutcome.REFUSED or error.code == TOO_MANY
+                if unanswered or self._clock.monotonic() + pause > give_up:
+                    raise
+            await self._clock.sleep(pause)
+        raise AssertionError("the pauses never end")
 
     async def _auth_call(self, method: str, path: str, token: str) -> Answer:
         return await self._wire.run(Call(Group.ANONYMOUS, method, path, patience=PATIENCE_SIGN_IN_SECONDS), token)

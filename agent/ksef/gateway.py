@@ -76,7 +76,9 @@ class Gateway:
         self._server_time = server_time
         self._authenticator = Authenticator(self._wire, proof, context, clock, server_time)
         self.api = AuthenticatedClient(self._wire, self._authenticator)
-        self._sessions = OnlineSessions(self.api, keys, server_time, validate_identifiers=validate_identifiers)
+        self._sessions = OnlineSessions(
+            self.api, keys, clock=clock, server_time=server_time, validate_identifiers=validate_identifiers
+        )
         self._batches = BatchSessions(
             self.api,
             client,
@@ -261,12 +263,10 @@ class Gateway:
 
     async def _verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         found: dict[bytes, tuple[str, Verdict]] = {}
-        async for item in session_invoices(self.api, session_ref):
-            digest = item.decoded("invoiceHash")
-            verdict = _tolerant(item)
+        async for digest, reference, verdict in session_invoices(self.api, session_ref, _listed):
             known = found.get(digest)
             if known is None or better(known[1], verdict) is not known[1]:
-                found[digest] = (item.text("referenceNumber"), verdict)
+                found[digest] = (reference, verdict)
         return found
 
 
@@ -312,6 +312,11 @@ async def try_out(settings: KsefSettings, seller_nip: str, clock: Clock, credent
         await trial.authenticate()
     finally:
         await trial.close()
+
+
+def _listed(item: Fields) -> tuple[bytes, str, Verdict]:
+    """Read an invoice of a list: its hash, its reference and what KSeF says of it."""
+    return item.decoded("invoiceHash"), item.text("referenceNumber"), _tolerant(item)
 
 
 def _tolerant(item: Fields) -> Verdict:

@@ -76,8 +76,7 @@ class PublicKeys:
         stale = self._fetched_at is None or self._clock.monotonic() - self._fetched_at > KEEP_SECONDS
         if stale or not self._valid(usage):
             answer = await self._wire.run(Call(Group.ANONYMOUS, "GET", "/security/public-key-certificates"))
-            found = (_read(item) for item in answer.items())
-            self._keys = tuple(key for key in found if key is not None)
+            self._keys = tuple(key for key in answer.readable(_read) if key is not None)
             self._fetched_at = self._clock.monotonic()
         valid = self._valid(usage)
         if not valid:

@@ -67,6 +67,7 @@ class _Question:
 async def _collected(api: AuthenticatedClient, questions: Iterable[_Question]) -> LedgerPart:
     entries: list[LedgerEntry] = []
     calls = 0
+    complete = True
     for question in questions:
         offset, more = 0, True
         while more:
@@ -74,12 +75,14 @@ async def _collected(api: AuthenticatedClient, questions: Iterable[_Question]) -
                 return LedgerPart(tuple(entries), complete=False)
             calls += 1
             page = (await api.run(question.page(offset))).fields()
-            entries += [_entry(item) for item in page.objects("invoices")]
+            found = page.readable("invoices", _entry)
+            complete = complete and len(found) == page.length("invoices")
+            entries += found
             if page.flag("isTruncated"):
                 return LedgerPart(tuple(entries), complete=False)
             more = page.flag("hasMore")
             offset += 1
-    return LedgerPart(tuple(entries), complete=True)
+    return LedgerPart(tuple(entries), complete=complete)
 
 
 def _ranges(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from agent.ports import CallOutcome, Json, KsefError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 EVIDENCE_BYTES = 4096
 """How much of an unusable answer is kept (agent.ports.KsefError.body)."""
@@ -75,12 +81,12 @@ class Answer:
         """Read the body as a JSON object."""
         return Fields(self, self._json())
 
-    def items(self) -> tuple[Fields, ...]:
-        """Read the body as a JSON array of objects."""
+    def readable(self, read: Callable[[Fields], T]) -> list[T]:
+        """Read the body as a JSON array of objects, as Fields.readable()."""
         value = self._json()
         if not isinstance(value, list):
             raise self.unusable("Odpowiedź KSeF nie jest listą JSON.")
-        return tuple(Fields(self, item) for item in value)
+        return _readable(self, value, read)
 
     def _json(self) -> Json:
         if not self.is_json:
@@ -189,6 +195,20 @@ class Fields:
             raise self._missing(name)
         return tuple(Fields(self._answer, item) for item in value)
 
+    def readable(self, name: str, read: Callable[[Fields], T]) -> list[T]:
+        """Read an array of objects one by one: what is outside the contract costs that item, not the others."""
+        value = self._value.get(name)
+        if not isinstance(value, list):
+            raise self._missing(name)
+        return _readable(self._answer, value, read)
+
+    def length(self, name: str) -> int:
+        """Return how many items an array has."""
+        value = self._value.get(name)
+        if not isinstance(value, list):
+            raise self._missing(name)
+        return len(value)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """Return an array of strings; absent or null is empty."""
         value = self._value.get(name)
@@ -209,6 +229,16 @@ class Fields:
 
     def _missing(self, name: str) -> KsefError:
         return self._answer.unusable(f"W odpowiedzi KSeF brakuje pola „{name}” albo ma ono zły typ.")
+
+
+def _readable(answer: Answer, items: Sequence[Json], read: Callable[[Fields], T]) -> list[T]:
+    found: list[T] = []
+    for item in items:
+        try:
+            found.append(read(Fields(answer, item)))
+        except KsefError as error:
+            log.warning("an item of KSeF's list is left out: %s", error.message)
+    return found
 
 
 def parse_instant(text: str) -> datetime:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.crypto import SessionKey, b64, sha256
@@ -13,7 +14,9 @@ from agent.ksef.limits import PATIENCE_SEND_SECONDS, Group
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
-from agent.ports import CallOutcome, Json, KsefError, Outgoing, SessionRef
+from agent.ports import CallOutcome, Clock, Json, KsefError, Outgoing, SessionRef
+
+T = TypeVar("T")
 
 FORM_CODE: Json = {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"}
 IDENTIFIER_VALIDATION = {"X-KSeF-Feature": "subject-identifier-validation"}
@@ -23,6 +26,9 @@ MAX_INVOICES = 10_000
 """Per session, unless /limits/context says otherwise."""
 PAGE_SIZE = "1000"
 CLOSED = 21180
+COOLDOWN_SECONDS = 60.0
+"""A session that refuses its first invoice within this time of its opening came too soon after the end of another
+(docs/protocol.md, section 6); the next one is opened this much later."""
 SESSION_LOST = frozenset({21155, 21173, CLOSED, 21184})
 """Full, not known, closed, under maintenance: this session takes nothing more, and did not take this."""
 
@@ -33,27 +39,48 @@ class OpenSession:
 
     ref: SessionRef
     key: SessionKey = field(repr=False)
+    opened_at: float
+    """Monotonic."""
     sends: int = 0
+    taken: int = 0
 
 
 class OnlineSessions:
     """The warm session. One that was given up is closed by whoever asks for its UPO (Gateway.session_upo)."""
 
     def __init__(
-        self, api: AuthenticatedClient, keys: PublicKeys, server_time: ServerTime, *, validate_identifiers: bool
+        self,
+        api: AuthenticatedClient,
+        keys: PublicKeys,
+        *,
+        clock: Clock,
+        server_time: ServerTime,
+        validate_identifiers: bool,
     ) -> None:
         self._api = api
         self._keys = keys
+        self._clock = clock
         self._server_time = server_time
         self._headers = IDENTIFIER_VALIDATION if validate_identifiers else None
         self._warm: OpenSession | None = None
         self._opening: SingleFlight[SessionRef] = SingleFlight("ksef-open-session")
+        self._rests_until = 0.0
+        """Monotonic: KSeF takes no new session yet."""
         self.max_invoices = MAX_INVOICES
 
     async def warm(self) -> SessionRef:
         """Return the session to send in; all who wait for a new one share one opening."""
         if self._warm is not None and self._usable(self._warm):
             return self._warm.ref
+        rest = self._rests_until - self._clock.monotonic()
+        if rest > 0:
+            raise KsefError(
+                "KSeF nie przyjmuje faktur w sesji otwartej zaraz po końcu poprzedniej: następną agent otworzy za "
+                f"{rest:.0f} s.",
+                outcome=CallOutcome.NOT_SENT,
+                code=CLOSED,
+                retry_after=rest,
+            )
         return await self._opening.run(self._open)
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
@@ -73,6 +100,7 @@ class OnlineSessions:
                 raise
             if self._warm is opened:
                 self._warm = None
+                self._rest_where_too_soon(opened, error)
             raise KsefError(
                 error.message,
                 outcome=CallOutcome.NOT_SENT,
@@ -80,7 +108,13 @@ class OnlineSessions:
                 retry_after=error.retry_after,
                 body=error.body,
             ) from error
+        opened.taken += 1
         return answer.fields().text("referenceNumber")
+
+    def _rest_where_too_soon(self, session: OpenSession, error: KsefError) -> None:
+        now = self._clock.monotonic()
+        if error.code == CLOSED and session.taken == 0 and now < session.opened_at + COOLDOWN_SECONDS:
+            self._rests_until = now + COOLDOWN_SECONDS
 
     async def stop(self) -> None:
         """Stop an opening under way."""
@@ -111,7 +145,7 @@ class OnlineSessions:
             return SessionRef(fields.text("referenceNumber"), fields.instant("validUntil"))
 
         session = await self._keys.using(Usage.SYMMETRIC_KEY, ask)
-        self._warm = OpenSession(session, key)
+        self._warm = OpenSession(session, key, self._clock.monotonic())
         return session
 
     def _usable(self, session: OpenSession) -> bool:
@@ -128,8 +162,8 @@ def encryption(key: SessionKey, public_key: PublicKey) -> Json:
     }
 
 
-async def session_invoices(api: AuthenticatedClient, session_ref: str) -> AsyncIterator[Fields]:
-    """Go through all invoices of a session, page by page."""
+async def session_invoices(api: AuthenticatedClient, session_ref: str, read: Callable[[Fields], T]) -> AsyncIterator[T]:
+    """Go through all invoices of a session, page by page. One that cannot be read is left out (Fields.readable)."""
     continuation: str | None = None
     seen: set[str] = set()
     while True:
@@ -137,7 +171,7 @@ async def session_invoices(api: AuthenticatedClient, session_ref: str) -> AsyncI
         path = f"/sessions/{session_ref}/invoices"
         call = Call(Group.SESSION_INVOICE_LIST, "GET", path, query={"pageSize": PAGE_SIZE}, headers=headers)
         page = (await api.run(call)).fields()
-        for item in page.objects("invoices"):
+        for item in page.readable("invoices", read):
             yield item
         continuation = page.optional_text("continuationToken")
         if continuation is None:

@@ -18,6 +18,8 @@ from agent.domain.outages.latarnia import Category
 
 AHEAD = timedelta(hours=1)
 """A copy that is further ahead of now was dated by a clock that was wrong: nobody knows how old it is."""
+SIGN_IN_LATE = timedelta(hours=1)
+"""So long KSeF may answer and give no session to send in before people hear of it."""
 FAR = timedelta(days=366)
 """No deadline that lies further off is near: a clock of 1970 would have twenty thousand days counted."""
 
@@ -56,6 +58,7 @@ class AlertCode(StrEnum):
     TOTAL_FAILURE_FALSE = "total-failure-false"
     OUTBOX_STUCK = "outbox-stuck"
     LOGIN_REFUSED = "ksef-login-refused"
+    SIGN_IN_FAILING = "ksef-sign-in-failing"
     DATABASE = "database"
     DROP_FOLDER = "drop-folder"
     HUB = "hub"
@@ -143,6 +146,8 @@ class AlertFacts:
     """Webhook subscribers that refuse: name -> (with what, since when)."""
     login_refused: str | None = None
     """Why KSeF does not take our certificate or token, for a technician."""
+    sign_in_failing: tuple[str, datetime] | None = None
+    """Why KSeF, which answers, gives no session to send in, and since when."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
     backups: BackupFacts | None = None
@@ -206,6 +211,10 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
     found += _of_certificates(facts, policy)
     if facts.login_refused is not None:
         found.append(ActiveAlert(AlertCode.LOGIN_REFUSED, facts.login_refused, Severity.CRITICAL))
+    elif facts.sign_in_failing is not None and facts.at - facts.sign_in_failing[1] >= SIGN_IN_LATE:
+        problem, since = facts.sign_in_failing
+        text = f"Od {local_time(since):%d.%m.%Y %H:%M} KSeF odpowiada, ale nie daje sesji do wysyłki. {problem}"
+        found.append(ActiveAlert(AlertCode.SIGN_IN_FAILING, text, Severity.CRITICAL))
     found += _of_machine(facts, policy)
     found += _of_latarnia(facts, policy)
     return frozenset(found)

@@ -17,8 +17,8 @@ from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import Accepted, CallOutcome, Clock, Duplicate, KsefError, KsefGateway, Pending, Rejected, Verdict
 
-BACKOFF_STEPS = (5, 15, 60, 300, 900)
-"""Seconds before the next attempt, by attempts made."""
+BACKOFF_STEPS = (5, 15, 60)
+"""Seconds before the next attempt, by attempts made: the next one is how an end of trouble is noticed."""
 LONGEST_REST = 300.0
 """Seconds between two attempts."""
 LIST_SECONDS = 60.0

@@ -216,6 +216,9 @@ class Auth:
         if status.code != SUCCESS.code:
             detail = f"Status uwierzytelniania ({status.code}) nie pozwala na pobranie tokenów."
             raise ApiProblem(400, 21301, "Brak autoryzacji.", detail)
+        if self.clock.monotonic() < operation.ready + self.behaviour.redeem_delay:
+            detail = "Status uwierzytelniania (450) nie pozwala na pobranie tokenów."
+            raise ApiProblem(400, 21301, "Brak autoryzacji.", detail)
         operation.redeemed = True
         refresh = self._give("refresh", operation, self.behaviour.refresh_token_lifetime)
         access = self._give("access", operation, self.behaviour.access_token_lifetime)

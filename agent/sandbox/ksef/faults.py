@@ -24,7 +24,8 @@ LINES = {"ksef": ("ksef",), "latarnia": ("latarnia",), "*": ("ksef", "latarnia")
 
 FAULTS = (
     "none", "refuse", "reset_before", "reset_after", "close", "hang", "slow", "slow_before", "drip", "truncated",
-    "broken_json", "garbage", "html_200", "html_502", "html_503", "json_500", "redirect", "401", "429",
+    "broken_json", "garbage", "html_200", "html_403", "html_502", "html_503", "json_500", "redirect", "401",
+    "410", "429",
 )  # fmt: skip
 DEFAULT_SECONDS = {"slow": 5.0, "slow_before": 5.0, "hang": 3600.0, "drip": 0.1, "429": 2.0}
 """Where the plan names none: how long; for 429 the Retry-After, for drip the pause between bytes."""
@@ -35,6 +36,7 @@ PORTAL = "<!DOCTYPE html><html><head><title>Wi-Fi</title></head><body>Zaloguj si
 GATEWAY = (
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
+BLOCKED = "<html><body>This request was blocked by the security service</body></html>"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -210,6 +212,8 @@ def plain_fault(plan: Plan, request: web.Request) -> web.StreamResponse:
     """Return an answer that is no KSeF answer, or raise KSeF's own refusal."""
     if plan.fault == "401":
         raise unauthorized("Token wygasł.")
+    if plan.fault == "410":
+        raise ApiProblem(410, 0, "Okres przechowywania treści minął.")
     if plan.fault == "429":
         pause = max(1, round(plan.seconds))
         raise ApiProblem(429, 0, f"Przekroczono limit żądań. Spróbuj ponownie po {pause} sekundach.", retry_after=pause)
@@ -219,6 +223,8 @@ def plain_fault(plan: Plan, request: web.Request) -> web.StreamResponse:
         return web.Response(status=302, headers={"Location": f"http://{request.host}/portal"})
     if plan.fault == "html_200":
         return web.Response(text=PORTAL, content_type="text/html")
+    if plan.fault == "html_403":
+        return web.Response(text=BLOCKED, status=403, content_type="text/html")
     return web.Response(text=GATEWAY, status=503 if plan.fault == "html_503" else 502, content_type="text/html")
 
 

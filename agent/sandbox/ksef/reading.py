@@ -13,7 +13,7 @@ from aiohttp import web
 
 from agent.ports import Json
 from agent.sandbox.ksef import upo
-from agent.sandbox.ksef.sessions import OPEN_ONLINE, SessionParts
+from agent.sandbox.ksef.sessions import NOTHING_SENT, OPEN_ONLINE, SessionParts
 from agent.sandbox.ksef.state import Ledger, LedgerEntry, SentInvoice, Session, Status, UpoPage
 from agent.sandbox.ksef.wire import ApiProblem, b64, invalid, json_answer, reference, stamp
 
@@ -22,7 +22,6 @@ DONE_ONLINE = Status(200, "Sesja interaktywna przetworzona pomyślnie")
 OPEN_BATCH = Status(100, "Sesja wsadowa rozpoczęta")
 WORKING_BATCH = Status(150, "Trwa przetwarzanie")
 DONE_BATCH = Status(200, "Sesja wsadowa przetworzona pomyślnie")
-NOTHING_SENT = Status(440, "Sesja anulowana", ("Nie przesłano faktur",))
 UPLOAD_TIMED_OUT = Status(440, "Sesja anulowana", ("Przekroczono czas wysyłki",))
 NONE_VALID = Status(445, "Błąd weryfikacji, brak poprawnych faktur")
 T = TypeVar("T")
@@ -142,7 +141,8 @@ class Reading:
         now = self._parts.clock.monotonic()
         if session.closed_at is None:
             return OPEN_BATCH if now < session.expires else UPLOAD_TIMED_OUT
-        return WORKING_BATCH if session.processed_at is None or now < self._settled(session) else None
+        until = self._settled(session) + self._parts.behaviour.batch_delay
+        return WORKING_BATCH if session.processed_at is None or now < until else None
 
     def _settled(self, session: Session) -> float:
         """Monotonic instant at which the session is done: all verdicts are known and the UPO is made."""

@@ -32,6 +32,8 @@ FORM_CODE = {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"}
 FEATURE = "subject-identifier-validation"
 OPEN_ONLINE = Status(100, "Sesja interaktywna otwarta")
 KEY_NOT_DECRYPTED = Status(415, "Błąd odszyfrowania dostarczonego klucza")
+TOO_SOON = Status(415, "Sesja nie przyjmuje faktur")
+NOTHING_SENT = Status(440, "Sesja anulowana", ("Nie przesłano faktur",))
 PERMISSION_CODES = (410, 415)
 """Verdicts about permissions: a technical correction cannot repair them (docs/law.md, section 4)."""
 
@@ -69,6 +71,7 @@ class SessionParts:
     def new_session(self, kind: str, operation: Operation, body: JsonObject, request: web.Request) -> Session:
         """Make a session of kind SO (interactive) or SB (batch)."""
         now = self.clock.now()
+        failure = self._too_soon(operation.context) if kind == "SO" else None
         key, iv = crypto.session_key(nested(body, "encryption"), self.keys, now)
         lifetime = self.behaviour.session_lifetime if kind == "SO" else self.behaviour.batch_upload_lifetime
         session = Session(
@@ -81,13 +84,20 @@ class SessionParts:
             iv=iv,
             created_at=now,
             updated_at=now,
+            opened_at=self.clock.monotonic(),
             expires=self.clock.monotonic() + lifetime,
             valid_until=now + timedelta(seconds=lifetime),
-            failure=None if key else KEY_NOT_DECRYPTED,
+            failure=failure if key else KEY_NOT_DECRYPTED,
             checks_identifiers=FEATURE in request.headers.get("X-KSeF-Feature", ""),
         )
         self.sessions.by_reference[session.reference] = session
         return session
+
+    def _too_soon(self, context: str) -> Status | None:
+        """Refuse a session that follows another one of the context too closely."""
+        since = self.clock.monotonic() - self.behaviour.session_cooldown
+        ends = (each.closed_at for each in self.sessions.by_reference.values() if each.context == context)
+        return TOO_SOON if any(end is not None and end > since for end in ends) else None
 
     def session_of(self, operation: Operation, wanted: str) -> Session:
         """Return a session of the caller's context; 21173 otherwise."""
@@ -96,6 +106,10 @@ class SessionParts:
             raise no_such_session(wanted)
         if not session.batch and session.closed_at is None and self.clock.monotonic() >= session.expires:
             session.closed_at = session.expires
+        idle = self.clock.monotonic() - session.opened_at >= self.behaviour.empty_session_lifetime
+        if not session.batch and session.closed_at is None and not session.invoices and idle:
+            session.closed_at = session.opened_at + self.behaviour.empty_session_lifetime
+            session.failure = session.failure or NOTHING_SENT
         return session
 
     def check_maintenance(self, session: Session) -> None:

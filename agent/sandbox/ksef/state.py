@@ -49,7 +49,15 @@ class Behaviour:
     authentication_token_lifetime: float = 2700
     access_token_lifetime: float = 900
     refresh_token_lifetime: float = 7 * 86400
+    redeem_delay: float = 0
+    """From the proof to the tokens: until then redeeming is refused, even where the status says 200."""
     session_lifetime: float = 12 * 3600
+    empty_session_lifetime: float = 12 * 3600
+    """An interactive session without invoices ends by itself (440)."""
+    session_cooldown: float = 0
+    """An interactive session opened so soon after the end of another one of the context stands at 415."""
+    batch_delay: float = 0
+    """How much longer a batch stands at 150."""
     batch_upload_lifetime: float = 3600
     max_invoices: int = 10_000
     max_invoice_bytes: int = 1_000_000
@@ -208,6 +216,8 @@ class Session:
     iv: bytes = field(repr=False)
     created_at: datetime
     updated_at: datetime
+    opened_at: float
+    """Monotonic."""
     expires: float
     """Monotonic."""
     valid_until: datetime

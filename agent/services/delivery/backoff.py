@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.ports import Clock, Unsent
@@ -15,6 +16,18 @@ LONGEST_WAIT = 6 * 3600.0
 """Seconds; whoever is told to wait longer asks in between (a blocked group of calls asks KSeF nothing: limits.py)."""
 LONGEST_RECALLED = timedelta(hours=1)
 """Of a wait that an earlier run wrote no more is kept than KSeF's longest window: its clock, or ours, may be wrong."""
+
+
+TROUBLE_STEPS = (5.0, 15.0, 60.0)
+"""Seconds until the next attempt, by attempts made, while KSeF takes nothing of anybody: it is KSeF's trouble, and
+the next attempt is how its end is noticed."""
+OWN_STEPS = (5.0, 15.0, 60.0, 300.0)
+"""Seconds by how often an invoice failed although KSeF took others in between: then the trouble is its own."""
+
+
+def step_of(steps: Sequence[float], times: int) -> float:
+    """Return the step for so many times; the last one goes on for ever."""
+    return steps[min(times, len(steps) - 1)]
 
 
 class Backoff:
@@ -34,12 +47,20 @@ class Backoff:
     def asked(self, name: str) -> None:
         """Note that it is being asked; the next time is a step later."""
         times = self._asked[name][0] if name in self._asked else 0
-        step = STEPS[min(times, len(STEPS) - 1)]
-        self._asked[name] = (times + 1, self._clock.monotonic() + step)
+        self._asked[name] = (times + 1, self._clock.monotonic() + step_of(STEPS, times))
 
     def keep(self, names: Collection[str]) -> None:
         """Forget everything else."""
         self._asked = {name: entry for name, entry in self._asked.items() if name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """An attempt that failed without an order to wait. ``taken``: how many invoices KSeF had taken until then."""
+
+    at: float
+    taken: int
+    own: int
 
 
 class Waits:
@@ -54,6 +75,22 @@ class Waits:
         self._until: dict[str, tuple[datetime, float]] = {}
         self._singly: set[str] = set()
         """Those that only single sends have to wait for."""
+        self._troubles: dict[str, _Trouble] = {}
+        self._taken = 0
+
+    def taken(self) -> None:
+        """Note that KSeF took an invoice: what waits since it took none need wait no longer."""
+        self._taken += 1
+
+    def rest_after_trouble(self, invoice_id: str, attempts: int) -> datetime:
+        """Let an invoice rest after an attempt that KSeF gave no order about; return the ``not_before`` to store.
+
+        The rest ends sooner once KSeF takes another one: no back-off outlasts its cause.
+        """
+        before = self._troubles.get(invoice_id)
+        own = 0 if before is None else before.own + (self._taken > before.taken)
+        self._troubles[invoice_id] = _Trouble(self._clock.monotonic(), self._taken, own)
+        return self.rest(step_of(OWN_STEPS, own) if own else step_of(TROUBLE_STEPS, attempts), invoice_id)
 
     def rest(self, seconds: float, *invoice_ids: str, singly: bool = False) -> datetime:
         """Let invoices rest for so long; return the ``not_before`` to store.
@@ -71,7 +108,7 @@ class Waits:
 
         ``now``: the best known time, for what an earlier run wrote.
         """
-        if record.not_before is None or (together and record.id in self._singly):
+        if record.not_before is None or (together and record.id in self._singly) or self._healed(record.id):
             return True
         known = self._until.get(record.id)
         if known is None or known[0] != record.not_before:
@@ -81,7 +118,15 @@ class Waits:
     def keep(self, invoice_ids: Collection[str]) -> None:
         """Forget all others."""
         self._until = {name: entry for name, entry in self._until.items() if name in invoice_ids}
+        self._troubles = {name: entry for name, entry in self._troubles.items() if name in invoice_ids}
         self._singly &= set(invoice_ids)
+
+    def _healed(self, invoice_id: str) -> bool:
+        """Tell whether KSeF took others since this one failed, and its own rest is over."""
+        trouble = self._troubles.get(invoice_id)
+        if trouble is None or self._taken == trouble.taken:
+            return False
+        return self._clock.monotonic() >= trouble.at + step_of(OWN_STEPS, trouble.own)
 
     def _recalled(self, not_before: datetime, now: datetime) -> float:
         left = not_before - now

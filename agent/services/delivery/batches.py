@@ -99,9 +99,9 @@ class BatchSender:
     async def _send(self, batch: list[Unsent]) -> bool:
         """Send many as one batch session; False where KSeF cannot be reached now.
 
-        SENDING is committed first and the session's reference before the first byte leaves, so that a crash
-        leaves doubts that one list of the session ends. All this is written in slices: a press in between
-        never waits for thousands of rows.
+        SENDING is committed first, without the session of an earlier attempt, and this one's reference before the first
+        byte leaves: a crash leaves doubts that one list of the right session ends, or of which nothing left. All this
+        is written in slices: a press in between never waits for thousands of rows.
         """
         outgoing = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
         intact = {each.invoice_id for each in outgoing}
@@ -109,13 +109,15 @@ class BatchSender:
         if not batch:
             return True
         attempt: dict[str, Json] = {"batch": True}
-        await self._in_slices(batch, InvoiceState.SENDING, EventKind.SENDING, attempt, InvoiceChange(attempted=True))
+        nowhere_yet = InvoiceChange(attempted=True, session_ref="", invoice_ref="")
+        await self._in_slices(batch, InvoiceState.SENDING, EventKind.SENDING, attempt, nowhere_yet)
         try:
             session = await self._gateway.open_batch(outgoing, partial(self._opened, batch))
         except KsefError as error:
             await self._failed(batch, error)
             return False
         self._connection.answered()
+        self._verdicts.waits.taken()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
         await self._in_slices(batch, InvoiceState.SENT, EventKind.SENT, {"session": session, "batch": True}, change)
         return True

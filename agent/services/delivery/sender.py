@@ -147,9 +147,9 @@ class InvoiceSender:
         try:
             session = await self._gateway.session(invoice)
         except KsefError as error:
-            self._connection.signed_in(error)
+            self._connection.no_session(error)
             raise
-        self._connection.signed_in()
+        self._connection.signed_in(session.reference)
         self._upos.sending_in(session.reference)
         return session
 
@@ -175,6 +175,7 @@ class InvoiceSender:
             return record
         self._metrics.sent("taken")
         self._connection.answered()
+        self._verdicts.waits.taken()
         return await self._verdicts.move(
             record.id,
             InvoiceState.SENT,
@@ -225,11 +226,12 @@ class InvoiceSender:
         """No session: the invoice did not leave; it stays issued and waits."""
         self._connection.failed(error)
         self._metrics.sent("no_session")
-        return await self._verdicts.note_trouble(record, EventKind.SEND_FAILED, error, "session")
+        return await self._verdicts.note_trouble(record, EventKind.SEND_FAILED, error, "session", general=True)
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         self._connection.failed(error)
-        self._connection.signed_in(error)
+        if error.outcome is CallOutcome.NOT_SENT and error.code not in SESSION_OVER:
+            self._connection.no_session(error)  # no token to send it with
         why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None
         if why is not None:
             change = InvoiceChange(rejection=Rejection(error.code, f"{error.code}: {why}"))

@@ -21,6 +21,7 @@ from agent.domain.rejection import left_online, number_taken, sent_before
 from agent.ports import (
     NO_REJECTION,
     Accepted,
+    CallOutcome,
     Clock,
     Duplicate,
     InvoiceChange,
@@ -34,7 +35,7 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
-from agent.services.delivery.backoff import TOO_MANY, Waits
+from agent.services.delivery.backoff import TOO_MANY, Waits, step_of
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.series import SeriesCatchUp
 from agent.services.delivery.upo import UpoFetcher
@@ -42,8 +43,8 @@ from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.signals import Signal
 
-BACKOFF_STEPS = (5, 15, 60, 300, 900)
-"""Seconds before the next attempt, by attempts made."""
+REFUSAL_STEPS = (5.0, 15.0, 60.0, 300.0, 900.0)
+"""Seconds before the next attempt, by attempts made, at what KSeF answered about this very invoice."""
 TAKEN_PERHAPS = Rejection(DUPLICATE, "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten")
 DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
@@ -96,9 +97,11 @@ class VerdictRecorder:
         self._changed.set()
         return record
 
-    async def note_trouble(self, record: InvoiceRecord, kind: EventKind, error: KsefError, call: str) -> InvoiceRecord:
-        """Record a failed attempt without a move; the next one waits."""
-        change = InvoiceChange(not_before=self.next_attempt(record, error), attempted=True)
+    async def note_trouble(
+        self, record: InvoiceRecord, kind: EventKind, error: KsefError, call: str, *, general: bool = False
+    ) -> InvoiceRecord:
+        """Record a failed attempt without a move; the next one waits (``general``: next_attempt)."""
+        change = InvoiceChange(not_before=self.next_attempt(record, error, general=general), attempted=True)
         data = evidence_of(error, call)
         return await self._store.write(partial(_noted, record.id, change, kind=kind, data=data))
 
@@ -110,11 +113,16 @@ class VerdictRecorder:
         self._changed.set()
         return noted
 
-    def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None) -> datetime:
-        """Return when to try again: as KSeF said, else later the more often it was tried."""
+    def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None, *, general: bool = False) -> datetime:
+        """Return when to try again: as KSeF said, else later the more often it was tried.
+
+        ``general``: the error is none of this invoice's, KSeF gave no session to send anything in.
+        """
         if error is not None and error.retry_after is not None:
             return self.waits.rest(error.retry_after, record.id, singly=error.code == TOO_MANY)
-        return self.waits.rest(BACKOFF_STEPS[min(record.attempts, len(BACKOFF_STEPS) - 1)], record.id)
+        if error is not None and (general or error.outcome is not CallOutcome.REFUSED):
+            return self.waits.rest_after_trouble(record.id, record.attempts)
+        return self.waits.rest(step_of(REFUSAL_STEPS, record.attempts), record.id)
 
     def forget_lists(self) -> None:
         """Ask KSeF anew what a session holds."""
@@ -149,7 +157,7 @@ class VerdictRecorder:
 
     async def resolve_unknown(self, record: InvoiceRecord) -> InvoiceRecord:
         """Look for an IN_DOUBT invoice in its session: what is there gets its verdict, what is not goes again."""
-        if record.session_ref is None:
+        if not record.session_ref:
             return await self.move(record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, {"why": "no session"})
         found: tuple[str, Verdict] | None = None
         original: bytes | None = None

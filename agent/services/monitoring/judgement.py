@@ -92,7 +92,7 @@ class AlertJudge:
         if self._announcements.seen_at is None:
             unknown |= {AlertCode.LATARNIA_UNREACHABLE, AlertCode.LATARNIA_UNKNOWN}
         if self._connection.last.signed_in is None:
-            unknown.add(AlertCode.LOGIN_REFUSED)
+            unknown |= {AlertCode.LOGIN_REFUSED, AlertCode.SIGN_IN_FAILING}
         if self._printers.unknown:
             unknown.add(AlertCode.PRINTER)
         if self.folder_problems() is None:
@@ -129,6 +129,7 @@ class AlertJudge:
             certificate_files=self._certificates.file_problems(),
             failed_renewals=self._certificates.failed_renewals(),
             login_refused=self._connection.last.login_problem if self._connection.last.signed_in is False else None,
+            sign_in_failing=self._sign_in_failing(now),
             clock_skew_seconds=clock.skew_seconds,
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk.free() // MEGABYTE,
@@ -150,6 +151,10 @@ class AlertJudge:
             falsely_exempt_archived=sum(each.archived for each in false),
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
         )
+
+    def _sign_in_failing(self, now: datetime) -> tuple[str, datetime] | None:
+        last = self._connection.last
+        return None if last.no_session_since is None else (last.no_session, self._began(last.no_session_since, now))
 
     def _began(self, since: Since, now: datetime) -> datetime:
         """Return the instant by the best known time, which the length of time is right for."""

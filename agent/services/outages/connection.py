@@ -10,6 +10,7 @@ from functools import partial
 from agent.domain.event_kinds import EventKind
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
+from agent.services.elapsed import Since
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.signals import Signal
 
@@ -31,6 +32,10 @@ class LastContact:
     """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
     signed_in: bool | None = None
     login_problem: str = ""
+    session_ref: str = ""
+    no_session_since: Since | None = None
+    """Since when KSeF, which answers, gives no session to send in; ``no_session`` says with what words."""
+    no_session: str = ""
 
 
 class Connection:
@@ -78,6 +83,7 @@ class Connection:
     def answered(self) -> None:
         """Note that KSeF answered a real call."""
         self._contact()
+        self.last.no_session_since = None
         self._set_breaker(self.breaker.on_success(self._clock.now()))
 
     def failed(self, error: KsefError) -> None:
@@ -86,11 +92,19 @@ class Connection:
         if error.link_down or error.outcome is CallOutcome.UNKNOWN:
             self._set_breaker(self.breaker.on_failure(self._clock.now()))
 
-    def signed_in(self, error: KsefError | None = None) -> None:
-        """Note whether KSeF takes our credentials; an error that is not about them tells nothing."""
-        if error is None:
-            self.last.signed_in = True
-        elif error.code in LOGIN_REFUSED:
+    def signed_in(self, session_ref: str) -> None:
+        """Note the session to send in. One that was open before says nothing of what KSeF would do now."""
+        self.last.signed_in = True
+        if session_ref != self.last.session_ref:
+            self.last.session_ref = session_ref
+            self.last.no_session_since = None
+
+    def no_session(self, error: KsefError) -> None:
+        """Note why there is no session to send in; only a refusal of the credentials tells anything about them."""
+        if not error.link_down:
+            self.last.no_session_since = self.last.no_session_since or Since.now(self._clock)
+            self.last.no_session = error.message
+        if error.code in LOGIN_REFUSED:
             self.last.signed_in, self.last.login_problem = False, error.message
             self._changed.set()
 

@@ -70,13 +70,13 @@ async def test_long_times_are_asked_for_in_pieces_without_a_gap(server: WireServ
 
 
 @pytest.mark.parametrize("wrong", [{"grossAmount": "x"}, {"grossAmount": 1e400}, {"issueDate": "wczoraj"}])
-async def test_what_cannot_be_read_is_an_error_with_evidence(
+async def test_what_cannot_be_read_costs_itself_and_the_claim_to_be_complete(
     server: WireServer, gateway: Gateway, wrong: dict[str, Any]
 ) -> None:
-    server.on(ROUTE, metadata("FV/1", **wrong))
-    with pytest.raises(KsefError) as caught:
-        await gateway.issued_since(wire.NIP, SINCE)
-    assert "FV/1" in caught.value.body
+    server.on(ROUTE, metadata("FV/1", more=True, **wrong), metadata("FV/2"))
+    part = await gateway.issued_since(wire.NIP, SINCE)
+    assert [entry.number for entry in part.entries] == ["FV/2"]
+    assert not part.complete
 
 
 async def test_a_missing_right_is_ksefs_word(server: WireServer, gateway: Gateway) -> None:

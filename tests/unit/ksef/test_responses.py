@@ -72,9 +72,13 @@ class TestFields:
             answer(body).fields()
 
     def test_a_list(self) -> None:
-        assert [item.text("a") for item in answer([{"a": "x"}]).items()] == ["x"]
+        items = [{"a": "x"}, {"b": "y"}, 7, None, {"a": "z"}]
+        assert answer(items).readable(lambda item: item.text("a")) == ["x", "z"], "what cannot be read costs itself"
+        assert answer({"list": items}).fields().readable("list", lambda item: item.text("a")) == ["x", "z"]
         with pytest.raises(KsefError):
-            answer({}).items()
+            answer({}).readable(lambda item: item.text("a"))
+        with pytest.raises(KsefError):
+            answer({"list": {}}).fields().readable("list", lambda item: item.text("a"))
 
     def test_what_does_not_call_itself_json_is_not_ksef(self) -> None:
         with pytest.raises(KsefError) as caught:

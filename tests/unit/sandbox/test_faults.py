@@ -61,11 +61,13 @@ SEEN = {
     "broken_json": "bad json",
     "garbage": "garbage",
     "html_200": "200 text/html",
+    "html_403": "403 text/html",
     "html_502": "502 text/html",
     "html_503": "503 text/html",
     "json_500": "500 application/json",
     "redirect": "302",
     "401": "401 application/problem+json",
+    "410": "410 application/problem+json",
     "429": "429 application/json",
 }
 

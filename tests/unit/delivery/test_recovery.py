@@ -1,0 +1,199 @@
+"""Whole recovery: no back-off outlasts its cause, a doubt is asked where it belongs, a sign-in that fails is told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.domain.invoice import Mode
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import CallOutcome, KsefError, Outgoing, SessionRef, Unsent, Verdict
+from agent.services.delivery.backoff import OWN_STEPS, TROUBLE_STEPS, Waits
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.world import World, press_until_answered, settings, world
+
+OVERLOADED = KsefError("KSeF zwrócił błąd 500.", outcome=CallOutcome.UNKNOWN, code=500)
+REFUSED_SIGN_IN = KsefError("KSeF nie daje tokenu.", outcome=CallOutcome.REFUSED, code=21301)
+NO_TOKEN = KsefError("KSeF nie daje tokenu.", outcome=CallOutcome.NOT_SENT, code=500)
+
+
+class NoSessions(FakeGateway):
+    """Answers, and gives no session while ``trouble`` lasts."""
+
+    trouble: KsefError | None = None
+
+    async def session(self, invoice: Outgoing | None = None) -> SessionRef:
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().session(invoice)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class DiesInBatch(FakeGateway):
+    """The first batch ends the process before KSeF is called."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+        self.dies = True
+
+    async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
+        if self.dies:
+            self.dies = False
+            raise Killed
+        return await super().open_batch(invoices, opened)
+
+    async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        self.asked.append("find_all")
+        return await super().find_all(session_ref)
+
+
+async def work(place: World, seconds: float, step: float = 5.0) -> None:
+    """Probe and sync as the schedule does."""
+    for _ in range(int(seconds / step)):
+        await place.clock.advance(step)
+        await place.connection.probe()
+        await place.queue.pass_once()
+
+
+async def test_an_invoice_that_failed_for_hours_leaves_within_a_minute_of_the_end(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.extend([OVERLOADED] * 400)
+        sold = await press_until_answered(place, "a")
+        await work(place, 3 * 3600)
+        assert (await place.record(sold.id)).state is not InvoiceState.ACCEPTED
+        place.gateway.send_plan.clear()
+        await work(place, 65)
+        assert (await place.record(sold.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_an_invoice_without_a_session_for_hours_too(tmp_path: Path) -> None:
+    gateway = NoSessions(clock := FakeClock())
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        gateway.trouble = REFUSED_SIGN_IN
+        sold = await press_until_answered(place, "a")
+        await work(place, 3 * 3600)
+        gateway.trouble = None
+        await work(place, 65)
+        assert (await place.record(sold.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_a_sign_in_that_fails_for_an_hour_is_told_and_ends(tmp_path: Path) -> None:
+    gateway = NoSessions(clock := FakeClock())
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        gateway.trouble = REFUSED_SIGN_IN
+        for _ in range(7):
+            await place.sender.warm()
+            await place.problems.refresh()
+            assert "ksef-sign-in-failing" not in codes(place)
+            await clock.advance(599)
+        await place.sender.warm()
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" in codes(place)
+        gateway.trouble = None
+        await place.sender.warm()
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" not in codes(place)
+
+
+async def test_a_session_that_was_open_before_proves_nothing(tmp_path: Path) -> None:
+    """The session is warm and no token can be had any more: each send says so, for hours."""
+    async with world(tmp_path) as place:
+        await place.sender.warm()
+        place.gateway.send_plan.extend([NO_TOKEN] * 1000)
+        await press_until_answered(place, "a")
+        await work(place, 2 * 3600, step=30)
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" in codes(place)
+
+
+async def test_a_line_that_is_down_is_no_sign_in_that_fails(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        for _ in range(9):
+            await place.sender.warm()
+            await place.clock.advance(600)
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" not in codes(place)
+
+
+async def test_a_batch_intent_carries_no_older_session(tmp_path: Path) -> None:
+    """A crash after the intent of a batch: nothing left yet, and no session may be asked about it."""
+    gateway = DiesInBatch(clock := FakeClock())
+    base = settings(tmp_path)
+    given = replace(base, ksef=replace(base.ksef, batch_from=2))
+    async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
+        gateway.send_plan.extend([NO_TOKEN, NO_TOKEN])
+        sold = [await press_until_answered(place, key) for key in ("a", "b")]
+        for each in sold:
+            assert (await place.record(each.id)).session_ref
+        await clock.advance(60)
+        with pytest.raises(Killed):
+            await place.queue.pass_once()
+        for each in sold:
+            record = await place.record(each.id)
+            assert (record.state, record.session_ref) == (InvoiceState.SENDING, "")
+        await place.queue.recover()
+        await work(place, 120)
+        assert "find_all" not in gateway.asked
+        assert {(await place.record(each.id)).state for each in sold} == {InvoiceState.ACCEPTED}
+
+
+async def test_a_rest_after_trouble_ends_when_ksef_takes_another() -> None:
+    clock = FakeClock()
+    waits = Waits(clock)
+    waiting = at(waits.rest_after_trouble("a", attempts=9))
+    await clock.advance(OWN_STEPS[0])
+    assert not waits.over(waiting, clock.now())
+    waits.taken()
+    assert waits.over(waiting, clock.now())
+
+
+async def test_one_that_fails_while_others_are_taken_rests_longer_each_time() -> None:
+    clock = FakeClock()
+    waits = Waits(clock)
+    for times in range(8):
+        waiting = at(waits.rest_after_trouble("a", attempts=9))
+        waits.taken()
+        step = OWN_STEPS[min(times, len(OWN_STEPS) - 1)]
+        await clock.advance(step - 1)
+        assert not waits.over(waiting, clock.now())
+        await clock.advance(1)
+        assert waits.over(waiting, clock.now())
+
+
+async def test_while_ksef_takes_nothing_no_rest_is_longer_than_a_minute() -> None:
+    clock = FakeClock()
+    waits = Waits(clock)
+    for attempts in range(50):
+        waiting = at(waits.rest_after_trouble("a", attempts))
+        await clock.advance(max(TROUBLE_STEPS))
+        assert waits.over(waiting, clock.now())
+
+
+def at(not_before: datetime) -> Unsent:
+    return Unsent(
+        id="a",
+        number="1",
+        state=InvoiceState.ISSUED,
+        mode=Mode.OFFLINE24,
+        version=1,
+        attempts=1,
+        deadline=None,
+        deadline_state="open",
+        issued_on=date(2026, 11, 24),
+        issued_at=not_before,
+        not_before=not_before,
+    )
+
+
+def codes(place: World) -> set[str]:
+    return {problem.code for problem in place.health.report().problems}
