@@ -86,7 +86,8 @@ client-generator: ## build/client/bin/openapi-python-client, as locked
 	$(PYTHON) -m venv build/client
 	build/client/bin/pip --quiet install $(LOCKED) --requirement tests/generators/requirements.lock
 
-test-clients: $(VENV)/.dev build/generators/.made ## generated clients and the examples, with what makes them (node, npm, php)
+# PHP with curl, and Mono for C#: php-cli php-curl mono-mcs libmono-system-net-http4.0-cil libmono-system-runtime-serialization4.0-cil
+test-clients: $(VENV)/.dev build/generators/.made ## generated clients; examples in TypeScript, PHP, C# (node, npm, php, mono)
 	KSEF_AGENT_GENERATORS=build/generators $(BIN)/pytest -v tests/generators
 
 pictures: $(VENV)/.dev ## docs/pictures, what README opens with (needs Debian's chromium)

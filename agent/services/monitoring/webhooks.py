@@ -107,12 +107,14 @@ class Outbox:
         return self._subscriber.replayable
 
     async def load(self) -> None:
-        """Read back since when the subscriber refuses; called once at start."""
+        """Read back since when the subscriber refuses, or begin with a new one; called once at start."""
         kept = await self._store.read(lambda tx: tx.key_values.get(self._trouble))
         if isinstance(kept, Mapping):
             since = datetime.fromisoformat(str(kept["since"]))
             recalled = Since.recalled(since, self._now(), self._clock)
             self.undelivered = (str(kept["problem"]), recalled)
+        else:
+            await self._store.write(self._begin)
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -206,6 +208,11 @@ class Outbox:
             record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
             message["invoice"] = invoice_summary(record)
         return message
+
+    async def _begin(self, tx: Transaction) -> None:
+        """Start a new subscriber at now: a year of invoices is no news. Not one that has refused everything so far."""
+        if await tx.key_values.get(self._cursor) is None:
+            await tx.key_values.put(self._cursor, await tx.events.newest())
 
     async def _next_page(self, tx: Transaction) -> list[Event]:
         if self._seen is None:

@@ -121,6 +121,30 @@ async def test_each_event_once_in_order_signed_with_what_an_order_needs(tmp_path
         assert (status.failing_with, status.cursor) == (None, status.newest)
 
 
+async def test_a_first_subscription_starts_now_and_history_comes_by_request(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver:
+        old = await place.sell()
+        async with outbox_of(place, receiver.url) as outbox:
+            new = await place.sell()
+            assert await outbox.deliver_all()
+            assert {each["invoice"]["id"] for each in receiver.messages} == {new.id}
+            await outbox.replay(1)
+            assert await outbox.deliver_all()
+            assert {each["invoice"]["id"] for each in receiver.messages} == {old.id, new.id}
+
+
+async def test_a_subscriber_that_never_answered_misses_nothing_after_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver:
+        receiver.plan.append(503)
+        async with outbox_of(place, receiver.url) as outbox:
+            await place.sell()
+            assert not await outbox.deliver_all()
+            await place.sell()
+        async with outbox_of(place, receiver.url) as restarted:
+            assert await restarted.deliver_all()
+    assert len(receiver.messages) == 4
+
+
 @pytest.mark.parametrize("answers", [[500], [404, 503, 301], [0], [0, 500, 0]])
 async def test_a_refused_message_comes_again_before_any_other(tmp_path: Path, answers: list[int]) -> None:
     async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
