@@ -195,3 +195,44 @@ async def test_f1_shows_the_keys_and_turns_sounds_on(counter: Counter) -> None:
     await page.reload()
     await page.keyboard.press("F1")
     await expect(page.locator("#sounds")).to_be_checked()
+
+
+async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -> None:
+    """The change is told and stands on no invoice; each basket put aside keeps its key and outlives the browser's tab."""
+    await counter.open()
+    page = counter.page
+    keys = page.keyboard
+    await keys.press("F6")
+    await keys.type("100")
+    await expect(page.locator("#change-sum")).to_have_text("Brakuje 71,37\u00a0zł")
+    await page.click("#change-notes button >> nth=1")
+    await expect(page.locator("#change-sum")).to_have_text("Reszta 28,63\u00a0zł")
+    await page.fill("#nip", "5260250274")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    key = await page.evaluate("JSON.parse(localStorage['ksef-agent.draft']).key")
+    await keys.press("F3")
+    await keys.type("Herbata")
+    await page.fill("#line-0-unit_price", "5")
+    await page.click("#clear-button")
+    await expect(page.locator("#line-0-name")).to_have_value("")
+    await page.click("#undo-clear")
+    await expect(page.locator("#line-0-name")).to_have_value("Herbata")
+    second = await page.context.new_page()
+    await page.close()
+    await second.goto(counter.address)
+    await second.click("#parked-open")
+    await expect(second.locator(".parked-take")).to_contain_text("171,37\u00a0złMinisterstwo Finansów, NIP\u00a05260250274")
+    await second.click(".parked-take")
+    await expect(second.locator("#parked-count")).to_have_text("1")
+    await expect(second.locator("#change-sum")).to_have_text("Reszta 28,63\u00a0zł")
+    async with second.expect_request("**/v1/invoices") as asked:
+        await second.click("#press")
+    request = await asked.value
+    assert await request.header_value("Idempotency-Key") == key
+    assert request.post_data_json["payments"] == [{"method": "cash", "amount": "171.37"}]
+    await expect(second.locator("#answer-change")).to_have_text("Reszta 28,63\u00a0zł.")
+    await second.keyboard.press("Escape")
+    await second.keyboard.press("F3")
+    await second.click("#parked .remove")
+    await second.click("#undo-clear")
+    await expect(second.locator("#line-0-name")).to_have_value("Herbata")

@@ -1,7 +1,7 @@
 // What both correction forms share: the kinds, the right buyer, and one press that a second click never repeats.
 
 import { post, Problem, Unreachable } from "./api.js";
-import { buyerOf } from "./basket.js";
+import { buyerOf } from "./body.js";
 import { byId, enterMovesOn, h, whileBusy } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";

@@ -23,7 +23,7 @@ export function say(text) {
 
 /**
  * Enter goes to the next field, as at any till: a scanner ends what it types with Enter and must never issue anything.
- * `shortcut` may name another element to go to.
+ * `shortcut` may name another element to go to; fields marked data-aside are passed over.
  */
 export function enterMovesOn(form, shortcut = () => null) {
   form.addEventListener("keydown", (event) => {
@@ -31,7 +31,7 @@ export function enterMovesOn(form, shortcut = () => null) {
     event.preventDefault();
     const controls = [...form.elements].filter((control) => control.matches("input, select, [type=submit]"));
     const next = controls.slice(controls.indexOf(event.target) + 1)
-      .find((control) => control.type !== "radio" && !control.disabled && control.checkVisibility({ visibilityProperty: true }));
+      .find((control) => control.type !== "radio" && !("aside" in control.dataset) && !control.disabled && control.checkVisibility({ visibilityProperty: true }));
     (shortcut(event.target) || next)?.focus();
   });
 }

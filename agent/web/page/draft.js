@@ -16,6 +16,7 @@ const empty = () => ({
   lines: [emptyLine()],
   pay: "cash",
   split: { cash: "", card: "", voucher: "" },
+  given: "", // cash the customer gave, for the change
   payments: [],
   receipt: { number: "", register: "", nip: "" },
   sold_on: "",
@@ -34,12 +35,12 @@ function read(name) {
 }
 
 /** What this browser kept; a page of an earlier version knew fewer fields. */
-function kept() {
-  const saved = { ...empty(), ...read(DRAFT) };
+function whole(basket) {
+  const saved = { ...empty(), ...basket };
   return { ...saved, buyer: { ...emptyBuyer(), ...saved.buyer }, receipt: { ...empty().receipt, ...saved.receipt } };
 }
 
-export let draft = kept();
+export let draft = whole(read(DRAFT));
 
 export function save() {
   localStorage.setItem(DRAFT, JSON.stringify(draft));
@@ -49,7 +50,7 @@ export function save() {
 export function follow({ changed, pressed }) {
   window.addEventListener("storage", ({ key, newValue }) => {
     if (key === DRAFT && newValue) {
-      draft = kept();
+      draft = whole(read(DRAFT));
       changed();
     }
     if (key === PENDING) pressed(Boolean(newValue));
@@ -59,6 +60,12 @@ export function follow({ changed, pressed }) {
 /** A new basket gets a new key; the key lives until the press is answered. */
 export function renew(changes = {}) {
   draft = { ...empty(), ...changes };
+  save();
+}
+
+/** Another basket that this browser kept, with its own key. */
+export function replace(basket) {
+  draft = whole(basket);
   save();
 }
 

@@ -76,15 +76,15 @@ export async function refresh() {
   if (byId("view-invoice").hidden || byId("reason-form")) return; // who types a reason is not interrupted
   if (heldNow) return refreshHeld();
   if (!current) return;
-  const before = JSON.stringify({ ...current, fresh: null });
+  const before = JSON.stringify({ ...current, fresh: null, change: null });
   const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
   if (current.id !== invoice.id) return;
   invoice.replacement = current.replacement;
-  if (JSON.stringify({ ...invoice, fresh: null }) === before) return;
+  if (JSON.stringify({ ...invoice, fresh: null, change: null }) === before) return;
   if (!current.ksef_number && invoice.ksef_number) say(`Faktura ${invoice.number} ma numer KSeF.`);
   // What a fresh answer said to hand over stays: the paper that came out with it is still on the counter.
   const samePaper = current.fresh && invoice.paper?.state === current.paper?.state && invoice.state !== "rejected";
-  current = { ...invoice, fresh: current.fresh, ...(samePaper ? { hand_over: current.hand_over } : {}) };
+  current = { ...invoice, fresh: current.fresh, change: current.change, ...(samePaper ? { hand_over: current.hand_over } : {}) };
   const focused = document.activeElement?.id;
   draw();
   byId(focused)?.focus();
@@ -109,6 +109,7 @@ function draw() {
         h("p", { class: "answer-kind" }, current.fresh ? "Wystawiono" : kindShown()),
         headline(current.hand_over),
         h("p", { class: "answer-label" }, `${kindShown()} ${current.number}`),
+        current.change ? h("p", { class: "answer-more", id: "answer-change" }, `${current.change}.`) : null,
         current.held_by ? h("p", { class: "note warn" },
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)

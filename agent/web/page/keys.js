@@ -4,7 +4,8 @@ import { byId, h } from "./dom.js";
 import * as sounds from "./sounds.js";
 
 const KEYS = [
-  ["F1", "klawisze"], ["F2", "NIP"], ["F4", "nowa pozycja"], ["F6", "gotówka"], ["F7", "karta"], ["F8", "BLIK"], ["F10", "przelew"],
+  ["F1", "klawisze"], ["F2", "NIP"], ["F3", "odłóż koszyk, pokaż odłożone"], ["F4", "nowa pozycja"],
+  ["F6", "gotówka; drugi raz: ile daje klient"], ["F7", "karta"], ["F8", "BLIK"], ["F10", "przelew"],
   ["F9", "Faktura"], ["Enter", "następne pole"], ["Esc", "nowa sprzedaż, zamknij"],
 ];
 

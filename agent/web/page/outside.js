@@ -2,7 +2,7 @@
 // The cashier copies what stands on the customer's paper, and says what comes back.
 
 import { newKey } from "./api.js";
-import { buyerOf, drawRows, linesOf } from "./basket.js";
+import { buyerOf, linesOf } from "./body.js";
 import { changedLines } from "./correct.js";
 import {
   buyerMistakes, correctionForm, dataFields, field, kindChoices, ownerChanged, reasonField, refuse, rightBuyer, rightBuyerOf,
@@ -11,6 +11,7 @@ import { byId, h } from "./dom.js";
 import { emptyLine } from "./draft.js";
 import { check } from "./nip.js";
 import { emptyBuyer, settle, write } from "./owner.js";
+import { drawRows } from "./rows.js";
 
 const BUYERS = { nip: "Firma", none: "Osoba", eu_vat: "Firma UE", foreign_id: "Zagranica" };
 const KINDS = ["return", "full_return", "price", "buyer"];

@@ -1,12 +1,13 @@
 // The press: one basket, one key, one body. A second click, a reload, a dead browser and a retry all ask for the same invoice.
 
 import { post, Problem, Unreachable } from "./api.js";
-import { saleOf, splitRest } from "./basket.js";
+import { saleOf } from "./body.js";
 import * as buyer from "./buyer.js";
 import { byId, say } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
-import { plainAmount, shown } from "./money.js";
+import { forgetCleared } from "./parked.js";
+import * as payment from "./payment.js";
 import { remember } from "./products.js";
 import { receiptMistakes } from "./receipt.js";
 import * as scan from "./scan.js";
@@ -70,19 +71,11 @@ async function press() {
   const basket = store.isBare() ? [{ pointer: "/lines/0/name", message: "Koszyk jest pusty: wpisz, co sprzedajesz." }] : [];
   if (refuse([...basket, ...buyer.identifierMistakes()])) return;
   if (buyer.isLookedFor()) await lookedUp();
-  if (refuse([...buyer.dataMistakes(), ...receiptMistakes(), ...splitMistakes()])) return;
+  if (refuse([...buyer.dataMistakes(), ...receiptMistakes(), ...payment.mistakes()])) return;
   if (store.dropEmptyLines()) page.drawLines();
   const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices" };
   store.setPending(order);
   deliver(order);
-}
-
-/** Parts of a payment that are not the whole; the change is not part of what is paid. */
-function splitMistakes() {
-  const rest = store.draft.pay === "split" ? splitRest() : 0n;
-  if (rest === 0n) return [];
-  const much = shown(plainAmount(rest < 0n ? -rest : rest), store.draft.currency);
-  return [{ pointer: "/payments/split", message: rest > 0n ? `Do podziału zostało ${much}.` : `Podzielono za dużo o ${much}.` }];
 }
 
 /** Say what is missing; true where something is. */
@@ -130,13 +123,16 @@ async function outcome(order) {
 }
 
 function answered(made, order) {
+  let change = "";
   if (order.path === "/v1/invoices") {
     remember(store.draft);
+    change = payment.change();
+    forgetCleared();
     page.fresh(); // first: a browser that dies in between must not show it as unsold
   }
   store.clearPending();
   showForm(true);
-  page.answered(made);
+  page.answered({ ...made, change });
 }
 
 /** Nothing was made: the correction is begun anew from its invoice. */

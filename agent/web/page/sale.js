@@ -1,20 +1,20 @@
 // The sale: basket, buyer, payment, and the one big button.
 
-import { annexMark, annexMatters, draftFrom, drawRows, SAMPLE, splitRest, totalGrosze } from "./basket.js";
 import * as buyer from "./buyer.js";
 import { byId, enterMovesOn, say, selectsWhatItEnters } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors } from "./errors.js";
+import { draftFrom, SAMPLE } from "./handed.js";
 import { plainAmount, shown } from "./money.js";
 import { check } from "./nip.js";
+import * as parked from "./parked.js";
+import * as payment from "./payment.js";
 import * as press from "./press.js";
 import * as products from "./products.js";
 import { drawQuestion } from "./receipt.js";
+import { annexMark, drawRows } from "./rows.js";
 import * as scan from "./scan.js";
-
-const METHODS = { cash: "gotówka", card: "karta", mobile: "BLIK", transfer: "przelew", voucher: "bon", cheque: "czek", credit: "kredyt" };
-
-const PAYMENT_KEYS = { F6: "cash", F7: "card", F8: "mobile", F10: "transfer" };
+import { annexMatters, totalGrosze } from "./totals.js";
 
 const form = () => byId("sale-form");
 
@@ -30,7 +30,8 @@ export function start({ answered, sampleBasket, abandoned }) {
   enterMovesOn(form(), (field) => (field.id === "nip" && check(field.value) === "ok" ? byId("press") : null));
   byId("sample-button").hidden = !sampleBasket;
   byId("sample-button").addEventListener("click", () => { fresh({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
-  byId("clear-button").addEventListener("click", () => { fresh(); firstField().focus(); });
+  parked.start({ shown: () => { draw(); focusFirst(); }, fresh });
+  payment.start(refresh);
   press.start({ fresh, readScreen, draw, drawLines, answered, abandoned });
   selectsWhatItEnters(document.body);
   if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
@@ -74,7 +75,8 @@ export function takeProduct(code) {
 export function shortcut(event) {
   if (byId("view-sale").hidden || form().inert) return;
   if (event.key === "F9" || (event.key === "Enter" && event.ctrlKey)) form().requestSubmit();
-  else if (PAYMENT_KEYS[event.key]) byId(`pay-${PAYMENT_KEYS[event.key]}`).click();
+  else if (payment.shortcut(event.key)) event.preventDefault();
+  else if (event.key === "F3") parked.park(fresh);
   else if (event.key === "F2") {
     buyer.choose("nip");
     byId("nip").focus();
@@ -89,7 +91,6 @@ function draw() {
   clearErrors(form());
   byId("sale-error").hidden = true;
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
-  form().querySelectorAll("[name=pay]").forEach((radio) => { radio.checked = radio.value === store.draft.pay; });
   byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption
     || store.draft.prices === "net");
   drawLines();
@@ -107,18 +108,9 @@ function drawLines() {
 }
 
 function refresh() {
-  const { currency, pay, payments } = store.draft;
-  byId("total").textContent = shown(plainAmount(totalGrosze()), currency);
+  byId("total").textContent = shown(plainAmount(totalGrosze()), store.draft.currency);
   byId("lines").classList.toggle("annex", annexMatters());
-  byId("split").hidden = pay !== "split";
-  const rest = splitRest();
-  byId("split-rest").textContent = rest === 0n ? "Podział się zgadza."
-    : rest > 0n ? `Do podziału zostało: ${shown(plainAmount(rest), currency)}`
-      : `Podzielono za dużo o ${shown(plainAmount(-rest), currency)}`;
-  byId("pay-given").hidden = pay !== "given";
-  byId("pay-given").textContent = pay === "given"
-    ? `Z programu kasowego: ${payments.map((item) => `${METHODS[item.method] || item.method} ${shown(item.amount, currency)}`).join(", ")}`
-    : "";
+  payment.draw();
   if (store.draft.lines.some((line) => line.vat === "zw")) byId("more").open = true;
 }
 
@@ -136,9 +128,6 @@ function bindFields() {
     radio.addEventListener("change", () => answerOnReceipt(radio.value));
   });
   byId("prices").addEventListener("change", drawLines);
-  form().querySelectorAll("[name=pay]").forEach((radio) => {
-    radio.addEventListener("change", () => { store.field("pay", radio.value); refresh(); });
-  });
 }
 
 function bindLines() {

@@ -1,0 +1,126 @@
+// Baskets put aside, for the customer who went back for his card, and the one that "Wyczyść" took. They stay in this
+// browser, each with its own idempotency key.
+
+import { byId, h, say } from "./dom.js";
+import * as store from "./draft.js";
+import { plainAmount, shown } from "./money.js";
+import { totalGrosze } from "./totals.js";
+import { buyerShown, today } from "./words.js";
+
+const PARKED = "ksef-agent.parked";
+const CLEARED = "ksef-agent.cleared";
+
+let show = () => {}; // draws the basket that has come back, and takes the focus there
+
+export function start({ shown: callback, fresh }) {
+  show = callback;
+  byId("park").addEventListener("click", () => park(fresh));
+  byId("parked-open").addEventListener("click", openList);
+  byId("clear-button").addEventListener("click", () => clear(fresh));
+  byId("undo-clear").addEventListener("click", undo);
+  window.addEventListener("storage", ({ key }) => { if (key === PARKED || key === CLEARED) draw(); });
+  draw();
+}
+
+function read(name) {
+  try {
+    return JSON.parse(localStorage.getItem(name)) || [];
+  } catch {
+    return [];
+  }
+}
+
+function write(name, entries) {
+  localStorage.setItem(name, JSON.stringify(entries));
+  draw();
+}
+
+/** The basket as it is put aside: named by time, buyer and sum. */
+function entry() {
+  const { buyer, currency, lines } = store.draft;
+  return {
+    at: new Date().toISOString(),
+    buyer: buyerShown({ kind: buyer.kind, name: buyer.name, identifier: buyer[buyer.kind] || "" }),
+    sum: shown(plainAmount(totalGrosze()), currency),
+    lines: lines.map(({ name }) => name).filter(Boolean),
+    basket: store.draft,
+  };
+}
+
+/** One key for both: put the basket aside, or, with none there, show what was. */
+export function park(fresh) {
+  if (store.isEmpty()) {
+    openList();
+    return;
+  }
+  keepAside();
+  fresh();
+  show();
+  say("Koszyk odłożony.");
+}
+
+function keepAside() {
+  if (!store.isEmpty()) write(PARKED, [entry(), ...read(PARKED)]);
+}
+
+function clear(fresh) {
+  if (!store.isEmpty()) write(CLEARED, [entry()]);
+  fresh();
+  show();
+}
+
+function undo() {
+  const [taken] = read(CLEARED);
+  write(CLEARED, []);
+  if (taken) bringBack(taken);
+}
+
+/** What was there is put aside in its turn. */
+function bringBack({ basket }) {
+  keepAside();
+  store.replace(basket);
+  show();
+}
+
+/** After an invoice nobody means the basket before it. */
+export const forgetCleared = () => write(CLEARED, []);
+
+function draw() {
+  const count = read(PARKED).length;
+  byId("parked-open").hidden = !count;
+  byId("parked-count").textContent = String(count);
+  byId("cleared").hidden = !read(CLEARED).length;
+}
+
+function openList() {
+  const entries = read(PARKED);
+  if (byId("parked") || !entries.length) return;
+  const dialog = h("dialog", { id: "parked", class: "card", "aria-labelledby": "parked-title", onclose: () => dialog.remove() },
+    h("h1", { id: "parked-title" }, "Odłożone koszyki"),
+    h("ul", { class: "parked-list" }, entries.map((each) => h("li", {},
+      h("button", { type: "button", class: "parked-take", onclick: () => { dialog.close(); take(each, bringBack); } },
+        h("strong", {}, `${time(each.at)} · ${each.sum}`), h("span", {}, [each.buyer, ...each.lines].filter(Boolean).join(" · "))),
+      h("button", {
+        type: "button", class: "remove", "aria-label": `Usuń koszyk z ${time(each.at)}`,
+        onclick: () => { dialog.close(); take(each, (taken) => write(CLEARED, [taken])); },
+      }, "×")))),
+    h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, "Zamknij")));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** Another tab may have taken it a moment ago. */
+function take({ basket }, then) {
+  const entries = read(PARKED);
+  const found = entries.find((each) => each.basket.key === basket.key);
+  if (!found) return;
+  write(PARKED, entries.filter((each) => each !== found));
+  then(found);
+}
+
+function time(instant) {
+  const moment = new Date(instant);
+  const day = new Intl.DateTimeFormat("sv", { timeZone: "Europe/Warsaw" }).format(moment);
+  const clock = new Intl.DateTimeFormat("pl", { timeZone: "Europe/Warsaw", hour: "2-digit", minute: "2-digit" }).format(moment);
+  return day === today() ? clock : `${day.split("-").reverse().join(".")} ${clock}`;
+}
