@@ -35,10 +35,14 @@ async def test_an_invoice_with_a_finger_alone(counter: Counter) -> None:
         for letter in text:
             await page.tap(f'#keyboard button[data-text="{letter}"]')
 
+    async def enter(field: str) -> None:
+        await page.tap(field)
+        await expect(page.locator(field)).to_be_focused()
+
     await expect(page.locator("#keyboard")).to_be_hidden()
     await page.tap("#clear-button")
     await page.tap("#keyboard-switch")
-    await page.tap("#line-0-name")
+    await enter("#line-0-name")
     assert await page.evaluate(SMALL_KEYS) == []
     await page.wait_for_function(CLEAR)
     await page.tap("#keyboard [data-command=shift]")
@@ -52,23 +56,23 @@ async def test_an_invoice_with_a_finger_alone(counter: Counter) -> None:
     await keys("21")
     assert await page.input_value("#line-0-quantity") == "21"
     assert await page.evaluate(SMALL_KEYS) == []
-    await page.tap("#line-0-unit_price")
+    await enter("#line-0-unit_price")
     await keys("4,50")
-    await page.tap("#line-0-quantity")
+    await enter("#line-0-quantity")
     await keys("2")
     assert await page.inner_text("#total") == "9,00\u00a0zł"
-    await page.tap("#nip")
+    await enter("#nip")
     await page.wait_for_function(CLEAR)
     await keys("5260250274")
     await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
-    await page.tap("#buyer-name")
+    await enter("#buyer-name")
     await page.wait_for_function(CLEAR)
     await page.tap("#press")
     await counter.headline()
     assert counter.sales[0]["lines"][0]["name"] == "Żółty ser"
     await expect(page.locator("#keyboard")).to_be_hidden()
     await page.tap("[data-view=find]")
-    await page.tap("#find-text")
+    await enter("#find-text")
     await keys("0000")
     await page.tap("#keyboard [data-command=next]")
     await expect(page.locator("#view-find table")).to_contain_text("FV-1/2026/11/000001")

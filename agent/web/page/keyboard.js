@@ -12,6 +12,7 @@ const SIGNS = ["@", "&", "„", "”", "(", ")", "+", ":"];
 
 let setting = false; // page.screen_keyboard
 let field = null; // where the keys go
+let inView = null; // the field that was scrolled to
 let shift = false;
 let fingerDown = false; // nothing moves between a press and its click
 
@@ -69,12 +70,16 @@ const later = () => setTimeout(() => { if (!fingerDown) show(); }, 0);
 
 function show() {
   const wanted = isOn() && field !== null && document.activeElement === field;
-  if (wanted) {
-    (field.closest("dialog") || byId("keyboard-place")).append(dock()); // beside a dialog it would be inert
-    draw();
-  }
   dock().hidden = !wanted;
-  if (wanted) field.scrollIntoView({ block: "nearest" });
+  if (!wanted) {
+    inView = null;
+    return;
+  }
+  const place = field.closest("dialog") || byId("keyboard-place"); // beside a dialog it would be inert
+  if (dock().parentElement !== place) place.append(dock());
+  draw();
+  if (inView !== field) field.scrollIntoView({ block: "nearest" }); // once: whoever scrolls on is not pulled back
+  inView = field;
 }
 
 function draw() {
