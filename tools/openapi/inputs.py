@@ -119,6 +119,17 @@ class SalePayment:
 
 
 @dataclass
+class CorrectionPayment:
+    """One payment that settles a correction."""
+
+    method: Annotated[str, Says(high=256, example="card")]
+    """As in a sale."""
+    amount: Annotated[Number | None, Says(example="40.44")] = None
+    """2 decimals, more than 0. return, full_return, price: an only payment may leave it out, the whole difference."""
+    due: date | None = None
+
+
+@dataclass
 class SaleDeposit:
     """Kaucja for returnable packaging: outside VAT, paid on top of the total."""
 
@@ -266,7 +277,7 @@ class Correction:
     """exchange: what the customer takes instead, to the same buyer and at prices of the same kind."""
     buyer: SaleBuyer | None = None
     """buyer: the right one."""
-    payments: Annotated[tuple[SalePayment, ...] | None, Says(high=MAX_PAYMENTS)] = None
+    payments: Annotated[tuple[CorrectionPayment, ...] | None, Says(high=MAX_PAYMENTS)] = None
     """How the difference was settled, positive amounts."""
     deposits: Annotated[tuple[SaleDeposit, ...] | None, Says(high=MAX_DEPOSITS)] = None
     """full_return, return, exchange: kaucja given back with the goods, beside the difference; at most what was paid."""

@@ -6,7 +6,9 @@ POST /v1/invoices/{id}/corrections
      "lines":    return: [{"line": 1, "quantity": "1"}]          how much of the line comes back
                  price:  [{"line": 1, "unit_price": "9.99", "discount": "0"}]   the new price of what is left of it
      "buyer":    buyer:  {...}                                   as in a sale
-     "payments": [{"method", "amount"}]                          how the difference was settled, positive amounts
+     "payments": [{"method", "amount"}]                          how the difference was settled, positive amounts; of
+                                                                 return, full_return and price an only payment may
+                                                                 leave the amount out: the whole difference
      "deposits": full_return, return: [{"name", "amount"}]       kaucja given back with the goods, beside the difference
      "period", "bases", "rates": collective, see below}
 
@@ -161,9 +163,9 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
         fields.note("lines", f"jedna korekta może zmienić {MAX_CHANGES} pozycji; podziel ją.", "too-many-lines")
     deposits = _given_back(fields, base) if kind is not CorrectionKind.PRICE else ()
     due = totals.gross + sum((deposit.amount for deposit in deposits), vat.ZERO)
-    payments = parse_payments(fields)
+    payments = tuple(payment for payment in parse_payments(fields, abs(due)) if payment.amount)
     fields.finish()
-    if not fields.problems:
+    if not fields.problems and payments:
         check_payments(fields, payments, abs(due))
     return replace(correction, payments=_settled(payments, due), deposits=deposits)
 

@@ -331,15 +331,20 @@ def parse_deposits(fields: Fields) -> tuple[Deposit, ...]:
     return tuple(deposits)
 
 
-def parse_payments(fields: Fields) -> tuple[Payment, ...]:
-    """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna), never as paid."""
+def parse_payments(fields: Fields, whole: Decimal | None = None) -> tuple[Payment, ...]:
+    """Read "payments"; an unknown method is kept as the payment's own description (PlatnoscInna), never as paid.
+
+    ``whole``: what an only payment without amount pays; None where the amount has to be given.
+    """
     payments = []
-    for index, item in enumerate(fields.items("payments", maximum=MAX_PAYMENTS)):
+    given = fields.items("payments", maximum=MAX_PAYMENTS)
+    rest = whole if len(given) == 1 else None
+    for index, item in enumerate(given):
         nested = Fields.of(item, f"{fields.at('payments')}/{index}", fields.problems, f"płatność {index + 1}")
         if nested is None:
             continue
         typed = nested.text("method", maximum=256, required=True)
-        paid = nested.number("amount", decimals=2, positive=True, required=True)
+        paid = nested.number("amount", decimals=2, positive=True, required=rest is None, default=rest)
         due = nested.day("due")
         nested.finish()
         method = None if typed is None else method_of(typed)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 
-from agent.domain.amounts import amount
+from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
-from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
 from agent.domain.rejection import number_taken
 from agent.ports import PrintJob, Transaction
 from agent.services.paper import own_printing
+from agent.services.queries.money_back import money_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,18 @@ class NewestPaper:
     problem: str | None = None
     """Polish: what to do."""
     printer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What the sentence depends on besides the invoice and its paper. A list leaves out what takes more reading."""
+
+    left_to_the_till: bool = False
+    """The till's own program prints."""
+    paid: tuple[Payment, ...] = ()
+    """How the corrected invoice was paid."""
+    older_than_number: bool = False
+    """The newest paper was made before the KSeF number came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +63,33 @@ class InvoiceAnswer(ListedInvoice):
 async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
     """Put an invoice, its newest paper and the sentence for the cashier together."""
     paper = await _newest_paper(tx, record)
-    left_to_the_till = paper is None and await own_printing.chosen(tx, record.id)
-    return InvoiceAnswer(record, paper, hand_over(record, paper, left_to_the_till=left_to_the_till))
+    counter = Counter(
+        left_to_the_till=paper is None and await own_printing.chosen(tx, record.id),
+        paid=await _paid(tx, record),
+        older_than_number=record.ksef_number is not None and await _printed_before_number(tx, record),
+    )
+    return InvoiceAnswer(record, paper, hand_over(record, paper, counter))
 
 
 async def listed(tx: Transaction, summary: InvoiceSummary) -> ListedInvoice:
     """Do the same for a list."""
     paper = await _newest_paper(tx, summary)
     left_to_the_till = paper is None and await own_printing.chosen(tx, summary.id)
-    return ListedInvoice(summary, paper, hand_over(summary, paper, left_to_the_till=left_to_the_till))
+    return ListedInvoice(summary, paper, hand_over(summary, paper, Counter(left_to_the_till=left_to_the_till)))
+
+
+async def _paid(tx: Transaction, record: InvoiceRecord) -> tuple[Payment, ...]:
+    """Return how the corrected invoice was paid, where that tells how the money goes back."""
+    if not record.kind.startswith("KOR") or record.payments or record.base_id is None:
+        return ()
+    return (await tx.invoices.get(record.base_id)).payments
+
+
+async def _printed_before_number(tx: Transaction, record: InvoiceRecord) -> bool:
+    """Tell whether the newest paper was made without the KSeF number that is known now."""
+    kinds = [event.kind for event in await tx.events.of_invoice(record.id)]
+    queued = [index for index, kind in enumerate(kinds) if kind == EventKind.PRINT_QUEUED]
+    return bool(queued) and EventKind.ACCEPTED in kinds[queued[-1] :]
 
 
 async def _newest_paper(tx: Transaction, record: InvoiceSummary) -> NewestPaper | None:
@@ -71,18 +101,25 @@ def _paper(record: InvoiceSummary, job: PrintJob) -> NewestPaper:
     return NewestPaper(job.document, job.label, job.state.value, record.copies, job.problem, job.printer)
 
 
-def hand_over(record: InvoiceSummary, paper: NewestPaper | None, *, left_to_the_till: bool = False) -> str:
-    """Return the sentence. Trouble with the paper comes first: the customer is waiting for it."""
+def hand_over(record: InvoiceSummary, paper: NewestPaper | None, counter: Counter) -> str:
+    """Return the sentence. Trouble with the paper comes first: the customer is waiting for it.
+
+    The sentence is about the paper that lies there: a number that arrives after it adds to it, and changes nothing.
+    """
     if record.state is InvoiceState.REJECTED:
         return _refused(record, paper)
     if number_taken(record):
         what = "Nic nie wydrukowano" if paper is None else "Nie wydawaj dalszych wydruków"
         return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
-    if left_to_the_till:
-        return "Faktura jest zapisana. Drukuje ją program sprzedaży."
+    money = money_sentence(record, counter.paid)
+    saved = f"{'Korekta' if record.kind.startswith('KOR') else 'Faktura'} jest zapisana"
+    if counter.left_to_the_till:
+        return f"{saved}. Drukuje ją program sprzedaży.{money}"
     if paper is None:
-        return "Faktura jest zapisana. Wydruk jeszcze się nie zaczął."
-    return _paper_trouble(paper) or f"{_what_lies_there(record, paper)}{_keep_receipt(record)}"
+        return f"{saved}. Wydruk jeszcze się nie zaczął.{money}"
+    if trouble := _paper_trouble(paper, saved):
+        return f"{trouble}{money}"
+    return f"{_what_lies_there(record, paper, counter, money)}{_keep_receipt(record)}"
 
 
 def _keep_receipt(record: InvoiceSummary) -> str:
@@ -111,67 +148,45 @@ _NEVER_SENT = {
 }
 
 
-def _what_lies_there(record: InvoiceSummary, paper: NewestPaper) -> str:
+def _what_lies_there(record: InvoiceSummary, paper: NewestPaper, counter: Counter, money: str) -> str:
     coded = record.link_certificate is not None
+    late = record.ksef_number is not None and counter.older_than_number
     if paper.document == Document.CONFIRMATION.value:
-        if record.ksef_number is not None:
-            return "Wydano potwierdzenie transakcji; numer KSeF już jest. Fakturę możesz wydrukować ponownie."
-        lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
-        noun = _noun(record).capitalize()
-        return f"Wydaj klientowi potwierdzenie transakcji.{_money(record)} {noun} odbierze w KSeF.{lacking}"
+        then = "Numer KSeF już jest: może też dostać wydruk faktury."
+        if record.ksef_number is None:
+            lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
+            then = f"{_noun(record).capitalize()} odbierze w KSeF.{lacking}"
+        return f"Wydaj klientowi potwierdzenie transakcji.{money} {then}"
     what = f"Wydaj klientowi {_noun(record)}"
     if record.mode in _NEVER_SENT:
-        return f"{what}.{_money(record)} {_NEVER_SENT[record.mode]}"
-    if record.ksef_number is None and not coded:
-        # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
-        return (
-            f"Nie wydawaj jeszcze {'korekty' if record.kind.startswith('KOR') else 'faktury'}: kasa nie ma certyfikatu "
-            f"Offline, więc wydruk ma tylko kod OFFLINE.{_money(record)} "
-            "Do KSeF trafi sama; gdy nadejdzie numer, wydrukuj ją ponownie i wydaj."
-        )
-    if record.ksef_number is None:
-        return f"{what} z kodami OFFLINE i CERTYFIKAT.{_money(record)} Do KSeF trafi sama."
-    return f"{what}.{_money(record)}"
+        return f"{what}.{money} {_NEVER_SENT[record.mode]}"
+    if record.ksef_number is not None and not late:
+        return f"{what}.{money}"
+    if coded:
+        then = "Numer KSeF już jest." if late else "Do KSeF trafi sama."
+        return f"{what} z kodami OFFLINE i CERTYFIKAT.{money} {then}"
+    # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
+    if late:
+        return f"Wydrukuj {_noun(record)} ponownie i wydaj. Numer KSeF już jest.{money}"
+    return (
+        f"Nie wydawaj jeszcze {'korekty' if record.kind.startswith('KOR') else 'faktury'}: kasa nie ma certyfikatu "
+        f"Offline, więc wydruk ma tylko kod OFFLINE.{money} "
+        "Do KSeF trafi sama; gdy nadejdzie numer, wydrukuj ją ponownie i wydaj."
+    )
 
 
 def _noun(record: InvoiceSummary) -> str:
     return "korektę" if record.kind.startswith("KOR") else "fakturę"
 
 
-_BACK: dict[str, str] = {
-    "cash": "gotówką",
-    "card": "na kartę",
-    "mobile": "BLIKIEM",
-    "transfer": "przelewem",
-    "voucher": "bonem",
-}
-"""How money is given back; other ways are not named."""
-
-
-def _money(record: InvoiceSummary) -> str:
-    """What changes hands with a correction; empty for a sale, whose payment the receipt was for."""
-    gross = record.totals.gross
-    if not record.kind.startswith("KOR") or not gross:
-        return ""
-    verb = "Zwróć" if gross < 0 else "Pobierz dopłatę"
-    parts = [(abs(payment.amount), _BACK.get(payment.method, "")) for payment in record.payments]
-    named = [f"{_shown(much, record)} {how}".rstrip() for much, how in parts if much]
-    return f" {verb} {' i '.join(named) or _shown(abs(gross), record)}."
-
-
-def _shown(value: Decimal, record: InvoiceSummary) -> str:
-    currency = record.totals.currency
-    return f"{amount(value)} {'zł' if currency == 'PLN' else currency}"
-
-
-def _paper_trouble(paper: NewestPaper) -> str | None:
+def _paper_trouble(paper: NewestPaper, saved: str) -> str | None:
     match paper.state:
         case PrintState.FAILED.value:
             problem = paper.problem or "Drukarka nie odpowiada."
-            return f"Nie wydrukowano. {problem} Faktura jest zapisana i nie zginie."
+            return f"Nie wydrukowano. {problem} {saved} i nie zginie."
         case PrintState.UNCERTAIN.value:
             return "Nie wiadomo, czy wydruk wyszedł. Jest w drukarce cały: wydaj go. Nie ma go: wydrukuj ponownie."
         case PrintState.QUEUED.value | PrintState.PRINTING.value:
-            return "Faktura jest zapisana. Trwa drukowanie."
+            return f"{saved}. Trwa drukowanie."
         case _:
             return None

@@ -12,6 +12,7 @@ import pytest
 
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.ports import Outcome
 from agent.services.queries.invoice_answer import InvoiceAnswer
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
@@ -39,6 +40,8 @@ async def test_without_certificate_a_consumer_waits_for_the_number(tmp_path: Pat
         assert "CERTYFIKAT" not in answer.hand_over
         place.gateway.up = True
         await place.catch_up()
+        told = (await place.invoices.one(answer.record.id)).hand_over
+        assert told == "Wydrukuj fakturę ponownie i wydaj. Numer KSeF już jest."
         await place.reprinting.reprint(answer.record.id, CASHIER)
         assert (await place.invoices.one(answer.record.id)).hand_over == "Wydaj klientowi fakturę."
 
@@ -49,6 +52,64 @@ async def test_without_certificate_a_firm_gets_a_confirmation_and_the_screen_say
         answer = await press(place, sale())
         assert answer.hand_over.startswith("Wydaj klientowi potwierdzenie transakcji.")
         assert "Bez kodu CERTYFIKAT" in answer.hand_over
+
+
+# --- a number that comes after the paper --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("buyer", "told", "then"),
+    [
+        (None, "Wydaj klientowi potwierdzenie transakcji. ", "Numer KSeF już jest: może też dostać wydruk faktury."),
+        (CONSUMER, "Wydaj klientowi fakturę z kodami OFFLINE i CERTYFIKAT. ", "Numer KSeF już jest."),
+    ],
+)
+async def test_a_late_number_does_not_change_what_to_hand_over(
+    tmp_path: Path, buyer: dict[str, Any] | None, told: str, then: str
+) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        answer = await press(place, sale() if buyer is None else sale(buyer=buyer))
+        assert answer.hand_over.startswith(told)
+        place.gateway.up = True
+        await place.catch_up()
+        assert (await place.invoices.one(answer.record.id)).hand_over == told + then
+        await place.reprinting.reprint(answer.record.id, CASHIER)
+        assert (await place.invoices.one(answer.record.id)).hand_over == "Wydaj klientowi fakturę."
+
+
+# --- a correction: how much goes back, and how ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("methods", "given", "told"),
+    [
+        (["cash"], [], "Zwróć 135,60 zł gotówką."),
+        (["card"], [], "Zwróć 135,60 zł na kartę."),
+        (["transfer"], [], "Zwróć 135,60 zł przelewem, jeśli klient już zapłacił."),
+        (["card", "cash"], [], "Zwróć 135,60 zł (klient zapłacił: kartą, gotówką)."),
+        (["kasa fiskalna nr 2"], [], "Zwróć 135,60 zł."),
+        ([], [], "Zwróć 135,60 zł."),
+        (["card"], [{"method": "gotówka", "amount": "135.60"}], "Zwróć 135,60 zł gotówką."),
+        (["cash"], [{"method": "card"}], "Zwróć 135,60 zł na kartę."),
+    ],
+)
+async def test_a_return_says_how_to_give_back(
+    tmp_path: Path, methods: list[str], given: list[dict[str, str]], told: str
+) -> None:
+    """As the customer paid, unless the correction says otherwise."""
+    amounts = ["135.60"] if len(methods) == 1 else ["100.00", "35.60"]
+    payments = [{"method": method, "amount": much} for method, much in zip(methods, amounts, strict=False)]
+    async with world(tmp_path) as place:
+        base = await press(place, sale(payments=payments))
+        body = json.dumps({"kind": "full_return", "payments": given}).encode()
+        made = await counter.correct(place, base.record.id, body, "back", CASHIER)
+        assert made.invoices[0].hand_over == f"Wydaj klientowi korektę. {told}"
+        place.printer.plan.append(Outcome.NOT_SENT)
+        await place.reprinting.reprint(made.invoices[0].record.id, CASHIER)
+        again = await place.invoices.one(made.invoices[0].record.id)
+        assert again.hand_over.startswith("Nie wydrukowano.")
+        assert again.hand_over.endswith(f"Korekta jest zapisana i nie zginie. {told}")
 
 
 # --- place of supply abroad -------------------------------------------------------------------------------

@@ -1,0 +1,55 @@
+"""What changes hands with a correction, as the cashier is told: "Zwróć 40,44 zł gotówką."."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from agent.domain.amounts import amount
+from agent.domain.invoice import InvoiceSummary, Payment
+from agent.domain.payment_methods import RECEIVED
+
+_BACK: dict[str, str] = {
+    "cash": "gotówką",
+    "card": "na kartę",
+    "mobile": "BLIKIEM",
+    "transfer": "przelewem",
+    "voucher": "bonem",
+}
+"""How money is given back; other ways are not named."""
+
+_MORE = _BACK | {"card": "kartą"}
+"""How money is taken."""
+
+
+def money_sentence(record: InvoiceSummary, paid: Sequence[Payment] = ()) -> str:
+    """Return the sentence, with a space before it; empty for a sale, whose payment the receipt was for.
+
+    ``paid``: how the corrected invoice was paid. A correction that names no payment of its own goes back the same way;
+    where there were several, a person decides and is told which.
+    """
+    gross = record.totals.gross
+    if not record.kind.startswith("KOR") or not gross:
+        return ""
+    verb, ways = ("Zwróć", _BACK) if gross < 0 else ("Pobierz dopłatę", _MORE)
+    parts = [(abs(payment.amount), ways.get(payment.method, "")) for payment in record.payments]
+    named = [f"{_shown(much, record)} {how}".rstrip() for much, how in parts if much]
+    if named:
+        return f" {verb} {' i '.join(named)}."
+    whole = f" {verb} {_shown(abs(gross), record)}"
+    return f"{whole}{_as_was_paid(paid)}." if gross < 0 else f"{whole}."
+
+
+def _as_was_paid(paid: Sequence[Payment]) -> str:
+    methods = list(dict.fromkeys(payment.method for payment in paid if payment.amount > 0))
+    known = [_BACK[method] for method in methods if method in _BACK]
+    if not known or len(known) != len(methods):
+        return ""
+    if len(known) > 1:
+        return f" (klient zapłacił: {', '.join(_MORE[method] for method in methods)})"
+    return f" {known[0]}" if methods[0] in RECEIVED else f" {known[0]}, jeśli klient już zapłacił"
+
+
+def _shown(value: Decimal, record: InvoiceSummary) -> str:
+    currency = record.totals.currency
+    return f"{amount(value)} {'zł' if currency == 'PLN' else currency}"
