@@ -72,7 +72,7 @@ def refusal(record: InvoiceSummary) -> str | None:
     return UNCORRECTABLE.get(record.rejection_code)
 
 
-def resend_refusal(record: InvoiceRecord) -> str | None:
+def resend_refusal(record: InvoiceSummary) -> str | None:
     """Return why the same bytes may not go again, None where they may: after a refusal for missing permissions."""
     if record.state is not InvoiceState.REJECTED:
         return "Ponownie przesłać można tylko fakturę odrzuconą przez KSeF."

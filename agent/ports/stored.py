@@ -105,7 +105,10 @@ class InvoiceChange:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
-    """Search; all given conditions hold. Dates are P_1, inclusive. ``text`` matches number, buyer, reference.
+    """Search; all given conditions hold. Dates are P_1, inclusive.
+
+    ``text`` matches a part of number, buyer and reference, with or without Polish marks, a NIP in groups; the whole
+    KSeF number; the amount (P_15, of corrections without its sign). ``papers``: states of the newest print.
 
     ``base_id``, ``base_number`` and ``base_ksef_number`` find corrections by any of the invoices they correct.
     """
@@ -115,6 +118,7 @@ class InvoiceFilter:
     issued_to: date | None = None
     number: str | None = None
     text: str | None = None
+    papers: frozenset[PrintState] | None = None
     external_ref: str | None = None
     base_id: str | None = None
     base_number: str | None = None

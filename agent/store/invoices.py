@@ -13,6 +13,7 @@ from agent.domain.lifecycle import InvoiceState, check_invoice_move
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, Unsent
 from agent.store import codec
 from agent.store.connection import Value
+from agent.store.invoice_search import where
 from agent.store.queries import QUERIES
 from agent.store.unit import UnitConnection
 
@@ -30,7 +31,6 @@ _RECORD = _SUMMARY.replace("SELECT\n", "SELECT\n    versions.xml,\n", 1)
 _OPEN_IN_KSEF = """WHERE invoices.deadline_state = 'open'
     AND (invoices.state = 'accepted' OR invoices.closed_at IS NOT NULL)
 ORDER BY invoices.seq"""
-_CORRECTS = "invoices.id IN (SELECT correction_id FROM correction_bases WHERE {})"
 _NO_LIMIT = -1
 
 
@@ -108,13 +108,13 @@ class SqliteInvoices:
 
     async def find(self, query: InvoiceFilter) -> list[InvoiceRecord]:
         """Newest first."""
-        where, parameters = _where(query)
-        return await self._select(where + _NEWEST_FIRST, parameters)
+        conditions, parameters = where(query)
+        return await self._select(conditions + _NEWEST_FIRST, parameters)
 
     async def summaries(self, query: InvoiceFilter) -> list[InvoiceSummary]:
         """Newest first, without bytes."""
-        where, parameters = _where(query)
-        return await self._summaries(where + _NEWEST_FIRST, parameters)
+        conditions, parameters = where(query)
+        return await self._summaries(conditions + _NEWEST_FIRST, parameters)
 
     async def unsent(self, limit: int | None = None) -> list[InvoiceSummary]:
         """In doubt first, then by deadline (those without one last), then by age."""
@@ -215,48 +215,6 @@ class SqliteInvoices:
 
     async def _summaries(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceSummary]:
         return [codec.read_summary(row) for row in await self._connection.run_sql(f"{_SUMMARY}\n{tail}", parameters)]
-
-
-def _where(query: InvoiceFilter) -> tuple[str, dict[str, Value]]:
-    conditions, parameters = _conditions(query)
-    where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
-    return where, {**parameters, "limit": query.limit}
-
-
-def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
-    """Return SQL conditions (constants of this function) and their parameters."""
-    conditions: list[str] = []
-    parameters: dict[str, Value] = {}
-
-    def add(condition: str, name: str, value: Value) -> None:
-        conditions.append(condition)
-        parameters[name] = value
-
-    if query.states is not None:
-        add("invoices.state IN (SELECT value FROM json_each(:states))", "states", codec.dump(sorted(query.states)))
-    if query.issued_from is not None:
-        add("invoices.issued_on >= :issued_from", "issued_from", query.issued_from.isoformat())
-    if query.issued_to is not None:
-        add("invoices.issued_on <= :issued_to", "issued_to", query.issued_to.isoformat())
-    if query.number is not None:
-        add("invoices.number = :number", "number", query.number)
-    if query.text is not None:
-        add("instr(invoices.search, :text) > 0", "text", query.text.strip().casefold())
-    if query.external_ref is not None:
-        add("invoices.external_ref = :external_ref", "external_ref", query.external_ref)
-    if query.base_id is not None:
-        add(_CORRECTS.format("base_id = :of_id"), "of_id", query.base_id)
-    if query.base_number is not None:
-        add(_CORRECTS.format("number = :of_number"), "of_number", query.base_number)
-    if query.base_ksef_number is not None:
-        add(_CORRECTS.format("ksef_number = :of_ksef_number"), "of_ksef_number", query.base_ksef_number)
-    if query.base_issued is not None:
-        first, last = query.base_issued
-        add(_CORRECTS.format("issued_on BETWEEN :of_first AND :of_last"), "of_first", first.isoformat())
-        parameters["of_last"] = last.isoformat()
-    if query.after_id is not None:
-        add("invoices.seq < (SELECT seq FROM invoices WHERE id = :after_id)", "after_id", query.after_id)
-    return conditions, parameters
 
 
 def _deadline_state(invoice: NewInvoice) -> str:

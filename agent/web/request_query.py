@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
-from typing import Final
+from enum import StrEnum
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -13,9 +14,10 @@ from agent.domain.errors import BadInput, FieldError
 from agent.domain.fiscal_receipt import MAX_NUMBER
 from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.json_io.reader import shown
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import InvoiceFilter
 
+Word = TypeVar("Word", bound=StrEnum)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PROTECTED_PREFIX: Final = "/v1/"
@@ -25,7 +27,7 @@ DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LIST_LIMIT: Final = 500
 PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "POST /v1/invoices": frozenset({"receipt_nip"}),
-    "GET /v1/invoices": frozenset({"state", "from", "to", "number", "text", "base", "limit", "after"}),
+    "GET /v1/invoices": frozenset({"state", "from", "to", "number", "text", "base", "paper", "limit", "after"}),
     "GET /v1/invoices/{id}/upo": frozenset({"scope"}),
     "GET /v1/invoices/{id}/receipt.png": frozenset({"page"}),
     "GET /v1/invoices/{id}/receipt.pdf": frozenset({"page"}),
@@ -136,18 +138,24 @@ def within(first: date, last: date, begin: date, end: date) -> None:
             raise _bad(name, f"Parametr „{name}” musi leżeć w tym miesiącu.")
 
 
+def _words(request: web.Request, name: str, kind: type[Word]) -> frozenset[Word] | None:
+    """Several words, separated by commas; None without any."""
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        return frozenset(kind(word.strip()) for word in text.split(","))
+    except ValueError as error:
+        raise _bad(name, f"Parametr „{name}” może mieć wartości: {', '.join(kind)}.") from error
+
+
 def invoice_filter(request: web.Request) -> InvoiceFilter:
-    """Read the filters of GET /v1/invoices; ``state`` may name several, separated by commas."""
-    states: frozenset[InvoiceState] | None = None
-    if text := request.query.get("state"):
-        try:
-            states = frozenset(InvoiceState(word.strip()) for word in text.split(","))
-        except ValueError as error:
-            raise _bad("state", f"Parametr „state” może mieć wartości: {', '.join(InvoiceState)}.") from error
+    """Read the filters of GET /v1/invoices."""
     first, last = optional_day(request, "from"), optional_day(request, "to")
     in_order(first, last)
     return InvoiceFilter(
-        states=states,
+        states=_words(request, "state", InvoiceState),
+        papers=_words(request, "paper", PrintState),
         issued_from=first,
         issued_to=last,
         number=request.query.get("number") or None,

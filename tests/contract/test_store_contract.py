@@ -435,10 +435,40 @@ async def test_find_by_each_condition_and_by_page(store: SqliteStore) -> None:
     assert await names(InvoiceFilter(number="FV-1/2")) == "b"
     assert await names(InvoiceFilter(text="MÜLLER")) == "db"
     assert await names(InvoiceFilter(text="gęśl")) == "ca"
+    for typed in ("gesl", "GESL ", "muller"):
+        assert await names(InvoiceFilter(text=typed)) == ("db" if typed == "muller" else "ca")
+    for typed in ("526-104-08-28", "PL 526 104", "526-10"):
+        assert await names(InvoiceFilter(text=typed)) == "ca", typed
+    record = await store.read(lambda transaction: transaction.invoices.get("inv-c"))
+    assert await names(InvoiceFilter(text=(record.ksef_number or "").lower())) == "c"
+    gross = str(record.totals.gross)
+    for typed in (gross, gross.replace(".", ","), f"{gross} zł", f"-{gross}"):
+        assert await names(InvoiceFilter(text=typed)) == "dcba", typed
+    assert await names(InvoiceFilter(text=f"1{gross}")) == ""
     assert await names(InvoiceFilter(text="zam-d")) == "d"
     assert await names(InvoiceFilter(text="52610408")) == "ca"
     assert await names(InvoiceFilter(text="%")) == "", "no wildcards"
     assert await names(InvoiceFilter(text="müller", issued_from=date(2026, 11, 22))) == "d"
+
+
+async def test_find_by_the_newest_print(store: SqliteStore) -> None:
+    for name in "abc":
+        await add(store, name)
+    failed, uncertain = PrintState.FAILED, PrintState.UNCERTAIN
+    for name, state in (("a", failed), ("a", PrintState.PRINTED), ("b", uncertain), ("c", failed)):
+        await print_once(store, f"inv-{name}", state)
+    wanted = InvoiceFilter(papers=frozenset({failed, uncertain}))
+    found = await store.read(lambda transaction: transaction.invoices.find(wanted))
+    assert [record.id for record in found] == ["inv-c", "inv-b"]
+
+
+async def print_once(store: SqliteStore, invoice_id: str, state: PrintState) -> None:
+    async def work(transaction: Transaction) -> None:
+        job = await transaction.prints.add(invoice_id, "invoice", "Faktura")
+        await transaction.prints.move(job.id, PrintState.PRINTING)
+        await transaction.prints.move(job.id, state)
+
+    await store.write(work)
 
 
 async def test_unsent_is_exactly_the_open_duty_in_order_of_urgency(store: SqliteStore) -> None:

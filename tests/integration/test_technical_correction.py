@@ -122,7 +122,9 @@ async def test_an_online_invoice_is_refused_and_no_paper_calls_it_one(tmp_path: 
         assert (invoice.mode, invoice.state) == (Mode.ONLINE, InvoiceState.REJECTED)
         answer = await place.agent.invoices.one(invoice.id)
         assert answer.paper is None
-        assert answer.hand_over.startswith("KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika. 450:")
+        assert answer.hand_over == (
+            "KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika. KSeF znalazł błąd w treści tej faktury."
+        )
         with pytest.raises(Conflict, match="nie ma czego wydać"):
             await place.agent.reprinting.reprint(invoice.id, MANAGER)
         with pytest.raises(Conflict, match="Wystaw nową fakturę"):

@@ -95,6 +95,7 @@ INVOICE: Final[dict[str, Any]] = {
     "sent_at": "2026-11-24T10:15:30.412000+01:00",
     "accepted_at": "2026-11-24T10:15:31.038000+01:00",
     "rejection": None,
+    "ways_out": [],
     "closed_at": None,
     "upo": True,
     "version": 1,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.domain.lifecycle import InvoiceState
+from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.records.register import MonthCount
 from agent.web.answers.corrections import Held, HeldCorrection, HeldList
 from agent.web.answers.exchange import Exchange
@@ -93,6 +93,7 @@ class Operation:
 _ID: Final = "/v1/invoices/{id}"
 _HELD: Final = "/v1/corrections/{id}"
 _STATES: Final = "|".join(InvoiceState)
+_PRINTS: Final = "|".join(PrintState)
 _DAY: Final = {"type": "string", "format": "date"}
 _MONTH: Final = Parameter(
     "month",
@@ -158,7 +159,16 @@ OPERATIONS: Final = (
             Parameter("from", _DAY, "First day of P_1"),
             Parameter("to", _DAY, "Last day of P_1"),
             Parameter("number", {"type": "string"}, "P_2, exact"),
-            Parameter("text", {"type": "string"}, "Part of number, buyer, KSeF number or reference"),
+            Parameter(
+                "text",
+                {"type": "string"},
+                "Part of number, buyer (NIP in any spelling, marks or not) or reference; KSeF number; amount",
+            ),
+            Parameter(
+                "paper",
+                {"type": "string", "pattern": f"^({_PRINTS})(,({_PRINTS}))*$", "examples": ["failed,uncertain"]},
+                "One or more states of the newest print",
+            ),
             Parameter("base", {"type": "string"}, "id of a corrected invoice"),
             Parameter("limit", {"type": "integer", "minimum": 1, "maximum": 500}, "100 where it is left out"),
             Parameter("after", {"type": "string"}, "`next` of the page before"),

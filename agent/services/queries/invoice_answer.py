@@ -11,6 +11,7 @@ from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
 from agent.domain.rejection import number_taken
+from agent.domain.rejection_words import in_words
 from agent.ports import PrintJob, Transaction
 from agent.services.paper import own_printing
 from agent.services.queries.money_back import money_sentence
@@ -139,7 +140,7 @@ def _refused(record: InvoiceSummary, paper: NewestPaper | None) -> str:
     if record.closed_at is not None:
         return "KSeF odrzucił tę fakturę, a jej sprawę zamknięto: sprzedaż ma inny dokument."
     what = "KSeF odrzucił fakturę i nic nie wydrukowano" if paper is None else "KSeF odrzucił fakturę"
-    return f"{what} – zawołaj kierownika. {record.rejection or ''}".strip()
+    return f"{what} – zawołaj kierownika. {in_words(record.rejection_code, record.rejection)}".strip()
 
 
 _NEVER_SENT = {

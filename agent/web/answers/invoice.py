@@ -12,6 +12,7 @@ from agent.domain import invoice as kept
 from agent.domain.invoice import LEGAL_BASIS, BuyerKind, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.choice import Document
+from agent.domain.rejection import refusal, resend_refusal
 from agent.services.queries.invoice_answer import ListedInvoice, NewestPaper
 from agent.web.wire import OMITTED, Says
 
@@ -125,6 +126,9 @@ class Invoice:
     accepted_at: datetime | None
     rejection: str | None
     """KSeF's status code and words."""
+    ways_out: tuple[Annotated[str, Says(words=("technical-correction", "resend", "close"))], ...]
+    """What a manager can do about a rejected invoice (POST …/technical-correction and so on): what KSeF would refuse
+    again is not among it."""
     closed_at: datetime | None
     """When a manager ended the case of this rejected invoice."""
     upo: bool
@@ -177,6 +181,7 @@ def invoice_of(answer: ListedInvoice, replacement: ListedInvoice | None = None) 
         sent_at=record.sent_at,
         accepted_at=record.accepted_at,
         rejection=record.rejection,
+        ways_out=_ways_out(record),
         closed_at=record.closed_at,
         upo=record.has_upo,
         version=record.version,
@@ -187,6 +192,17 @@ def invoice_of(answer: ListedInvoice, replacement: ListedInvoice | None = None) 
         pressed_by=record.pressed_by,
         replacement=None if replacement is None else invoice_of(replacement),
     )
+
+
+def _ways_out(record: kept.InvoiceSummary) -> tuple[str, ...]:
+    if record.state is not InvoiceState.REJECTED or record.closed_at is not None:
+        return ()
+    open_ways = {
+        "technical-correction": refusal(record) is None,
+        "resend": resend_refusal(record) is None,
+        "close": True,
+    }
+    return tuple(way for way, is_open in open_ways.items() if is_open)
 
 
 def invoices_of(answers: Sequence[ListedInvoice]) -> tuple[Invoice, ...]:
