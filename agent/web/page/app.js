@@ -18,6 +18,7 @@ import { check } from "./nip.js";
 import * as outside from "./outside.js";
 import * as press from "./press.js";
 import * as sale from "./sale.js";
+import * as waiting from "./waiting.js";
 import { dayShown, distance, MODES, momentShown } from "./words.js";
 
 const VIEWS = ["login", "sale", "invoice", "queue", "find", "correct", "manager"];
@@ -146,7 +147,7 @@ async function follow() {
 }
 
 async function refreshView() {
-  if (view === "sale") await last.draw();
+  if (view === "sale" || waiting.isOn()) await last.draw();
   if (view === "invoice") await invoice.refresh();
   if (view === "manager") await manager.refresh();
   if (view === "queue" && !byId("view-queue").contains(document.activeElement)) await lists.showQueue();
@@ -218,7 +219,7 @@ function begin(settings) {
   const show = (id) => attempt(() => showInvoice(id));
   const made = (given) => attempt(() => showInvoice(given, { fresh: true }));
   open("sale");
-  last.start({ open: show });
+  last.start({ open: show, changed: waiting.follow });
   burst.start({ listens: () => !["login", "manager"].includes(view) && !press.isOpen(), understand });
   sale.start({ answered: made, abandoned: () => attempt(goTo.find), sampleBasket: demo });
   correctionForm.start({

@@ -8,6 +8,9 @@ import { clearErrors, showErrors } from "./errors.js";
 import { lookUp, patiently } from "./lookup.js";
 import { check, digits } from "./nip.js";
 import { incompleteConsumer, settle, write } from "./owner.js";
+import * as waiting from "./waiting.js";
+
+const SUBMIT = "Wystaw korektę";
 
 export const KINDS = {
   return: { label: "Zwrot towaru", reason: "zwrot towaru" },
@@ -52,7 +55,7 @@ export function correctionForm({ title, key, submit, cancel }, ...content) {
   h("h1", { id: "correct-title", tabindex: "-1" }, title), ...content,
   h("p", { class: "note bad", id: "correct-error", role: "alert", tabindex: "-1", hidden: true }),
   h("div", { class: "row" },
-    h("button", { type: "submit", class: "primary", id: "correct-submit" }, "Wystaw korektę"),
+    h("button", { type: "submit", class: "primary", id: "correct-submit" }, h("span", { id: "correct-submit-text" }, SUBMIT)),
     h("button", { type: "button", onclick: cancel }, "Anuluj")));
   enterMovesOn(form);
   return form;
@@ -135,6 +138,7 @@ async function send(key, submit) {
     }
     const order = { key, path: given.path, body: JSON.stringify(given.body) };
     store.setPending(order);
+    waiting.begin("correct-submit-text");
     try {
       const made = await post(order.path, order);
       store.clearPending();
@@ -145,6 +149,9 @@ async function send(key, submit) {
         refuse(error.message, error.errors);
       } else if (error instanceof Unreachable) unanswered(error);
       else throw error;
+    } finally {
+      waiting.end();
+      if (byId("correct-submit-text")) byId("correct-submit-text").textContent = SUBMIT;
     }
   });
 }

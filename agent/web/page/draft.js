@@ -69,6 +69,12 @@ export function replace(basket) {
   save();
 }
 
+/** The same basket as another sale: its press is no repetition. */
+export function rekey() {
+  draft.key = newKey();
+  save();
+}
+
 /** No line was filled in. */
 export const isBare = () => draft.lines.every((line) => !line.name.trim() && !line.unit_price.trim());
 

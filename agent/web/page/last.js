@@ -6,20 +6,30 @@ import { shown } from "./money.js";
 import { buyerShown, PRINTS } from "./words.js";
 
 let open = () => {};
+let changed = () => {};
 let drawn = "";
+let known = "";
 
 export function start(callbacks) {
   open = callbacks.open;
+  changed = callbacks.changed;
 }
+
+/** id of the newest document, "" before it is known. */
+export const newest = () => known;
 
 /** Ask for it and draw it, only where something changed: the strip may hold the focus. */
 export async function draw() {
-  const { invoices: [newest] } = await get("/v1/invoices?limit=1");
-  const version = newest ? `${newest.id}:${newest.paper?.state}` : "";
+  const { invoices: [invoice] } = await get("/v1/invoices?limit=1");
+  known = invoice?.id || "";
+  changed(invoice);
+  const version = invoice ? `${invoice.id}:${invoice.paper?.state}:${invoice.state}` : "";
   if (version === drawn) return;
   drawn = version;
-  byId("last-invoice").hidden = !newest;
-  if (newest) byId("last-invoice").replaceChildren(...parts(newest));
+  byId("last-invoice").hidden = !invoice;
+  const focused = document.activeElement?.id;
+  if (invoice) byId("last-invoice").replaceChildren(...parts(invoice));
+  if (focused?.startsWith("last-")) byId(focused)?.focus();
 }
 
 function parts(invoice) {

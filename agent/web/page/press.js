@@ -12,6 +12,7 @@ import { remember } from "./products.js";
 import { receiptMistakes } from "./receipt.js";
 import * as scan from "./scan.js";
 import { signal } from "./sounds.js";
+import * as waiting from "./waiting.js";
 
 let page = {}; // what the sale's form does for a press
 let pressing = false;
@@ -125,15 +126,21 @@ async function outcome(order) {
 function answered(made, order) {
   let change = "";
   if (order.path === "/v1/invoices") {
-    remember(store.draft);
-    change = payment.change();
-    forgetCleared();
-    page.fresh(); // first: a browser that dies in between must not show it as unsold
+    if (isRefused(made)) store.rekey(); // the basket stays: mended, it is another sale
+    else {
+      remember(store.draft);
+      change = payment.change();
+      forgetCleared();
+      page.fresh(); // first: a browser that dies in between must not show it as unsold
+    }
   }
   store.clearPending();
   showForm(true);
   page.answered({ ...made, change });
 }
+
+/** KSeF refused it while the customer waited: there is no paper, and no sale yet. */
+export const isRefused = (made) => made.state === "rejected" && !made.paper;
 
 /** Nothing was made: the correction is begun anew from its invoice. */
 function correctionRefused(problem) {
@@ -164,10 +171,11 @@ export function unanswered(why, refusedForNow = false) {
   byId("retry").focus();
 }
 
-function working(on, words = "Wystawiam…") {
+function working(on, words = "") {
   byId("press").disabled = on;
   byId("retry").disabled = on;
-  byId("press-text").textContent = on ? words : "Faktura";
   form().inert = on;
-  if (on) say(words);
+  if (on) waiting.begin("press-text", words);
+  else waiting.end();
+  if (!on) byId("press-text").textContent = "Faktura";
 }
