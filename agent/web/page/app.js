@@ -7,16 +7,17 @@ import { invoiceOf, meaning } from "./codes.js";
 import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
 import { byId, h, say } from "./dom.js";
+import * as find from "./find.js";
 import * as invoice from "./invoice.js";
 import * as keyboard from "./keyboard.js";
 import * as keys from "./keys.js";
 import * as last from "./last.js";
-import * as lists from "./lists.js";
 import * as manager from "./manager.js";
 import { keepPage, keepSettings, lastSettings } from "./offline.js";
 import { check } from "./nip.js";
 import * as outside from "./outside.js";
 import * as press from "./press.js";
+import * as queue from "./queue.js";
 import * as sale from "./sale.js";
 import * as waiting from "./waiting.js";
 import { dayShown, distance, MODES, momentShown } from "./words.js";
@@ -59,8 +60,8 @@ function understand(text, field) {
 
 const goTo = {
   sale: () => { open("sale"); takeHanded(); sale.focusFirst(); last.draw().catch(() => {}); },
-  queue: async () => { open("queue"); await lists.showQueue(); byId("queue-title").focus(); },
-  find: async () => { open("find"); await lists.showFind(); },
+  queue: async () => { open("queue"); await queue.show(); byId("queue-title").focus(); },
+  find: async () => { open("find"); await find.show(); },
   correct: async (base) => { await correct.show(base); open("correct"); byId("correct-title").focus(); },
   outside: (number) => { outside.show(number); open("correct"); byId("base-number").focus(); },
   manager: async () => { open("manager"); await manager.show(); byId("manager-title").focus(); },
@@ -150,7 +151,8 @@ async function refreshView() {
   if (view === "sale" || waiting.isOn()) await last.draw();
   if (view === "invoice") await invoice.refresh();
   if (view === "manager") await manager.refresh();
-  if (view === "queue" && !byId("view-queue").contains(document.activeElement)) await lists.showQueue();
+  if (view === "queue") await queue.show();
+  if (view === "find") await find.refresh();
 }
 
 // --- start --------------------------------------------------------------------------------------
@@ -172,6 +174,14 @@ function takeHanded() {
 
 function handOver() {
   if (handed !== null) goTo.sale();
+}
+
+/** Put a sale into the form, over a begun one only if that is meant; false where it is not there. */
+function again(given, sure) {
+  if (!sure && !sale.isEmpty()) return false;
+  if (!sale.take(given)) return false;
+  goTo.sale();
+  return true;
 }
 
 function askForToken(message = "") {
@@ -209,7 +219,12 @@ function apply(settings) {
   document.title = `Faktura – kasa ${settings.till}`;
   keyboard.configure(settings);
   manager.start(settings);
-  invoice.start({ next: goTo.sale, manager: settings.role === "manager", correct: (base) => attempt(() => goTo.correct(base)) });
+  invoice.start({
+    next: goTo.sale,
+    again,
+    manager: settings.role === "manager",
+    correct: (base) => attempt(() => goTo.correct(base)),
+  });
 }
 
 function begin(settings) {
@@ -228,11 +243,8 @@ function begin(settings) {
   });
   correct.start({ cancel: (base) => show(base.id) });
   outside.start({ cancel: () => attempt(goTo.find) });
-  lists.start({
-    open: show,
-    held: (correction) => attempt(() => showInvoice({ held: correction })),
-    outside: (number) => attempt(() => goTo.outside(number)),
-  });
+  queue.start({ open: show, held: (correction) => attempt(() => showInvoice({ held: correction })) });
+  find.start({ open: show, outside: (number) => attempt(() => goTo.outside(number)) });
   goTo.sale();
 }
 

@@ -1,6 +1,7 @@
 // Returns and corrections of one invoice of this till.
 
-import { newKey, text } from "./api.js";
+import { xmlOf } from "./again.js";
+import { newKey } from "./api.js";
 import { collectiveBody, collectiveFields } from "./collective.js";
 import { buyerMistakes, correctionForm, kindChoices, KINDS, reasonField, refuse, rightBuyer, rightBuyerOf } from "./correction_form.js";
 import { byId, h } from "./dom.js";
@@ -17,8 +18,7 @@ export function start(callbacks) {
 
 /** Begin a correction of `invoice`; its lines come from its own XML. */
 export async function show(invoice) {
-  const xml = new DOMParser().parseFromString(await text(`/v1/invoices/${encodeURIComponent(invoice.id)}/xml`), "application/xml");
-  const lines = linesOf(xml);
+  const lines = linesOf(await xmlOf(invoice));
   order = { key: newKey(), invoice, lines, net: lines.some((line) => line.net), right: emptyBuyer(), reasons: {}, collective: null };
   draw("return");
 }

@@ -1,16 +1,25 @@
 // One invoice: what to hand over, in which mode and why, with the paper beside it.
 
-import { blob, get, picturePage, post, Problem, text, Unreachable } from "./api.js";
+import { saleFrom } from "./again.js";
+import { blob, get, post, Problem, Unreachable } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
+import { loadPaper, paperFigure } from "./paper_picture.js";
+import { isRefused } from "./press.js";
+import { loadRelatives, relativesPlace } from "./relatives.js";
 import { signal } from "./sounds.js";
-import { buyerShown, deadlineShown, DOCUMENTS, MODES, momentShown, PRINTS, stateShown } from "./words.js";
+import { buyerShown, deadlineShown, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 let current = null;
 let heldNow = null;
-let picture = { url: null, of: "", page: 1, pages: 1 };
-let actions = { correct: () => {}, next: () => {}, manager: false };
+let actions = { correct: () => {}, next: () => {}, again: () => {}, manager: false };
 
+/**
+ * correct  begin a correction of the invoice
+ * next     go to the sale
+ * again    put a sale into the form; false where that has to wait
+ * manager  whether the till's own token is a manager's
+ */
 export function start(callbacks) {
   actions = callbacks;
 }
@@ -106,7 +115,7 @@ function draw() {
   view.replaceChildren(
     h("div", { class: "invoice-grid" },
       h("div", { class: "answer", "data-mood": mood() },
-        h("p", { class: "answer-kind" }, current.fresh ? "Wystawiono" : kindShown()),
+        h("p", { class: "answer-kind" }, kindWord()),
         headline(current.hand_over),
         h("p", { class: "answer-label" }, `${kindShown()} ${current.number}`),
         current.change ? h("p", { class: "answer-more", id: "answer-change" }, `${current.change}.`) : null,
@@ -114,22 +123,19 @@ function draw() {
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)
           ? h("p", { class: "note bad" }, h("strong", {}, "Wydruk: "), paper.problem) : null,
-        current.rejection ? h("p", { class: "note bad" }, h("strong", {}, "KSeF odrzucił: "), current.rejection) : null,
         current.replacement ? h("p", { class: "note warn" },
           `Wystawiono też nową fakturę ${current.replacement.number}. `,
           h("button", { type: "button", onclick: () => show(current.replacement) }, "Pokaż nową fakturę")) : null,
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
         h("div", { id: "reason-place" }),
+        relativesPlace(),
         ...facts()),
-      h("figure", { class: "paper" },
-        h("figcaption", {}, paper ? `Wydruk: ${DOCUMENTS[paper.document] || paper.document}, ${PRINTS[paper.state] || paper.state}` : "Wydruk"),
-        h("div", { class: "paper-roll", tabindex: "0", role: "group", "aria-label": "Obraz wydruku" },
-          h("img", { id: "paper-image", alt: "" })),
-        h("div", { class: "row", id: "paper-pages", hidden: true }),
-        h("details", {}, h("summary", {}, "Treść wydruku jako tekst"), h("pre", { id: "paper-text", tabindex: "0" }))),
+      paperFigure(current),
     ));
   loadPaper(current);
+  const drawn = current;
+  loadRelatives(current, show, () => current === drawn).catch(() => {}); // a link less; the answer stands
 }
 
 /** What to hand out and give back now, in letters to be read from afar; the rest stands below it. */
@@ -142,6 +148,11 @@ function mood() {
   const paper = current.paper;
   if (current.state === "rejected" || ["failed", "uncertain"].includes(paper?.state)) return "bad";
   return current.ksef_number ? "good" : "warn";
+}
+
+function kindWord() {
+  if (current.state === "rejected") return "Odrzucona przez KSeF";
+  return current.fresh ? "Wystawiono" : kindShown();
 }
 
 const kindShown = () => (current.kind.startsWith("KOR") ? "Faktura korygująca" : "Faktura");
@@ -158,8 +169,8 @@ function facts() {
     ["Wysłać najpóźniej", current.ksef_number ? "" : deadlineShown(current)],
     ["Wystawiono", momentShown(current.issued_at)],
   ];
-  const law = [["Na wydruku", current.paper?.label], ["Podstawa prawna trybu", current.legal_basis]];
-  return [factList(rows), h("details", {}, h("summary", {}, "Szczegóły prawne"), factList(law))];
+  const law = [["Odpowiedź KSeF", current.rejection], ["Na wydruku", current.paper?.label], ["Podstawa prawna trybu", current.legal_basis]];
+  return [factList(rows), h("details", {}, h("summary", {}, current.rejection ? "Szczegóły, odpowiedź KSeF" : "Szczegóły prawne"), factList(law))];
 }
 
 const factList = (rows) => h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => (
@@ -188,18 +199,34 @@ function buttons() {
     type: "button", onclick: (event) => guarded(event.currentTarget, () => download(name)),
   }, label);
   const trouble = ["failed", "uncertain"].includes(current.paper?.state);
+  const refused = isRefused(current);
   const next = h("button", { type: "button", class: trouble ? null : "primary", id: "next-sale", onclick: () => actions.next() },
-    "Nowa sprzedaż ", h("kbd", {}, "Esc"));
-  const print = h("button", {
+    refused && current.fresh ? "Wróć do koszyka " : "Nowa sprzedaż ", h("kbd", {}, "Esc"));
+  const print = refused ? null : h("button", {
     type: "button", id: "reprint", class: trouble ? "primary" : null, onclick: (event) => reprint(event.currentTarget),
-  }, current.paper?.state === "failed" ? "Drukuj teraz" : "Drukuj ponownie");
+  }, current.paper?.state === "failed" || !current.paper ? "Drukuj teraz" : "Drukuj ponownie");
   return h("div", { class: "row" },
     ...(trouble ? [print, next] : [next, print]),
-    current.kind.startsWith("KOR") ? null : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
-    ...(current.state === "rejected" && !current.closed_at && actions.manager ? waysOut() : []),
-    file("receipt.pdf?page=a4", "PDF"),
+    current.kind.startsWith("KOR") || refused ? null
+      : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
+    current.kind.startsWith("KOR") || (refused && current.fresh) ? null
+      : h("button", { type: "button", id: "again", onclick: (event) => again(event.currentTarget) }, "Wystaw ponownie"),
+    ...(actions.manager ? waysOut() : []),
+    refused ? null : file("receipt.pdf?page=a4", "PDF"),
     file("xml", "XML"),
     current.upo ? file("upo", "UPO") : null);
+}
+
+/** The same basket as a new sale; one that was begun is replaced only at a second press. */
+async function again(button) {
+  await guarded(button, async () => {
+    const sure = button.dataset.sure === "yes";
+    const taken = actions.again(await saleFrom(current), sure);
+    if (taken) return;
+    button.dataset.sure = "yes";
+    button.textContent = "W koszyku jest inna sprzedaż. Zastąp ją";
+    say(button.textContent);
+  });
 }
 
 async function reprint(button) {
@@ -212,18 +239,20 @@ async function reprint(button) {
   });
 }
 
-/** What a manager can do about a rejected invoice; the agent says why not where one is not allowed. */
+/** What a manager can do about a rejected invoice: only what KSeF would not refuse again. */
 function waysOut() {
-  const button = (id, label, press) => h("button", { type: "button", id, onclick: (event) => press(event.currentTarget) }, label);
-  return [
-    /^41[05]:/.test(current.rejection || "")
-      ? button("resend", "Prześlij ponownie", (pressed) => wayOut(pressed, "resend"))
-      : button("technical", "Wyślij jako korektę techniczną", (pressed) => wayOut(pressed, "technical-correction")),
-    button("close-case", "Zamknij sprawę", (pressed) => askReason(
+  const ways = {
+    "technical-correction": ["technical", "Wyślij jako korektę techniczną", (pressed) => wayOut(pressed, "technical-correction")],
+    resend: ["resend", "Prześlij ponownie", (pressed) => wayOut(pressed, "resend")],
+    close: ["close-case", "Zamknij sprawę", (pressed) => askReason(
       "Numer dokumentu, który zastąpił tę fakturę. Zamknięcia nie da się cofnąć.",
       (reason) => wayOut(pressed, "close", { body: JSON.stringify({ reason }) }),
-    )),
-  ];
+    )],
+  };
+  return current.ways_out.map((way) => {
+    const [id, label, press] = ways[way];
+    return h("button", { type: "button", id, onclick: (event) => press(event.currentTarget) }, label);
+  });
 }
 
 async function wayOut(button, way, options) {
@@ -252,42 +281,4 @@ async function download(name) {
   const extension = name.startsWith("receipt") ? "pdf" : "xml";
   h("a", { href: url, download: `${current.number.replaceAll("/", "-")}${name === "upo" ? "-UPO" : ""}.${extension}` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
-/** The picture needs the token, so it comes by fetch; the old one stays until the new one is there. */
-async function loadPaper(invoice, wanted) {
-  const path = `/v1/invoices/${encodeURIComponent(invoice.id)}`;
-  const version = `${invoice.id}:${invoice.paper?.copies}:${invoice.paper?.state}:${invoice.ksef_number}`;
-  const known = picture.of === version;
-  const page = wanted || (known ? picture.page : 1);
-  try {
-    if (!known || picture.page !== page) {
-      const [{ image, pages }, words] = await Promise.all([
-        picturePage(`${path}/receipt.png`, page),
-        known ? picture.words : text(`${path}/receipt.txt`),
-      ]);
-      if (picture.url) URL.revokeObjectURL(picture.url);
-      picture = { url: URL.createObjectURL(image), of: version, page, pages, words };
-    }
-    if (current?.id !== invoice.id) return;
-    byId("paper-image").src = picture.url;
-    byId("paper-image").alt = `Obraz wydruku: ${invoice.paper?.label || invoice.number}`;
-    byId("paper-text").textContent = picture.words;
-    drawPages(invoice);
-  } catch (error) {
-    byId("paper-image").closest(".paper").querySelector("figcaption").textContent = `Podgląd wydruku niedostępny: ${error.message}`;
-  }
-}
-
-/** A paper metres long is shown page by page; any other one has no buttons. */
-function drawPages(invoice) {
-  const { page, pages } = picture;
-  const turn = (label, to) => h("button", {
-    type: "button", disabled: to < 1 || to > pages, onclick: () => loadPaper(invoice, to),
-  }, label);
-  byId("paper-pages").hidden = pages < 2;
-  byId("paper-pages").replaceChildren(
-    turn("Poprzednia strona", page - 1),
-    h("span", { role: "status" }, `Strona ${page} z ${pages}`),
-    turn("Następna strona", page + 1));
 }

@@ -154,6 +154,16 @@ function readScreen() {
   buyer.settleOwner();
 }
 
+/** Whether nobody has begun a sale. */
+export const isEmpty = () => store.isEmpty();
+
+/** Begin a sale that is known (docs/api.md); false where a press has no answer yet. */
+export function take(known) {
+  if (press.isOpen()) return false;
+  fresh(draftFrom(known));
+  return true;
+}
+
 /**
  * A sale of the till's own program (base64url of its JSON) becomes the basket; never over a press without an answer.
  * False where it has to wait for that.
