@@ -128,8 +128,8 @@ async def test_a_return_says_what_to_give_back(counter: Counter) -> None:
     await page.click("#to-correct")
     await page.check("[name=correction-kind][value=full_return]", force=True)
     await page.click("#correct-submit")
-    await page.wait_for_selector("text=FK-1/2026/11/000001")
-    assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 171,37 zł."
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
+    assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 171,37 zł gotówką."
 
 
 async def scan(page: Page, text: str) -> None:
@@ -174,6 +174,7 @@ async def test_a_scanner_is_understood_wherever_the_focus_is(counter: Counter) -
         await page.click("[data-view=sale]")
         await page.focus("#line-0-name")
         await scan(page, scanned)
+        await expect(page.locator("#view-invoice .answer-label")).to_be_visible()
         await expect(page.locator(".facts").first).to_contain_text(record.number)
     await page.click("[data-view=sale]")
     await expect(page.locator("#line-0-name")).to_have_value("Herbata")

@@ -338,8 +338,13 @@ async def test_partial_return(counter: Counter) -> None:
     async with page.expect_request("**/corrections") as request:
         await page.click("#correct-submit")
     sent = json.loads((await request.value).post_data or "")
-    assert sent == {"kind": "return", "reason": "zwrot towaru", "lines": [{"line": 2, "quantity": "1.5"}]}
-    await page.wait_for_selector("text=FK-1/2026/11/000001")
+    assert sent == {
+        "kind": "return",
+        "reason": "zwrot towaru",
+        "payments": [{"method": "cash"}],
+        "lines": [{"line": 2, "quantity": "1.5"}],
+    }
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
     assert [record.kind for record in await counter.invoices()] == ["VAT", "KOR"]
 
 
@@ -416,7 +421,7 @@ async def test_collective_discount(counter: Counter) -> None:
             {"number": "FV-2/2026/11/000009", "issued_on": "2026-11-02", "outside_ksef": True},
         ],
     }
-    await page.wait_for_selector("text=FK-1/2026/11/000001")
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
     assert len(await counter.invoices()) == 3
 
 

@@ -102,7 +102,8 @@ function banner(status) {
   const printers = status.printers.filter((printer) => printer.problem)
     .map(({ name, problem }) => ({ message: problem.startsWith("Drukarka") ? problem : `Drukarka ${name}: ${problem}` }));
   const known = new Set(printers.map((item) => item.message));
-  troubles([...confirm, ...printers, ...status.problems.filter((item) => !known.has(item.message) && item.code !== "printer")]);
+  const shop = status.problems.map((item) => ({ ...item, message: item.message.replace(/: \d{3}: .*$/s, ".") })); // KSeF's words: at the invoice
+  troubles([...confirm, ...printers, ...shop.filter((item) => !known.has(item.message) && item.code !== "printer")]);
 }
 
 /** Live regions speak on every change of text, so only real changes are written. */

@@ -3,11 +3,15 @@
 import { xmlOf } from "./again.js";
 import { newKey } from "./api.js";
 import { collectiveBody, collectiveFields } from "./collective.js";
-import { buyerMistakes, correctionForm, kindChoices, KINDS, reasonField, refuse, rightBuyer, rightBuyerOf } from "./correction_form.js";
+import {
+  buyerMistakes, correctionForm, kindChoices, KINDS, moneyChoice, paymentsOf, reasonField, refuse, rightBuyer, rightBuyerOf,
+} from "./correction_form.js";
 import { byId, h } from "./dom.js";
 import { shown } from "./money.js";
 import { emptyBuyer } from "./owner.js";
 import { buyerShown } from "./words.js";
+
+const MONEY_MOVES = ["return", "full_return", "price"];
 
 let cancel = () => {};
 let order = null;
@@ -56,6 +60,7 @@ function draw(kind) {
     kind === "full_return" ? h("p", { class: "note warn" }, "Wraca wszystko, co zostało z tej faktury.") : null,
     kind === "buyer" ? rightBuyer(order.right, "/buyer") : null,
     kind === "collective" ? collectiveFields(order) : null,
+    MONEY_MOVES.includes(kind) ? moneyChoice(order, invoice.payments) : null,
     reasonField(order, kind, "")));
 }
 
@@ -74,7 +79,7 @@ function lineTable(name, head, label, placeholder) {
 }
 
 async function bodyOf(kind) {
-  const body = { kind, reason: order.reasons[kind].trim() };
+  const body = { kind, reason: order.reasons[kind].trim(), ...(MONEY_MOVES.includes(kind) ? paymentsOf(order) : {}) };
   if (kind === "return" || kind === "price") {
     body.lines = changedLines(kind, order.lines, "/lines", (line) => byId(`correct-line-${line.line}`));
     if (!body.lines.length) {

@@ -67,6 +67,24 @@ export function reasonField(order, kind, pointer) {
   return field("Przyczyna korekty", order.reasons, kind, { id: "correct-reason", "data-pointer": `${pointer}/reason` });
 }
 
+const WAYS = { cash: "Gotówka", card: "Karta", mobile: "BLIK", transfer: "Przelew" };
+
+/** How the difference is settled: as the customer paid, where that is one way and money that was received. */
+export function moneyChoice(order, payments) {
+  const methods = [...new Set(payments.map(({ method }) => method))];
+  order.settled ??= methods.length === 1 && methods[0] !== "transfer" && WAYS[methods[0]] ? methods[0] : "";
+  return h("div", { class: "field" },
+    h("span", { class: "label", id: "settled-label" }, "Pieniądze oddasz (albo pobierzesz)"),
+    h("div", { class: "choices", role: "radiogroup", "aria-labelledby": "settled-label" }, Object.entries(WAYS).map(([value, label]) => (
+      h("label", {}, h("input", {
+        type: "radio", name: "settled", value, checked: order.settled === value, "data-pointer": "/payments",
+        onchange: () => { order.settled = value; },
+      }), h("span", {}, label))))));
+}
+
+/** The body's payments: one way for the whole difference, which the agent counts. */
+export const paymentsOf = (order) => (order.settled ? { payments: [{ method: order.settled }] } : {});
+
 /** The buyer as he should have been. `pointer`: where he lies in what is sent. */
 export function rightBuyer(right, pointer) {
   return h("div", { class: "fields" },

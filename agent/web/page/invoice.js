@@ -113,7 +113,7 @@ function draw() {
   const view = byId("view-invoice");
   const paper = current.paper;
   view.replaceChildren(
-    h("div", { class: "invoice-grid" },
+    h("div", { class: isRefused(current) ? "" : "invoice-grid" },
       h("div", { class: "answer", "data-mood": mood() },
         h("p", { class: "answer-kind" }, kindWord()),
         headline(current.hand_over),

@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
-import { buyerShown, dayShown, distance, MODES, momentShown, PRINTS, stateShown } from "./words.js";
+import { buyerShown, dayShown, distance, isToBeSent, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 const WRONG = ["failed", "uncertain"];
 
@@ -61,7 +61,7 @@ async function print(button, id, printed) {
 }
 
 function stateCell(invoice) {
-  const waits = invoice.deadline && !invoice.ksef_number;
+  const waits = isToBeSent(invoice);
   const [words, urgency] = waits ? distance(invoice.deadline) : ["", 0];
   return h("td", { "data-head": "KSeF", "data-urgency": urgency },
     stateShown(invoice), waits ? `, najpóźniej ${dayShown(invoice.deadline)} (${words})` : "");

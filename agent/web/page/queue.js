@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { cell, invoiceTable, put } from "./invoice_table.js";
 import { shown } from "./money.js";
-import { dayShown, distance, momentShown } from "./words.js";
+import { dayShown, distance, isToBeSent, momentShown } from "./words.js";
 
 let open = () => {};
 let openHeld = () => {};
@@ -16,7 +16,7 @@ export function start(callbacks) {
 
 export async function show() {
   const { invoices, held, refused: lost, waiting_for_window: later, window_opens_at: opens } = await get("/v1/queue");
-  const next = invoices.map((invoice) => invoice.deadline).filter(Boolean).sort()[0];
+  const next = invoices.filter(isToBeSent).map((invoice) => invoice.deadline).sort()[0];
   const rejected = invoices.filter((invoice) => invoice.state === "rejected").length;
   const waiting = invoices.length - rejected;
   const [words, urgency] = next ? distance(next) : ["", 0];
@@ -25,11 +25,11 @@ export async function show() {
       h("div", { class: "card-head" },
         h("h1", { id: "queue-title", tabindex: "-1" }, "Kolejka do KSeF"),
         h("button", { type: "button", id: "sync", disabled: !invoices.length, onclick: (event) => sync(event.currentTarget) }, "Wyślij teraz")),
-      invoices.length
+      waiting || next
         ? h("p", { class: "queue-next", "data-urgency": urgency },
           h("strong", {}, String(waiting)), waitingWords(waiting),
           next ? ["Najbliższy termin: ", h("strong", {}, `${dayShown(next)} – ${words}`), "."] : "Termin nie biegnie.")
-        : h("p", { class: "empty" }, "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
+        : h("p", { class: "empty" }, rejected ? "Nic nie czeka na wysłanie." : "KSeF ma już wszystkie faktury z tej kasy. Nic nie czeka."),
       later ? h("p", { class: "note" }, `Wysyłka w oknie od ${momentShown(opens)}: ${later}. „Wyślij teraz” nie czeka na okno.`) : null,
       rejected ? h("p", { class: "note bad" }, `Odrzucone przez KSeF: ${rejected}. Zawołaj kierownika.`) : null,
       lost.length ? heldTable("lost-title", "Korekty, których nie można wystawić: decyduje kierownik", lost) : null,

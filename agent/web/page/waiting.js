@@ -25,6 +25,7 @@ export function begin(id, words = "") {
 
 export function end() {
   clearInterval(timer);
+  timer = 0;
   place = null;
   stage = "";
 }

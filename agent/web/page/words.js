@@ -60,11 +60,15 @@ export function momentShown(iso) {
   return match ? `${match[3]}.${match[2]}.${match[1]}, ${match[4]}` : iso;
 }
 
+/** Whether a deadline runs: what KSeF has is done, what it refused for good never goes. */
+export const isToBeSent = ({ deadline, ksef_number: number, state, ways_out: ways }) => (
+  Boolean(deadline) && !number && (state !== "rejected" || ways.some((way) => way !== "close")));
+
 export function deadlineShown(invoice) {
   if (invoice.mode === "outside_ksef") return "poza KSeF";
   if (invoice.deadline_state === "lifted") return "obowiązek wysłania odpadł";
   if (invoice.deadline_state === "open") return "termin ruszy po zakończeniu przerwy w KSeF";
-  if (!invoice.deadline) return "";
+  if (!isToBeSent(invoice)) return "";
   return `${dayShown(invoice.deadline)} (${distance(invoice.deadline)[0]})`;
 }
 

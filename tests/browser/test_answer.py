@@ -1,0 +1,99 @@
+"""The answer ends the job: what is waited for, what to give back, what KSeF refused, what was not printed, and again."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from agent.domain.lifecycle import InvoiceState
+from agent.ports import Outcome, Rejected
+from tests.browser.conftest import Counter
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_from_the_wait_to_the_return_and_the_same_basket_again(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    counter.place.gateway.open.clear()
+    await page.fill("#nip", "5260250274")
+    await page.click("#press")
+    await expect(page.locator("#press-text")).to_contain_text("Czekam na KSeF…")
+    await counter.place.gateway.reached.wait()
+    counter.place.gateway.open.set()
+    assert await counter.headline() == "Wydaj klientowi fakturę."
+
+    await page.click("#to-correct")
+    await expect(page.locator("[name=settled][value=cash]")).to_be_checked()  # as the customer paid
+    await page.get_by_label("Ilość zwracana: Chleb żytni").fill("1")
+    await page.check("[name=settled][value=card]", force=True)
+    await page.click("#correct-submit")
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
+    assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 7,40 zł na kartę."
+
+    await page.click("#relatives >> text=FV-1/2026/11/000001")
+    await expect(page.locator("#relatives")).to_contain_text("Korekty: FK-1/2026/11/000001 (−7,40 zł)")
+    await page.click("#again")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    assert await page.input_value("#line-2-discount") == "1,00"
+    assert await page.inner_text("#total") == "171,37\u00a0zł"
+    await page.click("#press")
+    await page.wait_for_selector(".answer-label >> text=FV-1/2026/11/000002")
+    await page.keyboard.press("Escape")
+    await page.fill("#line-0-name", "Zaczęta sprzedaż")
+    await page.click("#last-show")
+    await page.click("#again")
+    await expect(page.locator("#again")).to_have_text("W koszyku jest inna sprzedaż. Zastąp ją")
+    await page.keyboard.press("Escape")
+    assert await page.input_value("#line-0-name") == "Zaczęta sprzedaż"
+
+
+async def test_a_refusal_by_ksef_keeps_the_basket_and_shows_no_paper(counter: Counter) -> None:
+    await counter.open()
+    page = counter.page
+    counter.place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+    await counter.press()
+    assert await counter.headline() == "KSeF odrzucił fakturę i nic nie wydrukowano – zawołaj kierownika."
+    shown = await page.inner_text("#view-invoice")
+    assert shown.count("KSeF znalazł błąd w treści tej faktury.") == 1
+    assert "semantyki" not in shown, "KSeF's own words are a detail"
+    assert "Wysłać najpóźniej" not in shown
+    for missing in (".paper", "#reprint", "#to-correct"):
+        await expect(page.locator(missing)).to_have_count(0)
+    await page.click("text=Wróć do koszyka")
+    assert await page.input_value("#nip") == "5260250274"
+    await page.fill("#line-1-name", "Chleb razowy")
+    await page.click("#press")
+    await page.wait_for_selector("text=Wydaj klientowi fakturę.")
+    states = [record.state for record in await counter.invoices()]
+    assert states == [InvoiceState.REJECTED, InvoiceState.ACCEPTED]
+
+
+async def test_todays_list_prints_what_did_not_come_out_and_refreshes_by_itself(counter: Counter) -> None:
+    place, page = counter.place, counter.page
+    place.printer.plan.append(Outcome.NOT_SENT)
+    unprinted = await place.sell()
+    printed = await place.sell(buyer={"name": "Żaneta Łęcka", "address": {"line1": "ul. Cicha 3"}})
+    await counter.open()
+    await page.click("[data-view=find]")
+    rows = page.locator("#found tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("Żaneta Łęcka135,60 złonlinewydrukowanoprzyjęta przez KSeF")
+    await expect(page.locator("#unprinted tbody tr")).to_have_count(1)
+    await page.click(f"#unprinted >> text={unprinted.number} >> xpath=ancestor::tr >> text=Drukuj")
+    await expect(page.locator("#unprinted tbody tr")).to_have_count(0)
+    await expect(page.locator("#said")).to_have_text("wydrukowano")
+    third = await place.sell()
+    await counter.hear_the_news()
+    await expect(rows).to_have_count(3)
+
+    for typed in ("zaneta lecka", "135,6 zł"):
+        await page.fill("#find-text", typed)
+        await page.keyboard.press("Enter")
+        await expect(rows).to_have_count(1 if typed.startswith("z") else 3)
+    for typed in (third.link_invoice, printed.ksef_number or ""):
+        await page.click("[data-view=find]")
+        await page.fill("#find-text", typed)
+        await page.keyboard.press("Enter")
+        named = third if typed == third.link_invoice else printed
+        await expect(page.locator(".answer-label")).to_have_text(f"Faktura {named.number}")
