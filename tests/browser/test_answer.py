@@ -1,4 +1,4 @@
-"""The answer ends the job: what is waited for, what to give back, what KSeF refused, what was not printed, and again."""
+"""The answer ends the job: what is waited for, what goes back, what KSeF refused, what was not printed, and again."""
 
 from __future__ import annotations
 
