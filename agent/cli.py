@@ -75,6 +75,9 @@ COMMANDS: dict[str, Entry] = {
     "evidence": Entry(
         "evidence", "Export or verify the evidence for an auditor.", "Zapisz albo sprawdź dowody dla kontroli."
     ),
+    "outages": Entry(
+        "outages", "List outages; the closing report of one.", "Pokaż przerwy; raport zamknięcia wybranej."
+    ),
     "reprint": Entry("reprint", "Print an invoice again.", "Wydrukuj fakturę ponownie."),
     "rejected": Entry(
         "rejected",

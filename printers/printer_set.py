@@ -9,6 +9,7 @@ from functools import partial
 from agent.domain.errors import BadInput, ConfigError, FieldError
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
+from agent.domain.report import Report
 from agent.ports import Clock, Picture, Printer
 from agent.system.os_errors import polish_reason
 from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
@@ -80,6 +81,12 @@ class PrinterSet:
         from printers.preview import a4  # noqa: PLC0415 - likewise
 
         return a4.render_a4(sheet)
+
+    def report(self, report: Report) -> bytes:
+        """Return a report as PDF/A-3. Blocking: call it in a thread."""
+        from printers.preview import report as pages  # noqa: PLC0415 - likewise
+
+        return pages.render_report(report)
 
     def check(self, longest_payload: int) -> tuple[str, ...]:
         """Return a Polish sentence per printer that cannot print a QR link of so many bytes."""

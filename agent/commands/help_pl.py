@@ -91,6 +91,9 @@ OPTIONS: Final[dict[str, str]] = {
     "Tables as a Polish Excel opens them: semicolon, decimal comma, BOM.": (
         "Tabele takie, jak otwiera polski Excel: średnik, przecinek dziesiętny, BOM."
     ),
+    "Only outages that touch this day or later.": "Tylko przerwy, które obejmują ten dzień lub późniejsze.",
+    "Only outages that touch this day or earlier.": "Tylko przerwy, które obejmują ten dzień lub wcześniejsze.",
+    "Write the report of NAME as PDF.": "Zapisz raport przerwy NAME jako PDF.",
     "Byte order mark in front of a table; default: with --excel.": (
         "Znacznik BOM na początku tabeli; domyślnie razem z --excel."
     ),
@@ -208,6 +211,9 @@ COMMANDS: Final[dict[str, str]] = {
     "evidence": "Zapisz dowody z wybranego okresu w jednym pliku zip albo sprawdź taki plik.",
     "evidence verify": (
         "Sprawdź wszystkie skróty, łańcuch dziennika oraz zgodność faktur, UPO i dziennika. Kod 1: coś jest źle."
+    ),
+    "outages": (
+        "Wypisz przerwy (KSeF, prace serwisowe, łącze tego sklepu) albo raport zamknięcia jednej z nich, według nazwy."
     ),
     "reprint": (
         "Wydrukuj fakturę ponownie, z oznaczeniem WYDRUK PONOWNY; ID to jej identyfikator albo numer.\n\n"

@@ -16,11 +16,9 @@ import click
 
 from agent.commands import remote
 from agent.commands.common import config_option_without_files
-from agent.domain.errors import Refused
+from agent.commands.written import write_file
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from agent.settings.model import Settings
-from agent.system.durable_files import write_whole
-from agent.system.os_errors import polish_reason
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -99,10 +97,7 @@ def command(
     else:
         text = _register(settings, query, form, dialect)
     if out is not None:
-        try:
-            write_whole(out, text.encode())
-        except OSError as error:
-            raise Refused(f"Nie można zapisać {out}: {polish_reason(error)}.", code="not-written") from error
+        write_file(out, text.encode())
     else:
         # a document for programs is UTF-8, whatever the terminal shows
         click.echo(text if form == "text" else text.encode(), nl=not text.endswith("\n"))

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
+from agent.domain.report import Report
 
 
 class Signer(Protocol):
@@ -124,6 +125,10 @@ class ReceiptRenderer(Protocol):
 
     def a4(self, sheet: Sheet) -> bytes:
         """The page as PDF/A-3, the FA(3) file inside where the sheet has one."""
+        ...
+
+    def report(self, report: Report) -> bytes:
+        """The report as PDF/A-3."""
         ...
 
     @property

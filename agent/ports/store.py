@@ -120,6 +120,10 @@ class Events(Protocol):
 
     async def after(self, seq: int, limit: int = 1000) -> list[Event]: ...
 
+    async def of_kind(self, kind: EventKind) -> list[Event]:
+        """Oldest first; reads the whole log."""
+        ...
+
     async def changing_books(self) -> list[Event]:
         """What made the books show an invoice otherwise (mode, rejected, collision), oldest first."""
         ...

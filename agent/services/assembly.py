@@ -85,6 +85,7 @@ from agent.services.queries.invoices import InvoiceQueries
 from agent.services.records.books import Books
 from agent.services.records.evidence import Evidence
 from agent.services.records.ksef_comparison import KsefComparisons
+from agent.services.records.outages import OutageReports
 from agent.services.records.register import RegisterReports
 from agent.services.shutdown import Shutdown
 from agent.services.signals import Signal
@@ -151,6 +152,7 @@ class Services:
     books: Books
     comparisons: KsefComparisons
     evidence: Evidence
+    outages: OutageReports
     buyers: BuyerLookup
     changes: Changes
     # monitoring
@@ -502,6 +504,7 @@ def assemble(
         books=books,
         comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
         evidence=Evidence(store, seller.nip, renderer.text, folder=settings.data_dir),
+        outages=OutageReports(store, clock, seller, settings.till),
         buyers=buyers,
         changes=Changes(store, clock, changed),
         alerting=alerting,

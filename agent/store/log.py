@@ -55,6 +55,10 @@ class SqliteEvents:
         rows = await self._connection.run("event_after", {"seq": seq, "limit": limit})
         return [codec.read_event(row) for row in rows]
 
+    async def of_kind(self, kind: EventKind) -> list[Event]:
+        """Oldest first; reads the whole log."""
+        return [codec.read_event(row) for row in await self._connection.run("event_of_kind", {"kind": kind})]
+
     async def changing_books(self) -> list[Event]:
         """Oldest first."""
         return [codec.read_event(row) for row in await self._connection.run("events_changing_books")]

@@ -31,6 +31,7 @@ from agent.services.queries.invoices import InvoiceQueries
 from agent.services.records.books import Books
 from agent.services.records.evidence import Evidence
 from agent.services.records.ksef_comparison import KsefComparisons
+from agent.services.records.outages import OutageReports
 from agent.services.records.register import RegisterReports
 from agent.settings.model import PageSettings
 from agent.web import request_body
@@ -54,6 +55,7 @@ REGISTER: Final = web.AppKey("register", RegisterReports)
 BOOKS: Final = web.AppKey("books", Books)
 COMPARISONS: Final = web.AppKey("comparisons", KsefComparisons)
 EVIDENCE: Final = web.AppKey("evidence", Evidence)
+OUTAGES: Final = web.AppKey("outages", OutageReports)
 OUTBOXES: Final = web.AppKey("outboxes", Outboxes)
 BUYERS: Final = web.AppKey("buyers", BuyerLookup)
 CHANGES: Final = web.AppKey("changes", Changes)
@@ -87,6 +89,7 @@ def provide(app: web.Application, services: Services) -> None:
     app[BOOKS] = services.books
     app[COMPARISONS] = services.comparisons
     app[EVIDENCE] = services.evidence
+    app[OUTAGES] = services.outages
     app[OUTBOXES] = services.outboxes
     app[BUYERS] = services.buyers
     app[CHANGES] = services.changes

@@ -11,11 +11,12 @@ from agent.domain.books.jpk import JpkCsv, JpkXml
 from agent.domain.books.payments import PaymentTable
 from agent.domain.callers import Role
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.records.outage_closing import paper_of
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from agent.services.records.months import month_of
 from agent.web import json_views, request_body, request_query
-from agent.web.answers.records import Outbox, RegisterChanges, changes_of, comparison_of
-from agent.web.context import BOOKS, COMPARISONS, EVIDENCE, OUTBOXES, REGISTER, file_response
+from agent.web.answers.records import Outbox, RegisterChanges, changes_of, comparison_of, outages_of
+from agent.web.context import BOOKS, COMPARISONS, EVIDENCE, OUTAGES, OUTBOXES, PREVIEWS, REGISTER, file_response
 from agent.web.security import caller_of, require_manager, require_reader
 from agent.web.wire import plain
 
@@ -30,6 +31,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/outbox", outbox),
         web.post("/v1/outbox/replay", replay),
         web.get("/v1/evidence", evidence),
+        web.get("/v1/outages", outages),
+        web.get("/v1/outages/{name}", outage),
     ]
 
 
@@ -134,3 +137,22 @@ async def evidence(request: web.Request) -> web.Response:
     request_query.in_order(first, last)
     file = await request.app[EVIDENCE].bundle(first, last)  # read and closed by the answer, piece by piece
     return file_response(file, "application/zip", f"dowody-{first}-{last}.zip")
+
+
+async def outages(request: web.Request) -> web.Response:
+    """GET /v1/outages[?from=&to=]: every outage this till knows of, oldest first. Managers and auditors."""
+    require_reader(request)
+    first, last = request_query.optional_day(request, "from"), request_query.optional_day(request, "to")
+    request_query.in_order(first, last)
+    return json_views.json_response(outages_of(await request.app[OUTAGES].listed(first, last)))
+
+
+async def outage(request: web.Request) -> web.Response:
+    """GET /v1/outages/{name}[?format=json|pdf]: the closing report of an outage. Managers and auditors."""
+    require_reader(request)
+    form = request_query.choice(request, "format", "json", ("json", "pdf"))
+    report = await request.app[OUTAGES].closing(request.match_info["name"])
+    if form == "json":
+        return json_views.json_response(report)
+    pdf = await request.app[PREVIEWS].report(paper_of(report))
+    return file_response(pdf, "application/pdf", f"raport-{report.id}.pdf")

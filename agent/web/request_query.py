@@ -38,6 +38,8 @@ PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "GET /v1/register/counts": frozenset({"month", "as_of"}),
     "GET /v1/register/ksef": frozenset({"month", "from", "to"}),
     "GET /v1/evidence": frozenset({"from", "to"}),
+    "GET /v1/outages": frozenset({"from", "to"}),
+    "GET /v1/outages/{name}": frozenset({"format"}),
 }
 """What each route takes in its query; all others take nothing."""
 

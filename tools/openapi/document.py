@@ -155,6 +155,10 @@ def _operation(each: Operation, components: Components) -> Schema:
     return found
 
 
+_STEPS: Final = {"nip": "NIP, ten digits", "name": "`name` of the list"}
+"""What a step of a path is, where it is no id."""
+
+
 def _parameters(each: Operation) -> list[Schema]:
     steps = [step[1:-1] for step in each.path.split("/") if step.startswith("{")]
     found: list[Schema] = [
@@ -162,7 +166,7 @@ def _parameters(each: Operation) -> list[Schema]:
             "name": step,
             "in": "path",
             "required": True,
-            "description": "NIP, ten digits" if step == "nip" else "`id` of the answer that made it",
+            "description": _STEPS.get(step, "`id` of the answer that made it"),
             "schema": {"type": "string"},
         }
         for step in steps

@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.domain.records.outage_closing import ClosingReport
 from agent.domain.records.register import MonthCount
 from agent.web.answers.corrections import Held, HeldCorrection, HeldList
 from agent.web.answers.exchange import Exchange
 from agent.web.answers.health import Health
 from agent.web.answers.invoice import Invoice, InvoiceList
-from agent.web.answers.records import EventList, Outbox, PrintList, Register, RegisterBesideKsef, RegisterChanges
+from agent.web.answers.records import (
+    EventList,
+    OutageList,
+    Outbox,
+    PrintList,
+    Register,
+    RegisterBesideKsef,
+    RegisterChanges,
+)
 from agent.web.answers.till import Changes, Clock, CurrentMode, KnownBuyer, Page, Queue, SyncBegun
 from tools.openapi.inputs import (
     ClockConfirmation,
@@ -487,6 +496,28 @@ OPERATIONS: Final = (
             Parameter("from", _DAY, "First day", required=True),
             Parameter("to", _DAY, "Last day", required=True),
         ),
+        manager=True,
+        auditor=True,
+    ),
+    Operation(
+        "get",
+        "/v1/outages",
+        "outages",
+        "books",
+        "Every outage this till knows of",
+        _one("Outages", OutageList),
+        query=(Parameter("from", _DAY, "First day"), Parameter("to", _DAY, "Last day")),
+        manager=True,
+        auditor=True,
+    ),
+    Operation(
+        "get",
+        "/v1/outages/{name}",
+        "outageReport",
+        "books",
+        "The closing report of an outage",
+        {200: Answer("Report", {JSON: ClosingReport, "application/pdf": None})},
+        query=(Parameter("format", {"type": "string", "enum": ["json", "pdf"]}, "json where it is left out"),),
         manager=True,
         auditor=True,
     ),

@@ -101,6 +101,11 @@ class OutageReport:
     """What it stands on: communiqués, or who declared it and why. Polish."""
     invoices: tuple[OutageInvoice, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What it is called in paths and addresses."""
+        return f"{_safe(self.kind)}-{_safe(self.id)}"
+
 
 def folder_of(number: str, invoice_id: str) -> str:
     """Return the folder of an invoice in the zip."""
@@ -136,7 +141,7 @@ def invoice_log_file(folder: str, lines: Sequence[LogLine]) -> File:
 
 def outage_files(report: OutageReport) -> Iterator[File]:
     """Yield one outage's report as JSON and as text for people."""
-    name = f"przerwy/{_safe(report.kind)}-{_safe(report.id)}"
+    name = f"przerwy/{report.name}"
     yield (
         f"{name}.json",
         _json(
@@ -271,7 +276,7 @@ def _paper(paper: Paper, name: str) -> dict[str, Json]:
     }
 
 
-_KINDS = {
+OUTAGE_KINDS = {
     "awaria": "Awaria KSeF (art. 106nf)",
     "awaria-calkowita": "Awaria całkowita KSeF (art. 106ng)",
     "niedostepnosc": "Niedostępność KSeF (art. 106nh)",
@@ -282,7 +287,7 @@ _KINDS = {
 
 def _outage_text(report: OutageReport) -> str:
     lines = [
-        _KINDS.get(report.kind, report.kind),
+        OUTAGE_KINDS.get(report.kind, report.kind),
         f"Podstawa: {report.basis}",
         f"Początek: {_clock(report.begin)}",
         f"Koniec: {_clock(report.end) if report.end else 'nieznany'}",

@@ -39,16 +39,22 @@ def outage_reports(
     end: datetime,
 ) -> list[OutageReport]:
     """Return a report for every outage that touches ``begin`` to ``end``, with the invoices issued in it."""
-    found = [*_announced(timeline), *_declared(timeline), *_of_the_line(line)]
-    touching = [report for report in found if report.begin < end and (report.end is None or report.end >= begin)]
     return [
-        replace(report, invoices=tuple(invoice for invoice in invoices if _within(invoice, report)))
-        for report in sorted(touching, key=lambda report: (report.begin, report.kind, report.id))
+        replace(report, invoices=tuple(invoice for invoice in invoices if within(invoice.issued_at, report)))
+        for report in outages(timeline, line)
+        if report.begin < end and (report.end is None or report.end >= begin)
     ]
 
 
-def _within(invoice: OutageInvoice, report: OutageReport) -> bool:
-    return report.begin <= invoice.issued_at and (report.end is None or invoice.issued_at <= report.end)
+def outages(timeline: Timeline, line: Iterable[LineSeen]) -> list[OutageReport]:
+    """Return every outage there ever was, oldest first, without its invoices."""
+    found = [*_announced(timeline), *_declared(timeline), *_of_the_line(line)]
+    return sorted(found, key=lambda report: (report.begin, report.kind, report.id))
+
+
+def within(issued_at: datetime, report: OutageReport) -> bool:
+    """Tell whether an invoice was issued in an outage."""
+    return report.begin <= issued_at and (report.end is None or issued_at <= report.end)
 
 
 def _announced(timeline: Timeline) -> Iterator[OutageReport]:

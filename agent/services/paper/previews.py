@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.report import Report
 from agent.ports import Picture, PrintJob, ReceiptRenderer, Store, Transaction
 from agent.services.paper import own_printing
 from agent.services.paper.papers import InvoicePapers
@@ -51,6 +52,10 @@ class Previews:
             raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
         record = await self._record(invoice_id)
         return await self._in_turn(lambda: self._pdf(record, page))
+
+    async def report(self, report: Report) -> bytes:
+        """Return a report as PDF; Unavailable where too many wait."""
+        return await self._in_turn(lambda: self._renderer.report(report))
 
     def _pdf(self, record: InvoiceRecord, page: str) -> bytes:
         if page == "a4":

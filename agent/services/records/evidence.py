@@ -10,7 +10,7 @@ import errno
 import hashlib
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -113,7 +113,7 @@ class Evidence:
         timeline = await self._timeline()
         yield noted(facts_file(timeline.facts))
         begin, end = start_of_day(first), end_of_day(last)
-        for report in outage_reports(timeline, list(invoices.values()), _line_seen(lines), begin, end):
+        for report in outage_reports(timeline, list(invoices.values()), line_seen(lines), begin, end):
             for file in outage_files(report):
                 yield noted(file)
         cover = Cover(
@@ -191,12 +191,13 @@ async def _log(tx: Transaction, invoice_ids: list[str]) -> tuple[str, list[LogLi
         page = await tx.events.after(seq, min(LOG_PAGE, last - seq))
         if not page:
             break
-        lines += [_line(event) for event in page]
+        lines += [log_line(event) for event in page]
         seq = page[-1].seq
     return (before[0].chain if before else GENESIS), lines
 
 
-def _line(event: Event) -> LogLine:
+def log_line(event: Event) -> LogLine:
+    """Return an event as the evidence has it."""
     at = event.at.astimezone(UTC).isoformat()
     return LogLine(event.seq, at, event.kind, event.invoice_id, event.data, event.chain)
 
@@ -210,7 +211,7 @@ def _log_files(invoices: dict[str, OutageInvoice], lines: list[LogLine]) -> list
     return [*files, log_file(lines)]
 
 
-def _line_seen(lines: list[LogLine]) -> list[LineSeen]:
+def line_seen(lines: Iterable[LogLine]) -> list[LineSeen]:
     """Return what the log knows of the line: its changes, and what the presses noted of it."""
     found = []
     for line in lines:

@@ -14,6 +14,10 @@ SELECT * FROM events WHERE invoice_id = :invoice_id ORDER BY seq;
 -- The newest line of a kind.
 SELECT coalesce(max(seq), 0) AS seq FROM events WHERE kind = :kind;
 
+-- event_of_kind --
+-- The lines of a kind, oldest first.
+SELECT * FROM events WHERE kind = :kind ORDER BY seq;
+
 -- event_after --
 -- The log after a place, oldest first.
 SELECT * FROM events WHERE seq > :seq ORDER BY seq LIMIT :limit;

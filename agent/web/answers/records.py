@@ -11,6 +11,7 @@ from agent.domain.books.changes import RowChange
 from agent.domain.books.reconcile import Difference
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import PrintState
+from agent.domain.records.evidence_files import OutageReport
 from agent.domain.records.register import Marker, RegisterRow
 from agent.ports import Event, PrintJob
 from agent.services.monitoring.webhooks import OutboxStatus
@@ -92,6 +93,27 @@ class RegisterBesideKsef:
     agreeing: Count
     """Same number, total, bytes and mode on both sides."""
     differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An outage: announced, declared by a manager, or of the line of this shop."""
+
+    name: str
+    """Of its closing report: GET /v1/outages/{name}."""
+    kind: Annotated[str, Says(words=("awaria", "awaria-calkowita", "niedostepnosc", "offline24", "lacze"))]
+    begin: datetime
+    end: datetime | None
+    """null: it goes on, or its end is not known."""
+    basis: str
+    """Polish: communiqués, or who declared it and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutageList:
+    """Outages, oldest first."""
+
+    outages: tuple[Outage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +204,8 @@ def prints_of(found: Sequence[PrintJob]) -> PrintList:
 
 def _print(job: PrintJob) -> Print:
     return Print(job.id, job.copy, job.document, job.label, job.state, job.created_at, job.printer, job.problem)
+
+
+def outages_of(found: Sequence[OutageReport]) -> OutageList:
+    """Describe outages."""
+    return OutageList(tuple(Outage(each.name, each.kind, each.begin, each.end, each.basis) for each in found))

@@ -17,6 +17,7 @@ from agent.domain.callers import Role
 from agent.domain.errors import BadInput, NotFound, Unavailable
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
+from agent.domain.report import Report
 from agent.ports import Outcome, Picture, PrintResult
 from agent.services.paper.previews import WAITING, Previews
 from agent.services.paper.printing import PAPER_SECONDS
@@ -80,6 +81,10 @@ class Slow:
         return b""
 
     def a4(self, sheet: Sheet) -> bytes:
+        self._work()
+        return b""
+
+    def report(self, report: Report) -> bytes:
         self._work()
         return b""
 

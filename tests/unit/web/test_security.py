@@ -96,6 +96,8 @@ MANAGERS_ONLY = (
     ("GET", "/v1/outbox"),
     ("POST", "/v1/outbox/replay"),
     ("GET", "/v1/evidence"),
+    ("GET", "/v1/outages"),
+    ("GET", "/v1/outages/x"),
 )
 
 
@@ -111,7 +113,7 @@ class TestRoles:
 
     async def test_everything_else_is_open_to_a_cashier(self, client: Client) -> None:
         for route in routes():
-            path = route.path.replace("{id}", "x").replace("{nip}", "1")
+            path = route.path.replace("{id}", "x").replace("{nip}", "1").replace("{name}", "x")
             if (route.method, path) not in MANAGERS_ONLY and route.path != "/v1/changes":
                 response = await client.request(route.method, path, headers=CASHIER)
                 assert response.status not in {401, 403}, path
@@ -230,6 +232,8 @@ AUDITED = {
     "/v1/register/counts",
     "/v1/register/ksef",
     "/v1/evidence",
+    "/v1/outages",
+    "/v1/outages/{name}",
     "/v1/status",
 }
 
@@ -244,7 +248,7 @@ async def test_an_auditor_reads_the_books_and_nothing_else_on_any_route(
     assert {path for _, path in served} >= AUDITED
     for method, path in served:
         query = "?month=2026-11&from=2026-11-01&to=2026-11-30" if path in {"/v1/register/ksef"} else ""
-        target = path.replace("{id}", record.id).replace("{nip}", "5260250274") + query
+        target = path.replace("{id}", record.id).replace("{nip}", "5260250274").replace("{name}", "x") + query
         answer = await client.request(method, target, headers={"Authorization": "Bearer biuro"}, data=b"{}")
         allowed = method == "GET" and path in AUDITED
         assert (answer.status == 403) is not allowed, (method, path, answer.status)

@@ -1,0 +1,182 @@
+"""The closing report of an outage: begin, end, basis, counts, value, what is late and why; as JSON and on paper."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+
+from agent.domain.calendar import WARSAW
+from agent.domain.errors import NotFound
+from agent.domain.invoice import Mode
+from agent.domain.records.evidence_files import OutageReport
+from agent.domain.records.outage_closing import ClosingReport, OutageSource, closing_report, paper_of
+from printers.preview.report import render_report
+from tests.fakes.clock import FakeClock
+from tests.fakes.world import MANAGER, World, press_until_answered, world
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=WARSAW).astimezone(UTC)
+
+
+def text_of(report: ClosingReport) -> str:
+    pages = pypdf.PdfReader(io.BytesIO(render_report(paper_of(report)))).pages
+    return "\n".join(page.extract_text() for page in pages)
+
+
+def announced(kind: str, begin: datetime, end: datetime | None = None) -> dict[str, Any]:
+    """A communiqué of Latarnia about event 1."""
+    return {
+        "id": "K/2026/AWR/01",
+        "eventId": 1,
+        "category": "FAILURE",
+        "type": kind,
+        "title": "Awaria KSeF",
+        "text": "Awaria KSeF",
+        "start": begin.isoformat(),
+        "end": None if end is None else end.isoformat(),
+        "version": 1,
+        "published": (end or begin).isoformat(),
+    }
+
+
+async def only_outage(place: World) -> str:
+    (outage,) = await place.outages.listed()
+    return outage.name
+
+
+async def test_a_line_that_broke_and_came_back(tmp_path: Path) -> None:
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        await press_until_answered(place, "online")
+        await place.lose_the_line()
+        for _ in range(2):
+            await place.sell()
+        await place.clock.advance(3600)
+        going_on = await place.outages.closing(await only_outage(place))
+        assert going_on.end is None
+        assert going_on.counts.waiting == 2
+        assert going_on.next_deadline == date(2026, 11, 25)
+        assert any("Przerwa trwa" in each for each in going_on.conclusions)
+        await place.restore_the_line()
+        await place.catch_up()
+        report = await place.outages.closing(await only_outage(place))
+        assert (report.source, report.kind) == (OutageSource.TILL, "lacze")
+        assert report.end is not None
+        assert (report.counts.issued, report.counts.in_ksef, report.counts.late) == (2, 2, 0)
+        assert report.by_mode == {Mode.OFFLINE24: 2}
+        assert [(each.currency, each.invoices, each.gross) for each in report.values] == [("PLN", 2, Decimal("271.20"))]
+        assert report.conclusions == ("Wszystkie faktury, które miały trafić do KSeF, dotarły tam w terminie.",)
+
+
+async def test_what_is_late_says_why(tmp_path: Path) -> None:
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        await place.lose_the_line()
+        late = await place.sell()
+        await place.clock.advance(3 * 24 * 3600)
+        still = await place.outages.closing(await only_outage(place))
+        (told,) = still.late
+        assert (told.number, told.days_late, told.reached_on) == (late.number, 2, None)
+        assert "nieprzesłana" in told.why
+        await place.restore_the_line()
+        await place.catch_up()
+        (told,) = (await place.outages.closing(await only_outage(place))).late
+        assert (told.days_late, told.reached_on) == (2, date(2026, 11, 27))
+
+
+async def test_a_rejected_one_is_named_with_ksefs_reason(tmp_path: Path) -> None:
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        await place.lose_the_line()
+        await place.be_rejected((await place.sell()).id)
+        report = await place.outages.closing(await only_outage(place))
+        assert report.counts.rejected == 1
+        (told,) = report.without_number
+        assert "450" in told.why or "błąd semantyczny" in told.why
+        assert any("zamyka kierownik" in each for each in report.conclusions)
+
+
+async def test_an_announced_failure_stands_on_its_communique(tmp_path: Path) -> None:
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        place.gateway.up = False
+        before = await press_until_answered(place, "before")
+        await place.clock.advance(600)
+        place.latarnia.messages = [announced("FAILURE_START", place.clock.now())]
+        place.latarnia.status = {"status": "FAILURE"}
+        await place.announcements.poll()
+        await place.clock.advance(60)
+        await place.sell()
+        await place.clock.advance(3600)
+        end = place.clock.now()
+        place.latarnia.messages = [
+            *place.latarnia.messages,
+            {**announced("FAILURE_END", at("2026-11-24 10:10"), end), "id": "K/2026/AWR/02"},
+        ]
+        place.latarnia.status = {"status": "AVAILABLE"}
+        await place.announcements.poll()
+        name = next(each.name for each in await place.outages.listed() if each.kind == "awaria")
+        report = await place.outages.closing(name)
+        assert report.source is OutageSource.LATARNIA
+        assert "K/2026/AWR/01" in report.basis
+        assert (report.counts.issued, report.counts.waited_from_before) == (1, 1)
+        assert report.by_mode == {Mode.FAILURE: 1}
+        assert before.number in {each.number for each in report.without_number}
+        assert report.next_deadline == date(2026, 12, 3)
+        assert any("OFF" in each for each in report.conclusions)
+
+
+async def test_what_a_manager_declared_is_named_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await place.declarations.declare(Mode.OFFLINE24, "remont łącza", MANAGER)
+        await place.clock.advance(60)
+        await place.sell()
+        report = await place.outages.closing(await only_outage(place))
+        assert (report.source, report.end) == (OutageSource.MANAGER, None)
+        assert "remont łącza" in report.basis
+
+
+async def test_days_choose_and_an_unknown_name_is_told(tmp_path: Path) -> None:
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        await place.lose_the_line()
+        await place.restore_the_line()
+        assert len(await place.outages.listed(date(2026, 11, 24), date(2026, 11, 24))) == 1
+        assert await place.outages.listed(date(2026, 11, 25)) == []
+        assert await place.outages.listed(None, date(2026, 11, 23)) == []
+        with pytest.raises(NotFound):
+            await place.outages.closing("awaria-17")
+
+
+EMPTY = OutageReport("niedostepnosc", "7", at("2026-11-28 22:00"), at("2026-11-29 00:00"), "komunikat K/2026/NI/01")
+
+
+def empty() -> ClosingReport:
+    return closing_report(EMPTY, [], {}, seller="Sklep", nip="5265877635", till="1", as_of=at("2026-11-30 08:00"))
+
+
+def test_an_outage_without_invoices_is_a_report_too() -> None:
+    report = empty()
+    assert report.conclusions[-1] == "Żadnej faktury ta przerwa nie dotyczy."
+    text = text_of(report)
+    for words in ("Raport zamknięcia", "Niedostępność KSeF (art. 106nh)", "K/2026/NI/01", "28.11.2026", "podpis"):
+        assert words in text
+
+
+def test_the_paper_lists_and_its_bytes_are_the_same_each_time() -> None:
+    report = replace(empty(), conclusions=("Wniosek ąęł.",) * 3)
+    assert render_report(paper_of(report)) == render_report(paper_of(report))
+
+
+async def test_the_paper_tells_of_the_late(tmp_path: Path) -> None:
+    async with world(tmp_path, clock=FakeClock(at("2026-11-24 10:00"))) as place:
+        await place.lose_the_line()
+        sold = [await place.sell() for _ in range(30)]
+        await place.clock.advance(3 * 24 * 3600)
+        text = text_of(await place.outages.closing(await only_outage(place)))
+        assert all(each.number in text for each in sold)
+        assert "Po terminie: 30, najwięcej o dni: 2." in text
+        assert "art. 106ni" in text
