@@ -11,6 +11,40 @@ MINISTRY: Final = {
 }
 COFFEE: Final = {"name": "Kawa ziarnista 1 kg", "quantity": "2", "unit": "szt.", "unit_price": "64.90", "vat": "23"}
 
+BUYERS: Final[dict[str, dict[str, Any]]] = {
+    "nip": {"summary": "a Polish firm whose name the agent finds", "value": {"nip": "5260250274"}},
+    "firm": {"summary": "a Polish firm", "value": MINISTRY},
+    "consumer": {
+        "summary": "a consumer",
+        "value": {"name": "Anna Nowak", "address": {"line1": "ul. Cicha 3", "line2": "00-003 Warszawa"}},
+    },
+    "said": {
+        "summary": "a consumer, said in so many words",
+        "value": {"none": True, "name": "Anna Nowak", "address": {"line1": "ul. Cicha 3, Warszawa"}},
+    },
+    "eu": {
+        "summary": "a firm of the EU",
+        "value": {
+            "eu_vat": "DE123456789",
+            "name": "Muster GmbH",
+            "address": {"line1": "Musterstr. 1, 10115 Berlin", "country": "DE"},
+        },
+    },
+    "foreign": {
+        "summary": "a firm of another country",
+        "value": {
+            "foreign_id": {"country": "US", "number": "12-3456789"},
+            "name": "Sample Inc.",
+            "address": {"line1": "1 Main St, Springfield", "country": "US"},
+        },
+    },
+    "email": {
+        "summary": "with an e-mail address, which comes back to the shop's own programs",
+        "value": {"nip": "5260250274", "email": "biuro@example.pl"},
+    },
+}
+"""Kinds of buyers, for a table; tests sell to each."""
+
 SALES: Final[dict[str, dict[str, Any]]] = {
     "firm": {
         "summary": "To a firm",

@@ -18,11 +18,10 @@ from agent.domain.sale.ptu import PTU_LETTERS
 from agent.web.wire import Says
 
 Number = str | int
-Text256 = Annotated[str, Says(high=256)]
-Text512 = Annotated[str, Says(high=512)]
 LineRate = StrEnum(  # type: ignore[misc]  # made of two lists that stand elsewhere
     "LineRate", {each.name: each.value for each in VatRate} | {f"PTU_{letter}": letter for letter in PTU_LETTERS}
 )
+Provision = Annotated[str, Says(high=256, example="art. 43 ust. 1 pkt 26")]
 Reason = Annotated[str, Says(low=1, high=500)]
 
 
@@ -72,7 +71,7 @@ class SaleRecipient:
     name: Annotated[str, Says(high=512, example="Szkoła Podstawowa nr 5")]
     role: RecipientRole | None = None
     """recipient where it is left out."""
-    nip: Annotated[str | None, Says(high=60)] = None
+    nip: Annotated[str | None, Says(high=60, example="5260250274")] = None
     """Polish NIP, checksum checked."""
     internal_id: Annotated[str | None, Says(pattern="^[0-9]{10}-[0-9]{5}$", example="5260250274-00001")] = None
     """IDWew of the unit."""
@@ -169,14 +168,14 @@ class ExemptionAct:
 class ExemptionDirective:
     """A provision of Directive 2006/112/EC (P_19B)."""
 
-    directive: Text256
+    directive: Annotated[str, Says(high=256, example="art. 132 ust. 1 lit. e)")]
 
 
 @dataclass
 class ExemptionOther:
     """Another legal basis (P_19C)."""
 
-    other: Text256
+    other: Annotated[str, Says(high=256, example="art. 8 umowy z 24.05.2016")]
 
 
 @dataclass
@@ -206,7 +205,13 @@ class Sale:
     simplified: bool | None = None
     """A simplified invoice (UPR): at most 450 PLN or 100 EUR, with the buyer's NIP or VAT UE number, whose name and
     address may then be left out (art. 106e ust. 5 pkt 3 of the VAT Act)."""
-    exemption: Text256 | ExemptionAct | ExemptionDirective | ExemptionOther | None = None
+    exemption: (
+        Annotated[str, Says(high=256, example="art. 43 ust. 1 pkt 26")]
+        | ExemptionAct
+        | ExemptionDirective
+        | ExemptionOther
+        | None
+    ) = None
     """Legal basis of rate zw: a provision of the VAT Act as plain text, or an object that says of what it is."""
 
 
@@ -214,7 +219,7 @@ class Sale:
 class CorrectedLine:
     """What changes on a line."""
 
-    line: Annotated[int, Says(low=1)]
+    line: Annotated[int, Says(low=1, example=1)]
     """Number of the line on the invoice."""
     quantity: Annotated[Number | None, Says(example="1")] = None
     """return: how much comes back."""
@@ -238,9 +243,9 @@ class CorrectedInvoice:
     """An invoice that a collective correction names. One that is not on this till has issued_on, and ksef_number or
     outside_ksef."""
 
-    number: Text256
+    number: Annotated[str, Says(high=256, example="FV-1/2026/10/000017")]
     issued_on: date | None = None
-    ksef_number: Annotated[str | None, Says(high=60)] = None
+    ksef_number: Annotated[str | None, Says(high=60, example="5265877635-20261124-0100001AF629-AF")] = None
     outside_ksef: bool | None = None
 
 
@@ -259,7 +264,13 @@ class ExchangedSale:
     notes: Annotated[tuple[SaleNote, ...] | None, Says(high=MAX_NOTES)] = None
     external_ref: Annotated[str | None, Says(high=256, example="order-4711")] = None
     simplified: bool | None = None
-    exemption: Text256 | ExemptionAct | ExemptionDirective | ExemptionOther | None = None
+    exemption: (
+        Annotated[str, Says(high=256, example="art. 43 ust. 1 pkt 26")]
+        | ExemptionAct
+        | ExemptionDirective
+        | ExemptionOther
+        | None
+    ) = None
 
 
 @dataclass
@@ -297,7 +308,7 @@ class OutsideBase(Sale):
     """P_2 of the invoice."""
     issued_on: date
     """P_1."""
-    ksef_number: Annotated[str | None, Says(high=60)] = None
+    ksef_number: Annotated[str | None, Says(high=60, example="5265877635-20261124-0100001AF629-AF")] = None
     """35 characters."""
     outside_ksef: bool | None = None
     """true: it has no KSeF number and gets none."""

@@ -23,7 +23,9 @@ class Links:
 
     invoice: Annotated[str, Says(example="https://qr.ksef.mf.gov.pl/invoice/5265877635/24-11-2026/…")]
     """KOD I."""
-    certificate: str | None
+    certificate: Annotated[
+        str | None, Says(example="https://qr.ksef.mf.gov.pl/certificate/Nip/5265877635/5265877635/01F20A5D352AE590/…")
+    ]
     """KOD II; null where no Offline certificate was at hand."""
 
 
@@ -37,7 +39,7 @@ class Paper:
     state: PrintState
     copies: Annotated[int, Says(low=0)]
     """Prints that reached, or may have reached, paper."""
-    problem: str | None
+    problem: Annotated[str | None, Says(example="Skończył się papier. Załóż nową rolkę.")]
     """Polish: what to do."""
     printer: str | None
 
@@ -83,7 +85,7 @@ class Buyer:
     country: str | None
     name: str | None
     address: BuyerAddress | None
-    email: str | None
+    email: Annotated[str | None, Says(example="biuro@example.pl")]
     """As the sale gave it; neither in the XML nor on paper."""
 
 
@@ -115,7 +117,7 @@ class Invoice:
     totals: Totals
     hand_over: Annotated[str, Says(example="Wydaj klientowi fakturę.")]
     """What the cashier hands over now: one Polish sentence."""
-    held_by: str | None
+    held_by: Annotated[str | None, Says(example="FV-1/2026/11/000017")]
     """Number of the base this correction waits for."""
     kind: Annotated[str, Says(example="VAT")]
     """RodzajFaktury: VAT, KOR, …"""
@@ -124,7 +126,7 @@ class Invoice:
     """due; open: the event has not ended; lifted: total failure."""
     sent_at: datetime | None
     accepted_at: datetime | None
-    rejection: str | None
+    rejection: Annotated[str | None, Says(example="450: Błąd weryfikacji semantyki dokumentu faktury")]
     """KSeF's status code and words."""
     ways_out: tuple[Annotated[str, Says(words=("technical-correction", "resend", "close"))], ...]
     """What a manager can do about a rejected invoice (POST …/technical-correction and so on): what KSeF would refuse
@@ -139,7 +141,7 @@ class Invoice:
     payments: tuple[Payment, ...]
     external_ref: Annotated[str | None, Says(example="order-4711")]
     """The till's own reference, as it was given."""
-    corrects: str | None
+    corrects: Annotated[str | None, Says(example="01kbv3mk6aq5c1w2m6z4v8e9xt")]
     """id of the invoice this one corrects."""
     pressed_by: Annotated[str, Says(example="kasa 1")]
     """Name of the token that pressed."""

@@ -17,6 +17,8 @@ from aiohttp.test_utils import TestServer
 
 from agent.domain.callers import Role
 from agent.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
+from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
+from agent.domain.paper.choice import Document
 from agent.ports import InvoiceFilter
 from agent.services.tokens import Tokens
 from agent.web.api import routes
@@ -24,6 +26,8 @@ from agent.web.problem_codes import FIELD_CODES, PROBLEMS
 from agent.web.problems import STATUS_OF_CODE, status_of
 from tests.fakes.served import till_http
 from tests.fakes.world import World, world
+from tools.openapi.document import openapi
+from tools.openapi.fields import written_into
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "api.md").read_text()
@@ -85,7 +89,8 @@ def test_every_code_in_use_is_listed() -> None:
 
 
 def test_document_lists_every_code_as_it_is() -> None:
-    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", TEXT, re.MULTILINE))
+    problems = TEXT[TEXT.index("\n## Problems\n") :]
+    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", problems, re.MULTILINE))
     assert rows == {code: f"{kind.status} | {kind.title}" for code, kind in PROBLEMS.items()} | FIELD_CODES
 
 
@@ -95,6 +100,16 @@ def test_listed_status_is_the_one_answered() -> None:
     for error in (NotFound("x"), Conflict("x"), Unavailable("x"), Refused("x"), BadInput("x")):
         assert status_of(error) == PROBLEMS[error.code].status
     assert {400, 401, 403, 404, 409, 413, 415, 421, 422, 500, 503, 507} <= {kind.status for kind in PROBLEMS.values()}
+
+
+def test_document_has_every_field_as_the_description_says_it() -> None:
+    assert written_into(TEXT, openapi()) == TEXT, "make openapi"
+
+
+def test_document_tells_every_state_and_paper() -> None:
+    (said,) = re.findall(r"^## States and papers.*?(?=^## )", TEXT, re.MULTILINE | re.DOTALL)
+    words = {word for line in said.splitlines() for word in re.findall(r"`([a-z_]+)`", line)}
+    assert {*InvoiceState, *PrintState, *HeldState, *Document} <= words
 
 
 def test_document_names_every_route() -> None:
@@ -137,12 +152,13 @@ async def test_curl_examples(served: tuple[World, dict[str, str]]) -> None:
     five, setup, *examples = blocks("sh")
     assert five.startswith("make run\n"), "tests/generators runs these"
     assert setup.startswith("API=http://127.0.0.1:8780")
-    assert len(examples) == 3
-    issue, search, correct = examples
+    assert len(examples) == 4
+    issue, follow, search, correct = examples
     made = json.loads(await run(environment, "sh", "-euc", issue))
     assert made["totals"]["gross"] == "129.80"
     again = json.loads(await run(environment, "sh", "-euc", issue))
     assert again["id"] == made["id"]
+    assert await run(environment, "sh", "-euc", follow) == f"accepted {made['ksef_number']}\n"
     assert [each["id"] for each in json.loads(await run(environment, "sh", "-euc", search))["invoices"]] == [made["id"]]
     corrected = json.loads(await run(environment, "sh", "-euc", correct))
     assert corrected["corrects"] == made["id"]

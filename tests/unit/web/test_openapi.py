@@ -154,6 +154,10 @@ async def test_the_examples_are_what_they_are_examples_of(client: Client) -> Non
         jsonschema.validate(example["value"], SALE)
         response = await client.post("/v1/invoices", headers=MANAGER | key(name), json=example["value"])
         assert response.status == 201, await response.text()
+    for name, example in examples.BUYERS.items():
+        basket = examples.SALES["consumer"]["value"] | {"buyer": example["value"]}
+        response = await client.post("/v1/invoices", headers=MANAGER | key(f"buyer-{name}"), json=basket)
+        assert response.status == 201, await response.text()
     jsonschema.validate(examples.INVOICE, _closed("Invoice"))
     jsonschema.validate(examples.PROBLEM, _closed("Problem"))
     assert title_of(examples.PROBLEM["code"]) == examples.PROBLEM["title"]

@@ -26,10 +26,14 @@ def test_a_field_in_at_most_five_files(tmp_path: Path) -> None:
     assert len(named) == len(set(named)) == MOST
     for folder in ("agent", "printers", "schemas", "tools"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "page", "*.xsd"))
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "api.md", tmp_path / "docs")
     value, answer, description = (tmp_path / path for path in named[:3])
     edit(value, "    hand_over: str\n", '    hand_over: str\n    shelf: str = "A7"\n')
     edit(
-        answer, "    hand_over: Annotated[", '    shelf: str\n    """Where the goods lie."""\n    hand_over: Annotated['
+        answer,
+        "    hand_over: Annotated[",
+        '    shelf: Annotated[str, Says(example="A7")]\n    """Where the goods lie."""\n    hand_over: Annotated[',
     )
     edit(
         answer,
@@ -38,5 +42,6 @@ def test_a_field_in_at_most_five_files(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-m", "tools.openapi"], cwd=tmp_path, check=True, timeout=60)
     invoice = json.loads(description.read_text())["components"]["schemas"]["Invoice"]
-    assert invoice["properties"]["shelf"] == {"type": "string", "description": "Where the goods lie"}
+    assert invoice["properties"]["shelf"]["description"] == "Where the goods lie"
+    assert '| `shelf` | `"A7"` | Where the goods lie |' in (tmp_path / "docs" / "api.md").read_text()
     assert "shelf" in invoice["required"]
