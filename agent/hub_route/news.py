@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from agent.hub_contract.heartbeat import Heartbeat
@@ -38,7 +38,7 @@ class Reporter:
         told: Told,
         *,
         beat: Callable[[], Heartbeat],
-        late: Callable[[], frozenset[str]],
+        late: Callable[[], Awaitable[frozenset[str]]],
         changed: Callable[[], None],
     ) -> None:
         self._chain = chain
@@ -61,7 +61,7 @@ class Reporter:
 
     async def report(self) -> None:
         """Give a sign of life and take over the news; trouble with the hub is noted, never raised."""
-        self._chain.gateway.late = self._late()
+        self._chain.gateway.late = await self._late()
         try:
             news = await self._chain.client.heartbeat(self._beat())
         except KsefError as error:

@@ -25,6 +25,7 @@ from agent.ports.stored import (
     KeyRecord,
     KsefSession,
     PrintJob,
+    QueueCount,
     SessionKind,
     StoredUpoPage,
     Unsent,
@@ -69,8 +70,52 @@ class Invoices(Protocol):
         """
         ...
 
-    async def queue(self) -> list[Unsent]:
-        """The same invoices in the same order as unsent(), without their bytes."""
+    async def queue(self, limit: int | None = None, after: Unsent | None = None) -> list[Unsent]:
+        """The same invoices in the same order as unsent(), a page of them: what follows ``after``."""
+        ...
+
+    async def queue_counts(self) -> list[QueueCount]:
+        """How many of them there are, by state and deadline; costs the same however many."""
+        ...
+
+    async def waiting(self, limit: int, after: Unsent | None = None) -> list[Unsent]:
+        """A page of those in ``issued``, in the same order; not corrections whose base KSeF does not have yet."""
+        ...
+
+    async def in_state(self, state: InvoiceState, limit: int, after: Unsent | None = None) -> list[Unsent]:
+        """A page of those in one state, oldest first."""
+        ...
+
+    async def due(self, until: date, limit: int) -> list[Unsent]:
+        """Those whose deadline is this day or earlier, most urgent first; not those in doubt."""
+        ...
+
+    async def asked_sessions(self) -> list[str]:
+        """Sessions of batches whose verdict is awaited."""
+        ...
+
+    async def in_session(self, session: str, limit: int, after: Unsent | None = None) -> list[Unsent]:
+        """A page of those in ``sent`` in this session that have no reference of their own, oldest first."""
+        ...
+
+    async def last_place(self) -> int:
+        """Return the place of what was stored last, 0 where nothing was."""
+        ...
+
+    async def waiting_by_deadline(self, after: int) -> list[tuple[date | None, int]]:
+        """Count, by deadline, what is in ``issued`` behind a place and may go together: offline, first bytes."""
+        ...
+
+    async def open_corrections(self) -> list[Unsent]:
+        """Those that correct an invoice of this till, oldest first; few, since a correction waits for its base."""
+        ...
+
+    async def unsent_of(self, invoice_ids: Sequence[str]) -> list[Unsent]:
+        """Those with these ids."""
+        ...
+
+    async def of_total_failure(self) -> list[Unsent]:
+        """Those in ``issued`` that were issued in a total failure, oldest first."""
         ...
 
     async def oldest_unsent_at(self) -> datetime | None:
@@ -168,7 +213,9 @@ class Prints(Protocol):
         """Oldest first, without their bytes."""
         ...
 
-    async def in_state(self, state: PrintState) -> list[PrintJob]: ...
+    async def in_state(self, state: PrintState) -> list[PrintJob]:
+        """All jobs in a state that is not the last one, oldest first."""
+        ...
 
     async def waiting(self) -> dict[PrintState, int]:
         """How many jobs are queued and printing, each named also with 0."""
@@ -244,8 +291,8 @@ class Sessions(Protocol):
 class Books(Protocol):
     """What the books keep of each invoice: derived from its bytes, here also after they left."""
 
-    async def unread(self, limit: int) -> list[str]:
-        """Ids of invoices that this program's reader has not read, oldest first."""
+    async def unread(self, limit: int, after: int = 0) -> list[tuple[int, str]]:
+        """Place and id of invoices that this program's reader has not read, oldest first, behind a place."""
         ...
 
     async def put(self, invoice_id: str, entry: BookEntry) -> None:

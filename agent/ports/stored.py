@@ -149,6 +149,17 @@ class Unsent:
     base_id: str | None = None
     rejection: str | None = None
     rejection_code: int = 0
+    place: int = 0
+    """Order of storing."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCount:
+    """How many invoices of one state and deadline wait."""
+
+    state: InvoiceState
+    deadline: date | None
+    invoices: int
 
 
 class SessionKind(StrEnum):

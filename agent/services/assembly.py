@@ -402,7 +402,7 @@ def assemble(
 
     # monitoring
     alerting = Alerting(store, clock, changed)
-    unsent = UnsentInvoices(store, clock, clock_check)
+    unsent = UnsentInvoices(store, clock, clock_check, window)
     printers = PrinterStates(ports.printer, printing, changed)
     store_checks = StoreChecks(store, clock, changed)
     renewal_attempts = RenewalAttempts(store, clock_check.best)
@@ -455,7 +455,6 @@ def assemble(
         announcements=announcements,
         connection=connection,
         unsent=unsent,
-        window=window,
         problems=problems,
         printers=printers,
         certificates=certificates,

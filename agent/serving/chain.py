@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,15 @@ from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
 from agent.hub_route.chain import Chain
 from agent.hub_route.news import Reporter
+from agent.ports import Transaction, Unsent
 from agent.web.health import health_json
 
 if TYPE_CHECKING:
     from agent.app import Agent
 
 MACHINE = Path("/etc/machine-id")
+PAGE = 500
+"""Invoices read at once."""
 DIGITS = 32
 """Of a SHA-256 that says which computer it is, and nothing else."""
 
@@ -49,28 +53,36 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
         agent.store,
         agent.queue,
         beat=beat,
-        late=lambda: _late(agent),
+        late=partial(_late, agent),
         changed=agent.changed.set,
     )
     agent.judge.hub_problem = made.problem
     return made
 
 
-def _late(agent: Agent) -> frozenset[str]:
+async def _late(agent: Agent) -> frozenset[str]:
     """Return what the hub has not brought to KSeF in time, by every name it may be asked for."""
     settings, now = agent.settings, agent.clock_check.best()
     policy = Policy(opens=settings.alerts.opens, closes=settings.alerts.closes)
     calendar = BusinessCalendar(settings.calendar.extra_days_off)
     limit = timedelta(hours=settings.hub.own_way_hours)
-    unsent = [each for each in agent.unsent.now if each.deadline is not None]
-    days = {each.deadline for each in unsent if each.deadline is not None}
+    days = {each.deadline for each in agent.unsent.counts if each.deadline is not None}
     closed = tuple((each.begin, each.end) for each in agent.timeline.current.maintenance(now))
     near = {day for day in days if opening_time_left(now, day, policy, calendar, closed) <= limit}
     names: set[str] = set()
-    for each in unsent:
-        if each.deadline in near:
-            names |= {each.id, *filter(None, (each.invoice_ref, each.session_ref))}
+    if not near:
+        return frozenset()
+    page: list[Unsent] | None = None
+    while page is None or len(page) == PAGE:
+        page = await agent.store.read(partial(_page, page[-1] if page else None))
+        for each in page:
+            if each.deadline in near:
+                names |= {each.id, *filter(None, (each.invoice_ref, each.session_ref))}
     return frozenset(names)
+
+
+async def _page(after: Unsent | None, tx: Transaction) -> list[Unsent]:
+    return await tx.invoices.queue(PAGE, after)
 
 
 def _series(agent: Agent) -> tuple[str, ...]:

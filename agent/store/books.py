@@ -34,10 +34,10 @@ class SqliteBooks:
     def __init__(self, connection: UnitConnection) -> None:
         self._connection = connection
 
-    async def unread(self, limit: int) -> list[str]:
-        """Ids of invoices whose bytes this program's reader has not read, oldest first."""
-        rows = await self._connection.run("books_unread", {"reader": READER, "limit": limit})
-        return [row["id"] for row in rows]
+    async def unread(self, limit: int, after: int = 0) -> list[tuple[int, str]]:
+        """Place and id of invoices whose bytes this program's reader has not read, oldest first, behind a place."""
+        rows = await self._connection.run("books_unread", {"reader": READER, "limit": limit, "after": after})
+        return [(row["seq"], row["id"]) for row in rows]
 
     async def put(self, invoice_id: str, entry: BookEntry) -> None:
         """Keep what was read; nothing changes where it was read before."""

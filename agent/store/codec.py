@@ -23,7 +23,7 @@ from agent.domain.invoice import (
 )
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, Unsent
+from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, QueueCount, Unsent
 from agent.store.connection import Value
 
 T = TypeVar("T")
@@ -265,7 +265,7 @@ def read_exempt(row: sqlite3.Row) -> Exempt:
 
 @of_row
 def read_unsent(row: sqlite3.Row) -> Unsent:
-    """A row of invoice_queue."""
+    """A row of queue_select."""
     return Unsent(
         id=row["id"],
         number=row["number"],
@@ -283,4 +283,16 @@ def read_unsent(row: sqlite3.Row) -> Unsent:
         base_id=row["base_id"],
         rejection=row["rejection"] or None,
         rejection_code=row["rejection_code"],
+        place=row["seq"],
     )
+
+
+def read_day_or_none(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+@of_row
+def read_queue_count(row: sqlite3.Row) -> QueueCount:
+    """A row of queue_counts."""
+    deadline = date.fromisoformat(row["deadline"]) if row["deadline"] else None
+    return QueueCount(InvoiceState(row["state"]), deadline, row["invoices"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
 from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
-from agent.ports import Exempt, InvoiceChange, InvoiceFilter, Unsent
+from agent.ports import Exempt, InvoiceChange, InvoiceFilter, QueueCount, Unsent
 from agent.store import codec
 from agent.store.connection import Value
 from agent.store.invoice_search import where
@@ -20,8 +20,28 @@ from agent.store.unit import UnitConnection
 _BY_ID = "WHERE invoices.id = :id"
 _NEWEST_FIRST = "ORDER BY invoices.seq DESC LIMIT :limit"
 _BY_URGENCY = """WHERE invoices.state NOT IN ('accepted', 'exempt') AND invoices.closed_at IS NULL
-ORDER BY invoices.state <> 'in_doubt', invoices.deadline IS NULL, invoices.deadline, invoices.seq LIMIT :limit"""
-_WITHOUT_UPO = """WHERE invoices.state = 'accepted' AND NOT has_upo AND NOT EXISTS (
+ORDER BY invoices.urgency, invoices.seq LIMIT :limit"""
+_QUEUE = """WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL AND (urgency, seq) > (:urgency, :place)
+ORDER BY urgency, seq LIMIT :limit"""
+_DUE = """WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL AND urgency BETWEEN '0' AND :until
+ORDER BY urgency, seq LIMIT :limit"""
+_WAITING = """WHERE state = 'issued' AND (urgency, seq) > (:urgency, :place) AND (base_id IS NULL OR EXISTS (
+    SELECT 1 FROM invoices AS base
+    WHERE base.id = invoices.base_id
+        AND (base.ksef_number IS NOT NULL OR base.state = 'exempt' OR base.mode = 'total_failure')
+))
+ORDER BY urgency, seq LIMIT :limit"""
+_IN_STATE = """WHERE state NOT IN ('accepted', 'exempt') AND state = :state AND closed_at IS NULL AND seq > :place
+ORDER BY seq LIMIT :limit"""
+_IN_SESSION = """WHERE state IN ('sending', 'sent') AND state = 'sent' AND session_ref = :session
+    AND coalesce(invoice_ref, '') = '' AND seq > :place
+ORDER BY seq LIMIT :limit"""
+_OPEN_CORRECTIONS = """WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL AND base_id IS NOT NULL
+ORDER BY seq"""
+_OF_IDS = """WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL
+    AND id IN (SELECT value FROM json_each(:ids)) ORDER BY seq"""
+_OF_TOTAL_FAILURE = "WHERE mode = 'total_failure' AND state = 'issued' ORDER BY seq"
+_WITHOUT_UPO = """WHERE invoices.seq IN (SELECT invoice_seq FROM upos_wanted) AND NOT EXISTS (
     SELECT 1 FROM sessions
     WHERE sessions.reference = invoices.session_ref AND sessions.kind = 'batch' AND sessions.state = 'waiting'
         AND invoices.accepted_at > :batch_since
@@ -32,6 +52,8 @@ _OPEN_IN_KSEF = """WHERE invoices.deadline_state = 'open'
     AND (invoices.state = 'accepted' OR invoices.closed_at IS NOT NULL)
 ORDER BY invoices.seq"""
 _NO_LIMIT = -1
+NO_DEADLINE = "9999-12-31"
+"""Urgency of what has no deadline: after all others."""
 
 
 class SqliteInvoices:
@@ -120,10 +142,54 @@ class SqliteInvoices:
         """In doubt first, then by deadline (those without one last), then by age."""
         return await self._summaries(_BY_URGENCY, {"limit": _NO_LIMIT if limit is None else limit})
 
-    async def queue(self) -> list[Unsent]:
-        """All of unsent(), in the same order, without bytes and JSON."""
-        rows = await self._connection.run("invoice_queue")
-        return [codec.read_unsent(row) for row in rows]
+    async def queue(self, limit: int | None = None, after: Unsent | None = None) -> list[Unsent]:
+        """A page of unsent(), in the same order, without bytes and JSON."""
+        return await self._queue(_QUEUE, _page(limit, after))
+
+    async def queue_counts(self) -> list[QueueCount]:
+        """How much waits, by state and deadline."""
+        return [codec.read_queue_count(row) for row in await self._connection.run("queue_counts")]
+
+    async def waiting(self, limit: int, after: Unsent | None = None) -> list[Unsent]:
+        """A page of what is issued and may go: POD2 4.1.3 wants the base of a correction there first."""
+        return await self._queue(_WAITING, _page(limit, after))
+
+    async def in_state(self, state: InvoiceState, limit: int, after: Unsent | None = None) -> list[Unsent]:
+        """A page of those in one state, oldest first."""
+        return await self._queue(_IN_STATE, {**_page(limit, after), "state": state.value})
+
+    async def due(self, until: date, limit: int) -> list[Unsent]:
+        """Those whose deadline is this day or earlier, most urgent first; not those in doubt."""
+        return await self._queue(_DUE, {"until": until.isoformat(), "limit": limit})
+
+    async def asked_sessions(self) -> list[str]:
+        """Sessions of batches whose verdict is awaited."""
+        return [row["session_ref"] for row in await self._connection.run("queue_sessions")]
+
+    async def in_session(self, session: str, limit: int, after: Unsent | None = None) -> list[Unsent]:
+        """A page of those sent in this session without a reference of their own, oldest first."""
+        return await self._queue(_IN_SESSION, {**_page(limit, after), "session": session})
+
+    async def last_place(self) -> int:
+        """Return the place of what was stored last."""
+        return int((await self._connection.run("queue_last_place"))[0]["place"])
+
+    async def waiting_by_deadline(self, after: int) -> list[tuple[date | None, int]]:
+        """Count by deadline what may go together, behind a place."""
+        rows = await self._connection.run("queue_waiting_by_deadline", {"after": after})
+        return [(codec.read_day_or_none(row["deadline"]), row["invoices"]) for row in rows]
+
+    async def open_corrections(self) -> list[Unsent]:
+        """Those that correct an invoice of this till, oldest first."""
+        return await self._queue(_OPEN_CORRECTIONS, {})
+
+    async def unsent_of(self, invoice_ids: Sequence[str]) -> list[Unsent]:
+        """Those with these ids."""
+        return await self._queue(_OF_IDS, {"ids": codec.dump(list(invoice_ids))})
+
+    async def of_total_failure(self) -> list[Unsent]:
+        """What was issued in a total failure and is not exempt, oldest first."""
+        return await self._queue(_OF_TOTAL_FAILURE, {})
 
     async def oldest_unsent_at(self) -> datetime | None:
         """When the oldest invoice was issued that waits for KSeF; rejected ones wait for a person."""
@@ -213,8 +279,22 @@ class SqliteInvoices:
     async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
         return [codec.read_invoice(row) for row in await self._connection.run_sql(f"{_RECORD}\n{tail}", parameters)]
 
+    async def _queue(self, tail: str, parameters: dict[str, Value]) -> list[Unsent]:
+        rows = await self._connection.run_sql(f"{QUERIES['queue_select']}\n{tail}", parameters)
+        return [codec.read_unsent(row) for row in rows]
+
     async def _summaries(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceSummary]:
         return [codec.read_summary(row) for row in await self._connection.run_sql(f"{_SUMMARY}\n{tail}", parameters)]
+
+
+def _page(limit: int | None, after: Unsent | None) -> dict[str, Value]:
+    """Return the parameters of a page of the queue; ``urgency`` is the column of that name (schema 10)."""
+    page: dict[str, Value] = {"limit": _NO_LIMIT if limit is None else limit, "urgency": "", "place": 0}
+    if after is not None:
+        doubt = after.state is InvoiceState.IN_DOUBT
+        day = NO_DEADLINE if after.deadline is None else after.deadline.isoformat()
+        page |= {"urgency": "" if doubt else day, "place": after.place}
+    return page
 
 
 def _deadline_state(invoice: NewInvoice) -> str:

@@ -20,6 +20,8 @@ AHEAD = timedelta(hours=1)
 """A copy that is further ahead of now was dated by a clock that was wrong: nobody knows how old it is."""
 SIGN_IN_LATE = timedelta(hours=1)
 """So long KSeF may answer and give no session to send in before people hear of it."""
+OTHERS = "others"
+"""Subject, or how it begins, of an alert about invoices that are counted and not named."""
 FAR = timedelta(days=366)
 """No deadline that lies further off is near: a clock of 1970 would have twenty thousand days counted."""
 
@@ -104,6 +106,15 @@ class InvoiceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """How many more invoices there are than the facts name singly."""
+
+    deadlines: Mapping[date, int] = field(default_factory=dict)
+    rejected: int = 0
+    in_doubt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class BackupFacts:
     """What is known of the copies of the database."""
 
@@ -124,6 +135,8 @@ class AlertFacts:
 
     at: datetime
     invoices: tuple[InvoiceFacts, ...] = ()
+    """The oldest and most urgent ones; an outage leaves too many to name each."""
+    others: Others = field(default_factory=Others)
     refused_corrections: tuple[tuple[str, str, str], ...] = ()
     """(id, number of the base, Polish problem) of corrections that can never be issued and whose case nobody closed."""
     certificates: Mapping[str, datetime | None] = field(default_factory=dict)
@@ -192,19 +205,16 @@ class AlertDiff:
 def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> frozenset[ActiveAlert]:
     """Return every problem that holds at ``facts.at``."""
     found: list[ActiveAlert] = []
-    today = local_date(facts.at)
 
     @cache
     def near(deadline: date) -> bool:  # ten thousand invoices of an outage share a few deadlines
-        if deadline - today > FAR:
-            return False
-        left = opening_time_left(facts.at, deadline, policy, calendar, facts.maintenance)
-        return left <= timedelta(hours=policy.deadline_hours)
+        return bool(pressing([deadline], facts.at, policy, calendar, facts.maintenance))
 
     for invoice in facts.invoices:
         if invoice.state in UNSENT:
             found += _of_state(invoice, facts.at, policy)
             found += _of_deadline(invoice, facts, near)
+    found += _of_others(facts, near, doubt_told=any(alert.code is AlertCode.IN_DOUBT for alert in found))
     for held_id, number, problem in facts.refused_corrections:
         text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
         found.append(ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id))
@@ -218,6 +228,22 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
     found += _of_machine(facts, policy)
     found += _of_latarnia(facts, policy)
     return frozenset(found)
+
+
+def pressing(
+    days: Iterable[date],
+    now: datetime,
+    policy: Policy,
+    calendar: BusinessCalendar,
+    maintenance: Sequence[Window] = (),
+) -> frozenset[date]:
+    """Return which of these deadlines are near or over."""
+    today, limit = local_date(now), timedelta(hours=policy.deadline_hours)
+    return frozenset(
+        day
+        for day in days
+        if day - today <= FAR and (day < today or opening_time_left(now, day, policy, calendar, maintenance) <= limit)
+    )
 
 
 def diff(before: Iterable[ActiveAlert], after: Iterable[ActiveAlert]) -> AlertDiff:
@@ -306,6 +332,25 @@ def _of_deadline(invoice: InvoiceFacts, facts: AlertFacts, near: Callable[[date]
         if before:
             text += f" KSeF zapowiedział niedostępność od {local_time(min(before)):%d.%m.%Y %H:%M}: prześlij wcześniej."
         yield ActiveAlert(AlertCode.DEADLINE_NEAR, text, Severity.CRITICAL, invoice.id)
+
+
+def _of_others(facts: AlertFacts, near: Callable[[date], bool], *, doubt_told: bool) -> Iterator[ActiveAlert]:
+    """One alert for all that share a deadline or a fate, beside those that are named."""
+    others = facts.others
+    if others.rejected > 0:
+        text = f"Dalsze faktury odrzucone przez KSeF: {others.rejected}."
+        yield ActiveAlert(AlertCode.REJECTED, text, Severity.CRITICAL, OTHERS)
+    if others.in_doubt > 0 and doubt_told:
+        text = f"Dalsze faktury, o których nie wiadomo, czy KSeF je przyjął: {others.in_doubt}."
+        yield ActiveAlert(AlertCode.IN_DOUBT, text, Severity.WARNING, OTHERS)
+    for day, count in others.deadlines.items():
+        subject = f"{OTHERS}-{day.isoformat()}"
+        if local_date(facts.at) > day:
+            text = f"Dalsze faktury, których termin przesłania do KSeF minął {day:%d.%m.%Y}: {count}."
+            yield ActiveAlert(AlertCode.OVERDUE, text, Severity.CRITICAL, subject)
+        elif near(day):
+            text = f"Dalsze faktury, których termin przesłania do KSeF upływa {day:%d.%m.%Y}: {count}."
+            yield ActiveAlert(AlertCode.DEADLINE_NEAR, text, Severity.CRITICAL, subject)
 
 
 def _of_certificates(facts: AlertFacts, policy: Policy) -> Iterator[ActiveAlert]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
@@ -11,9 +12,17 @@ from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import Policy
 from agent.domain.monitoring.backlog_hours import BacklogHours, held_until
-from agent.ports import Unsent
+from agent.ports import Transaction, Unsent
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.known_timeline import KnownTimeline
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """How much waits for a window, and when the next one opens."""
+
+    invoices: int = 0
+    opens_at: datetime | None = None
 
 
 class BacklogWindow:
@@ -33,28 +42,24 @@ class BacklogWindow:
         self._calendar = calendar
         self._timeline = timeline
         self._clock_check = clock_check
-        self._ordered: set[str] = set()
-        """Ids of what a person wants sent now, whatever the hour. A restart forgets it; the order can be repeated."""
+        self._ordered = 0
+        """Up to this place (Unsent.place) a person wants all sent now, whatever the hour. A restart forgets it; the
+        order can be repeated."""
 
-    def order(self, invoice_ids: Iterable[str]) -> None:
-        """Let these wait for no window; they are all that waits now, so an older order is part of it."""
-        self._ordered = set(invoice_ids)
+    def order(self, last_place: int) -> None:
+        """Let what was stored until now wait for no window."""
+        self._ordered = last_place
 
-    def waiting(self, queue: Sequence[Unsent]) -> dict[str, datetime]:
-        """Return which invoices of the queue wait for a window, each with when it opens.
+    def waiting(self, records: Sequence[Unsent], corrections: Sequence[Unsent] = ()) -> dict[str, datetime]:
+        """Return which of these invoices wait for a window, each with when it opens.
 
-        A base goes with its correction: KSeF takes none before it.
+        A base goes with its correction: KSeF takes none before it. ``corrections``: all of the queue, beside
+        ``records``, which may be a part of it.
         """
-        hours = self._hours
-        if hours is None or not self._clock_check.knows_the_day():
+        opening = self._opening()
+        if opening is None:
             return {}
-        now = self._clock_check.best()
-        away = tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))
-
-        @cache
-        def opening(deadline: date | None) -> datetime | None:  # ten thousand invoices share a few deadlines
-            return held_until(now, deadline, hours, policy=self._policy, calendar=self._calendar, away=away)
-
+        queue = [*records, *corrections]
         held = {
             each.id: opens
             for each in queue
@@ -70,6 +75,39 @@ class BacklogWindow:
                 base_id = bases[base_id]
         return held
 
+    async def held_back(self, tx: Transaction) -> HeldBack:
+        """Count what waits for a window; reads nothing where there are no windows."""
+        opening = self._opening()
+        if opening is None:
+            return HeldBack()
+        counts = [
+            (count, opens)
+            for deadline, count in await tx.invoices.waiting_by_deadline(self._ordered)
+            for opens in [opening(deadline)]
+            if opens is not None
+        ]
+        corrections = await tx.invoices.open_corrections()
+        bases = await tx.invoices.unsent_of([each.base_id for each in corrections if each.base_id is not None])
+        with_bases = {each.id: each for each in (*bases, *corrections)}
+        alone = sum(len(self.waiting([each])) for each in with_bases.values())
+        gone = alone - len(self.waiting(list(with_bases.values())))
+        opens_at = min((opens for _, opens in counts), default=None)
+        return HeldBack(sum(count for count, _ in counts) - gone, opens_at)
+
+    def _opening(self) -> Callable[[date | None], datetime | None] | None:
+        """Return what says when an invoice of a deadline may go, None where it says: now; None without windows."""
+        hours = self._hours
+        if hours is None or not self._clock_check.knows_the_day():
+            return None
+        now = self._clock_check.best()
+        away = tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))
+
+        @cache
+        def opening(deadline: date | None) -> datetime | None:  # ten thousand invoices share a few deadlines
+            return held_until(now, deadline, hours, policy=self._policy, calendar=self._calendar, away=away)
+
+        return opening
+
     def _may_wait(self, record: Unsent) -> bool:
         """What still says online has to leave on its day; what a manager corrected or ordered goes now."""
-        return record.mode is not Mode.ONLINE and record.version == 1 and record.id not in self._ordered
+        return record.mode is not Mode.ONLINE and record.version == 1 and record.place > self._ordered

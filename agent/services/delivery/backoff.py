@@ -53,6 +53,11 @@ class Backoff:
         """Forget everything else."""
         self._asked = {name: entry for name, entry in self._asked.items() if name in names}
 
+    def forget_old(self) -> None:
+        """Forget what nobody has asked for long: it is decided, or begins anew."""
+        longest_ago = self._clock.monotonic() - 2 * STEPS[-1]
+        self._asked = {name: entry for name, entry in self._asked.items() if entry[1] >= longest_ago}
+
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
@@ -97,7 +102,10 @@ class Waits:
 
         ``singly``: KSeF's limit of single sends orders the rest; in a batch they may go at once.
         """
-        self._singly = self._singly | set(invoice_ids) if singly else self._singly - set(invoice_ids)
+        if singly:
+            self._singly.update(invoice_ids)
+        else:
+            self._singly.difference_update(invoice_ids)
         seconds = min(seconds, LONGEST_WAIT)
         not_before = self._clock.now() + timedelta(seconds=seconds)
         self._until |= dict.fromkeys(invoice_ids, (not_before, self._clock.monotonic() + seconds))
@@ -115,11 +123,11 @@ class Waits:
             known = self._until[record.id] = (record.not_before, self._recalled(record.not_before, now))
         return self._clock.monotonic() >= known[1] or now >= record.not_before
 
-    def keep(self, invoice_ids: Collection[str]) -> None:
-        """Forget all others."""
-        self._until = {name: entry for name, entry in self._until.items() if name in invoice_ids}
-        self._troubles = {name: entry for name, entry in self._troubles.items() if name in invoice_ids}
-        self._singly &= set(invoice_ids)
+    def forget(self, invoice_id: str) -> None:
+        """KSeF has decided."""
+        self._until.pop(invoice_id, None)
+        self._troubles.pop(invoice_id, None)
+        self._singly.discard(invoice_id)
 
     def _healed(self, invoice_id: str) -> bool:
         """Tell whether KSeF took others since this one failed, and its own rest is over."""

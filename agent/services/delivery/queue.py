@@ -1,13 +1,13 @@
 """The queue empties by itself: doubts first, then by deadline; presses go before backlog.
 
-The queue is the store; this only decides what is next. It sleeps on an event, never on a timer of its own:
-serving/schedule.py, a press, a number that arrived or a line that came back wake it.
+The queue is the store, read a page at a time; this only decides what is next. It sleeps on an event, never on a timer
+of its own: serving/schedule.py, a press, a number that arrived or a line that came back wake it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,7 +16,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import Clock, KsefGateway, Store, Transaction, Unsent
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.backoff import Backoff
-from agent.services.delivery.batches import BatchSender
+from agent.services.delivery.batches import LARGEST, SLICE, BatchSender
 from agent.services.delivery.quota import Share, backlog_share
 from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder
@@ -28,8 +28,13 @@ AT_ONCE = 4
 """Invoices of the backlog in flight at the same time."""
 SMALL_BATCH_SECONDS = 300.0
 """While single sends are used up, what waits goes in a batch so often: there are 60 batches an hour."""
+PAGE = 500
+"""Invoices read at once."""
 REST = 4.0
 """Times the reading of the queue took, rested before the next pass: every press wakes one, also behind ten thousand."""
+
+ReadPage = Callable[[Unsent | None, Transaction], Awaitable[list[Unsent]]]
+"""Reads what follows an invoice, at most PAGE."""
 
 
 class SendQueue:
@@ -92,28 +97,27 @@ class SendQueue:
 
     async def send_now(self) -> int:
         """Send what waits, whatever the hour; return how many invoices KSeF does not have yet."""
-        queue = await self._store.read(lambda tx: tx.invoices.queue())
-        self.window.order(each.id for each in queue)
+        self.window.order(await self._store.read(lambda tx: tx.invoices.last_place()))
         self.wake()
-        return len(queue)
+        return sum(each.invoices for each in await self._store.read(lambda tx: tx.invoices.queue_counts()))
 
     async def ask_now(self, references: Collection[str]) -> None:
         """Ask for what somebody told of, by its references; the rest of the queue takes its turn."""
-        told = [each for each in await self._queue() if each.invoice_ref in references]
-        for record in told:
-            if record.state is InvoiceState.SENT and not self._sender.busy(record.id):
+        async for record in self._in_state(InvoiceState.SENT):
+            if record.invoice_ref in references and not self._sender.busy(record.id):
                 await self._sender.ask(record.id)
         self.wake()
 
     async def recover(self) -> None:
         """After a crash nobody knows what left: every SENDING becomes a doubt. Called once at start."""
-        await self._doubt_orphans(await self._queue(), "restart")
+        await self._doubt_orphans("restart")
 
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._reading_took = 0.0
             await self.pass_once()
             await self._clock.sleep(REST * self._reading_took)
 
@@ -121,31 +125,37 @@ class SendQueue:
         """Go over the queue once. Trouble with KSeF ends the pass; the next wake goes on. One pass at a time."""
         if self._mode.sending_stopped():
             return
-        queue = await self._queue()
-        await self._doubt_orphans(queue, "its sender failed")
-        doubts = self._due(queue, InvoiceState.IN_DOUBT)
-        sent = self._due(queue, InvoiceState.SENT, together=True)  # asking is no send
-        sessions = {record.session_ref or "" for record in (*doubts, *sent)}
-        self._asking.keep(sessions | {record.id for record in sent})
-        self._verdicts.waits.keep({record.id for record in queue})
-        await self._resolve_doubts(doubts)
-        await self._ask_batches([record for record in sent if not record.invoice_ref])
-        await self._ask_singly(sent)
-        await self._send_waiting()
+        await self._deadlines.exempt_if_over()
+        await self._doubt_orphans("its sender failed")
+        self._asking.forget_old()
+        if self._mode.may_send():
+            await self._resolve_doubts()
+            await self._ask_batches()
+            await self._ask_singly()
+            await self._send_waiting()
 
-    async def _queue(self) -> list[Unsent]:
+    async def _read(self, read_page: ReadPage, after: Unsent | None) -> list[Unsent]:
         begun = self._clock.monotonic()
-        queue = await self._store.read(lambda tx: tx.invoices.queue())
-        self._reading_took = self._clock.monotonic() - begun
-        if await self._deadlines.exempt_if_over(queue):
-            queue = await self._store.read(lambda tx: tx.invoices.queue())
-        return queue
+        page = await self._store.read(partial(read_page, after))
+        self._reading_took += self._clock.monotonic() - begun
+        return page
 
-    async def _doubt_orphans(self, queue: list[Unsent], why: str) -> None:
+    async def _pages(self, read_page: ReadPage) -> AsyncIterator[list[Unsent]]:
+        page: list[Unsent] | None = None
+        while page is None or len(page) == PAGE:
+            page = await self._read(read_page, page[-1] if page else None)
+            yield page
+
+    async def _in_state(self, state: InvoiceState) -> AsyncIterator[Unsent]:
+        async for page in self._pages(lambda after, tx: tx.invoices.in_state(state, PAGE, after)):
+            for record in page:
+                yield record
+
+    async def _doubt_orphans(self, why: str) -> None:
         """A SENDING that nobody sends (crash, full disk) is a doubt."""
-        orphans = [each.id for each in queue if each.state is InvoiceState.SENDING and not self._sender.busy(each.id)]
-        if orphans:
-            await self._store.write(partial(self._doubt, orphans, why))
+        orphans = [each.id async for each in self._in_state(InvoiceState.SENDING) if not self._sender.busy(each.id)]
+        for start in range(0, len(orphans), SLICE):
+            await self._store.write(partial(self._doubt, orphans[start : start + SLICE], why))
 
     async def _doubt(self, invoice_ids: list[str], why: str, tx: Transaction) -> None:
         for invoice_id in invoice_ids:
@@ -154,19 +164,17 @@ class SendQueue:
                 await tx.invoices.move(invoice_id, InvoiceState.IN_DOUBT)
                 await tx.events.append(EventKind.IN_DOUBT, {"why": why}, invoice_id)
 
-    def _due(self, queue: list[Unsent], state: InvoiceState, *, together: bool = False) -> list[Unsent]:
+    def _due(self, records: Sequence[Unsent], *, together: bool = False) -> list[Unsent]:
         """Return what may be tried now; ``together``: also what only single sends have to wait for."""
         now, waits = self._clock_check.best(), self._verdicts.waits
-        return [
-            each
-            for each in queue
-            if each.state is state and not self._sender.busy(each.id) and waits.over(each, now, together=together)
-        ]
+        return [each for each in records if not self._sender.busy(each.id) and waits.over(each, now, together=together)]
 
-    async def _resolve_doubts(self, doubts: list[Unsent]) -> None:
+    async def _resolve_doubts(self) -> None:
         """Ask by session: one list ends all doubts of a batch, and a session that cannot be asked waits."""
         self._verdicts.forget_lists()
-        for record in doubts:
+        async for record in self._in_state(InvoiceState.IN_DOUBT):
+            if not self._due([record]):
+                continue
             if not self._mode.may_send():
                 return
             session = record.session_ref or ""
@@ -175,41 +183,63 @@ class SendQueue:
                 if after.state is InvoiceState.IN_DOUBT:
                     self._asking.asked(session)
 
-    async def _ask_singly(self, sent: list[Unsent]) -> None:
-        for record in sent:
-            if record.invoice_ref and self._asking.due(record.id) and self._mode.may_send():
+    async def _ask_singly(self) -> None:
+        async for record in self._in_state(InvoiceState.SENT):
+            if record.invoice_ref and self._asking.due(record.id) and self._due([record], together=True):
+                if not self._mode.may_send():
+                    return
                 self._asking.asked(record.id)
                 await self._sender.ask(record.id)
 
-    async def _ask_batches(self, records: list[Unsent]) -> None:
-        sessions = {record.session_ref for record in records if record.session_ref}
-        for session in sorted(sessions):
+    async def _ask_batches(self) -> None:
+        for session in await self._store.read(lambda tx: tx.invoices.asked_sessions()):
             if not self._mode.may_send():
                 return
-            if self._asking.due(session):
+            if not self._asking.due(session):
+                continue
+            members: list[Unsent] = []
+            async for page in self._pages(partial(_of_session, session)):
+                members += self._due(page, together=True)  # asking is no send
+            if members:
                 self._asking.asked(session)
-                await self._batches.ask(session, [each for each in records if each.session_ref == session])
+                await self._batches.ask(session, members)
 
     async def _send_waiting(self) -> None:
-        if not self._mode.may_send():
-            return
-        queue = await self._queue()
-        held = self.window.waiting(queue)
-        waiting = [each for each in self._due(queue, InvoiceState.ISSUED, together=True) if each.id not in held]
-        waiting = await self._store.read(partial(_bases_first, waiting))
-        if not waiting:
-            return
+        """Go along what waits, as much at a time as one batch takes."""
+        corrections = await self._store.read(lambda tx: tx.invoices.open_corrections())
+        last: Unsent | None = None
+        found: list[Unsent] = []
+        while self._mode.may_send() and self._something_may_leave():
+            page = await self._read(_waiting, last)
+            held = self.window.waiting(page, corrections)
+            found += [each for each in self._due(page, together=True) if each.id not in held]
+            whole = len(page) < PAGE
+            if found and (whole or len(found) >= LARGEST):
+                if not await self._send(found):
+                    return
+                found = []
+            if whole:
+                return
+            last = page[-1]
+
+    def _something_may_leave(self) -> bool:
+        """Tell whether KSeF's limits leave room for anything: else nobody reads what waits."""
+        return not self._batches.rest() or self._share(kept_for_presses=False).now > 0
+
+    async def _send(self, waiting: list[Unsent]) -> bool:
+        """Send these, as a batch where one is due; False where KSeF or its limits end the pass."""
         together = [record for record in waiting if self._batches.takes(record)]
         if self._batch_is_due(len(together)):
             if not await self._batches.send(together):
-                return
+                return False
             batched = {record.id for record in together}
             waiting = [record for record in waiting if record.id not in batched]
-        waiting = self._due(waiting, InvoiceState.ISSUED)
+        waiting = self._due(waiting)
         together = [record for record in waiting if self._batches.takes(record)]
         alone = [record for record in waiting if not self._batches.takes(record)]
-        if await self._send_singly(alone, kept_for_presses=False):
-            await self._send_singly(together, kept_for_presses=True)
+        return await self._send_singly(alone, kept_for_presses=False) and await self._send_singly(
+            together, kept_for_presses=True
+        )
 
     async def _send_singly(self, waiting: list[Unsent], *, kept_for_presses: bool) -> bool:
         """Send one by one as long as KSeF's limits allow; False where that ended it.
@@ -247,11 +277,9 @@ class SendQueue:
         return True
 
 
-async def _bases_first(waiting: list[Unsent], tx: Transaction) -> list[Unsent]:
-    """Leave out corrections whose base KSeF does not have yet (POD2 4.1.3)."""
-    ready: list[Unsent] = []
-    for record in waiting:
-        base = None if record.base_id is None else await tx.invoices.get(record.base_id)
-        if base is None or base.ksef_number is not None or base.outside_ksef:
-            ready.append(record)
-    return ready
+async def _waiting(after: Unsent | None, tx: Transaction) -> list[Unsent]:
+    return await tx.invoices.waiting(PAGE, after)
+
+
+async def _of_session(session: str, after: Unsent | None, tx: Transaction) -> list[Unsent]:
+    return await tx.invoices.in_session(session, PAGE, after)

@@ -46,6 +46,7 @@ from agent.services.signals import Signal
 REFUSAL_STEPS = (5.0, 15.0, 60.0, 300.0, 900.0)
 """Seconds before the next attempt, by attempts made, at what KSeF answered about this very invoice."""
 TAKEN_PERHAPS = Rejection(DUPLICATE, "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten")
+DECIDED = frozenset({InvoiceState.ACCEPTED, InvoiceState.REJECTED})
 DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
 LEFT_ONLINE = "Faktura wyszła do KSeF jako online w dniu wystawienia i tak ją KSeF rozpatrzył."
@@ -94,6 +95,8 @@ class VerdictRecorder:
     ) -> InvoiceRecord:
         """Move it, with the event that tells why, in one transaction."""
         record = await self._store.write(partial(_moved, invoice_id, to, change, kind=kind, data=data))
+        if to in DECIDED:
+            self.waits.forget(invoice_id)
         self._changed.set()
         return record
 
@@ -310,6 +313,7 @@ class VerdictRecorder:
         change = InvoiceChange(rejection=Rejection(DUPLICATE, text))
 
         rejected = await self._store.write(partial(_number_lost, record.id, change, data))
+        self.waits.forget(record.id)
         self._changed.set()
         self._series.after_collision(rejected)
         return rejected

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
-from agent.domain.monitoring.alerts import ActiveAlert, AlertDiff, Severity, diff
+from agent.domain.monitoring.alerts import OTHERS, ActiveAlert, AlertDiff, Severity, diff
 from agent.domain.monitoring.alerts import AlertCode as Code
 from agent.ports import Clock, Json, Store, Transaction
 from agent.services.signals import Signal
@@ -106,4 +106,5 @@ INVOICE_CODES = frozenset({Code.DEADLINE_NEAR, Code.OVERDUE, Code.REJECTED, Code
 
 
 def _invoice(alert: ActiveAlert) -> str | None:
-    return alert.subject if alert.code in INVOICE_CODES else None
+    named = alert.code in INVOICE_CODES and not alert.subject.startswith(OTHERS)
+    return alert.subject if named else None

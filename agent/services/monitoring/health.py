@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import Copies, PrinterStatus, Unsent
-from agent.services.delivery.backlog_window import BacklogWindow
+from agent.ports import Copies, PrinterStatus
 from agent.services.heartbeats import Heartbeats
 from agent.services.monitoring.alerts import Problem
 from agent.services.monitoring.certificates import HeldCertificates, RenewalAttempt
@@ -101,7 +99,6 @@ class HealthReporter:
         announcements: Announcements,
         connection: Connection,
         unsent: UnsentInvoices,
-        window: BacklogWindow,
         problems: ProblemWatch,
         printers: PrinterStates,
         certificates: HeldCertificates,
@@ -116,7 +113,6 @@ class HealthReporter:
         self._announcements = announcements
         self._connection = connection
         self._unsent = unsent
-        self._window = window
         self._problems = problems
         self._printers = printers
         self._certificates = certificates
@@ -138,7 +134,7 @@ class HealthReporter:
             at=clock.shows,
             started_at=self._identity.started_at,
             mode=self._mode.current(),
-            queue=_queue(self._unsent.now, local_date(now), self._window.waiting(self._unsent.now)),
+            queue=_queue(self._unsent, local_date(now)),
             printers=self._printers.now(),
             certificates=tuple(
                 CertificateHealth(
@@ -179,14 +175,14 @@ def _status(problems: tuple[Problem, ...]) -> str:
     return "degraded" if severities else "ok"
 
 
-def _queue(unsent: Sequence[Unsent], today: date, held: Mapping[str, datetime]) -> QueueHealth:
-    deadlines = [record.deadline for record in unsent if record.deadline is not None]
+def _queue(unsent: UnsentInvoices, today: date) -> QueueHealth:
+    counts = unsent.counts
     return QueueHealth(
-        unsent=len(unsent),
-        in_doubt=sum(record.state is InvoiceState.IN_DOUBT for record in unsent),
-        rejected=sum(record.state is InvoiceState.REJECTED for record in unsent),
-        overdue=sum(deadline < today for deadline in deadlines),
-        next_deadline=min(deadlines, default=None),
-        waiting_for_window=len(held),
-        window_opens_at=min(held.values(), default=None),
+        unsent=sum(each.invoices for each in counts),
+        in_doubt=sum(each.invoices for each in counts if each.state is InvoiceState.IN_DOUBT),
+        rejected=sum(each.invoices for each in counts if each.state is InvoiceState.REJECTED),
+        overdue=sum(each.invoices for each in counts if each.deadline is not None and each.deadline < today),
+        next_deadline=min((each.deadline for each in counts if each.deadline is not None), default=None),
+        waiting_for_window=unsent.held.invoices,
+        window_opens_at=unsent.held.opens_at,
     )

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime, timedelta
 
 from agent.domain.calendar import BusinessCalendar
-from agent.domain.monitoring.alerts import ActiveAlert, AlertCode, AlertFacts, InvoiceFacts, Policy, alerts
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.monitoring.alerts import (
+    ActiveAlert,
+    AlertCode,
+    AlertFacts,
+    InvoiceFacts,
+    Others,
+    Policy,
+    Window,
+    alerts,
+    pressing,
+)
 from agent.domain.rejection import number_taken
 from agent.ports import Clock, Transaction
 from agent.services.corrections.pending import existing, open_cases
@@ -86,6 +98,11 @@ class AlertJudge:
             return found
         return frozenset(alert for alert in found if alert.code not in OF_THE_DAY)
 
+    def pressing(self, days: Collection[date]) -> Collection[date]:
+        """Return which of these deadlines are near or over."""
+        now = self._clock_check.best()
+        return pressing(days, now, self._policy, self._calendar, self._maintenance(now))
+
     def not_known_yet(self) -> frozenset[AlertCode]:
         """Return what no source has told since start, or needs to know the day: an alert of these does not end."""
         unknown: set[AlertCode] = set() if self._clock_check.knows_the_day() else set(OF_THE_DAY)
@@ -120,8 +137,9 @@ class AlertJudge:
                     rejection=record.rejection,
                     collision=number_taken(record),
                 )
-                for record in self._unsent.now
+                for record in self._unsent.noted
             ),
+            others=self._others(),
             refused_corrections=self.refused_corrections,
             certificates=self._certificates.ends(),
             certificate_starts=self._certificates.starts(),
@@ -144,7 +162,7 @@ class AlertJudge:
             drop_folder=self.folder_problems() or {},
             latarnia_unreachable_since=None if lost is None else self._began(lost, now),
             latarnia_unknown=tuple((word.where, word.value) for word in self._announcements.not_understood),
-            maintenance=tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now)),
+            maintenance=self._maintenance(now),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
             status_contradicts=() if lost is not None else situation.contradicted,
             falsely_exempt=tuple(each.number for each in false),
@@ -155,6 +173,23 @@ class AlertJudge:
     def _sign_in_failing(self, now: datetime) -> tuple[str, datetime] | None:
         last = self._connection.last
         return None if last.no_session_since is None else (last.no_session, self._began(last.no_session_since, now))
+
+    def _maintenance(self, now: datetime) -> tuple[Window, ...]:
+        return tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))
+
+    def _others(self) -> Others:
+        """Count what no fact is about singly."""
+        days: Counter[date] = Counter()
+        states: Counter[InvoiceState] = Counter()
+        for each in self._unsent.counts:
+            states[each.state] += each.invoices
+            if each.deadline is not None:
+                days[each.deadline] += each.invoices
+        for record in self._unsent.noted:
+            states[record.state] -= 1
+            if record.deadline is not None:
+                days[record.deadline] -= 1
+        return Others(deadlines=+days, rejected=states[InvoiceState.REJECTED], in_doubt=states[InvoiceState.IN_DOUBT])
 
     def _began(self, since: Since, now: datetime) -> datetime:
         """Return the instant by the best known time, which the length of time is right for."""

@@ -52,9 +52,9 @@ class ProblemWatch:
             await self._clock.sleep(max(BUNCH_SECONDS, REST * took))
 
     async def refresh(self) -> None:
-        """Read the queue, judge, and let alerts start and end. One at a time, so that none is told twice."""
+        """Read the queue's state, judge, and let alerts start and end. One at a time, so that none is told twice."""
         async with self._refreshing:
-            await self._unsent.refresh()
+            await self._unsent.refresh(self._judge.pressing)
             await self._store_checks.refresh()
             self._judge.refused_corrections = await self._store.read(refused_corrections)
             self.open = await self._alerting.update(self._judge.judge(), self._judge.not_known_yet())

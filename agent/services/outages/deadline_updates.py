@@ -19,6 +19,8 @@ from agent.domain.outages.modes import ModeDecision, without_total_failure
 from agent.ports import Exempt, InvoiceChange, Json, Store, Transaction, Unsent
 from agent.services.outages.known_timeline import KnownTimeline
 
+PAGE = 200
+"""Invoices read and judged at once; the event loop turns in between."""
 SLICE = 50
 """Invoices per transaction when many follow a new fact: a press in between never waits for thousands of rows."""
 
@@ -47,22 +49,22 @@ class DeadlineUpdater:
         back = [each for each in exempt if not each.archived and self._duty_back(each) is not None]
         for start in range(0, len(back), SLICE):
             await self._store.write(partial(self._return_to_queue, back[start : start + SLICE]))
-        queue = await self._store.read(lambda tx: tx.invoices.queue())
-        moved = [each for each in queue if self._over(each) or self._new_deadline(each) is not None]
-        for start in range(0, len(moved), SLICE):
-            await self._store.write(partial(self._apply, moved[start : start + SLICE]))
+        page: list[Unsent] | None = None
+        while page is None or len(page) == PAGE:
+            page = await self._store.read(partial(_page, page[-1] if page else None))
+            moved = [each for each in page if self._over(each) or self._new_deadline(each) is not None]
+            for start in range(0, len(moved), SLICE):
+                await self._store.write(partial(self._apply, moved[start : start + SLICE]))
         reached = await self._store.read(lambda tx: tx.invoices.open_in_ksef())
         closed = [each for each in reached if self._closing(each) is not None]
         for start in range(0, len(closed), SLICE):
             await self._store.write(partial(self._close, closed[start : start + SLICE]))
         self._look_at(await self._store.read(lambda tx: tx.invoices.exempt()))
 
-    async def exempt_if_over(self, queue: list[Unsent]) -> bool:
-        """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells; True if any."""
-        over = any(self._over(each) for each in queue)
-        if over:
+    async def exempt_if_over(self) -> None:
+        """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells."""
+        if any(self._over(each) for each in await self._store.read(lambda tx: tx.invoices.of_total_failure())):
             await self.follow()
-        return over
 
     def _look_at(self, exempt: list[Exempt]) -> None:
         """Keep what screens ask often; it changes with the timeline alone, and follow() comes after each turn of it."""
@@ -167,6 +169,10 @@ class DeadlineUpdater:
         if outage is not None and outage.confirmed is True:
             return {"by": "latarnia", "reason": "Awaria całkowita skończyła się przed wystawieniem faktury."}
         return None
+
+
+async def _page(after: Unsent | None, tx: Transaction) -> list[Unsent]:
+    return await tx.invoices.queue(PAGE, after)
 
 
 def issue_moment(issued_on: date, issued_at: datetime) -> date | datetime:

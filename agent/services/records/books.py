@@ -41,12 +41,13 @@ class Books:
 
     async def read_all(self) -> int:
         """Read what was not read yet; return how many. Safe to repeat."""
-        count = 0
+        count, place = 0, 0
         async with self._reading:
-            while ids := await self._store.read(lambda tx: tx.books.unread(AT_ONCE)):
-                entries = [(each, _entry(await self._store.read(partial(_record, each)))) for each in ids]
+            while unread := await self._store.read(partial(_unread, place)):
+                entries = [(each, _entry(await self._store.read(partial(_record, each)))) for _, each in unread]
                 await self._store.write(partial(_put, entries))
-                count += len(ids)
+                count += len(unread)
+                place, _ = unread[-1]
         return count
 
     async def invoices(self, days: Days) -> AsyncIterator[BookedInvoice]:
@@ -128,6 +129,10 @@ def _entry(record: InvoiceRecord) -> BookEntry:
         return book_entry(read(record.xml))
     except BadInput:
         return entry_of_row(record)
+
+
+async def _unread(after: int, tx: Transaction) -> list[tuple[int, str]]:
+    return await tx.books.unread(AT_ONCE, after)
 
 
 async def _record(invoice_id: str, tx: Transaction) -> InvoiceRecord:

@@ -1,10 +1,10 @@
 -- books_unread --
 -- Invoices the books have not read, or not with this reader, oldest first.
-SELECT invoices.id FROM invoices
+SELECT invoices.seq, invoices.id FROM invoices
 LEFT JOIN books ON books.invoice_id = invoices.id
-WHERE books.invoice_id IS NULL OR (books.reader < :reader AND EXISTS (
+WHERE invoices.seq > :after AND (books.invoice_id IS NULL OR (books.reader < :reader AND EXISTS (
     SELECT 1 FROM versions WHERE versions.invoice_id = invoices.id AND versions.xml IS NOT NULL
-))
+)))
 ORDER BY invoices.seq
 LIMIT :limit;
 

@@ -1,7 +1,7 @@
 -- invoice_last_serial --
 -- The last number taken in a series, by an invoice or by one a restore lost.
 SELECT max(
-    coalesce((SELECT max(serial) FROM invoices WHERE series = :series), 0),
+    coalesce((SELECT max(serial) FROM invoices WHERE series = :series AND serial IS NOT NULL), 0),
     coalesce((SELECT max(after) FROM series_resumed WHERE series = :series), 0)
 ) AS last;
 
@@ -105,14 +105,38 @@ SELECT id, number, issued_on, issued_at,
     EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id) AS archived
 FROM invoices WHERE state = 'exempt' AND mode <> 'outside_ksef' ORDER BY seq;
 
--- invoice_queue --
--- What planning needs of every invoice whose duty to send is open, most urgent first.
-SELECT id, number, state, mode, version, attempts, deadline, deadline_state, issued_on, issued_at, not_before,
+-- queue_select --
+-- What planning needs of an invoice; conditions and order follow.
+SELECT seq, id, number, state, mode, version, attempts, deadline, deadline_state, issued_on, issued_at, not_before,
     session_ref, invoice_ref, base_id, rejection, rejection_code
-FROM invoices WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL
-ORDER BY state <> 'in_doubt', deadline IS NULL, deadline, seq;
+FROM invoices
+
+-- queue_counts --
+-- How much waits, by state and deadline (empty: none).
+SELECT state, deadline, invoices FROM queue_counts;
+
+-- queue_last_place --
+-- Where the newest invoice stands.
+SELECT coalesce(max(seq), 0) AS place FROM invoices;
+
+-- queue_waiting_by_deadline --
+-- How much of what waits may go together, by deadline.
+SELECT deadline, count(*) AS invoices FROM invoices
+WHERE state = 'issued' AND mode <> 'online' AND version = 1 AND urgency > '' AND seq > :after
+GROUP BY deadline;
+
+-- queue_sessions --
+-- Sessions with invoices that were sent and have no reference of their own: batches whose verdict is awaited.
+SELECT DISTINCT session_ref FROM invoices
+WHERE state IN ('sending', 'sent') AND state = 'sent' AND coalesce(invoice_ref, '') = '' AND session_ref <> ''
+ORDER BY session_ref;
 
 -- invoice_oldest_unsent --
--- When the oldest invoice was issued that waits for KSeF, not for a person.
-SELECT min(issued_at) AS issued_at FROM invoices
-WHERE state NOT IN ('accepted', 'exempt', 'rejected') AND closed_at IS NULL;
+-- When the oldest invoice was issued that waits for KSeF, not for a person: the first one of each state.
+SELECT min(issued_at) AS issued_at FROM (
+    SELECT issued_at FROM (VALUES ('issued'), ('sending'), ('in_doubt'), ('sent')) AS waiting
+    JOIN invoices ON invoices.seq = (
+        SELECT min(first.seq) FROM invoices AS first
+        WHERE first.state NOT IN ('accepted', 'exempt') AND first.state = waiting.column1
+    )
+);

@@ -39,7 +39,7 @@ SELECT * FROM print_jobs WHERE invoice_id = :invoice_id ORDER BY id;
 
 -- print_waiting --
 -- How many jobs wait or print.
-SELECT state, count(*) AS jobs FROM print_jobs WHERE state IN ('queued', 'printing') GROUP BY state;
+SELECT state, count(*) AS jobs FROM print_jobs WHERE state <> 'printed' AND state IN ('queued', 'printing') GROUP BY state;
 
 -- print_summaries --
 -- All jobs of an invoice without their bytes, oldest first.
@@ -47,5 +47,5 @@ SELECT id, invoice_id, copy, document, label, state, created_at, printer, proble
 FROM print_jobs WHERE invoice_id = :invoice_id ORDER BY id;
 
 -- print_in_state --
--- All jobs in a state, oldest first.
-SELECT * FROM print_jobs WHERE state = :state ORDER BY id;
+-- All jobs in a state that is not the last one, oldest first.
+SELECT * FROM print_jobs WHERE state <> 'printed' AND state = :state ORDER BY id;

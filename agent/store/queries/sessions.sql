@@ -11,9 +11,7 @@ UPDATE sessions SET state = :state WHERE reference = :reference AND state = 'wai
 SELECT reference, kind FROM sessions
 WHERE state = 'waiting' AND NOT EXISTS (
     SELECT 1 FROM invoices
-    WHERE invoices.state NOT IN ('accepted', 'exempt')
-        AND invoices.state IN ('sending', 'sent')
-        AND invoices.session_ref = sessions.reference
+    WHERE invoices.state IN ('sending', 'sent') AND invoices.session_ref = sessions.reference
 )
 ORDER BY used_at;
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import CallOutcome, InvoiceChange, KsefError, Outgoing, Transaction, Upo, Verdict
 from agent.services.delivery import batches
-from agent.services.delivery.queue import _bases_first
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
+from tests.fakes.invoices import new_invoice
 from tests.fakes.world import CASHIER, World, press_until_answered, sale, settings, world
 
 
@@ -145,14 +145,23 @@ async def test_a_file_ksef_does_not_have_is_sent_again_as_the_same_bytes(tmp_pat
 
 
 async def test_a_correction_waits_for_its_base(tmp_path: Path) -> None:
-    async with shop(tmp_path) as (place, _):
-        await backlog(place, 2)
-        base, correction = await place.store.read(lambda tx: tx.invoices.queue())
-        correction = replace(correction, base_id=base.id)
-        ready = await place.store.read(partial(_bases_first, [correction, base]))
-        assert ready == [base]
+    async with shop(tmp_path) as (place, gateway):
+        (base,) = await backlog(place, 1)
+        xml = base.xml.replace(base.number.encode(), b"EXT/kor")
+        correction = new_invoice(
+            "kor",
+            None,
+            base_id=base.id,
+            deadline=date(2020, 1, 1),
+            mode=Mode.OFFLINE24,
+            xml=xml,
+            sha256=hashlib.sha256(xml).digest(),
+        )
+        await place.store.write(lambda tx: tx.invoices.add(correction))
+        waiting = await place.store.read(lambda tx: tx.invoices.waiting(10))
+        assert [each.id for each in waiting] == [base.id]
         await place.catch_up()
-        assert await place.store.read(partial(_bases_first, [correction])) == [correction]
+        assert [sent.sha256 for sent in gateway.sent] == [base.sha256, correction.sha256]
 
 
 async def test_a_backlog_goes_in_batches_by_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

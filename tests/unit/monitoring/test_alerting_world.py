@@ -17,6 +17,7 @@ from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import CallOutcome, KsefError, Outcome, Rejected
+from agent.services.monitoring import unsent
 from agent.services.monitoring.disk import Disk
 from agent.services.monitoring.webhooks import ALERT_TYPES, Subscriber
 from agent.settings.model import Settings
@@ -505,3 +506,25 @@ async def test_opening_hours_come_from_the_settings(tmp_path: Path) -> None:
         await place.sell()
         await place.clock.advance(22 * 60 * 60)  # Wednesday 8:00, thirteen opening hours before the end
         assert await look(place) == ["deadline-near"]
+
+
+async def test_of_a_long_outage_the_most_urgent_are_named_and_the_others_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unsent, "NAMED", 2)
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        for _ in range(5):
+            await place.sell()
+        await place.clock.advance(4 * 24 * 3600)
+        await look(place)
+        problems = [each for each in place.health.report().problems if each.code == "overdue"]
+        assert len(problems) == 3
+        assert any(each.message.endswith(": 3.") for each in problems)
+        assert place.health.report().queue.unsent == place.health.report().queue.overdue == 5
+        place.gateway.up = True
+        await place.connection.probe()
+        await place.catch_up()
+        assert "overdue" not in await look(place)
+        signs = await told(place)
+        assert signs.count("+overdue") == signs.count("-overdue")

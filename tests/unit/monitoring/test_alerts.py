@@ -14,6 +14,7 @@ from agent.domain.monitoring.alerts import (
     AlertCode,
     AlertFacts,
     InvoiceFacts,
+    Others,
     Policy,
     Severity,
     alerts,
@@ -200,3 +201,18 @@ def test_messages_are_polish_sentences() -> None:
     assert alert.message == (
         "Faktura FV-1/2026/11/000001: termin przesłania do KSeF minął 25.11.2026. Trzeba ją przesłać niezwłocznie."
     )
+
+
+def test_those_that_are_not_named_are_counted_by_deadline() -> None:
+    days = {date(2026, 11, 23): 2, date(2026, 11, 24): 9_900, date(2026, 12, 4): 7}
+    facts = AlertFacts(at("2026-11-24 18:00"), (INVOICE,), others=Others(deadlines=days, rejected=3, in_doubt=5))
+    found = alerts(facts, POLICY, CALENDAR)
+    assert {(alert.code, alert.message) for alert in found} == {
+        (AlertCode.OVERDUE, "Dalsze faktury, których termin przesłania do KSeF minął 23.11.2026: 2."),
+        (AlertCode.DEADLINE_NEAR, "Dalsze faktury, których termin przesłania do KSeF upływa 24.11.2026: 9900."),
+        (AlertCode.REJECTED, "Dalsze faktury odrzucone przez KSeF: 3."),
+    }
+    doubt = replace(INVOICE, state=InvoiceState.IN_DOUBT, state_since=at("2026-11-24 12:00"))
+    assert AlertCode.IN_DOUBT in {
+        alert.code for alert in alerts(replace(facts, invoices=(doubt,)), POLICY, CALENDAR) if alert.subject == "others"
+    }

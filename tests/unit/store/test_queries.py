@@ -14,7 +14,7 @@ from agent.store.migrate import MIGRATIONS
 from agent.store.queries import QUERIES, load, parse
 
 SOURCE = "\n".join(path.read_text("utf-8") for path in Path(agent.store.__path__[0]).glob("[a-z]*.py"))
-FRAGMENTS = {"invoice_select", "held_select", "invoice_light"}
+FRAGMENTS = {"invoice_select", "held_select", "invoice_light", "queue_select"}
 """Queries that get their conditions in Python."""
 
 

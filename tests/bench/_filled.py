@@ -1,0 +1,117 @@
+"""Fills the database of a stopped agent with copies of one of its own invoices: real rows of every table, in bulk.
+
+Only number, identifiers and what follows from them differ: bytes and hash of the document, the chain of the log. The
+triggers are away meanwhile, so a fill takes seconds where the agent would take an hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from agent.domain.records.hash_chain import chain
+from agent.store.migrate import MIGRATIONS
+
+AT_ONCE = 500
+OF_INVOICE = ("versions", "idempotency_keys", "print_jobs", "upos", "books")
+"""Tables with rows of one invoice, beside invoices and events."""
+
+Row = dict[str, Any]
+
+
+def fill(database: Path, template: str, count: int) -> None:
+    """Add ``count`` copies of the invoice ``template``; the agent is stopped, and starts as after any other work."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous=off")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        connection.execute("BEGIN")
+        for trigger in triggers:
+            connection.execute(f"DROP TRIGGER {trigger['name']}")
+        _copy(connection, template, count)
+        for table in ("queue_counts", "upos_wanted"):
+            connection.execute(f"DELETE FROM {table}")
+            (again,) = [
+                each for step in MIGRATIONS for each in step.statements if each.startswith(f"INSERT INTO {table}")
+            ]
+            connection.execute(again)
+        for trigger in triggers:
+            connection.execute(trigger["sql"])
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _copy(connection: sqlite3.Connection, template: str, count: int) -> None:
+    def rows(table: str, column: str = "invoice_id") -> list[Row]:
+        found = connection.execute(f"SELECT * FROM {table} WHERE {column} = ?", (template,))
+        return [dict(row) for row in found]
+
+    (invoice,) = rows("invoices", "id")
+    invoice.pop("urgency")
+    parts = {table: rows(table) for table in OF_INVOICE}
+    events = sorted(rows("events"), key=lambda each: int(each["seq"]))
+    sha256 = parts["versions"][-1]["sha256"].hex()
+    last = connection.execute("SELECT max(seq) AS seq, max(serial) AS serial FROM invoices").fetchone()
+    job = connection.execute("SELECT coalesce(max(id), 0) FROM print_jobs").fetchone()[0]
+    seq, head = connection.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    waiting: dict[str, list[Row]] = {table: [] for table in ("invoices", *OF_INVOICE, "events")}
+    for number in range(1, count + 1):
+        serial = last["serial"] + number
+        new_id = f"{invoice['id'][:-12]}{last['seq'] + number:012x}"
+        called = invoice["number"].replace(f"{invoice['serial']:06}", f"{serial:06}")
+        changed = {invoice["id"]: new_id, invoice["number"]: called}
+        xml = _replaced(parts["versions"][-1]["xml"].decode(), changed).encode()
+        digest = hashlib.sha256(xml)
+        changed[sha256] = digest.hexdigest()
+        own: Row = {**invoice, "seq": last["seq"] + number, "id": new_id, "serial": serial, "number": called}
+        if own["ksef_number"]:
+            own["ksef_number"] = f"{own['ksef_number'][:-14]}{number:011X}-00"
+            changed[invoice["ksef_number"]] = own["ksef_number"]
+        own["search"] = own["search"].replace(invoice["number"].casefold(), called.casefold())
+        waiting["invoices"].append(own)
+        for table, originals in parts.items():
+            for original in originals:
+                row: Row = {**original, "invoice_id": new_id}
+                if table == "versions":
+                    row |= {"xml": xml, "sha256": digest.digest()}
+                elif table == "idempotency_keys":
+                    row["key"] = f"{original['key']}-{last['seq'] + number}"
+                elif table == "print_jobs":
+                    job += 1
+                    changed[f'"job":{original["id"]}'] = f'"job":{job}'
+                    row["id"] = job
+                waiting[table].append(row)
+        for event in events:
+            seq += 1
+            data = _replaced(event["data"], changed)
+            head = chain(head, event["at"], event["kind"], new_id, data)
+            waiting["events"].append({**event, "seq": seq, "invoice_id": new_id, "data": data, "chain": head})
+        if number % AT_ONCE == 0 or number == count:
+            for table, added in waiting.items():
+                _insert(connection, table, added)
+                added.clear()
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: list[Row]) -> None:
+    if rows:
+        names = ", ".join(rows[0])
+        places = ", ".join(f":{name}" for name in rows[0])
+        connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)
+
+
+def _replaced(text: str, changed: dict[str, str]) -> str:
+    for old, new in changed.items():
+        text = text.replace(old, new)
+    return text
+
+
+def totals(database: Path) -> Iterable[str]:
+    """Yield what a database holds, for the heading of a bench."""
+    with closing(sqlite3.connect(database)) as connection:
+        for state, count in connection.execute("SELECT state, count(*) FROM invoices GROUP BY state"):
+            yield json.dumps({state: count})

@@ -1,0 +1,117 @@
+"""The same till with a small and with a large store: start, press, lists, /health. Both run, and take turns.
+
+Small is what fills every screen; large is 100,000 invoices of which 10,000 are unsent. The line is down meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.bench import _results as results
+from tests.bench._filled import fill
+from tests.bench.press import milliseconds, percentile, sale
+from tests.fakes.agent_process import AgentProcess, agent_process
+
+SIZES = {"small": (500, 500), "large": (9_000, 1_000)}
+"""Accepted, unsent."""
+ROUNDS = 200
+STARTS = 5
+LIMIT = 1.2
+
+
+class Till:
+    """An agent with a store of some size."""
+
+    def __init__(self, place: AgentProcess) -> None:
+        self.place = place
+        self.presses = 0
+        self.times: dict[str, list[float]] = {}
+
+    async def press(self) -> str:
+        self.presses += 1
+        status, answer = await self.place.post("/v1/invoices", sale(5), f"growth-{self.presses}")
+        assert status == 201, answer
+        assert answer["paper"]["state"] == "printed", answer
+        return str(answer["id"])
+
+    async def prepare(self, accepted: int, unsent: int) -> None:
+        """Issue one invoice that KSeF takes and one that it does not, and copy both."""
+        first = await self.press()
+        await self.place.empty_queue()
+        for _ in range(200):
+            if (await self.place.get(f"/v1/invoices/{first}"))["state"] == "accepted":
+                break
+            await asyncio.sleep(0.1)
+        await self.place.sandbox.plan("*", "refuse")
+        second = await self.press()
+        while (await self.place.get(f"/v1/invoices/{second}"))["mode"] != "offline24":
+            second = await self.press()
+        await self.place.stop()
+        await asyncio.to_thread(fill, self.place.database, first, accepted)
+        await asyncio.to_thread(fill, self.place.database, second, unsent)
+
+    async def timed(self, name: str, path: str) -> None:
+        self.times.setdefault(name, []).append(await milliseconds(lambda: self.place.get(path)))
+
+    async def health(self) -> None:
+        async def look() -> None:
+            async with self.place.http.get(f"{self.place.facts['health']}/health") as response:
+                await response.read()
+
+        self.times.setdefault("/health", []).append(await milliseconds(look))
+
+    async def start(self) -> None:
+        self.times.setdefault("start", []).append(await milliseconds(self.place.start))
+
+    def rss(self) -> float:
+        """Megabytes."""
+        assert self.place.process is not None
+        status = Path(f"/proc/{self.place.process.pid}/status").read_text("utf-8")
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+async def measure() -> None:
+    """Print all."""
+    async with AsyncExitStack() as stack:
+        tills: dict[str, Till] = {}
+        for name, (accepted, unsent) in SIZES.items():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            settings = "\n[watch]\nprobe_seconds = 3600\n"
+            tills[name] = till = Till(await stack.enter_async_context(agent_process(folder, extra=settings)))
+            begun = time.perf_counter()
+            await till.prepare(accepted, unsent)
+            size = till.place.database.stat().st_size / 1024 / 1024
+            print(f"{name}: {accepted} accepted, {unsent} unsent, {size:.0f} MB, {time.perf_counter() - begun:.0f} s")
+        for _ in range(STARTS):
+            for till in tills.values():
+                await till.start()
+                if till.times["start"].__len__() < STARTS:
+                    await till.place.stop()
+        for number in range(ROUNDS + 10):
+            for till in tills.values():
+                taken = await milliseconds(till.press)
+                if number >= 10:
+                    till.times.setdefault("press", []).append(taken)
+        for _ in range(30):
+            for till in tills.values():
+                await till.timed("list", "/v1/invoices?limit=50")
+                await till.timed("queue", "/v1/queue")
+                await till.timed("search", "/v1/invoices?text=fv&limit=50")
+                await till.health()
+        small, large = tills["small"], tills["large"]
+        for name in small.times:
+            for label, share in (("p50", 0.5), ("p99", 0.99)) if name == "press" else (("p50", 0.5),):
+                pair = [percentile(each.times[name], share) for each in (small, large)]
+                results.ratio(f"growth: {name} {label}", pair[1], pair[0], limit=LIMIT, unit="ms")
+        print(f"RSS {small.rss():.0f} and {large.rss():.0f} MB; medians of {ROUNDS} presses, {STARTS} starts")
+        assert statistics.median(large.times["press"]) > 0
+
+
+def main() -> None:
+    """Print all."""
+    asyncio.run(measure())
