@@ -154,4 +154,5 @@ def unsent(name: str, deadline: date | None) -> Unsent:
         deadline_state="open" if deadline is None else "due",
         issued_on=date(2026, 11, 24),
         issued_at=datetime(2026, 11, 24, 9, tzinfo=UTC),
+        place=1,
     )
