@@ -17,7 +17,7 @@ from tests.bench._filled import fill
 from tests.bench.press import milliseconds, percentile, sale
 from tests.fakes.agent_process import AgentProcess, agent_process
 
-SIZES = {"small": (500, 500), "large": (9_000, 1_000)}
+SIZES = {"small": (500, 500), "large": (90_000, 10_000)}
 """Accepted, unsent."""
 ROUNDS = 200
 STARTS = 5
@@ -90,7 +90,7 @@ async def measure() -> None:
         for _ in range(STARTS):
             for till in tills.values():
                 await till.start()
-                if till.times["start"].__len__() < STARTS:
+                if len(till.times["start"]) < STARTS:
                     await till.place.stop()
         for number in range(ROUNDS + 10):
             for till in tills.values():

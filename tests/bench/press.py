@@ -65,7 +65,7 @@ async def floor(place: AgentProcess, folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def milliseconds(press: Callable[[], Awaitable[None]]) -> float:
+async def milliseconds(press: Callable[[], Awaitable[object]]) -> float:
     """How long one took."""
     begun = time.perf_counter()
     await press()
