@@ -105,8 +105,29 @@ openapi: $(VENV)/.dev ## schemas/api, generated from the types of the API
 wheel: $(VENV)/.run ## dist/ksef_agent-*.whl, with schemas, page, fonts, migrations
 	$(HATCHLING) --target wheel --directory dist
 
-deb: wheel ## dist/ksef-agent_*.deb: Debian package with its libraries in /opt/ksef-agent
-	PYTHON=$(BIN)/python packaging/build-deb dist/ksef_agent-$(VERSION)-py3-none-any.whl dist
+deb: wheel ## dist/ksef-agent_*.deb: Debian package with its libraries in /opt/ksef-agent (ARCHITECTURE=arm64 for another)
+	PYTHON=$(BIN)/python ARCHITECTURE=$(ARCHITECTURE) packaging/build-deb dist/ksef_agent-$(VERSION)-py3-none-any.whl dist
+
+build/release-tools/.made: packaging/release/requirements.lock
+	@rm -rf build/release-tools
+	$(PYTHON) -m venv build/release-tools
+	build/release-tools/bin/pip --quiet install $(LOCKED) --requirement packaging/release/requirements.lock
+	@touch $@
+
+OUT ?= dist
+sbom: build/release-tools/.made ## bill of materials of what the package holds (CycloneDX), into OUT
+	build/release-tools/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate --of JSON \
+		--output-file $(OUT)/ksef-agent_$(VERSION).cdx.json requirements.lock
+
+bundle: deb ## one file for a till without a repository: the package and what Debian may lack for it
+	packaging/bundle $$(echo dist/ksef-agent_$(VERSION)_$(or $(ARCHITECTURE),$$(dpkg --print-architecture)).deb) dist
+
+SUITE ?= stable
+apt-repo: ## dist/apt, a signed apt repository of dist/release-*/*.deb (KEY=gpg key; SUITE=canary for the first tills)
+	packaging/apt-repo --key $(KEY) --suite $(SUITE) dist/apt dist/release-*/ksef-agent_*.deb
+
+release: $(VENV)/.dev build/release-tools/.made ## VERSION=1.2.3 KEY=gpg-key: version, changelog, packages, SBOM, checksums, signature, tag
+	MAKE=$(MAKE) $(BIN)/python -m tools.release $(VERSION) --key $(KEY)
 
 completion: $(VENV)/.run ## shell completion of bash, zsh and fish, into build/completion
 	packaging/completion $(BIN)/python build/completion
@@ -116,6 +137,7 @@ lock: ## resolve the lock files again (needs uv)
 	uv $(COMPILE) $(filter-out %=six,$(UNUSED)) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "setuptools", sep="\n")' \
 		| uv $(COMPILE) - -c requirements-dev.lock -o requirements-build.lock
+	uv $(COMPILE) packaging/release/requirements.in -o packaging/release/requirements.lock
 
 clean: ## remove the environment and what was built
 	rm -rf $(VENV) build dist var demo-out

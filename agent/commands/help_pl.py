@@ -119,6 +119,9 @@ OPTIONS: Final[dict[str, str]] = {
         "Usuń z kasy treść wyeksportowanych faktur starszych niż retention.keep_days."
     ),
     # print-test, enroll, token
+    "Take the token of this file, made elsewhere (-: standard input). May be repeated; nothing is printed.": (
+        "Weź kod z tego pliku, utworzony gdzie indziej (-: wejście standardowe). Można powtarzać; niczego nie pisze."
+    ),
     "Only this printer (default: all).": "Tylko ta drukarka (domyślnie: wszystkie).",
     "List all profiles, ours and those of python-escpos, and exit.": (
         "Wypisz wszystkie profile, nasze i z python-escpos, i zakończ."
@@ -241,7 +244,10 @@ COMMANDS: Final[dict[str, str]] = {
         "Pobierz certyfikat KSeF: klucz nigdy nie opuszcza tego komputera. Przerwane pobieranie jest kontynuowane."
     ),
     "token": "Kody dostępu kas i kierowników. Działający program stosuje zmiany od razu.",
-    "token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
+    "token add": (
+        "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.\n\n"
+        "Z --from-file kod podaje centrala: NAME ma odtąd ten kod, cokolwiek miał wcześniej."
+    ),
     "token list": "Wypisz nazwy i role.",
     "token revoke": "Wycofaj kod NAME.",
     "backup": (

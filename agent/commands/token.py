@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import click
 
 from agent.commands.common import config_option_without_files, show_json
 from agent.domain.callers import Role
-from agent.services.tokens import Tokens
+from agent.services.tokens import LEAST_LETTERS, Tokens
 from agent.settings.model import Settings
 
 
@@ -25,10 +27,27 @@ def command() -> None:
     show_default=True,
     help="cashier: issue, correct, reprint; manager: also modes, evidence, technical corrections; auditor: read.",
 )
+@click.option(
+    "--from-file",
+    "given",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help="Take the token of this file, made elsewhere (-: standard input). May be repeated; nothing is printed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:
-    """Make a token for NAME and print it, this once."""
+def add(settings: Settings, name: str, role: str, *, given: TextIO | None, as_json: bool) -> None:
+    """Make a token for NAME and print it, this once.
+
+    With --from-file headquarters gives the token: the name has it then, whatever it had before.
+    """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if given is not None:
+        changed = Tokens.in_directory(settings.data_dir).ensure(name, Role(role), _read(given))
+        if as_json:
+            show_json({"name": name, "role": role, "changed": changed})
+        else:
+            click.echo(f"Kod dostępu „{name}” {'zapisano' if changed else 'już jest'}.", err=True)
+        return
     token = Tokens.in_directory(settings.data_dir).add(name, Role(role))
     if as_json:
         show_json({"name": name, "role": role, "token": token})
@@ -36,6 +55,18 @@ def add(settings: Settings, name: str, role: str, *, as_json: bool) -> None:
     click.echo(token)
     address = f"http://{settings.api.host}:{settings.api.port}/#token={token}"
     click.echo(f"Adres strony kasy z tym kodem (kod widać tylko teraz): {address}", err=True)
+
+
+def _read(file: TextIO) -> str:
+    """Return the token of a file; a usage error where it is none."""
+    try:
+        token = file.read(10_000).strip()
+    except ValueError as error:
+        raise click.BadParameter("plik nie jest tekstem UTF-8", param_hint="--from-file") from error
+    if len(token) < LEAST_LETTERS or not token.isascii() or not token.isprintable() or " " in token:
+        text = f"kod ma mieć co najmniej {LEAST_LETTERS} znaków ASCII bez spacji, np. z: openssl rand -hex 32"
+        raise click.BadParameter(text, param_hint="--from-file")
+    return token
 
 
 @command.command("list")

@@ -27,6 +27,8 @@ FILE_NAME: Final = "tokens.json"
 COMMANDS_FILE: Final = "commands-token"
 """Readable by the agent's user only: whoever can read it may run commands."""
 COMMANDS_NAME: Final = "polecenia"
+LEAST_LETTERS: Final = 32
+"""Of a token made elsewhere: a plain hash protects only what nobody can guess."""
 PREFIX: Final = "ksef-"
 """Makes a token that leaked into a log or a repository findable."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -95,6 +97,22 @@ class Tokens:
         if any(entry.name == name for entry in entries):
             raise Conflict(f"Kod dostępu o nazwie „{name}” już istnieje. Najpierw go wycofaj.", code="token-name-taken")
         self._write((*entries, TokenEntry(name, role, _digest(token))))
+
+    def ensure(self, name: str, role: Role, token: str) -> bool:
+        """See that NAME has this token, made elsewhere, and this role; return whether something was changed.
+
+        Whatever it had before is refused from the next request on. Conflict where another name has the same token.
+        """
+        entries = self.list()
+        wanted = TokenEntry(name, role, _digest(token))
+        if wanted in entries:
+            return False
+        others = tuple(entry for entry in entries if entry.name != name)
+        for entry in others:
+            if entry.sha256 == wanted.sha256:
+                raise Conflict(f"Ten kod dostępu ma już nazwa „{entry.name}”.", code="token-taken")
+        self._write((*others, wanted))
+        return True
 
     def revoke(self, name: str) -> None:
         """Take a token back; running agents refuse it from the next request on. NotFound where there is none."""

@@ -60,3 +60,34 @@ def test_revoke_and_refusals(run: Callable[..., Result]) -> None:
     assert run("revoke", "kasa 1").exit_code == 0
     assert isinstance(run("revoke", "kasa 1").exception, NotFound)
     assert run("list").stdout == ""
+
+
+TOKEN = "ab" * 16
+
+
+async def test_headquarters_gives_the_token_and_may_repeat_it(run: Callable[..., Result], tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    for changed in (True, False):
+        done = run("add", "centrala", "--role", "auditor", "--from-file", str(file), "--json")
+        assert json.loads(done.stdout) == {"name": "centrala", "role": "auditor", "changed": changed}
+    tokens = Tokens.in_directory(tmp_path / "data")
+    assert await tokens.caller(TOKEN) == Caller("centrala", Role.AUDITOR)
+    assert TOKEN not in (tmp_path / "data/tokens.json").read_text()
+
+    assert run("add", "centrala", "--from-file", str(file)).exit_code == 0
+    assert await tokens.caller(TOKEN) == Caller("centrala", Role.CASHIER), "the role follows too"
+    file.write_text(TOKEN[::-1])
+    assert run("add", "centrala", "--from-file", str(file)).exit_code == 0
+    assert await tokens.caller(TOKEN) is None, "what the name had before is refused"
+    assert isinstance(run("add", "inna", "--from-file", str(file)).exception, Conflict)
+
+
+@pytest.mark.parametrize("text", ["", "short", "ab " * 20, "ąę" * 20, "\x00" * 40])
+def test_what_is_no_token_is_not_taken(run: Callable[..., Result], tmp_path: Path, text: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(text)
+    done = run("add", "centrala", "--from-file", str(file))
+    assert done.exit_code == 2
+    assert "co najmniej 32" in done.stderr
+    assert not (tmp_path / "data/tokens.json").exists()

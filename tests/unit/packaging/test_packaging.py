@@ -22,7 +22,7 @@ from agent.web import page
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
-SCRIPTS = [PACKAGING / name for name in ("build-deb", "completion", "pip-check")]
+SCRIPTS = [PACKAGING / name for name in ("build-deb", "completion", "pip-check", "apt-repo", "bundle")]
 MAINTAINER_SCRIPTS = [PACKAGING / "debian" / name for name in ("preinst", "postinst", "prerm", "postrm")]
 PACKAGES = ("agent", "printers", "schemas")
 BUILD_SECONDS = 600
