@@ -78,6 +78,11 @@ COMMANDS: dict[str, Entry] = {
     "outages": Entry(
         "outages", "List outages; the closing report of one.", "Pokaż przerwy; raport zamknięcia wybranej."
     ),
+    "annex": Entry(
+        "annex",
+        "The annex to the shop's accounting policy, from the settings.",
+        "Załącznik do polityki rachunkowości sklepu, z ustawień.",
+    ),
     "reprint": Entry("reprint", "Print an invoice again.", "Wydrukuj fakturę ponownie."),
     "rejected": Entry(
         "rejected",

@@ -60,13 +60,18 @@ class Signatures:
 
 
 @dataclass(frozen=True, slots=True)
+class PageBreak:
+    """What follows begins a page."""
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Blocks that stay on one page."""
 
     blocks: tuple[Heading | Paragraph | Facts | Table | Room | Signatures, ...]
 
 
-Block = Heading | Paragraph | Facts | Table | Room | Signatures | Together
+Block = Heading | Paragraph | Facts | Table | Room | Signatures | Together | PageBreak
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +82,3 @@ class Report:
     under_title: str
     day: date
     blocks: tuple[Block, ...]
-    compact: bool = False
-    """Smaller letters, for what has to fit its pages."""

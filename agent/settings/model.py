@@ -265,6 +265,8 @@ class RetentionSettings:
 
     keep_days: Annotated[int, rules.Between(100, 36500)] = 400
     export_dir: Path | None = None
+    limitation_years: Annotated[int, rules.Between(5, 50)] = 5
+    """From the end of the year in which the tax was due (art. 70 § 1 of the Tax Ordinance)."""
 
 
 @dataclass(frozen=True, slots=True)

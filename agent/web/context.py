@@ -33,7 +33,7 @@ from agent.services.records.evidence import Evidence
 from agent.services.records.ksef_comparison import KsefComparisons
 from agent.services.records.outages import OutageReports
 from agent.services.records.register import RegisterReports
-from agent.settings.model import PageSettings
+from agent.settings.model import PageSettings, Settings
 from agent.web import request_body
 
 T = TypeVar("T")
@@ -63,6 +63,7 @@ EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
 TASKS: Final = web.AppKey("tasks", BackgroundTasks)
 COUNTERS: Final = web.AppKey("counters", CountersInMemory)
 BACKLOGS: Final = web.AppKey("backlogs", Backlogs)
+SETTINGS: Final = web.AppKey("settings", Settings)
 SHOP: Final = web.AppKey("shop", str)
 """Label of the metrics."""
 PAGE: Final = web.AppKey("page", PageSettings)
@@ -71,6 +72,7 @@ REASON_WANTED: Final = "Podaj powód: zostanie w dzienniku."
 
 def provide(app: web.Application, services: Services) -> None:
     """Give the handlers the use cases behind them."""
+    app[SETTINGS] = services.settings
     app[TASKS] = services.tasks
     app[ISSUING] = services.issuing
     app[PENDING] = services.pending

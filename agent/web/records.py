@@ -9,14 +9,28 @@ from aiohttp import web
 
 from agent.domain.books.jpk import JpkCsv, JpkXml
 from agent.domain.books.payments import PaymentTable
+from agent.domain.calendar import local_date
 from agent.domain.callers import Role
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.records.outage_closing import paper_of
+from agent.domain.records.policy_annex import policy_annex
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
+from agent.services.records.annex import annex_facts
 from agent.services.records.months import month_of
 from agent.web import json_views, request_body, request_query
 from agent.web.answers.records import Outbox, RegisterChanges, changes_of, comparison_of, outages_of
-from agent.web.context import BOOKS, COMPARISONS, EVIDENCE, OUTAGES, OUTBOXES, PREVIEWS, REGISTER, file_response
+from agent.web.context import (
+    BOOKS,
+    CLOCK_CHECK,
+    COMPARISONS,
+    EVIDENCE,
+    OUTAGES,
+    OUTBOXES,
+    PREVIEWS,
+    REGISTER,
+    SETTINGS,
+    file_response,
+)
 from agent.web.security import caller_of, require_manager, require_reader
 from agent.web.wire import plain
 
@@ -32,6 +46,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/outbox/replay", replay),
         web.get("/v1/evidence", evidence),
         web.get("/v1/outages", outages),
+        web.get("/v1/annex", annex),
         web.get("/v1/outages/{name}", outage),
     ]
 
@@ -156,3 +171,11 @@ async def outage(request: web.Request) -> web.Response:
         return json_views.json_response(report)
     pdf = await request.app[PREVIEWS].report(paper_of(report))
     return file_response(pdf, "application/pdf", f"raport-{report.id}.pdf")
+
+
+async def annex(request: web.Request) -> web.Response:
+    """GET /v1/annex: the annex to the shop's accounting policy as PDF. Managers and auditors."""
+    require_reader(request)
+    day = local_date(request.app[CLOCK_CHECK].best())
+    pdf = await request.app[PREVIEWS].report(policy_annex(annex_facts(request.app[SETTINGS], day)))
+    return file_response(pdf, "application/pdf", "zalacznik-polityka-rachunkowosci.pdf")

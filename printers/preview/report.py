@@ -12,7 +12,17 @@ from reportlab.lib.colors import Color
 from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.platypus import CondPageBreak, Flowable, HRFlowable, KeepTogether, Paragraph, Spacer, Table, TableStyle
+from reportlab.platypus import (
+    CondPageBreak,
+    Flowable,
+    HRFlowable,
+    KeepTogether,
+    PageBreak,
+    Paragraph,
+    Spacer,
+    Table,
+    TableStyle,
+)
 
 from agent.domain import report as parts
 from agent.domain.report import Report
@@ -25,6 +35,8 @@ from printers.preview.pages import paged
 NAMES: Final = 0.3
 """Part of the width that the names of facts take."""
 SIGNATURE_ROOM: Final = 16 * mm
+_REFERENCE: Final = re.compile(r"(?<=\bart\.) | (?=(?:ust\.|pkt|lit\.|§) )|(?<=ust\.) |(?<=\bpkt) |(?<=lit\.) |(?<=§) ")
+"""The spaces inside "art. 106e ust. 1 pkt 2"."""
 HEADING_ROOM: Final = 25 * mm
 """A heading with less than that under it goes to the next page."""
 
@@ -40,8 +52,7 @@ class Letters:
     gap: float
 
 
-ORDINARY: Final = Letters(text=9.0, small=7.5, heading=10.5, title=15.0, gap=5.0)
-COMPACT: Final = Letters(text=8.0, small=7.0, heading=9.0, title=13.0, gap=3.0)
+LETTERS: Final = Letters(text=9.0, small=7.5, heading=10.5, title=15.0, gap=5.0)
 
 
 def render_report(report: Report) -> bytes:
@@ -53,7 +64,7 @@ def render_report(report: Report) -> bytes:
 
 
 def _flow(report: Report) -> Iterator[Flowable]:
-    letters = COMPACT if report.compact else ORDINARY
+    letters = LETTERS
     yield _text(report.title, letters.title, bold=True)
     yield Spacer(0, letters.gap)
     if report.under_title:
@@ -84,6 +95,8 @@ def _block(block: parts.Block, letters: Letters) -> Iterator[Flowable]:
             yield Table(rows, colWidths=[WIDTH], rowHeights=[8 * mm] * block.lines, style=style)
         case parts.Signatures():
             yield _signatures(block, letters)
+        case parts.PageBreak():
+            yield PageBreak()
         case parts.Together():
             yield KeepTogether([flowable for each in block.blocks for flowable in _block(each, letters)])
 
@@ -106,7 +119,7 @@ def _text(text: str, size: float, *, bold: bool = False, item: bool = False, ali
 
 def _unbroken(text: str) -> str:
     """Keep an article's number on the line of its word."""
-    return re.sub(r"\b(art\.|ust\.|pkt|poz\.) ", "\\1\u00a0", text)
+    return _REFERENCE.sub("\u00a0", text)
 
 
 def _facts(facts: parts.Facts, letters: Letters) -> Table:

@@ -501,6 +501,16 @@ OPERATIONS: Final = (
     ),
     Operation(
         "get",
+        "/v1/annex",
+        "annex",
+        "books",
+        "The annex to the shop's accounting policy, filled from the settings",
+        _file("PDF of two pages", "application/pdf"),
+        manager=True,
+        auditor=True,
+    ),
+    Operation(
+        "get",
         "/v1/outages",
         "outages",
         "books",

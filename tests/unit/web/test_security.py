@@ -96,6 +96,7 @@ MANAGERS_ONLY = (
     ("GET", "/v1/outbox"),
     ("POST", "/v1/outbox/replay"),
     ("GET", "/v1/evidence"),
+    ("GET", "/v1/annex"),
     ("GET", "/v1/outages"),
     ("GET", "/v1/outages/x"),
 )
@@ -232,6 +233,7 @@ AUDITED = {
     "/v1/register/counts",
     "/v1/register/ksef",
     "/v1/evidence",
+    "/v1/annex",
     "/v1/outages",
     "/v1/outages/{name}",
     "/v1/status",
