@@ -69,6 +69,12 @@ class KnownBuyer:
         """Tell whether ``buyer`` has this name and address."""
         return self.name == buyer.name and self.address == buyer.address
 
+    def has_words(self, text: str) -> bool:
+        """Tell whether each word of ``text`` begins a word of name or address; case and diacritics do not matter."""
+        place = "" if self.address is None else f"{self.address.line1} {self.address.line2 or ''}"
+        there = _plain(f"{self.name} {place}").split()
+        return all(any(each.startswith(word) for each in there) for word in _plain(text).split())
+
 
 def listed(name: str, address: str | None, now: datetime) -> KnownBuyer:
     """Return what the white list says."""

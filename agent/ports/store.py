@@ -320,6 +320,10 @@ class KeyValues(Protocol):
 
     async def get(self, name: str) -> Json: ...
 
+    async def beginning(self, prefix: str) -> Mapping[str, Json]:
+        """All values whose names begin so."""
+        ...
+
     async def put(self, name: str, value: Json) -> None:
         """Write the value in place of the old one; None takes it out, so that short-lived names leave nothing."""
         ...

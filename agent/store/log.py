@@ -134,6 +134,12 @@ class SqliteKeyValues:
         rows = await self._connection.run("note_get", {"name": name})
         return codec.read_note(rows[0]) if rows else None
 
+    async def beginning(self, prefix: str) -> dict[str, Json]:
+        """Return the values whose names begin so."""
+        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        rows = await self._connection.run("notes_between", {"first": prefix, "after": after})
+        return {str(row["name"]): codec.read_note(row) for row in rows}
+
     async def put(self, name: str, value: Json) -> None:
         """Write the value in place of the old one; None takes it out."""
         if value is None:

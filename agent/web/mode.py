@@ -11,7 +11,7 @@ from agent.domain.invoice import Mode
 from agent.web import json_views, request_body, request_query
 from agent.web.answers.health import health_of
 from agent.web.answers.invoice import invoices_of
-from agent.web.answers.till import Changes, Page, Queue, SyncBegun, buyer_of, clock_of, mode_of
+from agent.web.answers.till import Changes, KnownBuyers, Page, Queue, SyncBegun, buyer_of, clock_of, mode_of
 from agent.web.context import (
     BUYERS,
     CHANGES,
@@ -47,6 +47,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/clock", confirm_clock),
         web.get("/v1/status", status),
         web.get("/v1/changes", changes),
+        web.get("/v1/buyers", buyers),
         web.get("/v1/buyers/{nip}", buyer),
         web.get("/v1/page", page_settings),
     ]
@@ -135,6 +136,12 @@ async def buyer(request: web.Request) -> web.Response:
     if found is None:
         raise NotFound("Nie znamy jeszcze tego nabywcy. Wpisz jego nazwę i adres.", code="buyer-unknown")
     return json_views.json_response(buyer_of(found))
+
+
+async def buyers(request: web.Request) -> web.Response:
+    """GET /v1/buyers?text=…: who is remembered by that name, for the list under the form's field."""
+    found = await request.app[BUYERS].matching(request_query.words(request, "text"))
+    return json_views.json_response(KnownBuyers(tuple(buyer_of(each) for each in found)))
 
 
 async def page_settings(request: web.Request) -> web.Response:

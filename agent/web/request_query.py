@@ -25,6 +25,8 @@ MONTH: Final = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 """date.fromisoformat() alone takes 20261122 and 2026-W48-1 too."""
 LIST_LIMIT: Final = 500
+SHORTEST_TEXT: Final = 3
+LONGEST_TEXT: Final = 200
 PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "POST /v1/invoices": frozenset({"receipt_nip"}),
     "GET /v1/invoices": frozenset({"state", "from", "to", "number", "text", "base", "paper", "limit", "after"}),
@@ -32,6 +34,7 @@ PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "GET /v1/invoices/{id}/receipt.png": frozenset({"page"}),
     "GET /v1/invoices/{id}/receipt.pdf": frozenset({"page"}),
     "DELETE /v1/mode": frozenset({"reason", "false_alarm"}),
+    "GET /v1/buyers": frozenset({"text"}),
     "GET /v1/changes": frozenset({"after", "wait"}),
     "GET /v1/register": frozenset({"month", "format", "as_of", "dialect", "bom"}),
     "GET /v1/register/changes": frozenset({"month", "since", "as_of"}),
@@ -118,6 +121,14 @@ def choice(request: web.Request, name: str, default: str, allowed: tuple[str, ..
     text = request.query.get(name, default)
     if text not in allowed:
         raise _bad(name, f"Parametr „{name}” może mieć wartość: {', '.join(allowed)}.")
+    return text
+
+
+def words(request: web.Request, name: str) -> str:
+    """Text to look for: at least three characters, since one letter finds everybody."""
+    text = " ".join(request.query.get(name, "").split())
+    if not SHORTEST_TEXT <= len(text) <= LONGEST_TEXT:
+        raise _bad(name, f"Podaj parametr „{name}”: od {SHORTEST_TEXT} do {LONGEST_TEXT} znaków.")
     return text
 
 

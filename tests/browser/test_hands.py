@@ -237,3 +237,67 @@ async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -
     await second.click("#parked .remove")
     await second.click("#undo-clear")
     await expect(second.locator("#line-0-name")).to_have_value("Herbata")
+
+
+async def test_goods_and_buyers_sold_before_come_back_by_name(counter: Counter) -> None:
+    """Two sales teach the page: quick keys, names while typing without diacritics, a buyer by a word of his name."""
+    await counter.open()
+    page = counter.page
+    keys = page.keyboard
+    for number in (1, 2):
+        await page.fill("#nip", "5260250274")
+        await expect(page.locator("#buyer-name")).not_to_have_value("")
+        await page.click("#press")
+        await counter.headline()
+        assert len(await counter.invoices()) == number
+        await keys.press("Escape")
+        if number == 1:
+            await page.click("#sample-button")
+    for _ in range(2):
+        await keys.press("Alt+1")
+    await expect(page.locator("#line-0-quantity")).to_have_value("2")
+    await keys.press("F4")
+    await keys.type("zol ser")
+    await expect(page.locator("#suggestions")).to_contain_text("42,00")
+    assert await page.get_attribute("#line-1-name", "aria-expanded") == "true"
+    await keys.press("ArrowDown")
+    await keys.press("Enter")
+    await expect(page.locator("#line-1-quantity")).to_be_focused()
+    await keys.type("3")
+    await page.focus("#buyer-name")
+    await keys.type("finansow")
+    await page.click("#suggestions li")
+    await expect(page.locator("#nip")).to_have_value("5260250274")
+    await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    await expect(page.locator("#press")).to_be_focused()
+    await page.evaluate("document.activeElement.blur()")
+    await scan(page, "5901234123457")
+    await keys.type("Herbata")
+    await page.fill("#line-2-unit_price", "12,50")
+    await keys.press("F9")
+    await counter.headline()
+    assert [(line["name"], line["quantity"], line.get("ean")) for line in counter.sales[-1]["lines"]] == [
+        ("Kawa ziarnista 1 kg", "2", None),
+        ("Ser żółty na wagę", "3", None),
+        ("Herbata", "1", "5901234123457"),
+    ]
+    await keys.press("Escape")
+    await page.fill("#line-0-name", "Cukier")
+    await page.click("[name=buyer-kind][value=eu_vat]", force=True)
+    await page.fill("#eu-vat", "DE12345")
+    await page.fill("#line-0-unit_price", "5")
+    await page.fill("#buyer-name", "Müller GmbH")
+    await page.fill("#line1", "Hauptstraße 5")
+    await page.click("#press")
+    await expect(page.locator("#eu-vat-error")).to_be_in_viewport()
+    await page.fill("#eu-vat", "DE136695976")
+    await page.click("#press")
+
+    await counter.headline()
+    await keys.press("Escape")
+    await page.click("[name=buyer-kind][value=eu_vat]", force=True)
+    await page.focus("#eu-vat")
+    await keys.type("muller")
+    await page.click("#suggestions li")
+    await expect(page.locator("#eu-vat")).to_have_value("DE136695976")
+    await expect(page.locator("#line1")).to_have_value("Hauptstraße 5")

@@ -22,7 +22,7 @@ from agent.web.answers.records import (
     RegisterBesideKsef,
     RegisterChanges,
 )
-from agent.web.answers.till import Changes, Clock, CurrentMode, KnownBuyer, Page, Queue, SyncBegun
+from agent.web.answers.till import Changes, Clock, CurrentMode, KnownBuyer, KnownBuyers, Page, Queue, SyncBegun
 from tools.openapi.inputs import (
     ClockConfirmation,
     Correction,
@@ -400,6 +400,22 @@ OPERATIONS: Final = (
                 "The last one seen; without it the answer comes at once",
             ),
             Parameter("wait", {"type": "integer", "minimum": 0, "maximum": 25}, "Seconds; 25 where it is left out"),
+        ),
+    ),
+    Operation(
+        "get",
+        "/v1/buyers",
+        "buyers",
+        "till",
+        "Buyers remembered by name or by the beginning of their NIP, at most 20",
+        _one("Buyers", KnownBuyers),
+        query=(
+            Parameter(
+                "text",
+                {"type": "string", "minLength": 3, "maxLength": 200},
+                "Beginnings of words of name or address, without regard to case and diacritics; or of a NIP",
+                required=True,
+            ),
         ),
     ),
     Operation(

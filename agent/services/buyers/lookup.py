@@ -19,6 +19,8 @@ KNOWN_WAITS = 1.0
 ASK_AGAIN = 3600.0
 """Seconds until the white list is asked again for somebody known whom it did not confirm."""
 MAX_ASKED = 1000
+MOST_FOUND = 20
+"""Buyers that a list by name shows: whoever sees more of them types on."""
 PRESS_WAITS = 2.0
 """Seconds a press waits for a name; the invoice itself has a budget of its own."""
 
@@ -61,6 +63,20 @@ class BuyerLookup:
         if known is None or await self._store.read(lambda tx: memory.is_disputed(tx, digits, known)):
             return None
         return FoundBuyer(digits, known)
+
+    async def matching(self, text: str) -> list[FoundBuyer]:
+        """Return those remembered whose name has these words or whose NIP begins so, by name; at most ``MOST_FOUND``.
+
+        Nobody is asked: a list under a field is there at once, and whoever is chosen is looked up by NIP.
+        """
+        digits = bare_nip(text)
+        remembered = await self._store.read(memory.remembered)
+        found = [
+            FoundBuyer(nip, known)
+            for nip, known in remembered.items()
+            if (digits.isdecimal() and nip.startswith(digits)) or known.has_words(text)
+        ]
+        return sorted(found, key=lambda each: (each.known.name.casefold(), each.nip))[:MOST_FOUND]
 
     async def named(self, nip: str) -> KnownBuyer:
         """Return whose NIP a press says alone, within ``PRESS_WAITS``; BadInput where nobody can tell in time."""

@@ -52,6 +52,16 @@ async def recall(tx: Transaction, nip: str) -> KnownBuyer | None:
     return await _from_older_invoices(tx, nip)
 
 
+async def remembered(tx: Transaction) -> dict[str, KnownBuyer]:
+    """Return everybody who is remembered, by NIP."""
+    kept = await tx.key_values.beginning(_place(""))
+    return {
+        name.removeprefix(_place("")): from_plain(KnownBuyer, value["known"])
+        for name, value in kept.items()
+        if isinstance(value, Mapping) and value["known"] is not None
+    }
+
+
 async def answered(tx: Transaction, nip: str, answer: KnownBuyer) -> tuple[KnownBuyer, str | None]:
     """Take in what the white list says; return what is remembered now, and the name that was wrong, if one was."""
     known, replaced = checked(await recall(tx, nip), answer)

@@ -47,6 +47,10 @@ SELECT * FROM facts ORDER BY id;
 -- One value of the notebook.
 SELECT value FROM notebook WHERE name = :name;
 
+-- notes_between --
+-- Values of the notebook by their names.
+SELECT name, value FROM notebook WHERE name >= :first AND name < :after ORDER BY name;
+
 -- note_put --
 -- Write a value of the notebook.
 INSERT INTO notebook (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -104,6 +104,13 @@ class KnownBuyer:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownBuyers:
+    """Buyers by name."""
+
+    buyers: tuple[KnownBuyer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What the till page has to know at its start."""
 

@@ -8,6 +8,7 @@ import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
 import { byId, h, say } from "./dom.js";
 import * as find from "./find.js";
+import * as goods from "./goods.js";
 import * as invoice from "./invoice.js";
 import * as keyboard from "./keyboard.js";
 import * as keys from "./keys.js";
@@ -50,7 +51,7 @@ function understand(text, field) {
   if (!found) return null;
   if (view === "sale" && check(text) === "ok" && !field?.closest(".line")) return null; // scan.js has taken it
   if (found.kind === "nip") return () => { goTo.sale(); buyer.takeNip(found.nip); };
-  if (found.kind === "product") return () => { open("sale"); sale.takeProduct(found.code); };
+  if (found.kind === "product") return () => { open("sale"); goods.takeProduct(found.code); };
   return () => attempt(async () => {
     const made = await invoiceOf(found);
     if (made) await showInvoice(made.id);

@@ -37,6 +37,7 @@ export function linesOf(lines) {
     unit: line.unit.trim(),
     unit_price: decimal(line.unit_price, 8) ?? line.unit_price.trim(),
     vat: line.vat,
+    ...(line.ean ? { ean: line.ean } : {}),
     ...(line.discount.trim() ? { discount: decimal(line.discount, 2) ?? line.discount.trim() } : {}),
   }));
 }

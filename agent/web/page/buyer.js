@@ -2,9 +2,10 @@
 
 import { byId } from "./dom.js";
 import * as store from "./draft.js";
-import { lookUp, nameless, patiently } from "./lookup.js";
+import { euMistake } from "./eu.js";
+import { KNOWN, lookUp, nameless, patiently } from "./lookup.js";
 import { check } from "./nip.js";
-import { incompleteConsumer, isOpen, settle, write } from "./owner.js";
+import { fillIn, incompleteConsumer, isOpen, nipOf, settle, write } from "./owner.js";
 import { drawQuestion } from "./receipt.js";
 
 const HINTS = {
@@ -22,6 +23,7 @@ const current = () => store.draft.buyer;
 
 export function start() {
   byId("nip").addEventListener("input", () => { hint(...HINTS[check(byId("nip").value)]); settleOwner(); });
+  byId("eu-vat").addEventListener("input", drawEuHint);
   ["eu-vat", "foreign-id"].forEach((id) => byId(id).addEventListener("change", settleOwner)); // no telling earlier when it is whole
   for (const [name, id] of Object.entries(DATA)) {
     byId(id).addEventListener("input", () => { write(current(), name, byId(id).value); store.save(); });
@@ -36,6 +38,7 @@ export function draw() {
   hint(...HINTS[check(current().nip)]);
   settle(current());
   drawKind();
+  drawEuHint();
   drawData();
   find();
 }
@@ -55,6 +58,26 @@ export function takeNip(nip) {
   byId("nip").focus();
 }
 
+/** A buyer chosen by name. */
+export function takeKnown({ nip, name, address }) {
+  if (!nipOf(current())) ["name", "line1", "line2"].forEach((field) => write(current(), field, "")); // what was typed to find him
+  takeNip(nip);
+  fillIn(current(), { name, address });
+  show(KNOWN.invoices);
+  byId("press").focus();
+}
+
+/** A firm of the EU chosen by name. */
+export function takeEuropean({ eu_vat: number, ...data }) {
+  byId("eu-vat").value = number;
+  store.field("buyer.eu_vat", number);
+  settleOwner();
+  for (const [name, value] of Object.entries(data)) write(current(), name, value);
+  store.save();
+  drawData();
+  byId("press").focus();
+}
+
 /** The field to go to: whom the invoice is for. */
 export function firstField() {
   const id = IDENTIFIERS[current().kind];
@@ -64,6 +87,10 @@ export function firstField() {
 
 /** Mistakes of the identifier as it stands. */
 export function identifierMistakes() {
+  if (current().kind === "eu_vat") {
+    const wrong = euMistake(byId("eu-vat").value);
+    return wrong === "" ? [] : [{ pointer: "/buyer/eu_vat", message: wrong === null ? "Wpisz numer VAT UE." : `${wrong}.` }];
+  }
   const state = current().kind === "nip" ? check(byId("nip").value) : "ok";
   if (state === "ok") return [];
   return [{ pointer: "/buyer/nip", message: state === "empty" ? "Wpisz NIP albo wybierz „Osoba”." : "Popraw NIP albo wybierz „Osoba”." }];
@@ -99,6 +126,12 @@ function show(words) {
 function hint(words, mood) {
   byId("nip-hint").textContent = words;
   byId("nip-hint").dataset.mood = mood;
+}
+
+function drawEuHint() {
+  const wrong = euMistake(byId("eu-vat").value);
+  byId("eu-hint").textContent = wrong === "" ? "Numer ma dobrą postać" : wrong || "";
+  byId("eu-hint").dataset.mood = wrong === "" ? "good" : "";
 }
 
 function drawKind() {

@@ -26,8 +26,8 @@ export function draftFrom(sale) {
     buyer: buyerFrom(buyer || {}, recipient || null, receipt?.nip || ""),
     prices: prices === "net" ? "net" : "gross",
     currency: currency || "PLN",
-    lines: (lines || []).map(({ name, quantity, unit, unit_price: price, vat, discount, ...rest }) => ({
-      ...emptyLine(), name: name || "", unit: unit || "szt.", vat: String(vat ?? "23"),
+    lines: (lines || []).map(({ name, quantity, unit, unit_price: price, vat, discount, ean, ...rest }) => ({
+      ...emptyLine(), name: name || "", unit: unit || "szt.", vat: String(vat ?? "23"), ean: ean || "",
       quantity: typed(quantity), unit_price: typed(price), discount: typed(discount), extra: rest,
     })),
     pay,

@@ -5,6 +5,7 @@ import * as sounds from "./sounds.js";
 
 const KEYS = [
   ["F1", "klawisze"], ["F2", "NIP"], ["F3", "odłóż koszyk, pokaż odłożone"], ["F4", "nowa pozycja"],
+  ["Alt+1 … Alt+6", "najczęściej sprzedawane towary"],
   ["F6", "gotówka; drugi raz: ile daje klient"], ["F7", "karta"], ["F8", "BLIK"], ["F10", "przelew"],
   ["F9", "Faktura"], ["Enter", "następne pole"], ["Esc", "nowa sprzedaż, zamknij"],
 ];

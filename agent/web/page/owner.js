@@ -1,6 +1,7 @@
 // Whose name and address are in a form. They belong to the identifier they were given for: when that changes they are put
 // aside, and come back with it. So no invoice goes out with the NIP of one firm and the name of another.
 
+import { euNumber } from "./eu.js";
 import { check, digits } from "./nip.js";
 
 const OWNED = { name: "", line1: "", line2: "", country: "", recipient: null, on_receipt: "" };
@@ -27,7 +28,7 @@ export function givenBuyer(fields) {
 function ownerOf(buyer) {
   if (buyer.kind === "none") return "none";
   if (buyer.kind === "nip") return check(buyer.nip) === "ok" ? `nip:${digits(buyer.nip)}` : NOBODY;
-  const number = buyer[buyer.kind].replace(/[\s.-]/g, "").toUpperCase();
+  const number = buyer.kind === "eu_vat" ? euNumber(buyer.eu_vat) : buyer.foreign_id.replace(/[\s.-]/g, "").toUpperCase();
   return number ? `${buyer.kind}:${number}` : NOBODY;
 }
 

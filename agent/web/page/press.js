@@ -6,6 +6,7 @@ import * as buyer from "./buyer.js";
 import { byId, say } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors, showErrors } from "./errors.js";
+import * as known from "./known.js";
 import { forgetCleared } from "./parked.js";
 import * as payment from "./payment.js";
 import { remember } from "./products.js";
@@ -129,6 +130,7 @@ function answered(made, order) {
     if (isRefused(made)) store.rekey(); // the basket stays: mended, it is another sale
     else {
       remember(store.draft);
+      known.remember(store.draft);
       change = payment.change();
       forgetCleared();
       page.fresh(); // first: a browser that dies in between must not show it as unsold

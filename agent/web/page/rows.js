@@ -50,7 +50,7 @@ function row(box, lines, index, options) {
   }, known.map((rate) => h("option", { value: rate, selected: rate === line.vat }, /^\d+$/.test(rate) ? `${rate}%` : rate)));
   refresh();
   return h("div", { class: "line", role: "group", "aria-label": `Pozycja ${index + 1}` },
-    input("name", "Nazwa", {}),
+    h("div", { class: "named" }, input("name", "Nazwa"), line.ean ? h("span", { class: "ean" }, `EAN ${line.ean}`) : null),
     input("quantity", "Ilość", { inputmode: "decimal" }),
     input("unit", "J.m.", {}),
     input("unit_price", net ? "Cena netto" : "Cena brutto", { inputmode: "decimal" }),

@@ -1,16 +1,17 @@
 // The sale: basket, buyer, payment, and the one big button.
 
 import * as buyer from "./buyer.js";
-import { byId, enterMovesOn, say, selectsWhatItEnters } from "./dom.js";
+import { byId, enterMovesOn, selectsWhatItEnters } from "./dom.js";
 import * as store from "./draft.js";
 import { clearErrors } from "./errors.js";
+import * as goods from "./goods.js";
 import { draftFrom, SAMPLE } from "./handed.js";
+import * as known from "./known.js";
 import { plainAmount, shown } from "./money.js";
 import { check } from "./nip.js";
 import * as parked from "./parked.js";
 import * as payment from "./payment.js";
 import * as press from "./press.js";
-import * as products from "./products.js";
 import { drawQuestion } from "./receipt.js";
 import { annexMark, drawRows } from "./rows.js";
 import * as scan from "./scan.js";
@@ -32,6 +33,8 @@ export function start({ answered, sampleBasket, abandoned }) {
   byId("sample-button").addEventListener("click", () => { fresh({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
   parked.start({ shown: () => { draw(); focusFirst(); }, fresh });
   payment.start(refresh);
+  goods.start({ draw: () => { drawLines(); refresh(); } });
+  known.start();
   press.start({ fresh, readScreen, draw, drawLines, answered, abandoned });
   selectsWhatItEnters(document.body);
   if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
@@ -51,31 +54,11 @@ export function focusFirst() {
 
 const firstField = () => byId("line-0-name");
 
-/** A scanned product: one more of it, or a new line; what nobody knows yet is asked for by name. */
-export function takeProduct(code) {
-  const { lines } = store.draft;
-  const there = lines.find((line) => line.ean === code);
-  if (there && /^\d+$/.test(there.quantity)) there.quantity = String(Number(there.quantity) + 1);
-  else {
-    const known = products.byCode(code, store.draft.prices);
-    const line = { ...store.emptyLine(), ...(known ? products.asLine(known) : { ean: code }) };
-    if (store.isBare() && !lines.some((each) => each.ean)) lines.splice(0, lines.length, line);
-    else lines.push(line);
-  }
-  store.save();
-  drawLines();
-  refresh();
-  const index = there ? lines.indexOf(there) : lines.length - 1;
-  const unknown = !lines[index].name;
-  byId(`line-${index}-${unknown ? "name" : "quantity"}`).focus();
-  say(unknown ? `Nieznany kod ${code}: wpisz nazwę i cenę.` : `${lines[index].name}: ${lines[index].quantity}`);
-}
-
 /** Keys for people without a mouse. */
 export function shortcut(event) {
   if (byId("view-sale").hidden || form().inert) return;
   if (event.key === "F9" || (event.key === "Enter" && event.ctrlKey)) form().requestSubmit();
-  else if (payment.shortcut(event.key)) event.preventDefault();
+  else if (payment.shortcut(event.key) || goods.shortcut(event)) event.preventDefault();
   else if (event.key === "F3") parked.park(fresh);
   else if (event.key === "F2") {
     buyer.choose("nip");
@@ -111,6 +94,7 @@ function refresh() {
   byId("total").textContent = shown(plainAmount(totalGrosze()), store.draft.currency);
   byId("lines").classList.toggle("annex", annexMatters());
   payment.draw();
+  goods.drawQuickKeys();
   if (store.draft.lines.some((line) => line.vat === "zw")) byId("more").open = true;
 }
 

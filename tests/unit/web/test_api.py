@@ -404,6 +404,11 @@ class TestReading:
         known = await (await client.get("/v1/buyers/5260250274", headers=CASHIER)).json()
         assert known["name"] == "Ministerstwo Finansów"
         await problem(await client.get("/v1/buyers/1111111111", headers=CASHIER), 404, "buyer-unknown")
+        for text, found in (("finansow MINI", 1), ("526025", 1), ("świętok", 1), ("nansów", 0)):
+            listed = await (await client.get("/v1/buyers", params={"text": text}, headers=CASHIER)).json()
+            assert [each["nip"] for each in listed["buyers"]] == ["5260250274"] * found
+        for short in ("", "?text=mi"):
+            await problem(await client.get(f"/v1/buyers{short}", headers=CASHIER), 400, "bad-query")
 
     async def test_changes_wait_for_an_event(self, client: Client, place: World) -> None:
         assert await (await client.get("/v1/changes?wait=0", headers=CASHIER)).json() == {"seq": 0}

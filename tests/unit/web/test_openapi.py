@@ -392,6 +392,7 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
     (outage, *_) = (await ask("GET", "/v1/outages", "/v1/outages?from=2026-11-01&to=2026-11-30"))["outages"]
     for tail in (outage["name"], f"{outage['name']}?format=pdf", "nothing"):
         await ask("GET", "/v1/outages/{name}", f"/v1/outages/{tail}")
+    await ask("GET", "/v1/buyers", "/v1/buyers?text=fin")
     await ask("GET", "/v1/buyers/{nip}", f"/v1/buyers/{KNOWN_NIP}")
     await ask("GET", "/v1/buyers/{nip}", "/v1/buyers/9999999999")
     await ask("POST", "/v1/sync")
