@@ -278,6 +278,8 @@ class PageSettings:
     lookup_url: Annotated[str, rules.base_url] = "https://wl-api.mf.gov.pl"
     screen_keyboard: bool = False
     """Number pad and Polish keyboard on the screen; each browser may switch."""
+    return_to: Annotated[tuple[str, ...], rules.origins] = ()
+    """Origins of programs that open the page with a sale and are gone back to."""
     sample_basket: bool = False
     """demo: a basket to press on."""
 

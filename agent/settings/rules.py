@@ -122,6 +122,18 @@ def base_url(value: object) -> str | None:
     return "adres nie może mieć części po ? ani #" if parts.query or parts.fragment else None
 
 
+def origins(value: object) -> str | None:
+    """Return what is wrong with a list of origins, as a browser writes them: scheme, host, port, nothing after it."""
+    for each in value if isinstance(value, tuple) else ():
+        parts = _parts(each)
+        if isinstance(parts, str):
+            return parts
+        default = {"http": 80, "https": 443}[parts.scheme]
+        if each != f"{parts.scheme}://{parts.netloc.lower()}" or parts.port == default:
+            return f"potrzebny sam początek adresu, np. https://sklep.example; jest „{each}”"
+    return None
+
+
 def optional_base_url(value: object) -> str | None:
     return base_url(value) if value else None
 

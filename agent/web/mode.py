@@ -159,5 +159,6 @@ async def page_settings(request: web.Request) -> web.Response:
             sample_basket=settings.sample_basket,
             lookup_buyers=settings.lookup_buyers,
             screen_keyboard=settings.screen_keyboard,
+            return_to=settings.return_to,
         )
     )

@@ -123,6 +123,8 @@ class Page:
     sample_basket: bool
     lookup_buyers: bool
     screen_keyboard: bool
+    return_to: tuple[str, ...]
+    """Origins of programs that the page may go back to."""
 
 
 def buyer_of(found: FoundBuyer) -> KnownBuyer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -23,7 +24,8 @@ TYPES: Final = {
 def routes(open_token: str | None = None) -> list[web.RouteDef]:
     """/ and /page/<file> for every file of this folder that a browser may have.
 
-    ``open_token``: for the demo only, whoever opens / gets it; a foreign page cannot read it from the redirect.
+    ``open_token``: for the demo only, whoever opens / gets it; a foreign page cannot read it from the redirect. Not as
+    a fragment: the browser would drop the one that it was opened with (#sale=…).
     """
     table = []
     for entry in files(__name__).iterdir():
@@ -51,6 +53,6 @@ def _with_token(handler: Handler, token: str) -> Handler:
     async def redirect(request: web.Request) -> web.StreamResponse:
         if "demo" in request.query:
             return await handler(request)
-        return web.Response(status=302, headers={"Location": f"/?demo#token={token}"})
+        return web.Response(status=302, headers={"Location": f"/?demo={quote(token)}"})
 
     return redirect

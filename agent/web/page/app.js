@@ -1,6 +1,7 @@
 // The till page: views, banner, keyboard. Plain modules, no build step, nothing from the network but the agent.
 
 import { forgetToken, get, keepToken, Problem, token } from "./api.js";
+import * as back from "./back.js";
 import * as buyer from "./buyer.js";
 import * as burst from "./burst.js";
 import { invoiceOf, meaning } from "./codes.js";
@@ -159,14 +160,18 @@ async function refreshView() {
 
 // --- start --------------------------------------------------------------------------------------
 
-/** #token=… of the desktop link, #sale=… of the till's own program; both leave the address bar at once. */
+/**
+ * #token=… of the desktop link, #sale=…&return=… of the till's own program; they leave the address bar at once. The
+ * demonstration gives its token as ?demo=…: a redirect with a fragment would replace the sale's.
+ */
 let handed = null;
 
 function takeFragment() {
   const given = new URLSearchParams(location.hash.slice(1));
-  if (given.get("token")) keepToken(given.get("token"));
-  handed = given.get("sale") || handed;
-  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+  const demo = new URLSearchParams(location.search).get("demo");
+  if (given.get("token") || demo) keepToken(given.get("token") || demo);
+  if (given.get("sale")) handed = { sale: given.get("sale"), back: given.get("return") || "" };
+  if (location.hash || demo) history.replaceState(null, "", location.pathname + (demo ? "?demo" : location.search));
 }
 
 /** A basket that came while a press had no answer waits for the next visit of the sale. */
@@ -221,6 +226,7 @@ function apply(settings) {
   document.title = `Faktura – kasa ${settings.till}`;
   keyboard.configure(settings);
   manager.start(settings);
+  back.start(settings.return_to || []);
   invoice.start({
     next: goTo.sale,
     again,

@@ -24,6 +24,7 @@ const empty = () => ({
   notes: [],
   exemption: "",
   extra: {},
+  back: "", // where the program that handed the sale over wants to be called back
 });
 
 function read(name) {

@@ -2,6 +2,7 @@
 
 import { saleFrom } from "./again.js";
 import { blob, get, post, Problem, Unreachable } from "./api.js";
+import { wayBackWith } from "./back.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
 import { loadPaper, paperFigure } from "./paper_picture.js";
@@ -85,15 +86,15 @@ export async function refresh() {
   if (byId("view-invoice").hidden || byId("reason-form")) return; // who types a reason is not interrupted
   if (heldNow) return refreshHeld();
   if (!current) return;
-  const before = JSON.stringify({ ...current, fresh: null, change: null });
+  const before = JSON.stringify({ ...current, fresh: null, change: null, back: null });
   const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
   if (current.id !== invoice.id) return;
   invoice.replacement = current.replacement;
-  if (JSON.stringify({ ...invoice, fresh: null, change: null }) === before) return;
+  if (JSON.stringify({ ...invoice, fresh: null, change: null, back: null }) === before) return;
   if (!current.ksef_number && invoice.ksef_number) say(`Faktura ${invoice.number} ma numer KSeF.`);
   // What a fresh answer said to hand over stays: the paper that came out with it is still on the counter.
   const samePaper = current.fresh && invoice.paper?.state === current.paper?.state && invoice.state !== "rejected";
-  current = { ...invoice, fresh: current.fresh, change: current.change, ...(samePaper ? { hand_over: current.hand_over } : {}) };
+  current = { ...invoice, fresh: current.fresh, change: current.change, back: current.back, ...(samePaper ? { hand_over: current.hand_over } : {}) };
   const focused = document.activeElement?.id;
   draw();
   byId(focused)?.focus();
@@ -205,7 +206,9 @@ function buttons() {
   const print = refused ? null : h("button", {
     type: "button", id: "reprint", class: trouble ? "primary" : null, onclick: (event) => reprint(event.currentTarget),
   }, current.paper?.state === "failed" || !current.paper ? "Drukuj teraz" : "Drukuj ponownie");
+  const back = refused ? null : wayBackWith(current.back, current);
   return h("div", { class: "row" },
+    back ? h("a", { id: "return", class: "button primary", href: back }, "Wróć do programu sprzedaży") : null,
     ...(trouble ? [print, next] : [next, print]),
     current.kind.startsWith("KOR") || refused ? null
       : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),

@@ -75,7 +75,7 @@ async function press() {
   if (buyer.isLookedFor()) await lookedUp();
   if (refuse([...buyer.dataMistakes(), ...receiptMistakes(), ...payment.mistakes()])) return;
   if (store.dropEmptyLines()) page.drawLines();
-  const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices" };
+  const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices", back: store.draft.back };
   store.setPending(order);
   deliver(order);
 }
@@ -138,7 +138,7 @@ function answered(made, order) {
   }
   store.clearPending();
   showForm(true);
-  page.answered({ ...made, change });
+  page.answered({ ...made, change, back: order.back });
 }
 
 /** KSeF refused it while the customer waited: there is no paper, and no sale yet. */

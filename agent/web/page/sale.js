@@ -1,5 +1,6 @@
 // The sale: basket, buyer, payment, and the one big button.
 
+import { wayBack } from "./back.js";
 import * as buyer from "./buyer.js";
 import { byId, enterMovesOn, selectsWhatItEnters } from "./dom.js";
 import * as store from "./draft.js";
@@ -76,10 +77,17 @@ function draw() {
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
   byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption
     || store.draft.prices === "net");
+  drawWayBack();
   drawLines();
   buyer.draw();
   drawQuestion();
   refresh();
+}
+
+function drawWayBack() {
+  const address = wayBack(store.draft.back);
+  byId("sale-return").hidden = !address;
+  byId("sale-return").href = address || "";
 }
 
 function drawLines() {
@@ -152,11 +160,11 @@ export function take(known) {
  * A sale of the till's own program (base64url of its JSON) becomes the basket; never over a press without an answer.
  * False where it has to wait for that.
  */
-export function hand(given) {
+export function hand({ sale: given, back: address }) {
   if (press.isOpen()) return false;
   try {
     const bytes = Uint8Array.from(atob(given.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-    fresh(draftFrom(JSON.parse(new TextDecoder().decode(bytes))));
+    fresh({ ...draftFrom(JSON.parse(new TextDecoder().decode(bytes))), back: address });
   } catch {
     press.complain("Nie można odczytać koszyka przekazanego przez program kasowy.");
   }
