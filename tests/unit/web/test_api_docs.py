@@ -46,6 +46,7 @@ NOT_OVER_HTTP = {
     "not-written",
     "token-name-taken",
     "token-name-unknown",
+    "token-taken",
 }
 """Codes of commands and of start, which no route can raise."""
 
