@@ -196,6 +196,30 @@ async def test_a_crash_before_the_paper_is_healed_by_the_next_press(tmp_path: Pa
         assert len(place.printer.papers) == 1, "once it is out, a press does not repeat it"
 
 
+class DyingWithBytes(DyingPrinter):
+    """The process dies when bytes of the first job have left."""
+
+    async def print(self, encode: Encode, sent: Sent) -> PrintResult:
+        if self.dies:
+            await sent("paragon", encode("paragon"))
+        return await super().print(encode, sent)
+
+
+async def test_a_crash_while_bytes_leave_is_for_a_person_to_decide(tmp_path: Path) -> None:
+    """Nobody knows whether the paper came out: neither the restart nor the next press prints it again."""
+    async with world(tmp_path, printer=DyingWithBytes()) as place:
+        await place.lose_the_line()
+        with pytest.raises(asyncio.CancelledError):
+            await place.sell("one")
+        await place.printing.recover()
+        record = await place.sell("one")
+        await place.clock.advance(300)
+        assert place.printer.papers == []
+        paper = (await place.invoices.one(record.id)).paper
+        assert paper is not None
+        assert paper.state == PrintState.UNCERTAIN
+
+
 async def test_an_offline_paper_needs_two_commits(tmp_path: Path) -> None:
     commits: list[int] = []
 
