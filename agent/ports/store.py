@@ -63,6 +63,16 @@ class Invoices(Protocol):
         """Newest first, without bytes: for lists."""
         ...
 
+    async def issued(
+        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
+    ) -> list[InvoiceSummary]:
+        """A page of what has its P_1 in these days, both included, by day and number: what follows ``after``."""
+        ...
+
+    async def corrections_of(self, invoice_ids: Sequence[str]) -> list[InvoiceSummary]:
+        """What corrects any of these, newest first, without bytes."""
+        ...
+
     async def unsent(self, limit: int | None = None) -> list[InvoiceSummary]:
         """All whose duty to send is open (lifecycle.UNSENT): in doubt first, then by deadline, then by age.
 

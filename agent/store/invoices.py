@@ -36,6 +36,12 @@ ORDER BY seq LIMIT :limit"""
 _IN_SESSION = """WHERE state IN ('sending', 'sent') AND state = 'sent' AND session_ref = :session
     AND coalesce(invoice_ref, '') = '' AND seq > :place
 ORDER BY seq LIMIT :limit"""
+_ISSUED = """WHERE (invoices.issued_on, invoices.number, invoices.id) > (:day, :number, :id)
+    AND invoices.issued_on <= :last
+ORDER BY invoices.issued_on, invoices.number, invoices.id LIMIT :limit"""
+_CORRECTIONS_OF = """WHERE invoices.id IN (
+    SELECT correction_id FROM correction_bases WHERE base_id IN (SELECT value FROM json_each(:ids))
+) ORDER BY invoices.seq DESC"""
 _OPEN_CORRECTIONS = """WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL AND base_id IS NOT NULL
 ORDER BY seq"""
 _OF_IDS = """WHERE state NOT IN ('accepted', 'exempt') AND closed_at IS NULL
@@ -137,6 +143,19 @@ class SqliteInvoices:
         """Newest first, without bytes."""
         conditions, parameters = where(query)
         return await self._summaries(conditions + _NEWEST_FIRST, parameters)
+
+    async def issued(
+        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
+    ) -> list[InvoiceSummary]:
+        """A page of what has its P_1 in these days, both included, by day and number."""
+        first, last = (day.isoformat() for day in days)
+        place = (first, "", "") if after is None else (after.issued_on.isoformat(), after.number, after.id)
+        parameters: dict[str, Value] = dict(zip(("day", "number", "id"), place, strict=True))
+        return await self._summaries(_ISSUED, {**parameters, "last": last, "limit": limit})
+
+    async def corrections_of(self, invoice_ids: Sequence[str]) -> list[InvoiceSummary]:
+        """What corrects any of these, newest first, without bytes."""
+        return await self._summaries(_CORRECTIONS_OF, {"ids": codec.dump(list(invoice_ids))})
 
     async def unsent(self, limit: int | None = None) -> list[InvoiceSummary]:
         """In doubt first, then by deadline (those without one last), then by age."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from aiohttp import web
@@ -32,6 +31,7 @@ from agent.web.context import (
     file_response,
 )
 from agent.web.security import caller_of, require_manager, require_reader
+from agent.web.streaming import CSV, JSON, streamed
 from agent.web.wire import plain
 
 
@@ -51,7 +51,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-async def register(request: web.Request) -> web.Response:
+async def register(request: web.Request) -> web.StreamResponse:
     """GET /v1/register?month=YYYY-MM&format=json|csv|jpk|jpk-csv|payments[&as_of=][&dialect=rfc4180|excel][&bom=0|1].
 
     json and csv: invoices by P_1, everything the register knows. jpk and jpk-csv: rows of JPK_V7M(3) by tax point.
@@ -64,19 +64,18 @@ async def register(request: web.Request) -> web.Response:
     filing = as_of is None and caller_of(request).role is not Role.AUDITOR
     match form:
         case "csv":
-            return _table(await request.app[REGISTER].csv(month, as_of, dialect), f"rejestr-{month}.csv")
+            table = request.app[REGISTER].csv(month, as_of, dialect)
+            return await streamed(request, table, CSV, f"rejestr-{month}.csv")
         case "jpk":
-            text = await _whole(request.app[BOOKS].written(month, as_of, JpkXml(), filing=filing))
-            return file_response(text.encode(), "application/xml", f"jpk-sprzedaz-{month}.xml")
+            rows = request.app[BOOKS].written(month, as_of, JpkXml(), filing=filing)
+            return await streamed(request, rows, "application/xml", f"jpk-sprzedaz-{month}.xml")
         case "jpk-csv":
-            text = await _whole(request.app[BOOKS].written(month, as_of, JpkCsv(dialect), filing=filing))
-            return _table(text, f"jpk-{month}.csv")
+            rows = request.app[BOOKS].written(month, as_of, JpkCsv(dialect), filing=filing)
+            return await streamed(request, rows, CSV, f"jpk-{month}.csv")
         case "payments":
-            return _table(
-                await _whole(request.app[BOOKS].payments(month, PaymentTable(dialect))), f"platnosci-{month}.csv"
-            )
-    rows = await request.app[REGISTER].rows(month, as_of)
-    return json_views.json_response({"month": month, "rows": rows})
+            table = request.app[BOOKS].payments(month, PaymentTable(dialect))
+            return await streamed(request, table, CSV, f"platnosci-{month}.csv")
+    return await streamed(request, request.app[REGISTER].json(month, as_of), JSON)
 
 
 def _dialect(request: web.Request) -> Dialect:
@@ -84,15 +83,6 @@ def _dialect(request: web.Request) -> Dialect:
     name = request_query.choice(request, "dialect", "rfc4180", ("rfc4180", "excel"))
     dialect = EXCEL if name == "excel" else RFC_4180
     return replace(dialect, bom=request_query.choice(request, "bom", "01"[dialect.bom], ("0", "1")) == "1")
-
-
-def _table(text: str, name: str) -> web.Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return web.Response(text=text, content_type="text/csv", headers=headers)
-
-
-async def _whole(pieces: AsyncIterator[str]) -> str:
-    return "".join([piece async for piece in pieces])
 
 
 async def register_changes(request: web.Request) -> web.Response:

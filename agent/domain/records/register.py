@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -174,6 +174,20 @@ def rows(
     return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
 
 
+def rows_of_page(
+    records: Iterable[InvoiceSummary], *, as_of: date, corrections: Iterable[InvoiceSummary]
+) -> Iterator[RegisterRow]:
+    """Yield the rows of a part of the register, in the order given. ``corrections``: all that name one of these."""
+    corrected_by: dict[str, dict[str, None]] = {}
+    for correction in corrections:
+        for base in correction.bases:
+            if base.invoice_id is not None:
+                corrected_by.setdefault(base.invoice_id, {})[correction.number] = None
+    for record in records:
+        if is_invoice(record, as_of):
+            yield _row(record, as_of, record.has_upo, tuple(corrected_by.get(record.id, ())))
+
+
 def is_invoice(record: InvoiceSummary, as_of: AsOf) -> bool:
     """Return False for what KSeF refused while it was issued online, or whose case a manager closed."""
     if record.closed_at is not None:
@@ -253,23 +267,41 @@ def _days_late(record: InvoiceSummary, as_of: date) -> int:
     return max(0, (day - record.deadline).days)
 
 
+class MonthCounting:
+    """Counts the rows of one month (YYYY-MM) as they come."""
+
+    def __init__(self, month: str) -> None:
+        self._month = month
+        self._by_mode = dict.fromkeys(Mode, 0)
+        self._unnumbered = self._late = self._days_late_max = 0
+
+    def add(self, row: RegisterRow) -> None:
+        """Count one more."""
+        self._by_mode[row.mode] += 1
+        self._unnumbered += row.ksef_number is None
+        self._late += row.days_late > 0
+        self._days_late_max = max(self._days_late_max, row.days_late)
+
+    def count(self) -> MonthCount:
+        """Return the count, zeros where the month has no invoices."""
+        invoices = sum(self._by_mode.values())
+        return MonthCount(
+            month=self._month,
+            invoices=invoices,
+            offline=invoices - self._by_mode[Mode.ONLINE],
+            by_mode=self._by_mode,
+            unnumbered=self._unnumbered,
+            late=self._late,
+            days_late_max=self._days_late_max,
+        )
+
+
 def month_count(month: str, register: Iterable[RegisterRow]) -> MonthCount:
     """Return the count of one month (YYYY-MM), zeros where it has no invoices."""
-    return _count(month, list(register))
-
-
-def _count(month: str, found: list[RegisterRow]) -> MonthCount:
-    by_mode = {mode: sum(row.mode is mode for row in found) for mode in Mode}
-    late = [row.days_late for row in found if row.days_late]
-    return MonthCount(
-        month=month,
-        invoices=len(found),
-        offline=len(found) - by_mode[Mode.ONLINE],
-        by_mode=by_mode,
-        unnumbered=sum(row.ksef_number is None for row in found),
-        late=len(late),
-        days_late_max=max(late, default=0),
-    )
+    counting = MonthCounting(month)
+    for row in register:
+        counting.add(row)
+    return counting.count()
 
 
 def to_dict(row: RegisterRow) -> dict[str, Value]:
@@ -320,8 +352,12 @@ def count_to_dict(count: MonthCount) -> dict[str, str | int | dict[str, int]]:
 
 def to_csv(register: Iterable[RegisterRow], dialect: Dialect = RFC_4180) -> bytes:
     """Return the register as CSV, UTF-8 and CRLF, the columns of to_dict()."""
-    lines = (dialect.line(_cells(row, dialect)) for row in register)
-    return "".join((dialect.begin(COLUMNS), *lines)).encode("utf-8")
+    return "".join((dialect.begin(COLUMNS), *(csv_line(row, dialect) for row in register))).encode("utf-8")
+
+
+def csv_line(row: RegisterRow, dialect: Dialect = RFC_4180) -> str:
+    """Return one row of the CSV, with its end."""
+    return dialect.line(_cells(row, dialect))
 
 
 def _cells(row: RegisterRow, dialect: Dialect) -> list[Cell]:

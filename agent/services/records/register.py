@@ -1,18 +1,20 @@
-"""The register of a month of P_1: rows with JPK markers, counts. Rows by tax point: books.py."""
+"""The register of a month of P_1: rows with JPK markers, counts; a page in memory at a time. By tax point: books.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from functools import partial
 
 from agent.domain.fa3.build import issue_date
+from agent.domain.invoice import InvoiceSummary
 from agent.domain.records import register
 from agent.domain.spreadsheets import RFC_4180, Dialect
-from agent.ports import Clock, InvoiceFilter, Json, Store, Transaction
+from agent.ports import Clock, Json, Store, Transaction
 from agent.services.records.months import month_of
 
-MONTH_LIMIT = 1_000_000
+PAGE = 200
 
 
 class RegisterReports:
@@ -22,25 +24,52 @@ class RegisterReports:
         self._store = store
         self._clock = clock
 
-    async def rows(self, month: str, as_of: date | None) -> list[Mapping[str, Json]]:
-        """Return the rows of a month."""
-        return [register.to_dict(row) for row in await self._rows(month, as_of)]
+    async def rows(self, month: str, as_of: date | None) -> AsyncIterator[Mapping[str, Json]]:
+        """Yield the rows of a month, by day and number."""
+        async for row in self._rows(month, as_of):
+            yield register.to_dict(row)
 
-    async def csv(self, month: str, as_of: date | None, dialect: Dialect = RFC_4180) -> str:
-        """Return the rows of a month as CSV."""
-        return register.to_csv(await self._rows(month, as_of), dialect).decode("utf-8")
+    async def _rows(self, month: str, as_of: date | None) -> AsyncIterator[register.RegisterRow]:
+        day = as_of or issue_date(self._clock.now())
+        days = month_of(month)
+        last: InvoiceSummary | None = None
+        while True:
+            page, corrections = await self._store.read(partial(_page, days, last))
+            for row in register.rows_of_page(page, as_of=day, corrections=corrections):
+                yield row
+            if len(page) < PAGE:
+                return
+            last = page[-1]
+
+    async def json(self, month: str, as_of: date | None) -> AsyncIterator[str]:
+        """Yield the rows of a month as a JSON object, a row at a time."""
+        yield f'{{"month":{_json(month)},"rows":['
+        comma = ""
+        async for row in self.rows(month, as_of):
+            yield comma + _json(row)
+            comma = ","
+        yield "]}"
+
+    async def csv(self, month: str, as_of: date | None, dialect: Dialect = RFC_4180) -> AsyncIterator[str]:
+        """Yield the rows of a month as CSV, a row at a time."""
+        yield dialect.begin(register.COLUMNS)
+        async for row in self._rows(month, as_of):
+            yield register.csv_line(row, dialect)
 
     async def counts(self, month: str, as_of: date | None) -> Mapping[str, Json]:
         """Return the counts of a month: how many offline, by mode, how late."""
-        return register.count_to_dict(register.month_count(month, await self._rows(month, as_of)))
+        counting = register.MonthCounting(month)
+        async for row in self._rows(month, as_of):
+            counting.add(row)
+        return register.count_to_dict(counting.count())
 
-    async def _rows(self, month: str, as_of: date | None) -> list[register.RegisterRow]:
-        day = as_of or issue_date(self._clock.now())
-        return await self._store.read(partial(_rows, month_of(month), day))
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-async def _rows(days: tuple[date, date], as_of: date, tx: Transaction) -> list[register.RegisterRow]:
-    records = await tx.invoices.summaries(InvoiceFilter(issued_from=days[0], issued_to=days[1], limit=MONTH_LIMIT))
-    upos = [record.id for record in records if record.has_upo]
-    later = await tx.invoices.summaries(InvoiceFilter(base_issued=days, limit=MONTH_LIMIT))
-    return register.rows(records, as_of=as_of, upos=upos, corrections=later)
+async def _page(
+    days: tuple[date, date], after: InvoiceSummary | None, tx: Transaction
+) -> tuple[list[InvoiceSummary], list[InvoiceSummary]]:
+    page = await tx.invoices.issued(days, PAGE, after)
+    return page, await tx.invoices.corrections_of([each.id for each in page])

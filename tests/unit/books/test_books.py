@@ -171,7 +171,7 @@ async def test_a_reduction_moves_to_the_month_in_which_it_was_sent(tmp_path: Pat
 async def test_months_at_the_ends_of_the_calendar_are_empty(place: World, month: str) -> None:
     await place.sell()
     assert await jpk(place, month) == []
-    assert await place.register.rows(month, None) == []
+    assert [each async for each in place.register.rows(month, None)] == []
     assert (await place.register.counts(month, None))["invoices"] == 0
     assert await place.books.changes(month, FILED) == []
     assert (await place.comparisons.of_days(date.min, date.min)).counts.numbered == 0

@@ -43,9 +43,9 @@ async def test_a_base_names_a_correction_of_another_month(tmp_path: Path) -> Non
         await place.clock.advance(8 * 24 * 3600)
         made = (await press_correction(place, base, FULL)).invoices[0].record
         assert made.issued_on.month == 12
-        (row,) = await place.register.rows("2026-11", None)
+        (row,) = [each async for each in place.register.rows("2026-11", None)]
         assert row["corrections"] == [made.number]
-        (other,) = await place.register.rows("2026-12", None)
+        (other,) = [each async for each in place.register.rows("2026-12", None)]
         assert other["bases"] == [base.number]
 
 
@@ -54,7 +54,7 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
         base = await sell(place)
         made = (await press_correction(place, base, returned(1, "1"))).invoices[0].record
         await place.clock.advance(1)
-        before = await place.register.rows("2026-11", None)
+        before = [each async for each in place.register.rows("2026-11", None)]
         assert [row["upo"] for row in before] == [True, True]
 
         await place.books.read_all()
@@ -65,7 +65,7 @@ async def test_what_was_exported_and_pruned_stays_in_the_books_and_is_told_elsew
                 await tx.exports.prune(record.id)
 
         await place.store.write(prune)
-        assert await place.register.rows("2026-11", None) == before
+        assert [each async for each in place.register.rows("2026-11", None)] == before
         newest = len(await place.all_events())
         for work in (
             place.reprinting.reprint(base.id, CASHIER),

@@ -188,7 +188,7 @@ async def test_a_collective_correction_is_seen_by_all_its_bases(tmp_path: Path) 
             assert refused.value.code == "corrected-collectively"
             assert "corrected" in await place.log(base.id)
         assert [base.invoice_id for base in made.bases] == [first.id, second.id]
-        rows = await place.register.rows("2026-11", None)
+        rows = [each async for each in place.register.rows("2026-11", None)]
         listed = {row["number"]: row["corrections"] for row in rows}
         assert listed[first.number] == listed[second.number] == [made.number]
 

@@ -284,7 +284,7 @@ async def test_what_left_as_online_and_was_accepted_that_day_is_online_in_the_re
         assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
         changes = [event.data for event in await place.invoices.events(record.id) if event.kind == "mode"]
         assert [(each["from"], each["to"]) for each in changes] == [("online", "offline24"), ("offline24", "online")]
-        (row,) = await place.register.rows("2026-11", None)
+        (row,) = [each async for each in place.register.rows("2026-11", None)]
         assert row["mode"] == "online"
 
 

@@ -157,7 +157,7 @@ async def test_the_end_of_a_failure_closes_what_is_in_ksef_already(tmp_path: Pat
         closed = await place.record(record.id)
         assert (closed.deadline, closed.deadline_state) == (date(2026, 12, 3), "due"), "it waits no more"
         assert (await last(place, record.id, "deadline")).data["to"] == "2026-12-03"
-        (row,) = await place.register.rows("2026-11", None)
+        (row,) = [each async for each in place.register.rows("2026-11", None)]
         assert (row["deadline"], row["deadline_state"], row["days_late"]) == ("2026-12-03", "due", 0)
         logged = len(await place.invoices.events(record.id))
         await place.deadlines.follow()
