@@ -25,6 +25,16 @@ async def streamed(
     response = web.StreamResponse(headers=headers)
     response.content_type = content_type
     response.charset = "utf-8"
+    try:
+        await _send(request, response, pieces)
+    except BaseException:
+        if response.prepared and request.transport is not None:
+            request.transport.abort()  # no second answer behind a part of the first
+        raise
+    return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, pieces: AsyncIterator[str]) -> None:
     waiting: list[str] = []
     length = 0
     async for piece in pieces:
@@ -32,13 +42,15 @@ async def streamed(
         length += len(piece)
         if length >= PIECE:
             if request.method == "HEAD":
-                return response
+                return
             if not response.prepared:
                 await response.prepare(request)
             await response.write("".join(waiting).encode())
             waiting, length = [], 0
-    if not response.prepared:  # little: as one answer, with its length
-        return web.Response(text="".join(waiting), content_type=content_type, headers=headers)
-    await response.write("".join(waiting).encode())
+    rest = "".join(waiting).encode()
+    if not response.prepared:
+        response.content_length = len(rest)
+        await response.prepare(request)
+    if request.method != "HEAD":
+        await response.write(rest)
     await response.write_eof()
-    return response

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from agent.commands import correct, issue, outbox, register
 from agent.domain.errors import Conflict, NotFound
+from agent.services.records import register as reports
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.world import CASHIER, MANAGER, sale, world
 from tests.unit.books.jpk_frame import sales_rows
@@ -183,3 +184,19 @@ def test_the_books_from_the_command_line(run: Callable[..., Result], tmp_path: P
 )
 def test_wrong_use(run: Callable[..., Result], module: Any, words: list[str]) -> None:
     assert run(module, *words).exit_code == 2
+
+
+async def test_pages_make_up_the_register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        for _ in range(4):
+            await place.sell()
+        correction = (await press_correction(place, base, returned(1, "1"))).invoices[0].record
+        whole = [each async for each in place.register.rows("2026-11", None)]
+        assert [row["number"] for row in whole] == sorted(str(row["number"]) for row in whole)
+        assert [row["corrections"] for row in whole if row["number"] == base.number] == [[correction.number]]
+        for size in (1, 2, 6):
+            monkeypatch.setattr(reports, "PAGE", size)
+            assert [each async for each in place.register.rows("2026-11", None)] == whole
+            text = "".join([each async for each in place.register.json("2026-11", None)])
+            assert json.loads(text) == {"month": "2026-11", "rows": whole}
