@@ -27,6 +27,8 @@ OPTIONS: Final[dict[str, str]] = {
     "Answer in JSON.": "Odpowiedz w formacie JSON.",
     "The same as --format json.": "To samo co --format json.",
     "Answer as JSON.": "Odpowiedz w formacie JSON.",
+    "Take the PIN of NAME away.": "Usuń PIN kierownika NAME.",
+    "Read the PIN from standard input instead of asking.": "Wczytaj PIN ze standardowego wejścia, bez pytania.",
     # demo, sandbox
     "Folder for the papers.": "Katalog na wydruki.",
     "Serve the till page until Ctrl+C instead.": "Zamiast tego uruchom stronę kasy, aż do Ctrl+C.",
@@ -252,6 +254,10 @@ COMMANDS: Final[dict[str, str]] = {
         "Z --from-file kod podaje centrala: NAME ma odtąd ten kod, cokolwiek miał wcześniej."
     ),
     "token list": "Wypisz nazwy i role.",
+    "token pin": (
+        "Ustaw PIN, którym kierownik NAME wchodzi na stronie kasy; kończy też blokadę.\n\n"
+        "Od 6 do 12 cyfr. Nie użyje go żaden program: strona podaje go obok kodu kasy, najwyżej dziesięć razy z rzędu."
+    ),
     "token revoke": "Wycofaj kod NAME.",
     "backup": (
         "Skopiuj bazę do pliku i sprawdź kopię. Program może działać; sprzedaż nie czeka.\n\n"

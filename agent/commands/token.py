@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TextIO
 
 import click
 
 from agent.commands.common import config_option_without_files, show_json
 from agent.domain.callers import Role
+from agent.services.manager_pins import ManagerPins
 from agent.services.tokens import LEAST_LETTERS, Tokens
 from agent.settings.model import Settings
+from agent.system.clock import SystemClock
 
 
 @click.group("token")
@@ -80,6 +83,29 @@ def show(settings: Settings, *, as_json: bool) -> None:
         return
     for entry in entries:
         click.echo(f"{entry.role:8}  {entry.name}")
+
+
+@command.command("pin")
+@config_option_without_files
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Take the PIN of NAME away.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the PIN from standard input instead of asking.")
+def pin(settings: Settings, name: str, *, remove: bool, from_stdin: bool) -> None:
+    """Set the PIN with which the manager NAME comes in at the till page; it ends a lock.
+
+    6 to 12 digits. No program can use it: it is asked for beside the till's own token, at most ten times in a row.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pins = ManagerPins(settings.data_dir, SystemClock())
+    if remove:
+        pins.remove(name)
+        click.echo(f"Kierownik „{name}” nie ma już PIN-u.", err=True)
+        return
+    given = (
+        sys.stdin.readline().strip() if from_stdin else click.prompt("PIN", hide_input=True, confirmation_prompt=True)
+    )
+    pins.set(name, given)
+    click.echo(f"Ustawiono PIN kierownika „{name}”.", err=True)
 
 
 @command.command("revoke")

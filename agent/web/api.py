@@ -10,11 +10,14 @@ import asyncio
 from aiohttp import web
 
 from agent.services.assembly import Services
+from agent.services.manager_pins import ManagerPins
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings
-from agent.web import corrections, exchange, invoices, mode, openapi, page, records
+from agent.web import corrections, exchange, invoices, manager, mode, openapi, page, records
 from agent.web.connections import working_middleware
 from agent.web.context import PAGE, provide
+from agent.web.manager import MANAGERS, Managers
+from agent.web.manager_session import ManagerSessions
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
 from agent.web.request_query import known_parameters
@@ -36,13 +39,15 @@ def till_app(
     ``open_token``: for the demo only, the page opens without asking for a token. ``body_seconds``: in which the body
     of a request has to be there.
     """
+    clock = services.ports.clock
+    managers = Managers(ManagerPins(services.settings.data_dir, clock), ManagerSessions(clock))
     app = web.Application(
         middlewares=[
             working_middleware,
             headers_middleware,
             problems_middleware,
             origin_middleware(api.host, api.origins),
-            bearer_middleware(tokens),
+            bearer_middleware(tokens, managers.sessions),
             known_parameters,
         ],
         client_max_size=api.max_body_bytes,
@@ -52,8 +57,10 @@ def till_app(
     provide(app, services)
     app[STOPPING] = asyncio.Event()
     app[PAGE] = settings or PageSettings()
+    app[MANAGERS] = managers
     app.add_routes(routes())
     app.add_routes(page.routes(open_token))
+    app.add_routes(manager.routes())
     app.on_shutdown.append(_stop)
     return app
 

@@ -28,6 +28,7 @@ from agent.web.context import (
     shielded,
 )
 from agent.web.corrections import corrections_of
+from agent.web.manager import MANAGERS
 from agent.web.security import caller_of, require_manager
 from agent.web.stopping import until_stop
 
@@ -158,6 +159,7 @@ async def page_settings(request: web.Request) -> web.Response:
             role=caller.role,
             sample_basket=settings.sample_basket,
             lookup_buyers=settings.lookup_buyers,
+            manager_pin=request.app[MANAGERS].have_pins(),
             screen_keyboard=settings.screen_keyboard,
             return_to=settings.return_to,
         )

@@ -30,6 +30,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "token-missing": ProblemKind(401, "No bearer token was sent"),
     "token-unknown": ProblemKind(401, "The bearer token is unknown or revoked"),
     "not-permitted": ProblemKind(403, "The role of the token does not allow this"),
+    "pin-wrong": ProblemKind(403, "No manager has this PIN"),
     "origin-not-allowed": ProblemKind(403, "The Origin header is neither ours nor configured"),
     "method-not-allowed": ProblemKind(405, "The route does not know this method"),
     "body-timeout": ProblemKind(408, "The body did not arrive in time"),
@@ -44,6 +45,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "invoice-not-found": ProblemKind(404, "There is no such invoice"),
     "correction-not-found": ProblemKind(404, "There is no such held correction"),
     "print-not-found": ProblemKind(404, "There is no such print job"),
+    "pin-unset": ProblemKind(404, "No manager has a PIN on this till"),
     "buyer-unknown": ProblemKind(404, "Nobody knows this buyer yet"),
     "no-upo": ProblemKind(404, "KSeF's confirmation is not here yet"),
     "not-printed": ProblemKind(404, "The invoice has not been printed yet"),
@@ -85,6 +87,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     # The agent.
     "document-damaged": ProblemKind(500, "The disk changed the stored document; it is neither sent, printed nor shown"),
     "internal-error": ProblemKind(500, "A defect of the agent; the detail holds the id of the log entry"),
+    "pin-taken": ProblemKind(409, "Another manager has this PIN"),
+    "too-many-pins": ProblemKind(409, "The till keeps ten managers' PINs at most"),
+    "pin-locked": ProblemKind(429, "Too many wrong PINs; wait, or have one set anew"),
     "unavailable": ProblemKind(503, "Cannot be done now; repeat with the same key"),
     "ksef-unavailable": ProblemKind(503, "KSeF cannot be asked now, or its limits allow no such question yet"),
     "clock-wrong": ProblemKind(503, "The till's clock is too far off to date an invoice"),
@@ -94,11 +99,13 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "store-busy": ProblemKind(503, "The database is busy"),
     "store-lost": ProblemKind(503, "The disk failed; the agent restarts, and the same key tells what was stored"),
     "store-closed": ProblemKind(503, "The agent is stopping"),
+    "pins-unreadable": ProblemKind(503, "The file of PINs, or of their failures, cannot be read"),
     "tokens-unreadable": ProblemKind(503, "tokens.json cannot be read"),
     "disk-full": ProblemKind(507, "No room on the disk; nothing was stored"),
 }
 
 FIELD_CODES: Final[dict[str, str]] = {
+    "weak-pin": "No 6 to 12 digits, or one of the first that anybody tries",
     # Any field.
     "invalid": "Wrong; the message says why",
     "required": "The field is missing or empty",

@@ -71,6 +71,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "unsupported-content-encoding": 415,
     "unsupported-media-type": 415,
     "host-not-allowed": 421,
+    "pin-locked": 429,
     "disk-full": 507,
 }
 

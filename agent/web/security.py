@@ -1,7 +1,8 @@
 """Who may ask: bearer tokens and roles, Host and Origin, headers of every answer.
 
 A web page on the till's own computer must not be able to use the agent (DNS rebinding, cross-site requests):
-the Host has to be an address of this very socket, the Origin has to be ours or a configured one. There are no cookies.
+the Host has to be an address of this very socket, the Origin has to be ours or a configured one. The only cookie is
+that of a manager at the till page; alone it opens nothing (manager_session.py).
 """
 
 from __future__ import annotations
@@ -16,11 +17,16 @@ from aiohttp.typedefs import Middleware
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import NotPermitted
 from agent.services.tokens import Tokens
+from agent.web.manager_session import ManagerSessions
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CALLER: Final = web.RequestKey("caller", Caller)
+TILL: Final = web.RequestKey("till", Caller)
+"""Whose token it is, whoever works at the page."""
 PROTECTED_PREFIX: Final = "/v1/"
+SESSION_PATH: Final = "/page/manager-session"
+"""Of the page, beside the API; the till's token is asked for all the same."""
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 PAGE_POLICY: Final = (
@@ -66,6 +72,11 @@ def caller_of(request: web.Request) -> Caller:
     return request[CALLER]
 
 
+def till_of(request: web.Request) -> Caller:
+    """Return whose bearer token it is, also while a manager works at that page."""
+    return request[TILL]
+
+
 def require_manager(request: web.Request) -> Caller:
     """Return the caller if it is a manager; NotPermitted otherwise."""
     caller = request[CALLER]
@@ -86,19 +97,20 @@ def _require_no_auditor(request: web.Request) -> None:
     raise NotPermitted("Ten kod dostępu służy tylko do odczytu faktur, rejestrów i dowodów.")
 
 
-def bearer_middleware(tokens: Tokens) -> Middleware:
-    """Ask for a known token on every route under /v1/."""
+def bearer_middleware(tokens: Tokens, sessions: ManagerSessions) -> Middleware:
+    """Ask for a known token on every route under /v1/; a manager's session at the till page adds to it."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(PROTECTED_PREFIX):
+        if request.path.startswith(PROTECTED_PREFIX) or request.path == SESSION_PATH:
             scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not secret.strip():
                 raise NotPermitted("Brak kodu dostępu do programu.", code="token-missing")
             caller = await tokens.caller(secret.strip())
             if caller is None:
                 raise NotPermitted("Kod dostępu jest nieznany albo został wycofany.", code="token-unknown")
-            request[CALLER] = caller
+            request[TILL] = caller
+            request[CALLER] = sessions.manager(request, caller) or caller
             if caller.role is Role.AUDITOR:
                 _require_no_auditor(request)
         return await handler(request)

@@ -14,6 +14,7 @@ from agent.domain.errors import BadInput, FieldError
 from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome
+from agent.services.manager_pins import ManagerPins
 from tests.browser.conftest import Counter
 from tests.fakes.world import MANAGER
 
@@ -668,6 +669,45 @@ async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> Non
     assert (await counter.place.record(record.id)).closed_at is not None
 
 
+async def test_manager_comes_in_with_a_pin(counter: Counter) -> None:
+    """A few digits instead of the token; books, proof and certificates are there; the sale is the till's again."""
+    place, page = counter.place, counter.page
+    ManagerPins(place.settings.data_dir, place.clock).set("Anna", "271828")
+    await counter.open()
+    await counter.press()
+    await counter.headline()
+    (record,) = await counter.invoices()
+    await page.click("[data-view=manager]")
+    await page.fill("#manager-pin", "271829")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#manager-error")).to_contain_text("PIN jest błędny. Pozostałe próby: 9.")
+    await page.keyboard.type("271828")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#manager-title")).to_have_text("Kierownik: Anna")
+    await expect(page.locator(".office")).to_contain_text("Offline (kod CERTYFIKAT)")
+    async with page.expect_download() as jpk:
+        await page.click("text=JPK (XML)")
+    assert (await jpk.value).suggested_filename == "jpk-sprzedaz-2026-11.xml"
+    async with page.expect_download() as proof:
+        await page.click("text=Zapisz dowody (ZIP)")
+    assert (await proof.value).suggested_filename == "dowody-2026-11-01-2026-11-24.zip"
+    await page.fill("#manager-reason", "burza")
+    await page.click("text=Ogłoś offline24")
+    await page.wait_for_selector("text=Ogłoszono tryb offline24.")
+    assert place.mode.current().declared_by == "Anna"
+    await page.click("[data-view=find]")
+    await page.click("[data-view=manager]")
+    await expect(page.locator("#manager-title")).to_have_text("Kierownik: Anna")
+    await page.click("[data-view=sale]")
+    await page.click("#sample-button")
+    await counter.press()
+    await counter.headline()
+    assert [each.pressed_by for each in await counter.invoices()] == ["kasa 1", "kasa 1"]
+    await page.click("[data-view=manager]")
+    await page.wait_for_selector("#manager-pin")
+    assert record.pressed_by == "kasa 1"
+
+
 async def test_manager_declares_with_a_reason(counter: Counter) -> None:
     await counter.open()
     page = counter.page
@@ -727,6 +767,11 @@ async def test_manager_answers_an_announced_total_failure(counter: Counter) -> N
     assert await page.locator("details:has-text('podały media')").count() == 0
     await page.fill("#manager-reason", "BIP milczy")
     await page.click("text=Odrzuć: fałszywy alarm")
+    assert counter.place.mode.current().total_failure_to_confirm is True, "asked once more"
+    await page.keyboard.press("Enter")  # the focus is on the way back
+    await expect(page.locator("#manager-sure")).to_be_hidden()
+    await page.click("text=Odrzuć: fałszywy alarm")
+    await page.click("#manager-yes")
     await page.wait_for_selector("text=Odrzucono awarię całkowitą.")
     assert counter.place.mode.current().total_failure_to_confirm is False
 
@@ -753,14 +798,16 @@ async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Co
     assert not await page.is_visible("text=Potwierdź awarię całkowitą")
     await page.click("summary:has-text('podały media')")
     await page.click("text=Potwierdź awarię całkowitą")
+    await page.click("#manager-yes")
     await page.wait_for_selector("dt:has-text('Potwierdził')")
-    assert await page.locator("#view-manager button").all_inner_texts() == [
+    assert await page.locator("#manager-steps button").all_inner_texts() == [
         "Awaria całkowita się skończyła",
         "To był fałszywy alarm",
     ]
     await counter.place.clock.advance(60)
     await page.fill("#manager-reason", "Radio, 14:00")
     await page.click("text=Awaria całkowita się skończyła")
+    await page.click("#manager-yes")
     await page.wait_for_selector("text=faktury znowu trafiają do KSeF")
     await counter.place.clock.advance(1)
     assert counter.place.mode.current().declared is None
@@ -956,6 +1003,7 @@ async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Cou
     await page.fill("#manager-reason", "BIP: nie było jej")
     await page.click("text=Awarii całkowitej, która się skończyła, wcale nie było")
     await page.click("text=To był fałszywy alarm")
+    await page.click("#manager-yes")
     await page.wait_for_selector("text=Faktury z czasu tej awarii zostaną przesłane do KSeF.")
     assert (await place.record(record.id)).state is InvoiceState.ISSUED
     assert not await page.query_selector("text=To był fałszywy alarm")

@@ -111,6 +111,14 @@ class KnownBuyers:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagerSession:
+    """A manager at the till page."""
+
+    manager: str
+    """Whose PIN it was; what is done meanwhile is written down under this name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What the till page has to know at its start."""
 
@@ -122,6 +130,8 @@ class Page:
     role: Role
     sample_basket: bool
     lookup_buyers: bool
+    manager_pin: bool
+    """A manager can come in with a PIN."""
     screen_keyboard: bool
     return_to: tuple[str, ...]
     """Origins of programs that the page may go back to."""

@@ -41,10 +41,11 @@ export function newKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function send(method, path, { body, key, secret, timeout } = {}) {
+async function send(method, path, { body, key, secret, timeout, manager } = {}) {
   const headers = { Authorization: `Bearer ${secret || token()}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  if (manager) headers["X-Ksef-Agent-Manager"] = "page"; // with the cookie of a manager's PIN
   let response;
   try {
     response = await fetch(path, { method, headers, body, signal: AbortSignal.timeout(timeout || READ_TIMEOUT) });
@@ -62,6 +63,7 @@ async function send(method, path, { body, key, secret, timeout } = {}) {
 
 async function asJson(promise) {
   const response = await promise;
+  if (response.status === 204) return null;
   try {
     return await response.json();
   } catch {
@@ -73,7 +75,7 @@ export const get = (path, options) => asJson(send("GET", path, options));
 export const post = (path, options) => asJson(send("POST", path, { timeout: PRESS_TIMEOUT, ...options }));
 export const remove = (path, options) => asJson(send("DELETE", path, options));
 export const text = async (path) => (await send("GET", path)).text();
-export const blob = async (path) => (await send("GET", path)).blob();
+export const blob = async (path, options) => (await send("GET", path, options)).blob();
 
 /** One page of a paper's picture, and how many there are: one, but for papers metres long. */
 export async function picturePage(path, page) {

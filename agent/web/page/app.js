@@ -35,7 +35,8 @@ let alone = false; // begun while the agent was down
 let following = 0; // the newest follower; an older one stops
 
 function open(name) {
-  if (view === "manager" && name !== "manager") manager.leave();
+  if (view === "manager" && name !== "manager") manager.forget();
+  if (name === "sale") manager.leave();
   view = name;
   for (const each of VIEWS) byId(`view-${each}`).hidden = each !== name;
   document.querySelectorAll("[data-view]").forEach((tab) => {
@@ -230,7 +231,8 @@ function apply(settings) {
   invoice.start({
     next: goTo.sale,
     again,
-    manager: settings.role === "manager",
+    isManager: manager.isHere,
+    managerOptions: manager.options,
     correct: (base) => attempt(() => goTo.correct(base)),
   });
 }

@@ -13,13 +13,13 @@ import { buyerShown, deadlineShown, MODES, momentShown, PRINTS, stateShown } fro
 
 let current = null;
 let heldNow = null;
-let actions = { correct: () => {}, next: () => {}, again: () => {}, manager: false };
+let actions = { correct: () => {}, next: () => {}, again: () => {}, isManager: () => false, managerOptions: () => ({}) };
 
 /**
  * correct  begin a correction of the invoice
  * next     go to the sale
  * again    put a sale into the form; false where that has to wait
- * manager  whether the till's own token is a manager's
+ * isManager, managerOptions  whether a manager works here, and with which options his requests go out
  */
 export function start(callbacks) {
   actions = callbacks;
@@ -58,9 +58,9 @@ function drawHeld() {
         h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
         waits ? h("button", { type: "button", id: "reprint", onclick: (event) => heldStep(event.currentTarget, "reprint") },
           "Drukuj potwierdzenie ponownie") : null,
-        held.to_settle && actions.manager ? h("button", { type: "button", id: "settle", onclick: () => askReason(
+        held.to_settle && actions.isManager() ? h("button", { type: "button", id: "settle", onclick: () => askReason(
           "Co zrobiono dla klienta? Tego nie da się cofnąć.",
-          (reason) => heldStep(byId("settle"), "close", { body: JSON.stringify({ reason }) }),
+          (reason) => heldStep(byId("settle"), "close", { body: JSON.stringify({ reason }), ...actions.managerOptions() }),
         ) }, "Zamknij sprawę") : null,
         held.invoice_id ? h("button", { type: "button", onclick: () => show(held.invoice_id) }, "Pokaż korektę") : null,
         h("button", { type: "button", onclick: () => show(held.base_id) }, "Pokaż fakturę korygowaną")),
@@ -214,7 +214,7 @@ function buttons() {
       : h("button", { type: "button", id: "to-correct", onclick: () => actions.correct(current) }, "Zwrot lub korekta"),
     current.kind.startsWith("KOR") || (refused && current.fresh) ? null
       : h("button", { type: "button", id: "again", onclick: (event) => again(event.currentTarget) }, "Wystaw ponownie"),
-    ...(actions.manager ? waysOut() : []),
+    ...(actions.isManager() ? waysOut() : []),
     refused ? null : file("receipt.pdf?page=a4", "PDF"),
     file("xml", "XML"),
     current.upo ? file("upo", "UPO") : null);
@@ -260,7 +260,8 @@ function waysOut() {
 
 async function wayOut(button, way, options) {
   await guarded(button, async () => {
-    current = { ...(await post(`/v1/invoices/${encodeURIComponent(current.id)}/${way}`, options)), fresh: false };
+    const path = `/v1/invoices/${encodeURIComponent(current.id)}/${way}`;
+    current = { ...(await post(path, { ...options, ...actions.managerOptions() })), fresh: false };
     draw();
     byId("invoice-headline").focus();
   });
