@@ -40,6 +40,7 @@ from agent.services.assembly import Ports, Services, assemble
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.recent_calls import recent_calls
 from agent.services.monitoring.counters import CountersInMemory
+from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.services.monitoring.webhooks import ALERT_TYPES, INVOICE_TYPES, Subscriber
 from agent.services.shutdown import Shutdown
 from agent.services.tokens import Tokens
@@ -75,6 +76,8 @@ class Agent(Services):
     watches: tuple[CertificateWatch, ...] = ()
     chain: Chain | None = None
     """The hub of the chain, where ksef.route = "hub"."""
+    heartbeat: OutwardHeartbeat | None = None
+    """Signs of life to headquarters, where the settings want them."""
 
     async def check_database(self) -> None:
         """Verify the database, once a day."""
@@ -225,9 +228,11 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(store.close)
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
-        outbound, ministry = Outbound(clock), Outbound(clock, _way_to_the_ministry(settings))
+        outbound, ministry = Outbound(clock), Outbound(clock, _way_out(settings, settings.page.lookup_url))
         stack.push_async_callback(outbound.close)
         stack.push_async_callback(ministry.close)
+        headquarters = Outbound(clock, _way_out(settings, settings.heartbeat.url))
+        stack.push_async_callback(headquarters.close)
         ports = Ports(
             clock=clock,
             store=store,
@@ -270,6 +275,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             renewals=tuple(renewals),
             watches=tuple(_watches(settings, authentication, adopt_authentication, signer)),
             chain=chain,
+            heartbeat=_heartbeat(settings, Webhooks(headquarters, clock), services.clock_check.best),
         )
         agent.certificates.file_problems = agent.certificate_file_problems
         if chain is not None:
@@ -390,11 +396,21 @@ def _watches(
         )
 
 
-def _way_to_the_ministry(settings: Settings) -> Route:
-    """Return how the white list is reached: as KSeF is, by the shop's proxy where there is one."""
+def _heartbeat(settings: Settings, sender: Webhooks, now: Callable[[], datetime]) -> OutwardHeartbeat | None:
+    chosen = settings.heartbeat
+    if not chosen.url or chosen.secret_file is None:
+        return None
+    secret = read_secret(chosen.secret_file).encode()
+    return OutwardHeartbeat(
+        sender, url=chosen.url, secret=secret, seconds=chosen.seconds, shop=settings.health.shop, now=now
+    )
+
+
+def _way_out(settings: Settings, url: str) -> Route:
+    """Return how an address is reached: as KSeF is, by the shop's proxy where there is one."""
     ksef = settings.ksef
     tls = tls_context(ksef.ca_file)
-    if not ksef.proxy_url or is_loopback(urlsplit(settings.page.lookup_url).hostname or ""):
+    if not ksef.proxy_url or is_loopback(urlsplit(url).hostname or ""):
         return Route(tls=tls)
     return Route(ksef.proxy_url, proxy_headers(proxy_credentials(ksef)), tls)
 

@@ -76,8 +76,14 @@ class Webhooks:
             return None
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        route = self._outbound.route
         async with self._outbound.session.post(
-            url, data=body, headers=dict(headers), allow_redirects=False
+            url,
+            data=body,
+            headers=dict(headers),
+            allow_redirects=False,
+            proxy=route.proxy,
+            proxy_headers=route.proxy_headers,
         ) as response:
             response.close()  # whatever the receiver says beyond it is not read
             return response.status

@@ -37,6 +37,8 @@ CLOCK_SECONDS = 10
 PRINTER_SECONDS = 30
 CERTIFICATES_SECONDS = 60
 """How often it is looked whether somebody put another certificate in place."""
+FIRST_HEARTBEAT_SECONDS = 15.0
+"""Within so long after a start headquarters hears of it."""
 BACKLOG_SECONDS = 15
 """How often what waits is counted for /metrics: as often as Prometheus asks."""
 OUTCOMES_SECONDS = 0.5
@@ -91,20 +93,37 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         seconds = agent.settings.hub.heartbeat_seconds
         chain["hub"] = turning("hub", seconds, talk.report, spread=SPREAD, first=0)
         chain["hub-outcomes"] = turning("hub-outcomes", OUTCOMES_SECONDS, talk.hear, first=0)
+    outward: dict[str, Work] = {}
+    heartbeat = agent.heartbeat
+    if heartbeat is not None:
+
+        async def beat() -> None:
+            await heartbeat.send(agent.health.report())
+
+        seconds = agent.settings.heartbeat.seconds
+        # all tills of a chain are switched on at once
+        first = random.uniform(0, min(seconds, FIRST_HEARTBEAT_SECONDS))  # noqa: S311 - spreads a chain's tills
+        outward["heartbeat"] = turning("heartbeat", seconds, beat, spread=SPREAD, first=first)
     probing = turning("probe", settings.probe_seconds, probe, spread=SPREAD)
-    return chain | {
-        "latarnia": turning("latarnia", settings.latarnia_seconds, agent.announcements.poll, spread=SPREAD, first=0),
-        "probe": begin,
-        "recovery": turning("recovery", RECOVERY_SECONDS, recover, spread=SPREAD),
-        "session": turning("session", SESSION_SECONDS, agent.sender.warm, spread=SPREAD),
-        "wake": turning("wake", SYNC_SECONDS, wake),
-        "report": turning("report", REPORT_SECONDS, agent.problems.refresh),
-        "clock": turning("clock", CLOCK_SECONDS, agent.clock_check.keep, first=0),
-        "printers": turning("printers", PRINTER_SECONDS, agent.printers.ask, first=0),
-        "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.look_at_certificates, spread=SPREAD),
-        "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
-        "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
-    }
+    return (
+        chain
+        | outward
+        | {
+            "latarnia": turning(
+                "latarnia", settings.latarnia_seconds, agent.announcements.poll, spread=SPREAD, first=0
+            ),
+            "probe": begin,
+            "recovery": turning("recovery", RECOVERY_SECONDS, recover, spread=SPREAD),
+            "session": turning("session", SESSION_SECONDS, agent.sender.warm, spread=SPREAD),
+            "wake": turning("wake", SYNC_SECONDS, wake),
+            "report": turning("report", REPORT_SECONDS, agent.problems.refresh),
+            "clock": turning("clock", CLOCK_SECONDS, agent.clock_check.keep, first=0),
+            "printers": turning("printers", PRINTER_SECONDS, agent.printers.ask, first=0),
+            "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.look_at_certificates, spread=SPREAD),
+            "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
+            "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
+        }
+    )
 
 
 def told(heartbeats: Heartbeats, name: str, work: Work) -> Work:

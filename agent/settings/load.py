@@ -306,6 +306,7 @@ class _Reader:
         for section, url, secret in (
             ("alerts.webhook_secret_file", settings.alerts.webhook_url, settings.alerts.webhook_secret_file),
             ("outbox.secret_file", settings.outbox.url, settings.outbox.secret_file),
+            ("heartbeat.secret_file", settings.heartbeat.url, settings.heartbeat.secret_file),
         ):
             if url and secret is None:
                 self._wrong(tuple(section.split(".")), "brakuje pliku z kluczem do podpisywania powiadomień")

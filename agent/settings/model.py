@@ -211,6 +211,16 @@ class OutboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """[heartbeat]: signs of life to headquarters, for tills that it cannot ask."""
+
+    url: Annotated[str, rules.optional_url] = ""
+    """Empty: none."""
+    secret_file: Path | None = None
+    seconds: Annotated[float, rules.Between(10, 3600)] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class DropFolderSettings:
     """[drop_folder]: files of programs that cannot speak HTTP."""
 
@@ -322,6 +332,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     backup: BackupSettings = field(default_factory=BackupSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
+    heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
     drop_folder: DropFolderSettings = field(default_factory=DropFolderSettings)
     sync: SyncSettings = field(default_factory=SyncSettings)
     calendar: CalendarSettings = field(default_factory=CalendarSettings)
@@ -343,7 +354,12 @@ class Settings:
         named = (
             *(ksef.key_file, ksef.passphrase_file, ksef.token_file, ksef.proxy_credentials_file),
             *(offline.key_file, offline.passphrase_file),
-            *(self.alerts.webhook_secret_file, self.outbox.secret_file, self.hub.token_file),
+            *(
+                self.alerts.webhook_secret_file,
+                self.outbox.secret_file,
+                self.hub.token_file,
+                self.heartbeat.secret_file,
+            ),
             *bundles,
         )
         return tuple(path for path in named if path is not None)

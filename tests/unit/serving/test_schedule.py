@@ -36,6 +36,7 @@ class Counted:
         self.defects: list[object] = []
         self.settings = SimpleNamespace(watch=WatchSettings())
         self.chain = None
+        self.heartbeat = None
         self.connection = SimpleNamespace(probe=self._counts("probe"), breaker=SimpleNamespace(allows=False))
         self.announcements = SimpleNamespace(poll=self._counts("latarnia"))
         self.deadlines = SimpleNamespace(follow=self._counts("deadlines"))

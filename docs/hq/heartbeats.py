@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Receive heartbeats of tills behind routers ([heartbeat] in their settings), and alarm when one falls silent.
+
+SECRET=... python3 heartbeats.py --state heartbeats.json --certificate cert.pem --key key.pem --command ./mail-somebody
+
+POST to --port, of tills: signed with the secret they all have. GET on --status-port, of this machine: / as JSON, worst
+first; /metrics for Prometheus. --command gets a JSON object on its standard input, once when a till falls silent and
+once when it is back. Debian's python3 and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+LARGEST = 16 * 1024  # bytes of a heartbeat
+TOLERANCE = 300  # seconds that the clock of a till that begins anew may be off
+MISSED = 3  # heartbeats in a row after which a till is silent
+
+
+class Tills:
+    """What each said last, and when; kept in a file, so that a restart forgets no till."""
+
+    def __init__(self, state: Path, secret: bytes, command: str) -> None:
+        self._state, self._secret, self._command = state, secret, command
+        self._lock = threading.Lock()
+        self.known: dict[str, dict[str, Any]] = json.loads(state.read_text("utf-8")) if state.exists() else {}
+        self._heard = dict.fromkeys(self.known, time.monotonic())  # nobody is silent because this one was down
+
+    def take(self, header: str, body: bytes, now: float) -> int:
+        """Return the HTTP status: 204 taken, 401 not of a till, or played back."""
+        parts = dict(part.split("=", 1) for part in header.split(",") if "=" in part)
+        moment = parts.get("t", "")
+        expected = hmac.new(self._secret, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+        if not moment.isdecimal() or not hmac.compare_digest(expected, parts.get("v1", "")):
+            return 401
+        said = json.loads(body)
+        name = f"{said['seller']}/{said['till']}"
+        with self._lock:
+            last = self.known.get(name, {})
+            same = last.get("process") == said["process"]
+            if said["sequence"] <= last.get("sequence", 0) if same else abs(now - int(moment)) > TOLERANCE:
+                return 401
+            if not same and int(moment) < last.get("signed_at", 0) <= now + TOLERANCE:
+                return 401
+            back = last.get("silent", False)
+            self.known[name] = {**said, "signed_at": int(moment), "heard_at": now, "silent": False}
+            self._heard[name] = time.monotonic()
+            self._keep()
+        if back:
+            self._tell("back", name)
+        return 204
+
+    def look(self) -> None:
+        """Find those that have fallen silent."""
+        with self._lock:
+            now = time.monotonic()
+            fallen = [
+                name
+                for name, said in self.known.items()
+                if not said["silent"] and now - self._heard[name] > MISSED * float(said["next_in_seconds"])
+            ]
+            for name in fallen:
+                self.known[name]["silent"] = True
+            if fallen:
+                self._keep()
+        for name in fallen:
+            self._tell("silent", name)
+
+    def worst_first(self) -> list[dict[str, Any]]:
+        """Return all of them: silent with invoices, silent, critical, late, the rest."""
+        with self._lock:
+            tills = [{"name": name, **said} for name, said in self.known.items()]
+        words = ("critical", "degraded", "ok")
+        return sorted(
+            tills, key=lambda each: (not each["silent"], words.index(each["status"]), -each["unsent"], each["name"])
+        )
+
+    def _keep(self) -> None:
+        new = self._state.with_suffix(".new")
+        new.write_text(json.dumps(self.known), "utf-8")
+        new.replace(self._state)
+
+    def _tell(self, event: str, name: str) -> None:
+        message = json.dumps({"event": event, "name": name, **self.known[name]})
+        sys.stdout.write(message + "\n")
+        sys.stdout.flush()
+        if self._command:
+            subprocess.run([self._command], input=message, text=True, check=False, timeout=60)  # noqa: S603 - HQ's own
+
+
+def handlers(tills: Tills) -> tuple[type[BaseHTTPRequestHandler], type[BaseHTTPRequestHandler]]:
+    """Return what answers tills, and what answers this machine."""
+
+    class Base(BaseHTTPRequestHandler):
+        timeout = 15
+
+        def answer(self, status: int, text: str = "", kind: str = "text/plain; version=0.0.4; charset=utf-8") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """3,000 tills a minute: what matters is told by look()."""
+
+    class Receiver(Base):
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not length.isdecimal() or int(length) > LARGEST:
+                self.answer(413)
+                return
+            body = self.rfile.read(int(length))
+            try:
+                self.answer(tills.take(self.headers.get("X-Ksef-Agent-Signature", ""), body, time.time()))
+            except (ValueError, KeyError, TypeError):
+                self.answer(400)
+
+    class Status(Base):
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self.answer(200, metrics(tills.worst_first()))
+            else:
+                self.answer(200, json.dumps(tills.worst_first(), indent=1), "application/json")
+
+    return Receiver, Status
+
+
+def metrics(tills: list[dict[str, Any]]) -> str:
+    """Return what rules need: when heard, silent, what it holds."""
+    names = {"heard_at": "heartbeat_last_timestamp_seconds", "silent": "heartbeat_silent"}
+    names |= {"unsent": "heartbeat_unsent_invoices", "overdue": "heartbeat_overdue_invoices"}
+    lines = []
+    for key, name in names.items():
+        lines.append(f"# TYPE ksef_{name} gauge")
+        for each in tills:
+            labels = ",".join(f"{word}={json.dumps(str(each[word]))}" for word in ("till", "shop", "seller"))
+            lines.append(f"ksef_{name}{{{labels}}} {float(each[key])}")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", type=Path, default=Path("heartbeats.json"))
+    parser.add_argument("--host", default="")
+    parser.add_argument("--port", type=int, default=8790)
+    parser.add_argument("--status-port", type=int, default=8791)
+    parser.add_argument("--certificate", help="PEM; without one a proxy in front has to speak https")
+    parser.add_argument("--key", help="PEM")
+    parser.add_argument("--command", default="")
+    given = parser.parse_args()
+    secret = os.environ.get("SECRET", "").encode()
+    if len(secret) < 32:
+        sys.exit("SECRET: at least 32 random characters, the same at the tills ([heartbeat] secret_file)")
+    tills = Tills(given.state, secret, given.command)
+    receiver, status = handlers(tills)
+    outside = ThreadingHTTPServer((given.host, given.port), receiver)
+    if given.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(given.certificate, given.key)
+        outside.socket = context.wrap_socket(outside.socket, server_side=True, do_handshake_on_connect=False)
+    inside = ThreadingHTTPServer(("127.0.0.1", given.status_port), status)
+    for server in (outside, inside):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(json.dumps({"port": outside.server_port, "status_port": inside.server_port}) + "\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(1)
+        tills.look()
+
+
+if __name__ == "__main__":
+    main()
