@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +24,18 @@ import schemas
 from agent.domain.errors import AgentError, ConfigError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.certificate_checks import Remark, Use, remarks
-from agent.ksef.certificate_files import CertificateFiles
+from agent.ksef.certificate_files import CertificateFiles, finish_switch
 from agent.ksef.certificate_watch import CertificateWatch
 from agent.ksef.certificates import ISSUING, Certificates, CertificateType
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
-from agent.ksef.credentials import Credentials, authentication_credentials, offline_credentials, read_secret
-from agent.ksef.crypto import OfflineSigner, open_signer
+from agent.ksef.credentials import (
+    Credentials,
+    authentication_credentials,
+    load_credentials,
+    offline_credentials,
+    read_secret,
+)
+from agent.ksef.crypto import HeldSigner, OfflineSigner, open_signer
 from agent.ksef.enrolment import Renewal, RenewalResult
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
@@ -98,6 +104,8 @@ class Agent(Services):
     async def renew_certificates(self) -> None:
         """Renew the certificates that are due, once a day; what goes wrong waits for the next time."""
         for renewal in self.renewals:
+            if renewal.kind is CertificateType.OFFLINE and self._hub_decides:
+                continue
             await self.daily.once_a_day(f"renew-{renewal.kind.lower()}", partial(self._renew, renewal))
 
     async def _renew(self, renewal: Renewal) -> bool:
@@ -118,9 +126,16 @@ class Agent(Services):
         self.changed.set()
         return result is not RenewalResult.ELSEWHERE
 
+    @property
+    def _hub_decides(self) -> bool:
+        """Whether the hub says which Offline certificate signs; one that the settings name stands back."""
+        return self.chain is not None and self.chain.certificate.adopted
+
     async def look_at_certificates(self) -> None:
         """Take up certificates that somebody else put in place."""
         for watch in self.watches:
+            if watch.use is Use.OFFLINE and self._hub_decides:
+                continue
             found = await asyncio.to_thread(watch.look)
             if found is not None:
                 watch.adopt(found)
@@ -162,8 +177,35 @@ async def open_store_readonly(settings: Settings) -> SqliteStore:
 
 
 def load_signer(settings: Settings) -> OfflineSigner | None:
-    """Load the Offline certificate; None where none is configured."""
+    """Load the Offline certificate; None where there is none.
+
+    What the hub of a chain handed out comes before what the settings name, unless it cannot be read or has expired.
+    """
+    handed_out = chain_certificate(settings)
+    if handed_out is not None and handed_out.expires > datetime.now(UTC):
+        return handed_out
     return open_signer(settings.offline)
+
+
+def chain_certificate(settings: Settings) -> OfflineSigner | None:
+    """Return the Offline certificate the hub handed out to this till; None where there is none that can be read."""
+    place = chain_files(settings)
+    if settings.ksef.route != "hub":
+        return None
+    try:
+        finish_switch(place)
+        if not place.certificate_file.exists():
+            return None
+        return OfflineSigner(load_credentials(place.certificate_file, place.key_file))
+    except (ConfigError, OSError) as error:
+        LOG.warning("the Offline certificate of the chain cannot be used: %s", error)
+        return None
+
+
+def chain_files(settings: Settings) -> CertificateFiles:
+    """Return where the certificate lies that the hub hands out."""
+    folder = settings.data_dir
+    return CertificateFiles(folder / "hub-offline.crt", folder / "hub-offline.key")
 
 
 def load_authentication(settings: Settings) -> OfflineSigner | None:
@@ -213,13 +255,14 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     async with AsyncExitStack() as stack:
         schema = load_schema(settings)
         signer, authentication = load_certificates(settings)
+        held = HeldSigner(signer)
         _tell(settings, signer, authentication, clock.now())
         fleet = build(settings.printers, clock)
         counters = CountersInMemory()
         own = _own_way(settings, clock, counters)
         beacon = open_latarnia(settings.ksef, clock)
         stack.push_async_callback(beacon.close)
-        chain = _chain(settings, clock, own, beacon)
+        chain = _chain(settings, clock, own, beacon, held)
         gateway = own if chain is None else chain.gateway
         assert gateway is not None
         stack.push_async_callback(gateway.close)
@@ -242,7 +285,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             renderer=fleet,
             webhooks=Webhooks(outbound, clock),
             white_list=WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None,
-            signer=signer,
+            signer=held,
             authentication=authentication,
         )
         services = assemble(
@@ -305,13 +348,16 @@ def _own_way(settings: Settings, clock: Clock, counters: CountersInMemory) -> Ga
     return gateway
 
 
-def _chain(settings: Settings, clock: Clock, own: KsefGateway | None, latarnia: StatusSource) -> Chain | None:
+def _chain(
+    settings: Settings, clock: Clock, own: KsefGateway | None, latarnia: StatusSource, signer: HeldSigner
+) -> Chain | None:
     """Join the second route where it is chosen; a till alone does not even load it."""
     if settings.ksef.route != "hub":
         return None
     from agent.hub_route.chain import open_chain  # noqa: PLC0415 - only where the route is used
 
-    return open_chain(settings.hub, clock, own, latarnia)
+    place = chain_files(settings)
+    return open_chain(settings.hub, clock, own, latarnia, signer=signer, place=place, nips=settings.offline_nips)
 
 
 def _tell(

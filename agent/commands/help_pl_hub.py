@@ -33,9 +33,13 @@ HUB_OPTIONS: Final[dict[str, str]] = {
     "A series of its invoice numbers, e.g. FV-7; may be repeated. Without it, it may hand over any number.": (
         "Seria jej numerów faktur, np. FV-7; można powtarzać. Bez tej opcji kasa może przekazać każdy numer."
     ),
-    "viewer: fleet and search; auditor: register, evidence, search; manager: everything.": (
-        "viewer: sieć i szukanie; auditor: rejestr, dowody, szukanie; manager: wszystko."
+    "viewer: fleet and search; auditor: register, evidence, search; manager: everything; monitor: /metrics.": (
+        "viewer: sieć i szukanie; auditor: rejestr, dowody, szukanie; manager: wszystko; monitor: /metrics."
     ),
+    "Revoke it at KSeF as well: code II of papers that were signed with it no longer verifies.": (
+        "Unieważnij go też w KSeF: kod II na papierach nim podpisanych przestanie się weryfikować."
+    ),
+    "Only this seller; without it, all of the hub.": "Tylko ten sprzedawca; bez tej opcji wszyscy w centrali.",
     "Seconds to wait for that.": "Ile sekund na to czekać.",
     "Take new invoices again.": "Przyjmuj znowu nowe faktury.",
     "Validity of hub.crt.": "Ile dni ma być ważny hub.crt.",
@@ -68,8 +72,14 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     ),
     "hub token": "Kody dostępu ludzi. Działająca centrala stosuje zmiany od razu.",
     "hub token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",
-    "hub token list": "Wypisz nazwy i role.",
+    "hub token list": "Wypisz nazwy, role i sprzedawców.",
     "hub token revoke": "Wycofaj kod NAME.",
+    "hub certificate": "Certyfikaty Offline, które centrala wydaje kasom.",
+    "hub certificate list": "Wypisz certyfikaty, kasy, które ich używają, i to, na co KSeF jeszcze pozwala.",
+    "hub certificate withdraw": (
+        "Niech żadna kasa nie używa już certyfikatu SERIAL, na przykład po kradzieży. Centrala zdobędzie nowy."
+        "\n\nKasy przejmą nowy w pół minuty. Wydrukowane papiery zostają, jakie są."
+    ),
     "hub backup": (
         "Skopiuj bazę SQLite centrali do nowego pliku FILE, w całości z jednej chwili, i sprawdź kopię."
         "\n\nCentrala może działać. Przy PostgreSQL kopie robią jego narzędzia (pg_basebackup, pg_dump)."

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from agent import __version__
 from agent.domain.errors import ConfigError, Conflict
-from agent.hub.courier.couriers import Couriers
+from agent.hub.courier.certificates import CertificateKeeper, Renew
+from agent.hub.courier.couriers import CourierGateway, Couriers
 from agent.hub.domain.records import Seller
-from agent.hub.ports import HubStore
+from agent.hub.offline_keys import OfflineKeys
+from agent.hub.ports import HubStore, Leadership
 from agent.hub.services.announcements import Announcements
 from agent.hub.settings.model import HubSettings
 from agent.hub.store.sqlite import DATABASE, SqliteHubStore
-from agent.ksef.credentials import read_secret
-from agent.ksef.gateway import Gateway, open_gateway
+from agent.ksef.certificate_checks import Use
+from agent.ksef.certificate_files import CertificateFiles
+from agent.ksef.certificates import Certificates, CertificateType
+from agent.ksef.credentials import Credentials, load_pair, read_secret
+from agent.ksef.enrolment import Renewal, RenewalResult
+from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.ports import Clock
 from agent.services.background import BackgroundTasks
@@ -44,6 +53,7 @@ class Hub:
     announcements: Announcements
     tasks: BackgroundTasks
     shutdown: Shutdown
+    keys: OfflineKeys = field(default_factory=OfflineKeys)
     version: str = __version__
 
 
@@ -92,6 +102,64 @@ def seller_gateway(settings: HubSettings, seller: Seller, clock: Clock) -> Gatew
     return open_gateway(seller_settings(settings.ksef, seller), seller.nip, clock)
 
 
+def offline_keys(settings: HubSettings) -> OfflineKeys:
+    """Return what the chain chose for its tills' Offline certificates. ConfigError where the file cannot be read."""
+    chosen = settings.offline
+    if not chosen.certificates or chosen.passphrase_file is None:
+        return OfflineKeys()
+    passphrase = read_secret(chosen.passphrase_file).encode()
+    return OfflineKeys(chosen.certificates, timedelta(days=chosen.renew_before_days), passphrase)
+
+
+def certificate_keeper(
+    common: KsefSettings,
+    seller: Seller,
+    lead: Leadership,
+    gateway: CourierGateway,
+    *,
+    keys: OfflineKeys,
+    store: HubStore,
+    clock: Clock,
+) -> CertificateKeeper | None:
+    """Return the keeper of a seller's certificates: those its tills share, and the one that signs in."""
+    if not isinstance(gateway, Gateway):
+        return None
+    certificates = Certificates(gateway.api, clock, patience=math.inf)
+    renew = _renewal(seller_settings(common, seller), seller.nip, gateway, certificates, clock)
+    return CertificateKeeper(seller.nip, lead, store, certificates, keys=keys, clock=clock, renew=renew)
+
+
+def _renewal(own: KsefSettings, nip: str, gateway: Gateway, certificates: Certificates, clock: Clock) -> Renew | None:
+    """Return what renews the certificate that signs in for a NIP; None where nobody ordered it, or it is a token."""
+    if not own.renew_before_days or own.certificate_file is None or own.key_file is None:
+        return None
+    place = CertificateFiles(own.certificate_file, own.key_file, own.passphrase_file)
+    in_use: list[Credentials] = []
+
+    def adopt(new: Credentials) -> None:
+        gateway.adopt(new)
+        in_use[:] = [new]
+
+    renewal = Renewal(
+        certificates,
+        CertificateType.AUTHENTICATION,
+        f"centrala {nip} authentication",
+        place,
+        days=own.renew_before_days,
+        now=clock.now,
+        current=lambda: in_use[0].certificate,
+        adopt=adopt,
+        prove=partial(try_out, own, nip, clock),
+    )
+
+    async def renew() -> bool:
+        if not in_use:  # what the gateway was opened with
+            in_use.append(load_pair(place, Use.AUTHENTICATION))
+        return await renewal.run() is RenewalResult.RENEWED
+
+    return renew
+
+
 def server_tls(settings: HubSettings) -> ssl.SSLContext | None:
     """Return what the listener proves itself with; None for plain HTTP. ConfigError where the files do not fit."""
     certificate, key = settings.hub.tls_certificate_file, settings.hub.tls_key_file
@@ -119,6 +187,7 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
     """Join all parts over an open store; leave everything closed."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
+        keys = offline_keys(settings)
         store = await open_store(settings, clock)
         stack.push_async_callback(store.close)
         latarnia = open_latarnia(settings.ksef, clock)
@@ -130,8 +199,11 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
             clock,
             lambda seller: seller_gateway(settings, seller, clock),
             settings.courier,
+            lambda seller, lead, gateway: certificate_keeper(
+                settings.ksef, seller, lead, gateway, keys=keys, store=store, clock=clock
+            ),
         )
-        hub = Hub(settings, clock, store, couriers, Announcements(store, latarnia, clock), tasks, shutdown)
+        hub = Hub(settings, clock, store, couriers, Announcements(store, latarnia, clock), tasks, shutdown, keys)
         try:
             yield hub
         finally:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.books import Question
+from agent.hub.domain.certificates import KeptCertificate
 from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import (
     Cursor,
@@ -81,8 +82,8 @@ class Parties(Protocol):
         """Give a till another token in place of the old one. NotFound where there is none."""
         ...
 
-    async def add_person(self, name: str, role: HubRole, token: bytes) -> None:
-        """Add a person's token. Conflict "token-name-taken" where the name is in use."""
+    async def add_person(self, name: str, role: HubRole, token: bytes, nip: str | None = None) -> None:
+        """Add a person's token, for one NIP or for all. Conflict "token-name-taken" where the name is in use."""
         ...
 
     async def person_of(self, token: bytes) -> Person | None: ...
@@ -265,8 +266,8 @@ class Books(Protocol):
         """Return all of a NIP issued from one day to before another, by day and number."""
         ...
 
-    async def find(self, question: Question, since: date, limit: int) -> list[HubInvoice]:
-        """Return the newest that fit; amounts are looked for since a day."""
+    async def find(self, question: Question, since: date, limit: int, nip: str | None = None) -> list[HubInvoice]:
+        """Return the newest that fit, of one seller or of all; amounts are looked for since a day."""
         ...
 
     async def open_of(self, till_id: int, limit: int) -> list[HubInvoice]:
@@ -287,6 +288,36 @@ class Books(Protocol):
 
     async def outcomes_of(self, sha256: bytes) -> list[Outcome]:
         """Return what was told of an invoice."""
+        ...
+
+
+class OfflineCertificates(Protocol):
+    """The Offline certificates that tills share, and keys whose request is under way."""
+
+    async def draw(self, nip: str, slot: int, key: bytes) -> KeptCertificate:
+        """Keep a new key, encrypted PKCS#8 PEM, before KSeF is asked."""
+        ...
+
+    async def of(self, nip: str) -> list[KeptCertificate]:
+        """Return those of a NIP that are in use or on their way, by slot, the oldest first."""
+        ...
+
+    async def requested(self, kept: KeptCertificate, reference: str | None) -> KeptCertificate:
+        """Note under which reference KSeF works on it; None: it has to be asked anew."""
+        ...
+
+    async def issued(
+        self, kept: KeptCertificate, serial: str, certificate: bytes, expires_at: datetime
+    ) -> KeptCertificate:
+        """Keep what KSeF gave, PEM."""
+        ...
+
+    async def drop(self, kept: KeptCertificate) -> None:
+        """Forget a key that KSeF refused; one that is certified stays."""
+        ...
+
+    async def withdraw(self, serial: str) -> KeptCertificate:
+        """Let no till use it any more. NotFound "certificate-unknown"."""
         ...
 
 
@@ -321,6 +352,8 @@ class HubTransaction(Protocol):
     def fleet(self) -> Fleet: ...
     @property
     def books(self) -> Books: ...
+    @property
+    def certificates(self) -> OfflineCertificates: ...
     @property
     def log(self) -> Log: ...
 

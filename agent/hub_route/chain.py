@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from agent.domain.errors import ConfigError
 from agent.hub_route.client import HubClient
 from agent.hub_route.gateway import HubGateway
 from agent.hub_route.latarnia import ChainLatarnia
+from agent.hub_route.offline_key import ChainCertificate
 from agent.hub_route.routed import RoutedGateway
+from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.credentials import read_secret
+from agent.ksef.crypto import HeldSigner
 from agent.ports import Clock, Json, KsefGateway, StatusSource, Store, Transaction
 from agent.settings.model import HubRouteSettings
 
@@ -25,6 +29,7 @@ class Chain:
     client: HubClient
     gateway: RoutedGateway
     latarnia: ChainLatarnia
+    certificate: ChainCertificate
     clock: Clock
 
     async def identify(self, store: Store) -> None:
@@ -47,7 +52,21 @@ def open_hub(settings: HubRouteSettings, clock: Clock) -> HubClient:
     return HubClient(settings.url, clock, token=read_secret(settings.token_file), database="", ca_file=settings.ca_file)
 
 
-def open_chain(settings: HubRouteSettings, clock: Clock, own: KsefGateway | None, latarnia: StatusSource) -> Chain:
-    """Join them. Files are read now (ConfigError), nothing is called before the first use."""
+def open_chain(
+    settings: HubRouteSettings,
+    clock: Clock,
+    own: KsefGateway | None,
+    latarnia: StatusSource,
+    *,
+    signer: HeldSigner,
+    place: CertificateFiles,
+    nips: Collection[str],
+) -> Chain:
+    """Join them. Files are read now (ConfigError), nothing is called before the first use.
+
+    ``signer`` adopts the Offline certificate the hub hands out, kept in ``place``; ``nips``: whose it may be.
+    """
     client = open_hub(settings, clock)
-    return Chain(client, RoutedGateway(HubGateway(client, clock), own), ChainLatarnia(latarnia, clock), clock)
+    gateway = RoutedGateway(HubGateway(client, clock), own)
+    certificate = ChainCertificate(client, place, signer, nips=nips, now=clock.now)
+    return Chain(client, gateway, ChainLatarnia(latarnia, clock), certificate, clock)

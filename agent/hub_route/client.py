@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.domain.json_io.canonical import Json
+from agent.hub_contract.certificates import OfflinePair, pair_from_json
 from agent.hub_contract.heartbeat import Heartbeat, News, heartbeat_to_json, news_from_json
 from agent.hub_contract.offers import Claims, claims_to_query, offers_to_lines
 from agent.hub_contract.reading import ContractError, Members
@@ -85,6 +86,7 @@ class HubClient:
         """``database`` identifies this till where two have one name."""
         self._http = HttpClient(base_url, clock, timeout_seconds=timeout_seconds, ca_file=ca_file, peer=HUB)
         self._token = token
+        self._secure = base_url.startswith("https://")
         self.database = database
 
     async def offer(self, handover: Handover) -> Offered:
@@ -155,6 +157,13 @@ class HubClient:
         """Give a sign of life; return the news."""
         answer = await self._http.call("PUT", "/v1/heartbeat", token=self._token, json=heartbeat_to_json(beat))
         return _read(answer, news_from_json)
+
+    async def offline_certificate(self) -> OfflinePair:
+        """Fetch the Offline certificate this till shall use, with its key; never over plain HTTP."""
+        if not self._secure:
+            raise KsefError("Klucz Offline przychodzi z centrali tylko przez TLS.", outcome=CallOutcome.NOT_SENT)
+        answer = await self._http.call("GET", "/v1/offline-certificate", token=self._token, headers=self._headers())
+        return _read(answer, pair_from_json)
 
     async def now(self) -> datetime:
         """Return the hub's clock; anonymous."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
-from agent.hub_contract.heartbeat import Heartbeat
+from agent.hub_contract.heartbeat import Heartbeat, News
 from agent.hub_route.chain import Chain
 from agent.hub_route.client import HubRefusal
 from agent.ports import CallOutcome, Json, KsefError, Store, Transaction
@@ -49,6 +49,7 @@ class Reporter:
         self._changed = changed
         self._heard_at = chain.clock.monotonic()
         self._refusal: str | None = None
+        self._certificate_trouble: str | None = None
 
     def problem(self) -> tuple[str, bool] | None:
         """What people should know of, in Polish, and whether it is critical."""
@@ -56,7 +57,7 @@ class Reporter:
             return self._refusal, True
         silent = self._chain.clock.monotonic() - self._heard_at
         if silent < SILENT_SECONDS:
-            return None
+            return None if self._certificate_trouble is None else (self._certificate_trouble, False)
         return f"Centrala nie odpowiada od {int(silent // 60)} min. Faktury czekają na kasie.", False
 
     async def report(self) -> None:
@@ -70,6 +71,13 @@ class Reporter:
         self._note(None)
         self._chain.gateway.hub.hear(news)
         self._chain.latarnia.hear(news)
+        await self._follow_certificate(news)
+
+    async def _follow_certificate(self, news: News) -> None:
+        before, held = self._certificate_trouble, self._chain.certificate.serial
+        self._certificate_trouble = await self._chain.certificate.follow(news)
+        if (before, held) != (self._certificate_trouble, self._chain.certificate.serial):
+            self._changed()
 
     async def hear(self) -> None:
         """Wait for outcomes once, let them be asked for, and move the cursor."""

@@ -36,6 +36,7 @@ PATH_WORDS = frozenset(
         "redeem",
         "refresh",
         "retrieve",
+        "revoke",
         "security",
         "sessions",
         "token",

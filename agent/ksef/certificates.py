@@ -153,12 +153,19 @@ class Certificates:
                 )
         raise answer.unusable(f"KSeF nie zwrócił certyfikatu {serial}.")
 
+    async def revoke(self, serial: str) -> None:
+        """Revoke a certificate for good; papers signed with it no longer verify. Not with a KSeF token."""
+        await self._call(Call(Group.OTHER, "POST", f"/certificates/{serial}/revoke"))
+
     async def _get(self, path: str) -> Fields:
         return await self._run(Call(Group.OTHER, "GET", path))
 
     async def _run(self, call: Call) -> Fields:
+        return (await self._call(call)).fields()
+
+    async def _call(self, call: Call) -> Answer:
         try:
-            return (await self._within_limits(replace(call, patience=self._patience))).fields()
+            return await self._within_limits(replace(call, patience=self._patience))
         except KsefError as error:
             hint = FAILURES.get(error.code)
             if hint is None:

@@ -111,6 +111,20 @@ class OfflineSigner:
         return self._key.sign(text, KOD2_PSS, hashes.SHA256())
 
 
+class HeldSigner:
+    """The signer in use: none until there is an Offline certificate, which a hub may hand out while the till runs."""
+
+    def __init__(self, current: OfflineSigner | None) -> None:
+        self.current = current
+
+    def adopt(self, credentials: Credentials) -> None:
+        """Sign with this certificate from now on."""
+        if self.current is None:
+            self.current = OfflineSigner(credentials)
+        else:
+            self.current.adopt(credentials)
+
+
 def open_signer(settings: OfflineSettings) -> OfflineSigner | None:
     """Return the signer of KOD II, None where no Offline certificate is set. ConfigError names a wrong file."""
     credentials = offline_credentials(settings)

@@ -83,19 +83,27 @@ async def _enrol(
         if error.outcome is CallOutcome.REFUSED and error.code == REJECTED:
             place.next_key.unlink()
         raise
+    new = await certified(certificates, kind, serial, key)
+    if prove is not None:
+        await prove(new)
+    readable_as(place.key_file, place.next_key)
+    _write(place.next_certificate, new.certificate.public_bytes(Encoding.PEM), PUBLIC)
+    readable_as(place.certificate_file, place.next_certificate)
+    finish_switch(place)
+    return _load(place)
+
+
+async def certified(
+    certificates: Certificates, kind: CertificateType, serial: str, key: ec.EllipticCurvePrivateKey
+) -> Credentials:
+    """Fetch what KSeF issued for ``key``. Refused "wrong-certificate" where it is of another type or key."""
     issued = await certificates.retrieve(serial)
     new = Credentials(issued.certificate, key)
     if issued.kind != kind or new.serial != serial or issued.certificate.public_key() != key.public_key():
         raise Refused(
             f"KSeF wydał inny certyfikat niż zamówiony: {issued.kind} {new.serial}.", code="wrong-certificate"
         )
-    if prove is not None:
-        await prove(new)
-    readable_as(place.key_file, place.next_key)
-    _write(place.next_certificate, issued.certificate.public_bytes(Encoding.PEM), PUBLIC)
-    readable_as(place.certificate_file, place.next_certificate)
-    finish_switch(place)
-    return _load(place)
+    return new
 
 
 class RenewalResult(StrEnum):

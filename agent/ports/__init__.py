@@ -30,7 +30,7 @@ from agent.ports.ksef import (
 )
 from agent.ports.metrics import CallMetrics, Metrics
 from agent.ports.outside import BuyerSource, WebhookSender
-from agent.ports.paper import Outcome, Picture, Printer, PrinterStatus, PrintResult, ReceiptRenderer, Signer
+from agent.ports.paper import HeldSigner, Outcome, Picture, Printer, PrinterStatus, PrintResult, ReceiptRenderer, Signer
 from agent.ports.store import (
     Books,
     Events,
@@ -90,6 +90,7 @@ __all__ = [
     "FolderAway",
     "Held",
     "HeldCorrection",
+    "HeldSigner",
     "InvoiceChange",
     "InvoiceFilter",
     "Invoices",

@@ -41,6 +41,13 @@ class Signer(Protocol):
         ...
 
 
+class HeldSigner(Protocol):
+    """The Offline certificate in use now, None while the till has none; a hub may hand one out while it runs."""
+
+    @property
+    def current(self) -> Signer | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A page of the picture of a paper, and how many there are: one, but for papers metres long."""

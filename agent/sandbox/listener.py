@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 
 from aiohttp import web
 
@@ -32,7 +33,8 @@ def _bound(port: int) -> socket.socket:
 class Listener:
     """One application on one port."""
 
-    def __init__(self, application: web.Application) -> None:
+    def __init__(self, application: web.Application, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         self._placeholder: socket.socket | None = None
         self._server: asyncio.Server | None = None
@@ -41,7 +43,7 @@ class Listener:
     @property
     def url(self) -> str:
         """Address without a path."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://{HOST}:{self.port}"
 
     async def start(self, port: int = 0) -> None:
         """Bind and listen; OSError where the port is taken."""
@@ -54,7 +56,7 @@ class Listener:
         """Listen."""
         if self._server is None and self._runner.server is not None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._runner.server, sock=_bound(self.port))
+            self._server = await loop.create_server(self._runner.server, sock=_bound(self.port), ssl=self._tls)
 
     async def down(self) -> None:
         """Refuse connections and reset the open ones."""

@@ -6,7 +6,7 @@ Who stands on whom is read here from top to bottom: nothing is given what is mad
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +18,7 @@ from agent.ports import (
     BuyerSource,
     Clock,
     DropFolder,
+    HeldSigner,
     KsefGateway,
     Printer,
     ReceiptRenderer,
@@ -104,7 +105,7 @@ class Ports:
     renderer: ReceiptRenderer
     webhooks: WebhookSender
     white_list: BuyerSource | None
-    signer: Signer | None
+    signer: HeldSigner
     """Signs KOD II."""
     authentication: Signer | None = None
     """The certificate that signs in: looked at, never signs here."""
@@ -232,9 +233,9 @@ def assemble(
         ModeSettings(
             prefer_offline24=issue.prefer == "offline24",
             budget_seconds=issue.budget_seconds,
-            has_offline_certificate=ports.signer is not None,
         ),
         gateway=gateway,
+        signer=ports.signer,
         clock_check=clock_check,
         timeline=timeline,
         connection=connection,
@@ -548,12 +549,13 @@ def drop_folder_watch(services: Services, folder: DropFolder, view: View) -> Dro
 
 
 def _certificates(settings: Settings, ports: Ports, attempts: RenewalAttempts) -> HeldCertificates:
-    held = (
-        ("offline", ports.signer, settings.offline_nips),
-        ("authentication", ports.authentication, settings.authentication_nips),
-    )
-    found = (HeldCertificate(use, holder, nips) for use, holder, nips in held if holder is not None)
-    return HeldCertificates(found, attempts)
+    def held() -> Iterator[HeldCertificate]:
+        if (signer := ports.signer.current) is not None:
+            yield HeldCertificate("offline", signer, settings.offline_nips)
+        if ports.authentication is not None:
+            yield HeldCertificate("authentication", ports.authentication, settings.authentication_nips)
+
+    return HeldCertificates(held, attempts)
 
 
 def _policy(settings: Settings) -> Policy:

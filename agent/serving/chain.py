@@ -35,6 +35,7 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
 
     def beat() -> Heartbeat:
         report = agent.health.report()
+        signer = agent.ports.signer.current
         return Heartbeat(
             database=chain.client.database,
             process=process,
@@ -44,7 +45,7 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
             series=_series(agent),
             unsent=report.queue.unsent,
             next_deadline=report.queue.next_deadline,
-            offline_serial=None if agent.ports.signer is None else agent.ports.signer.serial,
+            offline_serial=None if signer is None else signer.serial,
             health=health_json(report),
         )
 

@@ -302,6 +302,13 @@ async def test_a_seller_is_removed_only_without_tills_and_may_come_back(store: H
         await store.write(lambda tx: tx.parties.add_till(OTHER_NIP, "kasa", "", (), token("x")))
 
 
+async def test_people_of_one_seller(store: HubStore, till: Till) -> None:
+    await store.write(lambda tx: tx.parties.add_person("Anna", HubRole.VIEWER, token("a"), NIP))
+    assert await store.read(lambda tx: tx.parties.person_of(token("a"))) == Person("Anna", HubRole.VIEWER, NIP)
+    with pytest.raises(NotFound):
+        await store.write(lambda tx: tx.parties.add_person("Jan", HubRole.VIEWER, token("b"), OTHER_NIP))
+
+
 async def test_people(store: HubStore) -> None:
     await store.write(lambda tx: tx.parties.add_person("Anna", HubRole.AUDITOR, token("a")))
     assert await store.read(lambda tx: tx.parties.person_of(token("a"))) == Person("Anna", HubRole.AUDITOR)
@@ -583,6 +590,30 @@ async def test_one_leads_a_name_at_a_time_and_each_holder_has_a_higher_number(st
     assert await store.read(lambda tx: tx.log.value("x")) == 1, "a holder that does not know it is fenced off"
     await second.release()
     await other.release()
+
+
+async def test_certificates_keep_their_order_and_their_key(place: Place, till: Till) -> None:
+    store, ends = place.store, place.clock.now() + timedelta(days=730)
+
+    async def work(tx: HubTransaction) -> None:
+        refused = await tx.certificates.draw(NIP, 1, b"key 0")
+        await tx.certificates.drop(refused)
+        first = await tx.certificates.requested(await tx.certificates.draw(NIP, 1, b"key 1"), "CE-1")
+        await tx.certificates.issued(first, "01F20A5D352AE590", b"PEM", ends)
+        await tx.certificates.drop(first)
+        await tx.certificates.draw(NIP, 1, b"key 2")
+        await tx.certificates.draw(NIP, 2, b"key 3")
+
+    await store.write(work)
+    kept = await store.read(lambda tx: tx.certificates.of(NIP))
+    assert [(each.slot, each.key) for each in kept] == [(1, b"key 1"), (1, b"key 2"), (2, b"key 3")]
+    assert (kept[0].reference, kept[0].serial, kept[0].certificate) == ("CE-1", "01F20A5D352AE590", b"PEM")
+    assert kept[0].expires_at == ends
+    assert await store.read(lambda tx: tx.certificates.of(OTHER_NIP)) == []
+    await store.write(lambda tx: tx.certificates.withdraw("01F20A5D352AE590"))
+    assert [each.key for each in await store.read(lambda tx: tx.certificates.of(NIP))] == [b"key 2", b"key 3"]
+    with pytest.raises(NotFound):
+        await store.write(lambda tx: tx.certificates.withdraw("01F20A5D352AE590"))
 
 
 async def test_check_and_size(store: HubStore, till: Till) -> None:

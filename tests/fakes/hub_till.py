@@ -14,6 +14,7 @@ from agent.domain.errors import ConfigError
 from agent.hub.app import seller_gateway
 from agent.hub.courier.couriers import CourierGateway
 from agent.hub.domain.records import Seller
+from agent.hub.offline_keys import OfflineKeys
 from agent.hub.settings.model import HubSettings
 from agent.hub_route.news import Reporter
 from agent.sandbox.server import NIP
@@ -71,9 +72,20 @@ class TillOfAChain:
 
 @asynccontextmanager
 async def till_of_a_chain(
-    folder: Path, *, credentials: bool = False, hub_works: bool = True, extra: str = ""
+    folder: Path,
+    *,
+    credentials: bool = False,
+    hub_works: bool = True,
+    extra: str = "",
+    keys: OfflineKeys | None = None,
+    offline: bool = True,
+    tls: bool | None = None,
 ) -> AsyncIterator[TillOfAChain]:
-    """Run them; ``credentials``: the till has its own, ``hub_works``: the hub can use its."""
+    """Run them; ``credentials``: the till has its own, ``hub_works``: the hub can use its.
+
+    ``keys``: the hub hands out Offline certificates, and speaks TLS unless ``tls`` says otherwise; ``offline``: the
+    till has a file of its own.
+    """
     clock, allowed = JumpingClock(), [hub_works]
     found: dict[str, str] = {}
 
@@ -85,7 +97,8 @@ async def till_of_a_chain(
         return seller_gateway(settings, replace(seller, access=access), clock)
 
     (folder / "hub").mkdir()
-    async with served_hub(folder / "hub", clock, open_gateway, threaded=True) as hub:
+    tls = keys is not None if tls is None else tls
+    async with served_hub(folder / "hub", clock, open_gateway, threaded=True, tls=tls, keys=keys) as hub:
         token = folder / "hub.token"
 
         def edit(text: str) -> str:
@@ -93,9 +106,10 @@ async def till_of_a_chain(
             found.update({name: value.strip('"') for name, value in reversed(OWN.findall(text))})
             if not credentials:
                 head, mark, tail = text.partition("[offline]")
-                text = OWN.sub("", head) + mark + tail
+                text = OWN.sub("", head) + mark + (tail if offline else OWN.sub("", tail))
             text = text.replace("[ksef]\n", '[ksef]\nroute = "hub"\n')
-            return f'{text}\n[hub]\nurl = "{hub.listener.url}"\ntoken_file = "{token}"\n'
+            ca_file = "" if hub.ca_file is None else f'ca_file = "{hub.ca_file}"\n'
+            return f'{text}\n[hub]\nurl = "{hub.listener.url}"\ntoken_file = "{token}"\n{ca_file}'
 
         _, secret = await hub.till("kasa 1", series=("FV-1", "FK-1"), nip=NIP)
         token.write_text(secret, "utf-8")

@@ -52,6 +52,13 @@ class FakeSigner:
         return b"\x01" * 64
 
 
+@dataclass
+class FakeHeldSigner:
+    """HeldSigner port."""
+
+    current: FakeSigner | None
+
+
 class FakeLatarnia:
     """StatusSource port."""
 
@@ -244,7 +251,7 @@ async def world(
         renderer=build(chosen.printers, clock),
         webhooks=webhooks or FakeSubscriber(),
         white_list=white_list,
-        signer=FakeSigner() if with_certificate else None,
+        signer=FakeHeldSigner(FakeSigner() if with_certificate else None),
     )
     services = assemble(
         chosen,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.commands.hub import backup, check, demo, parties, people, run, state, tls
+from agent.commands.hub import backup, certificates, check, demo, parties, people, run, state, tls
 
 
 @click.group("hub")
@@ -18,6 +18,7 @@ for each in (
     parties.seller,
     parties.till,
     people.token,
+    certificates.certificate,
     state.status,
     state.drain,
     tls.tls,

@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import click
 
 from agent.commands.common import step_down
+from agent.domain.identifiers import bare_nip
 from agent.hub.app import open_store_beside
 from agent.hub.ports import HubStore
 from agent.hub.settings.load import find_hub_config, load_hub
@@ -74,3 +75,8 @@ def with_store(settings: HubSettings, work: Callable[[HubStore], Awaitable[T]]) 
             await store.close()
 
     return asyncio.run(run())
+
+
+def one_nip(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Take a NIP as people write it, dashes, spaces and PL included; whether it is one is asked later."""
+    return bare_nip(value)

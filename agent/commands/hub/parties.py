@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from agent.commands.common import show_json
-from agent.commands.hub.common import hub_option_without_files, with_store
+from agent.commands.hub.common import hub_option_without_files, one_nip, with_store
 from agent.domain.errors import BadInput, ConfigError
-from agent.domain.identifiers import bare_nip, valid_nip
+from agent.domain.identifiers import valid_nip
 from agent.domain.json_io.canonical import Json
 from agent.hub.app import seller_settings
 from agent.hub.domain.records import Seller
@@ -22,11 +22,6 @@ from agent.ksef.credentials import authentication_credentials, read_secret
 FILE = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path)
 
 
-def _one_nip(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Take a NIP as people write it, dashes, spaces and PL included; whether it is one is asked later."""
-    return bare_nip(value)
-
-
 @click.group("seller")
 def seller() -> None:
     """Sellers (NIP) the hub sends for, each with its own credentials."""
@@ -34,17 +29,17 @@ def seller() -> None:
 
 @seller.command("add")
 @hub_option_without_files
-@click.argument("nip", callback=_one_nip)
+@click.argument("nip", callback=one_nip)
 @click.option("--name", default="", help="Shown on the fleet page.")
 @click.option("--certificate-file", type=FILE, help="KSeF certificate of type Authentication (PEM, or PKCS#12).")
 @click.option("--key-file", type=FILE, help="Its private key (PEM); not for PKCS#12.")
 @click.option("--passphrase-file", type=FILE, help="Passphrase of the key.")
 @click.option("--token-file", type=FILE, help="A KSeF token instead of a certificate.")
 @click.option(
-    "--certificate-nip", callback=_one_nip, default="", help="Whose the certificate is, where it is not the seller's."
+    "--certificate-nip", callback=one_nip, default="", help="Whose the certificate is, where it is not the seller's."
 )
 @click.option(
-    "--context-nip", callback=_one_nip, default="", help="Context of the log-in, where it is not the seller's NIP."
+    "--context-nip", callback=one_nip, default="", help="Context of the log-in, where it is not the seller's NIP."
 )
 @click.option("--context-internal-id", default="", help="Internal identifier as the context of the log-in.")
 @click.option("--renew-before-days", type=click.IntRange(0, 300), default=0, help="Renew the certificate by itself.")
@@ -75,7 +70,7 @@ def list_sellers(settings: HubSettings, *, as_json: bool) -> None:
 
 @seller.command("remove")
 @hub_option_without_files
-@click.argument("nip", callback=_one_nip)
+@click.argument("nip", callback=one_nip)
 def remove_seller(settings: HubSettings, nip: str) -> None:
     """Stop sending for the seller NIP; it must have no tills."""
     with_store(settings, lambda store: Administration(store).remove_seller(nip))
@@ -90,7 +85,7 @@ def till() -> None:
 @till.command("add")
 @hub_option_without_files
 @click.argument("name")
-@click.option("--nip", callback=_one_nip, default="", help="Its seller; needed where there are several.")
+@click.option("--nip", callback=one_nip, default="", help="Its seller; needed where there are several.")
 @click.option("--shop", default="", help="Where it stands; shown on the fleet page.")
 @click.option(
     "--series",
@@ -116,7 +111,7 @@ def add_till(settings: HubSettings, name: str, nip: str, shop: str, series: tupl
 
 @till.command("list")
 @hub_option_without_files
-@click.option("--nip", callback=_one_nip, default="", help="Only of this seller.")
+@click.option("--nip", callback=one_nip, default="", help="Only of this seller.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def list_tills(settings: HubSettings, nip: str, *, as_json: bool) -> None:
     """List the tills in use."""
@@ -135,7 +130,7 @@ def list_tills(settings: HubSettings, nip: str, *, as_json: bool) -> None:
 @till.command("revoke")
 @hub_option_without_files
 @click.argument("name")
-@click.option("--nip", callback=_one_nip, default="", help="Its seller; needed where there are several.")
+@click.option("--nip", callback=one_nip, default="", help="Its seller; needed where there are several.")
 def revoke_till(settings: HubSettings, name: str, nip: str) -> None:
     """Take the till's token back, for good: it is refused from the next request on. What it handed over goes on."""
     with_store(settings, lambda store: Administration(store).revoke_till(name, nip))
@@ -145,7 +140,7 @@ def revoke_till(settings: HubSettings, name: str, nip: str) -> None:
 @till.command("token")
 @hub_option_without_files
 @click.argument("name")
-@click.option("--nip", callback=_one_nip, default="", help="Its seller; needed where there are several.")
+@click.option("--nip", callback=one_nip, default="", help="Its seller; needed where there are several.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def renew_token(settings: HubSettings, name: str, nip: str, *, as_json: bool) -> None:
     """Print a new token for the till NAME in place of its old one, this once."""
@@ -156,7 +151,7 @@ def renew_token(settings: HubSettings, name: str, nip: str, *, as_json: bool) ->
 @till.command("adopt")
 @hub_option_without_files
 @click.argument("name")
-@click.option("--nip", callback=_one_nip, default="", help="Its seller; needed where there are several.")
+@click.option("--nip", callback=one_nip, default="", help="Its seller; needed where there are several.")
 def adopt(settings: HubSettings, name: str, nip: str) -> None:
     """Let whoever reports next as NAME be the till: after a new disk, or once the second till of its name is gone.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from agent.commands.common import show_json
-from agent.commands.hub.common import hub_option_without_files, with_store
+from agent.commands.hub.common import hub_option_without_files, one_nip, with_store
 from agent.hub.domain.records import HubRole
 from agent.hub.services.administration import Administration
 from agent.hub.settings.model import HubSettings
@@ -24,16 +24,20 @@ def token() -> None:
     type=click.Choice([str(role) for role in HubRole]),
     default=str(HubRole.VIEWER),
     show_default=True,
-    help="viewer: fleet and search; auditor: register, evidence, search; manager: everything.",
+    help="viewer: fleet and search; auditor: register, evidence, search; manager: everything; monitor: /metrics.",
 )
+@click.option("--nip", callback=one_nip, default="", help="Only this seller; without it, all of the hub.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-def add(settings: HubSettings, name: str, role: str, *, as_json: bool) -> None:
+def add(settings: HubSettings, name: str, role: str, nip: str, *, as_json: bool) -> None:
     """Make a token for NAME and print it, this once."""
-    secret = with_store(settings, lambda store: Administration(store).add_person(name, HubRole(role)))
+    chosen = HubRole(role)
+    secret = with_store(settings, lambda store: Administration(store).add_person(name, chosen, nip or None))
     if as_json:
-        show_json({"name": name, "role": role, "token": secret})
+        show_json({"name": name, "role": role, "nip": nip or None, "token": secret})
         return
     click.echo(secret)
+    if chosen is HubRole.MONITOR:
+        return
     scheme = "http" if settings.hub.tls_certificate_file is None else "https"
     address = f"{scheme}://{settings.hub.host}:{settings.hub.port}/#token={secret}"
     click.echo(f"Adres strony centrali z tym kodem (kod widać tylko teraz): {address}", err=True)
@@ -43,13 +47,13 @@ def add(settings: HubSettings, name: str, role: str, *, as_json: bool) -> None:
 @hub_option_without_files
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def show(settings: HubSettings, *, as_json: bool) -> None:
-    """List names and roles."""
+    """List names, roles and sellers."""
     found = with_store(settings, lambda store: store.read(lambda tx: tx.parties.people()))
     if as_json:
-        show_json([{"name": each.name, "role": each.role} for each in found])
+        show_json([{"name": each.name, "role": each.role, "nip": each.nip} for each in found])
         return
     for each in found:
-        click.echo(f"{each.role:8}  {each.name}")
+        click.echo(f"{each.role:8}  {each.nip or 'wszystkie':10}  {each.name}")
 
 
 @token.command("revoke")

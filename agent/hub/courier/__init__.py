@@ -8,4 +8,5 @@ backlog.py    everything else: doubts first, then what KSeF has not decided, the
 batches.py    many invoices as one session
 verdicts.py   what KSeF says, made durable and told to the tills
 upo.py        KSeF's confirmations
+certificates.py  the certificate that signs in, and the Offline certificates tills share
 """

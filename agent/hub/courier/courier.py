@@ -9,6 +9,7 @@ from functools import partial
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.backlog import Backlog
 from agent.hub.courier.batches import Batches
+from agent.hub.courier.certificates import CertificateKeeper
 from agent.hub.courier.link import Link
 from agent.hub.courier.presses import Presses
 from agent.hub.courier.sender import Sender
@@ -47,6 +48,7 @@ class NipCourier:
         *,
         clock: Clock,
         settings: CourierSettings | None = None,
+        keeper: CertificateKeeper | None = None,
     ) -> None:
         chosen = settings or CourierSettings()
         self._nip = nip
@@ -54,6 +56,7 @@ class NipCourier:
         self._store = store
         self._gateway = gateway
         self._clock = clock
+        self._keeper = keeper
         self.link = Link(gateway, clock, nip)
         self._verdicts = VerdictRecorder(lead, store, gateway, self.link, clock)
         self.sender = Sender(lead, store, gateway, link=self.link, verdicts=self._verdicts, clock=clock)
@@ -76,15 +79,18 @@ class NipCourier:
     async def run(self) -> None:
         """Serve until the lead is lost (LeadershipLost) or cancelled."""
         await self.recover()
+        loops = {
+            "lead": self._until_lost,
+            "link": self._watch_link,
+            "presses": self.presses.run,
+            "backlog": self._work_off,
+            "upo": self.upos.run,
+            "news": self._tell,
+        }
+        if self._keeper is not None:
+            loops["certificates"] = self._keeper.run
         async with asyncio.TaskGroup() as group:
-            for name, work in (
-                ("lead", self._until_lost),
-                ("link", self._watch_link),
-                ("presses", self.presses.run),
-                ("backlog", self._work_off),
-                ("upo", self.upos.run),
-                ("news", self._tell),
-            ):
+            for name, work in loops.items():
                 group.create_task(work(), name=f"hub-{self._nip}-{name}")
 
     async def recover(self) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from agent.domain.errors import ConfigError, Unavailable
 from agent.domain.json_io.canonical import Json
+from agent.hub.courier.certificates import CertificateKeeper
 from agent.hub.courier.courier import NipCourier
 from agent.hub.courier.state import STATE
 from agent.hub.domain.records import Seller
@@ -42,15 +43,23 @@ class CourierGateway(KsefGateway, Protocol):
 NOBODY: Json = {"ksef": "down", "left_hour": 0, "left_minute": 0, "wait": 0.0}
 """What tills hear of a NIP that nobody can work for."""
 OpenGateway = Callable[[Seller], CourierGateway]
+Keep = Callable[[Seller, Leadership, CourierGateway], CertificateKeeper | None]
+"""Makes the keeper of a seller's certificates; None where nobody keeps them."""
 
 
 class Couriers:
     """Takes the lead of every NIP nobody else leads, and works for it until it is lost."""
 
     def __init__(
-        self, store: HubStore, clock: Clock, open_gateway: OpenGateway, settings: CourierSettings | None = None
+        self,
+        store: HubStore,
+        clock: Clock,
+        open_gateway: OpenGateway,
+        settings: CourierSettings | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._store = store
+        self._keep = keep
         self._clock = clock
         self._open_gateway = open_gateway
         self._settings = settings
@@ -121,7 +130,15 @@ class Couriers:
         LOG.info("this process talks to KSeF for %s now", seller.nip)
         try:
             await self._recall(seller.nip, gateway)
-            courier = NipCourier(seller.nip, lead, self._store, gateway, clock=self._clock, settings=self._settings)
+            courier = NipCourier(
+                seller.nip,
+                lead,
+                self._store,
+                gateway,
+                clock=self._clock,
+                settings=self._settings,
+                keeper=None if self._keep is None else self._keep(seller, lead, gateway),
+            )
             self.couriers[seller.nip] = courier
             await courier.run()
         except* (LeadershipLost, Unavailable) as lost:

@@ -23,14 +23,17 @@ class HubRole(StrEnum):
     """Register, evidence, search."""
     MANAGER = "manager"
     """Everything."""
+    MONITOR = "monitor"
+    """The metrics, for a program that watches the hub."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose token it is, and what it allows."""
+    """Whose token it is, and what it allows. ``nip``: the only seller it may look at, None: every one."""
 
     name: str
     role: HubRole
+    nip: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

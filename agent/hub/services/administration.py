@@ -100,13 +100,13 @@ class Administration:
 
         await self._store.write(work)
 
-    async def add_person(self, name: str, role: HubRole) -> str:
-        """Make a person's token and return it."""
+    async def add_person(self, name: str, role: HubRole, nip: str | None = None) -> str:
+        """Make a person's token, for one NIP or for all, and return it."""
         token = PERSON_PREFIX + secrets.token_urlsafe(32)
 
         async def work(tx: HubTransaction) -> None:
-            await tx.parties.add_person(name, role, token_hash(token))
-            await tx.log.append("token_added", {"name": name, "role": role.value})
+            await tx.parties.add_person(name, role, token_hash(token), nip)
+            await tx.log.append("token_added", {"name": name, "role": role.value}, nip=nip)
 
         await self._store.write(work)
         return token

@@ -47,13 +47,13 @@ class OutageDay:
 
 
 class BookQueries:
-    """Reads across tills. A person of the hub sees every NIP of it."""
+    """Reads across tills. ``nip`` of a question: the only seller the asker may look at, None where every one."""
 
     def __init__(self, store: HubStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    async def search(self, text: str) -> list[Found]:
+    async def search(self, text: str, nip: str | None = None) -> list[Found]:
         """Find by number, KSeF number, buyer's NIP, amount, hash or scanned code."""
         asked = question(text)
         if not asked.value:
@@ -61,7 +61,7 @@ class BookQueries:
         since = local_date(self._clock.now()) - timedelta(days=AMOUNT_DAYS)
 
         async def work(tx: HubTransaction) -> list[Found]:
-            found = await tx.books.find(asked, since, FOUND)
+            found = await tx.books.find(asked, since, FOUND, nip)
             return [Found(each, await tx.parties.till(each.till_id)) for each in found]
 
         return await self._store.read(work)
@@ -98,11 +98,11 @@ class BookQueries:
 
         return await self._store.read(work)
 
-    async def evidence(self, sha256: bytes) -> bytes:
+    async def evidence(self, sha256: bytes, nip: str | None = None) -> bytes:
         """Return a ZIP: the bytes as they were handed over, KSeF's confirmation, what the hub did, and the row."""
 
         async def work(tx: HubTransaction) -> bytes:
-            invoice = await tx.invoices.get(sha256)
+            invoice = await _invoice(tx, sha256, nip)
             till = await tx.parties.till(invoice.till_id)
             files: dict[str, bytes] = {"invoice.xml": await tx.invoices.xml(sha256)}
             proof = await tx.sessions.upo(sha256)
@@ -118,16 +118,21 @@ class BookQueries:
 
         return await self._store.read(work)
 
-    async def invoice(self, sha256: bytes) -> Found:
+    async def invoice(self, sha256: bytes, nip: str | None = None) -> Found:
         """Return one; NotFound otherwise."""
 
         async def work(tx: HubTransaction) -> Found:
-            invoice = await tx.invoices.find(sha256)
-            if invoice is None:
-                raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
+            invoice = await _invoice(tx, sha256, nip)
             return Found(invoice, await tx.parties.till(invoice.till_id))
 
         return await self._store.read(work)
+
+
+async def _invoice(tx: HubTransaction, sha256: bytes, nip: str | None) -> HubInvoice:
+    invoice = await tx.invoices.find(sha256)
+    if invoice is None or nip not in {None, invoice.nip}:
+        raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
+    return invoice
 
 
 def _month(text: str) -> tuple[date, date]:

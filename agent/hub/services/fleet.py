@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.errors import NotFound
+from agent.hub.domain.certificates import FEW_CERTIFICATES, FEW_REQUESTS, CertificateCount
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, Trouble, view_of
 from agent.hub.domain.records import HubInvoice, OpenCount
 from agent.hub.ports import HubStore, HubTransaction
@@ -78,15 +79,15 @@ class Fleet:
             calendar=BusinessCalendar(),
         )
 
-    async def look(self) -> FleetView:
-        """Return everything, of one snapshot."""
-        return await self._store.read(self._look)
+    async def look(self, nip: str | None = None) -> FleetView:
+        """Return everything, or everything of one NIP, of one snapshot."""
+        return await self._store.read(lambda tx: self._look(tx, nip))
 
-    async def till(self, till_id: int) -> TillPage:
-        """Return one till with its invoices; NotFound where there is none in use."""
+    async def till(self, till_id: int, nip: str | None = None) -> TillPage:
+        """Return one till with its invoices; NotFound where there is none in use, or it is of another NIP."""
 
         async def work(tx: HubTransaction) -> TillPage:
-            views = await self._views(tx, self._clock.now())
+            views = await self._views(tx, self._clock.now(), nip)
             found = [each for each in views if each.till.id == till_id]
             if not found:
                 raise NotFound("Nie ma takiej kasy.", code="till-unknown")
@@ -95,10 +96,10 @@ class Fleet:
 
         return await self._store.read(work)
 
-    async def _look(self, tx: HubTransaction) -> FleetView:
+    async def _look(self, tx: HubTransaction, nip: str | None) -> FleetView:
         now = self._clock.now()
-        views = await self._views(tx, now)
-        state = await overview(tx)
+        views = await self._views(tx, now, nip)
+        state = await overview(tx, nip)
         by_shop: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         shares = await tx.books.shares(now - timedelta(hours=SHARE_HOURS))
         for each in views:
@@ -113,7 +114,7 @@ class Fleet:
             troubles=tuple(self._troubles(state, views)),
         )
 
-    async def _views(self, tx: HubTransaction, now: datetime) -> list[TillView]:
+    async def _views(self, tx: HubTransaction, now: datetime, nip: str | None) -> list[TillView]:
         sellers = {each.nip: each for each in await tx.parties.sellers()}
         beats = {each.till_id: each for each in await tx.fleet.last_beats()}
         counts: dict[int, list[OpenCount]] = defaultdict(list)
@@ -128,7 +129,7 @@ class Fleet:
                 now=now,
                 policy=self._policy,
             )
-            for till in await tx.parties.tills()
+            for till in await tx.parties.tills(nip)
         ]
         return sorted(views, key=lambda each: each.order)
 
@@ -144,8 +145,21 @@ class Fleet:
             elif seller.ksef == "down":
                 text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
                 found.append(Trouble("ksef-down", Grade.WARNING, text))
+            found += _of_certificates(name, seller.certificates)
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
             text = f"Kasy mają różne wersje programu: {', '.join(sorted(versions))}."
             found.append(Trouble("versions", Grade.WARNING, text))
         return found
+
+
+def _of_certificates(name: str, count: CertificateCount) -> Iterator[Trouble]:
+    if count.trouble is not None:
+        yield Trouble("certificates", Grade.WARNING, f"{name}: certyfikaty KSeF: {count.trouble}")
+    left, requests = count.certificates_left, count.requests_left
+    if left is not None and left < FEW_CERTIFICATES:
+        text = f"{name}: w KSeF zostało certyfikatów {left} ze 100; unieważnij niepotrzebne."
+        yield Trouble("certificates-few", Grade.WARNING, text)
+    if requests is not None and requests < FEW_REQUESTS:
+        text = f"{name}: w KSeF zostało wniosków o certyfikat {requests} z 300."
+        yield Trouble("certificate-requests-few", Grade.WARNING, text)

@@ -10,6 +10,7 @@ from agent.hub.courier.state import STATE
 from agent.hub.domain.presence import presence_after
 from agent.hub.domain.records import Till
 from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.services.certificates import OfflineCertificates
 from agent.hub_contract.heartbeat import Budget, Heartbeat, LatarniaNews, News
 from agent.hub_contract.reading import Members
 from agent.ports import Clock
@@ -21,13 +22,17 @@ LATARNIA = "latarnia"
 class Heartbeats:
     """Hears tills, and tells them what only the hub knows."""
 
-    def __init__(self, store: HubStore, clock: Clock, version: str) -> None:
+    def __init__(self, store: HubStore, clock: Clock, version: str, certificates: OfflineCertificates) -> None:
         self._store = store
+        self._certificates = certificates
         self._clock = clock
         self._version = version
 
-    async def hear(self, till: Till, beat: Heartbeat, address: str) -> News:
-        """Note a sign of life and return the news. Conflict "till-name-duplicate" where a second till has the name."""
+    async def hear(self, till: Till, beat: Heartbeat, address: str, *, secure: bool) -> News:
+        """Note a sign of life and return the news. Conflict "till-name-duplicate" where a second till has the name.
+
+        ``secure``: it came over TLS, so this till may be told of a certificate to fetch.
+        """
 
         async def work(tx: HubTransaction) -> bool:
             known = await tx.fleet.last_beat(till.id)
@@ -44,7 +49,7 @@ class Heartbeats:
 
         if not await self._store.write(work):
             raise duplicate(till)
-        return await self.news(till)
+        return await self.news(till, secure=secure)
 
     async def require_own(self, till: Till, database: str | None) -> None:
         """Refuse what a second till of the same name hands over. ``database``: as it says; None, it does not say."""
@@ -54,13 +59,14 @@ class Heartbeats:
         if known is not None and known.presence.database != database:
             raise duplicate(till)
 
-    async def news(self, till: Till) -> News:
+    async def news(self, till: Till, *, secure: bool) -> News:
         """Return what a till is told."""
 
-        async def work(tx: HubTransaction) -> tuple[Json, Json]:
-            return await tx.log.value(STATE.format(till.nip)), await tx.log.value(LATARNIA)
+        async def work(tx: HubTransaction) -> tuple[Json, Json, str | None]:
+            serial = await self._certificates.serial(tx, till) if secure else None
+            return await tx.log.value(STATE.format(till.nip)), await tx.log.value(LATARNIA), serial
 
-        state, latarnia = await self._store.read(work)
+        state, latarnia, serial = await self._store.read(work)
         courier = Members(state, "courier") if isinstance(state, Mapping) else None
         return News(
             now=self._clock.now(),
@@ -70,6 +76,7 @@ class Heartbeats:
             if courier is None
             else Budget(courier.whole("left_hour"), courier.whole("left_minute"), courier.number("wait")),
             latarnia=_latarnia(latarnia),
+            offline_serial=serial,
         )
 
 

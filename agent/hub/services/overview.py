@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 
 from agent.domain.json_io.canonical import Json
-from agent.hub.courier.state import STATE
+from agent.hub.courier.state import CERTIFICATES, STATE
+from agent.hub.domain.certificates import CertificateCount, count_from_json
 from agent.hub.ports import HubTransaction
 from agent.hub.services.intake import DRAINING
 
@@ -26,6 +27,7 @@ class SellerState:
     """By state, invoices that are not in KSeF yet."""
     deadline: date | None
     budget: Mapping[str, Json] = field(default_factory=dict)
+    certificates: CertificateCount = field(default_factory=CertificateCount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Overview:
         return {"draining": self.draining, "sellers": [asdict(each) for each in self.sellers]}
 
 
-async def overview(tx: HubTransaction) -> Overview:
-    """Read how the hub stands."""
+async def overview(tx: HubTransaction, nip: str | None = None) -> Overview:
+    """Read how the hub stands, for all NIPs or for one."""
     counts = await tx.fleet.open_counts()
     leaders = {each.name: each.holder for each in await tx.fleet.leaders()}
     tills = Counter(each.nip for each in await tx.parties.tills())
     sellers = []
     for seller in await tx.parties.sellers():
+        if nip not in {None, seller.nip}:
+            continue
         state = await tx.log.value(STATE.format(seller.nip))
         said = state if isinstance(state, Mapping) else {}
         own = [each for each in counts if each.nip == seller.nip]
@@ -71,6 +75,7 @@ async def overview(tx: HubTransaction) -> Overview:
                 open=dict(waiting),
                 deadline=min((each.deadline for each in own if each.deadline), default=None),
                 budget={name: said[name] for name in ("left_hour", "left_minute", "wait") if name in said},
+                certificates=count_from_json(await tx.log.value(CERTIFICATES.format(seller.nip))),
             )
         )
     return Overview(await tx.log.value(DRAINING) is not None, tuple(sellers))

@@ -97,7 +97,7 @@ async def listening(
     settings = hub.settings.hub
     room = _room(settings.connections)
     limits = Limits(room, per_address=room, idle_seconds=IDLE_SECONDS)
-    app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version, fleet=hub.settings.fleet)
+    app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version, fleet=hub.settings.fleet, keys=hub.keys)
     app[OPEN_TOKEN] = open_token or ""
     app.add_routes(extra)
     runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)

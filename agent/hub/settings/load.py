@@ -62,5 +62,9 @@ def _cross_check(settings: HubSettings) -> Iterator[tuple[KeyPath, str]]:
             yield ("ksef", name), "to należy do sprzedawcy: ksef-agent hub seller add"
     if ksef.route != defaults.route:
         yield ("ksef", "route"), "droga przez centralę jest dla kas; centrala łączy się z KSeF sama"
+    if settings.offline.certificates and settings.offline.passphrase_file is None:
+        yield ("offline", "passphrase_file"), "klucze Offline leżą w bazie zaszyfrowane: podaj plik z hasłem"
+    if settings.offline.certificates and hub.tls_certificate_file is None:
+        yield ("offline", "certificates"), "klucze Offline centrala wydaje tylko przez własny TLS: podaj certyfikat"
     if settings.fleet.opens >= settings.fleet.closes:
         yield ("fleet", "closes"), "godzina zamknięcia musi być późniejsza niż fleet.opens"

@@ -57,6 +57,17 @@ class CourierSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCertificates:
+    """[offline]: certificates of type Offline that the hub keeps valid and hands out to its tills."""
+
+    certificates: Annotated[int, rules.Between(0, 50)] = 0
+    """For each NIP, shared by its tills; 0: the hub hands out none."""
+    passphrase_file: Path | None = None
+    """Encrypts their keys in the hub's database; the same for all processes of a hub."""
+    renew_before_days: Annotated[int, rules.Between(1, 365)] = 30
+
+
+@dataclass(frozen=True, slots=True)
 class FleetSettings:
     """[fleet]: when the hub raises an alarm about a till."""
 
@@ -75,4 +86,5 @@ class HubSettings:
     hub: ServerSettings = field(default_factory=ServerSettings)
     ksef: KsefSettings = field(default_factory=KsefSettings)
     courier: CourierSettings = field(default_factory=CourierSettings)
+    offline: SharedCertificates = field(default_factory=SharedCertificates)
     fleet: FleetSettings = field(default_factory=FleetSettings)

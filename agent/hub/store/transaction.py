@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agent.hub.store.database import Database
 from agent.hub.store.repositories.books import StoredBooks
+from agent.hub.store.repositories.certificates import StoredCertificates
 from agent.hub.store.repositories.fleet import StoredFleet
 from agent.hub.store.repositories.invoices import StoredInvoices
 from agent.hub.store.repositories.log import StoredLog
@@ -26,6 +27,7 @@ class StoredTransaction:
         self.sessions = StoredSessions(database, now)
         self.fleet = StoredFleet(database, now)
         self.books = StoredBooks(database)
+        self.certificates = StoredCertificates(database, now)
         self.log = StoredLog(database, now)
 
     async def tell(self, channel: str) -> None:

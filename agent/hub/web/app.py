@@ -6,9 +6,11 @@ import asyncio
 
 from aiohttp import web
 
+from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore
 from agent.hub.services.administration import Administration
 from agent.hub.services.books import BookQueries
+from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.services.intake import Intake
@@ -24,6 +26,7 @@ from agent.hub.web.context import (
     HUB_STORE,
     HUB_TASKS,
     INTAKE,
+    OFFLINE_CERTIFICATES,
     OUTCOMES,
 )
 from agent.hub.web.pages import handlers as pages
@@ -43,7 +46,13 @@ BODY_IN_SECONDS = 60.0
 
 
 def hub_app(
-    store: HubStore, clock: Clock, tasks: BackgroundTasks, *, version: str, fleet: FleetSettings | None = None
+    store: HubStore,
+    clock: Clock,
+    tasks: BackgroundTasks,
+    *,
+    version: str,
+    fleet: FleetSettings | None = None,
+    keys: OfflineKeys | None = None,
 ) -> web.Application:
     """Application of the hub's listener: tills under /v1/, people and monitoring beside them."""
     app = web.Application(
@@ -60,7 +69,9 @@ def hub_app(
     app[CLOCK] = clock
     app[INTAKE] = Intake(store)
     app[OUTCOMES] = Outcomes(store, clock)
-    app[HEARTBEATS] = Heartbeats(store, clock, version)
+    certificates = OfflineCertificates(store, clock, keys or OfflineKeys())
+    app[OFFLINE_CERTIFICATES] = certificates
+    app[HEARTBEATS] = Heartbeats(store, clock, version, certificates)
     app[HUB_TASKS] = tasks
     app[HUB_STORE] = store
     app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version)

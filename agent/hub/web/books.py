@@ -12,8 +12,8 @@ from agent.domain.errors import BadInput
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.books import row, to_csv
 from agent.hub.domain.fleet import TillView, Trouble
-from agent.hub.web.context import BOOKS, CLOCK, FLEET
-from agent.hub.web.people import Right, allowed
+from agent.hub.web.context import BOOKS, CLOCK, FLEET, PERSON
+from agent.hub.web.people import Right, allowed, require_seller
 
 OF_PEOPLE = frozenset({"/v1/fleet", "/v1/search", "/v1/register", "/v1/outages", "/v1/evidence"})
 """What a till's token does not open."""
@@ -32,7 +32,7 @@ def routes() -> list[web.RouteDef]:
 
 async def get_fleet(request: web.Request) -> web.Response:
     """GET /v1/fleet: all tills, worst first."""
-    view = await request.app[FLEET].look()
+    view = await request.app[FLEET].look(request[PERSON].nip)
     return web.json_response(
         {
             "at": view.at.isoformat(),
@@ -48,7 +48,7 @@ async def get_fleet(request: web.Request) -> web.Response:
 
 async def get_search(request: web.Request) -> web.Response:
     """GET /v1/search?q=: number, KSeF number, NIP, amount, hash, scanned code."""
-    found = await request.app[BOOKS].search(request.query.get("q", ""))
+    found = await request.app[BOOKS].search(request.query.get("q", ""), request[PERSON].nip)
     today = request.app[CLOCK].now().date()
     return web.json_response({"invoices": [row(each.invoice, each.till, today) for each in found]})
 
@@ -56,6 +56,7 @@ async def get_search(request: web.Request) -> web.Response:
 async def get_register(request: web.Request) -> web.Response:
     """GET /v1/register?nip=&month=&format=: the rows with their JPK markers; format json (default) or csv."""
     nip, month = request.query.get("nip", ""), request.query.get("month", "")
+    require_seller(request, nip)
     found = await request.app[BOOKS].register(nip, month)
     match request.query.get("format", "json"):
         case "csv":
@@ -70,8 +71,9 @@ async def get_register(request: web.Request) -> web.Response:
 
 async def get_outages(request: web.Request) -> web.Response:
     """GET /v1/outages?nip=&month=: days and tills whose invoices went out without their number."""
-    query = request.query
-    found = await request.app[BOOKS].outages(query.get("nip", ""), query.get("month", ""))
+    nip = request.query.get("nip", "")
+    require_seller(request, nip)
+    found = await request.app[BOOKS].outages(nip, request.query.get("month", ""))
     return web.json_response({"days": [asdict(each) for each in found]}, dumps=_dumps)
 
 
@@ -85,7 +87,8 @@ async def get_evidence(request: web.Request) -> web.Response:
     if len(sha256) != 32:
         raise BadInput("Podaj skrót faktury: 64 znaki szesnastkowe (sha256).", code="bad-query")
     headers = {"Content-Disposition": f'attachment; filename="dowody-{text[:16].lower()}.zip"'}
-    return web.Response(body=await request.app[BOOKS].evidence(sha256), content_type="application/zip", headers=headers)
+    packed = await request.app[BOOKS].evidence(sha256, request[PERSON].nip)
+    return web.Response(body=packed, content_type="application/zip", headers=headers)
 
 
 def trouble_json(trouble: Trouble) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from agent.hub.domain.records import Person, Till
 from agent.hub.ports import HubStore
 from agent.hub.services.administration import Administration
 from agent.hub.services.books import BookQueries
+from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.services.intake import Intake
@@ -20,6 +21,7 @@ from agent.services.background import BackgroundTasks
 INTAKE: Final = web.AppKey("intake", Intake)
 OUTCOMES: Final = web.AppKey("outcomes", Outcomes)
 HEARTBEATS: Final = web.AppKey("heartbeats", Heartbeats)
+OFFLINE_CERTIFICATES: Final = web.AppKey("offline-certificates", OfflineCertificates)
 HUB_TASKS: Final = web.AppKey("hub-tasks", BackgroundTasks)
 CLOCK: Final = web.AppKey("hub-clock", Clock)
 HUB_STORE: Final = web.AppKey("hub-store", HubStore)

@@ -1,4 +1,4 @@
-"""What monitoring asks the hub, without a token: counts and words, nothing that names an invoice or a buyer."""
+"""What monitoring asks the hub: its health without a token, counts and words that name nobody; metrics with one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.hub.domain.fleet import Grade
-from agent.hub.web.context import CLOCK, FLEET
+from agent.hub.web.context import CLOCK, FLEET, PERSON
 from agent.hub.web.metrics import render
+from agent.hub.web.people import Right, allowed
 
 
 def routes() -> list[web.RouteDef]:
     """The routes of this module."""
-    return [web.get("/health/live", live), web.get("/health", health), web.get("/metrics", metrics)]
+    return [
+        web.get("/health/live", live),
+        web.get("/health", health),
+        web.get("/metrics", allowed(Right.METRICS, metrics)),
+    ]
 
 
 async def live(request: web.Request) -> web.Response:
@@ -35,6 +40,6 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """GET /metrics: Prometheus text."""
-    text = render(await request.app[FLEET].look())
+    """GET /metrics: Prometheus text. It names sellers, shops and tills, so it asks for a token (role monitor)."""
+    text = render(await request.app[FLEET].look(request[PERSON].nip))
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

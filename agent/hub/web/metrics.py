@@ -44,7 +44,13 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
     up = _gauge("ksef_up", "Whether KSeF answers the hub for a NIP.", ["nip"])
     led = _gauge("nip_led", "Whether a process of the hub talks to KSeF for a NIP.", ["nip"])
     left = _gauge("sends_left_in_hour", "Single sends that KSeF's limits still allow in this hour.", ["nip"])
+    certificates = _gauge("certificates_left", "Certificates that KSeF still allows a NIP, of 100.", ["nip"])
+    requests = _gauge("certificate_requests_left", "Requests for certificates that KSeF still allows, of 300.", ["nip"])
     for seller in view.overview.sellers:
+        if seller.certificates.certificates_left is not None:
+            certificates.add_metric([seller.nip], seller.certificates.certificates_left)
+        if seller.certificates.requests_left is not None:
+            requests.add_metric([seller.nip], seller.certificates.requests_left)
         for state in OPEN:
             invoices.add_metric([seller.nip, state.value], seller.open.get(state.value, 0))
         up.add_metric([seller.nip], float(seller.ksef == "up"))
@@ -52,7 +58,7 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
         budget = seller.budget.get("left_hour")
         if isinstance(budget, int):
             left.add_metric([seller.nip], budget)
-    yield from (invoices, up, led, left)
+    yield from (invoices, up, led, left, certificates, requests)
     yield from _of_tills(view)
     issued = _gauge("shop_invoices_of_day", "Invoices handed over within a day.", ["shop"])
     online = _gauge("shop_online_invoices_of_day", "Those of them that had their number at the counter.", ["shop"])

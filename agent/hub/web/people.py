@@ -30,10 +30,12 @@ class Right(StrEnum):
     SEARCH = "search"
     BOOKS = "books"
     MANAGE = "manage"
+    METRICS = "metrics"
 
 
 RIGHTS: Final[dict[HubRole, frozenset[Right]]] = {
-    HubRole.VIEWER: frozenset({Right.FLEET, Right.SEARCH}),
+    HubRole.MONITOR: frozenset({Right.METRICS}),
+    HubRole.VIEWER: frozenset({Right.FLEET, Right.SEARCH, Right.METRICS}),
     HubRole.AUDITOR: frozenset({Right.SEARCH, Right.BOOKS}),
     HubRole.MANAGER: frozenset(Right),
 }
@@ -64,6 +66,12 @@ async def person_of(request: web.Request) -> Person:
     if person is None:
         raise NotPermitted("Kod dostępu jest nieznany albo został wycofany.", code="token-unknown")
     return person
+
+
+def require_seller(request: web.Request, nip: str) -> None:
+    """Refuse a question about a seller that is not the one the asker's token is bound to."""
+    if request[PERSON].nip not in {None, nip}:
+        raise NotPermitted("Twój kod dostępu jest dla innego sprzedawcy.", code="other-seller")
 
 
 def require_own_origin(request: web.Request) -> None:

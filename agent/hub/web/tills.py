@@ -10,14 +10,15 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.domain.errors import BadInput, Refused
+from agent.domain.errors import BadInput, NotPermitted, Refused
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.offers import read_offer
 from agent.hub.domain.records import HubInvoice, Offer, Till
 from agent.hub.services.intake import NumberTaken
 from agent.hub.services.outcomes import read_cursor, status_of
-from agent.hub.web.context import CLOCK, HEARTBEATS, HUB_TASKS, INTAKE, OUTCOMES, TILL
+from agent.hub.web.context import CLOCK, HEARTBEATS, HUB_TASKS, INTAKE, OFFLINE_CERTIFICATES, OUTCOMES, TILL
+from agent.hub_contract.certificates import pair_to_json
 from agent.hub_contract.heartbeat import heartbeat_from_json, news_to_json
 from agent.hub_contract.offers import MOST_AT_ONCE, MOST_WAIT_SECONDS, Claims, claims_from_query, offer_from_line
 from agent.hub_contract.reading import ContractError
@@ -50,6 +51,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/upo", get_group_upo),
         web.get("/v1/outcomes", get_outcomes),
         web.put("/v1/heartbeat", put_heartbeat),
+        web.get("/v1/offline-certificate", get_offline_certificate),
     ]
 
 
@@ -146,8 +148,16 @@ async def put_heartbeat(request: web.Request) -> web.Response:
         beat = heartbeat_from_json(parse_object(await read(request)))
     except ContractError as error:
         raise BadInput(f"Nieczytelny meldunek kasy: {error}.", code="bad-input") from error
-    news = await request.app[HEARTBEATS].hear(request[TILL], beat, request.remote or "")
+    news = await request.app[HEARTBEATS].hear(request[TILL], beat, request.remote or "", secure=request.secure)
     return web.json_response(news_to_json(news))
+
+
+async def get_offline_certificate(request: web.Request) -> web.Response:
+    """GET /v1/offline-certificate: the pair this till shall use. Over TLS of the hub's own only, whoever asks."""
+    if not request.secure:
+        raise NotPermitted("Certyfikat i klucz Offline centrala wydaje tylko przez własny TLS.", code="tls-only")
+    pair = await request.app[OFFLINE_CERTIFICATES].give(await _till(request))
+    return web.json_response(pair_to_json(pair))
 
 
 async def _till(request: web.Request) -> Till:

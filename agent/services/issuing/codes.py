@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from agent.domain import links
-from agent.ports import Signer
+from agent.ports import HeldSigner
 from agent.settings.model import KsefSettings
 
 
 class InvoiceCodes:
     """Makes both. They follow from the bytes alone, so they are right whatever KSeF answers, and when."""
 
-    def __init__(self, ksef: KsefSettings, seller_nip: str, signer: Signer | None) -> None:
+    def __init__(self, ksef: KsefSettings, seller_nip: str, signer: HeldSigner) -> None:
         self._qr_url = ksef.qr_url
         self._seller_nip = seller_nip
         self._signer = signer
@@ -28,10 +28,11 @@ class InvoiceCodes:
 
     def certificate_link(self, sha256: bytes) -> str | None:
         """Return KOD II; None without an Offline certificate."""
-        if self._signer is None:
+        signer = self._signer.current
+        if signer is None:
             return None
         context_type, context_value = self._context
         text = links.certificate_path(
-            self._qr_url, context_type, context_value, self._seller_nip, self._signer.serial, sha256
+            self._qr_url, context_type, context_value, self._seller_nip, signer.serial, sha256
         )
-        return links.certificate_link(text, self._signer.sign(text))
+        return links.certificate_link(text, signer.sign(text))

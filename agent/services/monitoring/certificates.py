@@ -48,15 +48,20 @@ class RenewalAttempts:
 
 
 class HeldCertificates:
-    """All of them; what they say changes when one is renewed.
+    """All of them; what they say changes when one is renewed, or comes from a hub.
 
     ``attempts``: their last renewals. ``file_problems``: by use what is wrong with the files that lie there now.
     """
 
-    def __init__(self, certificates: Iterable[HeldCertificate], attempts: RenewalAttempts) -> None:
-        self.all = tuple(certificates)
+    def __init__(self, held: Callable[[], Iterable[HeldCertificate]], attempts: RenewalAttempts) -> None:
+        self._held = held
         self.attempts = attempts
         self.file_problems: Callable[[], Mapping[str, str]] = dict
+
+    @property
+    def all(self) -> tuple[HeldCertificate, ...]:
+        """Return those in use now."""
+        return tuple(self._held())
 
     def failed_renewals(self) -> Mapping[str, tuple[datetime, str]]:
         """Return by use when the last attempt failed, and why."""

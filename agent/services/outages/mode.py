@@ -10,7 +10,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
 from agent.domain.rejection import number_taken
-from agent.ports import KsefGateway
+from agent.ports import HeldSigner, KsefGateway
 from agent.services.outages.announcements import Announcements
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
@@ -48,7 +48,6 @@ class ModeSettings:
     prefer_offline24: bool
     budget_seconds: float
     """How long a press may wait for KSeF."""
-    has_offline_certificate: bool
 
 
 class CurrentMode:
@@ -59,6 +58,7 @@ class CurrentMode:
         settings: ModeSettings,
         *,
         gateway: KsefGateway,
+        signer: HeldSigner,
         clock_check: ClockCheck,
         timeline: KnownTimeline,
         connection: Connection,
@@ -67,6 +67,7 @@ class CurrentMode:
     ) -> None:
         self._settings = settings
         self._gateway = gateway
+        self._signer = signer
         self._clock_check = clock_check
         self._timeline = timeline
         self._connection = connection
@@ -85,7 +86,7 @@ class CurrentMode:
                 rate_limited=budget.wait > self._settings.budget_seconds,
                 kept_for_presses=kept_for_presses,
                 clock_suspect=self._clock_check.date_doubtful(now),
-                has_offline_certificate=self._settings.has_offline_certificate,
+                has_offline_certificate=self._signer.current is not None,
             )
         )
 

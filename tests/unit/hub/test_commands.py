@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from pathlib import Path
@@ -12,8 +13,10 @@ from click.testing import CliRunner, Result
 
 from agent.commands.hub import command
 from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
+from agent.hub.ports import HubTransaction
 from agent.hub.private_ca import issue
-from tests.fakes.hub_stores import NIP, OTHER_NIP
+from tests.fakes.clock import FakeClock
+from tests.fakes.hub_stores import NIP, OTHER_NIP, sqlite_hub
 
 
 class Hub:
@@ -120,7 +123,11 @@ def test_of_several_sellers_one_has_to_be_named(hub: Hub) -> None:
 def test_people_have_roles(hub: Hub) -> None:
     made = hub.json("token", "add", "Anna", "--role", "auditor")
     assert made["token"].startswith("ksef-hub-")
-    assert hub.json("token", "list") == [{"name": "Anna", "role": "auditor"}]
+    assert hub.json("token", "list") == [{"name": "Anna", "role": "auditor", "nip": None}]
+    assert isinstance(hub.refused("token", "add", "Jan", "--nip", NIP), NotFound)
+    hub.add_seller()
+    assert hub.json("token", "add", "Jan", "--nip", NIP)["nip"] == NIP
+    hub.run("token", "revoke", "Jan")
     hub.run("token", "revoke", "Anna")
     assert hub.json("token", "list") == []
     assert isinstance(hub.refused("token", "revoke", "Anna"), NotFound)
@@ -135,6 +142,30 @@ def test_status_and_drain(hub: Hub) -> None:
     assert "opróżniana" in hub.run("status", code=1)
     hub.run("drain", "--cancel")
     assert hub.status()["draining"] is False
+
+
+def test_certificates_are_listed_and_withdrawn(hub: Hub) -> None:
+    hub.add_seller()
+    (seller,) = hub.json("certificate", "list")
+    assert (seller["nip"], seller["certificates"], seller["certificates_left"]) == (NIP, [], None)
+    assert NIP in hub.run("certificate", "list")
+    assert isinstance(hub.refused("certificate", "withdraw", "01F20A5D352AE590"), NotFound)
+
+    async def handed_out() -> None:
+        clock = FakeClock()
+        async with sqlite_hub(hub.folder / "data", clock) as store:
+
+            async def work(tx: HubTransaction) -> None:
+                drawn = await tx.certificates.draw(NIP, 1, b"key")
+                await tx.certificates.issued(drawn, "01F20A5D352AE590", b"PEM", clock.now())
+
+            await store.write(work)
+
+    asyncio.run(handed_out())
+    assert "01F20A5D352AE590" in hub.run("certificate", "list")
+    failed = hub.refused("certificate", "withdraw", "01f20a5d352ae590", "--revoke")
+    assert "KSeF go nie unieważnił" in str(failed), "nobody answers at that address"
+    assert hub.json("certificate", "list")[0]["certificates"] == [], "no till uses it all the same"
 
 
 def test_check_names_every_problem_and_changes_nothing(hub: Hub) -> None:

@@ -166,6 +166,7 @@ async def test_roles_see_what_they_may(office: Office) -> None:
         "viewer": {"/v1/fleet", "/v1/search?q=FV-1/1"},
         "auditor": {"/v1/search?q=FV-1/1", month, evidence},
         "manager": {"/v1/fleet", "/v1/search?q=FV-1/1", month, evidence},
+        "monitor": set[str](),
         "till": set[str](),
         None: set[str](),
     }
@@ -198,9 +199,63 @@ async def test_the_fleet_page_shows_the_worst_first_and_filters(office: Office) 
     assert "FV-1/1" in one
     assert (await office.get("/tills/99", "viewer"))[0] == 404
     assert (await office.get("/health", None))[0] in {200, 503}
-    _, metrics = await office.get("/metrics", None)
+    assert (await office.get("/metrics", None))[0] == 401, "it names sellers, shops and tills"
+    _, metrics = await office.get("/metrics", "monitor")
     assert f'ksef_hub_open_invoices{{nip="{NIP}",state="waiting"}} 1.0' in metrics
     assert 'ksef_hub_till_unsent_invoices{nip="5265877635",shop="Sklep kasa 1",till="kasa 1"} 3.0' in metrics
+
+
+OTHER = "1111111111"
+
+
+async def test_whoever_is_bound_to_one_seller_sees_only_it(office: Office) -> None:
+    """A firm of a franchise, an accountant: another seller's tills and invoices are not there for it."""
+    third, _ = await office.hub.till("kasa 3", nip=OTHER)
+    theirs = offer("FV-3/1", nip=OTHER)
+
+    async def work(tx: HubTransaction) -> None:
+        await tx.invoices.add(third, theirs)
+        for role in HubRole:
+            office.tokens[f"other {role}"] = f"other-{role}"
+            await tx.parties.add_person(f"other {role}", role, token_hash(f"other-{role}"), OTHER)
+
+    await office.hub.store.write(work)
+    _, text = await office.get("/v1/fleet", "other viewer")
+    assert {each["nip"] for each in json.loads(text)["tills"]} == {OTHER}
+    assert [each["nip"] for each in json.loads(text)["sellers"]] == [OTHER]
+    assert {each["shop"] for each in json.loads(text)["shares"]} == {"Sklep kasa 3"}
+    _, text = await office.get("/", "other viewer")
+    assert "kasa 3" in text
+    assert "kasa 1" not in text
+    for who in ("other viewer", "other manager"):
+        assert (await office.get("/tills/1", who))[0] == 404
+        assert (await office.get(f"/tills/{third.id}", who))[0] == 200
+    sha256 = offer("FV-1/1").sha256.hex()
+    for asked in ("FV-1/1", "5261040828", "123,00", sha256):
+        _, text = await office.get("/v1/search", "other auditor", params={"q": asked})
+        assert {each["number"] for each in json.loads(text)["invoices"]} <= {"FV-3/1"}
+        _, text = await office.get("/invoices", "other auditor", params={"q": asked})
+        assert "FV-1/1</a>" not in text
+    for path in (f"/invoices/{sha256}", f"/v1/evidence?sha256={sha256}"):
+        assert (await office.get(path, "other manager"))[0] == 404
+    for path in ("/v1/register", "/v1/outages", "/books"):
+        assert (await office.get(f"{path}?nip={NIP}&month=2026-11", "other auditor"))[0] == 403
+        assert (await office.get(f"{path}?nip={OTHER}&month=2026-11", "other auditor"))[0] == 200
+    _, text = await office.get("/books", "other auditor")
+    assert NIP not in text
+    _, metrics = await office.get("/metrics", "other monitor")
+    assert OTHER in metrics
+    assert NIP not in metrics
+    headers = {"Authorization": f"Bearer {office.tokens['other manager']}"}
+    async with office.http.post(f"{office.hub.listener.url}/tills/1/adopt", headers=headers) as answer:
+        assert answer.status == 404
+
+
+async def test_health_without_a_token_names_nobody(office: Office) -> None:
+    for path in ("/health", "/health/live"):
+        _, text = await office.get(path, None)
+        for name in (NIP, "Sklep", "kasa", "FV-"):
+            assert name not in text
 
 
 async def test_search_register_outages_and_evidence_agree(office: Office) -> None:

@@ -9,15 +9,18 @@ SELECT * FROM invoices WHERE ksef_number = :ksef_number
 
 -- by_buyer --
 -- The newest of a buyer.
-SELECT * FROM invoices WHERE buyer_identifier = :identifier ORDER BY received_at DESC LIMIT :limit
+SELECT * FROM invoices WHERE buyer_identifier = :identifier AND (CAST(:nip AS TEXT) IS NULL OR nip = :nip)
+ORDER BY received_at DESC LIMIT :limit
 
 -- by_amount --
 -- The newest of this amount since a day.
-SELECT * FROM invoices WHERE issued_on >= :since AND gross = :gross ORDER BY issued_on DESC LIMIT :limit
+SELECT * FROM invoices WHERE issued_on >= :since AND gross = :gross AND (CAST(:nip AS TEXT) IS NULL OR nip = :nip)
+ORDER BY issued_on DESC LIMIT :limit
 
 -- by_number --
 -- Those of this number, of whatever seller and kind.
-SELECT * FROM invoices WHERE number = :number ORDER BY received_at DESC LIMIT :limit
+SELECT * FROM invoices WHERE number = :number AND (CAST(:nip AS TEXT) IS NULL OR nip = :nip)
+ORDER BY received_at DESC LIMIT :limit
 
 -- open_of_till --
 -- What of a till is not in KSeF yet, nearest deadline first.

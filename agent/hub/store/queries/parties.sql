@@ -52,18 +52,18 @@ UPDATE tills SET token = :token WHERE nip = :nip AND name = :name AND revoked_at
 
 -- person_add --
 -- A token of a person.
-INSERT INTO people (name, role, token, added_at)
-VALUES (:name, :role, :token, :at)
+INSERT INTO people (name, role, nip, token, added_at)
+VALUES (:name, :role, :nip, :token, :at)
 ON CONFLICT DO NOTHING
 RETURNING name
 
 -- person_of --
 -- Whose token it is.
-SELECT name, role FROM people WHERE token = :token
+SELECT name, role, nip FROM people WHERE token = :token
 
 -- people --
 -- All, by name.
-SELECT name, role FROM people ORDER BY name
+SELECT name, role, nip FROM people ORDER BY name
 
 -- person_revoke --
 -- Take a token back.

@@ -22,20 +22,20 @@ class StoredBooks:
         rows = await self._database.run("of_month", nip=nip, first=first, next=following, limit=limit)
         return [invoice_of(row) for row in rows]
 
-    async def find(self, question: Question, since: date, limit: int) -> list[HubInvoice]:
-        """Return the newest that fit; amounts since a day."""
+    async def find(self, question: Question, since: date, limit: int, nip: str | None = None) -> list[HubInvoice]:
+        """Return the newest that fit, of one seller or of all; amounts since a day."""
         database, value = self._database, question.value
         if question.by is Find.HASH:
             rows = await database.run("invoice", sha256=bytes.fromhex(value))
         elif question.by is Find.KSEF_NUMBER:
             rows = await database.run("by_ksef_number_of_any", ksef_number=value)
         elif question.by is Find.BUYER:
-            rows = await database.run("by_buyer", identifier=value, limit=limit)
+            rows = await database.run("by_buyer", identifier=value, nip=nip, limit=limit)
         elif question.by is Find.AMOUNT:
-            rows = await database.run("by_amount", since=since, gross=value, limit=limit)
+            rows = await database.run("by_amount", since=since, gross=value, nip=nip, limit=limit)
         else:
-            rows = await database.run("by_number", number=value, limit=limit)
-        return [invoice_of(row) for row in rows]
+            rows = await database.run("by_number", number=value, nip=nip, limit=limit)
+        return [each for each in map(invoice_of, rows) if nip in {None, each.nip}]
 
     async def open_of(self, till_id: int, limit: int) -> list[HubInvoice]:
         """Return what of a till is not in KSeF yet, nearest deadline first."""

@@ -76,9 +76,12 @@ class StoredParties:
         """Give a till another token."""
         return _one_till(await self._database.run("till_token", nip=nip, name=name, token=token), nip, name)
 
-    async def add_person(self, name: str, role: HubRole, token: bytes) -> None:
-        """Add a person's token."""
-        if not await self._database.run("person_add", name=name, role=role.value, token=token, at=self._now()):
+    async def add_person(self, name: str, role: HubRole, token: bytes, nip: str | None = None) -> None:
+        """Add a person's token, for one NIP or for all."""
+        if nip is not None:
+            await self.seller(nip)
+        rows = await self._database.run("person_add", name=name, role=role.value, nip=nip, token=token, at=self._now())
+        if not rows:
             raise Conflict(f"Kod dostępu o nazwie „{name}” już istnieje. Najpierw go wycofaj.", code="token-name-taken")
 
     async def person_of(self, token: bytes) -> Person | None:
@@ -128,4 +131,4 @@ def _one_till(rows: list[Row], nip: str, name: str) -> Till:
 
 
 def _person(row: Row) -> Person:
-    return Person(row.text("name"), HubRole(row.text("role")))
+    return Person(row.text("name"), HubRole(row.text("role")), row.text_or_none("nip"))

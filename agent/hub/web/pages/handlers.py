@@ -15,7 +15,7 @@ from agent.hub.web.context import ADMINISTRATION, BOOKS, CLOCK, FLEET, HUB_STORE
 from agent.hub.web.pages.fleet import Filter, fleet_page, till_page
 from agent.hub.web.pages.markup import Markup, page, tag
 from agent.hub.web.pages.search import books_page, invoice_page, search_page
-from agent.hub.web.people import COOKIE, Handler, Right, allowed, require_own_origin, sign_in
+from agent.hub.web.people import COOKIE, Handler, Right, allowed, require_own_origin, require_seller, sign_in
 from agent.web.problems import status_of
 
 STYLE: Final = (Path(__file__).parent / "style.css").read_bytes()
@@ -107,39 +107,44 @@ async def get_fleet(request: web.Request) -> web.StreamResponse:
     """GET /: the fleet, worst first."""
     query = request.query
     chosen = Filter(query.get("nip", ""), query.get("shop", ""), "trouble" in query, query.get("word", ""))
-    return html(fleet_page(request[PERSON], await request.app[FLEET].look(), chosen))
+    return html(fleet_page(request[PERSON], await request.app[FLEET].look(request[PERSON].nip), chosen))
 
 
 async def get_till(request: web.Request) -> web.StreamResponse:
     """GET /tills/{id}: one till."""
-    return html(till_page(request[PERSON], await request.app[FLEET].till(int(request.match_info["id"]))))
+    person = request[PERSON]
+    return html(till_page(person, await request.app[FLEET].till(int(request.match_info["id"]), person.nip)))
 
 
 async def post_adopt(request: web.Request) -> web.StreamResponse:
     """POST /tills/{id}/adopt: whoever reports next under this name is the till."""
     require_own_origin(request)
-    till = (await request.app[FLEET].till(int(request.match_info["id"]))).view.till
-    await request.app[ADMINISTRATION].adopt(till.name, till.nip, by=request[PERSON].name)
+    person = request[PERSON]
+    till = (await request.app[FLEET].till(int(request.match_info["id"]), person.nip)).view.till
+    await request.app[ADMINISTRATION].adopt(till.name, till.nip, by=person.name)
     raise web.HTTPSeeOther(f"/tills/{till.id}")
 
 
 async def get_invoices(request: web.Request) -> web.StreamResponse:
     """GET /invoices?q=: search across tills."""
     text = request.query.get("q", "").strip()
-    found = await request.app[BOOKS].search(text) if text else None
+    found = await request.app[BOOKS].search(text, request[PERSON].nip) if text else None
     return html(search_page(request[PERSON], text, found))
 
 
 async def get_invoice(request: web.Request) -> web.StreamResponse:
     """GET /invoices/{sha256}: one invoice."""
-    found = await request.app[BOOKS].invoice(bytes.fromhex(request.match_info["sha256"]))
+    found = await request.app[BOOKS].invoice(bytes.fromhex(request.match_info["sha256"]), request[PERSON].nip)
     return html(invoice_page(request[PERSON], found, local_date(request.app[CLOCK].now())))
 
 
 async def get_books(request: web.Request) -> web.StreamResponse:
     """GET /books?nip=&month=: register and outages."""
-    sellers = await request.app[HUB_STORE].read(lambda tx: tx.parties.sellers())
+    person = request[PERSON]
+    known = await request.app[HUB_STORE].read(lambda tx: tx.parties.sellers())
+    sellers = [each for each in known if person.nip in {None, each.nip}]
     nip = request.query.get("nip", sellers[0].nip if sellers else "")
     month = request.query.get("month", f"{local_date(request.app[CLOCK].now()):%Y-%m}")
+    require_seller(request, nip)
     days = await request.app[BOOKS].outages(nip, month) if nip else []
-    return html(books_page(request[PERSON], sellers, nip, month, days))
+    return html(books_page(person, sellers, nip, month, days))
