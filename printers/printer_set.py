@@ -76,6 +76,12 @@ class PrinterSet:
 
         return pdf.render_pdf(receipt)
 
+    def code(self, payload: str) -> bytes:
+        """Return the QR code of a link as SVG, for a screen."""
+        from printers.preview.code_svg import render_svg  # noqa: PLC0415 - likewise
+
+        return render_svg(payload)
+
     def a4(self, sheet: Sheet) -> bytes:
         """Return the page as PDF/A-3. Blocking: call it in a thread."""
         from printers.preview import a4  # noqa: PLC0415 - likewise

@@ -130,6 +130,10 @@ class ReceiptRenderer(Protocol):
         """The slip as PDF."""
         ...
 
+    def code(self, payload: str) -> bytes:
+        """A QR code of a link as SVG."""
+        ...
+
     def a4(self, sheet: Sheet) -> bytes:
         """The page as PDF/A-3, the FA(3) file inside where the sheet has one."""
         ...

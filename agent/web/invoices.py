@@ -31,6 +31,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{one}/receipt.txt", receipt_text),
         web.get(f"{one}/receipt.pdf", receipt_pdf),
         web.get(f"{one}/receipt.escpos", receipt_escpos),
+        web.get(f"{one}/code.svg", code_svg),
         web.get(f"{one}/events", events),
         web.get(f"{one}/prints", prints),
         web.post(f"{one}/reprint", reprint),
@@ -109,6 +110,11 @@ async def receipt_escpos(request: web.Request) -> web.Response:
     """GET …/receipt.escpos: the bytes last sent to the printer."""
     data = await request.app[PREVIEWS].last_sent(request.match_info["id"])
     return file_response(data, "application/octet-stream")
+
+
+async def code_svg(request: web.Request) -> web.Response:
+    """GET …/code.svg: KOD I for a screen."""
+    return file_response(await request.app[PREVIEWS].code(request.match_info["id"]), "image/svg+xml")
 
 
 async def events(request: web.Request) -> web.Response:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from urllib.parse import unquote
+
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Counter
@@ -199,7 +204,10 @@ async def test_f1_shows_the_keys_and_turns_sounds_on(counter: Counter) -> None:
 
 
 async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -> None:
-    """The change is told and stands on no invoice; a basket put aside keeps its key and outlives its tab."""
+    """The change is told and stands on no invoice; a basket put aside keeps its key and outlives its tab.
+
+    The invoice is handed to the customer's phone: by a code on the screen, or in a message.
+    """
     await counter.open()
     page = counter.page
     keys = page.keyboard
@@ -210,6 +218,8 @@ async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -
     await expect(page.locator("#change-sum")).to_have_text("Reszta 28,63\u00a0zł")
     await page.fill("#nip", "5260250274")
     await expect(page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    await page.click("#more summary")
+    await page.fill("#email", "biuro@example.pl")
     key = await page.evaluate("JSON.parse(localStorage['ksef-agent.draft']).key")
     await keys.press("F3")
     await keys.type("Herbata")
@@ -232,6 +242,16 @@ async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -
     assert await request.header_value("Idempotency-Key") == key
     assert (request.post_data_json or {})["payments"] == [{"method": "cash", "amount": "171.37"}]
     await expect(second.locator("#answer-change")).to_have_text("Reszta 28,63\u00a0zł.")
+    await second.click("#phone summary")
+    code = second.locator("#phone img")
+    await expect(code).to_be_visible()
+    await code.evaluate("image => image.decode()")
+    picture = Image.open(BytesIO(await code.screenshot()))
+    (record,) = await counter.invoices()
+    assert [found.text for found in zxingcpp.read_barcodes(picture.convert("L"))] == [record.link_invoice]
+    message = unquote(await second.get_attribute("#phone-mail", "href") or "")
+    assert message.startswith("mailto:biuro@example.pl?subject=Faktura FV-1/2026/11/000001&")
+    assert record.link_invoice in message
     await second.keyboard.press("Escape")
     await second.keyboard.press("F3")
     await second.click("#parked .remove")

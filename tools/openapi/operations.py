@@ -230,6 +230,9 @@ OPERATIONS: Final = (
         _file("A page of at most 16,000 dots", "image/png", "X-Pages", "Link"),
         query=(Parameter("page", {"type": "integer", "minimum": 1}, "Page of the picture, from 1"),),
     ),
+    Operation(
+        "get", f"{_ID}/code.svg", "code", "papers", "KOD I as a QR code for a screen", _file("SVG", "image/svg+xml")
+    ),
     Operation("get", f"{_ID}/receipt.txt", "receiptText", "papers", "The paper as text", _file("Text", "text/plain")),
     Operation(
         "get",

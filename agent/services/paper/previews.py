@@ -53,6 +53,11 @@ class Previews:
         record = await self._record(invoice_id)
         return await self._in_turn(lambda: self._pdf(record, page))
 
+    async def code(self, invoice_id: str) -> bytes:
+        """Return KOD I as SVG, for the customer's phone before a screen. NotFound, Unavailable as of picture()."""
+        record = await self._record(invoice_id)
+        return await self._in_turn(lambda: self._renderer.code(record.link_invoice))
+
     async def report(self, report: Report) -> bytes:
         """Return a report as PDF; Unavailable where too many wait."""
         return await self._in_turn(lambda: self._renderer.report(report))

@@ -47,6 +47,7 @@ export function buyerOf(given) {
   const buyer = {};
   if (given.kind === "nip") buyer.nip = digits(given.nip);
   else if (given.kind !== "none") buyer[given.kind] = given[given.kind].trim().toUpperCase();
+  if (given.email?.trim()) buyer.email = given.email.trim();
   if (given.name.trim()) buyer.name = given.name.trim();
   if (given.line1.trim() || given.line2.trim()) {
     buyer.address = { line1: (given.line1.trim() || given.line2.trim()) };

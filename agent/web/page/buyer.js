@@ -16,7 +16,7 @@ const HINTS = {
   ok: ["NIP poprawny", "good"],
 };
 const IDENTIFIERS = { nip: "nip", eu_vat: "eu-vat", foreign_id: "foreign-id" }; // kind of buyer -> id of its field
-const DATA = { name: "buyer-name", line1: "line1", line2: "line2", country: "country" };
+const DATA = { name: "buyer-name", line1: "line1", line2: "line2", country: "country", email: "email" };
 
 const form = () => byId("sale-form");
 const current = () => store.draft.buyer;

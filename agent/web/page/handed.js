@@ -53,6 +53,6 @@ function buyerFrom(known, recipient, onReceipt) {
   const kind = named || (!nip && (known.none || known.name) ? "none" : "nip");
   return givenBuyer({
     kind, nip: digits(nip), eu_vat: known.eu_vat || "", foreign_id: foreign?.number || foreign || "", name: known.name || "",
-    line1: address.line1 || "", line2: address.line2 || "", country: address.country || foreign?.country || "", recipient,
+    line1: address.line1 || "", line2: address.line2 || "", country: address.country || foreign?.country || "", email: known.email || "", recipient,
   });
 }

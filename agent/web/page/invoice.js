@@ -4,6 +4,7 @@ import { saleFrom } from "./again.js";
 import { blob, get, post, Problem, Unreachable } from "./api.js";
 import { wayBackWith } from "./back.js";
 import { byId, h, say, whileBusy } from "./dom.js";
+import { handOver } from "./handover.js";
 import { shown } from "./money.js";
 import { loadPaper, paperFigure } from "./paper_picture.js";
 import { isRefused } from "./press.js";
@@ -131,6 +132,7 @@ function draw() {
         buttons(),
         h("div", { id: "reason-place" }),
         relativesPlace(),
+        handOver(current),
         ...facts()),
       paperFigure(current),
     ));

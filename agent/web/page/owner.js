@@ -4,7 +4,7 @@
 import { euNumber } from "./eu.js";
 import { check, digits } from "./nip.js";
 
-const OWNED = { name: "", line1: "", line2: "", country: "", recipient: null, on_receipt: "" };
+const OWNED = { name: "", line1: "", line2: "", country: "", email: "", recipient: null, on_receipt: "" };
 const NOBODY = "?"; // no identifier yet, or half of one
 
 /** A buyer of a form, with nothing in it. */

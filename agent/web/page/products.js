@@ -6,9 +6,17 @@ const KEY = "ksef-agent.products";
 const MOST = 500; // the longest unsold are forgotten
 const TWICE = 2; // sold so often, a product may have a key of its own
 
+let kept = { text: null, list: [] }; // read once, not at every key
+
 function all() {
+  const text = localStorage.getItem(KEY);
+  if (text !== kept.text) kept = { text, list: parsed(text) };
+  return kept.list;
+}
+
+function parsed(text) {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) || [];
+    return JSON.parse(text) || [];
   } catch {
     return [];
   }

@@ -7,8 +7,10 @@ import { lineGrosze, plainAmount, shown } from "./money.js";
 const RATES = ["23", "8", "5", "0 KR", "zw", "np I", "np II", "0 WDT", "0 EX", "4"];
 const PAST_RATES = ["oo", "22", "7", "3"]; // only on invoices of the past
 
+const drawn = new WeakMap(); // row -> what it shows, and how it takes in what changed
+
 /**
- * Draw rows of lines: only after adding or removing one, so that typing keeps its place.
+ * Draw rows of lines. A row that shows its line already only takes in new values: a long basket answers a key at once.
  *
  * prefix   of the ids
  * pointer  where the lines lie in what is sent
@@ -19,7 +21,14 @@ const PAST_RATES = ["oo", "22", "7", "3"]; // only on invoices of the past
  */
 export function drawRows(box, lines, { prefix, pointer, net, changed, past = false, more = () => null }) {
   const options = { prefix, pointer, net, changed, past, more };
-  box.replaceChildren(...lines.map((line, index) => row(box, lines, index, options)));
+  lines.forEach((line, index) => {
+    const there = box.children[index];
+    const was = drawn.get(there);
+    if (was?.line === line && was.lines === lines && was.net === net && was.ean === line.ean) was.refresh();
+    else if (there) there.replaceWith(row(box, lines, index, options));
+    else box.append(row(box, lines, index, options));
+  });
+  while (box.children.length > lines.length) box.lastElementChild.remove();
 }
 
 function row(box, lines, index, options) {
@@ -49,7 +58,7 @@ function row(box, lines, index, options) {
     onchange: (event) => { line.vat = event.target.value; changed(); },
   }, known.map((rate) => h("option", { value: rate, selected: rate === line.vat }, /^\d+$/.test(rate) ? `${rate}%` : rate)));
   refresh();
-  return h("div", { class: "line", role: "group", "aria-label": `Pozycja ${index + 1}` },
+  const made = h("div", { class: "line", role: "group", "aria-label": `Pozycja ${index + 1}` },
     h("div", { class: "named" }, input("name", "Nazwa"), line.ean ? h("span", { class: "ean" }, `EAN ${line.ean}`) : null),
     input("quantity", "Ilość", { inputmode: "decimal" }),
     input("unit", "J.m.", {}),
@@ -68,6 +77,14 @@ function row(box, lines, index, options) {
       },
     }, "×"),
     more(line, index));
+  drawn.set(made, { line, lines, net, ean: line.ean, refresh: () => {
+    made.querySelectorAll("[data-pointer]").forEach((control) => {
+      const name = control.dataset.pointer.split("/").at(-1);
+      if (name in line && control.type !== "checkbox" && control.value !== line[name]) control.value = line[name];
+    });
+    refresh();
+  } });
+  return made;
 }
 
 /** Over 15 000 zł the annex decides about split payment (art. 106e ust. 1 pkt 18a): only then a line asks. */

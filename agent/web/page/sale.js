@@ -75,7 +75,7 @@ function draw() {
   clearErrors(form());
   byId("sale-error").hidden = true;
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
-  byId("more").open = Boolean(store.draft.receipt.number || store.draft.note || store.draft.sold_on || store.draft.exemption
+  byId("more").open = Boolean(store.draft.receipt.number || store.draft.buyer.email || store.draft.note || store.draft.sold_on || store.draft.exemption
     || store.draft.prices === "net");
   drawWayBack();
   drawLines();

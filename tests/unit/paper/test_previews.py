@@ -80,6 +80,10 @@ class Slow:
         self._work()
         return b""
 
+    def code(self, payload: str) -> bytes:
+        self._work()
+        return b""
+
     def a4(self, sheet: Sheet) -> bytes:
         self._work()
         return b""

@@ -335,7 +335,7 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
     await ask("POST", "/v1/invoices", json=GOOD, headers=key("1"))
     await ask("POST", "/v1/invoices", json=GOOD)
     here = f"/v1/invoices/{made['id']}"
-    for tail in ("", "/xml", "/upo", "/receipt.png", "/receipt.txt", "/receipt.pdf", "/receipt.escpos"):
+    for tail in ("", "/xml", "/upo", "/receipt.png", "/receipt.txt", "/receipt.pdf", "/receipt.escpos", "/code.svg"):
         await ask("GET", one + tail, here + tail)
     for tail in ("/events", "/prints"):
         await ask("GET", one + tail, here + tail)
