@@ -15,7 +15,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run run-hub test lint bench test-nightly test-package client-generator test-clients architecture pictures openapi wheel deb completion lock clean
+.PHONY: help run run-hub test lint bench faults faults-release test-nightly test-package client-generator test-clients architecture pictures openapi wheel deb completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,12 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 
 bench: $(VENV)/.dev ## speed and memory, as ratios within one run
 	$(BIN)/python -m tests.bench
+
+faults: $(VENV)/.dev ## the goal table, column night, resumable (ONLY=name, MINUTES=)
+	$(BIN)/python -m tests.faults night $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES))
+
+faults-release: $(VENV)/.dev ## the same, column release: days
+	$(BIN)/python -m tests.faults release $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES))
 
 test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
 settings.register_profile("change", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("release", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "change"))
 
 DEFAULT_DATA = Settings.__dataclass_fields__["data_dir"].default

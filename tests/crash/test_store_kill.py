@@ -19,6 +19,7 @@ import pytest
 from agent.domain.records.hash_chain import GENESIS, chain
 from agent.store.maintenance import check
 from tests.crash.powerloss.trace import STRACE
+from tests.fakes.seeds import drawn
 
 ROOT = Path(__file__).parents[2]
 WRITER = (sys.executable, "-m", "tests.crash.store_writer")
@@ -89,7 +90,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", drawn(range(20)))
 def test_killed_at_random_moments_for_long(tmp_path: Path, seed: int) -> None:
     kill_repeatedly(tmp_path / "agent.db", seed, count=50)
 

@@ -36,6 +36,7 @@ from tests.crash.test_port_points import CrashPoint, clear
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
+from tests.fakes.seeds import drawn
 from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, MANAGER, World, sale, world
 from tests.sim.announcing import News, news_of
 from tests.sim.oracle import LIFTED, OPEN, WARSAW, Outage, oracle
@@ -573,10 +574,6 @@ def _check_papers(events: list[Line], stored: dict[str, tuple[object, ...]]) -> 
                 assert data["document"] == expected, (identity, modes[identity], data)
 
 
-def seeds(count: int, first: int = 0) -> list[object]:
-    return [pytest.param(seed, id=f"seed-{seed}") for seed in range(first, first + count)]
-
-
 async def live_through(folder: Path, seed: int, days: int = DAYS) -> Life:
     life = Life(folder, seed, days)
     try:
@@ -601,7 +598,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", range(2))
 async def test_thirty_days(folder: Path, seed: int) -> None:
     await live_through(folder, seed)
 
@@ -622,6 +619,6 @@ async def history(folder: Path, seed: int) -> list[tuple[str, str, str | None]]:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", seeds(200, first=100))
+@pytest.mark.parametrize("seed", drawn(range(100, 300)))
 async def test_many_months(folder: Path, seed: int) -> None:
     await live_through(folder, seed)

@@ -19,6 +19,7 @@ from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.outages.modes import ModeFacts, decide
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline, TimelineFact
 from agent.domain.paper.choice import PaperFacts, choose
+from tests.fakes.seeds import drawn
 from tests.sim.announcing import facts, news_of
 from tests.sim.oracle import LIFTED, OPEN, WARSAW, Outage, oracle, polish_day
 
@@ -195,6 +196,6 @@ def test_every_deadline_of_a_year_equals_the_oracles(seed: int, *, corrected: bo
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(100, 400))
+@pytest.mark.parametrize("seed", drawn(range(100, 400)))
 def test_many_years(seed: int) -> None:
     simulate(seed, corrected=seed % 2 == 0)
