@@ -103,16 +103,19 @@ for _letter, _latin in _CYRILLIC.items():
 
 def clean(text: str) -> str:
     """Return ``text`` in NFC, every run of white space one space, no control, format or unassigned characters."""
-    letters = []
-    for letter in unicodedata.normalize("NFC", text):
-        known = _ALWAYS.get(letter)
-        if known is not None:
-            letters.append(known)
-        elif letter.isspace():
-            letters.append(" ")
-        elif unicodedata.category(letter) not in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"):
-            letters.append(letter)
-    return " ".join("".join(letters).split())
+    if not (text.isascii() and text.isprintable()):  # most of a receipt needs no look at its letters
+        text = "".join(map(_cleaned, unicodedata.normalize("NFC", text)))
+    return " ".join(text.split())
+
+
+@lru_cache(maxsize=4096)
+def _cleaned(letter: str) -> str:
+    known = _ALWAYS.get(letter)
+    if known is not None:
+        return known
+    if letter.isspace():
+        return " "
+    return "" if unicodedata.category(letter) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp") else letter
 
 
 def fit(text: str, encoding: str) -> str:
@@ -120,9 +123,12 @@ def fit(text: str, encoding: str) -> str:
 
     A likeness never runs into the digits beside it: 1½ is "1 1/2" and 10² is "10^2", where 11/2 and 102 would lie.
     """
+    text = clean(text)
+    if _fits_whole(text, encoding):
+        return text
     fitted = ""
     kind_before = ""
-    for letter in clean(text):
+    for letter in text:
         likeness = _likeness(letter, encoding)
         if not likeness:
             continue
@@ -150,7 +156,7 @@ def _joint(before: str, kind_before: str, likeness: str, kind: str) -> str:
 def encode(text: str, encoding: str) -> bytes:
     """Return the bytes of a text that fit() made. Every byte is a printable character of the page."""
     data = _as_on_page(text, encoding).encode(encoding)
-    if any(not printable(byte) for byte in data):
+    if data.translate(None, _PRINTABLE):
         raise ValueError(f"text with a control byte: {text!r}")
     return data
 
@@ -163,6 +169,18 @@ def decode(data: bytes, encoding: str) -> str:
 def printable(byte: int) -> bool:
     """Tell whether a printer prints this byte; all others command it."""
     return byte >= 0x20 and byte != 0x7F
+
+
+_PRINTABLE = bytes(byte for byte in range(256) if printable(byte))
+
+
+def _fits_whole(text: str, encoding: str) -> bool:
+    """Tell whether the page has every letter of a cleaned text: then nothing stands for anything."""
+    try:
+        data = _as_on_page(text, encoding).encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return len(data) == len(text) and not data.translate(None, _PRINTABLE)
 
 
 @lru_cache(maxsize=4096)

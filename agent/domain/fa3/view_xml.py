@@ -52,15 +52,18 @@ class Node:
 
     def children(self, name: str) -> list[Node]:
         """Child elements of that name."""
-        if self._by_name is None:
-            self._by_name = {}
-            for child in self._element.iterchildren(_OURS):
-                self._by_name.setdefault(child.tag[_PREFIX:], []).append(Node(child))
-        return self._by_name.get(name, [])
+        return (self._by_name or self._index()).get(name, [])
+
+    def _index(self) -> dict[str, list[Node]]:
+        by_name: dict[str, list[Node]] = {}
+        for child in self._element.iterchildren(_OURS):
+            by_name.setdefault(child.tag[_PREFIX:], []).append(Node(child))
+        self._by_name = by_name
+        return by_name
 
     def child(self, name: str) -> Node | None:
         """First child element of that name."""
-        found = self.children(name)
+        found = (self._by_name or self._index()).get(name)
         return found[0] if found else None
 
     def need(self, name: str) -> Node:
@@ -76,8 +79,8 @@ class Node:
 
     def text(self, name: str) -> str | None:
         """Text of a child element, None where it is absent or empty."""
-        found = self.child(name)
-        return (found.value or None) if found is not None else None
+        found = (self._by_name or self._index()).get(name)  # asked for most: not through child()
+        return (found[0].value or None) if found else None
 
     def need_text(self, name: str) -> str:
         """Text of a child element that the schema demands, never empty."""
