@@ -167,9 +167,9 @@ READY_REFUSALS = {
     "1.1 MB": (READY + b" " * 1_100_000, 413, "xml-too-large"),
     "instruction": (READY.replace(b"<Faktura", b"<?go now?><Faktura", 1), 422, "xml-instruction"),
     "BOM": (b"\xef\xbb\xbf" + READY, 422, "xml-bom"),
-    "UTF-16": (READY.decode().replace("UTF-8", "UTF-16").encode("utf-16"), 422, "xml-encoding"),
-    "not XML": (b"NIP;kwota\r\n1;2", 422, "xml-malformed"),
-    "empty": (b"", 422, "xml-malformed"),
+    "UTF-16": (READY.decode().replace("UTF-8", "UTF-16").encode("utf-16"), 400, "xml-encoding"),
+    "not XML": (b"NIP;kwota\r\n1;2", 400, "xml-malformed"),
+    "empty": (b"", 400, "xml-malformed"),
     "another seller": (READY.replace(b"<NIP>9999999999</NIP>", b"<NIP>5265877635</NIP>"), 422, "seller-nip"),
     "base of another seller": (
         ANOTHERS_BASE,

@@ -125,6 +125,25 @@ async def test_bodies_that_cannot_be_read(till: Till, body: bytes, code: str) ->
     assert (problem["code"], problem["retry_safe"]) == (code, False)
 
 
+FILES: list[tuple[str, str, bytes, str]] = [
+    ("/v1/invoices", "application/xml", b"", "xml-malformed"),
+    ("/v1/invoices", "application/xml", b"<Faktura><Naglowek></Faktura>", "xml-malformed"),
+    ("/v1/invoices", "application/xml", "<Faktura>ż</Faktura>".encode("cp1250"), "xml-encoding"),
+    ("/v1/invoices", "application/xml", b"<a>" * 40 + b"</a>" * 40, "xml-too-deep"),
+    ("/v1/exchange", "application/x-epp", b"", "epp-malformed"),
+    ("/v1/exchange", "application/x-epp", SALE, "epp-malformed"),
+    ("/v1/exchange", "application/x-epp", "[INFO]\r\n".encode("utf-16"), "epp-encoding"),
+]
+
+
+@pytest.mark.parametrize(("path", "kind", "body", "code"), FILES)
+async def test_files_that_cannot_be_read(till: Till, path: str, kind: str, body: bytes, code: str) -> None:
+    headers = ("Authorization: Bearer kasjer", "Idempotency-Key: a", f"Content-Type: {kind}")
+    head, problem = await till.answer(f"POST {path} HTTP/1.1", *headers, f"Content-Length: {len(body)}", body=body)
+    assert head.startswith("HTTP/1.1 400 ")
+    assert (problem["code"], problem["retry_safe"]) == (code, False)
+
+
 async def test_utf_16_is_named(till: Till) -> None:
     assert "UTF-16" in (await till.press(SALE.decode().encode("utf-16-le")))[1]["detail"]
 
