@@ -274,6 +274,11 @@ class Totals:
         return any(rate.rate in _SUPPLIED_ABROAD for rate in self.rates)
 
 
+def receives_in_ksef(buyer: Buyer, totals: Totals) -> bool:
+    """Whether such an invoice is received in KSeF only; where the supply is abroad, never (art. 106gb ust. 4 pkt 1)."""
+    return buyer.receives_in_ksef and not totals.supplied_abroad
+
+
 _SUPPLIED_ABROAD = frozenset({VatRate.NOT_SUBJECT_I.value, VatRate.NOT_SUBJECT_II.value})
 
 
@@ -376,6 +381,11 @@ class InvoiceSummary:
     has_upo: bool = False
     """KSeF's confirmation is here, or was exported."""
 
+    @property
+    def receives_in_ksef(self) -> bool:
+        """Whether the buyer gets it in KSeF only."""
+        return receives_in_ksef(self.buyer, self.totals)
+
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRecord(InvoiceSummary):
@@ -383,11 +393,6 @@ class InvoiceRecord(InvoiceSummary):
 
     stored_xml: bytes = field(kw_only=True, repr=False)
     """As read; only ``xml`` may be used."""
-
-    @property
-    def receives_in_ksef(self) -> bool:
-        """Whether the buyer gets it in KSeF only; where the supply is abroad, never (art. 106gb ust. 4 pkt 1)."""
-        return self.buyer.receives_in_ksef and not self.totals.supplied_abroad
 
     @property
     def outside_ksef(self) -> bool:

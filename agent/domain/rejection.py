@@ -7,7 +7,6 @@ hashOfCorrectedInvoice = SHA-256 of the refused file, once; its bytes are made b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Protocol
 
 from agent.domain.errors import Conflict
@@ -113,19 +112,6 @@ def taken_refusal(record: InvoiceRecord) -> Conflict | None:
         "Zawołaj kierownika.",
         code="number-taken-in-ksef",
     )
-
-
-def left_online(log: Iterable[tuple[str, Mapping[str, object], date]]) -> bool:
-    """Whether the newest attempt left without the offline flag, so that KSeF holds, or refused, an online invoice.
-
-    ``log``: kind, data and Polish civil day of the invoice's events, oldest first. Only a file that left on the day of
-    its issue does: one that leaves later is offline whatever its flag (art. 106nda ust. 16).
-    """
-    attempts = [(data, day) for kind, data, day in log if kind in {EventKind.ISSUED, EventKind.SENDING}]
-    if len(attempts) < 2:
-        return False
-    (_, issued_on), (newest, left_on) = attempts[0], attempts[-1]
-    return newest.get("offline") is False and left_on == issued_on
 
 
 def sent_before(log: Iterable[tuple[str, Mapping[str, object]]]) -> bool:

@@ -75,6 +75,8 @@ class Accepted:
     ksef_number: str
     accepted_at: datetime
     sha256: bytes | None = None
+    offline: bool | None = None
+    """How KSeF took it (invoicingMode); None: not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ import asyncio
 import base64
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from agent.domain import ksef_number
 from agent.domain.calendar import local_date
@@ -43,11 +44,15 @@ async def unheard(_: str) -> None:
     """For open_batch() where nobody needs the reference early."""
 
 
-def upo_page(session: str, named: Sequence[tuple[str, bytes]]) -> bytes:
-    """A collective UPO, as far as anybody here reads it."""
+def upo_page(
+    session: str, named: Sequence[tuple[str, bytes]], offline: Mapping[str, bool] = MappingProxyType({})
+) -> bytes:
+    """A UPO, as far as anybody here reads it; ``offline`` by KSeF number, where it tells (TrybWysylki)."""
     documents = "".join(
         f"<Dokument><NumerKSeFDokumentu>{number}</NumerKSeFDokumentu>"
-        f"<SkrotDokumentu>{base64.b64encode(sha256).decode()}</SkrotDokumentu></Dokument>"
+        f"<SkrotDokumentu>{base64.b64encode(sha256).decode()}</SkrotDokumentu>"
+        + (f"<TrybWysylki>{'Offline' if offline[number] else 'Online'}</TrybWysylki>" if number in offline else "")
+        + "</Dokument>"
         for number, sha256 in named
     )
     namespace = "http://upo.schematy.mf.gov.pl/KSeF/v4-3"
@@ -89,6 +94,10 @@ class FakeGateway:
         """Set once a send has come in."""
         self.upo_delays = 0
         """How many times a session's UPO is not there yet."""
+        self.tells_mode = True
+        """A verdict says how KSeF took the invoice."""
+        self.confirmed_offline: dict[str, bool] = {}
+        """By KSeF number: what a UPO says of that."""
         self.confirmed: list[str] = []
         """Sessions whose UPO was given."""
 
@@ -148,7 +157,12 @@ class FakeGateway:
                 offline=offline,
             )
         )
-        return Accepted(number, self.clock.now(), invoice.sha256)
+        return Accepted(number, self.clock.now(), invoice.sha256, offline if self.tells_mode else None)
+
+    def answer_at_once(self) -> None:
+        """Let nothing be pending any more."""
+        self.pending_answers = 0
+        self._verdicts = {name: (sha256, verdict, 0) for name, (sha256, verdict, _) in self._verdicts.items()}
 
     async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
         self._check()
@@ -167,7 +181,7 @@ class FakeGateway:
         self._check()
         for number, sha256 in self.ledger.values():
             if number == ksef_number:
-                return Upo(b"<Potwierdzenie/>", number, sha256)
+                return Upo(upo_page(session_ref, [(number, sha256)], self.confirmed_offline), number, sha256)
         raise KsefError("nie ma UPO", outcome=CallOutcome.REFUSED, code=404)
 
     async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
@@ -185,7 +199,11 @@ class FakeGateway:
             if isinstance(verdict, Accepted):
                 named.append((verdict.ksef_number, sha256))
         self.confirmed.append(session_ref)
-        return (UpoPage(1, f"EU-{session_ref}", upo_page(session_ref, named), tuple(named)),) if named else ()
+        return (
+            (UpoPage(1, f"EU-{session_ref}", upo_page(session_ref, named, self.confirmed_offline), tuple(named)),)
+            if named
+            else ()
+        )
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
         self._check()

@@ -42,6 +42,7 @@ class AlertCode(StrEnum):
     IN_DOUBT = "in-doubt"
     SERIES_COLLISION = "series-collision"
     CORRECTION_REFUSED = "correction-refused"
+    PAPER_CONTRADICTS = "paper-contradicts-ksef"
     CERTIFICATE_EXPIRES = "certificate-expires"
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
@@ -139,6 +140,8 @@ class AlertFacts:
     others: Others = field(default_factory=Others)
     refused_corrections: tuple[tuple[str, str, str], ...] = ()
     """(id, number of the base, Polish problem) of corrections that can never be issued and whose case nobody closed."""
+    contradicted_papers: tuple[tuple[str, str, bool], ...] = ()
+    """(id, number, whether KSeF has it as online) of invoices whose paper says the opposite."""
     certificates: Mapping[str, datetime | None] = field(default_factory=dict)
     """Name (offline, authentication) -> end of validity; None: configured nowhere or unreadable."""
     certificate_starts: Mapping[str, datetime] = field(default_factory=dict)
@@ -218,6 +221,12 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
     for held_id, number, problem in facts.refused_corrections:
         text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
         found.append(ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id))
+    for invoice_id, number, online in facts.contradicted_papers:
+        text = (
+            f"Faktura {number}: KSeF zapisał ją jako przesłaną {'online' if online else 'offline'}, a na wydanym "
+            "papierze jest inaczej. Księgi podają tryb z KSeF. Wydrukuj ją ponownie i wymień klientowi papier."
+        )
+        found.append(ActiveAlert(AlertCode.PAPER_CONTRADICTS, text, Severity.WARNING, invoice_id))
     found += _of_certificates(facts, policy)
     if facts.login_refused is not None:
         found.append(ActiveAlert(AlertCode.LOGIN_REFUSED, facts.login_refused, Severity.CRITICAL))

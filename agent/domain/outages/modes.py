@@ -8,16 +8,17 @@ Order of the rules (docs/law.md, section 1):
     niedostępność announced                      106nh
     an outage that only the status, or nobody who may confirm it, speaks of   106nda
     by choice, line down, rate budget used up    106nda
-    otherwise                                    106gb  online, tried within the budget
+    otherwise                                    106gb  online, tried within the budget;
+        handed over whether or not the number is there  106nda, tried in the same way
 
 Silence is never awaria. Sending early is always allowed; ``attempt_online`` only says whether the cashier waits.
+What left as online stays online: KSeF was told, and takes no technical correction of it (21167).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
 from agent.domain.calendar import end_text, local_date, local_time
 from agent.domain.invoice import LEGAL_BASIS, Mode
@@ -54,17 +55,6 @@ class ModeDecision:
     attempt_online: bool = False
 
 
-class Progress(StrEnum):
-    """How far an online attempt came when its budget ran out."""
-
-    NOT_SENT = "not_sent"
-    """KSeF surely does not have it."""
-    UNKNOWN = "unknown"
-    """KSeF may have it."""
-    TAKEN = "taken"
-    """KSeF took it (202) and gave no number yet."""
-
-
 def decide(facts: ModeFacts) -> ModeDecision:
     """Decide the mode of a press. The instant is that of ``facts.situation``."""
     announced = _announced(facts)
@@ -82,36 +72,43 @@ def decide(facts: ModeFacts) -> ModeDecision:
     return _decision(Mode.ONLINE, "KSeF jest dostępny.", attempt_online=True)
 
 
-def after_budget(
-    attempted: ModeDecision, progress: Progress, *, receives_in_ksef: bool, issued_on: date, now: datetime
-) -> ModeDecision:
-    """Return what the mode becomes when an online attempt ends without a KSeF number.
+def after_budget(attempted: ModeDecision, *, may_have_left: bool, issued_on: date, now: datetime) -> ModeDecision:
+    """Return what the mode becomes when an attempt ends without a KSeF number: offline24 where nothing left.
 
-    ``receives_in_ksef``: the buyer gets a potwierdzenie, which may still say online (InvoiceRecord.receives_in_ksef).
-    ``issued_on`` is P_1; past midnight in Poland no paper may say online without a number.
+    ``may_have_left``: KSeF has, or may have, the file; the paper is a potwierdzenie then, which names no mode.
+    ``issued_on`` is P_1.
     """
-    if attempted.mode is not Mode.ONLINE:
+    if attempted.mode is not Mode.ONLINE or may_have_left:
         return attempted
     if local_date(now) != issued_on:
         return _decision(
             Mode.OFFLINE24,
-            "Minęła północ, zanim KSeF nadał numer, więc faktura pozostaje z datą wystawienia jako offline24.",
+            "Minęła północ, zanim fakturę przesłano, więc pozostaje z datą wystawienia jako offline24.",
         )
-    match progress:
-        case Progress.NOT_SENT:
-            return _decision(Mode.OFFLINE24, "Nie udało się przesłać faktury do KSeF w przewidzianym czasie.")
-        case Progress.UNKNOWN:
-            return _decision(
-                Mode.OFFLINE24,
-                "KSeF nie potwierdził przyjęcia faktury w przewidzianym czasie; program sprawdzi jej los.",
-            )
-        case Progress.TAKEN if receives_in_ksef:
-            return _decision(Mode.ONLINE, "KSeF przyjął fakturę, ale nie nadał jeszcze numeru.")
-        case Progress.TAKEN:
-            return _decision(
-                Mode.OFFLINE24,
-                "KSeF przyjął fakturę, ale nie nadał jeszcze numeru, a nabywca otrzymuje fakturę poza KSeF.",
-            )
+    return _decision(Mode.OFFLINE24, "Nie udało się przesłać faktury do KSeF w przewidzianym czasie.")
+
+
+def handed_over_in_any_case(decision: ModeDecision) -> ModeDecision:
+    """Return the mode of an invoice that its buyer gets outside KSeF (art. 106gb ust. 4), with both codes if need be.
+
+    Its paper may come out before the number, as an offline one. KSeF is told offline or online once, with the file, so
+    this is decided before the first attempt; the press waits for the number as it would online.
+    """
+    if decision.mode is not Mode.ONLINE:
+        return decision
+    reason = (
+        f"{decision.reason} Nabywca dostaje fakturę poza KSeF, z numerem lub bez, więc wystawiono ją jako offline24."
+    )
+    return _decision(Mode.OFFLINE24, reason, attempt_online=decision.attempt_online)
+
+
+def as_confirmed(mode: Mode, *, offline: bool) -> ModeDecision | None:
+    """Return the mode that KSeF tells of (invoicingMode, the UPO's TrybWysylki) where it is another one, else None."""
+    if offline and mode is Mode.ONLINE:
+        return _decision(Mode.OFFLINE24, "KSeF zapisał fakturę jako przesłaną w trybie offline.")
+    if not offline and mode in {Mode.OFFLINE24, Mode.UNAVAILABILITY, Mode.FAILURE}:
+        return _decision(Mode.ONLINE, "KSeF zapisał fakturę jako przesłaną w trybie online.")
+    return None
 
 
 def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date) -> ModeDecision:

@@ -48,19 +48,18 @@ CODE_WORDS = {
 }
 """What each code is for; beside the captions, which are the Ministry's (KD kody-qr.md)."""
 
-AWAITS_NUMBER = "Faktura nr {number} została przekazana do KSeF i oczekuje na numer KSeF."
-CERTIFICATE_MISSING = (
-    "Na tym wydruku brak kodu potwierdzającego tożsamość wystawcy. "
-    "Po nadaniu numeru KSeF sprzedawca wyda na życzenie nowy wydruk."
-)
+AWAITS_NUMBER = "Faktura nr {number} jest przekazywana do KSeF i oczekuje na numer KSeF."
+NO_INVOICE_YET = "To nie jest faktura. Sprzedawca wyda ją, gdy KSeF nada jej numer."
+"""To whom the invoice itself is handed over (art. 106gb ust. 4)."""
+CERTIFICATE_MISSING = "Na tym wydruku brak kodu potwierdzającego tożsamość wystawcy."
 
 
 @dataclass(frozen=True, slots=True)
 class PaperFacts:
     """What the matrix depends on, at the moment of printing.
 
-    ``mode`` ONLINE without a ``ksef_number`` means that KSeF took the bytes (202) and has not decided; an invoice
-    that may not have left the till is OFFLINE24 before anything is printed.
+    ``mode`` ONLINE without a ``ksef_number`` means that KSeF has, or may have, the file as an online one; what surely
+    did not leave in time is OFFLINE24 before anything is printed.
     """
 
     mode: Mode
@@ -85,8 +84,6 @@ class PaperChoice:
     document: Document
     label: str
     """Stands on the paper, word for word."""
-    mode: Mode
-    """The mode as which the paper was issued. OFFLINE24 where the facts said ONLINE: record it as a fact."""
     caption_invoice: str | None
     """Under KOD I; None: no code."""
     caption_certificate: str | None
@@ -106,7 +103,6 @@ def choose(facts: PaperFacts) -> PaperChoice:
         return PaperChoice(
             document=Document.INVOICE,
             label=invoice_label(facts.kind, facts.number, facts.mode),
-            mode=facts.mode,
             caption_invoice=facts.ksef_number,
             caption_certificate=None,
         )
@@ -114,13 +110,17 @@ def choose(facts: PaperFacts) -> PaperChoice:
         return PaperChoice(
             document=Document.INVOICE,
             label=invoice_label(facts.kind, facts.number, facts.mode),
-            mode=facts.mode,
             caption_invoice=None,
             caption_certificate=None,
         )
     if _gets_confirmation(facts):
         return _confirmation(facts)
-    return _offline_invoice(facts)
+    return PaperChoice(
+        document=Document.INVOICE,
+        label=invoice_label(facts.kind, facts.number, facts.mode),
+        caption_invoice=CAPTION_OFFLINE,
+        caption_certificate=CAPTION_CERTIFICATE,
+    )
 
 
 def invoice_label(kind: str, number: str, mode: Mode) -> str:
@@ -128,42 +128,45 @@ def invoice_label(kind: str, number: str, mode: Mode) -> str:
     return f"{INVOICE_WORDS[Kind(kind)]} nr {number} {MODE_WORDS[mode]}"
 
 
-def _gets_confirmation(facts: PaperFacts) -> bool:
-    """A domestic buyer with NIP receives an invoice without number in KSeF only (art. 106nda ust. 3).
+def names_other_way(label: str, mode: Mode) -> bool:
+    """Whether a paper with this label says online where the mode is an offline one, or the other way round."""
+    said = next((each for each, words in MODE_WORDS.items() if label.endswith(words)), mode)
+    return (said is Mode.ONLINE) != (mode is Mode.ONLINE)
 
-    Not in a failure (106nf): there the invoice itself is handed over.
+
+def _gets_confirmation(facts: PaperFacts) -> bool:
+    """Whether the invoice itself has to wait for its number.
+
+    Without KOD II it may not be handed over (art. 106nda ust. 6), nor as an offline one where KSeF may have it as
+    online. A domestic buyer with NIP receives it in KSeF only (art. 106nda ust. 3), but for a failure (106nf).
     """
-    if facts.buyer is not BuyerKind.NIP or facts.supplied_abroad or facts.mode is Mode.FAILURE:
+    if facts.mode is Mode.ONLINE or not facts.certificate_link:
+        return True
+    if not _receives_in_ksef(facts):
         return False
-    return facts.mode is Mode.ONLINE or facts.offline_domestic != Document.INVOICE.value
+    return facts.offline_domestic != Document.INVOICE.value
+
+
+def _receives_in_ksef(facts: PaperFacts) -> bool:
+    return facts.buyer is BuyerKind.NIP and not facts.supplied_abroad and facts.mode is not Mode.FAILURE
 
 
 def _confirmation(facts: PaperFacts) -> PaperChoice:
     if facts.mode is Mode.ONLINE:
-        # Whether it was issued online is known only with the number: past midnight it is offline24 (106nda ust. 16).
+        # Whether it was issued online is known only with the number (UPO): sent past midnight it is offline24.
         mode_note = AWAITS_NUMBER.format(number=facts.number)
     else:
         mode_note = invoice_label(facts.kind, facts.number, facts.mode)
+    notices = (
+        None if _receives_in_ksef(facts) else NO_INVOICE_YET,
+        None if facts.certificate_link else CERTIFICATE_MISSING,
+    )
     return PaperChoice(
         document=Document.CONFIRMATION,
         label=f"Potwierdzenie transakcji nr {facts.number}",
-        mode=facts.mode,
         caption_invoice=CAPTION_OFFLINE,
         caption_certificate=CAPTION_CERTIFICATE if facts.certificate_link else None,
         mode_note=mode_note,
-        notice=None if facts.certificate_link else CERTIFICATE_MISSING,
-        problem=None if facts.certificate_link else NO_CERTIFICATE,
-    )
-
-
-def _offline_invoice(facts: PaperFacts) -> PaperChoice:
-    mode = Mode.OFFLINE24 if facts.mode is Mode.ONLINE else facts.mode
-    return PaperChoice(
-        document=Document.INVOICE,
-        label=invoice_label(facts.kind, facts.number, mode),
-        mode=mode,
-        caption_invoice=CAPTION_OFFLINE,
-        caption_certificate=CAPTION_CERTIFICATE if facts.certificate_link else None,
-        notice=None if facts.certificate_link else CERTIFICATE_MISSING,
+        notice=" ".join(notice for notice in notices if notice is not None) or None,
         problem=None if facts.certificate_link else NO_CERTIFICATE,
     )

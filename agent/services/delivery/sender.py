@@ -94,21 +94,22 @@ class InvoiceSender:
         """Whether somebody is bringing this invoice to KSeF right now."""
         return invoice_id in self._busy
 
-    async def deliver(self, invoice_id: str, asking: float = ASKING_SECONDS, *, join: bool = False) -> InvoiceRecord:
+    async def deliver(self, invoice_id: str, asking: float = ASKING_SECONDS, *, pressed: bool = False) -> InvoiceRecord:
         """Send if it waits, then ask for ``asking`` seconds or until KSeF decides.
 
-        ``join``: where somebody is bringing it to KSeF already, wait for them; else it is left to them.
+        ``pressed``: a press waits for its number. So it goes before what nobody waits for, and where somebody is
+        bringing it to KSeF already, that is waited for; else it is left to them.
         Trouble with KSeF never comes out as an exception: it is recorded, and the record tells.
         """
         busy = self._busy.get(invoice_id)
         if busy is not None:
-            if join:
+            if pressed:
                 await busy.wait()
             return await self._verdicts.record(invoice_id)
         with self._busy_with(invoice_id):
             record = await self._verdicts.record(invoice_id)
             if record.state is InvoiceState.ISSUED:
-                record = await self._send(record)
+                record = await self._send(record, pressed=pressed)
             if record.state is InvoiceState.SENT:
                 record = await self._follow(record, asking)
             if record.state is InvoiceState.ACCEPTED:
@@ -153,10 +154,12 @@ class InvoiceSender:
         self._upos.sending_in(session.reference)
         return session
 
-    async def _send(self, record: InvoiceRecord, *, again: bool = True) -> InvoiceRecord:
+    async def _send(self, record: InvoiceRecord, *, pressed: bool, again: bool = True) -> InvoiceRecord:
         """Send once; where the session turns out to be over, once more in a new one."""
         try:
-            planned = await self.outgoing(record)  # before the intent: what the disk changed must not leave
+            planned = await self.outgoing(
+                record, pressed=pressed
+            )  # before the intent: what the disk changed must not leave
         except DocumentDamaged as error:
             return await self._verdicts.note_damage(record, error)
         try:
@@ -164,14 +167,14 @@ class InvoiceSender:
         except KsefError as error:
             return await self._not_taken(record, error)
         record = await self._begin(record, session)
-        outgoing = await self.outgoing(record)
+        outgoing = await self.outgoing(record, pressed=pressed)
         try:
             reference = await self._gateway.send(session, outgoing)
         except KsefError as error:
             self._metrics.sent(error.outcome.value)
             record = await self._failed_send(record, error)
             if again and error.outcome is CallOutcome.NOT_SENT and error.code in SESSION_OVER:
-                return await self._send(record, again=False)
+                return await self._send(record, pressed=pressed, again=False)
             return record
         self._metrics.sent("taken")
         self._connection.answered()
@@ -196,24 +199,24 @@ class InvoiceSender:
         self._changed.set()
         return sending
 
-    async def outgoing(self, record: InvoiceRecord) -> Outgoing:
+    async def outgoing(self, record: InvoiceRecord, *, pressed: bool = False) -> Outgoing:
         """Build what goes over the wire; a technical correction names the hash of the file it replaces.
 
+        ``pressed``: a press waits for its number.
         DocumentDamaged where the stored bytes are not those that were issued.
         """
         corrects: bytes | None = None
         if record.version > 1:
             versions = await self._store.read(lambda tx: tx.invoices.versions(record.id))
             corrects = hashlib.sha256(versions[-2]).digest()
-        offline = leaves_offline(record)
         return Outgoing(
             record.id,
             record.xml,
             record.sha256,
-            offline,
+            leaves_offline(record),
             corrects,
             deadline=record.deadline,
-            waited=0.0 if offline else self._waited(record),
+            waited=self._waited(record) if pressed else 0.0,
             mode=record.mode.value,
         )
 

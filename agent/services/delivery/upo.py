@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceSummary
+from agent.domain.upo import taken_offline
 from agent.ports import (
     CallOutcome,
     Clock,
@@ -29,6 +31,7 @@ from agent.ports import (
     Upo,
     UpoPage,
 )
+from agent.services.delivery import confirmed_mode
 from agent.services.delivery.backoff import TOO_MANY, Backoff
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
@@ -160,7 +163,7 @@ class UpoFetcher:
         except KsefError as error:
             self._connection.failed(error)
             return False
-        await self._store.write(partial(_keep_upo, record, upo))
+        await self._store.write(partial(_keep_upo, record, upo, self._clock_check.best()))
         self._changed.set()
         return True
 
@@ -191,8 +194,11 @@ class UpoFetcher:
 
     async def _store_page(self, session: str, page: UpoPage, pages: int) -> None:
         await self._store.write(partial(_add_page, session, page, pages))
+        offline = await asyncio.to_thread(taken_offline, page.xml)
         for start in range(0, len(page.documents), SLICE):
-            await self._store.write(partial(_link, session, page, page.documents[start : start + SLICE]))
+            named = page.documents[start : start + SLICE]
+            now = self._clock_check.best()
+            await self._store.write(partial(_link, session, page, named, offline=offline, now=now))
 
 
 async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) -> None:
@@ -208,11 +214,21 @@ async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) ->
         await tx.events.append(EventKind.SESSION_UPO, data)
 
 
-async def _link(session: str, page: UpoPage, documents: tuple[tuple[str, bytes], ...], tx: Transaction) -> None:
+async def _link(
+    session: str,
+    page: UpoPage,
+    documents: tuple[tuple[str, bytes], ...],
+    tx: Transaction,
+    *,
+    offline: Mapping[str, bool],
+    now: datetime,
+) -> None:
     """Tell of each invoice that got its proof here, and of each named with another hash than that of our bytes."""
     for found in await tx.sessions.add_documents(session, page.number, documents):
         if found.right and found.has_own:
             continue
+        if found.right and found.ksef_number in offline:
+            await confirmed_mode.follow(tx, found.invoice_id, offline=offline[found.ksef_number], now=now)
         data: dict[str, Json] = {
             "ksef_number": found.ksef_number,
             "sha256": found.sha256.hex(),
@@ -229,13 +245,15 @@ async def _finish(session: str, confirmed: bool, why: str | None, tx: Transactio
         await tx.events.append(EventKind.SESSION_WITHOUT_UPO, {"session": session, "why": why})
 
 
-async def _keep_upo(record: InvoiceSummary, upo: Upo, tx: Transaction) -> None:
-    """Store it where it is of this very document; the log tells either way."""
+async def _keep_upo(record: InvoiceSummary, upo: Upo, now: datetime, tx: Transaction) -> None:
+    """Store it where it is of this very document, and take over the mode it names; the log tells either way."""
     if await tx.invoices.upo(record.id) is not None:
         return
     right = upo.sha256 == record.sha256 and upo.ksef_number == record.ksef_number
     if right:
         await tx.invoices.add_upo(record.id, upo.xml)
+        if (offline := taken_offline(upo.xml).get(upo.ksef_number)) is not None:
+            await confirmed_mode.follow(tx, record.id, offline=offline, now=now)
     data = {
         "ksef_number": upo.ksef_number,
         "sha256": upo.sha256.hex(),

@@ -12,12 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from agent.domain.calendar import local_date
 from agent.domain.errors import DocumentDamaged
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.rejection import left_online, number_taken, sent_before
+from agent.domain.rejection import number_taken, sent_before
 from agent.ports import (
     NO_REJECTION,
     Accepted,
@@ -35,6 +34,7 @@ from agent.ports import (
     Transaction,
     Verdict,
 )
+from agent.services.delivery import confirmed_mode
 from agent.services.delivery.backoff import TOO_MANY, Waits, step_of
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.series import SeriesCatchUp
@@ -49,7 +49,6 @@ TAKEN_PERHAPS = Rejection(DUPLICATE, "440: KSeF ma już dokument o tym numerze; 
 DECIDED = frozenset({InvoiceState.ACCEPTED, InvoiceState.REJECTED})
 DAMAGED_SECONDS = 3600.0
 """Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
-LEFT_ONLINE = "Faktura wyszła do KSeF jako online w dniu wystawienia i tak ją KSeF rozpatrzył."
 
 
 class VerdictRecorder:
@@ -198,10 +197,9 @@ class VerdictRecorder:
             change = replace(change, rejection=NO_REJECTION)  # it was this very document
         if original_session is not None:
             change = replace(change, session_ref=original_session, invoice_ref="")
-        if local_date(verdict.accepted_at) == record.issued_on:
-            change = await self._as_it_left(record, change)
-        data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
-        accepted = await self.move(record.id, InvoiceState.ACCEPTED, EventKind.ACCEPTED, data, change)
+        now = self._clock_check.best()
+        accepted = await self._store.write(partial(_accepted, record.id, change, verdict, now))
+        self._changed.set()
         self._upos.accepted()
         self._numbered.set()
         return accepted
@@ -229,22 +227,8 @@ class VerdictRecorder:
         text = f"{verdict.code}: {verdict.description}"
         if verdict.details:
             text += " (" + "; ".join(verdict.details) + ")"
-        change = await self._as_it_left(
-            await self.record(invoice_id), InvoiceChange(rejection=Rejection(verdict.code, text))
-        )
+        change = InvoiceChange(rejection=Rejection(verdict.code, text))
         return await self.move(invoice_id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
-
-    async def _as_it_left(self, record: InvoiceRecord, change: InvoiceChange) -> InvoiceChange:
-        """The register says what KSeF holds: what left as online is online, whatever stood on the first paper.
-
-        So no technical correction is offered for it, which KSeF would have to refuse (21167).
-        """
-        if record.mode is not Mode.OFFLINE24 or record.version > 1:
-            return change
-        log = await self._store.read(lambda tx: tx.events.of_invoice(record.id))
-        if not left_online((event.kind, event.data, local_date(event.at)) for event in log):
-            return change
-        return replace(change, mode=Mode.ONLINE, reason=LEFT_ONLINE)
 
     @staticmethod
     def _suspected(record: InvoiceRecord, error: KsefError) -> bool:
@@ -311,7 +295,6 @@ class VerdictRecorder:
         }
         text = f"440: numer zajęty w KSeF przez inny dokument ({number or 'bez numeru'})"
         change = InvoiceChange(rejection=Rejection(DUPLICATE, text))
-
         rejected = await self._store.write(partial(_number_lost, record.id, change, data))
         self.waits.forget(record.id)
         self._changed.set()
@@ -319,13 +302,23 @@ class VerdictRecorder:
         return rejected
 
 
+async def _accepted(
+    invoice_id: str, change: InvoiceChange, verdict: Accepted, now: datetime, tx: Transaction
+) -> InvoiceRecord:
+    data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
+    record = await _moved(invoice_id, InvoiceState.ACCEPTED, change, tx, kind=EventKind.ACCEPTED, data=data)
+    if verdict.offline is None:
+        return record  # the confirmation (UPO) will tell
+    await confirmed_mode.follow(tx, invoice_id, offline=verdict.offline, now=now)
+    return await tx.invoices.get(invoice_id)
+
+
 async def _number_lost(
     invoice_id: str, change: InvoiceChange, data: Mapping[str, Json], tx: Transaction
 ) -> InvoiceRecord:
     if (await tx.invoices.get(invoice_id)).state is InvoiceState.IN_DOUBT:
         await tx.invoices.move(invoice_id, InvoiceState.SENT)
-    await tx.events.append(EventKind.COLLISION, data, invoice_id)
-    return await tx.invoices.move(invoice_id, InvoiceState.REJECTED, change)
+    return await _moved(invoice_id, InvoiceState.REJECTED, change, tx, kind=EventKind.COLLISION, data=data)
 
 
 async def _may_be_in_ksef(invoice_id: str, tx: Transaction) -> bool:

@@ -29,9 +29,10 @@ from agent.domain.invoice import (
     Sale,
     Seller,
     Totals,
+    receives_in_ksef,
 )
 from agent.domain.outages.deadlines import deadline
-from agent.domain.outages.modes import ModeDecision, on_issue_date, outside_ksef
+from agent.domain.outages.modes import ModeDecision, handed_over_in_any_case, on_issue_date, outside_ksef
 from agent.domain.vat import totals
 from agent.services.issuing.codes import InvoiceCodes
 from agent.services.issuing.plans import PlannedDocument, SuppliedDocument
@@ -165,10 +166,13 @@ class DocumentBuilder:
     def new_invoice(self, built: BuiltDocument, decision: ModeDecision, now: datetime, caller: Caller) -> NewInvoice:
         """Hash the bytes, sign the codes, count the deadline: the row as it is stored."""
         sha256 = hashlib.sha256(built.xml).digest()
+        certificate_link = self._codes.certificate_link(sha256)
         if self._stays_outside(built.buyer, built.bases):
             decided = outside_ksef()
         else:
             decided = on_issue_date(decision, self._timeline.at(now), built.issued_on)
+            if certificate_link is not None and not receives_in_ksef(built.buyer, built.totals):
+                decided = handed_over_in_any_case(decided)
         due = deadline(decided.mode, issue_moment(built.issued_on, now), self._timeline.current, self._calendar)
         return NewInvoice(
             id=uuid.uuid4().hex,
@@ -186,7 +190,7 @@ class DocumentBuilder:
             xml=built.xml,
             sha256=sha256,
             link_invoice=self._codes.invoice_link(built.issued_on, sha256),
-            link_certificate=self._codes.certificate_link(sha256),
+            link_certificate=certificate_link,
             deadline=due.date,
             deadline_state=due.state,
             external_ref=built.external_ref,

@@ -109,7 +109,6 @@ class HandOver:
 
     async def _print(self, invoice_id: str) -> None:
         if await self._store.read(lambda tx: own_printing.chosen(tx, invoice_id)):
-            await self._store.write(partial(self._printing.leave_to_the_till, invoice_id))
             return
         await self._printing.print_at_counter(await self._store.write(partial(self._printing.queue, invoice_id)))
 
@@ -124,7 +123,7 @@ class HandOver:
             self._background -= 1
 
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
-        delivering = self._sender.deliver(invoice_id, max(seconds, ASKING_SECONDS), join=True)
+        delivering = self._sender.deliver(invoice_id, max(seconds, ASKING_SECONDS), pressed=True)
         delivery = self._tasks.start(f"deliver-{invoice_id}", delivering)
         with self._queue.press_under_way(), contextlib.suppress(TimeoutError):
             await self._clock.within(seconds, asyncio.shield(delivery))

@@ -69,6 +69,8 @@ class Committed:
     """What one transaction made."""
 
     outcome: IssueOutcome
+    modes: tuple[Mode, ...] = ()
+    """Of each invoice that was made."""
     papers: tuple[QueuedPrint, ...] = ()
     """Of a press that waits for nobody: its paper is known already."""
 
@@ -203,10 +205,11 @@ class Issuing:
         if plan.pending is not None:
             held = await pending.insert(tx, plan.pending, key=press.key, caller=press.caller, now=moment.now)
         outcome = await remember(tx, press.key, press.content_sha256, made, held)
+        modes = tuple(invoice.mode for invoice in made)
         if not press.at_counter or moment.decision.attempt_online:
-            return Committed(outcome)
+            return Committed(outcome, modes)
         printed = [invoice.id for invoice in made if not await own_printing.chosen(tx, invoice.id)]
-        return Committed(outcome, tuple([await self._hand_over.queue_paper(each, tx) for each in printed]))
+        return Committed(outcome, modes, tuple([await self._hand_over.queue_paper(each, tx) for each in printed]))
 
     async def _add(self, planned: PlannedDocument, caller: Caller, moment: Moment, tx: Transaction) -> NewInvoice:
         """Number a document, build it, store it, and say so in the log."""
@@ -233,8 +236,8 @@ class Issuing:
 
     async def _after_commit(self, committed: Committed, press: Press, moment: Moment, begun: float) -> None:
         outcome = committed.outcome
-        for _ in outcome.invoice_ids:
-            self._metrics.issued(moment.decision.mode)
+        for mode in committed.modes:
+            self._metrics.issued(mode)
         for paper in committed.papers:
             await self._hand_over.paper(paper)
         if not committed.papers:

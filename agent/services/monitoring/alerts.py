@@ -102,7 +102,16 @@ def _read(entry: Mapping[str, Json]) -> tuple[ActiveAlert, datetime]:
     return alert, datetime.fromisoformat(str(entry["since"]))
 
 
-INVOICE_CODES = frozenset({Code.DEADLINE_NEAR, Code.OVERDUE, Code.REJECTED, Code.IN_DOUBT, Code.SERIES_COLLISION})
+INVOICE_CODES = frozenset(
+    {
+        Code.DEADLINE_NEAR,
+        Code.OVERDUE,
+        Code.REJECTED,
+        Code.IN_DOUBT,
+        Code.SERIES_COLLISION,
+        Code.PAPER_CONTRADICTS,
+    }
+)
 
 
 def _invoice(alert: ActiveAlert) -> str | None:

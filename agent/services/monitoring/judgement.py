@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 
 from agent.domain.calendar import BusinessCalendar
+from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import (
     ActiveAlert,
@@ -22,6 +23,7 @@ from agent.domain.monitoring.alerts import (
 from agent.domain.rejection import number_taken
 from agent.ports import Clock, Transaction
 from agent.services.corrections.pending import existing, open_cases
+from agent.services.delivery import confirmed_mode
 from agent.services.elapsed import Since
 from agent.services.monitoring.certificates import HeldCertificates
 from agent.services.monitoring.disk import Disk
@@ -86,10 +88,17 @@ class AlertJudge:
         self._disk = disk
         self.refused_corrections: tuple[tuple[str, str, str], ...] = ()
         """Id, number of the base and reason of each whose case is open."""
+        self.contradicted_papers: tuple[tuple[str, str, bool], ...] = ()
+        """Id, number and whether KSeF has it as online, of each invoice whose paper says the opposite."""
         self.hub_problem: Callable[[], tuple[str, bool] | None] = lambda: None
         """What is wrong between this till and the hub of its chain, in Polish, and whether it is critical."""
         self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
         """What keeps files of the drop folder, where one is watched; None: not looked yet (exchange/watcher.py)."""
+
+    async def refresh(self, tx: Transaction) -> None:
+        """Read what is kept in the database."""
+        self.refused_corrections = await refused_corrections(tx)
+        self.contradicted_papers = await contradicted_papers(self._clock_check.best(), tx)
 
     def judge(self) -> frozenset[ActiveAlert]:
         """Return what is wrong."""
@@ -141,6 +150,7 @@ class AlertJudge:
             ),
             others=self._others(),
             refused_corrections=self.refused_corrections,
+            contradicted_papers=self.contradicted_papers,
             certificates=self._certificates.ends(),
             certificate_starts=self._certificates.starts(),
             foreign_certificates=self._certificates.foreign(),
@@ -200,3 +210,9 @@ async def refused_corrections(tx: Transaction) -> tuple[tuple[str, str, str], ..
     """Read id, number of the base and reason of each refused correction whose case is open."""
     found = [await existing(held_id, tx) for held_id in await open_cases(tx)]
     return tuple([(each.id, (await tx.invoices.get(each.base_id)).number, each.problem or "") for each in found])
+
+
+async def contradicted_papers(now: datetime, tx: Transaction) -> tuple[tuple[str, str, bool], ...]:
+    """Read what AlertFacts tells of papers that contradict KSeF's confirmation."""
+    found = await confirmed_mode.contradicted_papers(tx, now)
+    return tuple((each.id, each.number, each.mode is Mode.ONLINE) for each in found)

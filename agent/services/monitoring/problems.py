@@ -6,7 +6,7 @@ import asyncio
 
 from agent.ports import Clock, Store
 from agent.services.monitoring.alerts import Alerting, Problem
-from agent.services.monitoring.judgement import AlertJudge, refused_corrections
+from agent.services.monitoring.judgement import AlertJudge
 from agent.services.monitoring.store_checks import StoreChecks
 from agent.services.monitoring.unsent import UnsentInvoices
 from agent.services.signals import Signal
@@ -56,5 +56,5 @@ class ProblemWatch:
         async with self._refreshing:
             await self._unsent.refresh(self._judge.pressing)
             await self._store_checks.refresh()
-            self._judge.refused_corrections = await self._store.read(refused_corrections)
+            await self._store.read(self._judge.refresh)
             self.open = await self._alerting.update(self._judge.judge(), self._judge.not_known_yet())

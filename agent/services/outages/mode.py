@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import LinkState
-from agent.domain.outages.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
+from agent.domain.outages.modes import ModeDecision, ModeFacts, after_budget, decide
 from agent.domain.rejection import number_taken
 from agent.ports import HeldSigner, KsefGateway
 from agent.services.outages.announcements import Announcements
@@ -17,6 +17,7 @@ from agent.services.outages.connection import Connection
 from agent.services.outages.deadline_updates import DeadlineUpdater
 from agent.services.outages.known_timeline import KnownTimeline
 
+MAY_HAVE_LEFT = frozenset({InvoiceState.SENDING, InvoiceState.SENT, InvoiceState.IN_DOUBT})
 KSEF_WORDS = {LinkState.CLOSED: "up", LinkState.HALF_OPEN: "unknown", LinkState.OPEN: "down"}
 
 
@@ -96,19 +97,9 @@ class CurrentMode:
             return None
         if number_taken(record):
             return None  # nothing is handed out
-        progress = {
-            InvoiceState.SENT: Progress.TAKEN,
-            InvoiceState.SENDING: Progress.UNKNOWN,
-            InvoiceState.IN_DOUBT: Progress.UNKNOWN,
-        }.get(record.state, Progress.NOT_SENT)
         attempted = ModeDecision(record.mode, record.reason, "", attempt_online=True)
-        after = after_budget(
-            attempted,
-            progress,
-            receives_in_ksef=record.receives_in_ksef,
-            issued_on=record.issued_on,
-            now=now,
-        )
+        may_have_left = record.state in MAY_HAVE_LEFT
+        after = after_budget(attempted, may_have_left=may_have_left, issued_on=record.issued_on, now=now)
         return None if after.mode is record.mode else after
 
     def may_send(self) -> bool:

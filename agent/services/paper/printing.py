@@ -17,14 +17,13 @@ from functools import partial
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import PrintState
 from agent.domain.paper.compose import PaperChoice
 from agent.domain.paper.receipt import Align, Receipt, Rule, Text
 from agent.domain.rejection import number_taken
 from agent.ports import (
     Clock,
-    InvoiceChange,
     Metrics,
     Outcome,
     Printer,
@@ -117,19 +116,10 @@ class Printing:
         except TimeoutError:
             self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
 
-    async def leave_to_the_till(self, invoice_id: str, tx: Transaction) -> None:
-        """Print nothing: the till does, and the invoice becomes what its paper will say it is."""
-        record = await tx.invoices.get(invoice_id)
-        choice = self._papers.choice(record)
-        if choice.mode is not record.mode:
-            await _treated_as(tx, record, choice.mode)
-
     async def queue(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
-        """Add a job for the paper of now; a buyer outside KSeF makes an invoice without number an offline24 one."""
+        """Add a job for the paper of now."""
         record = await tx.invoices.get(invoice_id)
         choice = self._papers.choice(record)
-        if choice.mode is not record.mode:
-            record = await _treated_as(tx, record, choice.mode)
         job = await tx.prints.add(invoice_id, choice.document, choice.label)
         await tx.events.append(
             EventKind.PRINT_QUEUED,
@@ -248,12 +238,6 @@ async def _note_outcome(job: PrintJob, result: PrintResult, tx: Transaction) -> 
         job.invoice_id,
     )
     return done
-
-
-async def _treated_as(tx: Transaction, record: InvoiceRecord, mode: Mode) -> InvoiceRecord:
-    reason = "Numer KSeF nie nadszedł przed wydaniem dokumentu nabywcy spoza KSeF (art. 106gb ust. 4)."
-    await tx.events.append(EventKind.MODE, {"from": record.mode, "to": mode, "reason": reason}, record.id)
-    return await tx.invoices.note(record.id, InvoiceChange(mode=mode, reason=reason))
 
 
 async def _note_restart(tx: Transaction) -> None:

@@ -43,8 +43,8 @@ async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:
     record = await tx.invoices.get(invoice_id)
     if (refusal := taken_refusal(record)) is not None:
         raise refusal
-    if record.state is InvoiceState.REJECTED and record.mode is Mode.ONLINE:
-        raise Conflict("KSeF odrzucił tę fakturę przy wystawianiu: nie ma czego wydać klientowi.")
+    if record.state is InvoiceState.REJECTED and (record.mode is Mode.ONLINE or not record.copies):
+        raise Conflict("KSeF odrzucił tę fakturę, zanim ją wydano: nie ma czego wydać klientowi.")
     if not record.xml:
         raise exported(record)
     await tx.events.append(EventKind.REPRINT, {"by": caller.name}, invoice_id)

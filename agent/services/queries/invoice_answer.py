@@ -150,30 +150,31 @@ _NEVER_SENT = {
 
 
 def _what_lies_there(record: InvoiceSummary, paper: NewestPaper, counter: Counter, money: str) -> str:
-    coded = record.link_certificate is not None
     late = record.ksef_number is not None and counter.older_than_number
     if paper.document == Document.CONFIRMATION.value:
-        then = "Numer KSeF już jest: może też dostać wydruk faktury."
-        if record.ksef_number is None:
-            lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
-            then = f"{_noun(record).capitalize()} odbierze w KSeF.{lacking}"
-        return f"Wydaj klientowi potwierdzenie transakcji.{money} {then}"
+        return _with_confirmation(record, money)
     what = f"Wydaj klientowi {_noun(record)}"
     if record.mode in _NEVER_SENT:
         return f"{what}.{money} {_NEVER_SENT[record.mode]}"
     if record.ksef_number is not None and not late:
         return f"{what}.{money}"
-    if coded:
-        then = "Numer KSeF już jest." if late else "Do KSeF trafi sama."
-        return f"{what} z kodami OFFLINE i CERTYFIKAT.{money} {then}"
-    # An offline invoice is handed over with both codes (art. 106nda ust. 6), or once it needs one only.
-    if late:
-        return f"Wydrukuj {_noun(record)} ponownie i wydaj. Numer KSeF już jest.{money}"
-    return (
-        f"Nie wydawaj jeszcze {'korekty' if record.kind.startswith('KOR') else 'faktury'}: kasa nie ma certyfikatu "
-        f"Offline, więc wydruk ma tylko kod OFFLINE.{money} "
-        "Do KSeF trafi sama; gdy nadejdzie numer, wydrukuj ją ponownie i wydaj."
-    )
+    then = "Numer KSeF już jest." if late else "Do KSeF trafi sama."
+    return f"{what} z kodami OFFLINE i CERTYFIKAT.{money} {then}"
+
+
+def _with_confirmation(record: InvoiceSummary, money: str) -> str:
+    noun = _noun(record)
+    given = f"Wydaj klientowi potwierdzenie transakcji.{money}"
+    coded = record.link_certificate is not None
+    if record.receives_in_ksef and record.mode is not Mode.FAILURE:
+        lacking = "" if coded else " Bez kodu CERTYFIKAT, bo kasa nie ma certyfikatu Offline."
+        then = f"{noun.capitalize()} odbierze w KSeF.{lacking}"
+        return f"{given} {'Numer KSeF już jest: może też dostać wydruk faktury.' if record.ksef_number else then}"
+    # The invoice itself is handed over, with both codes (art. 106nda ust. 6) or once it needs one only.
+    if record.ksef_number is not None:
+        return f"Wydrukuj {noun} ponownie i wydaj. Numer KSeF już jest.{money}"
+    why = "" if coded else "kasa nie ma certyfikatu Offline, więc "
+    return f"{given} {noun.capitalize()} jeszcze nie: {why}wydrukujesz ją i wydasz, gdy nadejdzie numer KSeF."
 
 
 def _noun(record: InvoiceSummary) -> str:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -250,7 +251,7 @@ async def test_a_press_whose_invoice_the_sync_is_sending_waits_for_it(tmp_path: 
         await asyncio.sleep(0)
         left = await place.sender.deliver(record.id)
         assert left.state is not InvoiceState.ACCEPTED, "the backlog does not wait"
-        joined = asyncio.ensure_future(place.sender.deliver(record.id, join=True))
+        joined = asyncio.ensure_future(place.sender.deliver(record.id, pressed=True))
         while not joined.done():
             await place.clock.advance(0.1)
         assert (await joined).state is InvoiceState.ACCEPTED
@@ -258,34 +259,50 @@ async def test_a_press_whose_invoice_the_sync_is_sending_waits_for_it(tmp_path: 
         assert len(gateway.sent) == 1
 
 
-# --- what left as online -------------------------------------------------------------------------------------
+# --- paper and KSeF agree ------------------------------------------------------------------------------------
 
 
-async def late_verdict(place: World, gateway: Authority, verdict: Verdict | None, hours: float = 0.1) -> InvoiceRecord:
-    """A consumer's invoice leaves as online, gets an OFFLINE paper after the budget, and KSeF decides later."""
+async def late_verdict(place: World, gateway: Authority, verdict: Verdict | None, **changes: Any) -> InvoiceRecord:
+    """KSeF takes the invoice in time and decides long after the paper."""
     gateway.pending_answers = 1_000_000
-    body = json.dumps(sale(buyer=CONSUMER)).encode()
+    body = json.dumps(sale(**changes)).encode()
     task = asyncio.ensure_future(counter.sale(place, body, "a", CASHIER))
     while not task.done():
         await place.clock.advance(0.1)
     record = (await task).invoices[0].record
-    assert (record.state, record.mode) == (InvoiceState.SENT, Mode.OFFLINE24)
-    await place.clock.advance(hours * 3600)
+    assert record.state is InvoiceState.SENT
+    await place.clock.advance(360)
     for reference, (sha256, accepted, _) in gateway._verdicts.items():
         gateway._verdicts[reference] = (sha256, verdict or accepted, 0)
     await place.catch_up()
     return await place.record(record.id)
 
 
-async def test_what_left_as_online_and_was_accepted_that_day_is_online_in_the_register(tmp_path: Path) -> None:
+async def test_what_got_an_offline_paper_left_as_an_offline_one(tmp_path: Path) -> None:
+    """Decided before the first attempt: an attempt that KSeF answers too late is not taken back."""
+    async with shop(tmp_path) as (place, gateway):
+        record = await late_verdict(place, gateway, None, buyer=CONSUMER)
+        assert [sent.offline for sent in gateway.sent] == [True]
+        paper = await place.previews.text(record.id)
+        assert "OFFLINE" in paper
+        assert "CERTYFIKAT" in paper
+        assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.OFFLINE24)
+        (row,) = [each async for each in place.register.rows("2026-11", None)]
+        assert row["mode"] == "offline24"
+
+
+async def test_what_left_as_online_gets_no_offline_paper(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         record = await late_verdict(place, gateway, None)
         assert [sent.offline for sent in gateway.sent] == [False]
+        assert "offline24" not in await place.previews.text(record.id)
         assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
-        changes = [event.data for event in await place.invoices.events(record.id) if event.kind == "mode"]
-        assert [(each["from"], each["to"]) for each in changes] == [("online", "offline24"), ("offline24", "online")]
-        (row,) = [each async for each in place.register.rows("2026-11", None)]
-        assert row["mode"] == "online"
+
+
+async def test_a_rejected_offline_paper_may_be_corrected_technically(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        record = await late_verdict(place, gateway, Rejected(450, "błąd"), buyer=CONSUMER)
+        assert (record.state, record.mode, refusal(record)) == (InvoiceState.REJECTED, Mode.OFFLINE24, None)
 
 
 async def test_no_technical_correction_for_what_left_as_online(tmp_path: Path) -> None:
@@ -296,7 +313,22 @@ async def test_no_technical_correction_for_what_left_as_online(tmp_path: Path) -
         assert "tylko faktur wystawionych w trybie offline" in str(refusal(record))
 
 
-async def test_a_file_that_left_with_the_offline_flag_stays_offline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("buyer", [None, CONSUMER], ids=["firm", "consumer"])
+async def test_a_lost_answer_leaves_paper_and_ksef_in_agreement(tmp_path: Path, buyer: dict[str, Any] | None) -> None:
+    """Nobody knows whether the bytes arrived: the paper says only what is true either way."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.lost_answers = 1
+        body = json.dumps(sale(**({} if buyer is None else {"buyer": buyer}))).encode()
+        record = (await counter.sale(place, body, "a", CASHIER)).invoices[0].record
+        assert record.state is InvoiceState.IN_DOUBT
+        assert ("offline24" in await place.previews.text(record.id)) is (buyer is not None)
+        await place.catch_up()
+        (entry,) = gateway.held
+        assert entry.offline is (buyer is not None)
+        assert (await place.record(record.id)).mode is (Mode.OFFLINE24 if entry.offline else Mode.ONLINE)
+
+
+async def test_an_invoice_that_did_not_leave_in_time_leaves_as_its_paper_says(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.up = False
         record = await press_until_answered(place, "a")

@@ -36,8 +36,15 @@ async def test_without_certificate_a_consumer_waits_for_the_number(tmp_path: Pat
     async with world(tmp_path, with_certificate=False) as place:
         place.gateway.up = False
         answer = await press(place, sale(buyer=CONSUMER))
-        assert answer.hand_over.startswith("Nie wydawaj jeszcze faktury: kasa nie ma certyfikatu Offline")
-        assert "CERTYFIKAT" not in answer.hand_over
+        assert answer.paper is not None
+        assert answer.paper.document == "transaction_confirmation"
+        assert answer.hand_over == (
+            "Wydaj klientowi potwierdzenie transakcji. Fakturę jeszcze nie: kasa nie ma certyfikatu Offline, więc "
+            "wydrukujesz ją i wydasz, gdy nadejdzie numer KSeF."
+        )
+        slip = await place.previews.text(answer.record.id)
+        assert "To nie jest faktura." in " ".join(slip.split())
+        assert "CERTYFIKAT" not in slip
         place.gateway.up = True
         await place.catch_up()
         told = (await place.invoices.one(answer.record.id)).hand_over

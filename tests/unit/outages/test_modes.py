@@ -14,7 +14,14 @@ from agent.domain.invoice import LEGAL_BASIS, Mode
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.deadlines import DeadlineState, deadline
 from agent.domain.outages.latarnia import Category, Status
-from agent.domain.outages.modes import ModeDecision, ModeFacts, Progress, after_budget, decide
+from agent.domain.outages.modes import (
+    ModeDecision,
+    ModeFacts,
+    after_budget,
+    as_confirmed,
+    decide,
+    handed_over_in_any_case,
+)
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Outage, Situation, Timeline
 from tests.sim import oracle
 from tests.sim.announcing import facts, message
@@ -144,31 +151,58 @@ ONLINE = decide(ModeFacts(QUIET))
 TODAY = date(2026, 12, 9)
 
 
-@pytest.mark.parametrize("receives", [True, False])
-@pytest.mark.parametrize("progress", [Progress.NOT_SENT, Progress.UNKNOWN])
-def test_not_sent_or_unknown_is_offline24(progress: Progress, *, receives: bool) -> None:
-    decision = after_budget(ONLINE, progress, receives_in_ksef=receives, issued_on=TODAY, now=NOW)
+def test_what_surely_did_not_leave_is_offline24() -> None:
+    decision = after_budget(ONLINE, may_have_left=False, issued_on=TODAY, now=NOW)
     assert (decision.mode, decision.attempt_online) == (Mode.OFFLINE24, False)
 
 
-def test_taken_without_number_depends_on_the_buyer() -> None:
-    domestic = after_budget(ONLINE, Progress.TAKEN, receives_in_ksef=True, issued_on=TODAY, now=NOW)
-    consumer = after_budget(ONLINE, Progress.TAKEN, receives_in_ksef=False, issued_on=TODAY, now=NOW)
-    assert (domestic.mode, consumer.mode) == (Mode.ONLINE, Mode.OFFLINE24)
+def test_what_may_have_left_as_online_stays_online() -> None:
+    assert after_budget(ONLINE, may_have_left=True, issued_on=TODAY, now=NOW) == ONLINE
 
 
-@pytest.mark.parametrize("progress", list(Progress))
 @pytest.mark.parametrize(("clock", "crossed"), [("23:59:58", False), ("00:00:00", True), ("00:00:02", True)])
-def test_midnight_in_warsaw(progress: Progress, clock: str, *, crossed: bool) -> None:
+@pytest.mark.parametrize("left", [True, False])
+def test_midnight_in_warsaw(clock: str, *, left: bool, crossed: bool) -> None:
+    """Sent before midnight it is online whenever the number comes (POD2 1.4)."""
     day = "2026-12-10" if crossed else "2026-12-09"
-    now = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=WARSAW)
-    decision = after_budget(ONLINE, progress, receives_in_ksef=True, issued_on=TODAY, now=now.astimezone(UTC))
-    assert (decision.mode is Mode.ONLINE) == (progress is Progress.TAKEN and not crossed)
+    now = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=WARSAW).astimezone(UTC)
+    decision = after_budget(ONLINE, may_have_left=left, issued_on=TODAY, now=now)
+    assert (decision.mode is Mode.ONLINE) is left
+    assert ("północ" in decision.reason) is (crossed and not left)
 
 
 def test_another_mode_stays() -> None:
     decided = mode(FAILURE)
-    assert after_budget(decided, Progress.NOT_SENT, receives_in_ksef=True, issued_on=TODAY, now=NOW) == decided
+    assert after_budget(decided, may_have_left=False, issued_on=TODAY, now=NOW) == decided
+
+
+# --- what is handed over with or without its number ---------------------------------------------------
+
+
+def test_what_may_come_out_as_an_offline_paper_is_offline_from_the_start_and_tried_at_once() -> None:
+    decision = handed_over_in_any_case(ONLINE)
+    assert (decision.mode, decision.attempt_online) == (Mode.OFFLINE24, True)
+    assert decision.reason.startswith("KSeF jest dostępny. Nabywca dostaje fakturę poza KSeF")
+
+
+@pytest.mark.parametrize("situation", [FAILURE, WORKS, CONFIRMED, DECLARED])
+def test_a_mode_that_is_offline_already_stays(situation: Situation) -> None:
+    assert handed_over_in_any_case(mode(situation)) == mode(situation)
+
+
+@pytest.mark.parametrize("before", Mode)
+@pytest.mark.parametrize("offline", [True, False])
+def test_the_mode_follows_what_ksef_tells(before: Mode, *, offline: bool) -> None:
+    confirmed = as_confirmed(before, offline=offline)
+    sent_offline = before in {Mode.OFFLINE24, Mode.UNAVAILABILITY, Mode.FAILURE}
+    if offline and before is Mode.ONLINE:
+        assert confirmed is not None
+        assert confirmed.mode is Mode.OFFLINE24
+    elif sent_offline and not offline:
+        assert confirmed is not None
+        assert confirmed.mode is Mode.ONLINE
+    else:
+        assert confirmed is None
 
 
 # --- modes and deadlines agree ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.domain.fa3.view_types import Kind
 from agent.domain.invoice import BuyerKind, Mode
+from agent.domain.paper.choice import CERTIFICATE_MISSING, NO_INVOICE_YET, names_other_way
 from agent.domain.paper.compose import NO_CERTIFICATE, Document, PaperChoice, PaperFacts, choose
 
 KSEF_NUMBER = "9999999999-20261124-8BEF280C8D35-4D"
@@ -19,7 +20,7 @@ FAILURE = "Faktura VAT nr F/1 wystawiona w trybie offline – awaria KSeF (art. 
 TOTAL_FAILURE = "Faktura VAT nr F/1 wystawiona w trybie awarii całkowitej KSeF (art. 106ng)"
 OUTSIDE_KSEF = "Faktura VAT nr F/1 wystawiona poza KSeF (art. 106ga ust. 2 pkt 4)"
 CONFIRMATION = "Potwierdzenie transakcji nr F/1"
-AWAITS = "Faktura nr F/1 została przekazana do KSeF i oczekuje na numer KSeF."
+AWAITS = "Faktura nr F/1 jest przekazywana do KSeF i oczekuje na numer KSeF."
 
 LABELS = {
     Mode.ONLINE: ONLINE,
@@ -32,45 +33,38 @@ LABELS = {
 OTHERS = (BuyerKind.EU_VAT, BuyerKind.FOREIGN_ID, BuyerKind.NONE)
 SETTINGS = ("transaction_confirmation", "invoice")
 
-Expected = tuple[Document, str, str | None, str | None, str | None, Mode]
-"""document, label, sentence under it, captions of KOD I and KOD II, mode."""
+Expected = tuple[Document, str, str | None, str | None, str | None]
+"""document, label, sentence under it, captions of KOD I and KOD II."""
 
 
-def confirmation(note: str, mode: Mode) -> Expected:
-    return (
-        Document.CONFIRMATION,
-        CONFIRMATION,
-        note,
-        "OFFLINE",
-        "CERTYFIKAT",
-        mode,
-    )
+def confirmation(note: str) -> Expected:
+    return (Document.CONFIRMATION, CONFIRMATION, note, "OFFLINE", "CERTYFIKAT")
 
 
-def offline(label: str, mode: Mode) -> Expected:
-    return (Document.INVOICE, label, None, "OFFLINE", "CERTYFIKAT", mode)
+def offline(label: str) -> Expected:
+    return (Document.INVOICE, label, None, "OFFLINE", "CERTYFIKAT")
 
 
 UNNUMBERED: dict[tuple[Mode, bool, str], Expected] = {
     # mode, domestic buyer with NIP, paper.offline_domestic
-    (Mode.ONLINE, True, "transaction_confirmation"): confirmation(AWAITS, Mode.ONLINE),
-    (Mode.ONLINE, True, "invoice"): confirmation(AWAITS, Mode.ONLINE),
-    (Mode.ONLINE, False, "transaction_confirmation"): offline(OFFLINE24, Mode.OFFLINE24),
-    (Mode.ONLINE, False, "invoice"): offline(OFFLINE24, Mode.OFFLINE24),
-    (Mode.OFFLINE24, True, "transaction_confirmation"): confirmation(OFFLINE24, Mode.OFFLINE24),
-    (Mode.OFFLINE24, True, "invoice"): offline(OFFLINE24, Mode.OFFLINE24),
-    (Mode.OFFLINE24, False, "transaction_confirmation"): offline(OFFLINE24, Mode.OFFLINE24),
-    (Mode.OFFLINE24, False, "invoice"): offline(OFFLINE24, Mode.OFFLINE24),
-    (Mode.UNAVAILABILITY, True, "transaction_confirmation"): confirmation(UNAVAILABILITY, Mode.UNAVAILABILITY),
-    (Mode.UNAVAILABILITY, True, "invoice"): offline(UNAVAILABILITY, Mode.UNAVAILABILITY),
-    (Mode.UNAVAILABILITY, False, "transaction_confirmation"): offline(UNAVAILABILITY, Mode.UNAVAILABILITY),
-    (Mode.UNAVAILABILITY, False, "invoice"): offline(UNAVAILABILITY, Mode.UNAVAILABILITY),
-    (Mode.FAILURE, True, "transaction_confirmation"): offline(FAILURE, Mode.FAILURE),
-    (Mode.FAILURE, True, "invoice"): offline(FAILURE, Mode.FAILURE),
-    (Mode.FAILURE, False, "transaction_confirmation"): offline(FAILURE, Mode.FAILURE),
-    (Mode.FAILURE, False, "invoice"): offline(FAILURE, Mode.FAILURE),
+    (Mode.ONLINE, True, "transaction_confirmation"): confirmation(AWAITS),
+    (Mode.ONLINE, True, "invoice"): confirmation(AWAITS),
+    (Mode.ONLINE, False, "transaction_confirmation"): confirmation(AWAITS),
+    (Mode.ONLINE, False, "invoice"): confirmation(AWAITS),
+    (Mode.OFFLINE24, True, "transaction_confirmation"): confirmation(OFFLINE24),
+    (Mode.OFFLINE24, True, "invoice"): offline(OFFLINE24),
+    (Mode.OFFLINE24, False, "transaction_confirmation"): offline(OFFLINE24),
+    (Mode.OFFLINE24, False, "invoice"): offline(OFFLINE24),
+    (Mode.UNAVAILABILITY, True, "transaction_confirmation"): confirmation(UNAVAILABILITY),
+    (Mode.UNAVAILABILITY, True, "invoice"): offline(UNAVAILABILITY),
+    (Mode.UNAVAILABILITY, False, "transaction_confirmation"): offline(UNAVAILABILITY),
+    (Mode.UNAVAILABILITY, False, "invoice"): offline(UNAVAILABILITY),
+    (Mode.FAILURE, True, "transaction_confirmation"): offline(FAILURE),
+    (Mode.FAILURE, True, "invoice"): offline(FAILURE),
+    (Mode.FAILURE, False, "transaction_confirmation"): offline(FAILURE),
+    (Mode.FAILURE, False, "invoice"): offline(FAILURE),
     **{
-        (mode, domestic, setting): (Document.INVOICE, label, None, None, None, mode)
+        (mode, domestic, setting): (Document.INVOICE, label, None, None, None)
         for mode, label in ((Mode.TOTAL_FAILURE, TOTAL_FAILURE), (Mode.OUTSIDE_KSEF, OUTSIDE_KSEF))
         for domestic in (True, False)
         for setting in SETTINGS
@@ -85,7 +79,6 @@ def shape(choice: PaperChoice) -> Expected:
         choice.mode_note,
         choice.caption_invoice,
         choice.caption_certificate,
-        choice.mode,
     )
 
 
@@ -96,7 +89,8 @@ def test_without_a_number(mode: Mode, buyer: BuyerKind, setting: str) -> None:
     choice = choose(PaperFacts(mode, buyer, "F/1", offline_domestic=setting))
     assert shape(choice) == UNNUMBERED[mode, buyer is BuyerKind.NIP, setting]
     assert choice.problem is None
-    assert choice.notice is None
+    outside = buyer is not BuyerKind.NIP and choice.document is Document.CONFIRMATION
+    assert choice.notice == (NO_INVOICE_YET if outside else None)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -110,7 +104,7 @@ def test_with_a_number_everybody_gets_the_invoice(
         mode, buyer, "F/1", ksef_number=KSEF_NUMBER, offline_domestic=setting, certificate_link=certificate
     )
     choice = choose(facts)
-    assert shape(choice) == (Document.INVOICE, LABELS[mode], None, KSEF_NUMBER, None, mode)
+    assert shape(choice) == (Document.INVOICE, LABELS[mode], None, KSEF_NUMBER, None)
     assert choice.problem is None
 
 
@@ -137,10 +131,10 @@ def test_every_combination_has_a_paper(given_facts: PaperFacts) -> None:
     if given_facts.ksef_number is None:
         assert "online" not in choice.label.replace(given_facts.number, "")
         assert "online" not in (choice.mode_note or "").replace(given_facts.number, "")
-    # Only facts change the mode: an online invoice handed over without its number is offline24.
-    assert choice.mode is given_facts.mode or (given_facts.mode, choice.mode) == (Mode.ONLINE, Mode.OFFLINE24)
-    if choice.document is Document.CONFIRMATION:
-        assert given_facts.buyer is BuyerKind.NIP
+    # An OFFLINE invoice has both codes, and never left, nor may have left, as an online one.
+    if choice.document is Document.INVOICE and choice.caption_invoice == "OFFLINE":
+        assert choice.caption_certificate == "CERTYFIKAT"
+        assert given_facts.mode is not Mode.ONLINE
 
 
 @given(facts)
@@ -152,8 +146,11 @@ def test_without_certificate_the_paper_says_so_and_somebody_is_told(given_facts:
         and not given_facts.certificate_link
     )
     assert (choice.problem == NO_CERTIFICATE) is unverified
-    assert (choice.notice is not None) is unverified
+    assert (CERTIFICATE_MISSING in (choice.notice or "")) is unverified
     if unverified:
+        assert choice.document is Document.CONFIRMATION, (
+            "no invoice is handed over with one code and without its number"
+        )
         assert choice.caption_invoice is not None
         assert choice.caption_certificate is None
 
@@ -172,10 +169,16 @@ def test_other_kinds_keep_the_words_of_the_mode(kind: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("buyer", BuyerKind)
-@pytest.mark.parametrize("mode", [Mode.ONLINE, Mode.OFFLINE24, Mode.UNAVAILABILITY])
+@pytest.mark.parametrize("mode", [Mode.OFFLINE24, Mode.UNAVAILABILITY])
 def test_a_supply_abroad_is_invoiced_on_paper_whatever_the_number(mode: Mode, buyer: BuyerKind) -> None:
     """Place of supply outside Poland (np I, np II): art. 106gb ust. 4 pkt 1."""
     choice = choose(PaperFacts(mode, buyer, "F/1", supplied_abroad=True))
     assert choice.document is Document.INVOICE
     assert (choice.caption_invoice, choice.caption_certificate) == ("OFFLINE", "CERTYFIKAT")
-    assert choice.mode is (Mode.OFFLINE24 if mode is Mode.ONLINE else mode)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_label_that_names_another_way_than_ksef_is_known(mode: Mode) -> None:
+    for said, label in LABELS.items():
+        assert names_other_way(label, mode) is ((said is Mode.ONLINE) != (mode is Mode.ONLINE))
+    assert not names_other_way(CONFIRMATION, mode)
