@@ -17,7 +17,7 @@ from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceSummary
-from agent.domain.upo import taken_offline
+from agent.domain.records.upo import taken_offline
 from agent.ports import (
     CallOutcome,
     Clock,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.upo import taken_offline
+from agent.domain.records.upo import taken_offline
 from tests import reference
 from tests.fakes.gateway import upo_page
 from tests.fakes.world import CASHIER, CONSUMER, World, world
