@@ -52,8 +52,8 @@ def routes(chain: DemoChain) -> list[web.RouteDef]:
                     tag("li", "Przywróć łącze: jej faktury docierają do KSeF bez niej."),
                 ),
                 tag("ul", *(tag("li", each) for each in reversed(said[-10:]))),
-                refresh=10,
-            )
+            ),
+            refresh=True,
         )
 
     async def act(request: web.Request) -> web.StreamResponse:

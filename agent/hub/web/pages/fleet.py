@@ -23,7 +23,6 @@ from agent.hub.web.pages.markup import (
 )
 from agent.hub.web.people import RIGHTS, Right
 
-REFRESH_SECONDS = 15
 SHOWN = 500
 """Tills on one page; the worst ones."""
 
@@ -36,6 +35,8 @@ class Filter:
     shop: str = ""
     trouble: bool = False
     word: str = ""
+    still: bool = False
+    """The page does not refresh by itself."""
 
     def fits(self, view: TillView) -> bool:
         """Tell whether a till is shown."""
@@ -76,7 +77,6 @@ def fleet_page(person: Person, fleet: FleetView, chosen: Filter) -> str:
         ),
         tag("p", f"Pokazano {SHOWN} najgorszych z {len(shown)} kas.") if len(shown) > SHOWN else "",
         _sellers(fleet),
-        refresh=REFRESH_SECONDS,
     )
 
 
@@ -109,7 +109,6 @@ def till_page(person: Person, found: TillPage) -> str:
         invoices_table(found.open, empty="Wszystko, co kasa przekazała, jest w KSeF."),
         tag("h2", "Ostatnio przekazane"),
         invoices_table(found.newest, empty="Kasa niczego jeszcze nie przekazała."),
-        refresh=REFRESH_SECONDS,
     )
 
 
@@ -188,6 +187,11 @@ def _form(fleet: FleetView, chosen: Filter) -> Markup:
             "label",
             Markup(f'<input type="checkbox" name="trouble" value="1"{" checked" if chosen.trouble else ""}>'),
             " tylko kłopoty",
+        ),
+        tag(
+            "label",
+            Markup(f'<input type="checkbox" name="still" value="1"{" checked" if chosen.still else ""}>'),
+            " bez odświeżania",
         ),
         tag("label", "Szukaj ", _input("word", chosen.word)),
         tag("button", "Pokaż"),

@@ -55,9 +55,19 @@ def _page(right: Right, handler: Handler, *, elsewhere: str | None = None) -> Ha
     return shown
 
 
-def html(text: str, status: int = 200) -> web.Response:
-    """Return a page with the policy of pages that have forms and no scripts."""
-    headers = {"Content-Security-Policy": POLICY}
+REFRESH_SECONDS: Final = 15
+"""Of what happens now; whoever reads slowly stops it ("bez odświeżania"; WCAG 2.2.2)."""
+
+
+def html(text: str, status: int = 200, *, refresh: bool = False) -> web.Response:
+    """Return a page with the policy of pages that have forms and no scripts.
+
+    Its forms name their origin: with the listener's no-referrer, browsers send Origin: null, which require_own_origin
+    refuses.
+    """
+    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+    if refresh:
+        headers["Refresh"] = str(REFRESH_SECONDS)
     return web.Response(text=text, content_type="text/html", status=status, headers=headers)
 
 
@@ -106,8 +116,10 @@ def _see(path: str) -> web.Response:
 async def get_fleet(request: web.Request) -> web.StreamResponse:
     """GET /: the fleet, worst first."""
     query = request.query
-    chosen = Filter(query.get("nip", ""), query.get("shop", ""), "trouble" in query, query.get("word", ""))
-    return html(fleet_page(request[PERSON], await request.app[FLEET].look(request[PERSON].nip), chosen))
+    nip, shop, word = (query.get(name, "") for name in ("nip", "shop", "word"))
+    chosen = Filter(nip, shop, "trouble" in query, word, "still" in query)
+    fleet = await request.app[FLEET].look(request[PERSON].nip)
+    return html(fleet_page(request[PERSON], fleet, chosen), refresh=not chosen.still)
 
 
 async def get_till(request: web.Request) -> web.StreamResponse:

@@ -68,6 +68,9 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]], *, empty: str)
             tag("tbody", *body),
         ),
         class_="scroll",
+        tabindex=0,
+        role="group",
+        aria_label="Tabela",
     )
 
 
@@ -92,11 +95,10 @@ def money(amount: object, currency: str) -> str:
     return f"{amount} {currency}".replace(".", ",")
 
 
-def page(title: str, person: Person | None, *inside: object, refresh: int | None = None) -> str:
+def page(title: str, person: Person | None, *inside: object) -> str:
     """Return a whole document."""
     meta = [
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup(f'<meta http-equiv="refresh" content="{refresh}">') if refresh else "",
         tag("title", f"{title} – centrala KSeF"),
         Markup('<link rel="stylesheet" href="/style.css">'),
     ]
