@@ -82,7 +82,8 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     ),
     "hub backup": (
         "Skopiuj bazę SQLite centrali do nowego pliku FILE, w całości z jednej chwili, i sprawdź kopię."
-        "\n\nCentrala może działać. Przy PostgreSQL kopie robią jego narzędzia (pg_basebackup, pg_dump)."
+        "\n\nCentrala może działać. Zbyt stara kopia jest problemem na stronie sieci. Przy PostgreSQL kopie robią jego "
+        "narzędzia (pg_basebackup, pg_dump)."
     ),
     "hub demo": (
         "Pokaż sieć kas na tym komputerze (do Ctrl+C): bez konta, bez sprzętu, nic go nie opuszcza."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from agent import __version__
 from agent.domain.errors import ConfigError, Conflict
 from agent.hub.courier.certificates import CertificateKeeper, Renew
 from agent.hub.courier.couriers import CourierGateway, Couriers
+from agent.hub.courier.rate_limited import RateLimitedCalls
 from agent.hub.domain.records import Seller
 from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore, Leadership
@@ -29,7 +31,7 @@ from agent.ksef.credentials import Credentials, load_pair, read_secret
 from agent.ksef.enrolment import Renewal, RenewalResult
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
-from agent.ports import Clock
+from agent.ports import CallMetrics, Clock
 from agent.services.background import BackgroundTasks
 from agent.services.shutdown import Shutdown
 from agent.settings.model import KsefSettings
@@ -54,6 +56,8 @@ class Hub:
     tasks: BackgroundTasks
     shutdown: Shutdown
     keys: OfflineKeys = field(default_factory=OfflineKeys)
+    rate_limited: Counter[str] = field(default_factory=Counter)
+    """By NIP, calls that KSeF turned away (429)."""
     version: str = __version__
 
 
@@ -97,9 +101,9 @@ def seller_settings(common: KsefSettings, seller: Seller) -> KsefSettings:
     return replace(common, **given)  # type: ignore[arg-type]  # checked when the seller was added
 
 
-def seller_gateway(settings: HubSettings, seller: Seller, clock: Clock) -> Gateway:
+def seller_gateway(settings: HubSettings, seller: Seller, clock: Clock, metrics: CallMetrics | None = None) -> Gateway:
     """Return KSeF for one NIP. ConfigError where its credentials cannot be read."""
-    return open_gateway(seller_settings(settings.ksef, seller), seller.nip, clock)
+    return open_gateway(seller_settings(settings.ksef, seller), seller.nip, clock, metrics=metrics)
 
 
 def offline_keys(settings: HubSettings) -> OfflineKeys:
@@ -194,16 +198,19 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
         stack.push_async_callback(latarnia.close)
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
+        rate_limited: Counter[str] = Counter()
         couriers = Couriers(
             store,
             clock,
-            lambda seller: seller_gateway(settings, seller, clock),
+            lambda seller: seller_gateway(settings, seller, clock, RateLimitedCalls(seller.nip, rate_limited)),
             settings.courier,
             lambda seller, lead, gateway: certificate_keeper(
                 settings.ksef, seller, lead, gateway, keys=keys, store=store, clock=clock
             ),
         )
-        hub = Hub(settings, clock, store, couriers, Announcements(store, latarnia, clock), tasks, shutdown, keys)
+        hub = Hub(
+            settings, clock, store, couriers, Announcements(store, latarnia, clock), tasks, shutdown, keys, rate_limited
+        )
         try:
             yield hub
         finally:

@@ -231,10 +231,11 @@ def outcomes_to_json(lines: list[OutcomeLine], cursor: str, *, from_beginning: b
     }
 
 
-def outcomes_from_json(value: Mapping[str, Json]) -> tuple[list[OutcomeLine], str]:
-    """Read the answer to GET /v1/outcomes: its lines, and what to ask after next."""
+def outcomes_from_json(value: Mapping[str, Json]) -> tuple[list[OutcomeLine], str, bool]:
+    """Read the answer to GET /v1/outcomes: its lines, what to ask after next, whether they begin anew."""
     members = Members(value, "outcomes")
-    return [line_from_json(each) for each in members.items("outcomes")], members.text("cursor")
+    begun = members.flag("from_beginning")
+    return [line_from_json(each) for each in members.items("outcomes")], members.text("cursor"), begun
 
 
 def _xml(members: Members) -> bytes:

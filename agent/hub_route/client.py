@@ -148,8 +148,16 @@ class HubClient:
         pages = _read(answer, lambda value: Members(value, "answer").items("pages"))
         return [_value(answer, each, page_from_json) for each in pages]
 
-    async def outcomes(self, after: str, wait: float) -> tuple[list[OutcomeLine], str]:
-        """Return what became of this till's invoices after a cursor, and what to ask after next."""
+    async def keep(self, handover: Handover) -> None:
+        """Hand over an invoice that is never sent, for the books. KsefError 404 of a hub that keeps none."""
+        path = f"/v1/exempt/{handover.sha256.hex()}"
+        query = claims_to_query(handover.claims)
+        await self._http.call("PUT", path, token=self._token, xml=handover.xml, query=query, headers=self._headers())
+
+    async def outcomes(self, after: str, wait: float) -> tuple[list[OutcomeLine], str, bool]:
+        """Return what became of this till's invoices after a cursor, what to ask after next, and whether the hub
+        did not know the cursor: it began anew, or was restored from a copy.
+        """
         answer = await self._get("/v1/outcomes", {"after": after, "wait": f"{wait:.3f}"}, wait)
         return _read(answer, lambda value: outcomes_from_json(value if isinstance(value, Mapping) else {}))
 

@@ -82,7 +82,7 @@ class HubGateway:
 
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Hand one invoice over; it is durable at the hub once this returns."""
-        offered = await self._client.offer(_handover(invoice, session.reference))
+        offered = await self._client.offer(handover(invoice, session.reference))
         return self._note(invoice, offered)
 
     async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
@@ -146,7 +146,7 @@ class HubGateway:
         taken = 0
         for chunk in _chunks(invoices):
             try:
-                answers = await self._client.offer_all([_handover(each, group) for each in chunk])
+                answers = await self._client.offer_all([handover(each, group) for each in chunk])
             except KsefError as error:
                 if taken and error.outcome is not CallOutcome.UNKNOWN:
                     raise KsefError(
@@ -220,7 +220,8 @@ class HubGateway:
         return Pending()
 
 
-def _handover(invoice: Outgoing, group: str) -> Handover:
+def handover(invoice: Outgoing, group: str) -> Handover:
+    """Return what the contract says of an invoice."""
     claims = Claims(
         offline=invoice.offline,
         group=group,

@@ -43,6 +43,8 @@ BACKLOG_SECONDS = 15
 """How often what waits is counted for /metrics: as often as Prometheus asks."""
 OUTCOMES_SECONDS = 0.5
 """Between two questions for outcomes, which the hub holds back while there are none: they come in bunches."""
+BOOKS_SECONDS = 60
+"""How often the hub is handed, for its books, what is never sent."""
 SESSION_SECONDS = 15 * 60
 """How often the warm session is looked after; seldom, since refused credentials are tried as often."""
 CHORES = timedelta(hours=1)
@@ -92,6 +94,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
         talk = reporter(agent, agent.chain)
         seconds = agent.settings.hub.heartbeat_seconds
         chain["hub"] = turning("hub", seconds, talk.report, spread=SPREAD, first=0)
+        chain["hub-books"] = turning("hub-books", BOOKS_SECONDS, talk.keep_books, spread=SPREAD)
         chain["hub-outcomes"] = turning("hub-outcomes", OUTCOMES_SECONDS, talk.hear, first=0)
     outward: dict[str, Work] = {}
     heartbeat = agent.heartbeat

@@ -53,6 +53,7 @@ ROUTES: dict[HubState, tuple[HubState, ...]] = {
     HubState.SENT: (HubState.SENDING, HubState.SENT),
     HubState.ACCEPTED: (HubState.SENDING, HubState.SENT, HubState.ACCEPTED),
     HubState.REJECTED: (HubState.SENDING, HubState.REJECTED),
+    HubState.EXEMPT: (HubState.EXEMPT,),
 }
 
 

@@ -9,30 +9,48 @@ from pathlib import Path
 
 import click
 
-from agent.commands.hub.common import hub_option_without_files
+from agent.commands.hub.common import hub_option_without_files, with_store
+from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError
+from agent.hub.services.overview import BACKUP
 from agent.hub.settings.model import HubSettings
+from agent.system.clock import SystemClock
 
 
 @click.command("backup")
 @hub_option_without_files
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def backup(settings: HubSettings, file: Path) -> None:
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--nightly", is_flag=True, help="Into [backup] dir, one file a weekday, as the timer does.")
+def backup(settings: HubSettings, file: Path | None, *, nightly: bool) -> None:
     """Copy the hub's SQLite database into a new FILE, whole as of one instant, and check the copy.
 
-    The hub may run. Over PostgreSQL copies are made with its own tools (pg_basebackup, pg_dump).
+    The hub may run. A copy that is too old is a problem on the fleet page. Over PostgreSQL copies are made with its own
+    tools (pg_basebackup, pg_dump).
     """
     from agent.hub.app import database_url  # noqa: PLC0415 - the whole hub
     from agent.hub.store.sqlite import DATABASE  # noqa: PLC0415
 
+    if (file is None) is not nightly:
+        raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
     if database_url(settings):
+        if nightly:
+            click.echo("Centrala ma bazę PostgreSQL: nie ma czego kopiować.")
+            return
         raise AgentError("Centrala ma bazę PostgreSQL; kopie robią jego narzędzia: pg_basebackup albo pg_dump.")
     source = settings.hub.data_dir / DATABASE
     if not source.is_file():
+        if nightly:
+            click.echo("Nie ma jeszcze bazy centrali: nie ma czego kopiować.")
+            return
         raise AgentError(f"W {settings.hub.data_dir} nie ma bazy centrali.")
-    if file.exists():
+    now = SystemClock().now()
+    if file is None:
+        settings.backup.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = settings.backup.dir / f"hub-{local_date(now).isoweekday()}.db"
+    elif file.exists():
         raise AgentError(f"{file} już istnieje; kopia nigdy niczego nie zastępuje.")
     copy(source, file)
+    with_store(settings, lambda store: store.write(lambda tx: tx.log.put(BACKUP, {"at": now.isoformat()})))
     click.echo(f"Kopia bazy centrali: {file}")
 
 
@@ -53,7 +71,7 @@ def copy(source: Path, file: Path) -> None:
             raise AgentError(f"Kopia jest uszkodzona ({found}); sprawdź bazę centrali: ksef-agent hub check.")
         with unfinished.open("rb") as whole:
             os.fsync(whole.fileno())
-        unfinished.rename(file)
+        unfinished.replace(file)
         folder = os.open(file.absolute().parent, os.O_RDONLY)
         try:
             os.fsync(folder)

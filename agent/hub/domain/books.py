@@ -1,7 +1,7 @@
 """The hub's books: a row per invoice that tills handed over, with the marker of JPK_V7M(3) (docs/law.md, section 5).
 
-The register of a till knows more: what was exempt by a total failure is never handed over, and a case that a manager
-closed is closed there. So the hub's rows are for looking across tills; what is filed is checked against theirs.
+A case that a manager closed is closed on its till alone. So the hub's rows are for looking across tills; what is filed
+is checked against theirs.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def marker(invoice: HubInvoice, as_of: date) -> Marker:
         return Marker.NUMBER
     if invoice.mode == Mode.FAILURE:
         return Marker.OFF
-    if invoice.mode == Mode.TOTAL_FAILURE:
+    if invoice.mode in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF} or invoice.state is HubState.EXEMPT:
         return Marker.BFK
     return Marker.DI
 

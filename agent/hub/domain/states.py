@@ -6,7 +6,8 @@
       │ └─────────┘ │        └─────> waiting   KSeF cancelled it: 405, 550
       │ (not sent)  ├─> doubt ──> waiting | sent
       │             └─> rejected     KSeF takes no technical correction: 21166, 21167
-      └──> rejected     the till replaced the file by a technical correction before it left
+      ├──> rejected     the till replaced the file by a technical correction before it left
+      └──> exempt ──(handed over to be sent after all)──> waiting
 
 The same meanings as on the till (agent/domain/lifecycle.py). Triggers of both databases hold the same table
 (agent/hub/store/migrations); a test compares them.
@@ -34,12 +35,16 @@ class HubState(StrEnum):
     """KSeF gave it a number. Final."""
     REJECTED = "rejected"
     """KSeF refused it; a till that hands it over again orders another attempt."""
+    EXEMPT = "exempt"
+    """Never sent: a total failure lifted the duty (art. 106ng), or it stays out of KSeF. Here for the books."""
 
 
 MOVES: frozenset[tuple[HubState, HubState]] = frozenset(
     {
         (HubState.WAITING, HubState.SENDING),
         (HubState.WAITING, HubState.REJECTED),
+        (HubState.WAITING, HubState.EXEMPT),
+        (HubState.EXEMPT, HubState.WAITING),
         (HubState.SENDING, HubState.WAITING),
         (HubState.SENDING, HubState.SENT),
         (HubState.SENDING, HubState.DOUBT),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent.domain.calendar import BusinessCalendar
+from agent.domain.calendar import BusinessCalendar, local_time
 from agent.domain.errors import NotFound
 from agent.hub.domain.certificates import FEW_CERTIFICATES, FEW_REQUESTS, CertificateCount
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, Trouble, view_of
@@ -67,7 +67,16 @@ class TillPage:
 class Fleet:
     """Looks at all tills."""
 
-    def __init__(self, store: HubStore, clock: Clock, settings: FleetSettings, version: str) -> None:
+    def __init__(
+        self,
+        store: HubStore,
+        clock: Clock,
+        settings: FleetSettings,
+        version: str,
+        backup_within: timedelta | None = None,
+    ) -> None:
+        """``backup_within``: how old the newest copy of the database may be; None: nobody looks."""
+        self._backup_within = backup_within
         self._store = store
         self._clock = clock
         self._version = version
@@ -133,6 +142,15 @@ class Fleet:
         ]
         return sorted(views, key=lambda each: each.order)
 
+    def _backup_trouble(self, state: Overview) -> Trouble | None:
+        """Judge the age of the newest copy, from the first seller on: before it there is nothing to lose."""
+        since = state.backup_at or min((each.added_at for each in state.sellers), default=None)
+        if self._backup_within is None or since is None or self._clock.now() - since <= self._backup_within:
+            return None
+        last = "żadnej nie ma" if state.backup_at is None else f"ostatnia: {local_time(since):%d.%m.%Y %H:%M}"
+        text = f"Kopia bazy centrali jest za stara ({last}): systemctl enable --now ksef-agent-hub-backup.timer."
+        return Trouble("backup-old", Grade.WARNING, text)
+
     def _troubles(self, state: Overview, views: Sequence[TillView]) -> list[Trouble]:
         found = []
         if state.draining:
@@ -146,6 +164,8 @@ class Fleet:
                 text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
                 found.append(Trouble("ksef-down", Grade.WARNING, text))
             found += _of_certificates(name, seller.certificates)
+        if (old := self._backup_trouble(state)) is not None:
+            found.append(old)
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
             text = f"Kasy mają różne wersje programu: {', '.join(sorted(versions))}."

@@ -55,6 +55,23 @@ class Intake:
         assert taken.invoice is not None
         return taken.invoice
 
+    async def keep(self, till: Till, offer: Offer) -> HubInvoice:
+        """Make an invoice durable that is never sent, for the books; return it as it stands. NumberTaken likewise.
+
+        One that is on its way to KSeF, or there, stays what it is: its till did not know yet.
+        """
+
+        async def work(tx: HubTransaction) -> HubInvoice:
+            (taken,) = await _take_all(till, [offer], tx)
+            if taken.conflict is not None:
+                raise taken.conflict
+            assert taken.invoice is not None
+            if taken.invoice.state is not HubState.WAITING:
+                return taken.invoice
+            return await tx.invoices.move(offer.sha256, HubState.EXEMPT, InvoiceFacts())
+
+        return await self._store.write(work)
+
     async def take_all(self, till: Till, offers: Sequence[Offer]) -> list[Taken]:
         """Make many durable, in slices; return what became of each, in order. Unavailable "hub-draining"."""
         found: list[Taken] = []
@@ -97,6 +114,8 @@ async def _again(tx: HubTransaction, till: Till, known: HubInvoice, offer: Offer
     if known.till_id != till.id:
         await _hand_on(tx, till, known)
     await tx.invoices.renew(known.sha256, offer)
+    if known.state is HubState.EXEMPT:
+        return await tx.invoices.move(known.sha256, HubState.WAITING, InvoiceFacts())
     if known.state is HubState.REJECTED:
         holder = await tx.invoices.holder(offer.nip, offer.kind, offer.number)
         if holder is not None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.state import CERTIFICATES, STATE
 from agent.hub.domain.certificates import CertificateCount, count_from_json
 from agent.hub.ports import HubTransaction
 from agent.hub.services.intake import DRAINING
+
+BACKUP = "backup"
+"""In the notebook: when the newest copy of the SQLite database was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class SellerState:
 
     nip: str
     name: str
+    added_at: datetime
     tills: int
     ksef: str
     leader: str | None
@@ -36,6 +40,8 @@ class Overview:
 
     draining: bool
     sellers: tuple[SellerState, ...]
+    backup_at: datetime | None = None
+    """When the newest copy of the database was made; None where none was, or PostgreSQL's tools make them."""
 
     @property
     def open_counts(self) -> Counter[str]:
@@ -69,6 +75,7 @@ async def overview(tx: HubTransaction, nip: str | None = None) -> Overview:
             SellerState(
                 nip=seller.nip,
                 name=seller.name,
+                added_at=seller.added_at,
                 tills=tills[seller.nip],
                 ksef=str(said.get("ksef", "unknown")),
                 leader=leaders.get(seller.nip),
@@ -78,4 +85,7 @@ async def overview(tx: HubTransaction, nip: str | None = None) -> Overview:
                 certificates=count_from_json(await tx.log.value(CERTIFICATES.format(seller.nip))),
             )
         )
-    return Overview(await tx.log.value(DRAINING) is not None, tuple(sellers))
+    copied = await tx.log.value(BACKUP)
+    at = copied.get("at") if isinstance(copied, Mapping) else None
+    backup_at = datetime.fromisoformat(at) if isinstance(at, str) else None
+    return Overview(await tx.log.value(DRAINING) is not None, tuple(sellers), backup_at)

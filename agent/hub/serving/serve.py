@@ -9,11 +9,12 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from aiohttp import web
 
 from agent.domain.errors import AgentError, Unavailable
-from agent.hub.app import Hub, assembled, server_tls
+from agent.hub.app import Hub, assembled, database_url, server_tls
 from agent.hub.settings.model import HubSettings
 from agent.hub.web.app import hub_app
 from agent.hub.web.context import OPEN_TOKEN
@@ -97,7 +98,16 @@ async def listening(
     settings = hub.settings.hub
     room = _room(settings.connections)
     limits = Limits(room, per_address=room, idle_seconds=IDLE_SECONDS)
-    app = hub_app(hub.store, hub.clock, hub.tasks, version=hub.version, fleet=hub.settings.fleet, keys=hub.keys)
+    app = hub_app(
+        hub.store,
+        hub.clock,
+        hub.tasks,
+        version=hub.version,
+        fleet=hub.settings.fleet,
+        keys=hub.keys,
+        backup_within=_backup_within(hub.settings),
+        rate_limited=hub.rate_limited,
+    )
     app[OPEN_TOKEN] = open_token or ""
     app.add_routes(extra)
     runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
@@ -118,6 +128,13 @@ async def listening(
     finally:
         await runner.cleanup()
         loop.set_exception_handler(handler_before)
+
+
+def _backup_within(settings: HubSettings) -> timedelta | None:
+    """Return how old the newest copy may be; None where PostgreSQL's own tools make them, or nobody asks."""
+    if database_url(settings) or not settings.backup.hours:
+        return None
+    return timedelta(hours=settings.backup.hours)
 
 
 def _room(wanted: int) -> int:

@@ -80,6 +80,15 @@ class FleetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """[backup]: the nightly copies of the SQLite database."""
+
+    dir: Path = Path("/var/backups/ksef-agent-hub")
+    hours: Annotated[float, rules.Between(0, 8760)] = 48.0
+    """Age of the newest copy from which it is a problem; 0: never. PostgreSQL's copies are not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class HubSettings:
     """All settings of one hub."""
 
@@ -88,3 +97,4 @@ class HubSettings:
     courier: CourierSettings = field(default_factory=CourierSettings)
     offline: SharedCertificates = field(default_factory=SharedCertificates)
     fleet: FleetSettings = field(default_factory=FleetSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)

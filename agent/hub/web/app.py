@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -28,6 +30,7 @@ from agent.hub.web.context import (
     INTAKE,
     OFFLINE_CERTIFICATES,
     OUTCOMES,
+    RATE_LIMITED,
 )
 from agent.hub.web.pages import handlers as pages
 from agent.hub.web.security import till_middleware
@@ -53,8 +56,13 @@ def hub_app(
     version: str,
     fleet: FleetSettings | None = None,
     keys: OfflineKeys | None = None,
+    backup_within: timedelta | None = None,
+    rate_limited: Mapping[str, int] | None = None,
 ) -> web.Application:
-    """Application of the hub's listener: tills under /v1/, people and monitoring beside them."""
+    """Application of the hub's listener: tills under /v1/, people and monitoring beside them.
+
+    ``rate_limited``: by NIP, how many calls of this process KSeF turned away (429).
+    """
     app = web.Application(
         middlewares=[
             working_middleware,
@@ -74,7 +82,8 @@ def hub_app(
     app[HEARTBEATS] = Heartbeats(store, clock, version, certificates)
     app[HUB_TASKS] = tasks
     app[HUB_STORE] = store
-    app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version)
+    app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version, backup_within)
+    app[RATE_LIMITED] = {} if rate_limited is None else rate_limited
     app[BOOKS] = BookQueries(store, clock)
     app[ADMINISTRATION] = Administration(store)
     app[STOPPING] = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -28,6 +29,7 @@ HUB_STORE: Final = web.AppKey("hub-store", HubStore)
 FLEET: Final = web.AppKey("fleet", Fleet)
 BOOKS: Final = web.AppKey("books", BookQueries)
 ADMINISTRATION: Final = web.AppKey("administration", Administration)
+RATE_LIMITED: Final = web.AppKey("rate-limited", Mapping)
 OPEN_TOKEN: Final = web.AppKey("open-token", str)
 PERSON: Final = web.RequestKey("person", Person)
 TILL: Final = web.RequestKey("till", Till)

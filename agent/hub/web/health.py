@@ -6,7 +6,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.hub.domain.fleet import Grade
-from agent.hub.web.context import CLOCK, FLEET, PERSON
+from agent.hub.web.context import CLOCK, FLEET, PERSON, RATE_LIMITED
 from agent.hub.web.metrics import render
 from agent.hub.web.people import Right, allowed
 
@@ -41,5 +41,5 @@ async def health(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics: Prometheus text. It names sellers, shops and tills, so it asks for a token (role monitor)."""
-    text = render(await request.app[FLEET].look(request[PERSON].nip))
+    text = render(await request.app[FLEET].look(request[PERSON].nip), request.app[RATE_LIMITED])
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from agent.hub.domain.fleet import Grade
@@ -17,20 +18,25 @@ from agent.hub.services.fleet import FleetView
 WARSAW = ZoneInfo("Europe/Warsaw")
 
 
-def render(view: FleetView) -> bytes:
-    """Return the whole page."""
+def render(view: FleetView, rate_limited: Mapping[str, int]) -> bytes:
+    """Return the whole page. ``rate_limited``: by NIP, calls of this process that KSeF turned away (429)."""
     registry = CollectorRegistry()
-    registry.register(_Families(list(_families(view))))
+    refused = CounterMetricFamily(
+        "ksef_hub_rate_limited_calls", "Calls of this process that KSeF turned away (429).", labels=["nip"]
+    )
+    for seller in view.overview.sellers:
+        refused.add_metric([seller.nip], rate_limited.get(seller.nip, 0))
+    registry.register(_Families([*_families(view), refused]))
     return generate_latest(registry)
 
 
 class _Families(Collector):
     """Families that are ready."""
 
-    def __init__(self, families: Iterable[GaugeMetricFamily]) -> None:
+    def __init__(self, families: Iterable[Metric]) -> None:
         self._families = [each for each in families if each.samples]
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         """Return them."""
         return self._families
 
@@ -74,13 +80,17 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
         problems.add_metric([trouble.code, trouble.grade.name.lower()], 1)
     draining = _gauge("draining", "Whether the hub takes nothing new.")
     draining.add_metric([], float(view.overview.draining))
-    yield from (versions, problems, draining)
+    copied = _gauge("backup_timestamp_seconds", "When the newest copy of the SQLite database was made.")
+    if view.overview.backup_at is not None:
+        copied.add_metric([], view.overview.backup_at.timestamp())
+    yield from (versions, problems, draining, copied)
 
 
 def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
     labels = ["nip", "shop", "till"]
     heard = _gauge("till_heard_timestamp_seconds", "When a till was heard last.", labels)
     unsent = _gauge("till_unsent_invoices", "Invoices without KSeF's number, as the till last said.", labels)
+    alone = _gauge("till_alone_invoices", "Of them those that the hub does not have, as the till last said.", labels)
     deadline = _gauge("till_next_deadline_timestamp_seconds", "The end of the nearest day to send by.", labels)
     troubles = _gauge("till_problems", "Problems of a till.", [*labels, "severity"])
     duplicate = _gauge("till_duplicate", "Whether another till was heard under this name.", labels)
@@ -89,6 +99,7 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
         if each.heard_at is not None:
             heard.add_metric(values, each.heard_at.timestamp())
         unsent.add_metric(values, max(each.unsent, each.held))
+        alone.add_metric(values, max(0, each.unsent - each.held))
         if each.deadline is not None:
             midnight = datetime.combine(each.deadline + timedelta(days=1), time(), WARSAW)
             deadline.add_metric(values, midnight.timestamp())
@@ -96,4 +107,4 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
             count = sum(trouble.grade is grade for trouble in each.troubles)
             troubles.add_metric([*values, grade.name.lower()], count)
         duplicate.add_metric(values, float(any(trouble.code == "till-duplicate" for trouble in each.troubles)))
-    yield from (heard, unsent, deadline, troubles, duplicate)
+    yield from (heard, unsent, alone, deadline, troubles, duplicate)

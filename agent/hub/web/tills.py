@@ -49,6 +49,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/invoices", post_invoices),
         web.get("/v1/invoices", find_invoices),
         web.get("/v1/upo", get_group_upo),
+        web.put("/v1/exempt/{sha256:[0-9a-f]{64}}", put_exempt),
         web.get("/v1/outcomes", get_outcomes),
         web.put("/v1/heartbeat", put_heartbeat),
         web.get("/v1/offline-certificate", get_offline_certificate),
@@ -58,12 +59,7 @@ def routes() -> list[web.RouteDef]:
 async def put_invoice(request: web.Request) -> web.Response:
     """PUT /v1/invoices/{sha256}: 202 durable here, 200 with what KSeF said within ``wait``."""
     till = await _till(request)
-    if request.content_type != XML_TYPE:
-        raise BadInput(f"Ustaw Content-Type: {XML_TYPE}.", code="unsupported-media-type")
-    sha256, xml = _sha256(request), await read(request)
-    claims = _from_query(request)
-    offer = read_offer(till, sha256, xml, claims, request.app[CLOCK].now())
-    _require_agreement(request, offer)
+    sha256, offer = _sha256(request), await _offer(request, till)
     try:
         taken = await request.app[HUB_TASKS].run(f"intake-{offer.number}", request.app[INTAKE].take(till, offer))
     except NumberTaken as conflict:
@@ -73,6 +69,19 @@ async def put_invoice(request: web.Request) -> web.Response:
     if not status.decided and wait > 0:
         status = await _waited(request, till, sha256, wait) or status
     return web.json_response(status_to_json(status), status=200 if status.decided else 202)
+
+
+async def put_exempt(request: web.Request) -> web.Response:
+    """PUT /v1/exempt/{sha256}: an invoice that is never sent, for the books. A path of its own: a hub that does not
+    know it must not take it for one to be sent.
+    """
+    till = await _till(request)
+    offer = await _offer(request, till)
+    try:
+        kept = await request.app[HUB_TASKS].run(f"keep-{offer.number}", request.app[INTAKE].keep(till, offer))
+    except NumberTaken as conflict:
+        return _taken(conflict)
+    return web.json_response(status_to_json(status_of(kept)))
 
 
 async def get_invoice(request: web.Request) -> web.Response:
@@ -164,6 +173,15 @@ async def _till(request: web.Request) -> Till:
     """Return the till that hands something over, after a look whether a second one has its name."""
     await request.app[HEARTBEATS].require_own(request[TILL], request.headers.get(DATABASE_HEADER))
     return request[TILL]
+
+
+async def _offer(request: web.Request, till: Till) -> Offer:
+    if request.content_type != XML_TYPE:
+        raise BadInput(f"Ustaw Content-Type: {XML_TYPE}.", code="unsupported-media-type")
+    xml, claims = await read(request), _from_query(request)
+    offer = read_offer(till, _sha256(request), xml, claims, request.app[CLOCK].now())
+    _require_agreement(request, offer)
+    return offer
 
 
 def _sha256(request: web.Request) -> bytes:

@@ -49,6 +49,12 @@ class Backoff:
         times = self._asked[name][0] if name in self._asked else 0
         self._asked[name] = (times + 1, self._clock.monotonic() + step_of(STEPS, times))
 
+    def hurry(self, name: str, seconds: float) -> None:
+        """Somebody tells that there is an answer now: it may be asked after ``seconds`` at the latest."""
+        if name in self._asked:
+            times, due = self._asked[name]
+            self._asked[name] = (times, min(due, self._clock.monotonic() + seconds))
+
     def keep(self, names: Collection[str]) -> None:
         """Forget everything else."""
         self._asked = {name: entry for name, entry in self._asked.items() if name in names}

@@ -36,6 +36,9 @@ REST = 4.0
 ReadPage = Callable[[Unsent | None, Transaction], Awaitable[list[Unsent]]]
 """Reads what follows an invoice, at most PAGE."""
 
+TOLD_SECONDS = 2.0
+"""A batch of which something was told is asked after so long: what becomes of it comes in bunches."""
+
 
 class SendQueue:
     """Brings everything unsent to KSeF."""
@@ -106,6 +109,8 @@ class SendQueue:
         async for record in self._in_state(InvoiceState.SENT):
             if record.invoice_ref in references and not self._sender.busy(record.id):
                 await self._sender.ask(record.id)
+        for session in await self._store.read(lambda tx: tx.invoices.asked_sessions()):
+            self._asking.hurry(session, TOLD_SECONDS)  # what went together has no reference of its own
         self.wake()
 
     async def recover(self) -> None:

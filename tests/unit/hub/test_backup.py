@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from agent.commands.hub import command
 from agent.commands.hub.backup import copy
 from agent.domain.errors import AgentError
+from agent.hub.services.overview import BACKUP
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import offer, seller_and_till, sqlite_hub
 
@@ -29,6 +30,40 @@ async def test_a_copy_beside_a_running_hub_is_a_hub(tmp_path: Path) -> None:
         assert await restored.check() is None
         assert await restored.read(lambda tx: tx.invoices.xml(offer().sha256)) == offer().xml
         assert await restored.read(lambda tx: tx.invoices.find(offer("FV-1/2").sha256)) is None
+
+
+def test_the_nightly_copy_takes_the_place_of_last_weeks_and_is_noted(tmp_path: Path) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text(
+        f'[hub]\nhost = "127.0.0.1"\ndata_dir = "{tmp_path}"\n[backup]\ndir = "{tmp_path / "copies"}"\n', "utf-8"
+    )
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(command, ["backup", *words, "--config", str(config)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "nie ma czego" in run("--nightly"), "before the first start"
+
+    async def fill() -> object:
+        async with sqlite_hub(tmp_path, FakeClock()) as store:
+            await seller_and_till(store)
+            return await store.read(lambda tx: tx.log.value(BACKUP))
+
+    assert asyncio.run(fill()) is None
+    for _ in range(2):
+        run("--nightly")
+    (made,) = (tmp_path / "copies").iterdir()
+    assert made.name.startswith("hub-")
+    assert CliRunner().invoke(command, ["backup", "--config", str(config)]).exit_code == 2
+    config.write_text('[hub]\nhost = "127.0.0.1"\ndsn = "postgresql:///hub"\n', "utf-8")
+    assert "PostgreSQL" in run("--nightly")
+
+    async def noted() -> object:
+        async with sqlite_hub(tmp_path, FakeClock()) as store:
+            return await store.read(lambda tx: tx.log.value(BACKUP))
+
+    assert isinstance(asyncio.run(noted()), dict)
 
 
 def test_a_damaged_database_leaves_no_copy(tmp_path: Path) -> None:

@@ -12,15 +12,23 @@ from pathlib import Path
 import pytest
 
 from agent.domain.calendar import WARSAW
-from agent.domain.invoice import Mode
+from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.hub.domain.records import HubInvoice
+from agent.hub.domain.states import HubState
+from agent.hub.services.books import BookQueries
 from agent.hub_contract.heartbeat import LatarniaNews, News
+from agent.hub_contract.offers import Claims
+from agent.hub_route.client import Handover
 from agent.hub_route.gateway import is_hub_session
 from agent.hub_route.latarnia import ChainLatarnia
+from agent.hub_route.news import BOOKED, CURSOR
+from agent.sandbox.server import NIP
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_till import TillOfAChain, till_of_a_chain
 from tests.fakes.world import FakeLatarnia
 
+CONSUMER = {"none": True, "name": "Jan Kowalski", "address": {"line1": "ul. Prosta 1", "line2": "00-001 Warszawa"}}
 DECLARED = '\n[issue]\nprefer = "offline24"\n'
 
 
@@ -96,7 +104,12 @@ async def test_an_outcome_wakes_the_till_and_its_cursor_moves_afterwards(tmp_pat
         async def accepted() -> bool:
             return (await it.joined.record(record.id)).state is InvoiceState.ACCEPTED
 
-        await until(accepted, it.talk.hear)
+        async def hear() -> None:
+            await it.talk.hear()
+            it.clock.jump(timedelta(seconds=3))
+            await it.joined.agent.queue.pass_once()
+
+        await until(accepted, hear)
         assert await it.joined.agent.store.read(lambda tx: tx.key_values.get("hub:cursor"))
 
 
@@ -154,6 +167,76 @@ async def test_a_till_without_credentials_waits_and_cries(tmp_path: Path) -> Non
         await it.turn()
         assert "deadline-near" in await it.joined.problems()
         assert ledger(it) == {}
+
+
+OUTSIDE = "\n[issue]\nconsumers_in_ksef = false\n"
+
+
+async def exempt_at(it: TillOfAChain, record: InvoiceRecord) -> HubInvoice | None:
+    return await it.hub.store.read(lambda tx: tx.invoices.find(record.sha256))
+
+
+async def test_what_is_never_sent_is_in_the_books_of_the_hub_and_nowhere_else(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        consumer = await it.joined.sell(buyer=CONSUMER)
+        firm = await it.joined.sell()
+        assert consumer.state is InvoiceState.EXEMPT
+        await it.hub.listener.down()
+        await it.talk.keep_books()
+        assert await exempt_at(it, consumer) is None
+        await it.hub.listener.up()
+        for _ in range(2):
+            await it.talk.keep_books()
+            found = await exempt_at(it, consumer)
+            assert found is not None
+            assert (found.state, found.mode) == (HubState.EXEMPT, Mode.OUTSIDE_KSEF)
+        books = BookQueries(it.hub.store, it.clock)
+        month = f"{consumer.issued_on:%Y-%m}"
+
+        async def both() -> bool:
+            return firm.number in ledger(it)
+
+        await until(both, it.turn)
+        markers = {str(row["number"]): row["marker"] for row in await books.register(NIP, month)}
+        assert markers[consumer.number] == "BFK"
+        assert consumer.number not in ledger(it)
+
+
+async def test_a_hub_that_lost_its_data_gets_its_books_again(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        await it.joined.sell(buyer=CONSUMER)
+        await it.talk.keep_books()
+        store = it.joined.agent.store
+        assert await store.read(lambda tx: tx.key_values.get(BOOKED))
+        await store.write(lambda tx: tx.key_values.put(CURSOR, "77.of-another-memory"))
+        await it.talk.hear()
+        assert await store.read(lambda tx: tx.key_values.get(BOOKED)) is None
+
+
+async def test_what_is_exempt_no_longer_is_sent_after_all(tmp_path: Path) -> None:
+    """A total failure that was none: the till hands the same bytes over to be sent."""
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        record = await it.joined.sell(buyer=CONSUMER)
+        await it.talk.keep_books()
+        chain = it.joined.agent.chain
+        assert chain is not None
+        claims = Claims(offline=True, group="g", mode="offline24")
+        answer = await chain.client.offer(Handover(record.sha256, record.xml, claims))
+        assert answer.status is not None
+        assert answer.status.state == "waiting"
+        await chain.client.keep(Handover(record.sha256, record.xml, claims))
+
+        async def arrived() -> bool:
+            return record.number in ledger(it)
+
+        found = await exempt_at(it, record)
+        assert found is not None
+        assert found.state in {HubState.EXEMPT, HubState.SENDING, HubState.SENT, HubState.ACCEPTED}
+        await chain.client.offer(Handover(record.sha256, record.xml, claims))
+        await until(arrived, it.turn)
 
 
 async def test_two_tills_of_one_name_are_found_out(tmp_path: Path) -> None:

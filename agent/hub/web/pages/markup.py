@@ -26,6 +26,7 @@ MODES = {
 }
 STATES = {
     "waiting": "czeka na wysłanie",
+    "exempt": "nie podlega wysłaniu",
     "sending": "w wysyłce",
     "doubt": "wyjaśniana",
     "sent": "KSeF przetwarza",

@@ -1,0 +1,110 @@
+"""Metrics and alert rules of the hub: what fires when, and that every rule stands on a metric there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.hub.courier.rate_limited import RateLimitedCalls
+from agent.hub.ports import HubTransaction
+from agent.hub.services.fleet import Fleet
+from agent.hub.services.overview import BACKUP
+from agent.hub.settings.model import FleetSettings
+from agent.hub.web.metrics import render
+from tests.fakes.clock import FakeClock
+from tests.fakes.hub_stores import NIP, offer, seller_and_till, sqlite_hub
+
+HQ = Path(__file__).parents[3] / "docs" / "hq"
+RULES, TESTS = HQ / "hub-alerts.yml", HQ / "hub-alerts.test.yml"
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool comes with Debian's prometheus")
+
+
+async def a_look(folder: Path, clock: FakeClock, backup_within: timedelta | None = None) -> tuple[str, set[str]]:
+    """The page of metrics of a hub that has a little of everything, and the codes of its problems."""
+    async with sqlite_hub(folder, clock, threaded=False) as store:
+        fleet = Fleet(store, clock, FleetSettings(), "1.0", backup_within)
+        view = await fleet.look()
+        return render(view, {NIP: 3}).decode(), {each.code for each in view.troubles}
+
+
+async def fill(folder: Path, clock: FakeClock) -> None:
+    async with sqlite_hub(folder, clock, threaded=False) as store:
+        till = await seller_and_till(store)
+
+        async def work(tx: HubTransaction) -> None:
+            await tx.invoices.add(till, offer("FV-1/1"))
+            await tx.log.put(f"courier:{NIP}", {"ksef": "up", "left_hour": 7, "left_minute": 7, "wait": 0.0})
+            await tx.log.put(f"certificates:{NIP}", {"certificates_left": 9, "requests_left": 5, "trouble": "?"})
+
+        await store.write(work)
+
+
+@needs_promtool
+def test_alerts_fire_when_they_should() -> None:
+    for words in (("check", "rules", str(RULES)), ("test", "rules", str(TESTS))):
+        done = subprocess.run([str(PROMTOOL), *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_an_incident_in_which_it_fires_and_one_in_which_it_does_not() -> None:
+    alerts = set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+    fires = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n +- exp_labels", TESTS.read_text()))
+    silent = set(re.findall(r"alertname: (\w+), exp_alerts: \[\]", TESTS.read_text()))
+    assert fires == alerts
+    beside = {"KsefHubCertificatesFew", "KsefHubBudgetUsedUp"}  # in the same incident, a NIP that has enough
+    assert alerts - silent == beside
+
+
+async def test_rules_use_only_metrics_that_exist(tmp_path: Path) -> None:
+    clock = FakeClock()
+    await fill(tmp_path, clock)
+    text, _ = await a_look(tmp_path, clock)
+    known = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    used = set(re.findall(r"ksef_hub_\w+", RULES.read_text()))
+    unheard = {"ksef_hub_till_heard_timestamp_seconds", "ksef_hub_till_versions"}  # of tills that report
+    assert used <= known | unheard
+    assert f'ksef_hub_rate_limited_calls_total{{nip="{NIP}"}} 3.0' in text
+    assert f'ksef_hub_certificates_left{{nip="{NIP}"}} 9.0' in text
+
+
+@needs_promtool
+async def test_promtool_finds_no_fault_in_the_metrics(tmp_path: Path) -> None:
+    clock = FakeClock()
+    await fill(tmp_path, clock)
+    text, codes = await a_look(tmp_path, clock)
+    done = subprocess.run(  # noqa: ASYNC221 - nothing else runs here
+        [str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {"certificates", "certificates-few", "certificate-requests-few"} <= codes
+
+
+async def test_an_old_copy_of_the_database_is_a_problem(tmp_path: Path) -> None:
+    clock = FakeClock()
+    within = timedelta(hours=48)
+    assert "backup-old" not in (await a_look(tmp_path, clock, within))[1], "nothing to lose yet"
+    await fill(tmp_path, clock)
+    assert "backup-old" not in (await a_look(tmp_path, clock, within))[1], "the first night is still to come"
+    await clock.advance(49 * 3600)
+    assert "backup-old" in (await a_look(tmp_path, clock, within))[1]
+    assert "backup-old" not in (await a_look(tmp_path, clock))[1], "PostgreSQL: nobody looks"
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        await store.write(lambda tx: tx.log.put(BACKUP, {"at": clock.now().isoformat()}))
+    text, codes = await a_look(tmp_path, clock, within)
+    assert "backup-old" not in codes
+    assert f"ksef_hub_backup_timestamp_seconds {clock.now().timestamp():.6g}"[:38] in text
+
+
+def test_only_what_ksef_turned_away_is_counted() -> None:
+    counts: Counter[str] = Counter()
+    calls = RateLimitedCalls(NIP, counts)
+    for outcome in ("ok", "rate_limited", "held_back", "rate_limited"):
+        calls.ksef_called("POST /sessions/online", outcome, 0.1)
+    assert counts == {NIP: 2}
