@@ -52,6 +52,7 @@ from agent.services.shutdown import Shutdown
 from agent.services.tokens import Tokens
 from agent.settings.model import Settings
 from agent.settings.rules import is_loopback
+from agent.store.bundle import dropped
 from agent.store.disk import is_there
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.witnesses import copy_of
@@ -100,6 +101,10 @@ class Agent(Services):
     async def _read_for_the_books(self) -> bool:
         await self.books.read_all()
         return True
+
+    async def erase_consumers(self) -> None:
+        """Erase consumers' data whose retention is over, once a day."""
+        await self.daily.once_a_day("retention", self.retention.daily)
 
     async def renew_certificates(self) -> None:
         """Renew the certificates that are due, once a day; what goes wrong waits for the next time."""
@@ -285,6 +290,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             renderer=fleet,
             webhooks=Webhooks(outbound, clock),
             white_list=WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None,
+            drop_archive=dropped,
             signer=held,
             authentication=authentication,
         )

@@ -83,6 +83,11 @@ COMMANDS: dict[str, Entry] = {
         "The annex to the shop's accounting policy, from the settings.",
         "Załącznik do polityki rachunkowości sklepu, z ustawień.",
     ),
+    "retention": Entry(
+        "retention",
+        "Erase consumers' data whose retention is over.",
+        "Usuń dane osób, których okres przechowywania minął.",
+    ),
     "reprint": Entry("reprint", "Print an invoice again.", "Wydrukuj fakturę ponownie."),
     "rejected": Entry(
         "rejected",

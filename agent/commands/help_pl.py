@@ -97,6 +97,7 @@ OPTIONS: Final[dict[str, str]] = {
     "Only outages that touch this day or earlier.": "Tylko przerwy, które obejmują ten dzień lub wcześniejsze.",
     "The PDF to write.": "Plik PDF do zapisania.",
     "Only print what it is filled with, as JSON.": "Tylko wypisz dane, którymi jest wypełniony, jako JSON.",
+    "Only tell the periods and what is due; erase nothing.": "Tylko podaj okresy i to, co jest do usunięcia.",
     "Write the report of NAME as PDF.": "Zapisz raport przerwy NAME jako PDF.",
     "Byte order mark in front of a table; default: with --excel.": (
         "Znacznik BOM na początku tabeli; domyślnie razem z --excel."
@@ -223,6 +224,7 @@ COMMANDS: Final[dict[str, str]] = {
         "Wypisz przerwy (KSeF, prace serwisowe, łącze tego sklepu) albo raport zamknięcia jednej z nich, według nazwy."
     ),
     "annex": ("Zapisz załącznik do polityki rachunkowości z ustawień: PDF, po polsku, dwie strony."),
+    "retention": "Usuń dane osób, których okres przechowywania minął; program robi to sam raz dziennie.",
     "reprint": (
         "Wydrukuj fakturę ponownie, z oznaczeniem WYDRUK PONOWNY; ID to jej identyfikator albo numer.\n\n"
         "Identyfikator korekty, która czeka (podaje go `queue`), drukuje ponownie potwierdzenie dla klienta. "

@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     TECHNICAL_CORRECTION = "technical_correction"
     RESEND = "resend"
     CLOSED = "closed"
+    # what the law wants no longer
+    ERASED = "erased"
     # paper
     PRINT_QUEUED = "print_queued"
     PRINT_PRINTED = "print_printed"

@@ -16,6 +16,7 @@ from agent.ports.stored import (
     BookedInvoice,
     Confirmed,
     Copies,
+    ErasureCandidate,
     Event,
     Exempt,
     Fact,
@@ -325,6 +326,30 @@ class Books(Protocol):
         ...
 
 
+class Erasures(Protocol):
+    """Consumers' data that is no longer here: buyer, bytes, prints and orders of an invoice. Row, hash and log stay."""
+
+    async def due(self, before: date, after: int = 0, limit: int = 100) -> list[ErasureCandidate]:
+        """Final invoices of consumers issued before a day and not erased, oldest first, behind a place."""
+        ...
+
+    async def related(self, invoice_id: str) -> list[tuple[date, bool]]:
+        """Day of issue and whether it is final, of the invoice and of everything that corrects it."""
+        ...
+
+    async def archived(self, invoice_id: str) -> tuple[str, bytes] | None:
+        """Path and SHA-256 of its archive file; None where it was never exported."""
+        ...
+
+    async def erase(self, invoice_id: str, orders: Mapping[str, bytes]) -> None:
+        """Erase for good; ``orders``: what is put in place of its closed orders for corrections, by id."""
+        ...
+
+    async def count(self) -> int:
+        """How many were erased."""
+        ...
+
+
 class KeyValues(Protocol):
     """Small durable values by name (circuit breaker, certificate renewal, cursors), JSON."""
 
@@ -360,6 +385,8 @@ class Transaction(Protocol):
     def key_values(self) -> KeyValues: ...
     @property
     def books(self) -> Books: ...
+    @property
+    def erasures(self) -> Erasures: ...
 
 
 Work = Callable[[Transaction], Awaitable[T]]

@@ -130,6 +130,16 @@ class InvoiceFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureCandidate:
+    """A consumer's invoice whose data may have to be erased. ``seq``: its place in the order of storing."""
+
+    seq: int
+    id: str
+    number: str
+    issued_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Unsent:
     """What planning needs of an invoice whose duty to send is open; without its bytes, so ten thousand are cheap."""
 

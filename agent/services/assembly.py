@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from agent.domain.calendar import BusinessCalendar
+from agent.domain.clock_check import ClockState
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.monitoring.alerts import Policy
 from agent.domain.monitoring.backlog_hours import read_backlog_hours
@@ -88,6 +89,7 @@ from agent.services.records.evidence import Evidence
 from agent.services.records.ksef_comparison import KsefComparisons
 from agent.services.records.outages import OutageReports
 from agent.services.records.register import RegisterReports
+from agent.services.records.retention import DropArchive, Retention
 from agent.services.shutdown import Shutdown
 from agent.services.signals import Signal
 from agent.settings.model import Settings
@@ -105,6 +107,7 @@ class Ports:
     renderer: ReceiptRenderer
     webhooks: WebhookSender
     white_list: BuyerSource | None
+    drop_archive: DropArchive
     signer: HeldSigner
     """Signs KOD II."""
     authentication: Signer | None = None
@@ -154,6 +157,7 @@ class Services:
     comparisons: KsefComparisons
     evidence: Evidence
     outages: OutageReports
+    retention: Retention
     buyers: BuyerLookup
     changes: Changes
     # monitoring
@@ -504,6 +508,14 @@ def assemble(
         books=books,
         comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
         evidence=Evidence(store, seller.nip, renderer.text, folder=settings.data_dir),
+        retention=Retention(
+            store,
+            books,
+            settings.retention,
+            now=clock_check.best,
+            clock_confirmed=lambda: clock_check.verdict().state is ClockState.CONFIRMED,
+            drop_archive=ports.drop_archive,
+        ),
         outages=OutageReports(store, clock, seller, settings.till),
         buyers=buyers,
         changes=Changes(store, clock, changed),

@@ -184,6 +184,7 @@ def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
         ("database", agent.check_database),
         ("certificates", agent.renew_certificates),
         ("books", agent.read_for_the_books),
+        ("retention", agent.erase_consumers),
     )
     for name, work in chores:
         first = agent.clock.now() + timedelta(seconds=random.uniform(*FIRST_CHORES))  # noqa: S311 - spreads a chain's tills

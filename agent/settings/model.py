@@ -277,6 +277,10 @@ class RetentionSettings:
     export_dir: Path | None = None
     limitation_years: Annotated[int, rules.Between(5, 50)] = 5
     """From the end of the year in which the tax was due (art. 70 § 1 of the Tax Ordinance)."""
+    erase_consumers: bool = True
+    """Erase consumers' data when the limitation period of their invoice is over (GDPR art. 5 (1) e, 17 (1) a)."""
+    hold_until: date | None = None
+    """Nothing is erased before this day: limitation suspended or interrupted, a dispute, an audit."""
 
 
 @dataclass(frozen=True, slots=True)

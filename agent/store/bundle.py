@@ -16,7 +16,7 @@ from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
-from agent.system.durable_files import make_private_folders, write_whole
+from agent.system.durable_files import make_private_folders, sync_folder, write_whole
 from agent.system.os_errors import polish_reason
 
 _KEYS = {"stored_xml": "xml"}
@@ -111,6 +111,25 @@ def holds(path: Path, sha256: bytes) -> bool:
         return hashlib.sha256(path.read_bytes()).digest() == sha256
     except OSError:
         return False
+
+
+def dropped(path: Path, sha256: bytes) -> bool:
+    """Remove an archive file durably; True where none of that hash is left.
+
+    False where another file bears its name, or the folder is not there: an archive that is not mounted still has it.
+    """
+    try:
+        if not path.parent.is_dir():
+            return False
+        if not path.exists():
+            return True
+        if not holds(path, sha256):
+            return False
+        path.unlink()
+        sync_folder(path.parent)
+    except OSError:
+        return False
+    return True
 
 
 def _safe(name: str) -> str:

@@ -37,9 +37,11 @@ WRITER_PRAGMAS: Mapping[str, int | str] = {
     "recursive_triggers": 1,
     "wal_autocheckpoint": 0,
     "journal_size_limit": 16 * 1024 * 1024,
+    "secure_delete": 1,
 }
 """synchronous 3 is EXTRA: free in WAL, and saves the last commit where a file system refuses WAL.
 
+secure_delete: what is erased (erasures.py) is overwritten, not only unlinked; Debian's SQLite does so by itself.
 recursive_triggers lets REPLACE fire the triggers that forbid deletes. wal_autocheckpoint 0: SQLite swallows the
 errors of its own checkpoints, so the writer makes them itself (sqlite.py).
 """

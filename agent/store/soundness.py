@@ -62,6 +62,14 @@ WHERE events.kind = 'issued' AND (
     OR invoices.totals ->> 'gross' <> coalesce(events.data ->> 'gross', invoices.totals ->> 'gross')
     OR lower(hex(versions.sha256)) <> coalesce(events.data ->> 'sha256', lower(hex(versions.sha256)))
 )"""
+_ERASED = """SELECT invoices.number FROM erasures JOIN invoices ON invoices.id = erasures.invoice_id
+WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.kind = 'erased' AND events.invoice_id = erasures.invoice_id)
+UNION SELECT invoices.number FROM events JOIN invoices ON invoices.id = events.invoice_id
+WHERE events.kind = 'erased' AND NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.invoice_id = events.invoice_id)
+UNION SELECT invoices.number FROM versions JOIN invoices ON invoices.id = versions.invoice_id
+WHERE versions.xml IS NULL
+    AND NOT EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = versions.invoice_id)
+    AND NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.invoice_id = versions.invoice_id)"""
 _UPOS = """SELECT invoices.number, upos.xml, events.data ->> 'upo_sha256' AS sha256
 FROM events
 JOIN invoices ON invoices.id = events.invoice_id
@@ -80,6 +88,7 @@ _KEPT = (
     "correction_bases",
     "held_bases",
     "session_upos",
+    "erasures",
 )
 """Tables of which nothing is ever deleted: their rows are numbered without a gap."""
 _LOST = """SELECT 'wydruk ' || (events.data ->> 'job') || ' faktury ' || invoices.number AS what
@@ -326,6 +335,8 @@ def _rows(connection: sqlite3.Connection) -> Iterator[str]:
     """The facts of an invoice stand in its row and in the log; the log is chained."""
     for row in connection.execute(_ROWS).fetchmany(TOLD):
         yield f"faktura {row['number']}: jej dane różnią się od zapisanych w dzienniku przy wystawieniu"
+    for row in connection.execute(_ERASED).fetchmany(TOLD):
+        yield f"faktura {row['number']}: jej treści nie ma, a dziennik nie mówi, że ją usunięto, albo na odwrót"
 
 
 def _kept(connection: sqlite3.Connection) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from agent.store.books import SqliteBooks
+from agent.store.erasures import SqliteErasures
 from agent.store.exports import SqliteExports
 from agent.store.held import SqliteHeld
 from agent.store.invoices import SqliteInvoices
@@ -29,3 +30,4 @@ class SqliteTransaction:
         self.sessions = SqliteSessions(connection, now)
         self.exports = SqliteExports(connection, now)
         self.books = SqliteBooks(connection)
+        self.erasures = SqliteErasures(connection, now)

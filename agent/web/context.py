@@ -33,6 +33,7 @@ from agent.services.records.evidence import Evidence
 from agent.services.records.ksef_comparison import KsefComparisons
 from agent.services.records.outages import OutageReports
 from agent.services.records.register import RegisterReports
+from agent.services.records.retention import Retention
 from agent.settings.model import PageSettings, Settings
 from agent.web import request_body
 
@@ -56,6 +57,7 @@ BOOKS: Final = web.AppKey("books", Books)
 COMPARISONS: Final = web.AppKey("comparisons", KsefComparisons)
 EVIDENCE: Final = web.AppKey("evidence", Evidence)
 OUTAGES: Final = web.AppKey("outages", OutageReports)
+RETENTION: Final = web.AppKey("retention", Retention)
 OUTBOXES: Final = web.AppKey("outboxes", Outboxes)
 BUYERS: Final = web.AppKey("buyers", BuyerLookup)
 CHANGES: Final = web.AppKey("changes", Changes)
@@ -92,6 +94,7 @@ def provide(app: web.Application, services: Services) -> None:
     app[COMPARISONS] = services.comparisons
     app[EVIDENCE] = services.evidence
     app[OUTAGES] = services.outages
+    app[RETENTION] = services.retention
     app[OUTBOXES] = services.outboxes
     app[BUYERS] = services.buyers
     app[CHANGES] = services.changes

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.domain.errors import NotFound
+from agent.services.paper.papers import exported
 from agent.services.queries.invoices import UPO_SCOPES
 from agent.web import json_views, request_body, request_query
 from agent.web.answers.invoice import InvoiceList, invoice_of, invoices_of
@@ -70,7 +70,7 @@ async def xml(request: web.Request) -> web.Response:
     """GET …/xml: the very bytes that KSeF gets."""
     answer = await request.app[INVOICES].one(request.match_info["id"])
     if not answer.record.xml:
-        raise NotFound("Treść tej faktury wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported")
+        raise exported(answer.record)
     return file_response(answer.record.xml, "application/xml")
 
 

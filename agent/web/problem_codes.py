@@ -55,6 +55,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "number-taken": ProblemKind(409, "An invoice of this kind and number exists already"),
     "number-taken-in-ksef": ProblemKind(409, "KSeF has another document under this number, or may have"),
     "ksef-number-taken": ProblemKind(409, "Another invoice has this KSeF number"),
+    "clock-not-confirmed": ProblemKind(409, "Nobody vouches for the clock"),
+    "erased": ProblemKind(404, "Erased when its retention was over"),
     "outage-unknown": ProblemKind(404, "There is no outage of that name"),
     "series-ahead": ProblemKind(409, "The series is ahead of this number"),
     "base-rejected": ProblemKind(409, "KSeF refused the invoice to be corrected"),

@@ -27,8 +27,10 @@ from agent.web.context import (
     OUTBOXES,
     PREVIEWS,
     REGISTER,
+    RETENTION,
     SETTINGS,
     file_response,
+    shielded,
 )
 from agent.web.security import caller_of, require_manager, require_reader
 from agent.web.streaming import CSV, JSON, streamed
@@ -47,6 +49,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/evidence", evidence),
         web.get("/v1/outages", outages),
         web.get("/v1/annex", annex),
+        web.get("/v1/retention", retention),
+        web.post("/v1/retention", erase),
         web.get("/v1/outages/{name}", outage),
     ]
 
@@ -169,3 +173,16 @@ async def annex(request: web.Request) -> web.Response:
     day = local_date(request.app[CLOCK_CHECK].best())
     pdf = await request.app[PREVIEWS].report(policy_annex(annex_facts(request.app[SETTINGS], day)))
     return file_response(pdf, "application/pdf", "zalacznik-polityka-rachunkowosci.pdf")
+
+
+async def retention(request: web.Request) -> web.Response:
+    """GET /v1/retention: the periods, and consumers' data whose period is over. Managers and auditors."""
+    require_reader(request)
+    return json_views.json_response(await request.app[RETENTION].plan())
+
+
+async def erase(request: web.Request) -> web.Response:
+    """POST /v1/retention: erase it now. Managers only."""
+    require_manager(request)
+    await request_body.no_body(request)
+    return json_views.json_response(await shielded(request, request.app[RETENTION].erase()))

@@ -59,6 +59,7 @@ FOR_AUDITORS: Final = frozenset(
         "/v1/register/ksef",
         "/v1/evidence",
         "/v1/annex",
+        "/v1/retention",
         "/v1/outages",
         "/v1/outages/{name}",
         "/v1/status",

@@ -24,6 +24,7 @@ from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.webhooks import Outbox, Subscriber
 from agent.services.shutdown import Shutdown
 from agent.settings.model import PrinterSettings, Settings
+from agent.store.bundle import dropped
 from agent.store.sqlite import SqliteStore
 from printers.printer_set import build
 from tests.fakes import counter
@@ -251,6 +252,7 @@ async def world(
         renderer=build(chosen.printers, clock),
         webhooks=webhooks or FakeSubscriber(),
         white_list=white_list,
+        drop_archive=dropped,
         signer=FakeHeldSigner(FakeSigner() if with_certificate else None),
     )
     services = assemble(

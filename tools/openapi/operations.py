@@ -9,6 +9,7 @@ from typing import Any, Final
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.records.outage_closing import ClosingReport
 from agent.domain.records.register import MonthCount
+from agent.services.records.retention import ErasureResult, RetentionPlan
 from agent.web.answers.corrections import Held, HeldCorrection, HeldList
 from agent.web.answers.exchange import Exchange
 from agent.web.answers.health import Health
@@ -527,6 +528,26 @@ OPERATIONS: Final = (
         _file("PDF of two pages", "application/pdf"),
         manager=True,
         auditor=True,
+    ),
+    Operation(
+        "get",
+        "/v1/retention",
+        "retention",
+        "books",
+        "How long what is kept, and consumers' data whose period is over",
+        _one("Periods and what is due", RetentionPlan),
+        manager=True,
+        auditor=True,
+    ),
+    Operation(
+        "post",
+        "/v1/retention",
+        "eraseConsumers",
+        "books",
+        "Erase consumers' data whose period is over",
+        _one("What was erased", ErasureResult),
+        manager=True,
+        conflicts=True,
     ),
     Operation(
         "get",

@@ -111,6 +111,12 @@ def without_awaiting(correction: Correction, numbers: Sequence[str]) -> Correcti
     return replace(correction, awaiting=tuple(number for number in correction.awaiting if number not in numbers))
 
 
+def without_buyer(order: Correction, nobody: Buyer) -> Correction:
+    """Return a closed order without whom it was for (docs/law.md, personal-data)."""
+    new_sale = None if order.replacement is None else replace(order.replacement, buyer=nobody, notes=())
+    return replace(order, reason="", buyer=nobody, buyer_before=None, recipient=None, replacement=new_sale)
+
+
 def apply_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoice:
     """Return ``base`` as it stands after orders that are accepted and not built yet (oldest first)."""
     state = base

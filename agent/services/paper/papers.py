@@ -12,6 +12,7 @@ from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
+from agent.domain.records.retention import ERASED
 from agent.domain.rejection import taken_refusal
 from agent.settings.model import PaperSettings
 
@@ -86,7 +87,12 @@ def _issued_bytes(record: InvoiceRecord) -> bytes:
 
 
 def exported(record: InvoiceRecord) -> NotFound:
-    """Return the refusal for content that is in the archive and no longer here."""
+    """Return the refusal for content that is in the archive and no longer here, or was erased."""
+    if record.buyer == ERASED:
+        return NotFound(
+            f"Dane nabywcy i treść dokumentu {record.number} usunięto po upływie okresu przechowywania (RODO).",
+            code="erased",
+        )
     return NotFound(
         f"Treść dokumentu {record.number} wyeksportowano i usunięto z kasy; jest w archiwum.", code="exported"
     )

@@ -42,6 +42,6 @@ def annex_facts(settings: Settings, day: date) -> AnnexFacts:
         export_dir="" if retention.export_dir is None else str(retention.export_dir),
         backup_dir=str(settings.backup.dir),
         limitation_years=retention.limitation_years,
-        erase_consumers=False,
-        hold_until=None,
+        erase_consumers=retention.erase_consumers,
+        hold_until=retention.hold_until,
     )

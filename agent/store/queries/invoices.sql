@@ -100,9 +100,10 @@ SELECT xml FROM upos WHERE invoice_id = :invoice_id;
 INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, :after, :reason, :resumed_at);
 
 -- invoice_exempt --
--- What was issued in a total failure that is over, oldest first; archived: written to a folder outside this database.
+-- What was issued in a total failure that is over, oldest first; archived: written outside this database, or erased.
 SELECT id, number, issued_on, issued_at,
-    EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id) AS archived
+    EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id)
+    OR EXISTS (SELECT 1 FROM erasures WHERE erasures.invoice_id = invoices.id) AS archived
 FROM invoices WHERE state = 'exempt' AND mode <> 'outside_ksef' ORDER BY seq;
 
 -- queue_select --

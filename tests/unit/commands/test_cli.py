@@ -374,7 +374,13 @@ def test_completion_knows_commands_and_options(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("_KSEF_AGENT_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_CWORD", "1")
     monkeypatch.setenv("COMP_WORDS", "ksef-agent re")
-    assert run().out.split() == ["plain,register", "plain,reprint", "plain,rejected", "plain,restore"]
+    assert run().out.split() == [
+        "plain,register",
+        "plain,retention",
+        "plain,reprint",
+        "plain,rejected",
+        "plain,restore",
+    ]
     monkeypatch.setenv("COMP_WORDS", "ksef-agent deadline --mo")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert run().out.split() == ["plain,--mode"]

@@ -390,6 +390,8 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
         await ask("POST", "/v1/outbox/replay", json={"from": start})
     await ask("GET", "/v1/evidence", "/v1/evidence?from=2026-11-01&to=2026-11-30")
     await ask("GET", "/v1/annex")
+    await ask("GET", "/v1/retention")
+    await ask("POST", "/v1/retention")
     (outage, *_) = (await ask("GET", "/v1/outages", "/v1/outages?from=2026-11-01&to=2026-11-30"))["outages"]
     for tail in (outage["name"], f"{outage['name']}?format=pdf", "nothing"):
         await ask("GET", "/v1/outages/{name}", f"/v1/outages/{tail}")

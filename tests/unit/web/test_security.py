@@ -97,6 +97,8 @@ MANAGERS_ONLY = (
     ("POST", "/v1/outbox/replay"),
     ("GET", "/v1/evidence"),
     ("GET", "/v1/annex"),
+    ("GET", "/v1/retention"),
+    ("POST", "/v1/retention"),
     ("GET", "/v1/outages"),
     ("GET", "/v1/outages/x"),
 )
@@ -234,6 +236,7 @@ AUDITED = {
     "/v1/register/ksef",
     "/v1/evidence",
     "/v1/annex",
+    "/v1/retention",
     "/v1/outages",
     "/v1/outages/{name}",
     "/v1/status",
