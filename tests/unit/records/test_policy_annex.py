@@ -54,7 +54,7 @@ def fullest(folder: Path) -> Settings:
         paper=PaperSettings(offline_domestic="invoice"),
         sync=SyncSettings(", ".join(f"{hour:02}:00-{hour + 1:02}:00" for hour in range(0, 22, 2))),
         backup=BackupSettings(Path("/" + "kopie/" * 60)),
-        retention=RetentionSettings(export_dir=Path("/" + "archiwum/" * 60)),
+        retention=RetentionSettings(export_dir=Path("/" + "archiwum/" * 60), hold_until=date(2034, 6, 30)),
     )
 
 
@@ -63,7 +63,7 @@ def test_it_has_exactly_two_pages(tmp_path: Path, kind: str) -> None:
     given = {
         "defaults": settings(tmp_path),
         "fullest": fullest(tmp_path),
-        "nothing erased": replace(settings(tmp_path), retention=RetentionSettings()),
+        "nothing erased": replace(settings(tmp_path), retention=RetentionSettings(erase_consumers=False)),
     }[kind]
     pages = pages_of(given)
     assert len(pages) == 2
@@ -78,7 +78,7 @@ def test_it_is_filled_from_the_settings(tmp_path: Path) -> None:
         own,
         issue=replace(own.issue, offline_series="OFF-{till}", cash_register="EAZ 2301234567"),
         sync=SyncSettings("22:00-06:00"),
-        retention=RetentionSettings(limitation_years=6),
+        retention=RetentionSettings(limitation_years=6, hold_until=date(2033, 1, 15)),
     )
     text = " ".join(pages_of(given))
     for words in (
@@ -89,6 +89,7 @@ def test_it_is_filled_from_the_settings(tmp_path: Path) -> None:
         "EAZ 2301234567",
         "22:00-06:00",
         "6 lat od końca roku",
+        "15.01.2033",
         "28.11.2026",
     ):
         assert words in text, words
@@ -100,7 +101,7 @@ def test_what_is_not_set_is_told_otherwise(tmp_path: Path) -> None:
     offline = replace(own, issue=replace(own.issue, prefer="offline24", consumers_in_ksef=False))
     assert "wybrał offline24" in pages_of(offline)[0]
     assert "poza KSeF (art. 106ga ust. 2 pkt 4" in pages_of(offline)[0].replace("\u00a0", " ")
-    assert "Program nie usuwa danych" in pages_of(replace(own, retention=RetentionSettings()))[1]
+    assert "Program nie usuwa danych" in pages_of(replace(own, retention=RetentionSettings(erase_consumers=False)))[1]
 
 
 def test_the_command_writes_it(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def own(data_dir: Path, **retention: Any) -> Settings:
 @asynccontextmanager
 async def till(folder: Path, at: datetime, gateway: Any = None, **retention: Any) -> AsyncIterator[World]:
     async with world(folder, given=own(folder, **retention), clock=FakeClock(at), gateway=gateway) as place:
-        place.gateway._clock = place.clock  # KSeF's clock is that of the world
+        place.gateway.clock = place.clock  # KSeF's clock is that of the world
         await place.connection.probe()
         yield place
 
@@ -156,7 +156,7 @@ async def test_when_the_period_is_over_the_person_is_nowhere_and_the_invoice_pro
         assert event.data["sha256"] == before.sha256.hex(), "the log says which bytes it was"
         assert PERSON not in json.dumps([each.data for each in await place.all_events()], ensure_ascii=False)
         assert await evidence_problems(place) == problems, "the evidence is as good as before"
-        rows = await place.register.rows("2026-11", None)
+        rows = [row async for row in place.register.rows("2026-11", None)]
         assert len(rows) == 3
         plan = await place.retention.plan()
         assert (plan.due_count, plan.erased_count) == (0, 2)
@@ -171,7 +171,7 @@ async def test_a_firm_stays(tmp_path: Path) -> None:
     _, gateway = await sold_to_a_person(tmp_path)
     async with till(tmp_path, OVER, gateway) as place:
         await place.retention.erase()
-        (firm,) = [row for row in await place.register.rows("2026-11", None) if row["buyer"] == BUYER_NIP]
+        (firm,) = [row async for row in place.register.rows("2026-11", None) if row["buyer"] == BUYER_NIP]
         assert firm["buyer_name"] == "Nabywca S.A."
 
 
