@@ -258,6 +258,12 @@ function begin(settings) {
   goTo.sale();
 }
 
+/** Where the browser's own search and print would be of the page, not of the invoices. */
+const VIEW_KEYS = {
+  f: (event) => { event.preventDefault(); attempt(goTo.find); },
+  p: (event) => { event.preventDefault(); byId(view === "invoice" ? "reprint" : "last-print")?.click(); },
+};
+
 document.querySelectorAll("[data-view]").forEach((tab) => tab.addEventListener("click", () => {
   if (started) attempt(goTo[tab.dataset.view]);
 }));
@@ -271,6 +277,11 @@ keyboard.start();
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return; // its keys are its own
   sale.shortcut(event);
+  if (view === "correct" && event.key === "F9") {
+    event.preventDefault();
+    byId("correct-form")?.requestSubmit();
+  }
+  if (event.ctrlKey && !event.altKey && started && view !== "login" && !press.isOpen()) VIEW_KEYS[event.key.toLowerCase()]?.(event);
   if (event.key === "Escape" && ["invoice", "queue", "find", "manager"].includes(view)) goTo.sale();
 });
 byId("login-form").addEventListener("submit", (event) => {

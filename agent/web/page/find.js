@@ -56,7 +56,9 @@ async function ask() {
     return;
   }
   const count = await refresh();
-  if (count !== null) say(`Znaleziono: ${count}`);
+  if (count === null) return;
+  say(`Znaleziono: ${count}`);
+  byId("found").querySelector(".link")?.focus(); // the next Enter opens it
 }
 
 /** Draw both lists as they are now; the number of invoices found, null where that failed. */

@@ -7,7 +7,8 @@ const KEYS = [
   ["F1", "klawisze"], ["F2", "NIP"], ["F3", "odłóż koszyk, pokaż odłożone"], ["F4", "nowa pozycja"],
   ["Alt+1 … Alt+6", "najczęściej sprzedawane towary"],
   ["F6", "gotówka; drugi raz: ile daje klient"], ["F7", "karta"], ["F8", "BLIK"], ["F10", "przelew"],
-  ["F9", "Faktura"], ["Enter", "następne pole"], ["Esc", "nowa sprzedaż, zamknij"],
+  ["F9", "Faktura; w korekcie: wystaw ją"], ["Enter", "następne pole"], ["Esc", "nowa sprzedaż, zamknij"],
+  ["Ctrl+F", "szukaj faktury"], ["Ctrl+P", "drukuj tę albo ostatnią fakturę"],
 ];
 
 export function start() {
