@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -98,7 +98,7 @@ class Finger(Hands):
 Job = Callable[[], Awaitable[None]]
 
 
-async def run(hands: Hands, jobs: dict[str, Job]) -> dict[str, int]:
+async def run(hands: Hands, jobs: Mapping[str, Job]) -> dict[str, int]:
     """Do each job and return its presses."""
     counts = {}
     for name, job in jobs.items():
