@@ -1,4 +1,4 @@
-"""SIGKILL of a real agent in the middle of a press, with the page open: it comes back, and one basket is one invoice."""
+"""SIGKILL of a real agent during a press with the page open: it comes back, and one basket stays one invoice."""
 
 from __future__ import annotations
 
