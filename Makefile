@@ -15,7 +15,8 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run run-hub test lint bench faults faults-release test-nightly test-package client-generator test-clients architecture pictures openapi wheel deb completion lock clean
+.PHONY: help run run-hub test lint bench faults faults-release test-nightly test-package test-fleet client-generator test-clients \
+	architecture dashboards pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -99,11 +100,25 @@ test-clients: $(VENV)/.dev build/generators/.made ## generated clients; examples
 pictures: $(VENV)/.dev ## docs/pictures, what README opens with (needs Debian's chromium)
 	$(BIN)/python -m tools.pictures
 
+dashboards: $(VENV)/.dev ## docs/hq/dashboards, pages of Grafana
+	$(BIN)/python -m tools.dashboards
+
 architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
 	$(BIN)/python -m tools.architecture
 
 test-package: $(VENV)/.dev deb ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container)
-	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_*.deb) $(BIN)/pytest -x -v tests/package
+	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
+		$(BIN)/pytest -x -v tests/package --ignore tests/package/test_fleet.py
+
+build/ansible/.made: tests/package/ansible.lock
+	@rm -rf build/ansible
+	$(PYTHON) -m venv build/ansible
+	build/ansible/bin/pip --quiet install $(LOCKED) --requirement tests/package/ansible.lock
+	@touch $@
+
+test-fleet: $(VENV)/.dev build/ansible/.made deb ## three tills by the Ansible role: rolled out, renewed, upgraded, rolled back (as above)
+	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
+		$(BIN)/pytest -x -v tests/package/test_fleet.py
 
 openapi: $(VENV)/.dev ## schemas/api, generated from the types of the API
 	$(BIN)/python -m tools.openapi

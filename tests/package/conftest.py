@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,8 +47,15 @@ def base(suite: str) -> Path:
 @pytest.fixture(scope="module")
 def machine(suite: str, base: Path) -> Iterator[Machine]:
     """A machine that all tests of a module use one after the other."""
+    with running(suite, base) as made:
+        yield made
+
+
+@contextmanager
+def running(suite: str, base: Path, name: str = "") -> Iterator[Machine]:
+    """A machine that has started; ``name`` where there are several of a suite."""
     with TemporaryDirectory(prefix=f"ksef-agent-{suite}-", dir="/var/tmp") as folder:
-        made = Machine(suite, base, Path(folder))
+        made = Machine(suite, base, Path(folder), name)
         try:
             made.boot()
             yield made

@@ -1,4 +1,4 @@
-"""Packages made of the one that was built: a later release, and one of the kind of 0.1.0."""
+"""Packages made of the one that was built: later releases, good and bad, and one of the kind of 0.1.0."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ def later(package: Path, out: Path) -> Path:
         example.write_text("# A new first line, as a release may bring one.\n" + example.read_text("utf-8"), "utf-8")
 
     return _repacked(package, out, "9.0.0", change)
+
+
+def with_schema(package: Path, out: Path, version: str) -> Path:
+    """A release whose database the one before cannot read: one more migration."""
+
+    def change(tree: Path) -> None:
+        folder = tree / "opt/ksef-agent/lib/common/agent/store/migrations"
+        number = len(list(folder.glob("*.sql"))) + 1
+        (folder / f"{number:04}_later.sql").write_text("CREATE TABLE later (x INTEGER PRIMARY KEY) STRICT;\n")
+
+    return _repacked(package, out, version, change)
+
+
+def that_does_not_start(package: Path, out: Path, version: str) -> Path:
+    """A release whose service ends at once; its commands work."""
+
+    def change(tree: Path) -> None:
+        serve = tree / "opt/ksef-agent/lib/common/agent/serving/serve.py"
+        serve.write_text(serve.read_text("utf-8") + "\nraise RuntimeError('a bad release')\n", "utf-8")
+
+    return _repacked(package, out, version, change)
 
 
 def with_conffile(package: Path, out: Path, version: str) -> Path:
@@ -45,8 +66,9 @@ def _repacked(package: Path, out: Path, version: str, change: Callable[[Path], N
     change(tree)
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    architecture = re.findall(r"^Architecture: (.*)$", control.read_text(), re.MULTILINE)[0]
     (tree / "DEBIAN/md5sums").unlink()
-    made = out / f"ksef-agent_{version}.deb"
+    made = out / f"ksef-agent_{version}_{architecture}.deb"
     subprocess.run(("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, made), check=True, capture_output=True)
     shutil.rmtree(tree)
     return made

@@ -49,8 +49,9 @@ def debian_root(suite: str, cache: Path) -> Path:
 class Machine:
     """One machine; ``root`` is its file system, from outside."""
 
-    def __init__(self, suite: str, base: Path, folder: Path) -> None:
+    def __init__(self, suite: str, base: Path, folder: Path, name: str = "") -> None:
         self.suite = suite
+        self.name = f"ksef-agent-{suite}{name}"
         self.root = folder / "root"
         self._folder = folder
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -68,7 +69,7 @@ class Machine:
             (
                 *("systemd-nspawn", "--boot", f"--directory={self.root}", "--private-network", "--console=pipe"),
                 *("--register=no", "--keep-unit", "--capability=all", "--system-call-filter=bpf @privileged"),
-                f"--machine=ksef-agent-{self.suite}",
+                f"--machine={self.name}",
             ),
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             stdin=subprocess.DEVNULL,
@@ -86,6 +87,11 @@ class Machine:
                 return
             time.sleep(POLL_SECONDS)
         raise AssertionError(f"the machine did not start: {(self._folder / 'console.log').read_text()[-4000:]}")
+
+    @property
+    def leader(self) -> int:
+        """The process id of the machine's systemd, as this machine sees it."""
+        return self._leader
 
     def close(self) -> None:
         """Switch off and forget everything."""

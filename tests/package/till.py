@@ -13,6 +13,7 @@ from tests.package.machine import Machine
 SETTINGS = "/etc/ksef-agent/config.toml"
 SERVICE = "ksef-agent.service"
 WAIT_SECONDS = 60.0
+SANDBOX_SECONDS = 180.0
 SALE = {
     "buyer": {"name": "Anna Nowak", "address": {"line1": "ul. Cicha 3", "line2": "00-003 Warszawa"}},
     "prices": "gross",
@@ -63,11 +64,20 @@ class Till:
 
     def open_sandbox(self) -> None:
         """Start KSeF, Latarnia and a printer on the machine's loopback, and write settings for them."""
+        self.settings = self.sandbox_settings()
+
+    def sandbox_settings(self) -> str:
+        """Start them, put the keys where the service may read them, and return the settings."""
         folder = self.machine.path("/root/sandbox")
         folder.mkdir()
         program = ("ksef-agent", "sandbox", "--write-config", "/root/sandbox/agent.toml")
         self.machine.start(*program, log="/root/sandbox/log")
-        self.until(lambda: (folder / "agent.toml").exists() and (folder / "log").read_text().endswith("}\n"))
+        try:
+            self.until(
+                lambda: (folder / "agent.toml").exists() and "}\n" in (folder / "log").read_text(), SANDBOX_SECONDS
+            )
+        except AssertionError as error:
+            raise AssertionError(f"the sandbox did not start: {(folder / 'log').read_text()[-2000:]}") from error
         self._facts = json.loads((folder / "log").read_text().splitlines()[0])
         keys = "/var/lib/ksef-agent/keys"
         owned = ("-o", "ksef-agent", "-g", "ksef-agent")
@@ -78,7 +88,7 @@ class Till:
                 self.machine.run("install", "-m", "600", *owned, path, f"{keys}/{kind}.{part}")
                 text = text.replace(path, f"{keys}/{kind}.{part}")
         lines = [line for line in text.splitlines() if not line.startswith("data_dir")]
-        self.settings = "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n"
 
     def systemctl(self, *words: str, check: bool = True) -> int:
         return self.machine.run("systemctl", *words, check=check).returncode

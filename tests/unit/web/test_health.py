@@ -348,7 +348,7 @@ def test_alerts_fire_when_they_should() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["alerts.yml", "dashboard.json"])
+@pytest.mark.parametrize("name", ["alerts.yml", *(f"dashboards/{name}.json" for name in ("fleet", "shop", "till"))])
 async def test_rules_and_dashboard_use_only_metrics_that_exist(place: World, name: str) -> None:
     known = set(re.findall(r"^# TYPE (\S+)", await full_page(place), re.MULTILINE))
     known |= {f"ksef_agent_{name}_seconds_{end}" for name in HISTOGRAMS for end in ("bucket", "sum", "count")}
