@@ -33,7 +33,9 @@ function Send-OverHttp {
         try {
             $answer = Invoke-WebRequest -UseBasicParsing -Method Post -Uri ($Api + '/v1/invoices') -Headers $headers -ContentType $type -Body $content -TimeoutSec $Wait
             # The bytes, not .Content: 5.1 reads JSON without a charset as Latin-1.
-            [Text.Encoding]::UTF8.GetString($answer.RawContentStream.ToArray())
+            $text = [Text.Encoding]::UTF8.GetString($answer.RawContentStream.ToArray())
+            $text
+            if ($text -match '"state": ?"rejected"') { exit 1 }  # by KSeF
             exit 0
         } catch [Net.WebException] {
             $response = $_.Exception.Response
@@ -64,7 +66,7 @@ function Send-ByFolder {
             $text = [IO.File]::ReadAllText($result)
             if (($text | ConvertFrom-Json).sha256 -ne $mine) { continue }
             $text
-            if ($place -eq 'refused') { exit 1 }
+            if ($place -eq 'refused' -or $text -match '"status": ?"rejected"') { exit 1 }
             exit 0
         }
     }

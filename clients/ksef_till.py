@@ -135,6 +135,8 @@ def main() -> int:
         answer, code = error.answer, REFUSED
     except TimeoutError as error:
         answer, code = {"detail": str(error)}, NO_ANSWER
+    if "rejected" in (answer.get("state"), answer.get("status")):
+        code = REFUSED  # by KSeF
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
     return code
 

@@ -48,7 +48,11 @@ async def issue(request: web.Request) -> web.Response:
     body, ready = await request_body.sale_body(request)
     receipt_nip = request_query.receipt_nip(request, ready=ready)
     issuing = request.app[ISSUING]
-    work = issuing.supplied(body, key, caller, receipt_nip) if ready else issuing.sale(body, key, caller)
+    own_printing = request_query.own_printing(request, ready=ready)
+    if ready:
+        work = issuing.supplied(body, key, caller, receipt_nip, own_printing=own_printing)
+    else:
+        work = issuing.sale(body, key, caller)
     pressed = await shielded(request, work)
     return json_views.issued(await request.app[INVOICES].issued(pressed))
 

@@ -28,7 +28,8 @@ LIST_LIMIT: Final = 500
 SHORTEST_TEXT: Final = 3
 LONGEST_TEXT: Final = 200
 PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
-    "POST /v1/invoices": frozenset({"receipt_nip"}),
+    "POST /v1/invoices": frozenset({"receipt_nip", "print"}),
+    "POST /v1/exchange": frozenset({"print"}),
     "GET /v1/invoices": frozenset({"state", "from", "to", "number", "text", "base", "paper", "limit", "after"}),
     "GET /v1/invoices/{id}/upo": frozenset({"scope"}),
     "GET /v1/invoices/{id}/receipt.png": frozenset({"page"}),
@@ -75,6 +76,16 @@ def receipt_nip(request: web.Request, *, ready: bool) -> str | None:
     if len(given) > MAX_NUMBER:
         raise _bad("receipt_nip", f"Parametr „receipt_nip” to jeden numer, najwyżej {MAX_NUMBER} znaków.")
     return given.strip() or None
+
+
+def own_printing(request: web.Request, *, ready: bool = True) -> bool:
+    """Read ?print=false beside a file: the till prints by its own means; a JSON sale says it inside."""
+    given = request.query.get("print")
+    if given is not None and not ready:
+        raise _bad("print", "Parametr „print” jest do gotowego pliku; w JSON podaj print.")
+    if given not in {None, "true", "false"}:
+        raise _bad("print", "Parametr „print” to true albo false.")
+    return given == "false"
 
 
 def optional_day(request: web.Request, name: str) -> date | None:

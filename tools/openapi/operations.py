@@ -129,6 +129,12 @@ def _file(description: str, media: str, *headers: str) -> Mapping[int, Answer]:
     return {200: Answer(description, {media: None}, headers)}
 
 
+_PRINT: Final = Parameter(
+    "print",
+    {"type": "string", "enum": ["true", "false"]},
+    "false: of a ready file, nothing is printed, the till does it by its own means. A JSON sale says it as print",
+)
+
 OPERATIONS: Final = (
     Operation(
         "post",
@@ -149,6 +155,7 @@ OPERATIONS: Final = (
                 "Of a ready FA(3) to a receipt (FP 1): the buyer's number as the receipt has it. Required where the "
                 "buyer has a NIP or VAT UE number. A JSON sale says it as receipt.nip",
             ),
+            _PRINT,
         ),
         keyed=True,
         conflicts=True,
@@ -220,6 +227,7 @@ OPERATIONS: Final = (
         "FS and PA with NIP become invoices, KFS corrections. The key tells documents without number apart; all others "
         "are known by kind, number and date, and are never issued twice.",
         {"application/x-epp": None},
+        query=(_PRINT,),
         keyed=True,
     ),
     Operation(

@@ -51,7 +51,9 @@ class ExchangeDocuments:
             receipt_is_document=settings.receipt_number == "document",
         )
 
-    async def issue(self, data: bytes, key: str, caller: Caller, *, at_counter: bool = True) -> list[Outcome]:
+    async def issue(
+        self, data: bytes, key: str, caller: Caller, *, at_counter: bool = True, own_printing: bool = False
+    ) -> list[Outcome]:
         """Issue all documents; BadInput where the file cannot be read at all, Unavailable to repeat all of it later.
 
         ``key`` stands for documents without number, which nothing but their file tells apart.
@@ -66,23 +68,21 @@ class ExchangeDocuments:
                 continue
             own_key = key_of(found, document) or f"{key}:{position}"
             try:
-                pressed = await self._press(found, document, own_key, caller, at_counter=at_counter)
+                request = self._request(found, document)
+                pressed = await self._issuing.issue(
+                    request, own_key, caller, at_counter=at_counter, own_printing=own_printing
+                )
             except Refused as error:
                 outcomes.append(replace(outcome, problem=Problem.of(error)))
             else:
                 outcomes.append(outcome.made(pressed, self._note(document, pressed)))
         return outcomes
 
-    async def _press(
-        self, file: ExchangeFile, document: Document, key: str, caller: Caller, *, at_counter: bool
-    ) -> IssueOutcome:
+    def _request(self, file: ExchangeFile, document: Document) -> IssueRequest:
         number = document.number if self._numbered_by_file and document.number else None
-        request: IssueRequest
         if document.kind == CORRECTION:
-            request = ExchangeCorrectionRequest(file, document, self._conventions, number, self._bases)
-        else:
-            request = ExchangeSale(file, document, self._conventions, number)
-        return await self._issuing.issue(request, key, caller, at_counter=at_counter)
+            return ExchangeCorrectionRequest(file, document, self._conventions, number, self._bases)
+        return ExchangeSale(file, document, self._conventions, number)
 
     def _note(self, document: Document, pressed: IssueOutcome) -> str | None:
         """P_1 is the day of the press, so that KSeF takes it; the shop's books may have another day."""

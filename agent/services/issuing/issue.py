@@ -54,6 +54,8 @@ class Press:
     at_counter: bool
     """False: nobody waits. Nothing is printed, it is sent in the background, and what KSeF's limits keep for presses
     is left to them."""
+    own_printing: bool = False
+    """The till prints by its own means what this makes; a JSON sale says it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,18 @@ class Issuing:
         return await self.issue(self._requests.sale(body), key, caller, at_counter=at_counter)
 
     async def supplied(
-        self, xml: bytes, key: str, caller: Caller, receipt_nip: str | None = None, *, at_counter: bool = True
+        self,
+        xml: bytes,
+        key: str,
+        caller: Caller,
+        receipt_nip: str | None = None,
+        *,
+        at_counter: bool = True,
+        own_printing: bool = False,
     ) -> IssueOutcome:
         """Take a ready FA(3), its bytes kept to the last one; ``receipt_nip``: the buyer's number on its receipt."""
-        return await self.issue(self._requests.supplied(xml, receipt_nip), key, caller, at_counter=at_counter)
+        request = self._requests.supplied(xml, receipt_nip)
+        return await self.issue(request, key, caller, at_counter=at_counter, own_printing=own_printing)
 
     async def correct(
         self, invoice_id: str, body: bytes, key: str, caller: Caller, *, at_counter: bool = True
@@ -145,12 +155,14 @@ class Issuing:
 
     # --- the press ------------------------------------------------------------------------------------
 
-    async def issue(self, request: IssueRequest, key: str, caller: Caller, *, at_counter: bool = True) -> IssueOutcome:
+    async def issue(
+        self, request: IssueRequest, key: str, caller: Caller, *, at_counter: bool = True, own_printing: bool = False
+    ) -> IssueOutcome:
         """Issue what is asked for, once per key: a second click waits for the first and gets its answer.
 
         BadInput, Conflict, NotFound, KeyReused: nothing was issued, no number used. Unavailable: the same, for now.
         """
-        press = Press(key, hashlib.sha256(request.content).digest(), caller, at_counter)
+        press = Press(key, hashlib.sha256(request.content).digest(), caller, at_counter, own_printing)
         # No await between look and entry: of many clicks at once one presses, and the others wait for its paper.
         while (running := self._running.get(key)) is not None:
             await asyncio.wait({running})
@@ -196,7 +208,7 @@ class Issuing:
         if seen is not None:
             return Committed(seen)
         plan = await checked.plan(tx)
-        made = [await self._add(planned, press.caller, moment, tx) for planned in plan.documents]
+        made = [await self._add(planned, press, moment, tx) for planned in plan.documents]
         await self._clock_check.issuing(moment.now, tx)
         if plan.fulfils is not None:
             await pending.close_issued(tx, plan.fulfils, made[0].id)
@@ -211,14 +223,14 @@ class Issuing:
         printed = [invoice.id for invoice in made if not await own_printing.chosen(tx, invoice.id)]
         return Committed(outcome, modes, tuple([await self._hand_over.queue_paper(each, tx) for each in printed]))
 
-    async def _add(self, planned: PlannedDocument, caller: Caller, moment: Moment, tx: Transaction) -> NewInvoice:
+    async def _add(self, planned: PlannedDocument, press: Press, moment: Moment, tx: Transaction) -> NewInvoice:
         """Number a document, build it, store it, and say so in the log."""
         number = await self._number(planned, moment, tx)
         built = self._documents.build(planned, number, moment.now)
-        invoice = self._documents.new_invoice(built, moment.decision, moment.now, caller)
+        invoice = self._documents.new_invoice(built, moment.decision, moment.now, press.caller)
         await tx.invoices.add(invoice)
         await tx.events.append(EventKind.ISSUED, self._issued_event(invoice), invoice.id)
-        if isinstance(planned.content, Sale) and not planned.content.printed_here:
+        if press.own_printing or (isinstance(planned.content, Sale) and not planned.content.printed_here):
             await own_printing.choose(tx, invoice.id)
         if invoice.mode is Mode.OUTSIDE_KSEF:
             await tx.invoices.move(invoice.id, InvoiceState.EXEMPT)

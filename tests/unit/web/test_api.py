@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from agent.ports import InvoiceFilter, PrintJob
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web.problems import response_of
 from tests.fakes import world as fakes
+from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.served import CASHIER, MANAGER, till_http, tokens_in
 from tests.fakes.world import KNOWN_NIP, World, sale, world
 from tests.sim.announcing import news_of
@@ -128,6 +130,23 @@ class TestIssue:
         other = SALE | {"external_ref": "2"}
         response = await client.post("/v1/invoices", json=other, headers=CASHIER | KEY)
         await problem(response, 422, "idempotency-key-reused")
+
+    async def test_of_a_file_the_till_may_print_itself(self, client: Client, place: World) -> None:
+        xml = document(number="SAP/8", seller=SELLER.replace("9999999999", fakes.SELLER.nip))
+        coffee = Item("KAWA", "Kawa", Decimal("64.90"), Decimal(2))
+        file = epp(Paperwork([coffee]), info={11: fakes.SELLER.nip})
+        for path, kind, body in (("invoices", "xml", xml), ("exchange", "x-epp", file)):
+            headers = CASHIER | {"Idempotency-Key": kind, "Content-Type": f"application/{kind}"}
+            own = await client.post(f"/v1/{path}?print=false", data=body, headers=headers)
+            assert own.status in {200, 201}, await own.text()
+            made = await own.json()
+            assert (made if path == "invoices" else made["documents"][0]["invoice"])["paper"] is None
+            for wrong in ("no", ""):
+                refused = await client.post(f"/v1/{path}?print={wrong}", data=body, headers=headers)
+                await problem(refused, 400, "bad-query")
+        assert place.printer.papers == []
+        inside = await client.post("/v1/invoices?print=false", json=sale(), headers=CASHIER | KEY)
+        await problem(inside, 400, "bad-query")
 
     async def test_ready_invoice_goes_by_content_type(self, client: Client) -> None:
         headers = CASHIER | KEY | {"Content-Type": "application/xml"}
