@@ -1,65 +1,70 @@
-"""A backlog: a press beside it, the way to KSeF, memory. A small one and one eight times as large, to compare."""
+"""A backlog goes out under KSeF's production limits: presses beside it, requests, CPU, memory, by its size.
+
+The agent is a process of its own. While it sends, a till presses now and then; before that the same presses are timed
+with the line down and nothing to send, which is the idle till they are measured against.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import resource
-import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.fakes.clock import FakeClock
-from tests.fakes.gateway import FakeGateway
-from tests.fakes.world import World, world
+from tests.bench import _results as results
+from tests.bench.footprint import cpu_seconds, megabytes
+from tests.bench.growth import Till
+from tests.bench.press import milliseconds, percentile
+from tests.fakes.agent_process import agent_process
 
-SMALL, LARGE = 250, 2000
-BESIDE = 40
-"""Presses timed beside each backlog."""
+SIZES = (100, 1_000, 10_000)
+SURVIVED = 50_000
+"""Of `python -m tests.bench.backlog`: an hour and more."""
+IDLE_PRESSES = 60
+PAUSE = 0.2
+"""Seconds between two presses of a busy counter of several tills."""
+LONGEST_SECONDS = 600.0
+SETTINGS = '\n[watch]\nprobe_seconds = 3600\n\n[issue]\nprefer = "offline24"\n'
+"""A press that waits for KSeF would be timed with KSeF: these shops send in the background."""
 
 
-async def timed_press(place: World) -> float:
-    """Return the milliseconds of one offline press, paper included (no time passes, so nobody waits for KSeF)."""
-    begun = time.perf_counter()
-    await place.sell()
-    return (time.perf_counter() - begun) * 1000
+async def measure(count: int) -> None:
+    """Print what a backlog of so many costs."""
+    with tempfile.TemporaryDirectory() as name:
+        async with agent_process(Path(name), limits="production", extra=SETTINGS) as place:
+            till = Till(place)
+            await till.prepare(1, count)
+            await place.start()
+            idle = [await _press(till) for _ in range(IDLE_PRESSES)]
+            before, cpu = len(place.sandbox.ledger), cpu_seconds(place)
+            await place.sandbox.plan("*", "none")
+            begun = time.perf_counter()
+            beside = []
+            while len(place.sandbox.ledger) < before + count and time.perf_counter() < begun + LONGEST_SECONDS:
+                beside.append(await _press(till))
+            took, sent = time.perf_counter() - begun, len(place.sandbox.ledger) - before
+            cpu = cpu_seconds(place) - cpu
+            peak = megabytes(place, "VmHWM")
+    print(
+        f"{count:6}: {sent} in {took:.0f} s, {took / max(1, sent) * 1000:.1f} ms each; CPU {cpu:.1f} s with "
+        f"{len(beside)} presses; {place.sandbox.limits.refused} answers 429; peak {peak:.0f} MiB"
+    )
+    label = f"backlog: a press beside {count} going out, p99 against idle"
+    results.ratio(label, percentile(beside, 0.99), percentile(idle, 0.99), limit=2.0, unit="ms")
 
 
-async def measure(folder: Path, count: int) -> None:
-    """Print what a backlog of ``count`` costs."""
-    clock = FakeClock()
-    gateway = FakeGateway(clock)
-    async with world(folder, clock=clock, gateway=gateway) as place:
-        gateway.up = False
-        for _ in range(3):
-            await place.connection.probe()
-        begun = time.perf_counter()
-        for _ in range(count):
-            await place.sell()
-        issued = time.perf_counter() - begun
-        beside = [await timed_press(place) for _ in range(BESIDE)]
-        gateway.up = True
-        await clock.advance(60)
-        begun = time.perf_counter()
-        for _ in range(20):
-            await place.connection.probe()
-            await place.queue.pass_once()
-            await clock.advance(10)
-            if not await place.store.read(lambda tx: tx.invoices.queue()):
-                break
-        sent = time.perf_counter() - begun
-        assert len(gateway.ledger) == count + BESIDE
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    each, way = issued / count * 1000, sent / count * 1000
-    print(f"{count:6} invoices: {each:6.1f} ms to issue one, {way:6.1f} ms to bring one to KSeF")
-    print(f"{'':7}a press beside them {statistics.median(beside):6.1f} ms median, {max(beside):6.1f} ms max")
-    print(f"{'':7}peak of the process {megabytes:6.0f} MB")
+async def _press(till: Till) -> float:
+    taken = await milliseconds(till.press)
+    await asyncio.sleep(PAUSE)
+    return taken
 
 
 def main() -> None:
     """Print all."""
-    logging.disable(logging.CRITICAL)
-    for count in (SMALL, LARGE):
-        with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(measure(Path(folder), count))
+    for count in SIZES:
+        asyncio.run(measure(count))
+
+
+if __name__ == "__main__":
+    asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else SURVIVED))

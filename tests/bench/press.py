@@ -17,12 +17,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.bench import _results as results
 from tests.fakes.agent_process import AgentProcess, agent_process
 
 ROUNDS = 200
 WARM_UP = 10
-SIZES = (5, 100)
-"""Lines of the sale."""
+LIMITS = {5: 2.0, 100: 3.0}
+"""Lines of the sale, and how many times the floor its median should be at most."""
 
 
 def sale(lines: int) -> dict[str, Any]:
@@ -113,11 +114,10 @@ async def measure(lines: int) -> None:
                     ours.append(await milliseconds(press))
                     floors.append(await milliseconds(least))
             first = await first_press(place, press)
-    print(f"{lines:4} lines{'p50':>10}{'p99':>10}   (milliseconds, {ROUNDS} presses)")
-    print(f"     press{statistics.median(ours):10.1f}{percentile(ours, 0.99):10.1f}")
-    print(f"     floor{statistics.median(floors):10.1f}{percentile(floors, 0.99):10.1f}")
-    ratios = statistics.median(ours) / statistics.median(floors), percentile(ours, 0.99) / percentile(floors, 0.99)
-    print(f"     ratio{ratios[0]:10.2f}{ratios[1]:10.2f}   first press after a start: {first:.2f} x the median")
+    for label, share, limit in (("p50", 0.5, LIMITS[lines]), ("p99", 0.99, 4.0)):
+        pair = percentile(ours, share), percentile(floors, share)
+        results.ratio(f"press: {lines} lines {label} against the floor", *pair, limit=limit, unit="ms")
+    results.ratio(f"press: {lines} lines, first after a start against the next", first, 1.0, limit=1.5)
 
 
 async def first_press(place: AgentProcess, press: Callable[[], Awaitable[None]]) -> float:
@@ -130,5 +130,5 @@ async def first_press(place: AgentProcess, press: Callable[[], Awaitable[None]])
 
 def main() -> None:
     """Print all."""
-    for lines in SIZES:
+    for lines in LIMITS:
         asyncio.run(measure(lines))
