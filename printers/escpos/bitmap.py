@@ -30,11 +30,12 @@ class Bitmap:
 def of_code(payload: bytes, module: int) -> Bitmap:
     """Return the QR code with its quiet zone, ``module`` dots per module."""
     mode, scale = (QUADRUPLE, module // 2) if module % 2 == 0 else (NORMAL, module)
-    white = [False] * qr.QUIET
+    dots = ("0" * scale, "1" * scale)
+    white = dots[False] * qr.QUIET
     rows: list[bytes] = []
     for modules in qr.matrix(payload):
-        bits = [bit for module_bit in (*white, *modules, *white) for bit in [module_bit] * scale]
-        rows.extend([_pack(bits)] * scale)
+        row = _packed(f"{white}{''.join([dots[module_bit] for module_bit in modules])}{white}")
+        rows.extend([row] * scale)
     empty = bytes(len(rows[0]))
     quiet = [empty] * (qr.QUIET * scale)
     return _bitmap([*quiet, *rows, *quiet], mode)
@@ -69,9 +70,13 @@ def of_frame(dots: int, height: int) -> Bitmap:
 
 
 def _pack(bits: list[bool]) -> bytes:
-    padded = bits + [False] * (-len(bits) % 8)
-    number = int("".join("1" if bit else "0" for bit in padded), 2)
-    return number.to_bytes(len(padded) // 8, "big")
+    return _packed("".join("1" if bit else "0" for bit in bits))
+
+
+def _packed(digits: str) -> bytes:
+    """Pack 0 and 1, eight to a byte, white behind the last one."""
+    width = -(-len(digits) // 8)
+    return int(digits.ljust(width * 8, "0"), 2).to_bytes(width, "big")
 
 
 def _bitmap(rows: list[bytes], mode: int) -> Bitmap:
