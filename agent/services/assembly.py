@@ -83,6 +83,7 @@ from agent.services.paper.papers import InvoicePapers
 from agent.services.paper.previews import Previews
 from agent.services.paper.printing import Printing
 from agent.services.paper.reprint import Reprinting
+from agent.services.presses import Presses
 from agent.services.queries.invoices import InvoiceQueries
 from agent.services.records.books import Books
 from agent.services.records.evidence import Evidence
@@ -209,6 +210,7 @@ def assemble(
     changed, numbered = Signal(), Signal()  # numbered: a KSeF number has come, what waited for it may go on
     queue_wake = asyncio.Event()
     heartbeats = Heartbeats(clock)
+    presses = Presses(clock)
 
     # outages
     clock_check = ClockCheck(clock, store, refuse_seconds=issue.clock_skew_refuse_seconds)
@@ -312,6 +314,7 @@ def assemble(
         connection=connection,
         sender=sender,
         verdicts=verdicts,
+        presses=presses,
     )
     window = BacklogWindow(
         read_backlog_hours(settings.sync.backlog_hours),
@@ -392,6 +395,7 @@ def assemble(
         tasks=tasks,
         metrics=counters,
         changed=changed,
+        presses=presses,
     )
     rejected = RejectedInvoices(
         store=store,

@@ -30,10 +30,11 @@ from agent.services.delivery.sender import InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
+from agent.services.presses import Presses
 
 LARGEST = 2000
 """Invoices per batch session."""
-SLICE = 50
+SLICE = 25
 """Invoices per transaction when a whole batch moves."""
 SPLIT = 8
 """A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
@@ -56,6 +57,7 @@ class BatchSender:
         connection: Connection,
         sender: InvoiceSender,
         verdicts: VerdictRecorder,
+        presses: Presses,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -64,6 +66,7 @@ class BatchSender:
         self._connection = connection
         self._sender = sender
         self._verdicts = verdicts
+        self._presses = presses
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
         self._rests_until = 0.0
@@ -131,6 +134,7 @@ class BatchSender:
 
     async def _outgoing(self, invoice_id: str) -> Outgoing | None:
         """Read what goes into a batch; None, and a word in the log, where the disk changed it."""
+        await self._presses.pass_by()
         record = await self._store.read(partial(_get, invoice_id))
         try:
             return await self._sender.outgoing(record)
@@ -158,6 +162,7 @@ class BatchSender:
         change: InvoiceChange,
     ) -> None:
         for start in range(0, len(batch), SLICE):
+            await self._presses.pass_by()
             await self._store.write(
                 partial(_record_all, batch=batch[start : start + SLICE], to=to, kind=kind, data=data, change=change)
             )
@@ -175,6 +180,7 @@ class BatchSender:
         if verdicts is None:
             return
         for record in members:
+            await self._presses.pass_by()
             sha256 = (await self._store.read(partial(_get, record.id))).sha256
             if sha256 not in verdicts:
                 await self._not_in_batch(record, "KSeF nie ma tego pliku w paczce.")

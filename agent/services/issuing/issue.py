@@ -39,6 +39,7 @@ from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper import own_printing
 from agent.services.paper.printing import QueuedPrint
+from agent.services.presses import Presses
 from agent.services.signals import Signal
 
 LOG = logging.getLogger("agent.issue")
@@ -96,6 +97,7 @@ class Issuing:
         tasks: BackgroundTasks,
         metrics: Metrics,
         changed: Signal,
+        presses: Presses,
     ) -> None:
         self._requests = requests
         self._buyers = buyers
@@ -110,6 +112,7 @@ class Issuing:
         self._tasks = tasks
         self._metrics = metrics
         self._changed = changed
+        self._presses = presses
         self._running: dict[str, asyncio.Task[IssueOutcome]] = {}
         self._mode_told = Mode.ONLINE
 
@@ -172,6 +175,10 @@ class Issuing:
         return await asyncio.shield(task)
 
     async def _issue(self, request: IssueRequest, press: Press) -> IssueOutcome:
+        with self._presses.under_way():
+            return await self._issue_once(request, press)
+
+    async def _issue_once(self, request: IssueRequest, press: Press) -> IssueOutcome:
         begun = self._clock.monotonic()
         seen = await self._store.read(partial(seen_before, press.key, press.content_sha256))
         if seen is not None:  # before the clock is judged: what was issued is answered for in any case
