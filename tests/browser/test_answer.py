@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
+from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Outcome, Rejected
 from tests.browser.conftest import Counter
 
+MODES = {Mode.ONLINE: "online", Mode.OFFLINE24: "offline24"}
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -78,7 +80,8 @@ async def test_todays_list_prints_what_did_not_come_out_and_refreshes_by_itself(
     await page.click("[data-view=find]")
     rows = page.locator("#found tbody tr")
     await expect(rows).to_have_count(2)
-    await expect(rows.first).to_contain_text("Żaneta Łęcka135,60 złonlinewydrukowanoprzyjęta przez KSeF")
+    for shown in ("10:00", "Żaneta Łęcka", "135,60 zł", MODES[printed.mode], "wydrukowano"):
+        await expect(rows.first).to_contain_text(shown)
     await expect(page.locator("#unprinted tbody tr")).to_have_count(1)
     await page.click(f"#unprinted >> text={unprinted.number} >> xpath=ancestor::tr >> text=Drukuj")
     await expect(page.locator("#unprinted tbody tr")).to_have_count(0)

@@ -180,7 +180,7 @@ async def test_keys_alone(counter: Counter) -> None:
         await hands.type("jan nowak")
         await hands.press("Enter")
         await expect(page.locator("#found tbody tr")).to_have_count(1)
-        await hands.to("#found .link")
+        await expect(page.locator("#found .link")).to_be_focused()
         await hands.press("Enter")
         await expect(page.locator(".facts").first).to_contain_text("Jan Nowak")
 

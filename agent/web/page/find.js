@@ -12,6 +12,7 @@ const MOST = "50";
 let open = () => {};
 let openOutside = () => {};
 let today = ""; // by the till's clock
+let answering = false; // what is drawn next answers a question: it is said, and the next Enter opens the first hit
 let asked = 0; // the newest question; an older one's answer is not shown
 const query = { text: "", from: "", to: "", state: "" };
 
@@ -55,13 +56,11 @@ async function ask() {
     open(one.id);
     return;
   }
-  const count = await refresh();
-  if (count === null) return;
-  say(`Znaleziono: ${count}`);
-  byId("found").querySelector(".link")?.focus(); // the next Enter opens it
+  answering = true;
+  await refresh();
 }
 
-/** Draw both lists as they are now; the number of invoices found, null where that failed. */
+/** Draw both lists as they are now; of several at once the last one draws. */
 export async function refresh(words = "") {
   asked += 1;
   const mine = asked;
@@ -69,14 +68,17 @@ export async function refresh(words = "") {
     ({ date: today } = await get("/v1/clock"));
     return Promise.all([find(parameters()), find(unprinted())]);
   });
-  if (!answers || mine !== asked || byId("view-find").hidden) return null;
+  if (!answers || mine !== asked || byId("view-find").hidden) return;
   const [found, papers] = answers;
   if (words) complain(words);
   put("unprinted", papers.invoices.length ? h("section", { "aria-labelledby": "unprinted-title" },
     h("h2", { id: "unprinted-title", class: "later" }, "Bez pewnego wydruku"),
     invoiceTable(papers.invoices, { open, printed: refresh, today })) : null);
   put("found", ...foundParts(found));
-  return found.invoices.length;
+  if (!answering) return;
+  answering = false;
+  say(`Znaleziono: ${found.invoices.length}`);
+  byId("found").querySelector(".link")?.focus();
 }
 
 const find = (filter) => get(`/v1/invoices?${new URLSearchParams(filter)}`);
