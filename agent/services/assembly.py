@@ -56,6 +56,7 @@ from agent.services.issuing.hand_over import HandOver
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.issuing.requests import RequestReader
+from agent.services.issuing.sale_preview import SalePreview
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.certificates import HeldCertificate, HeldCertificates, RenewalAttempts
@@ -149,6 +150,7 @@ class Services:
     slip: PendingCorrectionSlip
     # issuing
     issuing: Issuing
+    sale_preview: SalePreview
     rejected: RejectedInvoices
     pending: PendingCorrections
     # records and questions
@@ -360,18 +362,30 @@ def assemble(
     bases = BaseReader(seller.nip)
     codes = InvoiceCodes(ksef, seller.nip, ports.signer)
     buyers = BuyerLookup(store, clock, ports.white_list)
-    issuing = Issuing(
-        requests=RequestReader(schema, bases, settings.issue.cash_register, settings.ptu.rates),
+    requests = RequestReader(schema, bases, settings.issue.cash_register, settings.ptu.rates)
+    builder = DocumentBuilder(
+        seller=seller,
+        till=settings.till,
+        settings=issue,
+        schema=schema,
+        codes=codes,
+        timeline=timeline,
+        calendar=calendar,
+    )
+    previews = Previews(store, papers, renderer)
+    sale_preview = SalePreview(
+        requests=requests,
         buyers=buyers,
-        documents=DocumentBuilder(
-            seller=seller,
-            till=settings.till,
-            settings=issue,
-            schema=schema,
-            codes=codes,
-            timeline=timeline,
-            calendar=calendar,
-        ),
+        documents=builder,
+        trusted_time=trusted_time,
+        store=store,
+        previews=previews,
+        footer=settings.paper.footer,
+    )
+    issuing = Issuing(
+        requests=requests,
+        buyers=buyers,
+        documents=builder,
         hand_over=HandOver(
             store=store,
             clock=clock,
@@ -501,10 +515,11 @@ def assemble(
         queue=queue,
         papers=papers,
         printing=printing,
-        previews=Previews(store, papers, renderer),
+        previews=previews,
         reprinting=Reprinting(store, printing, tasks),
         slip=slip,
         issuing=issuing,
+        sale_preview=sale_preview,
         rejected=rejected,
         pending=pending,
         invoices=InvoiceQueries(store),

@@ -17,6 +17,7 @@ from agent.services.delivery.queue import SendQueue
 from agent.services.exchange.made import ExchangeRequests
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
+from agent.services.issuing.sale_preview import SalePreview
 from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReporter
@@ -40,6 +41,7 @@ from agent.web import request_body
 T = TypeVar("T")
 
 ISSUING: Final = web.AppKey("issuing", Issuing)
+SALE_PREVIEW: Final = web.AppKey("sale_preview", SalePreview)
 PENDING: Final = web.AppKey("pending", PendingCorrections)
 SLIP: Final = web.AppKey("slip", PendingCorrectionSlip)
 REJECTED: Final = web.AppKey("rejected", RejectedInvoices)
@@ -77,6 +79,7 @@ def provide(app: web.Application, services: Services) -> None:
     app[SETTINGS] = services.settings
     app[TASKS] = services.tasks
     app[ISSUING] = services.issuing
+    app[SALE_PREVIEW] = services.sale_preview
     app[PENDING] = services.pending
     app[SLIP] = services.slip
     app[REJECTED] = services.rejected

@@ -11,7 +11,17 @@ from agent.services.queries.invoices import UPO_SCOPES
 from agent.web import json_views, request_body, request_query
 from agent.web.answers.invoice import InvoiceList, invoice_of, invoices_of
 from agent.web.answers.records import events_of, prints_of
-from agent.web.context import INVOICES, ISSUING, PREVIEWS, REJECTED, REPRINTING, file_response, reason_of, shielded
+from agent.web.context import (
+    INVOICES,
+    ISSUING,
+    PREVIEWS,
+    REJECTED,
+    REPRINTING,
+    SALE_PREVIEW,
+    file_response,
+    reason_of,
+    shielded,
+)
 from agent.web.security import caller_of, require_manager
 
 MOST_PAGES: Final = 10_000
@@ -23,6 +33,7 @@ def routes() -> list[web.RouteDef]:
     one = "/v1/invoices/{id}"
     return [
         web.post("/v1/invoices", issue),
+        web.post("/v1/preview", preview),
         web.get("/v1/invoices", list_invoices),
         web.get(one, show),
         web.get(f"{one}/xml", xml),
@@ -55,6 +66,12 @@ async def issue(request: web.Request) -> web.Response:
         work = issuing.sale(body, key, caller)
     pressed = await shielded(request, work)
     return json_views.issued(await request.app[INVOICES].issued(pressed))
+
+
+async def preview(request: web.Request) -> web.Response:
+    """POST /v1/preview: the slip of a JSON sale as text; nothing is issued."""
+    text = await request.app[SALE_PREVIEW].text(await request_body.json_body(request))
+    return web.Response(text=text, content_type="text/plain")
 
 
 async def list_invoices(request: web.Request) -> web.Response:

@@ -161,6 +161,17 @@ OPERATIONS: Final = (
         conflicts=True,
     ),
     Operation(
+        "post",
+        "/v1/preview",
+        "preview",
+        "papers",
+        "The slip of a sale as text, before it is issued",
+        _file("Text", "text/plain"),
+        "Read, built and checked as for an invoice, with the same refusals; no number is taken and nothing is "
+        "stored, sent or printed.",
+        {JSON: Sale},
+    ),
+    Operation(
         "get",
         "/v1/invoices",
         "search",

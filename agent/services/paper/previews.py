@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.paper.receipt import Receipt
 from agent.domain.report import Report
 from agent.ports import Picture, PrintJob, ReceiptRenderer, Store, Transaction
 from agent.services.paper import own_printing
@@ -52,6 +53,11 @@ class Previews:
             raise BadInput("Format PDF to a4 albo receipt.", errors=(FieldError("/page", "a4 albo receipt"),))
         record = await self._record(invoice_id)
         return await self._in_turn(lambda: self._pdf(record, page))
+
+    async def unprinted(self, receipt: Receipt) -> str:
+        """Return the text of a slip that is not printed; Unavailable where too many wait."""
+        printer = self._renderer.default
+        return await self._in_turn(lambda: self._renderer.text(printer, self._renderer.encode(printer, receipt)))
 
     async def code(self, invoice_id: str) -> bytes:
         """Return KOD I as SVG, for the customer's phone before a screen. NotFound, Unavailable as of picture()."""

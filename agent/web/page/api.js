@@ -73,6 +73,7 @@ async function asJson(promise) {
 
 export const get = (path, options) => asJson(send("GET", path, options));
 export const post = (path, options) => asJson(send("POST", path, { timeout: PRESS_TIMEOUT, ...options }));
+export const postText = async (path, options) => (await send("POST", path, options)).text();
 export const remove = (path, options) => asJson(send("DELETE", path, options));
 export const text = async (path) => (await send("GET", path)).text();
 export const blob = async (path, options) => (await send("GET", path, options)).blob();

@@ -5,7 +5,8 @@ import { saleOf } from "./body.js";
 import * as buyer from "./buyer.js";
 import { byId, say } from "./dom.js";
 import * as store from "./draft.js";
-import { clearErrors, showErrors } from "./errors.js";
+import { showErrors } from "./errors.js";
+import { complain, explain, hush } from "./explain.js";
 import * as known from "./known.js";
 import { forgetCleared } from "./parked.js";
 import * as payment from "./payment.js";
@@ -63,8 +64,7 @@ function abandon() {
 
 async function press() {
   if (pressing || store.pending()) return;
-  clearErrors(form());
-  byId("sale-error").hidden = true;
+  hush();
   page.readScreen();
   if (scan.rescue(buyer.takeNip)) {
     complain("W polu na nazwę lub adres był NIP. Sprawdź nabywcę i naciśnij „Faktura” jeszcze raz.");
@@ -94,12 +94,6 @@ async function lookedUp() {
   await buyer.wait();
   working(false);
   pressing = false;
-}
-
-export function complain(words) {
-  byId("sale-error").textContent = words;
-  byId("sale-error").hidden = false;
-  say(words);
 }
 
 async function deliver(order) {
@@ -157,12 +151,7 @@ function refused(problem) {
   signal("refused");
   store.clearPending();
   showForm(true);
-  const homeless = showErrors(form(), problem.errors);
-  const note = byId("sale-error");
-  note.textContent = problem.errors.length && !homeless.length ? "Nie wystawiono faktury. Popraw zaznaczone pola." :
-    ["Nie wystawiono faktury.", problem.message, ...homeless.filter((text) => !problem.message.includes(text))].join(" ");
-  note.hidden = false;
-  if (!problem.errors.length) note.focus();
+  explain(problem, "Nie wystawiono faktury.");
 }
 
 /** Ask to send the same again; also for a correction, whose form hands its press over. */

@@ -4,7 +4,7 @@ import { wayBack } from "./back.js";
 import * as buyer from "./buyer.js";
 import { byId, enterMovesOn, selectsWhatItEnters } from "./dom.js";
 import * as store from "./draft.js";
-import { clearErrors } from "./errors.js";
+import { complain, hush } from "./explain.js";
 import * as goods from "./goods.js";
 import { draftFrom, SAMPLE } from "./handed.js";
 import * as known from "./known.js";
@@ -13,6 +13,7 @@ import { check } from "./nip.js";
 import * as parked from "./parked.js";
 import * as payment from "./payment.js";
 import * as press from "./press.js";
+import * as preview from "./preview.js";
 import { drawQuestion } from "./receipt.js";
 import { annexMark, drawRows } from "./rows.js";
 import * as scan from "./scan.js";
@@ -36,6 +37,7 @@ export function start({ answered, sampleBasket, abandoned }) {
   payment.start(refresh);
   goods.start({ draw: () => { drawLines(); refresh(); } });
   known.start();
+  preview.start({ readScreen, drawLines });
   press.start({ fresh, readScreen, draw, drawLines, answered, abandoned });
   selectsWhatItEnters(document.body);
   if (sampleBasket && store.isEmpty() && !store.pending()) store.renew({ lines: structuredClone(SAMPLE) });
@@ -72,8 +74,7 @@ export function shortcut(event) {
 // --- the form -----------------------------------------------------------------------------------
 
 function draw() {
-  clearErrors(form());
-  byId("sale-error").hidden = true;
+  hush();
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
   byId("more").open = Boolean(store.draft.receipt.number || store.draft.buyer.email || store.draft.note || store.draft.sold_on || store.draft.exemption
     || store.draft.prices === "net");
@@ -166,7 +167,7 @@ export function hand({ sale: given, back: address }) {
     const bytes = Uint8Array.from(atob(given.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
     fresh({ ...draftFrom(JSON.parse(new TextDecoder().decode(bytes))), back: address });
   } catch {
-    press.complain("Nie można odczytać koszyka przekazanego przez program kasowy.");
+    complain("Nie można odczytać koszyka przekazanego przez program kasowy.");
   }
   return true;
 }

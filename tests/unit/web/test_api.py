@@ -321,6 +321,24 @@ class TestNothingCancelsAPress:
         assert [paper.state for paper in await papers(place)] == [PrintState.PRINTED]
 
 
+class TestPreview:
+    async def test_a_sale_is_shown_and_checked_and_takes_no_number(self, client: Client, place: World) -> None:
+        for body, shown in (
+            (SALE, "ul. Świętokrzyska 12"),
+            (SALE | {"buyer": {"nip": KNOWN_NIP}}, "Ministerstwo Finansów"),
+        ):
+            response = await client.post("/v1/preview", json=body, headers=CASHIER)
+            assert response.status == 200
+            slip = await response.text()
+            assert "To jeszcze nie jest faktura" in slip
+            assert shown in slip
+            assert "123,00" in slip
+        answer = await client.post("/v1/preview", json=SALE | {"payments": []} | {"lines": []}, headers=CASHIER)
+        assert answer.status == 422
+        assert place.printer.papers == []
+        assert (await issued(client))["number"].endswith("000001")
+
+
 class TestReading:
     async def test_documents_of_an_invoice(self, client: Client) -> None:
         invoice = await issued(client)

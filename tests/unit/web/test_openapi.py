@@ -331,6 +331,8 @@ async def test_real_answers_have_the_described_form(client: Client, place: World
         asked.add((method.lower(), template))
         return await answer(client, method, path or template, template, **more)
 
+    await ask("POST", "/v1/preview", json=GOOD)
+    await ask("POST", "/v1/preview", json={"lines": []})
     made = await ask("POST", "/v1/invoices", json=GOOD, headers=key("1"))
     await ask("POST", "/v1/invoices", json=GOOD, headers=key("1"))
     await ask("POST", "/v1/invoices", json=GOOD)
