@@ -117,6 +117,7 @@ class InvoiceFilter:
     issued_from: date | None = None
     issued_to: date | None = None
     number: str | None = None
+    sha256: bytes | None = None
     text: str | None = None
     papers: frozenset[PrintState] | None = None
     external_ref: str | None = None

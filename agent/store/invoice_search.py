@@ -45,16 +45,20 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
         add("invoices.issued_on >= :issued_from", "issued_from", query.issued_from.isoformat())
     if query.issued_to is not None:
         add("invoices.issued_on <= :issued_to", "issued_to", query.issued_to.isoformat())
-    if query.number is not None:
-        add("invoices.number = :number", "number", query.number)
+    for column, value in (
+        ("invoices.number", query.number),
+        ("versions.sha256", query.sha256),
+        ("invoices.external_ref", query.external_ref),
+    ):
+        if value is not None:
+            name = column.partition(".")[2]
+            add(f"{column} = :{name}", name, value)
     if query.text is not None:
         words, values = _text(query.text)
         conditions.append(words)
         parameters.update(values)
     if query.papers is not None:
         add(_PAPER_IS, "papers", codec.dump(sorted(query.papers)))
-    if query.external_ref is not None:
-        add("invoices.external_ref = :external_ref", "external_ref", query.external_ref)
     if query.base_id is not None:
         add(_CORRECTS.format("base_id = :of_id"), "of_id", query.base_id)
     if query.base_number is not None:

@@ -24,13 +24,16 @@ PROTECTED_PREFIX: Final = "/v1/"
 MONTH: Final = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 """date.fromisoformat() alone takes 20261122 and 2026-W48-1 too."""
+SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 LIST_LIMIT: Final = 500
 SHORTEST_TEXT: Final = 3
 LONGEST_TEXT: Final = 200
 PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "POST /v1/invoices": frozenset({"receipt_nip", "print"}),
     "POST /v1/exchange": frozenset({"print"}),
-    "GET /v1/invoices": frozenset({"state", "from", "to", "number", "text", "base", "paper", "limit", "after"}),
+    "GET /v1/invoices": frozenset(
+        {"state", "from", "to", "number", "sha256", "text", "base", "paper", "limit", "after"}
+    ),
     "GET /v1/invoices/{id}/upo": frozenset({"scope"}),
     "GET /v1/invoices/{id}/receipt.png": frozenset({"page"}),
     "GET /v1/invoices/{id}/receipt.pdf": frozenset({"page"}),
@@ -155,6 +158,15 @@ def _searched(text: str) -> str:
     return nip if valid_nip(nip) else text
 
 
+def _sha256(request: web.Request) -> bytes | None:
+    text = request.query.get("sha256")
+    if not text:
+        return None
+    if SHA256.fullmatch(text) is None:
+        raise _bad("sha256", "Parametr „sha256” to 64 cyfry szesnastkowe: skrót pliku faktury.")
+    return bytes.fromhex(text)
+
+
 def within(first: date, last: date, begin: date, end: date) -> None:
     """Refuse days outside ``begin`` to ``end``."""
     for name, day in (("from", first), ("to", last)):
@@ -183,6 +195,7 @@ def invoice_filter(request: web.Request) -> InvoiceFilter:
         issued_from=first,
         issued_to=last,
         number=request.query.get("number") or None,
+        sha256=_sha256(request),
         text=_searched(request.query.get("text", "")) or None,
         base_id=request.query.get("base") or None,
         limit=whole(request, "limit", 100, 1, LIST_LIMIT),

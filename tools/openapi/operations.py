@@ -188,6 +188,11 @@ OPERATIONS: Final = (
             Parameter("to", _DAY, "Last day of P_1"),
             Parameter("number", {"type": "string"}, "P_2, exact"),
             Parameter(
+                "sha256",
+                {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
+                "Of the FA(3) file, as KOD I has it",
+            ),
+            Parameter(
                 "text",
                 {"type": "string"},
                 "Part of number, buyer (NIP in any spelling, marks or not) or reference; KSeF number; amount",

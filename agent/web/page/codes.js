@@ -27,7 +27,7 @@ function hex(base64url) {
 
 /** The invoice of this till that a text names; undefined where it has none. */
 export async function invoiceOf({ kind, number, day, sha256 }) {
-  const query = kind === "code" ? { from: day, to: day } : { text: number };
+  const query = kind === "code" ? { from: day, to: day, sha256 } : { text: number };
   const { invoices } = await get(`/v1/invoices?${new URLSearchParams({ ...query, limit: "500" })}`);
-  return invoices.find((each) => (kind === "code" ? each.sha256 === sha256 : [each.number, each.ksef_number].includes(number)));
+  return kind === "code" ? invoices[0] : invoices.find((each) => [each.number, each.ksef_number].includes(number));
 }

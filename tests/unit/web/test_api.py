@@ -321,6 +321,15 @@ class TestNothingCancelsAPress:
         assert [paper.state for paper in await papers(place)] == [PrintState.PRINTED]
 
 
+class TestSearch:
+    async def test_an_invoice_is_found_by_its_hash(self, client: Client) -> None:
+        made = await issued(client)
+        for text, found in ((made["sha256"], 1), (made["sha256"].upper(), 1), ("0" * 64, 0)):
+            answer = await client.get("/v1/invoices", params={"sha256": text}, headers=CASHIER)
+            assert len((await answer.json())["invoices"]) == found
+        await problem(await client.get("/v1/invoices?sha256=abc", headers=CASHIER), 400, "bad-query")
+
+
 class TestPreview:
     async def test_a_sale_is_shown_and_checked_and_takes_no_number(self, client: Client, place: World) -> None:
         for body, shown in (
