@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from io import BytesIO
 from urllib.parse import unquote
 
@@ -263,6 +264,12 @@ async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -
     await second.click("#parked .remove")
     await second.click("#undo-clear")
     await expect(second.locator("#line-0-name")).to_have_value("Herbata")
+    handed = urlsafe_b64encode(b'{"lines": [{"name": "Cukier", "quantity": "1", "unit_price": "4"}]}').decode()
+    await second.evaluate("(given) => { location.hash = `sale=${given}`; }", handed)
+    await expect(second.locator("#line-0-name")).to_have_value("Cukier")
+    await second.click("#undo-clear")
+    await expect(second.locator("#line-0-name")).to_have_value("Herbata")
+    await expect(second.locator("#parked-count")).to_have_text("1")
 
 
 async def test_goods_and_buyers_sold_before_come_back_by_name(counter: Counter) -> None:

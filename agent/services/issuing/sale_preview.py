@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agent.domain.fa3.view import read
-from agent.domain.invoice import Mode
 from agent.domain.paper.choice import Document, PaperChoice
 from agent.domain.paper.compose import compose
 from agent.ports import Store
@@ -51,7 +50,6 @@ class SalePreview:
         choice = PaperChoice(
             document=Document.INVOICE,
             label=f"Faktura VAT nr {NUMBER}",
-            mode=Mode.ONLINE,
             caption_invoice=None,
             caption_certificate=None,
             notice="To jeszcze nie jest faktura: niczego nie wystawiono.",

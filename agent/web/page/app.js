@@ -274,6 +274,7 @@ document.addEventListener("token-refused", (event) => {
 });
 keys.start();
 keyboard.start();
+keyboard.configure(lastSettings() ?? {});
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return; // its keys are its own
   sale.shortcut(event);

@@ -24,6 +24,7 @@ const isNumber = () => ["numeric", "decimal"].includes(field.dataset.keys);
 export function start() {
   byId("keyboard-switch").addEventListener("click", () => turn(!isOn()));
   document.addEventListener("focusin", follow);
+  document.addEventListener("click", openCalendar);
   document.addEventListener("focusout", later);
   document.addEventListener("pointerdown", () => { fingerDown = true; }, true);
   for (const end of ["pointerup", "pointercancel"]) {
@@ -33,6 +34,11 @@ export function start() {
   dock().addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays in the field
   dock().addEventListener("click", (event) => { if (!event.detail) act(event.target.closest("button")); }); // no finger: a program
   drawSwitch();
+}
+
+/** A day is chosen from the browser's calendar: there is no typing into it. */
+function openCalendar({ target }) {
+  if (isOn() && target.matches("input[type=date]")) target.showPicker?.();
 }
 
 /** The till's setting has come. */

@@ -64,9 +64,14 @@ function keepAside() {
 }
 
 function clear(fresh) {
-  if (!store.isEmpty()) write(CLEARED, [entry()]);
+  keepCleared();
   fresh();
   show();
+}
+
+/** Another basket takes the place of this one: "Cofnij" brings it back. */
+export function keepCleared() {
+  if (!store.isEmpty()) write(CLEARED, [entry()]);
 }
 
 function undo() {

@@ -32,7 +32,7 @@ export function start({ answered, sampleBasket, abandoned }) {
   });
   enterMovesOn(form(), (field) => (field.id === "nip" && check(field.value) === "ok" ? byId("press") : null));
   byId("sample-button").hidden = !sampleBasket;
-  byId("sample-button").addEventListener("click", () => { fresh({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
+  byId("sample-button").addEventListener("click", () => { replace({ lines: structuredClone(SAMPLE) }); byId("nip").focus(); });
   parked.start({ shown: () => { draw(); focusFirst(); }, fresh });
   payment.start(refresh);
   goods.start({ draw: () => { drawLines(); refresh(); } });
@@ -49,6 +49,12 @@ export function start({ answered, sampleBasket, abandoned }) {
 export function fresh(changes = {}) {
   store.renew(changes);
   draw();
+}
+
+/** A basket from elsewhere; what a cashier had begun is not lost. */
+function replace(changes) {
+  parked.keepCleared();
+  fresh(changes);
 }
 
 export function focusFirst() {
@@ -153,7 +159,7 @@ export const isEmpty = () => store.isEmpty();
 /** Begin a sale that is known (docs/api.md); false where a press has no answer yet. */
 export function take(known) {
   if (press.isOpen()) return false;
-  fresh(draftFrom(known));
+  replace(draftFrom(known));
   return true;
 }
 
@@ -165,7 +171,7 @@ export function hand({ sale: given, back: address }) {
   if (press.isOpen()) return false;
   try {
     const bytes = Uint8Array.from(atob(given.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-    fresh({ ...draftFrom(JSON.parse(new TextDecoder().decode(bytes))), back: address });
+    replace({ ...draftFrom(JSON.parse(new TextDecoder().decode(bytes))), back: address });
   } catch {
     complain("Nie można odczytać koszyka przekazanego przez program kasowy.");
   }
