@@ -44,7 +44,10 @@ class OutageReports:
     async def _closing(self, name: str, now: datetime, tx: Transaction) -> ClosingReport:
         outage = next((each for each in await _outages(tx) if each.name == name), None)
         if outage is None:
-            raise NotFound("Nie ma takiej przerwy; lista jest pod /v1/outages.", code="outage-unknown")
+            raise NotFound(
+                "Nie ma przerwy o tej nazwie. Listę pokazuje polecenie ksef-agent outages (GET /v1/outages).",
+                code="outage-unknown",
+            )
         records = await _touched(outage, now, tx)
         return closing_report(
             outage,
