@@ -82,6 +82,15 @@ def test_every_component_is_used() -> None:
     assert {f"#/components/{kind}/{name}" for kind, parts in kinds for name in parts} <= used
 
 
+def test_the_generated_client_knows_every_kind_of_file() -> None:
+    """openapi-python-client leaves out an operation whose answer it cannot read."""
+    settings = SCHEMAS.parents[1] / "examples" / "generated" / "openapi-python-client.yaml"
+    known = {"application/octet-stream", *re.findall(r"^  (\S+): ", settings.read_text(), re.MULTILINE)}
+    operations = (operation for item in OPENAPI["paths"].values() for operation in item.values())
+    kinds = {kind for each in operations for answer in each["responses"].values() for kind in answer.get("content", {})}
+    assert {kind for kind in kinds if not kind.startswith("text/") and not kind.endswith("json")} <= known
+
+
 def _references(part: Any) -> list[str]:
     if isinstance(part, dict):
         own = [part["$ref"]] if "$ref" in part else []
