@@ -13,7 +13,7 @@ import pytest
 from tests.package import debs
 from tests.package.machine import Machine, debian_root
 
-collect_ignore_glob = [] if "KSEF_AGENT_DEB" in os.environ else ["test_*.py"]
+collect_ignore_glob = [] if {"KSEF_AGENT_DEB", "KSEF_AGENT_DEB_ARM64"} & os.environ.keys() else ["test_*.py"]
 
 ROOT = Path(__file__).parents[2]
 ROOTS = Path(os.environ.get("DEBIAN_ROOTS", ROOT / "build" / "debian"))

@@ -27,6 +27,8 @@ ANSIBLE = Path(os.environ.get("ANSIBLE_VENV", ROOT / "build" / "ansible"))
 SUITES = {"kasa-1": "bookworm", "kasa-2": "trixie", "kasa-3": "bookworm"}
 """The tills; the first one is the canary."""
 TOKEN = "0123456789abcdef" * 4
+SANDBOX = "for each in /proc/[0-9]*; do grep -qs sandbox $each/cmdline && echo ${each#/proc/}; done | sort -n"
+"""Process ids of the sandbox; there is no pgrep."""
 
 
 class Fleet:
@@ -97,14 +99,15 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> str:
+def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("g")
     home.chmod(0o700)
     os.environ["GNUPGHOME"] = str(home)
     name = "hq@example.test"
     make = ("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "1d")
     subprocess.run(make, check=True, capture_output=True)
-    return name
+    yield name
+    subprocess.run(("gpgconf", "--kill", "all"), check=False)
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +217,10 @@ def test_back_to_a_version_that_cannot_read_the_database(fleet: Fleet, releases:
 
 
 def test_what_ksef_does_not_have_keeps_a_till_from_going_back(fleet: Fleet, releases: dict[str, Path]) -> None:
+    fleet.publish(releases["9.1.0"])
     till = fleet.tills["kasa-3"]
     assert fleet.play("upgrade.yml", "--limit", "kasa-3", ksef_till_version="9.1.0").returncode == 0
-    sandbox = till.machine.run("pgrep", "--full", "ksef-agent sandbox").stdout.split()[0]
+    sandbox = till.machine.run("sh", "-c", SANDBOX).stdout.split()[0]
     till.machine.run("kill", "-STOP", sandbox)
     sold = till.machine.run("ksef-agent", "issue", "--json", "/var/tmp/sale.json", check=False)
     number = json.loads(sold.stdout)["number"]

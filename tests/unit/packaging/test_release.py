@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def git(root: Path, *words: str) -> str:
 
 
 @pytest.fixture
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A key that signs in this test; its home lies in /tmp: a socket's path is short."""
     if shutil.which("gpg") is None:
         pytest.skip("gpg is needed")
@@ -74,7 +75,8 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     name = "release@example.test"
     make = ("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "1d")
     subprocess.run(make, check=True, capture_output=True)
-    return name
+    yield name
+    subprocess.run(("gpgconf", "--kill", "all"), check=False)
 
 
 @pytest.fixture

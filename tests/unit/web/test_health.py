@@ -342,6 +342,13 @@ def test_promtool_accepts_the_alert_rules() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool comes with Debian's prometheus-alertmanager")
+def test_the_example_of_alertmanager_is_right() -> None:
+    command = ("amtool", "check-config", str(HQ / "alertmanager.yml"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @needs_promtool
 def test_alerts_fire_when_they_should() -> None:
     done = promtool("test", "rules", str(HQ / "alerts.test.yml"))
