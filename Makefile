@@ -15,7 +15,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run run-hub test lint bench faults faults-release test-nightly test-package test-fleet test-arm64 client-generator test-clients \
+.PHONY: help run run-hub test lint bench faults faults-release test-nightly test-package test-fleet test-arm client-generator test-clients \
 	architecture dashboards pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
 
 help: ## this list
@@ -120,7 +120,7 @@ test-fleet: $(VENV)/.dev build/ansible/.made deb ## three tills by the Ansible r
 	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
 		$(BIN)/pytest -x -v tests/package/test_fleet.py
 
-test-arm64: $(VENV)/.dev ## the arm64 package imports on an emulated processor (root, debootstrap, qemu-user-static)
+test-arm: $(VENV)/.dev ## the arm64 package imports on an emulated processor (root, debootstrap, qemu-user-static)
 	$(MAKE) deb ARCHITECTURE=arm64
 	KSEF_AGENT_DEB_ARM64=dist/ksef-agent_$(VERSION)_arm64.deb $(BIN)/pytest -v tests/package/test_arm64.py
 

@@ -1,6 +1,6 @@
 """The arm64 package on another processor: its libraries are those of that processor, and the agent imports.
 
-Only by `make test-arm64`: needs root, debootstrap and qemu-user-static. Debian's arm64 files are unpacked, not set up,
+Only by `make test-arm`: needs root, debootstrap and qemu-user-static. Debian's arm64 files are unpacked, not set up,
 and its Python runs by qemu; what that does not run is the service.
 """
 
@@ -33,7 +33,7 @@ print(platform.machine())
 def package() -> Path:
     found = os.environ.get("KSEF_AGENT_DEB_ARM64")
     if not found:
-        pytest.skip("only by make test-arm64")
+        pytest.skip("only by make test-arm")
     return Path(found).resolve()
 
 
