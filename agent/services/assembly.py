@@ -372,7 +372,7 @@ def assemble(
         timeline=timeline,
         calendar=calendar,
     )
-    previews = Previews(store, papers, renderer)
+    previews = Previews(store, clock, papers, renderer)
     sale_preview = SalePreview(
         requests=requests,
         buyers=buyers,

@@ -156,6 +156,31 @@ def test_rules_of_the_law_have_one_row_each() -> None:
     assert len(rules) == len(set(rules))
 
 
+def test_functions_and_tests_that_the_law_names_exist() -> None:
+    """`name` in `file`: the file defines that name; so a rule's row cannot outlive what follows the rule."""
+    named = re.findall(r"((?:`\w+`, )*`\w+`) in `([\w/.]+)`", text_of(ROOT / "docs" / "law.md"))
+    assert len(named) > 40
+    for names, file in named:
+        source = text_of(ROOT / file)
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^\s*(?:(?:async )?def|class) {name}\b|^{name}\b.*=", source, re.MULTILINE), (name, file)
+
+
+def test_every_rule_of_the_law_has_its_place_or_none_on_purpose() -> None:
+    """A rule that the program follows has a test; a dash stands only where it binds people."""
+    rows = re.findall(
+        r"^\| `([\w-]+)` \|(?:[^|]*\|){2}([^|]*)\|([^|]*)\|$", text_of(ROOT / "docs" / "law.md"), re.MULTILINE
+    )
+    assert len(rows) > 50
+    for rule, place, test in rows:
+        if rule not in FOR_PEOPLE:
+            assert "–" not in (place.strip(), test.strip()), rule
+
+
+FOR_PEOPLE = frozenset({"106na-3", "106nf-10", "paper-codes-apart", "kod-2-scan"})
+"""Rules about what others do: when a buyer has received an invoice, papers without codes, the day of a scan."""
+
+
 def test_the_commit_hook_runs_what_lint_runs() -> None:
     hook = text_of(ROOT / ".pre-commit-config.yaml")
     assert re.findall(r"entry: (.+)", hook) == ["make --silent lint"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 from agent.domain.amounts import amount, plain, price
@@ -30,15 +31,23 @@ def compose_a4(
     *,
     link_invoice: str,
     link_certificate: str | None = None,
+    reissued_on: date | None = None,
     footer: tuple[str, ...] = (),
 ) -> Sheet:
-    """Compose the page. The FA(3) file goes along with an invoice, never with a potwierdzenie, which is none."""
+    """Compose the page. The FA(3) file goes along with an invoice, never with a potwierdzenie, which is none.
+
+    ``reissued_on``: the day, where an invoice of a total failure is issued again (art. 106l ust. 3).
+    """
     is_invoice = choice.document is not Document.CONFIRMATION
     third = tuple(tuple(section) for section in third_parties(view)) if is_invoice else ()
     return Sheet(
         title=choice.label,
         issued_on=view.issued_on,
-        head=(*title(choice.label, view.number), *under_title(choice)),
+        head=(
+            *title(choice.label, view.number),
+            *under_title(choice),
+            *([] if reissued_on is None else parts.reissue(reissued_on)),
+        ),
         parties=(tuple(party("Sprzedawca", view.seller)), tuple(party("Nabywca", view.buyer)), *third),
         body=(
             *(_invoice(view) if is_invoice else _confirmation(view)),

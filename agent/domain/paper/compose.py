@@ -55,11 +55,11 @@ def compose(
 
     link_invoice      KOD I, printed where the choice has a caption for it
     link_certificate  KOD II, likewise; ValueError where the choice wants it and it is None
-    reissued_on       the day, on a further print of an invoice of a total failure (art. 106l ust. 3)
+    reissued_on       the day, where an invoice of a total failure is issued again (art. 106l ust. 3)
     footer            setting ``paper.footer``
     """
     sections: list[list[Element]] = [
-        copy_mark(copy) + ([] if copy == 1 or reissued_on is None else parts.reissue(reissued_on)),
+        copy_mark(copy) + ([] if reissued_on is None else parts.reissue(reissued_on)),
         seller_head(view.seller),
         title(choice.label, view.number),
         under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),

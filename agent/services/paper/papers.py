@@ -39,9 +39,9 @@ class InvoicePapers:
         )
 
     def receipt(
-        self, record: InvoiceRecord, choice: PaperChoice, copy: int, *, reissued_on: date | None = None
+        self, record: InvoiceRecord, choice: PaperChoice, copy: int, *, again_on: date | None = None
     ) -> Receipt:
-        """Compose the slip from the stored bytes; ``reissued_on``: today, for a further print (art. 106l).
+        """Compose the slip from the stored bytes; ``again_on``: today, where it is a further one (art. 106l).
 
         NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
         Conflict where KSeF has the number from another document.
@@ -52,17 +52,21 @@ class InvoicePapers:
             copy=copy,
             link_invoice=record.link_invoice,
             link_certificate=record.link_certificate,
-            reissued_on=reissued_on if record.mode is Mode.TOTAL_FAILURE else None,
+            reissued_on=_reissued_on(record, again_on),
             footer=self._settings.footer,
             open_drawer=self._settings.open_drawer and copy == 1,
         )
 
-    def original(self, record: InvoiceRecord) -> Receipt:
-        """Compose the paper of now as the first print would be."""
-        return self.receipt(record, self.choice(record), 1)
+    def original(self, record: InvoiceRecord, today: date) -> Receipt:
+        """Compose the paper of now as the first print would be; with the day, where that is a reissue (sheet())."""
+        return self.receipt(record, self.choice(record), 1, again_on=_again_on(record, today))
 
-    def sheet(self, record: InvoiceRecord) -> Sheet:
-        """Compose the A4 page of now from the stored bytes. Errors as of receipt()."""
+    def sheet(self, record: InvoiceRecord, today: date | None = None) -> Sheet:
+        """Compose the A4 page of now from the stored bytes. Errors as of receipt().
+
+        ``today``: of a page that a person asks for. Where a paper went out before, or the day of issue is over, that
+        is a further one (art. 106l). None: the page that goes out with the invoice.
+        """
         xml = _issued_bytes(record)
         return compose_a4(
             read(xml),
@@ -70,8 +74,18 @@ class InvoicePapers:
             xml,
             link_invoice=record.link_invoice,
             link_certificate=record.link_certificate,
+            reissued_on=None if today is None else _reissued_on(record, _again_on(record, today)),
             footer=self._settings.footer,
         )
+
+
+def _again_on(record: InvoiceRecord, today: date) -> date | None:
+    return today if record.copies or today > record.issued_on else None
+
+
+def _reissued_on(record: InvoiceRecord, again_on: date | None) -> date | None:
+    """Return the day that art. 106l ust. 3 wants on what art. 106ng issued on paper; nothing else bears one."""
+    return again_on if record.mode is Mode.TOTAL_FAILURE else None
 
 
 def _issued_bytes(record: InvoiceRecord) -> bytes:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import TypeVar
 
+from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, FieldError, NotFound, Unavailable
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.paper.receipt import Receipt
 from agent.domain.report import Report
-from agent.ports import Picture, PrintJob, ReceiptRenderer, Store, Transaction
+from agent.ports import Clock, Picture, PrintJob, ReceiptRenderer, Store, Transaction
 from agent.services.paper import own_printing
 from agent.services.paper.papers import InvoicePapers
 
@@ -29,8 +31,9 @@ PAGES = ("a4", "receipt")
 class Previews:
     """Pictures, texts and PDF of papers."""
 
-    def __init__(self, store: Store, papers: InvoicePapers, renderer: ReceiptRenderer) -> None:
+    def __init__(self, store: Store, clock: Clock, papers: InvoicePapers, renderer: ReceiptRenderer) -> None:
         self._store = store
+        self._clock = clock
         self._papers = papers
         self._renderer = renderer
         self._turn = asyncio.Lock()
@@ -70,8 +73,11 @@ class Previews:
 
     def _pdf(self, record: InvoiceRecord, page: str) -> bytes:
         if page == "a4":
-            return self._renderer.a4(self._papers.sheet(record))
-        return self._renderer.pdf(self._papers.original(record))
+            return self._renderer.a4(self._papers.sheet(record, self._today()))
+        return self._renderer.pdf(self._papers.original(record, self._today()))
+
+    def _today(self) -> date:
+        return local_date(self._clock.now())
 
     async def last_sent(self, invoice_id: str) -> bytes:
         """Return the bytes last sent to a printer; NotFound before the first print.
@@ -94,7 +100,7 @@ class Previews:
 
     def _show_original(self, record: InvoiceRecord, show: Callable[[str, bytes], T]) -> T:
         default = self._renderer.default
-        return show(default, self._renderer.encode(default, self._papers.original(record)))
+        return show(default, self._renderer.encode(default, self._papers.original(record, self._today())))
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         if self._waiting > WAITING:

@@ -139,8 +139,8 @@ class Printing:
         job = queued.job
         leaving = _Leaving(self._store, job.id)
         try:
-            today = local_date(self._clock.now())
-            receipt = self._papers.receipt(queued.record, queued.choice, job.copy, reissued_on=today)
+            again_on = local_date(self._clock.now()) if job.copy > 1 else None
+            receipt = self._papers.receipt(queued.record, queued.choice, job.copy, again_on=again_on)
             result = await self._printer.print(partial(self._bytes, receipt), leaving.note)
         except StoreLost:
             raise

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
-from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode, Payment
+from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
 from agent.domain.rejection import number_taken
 from agent.domain.rejection_words import in_words
+from agent.domain.sale.issue_time import late_hint
 from agent.ports import PrintJob, Transaction
 from agent.services.paper import own_printing
 from agent.services.queries.money_back import money_sentence
@@ -120,7 +121,19 @@ def hand_over(record: InvoiceSummary, paper: NewestPaper | None, counter: Counte
         return f"{saved}. Wydruk jeszcze się nie zaczął.{money}"
     if trouble := _paper_trouble(paper, saved):
         return f"{trouble}{money}"
-    return f"{_what_lies_there(record, paper, counter, money)}{_keep_receipt(record)}"
+    return f"{_what_lies_there(record, paper, counter, money)}{_keep_receipt(record)}{_late(record)}"
+
+
+def _late(record: InvoiceSummary) -> str:
+    """A hint where the sale was invoiced later than the law wants it; a list, which has no bytes, leaves it out."""
+    if not isinstance(record, InvoiceRecord) or b"P_6>" not in record.stored_xml or not record.intact:
+        return ""
+    view = read(record.xml)
+    if view.kind.corrects or view.sold_on is None:
+        return ""
+    to_consumer = record.buyer.kind is BuyerKind.NONE
+    hint = late_hint(view.sold_on, record.issued_on, to_consumer=to_consumer)
+    return "" if hint is None else f" {hint}"
 
 
 def _keep_receipt(record: InvoiceSummary) -> str:

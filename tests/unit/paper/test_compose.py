@@ -12,6 +12,7 @@ import pytest
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import PartyView
 from agent.domain.invoice import Address, BuyerKind, Mode
+from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import PaperChoice, PaperFacts, PendingSlip, choose, compose, compose_pending_slip
 from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
 from tests.reference import FA3_SAMPLES
@@ -291,14 +292,18 @@ def test_nothing_to_pay_back_is_not_said_to_be_something() -> None:
 
 
 def test_an_invoice_of_a_total_failure_is_reissued_with_the_day() -> None:
-    """Art. 106l ust. 3: the date of the reissue; a first print has none, nor has a further one in other modes."""
+    """Art. 106l ust. 3: the date of the reissue, on the slip and on the A4 page."""
     xml = documents.document()
     day = date(2026, 12, 1)
     choice = choice_for(xml, Mode.TOTAL_FAILURE)
     again = text_of(compose(read(xml), choice, link_invoice=LINK, copy=2, reissued_on=day))
     assert "Data ponownego wystawienia: 2026-12-01" in again
-    first = compose(read(xml), choice, link_invoice=LINK, copy=1, reissued_on=day)
-    assert "ponownego wystawienia" not in text_of(first)
+    assert "ponownego wystawienia" not in text_of(compose(read(xml), choice, link_invoice=LINK, copy=1))
+    page = compose_a4(read(xml), choice, xml, link_invoice=LINK, reissued_on=day)
+    assert Text("Data ponownego wystawienia: 2026-12-01", Align.CENTER) in page.head
+    assert not any(
+        "ponownego" in str(element) for element in compose_a4(read(xml), choice, xml, link_invoice=LINK).head
+    )
 
 
 def test_what_the_buyer_says_of_his_units_is_on_the_paper() -> None:

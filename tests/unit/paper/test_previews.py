@@ -7,6 +7,8 @@ import io
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image
 
 from agent.domain.callers import Role
 from agent.domain.errors import BadInput, NotFound, Unavailable
+from agent.domain.invoice import Mode
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
 from agent.domain.report import Report
@@ -27,7 +30,7 @@ from agent.system.clock import SystemClock
 from agent.web.api import till_app
 from printers.printer_set import build
 from tests.fakes.printer import FakePrinter
-from tests.fakes.world import World, press_until_answered, world
+from tests.fakes.world import MANAGER, World, press_until_answered, world
 
 
 def goods(count: int) -> list[dict[str, str]]:
@@ -97,7 +100,7 @@ async def test_one_at_a_time_whatever_is_asked_for(place: World) -> None:
     record = await press_until_answered(place, "k")
     slow = Slow()
     slow.may_end.set()
-    previews = Previews(place.store, place.papers, slow)
+    previews = Previews(place.store, place.clock, place.papers, slow)
     await asyncio.gather(previews.picture(record.id), previews.text(record.id), previews.pdf(record.id, "a4"))
     assert slow.most == 1
     assert threading.get_ident() not in slow.threads
@@ -106,7 +109,7 @@ async def test_one_at_a_time_whatever_is_asked_for(place: World) -> None:
 async def test_who_waits_too_long_in_line_is_sent_away(place: World) -> None:
     record = await press_until_answered(place, "k")
     slow = Slow()
-    previews = Previews(place.store, place.papers, slow)
+    previews = Previews(place.store, place.clock, place.papers, slow)
     asked = [asyncio.ensure_future(previews.text(record.id)) for _ in range(WAITING + 4)]
     done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
     slow.may_end.set()
@@ -189,3 +192,21 @@ def test_metres_of_paper_get_their_time() -> None:
     (printer,) = build((PrinterSettings(timeout_seconds=20),), SystemClock()).individual.values()
     assert printer.seconds_for(b"line\n" * 80) == 20
     assert printer.seconds_for(b"line\n" * 1380) == pytest.approx(120)
+
+
+async def test_a_page_of_a_total_failure_that_is_asked_for_later_bears_the_day(place: World) -> None:
+    """Art. 106l ust. 3, on A4 as on the slip; the page that goes out with the invoice bears none."""
+    await place.declarations.declare(Mode.TOTAL_FAILURE, "Radio", MANAGER)
+    record = replace(await press_until_answered(place, "k"), copies=0)
+    today, later = record.issued_on, record.issued_on + timedelta(days=3)
+    assert record.mode is Mode.TOTAL_FAILURE
+
+    def bears(sheet: Sheet) -> bool:
+        return any("Data ponownego wystawienia" in str(element) for element in sheet.head)
+
+    assert not bears(place.papers.sheet(record))
+    assert not bears(place.papers.sheet(record, today))
+    assert bears(place.papers.sheet(record, later))
+    assert bears(place.papers.sheet(replace(record, copies=1), today)), "a paper is out already"
+    assert not bears(place.papers.sheet(replace(record, mode=Mode.OFFLINE24), later)), "KSeF keeps those"
+    assert "Data ponownego wystawienia" in str(place.papers.original(record, later).elements)

@@ -97,6 +97,7 @@ def test_nor_by_another_country_nor_as_an_internal_identifier(country: str, numb
         ("US", "12-3456789"),
         ("CH", "CHE-123.456.788"),
         ("US", "PL123"),
+        ("DE", "DE123456789-EX"),  # a small business of another country (art. 113a)
     ],
 )
 def test_other_identifiers_may_stand_there(country: str, number: str) -> None:
