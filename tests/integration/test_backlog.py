@@ -190,12 +190,11 @@ async def test_a_backlog_of_ten_thousand(tmp_path: Path) -> None:
 async def test_when_single_sends_run_short_presses_go_offline24_and_in_a_batch(tmp_path: Path) -> None:
     """Six tills behind one address: 30 sends an hour each. The 31st press waits for nobody."""
     async with shop(tmp_path, tills_sharing_address=6) as the, the.till() as place:
-        modes = []
+        numbered = []
         for _ in range(40):
-            modes.append((await the.press(place)).mode)
+            numbered.append((await the.press(place)).ksef_number is not None)
             await work(place, 13.0)
-        assert modes[:30] == [Mode.ONLINE] * 30
-        assert modes[30:] == [Mode.OFFLINE24] * 10
+        assert numbered == [True] * 30 + [False] * 10
         await work(place, 600.0)
         assert await owed(place) == []
         await close_day(place)

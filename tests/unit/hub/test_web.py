@@ -203,7 +203,7 @@ async def test_outcomes_come_in_order_and_are_waited_for(till: Caller) -> None:
     _, more = await till.call("GET", f"/v1/outcomes?after={answer['cursor']}")
     kinds = [each["kind"] for each in (*answer["outcomes"], *more["outcomes"])]
     assert kinds == ["sent", "accepted", "upo"]
-    assert base64.b64decode(more["outcomes"][-1]["confirmation"]["xml"]) == b"<Potwierdzenie/>"
+    assert base64.b64decode(more["outcomes"][-1]["confirmation"]["xml"]).startswith(b"<Potwierdzenie")
     _, again = await till.call("GET", "/v1/outcomes?after=99.beyond")
     assert (again["from_beginning"], len(again["outcomes"])) == (True, 3)
     assert (await till.call("GET", "/v1/outcomes?after=x"))[1]["code"] == "bad-query"
