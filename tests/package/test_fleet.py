@@ -221,7 +221,7 @@ def test_what_ksef_does_not_have_keeps_a_till_from_going_back(fleet: Fleet, rele
     till = fleet.tills["kasa-3"]
     assert fleet.play("upgrade.yml", "--limit", "kasa-3", ksef_till_version="9.1.0").returncode == 0
     sandbox = till.machine.run("sh", "-c", SANDBOX).stdout.split()[0]
-    till.machine.run("kill", "-STOP", sandbox)
+    till.machine.run("sh", "-c", f"kill -STOP {sandbox}")
     sold = till.machine.run("ksef-agent", "issue", "--json", "/var/tmp/sale.json", check=False)
     number = json.loads(sold.stdout)["number"]
     refused = till.machine.run("ksef-agent-rollback", "--send-seconds", "2", check=False)
@@ -234,5 +234,5 @@ def test_what_ksef_does_not_have_keeps_a_till_from_going_back(fleet: Fleet, rele
     facts = json.loads(done.stdout)
     assert facts["database"] == "restored"
     assert len(till.machine.run("ls", facts["documents"]).stdout.split()) >= 1
-    till.machine.run("kill", "-CONT", sandbox)
+    till.machine.run("sh", "-c", f"kill -CONT {sandbox}")
     assert till.systemctl("is-active", SERVICE) == 0
