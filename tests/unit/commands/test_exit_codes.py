@@ -335,3 +335,10 @@ def test_done_is_0(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", FOUND_WANTING)
 def test_refused_or_found_wanting_is_1(bench: Bench, name: str) -> None:
     assert FOUND_WANTING[name](bench) == 1, documented()[name][1]
+
+
+def test_a_stopped_service_is_named_first(run: Run, printing_config: Path) -> None:
+    ran = run("status", "--json", "--config", str(printing_config))
+    report = json.loads(ran.out)
+    assert (ran.code, report["status"], report["problems"][0]["code"]) == (1, "critical", "service-stopped")
+    assert report["problems_total"] >= len(report["problems"])
