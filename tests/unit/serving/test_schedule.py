@@ -52,6 +52,7 @@ class Counted:
         self.look_at_certificates = self._counts("certificate files")
         self.renew_certificates = self._counts("certificates")
         self.read_for_the_books = self._counts("books")
+        self.erase_consumers = self._counts("retention")
 
     def _counts(self, name: str) -> schedule.Work:
         async def work() -> None:
@@ -160,7 +161,7 @@ async def test_daily_jobs_are_asked_soon_after_the_start_and_then_hourly(
     await counted.clock.advance(29)
     assert not counted.times
     await counted.clock.advance(400)
-    assert counted.times == {"database": 1, "certificates": 1, "books": 1}
+    assert counted.times == {"database": 1, "certificates": 1, "books": 1, "retention": 1}
     await counted.clock.advance(10 * HOUR)
     assert 9 <= counted.times["database"] <= 12
     assert not counted.defects
@@ -195,7 +196,7 @@ async def test_daily_jobs_of_a_till_that_slept(counted: Counted, planned: AsyncI
     await counted.clock.advance(400)
     counted.clock.slept(timedelta(hours=8))
     await counted.clock.advance(61)
-    assert counted.times == {"database": 2, "certificates": 2, "books": 2}
+    assert counted.times == {"database": 2, "certificates": 2, "books": 2, "retention": 2}
 
 
 async def test_a_till_that_boots_in_1970_and_is_then_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
