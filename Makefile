@@ -15,7 +15,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run run-hub test lint bench faults faults-release test-nightly test-package test-fleet test-arm client-generator test-clients \
+.PHONY: help run run-hub test lint audit mutants bench faults faults-release test-nightly test-package test-fleet test-arm client-generator test-clients \
 	architecture dashboards pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
 
 help: ## this list
@@ -66,6 +66,15 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(VENV)/.dev ## advisories about the locked libraries, asked of the package index; fails where it cannot be asked
+	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip --quiet install pip-audit==2.10.1; }
+	build/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
+
+mutants: $(VENV)/.dev ## plant known bugs, then drawn ones: does the suite notice? (an hour; COUNT=, SEED=)
+	$(BIN)/python -m tests.mutation planted
+	$(BIN)/python -m tests.mutation map
+	$(BIN)/python -m tests.mutation random --count $(or $(COUNT),200) --seed $(or $(SEED),1)
 
 bench: $(VENV)/.dev ## speed and memory, as ratios within one run
 	$(BIN)/python -m tests.bench
