@@ -27,8 +27,9 @@ MAX_INVOICES = 10_000
 PAGE_SIZE = "1000"
 CLOSED = 21180
 COOLDOWN_SECONDS = 60.0
-"""A session that refuses its first invoice within this time of its opening came too soon after the end of another
-(docs/protocol.md, section 6); the next one is opened this much later."""
+"""A session that refuses its first invoice within this time of its opening may have come too soon after the end of
+another (docs/protocol.md, section 6). It is replaced at once; where that one refuses too, the next one is opened this
+much later."""
 SESSION_LOST = frozenset({21155, 21173, CLOSED, 21184})
 """Full, not known, closed, under maintenance: this session takes nothing more, and did not take this."""
 
@@ -66,6 +67,8 @@ class OnlineSessions:
         self._opening: SingleFlight[SessionRef] = SingleFlight("ksef-open-session")
         self._rests_until = 0.0
         """Monotonic: KSeF takes no new session yet."""
+        self._refused_at: float | None = None
+        """Monotonic: when a new session last refused its first invoice."""
         self.max_invoices = MAX_INVOICES
 
     async def warm(self) -> SessionRef:
@@ -114,7 +117,9 @@ class OnlineSessions:
     def _rest_where_too_soon(self, session: OpenSession, error: KsefError) -> None:
         now = self._clock.monotonic()
         if error.code == CLOSED and session.taken == 0 and now < session.opened_at + COOLDOWN_SECONDS:
-            self._rests_until = now + COOLDOWN_SECONDS
+            if self._refused_at is not None and now < self._refused_at + COOLDOWN_SECONDS:
+                self._rests_until = now + COOLDOWN_SECONDS
+            self._refused_at = now
 
     async def stop(self) -> None:
         """Stop an opening under way."""

@@ -61,6 +61,7 @@ async def everything(server: WireServer, directory: Path) -> list[Request]:
     await gateway.invoice_sha256(wire.KSEF_NUMBER)
     await gateway.open_batch([INVOICE], unheard)
     await gateway.batch_verdicts(wire.BATCH)
+    await Certificates(gateway.api, clock).limits()
     await enrol(
         Certificates(gateway.api, clock),
         CertificateType.OFFLINE,

@@ -166,7 +166,7 @@ def _check_paper(year: Year, mode: Mode, buyer: BuyerKind) -> None:
         expected: tuple[str, str | None, str | None] = ("invoice", None, None)
     elif number is not None:
         expected = ("invoice", number, None)
-    elif buyer is BuyerKind.NIP and mode is not Mode.FAILURE:
+    elif mode is Mode.ONLINE or (buyer is BuyerKind.NIP and mode is not Mode.FAILURE):
         expected = ("transaction_confirmation", "OFFLINE", "CERTYFIKAT")
     else:
         expected = ("invoice", "OFFLINE", "CERTYFIKAT")

@@ -49,6 +49,8 @@ BATCH_PATIENCE = timedelta(hours=1)
 """So long after its number an invoice of a batch waits for the session's UPO; then its own is fetched."""
 SLICE = 50
 """Documents of a page per transaction: a press in between never waits for thousands of rows."""
+ON_LOOP_BYTES = 200_000
+"""A larger page (ten thousand documents are five megabytes) is read in a thread."""
 NO_SUCH_SESSION = 21173
 
 
@@ -194,7 +196,8 @@ class UpoFetcher:
 
     async def _store_page(self, session: str, page: UpoPage, pages: int) -> None:
         await self._store.write(partial(_add_page, session, page, pages))
-        offline = await asyncio.to_thread(taken_offline, page.xml)
+        large = len(page.xml) > ON_LOOP_BYTES
+        offline = await asyncio.to_thread(taken_offline, page.xml) if large else taken_offline(page.xml)
         for start in range(0, len(page.documents), SLICE):
             named = page.documents[start : start + SLICE]
             now = self._clock_check.best()

@@ -37,6 +37,7 @@ NEEDED = {
     "rejected close": ("FV/1", "--reason", "x"),
     "token add": ("kasa",),
     "token revoke": ("kasa",),
+    "token pin": ("kasa",),
     "backup": ("OUT",),
     "restore": ("FILE",),
     "correct": ("FV/1", "--full-return"),
