@@ -816,10 +816,10 @@ async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Co
 async def test_agent_gone_and_back(counter: Counter) -> None:
     await counter.open()
     await counter.page.wait_for_selector("#banner[data-mode=online]")
-    await counter.page.route("**/v1/**", lambda route: route.abort())
+    await counter.page.context.set_offline(offline=True)
     await counter.hear_the_news()
     await counter.page.wait_for_selector("#banner[data-mode=gone]")
-    await counter.page.unroute("**/v1/**")
+    await counter.page.context.set_offline(offline=False)
     await counter.page.wait_for_selector("#banner[data-mode=online]")
 
 
