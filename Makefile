@@ -67,9 +67,8 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: $(VENV)/.dev ## advisories about the locked libraries, asked of the package index; fails where it cannot be asked
-	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip --quiet install pip-audit==2.10.1; }
-	build/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
+audit: build/release-tools/.made ## advisories about the locked libraries, asked of the package index; fails where it cannot be asked
+	build/release-tools/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 
 mutants: $(VENV)/.dev ## plant known bugs, then drawn ones: does the suite notice? (an hour; COUNT=, SEED=)
 	$(BIN)/python -m tests.mutation planted
