@@ -161,7 +161,7 @@ class SaleNote:
 class ExemptionAct:
     """A provision of the VAT Act (P_19A)."""
 
-    act: Annotated[str, Says(high=256, example="art. 43 ust. 1 pkt 26")]
+    act: Provision
 
 
 @dataclass
@@ -176,6 +176,9 @@ class ExemptionOther:
     """Another legal basis (P_19C)."""
 
     other: Annotated[str, Says(high=256, example="art. 8 umowy z 24.05.2016")]
+
+
+Exemption = Provision | ExemptionAct | ExemptionDirective | ExemptionOther
 
 
 @dataclass
@@ -205,13 +208,7 @@ class Sale:
     simplified: bool | None = None
     """A simplified invoice (UPR): at most 450 PLN or 100 EUR, with the buyer's NIP or VAT UE number, whose name and
     address may then be left out (art. 106e ust. 5 pkt 3 of the VAT Act)."""
-    exemption: (
-        Annotated[str, Says(high=256, example="art. 43 ust. 1 pkt 26")]
-        | ExemptionAct
-        | ExemptionDirective
-        | ExemptionOther
-        | None
-    ) = None
+    exemption: Exemption | None = None
     """Legal basis of rate zw: a provision of the VAT Act as plain text, or an object that says of what it is."""
 
 
@@ -264,13 +261,7 @@ class ExchangedSale:
     notes: Annotated[tuple[SaleNote, ...] | None, Says(high=MAX_NOTES)] = None
     external_ref: Annotated[str | None, Says(high=256, example="order-4711")] = None
     simplified: bool | None = None
-    exemption: (
-        Annotated[str, Says(high=256, example="art. 43 ust. 1 pkt 26")]
-        | ExemptionAct
-        | ExemptionDirective
-        | ExemptionOther
-        | None
-    ) = None
+    exemption: Exemption | None = None
 
 
 @dataclass
