@@ -7,15 +7,14 @@ triggers are away meanwhile, so a fill takes seconds where the agent would take 
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from agent.domain.records.hash_chain import chain
 from agent.store.migrate import MIGRATIONS
+from tests.fakes.tampering import without_triggers
 
 AT_ONCE = 500
 OF_INVOICE = ("versions", "idempotency_keys", "print_jobs", "upos", "books")
@@ -29,19 +28,15 @@ def fill(database: Path, template: str, count: int) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous=off")
-        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
         connection.execute("BEGIN")
-        for trigger in triggers:
-            connection.execute(f"DROP TRIGGER {trigger['name']}")
-        _copy(connection, template, count)
-        for table in ("queue_counts", "upos_wanted"):
-            connection.execute(f"DELETE FROM {table}")
-            (again,) = [
-                each for step in MIGRATIONS for each in step.statements if each.startswith(f"INSERT INTO {table}")
-            ]
-            connection.execute(again)
-        for trigger in triggers:
-            connection.execute(trigger["sql"])
+        with without_triggers(connection):
+            _copy(connection, template, count)
+            for table in ("queue_counts", "upos_wanted"):
+                connection.execute(f"DELETE FROM {table}")
+                (again,) = [
+                    each for step in MIGRATIONS for each in step.statements if each.startswith(f"INSERT INTO {table}")
+                ]
+                connection.execute(again)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -108,10 +103,3 @@ def _replaced(text: str, changed: dict[str, str]) -> str:
     for old, new in changed.items():
         text = text.replace(old, new)
     return text
-
-
-def totals(database: Path) -> Iterable[str]:
-    """Yield what a database holds, for the heading of a bench."""
-    with closing(sqlite3.connect(database)) as connection:
-        for state, count in connection.execute("SELECT state, count(*) FROM invoices GROUP BY state"):
-            yield json.dumps({state: count})

@@ -29,6 +29,7 @@ from agent.store.soundness import check
 from agent.store.sqlite import DATABASE
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
+from tests.fakes.tampering import tamper
 from tests.fakes.world import (
     BUYER_NIP,
     CASHIER,
@@ -267,14 +268,10 @@ async def test_bytes_that_vanish_without_the_log_are_damage(tmp_path: Path) -> N
     invoice_id, gateway = await sold_to_a_person(tmp_path)
     async with till(tmp_path, OVER, gateway) as place:
         await place.retention.erase()
-    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as connection:
-        guards = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.execute("DELETE FROM erasures WHERE invoice_id = ?", (invoice_id,))
-        connection.execute("UPDATE erasures SET rowid = 1")
-        for _, sql in guards:
-            connection.execute(sql)
+    tamper(
+        tmp_path / DATABASE,
+        f"DELETE FROM erasures WHERE invoice_id = '{invoice_id}'; UPDATE erasures SET rowid = 1;",
+    )
     assert any("dziennik nie mówi" in each for each in check(tmp_path / DATABASE).unfit)
 
 
