@@ -9,7 +9,14 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from agent.domain.calendar import WARSAW
+
 T = TypeVar("T")
+
+
+def at(text: str, fold: int = 0) -> datetime:
+    """Return the instant of "2026-11-24 22:00", Polish time; ``fold`` 1: the second of two such hours."""
+    return datetime.fromisoformat(text).replace(tzinfo=WARSAW, fold=fold).astimezone(UTC)
 
 
 class FakeClock:

@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from agent.domain.calendar import WARSAW
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import Unsent
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.settings.model import Settings, SyncSettings
 from agent.web.answers.health import health_of
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import FakeClock, at
 from tests.fakes.world import MANAGER, World, press_until_answered, settings, world
 
 
@@ -23,7 +22,7 @@ def at_night(data_dir: Path, prefer: str = "online") -> Settings:
 
 
 def clock_at(text: str) -> FakeClock:
-    return FakeClock(datetime.fromisoformat(text).replace(tzinfo=WARSAW).astimezone(UTC))
+    return FakeClock(at(text))
 
 
 def window_of(place: World) -> BacklogWindow:

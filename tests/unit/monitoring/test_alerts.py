@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from agent.domain.calendar import WARSAW, BusinessCalendar
+from agent.domain.calendar import BusinessCalendar
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import (
     ActiveAlert,
@@ -21,15 +21,10 @@ from agent.domain.monitoring.alerts import (
     diff,
     opening_time_left,
 )
+from tests.fakes.clock import at
 
 CALENDAR = BusinessCalendar()
 POLICY = Policy()
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=WARSAW).astimezone(UTC)
-
-
 NOW = at("2026-11-24 12:00")  # Tuesday
 INVOICE = InvoiceFacts("a1", "FV-1/2026/11/000001", InvoiceState.ISSUED, date(2026, 11, 25), NOW)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -14,13 +14,10 @@ from agent.domain.monitoring.alerts import Policy, Window, opening_time_left
 from agent.domain.monitoring.backlog_hours import LEAST, BacklogHours, BacklogHoursError, held_until, read_backlog_hours
 from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.timeline import Timeline
+from tests.fakes.clock import at
 
 CALENDAR = BusinessCalendar()
 POLICY = Policy()
-
-
-def at(text: str, fold: int = 0) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=WARSAW, fold=fold).astimezone(UTC)
 
 
 def hours(text: str) -> BacklogHours:

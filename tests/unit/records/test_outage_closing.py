@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,13 @@ from typing import Any
 import pypdf
 import pytest
 
-from agent.domain.calendar import WARSAW
 from agent.domain.errors import NotFound
 from agent.domain.invoice import Mode
 from agent.domain.records.evidence_files import OutageReport
 from agent.domain.records.outage_closing import ClosingReport, OutageSource, closing_report, paper_of
 from printers.preview.report import render_report
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import FakeClock, at
 from tests.fakes.world import MANAGER, World, press_until_answered, world
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=WARSAW).astimezone(UTC)
 
 
 def text_of(report: ClosingReport) -> str:
