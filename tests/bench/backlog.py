@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench import _results as results
 from tests.bench.footprint import cpu_seconds, megabytes
 from tests.bench.growth import Till
-from tests.bench.press import milliseconds, percentile
+from tests.bench.press import QUIET, milliseconds, percentile
 from tests.fakes.agent_process import agent_process
 
 SIZES = (100, 1_000, 10_000)
@@ -25,7 +25,7 @@ IDLE_PRESSES = 60
 PAUSE = 0.2
 """Seconds between two presses of a busy counter of several tills."""
 LONGEST_SECONDS = 600.0
-SETTINGS = '\n[watch]\nprobe_seconds = 3600\n\n[issue]\nprefer = "offline24"\n'
+SETTINGS = f'{QUIET}\n[issue]\nprefer = "offline24"\n'
 """A press that waits for KSeF would be timed with KSeF: these shops send in the background."""
 
 

@@ -6,7 +6,6 @@ Small is what fills every screen; large is 100,000 invoices of which 10,000 are 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from tests.bench import _results as results
 from tests.bench._filled import fill
-from tests.bench.press import milliseconds, percentile, sale
+from tests.bench.footprint import megabytes
+from tests.bench.press import QUIET, milliseconds, percentile, sale
 from tests.fakes.agent_process import AgentProcess, agent_process
 
 SIZES = {"small": (500, 500), "large": (90_000, 10_000)}
@@ -68,12 +68,6 @@ class Till:
     async def start(self) -> None:
         self.times.setdefault("start", []).append(await milliseconds(self.place.start))
 
-    def rss(self) -> float:
-        """Megabytes."""
-        assert self.place.process is not None
-        status = Path(f"/proc/{self.place.process.pid}/status").read_text("utf-8")
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
 
 async def measure() -> None:
     """Print all."""
@@ -81,8 +75,7 @@ async def measure() -> None:
         tills: dict[str, Till] = {}
         for name, (accepted, unsent) in SIZES.items():
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            settings = "\n[watch]\nprobe_seconds = 3600\n"
-            tills[name] = till = Till(await stack.enter_async_context(agent_process(folder, extra=settings)))
+            tills[name] = till = Till(await stack.enter_async_context(agent_process(folder, extra=QUIET)))
             begun = time.perf_counter()
             await till.prepare(accepted, unsent)
             size = till.place.database.stat().st_size / 1024 / 1024
@@ -108,8 +101,8 @@ async def measure() -> None:
             for label, share in (("p50", 0.5), ("p99", 0.99)) if name == "press" else (("p50", 0.5),):
                 pair = [percentile(each.times[name], share) for each in (small, large)]
                 results.ratio(f"growth: {name} {label}", pair[1], pair[0], limit=LIMIT, unit="ms")
-        print(f"RSS {small.rss():.0f} and {large.rss():.0f} MB; medians of {ROUNDS} presses, {STARTS} starts")
-        assert statistics.median(large.times["press"]) > 0
+        sizes = [megabytes(each.place) for each in (small, large)]
+        print(f"RSS {sizes[0]:.0f} and {sizes[1]:.0f} MB; medians of {ROUNDS} presses, {STARTS} starts")
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ from typing import Any
 from tests.bench import _results as results
 from tests.fakes.agent_process import AgentProcess, agent_process
 
+QUIET = "\n[watch]\nprobe_seconds = 3600\n"
+"""Settings: no look at the line falls into a press."""
 ROUNDS = 200
 WARM_UP = 10
 LIMITS = {5: 2.0, 100: 3.0}
@@ -81,7 +83,7 @@ async def measure(lines: int) -> None:
     """Print what a press of so many lines costs, and the floor."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with agent_process(folder, extra="\n[watch]\nprobe_seconds = 3600\n") as place:
+        async with agent_process(folder, extra=QUIET) as place:
             await place.sandbox.plan("*", "refuse")
             number = 0
 

@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 from tests.bench._filled import fill
+from tests.bench.footprint import megabytes
 from tests.bench.growth import Till
+from tests.bench.press import QUIET
 from tests.fakes.agent_process import agent_process
 
 SIZES = (20_000, 100_000)
@@ -19,7 +21,7 @@ async def measure() -> None:
     """Print all."""
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            async with agent_process(Path(folder), extra="\n[watch]\nprobe_seconds = 3600\n") as place:
+            async with agent_process(Path(folder), extra=QUIET) as place:
                 till = Till(place)
                 first = await till.press()
                 await place.empty_queue()
@@ -27,7 +29,7 @@ async def measure() -> None:
                 await place.stop()
                 await asyncio.to_thread(fill, place.database, first, size)
                 await till.start()
-                print(f"{size} invoices of {month}; RSS {till.rss():.0f} MB before")
+                print(f"{size} invoices of {month}; RSS {megabytes(place):.0f} MB before")
                 for form in ("json", *FORMS):
                     await _one(till, month, form)
 
@@ -40,7 +42,7 @@ async def _one(till: Till, month: str, form: str) -> None:
         assert response.status == 200, await response.text()
         async for piece in response.content.iter_chunked(1 << 18):
             size += len(piece)
-            highest = max(highest, till.rss())
+            highest = max(highest, megabytes(till.place))
     print(
         f"  {form:8} {time.perf_counter() - begun:6.1f} s, {size / 1e6:6.1f} MB, RSS at most {highest:.0f} MB",
         flush=True,
