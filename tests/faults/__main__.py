@@ -67,9 +67,8 @@ def main() -> int:
 
 def _pieces(campaign: Campaign, *, release: bool) -> Iterator[tuple[int, int]]:
     """Yield the seeds that this commit has not lived through yet."""
-    done = {
-        (each.first, each.count) for each in _results() if (each.campaign, each.commit) == (campaign.name, _commit())
-    }
+    mine = campaign.name, _commit()
+    done = {(each.first, each.count) for each in _results() if (each.campaign, each.commit) == mine}
     wanted = campaign.release if release else campaign.night
     if wanted is None:
         yield from () if (0, 0) in done else [(0, 0)]

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One row, or a part of it. ``seeds`` None: the whole test is one piece of work, whatever its cases."""
+    """One row, or a part of it.
+
+    ``night``, ``release``: how many seeds; None: the whole test is one piece of work, whatever its cases.
+    """
 
     name: str
     row: str
