@@ -65,16 +65,17 @@ def notes(changelog: str, version: str) -> str:
 
 def written(root: Path, version: str, day: str) -> str:
     """Write version and changelog; return the version before."""
-    current = {place: _version_in(root / name, pattern) for place, (name, pattern, _) in enumerate(PLACES)}
-    if len(set(current.values())) != 1:
-        raise Unready(f"the tree has two versions: {sorted(set(current.values()))}")
-    next_version(current[0], version)
+    found = {_version_in(root / name, pattern) for name, pattern, _ in PLACES}
+    if len(found) != 1:
+        raise Unready(f"the tree has two versions: {sorted(found)}")
+    (current,) = found
+    next_version(current, version)
     changelog = cut((root / "CHANGELOG.md").read_text("utf-8"), version, day)
     for name, pattern, text in PLACES:
         path = root / name
         path.write_text(re.sub(pattern, text.format(version), path.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
     (root / "CHANGELOG.md").write_text(changelog, "utf-8")
-    return current[0]
+    return current
 
 
 def _version_in(path: Path, pattern: str) -> str:
