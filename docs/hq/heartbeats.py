@@ -98,8 +98,12 @@ class Tills:
         message = json.dumps({"event": event, "name": name, **self.known[name]})
         sys.stdout.write(message + "\n")
         sys.stdout.flush()
-        if self._command:
+        if not self._command:
+            return
+        try:
             subprocess.run([self._command], input=message, text=True, check=False, timeout=60)  # noqa: S603 - HQ's own
+        except (OSError, subprocess.TimeoutExpired) as error:
+            sys.stderr.write(f"{error}\n")  # the receiver goes on: it told standard output, and others may fall silent
 
 
 def handlers(tills: Tills) -> tuple[type[BaseHTTPRequestHandler], type[BaseHTTPRequestHandler]]:

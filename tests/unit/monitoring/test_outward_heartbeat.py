@@ -147,6 +147,21 @@ def test_silence_is_told_once_and_survives_a_restart(
     assert 'ksef_heartbeat_silent{till="1",shop="7",seller="ab"} 0.0' in page
 
 
+def test_a_command_that_cannot_be_run_ends_no_receiver(
+    receiver: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(receiver.time, "monotonic", lambda: now)
+    tills = receiver.Tills(tmp_path / "state.json", SECRET, str(tmp_path / "missing"))
+    message(receiver, tills, 5_000)
+    now += 181
+    tills.look()
+    assert message(receiver, tills, 5_181, sequence=2) == 204
+    told = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in told.out.splitlines()] == ["silent", "back"]
+    assert told.err.count("missing") == 2
+
+
 async def test_the_documented_receiver_takes_it(tmp_path: Path) -> None:
     environment = {**os.environ, "SECRET": SECRET.decode()}
     program = (RECEIVER, "--host", "127.0.0.1", "--port", "0", "--status-port", "0", "--state", tmp_path / "s.json")
