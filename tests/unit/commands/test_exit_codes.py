@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import click
@@ -95,14 +96,19 @@ def test_wrong_settings_are_3(run: Run, tmp_path: Path, name: str) -> None:
 class Bench:
     """A till of its own that reaches nobody, an agent that runs, a hub; whatever a command has to stand on."""
 
-    def __init__(self, run: Run, config: Path, shop: Shop) -> None:
-        self._run, self.config, self.shop = run, config, shop
+    def __init__(self, run: Run, config: Path, open_shop: Callable[[], Shop]) -> None:
+        self._run, self.config, self._open_shop = run, config, open_shop
         self.folder = config.parent
         (self.folder / "hub.toml").write_text(
-            f'[hub]\ndata_dir = "{self.folder}/hub"\nhost = "127.0.0.1"\nport = {_port_of(shop.config)}\n'
+            f'[hub]\ndata_dir = "{self.folder}/hub"\nhost = "127.0.0.1"\nport = {_port_of(config)}\n'
             '[ksef]\nurl = "http://127.0.0.1:9/v2"\nlatarnia_url = "http://127.0.0.1:9"\n',
             "utf-8",
         )
+
+    @cached_property
+    def shop(self) -> Shop:
+        """The agent that runs, from the first look at it on: most commands need none."""
+        return self._open_shop()
 
     def file(self, content: object, name: str = "given.json") -> str:
         """Write a file; its path."""
@@ -170,9 +176,9 @@ def _restored(bench: Bench) -> int:
     return bench.alone("restore", bench.out("copy.db"), "--yes")
 
 
-def _stopped_hub(bench: Bench) -> int:
+def _hub_status(bench: Bench, port: str) -> int:
     text = (bench.folder / "hub.toml").read_text("utf-8")
-    bench.file(re.sub(r"\nport = \d+", "\nport = 9", text), "hub.toml")
+    bench.file(re.sub(r"\nport = \d+", f"\nport = {port}", text), "hub.toml")
     return bench.hub("status")
 
 
@@ -203,7 +209,7 @@ DONE: dict[str, Callable[[Bench], int]] = {
     "issue": lambda bench: bench.alone("issue", bench.file(sale())),
     "correct": lambda bench: bench.alone("correct", bench.sold(), "--full-return"),
     "status": lambda bench: bench.running("status"),
-    "hub status": lambda bench: bench.hub("status"),
+    "hub status": lambda bench: _hub_status(bench, _port_of(bench.shop.config)),
     "queue": lambda bench: bench.alone("queue"),
     "outbox status": lambda bench: bench.alone("outbox", "status"),
     "mode show": lambda bench: bench.alone("mode", "show"),
@@ -278,7 +284,7 @@ FOUND_WANTING: dict[str, Callable[[Bench], int]] = {
     "issue": _rejected_online,
     "correct": lambda bench: bench.alone("correct", "FV/0", "--full-return"),
     "status": lambda bench: bench.alone("status"),
-    "hub status": _stopped_hub,
+    "hub status": lambda bench: _hub_status(bench, "9"),
     "queue": lambda bench: bench.locked("queue"),
     "outbox status": lambda bench: bench.locked("outbox", "status"),
     "outbox replay": lambda bench: bench.alone("outbox", "replay", "--from", "1"),
@@ -324,8 +330,8 @@ FOUND_WANTING: dict[str, Callable[[Bench], int]] = {
 
 
 @pytest.fixture
-def bench(run: Run, printing_config: Path, shop: Shop) -> Bench:
-    return Bench(run, printing_config, shop)
+def bench(run: Run, printing_config: Path, request: pytest.FixtureRequest) -> Bench:
+    return Bench(run, printing_config, lambda: request.getfixturevalue("shop"))
 
 
 @pytest.mark.parametrize("name", DONE)
