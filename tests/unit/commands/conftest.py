@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from agent import cli
 from agent.services.tokens import COMMANDS_FILE
@@ -113,8 +113,15 @@ address = {{ line1 = "ul. Prosta 1" }}
 port = {port}
 """
     )
+
+    async def close() -> None:
+        # Asked once more: who connected before and went at once is accepted by then, so that cleanup closes it.
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/"):
+            pass
+        await stack.aclose()
+
     yield Shop(place, config, loop)
-    asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(close(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()
