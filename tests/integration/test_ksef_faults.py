@@ -22,6 +22,7 @@ from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
 from tests.fakes.clock import FakeClock
+from tests.fakes.listener import listening, say_nothing
 from tests.fakes.swift_clock import SwiftClock
 
 INVOICE = Outgoing("1", wire.XML, sha256(wire.XML), offline=False)
@@ -196,11 +197,8 @@ class TestTls:
             body = json.dumps(challenge).encode()
             writer.write(HEAD % len(body) + body)
             await writer.drain()
-            writer.close()
 
-        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
+        async with listening(answer, context) as port:
             settings = KsefSettings(url=f"https://localhost:{port}/v2", ca_file=ca_file)
             gateway = open_gateway(settings, wire.NIP, FakeClock(wire.START), credentials=wire.credentials())
             try:
@@ -235,12 +233,10 @@ class TestTls:
 
         async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             accepted.set()
-            await reader.read()
-            writer.close()
+            await say_nothing(reader, writer)
 
-        server = await asyncio.start_server(hang, "127.0.0.1", 0)
-        async with server:
-            settings = KsefSettings(url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v2")
+        async with listening(hang) as port:
+            settings = KsefSettings(url=f"https://127.0.0.1:{port}/v2")
             gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
             probing = asyncio.ensure_future(gateway.probe())
             await accepted.wait()

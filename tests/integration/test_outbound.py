@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from agent.ksef.client import proxy_headers
 from agent.outbound import MAX_ANSWER, Outbound, Route, Webhooks, WhiteList
 from agent.system.clock import SystemClock
+from tests.fakes.listener import listening
 from tests.fakes.swift_clock import SwiftClock
 
 NIP = "5260250274"
@@ -149,15 +150,11 @@ class TestElsewhere:
             heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
-            writer.close()
 
-        server = await asyncio.start_server(proxy, "127.0.0.1", 0)
-        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        outbound = Outbound(SystemClock(), Route(address, proxy_headers("kasa:hasło")))
-        assert await WhiteList(outbound, SystemClock(), "https://register.invalid").find(NIP) is None
-        await outbound.close()
-        server.close()
-        await server.wait_closed()
+        async with listening(proxy) as port:
+            outbound = Outbound(SystemClock(), Route(f"http://127.0.0.1:{port}", proxy_headers("kasa:hasło")))
+            assert await WhiteList(outbound, SystemClock(), "https://register.invalid").find(NIP) is None
+            await outbound.close()
         (head,) = heads
         assert head.startswith("CONNECT register.invalid:443 ")
         assert "Proxy-Authorization: Basic a2FzYTpoYXPFgm8=" in head

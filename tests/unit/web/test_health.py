@@ -39,6 +39,7 @@ from agent.services.monitoring.health import HealthReport
 from agent.services.monitoring.webhooks import OutboxStatus
 from agent.web.health import health_json
 from agent.web.metrics import render
+from tests.fakes.listener import listening, say_nothing
 from tests.fakes.served import health_http
 from tests.fakes.world import World, world
 
@@ -409,15 +410,10 @@ async def test_poll_knows_names_and_agents_that_hang_cost_no_more_than_their_tim
     poll: ModuleType, place: World
 ) -> None:
     """Ten that never answer beside ten that do: the time of the slowest, not their sum."""
-    hanging: list[asyncio.StreamWriter] = []
-    hang = await asyncio.start_server(lambda _, writer: hanging.append(writer), "127.0.0.1", 0)
-    silent = f"http://127.0.0.1:{hang.sockets[0].getsockname()[1]}"
-    async with TestServer(health_http(place)) as server:
+    async with listening(say_nothing) as port, TestServer(health_http(place)) as server:
+        silent = f"http://127.0.0.1:{port}"
         good = str(server.make_url("")).rstrip("/")
         found = await poll.poll([silent] * 10 + [good] * 10, at_once=20, seconds=2.0, names={silent: "Kraków 7"})
-    for writer in hanging:
-        writer.close()
-    hang.close()
     assert [item.problem for item in found].count("no answer in 2 s") == 10
     assert (found[0].name, found[0].problem) == ("Kraków 7", "no answer in 2 s")
     assert found[-1].name == f"{place.settings.seller.nip} kasa {place.settings.till}"
