@@ -1,15 +1,12 @@
 """A sign of life to headquarters, for a till behind a router that nobody can ask: signed, small, on monotonic time.
 
-The other side alarms when none comes (docs/hq/heartbeats.py): a till that is off says nothing. Signature as that of
-the webhooks: ``X-Ksef-Agent-Signature: t=<unix seconds>,v1=<hex>``, HMAC-SHA256 with the secret over ``<t>.<body>``.
-What is not taken is not repeated: the next one tells the same, newer.
+The other side alarms when none comes (docs/hq/heartbeats.py): a till that is off says nothing. What is not taken is
+not repeated: the next one tells the same, newer.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
 import logging
 import uuid
 from collections import Counter
@@ -18,9 +15,9 @@ from datetime import datetime
 
 from agent.ports import Json, WebhookSender
 from agent.services.monitoring.health import HealthReport
+from agent.services.monitoring.signing import signed
 
 LOG = logging.getLogger("agent.heartbeat")
-SIGNATURE = "X-Ksef-Agent-Signature"
 
 
 class OutwardHeartbeat:
@@ -52,19 +49,17 @@ class OutwardHeartbeat:
     async def send(self, report: HealthReport) -> None:
         """Send one. Whatever comes of it: the line lost and back is a line of the journal each."""
         self._sequence += 1
-        body = json.dumps(self._message(report), ensure_ascii=False, separators=(",", ":")).encode()
-        at = int(self._now().timestamp())
-        signature = hmac.new(self._secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/json", SIGNATURE: f"t={at},v1={signature}"}
+        body, headers = signed(self._message(report), self._secret, self._now())
         status = await self._sender.post(self._url, body, headers)
         if status is not None and 200 <= status < 300:
             if self.problem is not None:
                 LOG.info("headquarters takes heartbeats again")
             self.taken_at, self.problem = self._now(), None
             return
+        problem = "no answer" if status is None else f"HTTP {status}"
         if self.problem is None:
-            LOG.warning("headquarters takes no heartbeats: %s", "no answer" if status is None else f"HTTP {status}")
-        self.problem = "no answer" if status is None else f"HTTP {status}"
+            LOG.warning("headquarters takes no heartbeats: %s", problem)
+        self.problem = problem
 
     def _message(self, report: HealthReport) -> dict[str, Json]:
         """Return numbers and words, no invoice and no buyer; bounded, since codes are."""

@@ -4,15 +4,11 @@ The outbox is the event log itself; each subscriber has a durable cursor in the 
 again until the subscriber answers 2xx, so it may see one twice: ``id`` (the event's sequence number) tells. One that
 is never taken holds back all that follow: order is worth more than progress, and an alert says so.
 
-Signature: header ``X-Ksef-Agent-Signature: t=<unix seconds>,v1=<hex>``, HMAC-SHA256 with the shared secret over
-``<t>.<body>``. The body is UTF-8 JSON. docs/webhooks.md tells the receiver's side.
+The body is UTF-8 JSON, signed as signing.py tells; docs/webhooks.md tells the receiver's side.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +20,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.ports import Clock, Event, Json, Store, Transaction, WebhookSender
 from agent.services.elapsed import Since
+from agent.services.monitoring.signing import signed
 from agent.services.signals import Signal
 
 INVOICE_TYPES: Mapping[str, str] = {
@@ -166,14 +163,8 @@ class Outbox:
         return OutboxStatus(self._subscriber.name, self._subscriber.url, cursor, newest, problem, begun)
 
     async def _deliver(self, event: Event) -> bool:
-        body = json.dumps(await self._message(event), ensure_ascii=False, separators=(",", ":")).encode()
-        at = int(self._now().timestamp())
-        signature = hmac.new(self._subscriber.secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "X-Ksef-Agent-Event": str(event.seq),
-            "X-Ksef-Agent-Signature": f"t={at},v1={signature}",
-        }
+        body, headers = signed(await self._message(event), self._subscriber.secret, self._now())
+        headers["X-Ksef-Agent-Event"] = str(event.seq)
         status = await self._sender.post(self._subscriber.url, body, headers)
         if status is not None and 200 <= status < 300:
             await self._note_trouble(None)
