@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
 import secrets
 from dataclasses import asdict, dataclass
@@ -25,7 +24,7 @@ from typing import Final
 
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted, Unavailable
 from agent.ports import Clock
-from agent.system.durable_files import written_whole
+from agent.system.durable_files import write_as_folder_owner
 
 PINS_FILE: Final = "manager-pins.json"
 FAILURES_FILE: Final = "manager-pin-failures.json"
@@ -139,10 +138,11 @@ class ManagerPins:
 
     def _write(self, entries: list[PinEntry]) -> None:
         text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2) + "\n"
-        _write_as_owner(self._pins, text)
+        write_as_folder_owner(self._pins, text.encode())
 
     def _write_failures(self, failures: int, at: datetime) -> None:
-        _write_as_owner(self._failures, json.dumps({"failures": failures, "last_at": at.isoformat()}))
+        text = json.dumps({"failures": failures, "last_at": at.isoformat()})
+        write_as_folder_owner(self._failures, text.encode())
 
 
 _BLOCKED: Final = (
@@ -205,15 +205,6 @@ def _what_next(failures: int) -> str:
 def _in_words(wait: timedelta) -> str:
     seconds = -(-wait // timedelta(seconds=1))
     return f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60)} min"
-
-
-def _write_as_owner(path: Path, text: str) -> None:
-    """Replace a file in one step; it belongs to whoever owns the directory, readable by nobody else."""
-    owner = path.parent.stat()
-    with written_whole(path, 0o600) as file:
-        file.write(text.encode())
-        if os.geteuid() == 0:
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
 
 
 def _unreadable(path: Path) -> Unavailable:

@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from typing import Final
 
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.system.durable_files import write_whole, written_whole
+from agent.system.durable_files import write_as_folder_owner, write_whole
 
 FILE_NAME: Final = "tokens.json"
 COMMANDS_FILE: Final = "commands-token"
@@ -123,13 +122,8 @@ class Tokens:
         self._write(kept)
 
     def _write(self, entries: tuple[TokenEntry, ...]) -> None:
-        """Replace the file in one step; it belongs to whoever owns the directory, readable by nobody else."""
         text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2) + "\n"
-        owner = self._path.parent.stat()
-        with written_whole(self._path, 0o600) as file:
-            file.write(text.encode())
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        write_as_folder_owner(self._path, text.encode())
 
 
 def ensure_token(tokens: Tokens, data_dir: Path) -> str:

@@ -75,6 +75,15 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
         file.write(data)
 
 
+def write_as_folder_owner(path: Path, data: bytes) -> None:
+    """Put a file in place, as written_whole does, for the folder's owner and nobody else; also where root writes."""
+    owner = path.parent.stat()
+    with written_whole(path, 0o600) as file:
+        file.write(data)
+        if os.geteuid() == 0:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+
+
 def private_mode(folder: Path) -> int:
     """Return who may read new files of a folder: the owner, and its group where the folder hands it on (setgid)."""
     return 0o640 if folder.stat().st_mode & stat.S_ISGID else 0o600
