@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -153,25 +153,17 @@ def rows(
     records: Iterable[InvoiceSummary],
     *,
     as_of: date,
-    upos: Collection[str] = (),
     corrections: Iterable[InvoiceSummary] = (),
 ) -> list[RegisterRow]:
     """Return the rows as of a Polish civil day, by issue date and number.
 
     What KSeF refused while it was issued online, or a manager closed, never became an invoice and has no row.
 
-    upos         ids of the invoices whose UPO is stored
-    corrections  corrections of other months, so that their bases can name them; those among ``records`` are found
+    ``corrections``: those of other months, so that their bases can name them; those among ``records`` are found.
     """
     listed = [record for record in records if is_invoice(record, as_of)]
-    stored = frozenset(upos)
-    corrected_by: dict[str, dict[str, None]] = {}
-    for record in (*listed, *corrections):
-        for base in record.bases:
-            if base.invoice_id is not None:
-                corrected_by.setdefault(base.invoice_id, {})[record.number] = None
     ordered = sorted(listed, key=lambda record: (record.issued_on, record.number))
-    return [_row(record, as_of, record.id in stored, tuple(corrected_by.get(record.id, ()))) for record in ordered]
+    return list(rows_of_page(ordered, as_of=as_of, corrections=(*listed, *corrections)))
 
 
 def rows_of_page(
@@ -185,7 +177,7 @@ def rows_of_page(
                 corrected_by.setdefault(base.invoice_id, {})[correction.number] = None
     for record in records:
         if is_invoice(record, as_of):
-            yield _row(record, as_of, record.has_upo, tuple(corrected_by.get(record.id, ())))
+            yield _row(record, as_of, tuple(corrected_by.get(record.id, ())))
 
 
 def is_invoice(record: InvoiceSummary, as_of: AsOf) -> bool:
@@ -195,7 +187,7 @@ def is_invoice(record: InvoiceSummary, as_of: AsOf) -> bool:
     return record.state is not InvoiceState.REJECTED or record.mode is not Mode.ONLINE
 
 
-def _row(record: InvoiceSummary, as_of: date, upo: bool, corrections: tuple[str, ...]) -> RegisterRow:
+def _row(record: InvoiceSummary, as_of: date, corrections: tuple[str, ...]) -> RegisterRow:
     numbered = _numbered(record, as_of)
     return RegisterRow(
         id=record.id,
@@ -211,7 +203,7 @@ def _row(record: InvoiceSummary, as_of: date, upo: bool, corrections: tuple[str,
         sent_at=record.sent_at,
         accepted_at=record.accepted_at if numbered else None,
         ksef_number=record.ksef_number if numbered else None,
-        upo=upo,
+        upo=record.has_upo,
         sha256=record.sha256.hex(),
         buyer=_identifier(record.buyer),
         buyer_name=record.buyer.name,
@@ -296,14 +288,6 @@ class MonthCounting:
         )
 
 
-def month_count(month: str, register: Iterable[RegisterRow]) -> MonthCount:
-    """Return the count of one month (YYYY-MM), zeros where it has no invoices."""
-    counting = MonthCounting(month)
-    for row in register:
-        counting.add(row)
-    return counting.count()
-
-
 def to_dict(row: RegisterRow) -> dict[str, Value]:
     """Return one row as JSON-able values: ISO dates, instants with offset, decimal strings."""
     return {
@@ -350,13 +334,8 @@ def count_to_dict(count: MonthCount) -> dict[str, str | int | dict[str, int]]:
     }
 
 
-def to_csv(register: Iterable[RegisterRow], dialect: Dialect = RFC_4180) -> bytes:
-    """Return the register as CSV, UTF-8 and CRLF, the columns of to_dict()."""
-    return "".join((dialect.begin(COLUMNS), *(csv_line(row, dialect) for row in register))).encode("utf-8")
-
-
 def csv_line(row: RegisterRow, dialect: Dialect = RFC_4180) -> str:
-    """Return one row of the CSV, with its end."""
+    """Return one row of the register as CSV, with its CRLF; the columns are those of to_dict()."""
     return dialect.line(_cells(row, dialect))
 
 

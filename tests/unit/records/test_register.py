@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,14 +20,16 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.register import (
     COLUMNS,
     Marker,
+    MonthCount,
+    MonthCounting,
+    RegisterRow,
     count_to_dict,
+    csv_line,
     marker,
-    month_count,
     rows,
-    to_csv,
     to_dict,
 )
-from agent.domain.spreadsheets import EXCEL
+from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from tests.unit.fa3 import fa3_documents as documents
 
 ISSUED = date(2026, 11, 24)
@@ -37,6 +40,17 @@ NUMBER = "9999999999-20261125-8BEF280C8D35-4D"
 
 def noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 11, tzinfo=UTC)
+
+
+def month_count(month: str, register: Iterable[RegisterRow]) -> MonthCount:
+    counting = MonthCounting(month)
+    for row in register:
+        counting.add(row)
+    return counting.count()
+
+
+def to_csv(register: Iterable[RegisterRow], dialect: Dialect = RFC_4180) -> bytes:
+    return "".join((dialect.begin(COLUMNS), *(csv_line(row, dialect) for row in register))).encode()
 
 
 BASE = InvoiceRecord(
@@ -153,7 +167,7 @@ def test_lateness(change: dict[str, object], late: int) -> None:
 
 
 def test_a_row_says_everything() -> None:
-    (row,) = rows([ACCEPTED], as_of=FILING, upos={"i1"})
+    (row,) = rows([replace(ACCEPTED, has_upo=True)], as_of=FILING)
     said = to_dict(row)
     assert json.loads(json.dumps(said)) == {
         "id": "i1",
@@ -253,7 +267,7 @@ def test_the_table_opens_in_a_polish_excel() -> None:
 
 
 def test_csv_is_rfc_4180_and_comes_back() -> None:
-    data = to_csv(rows([ACCEPTED], as_of=FILING, upos=["i1"]))
+    data = to_csv(rows([replace(ACCEPTED, has_upo=True)], as_of=FILING))
     assert data.endswith(b"\r\n")
     assert data.startswith(b"number,")
     (read_back,) = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
