@@ -8,6 +8,7 @@ import hmac
 from lxml import etree
 
 from agent.domain import ksef_number
+from agent.domain.records.upo import OFFLINE_BY_WAY
 from agent.ksef.crypto import sha256
 from agent.ksef.responses import Answer, Fields
 from agent.ports import Accepted, Duplicate, Pending, Rejected, Upo, UpoPage, Verdict
@@ -16,8 +17,6 @@ ACCEPTED, DUPLICATE = 200, 440
 RETRYABLE = frozenset({405, 550})
 """KSeF cancelled the work: of the session (405) or its own (550). The same bytes may be sent again."""
 FIRST_REFUSAL = 400
-OFFLINE = {"Online": False, "Offline": True}
-"""InvoicingMode; a word that is not known says nothing, and the UPO will."""
 META_HASH = "x-ms-meta-hash"
 """Base64 SHA-256 of the document in the body, where KSeF gives it."""
 UPO = {"upo": "http://upo.schematy.mf.gov.pl/KSeF/v4-3"}
@@ -39,7 +38,7 @@ def read_verdict(item: Fields) -> Verdict:
         return Pending(code)
     if code == ACCEPTED:
         accepted_at = item.optional_instant("acquisitionDate") or item.instant("invoicingDate")
-        offline = OFFLINE.get(item.optional_text("invoicingMode") or "")
+        offline = OFFLINE_BY_WAY.get(item.optional_text("invoicingMode") or "")
         return Accepted(_checked_number(item), accepted_at, item.decoded("invoiceHash"), offline)
     description, details = status.text("description"), status.texts("details")
     if code == DUPLICATE:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from agent.domain.calendar import end_text, local_date, local_time
-from agent.domain.invoice import LEGAL_BASIS, Mode
+from agent.domain.invoice import LEGAL_BASIS, OFFLINE_MODES, Mode
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Outage, Situation
 
@@ -106,7 +106,7 @@ def as_confirmed(mode: Mode, *, offline: bool) -> ModeDecision | None:
     """Return the mode that KSeF tells of (invoicingMode, the UPO's TrybWysylki) where it is another one, else None."""
     if offline and mode is Mode.ONLINE:
         return _decision(Mode.OFFLINE24, "KSeF zapisał fakturę jako przesłaną w trybie offline.")
-    if not offline and mode in {Mode.OFFLINE24, Mode.UNAVAILABILITY, Mode.FAILURE}:
+    if not offline and mode in OFFLINE_MODES:
         return _decision(Mode.ONLINE, "KSeF zapisał fakturę jako przesłaną w trybie online.")
     return None
 

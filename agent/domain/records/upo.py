@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from lxml import etree
 
 _UPO = "{http://upo.schematy.mf.gov.pl/KSeF/v4-3}"
-_WAYS = {"Online": False, "Offline": True}
+OFFLINE_BY_WAY = {"Online": False, "Offline": True}
+"""TrybWysylki, in the API invoicingMode; a word that is not known says nothing."""
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
@@ -25,6 +26,6 @@ def taken_offline(confirmation: bytes) -> Mapping[str, bool]:
     for document in root.iterfind(f"{_UPO}Dokument"):
         number = document.findtext(f"{_UPO}NumerKSeFDokumentu", "").strip()
         way = document.findtext(f"{_UPO}TrybWysylki", "").strip()
-        if way in _WAYS:
-            found[number] = _WAYS[way]
+        if way in OFFLINE_BY_WAY:
+            found[number] = OFFLINE_BY_WAY[way]
     return found
