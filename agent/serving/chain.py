@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.domain.calendar import BusinessCalendar, local_date
-from agent.domain.monitoring.alerts import Policy, opening_time_left
+from agent.domain.monitoring.alerts import Policy, pressing
 from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
 from agent.hub_route.chain import Chain
@@ -64,15 +63,14 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
 async def _late(agent: Agent) -> frozenset[str]:
     """Return what the hub has not brought to KSeF in time, by every name it may be asked for."""
     settings, now = agent.settings, agent.clock_check.best()
-    policy = Policy(opens=settings.alerts.opens, closes=settings.alerts.closes)
+    policy = Policy(settings.hub.own_way_hours, opens=settings.alerts.opens, closes=settings.alerts.closes)
     calendar = BusinessCalendar(settings.calendar.extra_days_off)
-    limit = timedelta(hours=settings.hub.own_way_hours)
     days = {each.deadline for each in agent.unsent.counts if each.deadline is not None}
     closed = tuple((each.begin, each.end) for each in agent.timeline.current.maintenance(now))
-    near = {day for day in days if opening_time_left(now, day, policy, calendar, closed) <= limit}
-    names: set[str] = set()
+    near = pressing(days, now, policy, calendar, closed)
     if not near:
         return frozenset()
+    names: set[str] = set()
     page: list[Unsent] | None = None
     while page is None or len(page) == PAGE:
         page = await agent.store.read(partial(_page, page[-1] if page else None))
