@@ -16,6 +16,7 @@ from agent.hub_contract.heartbeat import Heartbeat
 from agent.hub_route.chain import Chain
 from agent.hub_route.news import Reporter
 from agent.ports import Transaction, Unsent
+from agent.services.pages import pages
 from agent.web.health import health_json
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ async def _late(agent: Agent) -> frozenset[str]:
     if not near:
         return frozenset()
     names: set[str] = set()
-    page: list[Unsent] | None = None
-    while page is None or len(page) == PAGE:
-        page = await agent.store.read(partial(_page, page[-1] if page else None))
+    async for page in pages(lambda after: agent.store.read(partial(_page, after)), PAGE):
         for each in page:
             if each.deadline in near:
                 names |= {each.id, *filter(None, (each.invoice_ref, each.session_ref))}

@@ -53,8 +53,8 @@ class BacklogWindow:
     def waiting(self, records: Sequence[Unsent], corrections: Sequence[Unsent] = ()) -> dict[str, datetime]:
         """Return which of these invoices wait for a window, each with when it opens.
 
-        A base goes with its correction: KSeF takes none before it. ``corrections``: all of the queue, beside
-        ``records``, which may be a part of it.
+        A base goes with its correction: KSeF takes none before it. ``corrections``: all of the queue (corrections()),
+        beside ``records``, which may be a part of it.
         """
         opening = self._opening()
         if opening is None:
@@ -74,6 +74,10 @@ class BacklogWindow:
                 del held[base_id]
                 base_id = bases[base_id]
         return held
+
+    async def corrections(self, tx: Transaction) -> list[Unsent]:
+        """Read the corrections of the queue, for waiting(); reads nothing where there are no windows."""
+        return [] if self._hours is None else await tx.invoices.open_corrections()
 
     async def held_back(self, tx: Transaction) -> HeldBack:
         """Count what waits for a window; reads nothing where there are no windows."""

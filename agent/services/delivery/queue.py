@@ -23,6 +23,7 @@ from agent.services.delivery.verdicts import VerdictRecorder
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.deadline_updates import DeadlineUpdater
 from agent.services.outages.mode import CurrentMode
+from agent.services.pages import pages
 
 AT_ONCE = 4
 """Invoices of the backlog in flight at the same time."""
@@ -145,11 +146,8 @@ class SendQueue:
         self._reading_took += self._clock.monotonic() - begun
         return page
 
-    async def _pages(self, read_page: ReadPage) -> AsyncIterator[list[Unsent]]:
-        page: list[Unsent] | None = None
-        while page is None or len(page) == PAGE:
-            page = await self._read(read_page, page[-1] if page else None)
-            yield page
+    def _pages(self, read_page: ReadPage) -> AsyncIterator[list[Unsent]]:
+        return pages(partial(self._read, read_page), PAGE)
 
     async def _in_state(self, state: InvoiceState) -> AsyncIterator[Unsent]:
         async for page in self._pages(lambda after, tx: tx.invoices.in_state(state, PAGE, after)):
@@ -211,7 +209,7 @@ class SendQueue:
 
     async def _send_waiting(self) -> None:
         """Go along what waits, as much at a time as one batch takes."""
-        corrections = await self._store.read(lambda tx: tx.invoices.open_corrections())
+        corrections = await self._store.read(self.window.corrections)
         last: Unsent | None = None
         found: list[Unsent] = []
         while self._mode.may_send() and self._something_may_leave():

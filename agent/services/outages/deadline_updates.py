@@ -18,6 +18,7 @@ from agent.domain.outages.events import Outage
 from agent.domain.outages.modes import ModeDecision, without_total_failure
 from agent.ports import Exempt, InvoiceChange, Json, Store, Transaction, Unsent
 from agent.services.outages.known_timeline import KnownTimeline
+from agent.services.pages import pages
 
 PAGE = 200
 """Invoices read and judged at once; the event loop turns in between."""
@@ -49,9 +50,7 @@ class DeadlineUpdater:
         back = [each for each in exempt if not each.archived and self._duty_back(each) is not None]
         for start in range(0, len(back), SLICE):
             await self._store.write(partial(self._return_to_queue, back[start : start + SLICE]))
-        page: list[Unsent] | None = None
-        while page is None or len(page) == PAGE:
-            page = await self._store.read(partial(_page, page[-1] if page else None))
+        async for page in pages(lambda after: self._store.read(partial(_page, after)), PAGE):
             moved = [each for each in page if self._over(each) or self._new_deadline(each) is not None]
             for start in range(0, len(moved), SLICE):
                 await self._store.write(partial(self._apply, moved[start : start + SLICE]))
