@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
+from agent.domain.fa3.view_types import FaView
 from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
@@ -121,30 +122,35 @@ def hand_over(record: InvoiceSummary, paper: NewestPaper | None, counter: Counte
         return f"{saved}. Wydruk jeszcze się nie zaczął.{money}"
     if trouble := _paper_trouble(paper, saved):
         return f"{trouble}{money}"
-    return f"{_what_lies_there(record, paper, counter, money)}{_keep_receipt(record)}{_late(record)}"
+    return f"{_what_lies_there(record, paper, counter, money)}{_hints(record)}"
 
 
-def _late(record: InvoiceSummary) -> str:
-    """A hint where the sale was invoiced later than the law wants it; a list, which has no bytes, leaves it out."""
-    if not isinstance(record, InvoiceRecord) or b"P_6>" not in record.stored_xml or not record.intact:
+def _hints(record: InvoiceSummary) -> str:
+    """What the bytes of a sale tell the cashier; a list, which has none, leaves this to the invoice itself."""
+    if not isinstance(record, InvoiceRecord) or not any(each in record.stored_xml for each in _HINTING):
+        return ""
+    if not record.intact:
         return ""
     view = read(record.xml)
-    if view.kind.corrects or view.sold_on is None:
+    return "" if view.kind.corrects else f"{_keep_receipt(view)}{_late(record, view)}"
+
+
+_HINTING = (b"FP>", b"P_6>")
+"""Only what has one of these is read."""
+
+
+def _late(record: InvoiceRecord, view: FaView) -> str:
+    """A hint where the sale was invoiced later than the law wants it."""
+    if view.sold_on is None:
         return ""
     to_consumer = record.buyer.kind is BuyerKind.NONE
     hint = late_hint(view.sold_on, record.issued_on, to_consumer=to_consumer)
     return "" if hint is None else f" {hint}"
 
 
-def _keep_receipt(record: InvoiceSummary) -> str:
-    """Art. 106h: the receipt's number and the register's are on the invoice, or the receipt stays with it.
-
-    A list, which has no bytes, leaves this to the invoice itself.
-    """
-    if not isinstance(record, InvoiceRecord) or b"FP>" not in record.stored_xml or not record.intact:
-        return ""
-    view = read(record.xml)
-    if view.kind.corrects or not view.to_receipt or receipt_named(view):
+def _keep_receipt(view: FaView) -> str:
+    """Art. 106h: the receipt's number and the register's are on the invoice, or the receipt stays with it."""
+    if not view.to_receipt or receipt_named(view):
         return ""
     return " Zatrzymaj paragon klienta i zachowaj go z fakturą: nie ma na niej obu numerów, paragonu i kasy."
 
