@@ -39,27 +39,31 @@ class CertificateFiles:
     @property
     def next_certificate(self) -> Path:
         """Return the file of the new certificate."""
-        return self.certificate_file.with_name(self.certificate_file.name + ".next")
+        return _beside(self.certificate_file, ".next")
 
     @property
     def next_key(self) -> Path:
         """Return the file of the new key."""
-        return self.key_file.with_name(self.key_file.name + ".next")
+        return _beside(self.key_file, ".next")
 
     @property
     def request(self) -> Path:
         """Return the file of the request's reference."""
-        return self.certificate_file.with_name(self.certificate_file.name + ".request")
+        return _beside(self.certificate_file, ".request")
 
     @property
     def csr(self) -> Path:
         """Return the file of what KSeF is asked to sign."""
-        return self.certificate_file.with_name(self.certificate_file.name + ".csr")
+        return _beside(self.certificate_file, ".csr")
 
     @property
     def lock(self) -> Path:
         """Return the file whose lock says that somebody changes the pair; it is empty and stays."""
-        return self.certificate_file.with_name(self.certificate_file.name + ".lock")
+        return _beside(self.certificate_file, ".lock")
+
+
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(file.name + ending)
 
 
 @contextmanager
@@ -114,6 +118,6 @@ def finish_switch(place: CertificateFiles) -> None:
 def _keep(path: Path) -> None:
     """Leave the old file under ``.previous`` without a moment in which ``path`` is missing."""
     if path.exists():
-        previous = path.with_name(path.name + ".previous")
+        previous = _beside(path, ".previous")
         previous.unlink(missing_ok=True)
         os.link(path, previous)
