@@ -279,8 +279,6 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         outbound, ministry = Outbound(clock), Outbound(clock, _way_out(settings, settings.page.lookup_url))
         stack.push_async_callback(outbound.close)
         stack.push_async_callback(ministry.close)
-        headquarters = Outbound(clock, _way_out(settings, settings.heartbeat.url))
-        stack.push_async_callback(headquarters.close)
         ports = Ports(
             clock=clock,
             store=store,
@@ -324,7 +322,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             renewals=tuple(renewals),
             watches=tuple(_watches(settings, authentication, adopt_authentication, signer)),
             chain=chain,
-            heartbeat=_heartbeat(settings, Webhooks(headquarters, clock), services.clock_check.best),
+            heartbeat=_heartbeat(settings, clock, services.clock_check.best, stack),
         )
         agent.certificates.file_problems = agent.certificate_file_problems
         if chain is not None:
@@ -448,13 +446,23 @@ def _watches(
         )
 
 
-def _heartbeat(settings: Settings, sender: Webhooks, now: Callable[[], datetime]) -> OutwardHeartbeat | None:
+def _heartbeat(
+    settings: Settings, clock: Clock, now: Callable[[], datetime], stack: AsyncExitStack
+) -> OutwardHeartbeat | None:
+    """Return what tells headquarters that the till lives; a till without it opens no way there."""
     chosen = settings.heartbeat
     if not chosen.url or chosen.secret_file is None:
         return None
     secret = read_secret(chosen.secret_file).encode()
+    headquarters = Outbound(clock, _way_out(settings, chosen.url))
+    stack.push_async_callback(headquarters.close)
     return OutwardHeartbeat(
-        sender, url=chosen.url, secret=secret, seconds=chosen.seconds, shop=settings.health.shop, now=now
+        Webhooks(headquarters, clock),
+        url=chosen.url,
+        secret=secret,
+        seconds=chosen.seconds,
+        shop=settings.health.shop,
+        now=now,
     )
 
 
