@@ -61,7 +61,12 @@ def flow(sheet: Sheet) -> Iterator[Flowable]:
 def _paragraph(
     text: str, *, size: float = SIZE, bold: bool = False, align: Side = TA_LEFT, indent: float = 0
 ) -> Paragraph:
-    style = ParagraphStyle(
+    return Paragraph(escape(clean(text)), text_style(size, bold=bold, align=align, indent=indent))
+
+
+def text_style(size: float, *, bold: bool, align: Side, indent: float) -> ParagraphStyle:
+    """Return the style of a paragraph, sizes in points; a bullet stands in its indent."""
+    return ParagraphStyle(
         "text",
         fontName=BOLD if bold else REGULAR,
         fontSize=size,
@@ -69,9 +74,9 @@ def _paragraph(
         alignment=align,
         leftIndent=indent,
         bulletFontName=REGULAR,
+        bulletFontSize=size,
         splitLongWords=1,
     )
-    return Paragraph(escape(clean(text)), style)
 
 
 def _element(element: Element) -> Iterator[Flowable]:
