@@ -157,9 +157,8 @@ class InvoiceSender:
     async def _send(self, record: InvoiceRecord, *, pressed: bool, again: bool = True) -> InvoiceRecord:
         """Send once; where the session turns out to be over, once more in a new one."""
         try:
-            planned = await self.outgoing(
-                record, pressed=pressed
-            )  # before the intent: what the disk changed must not leave
+            # before the intent: what the disk changed must not leave
+            planned = await self.outgoing(record, pressed=pressed)
         except DocumentDamaged as error:
             return await self._verdicts.note_damage(record, error)
         try:

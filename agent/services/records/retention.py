@@ -165,7 +165,7 @@ class Retention:
         """Yield what may be erased, each with the last day of its period."""
         today = local_date(self._now())
         before, after = issued_before(today, self._settings.limitation_years), 0
-        while page := await self._store.read(lambda tx, after=after: tx.erasures.due(before, after, PAGE)):  # type: ignore[misc]
+        while page := await self._store.read(partial(_page, before, after)):
             for each in page:
                 after = each.seq
                 related = await self._store.read(partial(_related, each.id))
@@ -234,6 +234,10 @@ def periods(settings: RetentionSettings) -> tuple[RetentionPeriod, ...]:
 
 def _written(order: Correction) -> bytes:
     return json.dumps(to_plain(order), ensure_ascii=False).encode()
+
+
+async def _page(before: date, after: int, tx: Transaction) -> list[ErasureCandidate]:
+    return await tx.erasures.due(before, after, PAGE)
 
 
 async def _related(invoice_id: str, tx: Transaction) -> list[tuple[date, bool]]:
