@@ -85,6 +85,11 @@ def end_text(end: datetime) -> str:
     return f"{clock:%d.%m.%Y %H:%M}"
 
 
+def clock_text(instant: datetime) -> str:
+    """Return what the Polish clock shows: DD.MM.RRRR GG:MM:SS."""
+    return f"{local_time(instant):%d.%m.%Y %H:%M:%S}"
+
+
 def _aware(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("an instant without a time zone")

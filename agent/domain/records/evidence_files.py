@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from agent.domain.calendar import local_time
+from agent.domain.calendar import clock_text
 from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord
 from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.outages.timeline import TimelineFact, fact_to_json, source_of
@@ -289,19 +289,19 @@ def _outage_text(report: OutageReport) -> str:
     lines = [
         OUTAGE_KINDS.get(report.kind, report.kind),
         f"Podstawa: {report.basis}",
-        f"Początek: {_clock(report.begin)}",
-        f"Koniec: {_clock(report.end) if report.end else 'nieznany'}",
+        f"Początek: {clock_text(report.begin)}",
+        f"Koniec: {clock_text(report.end) if report.end else 'nieznany'}",
         f"Faktury wystawione w tym czasie: {len(report.invoices)}",
         "",
     ]
     for invoice in report.invoices:
         reached = (
-            f"w KSeF {_clock(invoice.accepted_at)} jako {invoice.ksef_number}"
+            f"w KSeF {clock_text(invoice.accepted_at)} jako {invoice.ksef_number}"
             if invoice.accepted_at
             else f"bez numeru KSeF (stan: {invoice.state})"
         )
         lines.append(
-            f"{invoice.number}; tryb {invoice.mode}; wystawiona {_clock(invoice.issued_at)}; "
+            f"{invoice.number}; tryb {invoice.mode}; wystawiona {clock_text(invoice.issued_at)}; "
             f"termin: {invoice.deadline}; {reached}"
         )
     return "\n".join(lines) + "\n"
@@ -342,10 +342,6 @@ Jak sprawdzić
                Wartość ostatniego wiersza:       {cover.head or "brak zdarzeń"}
                Tę ostatnią można porównać z późniejszym eksportem lub z kopią zapasową bazy.
 """
-
-
-def _clock(instant: datetime) -> str:
-    return f"{local_time(instant):%d.%m.%Y %H:%M:%S}"
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.amounts import amount
-from agent.domain.calendar import local_date, local_time
+from agent.domain.calendar import clock_text, local_date
 from agent.domain.invoice import LEGAL_BASIS, InvoiceSummary, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_files import OUTAGE_KINDS, OutageReport
@@ -303,7 +303,8 @@ def paper_of(report: ClosingReport) -> Report:
     return Report(
         title=f"Raport zamknięcia: {report.title}",
         under_title=(
-            f"{report.seller}, NIP {report.nip}, kasa {report.till}. Sporządzono {_clock(report.as_of)} z danych kasy."
+            f"{report.seller}, NIP {report.nip}, kasa {report.till}. "
+            f"Sporządzono {clock_text(report.as_of)} z danych kasy."
         ),
         day=local_date(report.as_of),
         blocks=tuple(_blocks(report)),
@@ -315,8 +316,8 @@ def _blocks(report: ClosingReport) -> Iterator[Block]:
     yield Heading("1. Przerwa")
     yield Facts(
         (
-            ("Początek", _clock(report.begin)),
-            ("Koniec", "trwa" if report.end is None else _clock(report.end)),
+            ("Początek", clock_text(report.begin)),
+            ("Koniec", "trwa" if report.end is None else clock_text(report.end)),
             ("Czas trwania", _length((report.end or report.as_of) - report.begin)),
             ("Kto ją stwierdził", _SOURCES[report.source]),
             ("Podstawa", report.basis),
@@ -377,10 +378,6 @@ def _reached(invoice: UnsettledInvoice) -> str:
 
 def _day(day: date | None) -> str:
     return "nie biegnie" if day is None else f"{day:%d.%m.%Y}"
-
-
-def _clock(instant: datetime) -> str:
-    return f"{local_time(instant):%d.%m.%Y %H:%M:%S}"
 
 
 def _length(span: timedelta) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agent.domain.calendar import local_time
+from agent.domain.calendar import clock_text, local_time
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.latarnia import Category
 from agent.domain.outages.timeline import DeclarationKind, Declared, Outage, Timeline
@@ -65,9 +65,9 @@ def _announced(timeline: Timeline) -> Iterator[OutageReport]:
 def _basis(event: Outage) -> str:
     parts = [f"komunikat {', '.join(event.messages)}" if event.messages else "decyzja kierownika"]
     if event.announced:
-        parts.append(f"ogłoszono {_clock(event.announced)}")
+        parts.append(f"ogłoszono {clock_text(event.announced)}")
     if event.end_announced:
-        parts.append(f"koniec ogłoszono {_clock(event.end_announced)}")
+        parts.append(f"koniec ogłoszono {clock_text(event.end_announced)}")
     if event.category is Category.TOTAL_FAILURE:
         words = {True: "potwierdzona przez kierownika", False: "odwołana", None: "niepotwierdzona przez kierownika"}
         parts.append(words[event.confirmed])
@@ -100,7 +100,3 @@ def _of_the_line(line: Iterable[LineSeen]) -> Iterator[OutageReport]:
             current = None
     if current is not None:
         yield current
-
-
-def _clock(instant: datetime) -> str:
-    return f"{local_time(instant):%d.%m.%Y %H:%M:%S}"
