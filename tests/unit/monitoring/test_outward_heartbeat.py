@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from agent.outbound import Outbound, Webhooks
-from agent.services.monitoring.outward_heartbeat import SIGNATURE, OutwardHeartbeat
+from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.system.clock import SystemClock
 from tests.fakes.world import World, world
 
@@ -179,7 +179,7 @@ async def test_the_documented_receiver_takes_it(tmp_path: Path) -> None:
             beat = heartbeat(Webhooks(outbound, clock), place, address)
             await beat.send(place.health.report())
             assert beat.problem is None
-            status = await Webhooks(outbound, clock).post(address, b"{}", {SIGNATURE: "t=1,v1=00"})
+            status = await Webhooks(outbound, clock).post(address, b"{}", {"X-Ksef-Agent-Signature": "t=1,v1=00"})
             assert status == 401
             status = await Webhooks(outbound, clock).post(address, b"x" * 20_000, {})
             assert status == 413
