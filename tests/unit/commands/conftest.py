@@ -22,9 +22,18 @@ from tests.fakes.shop import Shop
 from tests.fakes.world import World, world
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands set up the logging of their process, which here is that of all tests."""
+    logger = logging.getLogger("agent")
+    before = logging.root.handlers[:], logging.root.level, logger.level
+    yield
+    logging.root.handlers[:], logging.root.level, logger.level = before
+
+
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run a command as main() does, in this process; logging is left as it was."""
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command as main() does, in this process."""
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG", "KSEF_AGENT_CONFIG"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -36,10 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         captured = capsys.readouterr()
         return Ran(stopped.value.code, captured.out, captured.err)
 
-    logger = logging.getLogger("agent")
-    before = logging.root.handlers[:], logging.root.level, logger.level
-    yield inside
-    logging.root.handlers[:], logging.root.level, logger.level = before
+    return inside
 
 
 @pytest.fixture
