@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import ParamSpec, TypeVar
 from unittest.mock import patch
 
+import aiosqlite
+
 from tests.fakes.clock import FakeClock
 
 P = ParamSpec("P")
@@ -34,25 +36,31 @@ class SwiftClock(FakeClock):
     """FakeClock that advances by itself while ``running``."""
 
     _in_threads = 0
-    """Calls of asyncio.to_thread under way."""
+    """Calls into other threads under way: those of the databases, and of asyncio.to_thread where a test wants it."""
 
     @contextlib.asynccontextmanager
     async def running(self, *, threads: bool = False) -> AsyncIterator[SwiftClock]:
-        """Jump from alarm to alarm until the block ends. ``threads``: not while asyncio.to_thread works."""
+        """Jump from alarm to alarm until the block ends, never while a database works: a slow disk is no wait.
+
+        ``threads``: nor while asyncio.to_thread works.
+        """
         driver = asyncio.create_task(self._drive(), name="swift-clock")
         try:
             to_thread = self._counted(asyncio.to_thread) if threads else asyncio.to_thread
-            with patch.object(asyncio, "to_thread", to_thread):
+            with (
+                patch.object(asyncio, "to_thread", to_thread),
+                patch.object(aiosqlite.Connection, "_execute", self._counted(aiosqlite.Connection._execute)),
+            ):
                 yield self
         finally:
             driver.cancel()
             await asyncio.gather(driver, return_exceptions=True)
 
-    def _counted(self, to_thread: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-        async def counted(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def _counted(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        async def counted(*args: P.args, **kwargs: P.kwargs) -> T:
             self._in_threads += 1
             try:
-                return await to_thread(call, *args, **kwargs)
+                return await call(*args, **kwargs)
             finally:
                 self._in_threads -= 1
 
