@@ -11,7 +11,7 @@ from agent.domain.books.payments import PaymentTable
 from agent.domain.calendar import local_date
 from agent.domain.callers import Role
 from agent.domain.errors import BadInput, FieldError
-from agent.domain.records.outage_closing import paper_of
+from agent.domain.records.outage_closing_paper import paper_of
 from agent.domain.records.policy_annex import policy_annex
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from agent.services.records.annex import annex_facts

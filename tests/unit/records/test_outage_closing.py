@@ -15,7 +15,8 @@ import pytest
 from agent.domain.errors import NotFound
 from agent.domain.invoice import Mode
 from agent.domain.records.evidence_files import OutageReport
-from agent.domain.records.outage_closing import ClosingReport, OutageSource, closing_report, paper_of
+from agent.domain.records.outage_closing import ClosingReport, OutageSource, closing_report
+from agent.domain.records.outage_closing_paper import paper_of
 from printers.preview.report import render_report
 from tests.fakes.clock import FakeClock, at
 from tests.fakes.world import MANAGER, World, press_until_answered, world
