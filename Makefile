@@ -78,11 +78,13 @@ mutants: $(VENV)/.dev ## plant known bugs, then drawn ones: does the suite notic
 bench: $(VENV)/.dev ## speed and memory, as ratios within one run
 	$(BIN)/python -m tests.bench
 
-faults: $(VENV)/.dev ## the goal table, column night, resumable (ONLY=name, MINUTES=)
-	$(BIN)/python -m tests.faults night $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES))
+faults: $(VENV)/.dev ## the goal table, column night, resumable (ONLY=name, MINUTES=, PROCESSES=)
+	$(BIN)/python -m tests.faults night $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES)) \
+		$(addprefix --processes ,$(PROCESSES))
 
 faults-release: $(VENV)/.dev ## the same, column release: days
-	$(BIN)/python -m tests.faults release $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES))
+	$(BIN)/python -m tests.faults release $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES)) \
+		$(addprefix --processes ,$(PROCESSES))
 
 test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from tests.fakes.hub_stores import Postgres
 
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
-settings.register_profile("change", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("release", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
+LAX = (HealthCheck.too_slow,)
+settings.register_profile("change", deadline=None, derandomize=True, stateful_step_count=40, suppress_health_check=LAX)
+settings.register_profile(
+    "nightly", deadline=None, max_examples=2000, stateful_step_count=100, suppress_health_check=LAX
+)
+settings.register_profile(
+    "release", deadline=None, max_examples=2000, stateful_step_count=200, suppress_health_check=LAX
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "change"))
 
 DEFAULT_DATA = Settings.__dataclass_fields__["data_dir"].default

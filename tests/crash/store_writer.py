@@ -1,6 +1,7 @@
 """A process that issues invoices in a loop and says on stdout what was committed; made to be killed.
 
-Usage: python store_writer.py DATABASE COUNT. A line per commit: the serial and the hash of the bytes.
+Usage: python store_writer.py DATABASE COUNT [WEAKNESS]. A line per commit: the serial and the hash of the bytes. The
+weaknesses are those of powerloss/scenario.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from agent.domain.event_kinds import EventKind
 from agent.ports import KeyRecord, Transaction
 from agent.store.sqlite import SqliteStore
 from agent.system.clock import SystemClock
+from tests.crash.powerloss.scenario import weaken
 from tests.fakes.invoices import SERIES, new_invoice
 
 
@@ -42,4 +44,5 @@ async def main(database: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
+    weaken(sys.argv[3] if len(sys.argv) > 3 else "none")
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -22,7 +22,7 @@ from PIL import Image
 from agent.domain.lifecycle import INVOICE_MOVES, InvoiceState
 from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
-from tests.fakes.seeds import drawn
+from tests.fakes.seeds import Note, drawn
 
 KILLS = 6
 FULL_KILLS = 25
@@ -160,7 +160,9 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", drawn(range(1, 2)))
-async def test_killed_twenty_five_times(tmp_path: Path, seed: int) -> None:
+async def test_killed_twenty_five_times(tmp_path: Path, seed: int, record_property: Note) -> None:
     async with agent_process(tmp_path, extra=SETTINGS) as place:
         history = await run_killing(place, FULL_KILLS, seed)
+        record_property("kills", FULL_KILLS)
+        record_property("presses", sum(len(answers) for answers in history.answers.values()))
         await check(place, history)

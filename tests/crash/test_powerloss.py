@@ -18,6 +18,7 @@ from tests.crash.powerloss.disk import Model
 from tests.crash.powerloss.older import leave_older
 from tests.crash.powerloss.scenario import database
 from tests.crash.powerloss.trace import STRACE
+from tests.fakes.seeds import Note, drawn
 
 pytestmark = pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 MODELS = pytest.mark.parametrize("model", list(Model), ids=lambda model: model.value)
@@ -46,9 +47,11 @@ async def test_a_power_cut_loses_nothing_acknowledged(folder: Path, model: Model
 
 @pytest.mark.nightly
 @MODELS
-@pytest.mark.parametrize("seed", range(40))
-async def test_power_cuts_for_long(folder: Path, model: Model, seed: int) -> None:
-    assert_clean(await cut(folder, model, 5000, seed), at_least=1200)
+@pytest.mark.parametrize("seed", drawn(range(20)))
+async def test_power_cuts_for_long(folder: Path, model: Model, seed: int, record_property: Note) -> None:
+    report = await cut(folder, model, 5000, seed)
+    record_property("states", report.states)
+    assert_clean(report, at_least=1200)
 
 
 # --- the mutants: a harness that does not catch them proves nothing -----------------------------------------
@@ -113,15 +116,18 @@ async def test_a_power_cut_during_an_upgrade(folder: Path) -> None:
 @pytest.mark.nightly
 @MODELS
 @pytest.mark.parametrize("known", range(len(MIGRATIONS)))
-async def test_power_cuts_during_each_upgrade(folder: Path, known: int, model: Model) -> None:
-    assert_clean(await cut_upgrade(folder, known, model, 3000), at_least=150)
+async def test_power_cuts_during_each_upgrade(folder: Path, known: int, model: Model, record_property: Note) -> None:
+    report = await cut_upgrade(folder, known, model, 3000)
+    record_property("states", report.states)
+    assert_clean(report, at_least=150)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("known", range(len(MIGRATIONS)))
-async def test_a_kill_at_every_write_of_each_upgrade(folder: Path, known: int) -> None:
+async def test_a_kill_at_every_write_of_each_upgrade(folder: Path, known: int, record_property: Note) -> None:
     root = folder / "till"
     promises = await leave_older(database(root), known)
     recording = run_scenario(root, "upgrade")
     report = await kills(recording, folder / "state", Judgement(root, promises).judge)
+    record_property("kills", report.states)
     assert_clean(report, at_least=50)

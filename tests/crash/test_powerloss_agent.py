@@ -35,6 +35,7 @@ from tests.crash.powerloss.disk import Model, State
 from tests.crash.powerloss.trace import STRACE, Recording, Step, read_trace, snapshot, traced
 from tests.fakes.agent_process import START_SECONDS, AgentProcess
 from tests.fakes.sales import mixed_sale
+from tests.fakes.seeds import Note
 
 pytestmark = pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
 HEAD_BYTES = 300
@@ -126,7 +127,7 @@ def slips_of(database: Path) -> dict[bytes, dict[str, Any]]:
     return {data: {"job": job, "slip": hashlib.sha256(data).hexdigest()} for job, data in rows}
 
 
-async def cut(folder: Path, presses: int, model: Model, wanted: int) -> list[Promise]:
+async def cut(folder: Path, presses: int, model: Model, wanted: int, note: Note) -> list[Promise]:
     """Replay power cuts after every moment at which something left; return what did."""
     recording = await live(folder, presses)
     database = Path("agent-data", "agent.db")
@@ -138,6 +139,7 @@ async def cut(folder: Path, presses: int, model: Model, wanted: int) -> list[Pro
         return violations(replace(facts, problems=tuple(p for p in facts.problems if "half a unit" not in p)), promises)
 
     report = await campaign(recording, model, folder / "state", wanted=wanted, seed=1, judge=judge)
+    note("states", report.states)
     assert report.bad == 0, report.examples
     assert report.states >= wanted / 4
     return [json.loads(step.data) for step in recording.steps if step.kind == "said"]
@@ -150,15 +152,17 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-async def test_what_left_the_agent_survives_a_power_cut(folder: Path) -> None:
-    promises = await cut(folder, 2, Model.POSIX, wanted=200)
+async def test_what_left_the_agent_survives_a_power_cut(folder: Path, record_property: Note) -> None:
+    promises = await cut(folder, 2, Model.POSIX, 200, record_property)
     assert_all_kinds(promises, 2)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("model", list(Model), ids=lambda model: model.value)
-async def test_nothing_leaves_the_agent_that_a_power_cut_takes_back(folder: Path, model: Model) -> None:
-    assert_all_kinds(await cut(folder, 6, model, wanted=4000), 6)
+async def test_nothing_leaves_the_agent_that_a_power_cut_takes_back(
+    folder: Path, model: Model, record_property: Note
+) -> None:
+    assert_all_kinds(await cut(folder, 6, model, 4000, record_property), 6)
 
 
 def assert_all_kinds(promises: list[Promise], presses: int) -> None:

@@ -19,7 +19,7 @@ import pytest
 from agent.domain.records.hash_chain import GENESIS, chain
 from agent.store.maintenance import check
 from tests.crash.powerloss.trace import STRACE
-from tests.fakes.seeds import drawn
+from tests.fakes.seeds import Note, drawn
 
 ROOT = Path(__file__).parents[2]
 WRITER = (sys.executable, "-m", "tests.crash.store_writer")
@@ -91,7 +91,8 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", drawn(range(20)))
-def test_killed_at_random_moments_for_long(tmp_path: Path, seed: int) -> None:
+def test_killed_at_random_moments_for_long(tmp_path: Path, seed: int, record_property: Note) -> None:
+    record_property("kills", 50)
     kill_repeatedly(tmp_path / "agent.db", seed, count=50)
 
 

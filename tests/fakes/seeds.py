@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
 VARIABLE = "FAULT_SEEDS"
+Note = Callable[[str, object], None]
+"""pytest's ``record_property``: what a test counted, for the report of its campaign (tests/faults)."""
 
 
 def drawn(usual: range) -> list[object]:

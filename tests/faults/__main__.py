@@ -1,44 +1,43 @@
-"""``python -m tests.faults night|release [--only NAME]... [--minutes N]``, ``python -m tests.faults report``.
+"""``python -m tests.faults night|release [--only NAME]... [--minutes N] [--processes N]``, ``... report``.
 
-Each piece of work is a run of pytest over some seeds; its counts are appended to build/faults/results.jsonl with the
-commit, so a campaign that was stopped goes on behind what this commit has done already. A seed that fails is named with
-the command that lives through it again. ``report`` prints the table of docs/proof.md.
+Each piece of work is a run of pytest over some seeds, or over some of a campaign's cases in an order that is drawn
+once, so a campaign that was stopped is a fair sample. Its counts are appended to build/faults/results.jsonl with the
+commit: the next run goes on behind what this commit has done. What fails is named with the command that lives through
+it again. ``report`` prints the table of docs/proof.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import random
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.fakes.seeds import VARIABLE
-from tests.faults.campaigns import CAMPAIGNS, Campaign
+from tests.faults.campaigns import CAMPAIGNS, Campaign, missing
+from tests.faults.results import KEPT, Result, keep, kept, table
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "build" / "faults"
-RESULTS = KEPT / "results.jsonl"
+FIRST_SEED = 1000
+ALL_MARKS = ("-m", "nightly or not nightly")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a piece of work came to. ``first``, ``count``: its seeds; 0 and 0 where it has none."""
+class Run:
+    """How this run works."""
 
-    campaign: str
     commit: str
-    first: int
-    count: int
-    passed: int
-    failed: int
-    skipped: int
-    seconds: float
-    failures: tuple[str, ...] = ()
+    profile: str
+    """Of hypothesis (tests/conftest.py)."""
+    processes: int
 
 
 def main() -> int:
@@ -47,65 +46,95 @@ def main() -> int:
     parser.add_argument("column", choices=("night", "release", "report"))
     parser.add_argument("--only", action="append", choices=[each.name for each in CAMPAIGNS])
     parser.add_argument("--minutes", type=float, help="begin no further piece of work after so long")
+    parser.add_argument("--processes", type=int, default=2, help="of pytest at once; 0: none but this one")
     chosen = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
     if chosen.column == "report":
-        print("\n".join(_report()))
+        print("\n".join(table()))
         return 0
+    release = chosen.column == "release"
+    run = Run(_commit(), "release" if release else "nightly", chosen.processes)
     until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else float("inf")
     bad = 0
     for campaign in CAMPAIGNS:
         if chosen.only and campaign.name not in chosen.only:
             continue
-        for first, count in _pieces(campaign, release=chosen.column == "release"):
+        if lacking := missing(campaign):
+            print(f"{campaign.name}: not run, this machine has no {', '.join(lacking)}", flush=True)
+            continue
+        for first, tests in _pieces(campaign, run, release=release):
             if time.monotonic() >= until:
                 print("the time is up; the next run goes on here")
                 return 1 if bad else 0
-            bad += _work(campaign, first, count, release=chosen.column == "release").failed
+            bad += _work(campaign, run, first, tests).failed
     return 1 if bad else 0
 
 
-def _pieces(campaign: Campaign, *, release: bool) -> Iterator[tuple[int, int]]:
-    """Yield the seeds that this commit has not lived through yet."""
-    mine = campaign.name, _commit()
-    done = {(each.first, each.count) for each in _results() if (each.campaign, each.commit) == mine}
-    wanted = campaign.release if release else campaign.night
-    if wanted is None:
-        yield from () if (0, 0) in done else [(0, 0)]
-        return
-    for first in range(1000, 1000 + wanted, campaign.piece):
-        piece = (first, min(campaign.piece, 1000 + wanted - first))
-        if piece not in done:
-            yield piece
+def _pieces(campaign: Campaign, run: Run, *, release: bool) -> Iterator[tuple[int, range | Sequence[str]]]:
+    """Yield what this commit has not lived through yet: the first seed or place, and the seeds or cases."""
+    mine = (campaign.name, run.commit)
+    done = {(each.first, each.count) for each in kept() if (each.campaign, each.commit) == mine}
+    seeds = campaign.release if release else campaign.night
+    if seeds is None:
+        cases = _cases(campaign)
+        pieces: Iterator[tuple[int, range | Sequence[str]]] = (
+            (place, cases[place : place + campaign.piece]) for place in range(0, len(cases), campaign.piece)
+        )
+    else:
+        end = FIRST_SEED + seeds
+        pieces = (
+            (first, range(first, min(first + campaign.piece, end)))
+            for first in range(FIRST_SEED, end, campaign.piece)
+        )  # fmt: skip
+    return ((first, piece) for first, piece in pieces if (first, len(piece)) not in done)
 
 
-def _work(campaign: Campaign, first: int, count: int, *, release: bool) -> Result:
+def _cases(campaign: Campaign) -> list[str]:
+    """Return the names of all cases, in an order that depends on nothing but their names."""
+    command = [sys.executable, "-m", "pytest", *ALL_MARKS, "--collect-only", "-n", "0", campaign.tests]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    cases = sorted(line for line in told.stdout.splitlines() if "::" in line)
+    if told.returncode or not cases:
+        raise SystemExit(f"{campaign.name}: pytest finds no cases\n{told.stdout}{told.stderr}")
+    random.Random(FIRST_SEED).shuffle(cases)
+    return cases
+
+
+def _work(campaign: Campaign, run: Run, first: int, piece: range | Sequence[str]) -> Result:
     report = KEPT / "junit.xml"
     report.unlink(missing_ok=True)
-    environment = {**os.environ, "HYPOTHESIS_PROFILE": "release" if release else "nightly"}
-    if count:
-        environment[VARIABLE] = f"{first}:{count}"
-    marks = ["-m", "nightly or not nightly", "-n", "2", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    environment = {**os.environ, "HYPOTHESIS_PROFILE": run.profile}
+    again, tests = "", list(piece) if not isinstance(piece, range) else [campaign.tests]
+    if isinstance(piece, range):
+        environment[VARIABLE] = f"{first}:{len(piece)}"
+        again = f"{VARIABLE}={environment[VARIABLE]} "
+    options = [*ALL_MARKS, "-n", f"{run.processes}", f"--hypothesis-seed={first}", f"--junitxml={report}"]
     begun = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-m", "pytest", *marks, campaign.tests],
-        cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests],
+        cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
-    result = _read(campaign, first, count, report, time.monotonic() - begun)
-    with RESULTS.open("a", encoding="utf-8") as kept:
-        kept.write(json.dumps(asdict(result)) + "\n")
-    seeds = f" seeds {first}-{first + count - 1}" if count else ""
-    print(f"{campaign.name}{seeds}: {result.passed} passed, {result.failed} failed, {result.seconds:.0f} s", flush=True)
+    result = _read(report, campaign, run, first, len(piece), time.monotonic() - begun)
+    keep(result)
+    last = f"-{first + len(piece) - 1}" if len(piece) > 1 else ""
+    what = f"{'seeds' if again else 'cases'} {first}{last}"
+    print(f"{campaign.name} {what}: {result.passed} passed, {result.failed} failed, {result.seconds:.0f} s", flush=True)
     for failure in result.failures:
-        print(f"    {VARIABLE}={first}:{count} pytest -m 'nightly or not nightly' '{failure}'", flush=True)
+        print(f"    HYPOTHESIS_PROFILE={run.profile} {again}pytest -m 'nightly or not nightly' '{failure}'", flush=True)
+    if result.failed:
+        log = KEPT / f"{campaign.name}-{first}.log"
+        log.write_text(done.stdout + done.stderr, "utf-8")
+        print(f"    told in {log.relative_to(ROOT)}", flush=True)
     return result
 
 
-def _read(campaign: Campaign, first: int, count: int, report: Path, seconds: float) -> Result:
+def _read(report: Path, campaign: Campaign, run: Run, first: int, count: int, seconds: float) -> Result:
     passed = failed = skipped = 0
     failures: list[str] = []
+    counts: Counter[str] = Counter()
     cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
     for case in cases:
+        counts.update({each.attrib["name"]: int(each.attrib["value"]) for each in case.iter("property")})
         if case.find("skipped") is not None:
             skipped += 1
         elif case.find("failure") is not None or case.find("error") is not None:
@@ -116,31 +145,9 @@ def _read(campaign: Campaign, first: int, count: int, report: Path, seconds: flo
             passed += 1
     if not cases:
         failed, failures = 1, ["pytest told nothing"]
-    return Result(campaign.name, _commit(), first, count, passed, failed, skipped, seconds, tuple(failures))
-
-
-def _report() -> Iterator[str]:
-    yield "| Campaign | Row of the goal table | Seeds | Cases passed | Failed | Not run here | Minutes | Commit |"
-    yield "|---|---|---|---|---|---|---|---|"
-    results = _results()
-    for campaign in CAMPAIGNS:
-        mine = [each for each in results if each.campaign == campaign.name]
-        for commit in dict.fromkeys(each.commit for each in mine):
-            told = [each for each in mine if each.commit == commit]
-            seeds = sum(each.count for each in told)
-            yield (
-                f"| {campaign.name} | {campaign.row} | {seeds or '–'} | {sum(each.passed for each in told)} "
-                f"| {sum(each.failed for each in told)} | {sum(each.skipped for each in told)} "
-                f"| {sum(each.seconds for each in told) / 60:.1f} | {commit} |"
-            )
-        if not mine:
-            yield f"| {campaign.name} | {campaign.row} | not run | | | | | |"
-
-
-def _results() -> list[Result]:
-    if not RESULTS.exists():
-        return []
-    return [Result(**json.loads(line)) for line in RESULTS.read_text("utf-8").splitlines()]
+    day = datetime.now(UTC).date().isoformat()
+    told = (passed, failed, skipped, round(seconds, 1), dict(counts), tuple(failures))
+    return Result(campaign.name, run.commit, day, first, count, *told)
 
 
 def _commit() -> str:

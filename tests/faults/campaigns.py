@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """One row, or a part of it.
 
-    ``night``, ``release``: how many seeds; None: the whole test is one piece of work, whatever its cases.
+    ``night``, ``release``: how many seeds; None: each case of the tests once.
     """
 
     name: str
@@ -19,8 +23,25 @@ class Campaign:
     night: int | None = None
     release: int | None = None
     piece: int = 25
-    """Seeds of one run of pytest, after which the result is kept."""
-    needs: str = ""
+    """Seeds or cases of one run of pytest, after which the result is kept."""
+    needs: tuple[str, ...] = ()
+    """Names in ``MEANS``: without them the campaign is not run, and says so."""
+
+
+MEANS: dict[str, Callable[[], bool]] = {
+    "root": lambda: os.geteuid() == 0,
+    "loop devices": lambda: Path("/dev/loop-control").exists(),
+    "mkfs.ext4": lambda: shutil.which("mkfs.ext4") is not None,
+    "mkfs.xfs": lambda: shutil.which("mkfs.xfs") is not None,
+    "strace": lambda: shutil.which("strace") is not None,
+    "libfaketime": lambda: any(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")),
+}
+"""What a machine may lack -> whether this one has it."""
+
+
+def missing(campaign: Campaign) -> list[str]:
+    """Return the means that this machine lacks."""
+    return [name for name in campaign.needs if not MEANS[name]()]
 
 
 CAMPAIGNS = (
@@ -31,49 +52,144 @@ CAMPAIGNS = (
         "kill -9 at system calls",
         "tests/crash/test_store_kill.py::test_killed_at_every_system_call",
         "I1-I4 I9",
+        needs=("strace",),
     ),
     Campaign(
         "random-store",
         "kill -9 at random",
         "tests/crash/test_store_kill.py::test_killed_at_random_moments_for_long",
         "I1 I4 I9",
-        20,
-        200,
-        5,
+        night=20,
+        release=200,
+        piece=1,
     ),
     Campaign(
-        "random-agent", "kill -9 at random", "tests/crash/test_kill.py::test_killed_twenty_five_times", "all", 4, 400, 1
+        "random-agent",
+        "kill -9 at random",
+        "tests/crash/test_kill.py::test_killed_twenty_five_times",
+        "all",
+        night=4,
+        release=400,
+        piece=1,
     ),
-    Campaign("power-store", "power cut, replayed", "tests/crash/test_powerloss.py", "I1 I3 I4 I7 I9"),
-    Campaign("power-agent", "power cut, replayed", "tests/crash/test_powerloss_agent.py", "I1 I3 I4 I7 I9"),
-    Campaign("power-commands", "power cut, replayed", "tests/crash/test_powerloss_commands.py", "I1 I4 I9"),
     Campaign(
-        "power-disk",
+        "power-store",
+        "power cut, replayed",
+        "tests/crash/test_powerloss.py::test_power_cuts_for_long",
+        "I1 I3 I4 I7 I9",
+        night=20,
+        release=200,
+        piece=1,
+        needs=("strace",),
+    ),
+    Campaign(
+        "power-upgrade",
+        "power cut, replayed",
+        "tests/crash/test_powerloss.py::test_power_cuts_during_each_upgrade",
+        "I1 I3 I4 I7 I9",
+        piece=4,
+        needs=("strace",),
+    ),
+    Campaign(
+        "power-agent",
+        "power cut, replayed",
+        "tests/crash/test_powerloss_agent.py",
+        "I1 I3 I4 I7 I9",
+        piece=1,
+        needs=("strace",),
+    ),
+    Campaign(
+        "power-commands",
+        "power cut, replayed",
+        "tests/crash/test_powerloss_commands.py",
+        "I1 I4 I9",
+        needs=("strace",),
+    ),
+    Campaign(
+        "power-ext4",
         "power cut, real file system",
-        "tests/crash/test_powerloss_disk.py",
+        "tests/crash/test_powerloss_real.py::test_ext4",
         "I1 I3 I4 I9",
-        needs="root, loop devices",
+        night=100,
+        release=1_000,
+        piece=20,
+        needs=("root", "loop devices", "mkfs.ext4"),
     ),
-    Campaign("disk-faults", "disk that fails", "tests/crash/test_disk_faults.py", "I1 I4 I9"),
-    Campaign("disk-full", "disk full", "tests/crash/test_store_full_disk.py", "I1 I4"),
-    Campaign("network", "network", "tests/integration/test_fault_matrix.py", "I1 I2 I10"),
-    Campaign("habits", "awkward KSeF", "tests/integration/test_live_habits.py", "I1 I2"),
-    Campaign("clock", "clock", "tests/integration/test_set_clock.py", "I5", needs="libfaketime"),
-    Campaign("deadlines", "announcements", "tests/sim/test_year.py::test_many_years", "I5 I8", 300, 10_000, 100),
-    Campaign("cashiers", "cashiers", "tests/integration/test_end_to_end.py", "I1 I4 I6"),
-    Campaign("backlog", "backlog", "tests/integration/test_backlog.py", "I1 I2"),
-    Campaign("search", "stateful search", "tests/unit/store/test_model.py", "all"),
-    Campaign("simulation", "simulation", "tests/sim/test_agent_sim.py::test_many_months", "all", 200, 10_000, 10),
+    Campaign(
+        "power-xfs",
+        "power cut, real file system",
+        "tests/crash/test_powerloss_real.py::test_xfs",
+        "I1 I3 I4 I9",
+        night=20,
+        release=200,
+        piece=10,
+        needs=("root", "loop devices", "mkfs.xfs"),
+    ),
+    Campaign(
+        "lying-disk",
+        "disk that lies",
+        "tests/crash/test_powerloss.py::test_a_disk_that_lies_about_fsync_loses_commits",
+        "I9",
+        needs=("strace",),
+    ),
     Campaign(
         "damage",
         "disk that lies",
         "tests/unit/store/test_damage.py::test_random_damage_for_long",
         "I9",
-        500,
-        5_000,
-        100,
+        night=500,
+        release=5_000,
+        piece=100,
     ),
     Campaign(
-        "upgrade", "upgrade", "tests/crash/test_powerloss.py::test_a_kill_at_every_write_of_each_upgrade", "I1 I7 I9"
+        "disk-faults",
+        "disk that fails",
+        "tests/crash/test_disk_faults.py",
+        "I1 I4 I9",
+        piece=20,
+        needs=("strace",),
+    ),
+    Campaign("disk-full", "disk full", "tests/crash/test_store_full_disk.py", "I1 I4"),
+    Campaign("network", "network", "tests/integration/test_fault_matrix.py", "I1 I2 I10", piece=8),
+    Campaign("habits", "awkward KSeF", "tests/integration/test_live_habits.py", "I1 I2"),
+    Campaign("clock", "clock", "tests/integration/test_set_clock.py", "I5", piece=1, needs=("libfaketime",)),
+    Campaign(
+        "clock-steps",
+        "clock",
+        "tests/unit/outages/test_clock_steps.py",
+        "I5",
+        night=10,
+        release=100,
+        piece=1,
+    ),
+    Campaign("deadlines", "clock", "tests/unit/outages/test_deadlines.py", "I5", night=10, release=100, piece=1),
+    Campaign(
+        "announcements",
+        "announcements",
+        "tests/sim/test_year.py::test_many_years",
+        "I5 I8",
+        night=300,
+        release=10_000,
+        piece=50,
+    ),
+    Campaign("cashiers", "cashiers", "tests/integration/test_end_to_end.py", "I1 I4 I6"),
+    Campaign("backlog", "backlog", "tests/integration/test_backlog.py", "I1 I2", piece=1),
+    Campaign("search", "stateful search", "tests/unit/store/test_model.py", "all", night=5, release=20, piece=1),
+    Campaign(
+        "simulation",
+        "simulation",
+        "tests/sim/test_agent_sim.py::test_many_months",
+        "all",
+        night=200,
+        release=10_000,
+        piece=5,
+    ),
+    Campaign(
+        "upgrade",
+        "upgrade",
+        "tests/crash/test_powerloss.py::test_a_kill_at_every_write_of_each_upgrade",
+        "I1 I7 I9",
+        piece=8,
+        needs=("strace",),
     ),
 )

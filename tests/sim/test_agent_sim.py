@@ -36,7 +36,7 @@ from tests.crash.test_port_points import CrashPoint, clear
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
-from tests.fakes.seeds import drawn
+from tests.fakes.seeds import Note, drawn
 from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, MANAGER, World, sale, world
 from tests.sim.announcing import News, news_of
 from tests.sim.oracle import LIFTED, OPEN, WARSAW, Outage, oracle
@@ -621,5 +621,8 @@ async def history(folder: Path, seed: int) -> list[tuple[str, str, str | None]]:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", drawn(range(100, 300)))
-async def test_many_months(folder: Path, seed: int) -> None:
-    await live_through(folder, seed)
+async def test_many_months(folder: Path, seed: int, record_property: Note) -> None:
+    life = await live_through(folder, seed)
+    record_property("days", DAYS)
+    record_property("deaths", life.deaths)
+    record_property("sales", len(life.answers))

@@ -19,7 +19,7 @@ from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.outages.modes import ModeFacts, decide
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline, TimelineFact
 from agent.domain.paper.choice import PaperFacts, choose
-from tests.fakes.seeds import drawn
+from tests.fakes.seeds import Note, drawn
 from tests.sim.announcing import facts, news_of
 from tests.sim.oracle import LIFTED, OPEN, WARSAW, Outage, oracle, polish_day
 
@@ -197,5 +197,5 @@ def test_every_deadline_of_a_year_equals_the_oracles(seed: int, *, corrected: bo
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", drawn(range(100, 400)))
-def test_many_years(seed: int) -> None:
-    simulate(seed, corrected=seed % 2 == 0)
+def test_many_years(seed: int, record_property: Note) -> None:
+    record_property("deadlines", simulate(seed, corrected=seed % 2 == 0))

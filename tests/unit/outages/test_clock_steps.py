@@ -453,7 +453,7 @@ ALLOWED = timedelta(minutes=16)
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(moves=st.lists(MOVES, min_size=4, max_size=14))
 async def test_no_invoice_bears_a_wrong_date(moves: Sequence[tuple[str, int]]) -> None:
     """Within a boot that begins right, whatever happens to the clock: a press is refused, or dated rightly."""

@@ -335,7 +335,7 @@ def outcome(answer: Deadline) -> date | str:
             return answer.date
 
 
-@settings(max_examples=600)
+@settings(max_examples=settings().max_examples * 6)
 @given(MODES, st.lists(outages(), max_size=5), INSTANTS, st.integers(0, 2**32))
 def test_equals_the_slow_oracle(mode: Mode, happened: list[Outage], issued: datetime, seed: int) -> None:
     timeline = timeline_of(happened, random.Random(seed))
@@ -343,7 +343,7 @@ def test_equals_the_slow_oracle(mode: Mode, happened: list[Outage], issued: date
     assert outcome(answer) == oracle(mode.value, issued, happened)
 
 
-@settings(max_examples=300)
+@settings(max_examples=settings().max_examples * 3)
 @given(MODES, st.lists(outages(), min_size=1, max_size=4), INSTANTS, st.randoms(use_true_random=False))
 def test_order_of_news_does_not_matter_and_is_never_later(
     mode: Mode, happened: list[Outage], issued: datetime, rng: random.Random
