@@ -15,6 +15,30 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A name and what belongs to it, for a list of facts (dl). */
+export const fact = (name, value, kind = null) => h("div", {}, h("dt", {}, name), h("dd", { class: kind }, value));
+
+/** Open a dialog, once; `content` gets what closes it. */
+export function openDialog(id, title, content) {
+  if (byId(id)) return;
+  const dialog = h("dialog", { id, class: "card", "aria-labelledby": `${id}-title`, onclose: () => dialog.remove() },
+    h("h1", { id: `${id}-title` }, title), ...content(() => dialog.close()));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** Let the browser save a file. */
+export function saveFile(blob, name) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Write into a live region: it speaks on every change of text, so only real changes are written. */
+export function putText(id, words) {
+  if (byId(id).textContent !== words) byId(id).textContent = words;
+}
+
 /** Say something to screen readers without moving the focus. */
 export function say(text) {
   byId("said").textContent = "";

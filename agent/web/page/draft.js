@@ -1,6 +1,7 @@
 // The basket being made, and the press that has no answer yet. Both survive a reload, a closed tab and a dead browser.
 
 import { newKey } from "./api.js";
+import { read, write } from "./browser_store.js";
 import { emptyBuyer } from "./owner.js";
 
 const DRAFT = "ksef-agent.draft";
@@ -27,14 +28,6 @@ const empty = () => ({
   back: "", // where the program that handed the sale over wants to be called back
 });
 
-function read(name) {
-  try {
-    return JSON.parse(localStorage.getItem(name));
-  } catch {
-    return null;
-  }
-}
-
 /** What this browser kept; a page of an earlier version knew fewer fields. */
 function whole(basket) {
   const saved = { ...empty(), ...basket };
@@ -44,7 +37,7 @@ function whole(basket) {
 export let draft = whole(read(DRAFT));
 
 export function save() {
-  localStorage.setItem(DRAFT, JSON.stringify(draft));
+  write(DRAFT, draft);
 }
 
 /** Call `changed` after another tab changed the basket, `pressed` after it began a press (true) or was answered. */
@@ -107,5 +100,5 @@ export function pending() {
   return kept && { path: "/v1/invoices", ...kept };
 }
 
-export const setPending = (press) => localStorage.setItem(PENDING, JSON.stringify(press));
+export const setPending = (press) => write(PENDING, press);
 export const clearPending = () => localStorage.removeItem(PENDING);

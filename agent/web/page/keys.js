@@ -1,6 +1,6 @@
 // F1: every key of the page, and the sounds.
 
-import { byId, h } from "./dom.js";
+import { byId, fact, h, openDialog } from "./dom.js";
 import * as sounds from "./sounds.js";
 
 const KEYS = [
@@ -21,14 +21,11 @@ export function start() {
 }
 
 function show() {
-  if (byId("keys")) return;
-  const dialog = h("dialog", { id: "keys", class: "card", "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
-    h("h1", { id: "keys-title" }, "Klawisze"),
-    h("dl", { class: "facts" }, KEYS.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)))),
+  openDialog("keys", "Klawisze", (close) => [
+    h("dl", { class: "facts" }, KEYS.map(([key, what]) => fact(h("kbd", {}, key), what))),
     h("label", { class: "switch" },
       h("input", { type: "checkbox", id: "sounds", checked: sounds.isOn(), onchange: ({ target }) => sounds.turn(target.checked) }),
       " Dźwięk, gdy program odmówi albo wydruk nie wyjdzie"),
-    h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Zamknij")));
-  document.body.append(dialog);
-  dialog.showModal();
+    h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: close }, "Zamknij")),
+  ]);
 }

@@ -1,6 +1,7 @@
 // Buyers by name, or by the beginning of their number: those the agent remembers, and firms of the EU that this browser does.
 
 import { get, Problem, Unreachable } from "./api.js";
+import { read, write } from "./browser_store.js";
 import * as buyer from "./buyer.js";
 import { byId } from "./dom.js";
 import { draft } from "./draft.js";
@@ -34,17 +35,11 @@ async function find(text) {
 
 const european = (known) => ({ label: known.name, detail: known.eu_vat, take: () => buyer.takeEuropean(known) });
 
-function europeans() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) || [];
-  } catch {
-    return [];
-  }
-}
+const europeans = () => read(KEY) || [];
 
 /** Remember whom an invoice went to. No private persons: their data are not ours to keep. */
 export function remember({ buyer: { kind, eu_vat, name, line1, line2, country } }) {
   if (kind !== "eu_vat" || !name.trim()) return;
   const others = europeans().filter((each) => each.eu_vat !== eu_vat);
-  localStorage.setItem(KEY, JSON.stringify([{ eu_vat, name, line1, line2, country }, ...others].slice(0, MOST)));
+  write(KEY, [{ eu_vat, name, line1, line2, country }, ...others].slice(0, MOST));
 }

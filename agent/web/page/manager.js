@@ -1,7 +1,7 @@
 // What only a manager may do: declare offline24, confirm a total failure, withdraw either. Every step has a reason.
 
 import { get, post, remove } from "./api.js";
-import { byId, h, whileBusy } from "./dom.js";
+import { byId, fact, h, whileBusy } from "./dom.js";
 import { office } from "./office.js";
 import { MODES, momentShown } from "./words.js";
 
@@ -149,8 +149,6 @@ const falseAlarm = (reason) => remove("/v1/mode?false_alarm=true", { body: JSON.
 const confirm = (reason) => post("/v1/mode", { body: JSON.stringify({ mode: "total_failure", reason }), ...options() });
 const offline24 = (reason) => post("/v1/mode", { body: JSON.stringify({ mode: "offline24", reason }), ...options() });
 const end = (reason) => remove("/v1/mode", { body: JSON.stringify({ reason }), ...options() });
-
-const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
 /** A button; with `sure` ([what follows, the word for yes]) it asks once more. */
 function action(label, done, call, sure = null) {

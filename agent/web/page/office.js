@@ -1,7 +1,7 @@
 // What a manager takes home and looks after: the books, proof for an auditor, certificates, the shop's webhooks.
 
 import { blob, get } from "./api.js";
-import { h, whileBusy } from "./dom.js";
+import { fact, h, saveFile, whileBusy } from "./dom.js";
 import { dayShown, momentShown } from "./words.js";
 
 const USES = { authentication: "do logowania w KSeF", offline: "Offline (kod CERTYFIKAT)" };
@@ -48,10 +48,11 @@ function evidence(today, options, tried) {
 }
 
 function certificates(list) {
-  return part("Certyfikaty KSeF", list.length ? h("dl", { class: "facts" }, list.map((each) => h("div", {},
-    h("dt", {}, USES[each.use] || each.use),
-    h("dd", { class: each.days_left < SOON ? "bad" : null },
-      `ważny do ${dayShown(each.expires.slice(0, 10))} (jeszcze ${each.days_left} dni)`)))) : h("p", {}, "Brak certyfikatów."));
+  return part("Certyfikaty KSeF", list.length ? h("dl", { class: "facts" }, list.map((each) => fact(
+    USES[each.use] || each.use,
+    `ważny do ${dayShown(each.expires.slice(0, 10))} (jeszcze ${each.days_left} dni)`,
+    each.days_left < SOON ? "bad" : null,
+  ))) : h("p", {}, "Brak certyfikatów."));
 }
 
 function subscribers(list) {
@@ -59,8 +60,7 @@ function subscribers(list) {
   return part("Powiadomienia do systemu sklepu", h("dl", { class: "facts" }, list.map((each) => {
     const waiting = each.newest - each.cursor;
     const trouble = each.failing_with ? `nie przyjmuje (${each.failing_with}) od ${momentShown(each.failing_since)}` : "";
-    return h("div", {}, h("dt", {}, each.name),
-      h("dd", { class: trouble ? "bad" : null }, trouble || (waiting > 0 ? `czeka zdarzeń: ${waiting}` : "wszystko przekazane")));
+    return fact(each.name, trouble || (waiting > 0 ? `czeka zdarzeń: ${waiting}` : "wszystko przekazane"), trouble ? "bad" : null);
   })));
 }
 
@@ -70,8 +70,6 @@ const part = (title, ...content) => h("section", { class: "office-part" }, h("h3
 function save(label, tried, what) {
   return h("button", { type: "button", onclick: (event) => whileBusy(event.currentTarget, () => tried(async () => {
     const [path, name, options] = what();
-    const url = URL.createObjectURL(await blob(path, options));
-    h("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    saveFile(await blob(path, options), name);
   })) }, label);
 }

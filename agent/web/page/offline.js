@@ -1,18 +1,14 @@
 // Keeping what the page is made of, so that it opens while the agent is down (sw.js).
 
+import { read, write } from "./browser_store.js";
+
 const CACHE = "ksef-agent.page";
 const SETTINGS = "ksef-agent.settings";
 
 /** The agent's settings for the page as they were last time; null on the first visit. */
-export function lastSettings() {
-  try {
-    return JSON.parse(localStorage.getItem(SETTINGS));
-  } catch {
-    return null;
-  }
-}
+export const lastSettings = () => read(SETTINGS);
 
-export const keepSettings = (settings) => localStorage.setItem(SETTINGS, JSON.stringify(settings));
+export const keepSettings = (settings) => write(SETTINGS, settings);
 
 /** Needs https or loopback; elsewhere browsers have no service workers, and the page opens when the agent does. */
 export async function keepPage() {

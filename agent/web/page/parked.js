@@ -1,11 +1,12 @@
 // Baskets put aside, for the customer who went back for his card, and the one that "Wyczyść" took. They stay in this
 // browser, each with its own idempotency key.
 
-import { byId, h, say } from "./dom.js";
+import { read, write } from "./browser_store.js";
+import { byId, h, openDialog, say } from "./dom.js";
 import * as store from "./draft.js";
 import { plainAmount, shown } from "./money.js";
 import { totalGrosze } from "./totals.js";
-import { buyerShown, today } from "./words.js";
+import { buyerShown, polishDay } from "./words.js";
 
 const PARKED = "ksef-agent.parked";
 const CLEARED = "ksef-agent.cleared";
@@ -22,16 +23,10 @@ export function start({ shown: callback, fresh }) {
   draw();
 }
 
-function read(name) {
-  try {
-    return JSON.parse(localStorage.getItem(name)) || [];
-  } catch {
-    return [];
-  }
-}
+const entriesOf = (name) => read(name) || [];
 
-function write(name, entries) {
-  localStorage.setItem(name, JSON.stringify(entries));
+function keep(name, entries) {
+  write(name, entries);
   draw();
 }
 
@@ -60,7 +55,7 @@ export function park(fresh) {
 }
 
 function keepAside() {
-  if (!store.isEmpty()) write(PARKED, [entry(), ...read(PARKED)]);
+  if (!store.isEmpty()) keep(PARKED, [entry(), ...entriesOf(PARKED)]);
 }
 
 function clear(fresh) {
@@ -71,12 +66,12 @@ function clear(fresh) {
 
 /** Another basket takes the place of this one: "Cofnij" brings it back. */
 export function keepCleared() {
-  if (!store.isEmpty()) write(CLEARED, [entry()]);
+  if (!store.isEmpty()) keep(CLEARED, [entry()]);
 }
 
 function undo() {
-  const [taken] = read(CLEARED);
-  write(CLEARED, []);
+  const [taken] = entriesOf(CLEARED);
+  keep(CLEARED, []);
   if (taken) bringBack(taken);
 }
 
@@ -88,44 +83,42 @@ function bringBack({ basket }) {
 }
 
 /** After an invoice nobody means the basket before it. */
-export const forgetCleared = () => write(CLEARED, []);
+export const forgetCleared = () => keep(CLEARED, []);
 
 function draw() {
-  const count = read(PARKED).length;
+  const count = entriesOf(PARKED).length;
   byId("parked-open").hidden = !count;
   byId("parked-count").textContent = String(count);
-  byId("cleared").hidden = !read(CLEARED).length;
+  byId("cleared").hidden = !entriesOf(CLEARED).length;
 }
 
 function openList() {
-  const entries = read(PARKED);
-  if (byId("parked") || !entries.length) return;
-  const dialog = h("dialog", { id: "parked", class: "card", "aria-labelledby": "parked-title", onclose: () => dialog.remove() },
-    h("h1", { id: "parked-title" }, "Odłożone koszyki"),
+  const entries = entriesOf(PARKED);
+  if (!entries.length) return;
+  openDialog("parked", "Odłożone koszyki", (close) => [
     h("ul", { class: "parked-list" }, entries.map((each) => h("li", {},
-      h("button", { type: "button", class: "parked-take", onclick: () => { dialog.close(); take(each, bringBack); } },
+      h("button", { type: "button", class: "parked-take", onclick: () => { close(); take(each, bringBack); } },
         h("strong", {}, `${time(each.at)} · ${each.sum}`), h("span", {}, [each.buyer, ...each.lines].filter(Boolean).join(" · "))),
       h("button", {
         type: "button", class: "remove", "aria-label": `Usuń koszyk z ${time(each.at)}`,
-        onclick: () => { dialog.close(); take(each, (taken) => write(CLEARED, [taken])); },
+        onclick: () => { close(); take(each, (taken) => keep(CLEARED, [taken])); },
       }, "×")))),
-    h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, "Zamknij")));
-  document.body.append(dialog);
-  dialog.showModal();
+    h("div", { class: "row" }, h("button", { type: "button", onclick: close }, "Zamknij")),
+  ]);
 }
 
 /** Another tab may have taken it a moment ago. */
 function take({ basket }, then) {
-  const entries = read(PARKED);
+  const entries = entriesOf(PARKED);
   const found = entries.find((each) => each.basket.key === basket.key);
   if (!found) return;
-  write(PARKED, entries.filter((each) => each !== found));
+  keep(PARKED, entries.filter((each) => each !== found));
   then(found);
 }
 
 function time(instant) {
   const moment = new Date(instant);
-  const day = new Intl.DateTimeFormat("sv", { timeZone: "Europe/Warsaw" }).format(moment);
+  const day = polishDay(moment);
   const clock = new Intl.DateTimeFormat("pl", { timeZone: "Europe/Warsaw", hour: "2-digit", minute: "2-digit" }).format(moment);
-  return day === today() ? clock : `${day.split("-").reverse().join(".")} ${clock}`;
+  return day === polishDay() ? clock : `${day.split("-").reverse().join(".")} ${clock}`;
 }

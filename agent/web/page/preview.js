@@ -2,7 +2,7 @@
 
 import { postText, Problem, Unreachable } from "./api.js";
 import { saleOf } from "./body.js";
-import { byId, h, whileBusy } from "./dom.js";
+import { byId, h, openDialog, whileBusy } from "./dom.js";
 import * as store from "./draft.js";
 import { complain, explain, hush } from "./explain.js";
 
@@ -26,10 +26,8 @@ export function start({ readScreen, drawLines }) {
 }
 
 function show(text) {
-  const dialog = h("dialog", { id: "preview", class: "card", "aria-labelledby": "preview-title", onclose: () => dialog.remove() },
-    h("h1", { id: "preview-title" }, "Podgląd wydruku"),
+  openDialog("preview", "Podgląd wydruku", (close) => [
     h("pre", { class: "preview-paper", tabindex: "0" }, text),
-    h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Zamknij")));
-  document.body.append(dialog);
-  dialog.showModal();
+    h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: close }, "Zamknij")),
+  ]);
 }

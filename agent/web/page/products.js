@@ -1,5 +1,6 @@
 // Products that this till has sold: name or code bring unit, price and rate back. Kept in this browser.
 
+import { read, write } from "./browser_store.js";
 import { matches } from "./fold.js";
 
 const KEY = "ksef-agent.products";
@@ -10,16 +11,8 @@ let kept = { text: null, list: [] }; // read once, not at every key
 
 function all() {
   const text = localStorage.getItem(KEY);
-  if (text !== kept.text) kept = { text, list: parsed(text) };
+  if (text !== kept.text) kept = { text, list: read(KEY) || [] };
   return kept.list;
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text) || [];
-  } catch {
-    return [];
-  }
 }
 
 const same = (one, other) => one.name === other.name && one.prices === other.prices;
@@ -36,7 +29,7 @@ export function remember({ lines, prices }) {
     sold.push({ ...product, ean: ean || known?.ean || "", sold: (known?.sold || 0) + 1 });
   }
   const others = before.filter((product) => !sold.some((each) => same(each, product)));
-  localStorage.setItem(KEY, JSON.stringify([...sold, ...others].slice(0, MOST)));
+  write(KEY, [...sold, ...others].slice(0, MOST));
 }
 
 /** The product with this code, priced as the basket is. */

@@ -27,6 +27,9 @@ export const PRINTS = {
   uncertain: "nie wiadomo, czy się wydrukowało",
 };
 
+/** Whether a paper was asked for and nobody can say that it came out. */
+export const isUnprinted = ({ paper }) => ["failed", "uncertain"].includes(paper?.state);
+
 export const DOCUMENTS = { invoice: "Faktura", transaction_confirmation: "Potwierdzenie transakcji" };
 
 const DAY = 86_400_000;
@@ -39,14 +42,12 @@ export function dayShown(iso) {
   return `${weekday} ${String(day).padStart(2, "0")}.${String(month).padStart(2, "0")}.${year}`;
 }
 
-/** Polish civil date now, ISO. */
-export function today() {
-  return new Intl.DateTimeFormat("sv", { timeZone: "Europe/Warsaw" }).format(new Date());
-}
+/** Polish civil date of a moment, ISO. */
+export const polishDay = (moment = new Date()) => new Intl.DateTimeFormat("sv", { timeZone: "Europe/Warsaw" }).format(moment);
 
 /** How far a deadline is: [words, urgency 0..2]. */
 export function distance(iso) {
-  const days = Math.round((Date.parse(iso) - Date.parse(today())) / DAY);
+  const days = Math.round((Date.parse(iso) - Date.parse(polishDay())) / DAY);
   if (days < 0) return ["po terminie", 2];
   if (days === 0) return ["dziś", 2];
   if (days === 1) return ["jutro", 1];
