@@ -5,8 +5,11 @@ import { text } from "./api.js";
 
 const OF_THAT_SALE = ["Numer paragonu fiskalnego", "Numer unikatowy kasy", "NIP na paragonie"];
 
-const valueOf = (row, name) => row.getElementsByTagNameNS("*", name)[0]?.textContent.trim() || "";
-const all = (xml, name) => [...xml.getElementsByTagNameNS("*", name)];
+/** Text of the first element of this name in a row, "" where there is none. */
+export const valueOf = (row, name) => row.getElementsByTagNameNS("*", name)[0]?.textContent.trim() || "";
+
+/** All elements of this name. */
+export const elements = (xml, name) => [...xml.getElementsByTagNameNS("*", name)];
 
 /** The parsed FA(3) of an invoice. */
 export async function xmlOf(invoice) {
@@ -16,11 +19,11 @@ export async function xmlOf(invoice) {
 /** The sale of docs/api.md that an invoice was made of. */
 export async function saleFrom(invoice) {
   const xml = await xmlOf(invoice);
-  const rows = all(xml, "FaWiersz");
-  const deposits = [["Obciazenia", ""], ["Odliczenia", "-"]].flatMap(([name, sign]) => all(xml, name).map((charge) => (
+  const rows = elements(xml, "FaWiersz");
+  const deposits = [["Obciazenia", ""], ["Odliczenia", "-"]].flatMap(([name, sign]) => elements(xml, name).map((charge) => (
     { name: valueOf(charge, "Powod"), amount: sign + valueOf(charge, "Kwota") })));
   const rate = rows.map((row) => valueOf(row, "KursWaluty")).find(Boolean);
-  const notes = all(xml, "DodatkowyOpis").map((note) => ({ key: valueOf(note, "Klucz"), value: valueOf(note, "Wartosc") }))
+  const notes = elements(xml, "DodatkowyOpis").map((note) => ({ key: valueOf(note, "Klucz"), value: valueOf(note, "Wartosc") }))
     .filter(({ key }) => !OF_THAT_SALE.includes(key));
   return {
     buyer: buyerOf(invoice.buyer),

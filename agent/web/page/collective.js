@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { field, refuse } from "./correction_form.js";
 import { byId, h, say } from "./dom.js";
-import { shown } from "./money.js";
+import { plainNumber, shown } from "./money.js";
 import { dayShown } from "./words.js";
 
 const MONTHS = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień", "październik",
@@ -114,7 +114,7 @@ export async function collectiveBody(order) {
   if (!typed.length) return refuse("Wpisz, o ile obniżyć kwotę w co najmniej jednej stawce.");
   const rates = typed.map(([vat, amount], index) => {
     byId(`collective-rate-${vat}`).dataset.pointer = `/rates/${index}/amount`;
-    return { vat, amount: amount.replace(/\s/g, "").replace(",", ".") };
+    return { vat, amount: plainNumber(amount) };
   });
   const bases = collective.bases.map(({ number, found, issued_on: day, ksef_number: ksef }) => {
     if (found) return { number };

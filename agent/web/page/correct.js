@@ -1,13 +1,13 @@
 // Returns and corrections of one invoice of this till.
 
-import { xmlOf } from "./again.js";
+import { elements, valueOf, xmlOf } from "./again.js";
 import { newKey } from "./api.js";
 import { collectiveBody, collectiveFields } from "./collective.js";
 import {
   buyerMistakes, correctionForm, kindChoices, KINDS, moneyChoice, paymentsOf, reasonField, refuse, rightBuyer, rightBuyerOf,
 } from "./correction_form.js";
 import { byId, h } from "./dom.js";
-import { shown } from "./money.js";
+import { plainNumber, shown } from "./money.js";
 import { emptyBuyer } from "./owner.js";
 import { buyerShown } from "./words.js";
 
@@ -28,18 +28,15 @@ export async function show(invoice) {
 }
 
 /** FaWiersz of a FA(3): the line's number, name, quantity, unit and price. */
-function linesOf(xml) {
-  const value = (row, name) => row.getElementsByTagNameNS("*", name)[0]?.textContent.trim() || "";
-  return [...xml.getElementsByTagNameNS("*", "FaWiersz")].map((row) => ({
-    line: Number(value(row, "NrWierszaFa")),
-    name: value(row, "P_7"),
-    unit: value(row, "P_8A"),
-    quantity: value(row, "P_8B"),
-    price: value(row, "P_9B") || value(row, "P_9A"),
-    net: Boolean(value(row, "P_9A")) && !value(row, "P_9B"),
-    typed: { quantity: "", unit_price: "" },
-  }));
-}
+const linesOf = (xml) => elements(xml, "FaWiersz").map((row) => ({
+  line: Number(valueOf(row, "NrWierszaFa")),
+  name: valueOf(row, "P_7"),
+  unit: valueOf(row, "P_8A"),
+  quantity: valueOf(row, "P_8B"),
+  price: valueOf(row, "P_9B") || valueOf(row, "P_9A"),
+  net: Boolean(valueOf(row, "P_9A")) && !valueOf(row, "P_9B"),
+  typed: { quantity: "", unit_price: "" },
+}));
 
 function draw(kind) {
   const { invoice } = order;
@@ -101,7 +98,7 @@ async function bodyOf(kind) {
 /** Lines that were typed in, as the API takes them; each input learns where its line lies in what is sent. */
 export function changedLines(kind, lines, pointer, inputOf) {
   const name = kind === "return" ? "quantity" : "unit_price";
-  const plain = (line) => line.typed[name].replace(/\s/g, "").replace(",", ".");
+  const plain = (line) => plainNumber(line.typed[name]);
   const changed = lines.filter((line) => plain(line) && (kind === "price" || Number(plain(line)) !== 0));
   lines.forEach((line) => { delete inputOf(line).dataset.pointer; });
   return changed.map((line, index) => {

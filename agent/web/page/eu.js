@@ -1,5 +1,7 @@
 // VAT numbers of the EU: a country's prefix and a form of its own, as agent/domain/identifiers.py has them (VIES).
 
+import { bare } from "./nip.js";
+
 /** KodUE -> [the number after it, its form in words]. */
 const FORMS = {
   AT: [/U[0-9]{8}/, "U i 8 cyfr"],
@@ -32,11 +34,13 @@ const FORMS = {
   XI: [/(?:[0-9]{9}|[0-9]{12}|(?:GD|HA)[0-9]{3})/, "9 lub 12 cyfr"],
 };
 
-const bare = (text) => text.normalize("NFKC").split("*").map((part) => part.replace(/[\p{Z}\p{P}\p{C}\u2212]/gu, "")).join("*").toUpperCase();
+/** The number without what only separates and the words in front of it; "*" is a character of Irish and Dutch ones. */
+const spelled = (text) => text.normalize("NFKC").split("*").map(bare).join("*").toUpperCase()
+  .replace(/^(?:VAT|UE|EU)+(?=[A-Z]{2})/, "").replace(/^GR/, "EL");
 
 /** What is wrong with a number, in words; "" for one of a right form, null for none at all. */
 export function euMistake(text) {
-  const number = bare(text).replace(/^(?:VAT|UE|EU)+(?=[A-Z]{2})/, "").replace(/^GR/, "EL");
+  const number = spelled(text);
   if (!number) return null;
   const prefix = number.slice(0, 2);
   const [form, words] = FORMS[prefix] || [];
@@ -46,4 +50,4 @@ export function euMistake(text) {
 }
 
 /** The number in its one spelling where its form is right, else "". */
-export const euNumber = (text) => (euMistake(text) === "" ? bare(text).replace(/^(?:VAT|UE|EU)+(?=[A-Z]{2})/, "").replace(/^GR/, "EL") : "");
+export const euNumber = (text) => (euMistake(text) === "" ? spelled(text) : "");

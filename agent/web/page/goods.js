@@ -3,7 +3,7 @@
 import { byId, h, say } from "./dom.js";
 import * as store from "./draft.js";
 import { matches } from "./fold.js";
-import { shown } from "./money.js";
+import { plainNumber, shown } from "./money.js";
 import * as products from "./products.js";
 import { suggest } from "./suggest.js";
 
@@ -20,7 +20,7 @@ export function start({ draw }) {
   byId("lines").addEventListener("change", ({ target }) => { if (target.closest(".f-name")) forgetOtherCode(lineOf(target)); });
 }
 
-const priced = ({ unit_price: price, unit, vat }) => `${shown(price.replace(/\s/g, "").replace(",", "."), store.draft.currency)}/${unit} · ${/^\d/.test(vat) ? `${vat}%` : vat}`;
+const priced = ({ unit_price: price, unit, vat }) => `${shown(plainNumber(price), store.draft.currency)}/${unit} · ${/^\d/.test(vat) ? `${vat}%` : vat}`;
 
 const lineOf = (field) => store.draft.lines[Number(field.id.split("-")[1])];
 

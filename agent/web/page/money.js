@@ -3,9 +3,12 @@
 const SCALE = 8n; // digits after the point that a price may have
 const ONE = 10n ** SCALE;
 
-/** "1 234,50" -> "1234.50"; null when it is no non-negative decimal with at most `decimals` places. */
+/** "1 234,50" -> "1234.50", whatever it is that was typed. */
+export const plainNumber = (text) => String(text).replace(/\s/g, "").replace(",", ".");
+
+/** The same; null when it is no non-negative decimal with at most `decimals` places. */
 export function decimal(text, decimals) {
-  const plain = String(text).replace(/[\s\u00a0]/g, "").replace(",", ".");
+  const plain = plainNumber(text);
   const match = /^(\d{1,12})(?:\.(\d+))?$/.exec(plain);
   if (!match || (match[2] || "").length > decimals) return null;
   return plain;
