@@ -7,7 +7,7 @@ import * as burst from "./burst.js";
 import { invoiceOf, meaning } from "./codes.js";
 import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
-import { byId, h, say } from "./dom.js";
+import { byId, h, putText, say } from "./dom.js";
 import * as find from "./find.js";
 import * as goods from "./goods.js";
 import * as invoice from "./invoice.js";
@@ -91,12 +91,12 @@ async function attempt(step) {
 function banner(status) {
   const bar = byId("banner");
   bar.dataset.mode = status.mode;
-  put("banner-mode", MODES[status.mode] || status.mode);
-  put("banner-why", status.mode_reason);
+  putText("banner-mode", MODES[status.mode] || status.mode);
+  putText("banner-why", status.mode_reason || "");
   const { unsent, next_deadline: next, waiting_for_window: held, window_opens_at: opens } = status.queue;
   const window = held ? `czeka na okno wysyłki od ${momentShown(opens)}: ${held}` : "";
   const waiting = unsent ? [`w kolejce: ${unsent}`, window, next ? `termin: ${dayShown(next)} (${distance(next)[0]})` : ""] : ["kolejka pusta"];
-  put("banner-facts", [KSEF[status.ksef.state] || status.ksef.state, ...waiting].filter(Boolean).join(" · "));
+  putText("banner-facts", [KSEF[status.ksef.state] || status.ksef.state, ...waiting].filter(Boolean).join(" · "));
   byId("queue-count").hidden = !unsent;
   byId("queue-count").textContent = unsent ? String(unsent) : "";
   const told = status.problems.some((item) => item.code === "total-failure-unconfirmed");
@@ -109,11 +109,6 @@ function banner(status) {
   troubles([...confirm, ...printers, ...shop.filter((item) => !known.has(item.message) && item.code !== "printer")]);
 }
 
-/** Live regions speak on every change of text, so only real changes are written. */
-function put(id, text) {
-  if (byId(id).textContent !== (text || "")) byId(id).textContent = text || "";
-}
-
 function troubles(list) {
   const words = list.map((item) => item.message).join("\n");
   if (byId("troubles").dataset.words === words) return;
@@ -124,9 +119,9 @@ function troubles(list) {
 
 function agentGone() {
   byId("banner").dataset.mode = "gone";
-  put("banner-mode", "Brak połączenia z programem");
-  put("banner-why", "Koszyk zostaje. Próbuję ponownie… Gdy to trwa, sprawdź komputer kasy albo zadzwoń do serwisu.");
-  put("banner-facts", "");
+  putText("banner-mode", "Brak połączenia z programem");
+  putText("banner-why", "Koszyk zostaje. Próbuję ponownie… Gdy to trwa, sprawdź komputer kasy albo zadzwoń do serwisu.");
+  putText("banner-facts", "");
 }
 
 /** Follow the agent: one long poll at a time, and the status after each change. */
@@ -213,9 +208,11 @@ async function enter() {
     return;
   }
   keepSettings(settings);
-  apply(settings);
   if (!started) begin(settings);
-  else if (!alone || handed !== null) goTo.sale();
+  else {
+    apply(settings);
+    if (!alone || handed !== null) goTo.sale();
+  }
   alone = false;
   follow();
   keepPage().catch((error) => console.warn(error));

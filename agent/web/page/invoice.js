@@ -3,14 +3,14 @@
 import { saleFrom } from "./again.js";
 import { blob, get, post, Problem, Unreachable } from "./api.js";
 import { wayBackWith } from "./back.js";
-import { byId, h, say, whileBusy } from "./dom.js";
+import { byId, fact, h, saveFile, say, whileBusy } from "./dom.js";
 import { handOver } from "./handover.js";
 import { shown } from "./money.js";
 import { loadPaper, paperFigure } from "./paper_picture.js";
 import { isRefused } from "./press.js";
 import { loadRelatives, relativesPlace } from "./relatives.js";
 import { signal } from "./sounds.js";
-import { buyerShown, deadlineShown, MODES, momentShown, PRINTS, stateShown } from "./words.js";
+import { buyerShown, deadlineShown, isUnprinted, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 let current = null;
 let heldNow = null;
@@ -30,7 +30,7 @@ export function start(callbacks) {
 export async function show(given, { fresh = false } = {}) {
   const invoice = typeof given === "string" ? await get(`/v1/invoices/${encodeURIComponent(given)}`) : given;
   current = { ...invoice, fresh };
-  if (fresh && ["failed", "uncertain"].includes(invoice.paper?.state)) signal("unprinted");
+  if (fresh && isUnprinted(invoice)) signal("unprinted");
   heldNow = null;
   draw();
   byId("invoice-headline").focus();
@@ -52,8 +52,7 @@ function drawHeld() {
       h("p", { class: "answer-kind" }, waits ? "Korekta czeka" : held.state === "issued" ? "Korekta wystawiona" : "Korekta niemożliwa"),
       headline(held.hand_over),
       held.problem && !held.hand_over.includes(held.problem) ? h("p", { class: "note bad" }, held.problem) : null,
-      replacement ? h("p", { class: "note warn" }, `Wystawiono też nową fakturę ${replacement.number}. `,
-        h("button", { type: "button", onclick: () => show(replacement) }, "Pokaż nową fakturę")) : null,
+      replacementNote(replacement),
       h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
       h("div", { class: "row" },
         h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
@@ -82,20 +81,27 @@ async function heldStep(button, step, options) {
   });
 }
 
+/** What the answer to the press alone told: it stays with the invoice as long as that is shown. */
+function ofThePress() {
+  const { fresh, change, back, replacement } = current;
+  return { fresh, change, back, replacement };
+}
+
+/** The rest: what the agent says of the invoice at any time, to be compared. */
+const recorded = ({ fresh, change, back, replacement, ...invoice }) => JSON.stringify(invoice);
+
 /** Something changed in the agent: this invoice may have its number, or its paper. */
 export async function refresh() {
   if (byId("view-invoice").hidden || byId("reason-form")) return; // who types a reason is not interrupted
   if (heldNow) return refreshHeld();
   if (!current) return;
-  const before = JSON.stringify({ ...current, fresh: null, change: null, back: null });
   const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
   if (current.id !== invoice.id) return;
-  invoice.replacement = current.replacement;
-  if (JSON.stringify({ ...invoice, fresh: null, change: null, back: null }) === before) return;
+  if (recorded(invoice) === recorded(current)) return;
   if (!current.ksef_number && invoice.ksef_number) say(`Faktura ${invoice.number} ma numer KSeF.`);
   // What a fresh answer said to hand over stays: the paper that came out with it is still on the counter.
   const samePaper = current.fresh && invoice.paper?.state === current.paper?.state && invoice.state !== "rejected";
-  current = { ...invoice, fresh: current.fresh, change: current.change, back: current.back, ...(samePaper ? { hand_over: current.hand_over } : {}) };
+  current = { ...invoice, ...ofThePress(), ...(samePaper ? { hand_over: current.hand_over } : {}) };
   const focused = document.activeElement?.id;
   draw();
   byId(focused)?.focus();
@@ -125,9 +131,7 @@ function draw() {
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)
           ? h("p", { class: "note bad" }, h("strong", {}, "Wydruk: "), paper.problem) : null,
-        current.replacement ? h("p", { class: "note warn" },
-          `Wystawiono też nową fakturę ${current.replacement.number}. `,
-          h("button", { type: "button", onclick: () => show(current.replacement) }, "Pokaż nową fakturę")) : null,
+        replacementNote(current.replacement),
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
         h("div", { id: "reason-place" }),
@@ -141,6 +145,9 @@ function draw() {
   loadRelatives(current, show, () => current === drawn).catch(() => {}); // a link less; the answer stands
 }
 
+const replacementNote = (replacement) => (replacement ? h("p", { class: "note warn" }, `Wystawiono też nową fakturę ${replacement.number}. `,
+  h("button", { type: "button", onclick: () => show(replacement) }, "Pokaż nową fakturę")) : null);
+
 /** What to hand out and give back now, in letters to be read from afar; the rest stands below it. */
 function headline(handOver) {
   const [, first, rest] = /^(.+?[.!?](?:\s+(?:Zwróć|Pobierz)[^.]+\.)?)(?:\s+(.+))?$/s.exec(handOver) || [null, handOver, ""];
@@ -148,8 +155,7 @@ function headline(handOver) {
 }
 
 function mood() {
-  const paper = current.paper;
-  if (current.state === "rejected" || ["failed", "uncertain"].includes(paper?.state)) return "bad";
+  if (current.state === "rejected" || isUnprinted(current)) return "bad";
   return current.ksef_number ? "good" : "warn";
 }
 
@@ -176,8 +182,7 @@ function facts() {
   return [factList(rows), h("details", {}, h("summary", {}, current.rejection ? "Szczegóły, odpowiedź KSeF" : "Szczegóły prawne"), factList(law))];
 }
 
-const factList = (rows) => h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => (
-  h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+const factList = (rows) => h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => fact(name, value)));
 
 /** Ask for the reason that a manager's step needs; `act` gets it. */
 function askReason(words, act) {
@@ -201,7 +206,7 @@ function buttons() {
   const file = (name, label) => h("button", {
     type: "button", onclick: (event) => guarded(event.currentTarget, () => download(name)),
   }, label);
-  const trouble = ["failed", "uncertain"].includes(current.paper?.state);
+  const trouble = isUnprinted(current);
   const refused = isRefused(current);
   const next = h("button", { type: "button", class: trouble ? null : "primary", id: "next-sale", onclick: () => actions.next() },
     refused && current.fresh ? "Wróć do koszyka " : "Nowa sprzedaż ", h("kbd", {}, "Esc"));
@@ -237,7 +242,7 @@ async function again(button) {
 async function reprint(button) {
   await guarded(button, async () => {
     const invoice = await post(`/v1/invoices/${encodeURIComponent(current.id)}/reprint`);
-    current = { ...invoice, fresh: current.fresh, replacement: current.replacement };
+    current = { ...invoice, ...ofThePress() };
     draw();
     byId("reprint").focus();
     say(PRINTS[invoice.paper?.state] || "");
@@ -283,8 +288,7 @@ async function guarded(button, work) {
 }
 
 async function download(name) {
-  const url = URL.createObjectURL(await blob(`/v1/invoices/${encodeURIComponent(current.id)}/${name}`));
+  const file = await blob(`/v1/invoices/${encodeURIComponent(current.id)}/${name}`);
   const extension = name.startsWith("receipt") ? "pdf" : "xml";
-  h("a", { href: url, download: `${current.number.replaceAll("/", "-")}${name === "upo" ? "-UPO" : ""}.${extension}` }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  saveFile(file, `${current.number.replaceAll("/", "-")}${name === "upo" ? "-UPO" : ""}.${extension}`);
 }

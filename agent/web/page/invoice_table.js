@@ -3,9 +3,7 @@
 import { post } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
-import { buyerShown, dayShown, distance, isToBeSent, MODES, momentShown, PRINTS, stateShown } from "./words.js";
-
-const WRONG = ["failed", "uncertain"];
+import { buyerShown, dayShown, distance, isToBeSent, isUnprinted, MODES, momentShown, PRINTS, stateShown } from "./words.js";
 
 export const cell = (head, content, kind = null) => h("td", { "data-head": head, class: kind }, content);
 
@@ -36,9 +34,8 @@ function timeShown(invoice, today) {
 }
 
 function paperCell(invoice, printed) {
-  const state = invoice.paper?.state;
-  const words = PRINTS[state] || "bez wydruku";
-  if (!WRONG.includes(state)) return cell("Wydruk", words);
+  const words = PRINTS[invoice.paper?.state] || "bez wydruku";
+  if (!isUnprinted(invoice)) return cell("Wydruk", words);
   const button = printed && h("button", {
     type: "button", class: "primary", id: `print-${invoice.id}`, "aria-label": `Drukuj ${invoice.number}`,
     onclick: (event) => print(event.currentTarget, invoice.id, printed),

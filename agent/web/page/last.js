@@ -3,7 +3,7 @@
 import { get, post, Problem, Unreachable } from "./api.js";
 import { byId, h, say, whileBusy } from "./dom.js";
 import { shown } from "./money.js";
-import { buyerShown, PRINTS } from "./words.js";
+import { buyerShown, isUnprinted, PRINTS } from "./words.js";
 
 let open = () => {};
 let changed = () => {};
@@ -35,9 +35,8 @@ export async function draw() {
 function parts(invoice) {
   const word = invoice.kind.startsWith("KOR") ? "Ostatnia korekta" : "Ostatnia faktura";
   const paper = PRINTS[invoice.paper?.state];
-  const wrong = ["failed", "uncertain"].includes(invoice.paper?.state);
   return [
-    h("p", { class: wrong ? "bad" : null }, `${word} `, h("strong", {}, invoice.number),
+    h("p", { class: isUnprinted(invoice) ? "bad" : null }, `${word} `, h("strong", {}, invoice.number),
       ` · ${shown(invoice.totals.gross, invoice.totals.currency)} · ${buyerShown(invoice.buyer)}${paper ? ` · ${paper}` : ""}`),
     h("button", { type: "button", id: "last-show", onclick: () => open(invoice.id) }, "Pokaż"),
     h("button", { type: "button", id: "last-print", onclick: (event) => print(event.currentTarget, invoice.id) }, "Drukuj"),

@@ -1,6 +1,6 @@
 // How it is paid: keys, parts of a split payment, and the change, which is the cashier's business and on no invoice.
 
-import { byId, h } from "./dom.js";
+import { byId, h, putText } from "./dom.js";
 import * as store from "./draft.js";
 import { grosze, plainAmount, shown } from "./money.js";
 import { splitRest, totalGrosze } from "./totals.js";
@@ -32,16 +32,11 @@ export function draw() {
   choices().forEach((radio) => { radio.checked = radio.value === pay; });
   byId("split").hidden = pay !== "split";
   const rest = splitRest();
-  put("split-rest", rest === 0n ? "Podział się zgadza." : rest > 0n ? `Do podziału zostało: ${money(rest)}` : `Podzielono za dużo o ${money(rest)}`);
+  putText("split-rest", rest === 0n ? "Podział się zgadza." : rest > 0n ? `Do podziału zostało: ${money(rest)}` : `Podzielono za dużo o ${money(rest)}`);
   byId("pay-given").hidden = pay !== "given";
-  put("pay-given", pay === "given"
+  putText("pay-given", pay === "given"
     ? `Z programu kasowego: ${payments.map((item) => `${METHODS[item.method] || item.method} ${shown(item.amount, currency)}`).join(", ")}` : "");
   drawChange();
-}
-
-/** Live regions speak on every change of text, so only real changes are written. */
-function put(id, words) {
-  if (byId(id).textContent !== words) byId(id).textContent = words;
 }
 
 /** Parts of a payment that are not the whole. */
@@ -71,7 +66,7 @@ export function change() {
 function drawChange() {
   const due = cashDue();
   byId("change").hidden = due <= 0n;
-  put("change-sum", change());
+  putText("change-sum", change());
   byId("change-sum").dataset.mood = change().startsWith("Brakuje") ? "bad" : "good";
   const offered = [...new Set(NOTES.map((note) => (due + note - 1n) / note * note))].filter((amount) => amount > due).slice(0, 4);
   const wanted = offered.join();
