@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -42,6 +43,11 @@ ARGUMENTS = [
 WAIT = 10_000  # milliseconds until a missing element is a failure
 NOISE = ("Failed to load resource",)
 """Chromium's own line for every 4xx; refusals are part of these tests."""
+
+
+def handed(sale: Mapping[str, Any]) -> str:
+    """Return a sale as a link hands it to the page (#sale=…): base64url of its JSON."""
+    return base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
 
 
 @dataclass
@@ -83,6 +89,12 @@ class Counter:
         """Open the page as the desktop link does, with the token in the fragment."""
         await self.page.goto(f"{self.address}/#token={token}{extra}")
         await self.page.wait_for_selector("#sale-form:visible")
+
+    async def hand_over(self, sale: Mapping[str, Any]) -> None:
+        """Let the till's own program hand a basket to the page that is open."""
+        await self.page.evaluate(f"location.hash = 'sale={handed(sale)}'")
+        last = len(sale["lines"]) - 1
+        await expect(self.page.locator(f"#line-{last}-name")).to_have_value(sale["lines"][last]["name"])
 
     async def press(self) -> None:
         """Sample basket, known buyer, the big button."""

@@ -93,15 +93,14 @@ async def test_the_till_page(counter: Counter) -> None:
     await page.click("[data-view=find]")
     await page.wait_for_selector("#unprinted tbody tr")
     await judge(page, "invoices")
-    await page.click("#outside")
-    await page.wait_for_selector("#correct-form")
-    await judge(page, "correction of an invoice from elsewhere")
-    await page.click("[data-view=queue]")
-    await page.wait_for_selector("#queue-title:visible")
-    await judge(page, "queue")
-    await page.click("[data-view=manager]")
-    await page.wait_for_selector("#manager-pin")
-    await judge(page, "manager's PIN")
+    for way, there, view in (
+        ("#outside", "#correct-form", "correction of an invoice from elsewhere"),
+        ("[data-view=queue]", "#queue-title:visible", "queue"),
+        ("[data-view=manager]", "#manager-pin", "manager's PIN"),
+    ):
+        await page.click(way)
+        await page.wait_for_selector(there)
+        await judge(page, view)
     await page.fill("#manager-pin", "271828")
     await page.keyboard.press("Enter")
     await page.wait_for_selector(".office")

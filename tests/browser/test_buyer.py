@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.conftest import Counter
+from tests.browser.conftest import Counter, handed
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -82,13 +81,6 @@ async def pressed(counter: Counter) -> dict[str, Any]:
     await counter.headline()
     sent: dict[str, Any] = json.loads((await request.value).post_data or "")
     return sent
-
-
-async def hand_over(counter: Counter, sale: dict[str, Any]) -> None:
-    """Till software opens the page with a basket, on a page that is open already."""
-    given = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
-    await counter.page.evaluate(f"location.hash = 'sale={given}'")
-    await expect(counter.page.locator("#line-0-name")).to_have_value(sale["lines"][0]["name"])
 
 
 async def focused(page: Page) -> str:
@@ -234,7 +226,7 @@ class TestFieldsBelongToTheirNip:
         """Content of every invoice (art. 106e ust. 1 pkt 3)."""
         await counter.open()
         page = counter.page
-        await hand_over(counter, SALE | {"buyer": {"none": True}})
+        await counter.hand_over(SALE | {"buyer": {"none": True}})
         await page.click("#press")
         await expect(page.locator("#buyer-name-error")).to_contain_text("Wpisz imię i nazwisko.")
         await expect(page.locator("#line1-error")).to_contain_text("Wpisz adres")
@@ -362,9 +354,7 @@ class TestBasketHandedOver:
         await counter.open()
         page = counter.page
         for number, buyer in enumerate(({"none": True}, None, {"none": True}, {"name": ""}, {"none": True}, {})):
-            await hand_over(
-                counter, SALE | {"buyer": buyer, "lines": [SALE["lines"][0] | {"name": f"Koszyk {number}"}]}
-            )
+            await counter.hand_over(SALE | {"buyer": buyer, "lines": [SALE["lines"][0] | {"name": f"Koszyk {number}"}]})
             firm = await page.is_checked("[name=buyer-kind][value=nip]")
             assert firm is (buyer != {"none": True})
         assert await focused(page) == "nip"
@@ -376,14 +366,14 @@ class TestBasketHandedOver:
 
     async def test_only_a_nip_is_looked_up(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": {"nip": "PL 526-025-02-74"}})
+        await counter.hand_over(SALE | {"buyer": {"nip": "PL 526-025-02-74"}})
         await shows(counter.page, "Alfa sp. z o.o.", "ul. Alfy 1")
         assert (await pressed(counter))["buyer"]["nip"] == ALFA
 
     async def test_what_the_program_says_of_the_buyer_stays(self, counter: Counter, lookups: Lookups) -> None:
         buyer = {"nip": ALFA, "name": "Alfa od kasy", "address": {"line1": "ul. Kasy 1", "country": "PL"}}
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": buyer})
+        await counter.hand_over(SALE | {"buyer": buyer})
         assert (await pressed(counter))["buyer"] == buyer
         assert lookups.asked == []
 
@@ -402,7 +392,7 @@ class TestBasketHandedOver:
     ) -> None:
         """The program said that it is a private person; the customer shows a card. Wherever the focus is."""
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": buyer})
+        await counter.hand_over(SALE | {"buyer": buyer})
         page = counter.page
         assert await page.is_checked("[name=buyer-kind][value=none]")
         if place == "#total":
@@ -419,7 +409,7 @@ class TestBasketHandedOver:
 
     async def test_a_scan_without_enter_ends_by_itself(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": {"none": True}})
+        await counter.hand_over(SALE | {"buyer": {"none": True}})
         await counter.page.focus("#press")
         await counter.page.keyboard.type(ALFA)
         await expect(counter.page.locator("#nip")).to_have_value(ALFA)
@@ -428,7 +418,7 @@ class TestBasketHandedOver:
         self, counter: Counter, lookups: Lookups
     ) -> None:
         await counter.open()
-        await hand_over(counter, SALE)
+        await counter.hand_over(SALE)
         page = counter.page
         for nip in (ALFA, BETA):
             await page.keyboard.type(nip)
@@ -439,7 +429,7 @@ class TestBasketHandedOver:
 
     async def test_a_product_code_is_no_nip(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": {"none": True}})
+        await counter.hand_over(SALE | {"buyer": {"none": True}})
         await counter.page.focus("#press")
         await counter.page.keyboard.type("5901234123457")
         await counter.page.keyboard.press("Enter")
@@ -448,7 +438,7 @@ class TestBasketHandedOver:
 
     async def test_a_nip_in_the_name_is_found_at_the_press(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": {"none": True}})
+        await counter.hand_over(SALE | {"buyer": {"none": True}})
         await counter.page.fill("#buyer-name", ALFA)
         await counter.page.keyboard.press("F9")
         await expect(counter.page.locator("#sale-error")).to_contain_text("był NIP")
@@ -457,7 +447,7 @@ class TestBasketHandedOver:
 
     async def test_pasted_anywhere(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": {"none": True}})
+        await counter.hand_over(SALE | {"buyer": {"none": True}})
         await counter.page.evaluate(
             """() => {
               const data = new DataTransfer();
@@ -481,8 +471,7 @@ class TestBasketHandedOver:
         await page.fill("#nip", ALFA)
         await page.click("#press")
         await lookups.came[ALFA].wait()
-        given = base64.urlsafe_b64encode(json.dumps(SALE | {"buyer": {"nip": BETA}}).encode()).decode()
-        await page.evaluate(f"location.hash = 'sale={given}'")
+        await page.evaluate(f"location.hash = 'sale={handed(SALE | {'buyer': {'nip': BETA}})}'")
         lookups.held[ALFA].set()
         await counter.headline()
         assert [each["buyer"]["nip"] for each in await sales(counter)] == [ALFA]
@@ -494,14 +483,14 @@ class TestBasketHandedOver:
         recipient = {"role": "local_government", "internal_id": f"{ALFA}-00001", "name": "Szkoła nr 5"}
         await counter.open()
         for nip, expected in ((BETA, None), (ALFA, recipient)):
-            await hand_over(counter, SALE | {"buyer": {"nip": ALFA}, "recipient": recipient})
+            await counter.hand_over(SALE | {"buyer": {"nip": ALFA}, "recipient": recipient})
             await counter.page.fill("#nip", nip)
             assert (await pressed(counter)).get("recipient") == expected
 
     async def test_a_foreign_identifier_with_its_country(self, counter: Counter, lookups: Lookups) -> None:
         buyer = {"foreign_id": {"country": "CH", "number": "CHE-1"}, "name": "Rösti AG", "address": {"line1": "Berg 1"}}
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": buyer})
+        await counter.hand_over(SALE | {"buyer": buyer})
         assert (await pressed(counter))["buyer"] == {
             "foreign_id": "CHE-1",
             "name": "Rösti AG",
@@ -557,7 +546,7 @@ class TestReceipt:
         """Its NIP is the buyer's where none was named, and nobody is asked."""
         receipt = {"number": "W000123", "register": "EAZ 2301234567", "nip": ALFA}
         await counter.open()
-        await hand_over(counter, SALE | {"receipt": receipt})
+        await counter.hand_over(SALE | {"receipt": receipt})
         page = counter.page
         await shows(page, "Alfa sp. z o.o.", "ul. Alfy 1")
         await expect(page.locator("#on-receipt")).to_contain_text(f"Na paragonie jest NIP {ALFA}.")
@@ -566,5 +555,5 @@ class TestReceipt:
 
     async def test_a_program_that_does_not_know_leaves_the_question(self, counter: Counter, lookups: Lookups) -> None:
         await counter.open()
-        await hand_over(counter, SALE | {"buyer": {"nip": ALFA}, "receipt": {"number": "W000123"}})
+        await counter.hand_over(SALE | {"buyer": {"nip": ALFA}, "receipt": {"number": "W000123"}})
         await expect(counter.page.locator("#on-receipt")).to_contain_text("Czy NIP jest na paragonie?")

@@ -6,7 +6,6 @@ our own. The permission that the test grants is the one that the policy of docs/
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import ssl
@@ -23,7 +22,7 @@ from playwright.async_api import Page, async_playwright, expect
 from agent.hub.private_ca import issue
 from agent.ports import InvoiceFilter
 from agent.settings.model import ApiSettings, PageSettings
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, WAIT
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, WAIT, handed
 from tests.fakes.served import till_http, tokens_in
 from tests.fakes.world import World, world
 
@@ -52,8 +51,7 @@ class Elsewhere:
 
     def link(self, back: str) -> str:
         """The address of our page with a sale, and where to go afterwards; the page asks for no token here."""
-        handed = base64.urlsafe_b64encode(json.dumps(SALE).encode()).decode()
-        return f"{self.agent}/#sale={handed}&return={quote(back, safe='')}"
+        return f"{self.agent}/#sale={handed(SALE)}&return={quote(back, safe='')}"
 
     async def press(self, back: str) -> None:
         """Follow the link on the program's page and press."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from io import BytesIO
 from urllib.parse import unquote
 
@@ -11,7 +10,7 @@ import zxingcpp
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Counter
+from tests.browser.conftest import Counter, handed
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 SIZES = pytest.mark.parametrize(
@@ -264,8 +263,8 @@ async def test_change_baskets_put_aside_and_what_was_cleared(counter: Counter) -
     await second.click("#parked .remove")
     await second.click("#undo-clear")
     await expect(second.locator("#line-0-name")).to_have_value("Herbata")
-    handed = urlsafe_b64encode(b'{"lines": [{"name": "Cukier", "quantity": "1", "unit_price": "4"}]}').decode()
-    await second.evaluate("(given) => { location.hash = `sale=${given}`; }", handed)
+    sugar = {"lines": [{"name": "Cukier", "quantity": "1", "unit_price": "4"}]}
+    await second.evaluate(f"location.hash = 'sale={handed(sugar)}'")
     await expect(second.locator("#line-0-name")).to_have_value("Cukier")
     await second.click("#undo-clear")
     await expect(second.locator("#line-0-name")).to_have_value("Herbata")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +37,8 @@ class Hands:
     """Whoever works at the page; every press counts, a scan as one."""
 
     def __init__(self, counter: Counter) -> None:
-        self.counter, self.page, self.presses = counter, counter.page, 0
+        self.counter, self.page = counter, counter.page
+        self.presses = self.made = 0
 
     async def scans(self, text: str) -> None:
         await scan(self.page, text)
@@ -47,17 +46,39 @@ class Hands:
 
     async def basket(self) -> None:
         """The till's own program hands a basket over."""
-        handed = base64.urlsafe_b64encode(json.dumps(SALE).encode()).decode()
-        await self.page.evaluate(f"location.hash = 'sale={handed}'")
-        await expect(self.page.locator("#line-1-name")).to_have_value("Chleb")
+        await self.counter.hand_over(SALE)
 
-    async def issued(self, count: int) -> None:
-        """Wait for the answer to the press that made the last of so many documents."""
-        number = (await self.counter.invoices())[-1].number if len(await self.counter.invoices()) == count else ""
-        if not number:
-            await self.counter.pressed.wait()
+    async def invoice(self, *steps: Awaitable[None]) -> None:
+        """Take the last steps to a document and wait for the answer to its press."""
+        for step in steps:
+            await step
+        self.made += 1
+        await self.page.wait_for_selector("#view-invoice:visible")
         await expect(self.page.locator("#invoice-headline")).to_contain_text("Wydaj")
-        assert len(await self.counter.invoices()) == count
+        assert len(await self.counter.invoices()) == self.made
+
+    async def buyer_known(self) -> None:
+        await expect(self.page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+
+    async def prints_again(self, step: Awaitable[None]) -> None:
+        papers = len(self.counter.place.printer.papers)
+        await step
+        await expect(self.page.locator("#said")).to_have_text("wydrukowano")
+        assert len(self.counter.place.printer.papers) == papers + 1
+
+    async def opens_the_first(self) -> None:
+        """Scan KOD I of the first invoice."""
+        await self.scans((await self.counter.invoices())[0].link_invoice)
+        await expect(self.page.locator(".answer-label")).to_contain_text("000001")
+
+    async def mends_the_paper(self, step: Awaitable[None]) -> None:
+        """The paper of the invoice on the screen does not come out; this step prints it."""
+        self.counter.place.printer.plan.append(Outcome.NOT_SENT)
+        await self.counter.place.reprinting.reprint((await self.counter.invoices())[-1].id, CASHIER)
+        await self.counter.hear_the_news()
+        await expect(self.page.locator("#reprint")).to_have_text("Drukuj teraz")
+        await step
+        await expect(self.page.locator("#reprint")).to_have_text("Drukuj ponownie")
 
 
 class Keys(Hands):
@@ -98,81 +119,61 @@ class Finger(Hands):
 Job = Callable[[], Awaitable[None]]
 
 
-async def run(hands: Hands, jobs: Mapping[str, Job]) -> dict[str, int]:
-    """Do each job and return its presses."""
-    counts = {}
-    for name, job in jobs.items():
+async def run(hands: Hands, column: int, *jobs: Job) -> None:
+    """Do the jobs, which stand in the table in this order; each takes as many presses as it says."""
+    expected, counts = documented(column), {}
+    for name, job in zip(expected, jobs, strict=True):
         hands.presses = 0
         await job()
         counts[name] = hands.presses
-    return counts
-
-
-async def buyer_known(hands: Hands) -> None:
-    await expect(hands.page.locator("#buyer-name")).to_have_value("Ministerstwo Finansów")
+    assert counts == expected
 
 
 async def test_keys_alone(counter: Counter) -> None:
     await counter.open()
     hands, page = Keys(counter), counter.page
-    made = 0
 
-    async def invoice(*steps: Awaitable[None]) -> None:
-        nonlocal made
-        for step in steps:
-            await step
-        made += 1
-        await page.wait_for_selector("#view-invoice:visible")
-        await hands.issued(made)
+    async def begun() -> None:
+        await page.keyboard.press("Escape")
+        await hands.basket()
 
     async def scanned() -> None:
         await hands.basket()
         await hands.scans(NIP)
-        await buyer_known(hands)
-        await invoice(hands.press("F9"))
+        await hands.buyer_known()
+        await hands.invoice(hands.press("F9"))
 
     async def typed() -> None:
-        await hands.press("Escape")
-        hands.presses = 0
-        await hands.basket()
-        await invoice(hands.type(NIP), hands.press("F9"))
+        await begun()
+        await hands.invoice(hands.type(NIP), hands.press("F9"))
 
     async def by_card() -> None:
-        await hands.press("Escape")
-        hands.presses = 0
-        await hands.basket()
-        await invoice(hands.type(NIP), hands.press("F7", "F9"))
+        await begun()
+        await hands.invoice(hands.type(NIP), hands.press("F7", "F9"))
 
     async def person() -> None:
-        await hands.press("Escape")
-        hands.presses = 0
-        await hands.basket()
+        await begun()
         await hands.press("Shift+Tab", "ArrowRight")
         await hands.to("#buyer-name")
         await hands.type("Jan Nowak")
         await hands.to("#line1")
-        await invoice(hands.type("Cicha 3"), hands.press("F9"))
+        await hands.invoice(hands.type("Cicha 3"), hands.press("F9"))
 
     async def by_hand() -> None:
-        await hands.press("Escape")
-        hands.presses = 0
+        await page.keyboard.press("Escape")
         await expect(page.locator("#line-0-name")).to_be_focused()
         await hands.type("Kawa")
         await hands.press("Enter", "Enter", "Enter")
         await hands.type("12,50")
         await hands.press("F2")
-        await invoice(hands.type(NIP), hands.press("F9"))
+        await hands.invoice(hands.type(NIP), hands.press("F9"))
 
     async def again_printed() -> None:
-        papers = len(counter.place.printer.papers)
-        await hands.press("Control+p")
-        await expect(page.locator("#said")).to_have_text("wydrukowano")
-        assert len(counter.place.printer.papers) == papers + 1
+        await hands.prints_again(hands.press("Control+p"))
 
     async def opened() -> None:
         await page.keyboard.press("Escape")
-        await hands.scans((await counter.invoices())[0].link_invoice)
-        await expect(page.locator(".answer-label")).to_contain_text("000001")
+        await hands.opens_the_first()
 
     async def found() -> None:
         await hands.press("Control+f")
@@ -190,73 +191,54 @@ async def test_keys_alone(counter: Counter) -> None:
         await page.wait_for_selector("#correct-form")
         await hands.to("#correct-line-1")
         await hands.type("1")
-        await invoice(hands.press("F9"))
+        await hands.invoice(hands.press("F9"))
 
-    async def wholly_returned() -> None:
+    async def back_to_the_invoice() -> None:
         await page.evaluate("document.querySelector('#relatives .link').click()")
         await expect(page.locator("#relatives")).to_contain_text("Korekty")
         await page.focus("#invoice-headline")
+
+    async def wholly_returned() -> None:
+        await back_to_the_invoice()
         await hands.to("#to-correct")
         await hands.press("Enter")
         await page.wait_for_selector("#correct-form")
         await hands.to("[name=correction-kind][value=return]")
         await hands.press("ArrowRight")
-        await invoice(hands.press("F9"))
+        await hands.invoice(hands.press("F9"))
 
     async def issued_again() -> None:
-        await page.evaluate("document.querySelector('#relatives .link').click()")
-        await expect(page.locator("#relatives")).to_contain_text("Korekty")
-        await page.focus("#invoice-headline")
+        await back_to_the_invoice()
         await hands.to("#again")
         await hands.press("Enter")
         await expect(page.locator("#buyer-name")).to_have_value("Jan Nowak")
-        await invoice(hands.press("F9"))
+        await hands.invoice(hands.press("F9"))
 
     async def unprinted() -> None:
-        counter.place.printer.plan.append(Outcome.NOT_SENT)
-        await counter.place.reprinting.reprint((await counter.invoices())[-1].id, CASHIER)
-        await counter.hear_the_news()
-        await expect(page.locator("#reprint")).to_have_text("Drukuj teraz")
-        await page.focus("#invoice-headline")
-        await hands.press("Control+p")
-        await expect(page.locator("#reprint")).to_have_text("Drukuj ponownie")
+        await hands.mends_the_paper(hands.press("Control+p"))
 
-    jobs = dict(
-        zip(
-            documented(1),
-            (
-                scanned,
-                typed,
-                by_card,
-                person,
-                by_hand,
-                again_printed,
-                opened,
-                found,
-                returned,
-                wholly_returned,
-                issued_again,
-                unprinted,
-            ),
-            strict=True,
-        )
+    await run(
+        hands,
+        1,
+        scanned,
+        typed,
+        by_card,
+        person,
+        by_hand,
+        again_printed,
+        opened,
+        found,
+        returned,
+        wholly_returned,
+        issued_again,
+        unprinted,
     )
-    assert await run(hands, jobs) == documented(1)
 
 
 async def test_a_finger_alone(counter: Counter) -> None:
     await counter.open()
     hand, page = Finger(counter), counter.page
     await page.tap("#keyboard-switch")
-    made = 0
-
-    async def invoice(*steps: Awaitable[None]) -> None:
-        nonlocal made
-        for step in steps:
-            await step
-        made += 1
-        await page.wait_for_selector("#view-invoice:visible")
-        await hand.issued(made)
 
     async def begun() -> None:
         await page.tap("[data-view=sale]")
@@ -265,41 +247,37 @@ async def test_a_finger_alone(counter: Counter) -> None:
     async def scanned() -> None:
         await begun()
         await hand.scans(NIP)
-        await buyer_known(hand)
-        await invoice(hand.tap("#press"))
+        await hand.buyer_known()
+        await hand.invoice(hand.tap("#press"))
 
     async def typed() -> None:
         await begun()
-        await invoice(hand.type("#nip", NIP), buyer_known(hand), hand.tap("#press"))
+        await hand.invoice(hand.type("#nip", NIP), hand.buyer_known(), hand.tap("#press"))
 
     async def by_card() -> None:
         await begun()
-        await invoice(hand.type("#nip", NIP), buyer_known(hand), hand.tap("label:has(#pay-card)", "#press"))
+        await hand.invoice(hand.type("#nip", NIP), hand.buyer_known(), hand.tap("label:has(#pay-card)", "#press"))
 
     async def person() -> None:
         await begun()
         await hand.tap("label:has([name=buyer-kind][value=none])")
         await hand.type("#buyer-name", "jan nowak")
         await hand.type("#line1", "cicha 3")
-        await invoice(hand.tap("#press"))
+        await hand.invoice(hand.tap("#press"))
 
     async def by_hand() -> None:
         await page.tap("[data-view=sale]")
         await hand.type("#line-0-name", "herbata")
         await hand.type("#line-0-unit_price", "12,50")
         await hand.type("#nip", NIP)
-        await invoice(buyer_known(hand), hand.tap("#press"))
+        await hand.invoice(hand.buyer_known(), hand.tap("#press"))
 
     async def again_printed() -> None:
-        papers = len(counter.place.printer.papers)
-        await hand.tap("#reprint")
-        await expect(page.locator("#said")).to_have_text("wydrukowano")
-        assert len(counter.place.printer.papers) == papers + 1
+        await hand.prints_again(hand.tap("#reprint"))
 
     async def opened() -> None:
         await page.tap("[data-view=sale]")
-        await hand.scans((await counter.invoices())[0].link_invoice)
-        await expect(page.locator(".answer-label")).to_contain_text("000001")
+        await hand.opens_the_first()
 
     async def found() -> None:
         await hand.tap("[data-view=find]")
@@ -312,43 +290,33 @@ async def test_a_finger_alone(counter: Counter) -> None:
     async def returned() -> None:
         await hand.tap("#to-correct")
         await hand.type("#correct-line-1", "1")
-        await invoice(hand.tap("#correct-submit"))
+        await hand.invoice(hand.tap("#correct-submit"))
 
     async def wholly_returned() -> None:
         await hand.tap("#relatives .link", "#to-correct", "label:has([name=correction-kind][value=full_return])")
-        await invoice(hand.tap("#correct-submit"))
+        await hand.invoice(hand.tap("#correct-submit"))
 
     async def issued_again() -> None:
         await hand.tap("#relatives .link", "#again")
         await expect(page.locator("#buyer-name")).to_have_value("jan nowak")
-        await invoice(hand.tap("#press"))
+        await hand.invoice(hand.tap("#press"))
 
     async def unprinted() -> None:
-        counter.place.printer.plan.append(Outcome.NOT_SENT)
-        await counter.place.reprinting.reprint((await counter.invoices())[-1].id, CASHIER)
-        await counter.hear_the_news()
-        await expect(page.locator("#reprint")).to_have_text("Drukuj teraz")
-        await hand.tap("#reprint")
-        await expect(page.locator("#reprint")).to_have_text("Drukuj ponownie")
+        await hand.mends_the_paper(hand.tap("#reprint"))
 
-    jobs = dict(
-        zip(
-            documented(2),
-            (
-                scanned,
-                typed,
-                by_card,
-                person,
-                by_hand,
-                again_printed,
-                opened,
-                found,
-                returned,
-                wholly_returned,
-                issued_again,
-                unprinted,
-            ),
-            strict=True,
-        )
+    await run(
+        hand,
+        2,
+        scanned,
+        typed,
+        by_card,
+        person,
+        by_hand,
+        again_printed,
+        opened,
+        found,
+        returned,
+        wholly_returned,
+        issued_again,
+        unprinted,
     )
-    assert await run(hand, jobs) == documented(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from datetime import date, timedelta
@@ -15,7 +14,7 @@ from agent.domain.invoice import BuyerKind, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome
 from agent.services.manager_pins import ManagerPins
-from tests.browser.conftest import Counter
+from tests.browser.conftest import Counter, handed
 from tests.fakes.world import MANAGER
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -253,8 +252,7 @@ async def test_basket_from_the_till(counter: Counter) -> None:
         "payments": [{"method": "card", "amount": "19.98"}],
         "external_ref": "order-7",
     }
-    handed = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
-    await counter.open(extra=f"&sale={handed}")
+    await counter.open(extra=f"&sale={handed(sale)}")
     assert await counter.page.input_value("#line-0-name") == "Żarówka"
     assert await counter.page.is_checked("[name=pay][value=card]")
     async with counter.page.expect_request("**/v1/invoices") as request:
@@ -263,9 +261,7 @@ async def test_basket_from_the_till(counter: Counter) -> None:
     assert sent["external_ref"] == "order-7"
     assert sent["payments"] == sale["payments"]
     await counter.headline()
-    again = base64.urlsafe_b64encode(json.dumps(sale | {"external_ref": "order-8"}).encode()).decode()
-    await counter.page.evaluate(f"location.hash = 'sale={again}'")
-    await expect(counter.page.locator("#line-0-name")).to_have_value("Żarówka")
+    await counter.hand_over(sale | {"external_ref": "order-8"})
     await counter.page.click("#press")
     await counter.headline()
     assert len(await counter.invoices()) == 2
@@ -587,8 +583,7 @@ async def test_nothing_of_the_tills_own_sale_is_lost(counter: Counter) -> None:
         "notes": [{"key": "Zamówienie", "value": "7"}, {"key": "Dostawa", "value": "kurier"}],
         "external_ref": "order-7",
     }
-    handed = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
-    await counter.open(extra=f"&sale={handed}")
+    await counter.open(extra=f"&sale={handed(sale)}")
     page = counter.page
     assert await page.inner_text("#total") == "24,58\u00a0EUR"
     assert "czek 4,58" in (await page.inner_text("#pay-given")).replace("\u00a0", " ")
@@ -889,8 +884,7 @@ async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> N
         "deposits": [{"name": "Kaucja 10 × 0,50 zł", "amount": "5.00"}],
         "payments": [{"method": "cash", "amount": "35.00"}],
     }
-    handed = base64.urlsafe_b64encode(json.dumps(sale).encode()).decode()
-    await counter.open(extra=f"&sale={handed}")
+    await counter.open(extra=f"&sale={handed(sale)}")
     assert await counter.page.inner_text("#total") == "35,00\u00a0zł"
     async with counter.page.expect_request("**/v1/invoices") as request:
         await counter.page.click("#press")

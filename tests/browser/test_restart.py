@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.browser.conftest import handed
 from tests.fakes.agent_process import agent_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly, pytest.mark.asyncio(loop_scope="module")]
@@ -23,8 +22,7 @@ async def test_kill_in_the_middle_of_a_press(browser: Browser, tmp_path: Path, f
     async with agent_process(tmp_path) as pair:
         page = await browser.new_page(locale="pl-PL")
         page.set_default_timeout(WAIT)
-        handed = base64.urlsafe_b64encode(json.dumps(SALE).encode()).decode()
-        await page.goto(f"{pair.facts['api']}/#token={pair.facts['cashier_token']}&sale={handed}")
+        await page.goto(f"{pair.facts['api']}/#token={pair.facts['cashier_token']}&sale={handed(SALE)}")
         await expect(page.locator("#buyer-name")).not_to_have_value("", timeout=WAIT)
         await page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
         await pair.sandbox.plan("send", fault, times=1, seconds=30)
