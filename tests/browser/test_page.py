@@ -811,6 +811,7 @@ async def test_manager_confirms_what_only_the_media_told_and_ends_it(counter: Co
 async def test_agent_gone_and_back(counter: Counter) -> None:
     await counter.open()
     await counter.page.wait_for_selector("#banner[data-mode=online]")
+    await counter.place.clock.asleep.wait()  # the page waits for news, which is what breaks off
     await counter.page.context.set_offline(offline=True)
     await counter.hear_the_news()
     await counter.page.wait_for_selector("#banner[data-mode=gone]")
