@@ -22,7 +22,7 @@ class Planted:
 PLANTED = (
     Planted(
         what="a restart turns what was printing into failed: it would print again by itself",
-        path="agent/services/paper/printing.py",
+        path="agent/services/paper/interrupted.py",
         old="await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)",
         new="await tx.prints.move(job.id, PrintState.FAILED, problem=RESTARTED_WHILE_PRINTING)",
         tests=("tests/unit/issuing/test_issue.py", "tests/unit/paper"),

@@ -22,7 +22,8 @@ from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
 from agent.services.paper import own_printing
-from agent.services.paper.printing import RESTARTED, Printing, QueuedPrint
+from agent.services.paper.interrupted import RESTARTED
+from agent.services.paper.printing import Printing, QueuedPrint
 from agent.services.signals import Signal
 
 LEAST_SECONDS = 0.05

@@ -38,6 +38,7 @@ from agent.services.outages.mode import CurrentMode
 from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper import own_printing
+from agent.services.paper.interrupted import PAPER_DUE
 from agent.services.paper.printing import QueuedPrint
 from agent.services.presses import Presses
 from agent.services.signals import Signal
@@ -236,8 +237,10 @@ class Issuing:
         built = self._documents.build(planned, number, moment.now)
         invoice = self._documents.new_invoice(built, moment.decision, moment.now, press.caller)
         await tx.invoices.add(invoice)
-        await tx.events.append(EventKind.ISSUED, self._issued_event(invoice), invoice.id)
-        if press.own_printing or (isinstance(planned.content, Sale) and not planned.content.printed_here):
+        by_the_till = press.own_printing or (isinstance(planned.content, Sale) and not planned.content.printed_here)
+        paper_due = press.at_counter and not by_the_till
+        await tx.events.append(EventKind.ISSUED, {**self._issued_event(invoice), PAPER_DUE: paper_due}, invoice.id)
+        if by_the_till:
             await own_printing.choose(tx, invoice.id)
         if invoice.mode is Mode.OUTSIDE_KSEF:
             await tx.invoices.move(invoice.id, InvoiceState.EXEMPT)

@@ -1,6 +1,7 @@
 """Put an invoice on paper: job committed, bytes committed, printed, outcome committed.
 
 Crash windows, and what heals them:
+  invoice durable, no job yet       restart adds one and marks it failed, as the next
   job queued, nothing left yet      restart marks it failed; the cashier presses again, or reprint: copy 1
   bytes left, outcome not stored    restart marks it uncertain; only a person decides, the new print is marked
   job failed, to be retried         it stays failed, the retries end with the process; the cashier presses reprint
@@ -34,6 +35,7 @@ from agent.ports import (
     Transaction,
 )
 from agent.services.background import BackgroundTasks
+from agent.services.paper import interrupted
 from agent.services.paper.papers import InvoicePapers
 from agent.services.signals import Signal
 
@@ -42,9 +44,7 @@ RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 PAPER_SECONDS = 45.0
 """How long a press or a reprint waits for its paper; the answer then says that it is being printed."""
 SHOP_COPY = "Egzemplarz sprzedawcy"
-RESTARTED = "Program został ponownie uruchomiony przed wydrukiem. Użyj „Drukuj teraz”."
 DEFECT = PrintResult(Outcome.NOT_SENT, "", "Wydruk przerwał błąd programu. Wezwij serwis.", "defect")
-RESTARTED_WHILE_PRINTING = "Program został ponownie uruchomiony w trakcie wydruku. Sprawdź, czy papier wyszedł."
 STATES = {
     Outcome.DONE: PrintState.PRINTED,
     Outcome.NOT_SENT: PrintState.FAILED,
@@ -105,7 +105,12 @@ class Printing:
 
     async def recover(self) -> None:
         """Note what a crash left behind; called once at start."""
-        await self._store.write(_note_restart)
+        await self._store.write(self._note_restart)
+
+    async def _note_restart(self, tx: Transaction) -> None:
+        await interrupted.end_jobs(tx)
+        for invoice_id in await interrupted.without_job(tx):
+            await interrupted.never_printed((await self.queue(invoice_id, tx)).job, tx)
 
     async def print_at_counter(self, queued: QueuedPrint) -> None:
         """Print a durable job, and wait for the paper as long as a customer would; metres of it come out later."""
@@ -238,15 +243,6 @@ async def _note_outcome(job: PrintJob, result: PrintResult, tx: Transaction) -> 
         job.invoice_id,
     )
     return done
-
-
-async def _note_restart(tx: Transaction) -> None:
-    for job in await tx.prints.in_state(PrintState.PRINTING):
-        await tx.prints.move(job.id, PrintState.UNCERTAIN, problem=RESTARTED_WHILE_PRINTING)
-        await tx.events.append(EventKind.PRINT_UNCERTAIN, {"job": job.id, "why": "restart"}, job.invoice_id)
-    for job in await tx.prints.in_state(PrintState.QUEUED):
-        await tx.prints.move(job.id, PrintState.FAILED, problem=RESTARTED)
-        await tx.events.append(EventKind.PRINT_FAILED, {"job": job.id, "why": "restart"}, job.invoice_id)
 
 
 async def _rest_of(printing: asyncio.Task[PrintJob]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from agent.domain.errors import KeyReused
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Rejected, Transaction
+from agent.ports import InvoiceFilter, Rejected, Transaction
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, World, sale, world
 
@@ -61,14 +61,14 @@ async def test_the_same_sale_written_in_another_way_is_the_same_request(tmp_path
             await counter.sale(place, json.dumps(asked).encode(), "a", CASHIER)
 
 
-async def test_the_same_key_prints_what_a_crash_kept_from_its_first_paper(tmp_path: Path) -> None:
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a start"])
+async def test_the_same_key_prints_what_a_crash_kept_from_its_first_paper(tmp_path: Path, *, restarted: bool) -> None:
     async with world(tmp_path) as place:
-        place.gateway.pending_answers = 1000
-        press = asyncio.ensure_future(counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER))
-        await place.clock.advance(0.5)
-        press.cancel()  # and leaving this world cancels the work behind it, before its paper
+        await die_before_the_paper(place)
     async with world(tmp_path) as place:
         place.gateway.up = False
+        if restarted:
+            await place.recover()
         answers = [await counter.sale(place, json.dumps(sale()).encode(), "a", CASHIER) for _ in range(2)]
         assert all(answer.replayed for answer in answers)
         papers = [answer.invoices[0].paper for answer in answers]
@@ -76,6 +76,54 @@ async def test_the_same_key_prints_what_a_crash_kept_from_its_first_paper(tmp_pa
             ("transaction_confirmation", PrintState.PRINTED, 1)
         ] * 2
         assert len(place.printer.papers) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [(sale(), PrintState.FAILED), (sale() | {"print": False}, None)],
+    ids=["ours to print", "the till prints"],
+)
+async def test_a_start_finds_the_paper_that_was_never_begun(
+    tmp_path: Path, body: dict[str, object], state: PrintState | None
+) -> None:
+    """Nobody may press again: the list of papers that did not come out shows it, and one press prints it."""
+    async with world(tmp_path) as place:
+        await die_before_the_paper(place, body)
+    async with world(tmp_path) as place:
+        await place.recover()
+        await place.recover()  # a second start finds nothing more
+        [found] = await place.invoices.find(InvoiceFilter())
+        assert (found.paper.state if found.paper else None) == state
+        assert place.printer.papers == [], "a start prints nothing by itself"
+        unprinted = await place.invoices.find(InvoiceFilter(papers=frozenset({PrintState.FAILED})))
+        assert [each.record.id for each in unprinted] == ([found.record.id] if state else [])
+        if state is None:
+            return
+        assert "Drukuj teraz" in found.hand_over
+        assert (await place.log(found.record.id)).count("print_failed") == 1
+        await place.reprinting.reprint(found.record.id, CASHIER)
+        answer = await place.invoices.one(found.record.id)
+        assert answer.paper is not None
+        assert (answer.paper.state, answer.paper.copies) == (PrintState.PRINTED, 1)
+
+
+async def test_a_start_begins_no_paper_of_what_nobody_waits_for(tmp_path: Path) -> None:
+    """A file without print, a correction that waited for its base, what KSeF refused at the counter."""
+    async with world(tmp_path) as place:
+        body = json.dumps(sale()).encode()
+        await place.issuing.sale(body, "file", CASHIER, at_counter=False)
+        await place.catch_up()
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+        await counter.sale(place, body, "refused", CASHIER)
+        await place.recover()
+        assert [each.paper for each in await place.invoices.find(InvoiceFilter())] == [None, None]
+
+
+async def die_before_the_paper(place: World, body: Mapping[str, object] | None = None) -> None:
+    place.gateway.pending_answers = 1000
+    press = asyncio.ensure_future(counter.sale(place, json.dumps(body or sale()).encode(), "a", CASHIER))
+    await place.clock.advance(0.5)
+    press.cancel()  # and leaving this world cancels the work behind it, before its paper
 
 
 async def test_the_same_key_prints_nothing_that_ksef_refused_at_the_counter(tmp_path: Path) -> None:
