@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import heapq
 import time
+from asyncio import BaseEventLoop
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import ParamSpec, TypeVar
 from unittest.mock import patch
@@ -36,19 +37,15 @@ class SwiftClock(FakeClock):
     """FakeClock that advances by itself while ``running``."""
 
     _in_threads = 0
-    """Calls into other threads under way: those of the databases, and of asyncio.to_thread where a test wants it."""
+    """Calls into other threads under way: a database, a file, a name's address."""
 
     @contextlib.asynccontextmanager
-    async def running(self, *, threads: bool = False) -> AsyncIterator[SwiftClock]:
-        """Jump from alarm to alarm until the block ends, never while a database works: a slow disk is no wait.
-
-        ``threads``: nor while asyncio.to_thread works.
-        """
+    async def running(self) -> AsyncIterator[SwiftClock]:
+        """Jump from alarm to alarm until the block ends, never while another thread works: a slow disk is no wait."""
         driver = asyncio.create_task(self._drive(), name="swift-clock")
         try:
-            to_thread = self._counted(asyncio.to_thread) if threads else asyncio.to_thread
             with (
-                patch.object(asyncio, "to_thread", to_thread),
+                patch.object(BaseEventLoop, "run_in_executor", self._counted(BaseEventLoop.run_in_executor)),
                 patch.object(aiosqlite.Connection, "_execute", self._counted(aiosqlite.Connection._execute)),
             ):
                 yield self
@@ -56,15 +53,17 @@ class SwiftClock(FakeClock):
             driver.cancel()
             await asyncio.gather(driver, return_exceptions=True)
 
-    def _counted(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-        async def counted(*args: P.args, **kwargs: P.kwargs) -> T:
+    def _counted(self, call: Callable[P, Awaitable[T]]) -> Callable[P, asyncio.Future[T]]:
+        def counted(*args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
             self._in_threads += 1
-            try:
-                return await call(*args, **kwargs)
-            finally:
-                self._in_threads -= 1
+            working = asyncio.ensure_future(call(*args, **kwargs))
+            working.add_done_callback(self._back)
+            return working
 
         return counted
+
+    def _back(self, _: object) -> None:
+        self._in_threads -= 1
 
     async def _drive(self) -> None:
         seen: tuple[float, int] | None = None

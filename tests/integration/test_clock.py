@@ -123,7 +123,7 @@ def midnight() -> SwiftClock:
 
 async def passing(clock: SwiftClock, press: Awaitable[InvoiceRecord]) -> InvoiceRecord:
     """Let time pass until the press has its answer."""
-    async with clock.running(threads=True):
+    async with clock.running():
         return await press
 
 
@@ -151,7 +151,7 @@ async def test_pressed_before_midnight_numbered_after(
         following = await passing(midnight, place.sell())
         assert (following.issued_on, following.mode) == (date(2026, 11, 25), Mode.ONLINE)
         assert len(place.sandbox.sessions.by_reference) == 1
-        async with midnight.running(threads=True):  # what still asks in the background comes to its end
+        async with midnight.running():  # what still asks in the background comes to its end
             assert await place.agent.tasks.drain(60) == ()
 
 

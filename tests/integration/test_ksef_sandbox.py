@@ -67,7 +67,7 @@ def outgoing(number: str = "FV/1", *, offline: bool = False, corrects: bytes | N
 
 async def ticking(clock: SwiftClock, work: Awaitable[T]) -> T:
     """Await ``work`` while time passes: what sleeps in it, on either side, wakes."""
-    async with clock.running(threads=True):
+    async with clock.running():
         return await work
 
 

@@ -338,7 +338,7 @@ class TestShareOfTheLimits:
         gateway = open_gateway(settings, wire.NIP, clock, credentials=wire.credentials())
         patient = Certificates(gateway.api, clock, patience=math.inf)
         begun = clock.monotonic()
-        async with clock.running(threads=True):
+        async with clock.running():
             new = await enrol(patient, OFFLINE, "kasa 1", place)
         assert new.serial == f"{wire.ISSUED_SERIAL:016X}"
         assert clock.monotonic() - begun < hours * 3600
@@ -359,7 +359,7 @@ class TestShareOfTheLimits:
         refusals = iter([Reply(429, {}, headers={"Retry-After": "1800"}), Reply(429, {})])
         await clock.advance(1800)
         patient = Certificates(gateway.api, clock, patience=math.inf)
-        async with clock.running(threads=True):
+        async with clock.running():
             new = await enrol(patient, OFFLINE, "kasa 1", place)
         assert new.serial == f"{wire.ISSUED_SERIAL:016X}"
         await gateway.close()

@@ -45,7 +45,7 @@ class Till:
 
 @pytest.fixture
 async def clock() -> AsyncIterator[SwiftClock]:
-    async with SwiftClock().running(threads=True) as clock:
+    async with SwiftClock().running() as clock:
         yield clock
 
 
