@@ -27,6 +27,8 @@ from tests.faults.results import KEPT, Result, keep, kept, table
 
 ROOT = Path(__file__).parents[2]
 FIRST_SEED = 1000
+MOST_TOLD = 5
+"""Failures of one piece that are printed; all of them are kept."""
 ALL_MARKS = ("-m", "nightly or not nightly")
 
 
@@ -109,6 +111,7 @@ def _work(campaign: Campaign, run: Run, first: int, piece: range | Sequence[str]
         environment[VARIABLE] = f"{first}:{len(piece)}"
         again = f"{VARIABLE}={environment[VARIABLE]} "
     options = [*ALL_MARKS, "-n", f"{run.processes}", f"--hypothesis-seed={first}", f"--junitxml={report}"]
+    options += ["-o", "junit_family=xunit1"]  # the newer one knows no properties
     begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests],
@@ -119,7 +122,7 @@ def _work(campaign: Campaign, run: Run, first: int, piece: range | Sequence[str]
     last = f"-{first + len(piece) - 1}" if len(piece) > 1 else ""
     what = f"{'seeds' if again else 'cases'} {first}{last}"
     print(f"{campaign.name} {what}: {result.passed} passed, {result.failed} failed, {result.seconds:.0f} s", flush=True)
-    for failure in result.failures:
+    for failure in result.failures[:MOST_TOLD]:
         print(f"    HYPOTHESIS_PROFILE={run.profile} {again}pytest -m 'nightly or not nightly' '{failure}'", flush=True)
     if result.failed:
         log = KEPT / f"{campaign.name}-{first}.log"
