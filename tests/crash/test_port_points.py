@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ import pytest
 
 from agent.domain.fa3.view import read
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.ports import Transaction
+from agent.ports import Outcome, Transaction
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
@@ -148,13 +149,16 @@ class Run:
     papers: list[bytes]
 
 
-async def live_and_die(tmp_path: Path, scenario: Scenario, at: int | None, *, after: bool) -> tuple[Run, int]:
+async def live_and_die(
+    tmp_path: Path, scenario: Scenario, at: int | None, *, after: bool, printer: Sequence[Outcome] = ()
+) -> tuple[Run, int]:
     """Run the scenario until the chosen call; return what outlives it and how many calls there were."""
     clock = FakeClock()
     gateway = FakeGateway(clock)
     base = settings(tmp_path)
     given = replace(base, ksef=replace(base.ksef, batch_from=3))
     async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
+        place.printer.plan.extend(printer)
         crash_point = CrashPoint(at, after=after)
         crash_point.arm(place)
         life = asyncio.ensure_future(scenario(place))
@@ -190,6 +194,7 @@ async def rise_and_check(tmp_path: Path, run: Run) -> None:
         unknown = [paper for paper in run.papers if paper not in known]
         assert len(unknown) <= len(slips), "a paper without a durable record"
         assert await place.pending.waiting() == []
+        assert not set(run.papers) & set(place.printer.papers), "what may have come out printed again by itself"
 
 
 async def printed_bytes(invoice_id: str, tx: Transaction) -> list[bytes | None]:
@@ -214,15 +219,25 @@ async def test_death_at_every_port_call(tmp_path: Path, name: str) -> None:
     await die_everywhere(tmp_path, name, step=1)
 
 
-async def die_everywhere(tmp_path: Path, name: str, step: int) -> None:
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "outcomes", list(product(Outcome, Outcome)), ids=lambda both: "-".join(each.name for each in both)
+)
+@pytest.mark.parametrize("name", ["online", "offline_then_sync"])
+async def test_death_while_the_printer_fails(tmp_path: Path, name: str, outcomes: tuple[Outcome, Outcome]) -> None:
+    """Whatever became of the first two papers: what may have come out never does so again by itself."""
+    await die_everywhere(tmp_path, name, step=1, printer=outcomes)
+
+
+async def die_everywhere(tmp_path: Path, name: str, step: int, printer: Sequence[Outcome] = ()) -> None:
     scenario = SCENARIOS[name]
     (tmp_path / "whole").mkdir()
-    run, calls = await live_and_die(tmp_path / "whole", scenario, None, after=False)
+    run, calls = await live_and_die(tmp_path / "whole", scenario, None, after=False, printer=printer)
     await rise_and_check(tmp_path / "whole", run)
     assert calls > 5
     for at in range(1, calls + 1, step):
         for after in (False, True):
             folder = tmp_path / f"{at}-{after}"
             folder.mkdir()
-            run, _ = await live_and_die(folder, scenario, at, after=after)
+            run, _ = await live_and_die(folder, scenario, at, after=after, printer=printer)
             await rise_and_check(folder, run)

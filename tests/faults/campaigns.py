@@ -45,7 +45,20 @@ def missing(campaign: Campaign) -> list[str]:
 
 
 CAMPAIGNS = (
-    Campaign("ports", "kill -9 at ports", "tests/crash/test_port_points.py", "I1-I4 I6-I10"),
+    Campaign(
+        "ports",
+        "kill -9 at ports",
+        "tests/crash/test_port_points.py::test_death_at_every_port_call",
+        "I1-I4 I6-I10",
+        piece=1,
+    ),
+    Campaign(
+        "printers",
+        "printer",
+        "tests/crash/test_port_points.py::test_death_while_the_printer_fails",
+        "I3 I10",
+        piece=2,
+    ),
     Campaign("ports-drop-folder", "kill -9 at ports", "tests/crash/test_drop_folder.py", "I1 I2 I6"),
     Campaign(
         "syscalls",
@@ -150,7 +163,22 @@ CAMPAIGNS = (
         needs=("strace",),
     ),
     Campaign("disk-full", "disk full", "tests/crash/test_store_full_disk.py", "I1 I4"),
-    Campaign("network", "network", "tests/integration/test_fault_matrix.py", "I1 I2 I10", piece=8),
+    Campaign(
+        "network",
+        "network",
+        "tests/integration/test_fault_matrix.py::test_every_fault_at_every_call",
+        "I1 I2 I10",
+        piece=5,
+    ),
+    Campaign(
+        "network-orders",
+        "network",
+        "tests/integration/test_fault_matrix.py::test_every_fault_in_another_order",
+        "I1 I2 I10",
+        night=3,
+        release=30,
+        piece=1,
+    ),
     Campaign("habits", "awkward KSeF", "tests/integration/test_live_habits.py", "I1 I2"),
     Campaign("clock", "clock", "tests/integration/test_set_clock.py", "I5", piece=1, needs=("libfaketime",)),
     Campaign(
@@ -172,7 +200,17 @@ CAMPAIGNS = (
         release=10_000,
         piece=50,
     ),
-    Campaign("cashiers", "cashiers", "tests/integration/test_end_to_end.py", "I1 I4 I6"),
+    Campaign(
+        "cashiers",
+        "cashiers",
+        "tests/crash/test_cashiers.py",
+        "I1 I4 I6",
+        night=100,
+        release=400,
+        piece=1,
+    ),
+    Campaign("cashiers-papers", "cashiers", "tests/integration/test_end_to_end.py", "I1 I4 I6", piece=1),
+    Campaign("soak", "soak", "tests/crash/test_soak.py", "I11", night=12, release=288, piece=1),
     Campaign("backlog", "backlog", "tests/integration/test_backlog.py", "I1 I2", piece=1),
     Campaign("search", "stateful search", "tests/unit/store/test_model.py", "all", night=5, release=20, piece=1),
     Campaign(

@@ -8,6 +8,7 @@ sockets, real store; only time is not real.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from agent.sandbox.server import Sandbox
 from agent.settings.model import KsefSettings
 from tests.fakes import counter
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.seeds import drawn
 from tests.fakes.swift_clock import SwiftClock
 from tests.fakes.tls_front import tls_front
 from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, World, sale, world
@@ -183,6 +185,17 @@ async def row(tmp_path: Path, call: str, faults: list[str], *, after: bool) -> N
 @pytest.mark.parametrize("call", CALLS)
 async def test_every_fault_at_every_call(tmp_path: Path, call: str, *, after: bool) -> None:
     await row(tmp_path, call, list(FAULTS), after=after)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", drawn(range(3)))
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+async def test_every_fault_in_another_order(tmp_path: Path, call: str, seed: int, *, after: bool) -> None:
+    """What a fault leaves behind meets another one, and another customer."""
+    faults = list(FAULTS)
+    random.Random(seed).shuffle(faults)
+    await row(tmp_path, call, faults, after=after)
 
 
 async def test_line_down_before_the_press(tmp_path: Path) -> None:

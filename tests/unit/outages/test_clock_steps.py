@@ -25,7 +25,10 @@ from tests.fakes.world import CASHIER, MANAGER, World, world
 from tests.sim.oracle import WARSAW
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-STEPS = [-HOUR, HOUR, -400 * DAY, 90 * DAY, -(datetime(2026, 11, 24) - datetime(1970, 1, 1))]  # noqa: DTZ001
+TODAY = datetime(2026, 11, 24, tzinfo=UTC)
+RESETS = [datetime(1970, 1, 1, tzinfo=UTC) - TODAY, datetime(2020, 1, 1, tzinfo=UTC) - TODAY]
+"""What a machine wakes in: without a battery clock, and with one that was reset to the year of its board."""
+STEPS = [-HOUR, HOUR, -400 * DAY, 90 * DAY, *RESETS]
 
 
 KEYS = itertools.count(1)
