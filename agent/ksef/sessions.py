@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from agent.ksef.calls import AuthenticatedClient, Call
+from agent.ksef.calls import AuthenticatedClient, Call, as_not_sent
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import PATIENCE_SEND_SECONDS, Group
@@ -104,13 +104,7 @@ class OnlineSessions:
             if self._warm is opened:
                 self._warm = None
                 self._rest_where_too_soon(opened, error)
-            raise KsefError(
-                error.message,
-                outcome=CallOutcome.NOT_SENT,
-                code=error.code,
-                retry_after=error.retry_after,
-                body=error.body,
-            ) from error
+            raise as_not_sent(error) from error
         opened.taken += 1
         return answer.fields().text("referenceNumber")
 
