@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +21,7 @@ from printers.profiles.lookup import profile_for
 from printers.profiles.models import PROFILES, Profile
 from printers.settings import PrinterSettings
 from printers.transports import permissions
+from printers.transports.interface import Transport
 from printers.transports.open import transport_for
 
 BITS_PER_BYTE = 10
@@ -105,8 +106,15 @@ class PrinterSet:
         return tuple(problems)
 
 
-def build(printers: Sequence[PrinterSettings], clock: Clock) -> PrinterSet:
-    """Build every printer of the settings. No connection is opened. ConfigError names all mistakes at once."""
+def build(
+    printers: Sequence[PrinterSettings],
+    clock: Clock,
+    over: Callable[[PrinterSettings], Transport] = transport_for,
+) -> PrinterSet:
+    """Build every printer of the settings. No connection is opened. ConfigError names all mistakes at once.
+
+    ``over``: how the way to a printer is made.
+    """
     problems: list[str] = []
     built: list[EscPosPrinter] = []
     profiles: dict[str, Profile] = {}
@@ -114,7 +122,7 @@ def build(printers: Sequence[PrinterSettings], clock: Clock) -> PrinterSet:
     for settings in printers:
         try:
             profile = profile_for(settings)
-            transport = transport_for(settings)
+            transport = over(settings)
         except ConfigError as error:
             problems.extend(error.problems)
             continue

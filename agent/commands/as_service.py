@@ -38,7 +38,7 @@ def as_the_service(command: Callable[P, R]) -> Callable[P, R]:
             click.get_current_context().meta[_WHY_OUTSIDE] = why
             return command(*args, **kwargs)
         try:
-            sys.exit(service_unit.run(rules, sys.argv[1:]))
+            sys.exit(service_unit.run(rules, sys.argv[1:], asks=bool(kwargs.get("full"))))
         except service_unit.Unstartable as error:
             raise AgentError(
                 f"Usługa {service_unit.SERVICE} nie uruchomi się z takimi regułami (systemd: {error}). "

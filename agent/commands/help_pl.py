@@ -124,6 +124,12 @@ OPTIONS: Final[dict[str, str]] = {
         "Usuń z kasy treść wyeksportowanych faktur starszych niż retention.keep_days."
     ),
     # print-test, enroll, token
+    "Lead through a day of trials with one printer: paper, cover, cables, power.": (
+        "Poprowadź przez dzień prób jednej drukarki: papier, pokrywa, kable, prąd."
+    ),
+    "With --full: what was found, as JSON; one not ended goes on (default: in the data directory).": (
+        "Z --full: wyniki jako JSON; niedokończone są kontynuowane (domyślnie: w katalogu danych)."
+    ),
     "Take the token of this file, made elsewhere (-: standard input). May be repeated; nothing is printed.": (
         "Weź kod z tego pliku, utworzony gdzie indziej (-: wejście standardowe). Można powtarzać; niczego nie pisze."
     ),

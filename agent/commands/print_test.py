@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import click
 
@@ -41,12 +42,25 @@ def _list_profiles(context: click.Context, _parameter: click.Parameter, wanted: 
     help="List all profiles, ours and those of python-escpos, and exit.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
+@click.option(
+    "--full", is_flag=True, help="Lead through a day of trials with one printer: paper, cover, cables, power."
+)
+@click.option(
+    "--protocol",
+    "protocol_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --full: what was found, as JSON; one not ended goes on (default: in the data directory).",
+)
 @as_the_service
 @config_option_without_files
-def command(settings: Settings, name: str | None, as_json: bool) -> None:
+def command(settings: Settings, name: str | None, as_json: bool, full: bool, protocol_file: Path | None) -> None:
     """Print a slip with letters, widths and QR codes, and say what to set. For root by the rules of the service."""
     fleet = build(settings.printers, SystemClock())
     names = _chosen(fleet, name)
+    if full or protocol_file:
+        _full(settings, names, protocol_file, wanted=full and not as_json)
+        return
     results = asyncio.run(_print_all(fleet, names))
     if as_json:
         show_json([_as_json(result) for result in results])
@@ -57,6 +71,19 @@ def command(settings: Settings, name: str | None, as_json: bool) -> None:
             if result.outcome is not Outcome.NOT_SENT:
                 click.echo(calibration.advice(fleet.profile(result.printer)))
     if any(result.outcome is not Outcome.DONE for result in results):
+        sys.exit(1)
+
+
+def _full(settings: Settings, names: list[str], file: Path | None, *, wanted: bool) -> None:
+    from agent.commands import print_test_full  # noqa: PLC0415 - for this only
+
+    if not wanted:
+        raise click.UsageError("--protocol należy do --full; --full zapisuje JSON do pliku i nie łączy się z --json")
+    if len(names) > 1:
+        raise click.UsageError(f"--full prowadzi przez próby jednej drukarki; podaj --printer: {', '.join(names)}")
+    (printer,) = (one for one in settings.printers if one.name == names[0])
+    click.echo(f"Uprawnienia: {standing()}.")
+    if not print_test_full.run(settings, printer, file, SystemClock()):
         sys.exit(1)
 
 

@@ -58,11 +58,20 @@ class Rules:
                     found = Path(content) if name == "KSEF_AGENT_CONFIG" else found
         return found
 
-    def unit(self, arguments: list[str], output: Path, environment: Mapping[str, str]) -> str:
-        """Return a unit that runs the service's program once, by the same rules, into ``output``."""
+    def unit(
+        self, arguments: list[str], output: Path, environment: Mapping[str, str], terminal: str | None = None
+    ) -> str:
+        """Return a unit that runs the service's program once, by the same rules, into ``output``.
+
+        ``terminal``: the device of a person who is asked; he has as long as he wants.
+        """
         lines = [f"{key}={value}" for key, value in self.lines]
         lines += [f"Environment={_quoted(f'{name}={value}')}" for name, value in environment.items()]
-        lines += ["Type=oneshot", f"TimeoutStartSec={LIMIT_SECONDS}", f"StandardOutput=file:{output}"]
+        lines += ["Type=oneshot", f"StandardOutput=file:{output}"]
+        if terminal is None:
+            lines += [f"TimeoutStartSec={LIMIT_SECONDS}"]
+        else:
+            lines += ["TimeoutStartSec=infinity", f"StandardInput=file:{terminal}"]
         lines += ["StandardError=inherit", f"ExecStart={self.program} {' '.join(map(_quoted, arguments))}"]
         return "\n".join(("[Unit]", f"Description=One command by the rules of {SERVICE}", "[Service]", *lines, ""))
 
@@ -120,8 +129,10 @@ def _quoted(word: str) -> str:
     return f'"{word.replace("%", "%%").replace("$", "$$")}"'
 
 
-def run(rules: Rules, arguments: list[str]) -> int:
+def run(rules: Rules, arguments: list[str], *, asks: bool = False) -> int:
     """Run the service's program with ``arguments`` by its rules, hand its output on, return its exit code. For root.
+
+    ``asks``: it reads answers from the terminal of this process, where there is one.
 
     Raises Unstartable where systemd cannot start it: then the service could not start either.
     """
@@ -130,9 +141,10 @@ def run(rules: Rules, arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="ksef-agent-check-", dir=RUN))
     output = folder / "output"
     output.touch()
+    terminal = os.ttyname(0) if asks and os.isatty(0) else None
     language = {key: os.environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if key in os.environ}
     try:
-        unit.write_text(rules.unit(arguments, output, language), "utf-8")
+        unit.write_text(rules.unit(arguments, output, language, terminal), "utf-8")
         with subprocess.Popen(("systemctl", "start", name), stderr=subprocess.DEVNULL) as start:  # noqa: S603, S607
             _hand_on(start, output)
         status = int(_property(name, "ExecMainStatus") or 0)

@@ -53,8 +53,8 @@ def test_root_asks_by_the_rules_of_the_service(place: Place, monkeypatch: pytest
     place()
     seen: list[list[str]] = []
 
-    def started(rules: Rules, arguments: list[str]) -> int:
-        assert rules is SERVICE
+    def started(rules: Rules, arguments: list[str], *, asks: bool) -> int:
+        assert (rules, asks) == (SERVICE, False)
         seen.append(arguments)
         return 1
 
@@ -67,7 +67,7 @@ def test_root_asks_by_the_rules_of_the_service(place: Place, monkeypatch: pytest
 def test_rules_with_which_nothing_starts_are_a_finding(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place()
 
-    def started(_rules: Rules, _arguments: list[str]) -> int:
+    def started(_rules: Rules, _arguments: list[str], *, asks: bool) -> int:
         raise Unstartable("exit-code, 243")
 
     monkeypatch.setattr(service_unit, "run", started)
