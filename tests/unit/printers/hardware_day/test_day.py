@@ -123,7 +123,7 @@ class Shop:
 
 @pytest.fixture
 async def clock() -> AsyncIterator[SwiftClock]:
-    async with SwiftClock().running(threads=True) as clock:
+    async with SwiftClock().running() as clock:
         yield clock
 
 
