@@ -16,7 +16,7 @@ UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run run-hub test lint audit mutants bench faults faults-release test-nightly test-package test-fleet test-arm client-generator test-clients \
-	architecture dashboards pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
+	architecture dashboards record-incidents pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -109,6 +109,9 @@ test-clients: $(VENV)/.dev build/generators/.made ## generated clients; examples
 
 pictures: $(VENV)/.dev ## docs/pictures, what README opens with (needs Debian's chromium)
 	$(BIN)/python -m tools.pictures
+
+record-incidents: $(VENV)/.dev ## docs/hq/incidents: incidents that happen to running agents, and the alerts they raise (ONLY=name)
+	$(BIN)/python -m tests.incidents $(ONLY)
 
 dashboards: $(VENV)/.dev ## docs/hq/dashboards, pages of Grafana
 	$(BIN)/python -m tools.dashboards

@@ -46,7 +46,7 @@ async def listening(agent: Agent, *, open_token: str | None = None) -> AsyncIter
     health_limits = Limits(room.health, per_address=HEALTH_PER_ADDRESS, idle_seconds=HEALTH_IDLE_SECONDS)
     app = till_app(agent, agent.tokens, settings.api, settings.page, open_token=open_token)
     till = web.AppRunner(app, shutdown_timeout=STOP_SECONDS, access_log=None)
-    health = web.AppRunner(health_app(agent), shutdown_timeout=1.0, access_log=None)
+    health = web.AppRunner(health_app(agent, agent.heartbeat), shutdown_timeout=1.0, access_log=None)
     await till.setup()
     await health.setup()
     loop = asyncio.get_running_loop()

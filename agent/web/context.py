@@ -21,6 +21,7 @@ from agent.services.issuing.sale_preview import SalePreview
 from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReporter
+from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.services.monitoring.webhooks import Outboxes
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.declarations import Declarations
@@ -54,6 +55,8 @@ DECLARATIONS: Final = web.AppKey("declarations", Declarations)
 CLOCK_CHECK: Final = web.AppKey("clock_check", ClockCheck)
 TRUSTED_TIME: Final = web.AppKey("trusted_time", TrustedTime)
 HEALTH: Final = web.AppKey("health", HealthReporter)
+HEARTBEAT: Final = web.AppKey("heartbeat", OutwardHeartbeat)
+"""Absent where none is sent."""
 REGISTER: Final = web.AppKey("register", RegisterReports)
 BOOKS: Final = web.AppKey("books", Books)
 COMPARISONS: Final = web.AppKey("comparisons", KsefComparisons)

@@ -10,10 +10,11 @@ from aiohttp import web
 from agent.ports import Json
 from agent.services.assembly import Services
 from agent.services.monitoring.health import HealthReport
+from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.web import json_views
 from agent.web.answers.health import health_of
 from agent.web.connections import working_middleware
-from agent.web.context import BACKLOGS, COUNTERS, HEALTH, SHOP
+from agent.web.context import BACKLOGS, COUNTERS, HEALTH, HEARTBEAT, SHOP
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.pacing import Pace, paced_middleware
 from agent.web.problems import problems_middleware
@@ -25,14 +26,16 @@ PER_SECOND = 20.0
 BURST = 40
 
 
-def health_app(services: Services) -> web.Application:
-    """Application of the health listener."""
+def health_app(services: Services, heartbeat: OutwardHeartbeat | None = None) -> web.Application:
+    """Application of the health listener. ``heartbeat``: signs of life to headquarters, where they are sent."""
     paced = paced_middleware(Pace(PER_SECOND, BURST))
     app = web.Application(middlewares=[paced, working_middleware, headers_middleware, problems_middleware])
     app[HEALTH] = services.health
     app[COUNTERS] = services.counters
     app[BACKLOGS] = services.backlogs
     app[SHOP] = services.settings.health.shop
+    if heartbeat is not None:
+        app[HEARTBEAT] = heartbeat
     app.router.add_get("/health", _health)
     app.router.add_get("/health/live", _live)
     app.router.add_get("/health/ready", _ready)
@@ -62,5 +65,5 @@ async def _ready(request: web.Request) -> web.Response:
 
 async def _metrics(request: web.Request) -> web.Response:
     app = request.app
-    page = render(app[HEALTH].report(), app[COUNTERS], app[BACKLOGS].last, shop=app[SHOP])
+    page = render(app[HEALTH].report(), app[COUNTERS], app[BACKLOGS].last, shop=app[SHOP], heartbeat=app.get(HEARTBEAT))
     return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE})

@@ -19,6 +19,7 @@ from agent.domain.outages.circuit_breaker import LinkState
 from agent.services.monitoring.backlogs import Backlog
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
+from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.web.wire import WARSAW
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -27,10 +28,20 @@ BREAKER: Final = {"up": LinkState.CLOSED, "unknown": LinkState.HALF_OPEN, "down"
 Sample = tuple[Mapping[str, str], float]
 
 
-def render(report: HealthReport, counters: CountersInMemory, backlog: Backlog | None = None, *, shop: str = "") -> str:
-    """Return the whole page of /metrics. ``shop``: the label of [health] shop."""
+def render(
+    report: HealthReport,
+    counters: CountersInMemory,
+    backlog: Backlog | None = None,
+    *,
+    shop: str = "",
+    heartbeat: OutwardHeartbeat | None = None,
+) -> str:
+    """Return the whole page of /metrics. ``shop``: the label of [health] shop; ``heartbeat`` None: none is sent."""
+    families = [*_of_report(report), *_of_backlog(backlog or Backlog()), _build_info(report, shop)]
+    if heartbeat is not None:
+        families += _of_heartbeat(heartbeat)
     gauges = CollectorRegistry()
-    gauges.register(_Families([*_of_report(report), *_of_backlog(backlog or Backlog()), _build_info(report, shop)]))
+    gauges.register(_Families(families))
     return (generate_latest(gauges) + generate_latest(counters.registry)).decode()
 
 
@@ -109,6 +120,16 @@ def _of_backlog(backlog: Backlog) -> Iterator[GaugeMetricFamily]:
             if each.failing_since
         ],
     )
+
+
+def _of_heartbeat(heartbeat: OutwardHeartbeat) -> Iterator[GaugeMetricFamily]:
+    yield _gauge(
+        "heartbeat_last_taken_timestamp_seconds",
+        "When headquarters last took a sign of life since the start.",
+        _at(heartbeat.taken_at),
+    )
+    refused = float(heartbeat.problem is not None)
+    yield _gauge("heartbeat_refused", "1 when headquarters did not take the newest sign of life.", [({}, refused)])
 
 
 def _of_report(report: HealthReport) -> Iterator[GaugeMetricFamily]:

@@ -57,7 +57,10 @@ class Tills:
             if not same and int(moment) < last.get("signed_at", 0) <= now + TOLERANCE:
                 return 401
             back = last.get("silent", False)
-            self.known[name] = {**said, "signed_at": int(moment), "heard_at": now, "silent": False}
+            told = {"signed_at": int(moment), "heard_at": now, "silent": False}
+            # two tills of one name take turns: each looks like a start of the other
+            told["starts"] = last.get("starts", 0) + (not same)
+            self.known[name] = {**said, **told}
             self._heard[name] = time.monotonic()
         if back:
             self._tell("back", name)
@@ -145,16 +148,27 @@ def handlers(tills: Tills) -> tuple[type[BaseHTTPRequestHandler], type[BaseHTTPR
 
 
 def metrics(tills: list[dict[str, Any]]) -> str:
-    """Return what rules need: when heard, silent, what it holds."""
+    """Return what rules need: when heard, silent, what it holds, its problems by code, how often it began anew."""
     names = {"heard_at": "heartbeat_last_timestamp_seconds", "silent": "heartbeat_silent"}
     names |= {"unsent": "heartbeat_unsent_invoices", "overdue": "heartbeat_overdue_invoices"}
+    names |= {"starts": "heartbeat_restarts_total"}
     lines = []
     for key, name in names.items():
-        lines.append(f"# TYPE ksef_{name} gauge")
-        for each in tills:
-            labels = ",".join(f"{word}={json.dumps(str(each[word]))}" for word in ("till", "shop", "seller"))
-            lines.append(f"ksef_{name}{{{labels}}} {float(each[key])}")
+        lines.append(f"# TYPE ksef_{name} {'counter' if name.endswith('_total') else 'gauge'}")
+        lines += [f"ksef_{name}{{{labels(each)}}} {float(each.get(key, 0))}" for each in tills]
+    lines.append("# TYPE ksef_heartbeat_problems gauge")
+    for each in tills:
+        for problem in each.get("problems", []):
+            more = labels(problem, "code", "severity")
+            lines.append(f"ksef_heartbeat_problems{{{labels(each)},{more}}} {float(problem['count'])}")
     return "\n".join([*lines, ""])
+
+
+def labels(said: dict[str, Any], *words: str) -> str:
+    """Return labels of Prometheus; its escapes are JSON's, but it knows no \\u."""
+    return ",".join(
+        f"{word}={json.dumps(str(said[word]), ensure_ascii=False)}" for word in words or ("till", "shop", "seller")
+    )
 
 
 def main() -> None:

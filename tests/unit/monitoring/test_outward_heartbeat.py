@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from agent.outbound import Outbound, Webhooks
 from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
@@ -160,6 +161,19 @@ def test_a_command_that_cannot_be_run_ends_no_receiver(
     told = capsys.readouterr()
     assert [json.loads(line)["event"] for line in told.out.splitlines()] == ["silent", "back"]
     assert told.err.count("missing") == 2
+
+
+def test_its_metrics_name_problems_and_shops_as_they_are_written(receiver: ModuleType, tmp_path: Path) -> None:
+    tills = receiver.Tills(tmp_path / "state.json", SECRET, "")
+    problem = {"code": "printer", "severity": "warning", "count": 2}
+    message(receiver, tills, 5_000, shop='Żory "2"', problems=[problem])
+    message(receiver, tills, 5_060, shop='Żory "2"', process="q", problems=[problem])
+    message(receiver, tills, 5_120, shop='Żory "2"', process="q", sequence=2, problems=[problem])
+    families = list(text_string_to_metric_families(receiver.metrics(tills.worst_first())))
+    found = {each.name: (each.labels, each.value) for family in families for each in family.samples}
+    whose = {"till": "1", "shop": 'Żory "2"', "seller": "ab"}
+    assert found["ksef_heartbeat_problems"] == (whose | {"code": "printer", "severity": "warning"}, 2)
+    assert found["ksef_heartbeat_restarts_total"] == (whose, 2)
 
 
 async def test_the_documented_receiver_takes_it(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from agent.domain.errors import Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import PrintState
 from agent.domain.monitoring.alerts import AlertCode
+from agent.outbound import Outbound, Webhooks
 from agent.ports import Copies, LimitLeft, PrinterStatus
 from agent.services.heartbeats import LEAST_SECONDS
 from agent.services.monitoring.alerts import Problem
@@ -36,9 +37,11 @@ from agent.services.monitoring.backlogs import Backlog
 from agent.services.monitoring.certificates import RenewalAttempt
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
+from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.services.monitoring.webhooks import OutboxStatus
 from agent.web.health import health_json
 from agent.web.metrics import render
+from tests.fakes.clock import FakeClock
 from tests.fakes.listener import listening, say_nothing
 from tests.fakes.served import health_http
 from tests.fakes.world import World, world
@@ -265,7 +268,28 @@ async def full_page(place: World) -> str:
     copies = Copies(last_at=datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
     place.health._certificates.attempts.last = {"offline": RenewalAttempt(datetime(2026, 11, 24, tzinfo=UTC), "Limit.")}
     report: HealthReport = replace(place.health.report(), clock_skew_seconds=1.5, copies=copies)
-    return render(report, COUNTERS, BACKLOG, shop="Kraków 7")
+    return render(report, COUNTERS, BACKLOG, shop="Kraków 7", heartbeat=refused_heartbeat())
+
+
+def refused_heartbeat() -> OutwardHeartbeat:
+    """Signs of life that headquarters took once and refuses now."""
+    heartbeat = OutwardHeartbeat(
+        Webhooks(Outbound(FakeClock()), FakeClock()),
+        url="https://hq.example/",
+        secret=b"",
+        seconds=60,
+        shop="",
+        now=FakeClock().now,
+    )
+    heartbeat.taken_at, heartbeat.problem = datetime(2026, 11, 24, 9, 0, tzinfo=UTC), "HTTP 401"
+    return heartbeat
+
+
+async def test_metrics_tell_whether_headquarters_takes_the_signs_of_life(place: World) -> None:
+    page = await full_page(place)
+    assert sample(page, "heartbeat_refused") == 1
+    assert sample(page, "heartbeat_last_taken_timestamp_seconds") == datetime(2026, 11, 24, 9, tzinfo=UTC).timestamp()
+    assert "ksef_agent_heartbeat" not in render(place.health.report(), COUNTERS), "where none are sent"
 
 
 def sample(page: str, name: str, **labels: str) -> float:
