@@ -198,13 +198,13 @@ async def rate_limited(folder: Path) -> Scene:
 @incident
 async def certificate_near_its_end(folder: Path) -> Scene:
     """Nobody renews the certificates: two days of warnings, then thirteen days before the end the louder one."""
-    async with scene(folder, before=timedelta(days=705), extra=NO_COPIES) as place:
+    async with scene(folder, before=timedelta(days=705), step=10, extra=NO_COPIES) as place:
         await place.minutes(30)
         place.firing()
-        await place.minutes(60 * 50, every=20)
+        await place.minutes(60 * 51)
         place.firing("KsefCertificateNotRenewed")
         place.clock.jump(timedelta(days=11))
-        await place.minutes(65, every=20)
+        await place.minutes(70)
         place.firing("KsefCertificateNotRenewed", KsefCertificateExpires=2)
     return place
 

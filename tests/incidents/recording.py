@@ -29,40 +29,40 @@ def names_in_rules(rules: str) -> frozenset[str]:
 
 
 class Recording:
-    """Grows by a minute at a time."""
+    """Grows by a look at a time. ``step``: minutes between two looks."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 1) -> None:
+        self.step = step
         self._wanted = names_in_rules(RULES.read_text("utf-8"))
         self._series: dict[str, list[str]] = {}
         self._told: list[tuple[int, Mapping[str, int]]] = []
-        self.minutes = 0
-        """How many samples it has."""
+        self._looks = 0
 
     def add(self, instance: str, page: str | None, now: float, job: str = "agent") -> None:
-        """Take a page of /metrics, seen at ``now``, into the minute that is open; None: nobody answered."""
+        """Take a page of /metrics, seen at ``now``, into the look that is open; None: nobody answered."""
         labels = {"instance": instance, "job": JOB[job]}
         self._put("up", labels, float(page is not None))
         for family in text_string_to_metric_families(page or ""):
             for sample in family.samples:
                 if sample.name in self._wanted:
-                    shift = now - 60 * self.minutes if sample.name.endswith(INSTANT) else 0.0
+                    shift = now - 60 * self.step * self._looks if sample.name.endswith(INSTANT) else 0.0
                     # labels of its own win, as with honor_labels
                     self._put(sample.name, labels | sample.labels, sample.value - shift)
 
-    def end_minute(self) -> None:
-        """Close the minute; what was not seen in it is stale, as it is for Prometheus."""
-        self.minutes += 1
+    def end_look(self) -> None:
+        """Close the look; what was not seen in it is stale, as it is for Prometheus."""
+        self._looks += 1
         for values in self._series.values():
-            if len(values) < self.minutes:
+            if len(values) < self._looks:
                 values.append("_" if values[-1] in {"_", "stale"} else "stale")
 
     def firing(self, alerts: Mapping[str, int]) -> None:
-        """Write down which alerts, and how many of each, fire in the last minute: these and no others."""
-        self._told.append((self.minutes - 1, alerts))
+        """Write down which alerts, and how many of each, fire at the last look: these and no others."""
+        self._told.append(((self._looks - 1) * self.step, alerts))
 
     def _put(self, name: str, labels: Mapping[str, str], value: float) -> None:
         words = ",".join(f"{word}={json.dumps(text, ensure_ascii=False)}" for word, text in sorted(labels.items()))
-        values = self._series.setdefault(f"{name}{{{words}}}", ["_"] * self.minutes)
+        values = self._series.setdefault(f"{name}{{{words}}}", ["_"] * self._looks)
         values.append(f"{round(value):d}" if abs(value) > 1000 else f"{round(value, 3):.15g}")
 
     def test(self, story: str) -> str:
@@ -79,9 +79,9 @@ class Recording:
             (
                 *(f"# {line}" for line in story.splitlines()),
                 'rule_files: ["../alerts.yml"]',
-                "evaluation_interval: 1m",
+                f"evaluation_interval: {self.step}m",
                 "tests:",
-                "  - interval: 1m",
+                f"  - interval: {self.step}m",
                 "    input_series:",
                 *(f"      - {each}" for each in series),
                 "    promql_expr_test:",

@@ -40,18 +40,19 @@ class Scene:
         """The only one, or the first."""
         return next(iter(self.tills.values()))
 
-    async def minutes(self, count: int, *, every: int = 1) -> None:
-        """Let as many minutes pass; Prometheus looks at the end of each. The loops turn ``every`` so many minutes."""
-        for number in range(count):
-            self.clock.jump(MINUTE)
+    async def minutes(self, count: int) -> None:
+        """Let as many minutes pass; Prometheus looks at the end of each, or of as many as its recording steps."""
+        for _ in range(count // self.recording.step):
+            self.clock.jump(MINUTE * self.recording.step)
+            now = self.clock.now().timestamp()
             for name, place in self.tills.items():
-                if name not in self.off and number % every == 0:
+                if name not in self.off:
                     await rounds(place)
                 if name not in self.behind:
-                    self.recording.add(name, None if name in self.off else page(place), self.clock.now().timestamp())
+                    self.recording.add(name, None if name in self.off else page(place), now)
             for name, look in self.others.items():
-                self.recording.add(name, look(), self.clock.now().timestamp(), "receiver")
-            self.recording.end_minute()
+                self.recording.add(name, look(), now, "receiver")
+            self.recording.end_look()
 
     def firing(self, *names: str, **counts: int) -> None:
         """These alerts fire now, once each or as often as said, and no others."""
@@ -94,8 +95,10 @@ def settings(till: str, edit: Callable[[str], str]) -> Callable[[str], str]:
 
 
 @asynccontextmanager
-async def scene(folder: Path, *tills: str, before: timedelta = timedelta(0), **more: Any) -> AsyncIterator[Scene]:
-    """Open tills by their names; instances are till-1, till-2, whatever their names. ``before``: since their set-up."""
+async def scene(
+    folder: Path, *tills: str, before: timedelta = timedelta(0), step: int = 1, **more: Any
+) -> AsyncIterator[Scene]:
+    """Open tills by their names; instances are till-1, till-2, whatever their names. ``before``: since set-up."""
     clock = SteppedClock()
     clock.jump(BEGIN - before - clock.now())
     edit = more.pop("edit", str)
@@ -110,4 +113,4 @@ async def scene(folder: Path, *tills: str, before: timedelta = timedelta(0), **m
         for each in opened.values():
             await rounds(each)
         clock.jump(before)
-        yield Scene(clock, Recording(), opened)
+        yield Scene(clock, Recording(step), opened)

@@ -170,10 +170,10 @@ def test_its_metrics_name_problems_and_shops_as_they_are_written(receiver: Modul
     message(receiver, tills, 5_060, shop='Żory "2"', process="q", problems=[problem])
     message(receiver, tills, 5_120, shop='Żory "2"', process="q", sequence=2, problems=[problem])
     families = list(text_string_to_metric_families(receiver.metrics(tills.worst_first())))
-    found = {each.name: (each.labels, each.value) for family in families for each in family.samples}
+    found = {each.name: each.labels | {"value": str(each.value)} for family in families for each in family.samples}
     whose = {"till": "1", "shop": 'Żory "2"', "seller": "ab"}
-    assert found["ksef_heartbeat_problems"] == (whose | {"code": "printer", "severity": "warning"}, 2)
-    assert found["ksef_heartbeat_restarts_total"] == (whose, 2)
+    assert found["ksef_heartbeat_problems"] == {**whose, "code": "printer", "severity": "warning", "value": "2.0"}
+    assert found["ksef_heartbeat_restarts_total"] == {**whose, "value": "2.0"}
 
 
 async def test_the_documented_receiver_takes_it(tmp_path: Path) -> None:

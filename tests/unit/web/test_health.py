@@ -376,7 +376,7 @@ def test_the_example_of_alertmanager_is_right() -> None:
 
 @needs_promtool
 def test_alerts_fire_when_they_should() -> None:
-    done = promtool("test", "rules", str(HQ / "alerts.test.yml"))
+    done = promtool("test", "rules", str(HQ / "alerts.test.yml"), str(HQ / "alerts-of-days.test.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
