@@ -2,7 +2,7 @@
 
     python -m tests.mutation map                  which test runs which line (an hour; made in pieces, goes on)
     python -m tests.mutation planted              the bugs of planted.py, each of which has to be seen
-    python -m tests.mutation random --count 200 --seed 1 [--below agent/domain] [--minutes 30]
+    python -m tests.mutation random --count 200 --seed 1 [--below agent/domain] [--minutes 30] [--again]
     python -m tests.mutation report               the score of what was run, and each survivor with its reason
 
 Results are appended to build/mutation/results.jsonl, so a run goes on where it stopped; the end tells the score.
@@ -42,6 +42,7 @@ def main() -> int:
     drawn.add_argument("--count", type=int, default=100)
     drawn.add_argument("--seed", type=int, default=1)
     drawn.add_argument("--below", action="append", help="files or folders; several times")
+    drawn.add_argument("--again", action="store_true", help="try what survived once more, after new tests")
     drawn.add_argument("--minutes", type=float, help="try no further change after so long")
     chosen = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,8 @@ def main() -> int:
     if chosen.command == "planted":
         return _planted(trial)
     until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else float("inf")
-    return _random(trial, chosen.count, chosen.seed, chosen.below or BELOW, until)
+    known = {each.name: each for each in kept() if not (chosen.again and each.outcome is Outcome.SURVIVED)}
+    return _random(trial, chosen.count, chosen.seed, chosen.below or BELOW, until, known)
 
 
 def _copy_tree() -> Path:
@@ -83,9 +85,8 @@ def _planted(trial: Trial) -> int:
     return 1 if survivors else 0
 
 
-def _random(trial: Trial, count: int, seed: int, below: Iterable[str], until: float) -> int:
+def _random(trial: Trial, count: int, seed: int, below: Iterable[str], until: float, known: dict[str, Result]) -> int:
     made = Map()
-    known = {result.name: result for result in kept()}
     everything = [mutant for path in _files(below) for mutant in mutants(path, (trial.tree / path).read_text("utf-8"))]
     drawn = random.Random(seed).sample(everything, min(count, len(everything)))
     for mutant in drawn:

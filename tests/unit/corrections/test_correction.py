@@ -569,6 +569,11 @@ def test_mistakes_of_a_collective_discount(changes: dict[str, object], pointer: 
     assert mistakes(base(), document, (second(),))[pointer] == code
 
 
+def test_a_collective_discount_may_take_all_that_is_left() -> None:
+    everything = PERIOD | {"bases": [{"number": "FV/2"}], "rates": [{"vat": "23", "amount": "60.00"}]}
+    assert correct(base(), everything, (second(),)).totals.gross == D("-60.00")
+
+
 def test_all_bases_have_one_buyer() -> None:
     other = replace(second(), buyer=Buyer(BuyerKind.NIP, "1111111111"))
     assert mistakes(base(), PERIOD | {"bases": [{"number": "FV/2"}]}, (other,)) == {"/bases/0/number": "other-buyer"}

@@ -273,6 +273,13 @@ def test_a_receipt_with_a_number_becomes_an_invoice_to_it() -> None:
     assert sale.receipt.nip == "777-777-77-77"
 
 
+@pytest.mark.parametrize("field", [49, 50, 51])
+def test_remarks_comment_and_subtitle_name_a_receipt(field: int) -> None:
+    sale = read(kind="PA", number="PA 583/11", fields={field: "Paragon nr W001234, kasa EAZ 2301234567"})
+    assert sale.receipt is not None
+    assert sale.receipt.number == "W001234"
+
+
 def test_an_invoice_to_a_receipt_says_the_number_on_it() -> None:
     """A PA is the receipt itself; an FS that was registered has to say it (art. 106b ust. 5)."""
     remarks = "NIP na paragonie: PL 777-777-77-77, paragon W001234, kasa EAZ 2301234567"
