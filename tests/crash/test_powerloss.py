@@ -35,8 +35,8 @@ def assert_clean(report: Report, at_least: int) -> None:
     assert report.states >= at_least, "fewer states than were asked for: the run proves less than it says"
 
 
-async def cut(folder: Path, model: Model, wanted: int, seed: int) -> Report:
-    return await campaign(run_scenario(folder / "till", "day"), model, folder / "state", wanted=wanted, seed=seed)
+async def cut(folder: Path, model: Model, wanted: int, seed: int, scenario: str = "day") -> Report:
+    return await campaign(run_scenario(folder / "till", scenario), model, folder / "state", wanted=wanted, seed=seed)
 
 
 @pytest.mark.slow
@@ -45,11 +45,17 @@ async def test_a_power_cut_loses_nothing_acknowledged(folder: Path, model: Model
     assert_clean(await cut(folder, model, 1500, seed=20261122), at_least=750)
 
 
+@pytest.mark.slow
+async def test_a_power_cut_takes_no_batch_and_no_correction(folder: Path) -> None:
+    assert_clean(await cut(folder, Model.POSIX, 200, seed=20261129, scenario="backlog"), at_least=150)
+
+
 @pytest.mark.nightly
 @MODELS
+@pytest.mark.parametrize("scenario", ["day", "backlog"])
 @pytest.mark.parametrize("seed", drawn(range(20)))
-async def test_power_cuts_for_long(folder: Path, model: Model, seed: int, record_property: Note) -> None:
-    report = await cut(folder, model, 5000, seed)
+async def test_power_cuts_for_long(folder: Path, model: Model, scenario: str, seed: int, record_property: Note) -> None:
+    report = await cut(folder, model, 5000, seed, scenario)
     record_property("states", report.states)
     assert_clean(report, at_least=1200)
 

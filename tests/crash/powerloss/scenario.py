@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -93,11 +93,12 @@ class Till:
         await self.commit(lambda transaction: _print(transaction, queued.id, PrintState.PRINTED, None))
 
 
-async def _press(transaction: Transaction) -> dict[str, Any]:
+async def _press(transaction: Transaction, corrects: str | None = None) -> dict[str, Any]:
     serial = await transaction.invoices.next_serial(SERIES)
     xml = f"<Faktura>{serial}</Faktura>".encode().ljust(XML_BYTES)
     sha256 = hashlib.sha256(xml).digest()
-    invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256)
+    kind = "VAT" if corrects is None else "KOR"
+    invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256, kind=kind, base_id=corrects)
     await transaction.invoices.add(invoice)
     await transaction.events.append(EventKind.ISSUED, {"serial": serial}, invoice.id)
     await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))
@@ -109,6 +110,19 @@ async def _move(transaction: Transaction, invoice_id: str, state: InvoiceState) 
     await transaction.invoices.move(invoice_id, state, change)
     await transaction.events.append(EventKind(state.value), {}, invoice_id)
     return {"id": invoice_id, "state": state.value}
+
+
+async def _batch(
+    transaction: Transaction, together: Sequence[Mapping[str, Any]], state: InvoiceState
+) -> dict[str, Any]:
+    """Move all invoices of a batch in one unit of work; their intent names the session."""
+    for each in together:
+        change = InvoiceChange(attempted=True, session_ref="20261124-SB") if state is InvoiceState.SENDING else None
+        if state is InvoiceState.ACCEPTED:
+            change = InvoiceChange(ksef_number=f"KSEF-{each['id']}")
+        await transaction.invoices.move(each["id"], state, change)
+        await transaction.events.append(EventKind(state.value), {}, each["id"])
+    return {}
 
 
 async def _print(transaction: Transaction, job: int, state: PrintState, slip: bytes | None) -> dict[str, Any]:
@@ -133,6 +147,24 @@ async def day(root: Path, weakness: str) -> None:
     await store.close()
 
 
+async def backlog(root: Path, weakness: str) -> None:
+    """Presses without a line, a correction of the first, all of it in a batch, a restart after its intent."""
+    store = await SqliteStore.open(database(root), FakeClock())
+    till = Till(store, weakness)
+    pressed = [await till.commit(_press) for _ in range(3)]
+    pressed.append(await till.commit(partial(_press, corrects=pressed[0]["id"])))
+    await till.commit(partial(_batch, together=pressed, state=InvoiceState.SENDING))
+    for each in pressed:
+        say(sent=each["sha256"])
+    await store.close()
+    store = await SqliteStore.open(database(root), FakeClock())
+    till = Till(store, weakness)
+    for state in (InvoiceState.SENT, InvoiceState.ACCEPTED):
+        await till.commit(partial(_batch, together=pressed, state=state))
+    await till.sell()
+    await store.close()
+
+
 async def short(root: Path, weakness: str) -> None:
     """A new till and its first two sales, for the mutants."""
     store = await SqliteStore.open(database(root), FakeClock())
@@ -151,6 +183,7 @@ async def upgrade(root: Path, weakness: str) -> None:
 
 SCENARIOS: dict[str, Callable[[Path, str], Coroutine[Any, Any, None]]] = {
     "day": day,
+    "backlog": backlog,
     "short": short,
     "upgrade": upgrade,
 }
