@@ -111,6 +111,14 @@ def as_confirmed(mode: Mode, *, offline: bool) -> ModeDecision | None:
     return None
 
 
+def refused_before_paper() -> ModeDecision:
+    """Return the mode of what KSeF refused while its buyer waited: nothing was handed over, so no offline invoice is.
+
+    As an online one that was refused it never became an invoice; the sale is issued anew.
+    """
+    return _decision(Mode.ONLINE, "KSeF odrzucił fakturę, zanim cokolwiek wydano nabywcy: nie została wystawiona.")
+
+
 def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date) -> ModeDecision:
     """Return the mode of a document with its own P_1: ``decision`` is that of a press now, in ``situation``.
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import Mode
+from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.domain.outages.modes import ModeDecision
+from agent.domain.outages.modes import ModeDecision, refused_before_paper
 from agent.domain.rejection import number_taken
 from agent.ports import Clock, InvoiceChange, KsefGateway, Store, Transaction
 from agent.services.background import BackgroundTasks
@@ -80,8 +80,11 @@ class HandOver:
             left = self._budget - (self._clock.monotonic() - begun)
             await self._send_within(invoice_id, max(left, LEAST_SECONDS))
             record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
-            if record.state is InvoiceState.REJECTED or number_taken(record):
-                return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
+            if record.state is InvoiceState.REJECTED:  # while the customer waits: no paper may call it an invoice
+                await self._store.write(partial(_change_mode, record, refused_before_paper()))
+                return
+            if number_taken(record):
+                return
         await self._print(invoice_id)
 
     async def queue_paper(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
@@ -132,17 +135,20 @@ class HandOver:
 
     async def _update_mode(self, invoice_id: str) -> None:
         """After the budget: an invoice KSeF did not take in time, or not on its day, is an offline24 one."""
-        await self._store.write(partial(self._change_mode, invoice_id))
+        await self._store.write(partial(self._mode_after_budget, invoice_id))
 
-    async def _change_mode(self, invoice_id: str, tx: Transaction) -> None:
+    async def _mode_after_budget(self, invoice_id: str, tx: Transaction) -> None:
         record = await tx.invoices.get(invoice_id)
         change = self._mode.after_budget(record, self._clock_check.best())
-        if change is None or record.mode is not Mode.ONLINE:
-            return
-        await tx.invoices.note(invoice_id, InvoiceChange(mode=change.mode, reason=change.reason))
-        await tx.events.append(
-            EventKind.MODE, {"from": record.mode, "to": change.mode, "reason": change.reason}, invoice_id
-        )
+        if change is not None and record.mode is Mode.ONLINE:
+            await _change_mode(record, change, tx)
+
+
+async def _change_mode(record: InvoiceRecord, change: ModeDecision, tx: Transaction) -> None:
+    if change.mode is record.mode:
+        return
+    await tx.invoices.note(record.id, InvoiceChange(mode=change.mode, reason=change.reason))
+    await tx.events.append(EventKind.MODE, {"from": record.mode, "to": change.mode, "reason": change.reason}, record.id)
 
 
 async def _outside_ksef(invoice_id: str, tx: Transaction) -> bool:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from agent.domain.calendar import local_date
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import Outcome
+from agent.domain.records.register import is_invoice, rows
+from agent.domain.rejection import refusal
+from agent.ports import InvoiceFilter, Outcome, Rejected
 from agent.services.queries.invoice_answer import InvoiceAnswer
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
@@ -138,6 +141,20 @@ async def test_taken_without_a_number_it_is_an_offline_one(tmp_path: Path) -> No
         answer = await press(place, sale(lines=ABROAD, payments=None))
         assert answer.record.state is InvoiceState.SENT
         assert answer.record.mode is Mode.OFFLINE24
+
+
+async def test_refused_before_its_paper_it_never_became_an_invoice(tmp_path: Path) -> None:
+    """The sale is in the books once: with the invoice that the next press made of it."""
+    async with world(tmp_path) as place:
+        place.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury"))
+        refused = await press(place, sale(buyer=CONSUMER))
+        assert (refused.record.state, refused.paper) == (InvoiceState.REJECTED, None)
+        assert not is_invoice(refused.record, place.clock.now())
+        assert "Wystaw nową fakturę" in str(refusal(refused.record))
+        issued = await place.sell(buyer=CONSUMER)
+        today = local_date(place.clock.now())
+        records = [each.record for each in await place.invoices.find(InvoiceFilter())]
+        assert [row.number for row in rows(records, as_of=today)] == [issued.number]
 
 
 # --- the fiscal receipt -----------------------------------------------------------------------------------
