@@ -34,6 +34,9 @@ MEANS: dict[str, Callable[[], bool]] = {
     "mkfs.ext4": lambda: shutil.which("mkfs.ext4") is not None,
     "mkfs.xfs": lambda: shutil.which("mkfs.xfs") is not None,
     "strace": lambda: shutil.which("strace") is not None,
+    "PostgreSQL": lambda: (
+        any(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or shutil.which("postgres") is not None
+    ),
     "libfaketime": lambda: any(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")),
 }
 """What a machine may lack -> whether this one has it."""
@@ -84,6 +87,16 @@ CAMPAIGNS = (
         night=4,
         release=400,
         piece=1,
+    ),
+    Campaign(
+        "chain",
+        "kill -9 in a chain",
+        "tests/crash/test_hub_kill.py::test_fifty_tills_press_a_thousand_times_under_fifty_faults",
+        "all",
+        night=10,
+        release=100,
+        piece=1,
+        needs=("PostgreSQL",),
     ),
     Campaign(
         "power-store",

@@ -13,7 +13,7 @@ from functools import partial
 
 from agent.hub.courier.link import Link
 from agent.hub.courier.sender import outgoing
-from agent.hub.courier.verdicts import LONGEST_REST, SLICE, VerdictRecorder
+from agent.hub.courier.verdicts import LONGEST_REST, SLICE, VerdictRecorder, moved_meanwhile
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
@@ -73,9 +73,12 @@ class Batches:
 
     async def send(self, chunk: Sequence[HubInvoice]) -> bool:
         """Send as one batch, or the first of it where it is too large; False where KSeF cannot be reached now."""
-        batch = await self._load(chunk)
-        hashes = [each.sha256 for each in batch]
-        await self._move(hashes, HubState.WAITING, HubState.SENDING, InvoiceFacts(attempted=True))
+        loaded = await self._load(chunk)
+        hashes = await self._claim(chunk[: len(loaded)])
+        claimed = set(hashes)
+        batch = [each for each in loaded if each.sha256 in claimed]
+        if not batch:
+            return True
 
         async def opened(session: str) -> None:
             await self._lead.write(lambda tx: tx.sessions.use(self._nip, session, SessionKind.BATCH))
@@ -111,10 +114,26 @@ class Batches:
         lost = [each for each in sent if each.sha256 not in verdicts]
         for invoice in lost:
             await self._verdicts.move(
-                invoice.sha256, HubState.WAITING, InvoiceFacts(trouble="KSeF nie ma tego pliku w paczce.")
+                invoice, HubState.WAITING, InvoiceFacts(trouble="KSeF nie ma tego pliku w paczce.")
             )
         here = [each for each in sent if each.sha256 in verdicts]
         await self._verdicts.apply_all([(each, verdicts[each.sha256][1]) for each in here])
+
+    async def _claim(self, chunk: Sequence[HubInvoice]) -> list[bytes]:
+        """Commit that they are being sent; return those that still waited: a press or its till took the others."""
+        claimed: list[bytes] = []
+        for start in range(0, len(chunk), SLICE):
+
+            async def work(
+                tx: HubTransaction, these: Sequence[HubInvoice] = chunk[start : start + SLICE]
+            ) -> list[bytes]:
+                waiting = [each.sha256 for each in these if await moved_meanwhile(tx, each) is None]
+                facts = InvoiceFacts(attempted=True)
+                await tx.invoices.move_all(waiting, HubState.WAITING, HubState.SENDING, facts)
+                return waiting
+
+            claimed += await self._lead.write(work)
+        return claimed
 
     async def _load(self, chunk: Sequence[HubInvoice]) -> list[Outgoing]:
         batch: list[Outgoing] = []

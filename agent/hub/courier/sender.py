@@ -18,7 +18,7 @@ from itertools import chain, repeat
 from agent.domain.json_io.canonical import Json
 from agent.domain.rejection import NO_CORRECTION
 from agent.hub.courier.link import Link
-from agent.hub.courier.verdicts import VerdictRecorder
+from agent.hub.courier.verdicts import VerdictRecorder, moved_meanwhile
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind, Refusal
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
@@ -101,6 +101,8 @@ class Sender:
             await self._verdicts.trouble(invoice, error)
             return invoice
         sending = await self._intend(invoice, session)
+        if sending is None:
+            return invoice
         self._sent.append((self._clock.monotonic(), invoice.till_id))
         try:
             reference = await self._gateway.send(session, await self._outgoing(sending))
@@ -112,10 +114,14 @@ class Sender:
         self._link.answered()
         facts = InvoiceFacts(invoice_ref=reference, sent_at=self._clock.now())
         data = {"session": session.reference}
-        return await self._verdicts.move(invoice.sha256, HubState.SENT, facts, OutcomeKind.SENT, data)
+        return await self._verdicts.move(sending, HubState.SENT, facts, OutcomeKind.SENT, data)
 
-    async def _intend(self, invoice: HubInvoice, session: SessionRef) -> HubInvoice:
-        async def work(tx: HubTransaction) -> HubInvoice:
+    async def _intend(self, invoice: HubInvoice, session: SessionRef) -> HubInvoice | None:
+        """Commit that it is being sent; None where it waits no longer."""
+
+        async def work(tx: HubTransaction) -> HubInvoice | None:
+            if await moved_meanwhile(tx, invoice) is not None:
+                return None
             await tx.invoices.sending_alone(invoice.nip)
             facts = InvoiceFacts(session_ref=session.reference, invoice_ref="", attempted=True)
             return await tx.invoices.move(invoice.sha256, HubState.SENDING, facts)
@@ -131,14 +137,14 @@ class Sender:
         if why is not None:
             facts = InvoiceFacts(refusal=Refusal(error.code, why))
             data: dict[str, Json] = {"code": error.code, "description": why}
-            return await self._verdicts.move(sending.sha256, HubState.REJECTED, facts, OutcomeKind.REJECTED, data)
+            return await self._verdicts.move(sending, HubState.REJECTED, facts, OutcomeKind.REJECTED, data)
         over = error.code in SESSION_OVER and sending.attempts == 1
         rest = None if over else self._verdicts.rest(sending, error)
         facts = InvoiceFacts(not_before=rest, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:
             unknown: dict[str, Json] = {"why": error.message}
-            return await self._verdicts.move(sending.sha256, HubState.DOUBT, facts, OutcomeKind.DOUBT, unknown)
-        return await self._verdicts.move(sending.sha256, HubState.WAITING, facts)
+            return await self._verdicts.move(sending, HubState.DOUBT, facts, OutcomeKind.DOUBT, unknown)
+        return await self._verdicts.move(sending, HubState.WAITING, facts)
 
     async def _follow(self, invoice: HubInvoice) -> None:
         give_up = self._clock.monotonic() + ASKING_SECONDS

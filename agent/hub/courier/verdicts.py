@@ -42,16 +42,18 @@ class VerdictRecorder:
 
     async def move(
         self,
-        sha256: bytes,
+        invoice: HubInvoice,
         to: HubState,
         facts: InvoiceFacts,
         tell: OutcomeKind | None = None,
         data: Mapping[str, Json] | None = None,
     ) -> HubInvoice:
-        """Move one, and tell its till where there is something to tell."""
+        """Move one, and tell its till where there is something to tell; one that was moved meanwhile stays there."""
 
         async def work(tx: HubTransaction) -> HubInvoice:
-            moved = await tx.invoices.move(sha256, to, facts)
+            if (now := await moved_meanwhile(tx, invoice)) is not None:
+                return now
+            moved = await tx.invoices.move(invoice.sha256, to, facts)
             if tell is not None:
                 await tx.outcomes.add([(moved, tell, data or {})])
             return moved
@@ -93,6 +95,9 @@ class VerdictRecorder:
         told: list[Told] = []
         moved = decided[0][0]
         for invoice, verdict in decided:
+            if (now := await moved_meanwhile(tx, invoice)) is not None:
+                moved = now
+                continue
             if isinstance(verdict, Rejected):
                 moved, tell, data = await self._rejected(tx, invoice, verdict)
             elif verdict.sha256 is not None and verdict.sha256 != invoice.sha256:
@@ -131,7 +136,7 @@ class VerdictRecorder:
             self._link.failed(error)
             why = f"440: {verdict.description}. {error.message}"
             facts = InvoiceFacts(not_before=self.rest(invoice, error), trouble=why)
-            return await self.move(invoice.sha256, HubState.DOUBT, facts, OutcomeKind.DOUBT, {"why": why})
+            return await self.move(invoice, HubState.DOUBT, facts, OutcomeKind.DOUBT, {"why": why})
         return await self._by_original(invoice, verdict, original)
 
     async def _by_original(self, invoice: HubInvoice, verdict: Duplicate, original: bytes) -> HubInvoice:
@@ -143,7 +148,7 @@ class VerdictRecorder:
         refusal = Refusal(DUPLICATE, "Numer zajmuje w KSeF inny dokument", original=found)
         data: dict[str, Json] = {"code": DUPLICATE, "ksef_number": number, "sha256": original.hex()}
         facts = InvoiceFacts(refusal=refusal)
-        return await self.move(invoice.sha256, HubState.REJECTED, facts, OutcomeKind.DUPLICATE, data)
+        return await self.move(invoice, HubState.REJECTED, facts, OutcomeKind.DUPLICATE, data)
 
     async def _original(self, invoice: HubInvoice, verdict: Duplicate) -> bytes:
         """SHA-256 of the original: out of its session's list where that tells (one call serves many), else fetched.
@@ -167,7 +172,7 @@ class VerdictRecorder:
         for invoice in doubts:
             if invoice.sha256 not in found:
                 facts = InvoiceFacts(trouble="KSeF nie ma tego pliku w sesji.")
-                await self.move(invoice.sha256, HubState.WAITING, facts)
+                await self.move(invoice, HubState.WAITING, facts)
                 continue
             reference, verdict = found[invoice.sha256]
             original: bytes | None = None
@@ -178,7 +183,9 @@ class VerdictRecorder:
                     self._link.failed(error)
                     await self.trouble(invoice, error)
                     continue
-            sent = await self.move(invoice.sha256, HubState.SENT, InvoiceFacts(invoice_ref=reference))
+            sent = await self.move(invoice, HubState.SENT, InvoiceFacts(invoice_ref=reference))
+            if sent.state is not HubState.SENT:
+                continue
             if isinstance(verdict, Duplicate) and original is not None:
                 await self._by_original(sent, verdict, original)
             else:
@@ -219,7 +226,18 @@ async def _accepted(
 
 async def _adopt(invoice: HubInvoice, verdict: Accepted, session: str | None, tx: HubTransaction) -> HubInvoice:
     """The original is ours: its number counts. Its UPO belongs to its session, where our reference means nothing."""
+    if (now := await moved_meanwhile(tx, invoice)) is not None:
+        return now
     moved, tell, data = await _accepted(tx, invoice, verdict, session, "")
     assert tell is not None
     await tx.outcomes.add([(moved, tell, data)])
     return moved
+
+
+async def moved_meanwhile(tx: HubTransaction, invoice: HubInvoice) -> HubInvoice | None:
+    """Return an invoice as it is now where somebody moved it since it was read: a press, the backlog, its till.
+
+    Between reading the queue and writing down what KSeF said lies a call to KSeF; whoever moved it told its till.
+    """
+    now = await tx.invoices.get(invoice.sha256)
+    return None if (now.state, now.attempts) == (invoice.state, invoice.attempts) else now

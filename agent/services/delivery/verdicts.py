@@ -7,10 +7,12 @@ that lasts tells people.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 from agent.domain.errors import DocumentDamaged
 from agent.domain.event_kinds import EventKind
@@ -79,6 +81,8 @@ class VerdictRecorder:
         self._changed = changed
         self._numbered = numbered
         self.waits = Waits(clock)
+        self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By invoice whose verdict is being written; kept by those who hold it or wait."""
 
     async def record(self, invoice_id: str) -> InvoiceRecord:
         """Return the invoice as it stands."""
@@ -143,19 +147,29 @@ class VerdictRecorder:
         return verdict
 
     async def apply(self, invoice_id: str, verdict: Verdict) -> InvoiceRecord:
-        """Record what KSeF decided about a SENT invoice."""
+        """Record what KSeF decided about a SENT invoice; one that somebody decided meanwhile stays as it is.
+
+        Between asking KSeF and writing its answer down lies a call, and more than one asks: whoever sent it, the
+        queue, what a hub tells.
+        """
+        async with self._deciding.setdefault(invoice_id, asyncio.Lock()):
+            record = await self.record(invoice_id)
+            if record.state is not InvoiceState.SENT:
+                return record
+            return await self._apply(record, verdict)
+
+    async def _apply(self, record: InvoiceRecord, verdict: Verdict) -> InvoiceRecord:
         match verdict:
             case Pending():
-                return await self.record(invoice_id)
+                return record
             case Accepted():
-                record = await self.record(invoice_id)
                 if verdict.sha256 is not None and verdict.sha256 != record.sha256:
                     return await self._accepted_other_bytes(record, verdict)
                 return await self._accept(record, verdict)
             case Duplicate():
-                return await self._compare(invoice_id, verdict)
+                return await self._compare(record.id, verdict)
             case Rejected():
-                return await self._reject(invoice_id, verdict)
+                return await self._reject(record.id, verdict)
 
     async def resolve_unknown(self, record: InvoiceRecord) -> InvoiceRecord:
         """Look for an IN_DOUBT invoice in its session: what is there gets its verdict, what is not goes again."""

@@ -382,3 +382,22 @@ async def test_retry_after_is_kept_to_the_second(tmp_path: Path) -> None:
         waits = record.not_before
         assert waits is not None
         assert timedelta(seconds=95) < waits - place.clock.now() <= timedelta(seconds=100)
+
+
+# --- more than one asks ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", [None, Rejected(450, "Błąd"), Duplicate("1-2-3-4", None, "Duplikat faktury")])
+async def test_two_who_ask_at_the_same_time_record_one_verdict(tmp_path: Path, verdict: Verdict | None) -> None:
+    """The queue asks by itself while a hub tells that there is an answer."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.pending_answers = 1000
+        if verdict is not None:
+            gateway.verdict_plan.append(verdict)
+        record = await press_until_answered(place, "a")
+        await place.clock.advance(60)
+        assert record.state is InvoiceState.SENT
+        gateway.answer_at_once()
+        await asyncio.gather(*(place.sender.ask(record.id) for _ in range(2)))
+        decided = {"accepted", "rejected", "in_doubt"} & set(await place.log(record.id))
+        assert [(await place.log(record.id)).count(each) for each in decided] == [1]

@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.hub.courier.batches import Batches
 from agent.hub.courier.state import STATE
+from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
-from agent.ports import CallOutcome, KsefError, Outgoing, Rejected, Verdict
+from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, Verdict
 from tests.fakes.gateway import line_down, silence
+from tests.fakes.hub_stores import NIP
 from tests.fakes.hub_world import HubWorld, hub_world
 from tests.unit.sandbox.sandbox_client import invoice as fa3
 
@@ -332,3 +336,28 @@ async def test_trouble_of_the_line_in_a_batch_leaves_it_whole(hub: HubWorld, mon
     await hub.catch_up()
     assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
     assert len(hub.gateway.ledger) == 15
+
+
+@pytest.mark.parametrize("waiting", [1, 12])
+async def test_who_read_the_queue_before_another_moved_it_leaves_it_to_him(hub: HubWorld, waiting: int) -> None:
+    """The backlog reads a snapshot, and a press takes the same invoices to KSeF before the backlog gets there."""
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(waiting)]
+    read = hub.store.read
+    stale = await read(lambda tx: tx.invoices.backlog(NIP, 100))
+    hub.start()
+    await hub.catch_up()
+    decided = await read(lambda tx: tx.invoices.in_state(NIP, HubState.ACCEPTED, 100))
+    sent = [replace(each, state=HubState.SENT) for each in decided]
+    link = hub.courier.link
+    verdicts = VerdictRecorder(hub.lead, hub.store, hub.gateway, link, hub.clock)
+    batches = Batches(NIP, hub.lead, hub.store, hub.gateway, link=link, verdicts=verdicts, clock=hub.clock)
+    assert await batches.send(stale)
+    await asyncio.gather(*(hub.courier.sender.deliver(each) for each in stale))
+    for each in sent:
+        assert each.ksef_number is not None
+        assert each.accepted_at is not None
+        again = Accepted(each.ksef_number, each.accepted_at, each.sha256)
+        assert (await verdicts.apply(each, again)).state is HubState.ACCEPTED
+    await hub.clock.advance(30)
+    assert len(hub.gateway.sent) == len(hub.gateway.ledger) == len(offered)
+    assert sorted(await hub.kinds()) == ["accepted"] * waiting + ["sent"] * waiting + ["upo"] * waiting

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import socket
@@ -126,6 +127,8 @@ class PostgresqlHubStore:
 
         StoreUnfit where the server cannot be used safely; Unavailable where it cannot be reached.
         """
+        # A stack trace for each attempt while the server is away; the loops that wait for it say so in a sentence.
+        logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
         try:
             pool = await asyncpg.create_pool(
                 dsn,
