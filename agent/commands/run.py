@@ -22,6 +22,6 @@ def command(settings: Settings) -> None:
     from agent.serving import serve  # noqa: PLC0415
     from agent.system import journal  # noqa: PLC0415
 
-    journal.configure()
+    journal.configure(till=settings.till)
     app.require_data_dir(settings.data_dir)
     sys.exit(asyncio.run(serve.run(settings)))

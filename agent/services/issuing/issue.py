@@ -42,6 +42,7 @@ from agent.services.paper.interrupted import PAPER_DUE
 from agent.services.paper.printing import QueuedPrint
 from agent.services.presses import Presses
 from agent.services.signals import Signal
+from agent.system import journal
 
 LOG = logging.getLogger("agent.issue")
 
@@ -207,7 +208,12 @@ class Issuing:
             return
         level = logging.INFO if decision.mode is Mode.ONLINE else logging.WARNING
         LOG.log(
-            level, "invoices are issued as %s from here on (before: %s): %s", decision.mode, before, decision.reason
+            level,
+            "invoices are issued as %s from here on (before: %s): %s",
+            decision.mode,
+            before,
+            decision.reason,
+            extra=journal.fields(mode=decision.mode),
         )
 
     async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> Committed:

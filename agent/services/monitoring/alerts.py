@@ -17,6 +17,7 @@ from agent.domain.monitoring.alerts import OTHERS, ActiveAlert, AlertDiff, Sever
 from agent.domain.monitoring.alerts import AlertCode as Code
 from agent.ports import Clock, Json, Store, Transaction
 from agent.services.signals import Signal
+from agent.system import journal
 
 LOG = logging.getLogger("agent.alerts")
 ACTIVE = "alerts"
@@ -57,9 +58,10 @@ class Alerting:
         if change.started or change.ended:
             await self._store.write(partial(_note_change, change, before, after))
             for alert in change.started:
-                LOG.warning("alert %s started: %s", alert.code.value, alert.message)
+                level = logging.ERROR if alert.severity is Severity.CRITICAL else logging.WARNING
+                LOG.log(level, "alert %s started: %s", alert.code.value, alert.message, extra=_fields(alert, "started"))
             for alert in change.ended:
-                LOG.warning("alert %s ended: %s", alert.code.value, alert.message)
+                LOG.info("alert %s ended: %s", alert.code.value, alert.message, extra=_fields(alert, "ended"))
             self._changed.set()
         self._active = after
         problems = [  # not after now: the clock was set back
@@ -73,6 +75,10 @@ class Alerting:
             entries = kept if isinstance(kept, list) else []
             self._active = dict(_read(entry) for entry in entries if isinstance(entry, Mapping))
         return self._active
+
+
+def _fields(alert: ActiveAlert, state: str) -> dict[str, dict[str, str]]:
+    return journal.fields(problem=alert.code.value, severity=alert.severity.value, state=state)
 
 
 async def _note_change(

@@ -16,6 +16,7 @@ from datetime import datetime
 from agent.ports import Json, WebhookSender
 from agent.services.monitoring.health import HealthReport
 from agent.services.monitoring.signing import signed
+from agent.system import journal
 
 LOG = logging.getLogger("agent.heartbeat")
 
@@ -53,12 +54,12 @@ class OutwardHeartbeat:
         status = await self._sender.post(self._url, body, headers)
         if status is not None and 200 <= status < 300:
             if self.problem is not None:
-                LOG.info("headquarters takes heartbeats again")
+                LOG.info("headquarters takes heartbeats again", extra=journal.fields(heartbeat="taken"))
             self.taken_at, self.problem = self._now(), None
             return
         problem = "no answer" if status is None else f"HTTP {status}"
         if self.problem is None:
-            LOG.warning("headquarters takes no heartbeats: %s", problem)
+            LOG.warning("headquarters takes no heartbeats: %s", problem, extra=journal.fields(heartbeat="refused"))
         self.problem = problem
 
     def _message(self, report: HealthReport) -> dict[str, Json]:

@@ -28,6 +28,7 @@ from agent.domain.clock_check import (
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.ports import Clock, InvoiceFilter, Json, Store, Transaction
+from agent.system import journal
 
 LOG = logging.getLogger("agent.clock")
 NOTEBOOK = "clock"
@@ -162,7 +163,8 @@ class ClockCheck:
         await self._store.write(partial(_keep, self._known, data if stepped else None))
         self._kept_at, self._kept_source = reading.monotonic, source
         if stepped:
-            LOG.warning("the clock was set by %.0f s: %s", stepped, verdict.state.value)
+            state = verdict.state.value
+            LOG.warning("the clock was set by %.0f s: %s", stepped, state, extra=journal.fields(clock=state))
 
     # --- what others want to know -------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store,
 from agent.services.elapsed import Since
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.signals import Signal
+from agent.system import journal
 
 LOG = logging.getLogger("agent.line")
 KEPT = "breaker"
@@ -117,9 +118,11 @@ class Connection:
         if breaker.state is not before:
             self._changed.set()
         if before is LinkState.CLOSED and breaker.state is LinkState.OPEN:
-            LOG.warning("the line to KSeF is lost, presses go offline: %s", self.last.problem)
+            LOG.warning(
+                "the line to KSeF is lost, presses go offline: %s", self.last.problem, extra=journal.fields(line="lost")
+            )
         elif breaker.state is LinkState.CLOSED and before is not LinkState.CLOSED:
-            LOG.info("the line to KSeF is back, presses go online")
+            LOG.info("the line to KSeF is back, presses go online", extra=journal.fields(line="back"))
         self.breaker = breaker
 
     async def _keep_breaker(self) -> None:
