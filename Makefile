@@ -15,7 +15,7 @@ COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit
 UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources python-barcode pyyaml setuptools six)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run run-hub test lint audit mutants bench faults faults-release test-nightly test-package test-fleet test-arm client-generator test-clients \
+.PHONY: help run run-hub test lint audit mutants bench faults faults-release fuzz test-nightly test-package test-fleet test-arm client-generator test-clients \
 	architecture dashboards record-incidents pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
 
 help: ## this list
@@ -85,6 +85,9 @@ faults: $(VENV)/.dev ## the goal table, column night, resumable (ONLY=name, MINU
 faults-release: $(VENV)/.dev ## the same, column release: days
 	$(BIN)/python -m tests.faults release $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES)) \
 		$(addprefix --processes ,$(PROCESSES))
+
+fuzz: $(VENV)/.dev ## spoilt inputs for an hour to every reader of bytes from outside (SECONDS=, SEED=)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),1)
 
 test-nightly: $(VENV)/.dev ## the long runs
 	$(BIN)/pytest -m nightly

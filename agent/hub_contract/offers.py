@@ -93,7 +93,7 @@ def offer_from_line(line: bytes) -> tuple[bytes, bytes, Claims]:
         xml = base64.b64decode(members.text("xml"), validate=True)
     except ContractError:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ContractError("a line is not JSON with base64") from error
     return members.hexadecimal("sha256"), xml, _claims(members)
 

@@ -251,7 +251,7 @@ def _problem(answer: Answer) -> tuple[str, str, OriginalDocument | None] | None:
         holder = members.member_or_none("holder")
         found = None if holder is None else original_from_members(holder)
         return members.text("code"), members.text("detail"), found
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

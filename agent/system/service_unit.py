@@ -53,7 +53,7 @@ class Rules:
         found = None
         for key, value in self.lines:
             if key == "Environment":
-                for word in shlex.split(value):
+                for word in _words(value):
                     name, _, content = word.partition("=")
                     found = Path(content) if name == "KSEF_AGENT_CONFIG" else found
         return found
@@ -98,7 +98,7 @@ def parse_rules(text: str) -> Rules | None:
     lines = []
     for key, value in _service_lines(text):
         if key == "ExecStart" and value:
-            program = shlex.split(value)[0].lstrip("-@:+!")
+            program = next(iter(_words(value)), "").lstrip("-@:+!") or None
         if not LIFE.match(key):
             lines.append((key, value))
     return None if program is None else Rules(program, tuple(lines))
@@ -120,6 +120,14 @@ def _service_lines(text: str) -> Iterator[tuple[str, str]]:
         elif section == "[Service]" and "=" in line:
             key, _, value = line.partition("=")
             yield key.strip(), value.strip()
+
+
+def _words(value: str) -> list[str]:
+    """Split a value into words; none where a quotation does not end: systemd leaves such a line out, too."""
+    try:
+        return shlex.split(value)
+    except ValueError:
+        return []
 
 
 def _quoted(word: str) -> str:
