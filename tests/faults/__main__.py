@@ -1,4 +1,5 @@
-"""``python -m tests.faults night|release [--only NAME]... [--minutes N] [--processes N]``, ``... report``.
+"""``python -m tests.faults night|release [--only NAME]... [--minutes N] [--processes N] [--piece N]``,
+``python -m tests.faults report``.
 
 Each piece of work is a run of pytest over some seeds, or over some of a campaign's cases in an order that is drawn
 once, so a campaign that was stopped is a fair sample. Its counts are appended to build/faults/results.jsonl with the
@@ -40,6 +41,12 @@ class Run:
     profile: str
     """Of hypothesis (tests/conftest.py)."""
     processes: int
+    at_once: int | None
+    """Seeds or cases of one piece of work, where it is not the campaign that says so."""
+
+    def piece(self, campaign: Campaign) -> int:
+        """Return how many seeds or cases make a piece."""
+        return self.at_once or campaign.piece
 
 
 def main() -> int:
@@ -49,13 +56,14 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=[each.name for each in CAMPAIGNS])
     parser.add_argument("--minutes", type=float, help="begin no further piece of work after so long")
     parser.add_argument("--processes", type=int, default=2, help="of pytest at once; 0: none but this one")
+    parser.add_argument("--piece", type=int, help="seeds or cases after which a result is kept")
     chosen = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
     if chosen.column == "report":
         print("\n".join(table()))
         return 0
     release = chosen.column == "release"
-    run = Run(_commit(), "release" if release else "nightly", chosen.processes)
+    run = Run(_commit(), "release" if release else "nightly", chosen.processes, chosen.piece)
     until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else float("inf")
     bad = 0
     for campaign in CAMPAIGNS:
@@ -75,20 +83,23 @@ def main() -> int:
 def _pieces(campaign: Campaign, run: Run, *, release: bool) -> Iterator[tuple[int, range | Sequence[str]]]:
     """Yield what this commit has not lived through yet: the first seed or place, and the seeds or cases."""
     mine = (campaign.name, run.commit)
-    done = {(each.first, each.count) for each in kept() if (each.campaign, each.commit) == mine}
+    done = {
+        place
+        for each in kept()
+        if (each.campaign, each.commit) == mine
+        for place in range(each.first, each.first + each.count)
+    }
     seeds = campaign.release if release else campaign.night
-    if seeds is None:
-        cases = _cases(campaign)
-        pieces: Iterator[tuple[int, range | Sequence[str]]] = (
-            (place, cases[place : place + campaign.piece]) for place in range(0, len(cases), campaign.piece)
-        )
-    else:
-        end = FIRST_SEED + seeds
-        pieces = (
-            (first, range(first, min(first + campaign.piece, end)))
-            for first in range(FIRST_SEED, end, campaign.piece)
-        )  # fmt: skip
-    return ((first, piece) for first, piece in pieces if (first, len(piece)) not in done)
+    cases = _cases(campaign) if seeds is None else []
+    first = 0 if seeds is None else FIRST_SEED
+    end = first + (len(cases) if seeds is None else seeds)
+    while first < end:
+        last = first
+        while last < min(end, first + run.piece(campaign)) and last not in done:
+            last += 1
+        if last > first:
+            yield first, cases[first:last] if seeds is None else range(first, last)
+        first = max(last, first + 1)
 
 
 def _cases(campaign: Campaign) -> list[str]:
