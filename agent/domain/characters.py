@@ -25,6 +25,8 @@ def collapse(text: str) -> str:
 
 def first_forbidden(text: str) -> str | None:
     """Return the first character that KSeF refuses as "U+0084", None where there is none."""
+    if text.replace("\n", "").isprintable():
+        return None  # none of them is printable: many times as fast for a document of a hundred lines
     found = _FORBIDDEN.search(text)
     return None if found is None else f"U+{ord(found.group()):04X}"
 

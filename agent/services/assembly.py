@@ -57,6 +57,7 @@ from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.issuing.requests import RequestReader
 from agent.services.issuing.sale_preview import SalePreview
+from agent.services.issuing.warm_up import WarmUp
 from agent.services.monitoring.alerts import Alerting
 from agent.services.monitoring.backlogs import Backlogs
 from agent.services.monitoring.certificates import HeldCertificate, HeldCertificates, RenewalAttempts
@@ -151,6 +152,7 @@ class Services:
     # issuing
     issuing: Issuing
     sale_preview: SalePreview
+    warm_up: WarmUp
     rejected: RejectedInvoices
     pending: PendingCorrections
     # records and questions
@@ -520,6 +522,7 @@ def assemble(
         slip=slip,
         issuing=issuing,
         sale_preview=sale_preview,
+        warm_up=WarmUp(issuing=issuing, papers=papers, renderer=renderer, presses=presses),
         rejected=rejected,
         pending=pending,
         invoices=InvoiceQueries(store),

@@ -44,6 +44,7 @@ async def _until_stop(agent: Agent, loops: Mapping[str, Callable[[], Awaitable[N
     running = {**loops, **schedule.loops(agent)}
     running["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
     tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in running.items()]
+    tasks.append(asyncio.create_task(_loop(agent, "warm-up", agent.warm_up.run), name="warm-up"))
     scheduler.start()
     agent.queue.wake()
     try:

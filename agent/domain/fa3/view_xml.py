@@ -30,7 +30,7 @@ class Node:
 
     def __init__(self, element: Element) -> None:
         self._element = element
-        self._by_name: dict[str, list[Node]] | None = None
+        self._by_name: dict[str, list[Element]] | None = None
         """Made once: an invoice of many lines is asked for its elements by name again and again."""
 
     @property
@@ -41,10 +41,7 @@ class Node:
     @property
     def value(self) -> str:
         """Own text; comments in it do not count."""
-        text = self._element.text or ""
-        if len(self._element):
-            text += "".join(child.tail or "" for child in self._element.iterchildren(etree.Comment))
-        return _WHITE_SPACE.sub(" ", text).strip(" ")
+        return _text_of(self._element)
 
     def elements(self) -> list[Node]:
         """All child elements, in the document's order."""
@@ -52,19 +49,19 @@ class Node:
 
     def children(self, name: str) -> list[Node]:
         """Child elements of that name."""
-        return (self._by_name or self._index()).get(name, [])
+        return [Node(child) for child in self._named(name)]
 
-    def _index(self) -> dict[str, list[Node]]:
-        by_name: dict[str, list[Node]] = {}
-        for child in self._element.iterchildren(_OURS):
-            by_name.setdefault(child.tag[_PREFIX:], []).append(Node(child))
-        self._by_name = by_name
-        return by_name
+    def _named(self, name: str) -> list[Element] | tuple[()]:
+        if self._by_name is None:
+            self._by_name = {}
+            for child in self._element.iterchildren(_OURS):
+                self._by_name.setdefault(child.tag[_PREFIX:], []).append(child)
+        return self._by_name.get(name, ())
 
     def child(self, name: str) -> Node | None:
         """First child element of that name."""
-        found = (self._by_name or self._index()).get(name)
-        return found[0] if found else None
+        found = self._named(name)
+        return Node(found[0]) if found else None
 
     def need(self, name: str) -> Node:
         """Child element that the schema demands."""
@@ -75,16 +72,16 @@ class Node:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Texts of all child elements of that name."""
-        return tuple(node.value for node in self.children(name))
+        return tuple(map(_text_of, self._named(name)))
 
     def text(self, name: str) -> str | None:
         """Text of a child element, None where it is absent or empty."""
-        found = (self._by_name or self._index()).get(name)  # asked for most: not through child()
-        return (found[0].value or None) if found else None
+        found = self._named(name)
+        return (_text_of(found[0]) or None) if found else None
 
     def need_text(self, name: str) -> str:
         """Text of a child element that the schema demands, never empty."""
-        return self.need(name).value or self._empty(name)
+        return self.text(name) or self._empty(self.need(name).tag)
 
     def flag(self, name: str) -> bool:
         """Marker of type TWybor1 or TWybor1_2."""
@@ -126,6 +123,15 @@ class Node:
     @staticmethod
     def _empty(name: str) -> NoReturn:
         raise BadInput(f"Element {name} jest pusty.", code="xml-schema")
+
+
+def _text_of(element: Element) -> str:
+    text = element.text or ""
+    if len(element):
+        text += "".join(child.tail or "" for child in element.iterchildren(etree.Comment))
+    if " " not in text and text.isprintable():
+        return text  # no white space of any kind: numbers, days, codes
+    return _WHITE_SPACE.sub(" ", text).strip(" ")
 
 
 def parse(xml: bytes) -> Node:

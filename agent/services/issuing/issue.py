@@ -16,6 +16,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NoReturn
 
 from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
@@ -78,6 +79,14 @@ class Committed:
     """Of each invoice that was made."""
     papers: tuple[QueuedPrint, ...] = ()
     """Of a press that waits for nobody: its paper is known already."""
+
+
+class _RolledBack(Exception):
+    """Ends the transaction of a rehearsal; carries what it would have made."""
+
+    def __init__(self, committed: Committed) -> None:
+        super().__init__("a rehearsal stores nothing")
+        self.committed = committed
 
 
 class Issuing:
@@ -200,6 +209,24 @@ class Issuing:
             self._tell_mode(decision)
             await self._after_commit(committed, press, moment, begun)
         return committed.outcome
+
+    async def rehearse(self, body: bytes) -> tuple[QueuedPrint, ...]:
+        """Do with a JSON sale what an offline press does up to its COMMIT, and roll it back; return its papers.
+
+        For a start that warms up: it stores nothing and takes no number. Errors as of sale().
+        """
+        now = self._clock.now()
+        checked = self._requests.sale(body).check(now)
+        press = Press("rehearsal", hashlib.sha256(body).digest(), Caller("rehearsal", Role.CASHIER), at_counter=True)
+        moment = Moment(now, ModeDecision(Mode.OFFLINE24, "", LEGAL_BASIS[Mode.OFFLINE24], attempt_online=False))
+
+        async def rolled_back(tx: Transaction) -> NoReturn:
+            raise _RolledBack(await self._commit(press, checked, moment, tx))
+
+        try:
+            await self._store.write(rolled_back)
+        except _RolledBack as end:
+            return end.committed.papers
 
     def _tell_mode(self, decision: ModeDecision) -> None:
         """Write a line into the journal where invoices go another way than the one before, not for each of them."""
