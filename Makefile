@@ -67,8 +67,8 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: build/release-tools/.made ## advisories about the locked libraries, asked of the package index; fails where it cannot be asked
-	build/release-tools/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
+audit: $(VENV)/.dev build/release-tools/.made ## advisories about the locked libraries: a dated extract, then PyPI or OSV where they answer
+	$(BIN)/python -m tools.audit build/release-tools/bin/pip-audit
 
 mutants: $(VENV)/.dev ## plant known bugs, then drawn ones: does the suite notice? (an hour; COUNT=, SEED=)
 	$(BIN)/python -m tests.mutation planted

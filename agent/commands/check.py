@@ -133,6 +133,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
     checks: list[tuple[str, Callable[[Settings, Clock], Awaitable[str]]]] = [
         ("katalog danych", _data_dir),
         ("prawa plików", _rights),
+        ("SQLite", _sqlite),
         ("schemat FA(3)", _schema),
         ("certyfikat Offline", _offline_certificate),
         ("certyfikat uwierzytelniający", _authentication),
@@ -215,6 +216,15 @@ async def _clock(settings: Settings, clock: Clock, *, stored: bool) -> str:
     if verdict.problem is not None:
         raise AgentError(f"{verdict.problem} Kasa nie wystawia faktur. {verdict.remedy}.")
     return shown
+
+
+async def _sqlite(_settings: Settings, _: Clock) -> str:
+    from agent.store.connection import OLDEST_SQLITE  # noqa: PLC0415
+    from agent.store.sqlite_faults import remark  # noqa: PLC0415
+
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise AgentError(f"Wersja {sqlite3.sqlite_version} jest za stara; potrzebna co najmniej 3.38.")
+    return remark()
 
 
 async def _schema(settings: Settings, _: Clock) -> str:
