@@ -7,8 +7,8 @@ POST /v1/invoices/{id}/corrections
                  price:  [{"line": 1, "unit_price": "9.99", "discount": "0"}]   the new price of what is left of it
      "buyer":    buyer:  {...}                                   as in a sale
      "payments": [{"method", "amount"}]                          how the difference was settled, positive amounts; of
-                                                                 return, full_return and price an only payment may
-                                                                 leave the amount out: the whole difference
+                                                                 return, full_return, price and exchange an only payment
+                                                                 may leave the amount out: the whole difference
      "deposits": full_return, return: [{"name", "amount"}]       kaucja given back with the goods, beside the difference
      "period", "bases", "rates": collective, see below}
 
@@ -174,7 +174,7 @@ def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date)
     changes = _changes(fields, base, CorrectionKind.RETURN)
     totals = difference(base, changes)
     deposits = _given_back(fields, base)
-    payments = parse_payments(fields)
+    given = parse_payments(fields, vat.ZERO)
     nested = fields.nested("sale")
     fields.finish()
     if nested is None:
@@ -188,6 +188,7 @@ def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date)
     returned = -totals.gross - sum((deposit.amount for deposit in deposits), vat.ZERO)
     bought = vat.totals(sale).gross + vat.deposits(sale)
     due = bought - returned
+    payments = tuple(each for each in (replace(one, amount=one.amount or abs(due)) for one in given) if each.amount)
     check_payments(fields, payments, abs(due))
     offset = max(vat.ZERO, min(returned, bought))
     settled = (Payment(OFFSET, offset),) if offset and (payments or due == 0) else ()

@@ -1,4 +1,4 @@
-"""What changes hands with a correction, as the cashier is told: "Zwróć 40,44 zł gotówką."."""
+"""What changes hands with a correction or an exchange, as the cashier is told: "Zwróć 40,44 zł gotówką."."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from agent.domain.amounts import amount
 from agent.domain.invoice import InvoiceSummary, Payment
-from agent.domain.payment_methods import RECEIVED
+from agent.domain.payment_methods import OFFSET, RECEIVED
 
 _BACK: dict[str, str] = {
     "cash": "gotówką",
@@ -25,17 +25,24 @@ _MORE = _BACK | {"card": "kartą"}
 def money_sentence(record: InvoiceSummary, paid: Sequence[Payment] = ()) -> str:
     """Return the sentence, with a space before it; empty for a sale, whose payment the receipt was for.
 
+    Of an exchange only what is left between return and sale moves, with the document whose side is larger.
+
     ``paid``: how the corrected invoice was paid. A correction that names no payment of its own goes back the same way;
     where there were several, a person decides and is told which.
     """
     gross = record.totals.gross
-    if not record.kind.startswith("KOR") or not gross:
+    moved = [payment for payment in record.payments if payment.method != OFFSET]
+    exchanged = len(moved) < len(record.payments)
+    corrects = record.kind.startswith("KOR")
+    if not gross or not (corrects or exchanged):
         return ""
     verb, ways = ("Zwróć", _BACK) if gross < 0 else ("Pobierz dopłatę", _MORE)
-    parts = [(abs(payment.amount), ways.get(payment.method, "")) for payment in record.payments]
+    parts = [(abs(payment.amount), ways.get(payment.method, "")) for payment in moved]
     named = [f"{_shown(much, record)} {how}".rstrip() for much, how in parts if much]
     if named:
         return f" {verb} {' i '.join(named)}."
+    if exchanged:
+        return " Nie zwracaj pieniędzy: rozlicza je nowa faktura." if corrects else ""
     whole = f" {verb} {_shown(abs(gross), record)}"
     return f"{whole}{_as_was_paid(paid)}." if gross < 0 else f"{whole}."
 

@@ -74,6 +74,31 @@ async def test_one_for_one_needs_no_money(tmp_path: Path) -> None:
         assert (back.paid, paid.paid) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [
+        ("80.00", ("Nie zwracaj pieniędzy: rozlicza je nowa faktura.", "Pobierz dopłatę 18,50 zł kartą.")),
+        ("40.00", ("Zwróć 21,50 zł na kartę.", "")),
+        ("61.50", ("Nie zwracaj pieniędzy: rozlicza je nowa faktura.", "")),
+    ],
+)
+async def test_the_rest_is_counted_by_the_agent_and_told_once(
+    tmp_path: Path, price: str, told: tuple[str, str]
+) -> None:
+    """The cashier says how, not how much; what return and sale settle between them is no money."""
+    async with world(tmp_path) as place:
+        base = (await within(place, counter.sale(place, json.dumps(sale()).encode(), "sale", CASHIER))).invoices[0]
+        body = json.dumps(wanted(price, payments=[{"method": "card"}])).encode()
+        made = await within(place, counter.correct(place, base.record.id, body, "swap", CASHIER))
+        documents = ("korektę", "fakturę")
+        assert [each.hand_over for each in made.invoices] == [
+            f"Wydaj klientowi {document}. {money}".strip() for document, money in zip(documents, told, strict=True)
+        ]
+        back, paid = (read(each.record.xml).payment for each in made.invoices)
+        rest = [part.amount for each in (back, paid) if each is not None for part in each.partials if part.form == "2"]
+        assert rest == [D(price) - D("61.50")] * (price != "61.50")
+
+
 async def test_the_buyer_is_remembered_as_the_right_one(tmp_path: Path) -> None:
     """Two documents to one buyer are no correction of a wrong number."""
     async with world(tmp_path) as place:
