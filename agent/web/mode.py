@@ -20,6 +20,7 @@ from agent.web.context import (
     HEALTH,
     INVOICES,
     MODE,
+    OUTBOXES,
     PAGE,
     PENDING,
     QUEUE,
@@ -162,5 +163,6 @@ async def page_settings(request: web.Request) -> web.Response:
             manager_pin=request.app[MANAGERS].have_pins(),
             screen_keyboard=settings.screen_keyboard,
             return_to=settings.return_to,
+            webhooks=bool(tuple(request.app[OUTBOXES])),
         )
     )

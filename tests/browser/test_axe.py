@@ -84,7 +84,8 @@ async def test_the_till_page(counter: Counter) -> None:
     await judge(page, "answer")
     await page.click("#to-correct")
     await page.wait_for_selector("#correct-form")
-    await judge(page, "correction")
+    await page.check("[name=correction-kind][value=exchange]", force=True)
+    await judge(page, "correction, with all fields of an exchange")
 
     await place.lose_the_line()
     await counter.announce_total_failure()

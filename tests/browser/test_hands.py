@@ -125,16 +125,34 @@ async def test_the_page_opens_while_the_agent_is_down_and_comes_back(counter: Co
     await expect(page.locator("#line-0-name")).to_have_value("Herbata")
 
 
-async def test_a_return_says_what_to_give_back(counter: Counter) -> None:
+async def test_an_exchange_and_a_return_say_what_to_give_back(counter: Counter) -> None:
     await counter.open()
     await counter.press()
     await counter.headline()
     page = counter.page
     await page.click("#to-correct")
+    await page.check("[name=correction-kind][value=exchange]", force=True)
+    await page.click("#correct-submit")
+    await expect(page.locator("#correct-error")).to_have_text("Wpisz, ile której pozycji wróciło.")
+    await page.fill("#correct-line-1", "1")
+    await page.click("#correct-submit")
+    await expect(page.locator("#taken-0-name-error")).to_have_text("Wpisz, co klient bierze w zamian.")
+    await page.fill("#taken-0-name", "Herbata")
+    await page.fill("#taken-0-unit_price", "dużo")
+    await page.click("#correct-submit")
+    await expect(page.locator("#taken-0-unit_price-error")).to_have_text("Wpisz liczbę, np. 12,50.")
+    await page.fill("#taken-0-unit_price", "70")
+    await page.click("#correct-submit")
+    await expect(page.locator("#replacement")).to_contain_text("Pobierz dopłatę 5,10 zł gotówką.")
+    assert await counter.headline() == "Wydaj klientowi korektę."
+    assert [each.kind for each in await counter.invoices()] == ["VAT", "KOR", "VAT"]
+    await page.click("#relatives .link")
+    await page.wait_for_selector(".answer-label >> text=000001")
+    await page.click("#to-correct")
     await page.check("[name=correction-kind][value=full_return]", force=True)
     await page.click("#correct-submit")
-    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000001")
-    assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 171,37 zł gotówką."
+    await page.wait_for_selector(".answer-label >> text=FK-1/2026/11/000002")
+    assert await counter.headline() == "Wydaj klientowi korektę. Zwróć 106,47 zł gotówką."
 
 
 async def scan(page: Page, text: str) -> None:

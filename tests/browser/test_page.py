@@ -7,7 +7,7 @@ import re
 from datetime import date, timedelta
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Page, Route, expect
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.invoice import BuyerKind, Mode
@@ -664,6 +664,29 @@ async def test_ways_out_of_a_rejection_are_the_managers(counter: Counter) -> Non
     assert (await counter.place.record(record.id)).closed_at is not None
 
 
+async def erases_what_is_due(page: Page) -> None:
+    """Consumers' data whose period is over, asked for twice; the plan is made up, years would have to pass."""
+    left = [2]
+
+    async def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            left.pop()
+            await route.fulfill(json={"erased": 2, "waiting": []})
+        else:
+            plan = await (await route.fetch()).json()
+            await route.fulfill(json=plan | {"due_count": sum(left), "clock_confirmed": True})
+
+    await page.route("**/v1/retention", answer)
+    await page.click("[data-view=find]")
+    await page.click("[data-view=manager]")
+    await page.click("text=Usuń dane z faktur: 2")
+    await expect(page.locator("#erase-no")).to_be_focused()
+    await page.click("#erase-yes")
+    await expect(page.locator("#retention")).to_contain_text("Usunięto dane z faktur: 2.")
+    await expect(page.locator("#erase")).to_have_count(0)
+    assert left == []
+
+
 async def test_manager_comes_in_with_a_pin(counter: Counter) -> None:
     """A few digits instead of the token; books, proof and certificates are there; the sale is the till's again."""
     place, page = counter.place, counter.page
@@ -690,6 +713,19 @@ async def test_manager_comes_in_with_a_pin(counter: Counter) -> None:
     await page.click("text=Ogłoś offline24")
     await page.wait_for_selector("text=Ogłoszono tryb offline24.")
     assert place.mode.current().declared_by == "Anna"
+    for button, name in (("Załącznik do polityki", "zalacznik-polityka"), ("Raport (PDF)", "raport-offline24-")):
+        async with page.expect_download() as paper:
+            await page.click(f".office >> text={button}")
+        assert (await paper.value).suggested_filename.startswith(name)
+    await erases_what_is_due(page)
+    await page.fill("#office-month", "2026-10")
+    await place.clock.advance(60)
+    await place.declarations.withdraw("po burzy", MANAGER)
+    await place.clock.advance(1)
+    await counter.hear_the_news()
+    await expect(page.locator("#manager-mode .facts")).to_contain_text("Tryb online")
+    await expect(page.locator("#office-month")).to_be_focused()
+    await expect(page.locator("#office-month")).to_have_value("2026-10")
     await page.click("[data-view=find]")
     await page.click("[data-view=manager]")
     await expect(page.locator("#manager-title")).to_have_text("Kierownik: Anna")
@@ -877,7 +913,8 @@ async def test_a_line_asks_for_the_annex_where_it_matters(counter: Counter) -> N
     assert [line.get("annex_15") for line in sent["lines"]] == [None, True, None]
 
 
-async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> None:
+async def test_deposits_count_in_what_is_paid(counter: Counter) -> None:
+    """Those of the till's own program, and those that the cashier types; the return offers them back."""
     sale = {
         "buyer": {"name": "Anna Nowak", "address": {"line1": "ul. Cicha 3"}},
         "prices": "gross",
@@ -891,6 +928,48 @@ async def test_deposits_of_the_till_count_in_what_is_paid(counter: Counter) -> N
         await counter.page.click("#press")
     sent = json.loads((await request.value).post_data or "")
     assert (sent["payments"], sent["deposits"]) == (sale["payments"], sale["deposits"])
+    await counter.headline()
+    page = counter.page
+    await page.click("#again")
+    await expect(page.locator("#deposits-given")).to_have_text("Z programu kasowego: Kaucja 10 × 0,50 zł 5,00\u00a0zł")
+    await page.fill("#deposit-charged", "dwa")
+    await page.click("#press")
+    await expect(page.locator("#deposit-charged-error")).to_have_text("Wpisz kwotę kaucji, np. 5,00.")
+    await page.fill("#deposit-charged", "1,5")
+    await page.fill("#deposit-returned", "0,50")
+    assert await page.inner_text("#total") == "36,00\u00a0zł"
+    await page.click("#press")
+    await page.wait_for_selector(".answer-label >> text=000002")
+    assert counter.sales[-1]["payments"] == [{"method": "cash", "amount": "36.00"}]
+    assert [deposit["amount"] for deposit in counter.sales[-1]["deposits"]] == ["5.00", "1.5", "-0.50"]
+    await page.click("#to-correct")
+    await page.fill("#correct-line-1", "10")
+    await expect(page.locator("label[for=correct-deposit]")).to_contain_text("6,50")
+    await page.fill("#correct-deposit", "6")
+    await page.click("#correct-submit")
+    assert "Zwróć 36,00 zł gotówką" in await shown_headline(page, "FK-1")
+
+
+async def shown_headline(page: Page, number: str) -> str:
+    """Return the sentence of the document whose number contains this."""
+    await page.wait_for_selector(f".answer-label >> text={number}")
+    return await page.inner_text("#invoice-headline")
+
+
+async def test_the_number_alone_is_enough_for_a_simplified_invoice(counter: Counter) -> None:
+    await counter.place.lose_the_line()
+    await counter.open()
+    page = counter.page
+    await page.fill("#nip", "9876543210")
+    await page.click("#more summary")
+    await page.check("#simplified")
+    await page.click("#press")
+    await counter.headline()
+    assert counter.sales == [counter.sales[0] | {"simplified": True, "buyer": {"nip": "9876543210"}}]
+    assert [each.kind for each in await counter.invoices()] == ["UPR"]
+    assert not await page.is_checked("#simplified")
+    await page.click("#again")
+    await expect(page.locator("#simplified")).to_be_checked()
 
 
 async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Counter) -> None:

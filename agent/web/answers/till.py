@@ -135,6 +135,8 @@ class Page:
     screen_keyboard: bool
     return_to: tuple[str, ...]
     """Origins of programs that the page may go back to."""
+    webhooks: bool
+    """A program of the shop is told what becomes of invoices, with the buyer's e-mail address."""
 
 
 def buyer_of(found: FoundBuyer) -> KnownBuyer:

@@ -2,14 +2,16 @@
 
 import { forgetToken, get, keepToken, Problem, token } from "./api.js";
 import * as back from "./back.js";
+import { agentGone, banner, troubles } from "./banner.js";
 import * as buyer from "./buyer.js";
 import * as burst from "./burst.js";
 import { invoiceOf, meaning } from "./codes.js";
 import * as correct from "./correct.js";
 import * as correctionForm from "./correction_form.js";
-import { byId, h, putText, say } from "./dom.js";
+import { byId, say } from "./dom.js";
 import * as find from "./find.js";
 import * as goods from "./goods.js";
+import * as handover from "./handover.js";
 import * as invoice from "./invoice.js";
 import * as keyboard from "./keyboard.js";
 import * as keys from "./keys.js";
@@ -22,12 +24,10 @@ import * as press from "./press.js";
 import * as queue from "./queue.js";
 import * as sale from "./sale.js";
 import * as waiting from "./waiting.js";
-import { dayShown, distance, MODES, momentShown } from "./words.js";
 
 const VIEWS = ["login", "sale", "invoice", "queue", "find", "correct", "manager"];
 const RETRY = 3_000; // milliseconds until the next try when the agent does not answer
 const SETTLE = 1_000; // milliseconds: the agent's own summary follows a change a moment later
-const KSEF = { up: "KSeF odpowiada", down: "KSeF nie odpowiada", unknown: "KSeF: jeszcze nie wiadomo" };
 
 let view = "";
 let started = false;
@@ -86,43 +86,7 @@ async function attempt(step) {
   }
 }
 
-// --- the banner ---------------------------------------------------------------------------------
-
-function banner(status) {
-  const bar = byId("banner");
-  bar.dataset.mode = status.mode;
-  putText("banner-mode", MODES[status.mode] || status.mode);
-  putText("banner-why", status.mode_reason || "");
-  const { unsent, next_deadline: next, waiting_for_window: held, window_opens_at: opens } = status.queue;
-  const window = held ? `czeka na okno wysyłki od ${momentShown(opens)}: ${held}` : "";
-  const waiting = unsent ? [`w kolejce: ${unsent}`, window, next ? `termin: ${dayShown(next)} (${distance(next)[0]})` : ""] : ["kolejka pusta"];
-  putText("banner-facts", [KSEF[status.ksef.state] || status.ksef.state, ...waiting].filter(Boolean).join(" · "));
-  byId("queue-count").hidden = !unsent;
-  byId("queue-count").textContent = unsent ? String(unsent) : "";
-  const told = status.problems.some((item) => item.code === "total-failure-unconfirmed");
-  const confirm = status.total_failure_to_confirm && !told
-    ? [{ message: "Ogłoszono awarię całkowitą KSeF. Kierownik musi ją potwierdzić albo odrzucić (zakładka „Kierownik”).", severity: "critical" }] : [];
-  const printers = status.printers.filter((printer) => printer.problem)
-    .map(({ name, problem }) => ({ message: problem.startsWith("Drukarka") ? problem : `Drukarka ${name}: ${problem}` }));
-  const known = new Set(printers.map((item) => item.message));
-  const shop = status.problems.map((item) => ({ ...item, message: item.message.replace(/: \d{3}: .*$/s, ".") })); // KSeF's words: at the invoice
-  troubles([...confirm, ...printers, ...shop.filter((item) => !known.has(item.message) && item.code !== "printer")]);
-}
-
-function troubles(list) {
-  const words = list.map((item) => item.message).join("\n");
-  if (byId("troubles").dataset.words === words) return;
-  byId("troubles").dataset.words = words;
-  byId("troubles").replaceChildren(...list.slice(0, 3).map((item) => (
-    h("p", { class: `trouble ${item.severity === "critical" ? "bad" : "warn"}` }, item.message))));
-}
-
-function agentGone() {
-  byId("banner").dataset.mode = "gone";
-  putText("banner-mode", "Brak połączenia z programem");
-  putText("banner-why", "Koszyk zostaje. Próbuję ponownie… Gdy to trwa, sprawdź komputer kasy albo zadzwoń do serwisu.");
-  putText("banner-facts", "");
-}
+// --- news ----------------------------------------------------------------------------------------
 
 /** Follow the agent: one long poll at a time, and the status after each change. */
 async function follow() {
@@ -225,6 +189,7 @@ function apply(settings) {
   keyboard.configure(settings);
   manager.start(settings);
   back.start(settings.return_to || []);
+  handover.configure(settings);
   invoice.start({
     next: goTo.sale,
     again,

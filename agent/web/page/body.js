@@ -1,5 +1,6 @@
 // The basket as the API takes it (docs/api.md).
 
+import { depositsOf } from "./deposits.js";
 import { draft } from "./draft.js";
 import { decimal, grosze, plainAmount } from "./money.js";
 import { digits } from "./nip.js";
@@ -24,6 +25,9 @@ export function saleOf() {
   if (own.length || others.length) sale.notes = [...own, ...others];
   const receipt = receiptOf();
   if (receipt) sale.receipt = receipt;
+  const deposits = depositsOf(draft);
+  if (deposits.length) sale.deposits = deposits;
+  if (draft.simplified) sale.simplified = true;
   if (draft.buyer.recipient) sale.recipient = draft.buyer.recipient;
   return sale;
 }
@@ -61,7 +65,9 @@ export function buyerOf(given) {
 
 function paymentsOf() {
   if (draft.pay === "given") return draft.payments;
-  if (draft.pay !== "split") return [{ method: draft.pay, amount: plainAmount(totalGrosze()) }];
+  const total = totalGrosze();
+  if (total < 0n) return []; // more packaging came back than was bought
+  if (draft.pay !== "split") return [{ method: draft.pay, amount: plainAmount(total) }];
   return Object.entries(draft.split)
     .filter(([, amount]) => (grosze(amount || "0") ?? 1n) !== 0n)
     .map(([method, amount]) => ({ method, amount: decimal(amount, 2) ?? amount.trim() }));

@@ -7,11 +7,13 @@ import {
   buyerMistakes, correctionForm, kindChoices, KINDS, moneyChoice, paymentsOf, reasonField, refuse, rightBuyer, rightBuyerOf,
 } from "./correction_form.js";
 import { byId, h } from "./dom.js";
+import { depositField, depositsBack, takenFields, takenSale } from "./exchange.js";
 import { plainNumber, shown } from "./money.js";
 import { emptyBuyer } from "./owner.js";
 import { buyerShown } from "./words.js";
 
-const MONEY_MOVES = ["return", "full_return", "price"];
+const MONEY_MOVES = ["return", "full_return", "exchange", "price"];
+const GOODS_COME_BACK = ["return", "full_return", "exchange"];
 
 let cancel = () => {};
 let order = null;
@@ -22,8 +24,12 @@ export function start(callbacks) {
 
 /** Begin a correction of `invoice`; its lines come from its own XML. */
 export async function show(invoice) {
-  const lines = linesOf(await xmlOf(invoice));
-  order = { key: newKey(), invoice, lines, net: lines.some((line) => line.net), right: emptyBuyer(), reasons: {}, collective: null };
+  const xml = await xmlOf(invoice);
+  const lines = linesOf(xml);
+  const [deposits] = elements(xml, "SumaObciazen").map((sum) => sum.textContent.trim());
+  order = {
+    key: newKey(), invoice, lines, deposits, net: lines.some((line) => line.net), right: emptyBuyer(), reasons: {}, collective: null,
+  };
   draw("return");
 }
 
@@ -51,15 +57,20 @@ function draw(kind) {
     h("p", {}, `${buyerShown(invoice.buyer)}, ${shown(invoice.totals.gross, invoice.totals.currency)}`),
     invoice.ksef_number || ["total_failure", "outside_ksef"].includes(invoice.mode) ? null : h("p", { class: "note warn" },
       "Ta faktura nie ma jeszcze numeru KSeF. Kasa przyjmie korektę teraz i wystawi ją sama, gdy numer nadejdzie."),
-    kindChoices(Object.keys(KINDS), kind, draw),
-    kind === "return" ? lineTable("quantity", "Zwrot", "Ilość zwracana", () => "0") : null,
+    kindChoices(kindsOf(invoice), kind, draw),
+    kind === "return" || kind === "exchange" ? lineTable("quantity", "Zwrot", "Ilość zwracana", () => "0") : null,
     kind === "price" ? lineTable("unit_price", "Nowa cena", "Nowa cena", (line) => line.price.replace(".", ",")) : null,
     kind === "full_return" ? h("p", { class: "note warn" }, "Wraca wszystko, co zostało z tej faktury.") : null,
     kind === "buyer" ? rightBuyer(order.right, "/buyer") : null,
     kind === "collective" ? collectiveFields(order) : null,
+    ...(kind === "exchange" ? takenFields(order) : []),
+    GOODS_COME_BACK.includes(kind) ? depositField(order) : null,
     MONEY_MOVES.includes(kind) ? moneyChoice(order, invoice.payments) : null,
     reasonField(order, kind, "")));
 }
+
+/** An exchange in another currency would need a rate of its own. */
+const kindsOf = ({ totals }) => Object.keys(KINDS).filter((kind) => kind !== "exchange" || totals.currency === "PLN");
 
 /** One input per line of the invoice: how much comes back, or what it costs now. */
 function lineTable(name, head, label, placeholder) {
@@ -75,13 +86,27 @@ function lineTable(name, head, label, placeholder) {
       })))))));
 }
 
+const WHICH_LINES = {
+  return: "Wpisz, ile której pozycji wróciło.",
+  exchange: "Wpisz, ile której pozycji wróciło.",
+  price: "Wpisz nową cenę co najmniej jednej pozycji.",
+};
+
 async function bodyOf(kind) {
-  const body = { kind, reason: order.reasons[kind].trim(), ...(MONEY_MOVES.includes(kind) ? paymentsOf(order) : {}) };
-  if (kind === "return" || kind === "price") {
+  const body = {
+    kind,
+    reason: order.reasons[kind].trim(),
+    ...(MONEY_MOVES.includes(kind) ? paymentsOf(order) : {}),
+    ...(GOODS_COME_BACK.includes(kind) ? depositsBack(order) : {}),
+  };
+  if (WHICH_LINES[kind]) {
     body.lines = changedLines(kind, order.lines, "/lines", (line) => byId(`correct-line-${line.line}`));
-    if (!body.lines.length) {
-      return refuse(kind === "return" ? "Wpisz, ile której pozycji wróciło." : "Wpisz nową cenę co najmniej jednej pozycji.");
-    }
+    if (!body.lines.length) return refuse(WHICH_LINES[kind]);
+  }
+  if (kind === "exchange") {
+    body.sale = takenSale(order);
+    if (!body.sale) return refuse("", [{ pointer: "/sale/lines/0/name", message: "Wpisz, co klient bierze w zamian." }]);
+    if (!order.settled) return refuse("", [{ pointer: "/payments", message: "Wybierz, jak rozliczysz różnicę." }]);
   }
   if (kind === "buyer") {
     const mistakes = await buyerMistakes(order.right, "right", "/buyer");
@@ -97,7 +122,7 @@ async function bodyOf(kind) {
 
 /** Lines that were typed in, as the API takes them; each input learns where its line lies in what is sent. */
 export function changedLines(kind, lines, pointer, inputOf) {
-  const name = kind === "return" ? "quantity" : "unit_price";
+  const name = kind === "price" ? "unit_price" : "quantity";
   const plain = (line) => plainNumber(line.typed[name]);
   const changed = lines.filter((line) => plain(line) && (kind === "price" || Number(plain(line)) !== 0));
   lines.forEach((line) => { delete inputOf(line).dataset.pointer; });

@@ -15,6 +15,7 @@ const SUBMIT = "Wystaw korektę";
 export const KINDS = {
   return: { label: "Zwrot towaru", reason: "zwrot towaru" },
   full_return: { label: "Zwrot całości", reason: "zwrot towaru" },
+  exchange: { label: "Wymiana", reason: "wymiana towaru" },
   price: { label: "Inna cena", reason: "zmiana ceny" },
   buyer: { label: "Zły nabywca", reason: "błędne dane nabywcy" },
   collective: { label: "Rabat do kilku faktur", reason: "rabat" },

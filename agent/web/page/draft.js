@@ -2,6 +2,7 @@
 
 import { newKey } from "./api.js";
 import { read, write } from "./browser_store.js";
+import { emptyDeposits } from "./deposits.js";
 import { emptyBuyer } from "./owner.js";
 
 const DRAFT = "ksef-agent.draft";
@@ -24,6 +25,8 @@ const empty = () => ({
   note: "",
   notes: [],
   exemption: "",
+  deposits: emptyDeposits(),
+  simplified: false, // UPR: the buyer's number is enough
   extra: {},
   back: "", // where the program that handed the sale over wants to be called back
 });

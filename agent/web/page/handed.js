@@ -1,5 +1,6 @@
 // A sale that the till's own program hands over (#sale=…), or the demonstration's, as a basket.
 
+import { emptyDeposits, typedDeposits } from "./deposits.js";
 import { emptyLine } from "./draft.js";
 import { check, digits } from "./nip.js";
 import { givenBuyer } from "./owner.js";
@@ -17,7 +18,9 @@ const typed = (amount) => String(amount ?? "").replace(".", ",");
 /** A sale handed over by the till's own program (#sale=…) as a draft. */
 export function draftFrom(sale) {
   const payments = sale.payments || [];
-  const { buyer, recipient, prices, lines, payments: _, sold_on, receipt, notes, exemption, currency, ...extra } = sale;
+  const { buyer, recipient, prices, lines, payments: _, sold_on, receipt, notes, exemption, currency, simplified, ...extra } = sale;
+  const deposits = typedDeposits(extra.deposits || []);
+  if (deposits) delete extra.deposits;
   if (exemption && typeof exemption !== "string") extra.exemption = exemption;
   const splits = payments.every((item) => ["cash", "card", "voucher"].includes(item.method));
   const pay = !payments.length ? "cash" : payments.length === 1 && PAYMENTS.includes(payments[0].method)
@@ -40,6 +43,8 @@ export function draftFrom(sale) {
     note: notes?.[0]?.value || "",
     notes: notes || [],
     exemption: typeof exemption === "string" ? exemption : "",
+    deposits: deposits || emptyDeposits(),
+    simplified: simplified === true,
     extra,
   };
 }

@@ -7,7 +7,13 @@ import { shown } from "./money.js";
 const WITHOUT_CODE = ["total_failure", "outside_ksef"]; // KSeF will not know these invoices
 const shownCodes = new Map(); // id of an invoice -> address of its picture, while the page lives
 const MOST = 20;
+let byShop = false; // the shop's own programs are told of every invoice, with the buyer's address
 let openFor = ""; // id of the invoice whose code is being scanned: news of it do not close it
+
+/** `webhooks`: whether a program of the shop is told what becomes of invoices. */
+export function configure({ webhooks }) {
+  byShop = webhooks === true;
+}
 
 /** The part of the answer that is for the customer's phone; null where nothing is to be handed over. */
 export function handOver(invoice) {
@@ -21,6 +27,7 @@ export function handOver(invoice) {
   return h("details", { class: "phone", id: "phone", open: openFor === invoice.id, ontoggle: toggled },
     h("summary", {}, inKsef ? "Na telefon klienta: kod QR, e-mail" : "E-mail do klienta"),
     place,
+    byShop && invoice.buyer.email ? h("p", { id: "phone-shop" }, `Adres ${invoice.buyer.email} dostał razem z fakturą program sklepu.`) : null,
     h("a", { class: "button", id: "phone-mail", href: mailTo(invoice) }, "Napisz e-mail"),
     h("p", { class: "hint" }, "Wiadomość otworzy się w programie pocztowym tej kasy; PDF dołącz przyciskiem „PDF”."));
 }

@@ -1,19 +1,20 @@
 // One invoice: what to hand over, in which mode and why, with the paper beside it.
 
 import { saleFrom } from "./again.js";
-import { blob, get, post, Problem, Unreachable } from "./api.js";
+import { blob, get, post } from "./api.js";
 import { wayBackWith } from "./back.js";
-import { byId, fact, h, saveFile, say, whileBusy } from "./dom.js";
+import { byId, h, saveFile, say } from "./dom.js";
 import { handOver } from "./handover.js";
-import { shown } from "./money.js";
+import * as held from "./held.js";
+import { facts, headline, kindShown, kindWord, mood, replacementNote } from "./invoice_parts.js";
 import { loadPaper, paperFigure } from "./paper_picture.js";
 import { isRefused } from "./press.js";
 import { loadRelatives, relativesPlace } from "./relatives.js";
 import { signal } from "./sounds.js";
-import { buyerShown, deadlineShown, isUnprinted, MODES, momentShown, PRINTS, stateShown } from "./words.js";
+import { askReason, guarded } from "./steps.js";
+import { isUnprinted, PRINTS } from "./words.js";
 
 let current = null;
-let heldNow = null;
 let actions = { correct: () => {}, next: () => {}, again: () => {}, isManager: () => false, managerOptions: () => ({}) };
 
 /**
@@ -31,54 +32,15 @@ export async function show(given, { fresh = false } = {}) {
   const invoice = typeof given === "string" ? await get(`/v1/invoices/${encodeURIComponent(given)}`) : given;
   current = { ...invoice, fresh };
   if (fresh && isUnprinted(invoice)) signal("unprinted");
-  heldNow = null;
+  held.leave();
   draw();
   byId("invoice-headline").focus();
 }
 
-/** A correction that waits for its base, or that can never be issued: what to hand over, or whom to call. */
+/** A correction that waits for its base, or that can never be issued. */
 export function showHeld(made) {
   current = null;
-  heldNow = made;
-  drawHeld();
-  byId("invoice-headline").focus();
-}
-
-function drawHeld() {
-  const { held, replacement } = heldNow;
-  const waits = held.state === "waiting";
-  byId("view-invoice").replaceChildren(
-    h("div", { class: "answer", "data-mood": waits ? "warn" : "bad" },
-      h("p", { class: "answer-kind" }, waits ? "Korekta czeka" : held.state === "issued" ? "Korekta wystawiona" : "Korekta niemożliwa"),
-      headline(held.hand_over),
-      held.problem && !held.hand_over.includes(held.problem) ? h("p", { class: "note bad" }, held.problem) : null,
-      replacementNote(replacement),
-      h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
-      h("div", { class: "row" },
-        h("button", { type: "button", class: "primary", id: "next-sale", onclick: () => actions.next() }, "Nowa sprzedaż ", h("kbd", {}, "Esc")),
-        waits ? h("button", { type: "button", id: "reprint", onclick: (event) => heldStep(event.currentTarget, "reprint") },
-          "Drukuj potwierdzenie ponownie") : null,
-        held.to_settle && actions.isManager() ? h("button", { type: "button", id: "settle", onclick: () => askReason(
-          "Co zrobiono dla klienta? Tego nie da się cofnąć.",
-          (reason) => heldStep(byId("settle"), "close", { body: JSON.stringify({ reason }), ...actions.managerOptions() }),
-        ) }, "Zamknij sprawę") : null,
-        held.invoice_id ? h("button", { type: "button", onclick: () => show(held.invoice_id) }, "Pokaż korektę") : null,
-        h("button", { type: "button", onclick: () => show(held.base_id) }, "Pokaż fakturę korygowaną")),
-      h("div", { id: "reason-place" }),
-      factList([
-        ["Do faktury", held.base_number],
-        ["Różnica", shown(held.gross, held.currency)],
-        ["Przyjęto", momentShown(held.created_at)],
-      ])));
-}
-
-async function heldStep(button, step, options) {
-  await guarded(button, async () => {
-    const held = await post(`/v1/corrections/${encodeURIComponent(heldNow.held.id)}/${step}`, options);
-    heldNow = { ...heldNow, held };
-    drawHeld();
-    byId("invoice-headline").focus();
-  });
+  held.show(made, { ...actions, show });
 }
 
 /** What the answer to the press alone told: it stays with the invoice as long as that is shown. */
@@ -93,7 +55,7 @@ const recorded = ({ fresh, change, back, replacement, ...invoice }) => JSON.stri
 /** Something changed in the agent: this invoice may have its number, or its paper. */
 export async function refresh() {
   if (byId("view-invoice").hidden || byId("reason-form")) return; // who types a reason is not interrupted
-  if (heldNow) return refreshHeld();
+  if (held.isShown()) return held.refresh();
   if (!current) return;
   const invoice = await get(`/v1/invoices/${encodeURIComponent(current.id)}`);
   if (current.id !== invoice.id) return;
@@ -107,99 +69,32 @@ export async function refresh() {
   byId(focused)?.focus();
 }
 
-async function refreshHeld() {
-  const shownNow = heldNow;
-  const held = await get(`/v1/corrections/${encodeURIComponent(shownNow.held.id)}`);
-  if (heldNow !== shownNow || JSON.stringify(held) === JSON.stringify(shownNow.held)) return;
-  heldNow = { ...shownNow, held };
-  const focused = document.activeElement?.id;
-  drawHeld();
-  (byId(focused) || byId("invoice-headline")).focus();
-}
-
 function draw() {
   const view = byId("view-invoice");
   const paper = current.paper;
   view.replaceChildren(
     h("div", { class: isRefused(current) ? "" : "invoice-grid" },
-      h("div", { class: "answer", "data-mood": mood() },
-        h("p", { class: "answer-kind" }, kindWord()),
+      h("div", { class: "answer", "data-mood": mood(current) },
+        h("p", { class: "answer-kind" }, kindWord(current)),
         headline(current.hand_over),
-        h("p", { class: "answer-label" }, `${kindShown()} ${current.number}`),
+        h("p", { class: "answer-label" }, `${kindShown(current)} ${current.number}`),
         current.change ? h("p", { class: "answer-more", id: "answer-change" }, `${current.change}.`) : null,
         current.held_by ? h("p", { class: "note warn" },
           `Korekta czeka, aż faktura ${current.held_by} dostanie numer KSeF. Wyśle się potem sama.`) : null,
         paper?.problem && !current.hand_over.includes(paper.problem)
           ? h("p", { class: "note bad" }, h("strong", {}, "Wydruk: "), paper.problem) : null,
-        replacementNote(current.replacement),
+        replacementNote(current.replacement, show),
         h("p", { class: "note bad", id: "invoice-error", role: "alert", hidden: true }),
         buttons(),
         h("div", { id: "reason-place" }),
         relativesPlace(),
         handOver(current),
-        ...facts()),
+        ...facts(current)),
       paperFigure(current),
     ));
   loadPaper(current);
   const drawn = current;
   loadRelatives(current, show, () => current === drawn).catch(() => {}); // a link less; the answer stands
-}
-
-const replacementNote = (replacement) => (replacement ? h("p", { class: "note warn" }, `Wystawiono też nową fakturę ${replacement.number}. `,
-  h("button", { type: "button", onclick: () => show(replacement) }, "Pokaż nową fakturę")) : null);
-
-/** What to hand out and give back now, in letters to be read from afar; the rest stands below it. */
-function headline(handOver) {
-  const [, first, rest] = /^(.+?[.!?](?:\s+(?:Zwróć|Pobierz)[^.]+\.)?)(?:\s+(.+))?$/s.exec(handOver) || [null, handOver, ""];
-  return [h("h1", { id: "invoice-headline", tabindex: "-1" }, first), rest ? h("p", { class: "answer-more" }, rest) : null];
-}
-
-function mood() {
-  if (current.state === "rejected" || isUnprinted(current)) return "bad";
-  return current.ksef_number ? "good" : "warn";
-}
-
-function kindWord() {
-  if (current.state === "rejected") return "Odrzucona przez KSeF";
-  return current.fresh ? "Wystawiono" : kindShown();
-}
-
-const kindShown = () => (current.kind.startsWith("KOR") ? "Faktura korygująca" : "Faktura");
-
-function facts() {
-  const rows = [
-    ["Numer", current.number],
-    ["Nabywca", buyerShown(current.buyer)],
-    ["Kwota", shown(current.totals.gross, current.totals.currency)],
-    ["Tryb", MODES[current.mode]],
-    ["Dlaczego", current.reason],
-    ["KSeF", stateShown(current)],
-    ["Numer KSeF", current.ksef_number],
-    ["Wysłać najpóźniej", current.ksef_number ? "" : deadlineShown(current)],
-    ["Wystawiono", momentShown(current.issued_at)],
-  ];
-  const law = [["Odpowiedź KSeF", current.rejection], ["Na wydruku", current.paper?.label], ["Podstawa prawna trybu", current.legal_basis]];
-  return [factList(rows), h("details", {}, h("summary", {}, current.rejection ? "Szczegóły, odpowiedź KSeF" : "Szczegóły prawne"), factList(law))];
-}
-
-const factList = (rows) => h("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => fact(name, value)));
-
-/** Ask for the reason that a manager's step needs; `act` gets it. */
-function askReason(words, act) {
-  byId("reason-place").replaceChildren(h("form", { id: "reason-form", class: "note warn", onsubmit: (event) => {
-    event.preventDefault();
-    const reason = byId("case-reason").value.trim();
-    byId("case-reason").focus();
-    if (!reason) return;
-    byId("reason-place").replaceChildren();
-    act(reason);
-  } },
-  h("label", { for: "case-reason" }, words),
-  h("input", { id: "case-reason", required: true }),
-  h("div", { class: "row" },
-    h("button", { type: "submit", class: "primary" }, "Zamknij sprawę"),
-    h("button", { type: "button", onclick: () => byId("reason-place").replaceChildren() }, "Anuluj"))));
-  byId("case-reason").focus();
 }
 
 function buttons() {
@@ -271,19 +166,6 @@ async function wayOut(button, way, options) {
     current = { ...(await post(path, { ...options, ...actions.managerOptions() })), fresh: false };
     draw();
     byId("invoice-headline").focus();
-  });
-}
-
-async function guarded(button, work) {
-  await whileBusy(button, async () => {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
-      const note = byId("invoice-error");
-      note.textContent = error.message;
-      note.hidden = false;
-    }
   });
 }
 

@@ -25,24 +25,27 @@ export const options = () => ({ secret: secret || undefined, manager: session !=
 
 export async function show(message = "") {
   const [mode, clock] = await situation();
-  drawn = fingerprint(mode, clock);
-  byId("view-manager").replaceChildren(
-    h("form", { class: "card", novalidate: true, onsubmit: (event) => event.preventDefault() },
-      h("div", { class: "card-head" },
-        h("h1", { id: "manager-title", tabindex: "-1" }, session ? `Kierownik: ${session.manager}` : "Kierownik"),
-        session ? h("button", { type: "button", id: "manager-leave", onclick: () => leave().then(() => show()) }, "Zakończ") : null),
-      h("dl", { class: "facts" },
-        fact("Tryb teraz", MODES[mode.mode]),
-        fact("Dlaczego", mode.reason),
-        mode.declared === "total_failure" || (mode.declared && !mode.reason.includes(mode.declared_reason)) ? fact(mode.declared === "total_failure" ? "Potwierdził" : "Ogłosił",
-          `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
-      mode.total_failure_to_confirm ? h("p", { class: "note bad" },
-        "Ogłoszono awarię całkowitą KSeF. Sprawdź radio, telewizję albo stronę Ministerstwa Finansów. Podają ją: ",
-        "potwierdź, a faktur nie trzeba będzie wysyłać. Nie podają: odrzuć. Do tego czasu terminy wysłania biegną.") : null,
-      h("p", { class: "note bad", id: "manager-error", role: "alert", hidden: true }),
-      message ? h("p", { class: "note good", role: "status" }, message) : null,
-      ...(asksPin() ? [pinField(), clock.problem ? h("p", { class: "note bad" }, clock.problem) : null] : controls(mode, clock))));
+  byId("view-manager").replaceChildren(modeCard(mode, clock, message));
   if (isHere()) byId("view-manager").append(await office(clock.date, options, told));
+}
+
+function modeCard(mode, clock, message = "") {
+  drawn = fingerprint(mode, clock);
+  return h("form", { class: "card", id: "manager-mode", novalidate: true, onsubmit: (event) => event.preventDefault() },
+    h("div", { class: "card-head" },
+      h("h1", { id: "manager-title", tabindex: "-1" }, session ? `Kierownik: ${session.manager}` : "Kierownik"),
+      session ? h("button", { type: "button", id: "manager-leave", onclick: () => leave().then(() => show()) }, "Zakończ") : null),
+    h("dl", { class: "facts" },
+      fact("Tryb teraz", MODES[mode.mode]),
+      fact("Dlaczego", mode.reason),
+      mode.declared === "total_failure" || (mode.declared && !mode.reason.includes(mode.declared_reason)) ? fact(mode.declared === "total_failure" ? "Potwierdził" : "Ogłosił",
+        `${mode.declared_by}: ${mode.declared_reason || ""}`) : null),
+    mode.total_failure_to_confirm ? h("p", { class: "note bad" },
+      "Ogłoszono awarię całkowitą KSeF. Sprawdź radio, telewizję albo stronę Ministerstwa Finansów. Podają ją: ",
+      "potwierdź, a faktur nie trzeba będzie wysyłać. Nie podają: odrzuć. Do tego czasu terminy wysłania biegną.") : null,
+    h("p", { class: "note bad", id: "manager-error", role: "alert", hidden: true }),
+    message ? h("p", { class: "note good", role: "status" }, message) : null,
+    ...(asksPin() ? [pinField(), clock.problem ? h("p", { class: "note bad" }, clock.problem) : null] : controls(mode, clock)));
 }
 
 const asksPin = () => !isHere() && page.manager_pin && !byToken;
@@ -87,10 +90,16 @@ async function enter() {
 
 /** Something changed in the agent; whoever has begun to type is not interrupted. */
 export async function refresh() {
-  const inputs = [...byId("view-manager").querySelectorAll("form input")];
+  const inputs = [...byId("view-manager").querySelectorAll("#manager-mode input")];
   if (inputs.some((input) => input.value || input === document.activeElement) || byId("manager-sure")?.hidden === false) return;
-  if (fingerprint(...await situation()) !== drawn) await show();
+  const now = await situation();
+  if (fingerprint(...now) === drawn || !byId("manager-mode")) return;
+  const focused = byId("manager-mode").contains(document.activeElement) ? document.activeElement : null;
+  byId("manager-mode").replaceWith(modeCard(...now)); // what a manager has chosen of months and days below stays
+  if (focused) (byId(focused.id) || sameStep(focused.dataset.step) || byId("manager-title")).focus();
 }
+
+const sameStep = (label) => [...document.querySelectorAll("[data-step]")].find((each) => each.dataset.step === label);
 
 const situation = () => Promise.all([get("/v1/mode"), get("/v1/clock")]);
 
@@ -161,7 +170,7 @@ function action(label, done, call, sure = null) {
     });
     if (!well && !reason) byId("manager-reason").focus();
   };
-  return h("button", { type: "button", class: "primary", onclick: (event) => {
+  return h("button", { type: "button", class: "primary", "data-step": label, onclick: (event) => {
     if (sure && byId("manager-reason").value.trim()) ask(label, sure, run);
     else whileBusy(event.currentTarget, run); // without a reason the agent says that one is needed
   } }, label);

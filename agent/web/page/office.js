@@ -1,7 +1,10 @@
-// What a manager takes home and looks after: the books, proof for an auditor, certificates, the shop's webhooks.
+// What a manager takes home and looks after: the books, proof, outages, what is erased, certificates, webhooks.
 
-import { blob, get } from "./api.js";
-import { fact, h, saveFile, whileBusy } from "./dom.js";
+import { get } from "./api.js";
+import { fact, h } from "./dom.js";
+import { part, save } from "./office_parts.js";
+import { outages } from "./outages.js";
+import { retention } from "./retention.js";
 import { dayShown, momentShown } from "./words.js";
 
 const USES = { authentication: "do logowania w KSeF", offline: "Offline (kod CERTYFIKAT)" };
@@ -19,11 +22,18 @@ const BOOKS = [
  * show why where it does not work.
  */
 export async function office(today, options, tried) {
-  const [status, outbox] = await Promise.all([get("/v1/status"), get("/v1/outbox", options()).catch(() => null)]);
+  const [status, outbox, known, kept] = await Promise.all([
+    get("/v1/status"),
+    get("/v1/outbox", options()).catch(() => null),
+    get("/v1/outages", options()).then((found) => found.outages, () => []),
+    retention(options, tried).catch(() => null),
+  ]);
   return h("section", { class: "card office", "aria-labelledby": "office-title" },
     h("h2", { id: "office-title" }, "Dokumenty i stan kasy"),
     books(today, options, tried),
     evidence(today, options, tried),
+    outages(known, options, tried),
+    kept,
     certificates(status.certificates),
     outbox ? subscribers(outbox.subscribers) : null);
 }
@@ -43,8 +53,10 @@ function evidence(today, options, tried) {
   return part("Dowody dla kontroli",
     h("p", { class: "hint" }, "Pliki faktur, UPO, dziennik i przerwy w działaniu KSeF z tych dni."),
     h("div", { class: "fields" }, h("div", { class: "field" }, from), h("div", { class: "field" }, to)),
-    h("div", { class: "row" }, save("Zapisz dowody (ZIP)", tried, () => (
-      [`/v1/evidence?from=${from[1].value}&to=${to[1].value}`, `dowody-${from[1].value}-${to[1].value}.zip`, options()]))));
+    h("div", { class: "row" },
+      save("Zapisz dowody (ZIP)", tried, () => (
+        [`/v1/evidence?from=${from[1].value}&to=${to[1].value}`, `dowody-${from[1].value}-${to[1].value}.zip`, options()])),
+      save("Załącznik do polityki rachunkowości (PDF)", tried, () => ["/v1/annex", "zalacznik-polityka-rachunkowosci.pdf", options()])));
 }
 
 function certificates(list) {
@@ -62,14 +74,4 @@ function subscribers(list) {
     const trouble = each.failing_with ? `nie przyjmuje (${each.failing_with}) od ${momentShown(each.failing_since)}` : "";
     return fact(each.name, trouble || (waiting > 0 ? `czeka zdarzeń: ${waiting}` : "wszystko przekazane"), trouble ? "bad" : null);
   })));
-}
-
-const part = (title, ...content) => h("section", { class: "office-part" }, h("h3", {}, title), ...content);
-
-/** A button that saves a file; `what` gives [path, name, options] when it is pressed. */
-function save(label, tried, what) {
-  return h("button", { type: "button", onclick: (event) => whileBusy(event.currentTarget, () => tried(async () => {
-    const [path, name, options] = what();
-    saveFile(await blob(path, options), name);
-  })) }, label);
 }

@@ -3,6 +3,7 @@
 import { post, Problem, Unreachable } from "./api.js";
 import { saleOf } from "./body.js";
 import * as buyer from "./buyer.js";
+import { depositMistakes } from "./deposits.js";
 import { byId, say } from "./dom.js";
 import * as store from "./draft.js";
 import { showErrors } from "./errors.js";
@@ -73,7 +74,7 @@ async function press() {
   const basket = store.isBare() ? [{ pointer: "/lines/0/name", message: "Koszyk jest pusty: wpisz, co sprzedajesz." }] : [];
   if (refuse([...basket, ...buyer.identifierMistakes()])) return;
   if (buyer.isLookedFor()) await lookedUp();
-  if (refuse([...buyer.dataMistakes(), ...receiptMistakes(), ...payment.mistakes()])) return;
+  if (refuse([...buyer.dataMistakes(), ...receiptMistakes(), ...depositMistakes(store.draft), ...payment.mistakes()])) return;
   if (store.dropEmptyLines()) page.drawLines();
   const order = { key: store.draft.key, body: JSON.stringify(saleOf()), path: "/v1/invoices", back: store.draft.back };
   store.setPending(order);

@@ -2,6 +2,7 @@
 
 import { wayBack } from "./back.js";
 import * as buyer from "./buyer.js";
+import { givenDeposits } from "./deposits.js";
 import { byId, enterMovesOn, selectsWhatItEnters } from "./dom.js";
 import * as store from "./draft.js";
 import { complain, hush } from "./explain.js";
@@ -82,14 +83,21 @@ export function shortcut(event) {
 function draw() {
   hush();
   form().querySelectorAll("[data-draft]").forEach((control) => { control.value = store.field(control.dataset.draft); });
-  byId("more").open = Boolean(store.draft.receipt.number || store.draft.buyer.email || store.draft.note || store.draft.sold_on || store.draft.exemption
-    || store.draft.prices === "net");
+  byId("simplified").checked = store.draft.simplified;
+  byId("deposits-given").textContent = givenDeposits(store.draft);
+  byId("deposits-given").hidden = !givenDeposits(store.draft);
+  byId("more").open = holdsMore(store.draft);
   drawWayBack();
   drawLines();
   buyer.draw();
   drawQuestion();
   refresh();
 }
+
+/** Whether something stands among the fields that are folded away. */
+const holdsMore = ({ receipt, buyer: { email }, note, sold_on, exemption, prices, deposits, extra, simplified }) => Boolean(
+  receipt.number || email || note || sold_on || exemption || prices === "net" || deposits.charged || deposits.returned || extra.deposits || simplified,
+);
 
 function drawWayBack() {
   const address = wayBack(store.draft.back);
@@ -127,6 +135,7 @@ function bindFields() {
     radio.addEventListener("change", () => answerOnReceipt(radio.value));
   });
   byId("prices").addEventListener("change", drawLines);
+  byId("simplified").addEventListener("change", ({ target }) => store.field("simplified", target.checked));
 }
 
 function bindLines() {

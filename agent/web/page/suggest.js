@@ -63,7 +63,7 @@ function show(target, found) {
     onmousedown: (event) => event.preventDefault(),
     onclick: () => take(item),
   }, h("span", {}, item.label), h("span", { class: "detail" }, item.detail))));
-  field.parentElement.append(list);
+  (field.closest(".line") || field.parentElement).append(list); // under the line: its price stays in reach
   for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"], ["aria-controls", "suggestions"], ["aria-autocomplete", "list"]]) {
     field.setAttribute(name, value);
   }

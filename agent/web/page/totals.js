@@ -1,19 +1,14 @@
 // What the basket comes to.
 
+import { depositsGrosze } from "./deposits.js";
 import { draft } from "./draft.js";
 import { grosze, lineGrosze, taxGrosze } from "./money.js";
 
 /** Whether a line's mark may matter; of another currency only the agent knows the rate. */
 export const annexMatters = () => draft.currency !== "PLN" || invoiceGrosze() > 1_500_000n;
 
-/** What the buyer pays, in grosze: the invoice, and deposits that the till's own program handed over. */
-export function totalGrosze() {
-  const deposits = draft.extra.deposits ?? [];
-  return deposits.reduce((sum, { amount }) => {
-    const value = grosze(String(amount).replace(/^-/, "")) ?? 0n;
-    return String(amount).startsWith("-") ? sum - value : sum + value; // given back for empty packaging
-  }, invoiceGrosze());
-}
+/** What the buyer pays, in grosze: the invoice, and deposits for packaging. */
+export const totalGrosze = () => invoiceGrosze() + depositsGrosze(draft);
 
 /** The invoice's total in grosze; lines not yet complete count as nothing. */
 function invoiceGrosze() {
