@@ -151,6 +151,7 @@ async def page_settings(request: web.Request) -> web.Response:
     caller = caller_of(request)
     report = request.app[HEALTH].report()
     settings = request.app[PAGE]
+    outboxes = request.app[OUTBOXES]
     return json_views.json_response(
         Page(
             till=report.till,
@@ -163,6 +164,6 @@ async def page_settings(request: web.Request) -> web.Response:
             manager_pin=request.app[MANAGERS].have_pins(),
             screen_keyboard=settings.screen_keyboard,
             return_to=settings.return_to,
-            webhooks=bool(tuple(request.app[OUTBOXES])),
+            webhooks=any(True for _ in outboxes),
         )
     )

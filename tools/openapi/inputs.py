@@ -124,7 +124,7 @@ class CorrectionPayment:
     method: Annotated[str, Says(high=256, example="card")]
     """As in a sale."""
     amount: Annotated[Number | None, Says(example="40.44")] = None
-    """2 decimals, more than 0. return, full_return, price, exchange: an only payment without it is the whole difference."""
+    """2 decimals, more than 0. return, full_return, price, exchange: an only payment without it is the whole."""
     due: date | None = None
 
 
