@@ -40,6 +40,7 @@ from agent.ports import (
     Transaction,
 )
 from agent.services.background import BackgroundTasks
+from agent.services.delivery.first_question import FirstQuestion
 from agent.services.delivery.upo import UpoFetcher
 from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
 from agent.services.outages.clock_check import ClockCheck
@@ -48,7 +49,7 @@ from agent.services.outages.mode import CurrentMode
 from agent.services.signals import Signal
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
-"""Seconds between status questions right after sending; the last one repeats."""
+"""Seconds between status questions after the first one (first_question.py); the last one repeats."""
 ASKING_SECONDS = 15.0
 """So long whoever sent an invoice goes on asking, a press at least as long as its budget; later the sync asks."""
 SESSION_OVER = frozenset({21155, 21173, 21180, 21184})
@@ -87,6 +88,7 @@ class InvoiceSender:
         self._metrics = metrics
         self._changed = changed
         self._budget = budget_seconds
+        self._first_question = FirstQuestion()
         self._busy: dict[str, asyncio.Event] = {}
         """By invoice that is being sent; set when its sender is done with it."""
 
@@ -249,19 +251,25 @@ class InvoiceSender:
         )
 
     async def _follow(self, record: InvoiceRecord, asking: float) -> InvoiceRecord:
-        give_up = self._clock.monotonic() + asking
-        for pause in chain((0.0,), POLL_STEPS, repeat(POLL_STEPS[-1])):
+        sent = self._clock.monotonic()
+        give_up = sent + asking
+        pauses = chain((self._first_question.seconds,), POLL_STEPS, repeat(POLL_STEPS[-1]))
+        too_early: float | None = None
+        for pause in pauses:
             left = give_up - self._clock.monotonic()
             if pause and left <= 0:
                 break
             await self._clock.sleep(min(pause, left))
+            asked_after = self._clock.monotonic() - sent
             verdict = await self._verdicts.ask(record)
             if verdict is None and not self._mode.may_send():
                 break
             if verdict is not None:
                 record = await self._verdicts.apply(record.id, verdict)
             if record.state is not InvoiceState.SENT:
+                self._first_question.learn(asked_after, too_early)
                 break
+            too_early = asked_after
         return record
 
     async def ask(self, invoice_id: str) -> InvoiceRecord:

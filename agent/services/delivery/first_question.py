@@ -1,0 +1,35 @@
+"""When to ask KSeF first what became of an invoice that was just sent: after as long as it usually takes.
+
+Who asks too early asks twice and waits for the next step; who asks too late lets a customer wait. KSeF does not say how
+long it takes (it differs by hour and day), so the last decisions tell.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+
+REMEMBERED = 5
+"""Decisions; their median is what is usual, so that one slow answer changes nothing."""
+EARLIER = 0.95
+"""What was decided by the first question may have been decided before it: the next one is a little earlier."""
+LONGEST_SECONDS = 2.0
+"""Nobody waits longer for the first question, however slow KSeF was."""
+
+
+class FirstQuestion:
+    """Learns from each decision; of one till, in memory."""
+
+    def __init__(self) -> None:
+        self._decided: deque[float] = deque(maxlen=REMEMBERED)
+
+    @property
+    def seconds(self) -> float:
+        """From the end of the send to the first question; 0 while nothing is known."""
+        return min(statistics.median(self._decided), LONGEST_SECONDS) if self._decided else 0.0
+
+    def learn(self, asked_after: float, too_early: float | None) -> None:
+        """Take note of a decision. Both in seconds since the send: when the question was put that found it, and the one
+        before, which found none; the decision fell between the two.
+        """
+        self._decided.append(asked_after * EARLIER if too_early is None else (too_early + asked_after) / 2)
