@@ -34,7 +34,7 @@ def test_a_steady_ksef_is_asked_once_and_in_time(takes: float) -> None:
         press(question, takes)
     presses = [press(question, takes) for _ in range(40)]
     late = sorted(after - takes for after, _ in presses)
-    assert late[20] <= 0.1 * takes + 0.01
+    assert late[20] <= 0.1 * takes + 0.03
     assert sum(number for _, number in presses) / len(presses) < 2
 
 
