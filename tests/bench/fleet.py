@@ -23,6 +23,7 @@ from urllib.request import urlopen
 
 import trustme
 
+from agent.ports import Json
 from agent.services.monitoring.signing import signed
 from agent.web.health import health_json
 from agent.web.metrics import render
@@ -142,8 +143,8 @@ async def heartbeats(folder: Path) -> None:
     taken: Counter[bytes] = Counter()
 
     async def beat(number: int) -> None:
-        said = {"seller": "ab", "till": str(number), "shop": "7", "process": "p", "sequence": 1, "next_in_seconds": 60}
-        said |= {"status": "ok", "unsent": 0, "overdue": 0, "problems": []}
+        said: dict[str, Json] = {"seller": "ab", "till": str(number), "shop": "7", "process": "p", "sequence": 1}
+        said |= {"next_in_seconds": 60, "status": "ok", "unsent": 0, "overdue": 0, "problems": []}
         body, headers = signed(said, SECRET, datetime.now(UTC))
         lines = [f"{name}: {value}" for name, value in {**headers, "Content-Length": str(len(body))}.items()]
         head = "\r\n".join(("POST / HTTP/1.0", *lines, "", "")).encode()

@@ -49,7 +49,8 @@ def debian_root(suite: str, cache: Path) -> Path:
 class Machine:
     """One machine; ``root`` is its file system, from outside."""
 
-    def __init__(self, suite: str, base: Path, folder: Path, name: str = "") -> None:
+    def __init__(self, suite: str, base: Path | str, folder: Path, name: str = "") -> None:
+        """Over ``base``; several, the uppermost first, with a colon between."""
         self.suite = suite
         self.name = f"ksef-agent-{suite}{name}"
         self.root = folder / "root"
@@ -62,14 +63,16 @@ class Machine:
         options = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
         subprocess.run(("mount", "-t", "overlay", "overlay", "-o", options, self.root), check=True)
 
-    def boot(self) -> None:
-        """Start systemd and wait until it has started everything."""
+    def boot(self, credentials: Mapping[str, str] | None = None, *, state: str = "running") -> None:
+        """Start systemd and wait until it has started everything. ``state``: what systemd says of itself then."""
+        given = [f"--set-credential={name}:{value}" for name, value in (credentials or {}).items()]
         log = (self._folder / "console.log").open("ab")
         self._nspawn = subprocess.Popen(
             (
                 *("systemd-nspawn", "--boot", f"--directory={self.root}", "--private-network", "--console=pipe"),
                 *("--register=no", "--keep-unit", "--capability=all", "--system-call-filter=bpf @privileged"),
                 f"--machine={self.name}",
+                *given,
             ),
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             stdin=subprocess.DEVNULL,
@@ -83,7 +86,7 @@ class Machine:
             if self._nspawn.poll() is not None:
                 break
             self._leader = int((children.read_text().split() or ["0"])[0])
-            if self._leader and self.run("systemctl", "is-system-running", check=False).stdout.strip() == "running":
+            if self._leader and self.run("systemctl", "is-system-running", check=False).stdout.strip() == state:
                 return
             time.sleep(POLL_SECONDS)
         raise AssertionError(f"the machine did not start: {(self._folder / 'console.log').read_text()[-4000:]}")

@@ -16,7 +16,9 @@ NEW_IN_254 = re.compile(r"^(RestartSteps|RestartMaxDelaySec)=.*\n", re.MULTILINE
 """Growing pauses; Debian 12's systemd names the lines in its log and goes on without them."""
 
 UNITS = Path(__file__).parents[3] / "systemd"
-SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+ADMINISTRATION = "ksef-agent-first-boot.service"
+"""Once in a machine's life, before there is a till: it writes settings, runs check as root does and starts services."""
+SERVICES = sorted(path.name for path in UNITS.glob("*.service") if path.name != ADMINISTRATION)
 ANALYZE = shutil.which("systemd-analyze")
 HIGHEST_EXPOSURE = 15
 """Tenths, as systemd-analyze wants its threshold."""
@@ -56,6 +58,7 @@ def test_the_threshold_sees_what_is_missing(tmp_path: Path) -> None:
 def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
     for unit in UNITS.iterdir():
         text = unit.read_text("utf-8").replace("/usr/bin/ksef-agent", "/bin/true")
+        text = text.replace("/usr/sbin/ksef-agent-image", "/bin/true")
         (tmp_path / unit.name).write_text(NEW_IN_254.sub("", text), "utf-8")
     done = analyze("verify", "--man=no", "--recursive-errors=no", str(tmp_path / name))
     assert name not in done.stderr, done.stderr
