@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools import release
-from tools.release import Unready, checksums, cut, next_version, notes, written
+from tools.release import UNRELEASED, Unready, checksums, cut, next_version, notes, written
 
 ROOT = Path(__file__).parents[3]
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n### Added\n- A thing.\n\n## 0.1.0 - 2026-11-01\n\n- First.\n"
@@ -53,6 +53,9 @@ def test_this_tree_can_be_released(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "CHANGELOG.md", "agent/__init__.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    changelog = tmp_path / "CHANGELOG.md"
+    # right after a release nothing is new
+    changelog.write_text(changelog.read_text("utf-8").replace(UNRELEASED, f"{UNRELEASED}\n- A thing.\n"), "utf-8")
     before = written(tmp_path, "99.0.0", "2026-11-28")
     assert before != "99.0.0"
     assert '\nversion = "99.0.0"\n' in (tmp_path / "pyproject.toml").read_text("utf-8")
