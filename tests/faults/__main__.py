@@ -18,7 +18,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,16 +72,16 @@ def main() -> int:
         if lacking := missing(campaign):
             print(f"{campaign.name}: not run, this machine has no {', '.join(lacking)}", flush=True)
             continue
-        for first, tests in _pieces(campaign, run, release=release):
+        for first, tests, of in _pieces(campaign, run, release=release):
             if time.monotonic() >= until:
                 print("the time is up; the next run goes on here")
                 return 1 if bad else 0
-            bad += _work(campaign, run, first, tests).failed
+            bad += _work(campaign, run, first, tests, of).failed
     return 1 if bad else 0
 
 
-def _pieces(campaign: Campaign, run: Run, *, release: bool) -> Iterator[tuple[int, range | Sequence[str]]]:
-    """Yield what this commit has not lived through yet: the first seed or place, and the seeds or cases."""
+def _pieces(campaign: Campaign, run: Run, *, release: bool) -> Iterator[tuple[int, range | Sequence[str], int]]:
+    """Yield what this commit has not lived through yet: the first seed or place, the seeds or cases, all cases."""
     mine = (campaign.name, run.commit)
     done = {
         place
@@ -98,7 +98,7 @@ def _pieces(campaign: Campaign, run: Run, *, release: bool) -> Iterator[tuple[in
         while last < min(end, first + run.piece(campaign)) and last not in done:
             last += 1
         if last > first:
-            yield first, cases[first:last] if seeds is None else range(first, last)
+            yield first, cases[first:last] if seeds is None else range(first, last), len(cases)
         first = max(last, first + 1)
 
 
@@ -113,7 +113,7 @@ def _cases(campaign: Campaign) -> list[str]:
     return cases
 
 
-def _work(campaign: Campaign, run: Run, first: int, piece: range | Sequence[str]) -> Result:
+def _work(campaign: Campaign, run: Run, first: int, piece: range | Sequence[str], of: int) -> Result:
     report = KEPT / "junit.xml"
     report.unlink(missing_ok=True)
     environment = {**os.environ, "HYPOTHESIS_PROFILE": run.profile}
@@ -128,7 +128,7 @@ def _work(campaign: Campaign, run: Run, first: int, piece: range | Sequence[str]
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
-    result = _read(report, campaign, run, first, len(piece), time.monotonic() - begun)
+    result = replace(_read(report, campaign, run, first, len(piece), time.monotonic() - begun), of=of)
     keep(result)
     last = f"-{first + len(piece) - 1}" if len(piece) > 1 else ""
     what = f"{'seeds' if again else 'cases'} {first}{last}"

@@ -31,6 +31,8 @@ class Result:
     counts: dict[str, int] = field(default_factory=dict)
     """What the tests counted themselves: states, kills, presses."""
     failures: tuple[str, ...] = ()
+    of: int = 0
+    """Cases that the campaign has in all; 0 where it has seeds."""
 
 
 def kept() -> list[Result]:
@@ -63,19 +65,23 @@ def table() -> Iterator[str]:
 
 
 def _wanted(seeds: int | None) -> str:
-    return "each case" if seeds is None else f"{seeds:,} seeds".replace(",", " ")
+    return "each case" if seeds is None else f"{_spaced(seeds)} seeds"
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
 
 
 def _told(campaign: Campaign, results: Sequence[Result]) -> str:
     done = sum(each.count for each in results)
-    first = min(each.first for each in results)
-    run = f"{done} cases" if campaign.night is None else f"{done} seeds from {first}"
+    first, of = min(each.first for each in results), max(each.of for each in results)
+    run = f"cases: {done} of {of or done}" if campaign.night is None else f"seeds: {done}, from {first}"
     counts: Counter[str] = Counter()
     for each in results:
         counts.update(each.counts)
-    run += "".join(f", {number:,} {what}".replace(",", " ", 1) for what, number in sorted(counts.items()))
+    run += "".join(f"; {_spaced(number)} {what}" for what, number in sorted(counts.items()))
     skipped = sum(each.skipped for each in results)
-    run += f", {skipped} skipped" if skipped else ""
+    run += f"; {skipped} skipped" if skipped else ""
     failed = sum(each.failed for each in results)
     days = sorted({each.day for each in results})
     minutes = sum(each.seconds for each in results) / 60
