@@ -75,7 +75,7 @@ def _spaced(number: int) -> str:
 def _told(campaign: Campaign, results: Sequence[Result]) -> str:
     done = sum(each.count for each in results)
     first, of = min(each.first for each in results), max(each.of for each in results)
-    run = f"cases: {done} of {of or done}" if campaign.night is None else f"seeds: {done}, from {first}"
+    run = f"cases: {done} of {of}" if campaign.night is None else f"seeds: {done}, from {first}"
     counts: Counter[str] = Counter()
     for each in results:
         counts.update(each.counts)
