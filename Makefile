@@ -16,7 +16,7 @@ UNUSED := $(addprefix --no-emit-package=,appdirs argcomplete importlib-resources
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run run-hub test lint audit mutants bench faults faults-release fuzz test-nightly test-package test-fleet test-arm client-generator test-clients \
-	architecture dashboards record-incidents pictures openapi wheel deb sbom bundle apt-repo release completion lock clean
+	architecture dashboards record-incidents pictures openapi wheel deb deb-hub sbom bundle apt-repo release completion lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -122,8 +122,9 @@ dashboards: $(VENV)/.dev ## docs/hq/dashboards, pages of Grafana
 architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
 	$(BIN)/python -m tools.architecture
 
-test-package: $(VENV)/.dev deb ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container)
+test-package: $(VENV)/.dev deb deb-hub ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container)
 	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
+		KSEF_AGENT_HUB_DEB=$$(echo dist/ksef-agent-hub_$(VERSION)_$$(dpkg --print-architecture).deb) \
 		$(BIN)/pytest -x -v tests/package --ignore tests/package/test_fleet.py
 
 build/ansible/.made: tests/package/ansible.lock
@@ -148,6 +149,9 @@ wheel: $(VENV)/.run ## dist/ksef_agent-*.whl, with schemas, page, fonts, migrati
 
 deb: wheel ## dist/ksef-agent_*.deb: Debian package with its libraries in /opt/ksef-agent (ARCHITECTURE=arm64 for another)
 	PYTHON=$(BIN)/python ARCHITECTURE=$(ARCHITECTURE) packaging/build-deb dist/ksef_agent-$(VERSION)-py3-none-any.whl dist
+
+deb-hub: $(VENV)/.run ## dist/ksef-agent-hub_*.deb: the hub of a chain as a service; needs ksef-agent of the same version
+	PYTHON=$(BIN)/python ARCHITECTURE=$(ARCHITECTURE) packaging/build-deb-hub dist
 
 build/release-tools/.made: packaging/release/requirements.lock
 	@rm -rf build/release-tools

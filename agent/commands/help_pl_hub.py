@@ -11,6 +11,8 @@ HUB_OPTIONS: Final[dict[str, str]] = {
     "Do not call KSeF and Latarnia (before systemd's start).": (
         "Nie łącz się z KSeF i Latarnią (przed startem przez systemd)."
     ),
+    "Replace FILE where it exists.": "Zastąp PLIK, jeżeli istnieje.",
+    "Do nothing where there is no SQLite database.": "Nie rób nic, jeżeli nie ma bazy SQLite.",
     "Port of the fleet page.": "Port strony sieci.",
     "Shown on the fleet page.": "Pokazywana na stronie sieci.",
     "KSeF certificate of type Authentication (PEM, or PKCS#12).": (

@@ -199,13 +199,14 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
         rate_limited: Counter[str] = Counter()
+        work = store.for_couriers()
         couriers = Couriers(
-            store,
+            work,
             clock,
             lambda seller: seller_gateway(settings, seller, clock, RateLimitedCalls(seller.nip, rate_limited)),
             settings.courier,
             lambda seller, lead, gateway: certificate_keeper(
-                settings.ksef, seller, lead, gateway, keys=keys, store=store, clock=clock
+                settings.ksef, seller, lead, gateway, keys=keys, store=work, clock=clock
             ),
         )
         hub = Hub(

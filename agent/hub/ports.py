@@ -409,6 +409,13 @@ class HubStore(Protocol):
         """Run against a consistent snapshot; must not write."""
         ...
 
+    def for_couriers(self) -> HubStore:
+        """Return the same memory for those who bring invoices to KSeF: tills that want more than there is stop nobody.
+
+        Closed with this one.
+        """
+        ...
+
     def changed(self, channel: str) -> asyncio.Future[None]:
         """Return what the next tell() of this channel fulfils: take it before you look, so nothing is missed.
 

@@ -149,6 +149,27 @@ async def test_two_processes_that_start_at_once_make_one_schema(postgres: Postgr
         await store.close()
 
 
+async def test_tills_that_use_up_all_connections_stop_nobody_who_brings_invoices_to_ksef(postgres: Postgres) -> None:
+    async with postgresql_hub(await postgres.database(), FakeClock(), connections=1) as store:
+        till = await seller_and_till(store)
+        inside, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(tx: HubTransaction) -> None:
+            await tx.invoices.add(till, offer())
+            inside.set()
+            await go_on.wait()
+
+        busy = asyncio.ensure_future(store.write(slow))
+        await inside.wait()
+        work = store.for_couriers()
+        held = await work.lead(NIP)
+        assert held is not None
+        await asyncio.wait_for(held.write(lambda tx: tx.log.put("x", 1)), 20)
+        assert await asyncio.wait_for(work.read(lambda tx: tx.log.value("x")), 20) == 1
+        go_on.set()
+        await busy
+
+
 # --- the server goes away -------------------------------------------------------------------------------------------
 
 

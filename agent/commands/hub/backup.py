@@ -21,7 +21,9 @@ from agent.system.clock import SystemClock
 @hub_option_without_files
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--nightly", is_flag=True, help="Into [backup] dir, one file a weekday, as the timer does.")
-def backup(settings: HubSettings, file: Path | None, *, nightly: bool) -> None:
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option("--if-present", is_flag=True, help="Do nothing where there is no SQLite database.")
+def backup(settings: HubSettings, file: Path | None, *, nightly: bool, force: bool, if_present: bool) -> None:
     """Copy the hub's SQLite database into a new FILE, whole as of one instant, and check the copy.
 
     The hub may run. A copy that is too old is a problem on the fleet page. Over PostgreSQL copies are made with its own
@@ -33,13 +35,13 @@ def backup(settings: HubSettings, file: Path | None, *, nightly: bool) -> None:
     if (file is None) is not nightly:
         raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
     if database_url(settings):
-        if nightly:
+        if nightly or if_present:
             click.echo("Centrala ma bazę PostgreSQL: nie ma czego kopiować.")
             return
         raise AgentError("Centrala ma bazę PostgreSQL; kopie robią jego narzędzia: pg_basebackup albo pg_dump.")
     source = settings.hub.data_dir / DATABASE
     if not source.is_file():
-        if nightly:
+        if nightly or if_present:
             click.echo("Nie ma jeszcze bazy centrali: nie ma czego kopiować.")
             return
         raise AgentError(f"W {settings.hub.data_dir} nie ma bazy centrali.")
@@ -47,8 +49,8 @@ def backup(settings: HubSettings, file: Path | None, *, nightly: bool) -> None:
     if file is None:
         settings.backup.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = settings.backup.dir / f"hub-{local_date(now).isoweekday()}.db"
-    elif file.exists():
-        raise AgentError(f"{file} już istnieje; kopia nigdy niczego nie zastępuje.")
+    elif file.exists() and not force:
+        raise AgentError(f"{file} już istnieje; --force zastąpi go.")
     copy(source, file)
     with_store(settings, lambda store: store.write(lambda tx: tx.log.put(BACKUP, {"at": now.isoformat()})))
     click.echo(f"Kopia bazy centrali: {file}")

@@ -81,3 +81,29 @@ def test_the_command_replaces_nothing_and_says_what_postgresql_wants(tmp_path: P
         result = CliRunner().invoke(command, ["backup", str(tmp_path / "copy.db"), "--config", str(config)])
         assert isinstance(result.exception, AgentError)
         assert taken in str(result.exception)
+
+
+def test_an_upgrade_replaces_its_copy_and_copies_nothing_where_nothing_is(tmp_path: Path) -> None:
+    """What preinst of the Debian package calls."""
+    config = tmp_path / "hub.toml"
+    target = tmp_path / "before.db"
+
+    def run() -> None:
+        words = ["backup", "--force", "--if-present", str(target), "--config", str(config)]
+        result = CliRunner().invoke(command, words)
+        assert result.exit_code == 0, result.output
+
+    for more in ('dsn = "postgresql:///hub"\n', ""):
+        config.write_text(f'[hub]\nhost = "127.0.0.1"\ndata_dir = "{tmp_path}"\n{more}', "utf-8")
+        config.chmod(0o600)
+        run()
+        assert not target.exists()
+
+    async def begin() -> None:
+        async with sqlite_hub(tmp_path, FakeClock()):
+            pass
+
+    asyncio.run(begin())
+    for _ in range(2):
+        run()
+        assert target.exists()

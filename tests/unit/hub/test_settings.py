@@ -50,7 +50,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
     file.write_text(EXAMPLE.read_text("utf-8"), "utf-8")
     settings = load_hub(file, need_files=False)
     assert settings.fleet.opens == time(8, 0)
-    assert settings.hub.tls_certificate_file == Path("/etc/ksef-agent/hub-tls/hub.crt")
+    assert settings.hub.tls_certificate_file == Path("/etc/ksef-agent/hub/tls/hub.crt")
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ from agent.web import page
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
-SCRIPTS = [PACKAGING / name for name in ("build-deb", "completion", "pip-check", "apt-repo", "bundle")]
+SCRIPTS = [PACKAGING / name for name in ("build-deb", "build-deb-hub", "completion", "pip-check", "apt-repo", "bundle")]
 MAINTAINER_SCRIPTS = [PACKAGING / "debian" / name for name in ("preinst", "postinst", "prerm", "postrm")]
+MAINTAINER_SCRIPTS += [PACKAGING / "debian-hub" / name for name in ("postinst", "prerm", "postrm")]
 PACKAGES = ("agent", "printers", "schemas")
 BUILD_SECONDS = 600
 
@@ -84,7 +85,7 @@ def test_scripts_are_sound(script: Path) -> None:
         assert script.stat().st_mode & stat.S_IXUSR
 
 
-@pytest.mark.parametrize("script", MAINTAINER_SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("script", MAINTAINER_SCRIPTS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_no_maintainer_script_touches_the_data(script: Path) -> None:
     text = script.read_text("utf-8")
     for command in re.findall(r"\brm\b.*(?:\\\n.*)*", text):
@@ -109,6 +110,23 @@ def test_the_package_holds_everything_of_the_unit() -> None:
     assert "/etc" not in build  # settings are the till's: postinst makes them once
     placeholders = set(re.findall(r"@[A-Z_]+@", (PACKAGING / "debian" / "control").read_text("utf-8")))
     assert placeholders == set(re.findall(r"@[A-Z_]+@", build))
+
+
+def test_the_hubs_package_holds_everything_of_its_units() -> None:
+    build = (PACKAGING / "build-deb-hub").read_text("utf-8")
+    for file in (
+        "systemd/ksef-agent-hub.sysusers.conf",
+        "systemd/ksef-agent-hub.tmpfiles.conf",
+        "config.hub.example.toml",
+    ):
+        assert file in build
+        assert (ROOT / file).is_file()
+    assert "systemd/ksef-agent-hub*.service" in build
+    assert "/etc" not in build
+    placeholders = set(re.findall(r"@[A-Z_]+@", (PACKAGING / "debian-hub" / "control").read_text("utf-8")))
+    assert placeholders == set(re.findall(r"@[A-Z_]+@", build))
+    both = [(PACKAGING / name).read_text("utf-8") for name in ("build-deb", "build-deb-hub")]
+    assert re.findall('PYTHONS=".*"', both[0])[0] == re.findall('PYTHONS=".*"', both[1])[0]
 
 
 @pytest.fixture
@@ -175,6 +193,22 @@ def test_an_upgrade_stops_and_copies_before_it_unpacks(machine: Machine) -> None
     assert "nothing was upgraded" in refused.stderr
     assert machine.run("preinst", "upgrade", "0.0.9", KSEF_AGENT_SKIP_BACKUP="1").returncode == 0
     assert machine.run("preinst", "install").returncode == 0
+
+
+def test_a_hub_stops_and_is_copied_before_the_program_changes_under_it(machine: Machine) -> None:
+    for file in ("usr/lib/systemd/system/ksef-agent-hub.service", "etc/ksef-agent/hub.toml"):
+        (machine.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (machine.root / file).touch()
+    done = machine.run("preinst", "upgrade", "0.0.9")
+    assert done.returncode == 0, done.stderr
+    assert machine.calls()[:3] == [
+        "systemctl stop ksef-agent-hub.service",
+        "systemctl stop ksef-agent-hub-backup.service",
+        "ksef-agent hub backup --force --if-present /var/backups/ksef-agent-hub/before-upgrade-from-0.0.9.db",
+    ]
+    assert (machine.root / "run/ksef-agent-hub.was-active").exists()
+    machine.agent(1)
+    assert machine.run("preinst", "upgrade", "0.0.9").returncode == 1
 
 
 @pytest.mark.parametrize("state", ["activating", "failed", "deactivating", "reloading"])

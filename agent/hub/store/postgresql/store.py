@@ -36,6 +36,8 @@ T = TypeVar("T")
 Work = Callable[[StoredTransaction], Awaitable[T]]
 
 CONNECTIONS = 10
+COURIERS_CONNECTIONS = 4
+"""Beside them, of those who bring invoices to KSeF: that goes on where tills want more than there is."""
 MOST_WAITING = 500
 """Units that wait for a connection; more are told to come back."""
 PATIENCE_SECONDS = 5.0
@@ -111,9 +113,19 @@ class PostgresqlDatabase:
 class PostgresqlHubStore:
     """The hub's durable memory in a database server."""
 
-    def __init__(self, pool: Any, control: Control, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        control: Control,
+        clock: Clock,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        couriers: PostgresqlHubStore | None = None,
+    ) -> None:
         self._pool = pool
         self._control = control
+        self._patience = patience
+        self._couriers = couriers
         self._now: Callable[[], datetime] = clock.now
         self._waiting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -129,26 +141,25 @@ class PostgresqlHubStore:
         """
         # A stack trace for each attempt while the server is away; the loops that wait for it say so in a sentence.
         logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
-        try:
-            pool = await asyncpg.create_pool(
-                dsn,
-                min_size=1,
-                max_size=connections,
-                timeout=PATIENCE_SECONDS,
-                command_timeout=COMMAND_SECONDS,
-                server_settings=_SESSION,
-            )
-        except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
-            raise unreachable(error) from error
+        pool = await _pool(dsn, connections)
         try:
             async with pool.acquire() as connection:
                 await require_durable(connection)
                 await migrate(connection, clock.now())
-            control = await Control.open(dsn, clock, _SESSION)
+            own = await _pool(dsn, COURIERS_CONNECTIONS)
         except BaseException:
             await pool.close()
             raise
-        return cls(pool, control, clock)
+        try:
+            control = await Control.open(dsn, clock, _SESSION)
+        except BaseException:
+            await asyncio.gather(pool.close(), own.close())
+            raise
+        return cls(pool, control, clock, couriers=cls(own, control, clock, patience=COMMAND_SECONDS))
+
+    def for_couriers(self) -> PostgresqlHubStore:
+        """Return the same memory over connections that tills do not use up."""
+        return self._couriers or self
 
     async def write(self, work: Work[T]) -> T:
         """Run in a transaction, synced by the server before this returns."""
@@ -208,6 +219,8 @@ class PostgresqlHubStore:
             return
         self._closing = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._couriers is not None:
+            await self._couriers.close()
         await self._control.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -244,7 +257,7 @@ class PostgresqlHubStore:
         with translated():
             self._waiting += 1
             try:
-                connection = await self._pool.acquire(timeout=PATIENCE_SECONDS)
+                connection = await self._pool.acquire(timeout=self._patience)
             except TimeoutError as error:
                 raise _busy() from error
             finally:
@@ -258,6 +271,20 @@ class PostgresqlHubStore:
         """Give a connection back. One that is no longer usable is ended by the pool; what was done on it stands."""
         with contextlib.suppress(*AWAY, TimeoutError):
             await self._pool.release(connection)
+
+
+async def _pool(dsn: str, connections: int) -> Any:
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=connections,
+            timeout=PATIENCE_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            server_settings=_SESSION,
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
+        raise unreachable(error) from error
 
 
 async def require_durable(connection: Any) -> None:
