@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from agent.domain.books.entry import BookEntry
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import InvoiceRecord, InvoiceSummary, NewInvoice
+from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, NewInvoice
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
 from agent.ports.ksef import UpoPage
@@ -68,6 +68,10 @@ class Invoices(Protocol):
         self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
     ) -> list[InvoiceSummary]:
         """A page of what has its P_1 in these days, both included, by day and number: what follows ``after``."""
+        ...
+
+    async def buyers_named(self, name: str, *, but: str) -> list[Buyer]:
+        """Who bears this name on any invoice, each once; ``but``: not under this identifier. Reads all invoices."""
         ...
 
     async def corrections_of(self, invoice_ids: Sequence[str]) -> list[InvoiceSummary]:

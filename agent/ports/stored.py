@@ -121,6 +121,7 @@ class InvoiceFilter:
     text: str | None = None
     papers: frozenset[PrintState] | None = None
     external_ref: str | None = None
+    buyer_identifier: str | None = None
     base_id: str | None = None
     base_number: str | None = None
     base_ksef_number: str | None = None

@@ -49,6 +49,7 @@ def _conditions(query: InvoiceFilter) -> tuple[list[str], dict[str, Value]]:
         ("invoices.number", query.number),
         ("versions.sha256", query.sha256),
         ("invoices.external_ref", query.external_ref),
+        ("invoices.buyer_identifier", query.buyer_identifier),
     ):
         if value is not None:
             name = column.partition(".")[2]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
-from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode, NewInvoice
+from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, QueueCount, Unsent
 from agent.store import codec
@@ -152,6 +152,11 @@ class SqliteInvoices:
         place = (first, "", "") if after is None else (after.issued_on.isoformat(), after.number, after.id)
         parameters: dict[str, Value] = dict(zip(("day", "number", "id"), place, strict=True))
         return await self._summaries(_ISSUED, {**parameters, "last": last, "limit": limit})
+
+    async def buyers_named(self, name: str, *, but: str) -> list[Buyer]:
+        """Who bears this name on any invoice, each once; ``but``: not under this identifier. Reads all invoices."""
+        rows = await self._connection.run("invoice_buyers_named", {"name": name, "but": but})
+        return [codec.load_value(Buyer, row["buyer"]) for row in rows]
 
     async def corrections_of(self, invoice_ids: Sequence[str]) -> list[InvoiceSummary]:
         """What corrects any of these, newest first, without bytes."""

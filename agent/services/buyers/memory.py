@@ -77,9 +77,9 @@ async def is_disputed(tx: Transaction, nip: str, known: KnownBuyer) -> bool:
     if known.confirmed_at is not None:
         return False
     others = {
-        record.buyer.identifier
-        for record in await tx.invoices.summaries(InvoiceFilter(text=known.name, limit=_NO_LIMIT))
-        if record.buyer.kind is BuyerKind.NIP and record.buyer.identifier != nip and known.same_as(record.buyer)
+        buyer.identifier
+        for buyer in await tx.invoices.buyers_named(known.name, but=nip)
+        if buyer.kind is BuyerKind.NIP and known.same_as(buyer)
     }
     for other in sorted(filter(None, others))[:LOOKED_THROUGH]:
         theirs = await recall(tx, other)
@@ -119,7 +119,7 @@ def _place(nip: str) -> str:
 
 async def _from_older_invoices(tx: Transaction, nip: str) -> KnownBuyer | None:
     """Of invoices from before this memory was kept, take the newest that names the buyer for its own sake."""
-    for record in await tx.invoices.summaries(InvoiceFilter(text=nip, limit=LOOKED_THROUGH)):
+    for record in await tx.invoices.summaries(InvoiceFilter(buyer_identifier=nip, limit=LOOKED_THROUGH)):
         buyer = record.buyer
         named = buyer.kind is BuyerKind.NIP and buyer.identifier == nip and buyer.name is not None
         if named and await _names_its_buyer(tx, record):

@@ -61,6 +61,11 @@ SELECT
 FROM invoices
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 
+-- invoice_buyers_named --
+-- Buyers of a name with another identifier, each once.
+SELECT DISTINCT buyer FROM invoices
+WHERE buyer_identifier IS NOT NULL AND buyer_identifier <> :but AND buyer ->> '$.name' = :name;
+
 -- invoice_state --
 -- State and version of one invoice.
 SELECT state, version FROM invoices WHERE id = :id;

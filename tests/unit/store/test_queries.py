@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import agent.store
+from agent.ports import InvoiceFilter
+from agent.store.invoice_search import where
 from agent.store.migrate import MIGRATIONS
 from agent.store.queries import QUERIES, load, parse
 
@@ -56,6 +58,16 @@ def test_rows_that_refer_to_an_invoice_are_found_by_an_index() -> None:
                     f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = ?", ("x",)
                 ).fetchall()
                 assert all(row[3].startswith("SEARCH") for row in plan), (table, column, plan)
+
+
+def test_invoices_to_a_nip_are_found_by_an_index() -> None:
+    conditions, parameters = where(InvoiceFilter(buyer_identifier="1111111111"))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for migration in MIGRATIONS:
+            for statement in migration.statements:
+                connection.execute(statement)
+        sql = f"EXPLAIN QUERY PLAN {QUERIES['queue_select']} {conditions} ORDER BY invoices.seq DESC LIMIT :limit"
+        assert "invoices_buyer" in connection.execute(sql, parameters).fetchone()[3]
 
 
 @pytest.mark.parametrize(
