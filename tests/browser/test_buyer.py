@@ -518,7 +518,7 @@ class TestReceipt:
         await page.check("[name=on-receipt][value=no]", force=True)
         await expect(page.locator("#on-receipt-yes-error")).to_have_count(0)
         await page.click("#press")
-        await expect(page.locator("#on-receipt-yes-error")).to_contain_text("art. 106b ust. 5")
+        await expect(page.locator("#on-receipt-yes-error")).to_contain_text("nie wolno wystawić faktury na firmę")
         assert not await counter.invoices()
         await page.check("[name=on-receipt][value=yes]", force=True)
         assert (await pressed(counter))["receipt"] == {"number": "W000123", "nip": ALFA}

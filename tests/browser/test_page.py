@@ -935,6 +935,8 @@ async def test_deposits_count_in_what_is_paid(counter: Counter) -> None:
     await page.fill("#deposit-charged", "dwa")
     await page.click("#press")
     await expect(page.locator("#deposit-charged-error")).to_have_text("Wpisz kwotę kaucji, np. 5,00.")
+    await page.fill("#deposit-returned", "100")
+    await expect(page.locator("#pay-bar .total")).to_have_text("Do wypłaty klientowi 65,00\u00a0zł")
     await page.fill("#deposit-charged", "1,5")
     await page.fill("#deposit-returned", "0,50")
     assert await page.inner_text("#total") == "36,00\u00a0zł"
@@ -963,9 +965,15 @@ async def test_the_number_alone_is_enough_for_a_simplified_invoice(counter: Coun
     await page.fill("#nip", "9876543210")
     await page.click("#more summary")
     await page.check("#simplified")
+    await page.check("[name=buyer-kind][value=none]", force=True)
+    await page.click("#press")
+    told = "Faktura uproszczona musi mieć NIP albo numer VAT UE nabywcy."  # the article stands in the API's detail
+    await expect(page.locator(".field-error:visible")).to_have_text(told)
+    await page.check("[name=buyer-kind][value=nip]", force=True)
     await page.click("#press")
     await counter.headline()
-    assert counter.sales == [counter.sales[0] | {"simplified": True, "buyer": {"nip": "9876543210"}}]
+    assert counter.sales[-1] == counter.sales[0] | {"buyer": {"nip": "9876543210"}}
+    assert counter.sales[-1]["simplified"] is True
     assert [each.kind for each in await counter.invoices()] == ["UPR"]
     assert not await page.is_checked("#simplified")
     await page.click("#again")

@@ -48,13 +48,14 @@ export function showErrors(form, errors) {
 }
 
 const PLACE = /^(?:(?:pozycja|wiersz|faktura|stawka|uwaga|płatność) \d+(?: korekty)?|nabywca|faktura korygowana): /;
+const LAW = / \(art\. [^)]*\)/g; // belongs on the paper and into the log
 const LABEL = /^[\p{L}\d ,]{3,30}: /u;
 
 /** The agent names place and field, for programs; here the sentence stands beside it. */
 function words({ code, message }) {
   if (code === "required") return "Uzupełnij to pole.";
   if (code === "not-a-number") return "Wpisz liczbę, np. 12,50.";
-  const own = message.replace(PLACE, "").replace(LABEL, "").replace(/(\d)\.(\d\d)(?!\d)/g, "$1,$2");
+  const own = message.replace(PLACE, "").replace(LABEL, "").replace(LAW, "").replace(/(\d)\.(\d\d)(?!\d)/g, "$1,$2");
   return own.charAt(0).toUpperCase() + own.slice(1);
 }
 

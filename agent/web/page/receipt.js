@@ -5,7 +5,7 @@ import { draft } from "./draft.js";
 import { digits } from "./nip.js";
 
 const LABELS = { nip: "NIP", eu_vat: "numer VAT UE" };
-const RULE = "Do paragonu bez numeru nabywcy nie wolno wystawić faktury na firmę (art. 106b ust. 5 ustawy o VAT). "
+const RULE = "Do paragonu bez numeru nabywcy nie wolno wystawić faktury na firmę. "
   + "Możliwa jest tylko faktura dla osoby prywatnej.";
 
 const hasReceipt = () => Boolean(draft.receipt.number.trim());

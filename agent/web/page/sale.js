@@ -114,7 +114,9 @@ function drawLines() {
 }
 
 function refresh() {
-  byId("total").textContent = shown(plainAmount(totalGrosze()), store.draft.currency);
+  const total = totalGrosze();
+  byId("total-label").textContent = total < 0n ? "Do wypłaty klientowi" : "Do zapłaty"; // more packaging came back than was bought
+  byId("total").textContent = shown(plainAmount(total < 0n ? -total : total), store.draft.currency);
   byId("lines").classList.toggle("annex", annexMatters());
   payment.draw();
   goods.drawQuickKeys();
