@@ -122,8 +122,8 @@ dashboards: $(VENV)/.dev ## docs/hq/dashboards, pages of Grafana
 architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
 	$(BIN)/python -m tools.architecture
 
-test-package: $(VENV)/.dev deb deb-hub ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container)
-	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
+test-package: $(VENV)/.dev deb deb-hub ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container; BEFORE=older.deb)
+	$(if $(BEFORE),KSEF_AGENT_DEB_BEFORE=$(BEFORE)) KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
 		KSEF_AGENT_HUB_DEB=$$(echo dist/ksef-agent-hub_$(VERSION)_$$(dpkg --print-architecture).deb) \
 		$(BIN)/pytest -x -v tests/package --ignore tests/package/test_fleet.py
 
@@ -164,8 +164,8 @@ sbom: build/release-tools/.made ## bill of materials of what the package holds (
 	build/release-tools/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate --of JSON \
 		--output-file $(OUT)/ksef-agent_$(VERSION).cdx.json requirements.lock
 
-bundle: deb ## one file for a till without a repository: the package and what Debian may lack for it
-	packaging/bundle $$(echo dist/ksef-agent_$(VERSION)_$(or $(ARCHITECTURE),$$(dpkg --print-architecture)).deb) dist
+bundle: $(if $(PACKAGE),,deb) ## one file for a till without a repository: the package and what Debian may lack (PACKAGE=released.deb)
+	packaging/bundle $(or $(PACKAGE),$$(echo dist/ksef-agent_$(VERSION)_$(or $(ARCHITECTURE),$$(dpkg --print-architecture)).deb)) dist
 
 SUITE ?= stable
 apt-repo: ## dist/apt, a signed apt repository of dist/release-*/*.deb (KEY=gpg key; SUITE=canary for the first tills)

@@ -15,6 +15,8 @@ from tests.package.machine import Machine, debian_root
 
 collect_ignore_glob = [] if {"KSEF_AGENT_DEB", "KSEF_AGENT_DEB_ARM64"} & os.environ.keys() else ["test_*.py"]
 
+collect_ignore = [] if "KSEF_AGENT_DEB_BEFORE" in os.environ else ["test_version_before.py"]
+
 ROOT = Path(__file__).parents[2]
 ROOTS = Path(os.environ.get("DEBIAN_ROOTS", ROOT / "build" / "debian"))
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}
