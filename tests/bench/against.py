@@ -2,7 +2,8 @@
 
 Ours builds the FA(3) document, validates it by the official schema, hashes it, makes both links and both codes as
 pictures for the printer. Theirs reads a finished document, hashes it, makes both links and both codes as PNG: they
-neither build nor validate. Both take turns. They live in an environment of their own under build/bench.
+neither build nor validate. What a developer would have to write for that is not free: it is counted on their side with
+what ours takes for it. Both take turns. They live in an environment of their own under build/bench.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 from agent.domain.sale.parse import parse_sale
+from agent.services.issuing.documents import BuiltDocument
 from agent.services.issuing.plans import PlannedDocument
 from printers.escpos import bitmap, qr
 from tests.bench import _results as results
@@ -58,13 +60,16 @@ async def measure() -> None:
             decision = place.agent.mode.decide(record.issued_at)
             number = 0
 
-            async def ours() -> None:
+            async def document() -> BuiltDocument:
                 nonlocal number
                 number += 1
-                qr.matrix.cache_clear()
                 sold = parse_sale(json.loads(body), today=record.issued_on, seller_nip=record.seller_nip)
                 planned = PlannedDocument(sold)
-                built = documents.build(planned, documents.number("FV", number, record.issued_at), record.issued_at)
+                return documents.build(planned, documents.number("FV", number, record.issued_at), record.issued_at)
+
+            async def ours() -> None:
+                qr.matrix.cache_clear()
+                built = await document()
                 made = documents.new_invoice(built, decision, record.issued_at, CASHIER)
                 assert made.link_certificate is not None
                 for link in (made.link_invoice, made.link_certificate):
@@ -76,11 +81,12 @@ async def measure() -> None:
                 command = [str(interpreter), str(script), str(folder), record.seller_nip, signer.serial, day]
                 return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-            mine, other = [], []
+            mine, built_and_valid, other = [], [], []
             for _ in range(ROUNDS):
                 mine += [await milliseconds(ours) for _ in range(AT_ONCE)]
+                built_and_valid += [await milliseconds(document) for _ in range(AT_ONCE)]
                 other.append(await asyncio.to_thread(theirs))
-    pair = statistics.median(mine), statistics.median(other)
+    pair = statistics.median(mine), statistics.median(other) + statistics.median(built_and_valid)
     results.ratio("against ksef-client and qrcode: an offline invoice", *pair, limit=0.1, unit="ms")
     print(f"{pair[1] / pair[0]:.1f} times as fast")
 
