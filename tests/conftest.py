@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from agent.commands import common
+from agent.sandbox.ksef.routing import Exchange
+from agent.sandbox.server import Sandbox
 from agent.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +47,35 @@ def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "step_down", checked)
     for name in ("initgroups", "setgid", "setuid"):
         monkeypatch.setattr(os, name, refused)
+
+
+@pytest.fixture(scope="session")
+def _broken_contract() -> Iterator[list[str]]:
+    """What the sandboxes of this process, of whatever scope and thread, say or take against KSeF's OpenAPI 2.9.0."""
+    complaints: list[str] = []
+    begin = Sandbox.__init__
+
+    def hear(exchange: Exchange) -> None:
+        from tests.contract.ksef_openapi import STORAGE, contract
+
+        if not exchange.template.startswith(STORAGE):
+            complaints.extend(contract().check(exchange))
+
+    def begin_overheard(self: Sandbox, *arguments: Any, **options: Any) -> None:
+        begin(self, *arguments, **options)
+        self.observers.append(hear)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sandbox, "__init__", begin_overheard)
+        yield complaints
+
+
+@pytest.fixture(autouse=True)
+def _every_exchange_is_as_ksef_describes_it(_broken_contract: list[str]) -> Iterator[None]:
+    yield
+    found = sorted(set(_broken_contract))
+    _broken_contract.clear()
+    assert found == []
 
 
 @pytest.fixture(scope="session")

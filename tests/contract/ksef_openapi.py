@@ -49,6 +49,8 @@ class Contract:
     def __init__(self, document: dict[str, Any]) -> None:
         self._paths = document["paths"]
         self._components = {"components": translate(document["components"])}
+        self._validators: dict[int, Draft202012Validator] = {}
+        """By the identity of a schema of the document, which lives as long as this."""
 
     def check(self, exchange: Exchange) -> list[str]:
         """Return complaints about the request (only where KSeF took it) and about the answer."""
@@ -94,7 +96,10 @@ class Contract:
         return complaints
 
     def _errors(self, schema: dict[str, Any], body: bytes) -> list[str]:
-        validator = Draft202012Validator({**translate(schema), **self._components}, format_checker=FORMATS)
+        validator = self._validators.get(id(schema))
+        if validator is None:
+            validator = Draft202012Validator({**translate(schema), **self._components}, format_checker=FORMATS)
+            self._validators[id(schema)] = validator
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(json.loads(body))]
 
 
