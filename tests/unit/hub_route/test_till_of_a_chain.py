@@ -215,6 +215,23 @@ async def test_a_hub_that_lost_its_data_gets_its_books_again(tmp_path: Path) -> 
         assert await store.read(lambda tx: tx.key_values.get(BOOKED)) is None
 
 
+async def test_outcomes_that_are_told_again_change_nothing(tmp_path: Path) -> None:
+    """A hub that was restored, or whoever replays its words: an outcome makes the till ask, it is no verdict."""
+    async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
+        await it.turn()
+        record = await it.joined.sell()
+        assert record.state is InvoiceState.ACCEPTED
+        await it.talk.hear()
+        store = it.joined.agent.store
+        before = await store.read(lambda tx: tx.events.of_invoice(record.id))
+        await store.write(lambda tx: tx.key_values.put(CURSOR, "77.of-another-memory"))
+        await it.talk.hear()
+        await it.joined.agent.queue.pass_once()
+        after = await store.read(lambda tx: tx.events.of_invoice(record.id))
+        assert [each.kind for each in after if each.kind != "upo"] == [e.kind for e in before if e.kind != "upo"]
+        assert ledger(it) == {record.number: record.sha256}
+
+
 async def test_what_is_exempt_no_longer_is_sent_after_all(tmp_path: Path) -> None:
     """A total failure that was none: the till hands the same bytes over to be sent."""
     async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
