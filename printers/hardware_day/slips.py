@@ -32,7 +32,7 @@ def slip(kind: Slip, title: str, printer: str, profile: Profile) -> bytes:
     """Return the bytes; ``title`` names step and attempt."""
     match kind:
         case Slip.CALIBRATION:
-            return calibration.slip(printer, profile)
+            return calibration.slip(f"{printer}, {title}", profile)
         case Slip.PICTURES:
             codes: list[Element] = []
             for number in range(1, PICTURES + 1):
