@@ -169,7 +169,7 @@ bundle: $(if $(PACKAGE),,deb) ## one file for a till without a repository: the p
 
 SUITE ?= stable
 apt-repo: ## dist/apt, a signed apt repository of dist/release-*/*.deb (KEY=gpg key; SUITE=canary for the first tills)
-	packaging/apt-repo --key $(KEY) --suite $(SUITE) dist/apt dist/release-*/ksef-agent_*.deb
+	packaging/apt-repo --key $(KEY) --suite $(SUITE) dist/apt dist/release-*/*.deb
 
 release: $(VENV)/.dev build/release-tools/.made ## VERSION=1.2.3 KEY=gpg-key: version, changelog, packages, SBOM, checksums, signature, tag
 	MAKE=$(MAKE) $(BIN)/python -m tools.release $(VERSION) --key $(KEY)

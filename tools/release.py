@@ -25,6 +25,8 @@ PLACES = (
 )
 UNRELEASED = "## Unreleased\n"
 ARCHITECTURES = ("amd64", "arm64")
+PACKAGES = {"deb": "ksef-agent", "deb-hub": "ksef-agent-hub"}
+"""By the target of the Makefile that builds it."""
 
 
 class Unready(Exception):
@@ -108,8 +110,9 @@ def release(root: Path, version: str, *, key: str, commands: str) -> Path:
         _run(root, "git", "commit", "--quiet", "--all", "--message", f"Release {version}", more=moment)
         out.mkdir(parents=True)
         for architecture in ARCHITECTURES:
-            _run(root, commands, "deb", f"ARCHITECTURE={architecture}")
-            shutil.copy(root / "dist" / f"ksef-agent_{version}_{architecture}.deb", out)
+            for target, name in PACKAGES.items():
+                _run(root, commands, target, f"ARCHITECTURE={architecture}")
+                shutil.copy(root / "dist" / f"{name}_{version}_{architecture}.deb", out)
         _run(root, commands, "sbom", f"OUT={out}")
         shutil.copy(root / "dist" / f"ksef_agent-{version}-py3-none-any.whl", out)
         shutil.copy(root / "requirements.lock", out)

@@ -23,6 +23,7 @@ case $1 in
 deb)
     echo "$version" >"dist/ksef-agent_${version}_${2#ARCHITECTURE=}.deb"
     : >"dist/ksef_agent-$version-py3-none-any.whl" ;;
+deb-hub) echo "$version" >"dist/ksef-agent-hub_${version}_${2#ARCHITECTURE=}.deb" ;;
 sbom) echo '{}' >"${2#OUT=}/ksef-agent_$version.cdx.json" ;;
 esac
 """
@@ -108,6 +109,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_release_in_one_command(tree: Path, key: str) -> None:
     out = release.release(tree, "0.2.0", key=key, commands=str(tree / "dist/make"))
     assert {path.name for path in out.iterdir()} == {
+        "ksef-agent-hub_0.2.0_amd64.deb",
+        "ksef-agent-hub_0.2.0_arm64.deb",
         "ksef-agent_0.2.0_amd64.deb",
         "ksef-agent_0.2.0_arm64.deb",
         "ksef-agent_0.2.0.cdx.json",
@@ -126,7 +129,7 @@ def test_a_release_in_one_command(tree: Path, key: str) -> None:
         release.release(tree, "0.2.0", key=key, commands=str(tree / "dist/make"))
 
 
-@pytest.mark.parametrize("fails", ["deb", "sbom", "signature"])
+@pytest.mark.parametrize("fails", ["deb", "deb-hub", "sbom", "signature"])
 def test_what_fails_takes_the_commit_back(tree: Path, key: str, fails: str) -> None:
     before = git(tree, "rev-parse", "HEAD")
     make = tree / "dist/make"
