@@ -143,9 +143,10 @@ class PostgresqlHubStore:
         logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
         pool = await _pool(dsn, connections)
         try:
-            async with pool.acquire() as connection:
-                await require_durable(connection)
-                await migrate(connection, clock.now())
+            with translated():  # a server that goes away between the first connection and the first question
+                async with pool.acquire() as connection:
+                    await require_durable(connection)
+                    await migrate(connection, clock.now())
             own = await _pool(dsn, COURIERS_CONNECTIONS)
         except BaseException:
             await pool.close()
