@@ -1,4 +1,4 @@
-"""FA(3) of random sales: valid for xmllint; sums and links counted anew from the bytes."""
+"""FA(3) of random sales: valid for xmllint and for a validator in Python; sums and links counted anew."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import xmlschema
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def invoices() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def offline_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The official schema with what it imports beside it: xmllint asks no network."""
+    """The official schema with what it imports beside it: neither validator asks a network."""
     folder = tmp_path_factory.mktemp("xsd")
     for path in FOLDER.glob("*.xsd"):
         text = path.read_text("utf-8")
@@ -86,6 +87,18 @@ def test_xmllint_finds_them_valid(invoices: list[bytes], offline_schemas: Path, 
     assert judged(invoices) == len(invoices)
     spoilt = invoices[0].replace(b"<P_2>", b"<P_2x>").replace(b"</P_2>", b"</P_2x>")
     assert judged([spoilt, invoices[0]]) == 1
+
+
+def test_a_validator_in_python_finds_them_valid(invoices: list[bytes], offline_schemas: Path) -> None:
+    schema = xmlschema.XMLSchema(str(offline_schemas), allow="local")
+    for xml in invoices:
+        assert [str(error.reason) for error in schema.iter_errors(xml.decode("utf-8"))] == []
+    for good, bad in (
+        (b"<P_15>", b"<P_15>x"),
+        (b"<KodWaluty>", b"<KodWaluty>Q"),
+        (b"<RodzajFaktury>", b"<RodzajFaktury>Z"),
+    ):
+        assert not schema.is_valid(invoices[0].replace(good, bad).decode("utf-8"))
 
 
 def half_up(value: Fraction) -> Fraction:
