@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 SOCKET = Path("/run/systemd/journal/socket")
@@ -91,7 +92,7 @@ def _written(name: str, value: str) -> bytes:
 def configure(level: int = logging.INFO, *, till: str | None = None) -> None:
     """Send all logging to journald where it reads this service's stderr, else to stderr. ``till``: field KSEF_TILL."""
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    under_journald = _journald_reads(sys.stderr.fileno())
+    under_journald = _journald_reads(sys.stderr)
     handler.setFormatter(JournalFormatter(under_journald))
     if under_journald and SOCKET.exists():
         handler = JournalHandler(SOCKET, handler, {} if till is None else {"KSEF_TILL": till})
@@ -99,10 +100,10 @@ def configure(level: int = logging.INFO, *, till: str | None = None) -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
-def _journald_reads(number: int) -> bool:
+def _journald_reads(stream: TextIO) -> bool:
     """Return whether this is the stream of systemd; $JOURNAL_STREAM is there for `2>file` as well (systemd.exec(5))."""
     try:
-        found = os.fstat(number)
-    except OSError:
+        found = os.fstat(stream.fileno())
+    except OSError:  # closed, or no file at all
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
