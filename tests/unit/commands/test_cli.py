@@ -36,7 +36,7 @@ def sentence(ran: Ran, code: int = 1) -> str:
     """The only line on stderr of a refused command."""
     assert ran.code == code, ran
     assert ran.out == ""
-    lines = [line for line in ran.error.splitlines() if "WARNING agent.alerts" not in line]
+    lines = [line for line in ran.error.splitlines() if " agent.alerts: alert " not in line]
     assert len(lines) == 1, ran.error
     assert lines[0].startswith("ksef-agent: ")
     assert "Traceback" not in ran.error
