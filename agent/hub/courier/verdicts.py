@@ -16,9 +16,8 @@ from agent.hub.domain.records import HubInvoice, InvoiceFacts, Original, Outcome
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import Accepted, CallOutcome, Clock, Duplicate, KsefError, KsefGateway, Pending, Rejected, Verdict
+from agent.services.delivery.backoff import TROUBLE_STEPS, step_of
 
-BACKOFF_STEPS = (5, 15, 60)
-"""Seconds before the next attempt, by attempts made: the next one is how an end of trouble is noticed."""
 LONGEST_REST = 300.0
 """Seconds between two attempts."""
 LIST_SECONDS = 60.0
@@ -67,8 +66,7 @@ class VerdictRecorder:
         """
         if error is not None and error.retry_after is not None:
             return self._clock.now() + timedelta(seconds=min(error.retry_after, LONGEST_REST))
-        step = BACKOFF_STEPS[min(invoice.attempts, len(BACKOFF_STEPS) - 1)]
-        return self._clock.now() + timedelta(seconds=step)
+        return self._clock.now() + timedelta(seconds=step_of(TROUBLE_STEPS, invoice.attempts))
 
     async def apply(self, invoice: HubInvoice, verdict: Verdict) -> HubInvoice:
         """Record what KSeF decided about a SENT invoice."""

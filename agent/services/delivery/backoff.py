@@ -16,8 +16,6 @@ LONGEST_WAIT = 6 * 3600.0
 """Seconds; whoever is told to wait longer asks in between (a blocked group of calls asks KSeF nothing: limits.py)."""
 LONGEST_RECALLED = timedelta(hours=1)
 """Of a wait that an earlier run wrote no more is kept than KSeF's longest window: its clock, or ours, may be wrong."""
-
-
 TROUBLE_STEPS = (5.0, 15.0, 60.0)
 """Seconds until the next attempt, by attempts made, while KSeF takes nothing of anybody: it is KSeF's trouble, and
 the next attempt is how its end is noticed."""
