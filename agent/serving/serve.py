@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from agent.app import Agent, assembled
-from agent.domain.errors import AgentError, Unavailable
+from agent.domain.errors import AgentError
 from agent.services.tokens import ensure_token
 from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
+from agent.serving.loops import Loop, running
 from agent.settings.model import Settings
 from agent.system import systemd
 
 LOG = logging.getLogger("agent")
-
-UNAVAILABLE_SECONDS = 5.0
+REST_SECONDS = 5.0
 """How long a loop rests that a full disk stopped."""
 
 
 async def supervise(agent: Agent) -> None:
     """Run the loops and the calendar's jobs until ``agent.shutdown``; a loop that dies begins it."""
-    loops: dict[str, Callable[[], Awaitable[None]]] = {
+    loops: dict[str, Loop] = {
         "store": agent.store.watch,
         "sync": agent.queue.run,
         "upo": agent.upos.run,
@@ -36,38 +35,17 @@ async def supervise(agent: Agent) -> None:
     with watched_folder(agent) as folder:
         if folder is not None:
             loops["drop-folder"] = folder.run
-        await _until_stop(agent, loops)
-
-
-async def _until_stop(agent: Agent, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
-    scheduler = schedule.calendar_jobs(agent)
-    running = {**loops, **schedule.loops(agent)}
-    running["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
-    tasks = [asyncio.create_task(_loop(agent, name, run), name=name) for name, run in running.items()]
-    tasks.append(asyncio.create_task(_loop(agent, "warm-up", agent.warm_up.run), name="warm-up"))
-    scheduler.start()
-    agent.queue.wake()
-    try:
-        await agent.shutdown.wait()
-    finally:
-        scheduler.shutdown(wait=False)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _loop(agent: Agent, name: str, run: Callable[[], Awaitable[None]]) -> None:
-    try:
-        while True:
+        scheduler = schedule.calendar_jobs(agent)
+        loops |= schedule.loops(agent)
+        loops["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
+        loops["warm-up"] = agent.warm_up.run
+        async with running(loops, agent.shutdown, agent.clock, rest_seconds=REST_SECONDS):
+            scheduler.start()
+            agent.queue.wake()
             try:
-                await run()
-            except Unavailable as error:  # a full disk, for now
-                LOG.error("loop %s waits: %s", name, error.detail)  # noqa: TRY400 - the sentence says it all
-                await agent.clock.sleep(UNAVAILABLE_SECONDS)
-            else:
-                return
-    except Exception as error:  # noqa: BLE001 - whatever it is, the service stops with it
-        agent.shutdown.fail(name, error)
+                await agent.shutdown.wait()
+            finally:
+                scheduler.shutdown(wait=False)
 
 
 async def run(settings: Settings) -> int:

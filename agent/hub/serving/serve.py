@@ -7,19 +7,20 @@ import logging
 import resource
 import signal
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from aiohttp import web
 
-from agent.domain.errors import AgentError, Unavailable
+from agent.domain.errors import AgentError
 from agent.hub.app import Hub, assembled, database_url, server_tls
 from agent.hub.settings.model import HubSettings
 from agent.hub.web.app import hub_app
 from agent.hub.web.context import OPEN_TOKEN
 from agent.serving.descriptors import BACKLOG, RESERVE
 from agent.serving.listeners import REASONS
+from agent.serving.loops import running
 from agent.serving.quiet import AcceptFailures
 from agent.system import systemd
 from agent.system.os_errors import polish_reason
@@ -55,32 +56,9 @@ async def run(settings: HubSettings) -> int:
 
 async def supervise(hub: Hub) -> None:
     """Run the loops until ``hub.shutdown``; a loop that dies begins it."""
-    loops: dict[str, Callable[[], Awaitable[None]]] = {
-        "store": hub.store.watch,
-        "couriers": hub.couriers.run,
-        "latarnia": hub.announcements.run,
-    }
-    tasks = [asyncio.create_task(_loop(hub, name, work), name=f"hub-{name}") for name, work in loops.items()]
-    try:
+    loops = {"store": hub.store.watch, "couriers": hub.couriers.run, "latarnia": hub.announcements.run}
+    async with running(loops, hub.shutdown, hub.clock, rest_seconds=REST_SECONDS):
         await hub.shutdown.wait()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _loop(hub: Hub, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    try:
-        while True:
-            try:
-                await work()
-            except Unavailable as error:
-                LOG.error("loop %s waits: %s", name, error.detail)  # noqa: TRY400 - the sentence says it all
-                await hub.clock.sleep(REST_SECONDS)
-            else:
-                return
-    except Exception as error:  # noqa: BLE001 - whatever it is, the process stops with it
-        hub.shutdown.fail(name, error)
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ from agent.domain.errors import StoreLost, Unavailable
 from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
 from agent.serving import schedule
-from agent.serving.serve import _feed_watchdog, _loop, supervise
+from agent.serving.loops import running
+from agent.serving.serve import _feed_watchdog, supervise
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.clock import FakeClock
@@ -42,11 +43,10 @@ async def test_a_full_disk_stops_no_loop_for_good() -> None:
         if runs < 3:
             raise Unavailable("Brak miejsca na dysku.", code="disk-full")
 
-    loop = asyncio.create_task(_loop(cast(Agent, agent), "sync", run))
-    await agent.clock.advance(4)
-    assert runs == 1
-    await agent.clock.advance(6)
-    await loop
+    async with running({"sync": run}, agent.shutdown, agent.clock, rest_seconds=5.0):
+        await agent.clock.advance(4)
+        assert runs == 1
+        await agent.clock.advance(6)
     assert (runs, agent.shutdown.begun) == (3, False)
 
 
@@ -57,7 +57,8 @@ async def test_any_other_death_stops_the_agent() -> None:
     async def run() -> None:
         raise defect
 
-    await _loop(cast(Agent, agent), "sync", run)
+    async with running({"sync": run}, agent.shutdown, agent.clock, rest_seconds=5.0):
+        await agent.shutdown.wait()
     assert (agent.shutdown.begun, agent.shutdown.defect) == (True, defect)
 
 
