@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import functools
 import json
 import os
 import pwd
 import sys
 from collections.abc import Callable
 from datetime import date
+from functools import partial, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
@@ -20,19 +20,27 @@ from agent.settings.model import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
+Function = TypeVar("Function", bound=Callable[..., object])
 
-config_file_option = click.option(
-    "--config",
-    "config_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings (default: $KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml).",
-)
+
+def file_option(places: str) -> Callable[[Function], Function]:
+    """Return --config; ``places``: where the settings are looked for without it."""
+    return click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=f"Settings (default: {places}).",
+    )
+
+
+config_file_option = file_option("$KSEF_AGENT_CONFIG, /etc/ksef-agent/config.toml, ./config.toml")
 
 
 def config_option(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
     """Add --config and pass ``settings``; all mistakes, and files that cannot be read, come out as one ConfigError."""
-    return _pass_settings(command, need_files=True)
+    return passing_settings(command, config_file_option, partial(_read, need_files=True), _data_dir)
 
 
 def config_option_without_files(command: Callable[Concatenate[Settings, P], R]) -> Callable[..., R]:
@@ -41,18 +49,32 @@ def config_option_without_files(command: Callable[Concatenate[Settings, P], R]) 
     For commands that tell about these files, and for those that leave them to the running agent: systemd's credentials
     can be read by the service alone.
     """
-    return _pass_settings(command, need_files=False)
+    return passing_settings(command, config_file_option, partial(_read, need_files=False), _data_dir)
 
 
-def _pass_settings(command: Callable[Concatenate[Settings, P], R], *, need_files: bool) -> Callable[..., R]:
-    @functools.wraps(command)
+def _read(file: Path | None, *, need_files: bool) -> Settings:
+    return load(find_config(file), need_files=need_files)
+
+
+def _data_dir(settings: Settings) -> Path:
+    return settings.data_dir
+
+
+def passing_settings(
+    command: Callable[Concatenate[S, P], R],
+    option: Callable[[Callable[..., R]], Callable[..., R]],
+    read: Callable[[Path | None], S],
+    data_dir: Callable[[S], Path],
+) -> Callable[..., R]:
+    """Give a command the settings that ``read`` makes of --config, with the rights of who owns ``data_dir``."""
+
+    @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        config_file = cast(Path | None, kwargs.pop("config_file", None))
-        settings = load(find_config(config_file), need_files=need_files)
-        step_down(settings.data_dir)
+        settings = read(cast(Path | None, kwargs.pop("config_file", None)))
+        step_down(data_dir(settings))
         return command(settings, *args, **kwargs)
 
-    return config_file_option(wrapper)
+    return option(wrapper)
 
 
 def step_down(data_dir: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from agent.commands.common import step_down
+from agent.commands.common import file_option, passing_settings
 from agent.domain.identifiers import bare_nip
 from agent.hub.app import open_store_beside
 from agent.hub.ports import HubStore
@@ -23,34 +23,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_OPTION = click.option(
-    "--config",
-    "config_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings (default: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml).",
-)
+_OPTION = file_option("$KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml")
 
 
 def hub_option(command: Callable[Concatenate[HubSettings, P], R]) -> Callable[..., R]:
     """Add --config and pass the hub's settings; all mistakes come out as one ConfigError."""
-    return _pass_settings(command, need_files=True)
+    return passing_settings(command, _OPTION, partial(_read, need_files=True), _data_dir)
 
 
 def hub_option_without_files(command: Callable[Concatenate[HubSettings, P], R]) -> Callable[..., R]:
     """As hub_option, but does not look at the files the settings name: systemd's credentials are the service's."""
-    return _pass_settings(command, need_files=False)
+    return passing_settings(command, _OPTION, partial(_read, need_files=False), _data_dir)
 
 
-def _pass_settings(command: Callable[Concatenate[HubSettings, P], R], *, need_files: bool) -> Callable[..., R]:
-    @functools.wraps(command)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        config_file = cast(Path | None, kwargs.pop("config_file", None))
-        settings = load_hub(find_hub_config(config_file), need_files=need_files)
-        step_down(settings.hub.data_dir)
-        return command(settings, *args, **kwargs)
+def _read(file: Path | None, *, need_files: bool) -> HubSettings:
+    return load_hub(find_hub_config(file), need_files=need_files)
 
-    return _OPTION(wrapper)
+
+def _data_dir(settings: HubSettings) -> Path:
+    return settings.hub.data_dir
 
 
 def serves(settings: HubSettings) -> bool:
