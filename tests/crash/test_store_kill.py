@@ -140,11 +140,13 @@ def kill_at(folder: Path, call: str, when: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(STRACE is None, reason="strace cannot be used here")
-@pytest.mark.parametrize(("call", "error"), [("fdatasync", "EIO"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC")])
-def test_a_disk_that_fails_while_it_writes(tmp_path: Path, call: str, error: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "error", "when"), [("fdatasync", "EIO", 60), ("pwrite64", "EIO", 100), ("pwrite64", "ENOSPC", 100)]
+)
+def test_a_disk_that_fails_while_it_writes(tmp_path: Path, call: str, error: str, when: int) -> None:
     database = tmp_path / "agent.db"
     promised = kill_after(database, 2, 0.0)
-    code, more = run_traced(database, call, f"error={error}:when=60+", count=80)
+    code, more = run_traced(database, call, f"error={error}:when={when}+", count=80)
     assert 0 < len(more) < 80, "the fault struck between the first and the last press"
     assert code != 0, "the failure comes out, and the process ends"
     assert_sound(database, promised | more)
