@@ -214,6 +214,7 @@ def told_of(chain: HubChain, presses: Presses, seed: int) -> str:
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 async def test_a_chain_whose_parts_are_killed_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
     async with hub_chain(tmp_path, 3) as chain:

@@ -24,7 +24,7 @@ from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 from tests.fakes.seeds import Note, drawn
 
-KILLS = 6
+KILLS = 2
 FULL_KILLS = 25
 CASHIERS = 4
 SETTINGS = "\n[watch]\nprobe_seconds = 1\n\n[issue]\nbudget_seconds = 1.0\n"

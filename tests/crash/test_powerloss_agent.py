@@ -151,6 +151,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 async def test_what_left_the_agent_survives_a_power_cut(folder: Path, record_property: Note) -> None:
     promises = await cut(folder, 2, Model.POSIX, 200, record_property)

@@ -17,6 +17,7 @@ from tests.fakes.hub_rig import free_port
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 async def test_a_till_dies_for_good_and_its_invoices_still_arrive(tmp_path: Path) -> None:
     port = free_port()
     async with demo_hub(tmp_path, port) as chain, contextlib.AsyncExitStack() as stack:

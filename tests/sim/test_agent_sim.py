@@ -599,7 +599,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 async def test_thirty_days(folder: Path, seed: int) -> None:
     await live_through(folder, seed)
 

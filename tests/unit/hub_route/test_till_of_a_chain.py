@@ -203,6 +203,7 @@ async def test_what_is_never_sent_is_in_the_books_of_the_hub_and_nowhere_else(tm
         assert consumer.number not in ledger(it)
 
 
+@pytest.mark.nightly
 async def test_a_hub_that_lost_its_data_gets_its_books_again(tmp_path: Path) -> None:
     async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
         await it.turn()

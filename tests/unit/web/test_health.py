@@ -463,6 +463,7 @@ async def test_poll_survives_what_is_no_agent(poll: ModuleType) -> None:
     assert (found.word, found.problem) == ("unreachable", "something else answers there")
 
 
+@pytest.mark.nightly
 async def test_poll_of_a_thousand_agents(poll: ModuleType, place: World) -> None:
     async with TestServer(health_http(place)) as server:
         base = str(server.make_url("")).rstrip("/")
