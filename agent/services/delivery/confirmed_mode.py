@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceSummary
 from agent.domain.lifecycle import PrintState
 from agent.domain.outages.modes import as_confirmed
 from agent.domain.paper.choice import names_other_way
-from agent.ports import InvoiceChange, Json, Transaction
+from agent.ports import Json, Transaction
+from agent.services.outages.mode_change import change_mode
 
 PAPERS = "papers_against_ksef"
 """Name in the notebook: [invoice id, instant of the confirmation] of each."""
@@ -27,10 +27,7 @@ async def follow(tx: Transaction, invoice_id: str, *, offline: bool, now: dateti
     confirmed = as_confirmed(record.mode, offline=offline)
     if confirmed is None:
         return
-    change = InvoiceChange(mode=confirmed.mode, reason=confirmed.reason)
-    await tx.invoices.note(invoice_id, change)
-    data = {"from": record.mode, "to": confirmed.mode, "reason": confirmed.reason}
-    await tx.events.append(EventKind.MODE, data, invoice_id)
+    await change_mode(tx, invoice_id, record.mode, confirmed)
     still = [[each.id, since.isoformat()] for each, since in await _contradicting(tx, now)]
     await tx.key_values.put(PAPERS, [*still, [invoice_id, now.isoformat()]])
 

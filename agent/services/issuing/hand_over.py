@@ -7,12 +7,11 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 
-from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.outages.modes import ModeDecision, refused_before_paper
 from agent.domain.rejection import number_taken
-from agent.ports import Clock, InvoiceChange, KsefGateway, Store, Transaction
+from agent.ports import Clock, KsefGateway, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.corrections.pending_slip import PendingCorrectionSlip
 from agent.services.delivery.queue import SendQueue
@@ -21,6 +20,7 @@ from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.mode import CurrentMode
+from agent.services.outages.mode_change import change_mode
 from agent.services.paper import own_printing
 from agent.services.paper.interrupted import RESTARTED
 from agent.services.paper.printing import Printing, QueuedPrint
@@ -80,11 +80,10 @@ class HandOver:
             left = self._budget - (self._clock.monotonic() - begun)
             await self._send_within(invoice_id, max(left, LEAST_SECONDS))
             record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
-            if record.state is InvoiceState.REJECTED:  # while the customer waits: no paper may call it an invoice
-                await self._store.write(partial(_change_mode, record, refused_before_paper()))
-                return
-            if number_taken(record):
-                return
+            if record.state is InvoiceState.REJECTED and record.mode is not Mode.ONLINE:
+                await self._store.write(partial(_never_issued, record))
+            if record.state is InvoiceState.REJECTED or number_taken(record):
+                return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._print(invoice_id)
 
     async def queue_paper(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
@@ -141,14 +140,11 @@ class HandOver:
         record = await tx.invoices.get(invoice_id)
         change = self._mode.after_budget(record, self._clock_check.best())
         if change is not None and record.mode is Mode.ONLINE:
-            await _change_mode(record, change, tx)
+            await change_mode(tx, invoice_id, record.mode, change)
 
 
-async def _change_mode(record: InvoiceRecord, change: ModeDecision, tx: Transaction) -> None:
-    if change.mode is record.mode:
-        return
-    await tx.invoices.note(record.id, InvoiceChange(mode=change.mode, reason=change.reason))
-    await tx.events.append(EventKind.MODE, {"from": record.mode, "to": change.mode, "reason": change.reason}, record.id)
+async def _never_issued(record: InvoiceRecord, tx: Transaction) -> None:
+    await change_mode(tx, record.id, record.mode, refused_before_paper())
 
 
 async def _outside_ksef(invoice_id: str, tx: Transaction) -> bool:

@@ -16,8 +16,9 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.deadlines import Deadline, DeadlineState, deadline
 from agent.domain.outages.events import Outage
 from agent.domain.outages.modes import ModeDecision, without_total_failure
-from agent.ports import Exempt, InvoiceChange, Json, Store, Transaction, Unsent
+from agent.ports import Exempt, Json, Store, Transaction, Unsent
 from agent.services.outages.known_timeline import KnownTimeline
+from agent.services.outages.mode_change import change_mode
 from agent.services.pages import pages
 
 PAGE = 200
@@ -89,9 +90,7 @@ class DeadlineUpdater:
     async def _change(self, each: Unsent, due: Deadline, tx: Transaction) -> None:
         fallen = self._fallen_mode(each)
         if fallen is not None:
-            await tx.invoices.note(each.id, InvoiceChange(mode=fallen.mode, reason=fallen.reason))
-            mode: dict[str, Json] = {"from": each.mode, "to": fallen.mode, "reason": fallen.reason}
-            await tx.events.append(EventKind.MODE, mode, each.id)
+            await change_mode(tx, each.id, each.mode, fallen)
         await self._set(each.id, each.deadline, due, tx)
 
     async def _close(self, reached: list[InvoiceSummary], tx: Transaction) -> None:
