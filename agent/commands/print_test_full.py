@@ -93,11 +93,7 @@ class AtTheTerminal:
         click.echo(f"  {step.before}")
         if step.during:
             click.echo(f"  W TRAKCIE: {step.during}")
-        while True:
-            said = _line("  Enter: gotowe, zaczynaj; p: pomiń ten krok").lower()
-            if said in ("", "p"):
-                return said == ""
-            click.echo("  Naciśnij Enter albo wpisz p.")
+        return _enter("  Enter: gotowe, zaczynaj; p: pomiń ten krok", unless="p")
 
     async def printing(self, step: Step) -> None:
         """Say it once more, now."""
@@ -133,11 +129,16 @@ class AtTheTerminal:
             click.secho(f"  ! {FINDINGS[finding]}", bold=finding in SERIOUS)
         if step.photograph:
             click.echo(f"  Sfotografuj wydruk: ma na nim być „{step.name} {attempt.number}”.")
-        while True:
-            said = _line("  Enter: dalej; r: powtórz ten krok").lower()
-            if said in ("", "r"):
-                return said == ""
-            click.echo("  Naciśnij Enter albo wpisz r.")
+        return _enter("  Enter: dalej; r: powtórz ten krok", unless="r")
+
+
+def _enter(prompt: str, *, unless: str) -> bool:
+    """Ask until it is Enter; False for the one letter that may stand instead."""
+    while True:
+        said = _line(prompt).lower()
+        if said in ("", unless):
+            return said == ""
+        click.echo(f"  Naciśnij Enter albo wpisz {unless}.")
 
 
 def _line(prompt: str) -> str:
