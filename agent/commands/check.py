@@ -219,11 +219,10 @@ async def _clock(settings: Settings, clock: Clock, *, stored: bool) -> str:
 
 
 async def _sqlite(_settings: Settings, _: Clock) -> str:
-    from agent.store.connection import OLDEST_SQLITE  # noqa: PLC0415
+    from agent.store.connection import require_sqlite  # noqa: PLC0415
     from agent.store.sqlite_faults import remark  # noqa: PLC0415
 
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise AgentError(f"Wersja {sqlite3.sqlite_version} jest za stara; potrzebna co najmniej 3.38.")
+    require_sqlite()
     return remark()
 
 

@@ -156,10 +156,15 @@ class ThreadedConnection:
         await self._connection.close()
 
 
-async def connect(path: Path, *, read_only: bool = False, threaded: bool = True) -> Connection:
-    """Open ``path`` and set it up; StoreUnfit where a setting does not hold or the file is no database."""
+def require_sqlite() -> None:
+    """Raise StoreUnfit where this machine's SQLite is older than OLDEST_SQLITE."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreUnfit(f"SQLite {sqlite3.sqlite_version} jest za stary; potrzebny co najmniej 3.38.")
+
+
+async def connect(path: Path, *, read_only: bool = False, threaded: bool = True) -> Connection:
+    """Open ``path`` and set it up; StoreUnfit where a setting does not hold or the file is no database."""
+    require_sqlite()
     connection = await _open(path, read_only=read_only, threaded=threaded)
     try:
         await set_pragmas(connection, READER_PRAGMAS if read_only else WRITER_PRAGMAS)

@@ -2,7 +2,9 @@
 
 import { decimal, grosze, shown } from "./money.js";
 
-const NAMES = { charged: "Kaucja za opakowania", returned: "Zwrot kaucji za opakowania" };
+/** What goes back to the customer for empty packaging. */
+export const GIVEN_BACK = "Zwrot kaucji za opakowania";
+const NAMES = { charged: "Kaucja za opakowania", returned: GIVEN_BACK };
 const KINDS = Object.keys(NAMES);
 
 /** The form's two amounts. */

@@ -2,6 +2,7 @@
 
 import { linesOf } from "./body.js";
 import { field } from "./correction_form.js";
+import { GIVEN_BACK } from "./deposits.js";
 import { byId, h } from "./dom.js";
 import { emptyLine } from "./draft.js";
 import { plainNumber, shown } from "./money.js";
@@ -54,5 +55,5 @@ export function depositField(order) {
 /** The body's deposits. */
 export function depositsBack(order) {
   const amount = plainNumber(order.givenBack?.amount ?? "");
-  return amount ? { deposits: [{ name: "Zwrot kaucji za opakowania", amount }] } : {};
+  return amount ? { deposits: [{ name: GIVEN_BACK, amount }] } : {};
 }
