@@ -7,6 +7,7 @@ import json
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,8 +57,10 @@ async def test_while_one_printer_hangs_another_prints_and_health_answers(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     second = NetworkPrinter(PROFILES["generic-58"])
-    await second.start()
-    async with agent_process(tmp_path, extra=SECOND_PRINTER.format(port=second.port)) as place:
+    async with AsyncExitStack() as stack:
+        await second.start()
+        stack.push_async_callback(second.stop)
+        place = await stack.enter_async_context(agent_process(tmp_path, extra=SECOND_PRINTER.format(port=second.port)))
         await place.sandbox.printer.plan(Fault.STALL, at=100, times=None)
         hanging = asyncio.create_task(place.post("/v1/invoices", sample_sale("nip"), "hanging"))
 
@@ -83,7 +86,6 @@ async def test_while_one_printer_hangs_another_prints_and_health_answers(
         assert max(answered) < HEALTH_SECONDS, milliseconds
         hanging.cancel()
         await place.kill()
-    await second.stop()
 
 
 async def test_a_reprint_is_the_only_paper_that_comes_out(tmp_path: Path) -> None:
