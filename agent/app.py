@@ -9,39 +9,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import math
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import schemas
-from agent.domain.errors import AgentError, ConfigError, StoreUnfit
+from agent.certificates.held import chain_files, load_certificates, log_remarks
+from agent.certificates.upkeep import CertificateUpkeep, open_upkeep
+from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
-from agent.ksef.certificate_checks import Remark, Use, remarks
-from agent.ksef.certificate_files import CertificateFiles, finish_switch
-from agent.ksef.certificate_watch import CertificateWatch
-from agent.ksef.certificates import ISSUING, Certificates, CertificateType
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
 from agent.ksef.credentials import (
-    Credentials,
-    authentication_credentials,
-    load_credentials,
-    offline_credentials,
     read_secret,
 )
-from agent.ksef.crypto import HeldSigner, OfflineSigner, open_signer
-from agent.ksef.enrolment import Renewal, RenewalResult
-from agent.ksef.gateway import Gateway, open_gateway, try_out
+from agent.ksef.crypto import HeldSigner
+from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
-from agent.ksef.limits import TOO_MANY
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
-from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, StatusSource
+from agent.ports import Clock, KsefGateway, StatusSource
 from agent.services.assembly import Ports, Services, assemble
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.recent_calls import recent_calls
@@ -65,8 +55,6 @@ if TYPE_CHECKING:
     from agent.hub_route.chain import Chain
 
 LOG = logging.getLogger("agent")
-UNDECIDED = frozenset({ISSUING, TOO_MANY})
-"""KSeF's words for a request for a certificate that it has taken, or would take later."""
 PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
@@ -79,8 +67,7 @@ class Agent(Services):
     store: SqliteStore
     tokens: Tokens
     fleet: PrinterSet
-    renewals: tuple[Renewal, ...] = ()
-    watches: tuple[CertificateWatch, ...] = ()
+    upkeep: CertificateUpkeep
     chain: Chain | None = None
     """The hub of the chain, where ksef.route = "hub"."""
     heartbeat: OutwardHeartbeat | None = None
@@ -105,51 +92,6 @@ class Agent(Services):
     async def erase_consumers(self) -> None:
         """Erase consumers' data whose retention is over, once a day."""
         await self.daily.once_a_day("retention", self.retention.daily)
-
-    async def renew_certificates(self) -> None:
-        """Renew the certificates that are due, once a day; what goes wrong waits for the next time."""
-        for renewal in self.renewals:
-            if renewal.kind is CertificateType.OFFLINE and self._hub_decides:
-                continue
-            await self.daily.once_a_day(f"renew-{renewal.kind.lower()}", partial(self._renew, renewal))
-
-    async def _renew(self, renewal: Renewal) -> bool:
-        try:
-            result = await renewal.run()
-        except (AgentError, KsefError) as error:
-            LOG.warning("the %s certificate could not be renewed: %s", renewal.kind, error)
-            await self.certificates.attempts.record(renewal.kind.lower(), str(error))
-            # out of reach, or KSeF is still at it: again within the hour; refused: tomorrow
-            return not (
-                isinstance(error, KsefError) and (error.outcome is not CallOutcome.REFUSED or error.code in UNDECIDED)
-            )
-        if result is RenewalResult.RENEWED:
-            LOG.info("the %s certificate was renewed", renewal.kind)
-            await self.certificates.attempts.record(renewal.kind.lower(), None)
-        if result is RenewalResult.ADOPTED:
-            LOG.info("the %s certificate that another till renewed is used from now on", renewal.kind)
-        self.changed.set()
-        return result is not RenewalResult.ELSEWHERE
-
-    @property
-    def _hub_decides(self) -> bool:
-        """Whether the hub says which Offline certificate signs; one that the settings name stands back."""
-        return self.chain is not None and self.chain.certificate.adopted
-
-    async def look_at_certificates(self) -> None:
-        """Take up certificates that somebody else put in place."""
-        for watch in self.watches:
-            if watch.use is Use.OFFLINE and self._hub_decides:
-                continue
-            found = await asyncio.to_thread(watch.look)
-            if found is not None:
-                watch.adopt(found)
-                LOG.info("another %s certificate lies there and is used from now on: %s", watch.use, found.serial)
-                self.changed.set()
-
-    def certificate_file_problems(self) -> Mapping[str, str]:
-        """Return by use what is wrong with the files of a certificate."""
-        return {watch.use.lower(): watch.problem for watch in self.watches if watch.problem is not None}
 
 
 async def open_store(settings: Settings, clock: Clock | None = None) -> SqliteStore:
@@ -181,73 +123,6 @@ async def open_store_readonly(settings: Settings) -> SqliteStore:
     return await SqliteStore.open_readonly(settings.data_dir / DATABASE)
 
 
-def load_signer(settings: Settings) -> OfflineSigner | None:
-    """Load the Offline certificate; None where there is none.
-
-    What the hub of a chain handed out comes before what the settings name, unless it cannot be read or has expired.
-    """
-    handed_out = chain_certificate(settings)
-    if handed_out is not None and handed_out.expires > datetime.now(UTC):
-        return handed_out
-    return open_signer(settings.offline)
-
-
-def chain_certificate(settings: Settings) -> OfflineSigner | None:
-    """Return the Offline certificate the hub handed out to this till; None where there is none that can be read."""
-    place = chain_files(settings)
-    if settings.ksef.route != "hub":
-        return None
-    try:
-        finish_switch(place)
-        if not place.certificate_file.exists():
-            return None
-        return OfflineSigner(load_credentials(place.certificate_file, place.key_file))
-    except (ConfigError, OSError) as error:
-        LOG.warning("the Offline certificate of the chain cannot be used: %s", error)
-        return None
-
-
-def chain_files(settings: Settings) -> CertificateFiles:
-    """Return where the certificate lies that the hub hands out."""
-    folder = settings.data_dir
-    return CertificateFiles(folder / "hub-offline.crt", folder / "hub-offline.key")
-
-
-def load_authentication(settings: Settings) -> OfflineSigner | None:
-    """Load the certificate KSeF is signed in with, to watch its validity; None where a token is used.
-
-    Nor is there one where the till leaves KSeF to a hub.
-    """
-    if not settings.sends_itself:
-        return None
-    credentials = authentication_credentials(settings.ksef)
-    return None if credentials is None else OfflineSigner(credentials)
-
-
-def load_certificates(settings: Settings) -> tuple[OfflineSigner | None, OfflineSigner | None]:
-    """Load both certificates, that of KOD II first; ConfigError names what is wrong with either."""
-    found: list[OfflineSigner | None] = []
-    problems: list[str] = []
-    for load in (load_signer, load_authentication):
-        try:
-            found.append(load(settings))
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(tuple(problems))
-    return found[0], found[1]
-
-
-def offline_remarks(settings: Settings, signer: OfflineSigner, now: datetime) -> tuple[Remark, ...]:
-    """Return what is to be said of the certificate of KOD II."""
-    return remarks(signer.certificate, Use.OFFLINE, settings.offline_nips, now)
-
-
-def authentication_remarks(settings: Settings, authentication: OfflineSigner, now: datetime) -> tuple[Remark, ...]:
-    """Return what is to be said of the certificate that signs in."""
-    return remarks(authentication.certificate, Use.AUTHENTICATION, settings.authentication_nips, now)
-
-
 def load_schema(settings: Settings) -> Fa3Schema:
     """Compile the FA(3) schema: the one in the package, or that of ``schemas.dir``."""
     return Fa3Schema(schemas.load(settings.schemas_dir))
@@ -261,7 +136,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         schema = load_schema(settings)
         signer, authentication = load_certificates(settings)
         held = HeldSigner(signer)
-        _tell(settings, signer, authentication, clock.now())
+        log_remarks(settings, signer, authentication, clock.now())
         fleet = build(settings.printers, clock)
         counters = CountersInMemory()
         own = _own_way(settings, clock, counters)
@@ -301,30 +176,29 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             counters=counters,
             subscribers=_subscribers(settings),
         )
-        renewals: Iterator[Renewal] = iter(())
-        adopt_authentication = partial(_authenticate_with, own, authentication)
-        if own is not None:
-            renewals = _renewals(
-                settings,
-                clock,
-                own,
-                now=services.clock_check.best,
-                authentication=authentication,
-                adopt_authentication=adopt_authentication,
-                signer=signer,
-            )
+        upkeep = open_upkeep(
+            settings,
+            clock,
+            own,
+            offline=signer,
+            authentication=authentication,
+            now=services.clock_check.best,
+            daily=services.daily,
+            attempts=services.certificates.attempts,
+            changed=services.changed,
+            hub_decides=lambda: chain is not None and chain.certificate.adopted,
+        )
         agent = Agent(
             **services.by_name(),
             clock=clock,
             store=store,
             tokens=Tokens.in_directory(settings.data_dir),
             fleet=fleet,
-            renewals=tuple(renewals),
-            watches=tuple(_watches(settings, authentication, adopt_authentication, signer)),
+            upkeep=upkeep,
             chain=chain,
             heartbeat=_heartbeat(settings, clock, services.clock_check.best, stack),
         )
-        agent.certificates.file_problems = agent.certificate_file_problems
+        agent.certificates.file_problems = upkeep.file_problems
         if chain is not None:
             await chain.identify(store)
         await agent.recover()
@@ -362,88 +236,6 @@ def _chain(
 
     place = chain_files(settings)
     return open_chain(settings.hub, clock, own, latarnia, signer=signer, place=place, nips=settings.offline_nips)
-
-
-def _tell(
-    settings: Settings, signer: OfflineSigner | None, authentication: OfflineSigner | None, now: datetime
-) -> None:
-    """Write into the log what a technician should see at the start; none of it keeps a shop from selling."""
-    found = () if signer is None else offline_remarks(settings, signer, now)
-    if authentication is not None:
-        found += authentication_remarks(settings, authentication, now)
-    for remark in found:
-        LOG.warning("%s", remark.text)
-
-
-def _renewals(
-    settings: Settings,
-    clock: Clock,
-    gateway: Gateway,
-    *,
-    now: Callable[[], datetime],
-    authentication: OfflineSigner | None,
-    adopt_authentication: Callable[[Credentials], None],
-    signer: OfflineSigner | None,
-) -> Iterator[Renewal]:
-    """Yield the renewals the settings order. The authentication certificate goes first: it asks for the other."""
-    certificates = Certificates(gateway.api, clock, patience=math.inf)
-    ksef, offline = settings.ksef, settings.offline
-    if authentication is not None and ksef.renew_before_days > 0 and ksef.certificate_file and ksef.key_file:
-        yield Renewal(
-            certificates,
-            CertificateType.AUTHENTICATION,
-            f"kasa {settings.till} authentication",
-            CertificateFiles(ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
-            days=ksef.renew_before_days,
-            now=now,
-            current=lambda: authentication.certificate,
-            adopt=adopt_authentication,
-            prove=partial(try_out, ksef, settings.seller.nip, clock),
-        )
-    if signer is not None and offline.renew_before_days > 0 and offline.certificate_file and offline.key_file:
-        yield Renewal(
-            certificates,
-            CertificateType.OFFLINE,
-            f"kasa {settings.till} offline",
-            CertificateFiles(offline.certificate_file, offline.key_file, offline.passphrase_file),
-            days=offline.renew_before_days,
-            now=now,
-            current=lambda: signer.certificate,
-            adopt=signer.adopt,
-        )
-
-
-def _authenticate_with(own: Gateway | None, authentication: OfflineSigner | None, new: Credentials) -> None:
-    if own is not None:
-        own.adopt(new)
-    if authentication is not None:
-        authentication.adopt(new)
-
-
-def _watches(
-    settings: Settings,
-    authentication: OfflineSigner | None,
-    adopt_authentication: Callable[[Credentials], None],
-    signer: OfflineSigner | None,
-) -> Iterator[CertificateWatch]:
-    """Yield who looks whether another certificate lies where the settings say."""
-    ksef, offline = settings.ksef, settings.offline
-    if authentication is not None:
-        yield CertificateWatch(
-            Use.AUTHENTICATION,
-            (ksef.certificate_file, ksef.key_file, ksef.passphrase_file),
-            load=partial(authentication_credentials, ksef),
-            current=lambda: authentication.certificate,
-            adopt=adopt_authentication,
-        )
-    if signer is not None:
-        yield CertificateWatch(
-            Use.OFFLINE,
-            (offline.certificate_file, offline.key_file, offline.passphrase_file),
-            load=partial(offline_credentials, offline),
-            current=lambda: signer.certificate,
-            adopt=signer.adopt,
-        )
 
 
 def _heartbeat(

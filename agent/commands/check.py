@@ -234,7 +234,7 @@ async def _schema(settings: Settings, _: Clock) -> str:
 
 
 async def _offline_certificate(settings: Settings, clock: Clock) -> str:
-    from agent.app import load_signer, offline_remarks  # noqa: PLC0415
+    from agent.certificates.held import load_signer, offline_remarks  # noqa: PLC0415
 
     signer = load_signer(settings)
     if signer is None:
@@ -244,7 +244,7 @@ async def _offline_certificate(settings: Settings, clock: Clock) -> str:
 
 
 async def _authentication(settings: Settings, clock: Clock) -> str:
-    from agent.app import authentication_remarks, load_authentication  # noqa: PLC0415
+    from agent.certificates.held import authentication_remarks, load_authentication  # noqa: PLC0415
 
     if not settings.sends_itself:
         return "kasa go nie ma; do KSeF wysyła centrala"
@@ -321,7 +321,7 @@ def _token(settings: Settings) -> str:
 
 
 async def _codes(settings: Settings, clock: Clock) -> str:
-    from agent.app import load_signer  # noqa: PLC0415
+    from agent.certificates.held import load_signer  # noqa: PLC0415
     from printers.printer_set import build  # noqa: PLC0415
 
     fleet = build(settings.printers, clock)

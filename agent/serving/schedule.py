@@ -122,7 +122,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
             "report": turning("report", REPORT_SECONDS, agent.problems.refresh),
             "clock": turning("clock", CLOCK_SECONDS, agent.clock_check.keep, first=0),
             "printers": turning("printers", PRINTER_SECONDS, agent.printers.ask, first=0),
-            "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.look_at_certificates, spread=SPREAD),
+            "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.upkeep.look, spread=SPREAD),
             "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
             "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
         }
@@ -182,7 +182,7 @@ def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
     chores = (
         ("database", agent.check_database),
-        ("certificates", agent.renew_certificates),
+        ("certificates", agent.upkeep.renew),
         ("books", agent.read_for_the_books),
         ("retention", agent.erase_consumers),
     )

@@ -69,7 +69,7 @@ async def rounds(place: AgentWithSandbox) -> None:
     await agent.queue.pass_once()
     await agent.upos.pass_once()
     await agent.printers.ask()
-    await agent.look_at_certificates()
+    await agent.upkeep.look()
     await agent.deadlines.follow()
     await agent.backlogs.count()
     await agent.problems.refresh()

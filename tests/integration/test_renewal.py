@@ -52,12 +52,12 @@ async def place(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[AgentWithS
 async def test_both_are_renewed_and_used_without_a_restart(place: AgentWithSandbox, clock: SteppedClock) -> None:
     ksef, offline = place.agent.settings.ksef, place.agent.settings.offline
     old = {"ksef": pair(ksef), "offline": pair(offline)}
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert set(days_left(place).values()) == {729}
 
     clock.step = timedelta(days=700)
     assert {"certificate-expires"} <= (await place.problems()).keys()
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert set(days_left(place).values()) == {729}
     assert "certificate-expires" not in await place.problems()
     assert (pair(ksef, ".previous").serial, pair(offline, ".previous").serial) == (
@@ -83,26 +83,26 @@ async def test_a_new_certificate_that_ksef_does_not_take_leaves_the_old_one(
     old = pair(ksef)
     await place.agent.ports.gateway.session()
     place.sandbox.behaviour.blocked = True
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert pair(ksef).serial == old.serial
     assert days_left(place)["authentication"] == 29
     assert (await place.sell()).state is InvoiceState.ACCEPTED
 
     place.sandbox.behaviour.blocked = False
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert pair(ksef).serial == old.serial, "refused today: tomorrow again"
     clock.step += timedelta(days=1)
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert pair(ksef).serial != old.serial
 
 
 async def test_out_of_reach_is_tried_again_within_the_day(place: AgentWithSandbox, clock: SteppedClock) -> None:
     clock.step = timedelta(days=700)
     await place.sandbox.plan("*", "refuse")
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert days_left(place) == {"offline": 29, "authentication": 29}
     await place.sandbox.plan("*", "none")
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert set(days_left(place).values()) == {729}
 
 
@@ -111,11 +111,11 @@ async def test_the_last_attempt_is_told(tmp_path: Path, place: AgentWithSandbox,
         held = place.agent.health.report().certificates
         return {each.use: each.renewal.problem for each in held if each.renewal is not None}
 
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert told() == {}, "none was due"
     clock.step = timedelta(days=700)
     place.sandbox.behaviour.max_enrollments = 1
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert told().keys() == {"authentication", "offline"}
     assert "Pozostało wniosków: 0" in str(told()["offline"])
     assert "Pozostało wniosków: 0" in (await place.problems())["certificate-expires"]
@@ -128,7 +128,7 @@ async def test_the_last_attempt_is_told(tmp_path: Path, place: AgentWithSandbox,
 
     place.sandbox.behaviour.max_enrollments = 300
     clock.step += timedelta(days=1)
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert told() == {"authentication": None, "offline": None}
 
 
@@ -138,21 +138,21 @@ async def test_a_pair_that_somebody_puts_in_place_is_used_without_a_restart(plac
     clock_step = old.expires - place.agent.clock.now() - timedelta(days=20)
     assert isinstance(place.agent.clock, SteppedClock)
     place.agent.clock.step = clock_step
-    await place.agent.renew_certificates()
+    await place.agent.upkeep.renew()
     assert pair(offline).serial != old.serial
     assert offline.certificate_file is not None
     assert offline.key_file is not None
     for file in (offline.certificate_file, offline.key_file):
         file.with_name(file.name + ".previous").replace(file)
-    await place.agent.look_at_certificates()
+    await place.agent.upkeep.look()
     sold = await place.sell(buyer=CONSUMER)
     assert {each.use: each.serial for each in place.agent.health.report().certificates}["offline"] == old.serial
     assert f"/{old.serial}/" in (sold.link_certificate or "")
 
     offline.key_file.write_text("half")
-    await place.agent.look_at_certificates()
+    await place.agent.upkeep.look()
     assert "certificate-files" not in await place.problems()
-    await place.agent.look_at_certificates()
+    await place.agent.upkeep.look()
     assert "uszkodzony plik PEM" in (await place.problems())["certificate-files"]
     assert (await place.sell(buyer=CONSUMER)).number
 
@@ -168,7 +168,7 @@ async def test_the_end_is_told_from_thirty_days_on(tmp_path: Path, clock: Steppe
         clock.step = timedelta(days=731)
         assert (await place.problems()).keys() == {"certificate-expired"}
         assert place.agent.health.report().status == "critical"
-        await place.agent.renew_certificates()
+        await place.agent.upkeep.renew()
         assert set(days_left(place).values()) == {-2}, "no setting orders a renewal"
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from agent.app import load_signer
+from agent.certificates.held import load_signer
 from agent.domain.errors import ConfigError
 from agent.hub.app import seller_gateway
 from agent.hub.courier.certificates import LOOK_SECONDS, REFUSED_SECONDS, RETRY_SECONDS, CertificateKeeper

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from cryptography.x509.oid import NameOID
 
-from agent import app
+from agent.certificates.held import load_certificates
 from agent.cli import cli
 from agent.domain.errors import ConfigError
 from agent.ksef.certificate_checks import Use, faults, kind_of, owner_nip, remarks
@@ -101,7 +101,7 @@ key_file = "offline.key"
     def start(self) -> tuple[str, ...]:
         """What stops a start."""
         try:
-            app.load_certificates(load(self.config))
+            load_certificates(load(self.config))
         except ConfigError as error:
             return error.problems
         return ()

@@ -49,8 +49,7 @@ class Counted:
         self.printers = SimpleNamespace(ask=self._counts("printers"))
         self.backlogs = SimpleNamespace(count=self._counts("backlogs"))
         self.check_database = self._counts("database")
-        self.look_at_certificates = self._counts("certificate files")
-        self.renew_certificates = self._counts("certificates")
+        self.upkeep = SimpleNamespace(look=self._counts("certificate files"), renew=self._counts("certificates"))
         self.read_for_the_books = self._counts("books")
         self.erase_consumers = self._counts("retention")
 
