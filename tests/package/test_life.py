@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from printers.hardware_day.steps import STEPS
 from tests.package.machine import Machine
 from tests.package.till import SERVICE, SETTINGS, Till
 
@@ -128,6 +130,45 @@ def test_a_drop_in_counts_for_the_commands_too(till: Till) -> None:
     drop_in.unlink()
     till.systemctl("daemon-reload")
     assert till.machine.run("systemctl", "list-units", "--failed", "--no-legend").stdout == ""
+
+
+PERSON = r"""
+import os, pty, re, sys
+
+said = b""
+
+
+def answer(terminal):
+    global said
+    told = os.read(terminal, 65536)
+    said += told
+    if re.search(rb"(zaczynaj; p: pomi.{1,4} ten krok|dalej; r: powt.{1,4}rz ten krok) ?$", said):
+        os.write(terminal, b"\r")
+        said = b""
+    elif said.endswith(b"  > "):
+        os.write(terminal, b"1\r")
+        said = b""
+    return told
+
+
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], answer)))
+"""
+"""A person at a terminal who is quick, and answers each question by its first choice: nothing came out."""
+
+
+def test_a_hardware_day_by_the_services_rules(till: Till) -> None:
+    """From the first step to the last: the terminal reaches a command that runs as the service."""
+    till.systemctl("stop", SERVICE)
+    command = ("ksef-agent", "print-test", "--full", "--printer", "paragon")
+    day = till.machine.run("python3", "-c", PERSON, *command, check=False)
+    protocol = till.machine.path("/var/lib/ksef-agent/print-test/paragon.json")
+    owner = till.machine.run("stat", "-c", "%A %U", "/var/lib/ksef-agent/print-test/paragon.json").stdout
+    assert (day.returncode, owner) == (1, "-rw------- ksef-agent\n"), day.stdout[-2000:]
+    written = json.loads(protocol.read_text("utf-8"))
+    assert written["finished_at"] is not None
+    assert {each["step"] for each in written["attempts"]} == {step.name for step in STEPS}
+    assert "program uznał wydruk za pewny, a całego papieru nie ma" in day.stdout
+    till.systemctl("start", SERVICE)
 
 
 # --- upgrade, and the way back, with live data ------------------------------------------------------------------
