@@ -23,7 +23,8 @@ from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore, Leadership
 from agent.hub.services.announcements import Announcements
 from agent.hub.settings.model import HubSettings
-from agent.hub.store.sqlite import DATABASE, SqliteHubStore
+from agent.hub.store.sqlite.file import DATABASE
+from agent.hub.store.sqlite.store import SqliteHubStore
 from agent.ksef.certificate_checks import Use
 from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
@@ -210,7 +211,7 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
             ),
         )
         hub = Hub(
-            settings, clock, store, couriers, Announcements(store, latarnia, clock), tasks, shutdown, keys, rate_limited
+            settings, clock, store, couriers, Announcements(work, latarnia, clock), tasks, shutdown, keys, rate_limited
         )
         try:
             yield hub

@@ -1,4 +1,4 @@
-"""What the hub's use cases need of its store. Adapters: agent/hub/store/sqlite.py and agent/hub/store/postgresql.
+"""What the hub's use cases need of its store. Adapters: agent/hub/store/sqlite and agent/hub/store/postgresql.
 
 The obligations hold for both (tests/contract/test_hub_store_contract.py): a unit of work is committed with everything
 in it synced to disk, or nothing of it is there; readers see one snapshot; nobody misses a change.

@@ -20,7 +20,7 @@ from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.settings.model import FleetSettings
-from agent.hub.store.sqlite import DATABASE
+from agent.hub.store.sqlite.file import DATABASE
 from agent.hub_contract.heartbeat import heartbeat_from_json
 from agent.hub_contract.offers import Claims
 from tests.fakes.hub_stores import NIP

@@ -30,8 +30,8 @@ from agent.hub.domain.records import (
 from agent.hub.domain.states import MOVES, OPEN, HubState
 from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, HubTransaction
-from agent.hub.store import sqlite
 from agent.hub.store.postgresql import store as postgresql
+from agent.hub.store.sqlite import store as sqlite
 from agent.ports import SessionKind, UpoPage
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import (
@@ -221,6 +221,37 @@ async def test_more_work_than_the_store_can_take_is_told_to_come_back(
     assert {type(each) for each in refused} == {Unavailable}
     assert {each.code for each in refused if isinstance(each, Unavailable)} == {"hub-busy"}
     await store.write(lambda tx: tx.log.put("x", 2))
+
+
+async def test_couriers_are_ahead_of_tills_and_never_refused_for_how_many_wait(
+    store: HubStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "MOST_WAITING", 10)
+    monkeypatch.setattr(postgresql, "MOST_WAITING", 10)
+    may_end = asyncio.Semaphore(0)
+
+    async def slow(number: int, tx: HubTransaction) -> None:
+        await tx.log.put(f"till {number}", 1)
+        await may_end.acquire()
+
+    couriers = store.for_couriers()
+    held = await couriers.lead(NIP)
+    assert held is not None
+    tills = [asyncio.ensure_future(store.write(partial(slow, number))) for number in range(20)]
+    refused, _ = await asyncio.wait(tills, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    assert {getattr(each.exception(), "code", None) for each in refused} == {"hub-busy"}
+    ours = [couriers.write(lambda tx: tx.log.put("courier", 1)), held.write(lambda tx: tx.log.put("leader", 1))]
+    bringing = asyncio.ensure_future(asyncio.gather(*ours))
+    await asyncio.sleep(0)
+    may_end.release()  # the one that has SQLite's writer
+    try:
+        await asyncio.wait_for(bringing, 20)
+        assert await couriers.read(lambda tx: tx.log.value("leader")) == 1
+        assert sum(each.done() for each in tills) <= len(refused) + 1
+    finally:
+        for _ in tills:
+            may_end.release()
+        await asyncio.gather(*tills, return_exceptions=True)
 
 
 async def test_who_waits_for_a_channel_hears_of_it_after_the_commit(store: HubStore) -> None:

@@ -17,7 +17,8 @@ from agent.hub.domain.records import Offer, Till
 from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.store.postgresql.schema import migrate
 from agent.hub.store.postgresql.store import PostgresqlHubStore
-from agent.hub.store.sqlite import DATABASE, SqliteHubStore
+from agent.hub.store.sqlite.file import DATABASE
+from agent.hub.store.sqlite.store import SqliteHubStore
 from agent.ports import Clock
 from tests.fakes.clock import FakeClock
 from tests.fakes.postgres import Cluster, NoPostgres, binaries, cluster, execute, fresh_database

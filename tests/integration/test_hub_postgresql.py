@@ -21,7 +21,7 @@ from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubTransaction
 from agent.hub.store.postgresql import schema
 from agent.hub.store.postgresql.store import PostgresqlHubStore
-from agent.hub.store.sqlite import MIGRATIONS
+from agent.hub.store.sqlite.file import MIGRATIONS
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import NIP, Postgres, offer, postgresql_hub, seller_and_till
 from tests.fakes.postgres import cluster, execute, fresh_database

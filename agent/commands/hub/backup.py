@@ -30,7 +30,7 @@ def backup(settings: HubSettings, file: Path | None, *, nightly: bool, force: bo
     tools (pg_basebackup, pg_dump).
     """
     from agent.hub.app import database_url  # noqa: PLC0415 - the whole hub
-    from agent.hub.store.sqlite import DATABASE  # noqa: PLC0415
+    from agent.hub.store.sqlite.file import DATABASE  # noqa: PLC0415
 
     if (file is None) is not nightly:
         raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")

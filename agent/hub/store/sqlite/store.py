@@ -7,67 +7,37 @@ EXTRA, each setting read back; COMMIT that fails in any other way than by a full
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.domain.errors import StoreLost, StoreUnfit, Unavailable
-from agent.hub.store import queries
-from agent.hub.store.database import Parameters, Row, Value
+from agent.domain.errors import StoreLost, Unavailable
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.signals import Signals
+from agent.hub.store.sqlite.database import SqliteDatabase
+from agent.hub.store.sqlite.file import MIGRATIONS, check, claim, close_all, fetch, require_current, roll_back
 from agent.hub.store.transaction import StoredTransaction
 from agent.ports import Clock
 from agent.store import connection as sqlite
-from agent.store import disk
-from agent.store.failures import is_disk_full, of_commit, of_statement
+from agent.store.failures import is_disk_full, of_commit
 from agent.store.lock import DataLock
-from agent.store.migrate import migrate, migrations, missing_steps
+from agent.store.migrate import migrate
 from agent.store.unit import UnitConnection
 
 T = TypeVar("T")
 Work = Callable[[StoredTransaction], Awaitable[T]]
 
-DATABASE = "hub.db"
-MIGRATIONS = migrations(Path(__file__).parent / "migrations" / "sqlite")
 READERS = 2
+COURIERS_READERS = 1
+"""Beside them, of those who bring invoices to KSeF: a month's register stops nobody who sends."""
 MOST_WAITING = 500
-"""Units that wait for the writer; more are told to come back."""
+"""Units of tills and people that wait for the writer; more are told to come back."""
 CHECKPOINT_EVERY = 50  # commits
 
 log = logging.getLogger(__name__)
-
-
-class SqliteDatabase:
-    """One unit of work's connection."""
-
-    def __init__(self, unit: UnitConnection) -> None:
-        self._unit = unit
-        self.told: list[str] = []
-
-    async def run(self, name: str, /, **parameters: Value) -> list[Row]:
-        """Run a named statement."""
-        return await self._run(name, parameters)
-
-    async def run_many(self, name: str, parameters: Sequence[Parameters]) -> list[Row]:
-        """Run it once for each."""
-        rows: list[Row] = []
-        for each in parameters:
-            rows += await self._run(name, each)
-        return rows
-
-    async def _run(self, name: str, parameters: Parameters) -> list[Row]:
-        columns = {key: _column(value) for key, value in parameters.items()}
-        return [Row(dict(row)) for row in await self._unit.run_sql(queries.SQLITE[name], columns)]
-
-    async def tell(self, channel: str) -> None:
-        """Wake who waits, after the commit."""
-        self.told.append(channel)
 
 
 class SqliteHubStore:
@@ -81,10 +51,11 @@ class SqliteHubStore:
         self._writer = writer
         self._readers = readers
         self._lock = lock
-        self._free: asyncio.Queue[sqlite.Connection] = asyncio.Queue()
-        for reader in readers:
-            self._free.put_nowait(reader)
+        self._free = _queue(readers[COURIERS_READERS:])
+        self._free_for_couriers = _queue(readers[:COURIERS_READERS])
         self._turn = asyncio.Lock()
+        self._queue = asyncio.Lock()
+        """Whoever has it is the only one that waits for the turn beside the couriers."""
         self._waiting = 0
         self._commits = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -103,18 +74,18 @@ class SqliteHubStore:
         threaded=False runs SQLite on the event loop's thread, for simulations under a moved clock.
         """
         lock = DataLock(path)
-        await asyncio.to_thread(_claim, path, lock if exclusive else None)
+        await asyncio.to_thread(claim, path, lock if exclusive else None)
         opened: list[sqlite.Connection] = []
         try:
             opened.append(await sqlite.connect(path, threaded=threaded))
             if exclusive:
                 await migrate(opened[0], clock, MIGRATIONS)
             else:
-                await _require_current(opened[0])
-            for _ in range(READERS):
+                await require_current(opened[0])
+            for _ in range(READERS + COURIERS_READERS):
                 opened.append(await sqlite.connect(path, read_only=True, threaded=threaded))
         except BaseException:
-            await _close_all(opened)
+            await close_all(opened)
             lock.release()
             raise
         return cls(path, clock, opened[0], opened[1:], lock)
@@ -125,16 +96,26 @@ class SqliteHubStore:
         if self._waiting >= MOST_WAITING:
             raise Unavailable("Centrala ma teraz za dużo pracy. Ponów za chwilę.", code="hub-busy")
         self._waiting += 1
+        return await self._shielded(self._queued(work))
+
+    async def write_first(self, work: Work[T]) -> T:
+        """As write(), but behind one unit of a till at most and never refused for how many wait: for couriers."""
+        self._refuse()
         return await self._shielded(self._in_turn(work))
 
     async def read(self, work: Work[T]) -> T:
         """Run against a consistent snapshot."""
         self._refuse()
-        return await self._shielded(self._snapshot(work))
+        return await self._shielded(self._snapshot(self._free, work))
 
-    def for_couriers(self) -> SqliteHubStore:
-        """Return this one: there is one writer, and reads wait for nobody."""
-        return self
+    async def read_first(self, work: Work[T]) -> T:
+        """As read(), over a connection that only couriers use."""
+        self._refuse()
+        return await self._shielded(self._snapshot(self._free_for_couriers, work))
+
+    def for_couriers(self) -> CouriersStore:
+        """Return the same memory, ahead of what tills and people want of it."""
+        return CouriersStore(self)
 
     def changed(self, channel: str) -> asyncio.Future[None]:
         """Return what the next tell() of this channel fulfils."""
@@ -148,15 +129,15 @@ class SqliteHubStore:
         async def release() -> None:
             self._led.pop(name, None)
 
-        holder = f"process {os.getpid()}"
-        token = await self.write(lambda tx: tx.log.take_lead(name, holder))
-        held = HeldLeadership(self, name, token, release)
+        holder, first = f"process {os.getpid()}", self.for_couriers()
+        token = await first.write(lambda tx: tx.log.take_lead(name, holder))
+        held = HeldLeadership(first, name, token, release)
         self._led[name] = held
         return held
 
     async def check(self) -> str | None:
         """Verify structure and references of the whole file."""
-        return await asyncio.to_thread(_check, self.path)
+        return await asyncio.to_thread(check, self.path)
 
     async def size(self) -> int:
         """Return the bytes on disk, the write-ahead log included."""
@@ -178,7 +159,7 @@ class SqliteHubStore:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for held in list(self._led.values()):
             held.lose()
-        await _close_all([self._writer, *self._readers])
+        await close_all([self._writer, *self._readers])
         self._lock.release()
         self._stopped.set()
 
@@ -197,21 +178,25 @@ class SqliteHubStore:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
-    async def _in_turn(self, work: Work[T]) -> T:
+    async def _queued(self, work: Work[T]) -> T:
         try:
-            async with self._turn:
-                if self._lost is not None:
-                    raise self._lost
-                try:
-                    return await self._transact(work)
-                except StoreLost as error:
-                    self._lose(error)
-                    raise
+            async with self._queue:
+                return await self._in_turn(work)
         finally:
             self._waiting -= 1
 
+    async def _in_turn(self, work: Work[T]) -> T:
+        async with self._turn:
+            if self._lost is not None:
+                raise self._lost
+            try:
+                return await self._transact(work)
+            except StoreLost as error:
+                self._lose(error)
+                raise
+
     async def _transact(self, work: Work[T]) -> T:
-        await _fetch(self._writer, "BEGIN IMMEDIATE")
+        await fetch(self._writer, "BEGIN IMMEDIATE")
         unit = UnitConnection(self._writer)
         database = SqliteDatabase(unit)
         try:
@@ -219,7 +204,7 @@ class SqliteHubStore:
             unit.check()
         except BaseException:
             unit.end()
-            await _roll_back(self._writer)
+            await roll_back(self._writer)
             raise
         unit.end()
         try:
@@ -227,17 +212,17 @@ class SqliteHubStore:
         except sqlite3.Error as error:
             failure = of_commit(error)
             if not isinstance(failure, StoreLost):
-                await _roll_back(self._writer)
+                await roll_back(self._writer)
             raise failure from error
         for channel in database.told:
             self._signals.set(channel)
         await self._checkpoint_when_due()
         return result
 
-    async def _snapshot(self, work: Work[T]) -> T:
-        reader = await self._free.get()
+    async def _snapshot(self, free: asyncio.Queue[sqlite.Connection], work: Work[T]) -> T:
+        reader = await free.get()
         try:
-            await _fetch(reader, "BEGIN")
+            await fetch(reader, "BEGIN")
             unit = UnitConnection(reader)
             try:
                 result = await work(StoredTransaction(SqliteDatabase(unit), self._now))
@@ -245,12 +230,12 @@ class SqliteHubStore:
                 return result
             finally:
                 unit.end()
-                await _roll_back(reader)
+                await roll_back(reader)
         except StoreLost as error:
             self._lose(error)
             raise
         finally:
-            self._free.put_nowait(reader)
+            free.put_nowait(reader)
 
     async def _checkpoint_when_due(self) -> None:
         """Copy the WAL into the database, here and not inside SQLite, which would swallow a failed fsync."""
@@ -271,65 +256,55 @@ class SqliteHubStore:
             self._stopped.set()
 
 
-def _claim(path: Path, lock: DataLock | None) -> None:
-    if lock is None:
-        disk.require(path)
-        return
-    disk.prepare(path)
-    lock.take()
-    if not disk.is_there(path):
-        disk.make_empty(path)
-    lock.take_database()
+class CouriersStore:
+    """The same memory ahead of tills and people, never refused (port HubStore).
+
+    What waits for the one writer is limited, so that tills hear "hub-busy" instead of a timeout; a courier that heard
+    it would give up its lead, and nothing of what waits would ever become less.
+    """
+
+    def __init__(self, store: SqliteHubStore) -> None:
+        self._store = store
+
+    async def write(self, work: Work[T]) -> T:
+        """Run behind one unit of a till at most."""
+        return await self._store.write_first(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run over a connection of the couriers' own."""
+        return await self._store.read_first(work)
+
+    def for_couriers(self) -> CouriersStore:
+        """Return this one."""
+        return self
+
+    def changed(self, channel: str) -> asyncio.Future[None]:
+        """As the store's."""
+        return self._store.changed(channel)
+
+    async def lead(self, name: str) -> HeldLeadership | None:
+        """As the store's, whose holders write through here anyway."""
+        return await self._store.lead(name)
+
+    async def check(self) -> str | None:
+        """As the store's."""
+        return await self._store.check()
+
+    async def size(self) -> int:
+        """As the store's."""
+        return await self._store.size()
+
+    async def watch(self) -> None:
+        """As the store's."""
+        await self._store.watch()
+
+    async def close(self) -> None:
+        """As the store's."""
+        await self._store.close()
 
 
-async def _require_current(connection: sqlite.Connection) -> None:
-    try:
-        rows = await connection.fetch("SELECT version, sha256 FROM schema_version")
-    except sqlite3.Error as error:
-        raise of_statement(error) from error
-    if missing_steps({row["version"]: row["sha256"] for row in rows}, MIGRATIONS):
-        raise StoreUnfit("Baza centrali jest ze starszej wersji programu; najpierw uruchom centralę.")
-
-
-def _column(value: Value) -> sqlite.Value:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime cannot be stored")
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _check(path: Path) -> str | None:
-    problems: list[str] = []
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
-            problems += [str(row[0]) for row in reader.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            problems += [f"{row[0]}: wiersz {row[1]}" for row in reader.execute("PRAGMA foreign_key_check")]
-    except sqlite3.Error as error:
-        problems.append(str(error))
-    return f"Baza danych centrali jest uszkodzona: {'; '.join(problems[:5])}." if problems else None
-
-
-async def _fetch(connection: sqlite.Connection, sql: str) -> None:
-    try:
-        await connection.fetch(sql)
-    except sqlite3.Error as error:
-        raise of_statement(error) from error
-
-
-async def _roll_back(connection: sqlite.Connection) -> None:
-    """Leave no transaction behind; SQLite may have ended it by itself."""
-    if not connection.in_transaction:
-        return
-    try:
-        await connection.fetch("ROLLBACK")
-    except sqlite3.Error as error:
-        raise StoreLost(f"Nie można wycofać zapisu w bazie danych: {error}.") from error
-
-
-async def _close_all(connections: list[sqlite.Connection]) -> None:
-    for connection in reversed(connections):
-        try:
-            await connection.close()
-        except sqlite3.Error:
-            log.exception("a connection did not close cleanly; the WAL keeps everything")
+def _queue(readers: Sequence[sqlite.Connection]) -> asyncio.Queue[sqlite.Connection]:
+    queue: asyncio.Queue[sqlite.Connection] = asyncio.Queue()
+    for reader in readers:
+        queue.put_nowait(reader)
+    return queue

@@ -1,0 +1,81 @@
+"""The file of the hub's SQLite database: claimed by one process, of this program's schema, looked over."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+
+from agent.domain.errors import StoreLost, StoreUnfit
+from agent.store import connection as sqlite
+from agent.store import disk
+from agent.store.failures import of_statement
+from agent.store.lock import DataLock
+from agent.store.migrate import migrations, missing_steps
+
+DATABASE = "hub.db"
+MIGRATIONS = migrations(Path(__file__).parents[1] / "migrations" / "sqlite")
+
+log = logging.getLogger(__name__)
+
+
+def claim(path: Path, lock: DataLock | None) -> None:
+    """Take the file for this process, making it where there is none; without a lock: it only has to be there."""
+    if lock is None:
+        disk.require(path)
+        return
+    disk.prepare(path)
+    lock.take()
+    if not disk.is_there(path):
+        disk.make_empty(path)
+    lock.take_database()
+
+
+async def require_current(connection: sqlite.Connection) -> None:
+    """Refuse (StoreUnfit) a file that lacks a migration."""
+    try:
+        rows = await connection.fetch("SELECT version, sha256 FROM schema_version")
+    except sqlite3.Error as error:
+        raise of_statement(error) from error
+    if missing_steps({row["version"]: row["sha256"] for row in rows}, MIGRATIONS):
+        raise StoreUnfit("Baza centrali jest ze starszej wersji programu; najpierw uruchom centralę.")
+
+
+def check(path: Path) -> str | None:
+    """Return in a Polish sentence what is wrong with structure and references, None where nothing is."""
+    problems: list[str] = []
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
+            problems += [str(row[0]) for row in reader.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            problems += [f"{row[0]}: wiersz {row[1]}" for row in reader.execute("PRAGMA foreign_key_check")]
+    except sqlite3.Error as error:
+        problems.append(str(error))
+    return f"Baza danych centrali jest uszkodzona: {'; '.join(problems[:5])}." if problems else None
+
+
+async def fetch(connection: sqlite.Connection, sql: str) -> None:
+    """Run a statement that has no name; AgentError where it fails."""
+    try:
+        await connection.fetch(sql)
+    except sqlite3.Error as error:
+        raise of_statement(error) from error
+
+
+async def roll_back(connection: sqlite.Connection) -> None:
+    """Leave no transaction behind; SQLite may have ended it by itself."""
+    if not connection.in_transaction:
+        return
+    try:
+        await connection.fetch("ROLLBACK")
+    except sqlite3.Error as error:
+        raise StoreLost(f"Nie można wycofać zapisu w bazie danych: {error}.") from error
+
+
+async def close_all(connections: list[sqlite.Connection]) -> None:
+    """Close connections, the last one first: the writer copies the write-ahead log at its end."""
+    for connection in reversed(connections):
+        try:
+            await connection.close()
+        except sqlite3.Error:
+            log.exception("a connection did not close cleanly; the WAL keeps everything")
