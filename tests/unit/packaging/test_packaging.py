@@ -19,6 +19,7 @@ import schemas
 from agent import __version__
 from agent.store.migrate import migrations
 from agent.web import page
+from tests.unit.packaging.test_left_out import EVERYTHING
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
@@ -27,6 +28,9 @@ MAINTAINER_SCRIPTS = [PACKAGING / "debian" / name for name in ("preinst", "posti
 MAINTAINER_SCRIPTS += [PACKAGING / "debian-hub" / name for name in ("postinst", "prerm", "postrm")]
 PACKAGES = ("agent", "printers", "schemas")
 BUILD_SECONDS = 600
+LARGEST_PACKAGE = 15_000_000
+LARGEST_INSTALLED = 60_000_000
+"""Bytes; the modules that postinst compiles come on top."""
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -330,9 +334,22 @@ def test_the_package_runs_from_where_it_lies(package: Path, tmp_path: Path) -> N
     assert script.startswith("#!/usr/bin/python3 -BIS\n")
     launcher = tmp_path / "launcher"
     launcher.write_text(script.replace('"/opt/', f'"{tmp_path}/opt/'))
-    command = (sys.executable, "-BIS", launcher, "--version")
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True, env={})
+    program = (sys.executable, "-BIS", launcher)
+    done = subprocess.run((*program, "--version"), cwd="/", capture_output=True, text=True, check=True, env={})
     assert __version__ in done.stdout
+    subprocess.run((*program, "demo", "--out", tmp_path / "papers"), cwd="/", check=True, timeout=120, env={})
+    assert len(list((tmp_path / "papers").glob("*.png"))) >= 9
+    everything = launcher.with_name("everything")
+    everything.write_text(
+        launcher.read_text("utf-8").partition("from agent.cli")[0] + EVERYTHING.replace("SAMPLE", SAMPLE)
+    )
+    done = subprocess.run(
+        (sys.executable, "-BIS", everything), cwd="/", capture_output=True, text=True, check=True, env={}
+    )
+    assert done.stdout == "made\n"
+    field = ("dpkg-deb", "--field", package, "Installed-Size")
+    assert int(subprocess.run(field, capture_output=True, text=True, check=True).stdout) * 1024 <= LARGEST_INSTALLED
+    assert package.stat().st_size <= LARGEST_PACKAGE
     listing = subprocess.run(("dpkg-deb", "-c", package), capture_output=True, text=True, check=True).stdout
     for path in (
         "./usr/share/ksef-agent/config.example.toml",
