@@ -49,7 +49,7 @@ import agent, printers, schemas
 
 for package in (agent, printers, schemas):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and ".postgresql" not in module.name:  # its driver: the hub's package
             importlib.import_module(module.name)
 
 from agent.domain.fa3.schema import Fa3Schema
