@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
 from functools import partial
 
 from agent.app import Agent, assembled
-from agent.domain.errors import AgentError
 from agent.services.tokens import ensure_token
 from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
 from agent.serving.loops import Loop, running
+from agent.serving.watched import raise_defect, stop_on_signals, watched
 from agent.settings.model import Settings
-from agent.system import systemd
 
-LOG = logging.getLogger("agent")
 REST_SECONDS = 5.0
 """How long a loop rests that a full disk stopped."""
 
@@ -51,34 +46,9 @@ async def supervise(agent: Agent) -> None:
 async def run(settings: Settings) -> int:
     """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
     async with assembled(settings) as agent:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, agent.shutdown.begin)
+        stop_on_signals(agent.shutdown)
         ensure_token(agent.tokens, settings.data_dir)
-        async with listening(agent):
-            systemd.notify(f"READY=1\nSTATUS=Kasa {settings.till}: gotowa")
-            feeding = asyncio.create_task(_feed_watchdog(agent), name="watchdog")
-            try:
-                await supervise(agent)
-            finally:
-                feeding.cancel()
-                systemd.notify("STOPPING=1")
-        if (defect := agent.shutdown.defect) is not None:
-            raise AgentError(f"Program zatrzymany z powodu błędu: {defect}") from defect
+        async with listening(agent), watched(f"Kasa {settings.till}: gotowa", agent.clock, agent.heartbeats.silent):
+            await supervise(agent)
+        raise_defect(agent.shutdown)
     return 0
-
-
-async def _feed_watchdog(agent: Agent) -> None:
-    """Feed systemd's watchdog while every loop turns; where one stands still, systemd restarts the agent."""
-    seconds = systemd.watchdog_seconds()
-    if seconds is None:
-        return
-    told: tuple[str, ...] = ()
-    while True:
-        silent = agent.heartbeats.silent()
-        if not silent:
-            systemd.notify("WATCHDOG=1")
-        elif silent != told:
-            LOG.critical("loops stand still: %s; systemd will restart the agent", ", ".join(silent))
-        told = silent
-        await agent.clock.sleep(seconds)

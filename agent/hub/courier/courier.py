@@ -14,7 +14,7 @@ from agent.hub.courier.link import Link
 from agent.hub.courier.presses import Presses
 from agent.hub.courier.sender import Sender
 from agent.hub.courier.state import STATE
-from agent.hub.courier.upo import Upos
+from agent.hub.courier.upo import UpoFetcher
 from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.records import InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
@@ -74,7 +74,7 @@ class NipCourier:
             clock=clock,
             batch_from=chosen.batch_from,
         )
-        self.upos = Upos(nip, lead, store, gateway, link=self.link, clock=clock)
+        self.upos = UpoFetcher(nip, lead, store, gateway, link=self.link, clock=clock)
 
     async def run(self) -> None:
         """Serve until the lead is lost (LeadershipLost) or cancelled."""

@@ -33,7 +33,7 @@ NO_SUCH_SESSION = 21173
 TOO_MANY = 429
 
 
-class Upos:
+class UpoFetcher:
     """Fetches and stores what is missing, and tells the tills."""
 
     def __init__(

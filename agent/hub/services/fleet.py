@@ -42,6 +42,8 @@ class FleetView:
     shares: tuple[Share, ...]
     troubles: tuple[Trouble, ...]
     """Of the hub itself, and of all tills together."""
+    silent: timedelta
+    """A till that was not heard for so long is silent."""
 
     @property
     def grade(self) -> Grade:
@@ -121,6 +123,7 @@ class Fleet:
             overview=state,
             shares=tuple(Share(shop, *counts) for shop, counts in sorted(by_shop.items())),
             troubles=tuple(self._troubles(state, views)),
+            silent=self._policy.silent,
         )
 
     async def _views(self, tx: HubTransaction, now: datetime, nip: str | None) -> list[TillView]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-import signal
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +21,7 @@ from agent.serving.descriptors import BACKLOG, RESERVE
 from agent.serving.listeners import REASONS
 from agent.serving.loops import running
 from agent.serving.quiet import AcceptFailures
-from agent.system import systemd
+from agent.serving.watched import raise_defect, stop_on_signals, watched
 from agent.system.os_errors import polish_reason
 from agent.web.connections import Connections, Limits, Site
 
@@ -38,19 +37,10 @@ async def run(settings: HubSettings) -> int:
     """Serve until a signal; return the exit code (0 asked to stop). AgentError for a defect."""
     tls = server_tls(settings)
     async with assembled(settings) as hub:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, hub.shutdown.begin)
-        async with listening(hub, tls):
-            systemd.notify("READY=1\nSTATUS=Centrala: gotowa")
-            feeding = asyncio.create_task(_feed_watchdog(hub), name="watchdog")
-            try:
-                await supervise(hub)
-            finally:
-                feeding.cancel()
-                systemd.notify("STOPPING=1")
-        if (defect := hub.shutdown.defect) is not None:
-            raise AgentError(f"Program zatrzymany z powodu błędu: {defect}") from defect
+        stop_on_signals(hub.shutdown)
+        async with listening(hub, tls), watched("Centrala: gotowa", hub.clock):
+            await supervise(hub)
+        raise_defect(hub.shutdown)
     return 0
 
 
@@ -126,10 +116,3 @@ def _room(wanted: int) -> int:
     if room < wanted:
         LOG.warning("only %s connections of %s: LimitNOFILE is %s", room, wanted, soft)
     return max(8, room)
-
-
-async def _feed_watchdog(hub: Hub) -> None:
-    seconds = systemd.watchdog_seconds()
-    while seconds is not None:
-        systemd.notify("WATCHDOG=1")
-        await hub.clock.sleep(seconds)

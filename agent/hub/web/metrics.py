@@ -83,7 +83,9 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
     copied = _gauge("backup_timestamp_seconds", "When the newest copy of the SQLite database was made.")
     if view.overview.backup_at is not None:
         copied.add_metric([], view.overview.backup_at.timestamp())
-    yield from (versions, problems, draining, copied)
+    silent = _gauge("till_silent_after_seconds", "A till that was not heard for so long is silent (silent_minutes).")
+    silent.add_metric([], view.silent.total_seconds())
+    yield from (versions, problems, draining, copied, silent)
 
 
 def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:

@@ -6,17 +6,16 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from agent.app import Agent
 from agent.domain.errors import StoreLost, Unavailable
 from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
 from agent.serving import schedule
 from agent.serving.loops import running
-from agent.serving.serve import _feed_watchdog, supervise
+from agent.serving.serve import supervise
+from agent.serving.watched import feed_watchdog
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.clock import FakeClock
@@ -78,14 +77,14 @@ class TestWatchdog:
     ) -> None:
         agent = Supervised()
         agent.heartbeats.expect("clock", 10)
-        feeding = asyncio.create_task(_feed_watchdog(cast(Agent, agent)))
+        feeding = asyncio.create_task(feed_watchdog(agent.clock, agent.heartbeats.silent))
         await agent.clock.advance(LEAST_SECONDS)
         fed = len(told)
         assert fed == LEAST_SECONDS // 15 + 1
         await agent.clock.advance(60)
         assert len(told) == fed
         assert [record.getMessage() for record in caplog.records] == [
-            "loops stand still: clock; systemd will restart the agent"
+            "loops stand still: clock; systemd will restart the service"
         ]
         agent.heartbeats.beat("clock")
         await agent.clock.advance(15)
@@ -94,7 +93,7 @@ class TestWatchdog:
 
     async def test_without_a_watchdog_nothing_is_told(self, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("WATCHDOG_USEC")
-        await _feed_watchdog(cast(Agent, Supervised()))
+        await feed_watchdog(FakeClock(), tuple)
         assert told == []
 
 

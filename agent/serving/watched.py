@@ -1,0 +1,62 @@
+"""A service as systemd sees it: ready, alive while its loops turn, asked to stop, ended by a defect."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from agent.domain.errors import AgentError
+from agent.ports import Clock
+from agent.services.shutdown import Shutdown
+from agent.system import systemd
+
+LOG = logging.getLogger("agent")
+Silent = Callable[[], tuple[str, ...]]
+"""Returns the loops that have stood still for too long."""
+
+
+def stop_on_signals(shutdown: Shutdown) -> None:
+    """Let SIGTERM and SIGINT begin the shutdown."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, shutdown.begin)
+
+
+@asynccontextmanager
+async def watched(status: str, clock: Clock, silent: Silent = tuple) -> AsyncIterator[None]:
+    """Tell systemd that the block serves, under a Polish ``status``, and that it is alive while no loop is silent.
+
+    Without ``silent`` it is alive while the event loop turns: the hub's loops end the process where they end.
+    """
+    systemd.notify(f"READY=1\nSTATUS={status}")
+    feeding = asyncio.create_task(feed_watchdog(clock, silent), name="watchdog")
+    try:
+        yield
+    finally:
+        feeding.cancel()
+        systemd.notify("STOPPING=1")
+
+
+def raise_defect(shutdown: Shutdown) -> None:
+    """Raise AgentError where it was no signal that ended the service."""
+    if (defect := shutdown.defect) is not None:
+        raise AgentError(f"Program zatrzymany z powodu błędu: {defect}") from defect
+
+
+async def feed_watchdog(clock: Clock, silent: Silent) -> None:
+    """Feed systemd's watchdog while every loop turns; where one stands still, systemd restarts the service."""
+    seconds = systemd.watchdog_seconds()
+    if seconds is None:
+        return
+    told: tuple[str, ...] = ()
+    while True:
+        standing = silent()
+        if not standing:
+            systemd.notify("WATCHDOG=1")
+        elif standing != told:
+            LOG.critical("loops stand still: %s; systemd will restart the service", ", ".join(standing))
+        told = standing
+        await clock.sleep(seconds)
