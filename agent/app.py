@@ -81,14 +81,6 @@ class Agent(Services):
         await self.store_checks.check()
         return True
 
-    async def read_for_the_books(self) -> None:
-        """Take from yesterday's invoices what the books need, once a day."""
-        await self.daily.once_a_day("books", self._read_for_the_books)
-
-    async def _read_for_the_books(self) -> bool:
-        await self.books.read_all()
-        return True
-
     async def erase_consumers(self) -> None:
         """Erase consumers' data whose retention is over, once a day."""
         await self.daily.once_a_day("retention", self.retention.daily)

@@ -21,6 +21,7 @@ from agent.commands.progress import RunningCount
 from agent.domain.errors import ConfigError, DocumentDamaged, Refused
 from agent.ports import Clock
 from agent.services.outages.clock_check import CODES, judged
+from agent.services.presses import Presses
 from agent.services.records.books import Books
 from agent.settings.model import Settings
 from agent.store.bundle import collect, holds, save
@@ -106,7 +107,8 @@ async def _require_no_clock_ahead(settings: Settings, clock: Clock) -> None:
 async def _export(database: Path, folder: Path, *, before: date, prune_before: date | None) -> Report:
     reader = await SqliteStore.open_readonly(database)  # says so where there is no database, and makes none
     await reader.close()
-    store = await SqliteStore.open(database, SystemClock(), exclusive=False)
+    clock = SystemClock()
+    store = await SqliteStore.open(database, clock, exclusive=False)
     report = Report()
     try:
         with RunningCount("Zapisano faktur") as running:
@@ -122,7 +124,7 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
                     report.exported += 1
                     running.step()
         if prune_before is not None:
-            await Books(store, SystemClock()).read_all()  # what the books take from the bytes stays
+            await Books(store, clock, Presses(clock)).read_all()  # what the books take from the bytes stays
             await _prune(store, prune_before, report)
     finally:
         await store.close()

@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     CLOSED = "closed"
     # what the law wants no longer
     ERASED = "erased"
+    # the books
+    BOOKS_READ = "books_read"
     # paper
     PRINT_QUEUED = "print_queued"
     PRINT_PRINTED = "print_printed"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from agent.domain.vat import round_cents
 
 BOM = "\ufeff"
+_FORMULA = frozenset("=+-@\t\r")
 _NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 
 Cell = str | int | bool | Decimal | None
@@ -31,9 +32,7 @@ class Dialect:
 
     def line(self, cells: Iterable[Cell]) -> str:
         """Return one line: Decimals with two places, yes and no as 1 and 0, nothing as an empty cell."""
-        text = io.StringIO()
-        csv.writer(text, delimiter=self.delimiter).writerow([self._text(cell) for cell in cells])
-        return text.getvalue()
+        return _row_writer(self.delimiter)([self._text(cell) for cell in cells])
 
     def amount(self, value: Decimal) -> str:
         """Return an amount with two places."""
@@ -42,14 +41,26 @@ class Dialect:
     def _text(self, cell: Cell) -> str:
         if cell is None:
             return ""
+        if isinstance(cell, str):
+            # A name must not become a formula when somebody opens the file in a spreadsheet.
+            formula = cell[:1] in _FORMULA and _NUMBER.fullmatch(cell) is None
+            return f"'{cell}" if formula else cell
         if isinstance(cell, bool):
             return "1" if cell else "0"
-        if isinstance(cell, Decimal):
-            return self.amount(cell)
-        text = str(cell)
-        # A name must not become a formula when somebody opens the file in a spreadsheet.
-        formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and _NUMBER.fullmatch(text) is None
-        return f"'{text}" if formula else text
+        return self.amount(cell) if isinstance(cell, Decimal) else str(cell)
+
+
+class _Echo:
+    """Gives each row back: csv's writerow() returns what write() does."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+@cache
+def _row_writer(delimiter: str) -> Callable[[Iterable[str]], str]:
+    return csv.writer(_Echo(), delimiter=delimiter).writerow
 
 
 RFC_4180 = Dialect()

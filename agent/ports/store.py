@@ -310,21 +310,31 @@ class Books(Protocol):
         """Place and id of invoices that this program's reader has not read, oldest first, behind a place."""
         ...
 
-    async def put(self, invoice_id: str, entry: BookEntry) -> None:
-        """Keep what was read; nothing changes where this reader read it before."""
+    async def put(self, invoice_id: str, entry: BookEntry) -> str | None:
+        """Keep what was read; return its SHA-256 in hexadecimal, for the log (domain/books/entry.py).
+
+        None, and nothing changes, where this reader read it before.
+        """
+        ...
+
+    async def issue_days(self, days: tuple[date, date]) -> tuple[date, date] | None:
+        """Between which days everything was issued that of_days() gives; None where there is nothing.
+
+        Reads an index of all days since ``days``: once for a report, not for each of its pages.
+        """
         ...
 
     async def of_days(
-        self, days: tuple[date, date], after: BookedInvoice | None = None, limit: int = 100
+        self, days: tuple[date, date], issued: tuple[date, date], limit: int, after: InvoiceSummary | None = None
     ) -> list[BookedInvoice]:
-        """What may have a tax point in these days, or is a reduction sent in them, by day of issue and storing.
+        """What may have a tax point in these days, or is a reduction sent in them, by day of issue and number.
 
-        ``days``: both included. A page; ``after``: the last one of the page before.
+        ``days``: both included; ``issued``: issue_days() of them. A page: what follows ``after``.
         """
         ...
 
     async def issued(
-        self, days: tuple[date, date], after: BookedInvoice | None = None, limit: int = 100
+        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
     ) -> list[BookedInvoice]:
         """What has its P_1 in these days, in the same order and pages."""
         ...

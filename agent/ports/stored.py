@@ -247,5 +247,3 @@ class BookedInvoice:
 
     record: InvoiceSummary
     entry: BookEntry
-    place: int
-    """Order of storing, to go on after it."""

@@ -489,7 +489,7 @@ def assemble(
         heartbeats=heartbeats,
     )
 
-    books = Books(store, clock)
+    books = Books(store, clock, presses)
 
     # files of other systems
     documents = ExchangeDocuments(
@@ -526,7 +526,7 @@ def assemble(
         rejected=rejected,
         pending=pending,
         invoices=InvoiceQueries(store),
-        register=RegisterReports(store, clock),
+        register=RegisterReports(store, clock, presses),
         books=books,
         comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
         evidence=Evidence(store, seller.nip, renderer.text, folder=settings.data_dir),

@@ -45,6 +45,8 @@ OUTCOMES_SECONDS = 0.5
 """Between two questions for outcomes, which the hub holds back while there are none: they come in bunches."""
 BOOKS_SECONDS = 60
 """How often the hub is handed, for its books, what is never sent."""
+READING_SECONDS = 60
+"""How often the books read what was issued since."""
 SESSION_SECONDS = 15 * 60
 """How often the warm session is looked after; seldom, since refused credentials are tried as often."""
 CHORES = timedelta(hours=1)
@@ -124,6 +126,7 @@ def loops(agent: Agent) -> Mapping[str, Work]:
             "printers": turning("printers", PRINTER_SECONDS, agent.printers.ask, first=0),
             "certificates": turning("certificates", CERTIFICATES_SECONDS, agent.upkeep.look, spread=SPREAD),
             "backlogs": turning("backlogs", BACKLOG_SECONDS, agent.backlogs.count, first=0),
+            "books": turning("books", READING_SECONDS, agent.books.read_some, spread=SPREAD),
             "deadlines": turning("deadlines", DEADLINES_SECONDS, agent.deadlines.follow, spread=SPREAD),
         }
     )
@@ -183,7 +186,6 @@ def calendar_jobs(agent: Agent) -> AsyncIOScheduler:
     chores = (
         ("database", agent.check_database),
         ("certificates", agent.upkeep.renew),
-        ("books", agent.read_for_the_books),
         ("retention", agent.erase_consumers),
     )
     for name, work in chores:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Mapping
 from datetime import date
 
 from agent.domain.books.entry import BookEntry
 from agent.domain.books.read import READER
 from agent.domain.calendar import day_bounds
-from agent.domain.json_io.codec import from_plain, to_plain
+from agent.domain.invoice import InvoiceSummary
+from agent.domain.json_io.codec import to_plain
 from agent.ports import BookedInvoice
 from agent.store import codec
 from agent.store.connection import Value
 from agent.store.queries import QUERIES
 from agent.store.unit import UnitConnection
 
-_OF_DAYS = """WHERE (invoices.issued_on, invoices.seq) > (:after_day, :after_seq) AND invoices.id IN (
-    SELECT invoice_id FROM books WHERE last_day >= :first AND first_day <= :last
-    UNION SELECT books.invoice_id FROM books INDEXED BY books_reducing
-    JOIN invoices AS sent ON sent.id = books.invoice_id
-    WHERE books.reduces = 1 AND coalesce(sent.sent_at, sent.accepted_at) >= :begin
-        AND coalesce(sent.sent_at, sent.accepted_at) < :end
-)
-ORDER BY invoices.issued_on, invoices.seq LIMIT :limit"""
-_ISSUED = """WHERE books.entry IS NOT NULL AND (invoices.issued_on, invoices.seq) > (:after_day, :after_seq)
-    AND invoices.issued_on BETWEEN :first AND :last
-ORDER BY invoices.issued_on, invoices.seq LIMIT :limit"""
+_PAGE = """WHERE (invoices.issued_on, invoices.number, invoices.id) > (:day, :number, :id)
+    AND invoices.issued_on <= :until"""
+_OF_DAYS = f"""{_PAGE} AND (
+    (books.last_day >= :first AND books.first_day <= :last)
+    OR (
+        books.reduces = 1 AND coalesce(invoices.sent_at, invoices.accepted_at) >= :begin
+        AND coalesce(invoices.sent_at, invoices.accepted_at) < :end
+    )
+)"""
+_read_entry = codec.column_of(BookEntry)
+_IN_ORDER = "ORDER BY invoices.issued_on, invoices.number, invoices.id LIMIT :limit"
 
 
 class SqliteBooks:
@@ -39,55 +40,61 @@ class SqliteBooks:
         rows = await self._connection.run("books_unread", {"reader": READER, "limit": limit, "after": after})
         return [(row["seq"], row["id"]) for row in rows]
 
-    async def put(self, invoice_id: str, entry: BookEntry) -> None:
-        """Keep what was read; nothing changes where it was read before."""
+    async def put(self, invoice_id: str, entry: BookEntry) -> str | None:
+        """Keep what was read, return its SHA-256; None, and nothing changes, where it was read before."""
         days = [part.day for part in entry.parts]
-        await self._connection.run(
-            "books_put",
-            {
-                "invoice_id": invoice_id,
-                "reader": READER,
-                "first_day": min(days).isoformat(),
-                "last_day": max(days).isoformat(),
-                "reduces": int(entry.reduces),
-                "entry": codec.dump(to_plain(entry)),
-            },
-        )
+        row: dict[str, Value] = {
+            "reader": READER,
+            "first_day": min(days).isoformat(),
+            "last_day": max(days).isoformat(),
+            "reduces": int(entry.reduces),
+            "entry": codec.dump(to_plain(entry)),
+        }
+        kept = await self._connection.run("books_put", {"invoice_id": invoice_id, **row})
+        return codec.book_sha256(row) if kept else None
+
+    async def issue_days(self, days: tuple[date, date]) -> tuple[date, date] | None:
+        """Return between which days everything was issued that of_days() gives; None where there is nothing."""
+        (row,) = await self._connection.run("books_issue_days", _tax_days(days))
+        if row["first"] is None:
+            return None
+        return date.fromisoformat(row["first"]), date.fromisoformat(row["last"])
 
     async def of_days(
-        self, days: tuple[date, date], after: BookedInvoice | None = None, limit: int = 100
+        self, days: tuple[date, date], issued: tuple[date, date], limit: int, after: InvoiceSummary | None = None
     ) -> list[BookedInvoice]:
-        """Return what may have a tax point in these days, and reductions sent in them, by day of issue."""
-        begin, end = day_bounds(*days)
-        sent: dict[str, Value] = {"begin": codec.instant(begin), "end": codec.instant(end)}
-        return await self._select(_OF_DAYS, days, after, limit, sent)
+        """Return a page of what may have a tax point in these days, and reductions sent in them."""
+        return await self._select(_OF_DAYS, _tax_days(days) | _place(issued, after), limit)
 
     async def issued(
-        self, days: tuple[date, date], after: BookedInvoice | None = None, limit: int = 100
+        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
     ) -> list[BookedInvoice]:
-        """Return what has its P_1 in these days, by day of issue."""
-        return await self._select(_ISSUED, days, after, limit, {})
+        """Return a page of what has its P_1 in these days."""
+        return await self._select(_PAGE, _place(days, after), limit)
 
-    async def _select(
-        self,
-        condition: str,
-        days: tuple[date, date],
-        after: BookedInvoice | None,
-        limit: int,
-        more: dict[str, Value],
-    ) -> list[BookedInvoice]:
-        parameters: dict[str, Value] = {
-            "first": days[0].isoformat(),
-            "last": days[1].isoformat(),
-            "after_day": "" if after is None else after.record.issued_on.isoformat(),
-            "after_seq": 0 if after is None else after.place,
-            "limit": limit,
-        }
-        rows = await self._connection.run_sql(f"{QUERIES['invoice_light']}\n{condition}", parameters | more)
-        return [_read(row) for row in rows]
+    async def _select(self, condition: str, parameters: Mapping[str, Value], limit: int) -> list[BookedInvoice]:
+        sql = f"{QUERIES['invoice_light']}\n{condition}\n{_IN_ORDER}"
+        rows = await self._connection.run_sql(sql, {**parameters, "limit": limit})
+        return [_read(row) for row in codec.by_name(rows)]
+
+
+def _tax_days(days: tuple[date, date]) -> dict[str, Value]:
+    begin, end = day_bounds(*days)
+    return {
+        "first": days[0].isoformat(),
+        "last": days[1].isoformat(),
+        "begin": codec.instant(begin),
+        "end": codec.instant(end),
+    }
+
+
+def _place(issued: tuple[date, date], after: InvoiceSummary | None) -> dict[str, Value]:
+    """Where a page begins: behind an invoice, else before the first day."""
+    first, until = (day.isoformat() for day in issued)
+    place = (first, "", "") if after is None else (after.issued_on.isoformat(), after.number, after.id)
+    return {**dict(zip(("day", "number", "id"), place, strict=True)), "until": until}
 
 
 @codec.of_row
-def _read(row: sqlite3.Row) -> BookedInvoice:
-    entry = from_plain(BookEntry, codec.load(row["entry"]))
-    return BookedInvoice(codec.read_summary(row), entry, row["seq"])
+def _read(row: codec.Row) -> BookedInvoice:
+    return BookedInvoice(codec.read_summary(row), _read_entry(row["entry"]))

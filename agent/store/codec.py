@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from agent.domain.errors import StoreLost
 from agent.domain.invoice import (
@@ -21,12 +22,15 @@ from agent.domain.invoice import (
     Payment,
     Totals,
 )
-from agent.domain.json_io.codec import from_plain, to_plain
+from agent.domain.json_io.codec import reader_of, to_plain
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, QueueCount, Unsent
 from agent.store.connection import Value
 
 T = TypeVar("T")
+R = TypeVar("R")
+Row = sqlite3.Row | Mapping[str, Any]
+"""A row, and what of it is found by its column's name."""
 
 
 class _BaseColumn(TypedDict):
@@ -47,11 +51,17 @@ def load(text: str) -> Json:
     return value
 
 
-def of_row(read: Callable[[sqlite3.Row], T]) -> Callable[[sqlite3.Row], T]:
+def by_name(rows: Sequence[sqlite3.Row]) -> Iterator[Mapping[str, Any]]:
+    """Yield rows of one statement as mappings: a sqlite3.Row goes along all names at each look."""
+    names = rows[0].keys() if rows else []
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def of_row(read: Callable[[R], T]) -> Callable[[R], T]:
     """Make a reader raise StoreLost for what no program of ours can have written: the file is damaged."""
 
     @functools.wraps(read)
-    def reader(row: sqlite3.Row) -> T:
+    def reader(row: R) -> T:
         try:
             return read(row)
         except (ValueError, KeyError, TypeError, ArithmeticError, AttributeError) as error:
@@ -61,7 +71,7 @@ def of_row(read: Callable[[sqlite3.Row], T]) -> Callable[[sqlite3.Row], T]:
 
 
 @of_row
-def read_note(row: sqlite3.Row) -> Json:
+def read_note(row: Row) -> Json:
     """A row of note_get."""
     return load(row["value"])
 
@@ -90,9 +100,15 @@ def dump_value(value: object) -> str:
     return dump(to_plain(value))
 
 
-def load_value(kind: type[T], text: str) -> T:
-    """Return the value of a JSON column; PlainError where it is none of this type."""
-    return from_plain(kind, json.loads(text))
+def column_of(kind: type[T]) -> Callable[[str], T]:
+    """Return what reads a JSON column of values of this type; PlainError where it holds none."""
+    read = reader_of(kind)
+    return lambda text: read(json.loads(text))
+
+
+read_buyer = column_of(Buyer)
+_read_totals = column_of(Totals)
+_read_payments = column_of(tuple[Payment, ...])
 
 
 def search_text(*parts: str | None) -> str:
@@ -142,6 +158,8 @@ def dump_bases(bases: tuple[CorrectedBase, ...]) -> str:
 
 
 def load_bases(text: str) -> tuple[CorrectedBase, ...]:
+    if text == "[]":
+        return ()
     column: list[_BaseColumn] = json.loads(text)
     return tuple(
         CorrectedBase(base["number"], date.fromisoformat(base["issued_on"]), base["ksef_number"], base["base_id"])
@@ -168,7 +186,7 @@ def change_columns(change: InvoiceChange) -> dict[str, Value]:
 
 
 @of_row
-def read_summary(row: sqlite3.Row) -> InvoiceSummary:
+def read_summary(row: Row) -> InvoiceSummary:
     """Return a row of invoice_select."""
     return InvoiceSummary(
         id=row["id"],
@@ -181,8 +199,8 @@ def read_summary(row: sqlite3.Row) -> InvoiceSummary:
         mode=Mode(row["mode"]),
         reason=row["reason"],
         seller_nip=row["seller_nip"],
-        buyer=load_value(Buyer, row["buyer"]),
-        totals=load_value(Totals, row["totals"]),
+        buyer=read_buyer(row["buyer"]),
+        totals=_read_totals(row["totals"]),
         state=InvoiceState(row["state"]),
         version=row["version"],
         sha256=row["sha256"],
@@ -203,7 +221,7 @@ def read_summary(row: sqlite3.Row) -> InvoiceSummary:
         copies=row["copies"],
         external_ref=row["external_ref"],
         base_id=row["base_id"],
-        payments=load_value(tuple[Payment, ...], row["payments"]),
+        payments=_read_payments(row["payments"]),
         pressed_by=row["pressed_by"],
         bases=load_bases(row["bases"]),
         has_upo=bool(row["has_upo"]),
@@ -211,7 +229,7 @@ def read_summary(row: sqlite3.Row) -> InvoiceSummary:
 
 
 @of_row
-def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
+def read_invoice(row: Row) -> InvoiceRecord:
     """Return a row of invoice_select with its bytes, empty where they were exported and pruned."""
     summary = read_summary(row)
     facts = {each.name: getattr(summary, each.name) for each in fields(summary)}
@@ -219,18 +237,18 @@ def read_invoice(row: sqlite3.Row) -> InvoiceRecord:
 
 
 @of_row
-def read_event(row: sqlite3.Row) -> Event:
+def read_event(row: Row) -> Event:
     data: Mapping[str, Json] = json.loads(row["data"])
     return Event(row["seq"], read_instant(row["at"]), row["kind"], row["invoice_id"], data, row["chain"])
 
 
 @of_row
-def read_key(row: sqlite3.Row) -> KeyRecord:
+def read_key(row: Row) -> KeyRecord:
     return KeyRecord(row["key"], row["body_sha256"], row["invoice_id"])
 
 
 @of_row
-def read_job(row: sqlite3.Row) -> PrintJob:
+def read_job(row: Row) -> PrintJob:
     return PrintJob(
         id=row["id"],
         invoice_id=row["invoice_id"],
@@ -246,13 +264,13 @@ def read_job(row: sqlite3.Row) -> PrintJob:
 
 
 @of_row
-def read_fact(row: sqlite3.Row) -> Fact:
+def read_fact(row: Row) -> Fact:
     body: Mapping[str, Json] = json.loads(row["body"])
     return Fact(row["source"], body, read_instant(row["seen_at"]), row["id"])
 
 
 @of_row
-def read_exempt(row: sqlite3.Row) -> Exempt:
+def read_exempt(row: Row) -> Exempt:
     """A row of invoice_exempt."""
     return Exempt(
         id=row["id"],
@@ -264,7 +282,7 @@ def read_exempt(row: sqlite3.Row) -> Exempt:
 
 
 @of_row
-def read_unsent(row: sqlite3.Row) -> Unsent:
+def read_unsent(row: Row) -> Unsent:
     """A row of queue_select."""
     return Unsent(
         id=row["id"],
@@ -287,12 +305,18 @@ def read_unsent(row: sqlite3.Row) -> Unsent:
     )
 
 
+def book_sha256(row: Row | Mapping[str, Value]) -> str:
+    """Return what the log keeps of a row of the books: the SHA-256 of all that decides how a month shows it."""
+    facts = (row["reader"], row["first_day"], row["last_day"], row["reduces"], row["entry"])
+    return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()
+
+
 def read_day_or_none(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
 @of_row
-def read_queue_count(row: sqlite3.Row) -> QueueCount:
+def read_queue_count(row: Row) -> QueueCount:
     """A row of queue_counts."""
     deadline = date.fromisoformat(row["deadline"]) if row["deadline"] else None
     return QueueCount(InvoiceState(row["state"]), deadline, row["invoices"])

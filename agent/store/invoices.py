@@ -156,7 +156,7 @@ class SqliteInvoices:
     async def buyers_named(self, name: str, *, but: str) -> list[Buyer]:
         """Who bears this name on any invoice, each once; ``but``: not under this identifier. Reads all invoices."""
         rows = await self._connection.run("invoice_buyers_named", {"name": name, "but": but})
-        return [codec.load_value(Buyer, row["buyer"]) for row in rows]
+        return [codec.read_buyer(row["buyer"]) for row in rows]
 
     async def corrections_of(self, invoice_ids: Sequence[str]) -> list[InvoiceSummary]:
         """What corrects any of these, newest first, without bytes."""
@@ -301,14 +301,16 @@ class SqliteInvoices:
         return InvoiceState(rows[0]["state"]), int(rows[0]["version"])
 
     async def _select(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceRecord]:
-        return [codec.read_invoice(row) for row in await self._connection.run_sql(f"{_RECORD}\n{tail}", parameters)]
+        rows = await self._connection.run_sql(f"{_RECORD}\n{tail}", parameters)
+        return [codec.read_invoice(row) for row in codec.by_name(rows)]
 
     async def _queue(self, tail: str, parameters: dict[str, Value]) -> list[Unsent]:
         rows = await self._connection.run_sql(f"{QUERIES['queue_select']}\n{tail}", parameters)
         return [codec.read_unsent(row) for row in rows]
 
     async def _summaries(self, tail: str, parameters: dict[str, Value]) -> list[InvoiceSummary]:
-        return [codec.read_summary(row) for row in await self._connection.run_sql(f"{_SUMMARY}\n{tail}", parameters)]
+        rows = await self._connection.run_sql(f"{_SUMMARY}\n{tail}", parameters)
+        return [codec.read_summary(row) for row in codec.by_name(rows)]
 
 
 def _page(limit: int | None, after: Unsent | None) -> dict[str, Value]:

@@ -70,6 +70,13 @@ UNION SELECT invoices.number FROM versions JOIN invoices ON invoices.id = versio
 WHERE versions.xml IS NULL
     AND NOT EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = versions.invoice_id)
     AND NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.invoice_id = versions.invoice_id)"""
+_BOOKS = """SELECT invoices.number, books.*, kept.sha256 FROM (
+    SELECT named.key AS invoice_id, named.value AS sha256, max(events.seq)
+    FROM events, json_each(events.data, '$.sha256') AS named
+    WHERE events.kind = 'books_read' GROUP BY named.key
+) AS kept
+JOIN invoices ON invoices.id = kept.invoice_id
+LEFT JOIN books ON books.invoice_id = kept.invoice_id"""
 _UPOS = """SELECT invoices.number, upos.xml, events.data ->> 'upo_sha256' AS sha256
 FROM events
 JOIN invoices ON invoices.id = events.invoice_id
@@ -285,6 +292,7 @@ def _in_time(connection: sqlite3.Connection, seconds: float | None, report: Repo
                     *_pages(connection),
                     *_papers(connection),
                     *_upos(connection),
+                    *_books(connection),
                 ]
     except sqlite3.OperationalError as error:
         if seconds is None or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
@@ -401,3 +409,12 @@ def _upos(connection: sqlite3.Connection) -> Iterator[str]:
     for row in connection.execute(_UPOS):
         if hashlib.sha256(row["xml"]).hexdigest() != row["sha256"]:
             yield f"UPO faktury {row['number']}: treść nie zgadza się ze skrótem SHA-256 w dzienniku"
+
+
+def _books(connection: sqlite3.Connection) -> Iterator[str]:
+    """What the books keep is derived, but a month is filed by it: the log has its hash."""
+    for row in connection.execute(_BOOKS):
+        if row["entry"] is None:
+            yield f"księgi nie mają już tego, co odczytały z faktury {row['number']}"
+        elif codec.book_sha256(row) != row["sha256"]:
+            yield f"faktura {row['number']}: dane w księgach nie zgadzają się ze skrótem SHA-256 w dzienniku"

@@ -10,6 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.bench import _results as results
@@ -25,6 +26,7 @@ IDLE_PRESSES = 60
 PAUSE = 0.2
 """Seconds between two presses of a busy counter of several tills."""
 LONGEST_SECONDS = 600.0
+"""Of 10,000; a larger one has as much more."""
 SETTINGS = f'{QUIET}\n[issue]\nprefer = "offline24"\n'
 """A press that waits for KSeF would be timed with KSeF: these shops send in the background."""
 
@@ -38,17 +40,29 @@ async def measure(count: int) -> None:
             await place.start()
             idle = [await _press(till) for _ in range(IDLE_PRESSES)]
             before, cpu = len(place.sandbox.ledger), cpu_seconds(place)
+            calls = Counter(place.sandbox.limits.answered)
+            highest = 0.0
             await place.sandbox.plan("*", "none")
             begun = time.perf_counter()
+            longest = LONGEST_SECONDS * max(1, count / 10_000)
             beside = []
-            while len(place.sandbox.ledger) < before + count and time.perf_counter() < begun + LONGEST_SECONDS:
+            while len(place.sandbox.ledger) < before + count and time.perf_counter() < begun + longest:
                 beside.append(await _press(till))
+                highest = max(highest, megabytes(place))
             took, sent = time.perf_counter() - begun, len(place.sandbox.ledger) - before
             cpu = cpu_seconds(place) - cpu
-            peak = megabytes(place, "VmHWM")
+            asked = place.sandbox.limits.answered - calls
     print(
-        f"{count:6}: {sent} in {took:.0f} s, {took / max(1, sent) * 1000:.1f} ms each; CPU {cpu:.1f} s with "
-        f"{len(beside)} presses; {place.sandbox.limits.refused} answers 429; peak {peak:.0f} MiB"
+        f"{count:6}: {sent} in {took:.0f} s, {took / max(1, sent) * 1000:.1f} ms each; CPU {cpu:.1f} s, "
+        f"{cpu / max(1, sent) * 1000:.2f} ms each, with {len(beside)} presses; RSS at most {highest:.0f} MiB",
+        flush=True,
+    )
+    requests = asked.pop("global", 0)
+    groups = ", ".join(f"{group} {number}" for group, number in asked.most_common())
+    print(
+        f"        {requests} requests, {requests / max(1, sent):.3f} an invoice ({groups}); "
+        f"{place.sandbox.limits.refused} answers 429",
+        flush=True,
     )
     label = f"backlog: a press beside {count} going out, p99 against idle"
     results.ratio(label, percentile(beside, 0.99), percentile(idle, 0.99), limit=2.0, unit="ms")

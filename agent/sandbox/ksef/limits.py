@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -60,6 +60,8 @@ class RateLimits:
         self.table = dict(table)
         self.refused = 0
         """Calls answered 429: an agent that keeps its budget never provokes one."""
+        self.answered: Counter[str] = Counter()
+        """Calls that were not refused, by group; "global" counts all of them."""
         self._clock = clock
         self._behaviour = behaviour
         self._auth = auth
@@ -77,6 +79,7 @@ class RateLimits:
         """Count one call; 429 with Retry-After where a window is full. A refused call is not counted."""
         limit = self.table.get(group, Limit(UNLIMITED))
         if limit == Limit(UNLIMITED):
+            self.answered[group] += 1
             return
         now = self._clock.monotonic()
         calls = self._calls.setdefault((group, caller), deque())
@@ -89,6 +92,7 @@ class RateLimits:
             detail = f"Przekroczono limit {allowed} żądań na {name}. Spróbuj ponownie po {pause} sekundach."
             raise ApiProblem(429, 0, detail, retry_after=pause)
         calls.append(now)
+        self.answered[group] += 1
 
     def context_of(self, request: web.Request) -> str:
         """Return the caller's context; limits count per context and address. 401 comes before 429."""

@@ -1,7 +1,7 @@
 """The books: reads each invoice once for them, and gives rows of JPK_V7M(3), one at a time.
 
-An invoice is read the first time somebody asks, at the latest on the day after; the press does not wait for it. Bytes
-leave this till only after they were read (a trigger of the database).
+An invoice is read within minutes after it was issued, or when somebody asks sooner; the press does not wait for it.
+Bytes leave this till only after they were read (a trigger of the database).
 """
 
 from __future__ import annotations
@@ -18,57 +18,84 @@ from agent.domain.books.payments import PaymentTable
 from agent.domain.books.read import book_entry, entry_of_row
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput
+from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.view import read
-from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode
 from agent.domain.records.register import AsOf, RegisterChange, as_it_was, is_invoice
-from agent.ports import BookedInvoice, Clock, Event, Store, Transaction
+from agent.ports import BookedInvoice, Clock, Event, Json, Store, Transaction
+from agent.services.presses import Presses
 from agent.services.records.months import month_of
 
 PAGE = 100
 AT_ONCE = 20
 """Invoices read between two writes: a press waits for one such write at most."""
+A_ROUND = 1000
+"""Invoices read in one round of the background: what an older program left is read in the course of hours."""
 Days = tuple[date, date]
-ReadPage = Callable[[BookedInvoice | None, Transaction], Awaitable[list[BookedInvoice]]]
+ReadPage = Callable[[InvoiceSummary | None, Transaction], Awaitable[list[BookedInvoice]]]
 
 
 class Books:
     """What the accountant takes over. ``month`` is YYYY-MM of the tax point, ``as_of`` when it is filed (None: now)."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, presses: Presses) -> None:
         self._store = store
         self._clock = clock
+        self._presses = presses
         self._reading = asyncio.Lock()
+        self._place = 0
+        """Up to here everything was read; known anew by one look after a start."""
+
+    async def read_some(self) -> None:
+        """Read what came since, A_ROUND at most: in the background, so that whoever asks first waits for little."""
+        await self._read(A_ROUND)
 
     async def read_all(self) -> int:
         """Read what was not read yet; return how many. Safe to repeat."""
-        count, place = 0, 0
+        return await self._read(None)
+
+    async def _read(self, most: int | None) -> int:
+        count = 0
         async with self._reading:
-            while unread := await self._store.read(partial(_unread, place)):
-                entries = [(each, _entry(await self._store.read(partial(_record, each)))) for _, each in unread]
+            while most is None or count < most:
+                unread, last = await self._store.read(partial(_unread, self._place))
+                if not unread:
+                    self._place = last
+                    break
+                entries = [(each, await self._entry(each)) for _, each in unread]
                 await self._store.write(partial(_put, entries))
                 count += len(unread)
-                place, _ = unread[-1]
+                self._place, _ = unread[-1]
         return count
+
+    async def _entry(self, invoice_id: str) -> BookEntry:
+        await self._presses.pass_by()
+        return _entry(await self._store.read(partial(_record, invoice_id)))
 
     async def invoices(self, days: Days) -> AsyncIterator[BookedInvoice]:
         """Yield what may belong to these days by its tax point, without bytes, a page in memory at a time."""
-        async for each in self._paged(partial(_by_tax_point, days)):
-            yield each
+        await self.read_all()
+        issued = await self._store.read(lambda tx: tx.books.issue_days(days))
+        if issued is not None:
+            async for each in self._paged(partial(_by_tax_point, days, issued)):
+                yield each
 
     async def issued(self, days: Days) -> AsyncIterator[BookedInvoice]:
         """Yield what has its P_1 in these days, likewise."""
+        await self.read_all()
         async for each in self._paged(partial(_by_issue, days)):
             yield each
 
     async def _paged(self, read_page: ReadPage) -> AsyncIterator[BookedInvoice]:
-        await self.read_all()
-        page: list[BookedInvoice] = []
+        after: InvoiceSummary | None = None
         while True:
-            page = await self._store.read(partial(read_page, page[-1] if page else None))
+            await self._presses.pass_by()
+            page = await self._store.read(partial(read_page, after))
             for each in page:
                 yield each
             if len(page) < PAGE:
                 return
+            after = page[-1].record
 
     async def rows(self, month: str, as_of: AsOf | None = None) -> AsyncIterator[JpkRow]:
         """Yield the rows of a month, by day of issue."""
@@ -131,8 +158,9 @@ def _entry(record: InvoiceRecord) -> BookEntry:
         return entry_of_row(record)
 
 
-async def _unread(after: int, tx: Transaction) -> list[tuple[int, str]]:
-    return await tx.books.unread(AT_ONCE, after)
+async def _unread(after: int, tx: Transaction) -> tuple[list[tuple[int, str]], int]:
+    """Return the next ones that were not read, and the place of what was stored last."""
+    return await tx.books.unread(AT_ONCE, after), await tx.invoices.last_place()
 
 
 async def _record(invoice_id: str, tx: Transaction) -> InvoiceRecord:
@@ -140,16 +168,19 @@ async def _record(invoice_id: str, tx: Transaction) -> InvoiceRecord:
 
 
 async def _put(entries: Sequence[tuple[str, BookEntry]], tx: Transaction) -> None:
-    for invoice_id, entry in entries:
-        await tx.books.put(invoice_id, entry)
+    """Keep what was read; the log takes its hash, so that a row altered later is seen."""
+    kept = {invoice_id: await tx.books.put(invoice_id, entry) for invoice_id, entry in entries}
+    hashes: dict[str, Json] = {invoice_id: sha256 for invoice_id, sha256 in kept.items() if sha256 is not None}
+    if hashes:
+        await tx.events.append(EventKind.BOOKS_READ, {"sha256": hashes})
 
 
-async def _by_tax_point(days: Days, after: BookedInvoice | None, tx: Transaction) -> list[BookedInvoice]:
-    return await tx.books.of_days(days, after, PAGE)
+async def _by_tax_point(days: Days, issued: Days, after: InvoiceSummary | None, tx: Transaction) -> list[BookedInvoice]:
+    return await tx.books.of_days(days, issued, PAGE, after)
 
 
-async def _by_issue(days: Days, after: BookedInvoice | None, tx: Transaction) -> list[BookedInvoice]:
-    return await tx.books.issued(days, after, PAGE)
+async def _by_issue(days: Days, after: InvoiceSummary | None, tx: Transaction) -> list[BookedInvoice]:
+    return await tx.books.issued(days, PAGE, after)
 
 
 def _since(events: Iterable[Event], since: AsOf) -> Mapping[str, list[RegisterChange]]:

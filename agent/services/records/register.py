@@ -12,6 +12,7 @@ from agent.domain.invoice import InvoiceSummary
 from agent.domain.records import register
 from agent.domain.spreadsheets import RFC_4180, Dialect
 from agent.ports import Clock, Json, Store, Transaction
+from agent.services.presses import Presses
 from agent.services.records.months import month_of
 
 PAGE = 200
@@ -20,9 +21,10 @@ PAGE = 200
 class RegisterReports:
     """Reads the register. ``month`` is YYYY-MM of P_1, ``as_of`` the day whose markers count (None: today)."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, presses: Presses) -> None:
         self._store = store
         self._clock = clock
+        self._presses = presses
 
     async def rows(self, month: str, as_of: date | None) -> AsyncIterator[Mapping[str, Json]]:
         """Yield the rows of a month, by day and number."""
@@ -34,6 +36,7 @@ class RegisterReports:
         days = month_of(month)
         last: InvoiceSummary | None = None
         while True:
+            await self._presses.pass_by()
             page, corrections = await self._store.read(partial(_page, days, last))
             for row in register.rows_of_page(page, as_of=day, corrections=corrections):
                 yield row
@@ -64,8 +67,7 @@ class RegisterReports:
         return register.count_to_dict(counting.count())
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 async def _page(

@@ -15,10 +15,21 @@ VALUES (:invoice_id, :reader, :first_day, :last_day, :reduces, :entry)
 ON CONFLICT (invoice_id) DO UPDATE SET
     reader = excluded.reader, first_day = excluded.first_day, last_day = excluded.last_day,
     reduces = excluded.reduces, entry = excluded.entry
-WHERE excluded.reader > books.reader;
+WHERE excluded.reader > books.reader
+RETURNING invoice_id;
+
+-- books_issue_days --
+-- Between which days everything was issued that may belong to some days by its tax point, or by its sending.
+SELECT min(issued_on) AS first, max(issued_on) AS last FROM invoices WHERE id IN (
+    SELECT invoice_id FROM books WHERE last_day >= :first AND first_day <= :last
+    UNION ALL SELECT invoice_id FROM books INDEXED BY books_reducing
+    JOIN invoices AS sent ON sent.id = books.invoice_id
+    WHERE books.reduces = 1 AND coalesce(sent.sent_at, sent.accepted_at) >= :begin
+        AND coalesce(sent.sent_at, sent.accepted_at) < :end
+);
 
 -- invoice_light --
--- Invoices without their bytes, beside what the books keep of them, if they read them; conditions and order follow.
+-- Invoices that the books have read, without bytes, in the register's order, which the joins must not change.
 SELECT
     invoices.*, NULL AS xml, versions.sha256, versions.link_invoice, versions.link_certificate, 0 AS copies,
     (
@@ -35,6 +46,6 @@ SELECT
         )
     ) AS has_upo,
     books.entry
-FROM invoices
-JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
-LEFT JOIN books ON books.invoice_id = invoices.id
+FROM invoices INDEXED BY invoices_in_register
+CROSS JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
+CROSS JOIN books ON books.invoice_id = invoices.id

@@ -7,17 +7,20 @@ import io
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from agent.domain.books.jpk import JpkXml
 from agent.domain.books.payments import PaymentTable
 from agent.domain.errors import BadInput, Unavailable
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.spreadsheets import EXCEL
 from agent.ports import Rejected
-from agent.services.records import books
+from agent.services.presses import Presses
+from agent.services.records import books, register
 from tests.fakes.world import CONSUMER, MANAGER, World, press_until_answered, sale, world
 from tests.unit.books.jpk_frame import sales_rows
 from tests.unit.corrections.test_correct import FULL, correct, line_back, sell
@@ -71,6 +74,44 @@ async def test_many_invoices_are_read_a_few_at_a_time_and_all_listed_once(
     numbers += [(await place.sell()).number for _ in range(2)]
     assert [row["DowodSprzedazy"] for row in await jpk(place, "2026-11")] == numbers
     assert await place.books.read_all() == 0
+
+
+async def test_what_came_since_is_read_in_the_background_a_round_at_a_time(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "AT_ONCE", 2)
+    monkeypatch.setattr(books, "A_ROUND", 4)
+    numbers = [(await place.sell()).number for _ in range(7)]
+    await place.books.read_some()
+    unread = await place.store.read(lambda tx: tx.books.unread(10))
+    assert len(unread) == 3
+    await place.books.read_some()
+    with monkeypatch.context() as patched:
+        patched.delattr(books, "read")  # no document is read any more
+        assert [row["DowodSprzedazy"] for row in await jpk(place, "2026-11")] == numbers
+    log = await place.store.read(lambda tx: tx.events.of_kind(EventKind.BOOKS_READ))
+    assert [len(cast("dict[str, str]", event.data["sha256"])) for event in log] == [2, 2, 2, 1]
+    await place.sell()
+    assert await place.books.read_all() == 1
+
+
+async def test_whoever_lists_a_month_stands_back_for_a_press(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each page, and before each document that is read."""
+    asked: list[str] = []
+
+    async def pass_by(_: Presses) -> None:
+        asked.append("")
+
+    for _ in range(3):
+        await place.sell()
+    monkeypatch.setattr(Presses, "pass_by", pass_by)
+    monkeypatch.setattr(books, "PAGE", 2)
+    await jpk(place, "2026-11")
+    assert len(asked) == 3 + 2
+    asked.clear()
+    monkeypatch.setattr(register, "PAGE", 2)
+    await place.register.counts("2026-11", None)
+    assert len(asked) == 2
 
 
 async def test_what_changed_since_the_filing_is_the_number_that_came_and_the_new_row(place: World) -> None:

@@ -39,6 +39,7 @@ class Counted:
         self.heartbeat = None
         self.connection = SimpleNamespace(probe=self._counts("probe"), breaker=SimpleNamespace(allows=False))
         self.announcements = SimpleNamespace(poll=self._counts("latarnia"))
+        self.books = SimpleNamespace(read_some=self._counts("books"))
         self.deadlines = SimpleNamespace(follow=self._counts("deadlines"))
         self.clock_check = SimpleNamespace(keep=self._counts("clock"))
         self.heartbeats = Heartbeats(clock)
@@ -50,7 +51,6 @@ class Counted:
         self.backlogs = SimpleNamespace(count=self._counts("backlogs"))
         self.check_database = self._counts("database")
         self.upkeep = SimpleNamespace(look=self._counts("certificate files"), renew=self._counts("certificates"))
-        self.read_for_the_books = self._counts("books")
         self.erase_consumers = self._counts("retention")
 
     def _counts(self, name: str) -> schedule.Work:
@@ -94,6 +94,7 @@ async def test_no_step_of_the_clock_stops_or_hurries_a_loop(step: timedelta) -> 
         ("clock", schedule.CLOCK_SECONDS),
         ("printers", schedule.PRINTER_SECONDS),
         ("session", schedule.SESSION_SECONDS),
+        ("books", schedule.READING_SECONDS),
     ):
         assert times[name] == pytest.approx(HOUR / seconds, rel=0.15, abs=2), name
     # those of a line that is down, and the steady ones
@@ -160,7 +161,7 @@ async def test_daily_jobs_are_asked_soon_after_the_start_and_then_hourly(
     await counted.clock.advance(29)
     assert not counted.times
     await counted.clock.advance(400)
-    assert counted.times == {"database": 1, "certificates": 1, "books": 1, "retention": 1}
+    assert counted.times == {"database": 1, "certificates": 1, "retention": 1}
     await counted.clock.advance(10 * HOUR)
     assert 9 <= counted.times["database"] <= 12
     assert not counted.defects
@@ -195,7 +196,7 @@ async def test_daily_jobs_of_a_till_that_slept(counted: Counted, planned: AsyncI
     await counted.clock.advance(400)
     counted.clock.slept(timedelta(hours=8))
     await counted.clock.advance(61)
-    assert counted.times == {"database": 2, "certificates": 2, "books": 2, "retention": 2}
+    assert counted.times == {"database": 2, "certificates": 2, "retention": 2}
 
 
 async def test_a_till_that_boots_in_1970_and_is_then_corrected(monkeypatch: pytest.MonkeyPatch) -> None:

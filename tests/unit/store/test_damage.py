@@ -13,16 +13,20 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.domain.books.entry import Amount, BookEntry, BookPart
 from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import KeyRecord
+from agent.store import books as store_books
 from agent.store import soundness
 from agent.store.soundness import TAIL, check, require_fit
 from agent.store.sqlite import SqliteStore
@@ -306,6 +310,41 @@ async def test_a_lost_row_is_refused(path: Path, script: str, said: str) -> None
     assert check(path).sentence() is None
     tamper(path, script)
     assert said in await refusal(path)
+
+
+async def read_for_the_books(transaction: SqliteTransaction) -> None:
+    """The books read three invoices, two of them anew by a reader that knows more."""
+    for reader, amount in ((1, "1.00"), (2, "2.00")):
+        for name in ("inv-3", "inv-4", "inv-5")[reader - 1 :]:
+            part = BookPart(date(2026, 11, 24), None, (Amount("K_19", Decimal(amount)),))
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(store_books, "READER", reader)
+                sha256 = await transaction.books.put(name, BookEntry((part,)))
+            await transaction.events.append(EventKind.BOOKS_READ, {"sha256": {name: sha256}})
+
+
+BOOKS = {
+    "UPDATE books SET entry = replace(entry, '1.00', '9.00') WHERE invoice_id = 'inv-3'": "FV-1/3: dane w księgach",
+    "UPDATE books SET entry = replace(entry, '2.00', '1.00') WHERE invoice_id = 'inv-4'": "FV-1/4: dane w księgach",
+    "UPDATE books SET last_day = '2026-12-01' WHERE invoice_id = 'inv-4'": "FV-1/4: dane w księgach",
+    "UPDATE books SET first_day = '2026-10-01' WHERE invoice_id = 'inv-4'": "FV-1/4: dane w księgach",
+    "UPDATE books SET reduces = 1 WHERE invoice_id = 'inv-5'": "FV-1/5: dane w księgach",
+    "UPDATE books SET reader = 3 WHERE invoice_id = 'inv-5'": "FV-1/5: dane w księgach",
+    "DELETE FROM books WHERE invoice_id = 'inv-5'": "nie mają już tego, co odczytały z faktury FV-1/5",
+}
+
+
+@pytest.mark.parametrize(("script", "said"), BOOKS.items(), ids=lambda value: value[:60])
+async def test_what_the_books_keep_is_compared_with_the_log(path: Path, script: str, said: str) -> None:
+    """A month is filed by it."""
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    await store.write(read_for_the_books)
+    await store.close()
+    assert check(path).sentence() is None
+    tamper(path, script)
+    report = check(path)
+    assert said in str(report.sentence())
+    assert report.unfit == [], "it stops no press"
 
 
 async def test_flipped_bytes_of_a_upo_are_told(path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import agent.store
 from agent.ports import InvoiceFilter
+from agent.store import books
 from agent.store.invoice_search import where
 from agent.store.migrate import MIGRATIONS
 from agent.store.queries import QUERIES, load, parse
@@ -68,6 +69,20 @@ def test_invoices_to_a_nip_are_found_by_an_index() -> None:
                 connection.execute(statement)
         sql = f"EXPLAIN QUERY PLAN {QUERIES['queue_select']} {conditions} ORDER BY invoices.seq DESC LIMIT :limit"
         assert "invoices_buyer" in connection.execute(sql, parameters).fetchone()[3]
+
+
+@pytest.mark.parametrize("condition", [books._PAGE, books._OF_DAYS])
+def test_a_page_of_the_books_is_read_from_its_place_on(condition: str) -> None:
+    """In the order of its index: no page sorts a month, or goes along the pages before it."""
+    sql = f"{QUERIES['invoice_light']}\n{condition}\n{books._IN_ORDER}"
+    names = set(re.findall(r":([a-z]+)", sql))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for migration in MIGRATIONS:
+            for statement in migration.statements:
+                connection.execute(statement)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, ""))]
+    assert plan[0].startswith("SEARCH invoices USING INDEX invoices_in_register ((issued_on,number,id)>(?,?,?)")
+    assert not any("TEMP B-TREE" in step for step in plan)
 
 
 @pytest.mark.parametrize(

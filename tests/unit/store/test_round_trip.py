@@ -90,7 +90,7 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_what_is_stored_as_json_comes_back_equal(kind: type, data: st.DataObject) -> None:
     value = data.draw(any_of(kind))
-    assert codec.load_value(kind, codec.dump_value(value)) == value
+    assert codec.column_of(kind)(codec.dump_value(value)) == value
 
 
 @st.composite
@@ -224,9 +224,9 @@ async def test_a_print_and_a_page_of_an_upo_come_back(
 def test_what_older_programs_stored_stays_readable() -> None:
     """Columns as they were written before a field was added: it takes its default."""
     rate = '{"rate":"23","net":"1.00","tax":"0.23","gross":"1.23"}'
-    totals = codec.load_value(Totals, f'{{"net":"1.00","tax":"0.23","gross":"1.23","currency":"PLN","rates":[{rate}]}}')
+    totals = codec.column_of(Totals)(f'{{"net":"1.00","tax":"0.23","gross":"1.23","currency":"PLN","rates":[{rate}]}}')
     assert totals.rates == (RateTotal("23", Decimal("1.00"), Decimal("0.23"), Decimal("1.23")),)
-    (payment,) = codec.load_value(tuple[Payment, ...], '[{"method":"cash","amount":"1.23"}]')
+    (payment,) = codec.column_of(tuple[Payment, ...])('[{"method":"cash","amount":"1.23"}]')
     assert payment == Payment("cash", Decimal("1.23"))
 
 
