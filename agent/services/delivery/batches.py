@@ -24,6 +24,7 @@ from agent.ports import (
     Store,
     Transaction,
     Unsent,
+    Verdict,
 )
 from agent.services.delivery.backoff import TOO_MANY
 from agent.services.delivery.sender import InvoiceSender
@@ -179,15 +180,24 @@ class BatchSender:
         self._connection.answered()
         if verdicts is None:
             return
-        for record in members:
+        for start in range(0, len(members), SLICE):
             await self._presses.pass_by()
-            sha256 = (await self._store.read(partial(_get, record.id))).sha256
-            if sha256 not in verdicts:
-                await self._not_in_batch(record, "KSeF nie ma tego pliku w paczce.")
-                continue
-            reference, verdict = verdicts[sha256]
-            await self._store.write(partial(_note_reference, record.id, reference))
-            await self._verdicts.apply(record.id, verdict)
+            page = members[start : start + SLICE]
+            accepted = await self._verdicts.accept_listed([each.id for each in page], verdicts)
+            for record in page:
+                if record.id not in accepted:
+                    await self._apply(record, verdicts)
+
+    async def _apply(self, record: Unsent, verdicts: Mapping[bytes, tuple[str, Verdict]]) -> None:
+        """Record what is no plain acceptance: it may need a call of its own."""
+        await self._presses.pass_by()
+        sha256 = (await self._store.read(partial(_get, record.id))).sha256
+        if sha256 not in verdicts:
+            await self._not_in_batch(record, "KSeF nie ma tego pliku w paczce.")
+            return
+        reference, verdict = verdicts[sha256]
+        await self._store.write(partial(_note_reference, record.id, reference))
+        await self._verdicts.apply(record.id, verdict)
 
     async def _take_apart(self, members: Sequence[Unsent], why: str) -> None:
         """KSeF took nothing of the whole batch: all go again, in smaller ones."""

@@ -8,13 +8,14 @@ that lasts tells people.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
-from agent.domain.errors import DocumentDamaged
+from agent.domain.errors import Conflict, DocumentDamaged
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
@@ -158,6 +159,31 @@ class VerdictRecorder:
                 return record
             return await self._apply(record, verdict)
 
+    async def accept_listed(
+        self, invoice_ids: Sequence[str], verdicts: Mapping[bytes, tuple[str, Verdict]]
+    ) -> frozenset[str]:
+        """Record in one transaction which of these SENT invoices KSeF accepted, by its list of their session.
+
+        Return them; what is left is for apply(): another verdict, another hash, one that somebody is deciding. All of
+        them are left where one cannot be recorded, so that it costs itself only.
+        """
+        free = [each for each in invoice_ids if each not in self._deciding]
+        async with AsyncExitStack() as held:
+            for invoice_id in free:
+                await held.enter_async_context(self._deciding.setdefault(invoice_id, asyncio.Lock()))
+            try:
+                accepted = await self._store.write(partial(_accepted_of, free, verdicts, self._clock_check.best()))
+            except Conflict:
+                return frozenset()
+        if accepted:
+            self._tell_accepted()
+        return accepted
+
+    def _tell_accepted(self) -> None:
+        self._changed.set()
+        self._upos.accepted()
+        self._numbered.set()
+
     async def _apply(self, record: InvoiceRecord, verdict: Verdict) -> InvoiceRecord:
         match verdict:
             case Pending():
@@ -206,17 +232,29 @@ class VerdictRecorder:
         self, record: InvoiceRecord, verdict: Accepted, original_session: str | None = None
     ) -> InvoiceRecord:
         """Record the number. After 440 the UPO belongs to the original's session, where our reference means nothing."""
-        change = InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at)
-        if number_taken(record):
-            change = replace(change, rejection=NO_REJECTION)  # it was this very document
+        change = _change_of(record, verdict)
         if original_session is not None:
             change = replace(change, session_ref=original_session, invoice_ref="")
         now = self._clock_check.best()
-        accepted = await self._store.write(partial(_accepted, record.id, change, verdict, now))
-        self._changed.set()
-        self._upos.accepted()
-        self._numbered.set()
+        try:
+            accepted = await self._store.write(partial(_accepted, record.id, change, verdict, now))
+        except Conflict:
+            return await self._number_given_twice(record.id, verdict)
+        self._tell_accepted()
         return accepted
+
+    async def _number_given_twice(self, invoice_id: str, verdict: Accepted) -> InvoiceRecord:
+        """Leave in doubt what got a number that another invoice has: whose it is only KSeF can say."""
+        record = await self.record(invoice_id)
+        data: dict[str, Json] = {
+            "why": "KSeF podał numer, który ma już inna faktura",
+            "ksef_number": verdict.ksef_number,
+            "sha256": record.sha256.hex(),
+        }
+        change = InvoiceChange(not_before=self.next_attempt(record))
+        if record.state is InvoiceState.IN_DOUBT:
+            return await self._store.write(partial(_noted, record.id, change, kind=EventKind.DOUBT_REMAINS, data=data))
+        return await self.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
 
     async def _accepted_other_bytes(self, record: InvoiceRecord, verdict: Accepted) -> InvoiceRecord:
         """Under our reference KSeF accepted bytes that are not ours: no number is adopted, our hash is looked for."""
@@ -314,6 +352,29 @@ class VerdictRecorder:
         self._changed.set()
         self._series.after_collision(rejected)
         return rejected
+
+
+def _change_of(record: InvoiceRecord, verdict: Accepted) -> InvoiceChange:
+    change = InvoiceChange(ksef_number=verdict.ksef_number, accepted_at=verdict.accepted_at)
+    if number_taken(record):
+        change = replace(change, rejection=NO_REJECTION)  # it was this very document
+    return change
+
+
+async def _accepted_of(
+    invoice_ids: Sequence[str], verdicts: Mapping[bytes, tuple[str, Verdict]], now: datetime, tx: Transaction
+) -> frozenset[str]:
+    accepted = set()
+    for invoice_id in invoice_ids:
+        record = await tx.invoices.get(invoice_id)
+        reference, verdict = verdicts.get(record.sha256, ("", None))
+        if record.state is not InvoiceState.SENT or not isinstance(verdict, Accepted):
+            continue
+        if verdict.sha256 not in {None, record.sha256}:
+            continue
+        await _accepted(invoice_id, replace(_change_of(record, verdict), invoice_ref=reference), verdict, now, tx)
+        accepted.add(invoice_id)
+    return frozenset(accepted)
 
 
 async def _accepted(

@@ -10,18 +10,33 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from agent.domain.errors import Unavailable
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import CallOutcome, InvoiceChange, KsefError, Outgoing, Transaction, Upo, Verdict
+from agent.ports import (
+    Accepted,
+    CallOutcome,
+    InvoiceChange,
+    KsefError,
+    Outgoing,
+    Rejected,
+    Transaction,
+    Upo,
+    Verdict,
+    Work,
+)
 from agent.services.delivery import batches
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
 from tests.fakes.invoices import new_invoice
 from tests.fakes.world import CASHIER, World, press_until_answered, sale, settings, world
+
+T = TypeVar("T")
 
 
 class Recorder(FakeGateway):
@@ -224,6 +239,100 @@ async def test_one_list_settles_all_doubts_of_a_batch(tmp_path: Path) -> None:
         assert gateway.count("find_all") == 1
         assert await states(place) == set()
         assert len(gateway.ledger) == 30
+
+
+async def batch_sent(place: World, count: int) -> list[InvoiceRecord]:
+    """A batch whose verdicts nobody has asked for yet."""
+    records = await backlog(place, count)
+    await place.queue.pass_once()
+    assert await states(place) == {InvoiceState.SENT}
+    return records
+
+
+def commits(place: World, monkeypatch: pytest.MonkeyPatch, *, lost: int | None = None) -> list[object]:
+    """Count units of work; the one behind ``lost`` finds a full disk, and so does all that follows."""
+    write = place.store.write
+    found: list[object] = []
+
+    async def counted(work: Work[T]) -> T:
+        if len(found) == lost:
+            raise Unavailable("pełny dysk", code="disk-full")
+        found.append(work)
+        return await write(work)
+
+    monkeypatch.setattr(place.store, "write", counted)
+    return found
+
+
+async def test_a_batch_that_ksef_accepted_is_recorded_a_slice_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, _):
+        records = await batch_sent(place, 60)
+        made = commits(place, monkeypatch)
+        await place.queue.pass_once()
+        assert len(made) == 3, "60 invoices, 25 in a transaction"
+        for record in records:
+            now = await place.record(record.id)
+            assert (now.state, bool(now.invoice_ref)) == (InvoiceState.ACCEPTED, True)
+            assert (await place.log(record.id)).count("accepted") == 1
+
+
+async def test_what_was_recorded_before_a_crash_stays_and_the_rest_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, _):
+        records = await batch_sent(place, 60)
+        with monkeypatch.context() as patched:
+            commits(place, patched, lost=1)
+            with pytest.raises(Unavailable):
+                await place.queue.pass_once()
+        waiting = await place.store.read(lambda tx: tx.invoices.unsent())
+        assert len(waiting) == 35
+        await passes(place, 12)
+        assert await states(place) == set()
+        assert {(await place.log(record.id)).count("accepted") for record in records} == {1}
+
+
+def answer(gateway: FakeGateway, sha256: bytes, verdict: Verdict) -> None:
+    """Let KSeF say this about a document it has."""
+    for reference, (known, _, answers) in list(gateway._verdicts.items()):
+        if known == sha256:
+            gateway._verdicts[reference] = (known, verdict, answers)
+
+
+async def test_a_number_that_ksef_gives_twice_costs_that_invoice_only(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await batch_sent(place, 30)
+        taken, second = await place.record(records[0].id), await place.record(records[1].id)
+        given = {sha256: verdict for sha256, verdict, _ in gateway._verdicts.values()}
+        told = given[taken.sha256]
+        assert isinstance(told, Accepted)
+        answer(gateway, second.sha256, replace(told, sha256=None))
+        await place.queue.pass_once()
+        assert await states(place) == {InvoiceState.IN_DOUBT}
+        (left,) = await place.store.read(lambda tx: tx.invoices.unsent())
+        assert left.id == second.id
+        (doubt,) = [event for event in await place.invoices.events(left.id) if event.kind == "in_doubt"]
+        assert doubt.data["why"] == "KSeF podał numer, który ma już inna faktura"
+        answer(gateway, second.sha256, given[second.sha256])
+        await passes(place, 12, seconds=60.0)
+        assert await states(place) == set()
+        assert len(gateway.ledger) == 30
+
+
+async def test_what_ksef_refuses_in_a_batch_leaves_the_others_accepted(tmp_path: Path) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await batch_sent(place, 30)
+        spoilt, missing = records[3].sha256, records[7].sha256
+        answer(gateway, spoilt, Rejected(450, "błąd"))
+        for session in gateway._sessions.values():
+            session[:] = [reference for reference in session if gateway._verdicts[reference][0] != missing]
+        await place.queue.pass_once()
+        assert (await place.record(records[3].id)).state is InvoiceState.REJECTED
+        assert "not_in_batch" in await place.log(records[7].id)
+        others = [await place.record(each.id) for number, each in enumerate(records) if number not in {3, 7}]
+        assert {each.state for each in others} == {InvoiceState.ACCEPTED}
 
 
 async def test_what_its_sender_left_behind_is_a_doubt(tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ GROWING = ("invoices", "versions", "events", "print_jobs", "upos", "idempotency_
 READ_WHOLE = {
     "queue_select": "its conditions follow",
     "invoice_select": "its conditions follow",
-    "invoice_light": "its conditions follow",
     "event_last": "one row, from the end",
     "export_due": "a command's, a page at a time",
     "event_of_kind": "a report of an outage, which a person asks for",
