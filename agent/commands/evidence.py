@@ -62,13 +62,15 @@ def _export(settings: Settings, first: date, last: date, out: Path) -> None:
 
 async def _write(settings: Settings, first: date, last: date, file: BinaryIO) -> int:
     from agent.app import open_store_readonly  # noqa: PLC0415 - verify needs none of it
+    from agent.services.presses import Presses  # noqa: PLC0415
     from agent.services.records.evidence import Evidence  # noqa: PLC0415
     from agent.system.clock import SystemClock  # noqa: PLC0415
     from printers.printer_set import build  # noqa: PLC0415
 
     store = await open_store_readonly(settings)
+    clock = SystemClock()
     try:
-        evidence = Evidence(store, settings.seller.nip, build(settings.printers, SystemClock()).text)
+        evidence = Evidence(store, Presses(clock), settings.seller.nip, build(settings.printers, clock).text)
         with RunningCount("Zapisano plików") as running:
             return await evidence.write(first, last, file, running.step)
     finally:

@@ -529,7 +529,7 @@ def assemble(
         register=RegisterReports(store, clock, presses),
         books=books,
         comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
-        evidence=Evidence(store, seller.nip, renderer.text, folder=settings.data_dir),
+        evidence=Evidence(store, presses, seller.nip, renderer.text, folder=settings.data_dir),
         retention=Retention(
             store,
             books,

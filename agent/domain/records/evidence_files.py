@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -33,6 +33,9 @@ FORMAT = "ksef-agent-evidence/1"
 README, INDEX, SUMS = "CZYTAJ.txt", "spis.json", "SHA256SUMS"
 LOG, FACTS = "zdarzenia.jsonl", "komunikaty.json"
 SESSION_UPOS = "upo-sesji"
+
+_MARK = "*"
+"""Stands for the files in the text of the index; no path has one (_safe)."""
 
 File = tuple[str, bytes]
 
@@ -177,9 +180,9 @@ def facts_file(facts: Iterable[TimelineFact]) -> File:
     return FACTS, _json(told)
 
 
-def log_file(lines: Iterable[LogLine]) -> File:
-    """Return the stretch of the event log, a line each."""
-    return LOG, "".join(canonical(line.to_json()) + "\n" for line in lines).encode()
+def log_text(lines: Iterable[LogLine]) -> bytes:
+    """Return a part of LOG, a line each."""
+    return "".join(canonical(line.to_json()) + "\n" for line in lines).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +200,21 @@ class Cover:
     """Chain value of the last event in the file."""
 
 
-def closing_files(cover: Cover, hashes: Mapping[str, str]) -> Iterator[File]:
-    """Yield readme, index and sums; ``hashes``: path -> SHA-256 of every file yielded before."""
-    readme = _readme(cover).encode()
-    listed = {**hashes, README: hashlib.sha256(readme).hexdigest()}
-    index = _json(
+def closing_files(
+    cover: Cover, files: Callable[[], Iterable[tuple[str, str]]]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield readme, index and sums, in pieces.
+
+    ``files`` gives path and SHA-256 of every file written until it is called, these three included, by path.
+    """
+    yield README, iter([_readme(cover).encode()])
+    yield INDEX, _index(cover, files())
+    yield SUMS, _sums(files())
+
+
+def _index(cover: Cover, files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """Yield the text of the index: _json() of it, with a line for each file in place of the mark."""
+    whole = _json(
         {
             "format": FORMAT,
             "seller_nip": cover.seller_nip,
@@ -213,13 +226,21 @@ def closing_files(cover: Cover, hashes: Mapping[str, str]) -> Iterator[File]:
                 "last_seq": cover.last_seq,
                 "head": cover.head,
             },
-            "files": dict(sorted(listed.items())),
+            "files": {_MARK: _MARK},
         }
     )
-    listed[INDEX] = hashlib.sha256(index).hexdigest()
-    yield README, readme
-    yield INDEX, index
-    yield SUMS, "".join(f"{value}  {path}\n" for path, value in sorted(listed.items())).encode()
+    before, _, after = whole.partition(f'"{_MARK}": "{_MARK}"'.encode())
+    yield before
+    between = ""
+    for path, sha256 in files:
+        yield f'{between}"{path}": "{sha256}"'.encode()
+        between = ",\n  "
+    yield after
+
+
+def _sums(files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    for path, sha256 in files:
+        yield f"{sha256}  {path}\n".encode()
 
 
 # --- text -------------------------------------------------------------------------------------------

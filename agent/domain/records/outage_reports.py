@@ -5,7 +5,7 @@ The line's own history is no fact of the timeline; it is read from the log: its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,17 +33,15 @@ class LineSeen:
 
 def outage_reports(
     timeline: Timeline,
-    invoices: Sequence[OutageInvoice],
+    invoices: Callable[[], Iterable[OutageInvoice]],
     line: Iterable[LineSeen],
     begin: datetime,
     end: datetime,
-) -> list[OutageReport]:
-    """Return a report for every outage that touches ``begin`` to ``end``, with the invoices issued in it."""
-    return [
-        replace(report, invoices=tuple(invoice for invoice in invoices if within(invoice.issued_at, report)))
-        for report in outages(timeline, line)
-        if report.begin < end and (report.end is None or report.end >= begin)
-    ]
+) -> Iterator[OutageReport]:
+    """Yield a report for every outage that touches ``begin`` to ``end``, with those of the invoices issued in it."""
+    for report in outages(timeline, line):
+        if report.begin < end and (report.end is None or report.end >= begin):
+            yield replace(report, invoices=tuple(each for each in invoices() if within(each.issued_at, report)))
 
 
 def outages(timeline: Timeline, line: Iterable[LineSeen]) -> list[OutageReport]:

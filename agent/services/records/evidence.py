@@ -1,16 +1,18 @@
 """Evidence for an auditor: reads the store and yields the files of domain/records/evidence_files.py as one zip.
 
-Invoices are read first, one at a time, and the log last: so the log always holds at least what the invoices
-claim, although presses go on meanwhile. Nothing is written. The same store gives the same bytes.
+Invoices are read first, then their events up to one, the log last: so the log always holds at least what the invoices
+claim, although presses go on meanwhile and go first. Nothing is stored, and memory does not follow the length of the
+period (evidence_index.py). The same store gives the same bytes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
-import hashlib
 import tempfile
-import zipfile
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ from agent.domain.invoice import InvoiceRecord
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Timeline, fact_from_json
 from agent.domain.records.evidence_files import (
+    LOG,
     Cover,
     File,
     InvoiceFile,
@@ -33,19 +36,19 @@ from agent.domain.records.evidence_files import (
     folder_of,
     invoice_files,
     invoice_log_file,
-    log_file,
+    log_text,
     outage_files,
 )
 from agent.domain.records.hash_chain import GENESIS, LogLine
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
+from agent.services.presses import Presses
+from agent.services.records.evidence_index import EvidenceIndex
+from agent.services.records.evidence_zip import Content, EvidenceZip
 
-PAGE = 100
-"""Invoices per read."""
-LOG_PAGE = 1000
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time stamp of every file in the zip: the contents alone decide its bytes."""
+PAGE = 20
+"""Invoices per read, with all their bytes."""
+LOG_PAGE = 200
 
 Text = Callable[[str, bytes], str]
 """Turns what a printer (by name) was sent into text: text() of the Press."""
@@ -54,9 +57,18 @@ Text = Callable[[str, bytes], str]
 class Evidence:
     """Implements EvidenceBundle. ``text`` None leaves the texts of papers out."""
 
-    def __init__(self, store: Store, seller_nip: str, text: Text | None = None, *, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        presses: Presses,
+        seller_nip: str,
+        text: Text | None = None,
+        *,
+        folder: Path | None = None,
+    ) -> None:
         """``folder``: on whose disk bundle() writes; None: where the system keeps temporary files."""
         self._store = store
+        self._presses = presses
         self._seller_nip = seller_nip
         self._text = text
         self._folder = folder
@@ -80,68 +92,88 @@ class Evidence:
 
     async def write(self, first: date, last: date, file: BinaryIO, written: Callable[[], None] = lambda: None) -> int:
         """Write the zip into ``file``; return how many files it holds. ``written`` is called after each of them."""
-        count = 0
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            async for path, content in self.files(first, last):
-                entry = zipfile.ZipInfo(path, EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, content)
-                count += 1
-                written()
-        return count
+        with closing(EvidenceIndex(self._folder)) as index:
+            with EvidenceZip(file, index, written) as archive:
+                await self._write_all(first, last, archive, index)
+            return archive.count
 
-    async def files(self, first: date, last: date) -> AsyncIterator[File]:
-        """Yield every file of the zip, index and sums at the end."""
-        hashes: dict[str, str] = {}
-
-        def noted(file: File) -> File:
-            hashes[file[0]] = hashlib.sha256(file[1]).hexdigest()
-            return file
-
-        invoices: dict[str, OutageInvoice] = {}
-        async for record in self._records(first, last):
-            invoices[record.id] = _outage_invoice(record)
-            whole = await self._whole(record.id)
-            for file in invoice_files(whole):
-                yield noted(file)
-            if whole.session_upo is not None and whole.session_upo.path not in hashes:
-                yield noted((whole.session_upo.path, await self._page(whole.session_upo)))
-        previous, lines = await self._store.read(lambda tx: _log(tx, list(invoices)))
-        for file in _log_files(invoices, lines):
-            yield noted(file)
+    async def _write_all(self, first: date, last: date, archive: EvidenceZip, index: EvidenceIndex) -> None:
+        await self._write_invoices(first, last, archive, index)
+        begun, newest = await self._write_events(archive, index)
+        stretch = await self._write_log(begun, newest, archive)
         timeline = await self._timeline()
-        yield noted(facts_file(timeline.facts))
+        archive.add(*facts_file(timeline.facts))
         begin, end = start_of_day(first), end_of_day(last)
-        for report in outage_reports(timeline, list(invoices.values()), line_seen(lines), begin, end):
-            for file in outage_files(report):
-                yield noted(file)
+        for report in outage_reports(timeline, index.invoices, stretch.line, begin, end):
+            await asyncio.to_thread(_add, archive, outage_files(report))
         cover = Cover(
             seller_nip=self._seller_nip,
             first=first,
             last=last,
-            previous=previous,
-            first_seq=lines[0].seq if lines else None,
-            last_seq=lines[-1].seq if lines else None,
-            head=lines[-1].chain if lines else None,
+            previous=stretch.previous,
+            first_seq=stretch.first_seq,
+            last_seq=stretch.last_seq,
+            head=stretch.head,
         )
-        for file in closing_files(cover, hashes):
-            yield file
+        await asyncio.to_thread(_add, archive, closing_files(cover, index.files))
 
-    async def _records(self, first: date, last: date) -> AsyncIterator[InvoiceRecord]:
-        """Yield the invoices, newest first, a page in memory at a time."""
+    async def _write_invoices(self, first: date, last: date, archive: EvidenceZip, index: EvidenceIndex) -> None:
+        """Write all about each invoice but its events, newest first, a page in memory at a time."""
+        async for page in self._pages(first, last):
+            files: list[File] = []
+            for whole in page:
+                index.add_invoice(whole.record.id, _outage_invoice(whole.record))
+                files += invoice_files(whole)
+            await asyncio.to_thread(_add, archive, files)
+            for upo in dict.fromkeys(whole.session_upo for whole in page if whole.session_upo is not None):
+                if not index.has_file(upo.path):
+                    archive.add(upo.path, await self._page(upo))
+
+    async def _pages(self, first: date, last: date) -> AsyncIterator[list[InvoiceFile]]:
         after: str | None = None
         while True:
+            await self._presses.pass_by()
             query = InvoiceFilter(issued_from=first, issued_to=last, limit=PAGE, after_id=after)
-            page = await self._store.read(lambda tx, query=query: tx.invoices.find(query))  # type: ignore[misc]
-            for record in page:
-                yield record
+            page = await self._store.read(partial(self._read_page, query))
+            yield page
             if len(page) < PAGE:
                 return
-            after = page[-1].id
+            after = page[-1].record.id
 
-    async def _whole(self, invoice_id: str) -> InvoiceFile:
-        return await self._store.read(partial(self._read_whole, invoice_id))
+    async def _write_events(self, archive: EvidenceZip, index: EvidenceIndex) -> tuple[int, int | None]:
+        """Write the events of each invoice; return the first of all of them, and the last (None: there are none)."""
+        until = await self._store.read(lambda tx: tx.events.newest())
+        place, first, last = 0, until, None
+        while names := index.names(place, PAGE):
+            await self._presses.pass_by()
+            found = await self._store.read(partial(_events_of, [each for _, each, _ in names], until))
+            files = []
+            for (_, invoice_id, number), lines in zip(names, found, strict=True):
+                files.append(invoice_log_file(folder_of(number, invoice_id), lines))
+                first = min([first, *(line.seq for line in lines)])
+                last = max([last or 0, *(line.seq for line in lines)]) or None
+            await asyncio.to_thread(_add, archive, files)
+            place, _, _ = names[-1]
+        return first, last
+
+    async def _write_log(self, first: int, last: int | None, archive: EvidenceZip) -> _Stretch:
+        """Write the log from one event to another without a gap; an empty file where there is no last one."""
+        before = await self._store.read(partial(_log_page, first - 2, 1)) if first > 1 else []
+        stretch = _Stretch(before[0].chain if before and last else GENESIS)
+        seq = first - 1
+        with archive.writing(LOG) as write:
+            while last is not None and seq < last:
+                await self._presses.pass_by()
+                lines = await self._store.read(partial(_log_page, seq, min(LOG_PAGE, last - seq)))
+                if not lines:
+                    break
+                stretch.add(lines)
+                await asyncio.to_thread(write, log_text(lines))
+                seq = lines[-1].seq
+        return stretch
+
+    async def _read_page(self, query: InvoiceFilter, tx: Transaction) -> list[InvoiceFile]:
+        return [await self._read_whole(each.id, tx) for each in await tx.invoices.summaries(query)]
 
     async def _read_whole(self, invoice_id: str, tx: Transaction) -> InvoiceFile:
         named = await tx.sessions.upo_of(invoice_id)
@@ -175,40 +207,49 @@ class Evidence:
         return Timeline.of(fact_from_json(fact.body, fact.seen_at) for fact in facts)
 
 
-async def _log(tx: Transaction, invoice_ids: list[str]) -> tuple[str, list[LogLine]]:
-    """Return the stretch of the log that holds all events of these invoices, and the chain value before it."""
-    bounds: list[int] = []
-    for invoice_id in invoice_ids:
-        own = await tx.events.of_invoice(invoice_id)
-        bounds += [event.seq for event in (*own[:1], *own[-1:])]
-    if not bounds:
-        return GENESIS, []
-    first, last = min(bounds), max(bounds)
-    before = await tx.events.after(first - 2, 1) if first > 1 else []
-    lines: list[LogLine] = []
-    seq = first - 1
-    while seq < last:
-        page = await tx.events.after(seq, min(LOG_PAGE, last - seq))
-        if not page:
-            break
-        lines += [log_line(event) for event in page]
-        seq = page[-1].seq
-    return (before[0].chain if before else GENESIS), lines
+@dataclass(slots=True)
+class _Stretch:
+    """What is known of the log that was written: its ends, and the line."""
+
+    previous: str = GENESIS
+    """Chain value before it."""
+    first_seq: int | None = None
+    last_seq: int | None = None
+    head: str | None = None
+    """Chain value of its last event."""
+    line: list[LineSeen] = field(default_factory=list)
+
+    def add(self, lines: list[LogLine]) -> None:
+        """Go on by some lines; of the line only what changes is kept, since every press tells of it."""
+        self.first_seq = self.first_seq or lines[0].seq
+        self.last_seq, self.head = lines[-1].seq, lines[-1].chain
+        for seen in line_seen(lines):
+            known = self.line[-1] if self.line else None
+            if known is None or (known.state, known.since) != (seen.state, seen.since) or seen.at < known.at:
+                self.line.append(seen)
+
+
+def _add(archive: EvidenceZip, files: Iterable[tuple[str, Content]]) -> None:
+    for path, content in files:
+        archive.add(path, content)
+
+
+async def _events_of(invoice_ids: list[str], until: int, tx: Transaction) -> list[list[LogLine]]:
+    """Return the events of each of these, up to one."""
+    return [
+        [log_line(event) for event in await tx.events.of_invoice(invoice_id) if event.seq <= until]
+        for invoice_id in invoice_ids
+    ]
+
+
+async def _log_page(after: int, limit: int, tx: Transaction) -> list[LogLine]:
+    return [log_line(event) for event in await tx.events.after(after, limit)]
 
 
 def log_line(event: Event) -> LogLine:
     """Return an event as the evidence has it."""
     at = event.at.astimezone(UTC).isoformat()
     return LogLine(event.seq, at, event.kind, event.invoice_id, event.data, event.chain)
-
-
-def _log_files(invoices: dict[str, OutageInvoice], lines: list[LogLine]) -> list[File]:
-    own: dict[str, list[LogLine]] = {invoice_id: [] for invoice_id in invoices}
-    for line in lines:
-        if line.invoice_id in own:
-            own[line.invoice_id].append(line)
-    files = [invoice_log_file(folder_of(invoices[each].number, each), found) for each, found in own.items()]
-    return [*files, log_file(lines)]
 
 
 def line_seen(lines: Iterable[LogLine]) -> list[LineSeen]:

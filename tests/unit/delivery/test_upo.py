@@ -21,6 +21,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import _read_page, verify_zip_files
 from agent.ports import CallOutcome, InvoiceChange, KsefError, KsefSession, SessionKind, Transaction, Upo, UpoPage
 from agent.services.delivery import upo as service
+from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.store.bundle import Bundle, collect, save
 from agent.store.transaction import SqliteTransaction
@@ -308,8 +309,9 @@ async def test_the_evidence_holds_the_page_once_and_shows_every_change(tmp_path:
         records = await batch(place)
         await work(place, 1)
         day = place.clock.now().date()
-        evidence = Evidence(place.store, SELLER.nip)
-        files = {path: content async for path, content in evidence.files(day, day)}
+        evidence = Evidence(place.store, Presses(place.clock), SELLER.nip)
+        with await evidence.bundle(day, day) as file, zipfile.ZipFile(file) as archive:
+            files = {path: archive.read(path) for path in archive.namelist()}
         (page,) = [path for path in files if path.startswith("upo-sesji/")]
         assert page == f"upo-sesji/{records[0].session_ref}/strona-1.xml"
         assert verify_zip_files(files) == []

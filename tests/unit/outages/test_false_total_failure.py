@@ -17,6 +17,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.register import Marker, marker
 from agent.ports import CallOutcome, KsefError
+from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from tests.fakes.world import MANAGER, SELLER, World, world
 
@@ -235,7 +236,7 @@ async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
 
 
 async def evidence_of(place: World) -> dict[str, bytes]:
-    evidence = Evidence(place.store, SELLER.nip, place.ports.renderer.text)
+    evidence = Evidence(place.store, Presses(place.clock), SELLER.nip, place.ports.renderer.text)
     with await evidence.bundle(TUESDAY.date(), TUESDAY.date()) as file, zipfile.ZipFile(file) as archive:
         return dict(ZipFiles(archive))
 

@@ -31,6 +31,7 @@ from agent.domain.records.evidence_files import INDEX, LOG, README, SUMS, Outage
 from agent.domain.records.hash_chain import GENESIS, LogLine, chain, verify_chain
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Upo
+from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
@@ -185,7 +186,7 @@ async def a_day(till: World) -> None:
 
 
 async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:
-    evidence = Evidence(till.store, SELLER.nip, till.ports.renderer.text)
+    evidence = Evidence(till.store, Presses(till.clock), SELLER.nip, till.ports.renderer.text)
     period = date.fromisoformat(first), date.fromisoformat(last)
     with await evidence.bundle(*period) as file, await evidence.bundle(*period) as again:
         data = file.read()
@@ -440,7 +441,7 @@ def test_reports_of_every_kind() -> None:
         LineSeen(T0 + timedelta(hours=4), LinkState.CLOSED, end),
     ]
     invoices = [sold("1", T0), sold("2", begin), sold("3", end), sold("4", T0 + timedelta(hours=4))]
-    reports = outage_reports(Timeline.of([*heard, declared]), invoices, line, T0, T0 + timedelta(days=1))
+    reports = list(outage_reports(Timeline.of([*heard, declared]), lambda: invoices, line, T0, T0 + timedelta(days=1)))
     inside = {report.kind: [invoice.number for invoice in report.invoices] for report in reports}
     assert inside == {
         "awaria": ["2", "3"],
@@ -450,13 +451,15 @@ def test_reports_of_every_kind() -> None:
         "offline24": ["2", "3", "4"],
     }
     assert {report.kind: report.end for report in reports}["lacze"] == end
-    assert outage_reports(Timeline.of(heard), invoices, [], T0 - timedelta(days=9), T0 - timedelta(days=8)) == []
+    assert not list(
+        outage_reports(Timeline.of(heard), lambda: invoices, [], T0 - timedelta(days=9), T0 - timedelta(days=8))
+    )
 
 
 async def test_a_full_disk_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with till_of(tmp_path) as till:
         await till.sell()
-        evidence = Evidence(till.store, SELLER.nip, folder=tmp_path)
+        evidence = Evidence(till.store, Presses(till.clock), SELLER.nip, folder=tmp_path)
 
         async def full(*_: object) -> int:
             raise OSError(errno.ENOSPC, "full")

@@ -22,6 +22,7 @@ from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.retention import ERASED, issued_before, limitation_ends, may_be_erased
+from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.settings.model import RetentionSettings, Settings
 from agent.store.bundle import collect, save
@@ -126,7 +127,9 @@ def traces_of(folder: Path, words: str) -> list[str]:
 async def evidence_problems(place: World) -> list[str]:
     """What the verifier says of the evidence; the fake KSeF's UPO do not name what they confirm."""
     with (
-        await Evidence(place.store, SELLER.nip).bundle(date(2026, 11, 1), date(2026, 11, 30)) as bundle,
+        await Evidence(place.store, Presses(place.clock), SELLER.nip).bundle(
+            date(2026, 11, 1), date(2026, 11, 30)
+        ) as bundle,
         zipfile.ZipFile(bundle) as archive,
     ):
         return [each for each in verify_zip_files(ZipFiles(archive)) if "UPO" not in each]

@@ -1,0 +1,100 @@
+"""What a bundle of evidence has to know of its files and invoices until it is whole.
+
+On disk, since a month of a busy shop has half a million files: a database without a name, gone with whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from agent.domain.records.evidence_files import OutageInvoice
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE files (path TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE invoices (
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, number TEXT NOT NULL, mode TEXT NOT NULL, issued_at TEXT NOT NULL,
+    deadline TEXT NOT NULL, state TEXT NOT NULL, ksef_number TEXT, accepted_at TEXT
+);
+CREATE TABLE entries (
+    place INTEGER PRIMARY KEY, path TEXT NOT NULL, header_offset INTEGER NOT NULL, crc INTEGER NOT NULL,
+    compressed INTEGER NOT NULL, size INTEGER NOT NULL, flags INTEGER NOT NULL
+);
+BEGIN;
+"""
+Entry = tuple[str, int, int, int, int, int]
+"""Of the zip's directory: path, offset of the header, CRC-32, compressed size, size, flags."""
+
+
+class EvidenceIndex:
+    """Files by path, invoices and the zip's entries in the order in which they came."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """``folder``: on whose disk it lies; None: where the system keeps temporary files."""
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="evidence-") as named:
+            # written from threads, one at a time; the name goes at once, the file when it is closed
+            self._connection = sqlite3.connect(named.name, isolation_level=None, check_same_thread=False)
+            self._connection.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+    def add_file(self, path: str, sha256: str) -> None:
+        """Note a file and its hash in hexadecimal."""
+        self._connection.execute("INSERT INTO files VALUES (?, ?)", (path, sha256))
+
+    def has_file(self, path: str) -> bool:
+        """Tell whether there is such a file."""
+        return bool(self._connection.execute("SELECT 1 FROM files WHERE path = ?", (path,)).fetchall())
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield path and hash of every file, by path."""
+        yield from self._connection.execute("SELECT path, sha256 FROM files ORDER BY path")
+
+    def add_invoice(self, invoice_id: str, invoice: OutageInvoice) -> None:
+        """Note what outage reports tell of an invoice."""
+        accepted_at = None if invoice.accepted_at is None else invoice.accepted_at.isoformat()
+        facts = (invoice.number, invoice.mode, invoice.issued_at.isoformat(), invoice.deadline, invoice.state)
+        self._connection.execute(
+            "INSERT INTO invoices VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (invoice_id, *facts, invoice.ksef_number, accepted_at),
+        )
+
+    def names(self, after: int, limit: int) -> list[tuple[int, str, str]]:
+        """Return place, id and number of the next invoices."""
+        sql = "SELECT place, id, number FROM invoices WHERE place > ? ORDER BY place LIMIT ?"
+        return self._connection.execute(sql, (after, limit)).fetchall()
+
+    def invoices(self) -> Iterator[OutageInvoice]:
+        """Yield what outage reports tell of each invoice."""
+        sql = "SELECT number, mode, issued_at, deadline, state, ksef_number, accepted_at FROM invoices ORDER BY place"
+        for number, mode, issued_at, deadline, state, ksef_number, accepted_at in self._connection.execute(sql):
+            yield OutageInvoice(
+                number=number,
+                mode=mode,
+                issued_at=datetime.fromisoformat(issued_at),
+                deadline=deadline,
+                state=state,
+                ksef_number=ksef_number,
+                accepted_at=None if accepted_at is None else datetime.fromisoformat(accepted_at),
+            )
+
+    def add_entry(self, entry: Entry) -> None:
+        """Note an entry of the zip."""
+        self._connection.execute("INSERT INTO entries VALUES (NULL, ?, ?, ?, ?, ?, ?)", entry)
+
+    def entry_count(self) -> int:
+        """Return how many there are."""
+        ((count,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM entries")
+        return int(count)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield them in order."""
+        sql = "SELECT path, header_offset, crc, compressed, size, flags FROM entries ORDER BY place"
+        yield from self._connection.execute(sql)
