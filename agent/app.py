@@ -44,6 +44,7 @@ from agent.settings.model import Settings
 from agent.settings.rules import is_loopback
 from agent.store.bundle import dropped
 from agent.store.disk import is_there
+from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.witnesses import copy_of
 from agent.system import service_unit
@@ -156,6 +157,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             webhooks=Webhooks(outbound, clock),
             white_list=WhiteList(ministry, clock, settings.page.lookup_url) if settings.page.lookup_buyers else None,
             drop_archive=dropped,
+            open_index=SqliteEvidenceIndex,
             signer=held,
             authentication=authentication,
         )

@@ -64,13 +64,16 @@ async def _write(settings: Settings, first: date, last: date, file: BinaryIO) ->
     from agent.app import open_store_readonly  # noqa: PLC0415 - verify needs none of it
     from agent.services.presses import Presses  # noqa: PLC0415
     from agent.services.records.evidence import Evidence  # noqa: PLC0415
+    from agent.store.evidence_index import SqliteEvidenceIndex  # noqa: PLC0415
     from agent.system.clock import SystemClock  # noqa: PLC0415
     from printers.printer_set import build  # noqa: PLC0415
 
     store = await open_store_readonly(settings)
     clock = SystemClock()
     try:
-        evidence = Evidence(store, Presses(clock), settings.seller.nip, build(settings.printers, clock).text)
+        evidence = Evidence(
+            store, SqliteEvidenceIndex, Presses(clock), settings.seller.nip, build(settings.printers, clock).text
+        )
         with RunningCount("Zapisano plików") as running:
             return await evidence.write(first, last, file, running.step)
     finally:

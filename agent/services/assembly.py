@@ -28,6 +28,7 @@ from agent.ports import (
     Store,
     WebhookSender,
 )
+from agent.ports.evidence import OpenIndex
 from agent.services.background import BackgroundTasks
 from agent.services.buyers.lookup import BuyerLookup
 from agent.services.changes import Changes
@@ -113,6 +114,8 @@ class Ports:
     drop_archive: DropArchive
     signer: HeldSigner
     """Signs KOD II."""
+    open_index: OpenIndex
+    """Of a bundle of evidence."""
     authentication: Signer | None = None
     """The certificate that signs in: looked at, never signs here."""
 
@@ -529,7 +532,7 @@ def assemble(
         register=RegisterReports(store, clock, presses),
         books=books,
         comparisons=KsefComparisons(gateway, books, clock, seller.nip, settings.read_number),
-        evidence=Evidence(store, presses, seller.nip, renderer.text, folder=settings.data_dir),
+        evidence=Evidence(store, ports.open_index, presses, seller.nip, renderer.text, folder=settings.data_dir),
         retention=Retention(
             store,
             books,

@@ -25,6 +25,7 @@ from agent.services.monitoring.webhooks import Outbox, Subscriber
 from agent.services.shutdown import Shutdown
 from agent.settings.model import PrinterSettings, Settings
 from agent.store.bundle import dropped
+from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.sqlite import SqliteStore
 from printers.printer_set import build
 from tests.fakes import counter
@@ -253,6 +254,7 @@ async def world(
         webhooks=webhooks or FakeSubscriber(),
         white_list=white_list,
         drop_archive=dropped,
+        open_index=SqliteEvidenceIndex,
         signer=FakeHeldSigner(FakeSigner() if with_certificate else None),
     )
     services = assemble(

@@ -2,7 +2,7 @@
 
 Invoices are read first, then their events up to one, the log last: so the log always holds at least what the invoices
 claim, although presses go on meanwhile and go first. Nothing is stored, and memory does not follow the length of the
-period (evidence_index.py). The same store gives the same bytes.
+period (ports/evidence.py). The same store gives the same bytes.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from agent.domain.records.evidence_files import (
 from agent.domain.records.hash_chain import GENESIS, LogLine
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
+from agent.ports.evidence import EvidenceIndex, OpenIndex
 from agent.services.presses import Presses
-from agent.services.records.evidence_index import EvidenceIndex
 from agent.services.records.evidence_zip import Content, EvidenceZip
 
 PAGE = 20
@@ -60,6 +60,7 @@ class Evidence:
     def __init__(
         self,
         store: Store,
+        open_index: OpenIndex,
         presses: Presses,
         seller_nip: str,
         text: Text | None = None,
@@ -68,6 +69,7 @@ class Evidence:
     ) -> None:
         """``folder``: on whose disk bundle() writes; None: where the system keeps temporary files."""
         self._store = store
+        self._open_index = open_index
         self._presses = presses
         self._seller_nip = seller_nip
         self._text = text
@@ -92,7 +94,7 @@ class Evidence:
 
     async def write(self, first: date, last: date, file: BinaryIO, written: Callable[[], None] = lambda: None) -> int:
         """Write the zip into ``file``; return how many files it holds. ``written`` is called after each of them."""
-        with closing(EvidenceIndex(self._folder)) as index:
+        with closing(self._open_index(self._folder)) as index:
             with EvidenceZip(file, index, written) as archive:
                 await self._write_all(first, last, archive, index)
             return archive.count

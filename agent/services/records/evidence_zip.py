@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import BinaryIO
 
-from agent.services.records.evidence_index import EvidenceIndex
+from agent.ports.evidence import EvidenceIndex
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time stamp of every file in the zip: the contents alone decide its bytes."""

@@ -24,6 +24,7 @@ from agent.services.delivery import upo as service
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.store.bundle import Bundle, collect, save
+from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.transaction import SqliteTransaction
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
@@ -309,7 +310,7 @@ async def test_the_evidence_holds_the_page_once_and_shows_every_change(tmp_path:
         records = await batch(place)
         await work(place, 1)
         day = place.clock.now().date()
-        evidence = Evidence(place.store, Presses(place.clock), SELLER.nip)
+        evidence = Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip)
         with await evidence.bundle(day, day) as file, zipfile.ZipFile(file) as archive:
             files = {path: archive.read(path) for path in archive.namelist()}
         (page,) = [path for path in files if path.startswith("upo-sesji/")]

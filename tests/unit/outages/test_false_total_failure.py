@@ -19,6 +19,7 @@ from agent.domain.records.register import Marker, marker
 from agent.ports import CallOutcome, KsefError
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
+from agent.store.evidence_index import SqliteEvidenceIndex
 from tests.fakes.world import MANAGER, SELLER, World, world
 
 TUESDAY = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -236,7 +237,7 @@ async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
 
 
 async def evidence_of(place: World) -> dict[str, bytes]:
-    evidence = Evidence(place.store, Presses(place.clock), SELLER.nip, place.ports.renderer.text)
+    evidence = Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip, place.ports.renderer.text)
     with await evidence.bundle(TUESDAY.date(), TUESDAY.date()) as file, zipfile.ZipFile(file) as archive:
         return dict(ZipFiles(archive))
 

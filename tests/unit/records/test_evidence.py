@@ -32,7 +32,9 @@ from agent.domain.records.hash_chain import GENESIS, LogLine, chain, verify_chai
 from agent.domain.records.outage_reports import LineSeen, outage_reports
 from agent.ports import Upo
 from agent.services.presses import Presses
+from agent.services.records import evidence
 from agent.services.records.evidence import Evidence
+from agent.store.evidence_index import SqliteEvidenceIndex
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CONSUMER, MANAGER, SELLER, World, world
@@ -186,9 +188,9 @@ async def a_day(till: World) -> None:
 
 
 async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24") -> dict[str, bytes]:
-    evidence = Evidence(till.store, Presses(till.clock), SELLER.nip, till.ports.renderer.text)
+    made = Evidence(till.store, SqliteEvidenceIndex, Presses(till.clock), SELLER.nip, till.ports.renderer.text)
     period = date.fromisoformat(first), date.fromisoformat(last)
-    with await evidence.bundle(*period) as file, await evidence.bundle(*period) as again:
+    with await made.bundle(*period) as file, await made.bundle(*period) as again:
         data = file.read()
         assert data == again.read()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -217,6 +219,38 @@ def test_a_day_is_complete_and_in_order(files: dict[str, bytes]) -> None:
     assert "UTC" in files[README].decode()
     first = files[LOG].splitlines()[0]
     assert json.loads(files[INDEX])["chain"]["first_seq"] == json.loads(first)["seq"]
+
+
+async def test_the_zip_is_the_same_however_much_is_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with till_of(tmp_path) as till:
+        await a_day(till)
+        whole = await bundle(till)
+        monkeypatch.setattr(evidence, "PAGE", 1)
+        monkeypatch.setattr(evidence, "LOG_PAGE", 3)
+        assert await bundle(till) == whole
+    assert verify_zip_files(whole) == []
+
+
+def test_the_index_is_plain_json_of_one_form(files: dict[str, bytes]) -> None:
+    """Written a file at a time, it is what is written at once."""
+    written = json.dumps(json.loads(files[INDEX]), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    assert files[INDEX].decode() == written
+    assert json.loads(files[INDEX])["files"].keys() == files.keys() - {INDEX, SUMS}
+
+
+async def test_a_line_that_every_press_tells_of_is_kept_once(tmp_path: Path) -> None:
+    stretch = evidence._Stretch()
+    async with till_of(tmp_path) as till:
+        for _ in range(5):
+            await till.sell()
+        log = [evidence.log_line(event) for event in await till.store.read(lambda tx: tx.events.after(0))]
+    assert len(evidence.line_seen(log)) == 5
+    for line in log:
+        stretch.add([line])
+    assert len(stretch.line) == 1
+    assert (stretch.first_seq, stretch.last_seq, stretch.head) == (1, log[-1].seq, log[-1].chain)
 
 
 def test_sums_are_those_of_sha256sum(files: dict[str, bytes]) -> None:
@@ -459,12 +493,12 @@ def test_reports_of_every_kind() -> None:
 async def test_a_full_disk_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with till_of(tmp_path) as till:
         await till.sell()
-        evidence = Evidence(till.store, Presses(till.clock), SELLER.nip, folder=tmp_path)
+        made = Evidence(till.store, SqliteEvidenceIndex, Presses(till.clock), SELLER.nip, folder=tmp_path)
 
         async def full(*_: object) -> int:
             raise OSError(errno.ENOSPC, "full")
 
-        monkeypatch.setattr(evidence, "write", full)
+        monkeypatch.setattr(made, "write", full)
         with pytest.raises(Unavailable) as refused:
-            await evidence.bundle(date(2026, 11, 24), date(2026, 11, 24))
+            await made.bundle(date(2026, 11, 24), date(2026, 11, 24))
         assert refused.value.code == "disk-full"

@@ -26,6 +26,7 @@ from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.settings.model import RetentionSettings, Settings
 from agent.store.bundle import collect, save
+from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.soundness import check
 from agent.store.sqlite import DATABASE
 from tests.fakes import counter
@@ -127,7 +128,7 @@ def traces_of(folder: Path, words: str) -> list[str]:
 async def evidence_problems(place: World) -> list[str]:
     """What the verifier says of the evidence; the fake KSeF's UPO do not name what they confirm."""
     with (
-        await Evidence(place.store, Presses(place.clock), SELLER.nip).bundle(
+        await Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip).bundle(
             date(2026, 11, 1), date(2026, 11, 30)
         ) as bundle,
         zipfile.ZipFile(bundle) as archive,

@@ -1,6 +1,6 @@
-"""What a bundle of evidence has to know of its files and invoices until it is whole.
+"""The index of a bundle of evidence (port EvidenceIndex): a database without a name, gone with whoever wrote it.
 
-On disk, since a month of a busy shop has half a million files: a database without a name, gone with whoever wrote it.
+On disk, since a month of a busy shop has half a million files.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.domain.records.evidence_files import OutageInvoice
+from agent.ports.evidence import ZipEntry
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -27,12 +28,10 @@ CREATE TABLE entries (
 );
 BEGIN;
 """
-Entry = tuple[str, int, int, int, int, int]
-"""Of the zip's directory: path, offset of the header, CRC-32, compressed size, size, flags."""
 
 
-class EvidenceIndex:
-    """Files by path, invoices and the zip's entries in the order in which they came."""
+class SqliteEvidenceIndex:
+    """Implements EvidenceIndex."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """``folder``: on whose disk it lies; None: where the system keeps temporary files."""
@@ -85,7 +84,7 @@ class EvidenceIndex:
                 accepted_at=None if accepted_at is None else datetime.fromisoformat(accepted_at),
             )
 
-    def add_entry(self, entry: Entry) -> None:
+    def add_entry(self, entry: ZipEntry) -> None:
         """Note an entry of the zip."""
         self._connection.execute("INSERT INTO entries VALUES (NULL, ?, ?, ?, ?, ?, ?)", entry)
 
@@ -94,7 +93,7 @@ class EvidenceIndex:
         ((count,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM entries")
         return int(count)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ZipEntry]:
         """Yield them in order."""
         sql = "SELECT path, header_offset, crc, compressed, size, flags FROM entries ORDER BY place"
         yield from self._connection.execute(sql)
