@@ -16,7 +16,6 @@ from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
 from printers.escpos import bitmap
 from printers.escpos.bitmap import Bitmap
 from printers.escpos.encode import QrTooWide, check_profile, encode
-from printers.preview import plaintext
 from printers.profiles.lookup import profile_for
 from printers.profiles.models import PROFILES, Profile
 from printers.settings import PrinterSettings
@@ -69,6 +68,8 @@ class PrinterSet:
 
     def text(self, printer: str, data: bytes) -> str:
         """Return the text of exactly those bytes."""
+        from printers.preview import plaintext  # noqa: PLC0415 - a printed page is made of bytes only where it is shown
+
         return plaintext.decode(data, self.profile(printer))
 
     def pdf(self, receipt: Receipt) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import tarfile
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -190,6 +189,8 @@ def _zip(invoices: Sequence[Outgoing]) -> bytes:
 
 
 def _tar_gz(invoices: Sequence[Outgoing]) -> bytes:
+    import tarfile  # noqa: PLC0415 - only where a backlog goes as a batch
+
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for invoice in invoices:

@@ -6,7 +6,6 @@ settings; other relative paths are relative to the settings.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 import types
@@ -339,6 +338,8 @@ class _Reader:
         self._wrong(place, "brakuje tego ustawienia; wzór jest w config.example.toml")
 
     def _unknown(self, place: KeyPath, known: set[str]) -> None:
+        import difflib  # noqa: PLC0415 - only where a key is misspelt
+
         key = str(place[-1])
         close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
         secret = _secret_file(key, known)

@@ -19,6 +19,7 @@ from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 
 START_SECONDS = 30.0
+PROGRAM = (sys.executable, "-m", "agent.cli")
 
 
 @dataclass
@@ -31,6 +32,8 @@ class AgentProcess:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     """Of the agent alone, beside this process's own."""
+    program: tuple[str, ...] = PROGRAM
+    """What a command line begins with: this tree by this interpreter, another program, words before one as nice(1)."""
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -41,9 +44,7 @@ class AgentProcess:
         """Start the agent and wait until it answers: ready for a press, or live."""
         log = (self.folder / "agent.log").open("ab")
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "agent.cli",
+            *self.program,
             "run",
             "--config",
             str(self.facts["config"]),
@@ -114,16 +115,17 @@ async def agent_process(
     limits: str = "none",
     extra: str = "",
     environment: Mapping[str, str] | None = None,
+    program: tuple[str, ...] = PROGRAM,
     state: str = "ready",
 ) -> AsyncIterator[AgentProcess]:
-    """Start both; ``extra`` is appended to the settings, ``environment`` and ``state`` are those of the agent."""
+    """Start both; ``extra`` is appended to the settings, the rest is of the agent."""
     async with Sandbox(limits=TABLES[limits]) as sandbox:
         facts = write_config(sandbox, folder / "agent.toml", describe(sandbox, folder / "certificates"))
         config = folder / "agent.toml"
         config.write_text(config.read_text("utf-8") + extra, "utf-8")
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(timeout=timeout) as http:
-            found = AgentProcess(sandbox, facts, http, folder, environment or {})
+            found = AgentProcess(sandbox, facts, http, folder, environment or {}, program)
             await found.start(state)
             try:
                 yield found
