@@ -23,7 +23,7 @@ from agent.domain.fa3.view_types import (
 from agent.domain.fa3.view_xml import Node, parse
 from agent.domain.invoice import CorrectedBase
 
-__all__ = ["FaView", "Kind", "LineView", "PartyView", "RateView", "read"]
+__all__ = ["FaView", "Kind", "LineView", "PartyView", "RateView", "read", "read_without_lines"]
 
 RATE_FIELDS: dict[str, tuple[str, ...]] = {
     "1": ("23", "22"),
@@ -52,12 +52,23 @@ def read(xml: bytes) -> FaView:
     BadInput where it fails the strict XML rules (fa3_schema.check_bytes) or lacks what the schema demands; the
     schema itself is not asked.
     """
-    root = parse(xml)
+    return _view(parse(xml), with_lines=True)
+
+
+def read_without_lines(xml: bytes) -> FaView:
+    """Read the same without the lines of the invoice and of an order, for a paper that shows none of them.
+
+    Its rates are named by their tax alone.
+    """
+    return _view(parse(xml), with_lines=False)
+
+
+def _view(root: Node, *, with_lines: bool) -> FaView:
     header = root.need("Naglowek")
     fa = root.need("Fa")
     kind = _kind(fa)
-    lines = tuple(parts.line(node) for node in fa.children("FaWiersz"))
-    order = parts.order(fa.child("Zamowienie"))
+    lines = tuple(parts.line(node) for node in fa.children("FaWiersz")) if with_lines else ()
+    order = parts.order(fa.child("Zamowienie")) if with_lines else None
     authorised = root.child("PodmiotUpowazniony")
     period = fa.child("OkresFa")
     return FaView(

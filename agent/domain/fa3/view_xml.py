@@ -49,19 +49,20 @@ class Node:
 
     def children(self, name: str) -> list[Node]:
         """Child elements of that name."""
-        return [Node(child) for child in self._named(name)]
+        return [Node(child) for child in self._named(name) or ()]
 
-    def _named(self, name: str) -> list[Element] | tuple[()]:
-        if self._by_name is None:
-            self._by_name = {}
+    def _named(self, name: str) -> list[Element] | None:
+        by_name = self._by_name
+        if by_name is None:
+            by_name = self._by_name = {}
             for child in self._element.iterchildren(_OURS):
-                self._by_name.setdefault(child.tag[_PREFIX:], []).append(child)
-        return self._by_name.get(name, ())
+                by_name.setdefault(child.tag[_PREFIX:], []).append(child)
+        return by_name.get(name)
 
     def child(self, name: str) -> Node | None:
         """First child element of that name."""
         found = self._named(name)
-        return Node(found[0]) if found else None
+        return None if found is None else Node(found[0])
 
     def need(self, name: str) -> Node:
         """Child element that the schema demands."""
@@ -72,12 +73,12 @@ class Node:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Texts of all child elements of that name."""
-        return tuple(map(_text_of, self._named(name)))
+        return tuple(map(_text_of, self._named(name) or ()))
 
     def text(self, name: str) -> str | None:
         """Text of a child element, None where it is absent or empty."""
         found = self._named(name)
-        return (_text_of(found[0]) or None) if found else None
+        return None if found is None else _text_of(found[0]) or None
 
     def need_text(self, name: str) -> str:
         """Text of a child element that the schema demands, never empty."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 from agent.domain.errors import DocumentDamaged, NotFound
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view import read, read_without_lines
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.links import names_document
 from agent.domain.paper.a4 import compose_a4
-from agent.domain.paper.compose import PaperChoice, PaperFacts, choose, compose
+from agent.domain.paper.compose import Document, PaperChoice, PaperFacts, choose, compose
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
 from agent.domain.records.retention import ERASED
@@ -46,8 +46,9 @@ class InvoicePapers:
         NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
         Conflict where KSeF has the number from another document.
         """
+        reading = read_without_lines if choice.document is Document.CONFIRMATION else read
         return compose(
-            read(_issued_bytes(record)),
+            reading(_issued_bytes(record)),
             choice,
             copy=copy,
             link_invoice=record.link_invoice,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import schemas
 from agent.domain.errors import BadInput
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.fa3.view import read
+from agent.domain.fa3.view import read, read_without_lines
 from agent.domain.fa3.view_types import FaView, Kind, Margin
 from agent.domain.invoice import Address, Buyer, BuyerKind
 from tests.reference import FA3_SAMPLES
@@ -34,6 +35,14 @@ def test_reads_the_ministrys_examples(path: Path) -> None:
     assert view.seller.nip == "9999999999"
     assert view.number
     assert view.lines or view.kind is Kind.KOR
+
+
+@pytest.mark.parametrize("name", documents.ALL)
+def test_without_its_lines_a_document_says_all_else(name: str) -> None:
+    whole, head = read(documents.ALL[name]), read_without_lines(documents.ALL[name])
+    assert head.lines == ()
+    assert head.order is None
+    assert replace(head, lines=whole.lines, order=whole.order, rates=whole.rates) == whole
 
 
 def test_reads_the_plain_sale() -> None:
