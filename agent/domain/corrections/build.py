@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from agent.domain.corrections.correction import Correction
 from agent.domain.fa3.build import issue_date
 from agent.domain.fa3.elements import (
-    add,
     add_annotations,
     add_buyer,
     add_deposits,
@@ -20,12 +18,9 @@ from agent.domain.fa3.elements import (
     add_seller,
     add_totals,
     receipt_notes,
-    to_bytes,
 )
+from agent.domain.fa3.writing import Element, add, section, to_bytes
 from agent.domain.invoice import CorrectedBase, Seller, VatRate
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
 
 
 def build_correction(
@@ -45,7 +40,7 @@ def build_correction(
     root = add_header(issued_at, system_info)
     add_seller(root, seller, rates)
     add_buyer(root, correction.buyer, correction.recipient)
-    body = add(root, "Fa")
+    body = section(root, "Fa")
     add(body, "KodWaluty", correction.currency)
     add(body, "P_1", issue_date(issued_at).isoformat())
     add(body, "P_2", number)
@@ -61,7 +56,7 @@ def build_correction(
     if correction.period is not None:
         add(body, "OkresFaKorygowanej", correction.period)
     if correction.buyer_before is not None:
-        add_identity(add(body, "Podmiot2K"), correction.buyer_before)
+        add_identity(section(body, "Podmiot2K"), correction.buyer_before)
     if correction.to_receipt:
         add(body, "FP", "1")
     add_notes(body, receipt_notes(correction.receipt))
@@ -82,7 +77,7 @@ def build_correction(
 
 
 def _add_base(body: Element, base: CorrectedBase) -> None:
-    element = add(body, "DaneFaKorygowanej")
+    element = section(body, "DaneFaKorygowanej")
     add(element, "DataWystFaKorygowanej", base.issued_on.isoformat())
     add(element, "NrFaKorygowanej", base.number)
     if base.ksef_number is None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agent.domain import vat
 from agent.domain.fa3.elements import (
-    add,
     add_annotations,
     add_buyer,
     add_deposits,
@@ -19,13 +17,10 @@ from agent.domain.fa3.elements import (
     add_seller,
     add_totals,
     receipt_notes,
-    to_bytes,
 )
-from agent.domain.invoice import Sale, Seller
+from agent.domain.fa3.writing import add, section, to_bytes
+from agent.domain.invoice import Sale, Seller, Totals
 from agent.domain.split_payment import split_payment_due
-
-if TYPE_CHECKING:
-    pass
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 
@@ -37,18 +32,21 @@ def issue_date(issued_at: datetime) -> date:
     return issued_at.astimezone(WARSAW).date()
 
 
-def build_invoice(sale: Sale, seller: Seller, *, number: str, issued_at: datetime, system_info: str) -> bytes:
+def build_invoice(
+    sale: Sale, seller: Seller, *, number: str, issued_at: datetime, system_info: str, sums: Totals | None = None
+) -> bytes:
     """Return the FA(3) file of an invoice (RodzajFaktury VAT, or UPR for a simplified one).
 
     number       P_2, from numbering.py
     issued_at    aware instant; P_1 is its date in Poland, DataWytworzeniaFa the instant itself
     system_info  SystemInfo: name of this program, up to 256 characters
+    sums         vat.totals() of the sale, where they were counted before
     """
-    sums = vat.totals(sale)
+    sums = vat.totals(sale) if sums is None else sums
     root = add_header(issued_at, system_info)
     add_seller(root, seller, (line.vat for line in sale.lines))
     add_buyer(root, sale.buyer, sale.recipient)
-    body = add(root, "Fa")
+    body = section(root, "Fa")
     add(body, "KodWaluty", sale.currency)
     add(body, "P_1", issue_date(issued_at).isoformat())
     add(body, "P_2", number)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-from lxml import etree
 
 from agent.domain import vat
 from agent.domain.fa3.schema import NAMESPACE
 from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.writing import Element, add, section
 from agent.domain.invoice import (
     Address,
     Buyer,
@@ -30,9 +28,6 @@ from agent.domain.invoice import (
     VatRate,
 )
 from agent.domain.payment_methods import METHODS, RECEIVED, by_transfer
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
 
 RECEIPT_NUMBER_KEY = "Numer paragonu fiskalnego"
 REGISTER_NUMBER_KEY = "Numer unikatowy kasy"
@@ -56,9 +51,8 @@ def amount(value: Decimal) -> str:
 
 def price(value: Decimal) -> str:
     """Write a unit price or discount (TKwotowy2): at least two decimals, no needless zeros beyond."""
-    if value == vat.round_cents(value):
-        return amount(value)
-    return quantity(value)
+    cents = vat.round_cents(value)
+    return f"{cents:f}" if value == cents else quantity(value)
 
 
 def quantity(value: Decimal) -> str:
@@ -69,25 +63,11 @@ def quantity(value: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
-def add(parent: Element, name: str, text: str | None = None) -> Element:
-    """Append an FA(3) element."""
-    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
-    element.text = text
-    return element
-
-
-def to_bytes(root: Element) -> bytes:
-    """Serialise: UTF-8, declaration, no indentation. These bytes are hashed and never change."""
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-
-
 def add_header(issued_at: datetime, system_info: str) -> Element:
     """Return the root with Naglowek."""
-    root = etree.Element(f"{{{NAMESPACE}}}Faktura", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
-    header = add(root, "Naglowek")
-    form = add(header, "KodFormularza", "FA")
-    form.set("kodSystemowy", "FA (3)")
-    form.set("wersjaSchemy", "1-0E")
+    root = Element("Faktura", {"xmlns": NAMESPACE})
+    header = section(root, "Naglowek")
+    add(header, "KodFormularza", "FA", {"kodSystemowy": "FA (3)", "wersjaSchemy": "1-0E"})
     add(header, "WariantFormularza", "3")
     add(header, "DataWytworzeniaFa", f"{issued_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     add(header, "SystemInfo", system_info)
@@ -95,7 +75,7 @@ def add_header(issued_at: datetime, system_info: str) -> Element:
 
 
 def _add_address(parent: Element, address: Address) -> None:
-    element = add(parent, "Adres")
+    element = section(parent, "Adres")
     add(element, "KodKraju", address.country)
     add(element, "AdresL1", address.line1)
     if address.line2:
@@ -104,10 +84,10 @@ def _add_address(parent: Element, address: Address) -> None:
 
 def add_seller(root: Element, seller: Seller, rates: Iterable[VatRate]) -> None:
     """Append Podmiot1; with the prefix PL for supplies to the Union (art. 106e ust. 1 pkt 24)."""
-    party = add(root, "Podmiot1")
+    party = section(root, "Podmiot1")
     if _UNION & set(rates):
         add(party, "PrefiksPodatnika", "PL")
-    identity = add(party, "DaneIdentyfikacyjne")
+    identity = section(party, "DaneIdentyfikacyjne")
     add(identity, "NIP", seller.nip)
     add(identity, "Nazwa", seller.name)
     _add_address(party, seller.address)
@@ -116,7 +96,7 @@ def add_seller(root: Element, seller: Seller, rates: Iterable[VatRate]) -> None:
 def add_buyer(root: Element, buyer: Buyer, recipient: Recipient | None) -> None:
     """Append Podmiot2, and Podmiot3 where somebody else takes the goods or paid."""
     role = None if recipient is None else recipient.role
-    party = add(root, "Podmiot2")
+    party = section(root, "Podmiot2")
     add_identity(party, buyer)
     add(party, "JST", "1" if role is RecipientRole.LOCAL_GOVERNMENT else "2")
     add(party, "GV", "1" if role is RecipientRole.VAT_GROUP else "2")
@@ -125,8 +105,8 @@ def add_buyer(root: Element, buyer: Buyer, recipient: Recipient | None) -> None:
 
 
 def _add_recipient(root: Element, recipient: Recipient) -> None:
-    party = add(root, "Podmiot3")
-    identity = add(party, "DaneIdentyfikacyjne")
+    party = section(root, "Podmiot3")
+    identity = section(party, "DaneIdentyfikacyjne")
     if recipient.nip is not None:
         add(identity, "NIP", recipient.nip)
     elif recipient.internal_id is not None:
@@ -141,7 +121,7 @@ def _add_recipient(root: Element, recipient: Recipient) -> None:
 
 def add_identity(party: Element, buyer: Buyer) -> None:
     """Append DaneIdentyfikacyjne and Adres of a buyer."""
-    identity = add(party, "DaneIdentyfikacyjne")
+    identity = section(party, "DaneIdentyfikacyjne")
     if buyer.kind is BuyerKind.NIP:
         add(identity, "NIP", buyer.identifier)
     elif buyer.kind is BuyerKind.EU_VAT:
@@ -184,20 +164,20 @@ def add_annotations(
     split_payment: bool = False,
 ) -> None:
     """Append Adnotacje; every element in it is mandatory."""
-    element = add(body, "Adnotacje")
+    element = section(body, "Adnotacje")
     add(element, "P_16", "2")
     add(element, "P_17", "2")
     add(element, "P_18", "1" if _BUYER_PAYS_TAX & set(rates) else "2")
     add(element, "P_18A", "1" if split_payment else "2")
-    exempt = add(element, "Zwolnienie")
+    exempt = section(element, "Zwolnienie")
     if exemption is None:
         add(exempt, "P_19N", "1")
     else:
         add(exempt, "P_19", "1")
         add(exempt, basis.value, exemption)
-    add(add(element, "NoweSrodkiTransportu"), "P_22N", "1")
+    add(section(element, "NoweSrodkiTransportu"), "P_22N", "1")
     add(element, "P_23", "2")
-    add(add(element, "PMarzy"), "P_PMarzyN", "1")
+    add(section(element, "PMarzy"), "P_PMarzyN", "1")
 
 
 def receipt_named(view: FaView) -> bool:
@@ -216,7 +196,7 @@ def receipt_notes(receipt: ReceiptLink | None) -> tuple[Note, ...]:
 def add_notes(body: Element, notes: Iterable[Note]) -> None:
     """Append DodatkowyOpis for each note."""
     for note in notes:
-        element = add(body, "DodatkowyOpis")
+        element = section(body, "DodatkowyOpis")
         add(element, "Klucz", note.key)
         add(element, "Wartosc", note.value)
 
@@ -236,7 +216,7 @@ def add_line(
     ``value`` is the line's value with 2 decimals; ``before`` marks a correction's state before (StanPrzed).
     """
     gross = prices is Prices.GROSS
-    row = add(body, "FaWiersz")
+    row = section(body, "FaWiersz")
     add(row, "NrWierszaFa", str(position))
     add(row, "P_7", line.name)
     if line.sku is not None:
@@ -276,12 +256,12 @@ def add_deposits(body: Element, deposits: tuple[Deposit, ...], gross: Decimal) -
     """
     if not deposits:
         return
-    element = add(body, "Rozliczenie")
+    element = section(body, "Rozliczenie")
     due = gross
     for name, sign in (("Obciazenia", 1), ("Odliczenia", -1)):
         mine = [deposit for deposit in deposits if deposit.amount * sign > 0]
         for deposit in mine:
-            charge = add(element, name)
+            charge = section(element, name)
             add(charge, "Kwota", amount(abs(deposit.amount)))
             add(charge, "Powod", deposit.name)
         total = sum((deposit.amount for deposit in mine), vat.ZERO)
@@ -300,7 +280,7 @@ def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, ba
         return
     received = [payment for payment in payments if payment.method in RECEIVED]
     later = [payment for payment in payments if payment.method not in RECEIVED]
-    element = add(body, "Platnosc")
+    element = section(body, "Platnosc")
     if len(payments) == 1 and received:
         add(element, "Zaplacono", "1")
         add(element, "DataZaplaty", paid_on.isoformat())
@@ -309,13 +289,13 @@ def add_payments(body: Element, payments: tuple[Payment, ...], paid_on: date, ba
     if received:
         add(element, "ZnacznikZaplatyCzesciowej", "1" if later else "2")
     for payment in received:
-        part = add(element, "ZaplataCzesciowa")
+        part = section(element, "ZaplataCzesciowa")
         add(part, "KwotaZaplatyCzesciowej", amount(payment.amount))
         add(part, "DataZaplatyCzesciowej", paid_on.isoformat())
         _add_method(part, payment.method)
     for due in sorted({payment.due for payment in later if payment.due is not None}):
-        add(add(element, "TerminPlatnosci"), "Termin", due.isoformat())
+        add(section(element, "TerminPlatnosci"), "Termin", due.isoformat())
     if later:
         _add_method(element, later[0].method)
     if bank_account and any(by_transfer(payment.method) and payment.amount > 0 for payment in later):
-        add(add(element, "RachunekBankowy"), "NrRB", bank_account)
+        add(section(element, "RachunekBankowy"), "NrRB", bank_account)

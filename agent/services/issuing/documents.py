@@ -133,15 +133,16 @@ class DocumentBuilder:
                 return _supplied(content, number)
 
     def _invoice(self, sale: Sale, number: Number, now: datetime) -> BuiltDocument:
+        sums = totals(sale)
         xml = build_invoice(
-            sale, self._seller, number=number.text, issued_at=now, system_info=self._settings.system_info
+            sale, self._seller, number=number.text, issued_at=now, system_info=self._settings.system_info, sums=sums
         )
         return BuiltDocument(
             number=number,
             kind="UPR" if sale.simplified else "VAT",
             issued_on=issue_date(now),
             buyer=sale.buyer,
-            totals=totals(sale),
+            totals=sums,
             xml=xml,
             payments=sale.payments,
             external_ref=sale.external_ref,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.parse import parse_correction, read_base
@@ -36,6 +37,13 @@ def test_an_invoice(sale: Sale) -> None:
     ready = taken(xml)
     assert ready.buyer.kind is sale.buyer.kind
     assert unprinted(xml, paper(ready)) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(sale=sales())
+def test_its_bytes_are_those_that_lxml_would_write(sale: Sale) -> None:
+    xml = issue(sale)
+    assert xml == etree.tostring(etree.fromstring(xml), xml_declaration=True, encoding="UTF-8")
 
 
 @settings(max_examples=20, deadline=None)
