@@ -20,6 +20,8 @@ _WHITE_SPACE = re.compile("[ \t\r\n\x85\u2028\u2029]+")
 
 def collapse(text: str) -> str:
     """Return ``text`` in NFC with every run of white space, line breaks included, as one space; none at the ends."""
+    if "  " not in text and text.isprintable():  # no white space but single spaces
+        return unicodedata.normalize("NFC", text).strip(" ")
     return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
 
 
@@ -36,10 +38,14 @@ def first_misleading(text: str) -> str | None:
 
     KSeF takes them, but a name would read otherwise on a screen than it is on paper and in KSeF.
     """
+    if text.isprintable():
+        return None
     found = _DIRECTIONS.search(text)
     return None if found is None else f"U+{ord(found.group()):04X}"
 
 
 def is_visible(text: str) -> bool:
     """Tell whether there is anything to read: not only spaces and invisible characters."""
+    if text.isprintable():  # of white space it may hold blanks only
+        return not text.isspace() and bool(text)
     return any(character.isprintable() and not character.isspace() for character in text)

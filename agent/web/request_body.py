@@ -136,11 +136,11 @@ def _transfer_codings(request: web.Request) -> list[str]:
 
 
 async def sale_body(request: web.Request) -> tuple[bytes, bool]:
-    """Return the body and whether it is a ready FA(3) (application/xml) rather than a JSON sale."""
+    """Return the body, as it came, and whether it is a ready FA(3) (application/xml) rather than a JSON sale."""
     if request.content_type == XML_TYPE:
         return await read(request), True
     if request.content_type == JSON_TYPE:
-        return await json_body(request), False
+        return await read(request), False
     raise _unsupported(f"{JSON_TYPE} albo {XML_TYPE}")
 
 

@@ -15,8 +15,11 @@ from agent.domain.json_io.reader import shown
 DEEPEST: Final = 32
 """Levels of objects and arrays, far more than the API has; how deep Python itself reads differs by version."""
 
-_TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL)
-"""A string, or a bracket outside strings; a string without its end reaches to the end of the text."""
+_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+"""A string without its end reaches to the end of the text."""
+_TOKEN: Final = re.compile(_STRING + r"|[\[{\]}]", re.DOTALL)
+"""A string, or a bracket outside strings."""
+_NO_BRACKET: Final = re.compile(_STRING + r"|[^\[{\]}\"]++", re.DOTALL)
 
 
 class _DuplicateKey(ValueError):
@@ -59,7 +62,13 @@ def _require_shallow(text: str) -> None:
     """Refuse what is nested too deep before anything walks down: a parser's own limit may be that of the stack."""
     if text.count("[") + text.count("{") <= DEEPEST:
         return
-    depth = 0
+    depth = deepest = 0
+    for bracket in _NO_BRACKET.sub("", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest <= DEEPEST:
+        return
+    depth = 0  # and once more for the place
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
             depth += 1
