@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import aiosqlite
 
 from agent.domain.errors import StoreUnfit
-from agent.store.failures import legible
+from agent.store.failures import illegible
 
 Value = None | int | float | str | bytes
 Parameters = Sequence[Value] | Mapping[str, Value]
@@ -83,8 +83,10 @@ class InlineConnection:
         return self._connection.in_transaction
 
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        with legible():
+        try:
             return self._connection.execute(sql, parameters).fetchall()
+        except UnicodeDecodeError as error:
+            raise illegible() from error
 
     async def drive(self, unit: Callable[[Connection], Awaitable[T]]) -> T:
         return run_through(unit(self))
@@ -139,8 +141,10 @@ class ThreadedConnection:
         return self._connection.in_transaction
 
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        with legible():
+        try:
             return list(await self._connection.execute_fetchall(sql, parameters))
+        except UnicodeDecodeError as error:
+            raise illegible() from error
 
     async def drive(self, unit: Callable[[Connection], Awaitable[T]]) -> T:
         results: list[T] = []

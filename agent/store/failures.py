@@ -19,13 +19,18 @@ def _code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def legible() -> Iterator[None]:
-    """Raise sqlite3.DatabaseError where Python cannot even decode SQLite's message: it quotes a damaged schema."""
+    """Raise illegible() where that is what happened."""
     try:
         yield
     except UnicodeDecodeError as error:
-        damage = sqlite3.DatabaseError("malformed database schema")
-        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise damage from error
+        raise illegible() from error
+
+
+def illegible() -> sqlite3.DatabaseError:
+    """Return what to raise where Python cannot even decode SQLite's message: it quotes a damaged schema."""
+    damage = sqlite3.DatabaseError("malformed database schema")
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damage
 
 
 def is_disk_full(error: sqlite3.Error) -> bool:

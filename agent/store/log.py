@@ -26,8 +26,8 @@ class SqliteEvents:
 
     async def append(self, kind: EventKind, data: Mapping[str, Json], invoice_id: str | None = None) -> Event:
         """Add one line at the end of the chain; ``at`` is the store's clock, ISO 8601 in UTC inside the chain."""
-        rows = await self._connection.run("event_last")
-        seq, previous = (int(rows[0]["seq"]) + 1, str(rows[0]["chain"])) if rows else (1, GENESIS)
+        newest, previous = self._connection.head or await self._head()
+        seq = newest + 1
         at = self._now().astimezone(UTC)
         text = canonical(data)
         link = chain(previous, codec.instant(at), kind, invoice_id, text)
@@ -44,6 +44,10 @@ class SqliteEvents:
         )
         self._connection.head = (seq, link)
         return Event(seq, at, kind, invoice_id, json.loads(text), link)
+
+    async def _head(self) -> tuple[int, str]:
+        rows = await self._connection.run("event_last")
+        return (int(rows[0]["seq"]), str(rows[0]["chain"])) if rows else (0, GENESIS)
 
     async def of_invoice(self, invoice_id: str) -> list[Event]:
         """Oldest first."""

@@ -63,8 +63,13 @@ def plain_object(value: object) -> dict[str, Json]:
     assert is_dataclass(value)
     assert not isinstance(value, type)
     left_out = omitted(type(value))
-    found = ((each.name, getattr(value, each.name)) for each in fields(value))
+    found = ((name, getattr(value, name)) for name in _names(type(value)))
     return {name: plain(part) for name, part in found if part is not None or name not in left_out}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 @cache

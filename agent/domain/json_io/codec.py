@@ -16,6 +16,7 @@ from functools import cache
 from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+_PLAIN = frozenset({str, bool, int, type(None)})
 
 
 class PlainError(ValueError):
@@ -24,8 +25,10 @@ class PlainError(ValueError):
 
 def to_plain(value: object) -> object:
     """Return ``value`` as what json.dumps() takes."""
+    if type(value) in _PLAIN:  # what most fields hold
+        return value
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: to_plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal):
@@ -34,8 +37,6 @@ def to_plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
     raise TypeError(f"no plain form for {type(value).__name__}")
 
 
@@ -58,6 +59,11 @@ def reader_of(kind: type[T]) -> Callable[[object], T]:
             raise PlainError(f"not a stored {kind.__name__}: {error}") from error
 
     return checked
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 @cache

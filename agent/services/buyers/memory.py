@@ -98,7 +98,8 @@ async def _learn(tx: Transaction, buyer: Buyer) -> None:
         if not same_firm(buyer.name, before.name):
             return  # the white list knows better
         known = replace(known, confirmed_at=before.confirmed_at)
-    await _keep(tx, buyer.identifier, known)
+    if known != before:
+        await _keep(tx, buyer.identifier, known)
 
 
 async def _forget(tx: Transaction, buyer: Buyer) -> None:
