@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 
 from agent.domain.calendar import WARSAW
@@ -27,7 +25,6 @@ from tests.fakes.seeds import Note, drawn
 
 LONGEST_AWAY = 3.0
 """Seconds a killed or cut part is away at most."""
-EMPTY_SECONDS = 900.0
 OF_THE_CHAIN = ("hub", "till", "database", "line", "deaf", "all-lines")
 OF_KSEF = ("ksef", "lost-answers")
 """After these the courier rests for a minute: the nights have it."""
@@ -132,41 +129,6 @@ async def run_killing(chain: HubChain, count: int, kinds: list[str], seed: int) 
     return presses
 
 
-async def emptied(chain: HubChain) -> None:
-    """Wait until every till has KSeF's number and its proof for everything, and the hub has nothing open."""
-    give_up = asyncio.get_running_loop().time() + EMPTY_SECONDS
-    waiting: list[Any] = []
-    lacking = 0
-    while asyncio.get_running_loop().time() < give_up:
-        await chain.all_alive()
-        waiting = [each for till in chain.tills for each in await till.queue()]
-        lacking = sum(unproven(till.database) for till in chain.tills)
-        if not waiting and not lacking and not await open_at_hub(chain.dsn):
-            return
-        await asyncio.sleep(1)
-    logs = [hub.log.read_text("utf-8")[-1500:] for hub in chain.hubs]
-    raise AssertionError(f"still waiting: {waiting[:2]}, without UPO: {lacking}, {logs}")
-
-
-async def open_at_hub(dsn: str) -> int:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return int(await connection.fetchval("SELECT count(*) FROM invoices WHERE state <> 'accepted'"))
-    finally:
-        await connection.close()
-
-
-def unproven(database: Path) -> int:
-    """How many KSeF's confirmation does not name yet, as a UPO of their own or on a page of their session's."""
-    proven = "SELECT invoice_id FROM events WHERE kind = 'upo' AND invoice_id IS NOT NULL"
-    return len(rows(database, f"SELECT id FROM invoices WHERE id NOT IN ({proven})"))
-
-
-def rows(database: Path, statement: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
-        return opened.execute(statement).fetchall()
-
-
 OF_A_TILL = (
     "SELECT number, series, serial, sha256, deadline, ksef_number, accepted_at FROM invoices"
     " JOIN versions ON invoice_id = id"
@@ -180,16 +142,14 @@ async def check(chain: HubChain, presses: Presses) -> None:
         assert len({(each["id"], each["number"], each["sha256"]) for each in answers}) == 1, key
     ledger = {entry.key[2]: entry for entry in chain.sandbox.ledger.entries()}
     assert len(ledger) == len(chain.sandbox.ledger.entries()) == presses.wanted
-    connection = await asyncpg.connect(chain.dsn)
-    held = {row["number"]: row for row in await connection.fetch("SELECT * FROM invoices")}
-    told = await connection.fetch("SELECT till_id, sha256, kind FROM outcomes WHERE kind = 'accepted'")
-    await connection.close()
+    held = {row["number"]: row for row in await chain.memory.ask("SELECT * FROM invoices")}
+    told = await chain.memory.ask("SELECT sha256 FROM outcomes WHERE kind = 'accepted'")
     assert Counter(row["sha256"] for row in told) == Counter({row["sha256"]: 1 for row in held.values()})
     issued = set()
     for till in chain.tills:
-        assert rows(till.database, "PRAGMA integrity_check") == [("ok",)]
+        assert till.rows("PRAGMA integrity_check") == [("ok",)]
         serials: dict[str, list[int]] = {}
-        for number, series, serial, sha256, deadline, ksef_number, accepted_at in rows(till.database, OF_A_TILL):
+        for number, series, serial, sha256, deadline, ksef_number, accepted_at in till.rows(OF_A_TILL):
             issued.add(number)
             serials.setdefault(series, []).append(serial)
             assert ledger[number].sha256 == sha256 == held[number]["sha256"]
@@ -223,7 +183,7 @@ def counts_of(chain: HubChain, presses: Presses) -> dict[str, int]:
 async def test_a_chain_whose_parts_are_killed_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
     async with hub_chain(tmp_path, 3) as chain:
         presses = await run_killing(chain, 8, list(OF_THE_CHAIN), seed=20261129)
-        await emptied(chain)
+        await chain.settled()
         await check(chain, presses)
 
 
@@ -234,7 +194,7 @@ async def test_fifty_tills_press_a_thousand_times_under_fifty_faults(
 ) -> None:
     async with hub_chain(tmp_path, 50) as chain:
         presses = await run_killing(chain, 20, 6 * [*OF_THE_CHAIN, *OF_KSEF], seed)
-        await emptied(chain)
+        await chain.settled()
         await check(chain, presses)
         for what, count in counts_of(chain, presses).items():
             record_property(what, count)

@@ -1,12 +1,14 @@
-"""A chain of real processes: PostgreSQL, two hubs, many tills with lines that can be cut; the sandbox is here."""
+"""A chain of real processes: hubs over either database, tills with lines that can be cut; the sandbox is here."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import signal
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,22 +19,27 @@ import aiohttp
 
 from agent.hub.demo.chain import OWN_ACCESS
 from agent.hub.services.administration import Administration
-from agent.hub.store.postgresql.store import PostgresqlHubStore
 from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.ksef.state import Behaviour
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
-from agent.system.clock import SystemClock
 from tests.fakes.cut_line import CutLine, cut_line
 from tests.fakes.forked import ForkHost, fork_host
-from tests.fakes.postgres import Cluster, cluster, fresh_database
+from tests.fakes.hub_memory import HubMemory, PostgresqlMemory, SqliteMemory
+from tests.fakes.postgres import cluster
 
 HUBS = 2
 START_SECONDS = 120.0
+SETTLE_SECONDS = 900.0
+OPEN_AT_HUB = "SELECT sha256 FROM invoices WHERE state <> 'accepted'"
 FAILED = 1
 """Exit code after which systemd starts a service again."""
 SWIFT = Behaviour(auth_delay=0, number_delay=0, storage_delay=0, session_delay=0, enrollment_delay=0)
 TILL_SETTINGS = "\n[watch]\nprobe_seconds = 1\n\n[issue]\nbudget_seconds = 1.0\n"
+
+
+GIVEN: set[int] = set()
+"""Ports of this run: whoever got one may not listen yet, or be dead just now."""
 
 
 def port_of_nobody() -> int:
@@ -41,7 +48,9 @@ def port_of_nobody() -> int:
         port = random.randint(10_000, 32_000)
         with socket.socket() as found, suppress(OSError):
             found.bind(("127.0.0.1", port))
-            return port
+            if port not in GIVEN:
+                GIVEN.add(port)
+                return port
     raise AssertionError("no free port")
 
 
@@ -118,24 +127,32 @@ class ChainTill(ChainProcess):
             found: list[Any] = (await answer.json())["invoices"]
             return found
 
+    def rows(self, statement: str) -> list[Any]:
+        """Ask the till's database past the program."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as opened:
+            return opened.execute(statement).fetchall()
+
+    def unproven(self) -> int:
+        """Count what KSeF's confirmation does not name yet, as a UPO of its own or on a page of a session's."""
+        proven = "SELECT invoice_id FROM events WHERE kind = 'upo' AND invoice_id IS NOT NULL"
+        return len(self.rows(f"SELECT id FROM invoices WHERE id NOT IN ({proven})"))
+
 
 @dataclass
 class HubChain:
     """All of it."""
 
     sandbox: Sandbox
-    postgres: Cluster
+    memory: HubMemory
     hubs: list[ChainProcess]
     tills: list[ChainTill]
-    folder: Path
     access: dict[str, Any]
-    dsn: str
     database_kills: int = 0
     database_busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def enter(self, dsn: str) -> None:
-        """Make the seller and every till known to a hub's database; the tills get their tokens."""
-        store = await PostgresqlHubStore.open(dsn, SystemClock(), connections=2)
+    async def enter(self) -> None:
+        """Make the seller and every till known to the hub's database; the tills get their tokens."""
+        store = await self.memory.open()
         try:
             acts = Administration(store)
             await acts.add_seller(self.sandbox.nip, self.sandbox.name, self.access)
@@ -146,17 +163,15 @@ class HubChain:
                 till.hub_token.chmod(0o600)
         finally:
             await store.close()
-        self.dsn = dsn
-        for hub in self.hubs:
-            _write_hub(self.sandbox, hub.config, dsn, port=int(hub.ready.split(":")[2].split("/")[0]))
 
     async def kill_database(self, away: float) -> None:
         """SIGKILL the whole server; start it again after ``away`` seconds."""
+        assert isinstance(self.memory, PostgresqlMemory)
         async with self.database_busy:
-            await asyncio.to_thread(self.postgres.kill)
+            await asyncio.to_thread(self.memory.server.kill)
             self.database_kills += 1
             await asyncio.sleep(away)
-            await asyncio.to_thread(self.postgres.start)
+            await asyncio.to_thread(self.memory.server.start)
 
     async def all_alive(self) -> None:
         """Fail where a process ended by itself: systemd would start it again, and it is a defect all the same."""
@@ -164,6 +179,21 @@ class HubChain:
             assert each.pid is not None
             code = await each.host.ended(each.pid)
             assert code is None, f"{each.name} ended with {code}: {each.log.read_text('utf-8')[-4000:]}"
+
+    async def settled(self) -> None:
+        """Wait until every till has KSeF's number and its proof for everything, and the hub has nothing open."""
+        give_up = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        waiting: list[Any] = []
+        lacking = 0
+        while asyncio.get_running_loop().time() < give_up:
+            await self.all_alive()
+            waiting = [each for till in self.tills for each in await till.queue()]
+            lacking = sum(till.unproven() for till in self.tills)
+            if not waiting and not lacking and not await self.memory.ask(OPEN_AT_HUB):
+                return
+            await asyncio.sleep(1)
+        logs = [hub.log.read_text("utf-8")[-1500:] for hub in self.hubs]
+        raise AssertionError(f"still waiting: {waiting[:2]}, without UPO: {lacking}, {logs}")
 
     async def mend(self) -> None:
         """Let everything work: lines, hubs, tills, KSeF."""
@@ -178,16 +208,15 @@ class HubChain:
 
 
 @asynccontextmanager
-async def hub_chain(folder: Path, count: int) -> AsyncIterator[HubChain]:
-    """Run a chain of ``count`` tills, which have no access to KSeF and no printer."""
+async def hub_chain(folder: Path, count: int, *, sqlite: bool = False) -> AsyncIterator[HubChain]:
+    """Run a chain of ``count`` tills, which have no access to KSeF and no printer. ``sqlite``: one hub, no server."""
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox(limits=NO_LIMITS, behaviour=SWIFT))
-        postgres = stack.enter_context(cluster())
         host = await stack.enter_async_context(fork_host())
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)))
         facts = describe(sandbox, folder / "certificates")
         files: Any = facts["authentication"]
-        ports = [port_of_nobody() for _ in range(HUBS)]
+        ports = [port_of_nobody() for _ in range(1 if sqlite else HUBS)]
         hubs = [
             ChainProcess(f"hub {n}", folder / f"hub-{n}.toml", ("hub", "run"), f"{_at(port)}/health/live", host, http)
             for n, port in enumerate(ports)
@@ -197,8 +226,12 @@ async def hub_chain(folder: Path, count: int) -> AsyncIterator[HubChain]:
             line = await stack.enter_async_context(cut_line(ports, number))
             tills.append(_till(sandbox, facts, folder, host, http, number, line))
         access = {"certificate_file": files["certificate"], "key_file": files["key"]}
-        chain = HubChain(sandbox, postgres, hubs, tills, folder, access, "")
-        await chain.enter(await fresh_database(postgres))
+        memory = SqliteMemory(hubs[0].config) if sqlite else PostgresqlMemory(stack.enter_context(cluster()))
+        for hub, port in zip(hubs, ports, strict=True):
+            _write_hub(sandbox, hub.config, memory.dsn, port)
+        chain = HubChain(sandbox, memory, hubs, tills, access)
+        await memory.begin_anew()
+        await chain.enter()
         await _start(hubs)
         await _start(tills)
         yield chain
