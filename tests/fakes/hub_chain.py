@@ -38,19 +38,23 @@ SWIFT = Behaviour(auth_delay=0, number_delay=0, storage_delay=0, session_delay=0
 TILL_SETTINGS = "\n[watch]\nprobe_seconds = 1\n\n[issue]\nbudget_seconds = 1.0\n"
 
 
-GIVEN: set[int] = set()
-"""Ports of this run: whoever got one may not listen yet, or be dead just now."""
+HELD: list[socket.socket] = []
+"""Bound and never listening: whoever comes for such a port without SO_REUSEADDR is refused, our process is not."""
 
 
 def port_of_nobody() -> int:
-    """Return a port that is free and that no outgoing connection takes until its process starts again."""
+    """Return a port that is this run's until its end, also while the process that listens there is dead."""
     for _ in range(1000):
         port = random.randint(10_000, 32_000)
-        with socket.socket() as found, suppress(OSError):
-            found.bind(("127.0.0.1", port))
-            if port not in GIVEN:
-                GIVEN.add(port)
-                return port
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+            continue
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        HELD.append(holder)
+        return port
     raise AssertionError("no free port")
 
 
