@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from agent.hub_contract.heartbeat import News
 from agent.hub_contract.offers import MOST_AT_ONCE, Claims
 from agent.hub_contract.status import ACCEPTED, DUPLICATE, REJECTED, InvoiceStatus, OriginalDocument
-from agent.hub_route.client import Handover, HubClient, Offered
+from agent.hub_route.client import Handover, HubClient, HubRefusal, Offered
 from agent.ports import (
     NO_LIMIT,
     Accepted,
@@ -46,6 +46,7 @@ HELD_SECONDS = 1.0
 REMEMBERED = 2000
 """Originals of numbers that another document holds."""
 UNKNOWN_HERE = 404
+UNKNOWN_INVOICE = "invoice-not-found"
 NO_SUCH_INVOICE = 21164
 NO_UPO = 404
 
@@ -68,6 +69,8 @@ class HubGateway:
         """By reference: what holds the number of an invoice."""
         self._news: News | None = None
         self._news_at = 0.0
+        self.forgot = False
+        """The hub does not know an invoice that has its number (refill.py): it lost its data."""
 
     def hear(self, news: News) -> None:
         """Take over what the hub tells."""
@@ -103,8 +106,13 @@ class HubGateway:
 
     async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
         """Fetch what confirms an accepted invoice: its own UPO, or its part of its session's."""
-        sha256 = bytes.fromhex(invoice_ref) if invoice_ref else await self.invoice_sha256(ksef_number)
-        found = await self._client.confirmation(sha256)
+        try:
+            sha256 = bytes.fromhex(invoice_ref) if invoice_ref else await self.invoice_sha256(ksef_number)
+            found = await self._client.confirmation(sha256)
+        except KsefError as error:
+            unknown = isinstance(error, HubRefusal) and error.problem_code == UNKNOWN_INVOICE
+            self.forgot |= unknown or error.code == NO_SUCH_INVOICE
+            raise
         return Upo(found.xml, found.ksef_number, found.sha256)
 
     async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:

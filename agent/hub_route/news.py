@@ -100,6 +100,7 @@ class Reporter:
             await self._chain.clock.sleep(REST_SECONDS)
             return
         if anew:
+            self._chain.gateway.hub.forgot = True
             await self._store.write(lambda tx: tx.key_values.put(BOOKED, None))
         if lines:
             await self._told.ask_now({line.status.sha256.hex() for line in lines})

@@ -15,6 +15,7 @@ from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
 from agent.hub_route.chain import Chain
 from agent.hub_route.news import Reporter
+from agent.hub_route.refill import Refill
 from agent.ports import Transaction, Unsent
 from agent.services.pages import pages
 from agent.web.health import health_json
@@ -59,6 +60,11 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
     )
     agent.judge.hub_problem = made.problem
     return made
+
+
+def refill(agent: Agent, chain: Chain) -> Refill:
+    """Return what hands over again to a hub that lost its data."""
+    return Refill(chain, agent.store, agent.sender.outgoing)
 
 
 async def _late(agent: Agent) -> frozenset[str]:

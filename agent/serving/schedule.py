@@ -44,7 +44,7 @@ BACKLOG_SECONDS = 15
 OUTCOMES_SECONDS = 0.5
 """Between two questions for outcomes, which the hub holds back while there are none: they come in bunches."""
 BOOKS_SECONDS = 60
-"""How often the hub is handed, for its books, what is never sent."""
+"""How often the hub is handed, for its books, what is never sent, and what it should know and does not."""
 READING_SECONDS = 60
 """How often the books read what was issued since."""
 SESSION_SECONDS = 15 * 60
@@ -91,12 +91,13 @@ def loops(agent: Agent) -> Mapping[str, Work]:
 
     chain: dict[str, Work] = {}
     if agent.chain is not None:
-        from agent.serving.chain import reporter  # noqa: PLC0415 - only where the route is used
+        from agent.serving.chain import refill, reporter  # noqa: PLC0415 - only where the route is used
 
         talk = reporter(agent, agent.chain)
         seconds = agent.settings.hub.heartbeat_seconds
         chain["hub"] = turning("hub", seconds, talk.report, spread=SPREAD, first=0)
         chain["hub-books"] = turning("hub-books", BOOKS_SECONDS, talk.keep_books, spread=SPREAD)
+        chain["hub-refill"] = turning("hub-refill", BOOKS_SECONDS, refill(agent, agent.chain).run, spread=SPREAD)
         chain["hub-outcomes"] = turning("hub-outcomes", OUTCOMES_SECONDS, talk.hear, first=0)
     outward: dict[str, Work] = {}
     heartbeat = agent.heartbeat

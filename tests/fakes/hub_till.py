@@ -17,8 +17,9 @@ from agent.hub.domain.records import Seller
 from agent.hub.offline_keys import OfflineKeys
 from agent.hub.settings.model import HubSettings
 from agent.hub_route.news import Reporter
+from agent.hub_route.refill import Refill
 from agent.sandbox.server import NIP
-from agent.serving.chain import reporter
+from agent.serving.chain import refill, reporter
 from agent.settings.model import KsefSettings
 from tests.fakes.agent_with_sandbox import AgentWithSandbox, SteppedClock, agent_with_sandbox
 from tests.fakes.hub_served import ServedHub, served_hub
@@ -57,6 +58,7 @@ class TillOfAChain:
     joined: AgentWithSandbox
     hub: ServedHub
     talk: Reporter
+    again: Refill
     clock: SteppedClock
     allowed: list[bool] = field(default_factory=lambda: [True])
     """Whether the hub can use its credentials."""
@@ -116,4 +118,5 @@ async def till_of_a_chain(
         token.chmod(0o600)
         async with agent_with_sandbox(folder, clock=clock, edit=edit, extra=extra) as both:
             assert both.agent.chain is not None
-            yield TillOfAChain(both, hub, reporter(both.agent, both.agent.chain), clock, allowed)
+            agent, chain = both.agent, both.agent.chain
+            yield TillOfAChain(both, hub, reporter(agent, chain), refill(agent, chain), clock, allowed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -214,6 +216,44 @@ async def test_a_hub_that_lost_its_data_gets_its_books_again(tmp_path: Path) -> 
         await store.write(lambda tx: tx.key_values.put(CURSOR, "77.of-another-memory"))
         await it.talk.hear()
         assert await store.read(lambda tx: tx.key_values.get(BOOKED)) is None
+
+
+def forget_everything(database: Path) -> None:
+    """Let the hub's database hold no invoice, as one that was made anew."""
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as opened:
+        for (trigger,) in opened.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            opened.execute(f"DROP TRIGGER {trigger}")
+        for table in ("proofs", "upo_pages", "outcomes", "bases", "contents", "calls", "sessions", "invoices"):
+            opened.execute(f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["by its cursor", "by a question for the UPO"])
+async def test_a_hub_that_lost_its_data_is_handed_what_has_its_number_and_no_proof(tmp_path: Path, told: bool) -> None:
+    async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
+        agent = it.joined.agent
+        await it.turn()
+        record = await it.joined.sell()
+        assert record.state is InvoiceState.ACCEPTED
+        assert await agent.store.read(lambda tx: tx.invoices.upo(record.id)) is None
+        forget_everything(tmp_path / "hub" / "hub.db")
+        await it.again.run()
+        assert await it.hub.store.read(lambda tx: tx.invoices.find(record.sha256)) is None, "nobody has noticed yet"
+        if told:
+            await agent.store.write(lambda tx: tx.key_values.put(CURSOR, "77.of-another-memory"))
+            await it.talk.hear()
+
+        async def confirmed() -> bool:
+            return await agent.store.read(lambda tx: tx.invoices.upo(record.id)) is not None
+
+        async def turn() -> None:
+            it.clock.jump(timedelta(minutes=5))  # past the rests between two questions
+            await it.turn()
+            await it.again.run()
+
+        await until(confirmed, turn)
+        assert ledger(it) == {record.number: record.sha256}
+        events = await agent.store.read(lambda tx: tx.events.of_invoice(record.id))
+        assert [each.kind for each in events].count("accepted") == 1
 
 
 async def test_outcomes_that_are_told_again_change_nothing(tmp_path: Path) -> None:

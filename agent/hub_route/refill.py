@@ -1,0 +1,58 @@
+"""What KSeF has taken and nothing proves yet, handed over once more to a hub that lost its data.
+
+The till has its number, so the queue is done with it; but only the hub asks KSeF for the confirmation, and a hub that
+began anew, or was put back to an older copy, never would. KSeF answers the second sending with 440, the hub compares
+the hashes, and fetches the confirmation as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from agent.domain.errors import DocumentDamaged
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary
+from agent.hub_route.chain import Chain
+from agent.hub_route.client import HubRefusal
+from agent.hub_route.gateway import handover
+from agent.ports import CallOutcome, KsefError, Outgoing, Store
+
+AT_ONCE = 500
+"""Invoices looked at in one round; what comes after them has its turn once these are proven."""
+
+
+class Refill:
+    """Looks after a hub that does not know what it should."""
+
+    def __init__(self, chain: Chain, store: Store, outgoing: Callable[[InvoiceRecord], Awaitable[Outgoing]]) -> None:
+        """``outgoing`` builds what goes over the wire; DocumentDamaged where it must not."""
+        self._chain = chain
+        self._store = store
+        self._outgoing = outgoing
+
+    async def run(self) -> None:
+        """Hand over what the hub should know and does not; a hub that does not answer is asked the next time."""
+        hub = self._chain.gateway.hub
+        if not hub.forgot:
+            return
+        missing = await self._store.read(lambda tx: tx.invoices.without_upo(AT_ONCE))
+        try:
+            for each in missing:
+                if await self._chain.client.status(each.sha256) is None:
+                    await self._hand_over(each)
+        except KsefError:
+            return
+        hub.forgot = False
+
+    async def _hand_over(self, invoice: InvoiceSummary) -> None:
+        """Hand one over under the name it had. One that the hub refuses is passed over: the log of the hub has it."""
+        record = await self._store.read(lambda tx: tx.invoices.get(invoice.id))
+        if not record.xml or record.session_ref is None:
+            return
+        with contextlib.suppress(DocumentDamaged):
+            outgoing = await self._outgoing(record)
+            try:
+                await self._chain.client.offer(handover(outgoing, record.session_ref))
+            except HubRefusal as error:
+                if error.outcome is not CallOutcome.REFUSED:
+                    raise
