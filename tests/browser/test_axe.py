@@ -36,6 +36,13 @@ SMALL = """
   .map((element) => element.outerHTML)
 """
 """What a finger misses (WCAG 2.5.8 asks for 24 pixels, a till for more)."""
+UNSEEN = """
+() => [...document.querySelectorAll("button, a, th, td, dt, dd, label, p, li")]
+  .filter((element) => element.checkVisibility() && element.textContent.trim())
+  .filter((element) => getComputedStyle(element).color === getComputedStyle(element).backgroundColor)
+  .map((element) => element.outerHTML)
+"""
+"""Words in the colour of their own ground: axe calls a contrast of 1:1 undecided."""
 BROAD = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -49,6 +56,7 @@ async def judge(page: Page, view: str, *, small: bool = True) -> None:
             await page.set_viewport_size({"width": width, "height": height})
             place = f"{view}, {width}x{height}, {scheme}"
             assert await page.evaluate(RUN) == [], place
+            assert await page.evaluate(UNSEEN) == [], place
             assert await page.evaluate(BROAD), place
             assert not small or await page.evaluate(SMALL) == [], place
 

@@ -39,14 +39,14 @@ def routes(chain: DemoChain) -> list[web.RouteDef]:
             page(
                 "Pokaz: sieć na jednym komputerze",
                 request[PERSON],
-                tag("p", f"W KSeF (piaskownica) jest {ledger} faktur. Kasy nie mają dostępu do KSeF; wysyła centrala."),
+                tag("p", f"Faktur w KSeF (piaskownica): {ledger}. Kasy nie mają dostępu do KSeF; wysyła centrala."),
                 table(("Kasa", "Proces", "", "Strona kasy i kod kasjera"), rows, empty=""),
                 tag("p", _button("line/down", "KSeF: zerwij łącze"), _button("line/up", "KSeF: przywróć łącze")),
                 tag(
                     "ol",
                     tag(
                         "li",
-                        "Zerwij łącze, sprzedaj kilka razy na kasie 2: papiery offline24, pliki są już w centrali.",
+                        "Zerwij łącze, sprzedaj kilka razy na kasie 2: papiery bez numeru, pliki są już w centrali.",
                     ),
                     tag("li", "Niech kasa 2 padnie. Strona „Kasy” po minucie powie, że milczy i co po niej zostało."),
                     tag("li", "Przywróć łącze: jej faktury docierają do KSeF bez niej."),

@@ -148,7 +148,7 @@ def _of_silence(last: LastBeat, held: int, urgent: bool, now: datetime, policy: 
     if alone:
         day = last.beat.next_deadline
         by = f", najbliższy termin {day:%d.%m.%Y}" if day is not None else ""
-        text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}, a ma {alone} faktur, których nie ma ani w KSeF, ani tutaj{by}."
+        text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. Faktur, których nie ma ani w KSeF, ani tutaj: {alone}{by}."
         yield Trouble("till-silent", Grade.CRITICAL if urgent else Grade.WARNING, text)
     elif policy.opens <= local_time(now).time() < policy.closes:
         text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. Wszystkie jej faktury są tutaj albo w KSeF."

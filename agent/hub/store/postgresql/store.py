@@ -131,7 +131,7 @@ class PostgresqlHubStore:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopped = asyncio.Event()
         self._closing = False
-        self._holder = f"{socket.gethostname()}, process {os.getpid()}"
+        self._holder = f"{socket.gethostname()}, proces {os.getpid()}"
 
     @classmethod
     async def open(cls, dsn: str, clock: Clock, *, connections: int = CONNECTIONS) -> PostgresqlHubStore:
@@ -202,7 +202,7 @@ class PostgresqlHubStore:
             )
         if not wrong:
             return None
-        return f"Baza danych centrali jest uszkodzona: treść {wrong} faktur nie zgadza się ze skrótem."
+        return f"Baza danych centrali jest uszkodzona: faktur, których treść nie zgadza się ze skrótem: {wrong}."
 
     async def size(self) -> int:
         """Return the bytes of the database."""

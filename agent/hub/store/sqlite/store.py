@@ -129,7 +129,7 @@ class SqliteHubStore:
         async def release() -> None:
             self._led.pop(name, None)
 
-        holder, first = f"process {os.getpid()}", self.for_couriers()
+        holder, first = f"proces {os.getpid()}", self.for_couriers()
         token = await first.write(lambda tx: tx.log.take_lead(name, holder))
         held = HeldLeadership(first, name, token, release)
         self._led[name] = held

@@ -20,6 +20,7 @@ from agent.hub.web.pages.markup import (
     page,
     table,
     tag,
+    whole,
 )
 from agent.hub.web.people import RIGHTS, Right
 
@@ -98,7 +99,7 @@ def till_page(person: Person, found: TillPage) -> str:
         ("Certyfikaty, dni ważności", "–" if view.certificate_days is None else view.certificate_days),
     ]
     return page(
-        f"Kasa {view.till.name}",
+        f"{view.till.name}, {view.till.shop}" if view.till.shop else view.till.name,
         person,
         tag("ul", *(tag("li", badge(each.grade), " ", each.text) for each in view.troubles), class_="troubles")
         if view.troubles
@@ -126,12 +127,12 @@ def invoice_cells(invoice: HubInvoice) -> Sequence[object]:
     refusal = invoice.refusal
     remark = invoice.trouble or ("" if refusal is None else f"{refusal.code}: {refusal.description}")
     return (
-        tag("a", invoice.number, href=f"/invoices/{invoice.sha256.hex()}"),
-        day(invoice.issued_on),
-        money(invoice.gross, invoice.currency),
+        whole(tag("a", invoice.number, href=f"/invoices/{invoice.sha256.hex()}")),
+        whole(day(invoice.issued_on)),
+        whole(money(invoice.gross, invoice.currency)),
         STATES[invoice.state.value],
-        invoice.ksef_number or "–",
-        day(invoice.deadline),
+        whole(invoice.ksef_number or "–"),
+        whole(day(invoice.deadline)),
         "tak" if invoice.proven else "–",
         remark,
     )
@@ -141,12 +142,12 @@ def _row(view: TillView) -> Sequence[object]:
     return (
         badge(view.grade),
         view.till.shop or "–",
-        tag("a", view.till.name, href=f"/tills/{view.till.id}"),
+        whole(tag("a", view.till.name, href=f"/tills/{view.till.id}")),
         moment(view.heard_at),
         view.version or "–",
         _mode(view),
         view.unsent if view.held == 0 else f"{view.unsent} (w centrali {view.held})",
-        day(view.deadline),
+        whole(day(view.deadline)),
         view.printers or "–",
         join(tag("div", each.text, class_="trouble") for each in view.troubles),
     )

@@ -57,15 +57,18 @@ def join(parts: Iterable[object]) -> Markup:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]], *, empty: str) -> Markup:
-    """Return a table, a sentence where it has no rows."""
-    body = [tag("tr", *(tag("td", each) for each in row)) for row in rows]
+    """Return a table, a sentence where it has no rows. On a phone each cell stands under the next, with its head."""
+    named = tuple(heads)
+    body = [
+        tag("tr", *(tag("td", each, data_label=head) for head, each in zip(named, row, strict=True))) for row in rows
+    ]
     if not body:
         return tag("p", empty, class_="empty")
     return tag(
         "div",
         tag(
             "table",
-            tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads))),
+            tag("thead", tag("tr", *(tag("th", head, scope="col") for head in named))),
             tag("tbody", *body),
         ),
         class_="scroll",
@@ -73,6 +76,11 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]], *, empty: str)
         role="group",
         aria_label="Tabela",
     )
+
+
+def whole(*inside: object) -> Markup:
+    """Return what does not break into two lines where there is room: a number, an amount, a name."""
+    return tag("span", *inside, class_="whole")
 
 
 def badge(grade: Grade) -> Markup:

@@ -12,7 +12,7 @@ from agent.hub.web.pages.fleet import invoice_cells
 from agent.hub.web.pages.markup import MODES, STATES, Markup, day, join, moment, money, page, table, tag
 from agent.hub.web.people import RIGHTS, Right
 
-HINT = "numer faktury, numer KSeF, NIP nabywcy, kwota (123,45) albo zeskanowany kod QR"
+HINT = "cały numer faktury, numer KSeF, NIP nabywcy, kwota (123,45) albo zeskanowany kod QR"
 
 
 def search_page(person: Person, text: str, found: Sequence[Found] | None) -> str:
@@ -26,6 +26,7 @@ def search_page(person: Person, text: str, found: Sequence[Found] | None) -> str
                 "label",
                 f"Szukaj: {HINT} ",
                 Markup(tag("input", name="q", value=text, autofocus="").removesuffix("</input>")),
+                class_="wide",
             ),
             tag("button", "Szukaj"),
             class_="filter",
