@@ -95,6 +95,14 @@ def test_a_missing_line_shows(place: int) -> None:
     assert verify_chain(lines)
 
 
+def test_a_gap_is_named_by_the_numbers_beside_it() -> None:
+    """Also where the chain was made anew around it."""
+    lines = log()
+    renumbered = replace(lines[2], seq=9)
+    gap, *_ = verify_chain([*lines[:2], renumbered])
+    assert gap == "Po zdarzeniu 2 następuje 9: brakuje zdarzeń lub są przestawione."
+
+
 def test_swapped_lines_show() -> None:
     lines = log()
     lines[1], lines[2] = lines[2], lines[1]
