@@ -19,8 +19,8 @@ from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
 from agent.ksef.limits import Group
 from agent.ksef.responses import Fields
-from agent.ksef.sessions import CLOSED, FORM_CODE, IDENTIFIER_VALIDATION, encryption
-from agent.ports import CallOutcome, Json, KsefError, Outgoing
+from agent.ksef.sessions import FORM_CODE, IDENTIFIER_VALIDATION, encryption
+from agent.ports import SESSION_CLOSED, CallOutcome, Json, KsefError, Outgoing
 
 PART_BYTES = 100_000_000
 """Largest part, before encryption."""
@@ -133,7 +133,7 @@ class BatchSessions:
         try:
             await self._api.run(Call(Group.BATCH_SESSION_CLOSE, "POST", f"/sessions/batch/{reference}/close"))
         except KsefError as error:
-            if error.code != CLOSED:
+            if error.code != SESSION_CLOSED:
                 raise
 
     async def _open(self, package: Package, key: SessionKey, *, offline: bool) -> Fields:

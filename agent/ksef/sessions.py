@@ -14,7 +14,7 @@ from agent.ksef.limits import PATIENCE_SEND_SECONDS, Group
 from agent.ksef.responses import Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
-from agent.ports import CallOutcome, Clock, Json, KsefError, Outgoing, SessionRef
+from agent.ports import SESSION_CLOSED, SESSION_OVER, CallOutcome, Clock, Json, KsefError, Outgoing, SessionRef
 
 T = TypeVar("T")
 
@@ -25,13 +25,10 @@ EARLY = timedelta(minutes=2)
 MAX_INVOICES = 10_000
 """Per session, unless /limits/context says otherwise."""
 PAGE_SIZE = "1000"
-CLOSED = 21180
 COOLDOWN_SECONDS = 60.0
 """A session that refuses its first invoice within this time of its opening may have come too soon after the end of
 another (docs/protocol.md, section 6). It is replaced at once; where that one refuses too, the next one is opened this
 much later."""
-SESSION_LOST = frozenset({21155, 21173, CLOSED, 21184})
-"""Full, not known, closed, under maintenance: this session takes nothing more, and did not take this."""
 
 
 @dataclass(slots=True)
@@ -81,7 +78,7 @@ class OnlineSessions:
                 "KSeF nie przyjmuje faktur w sesji otwartej zaraz po końcu poprzedniej: następną agent otworzy za "
                 f"{rest:.0f} s.",
                 outcome=CallOutcome.NOT_SENT,
-                code=CLOSED,
+                code=SESSION_CLOSED,
                 retry_after=rest,
             )
         return await self._opening.run(self._open)
@@ -90,7 +87,9 @@ class OnlineSessions:
         """Send once; return the invoice's reference. See agent.ports.KsefGateway.send."""
         opened = self._warm
         if opened is None or opened.ref.reference != session.reference:
-            raise KsefError("Sesja KSeF została już zastąpiona nową.", outcome=CallOutcome.NOT_SENT, code=CLOSED)
+            raise KsefError(
+                "Sesja KSeF została już zastąpiona nową.", outcome=CallOutcome.NOT_SENT, code=SESSION_CLOSED
+            )
         opened.sends += 1
         path = f"/sessions/online/{session.reference}/invoices"
         body = _invoice_body(opened.key, invoice)
@@ -99,7 +98,7 @@ class OnlineSessions:
                 Call(Group.INVOICE_SEND, "POST", path, json=body, patience=PATIENCE_SEND_SECONDS)
             )
         except KsefError as error:
-            if error.code not in SESSION_LOST:
+            if error.code not in SESSION_OVER:
                 raise
             if self._warm is opened:
                 self._warm = None
@@ -110,7 +109,7 @@ class OnlineSessions:
 
     def _rest_where_too_soon(self, session: OpenSession, error: KsefError) -> None:
         now = self._clock.monotonic()
-        if error.code == CLOSED and session.taken == 0 and now < session.opened_at + COOLDOWN_SECONDS:
+        if error.code == SESSION_CLOSED and session.taken == 0 and now < session.opened_at + COOLDOWN_SECONDS:
             if self._refused_at is not None and now < self._refused_at + COOLDOWN_SECONDS:
                 self._rests_until = now + COOLDOWN_SECONDS
             self._refused_at = now
@@ -129,7 +128,7 @@ class OnlineSessions:
         try:
             await self._api.run(Call(Group.ONLINE_SESSION_CLOSE, "POST", f"/sessions/online/{reference}/close"))
         except KsefError as error:
-            if error.code != CLOSED:
+            if error.code != SESSION_CLOSED:
                 raise
 
     async def _open(self) -> SessionRef:

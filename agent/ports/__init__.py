@@ -9,6 +9,8 @@ from agent.domain.json_io.canonical import Json
 from agent.ports.folder import DropFolder, FileHeld, FolderAway, Look, Place
 from agent.ports.ksef import (
     NO_LIMIT,
+    SESSION_CLOSED,
+    SESSION_OVER,
     Accepted,
     CallOutcome,
     Duplicate,
@@ -71,6 +73,8 @@ from agent.ports.time import Clock
 __all__ = [
     "NO_LIMIT",
     "NO_REJECTION",
+    "SESSION_CLOSED",
+    "SESSION_OVER",
     "Accepted",
     "BookedInvoice",
     "Books",

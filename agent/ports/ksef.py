@@ -11,6 +11,10 @@ from typing import Protocol
 
 NO_LIMIT = 1_000_000
 """Sends left, or allowed, where KSeF sets no limit."""
+SESSION_CLOSED = 21180
+SESSION_OVER = frozenset({21155, 21173, SESSION_CLOSED, 21184})
+"""Full, not known, closed, under maintenance: this session takes nothing more and did not take this; a new one may, at
+once."""
 
 
 class CallOutcome(StrEnum):

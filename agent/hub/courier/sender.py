@@ -22,14 +22,12 @@ from agent.hub.courier.verdicts import VerdictRecorder, moved_meanwhile
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind, Refusal
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
-from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionRef
+from agent.ports import SESSION_OVER, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionRef
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions right after sending; the last one repeats."""
 ASKING_SECONDS = 15.0
 """So long whoever sent an invoice goes on asking; later the backlog's round does."""
-SESSION_OVER = frozenset({21155, 21173, 21180, 21184})
-"""Why a session takes nothing more (full, not known, closed, under maintenance): a new one may, at once."""
 HOUR = 3600.0
 
 

@@ -25,6 +25,7 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import NO_CORRECTION
 from agent.ports import (
+    SESSION_OVER,
     CallOutcome,
     Clock,
     InvoiceChange,
@@ -52,8 +53,6 @@ POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions after the first one (first_question.py); the last one repeats."""
 ASKING_SECONDS = 15.0
 """So long whoever sent an invoice goes on asking, a press at least as long as its budget; later the sync asks."""
-SESSION_OVER = frozenset({21155, 21173, 21180, 21184})
-"""Why a session takes nothing more (full, not known, closed, under maintenance): a new one may, at once."""
 
 
 class InvoiceSender:

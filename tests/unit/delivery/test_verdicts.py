@@ -42,7 +42,8 @@ class Authority(FakeGateway):
         self.original_trouble: KsefError | None = None
         self.times: list[float] = []
         self.over = 0
-        """So many sends find their session closed."""
+        """So many sends find their session over."""
+        self.over_by = 21180
         self.left = SendBudget(180, 0.0)
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
@@ -54,7 +55,7 @@ class Authority(FakeGateway):
         if self.over:
             self.over -= 1
             self._session = None
-            raise KsefError("Sesja jest zamknięta.", outcome=CallOutcome.NOT_SENT, code=21180)
+            raise KsefError("Sesja nie przyjmuje.", outcome=CallOutcome.NOT_SENT, code=self.over_by)
         self.times.append(self.clock.monotonic())
         self.left = replace(
             self.left,
@@ -191,10 +192,11 @@ async def test_a_cancelled_invoice_goes_in_a_batch_and_its_old_reference_is_forg
 # --- sessions that are over ---------------------------------------------------------------------------------
 
 
-async def test_a_press_whose_session_is_over_gets_a_new_one_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [21155, 21173, 21180, 21184])
+async def test_a_press_whose_session_is_over_gets_a_new_one_at_once(tmp_path: Path, code: int) -> None:
     async with shop(tmp_path) as (place, gateway):
         await press_until_answered(place, "a")
-        gateway.over = 1
+        gateway.over, gateway.over_by = 1, code
         record = await press_until_answered(place, "b")
         assert (record.state, record.mode) == (InvoiceState.ACCEPTED, Mode.ONLINE)
         kinds = await place.log(record.id)

@@ -266,8 +266,9 @@ async def test_ksef_takes_no_technical_correction_is_the_end_of_it(hub: HubWorld
     assert await hub.kinds() == ["rejected"]
 
 
-async def test_a_session_that_is_over_is_replaced_at_once(hub: HubWorld) -> None:
-    hub.gateway.send_plan.append(KsefError("koniec sesji", outcome=CallOutcome.NOT_SENT, code=21180))
+@pytest.mark.parametrize("code", [21155, 21173, 21180, 21184])
+async def test_a_session_that_is_over_is_replaced_at_once(hub: HubWorld, code: int) -> None:
+    hub.gateway.send_plan.append(KsefError("koniec sesji", outcome=CallOutcome.NOT_SENT, code=code))
     hub.start()
     await hub.clock.advance(1)
     invoice = await hub.offer("FV-1/1", urgent=3.0)

@@ -91,6 +91,8 @@ def test_payments_add_up_to_both() -> None:
     [
         ({"name": "Kaucja", "amount": "0"}, "/deposits/0/amount", "not-positive"),
         ({"name": "", "amount": "1"}, "/deposits/0/name", "required"),
+        ({"amount": "1"}, "/deposits/0/name", "required"),
+        ({"name": "Kaucja"}, "/deposits/0/amount", "required"),
         ({"amount": "1", "name": "x", "vat": "23"}, "/deposits/0/vat", "unknown-field"),
     ],
 )
