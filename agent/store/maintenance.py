@@ -115,8 +115,27 @@ def _remove(partial: Path) -> None:
         partial.with_name(partial.name + suffix).unlink(missing_ok=True)
 
 
+def is_whole(database: Path) -> bool:
+    """Whether a database that is closed is one file. SQLite says nothing where its last checkpoint, that of the last
+    close, fails (no room, a bad disk): then the write-ahead log is left, and it would not follow to another name.
+    """
+    log = database.with_name(f"{database.name}-wal")
+    return not log.exists() or log.stat().st_size == 0
+
+
+def require_whole(partial: Path) -> None:
+    """Refuse a copy that is not one file: Unavailable "backup-failed"."""
+    if not is_whole(partial):
+        raise Unavailable(
+            "Kopiowanie bazy danych nie powiodło się: nie wszystko zapisano. Sprawdź miejsce na dysku i sam dysk, "
+            "potem spróbuj ponownie.",
+            code="backup-failed",
+        )
+
+
 def put_in_place(partial: Path, target: Path) -> None:
-    """Make a whole file durable, and give it its name."""
+    """Make a whole file durable, and give it its name; see require_whole()."""
+    require_whole(partial)
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(target)

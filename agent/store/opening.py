@@ -17,6 +17,7 @@ from agent.store import codec, disk
 from agent.store.connection import Connection, connect
 from agent.store.failures import legible
 from agent.store.lock import DataLock
+from agent.store.maintenance import is_whole
 from agent.store.mark import Mark, SeriesMark, mark_path, mark_paths, read_mark
 from agent.store.migrate import migrate
 from agent.store.open_files import OpenFiles
@@ -140,6 +141,10 @@ def _start_file(begun: Path) -> None:
 
 
 def _finish_file(begun: Path, path: Path) -> None:
+    if not is_whole(begun):
+        raise StoreUnfit(
+            f"Nie można założyć bazy danych {path}: nie wszystko zapisano. Sprawdź miejsce na dysku i sam dysk."
+        )
     try:
         with begun.open("rb") as file:
             os.fsync(file.fileno())

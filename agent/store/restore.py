@@ -13,7 +13,16 @@ from pathlib import Path
 from agent.domain.errors import StoreUnfit, Unavailable
 from agent.store import soundness
 from agent.store.failures import is_disk_full, legible
-from agent.store.maintenance import BESIDE, Summary, partial_beside, put_in_place, require_sound, summarise, translated
+from agent.store.maintenance import (
+    BESIDE,
+    Summary,
+    partial_beside,
+    put_in_place,
+    require_sound,
+    require_whole,
+    summarise,
+    translated,
+)
 from agent.store.migrate import MIGRATIONS
 from agent.system.durable_files import sync_folder, write_whole
 
@@ -48,6 +57,7 @@ def restore(backup: Path, target: Path, aside: Path, complete: Callable[[Path], 
     with translated(target), partial_beside(target) as partial:
         _copy(backup, partial)
         complete(partial)
+        require_whole(partial)
         if target.exists():
             if _is_fit(target):
                 _merge_wal(target)

@@ -19,8 +19,9 @@ import pytest
 
 from agent.domain.errors import AgentError, Conflict, StoreLost, StoreMoved, StoreUnfit
 from agent.domain.event_kinds import EventKind
-from agent.ports import InvoiceFilter
-from agent.store import copies, maintenance
+from agent.ports import Clock, InvoiceFilter
+from agent.store import copies, maintenance, opening
+from agent.store.connection import Connection
 from agent.store.disk import new_name
 from agent.store.lock import DataLock, holder_of
 from agent.store.mark import read_mark
@@ -85,13 +86,13 @@ async def test_no_new_till_beside_the_traces_of_an_old_one(path: Path, tmp_path:
     if empty:
         path.touch()
     before = contents(path.parent)
-    for opening in (
+    for attempt in (
         SqliteStore.open(path, FakeClock()),
         SqliteStore.open(path, FakeClock(), exclusive=False),
         SqliteStore.open_readonly(path),
     ):
         with pytest.raises(StoreUnfit, match=f"{name}.*ksef-agent restore"):
-            await opening
+            await attempt
     with pytest.raises(StoreUnfit, match="ślady pracy agenta"):
         maintenance.check(path)
     with pytest.raises(StoreUnfit, match="ślady pracy agenta"):
@@ -180,6 +181,27 @@ async def test_a_database_has_its_name_only_when_it_is_whole(path: Path, monkeyp
     monkeypatch.setattr("agent.store.opening._finish_file", cut)
     with pytest.raises(StoreUnfit, match="power cut"):
         await SqliteStore.open(path, FakeClock())
+    monkeypatch.undo()
+    assert await numbers(path) == []
+
+
+async def test_a_first_start_whose_last_checkpoint_fails_begins_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's close() is silent about it (no room, a bad disk) and leaves the log, which has no such name any more."""
+    migrated = opening.migrate
+
+    async def migrate_and_leave_the_log(connection: Connection, clock: Clock) -> None:
+        await migrated(connection, clock)
+        bystanders.append(sqlite3.connect(new_name(path)))  # not the last to close: no checkpoint is made
+        bystanders[0].execute("SELECT * FROM schema_version").fetchall()
+
+    bystanders: list[sqlite3.Connection] = []
+    monkeypatch.setattr(opening, "migrate", migrate_and_leave_the_log)
+    with pytest.raises(StoreUnfit, match="nie wszystko zapisano"):
+        await SqliteStore.open(path, FakeClock(), threaded=False)
+    assert not path.exists()
+    bystanders[0].close()
     monkeypatch.undo()
     assert await numbers(path) == []
 

@@ -329,6 +329,25 @@ def test_a_restore_is_recorded_before_the_name_changes(
     assert serial == 8
 
 
+def test_a_copy_whose_last_checkpoint_fails_takes_no_name(
+    till: Path, database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's close() is silent about it: what was written into the copy would stay behind in its log."""
+    record = restore._record
+
+    async def leave_the_log(unfinished: Path, *rest: Any) -> tuple[int, str]:
+        bystanders.append(sqlite3.connect(unfinished))  # not the last to close: no checkpoint is made
+        bystanders[0].execute("PRAGMA journal_mode=WAL")
+        bystanders[0].execute("SELECT * FROM schema_version").fetchall()
+        return await record(unfinished, *rest)
+
+    bystanders: list[sqlite3.Connection] = []
+    monkeypatch.setattr(restore, "_record", leave_the_log)
+    assert "nie wszystko zapisano" in refusal(run(restore.command, till, str(copy), "--yes"), Unavailable)
+    bystanders[0].close()
+    assert names(database) == ["inv-a", "inv-b", "inv-c"]
+
+
 def test_a_damaged_database_can_be_replaced(till: Path, database: Path, copy: Path) -> None:
     database.write_bytes(b"\0" * 8192)
     answer(run(restore.command, till, str(copy), "--json"))
