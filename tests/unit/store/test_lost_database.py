@@ -20,11 +20,12 @@ import pytest
 from agent.domain.errors import AgentError, Conflict, StoreLost, StoreMoved, StoreUnfit
 from agent.domain.event_kinds import EventKind
 from agent.ports import Clock, InvoiceFilter
-from agent.store import copies, maintenance, opening
+from agent.store import copies, maintenance
 from agent.store.connection import Connection
 from agent.store.disk import new_name
 from agent.store.lock import DataLock, holder_of
 from agent.store.mark import read_mark
+from agent.store.migrate import migrate
 from agent.store.sqlite import SqliteStore
 from agent.store.transaction import SqliteTransaction
 from tests.fakes.clock import FakeClock
@@ -189,15 +190,14 @@ async def test_a_first_start_whose_last_checkpoint_fails_begins_anew(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite's close() is silent about it (no room, a bad disk) and leaves the log, which has no such name any more."""
-    migrated = opening.migrate
 
     async def migrate_and_leave_the_log(connection: Connection, clock: Clock) -> None:
-        await migrated(connection, clock)
+        await migrate(connection, clock)
         bystanders.append(sqlite3.connect(new_name(path)))  # not the last to close: no checkpoint is made
         bystanders[0].execute("SELECT * FROM schema_version").fetchall()
 
     bystanders: list[sqlite3.Connection] = []
-    monkeypatch.setattr(opening, "migrate", migrate_and_leave_the_log)
+    monkeypatch.setattr("agent.store.opening.migrate", migrate_and_leave_the_log)
     with pytest.raises(StoreUnfit, match="nie wszystko zapisano"):
         await SqliteStore.open(path, FakeClock(), threaded=False)
     assert not path.exists()
