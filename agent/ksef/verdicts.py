@@ -73,7 +73,7 @@ def read_upo_page(answer: Answer, session_ref: str, reference: str, number: int,
     documents = tuple(_confirmed(answer, each) for each in root.findall("upo:Dokument", UPO))
     said = [(root.findtext(f"upo:{name}", "", UPO)).strip() for name in PAGE_FIELDS]
     first, last = said[3], said[4]
-    counted = first.isdigit() and last.isdigit() and int(last) - int(first) + 1 == len(documents)
+    counted = first.isdecimal() and last.isdecimal() and int(last) - int(first) + 1 == len(documents)
     if said[:3] != [session_ref, str(number), str(pages)] or not counted:
         raise answer.unusable(f"To nie jest strona {number} z {pages} UPO sesji {session_ref}, z całą jej treścią.")
     return UpoPage(number, reference, document, documents)

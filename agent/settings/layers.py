@@ -145,6 +145,9 @@ def _with_included(path: Path, name: str, problems: list[str], above: tuple[Path
     except tomllib.TOMLDecodeError as error:
         problems.append(_syntax(name, str(error)))
         return
+    except RecursionError:  # how tomllib ends in a thousand brackets
+        problems.append(f"{name}: nawiasy są zagnieżdżone zbyt głęboko.")
+        return
     except ConfigError as error:
         problems += error.problems
         return

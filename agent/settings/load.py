@@ -410,7 +410,7 @@ def _from_text(kind: Any, text: FromVariable) -> object:
         return str(text)
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
         return str(text)
 
 

@@ -335,7 +335,7 @@ def upo(xml: bytes = XML, number: str = KSEF_NUMBER, meta_hash: str = "") -> Rep
     )
 
 
-def upo_page(session: str = SESSION, page: int = 1, last: int = 1, meta_hash: str = "", **more: Any) -> Reply:
+def upo_page(session: str = SESSION, page: int = 1, last: int | str = 1, meta_hash: str = "", **more: Any) -> Reply:
     """Return the only page of a session's UPO; it names one document."""
     one = upo(**more).body
     assert isinstance(one, bytes)

@@ -176,6 +176,6 @@ def _rates_of(gross: Decimal, lines: Sequence[LineView]) -> tuple[RateView, ...]
 
 def _parts(value: Decimal, rate: str | None, *, gross: bool) -> tuple[Decimal, Decimal]:
     """Return net and tax, not rounded."""
-    percent = Decimal(rate) if rate is not None and rate.isdigit() else ZERO
+    percent = Decimal(rate) if rate is not None and rate.isdecimal() else ZERO
     tax = value * percent / (_HUNDRED + percent if gross else _HUNDRED)
     return (value - tax if gross else value), tax

@@ -101,7 +101,7 @@ class BatchSessions:
         if session is None or session.archive is None:
             raise web.HTTPNotFound
         archive = session.archive
-        known = request.match_info["part"].isdigit() and int(request.match_info["part"]) in archive.declared
+        known = request.match_info["part"].isdecimal() and int(request.match_info["part"]) in archive.declared
         signed = secrets.compare_digest(request.match_info["secret"], archive.secret)
         late = session.closed_at is not None or self._parts.clock.monotonic() >= session.expires
         if not known or not signed or late or "Authorization" in request.headers:

@@ -297,7 +297,7 @@ def offset_page(request: web.Request, found: Sequence[T], *, largest: int) -> tu
     """Return one page by pageOffset (in pages) and pageSize 10..largest, and whether there are more."""
     size = _page_size(request, largest)
     offset = request.query.get("pageOffset", "0")
-    if not offset.isdigit():
+    if not offset.isdecimal():
         raise invalid("Parametr 'pageOffset' musi być liczbą od 0.")
     start = int(offset) * size
     return found[start : start + size], start + size < len(found)
@@ -305,7 +305,7 @@ def offset_page(request: web.Request, found: Sequence[T], *, largest: int) -> tu
 
 def _page_size(request: web.Request, largest: int) -> int:
     text = request.query.get("pageSize", "10")
-    if not text.isdigit() or not 10 <= int(text) <= largest:
+    if not text.isdecimal() or not 10 <= int(text) <= largest:
         raise invalid(f"Parametr 'pageSize' musi być liczbą od 10 do {largest}.")
     return int(text)
 

@@ -258,7 +258,7 @@ def text(root: etree._Element, path: str) -> str:
 
 def nip_adds_up(nip: str) -> bool:
     """Tell whether the check digit of a NIP is right."""
-    if len(nip) != 10 or not nip.isdigit():
+    if len(nip) != 10 or not nip.isdecimal():
         return False
     return sum(weight * int(digit) for weight, digit in zip(NIP_WEIGHTS, nip, strict=False)) % 11 == int(nip[9])
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agent.domain.errors import AgentError, BadInput, Conflict
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import refusal
@@ -305,6 +306,40 @@ async def test_a_rejected_offline_paper_may_be_corrected_technically(tmp_path: P
     async with shop(tmp_path) as (place, gateway):
         record = await late_verdict(place, gateway, Rejected(450, "błąd"), buyer=CONSUMER)
         assert (record.state, record.mode, refusal(record)) == (InvoiceState.REJECTED, Mode.OFFLINE24, None)
+
+
+async def test_a_technical_correction_may_change_the_bytes_and_nothing_that_they_say(tmp_path: Path) -> None:
+    """Bytes of the shop's own are looked at as a ready document is; what is refused leaves everything as it was."""
+    async with shop(tmp_path) as (place, gateway):
+        rejected = await late_verdict(place, gateway, Rejected(450, "błąd"), buyer=CONSUMER)
+        reformatted = rejected.xml.replace(b"<Fa>", b"<Fa>\n")
+        assert reformatted != rejected.xml
+        for other, refused in (
+            (reformatted.replace(b"Chleb", b"Bulka"), Conflict),
+            (reformatted.replace(b"5265877635", b"1111111111"), AgentError),
+            (b"<Faktura/>", BadInput),
+            (rejected.xml, Conflict),
+        ):
+            with pytest.raises(refused):
+                await place.rejected.correct_technically(rejected.id, MANAGER, other)
+            assert (await place.record(rejected.id)).version == 1
+        await place.rejected.correct_technically(rejected.id, MANAGER, reformatted)
+        record = await place.record(rejected.id)
+        assert (record.state, record.version, record.xml) == (InvoiceState.ISSUED, 2, reformatted)
+
+
+async def test_what_ksef_refused_before_it_was_handed_out_is_never_printed(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        record = await late_verdict(place, gateway, Rejected(450, "błąd"))
+        with pytest.raises(Conflict, match="zanim ją wydano"):
+            await place.reprinting.reprint(record.id, MANAGER)
+
+
+async def test_an_offline_paper_in_the_customers_hands_may_be_printed_again_though_refused(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        record = await late_verdict(place, gateway, Rejected(450, "błąd"), buyer=CONSUMER)
+        await place.reprinting.reprint(record.id, MANAGER)
+        assert (await place.record(record.id)).copies == 2
 
 
 async def test_no_technical_correction_for_what_left_as_online(tmp_path: Path) -> None:

@@ -308,6 +308,15 @@ def test_a_syntax_error_names_its_place(file: Path, text: str, expected: str) ->
     assert "błąd składni TOML" in found
 
 
+def test_brackets_without_end_are_one_sentence(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tomllib ends in a RecursionError, of a variable as of a file."""
+    brackets = "[" * 1000 + "]" * 1000
+    assert problems(file, f"till = {brackets}\n") == (f"{file.name}: nawiasy są zagnieżdżone zbyt głęboko.",)
+    monkeypatch.setenv("KSEF_AGENT__API__PORT", brackets)
+    (found,) = problems(file, SELLER)
+    assert "KSEF_AGENT__API__PORT" in found
+
+
 def test_a_file_that_can_not_be_read_is_one_sentence(file: Path) -> None:
     with pytest.raises(ConfigError, match="nie ma takiego pliku"):
         load(file)
