@@ -135,7 +135,7 @@ build/ansible/.made: tests/package/ansible.lock
 
 test-fleet: $(VENV)/.dev build/ansible/.made deb ## three tills by the Ansible role: rolled out, renewed, upgraded, rolled back (as above)
 	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
-		$(BIN)/pytest -x -v tests/package/test_fleet.py
+		$(BIN)/pytest -x -v tests/package/test_playbooks.py tests/package/test_fleet.py
 
 test-arm: $(VENV)/.dev ## the arm64 package imports on an emulated processor (root, debootstrap, qemu-user-static)
 	$(MAKE) deb ARCHITECTURE=arm64

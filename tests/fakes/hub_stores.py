@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from datetime import date
@@ -79,10 +80,12 @@ async def _emptied(dsn: str) -> bool:
 
 
 def postgres_session() -> Iterator[Postgres]:
-    """Body of the session's fixture; skips, by name, where there is no server to run."""
+    """Body of the session's fixture; skips, by name, where there is no server to run, and fails there in CI."""
     try:
         binaries()
     except NoPostgres as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
         pytest.skip(str(missing))
     postgres = Postgres()
     yield postgres
