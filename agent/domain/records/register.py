@@ -138,8 +138,10 @@ def marker(record: InvoiceSummary, as_of: AsOf) -> Marker:
 
     The mode is that of the record: as_it_was() gives the one that an earlier filing knew.
     """
-    if _numbered(record, as_of):
-        return Marker.NUMBER
+    return Marker.NUMBER if _numbered(record, as_of) else _unnumbered(record)
+
+
+def _unnumbered(record: InvoiceSummary) -> Marker:
     if record.mode is Mode.FAILURE:
         # Also where total failure lifted the duty later: OFF means "issued by art. 106nf and has no number".
         return Marker.OFF
@@ -215,7 +217,7 @@ def _row(record: InvoiceSummary, as_of: date, corrections: tuple[str, ...]) -> R
         corrections=corrections,
         external_ref=record.external_ref,
         payments=record.payments,
-        marker=marker(record, as_of),
+        marker=Marker.NUMBER if numbered else _unnumbered(record),
         days_late=_days_late(record, as_of),
     )
 
