@@ -240,11 +240,21 @@ class SqliteInvoices:
         """Move and add facts at once; IllegalTransition for a move the lifecycle does not know."""
         state, _ = await self._state(invoice_id)
         check_invoice_move(state, to)
-        return await self._change(invoice_id, to, change or InvoiceChange())
+        await self._change(invoice_id, to, change or InvoiceChange())
+        return await self.get(invoice_id)
 
     async def note(self, invoice_id: str, change: InvoiceChange) -> InvoiceRecord:
         """Add facts without a move."""
-        return await self._change(invoice_id, None, change)
+        await self._change(invoice_id, None, change)
+        return await self.get(invoice_id)
+
+    async def change_all(self, invoice_ids: Sequence[str], to: InvoiceState | None, change: InvoiceChange) -> None:
+        """Move many, or add facts (None); nothing is read back, a batch is no list on a screen."""
+        for invoice_id in invoice_ids:
+            state, _ = await self._state(invoice_id)
+            if to is not None:
+                check_invoice_move(state, to)
+            await self._change(invoice_id, to, change)
 
     async def set_deadline(self, invoice_id: str, deadline: date | None, state: str) -> None:
         """Store the deadline as computed from the newest facts."""
@@ -285,14 +295,13 @@ class SqliteInvoices:
             },
         )
 
-    async def _change(self, invoice_id: str, to: InvoiceState | None, change: InvoiceChange) -> InvoiceRecord:
+    async def _change(self, invoice_id: str, to: InvoiceState | None, change: InvoiceChange) -> None:
         parameters = codec.change_columns(change)
         parameters.update(id=invoice_id, state=None if to is None else to.value)
         try:
             await self._connection.run("invoice_change", parameters)
         except sqlite3.IntegrityError as error:
             raise _translate(error, change.ksef_number or "") from error
-        return await self.get(invoice_id)
 
     async def _state(self, invoice_id: str) -> tuple[InvoiceState, int]:
         rows = await self._connection.run("invoice_state", {"id": invoice_id})

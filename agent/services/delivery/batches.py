@@ -220,11 +220,8 @@ async def _record_all(
     data: Mapping[str, Json],
     change: InvoiceChange,
 ) -> None:
+    await tx.invoices.change_all([each.id for each in batch], to, change)
     for each in batch:
-        if to is None:
-            await tx.invoices.note(each.id, change)
-        else:
-            await tx.invoices.move(each.id, to, change)
         await tx.events.append(kind, data, each.id)
 
 

@@ -19,6 +19,7 @@ from agent.domain.errors import Conflict, DocumentDamaged
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.outages.modes import as_confirmed
 from agent.domain.rejection import number_taken, sent_before
 from agent.ports import (
     NO_REJECTION,
@@ -382,8 +383,8 @@ async def _accepted(
 ) -> InvoiceRecord:
     data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
     record = await _moved(invoice_id, InvoiceState.ACCEPTED, change, tx, kind=EventKind.ACCEPTED, data=data)
-    if verdict.offline is None:
-        return record  # the confirmation (UPO) will tell
+    if verdict.offline is None or as_confirmed(record.mode, offline=verdict.offline) is None:
+        return record  # it is as it was issued, or the confirmation (UPO) will tell
     await confirmed_mode.follow(tx, invoice_id, offline=verdict.offline, now=now)
     return await tx.invoices.get(invoice_id)
 
@@ -414,9 +415,10 @@ async def _moved(
     kind: EventKind,
     data: Mapping[str, Json],
 ) -> InvoiceRecord:
-    before = await tx.invoices.get(invoice_id)
+    turned = change is not None and change.mode is not None
+    before = await tx.invoices.get(invoice_id) if turned else None
     record = await tx.invoices.move(invoice_id, to, change)
-    if record.mode is not before.mode:
+    if before is not None and record.mode is not before.mode:
         await tx.events.append(
             EventKind.MODE, {"from": before.mode, "to": record.mode, "reason": record.reason}, invoice_id
         )
