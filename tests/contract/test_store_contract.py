@@ -368,6 +368,30 @@ async def test_facts_are_added_and_none_leaves_them(store: SqliteStore, clock: F
     assert (record.attempts, record.mode, record.deadline) == (2, Mode.OFFLINE24, date(2026, 12, 1))
 
 
+async def test_many_are_changed_together_or_not_at_all(store: SqliteStore) -> None:
+    await bring(store, "a", InvoiceState.ISSUED)
+    await bring(store, "b", InvoiceState.ISSUED)
+    await bring(store, "c", InvoiceState.ACCEPTED)
+    change = InvoiceChange(session_ref="SB-1", attempted=True)
+
+    async def found(name: str) -> tuple[InvoiceState, str | None, int]:
+        record = await store.read(lambda transaction: transaction.invoices.get(f"inv-{name}"))
+        return record.state, record.session_ref, record.attempts
+
+    before = await found("a")
+    for other, error in (("c", IllegalTransition), ("none", NotFound)):
+        ids = ["inv-a", f"inv-{other}"]
+        with pytest.raises(error):
+            await store.write(lambda tx, ids=ids: tx.invoices.change_all(ids, InvoiceState.SENDING, change))  # type: ignore[misc]
+    assert await found("a") == before
+    with pytest.raises(NotFound):
+        await store.write(lambda tx: tx.invoices.change_all(["inv-a", "inv-none"], None, change))
+    await store.write(lambda tx: tx.invoices.change_all(["inv-a", "inv-b"], InvoiceState.SENDING, change))
+    assert [await found(name) for name in "ab"] == [(InvoiceState.SENDING, "SB-1", before[2] + 1)] * 2
+    await store.write(lambda tx: tx.invoices.change_all(["inv-a"], None, InvoiceChange(session_ref="SB-2")))
+    assert await found("a") == (InvoiceState.SENDING, "SB-2", before[2] + 1)
+
+
 async def test_illegal_moves_are_refused_before_sqlite_would(store: SqliteStore) -> None:
     await add(store, "a")
     for state in (InvoiceState.ISSUED, InvoiceState.SENT, InvoiceState.ACCEPTED, InvoiceState.REJECTED):
