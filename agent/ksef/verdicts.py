@@ -37,9 +37,11 @@ def read_verdict(item: Fields) -> Verdict:
     if code < ACCEPTED:
         return Pending(code)
     if code == ACCEPTED:
-        accepted_at = item.optional_instant("acquisitionDate") or item.instant("invoicingDate")
+        arrived_at, numbered_at = item.optional_instant("invoicingDate"), item.optional_instant("acquisitionDate")
+        took = None if numbered_at is None or arrived_at is None else (numbered_at - arrived_at).total_seconds()
         offline = OFFLINE_BY_WAY.get(item.optional_text("invoicingMode") or "")
-        return Accepted(_checked_number(item), accepted_at, item.decoded("invoiceHash"), offline)
+        accepted_at = numbered_at or item.instant("invoicingDate")
+        return Accepted(_checked_number(item), accepted_at, item.decoded("invoiceHash"), offline, took)
     description, details = status.text("description"), status.texts("details")
     if code == DUPLICATE:
         original = status.optional_object("extensions")

@@ -81,6 +81,8 @@ class Accepted:
     sha256: bytes | None = None
     offline: bool | None = None
     """How KSeF took it (invoicingMode); None: not told."""
+    took: float | None = None
+    """Seconds from its arrival in KSeF to its number, by KSeF's own clock; None: not told."""
 
 
 @dataclass(frozen=True, slots=True)

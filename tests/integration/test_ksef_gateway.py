@@ -365,7 +365,12 @@ class TestVerdicts:
             (wire.accepted(code=150), Pending(150)),
             (
                 wire.accepted(),
-                Accepted(wire.KSEF_NUMBER, wire.START + timedelta(seconds=2, microseconds=15430), sha256(wire.XML)),
+                Accepted(
+                    wire.KSEF_NUMBER,
+                    wire.START + timedelta(seconds=2, microseconds=15430),
+                    sha256(wire.XML),
+                    took=2.0,
+                ),
             ),
             (wire.accepted(code=405), Rejected(405, "Opis", (), retryable=True)),
             (wire.accepted(code=550), Rejected(550, "Opis", (), retryable=True)),

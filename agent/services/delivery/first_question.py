@@ -1,7 +1,8 @@
 """When to ask KSeF first what became of an invoice that was just sent: after as long as it usually takes.
 
 Who asks too early asks twice and waits for the next step; who asks too late lets a customer wait. KSeF does not say how
-long it takes (it differs by hour and day), so the last decisions tell.
+long it will take (it differs by hour and day), so the last decisions tell: with a number it names when the invoice came
+and when the number was given, and where it does not, the questions that found none and one have it between them.
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ class FirstQuestion:
         """From the end of the send to the first question; 0 while nothing is known."""
         return min(statistics.median(self._decided), LONGEST_SECONDS) if self._decided else 0.0
 
-    def learn(self, asked_after: float, too_early: float | None) -> None:
-        """Take note of a decision. Both in seconds since the send: when the question was put that found it, and the one
-        before, which found none; the decision fell between the two.
+    def learn(self, asked_after: float, too_early: float | None, told: float | None = None) -> None:
+        """Take note of a decision, all in seconds.
+
+        asked_after  from the send to the question that found it
+        too_early    to the one before, which found none; the decision fell between the two
+        told         how long KSeF says it took from the arrival; not believed where ``too_early`` speaks against it
         """
-        self._decided.append(asked_after * EARLIER if too_early is None else (too_early + asked_after) / 2)
+        if told is not None and told >= (too_early or 0.0):
+            self._decided.append(min(told, asked_after))
+        else:
+            self._decided.append(asked_after * EARLIER if too_early is None else (too_early + asked_after) / 2)

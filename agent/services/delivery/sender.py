@@ -26,6 +26,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import NO_CORRECTION
 from agent.ports import (
     SESSION_OVER,
+    Accepted,
     CallOutcome,
     Clock,
     InvoiceChange,
@@ -266,7 +267,8 @@ class InvoiceSender:
             if verdict is not None:
                 record = await self._verdicts.apply(record.id, verdict)
             if record.state is not InvoiceState.SENT:
-                self._first_question.learn(asked_after, too_early)
+                told = verdict.took if isinstance(verdict, Accepted) else None
+                self._first_question.learn(asked_after, too_early, told)
                 break
             too_early = asked_after
         return record

@@ -45,6 +45,23 @@ def test_a_quick_ksef_is_not_waited_for_because_it_was_slow_once() -> None:
     assert question.seconds < 0.2
 
 
+@pytest.mark.parametrize("takes", [0.08, 0.31, 1.7])
+def test_a_steady_ksef_that_says_how_long_it_took_is_asked_just_then(takes: float) -> None:
+    question = FirstQuestion()
+    question.learn(takes + 0.2, None, takes)
+    for _ in range(10):
+        after = question.seconds
+        assert after == takes
+        question.learn(after, None, takes)
+
+
+@pytest.mark.parametrize("told", [-3.0, 0.1])
+def test_what_the_questions_contradict_is_not_believed(told: float) -> None:
+    question = FirstQuestion()
+    question.learn(0.4, 0.2, told)
+    assert question.seconds == pytest.approx(0.3)
+
+
 def test_nobody_waits_for_the_first_question_longer_than_the_limit() -> None:
     question = FirstQuestion()
     for _ in range(5):
