@@ -147,6 +147,24 @@ async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
         assert await states(place) == set()
 
 
+async def test_the_queue_is_gone_over_once_for_each_wake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path) as (place, _):
+        times: list[float] = []
+
+        async def counted() -> None:
+            times.append(place.clock.monotonic())
+            assert len(times) < 4, "it never rests"
+
+        monkeypatch.setattr(place.queue, "pass_once", counted)
+        running = asyncio.ensure_future(place.queue.run())
+        for wakes in (1, 2):
+            place.queue.wake()
+            place.queue.wake()
+            await place.clock.advance(60)
+            assert len(times) == wakes
+        running.cancel()
+
+
 async def test_a_file_ksef_does_not_have_is_sent_again_as_the_same_bytes(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.send_plan.append(silence())
