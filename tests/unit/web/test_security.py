@@ -248,6 +248,7 @@ async def test_an_auditor_reads_the_books_and_nothing_else_on_any_route(
 ) -> None:
     tokens.put("biuro", Role.AUDITOR, "biuro")
     record = await place.sell()
+    await place.books.read_all()  # else the first look at the books notes in the log what it read
     before = len(await place.all_events())
     served = [(route.method, route.path) for route in routes() if route.path.startswith("/v1/")]
     assert {path for _, path in served} >= AUDITED
