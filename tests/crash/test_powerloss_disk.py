@@ -71,6 +71,17 @@ def test_a_sync_covers_only_what_had_ended_when_it_began() -> None:
     assert len(contents(Model.POSIX, *lines)) == 4
 
 
+def test_a_number_that_one_thread_closes_while_another_opens_is_the_openers() -> None:
+    begun, _, result = CREATE.rpartition(")")
+    lines = (
+        OPEN.replace("= 5", "= 6"),
+        f"2 {begun} <unfinished ...>",
+        "close(6) = 0",
+        f"2 <... openat resumed>){result}",
+    )
+    assert contents(Model.POSIX, *lines, FILL, "fsync(6) = 0", RENAME) == {OLD, b"new"}
+
+
 def test_a_longer_file_has_its_data_on_ext4_and_may_hold_junk_elsewhere() -> None:
     assert contents(Model.EXT4, OPEN, GROW) == {OLD, OLD + b"gggg"}
     posix = contents(Model.POSIX, OPEN, GROW)

@@ -25,6 +25,7 @@ _CALL = re.compile(r"(?P<name>\w+)\((?P<args>.*)\)\s+= (?P<result>-?\d+|0x[0-9a-
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _OFFSET = re.compile(r"\[(\d+)\](?: => \[\d+\])?")
 _UNFINISHED = " <unfinished ...>"
+_OPENING = frozenset({"open", "openat", "creat", "dup", "dup2", "dup3"})
 
 
 def _usable() -> str | None:
@@ -275,6 +276,8 @@ def calls_of(lines: Sequence[str]) -> list[Call]:
         if resumed := _RESUMED.fullmatch(text):
             start, head = begun.pop(pid)
             text = head + resumed["rest"]
+        if text.startswith(tuple(f"{name}(" for name in _OPENING)):
+            start = number  # a descriptor is there at its end: another thread may close its number until then
         if (call := _CALL.fullmatch(text)) and call["result"] != "?" and not call["result"].startswith("-"):
             found.append(Call(call["name"], tuple(call["args"].split(", ")), int(call["result"], 0), start, number))
     return sorted(found, key=lambda call: call.start)
