@@ -227,7 +227,13 @@ def forget_everything(database: Path) -> None:
             opened.execute(f"DELETE FROM {table}")
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["by its cursor", "by a question for the UPO"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(True, id="by its cursor", marks=pytest.mark.nightly),  # half a minute
+        pytest.param(False, id="by a question for the UPO"),
+    ],
+)
 async def test_a_hub_that_lost_its_data_is_handed_what_has_its_number_and_no_proof(tmp_path: Path, told: bool) -> None:
     async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
         agent = it.joined.agent
