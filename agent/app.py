@@ -24,9 +24,7 @@ from agent.certificates.upkeep import CertificateUpkeep, open_upkeep
 from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
-from agent.ksef.credentials import (
-    read_secret,
-)
+from agent.ksef.credentials import read_secret
 from agent.ksef.crypto import HeldSigner
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia

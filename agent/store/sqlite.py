@@ -30,11 +30,12 @@ from agent.domain.errors import AgentError, StoreLost, Unavailable
 from agent.ports import Clock, Copies
 from agent.store import copies, disk, maintenance, soundness
 from agent.store.connection import Connection, connect, within_unit
-from agent.store.failures import is_disk_full, of_commit, of_statement
+from agent.store.failures import is_disk_full, of_commit
 from agent.store.guard import Guard
 from agent.store.lock import DataLock
 from agent.store.migrate import migrate, require_current
 from agent.store.opening import open_alone
+from agent.store.statements import execute, roll_back
 from agent.store.transaction import SqliteTransaction
 from agent.store.unit import UnitConnection
 
@@ -283,14 +284,14 @@ class SqliteStore:
 
     async def _transact(self, work: Work[T], writer: Connection) -> T:
         """Run a unit of work from BEGIN to COMMIT; in SQLite's thread, so it awaits nothing but ``writer``."""
-        await self._fetch(writer, "BEGIN IMMEDIATE")
+        await execute(writer, "BEGIN IMMEDIATE")
         unit = UnitConnection(writer, self._damaged)
         try:
             result = await work(SqliteTransaction(unit, self._now))
             unit.check()
         except BaseException:
             unit.end()
-            await self._roll_back(writer)
+            await roll_back(writer)
             raise
         unit.end()
         await self._commit(unit, writer)
@@ -302,12 +303,12 @@ class SqliteStore:
                 self._guard.before_commit(unit)
             await writer.fetch("COMMIT")
         except AgentError:  # the guard's
-            await self._roll_back(writer)
+            await roll_back(writer)
             raise
         except sqlite3.Error as error:
             failure = of_commit(error)
             if not isinstance(failure, StoreLost):
-                await self._roll_back(writer)
+                await roll_back(writer)
             raise failure from error
         if self._guard is not None:
             self._guard.after_commit(unit)
@@ -324,7 +325,7 @@ class SqliteStore:
 
     async def _read_in(self, work: Work[T], reader: Connection) -> T:
         """Run a unit of work on a snapshot; in SQLite's thread, as _transact()."""
-        await self._fetch(reader, "BEGIN")
+        await execute(reader, "BEGIN")
         unit = UnitConnection(reader, self._damaged)
         try:
             result = await work(SqliteTransaction(unit, self._now))
@@ -332,7 +333,7 @@ class SqliteStore:
             return result
         finally:
             unit.end()
-            await self._roll_back(reader)
+            await roll_back(reader)
 
     async def _checkpoint_when_due(self) -> None:
         """Copy the WAL into the database, here and not inside SQLite, which would swallow a failed fsync."""
@@ -370,23 +371,6 @@ class SqliteStore:
             log.critical("the store is lost: %s", error)
             self._lost = error
             self._stopped.set()
-
-    @staticmethod
-    async def _fetch(connection: Connection, sql: str) -> None:
-        try:
-            await connection.fetch(sql)
-        except sqlite3.Error as error:
-            raise of_statement(error) from error
-
-    @staticmethod
-    async def _roll_back(connection: Connection) -> None:
-        """Leave no transaction behind; SQLite may have ended it by itself."""
-        if not connection.in_transaction:
-            return
-        try:
-            await connection.fetch("ROLLBACK")
-        except sqlite3.Error as error:
-            raise StoreLost(f"Nie można wycofać zapisu w bazie danych: {error}.") from error
 
 
 async def _look(_: SqliteTransaction) -> None:

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from agent.domain.errors import StoreLost, StoreUnfit
+from agent.domain.errors import StoreUnfit
 from agent.store import connection as sqlite
 from agent.store import disk
 from agent.store.failures import of_statement
@@ -52,24 +52,6 @@ def check(path: Path) -> str | None:
     except sqlite3.Error as error:
         problems.append(str(error))
     return f"Baza danych centrali jest uszkodzona: {'; '.join(problems[:5])}." if problems else None
-
-
-async def fetch(connection: sqlite.Connection, sql: str) -> None:
-    """Run a statement that has no name; AgentError where it fails."""
-    try:
-        await connection.fetch(sql)
-    except sqlite3.Error as error:
-        raise of_statement(error) from error
-
-
-async def roll_back(connection: sqlite.Connection) -> None:
-    """Leave no transaction behind; SQLite may have ended it by itself."""
-    if not connection.in_transaction:
-        return
-    try:
-        await connection.fetch("ROLLBACK")
-    except sqlite3.Error as error:
-        raise StoreLost(f"Nie można wycofać zapisu w bazie danych: {error}.") from error
 
 
 async def close_all(connections: list[sqlite.Connection]) -> None:

@@ -18,13 +18,14 @@ from agent.domain.errors import StoreLost, Unavailable
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.signals import Signals
 from agent.hub.store.sqlite.database import SqliteDatabase
-from agent.hub.store.sqlite.file import MIGRATIONS, check, claim, close_all, fetch, require_current, roll_back
+from agent.hub.store.sqlite.file import MIGRATIONS, check, claim, close_all, require_current
 from agent.hub.store.transaction import StoredTransaction
 from agent.ports import Clock
 from agent.store import connection as sqlite
 from agent.store.failures import is_disk_full, of_commit
 from agent.store.lock import DataLock
 from agent.store.migrate import migrate
+from agent.store.statements import execute, roll_back
 from agent.store.unit import UnitConnection
 
 T = TypeVar("T")
@@ -196,7 +197,7 @@ class SqliteHubStore:
                 raise
 
     async def _transact(self, work: Work[T]) -> T:
-        await fetch(self._writer, "BEGIN IMMEDIATE")
+        await execute(self._writer, "BEGIN IMMEDIATE")
         unit = UnitConnection(self._writer)
         database = SqliteDatabase(unit)
         try:
@@ -222,7 +223,7 @@ class SqliteHubStore:
     async def _snapshot(self, free: asyncio.Queue[sqlite.Connection], work: Work[T]) -> T:
         reader = await free.get()
         try:
-            await fetch(reader, "BEGIN")
+            await execute(reader, "BEGIN")
             unit = UnitConnection(reader)
             try:
                 result = await work(StoredTransaction(SqliteDatabase(unit), self._now))
