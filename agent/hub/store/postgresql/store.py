@@ -146,7 +146,7 @@ class PostgresqlHubStore:
             with translated():  # a server that goes away between the first connection and the first question
                 async with pool.acquire() as connection:
                     await require_durable(connection)
-                    await migrate(connection, clock.now())
+                await _migrated(dsn, clock)
             own = await _pool(dsn, COURIERS_CONNECTIONS)
         except BaseException:
             await pool.close()
@@ -286,6 +286,15 @@ async def _pool(dsn: str, connections: int) -> Any:
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
         raise unreachable(error) from error
+
+
+async def _migrated(dsn: str, clock: Clock) -> None:
+    """Bring the schema up to date, over a connection whose statements may last: an index over years does."""
+    connection = await asyncpg.connect(dsn, timeout=PATIENCE_SECONDS, server_settings=_SESSION)
+    try:
+        await migrate(connection, clock.now())
+    finally:
+        await connection.close()
 
 
 async def require_durable(connection: Any) -> None:
