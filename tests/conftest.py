@@ -14,13 +14,16 @@ from agent.commands import common
 from agent.sandbox.ksef.routing import Exchange
 from agent.sandbox.server import Sandbox
 from agent.settings.model import Settings
+from tests.time_limit import LONGEST, ends_within
 
 if TYPE_CHECKING:
     from tests.fakes.hub_stores import Postgres
 
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
 LAX = (HealthCheck.too_slow,)
-settings.register_profile("change", deadline=None, derandomize=True, stateful_step_count=40, suppress_health_check=LAX)
+settings.register_profile(
+    "change", deadline=None, derandomize=True, max_examples=60, stateful_step_count=40, suppress_health_check=LAX
+)
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, stateful_step_count=100, suppress_health_check=LAX
 )
@@ -47,6 +50,16 @@ def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "step_down", checked)
     for name in ("initgroups", "setgid", "setuid"):
         monkeypatch.setattr(os, name, refused)
+
+
+@pytest.fixture(autouse=True)
+def _ends(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test of a change that hangs fail; those of the night take their time."""
+    if request.node.get_closest_marker("nightly") is not None:
+        yield
+        return
+    with ends_within(LONGEST, request.node.nodeid):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ import asyncio
 import base64
 import json
 import shutil
-import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -156,24 +155,6 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     """Width and height; tests that care parametrize it."""
     width, height = request.param
     return width, height
-
-
-LONGEST = 300.0
-"""Seconds; a browser that no longer answers must fail its test, not hold up all others."""
-
-
-@pytest.fixture(autouse=True)
-def _ends(request: pytest.FixtureRequest) -> Iterator[None]:
-    def late(_signal: int, _frame: object) -> None:
-        raise TimeoutError(f"{request.node.name}: no end within {LONGEST:g} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -23,6 +23,8 @@ from tests.fakes.hub_stores import offer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 SIZES = ((1024, 768), (1366, 768), (1920, 1080), (390, 844))
+AXE_AT = {("light", 1024), ("dark", 1024), ("light", 390)}
+"""Where axe looks; between them only widths change, of which the other questions tell."""
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 RUN = """
 async () => {
@@ -55,7 +57,8 @@ async def judge(page: Page, view: str, *, small: bool = True) -> None:
         for width, height in sizes:
             await page.set_viewport_size({"width": width, "height": height})
             place = f"{view}, {width}x{height}, {scheme}"
-            assert await page.evaluate(RUN) == [], place
+            if (scheme, width) in AXE_AT:
+                assert await page.evaluate(RUN) == [], place
             assert await page.evaluate(UNSEEN) == [], place
             assert await page.evaluate(BROAD), place
             assert not small or await page.evaluate(SMALL) == [], place

@@ -235,6 +235,7 @@ async def test_keys_alone(counter: Counter) -> None:
     )
 
 
+@pytest.mark.nightly
 async def test_a_finger_alone(counter: Counter) -> None:
     await counter.open()
     hand, page = Finger(counter), counter.page

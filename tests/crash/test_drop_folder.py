@@ -164,7 +164,7 @@ async def test_death_between_the_changes_of_the_folder(tmp_path: Path) -> None:
     calls, changes = await whole_life(tmp_path)
     assert len(changes) > 20
     assert calls > 100
-    for at in changes[::2]:
+    for at in changes[::4]:
         await die_at(tmp_path, at, after=True)
 
 

@@ -24,7 +24,6 @@ from tests.fakes.agent_process import AgentProcess, agent_process
 from tests.fakes.sales import mixed_sale
 from tests.fakes.seeds import Note, drawn
 
-KILLS = 2
 FULL_KILLS = 25
 CASHIERS = 4
 SETTINGS = "\n[watch]\nprobe_seconds = 1\n\n[issue]\nbudget_seconds = 1.0\n"
@@ -149,13 +148,6 @@ def check_log(path: Path) -> None:
 def scan(picture: bytes) -> set[str]:
     with Image.open(io.BytesIO(picture)) as image:
         return {code.text for code in zxingcpp.read_barcodes(image.convert("L"))}
-
-
-@pytest.mark.slow
-async def test_killed_at_random_moments(tmp_path: Path) -> None:
-    async with agent_process(tmp_path, extra=SETTINGS) as place:
-        history = await run_killing(place, KILLS, seed=20261122)
-        await check(place, history)
 
 
 @pytest.mark.nightly

@@ -42,7 +42,7 @@ async def cut(folder: Path, model: Model, wanted: int, seed: int, scenario: str 
 @pytest.mark.slow
 @MODELS
 async def test_a_power_cut_loses_nothing_acknowledged(folder: Path, model: Model) -> None:
-    assert_clean(await cut(folder, model, 1500, seed=20261122), at_least=750)
+    assert_clean(await cut(folder, model, 600, seed=20261122), at_least=300)
 
 
 @pytest.mark.slow

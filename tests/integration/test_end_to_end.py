@@ -82,7 +82,7 @@ def by_zxing(picture: bytes) -> set[str]:
         return {code.text for code in found}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 async def test_sales_while_the_line_goes_up_and_down(tmp_path: Path) -> None:
     async with agent_process(tmp_path, extra=PATIENT) as place:
         answers = await press_while_the_line_flaps(place, PRESSES)

@@ -143,7 +143,7 @@ step_lists = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 5)
 @given(steps=step_lists)
 async def test_bases_come_first_and_everything_adds_up(steps: list[tuple[str, int, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -68,7 +68,7 @@ async def test_an_invoice_that_failed_for_hours_leaves_within_a_minute_of_the_en
     async with world(tmp_path) as place:
         place.gateway.send_plan.extend([OVERLOADED] * 400)
         sold = await press_until_answered(place, "a")
-        await work(place, 3 * 3600)
+        await work(place, 3 * 3600, step=30.0)
         assert (await place.record(sold.id)).state is not InvoiceState.ACCEPTED
         place.gateway.send_plan.clear()
         await work(place, 65)
@@ -80,7 +80,7 @@ async def test_an_invoice_without_a_session_for_hours_too(tmp_path: Path) -> Non
     async with world(tmp_path, clock=clock, gateway=gateway) as place:
         gateway.trouble = REFUSED_SIGN_IN
         sold = await press_until_answered(place, "a")
-        await work(place, 3 * 3600)
+        await work(place, 3 * 3600, step=30.0)
         gateway.trouble = None
         await work(place, 65)
         assert (await place.record(sold.id)).state is InvoiceState.ACCEPTED

@@ -21,7 +21,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import NIP, offer, seller_and_till, sqlite_hub
 
 HQ = Path(__file__).parents[3] / "docs" / "hq"
-RULES, TESTS = HQ / "hub-alerts.yml", HQ / "hub-alerts.test.yml"
+RULES = HQ / "hub-alerts.yml"
+TESTS = (HQ / "hub-alerts.test.yml", HQ / "hub-alerts-of-days.test.yml")
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool comes with Debian's prometheus")
 
@@ -48,15 +49,16 @@ async def fill(folder: Path, clock: FakeClock) -> None:
 
 @needs_promtool
 def test_alerts_fire_when_they_should() -> None:
-    for words in (("check", "rules", str(RULES)), ("test", "rules", str(TESTS))):
+    for words in (("check", "rules", str(RULES)), ("test", "rules", *map(str, TESTS))):
         done = subprocess.run([str(PROMTOOL), *words], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_alert_has_an_incident_in_which_it_fires_and_one_in_which_it_does_not() -> None:
     alerts = set(re.findall(r"- alert: (\w+)", RULES.read_text()))
-    fires = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n +- exp_labels", TESTS.read_text()))
-    silent = set(re.findall(r"alertname: (\w+), exp_alerts: \[\]", TESTS.read_text()))
+    told = "".join(each.read_text() for each in TESTS)
+    fires = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n +- exp_labels", told))
+    silent = set(re.findall(r"alertname: (\w+), exp_alerts: \[\]", told))
     assert fires == alerts
     beside = {"KsefHubCertificatesFew", "KsefHubBudgetUsedUp"}  # in the same incident, a NIP that has enough
     assert alerts - silent == beside

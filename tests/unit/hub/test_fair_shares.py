@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from agent.hub.courier.courier import NipCourier
 from agent.hub.domain.records import HubInvoice
 from agent.hub.domain.states import HubState
@@ -103,6 +105,7 @@ def online(invoice: HubInvoice) -> bool:
     return accepted is not None and until is not None and accepted <= until
 
 
+@pytest.mark.nightly
 async def test_the_hour_is_used_by_whoever_presses_and_ksef_refuses_nothing(tmp_path: Path) -> None:
     async with hub_world(tmp_path) as world:
         gateway = LimitedGateway(world.clock)

@@ -245,5 +245,5 @@ class StoreMachine(RuleBasedStateMachine):
         self.runner.run(self.store.read(look))
 
 
-StoreMachine.TestCase.settings = settings(max_examples=settings().max_examples // 2)
+StoreMachine.TestCase.settings = settings(max_examples=settings().max_examples // 3)
 test_the_store_against_its_model = pytest.mark.slow(StoreMachine.TestCase)
