@@ -8,9 +8,9 @@ dates in Europe/Warsaw, whatever the zone of the machine.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -60,11 +60,22 @@ def month_bounds(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
 
 
+def days_between(first: date, last: date) -> Iterator[date]:
+    """Yield the days from one to another, both included, of any part of the calendar."""
+    return map(date.fromordinal, range(first.toordinal(), last.toordinal() + 1))
+
+
 def happened_by(instant: datetime, as_of: date | datetime) -> bool:
     """Tell whether something had happened by then: by that instant, or by the end of that Polish civil day."""
     if isinstance(as_of, datetime):
         return instant <= as_of
-    return local_date(instant) <= as_of
+    return _aware(instant) < _end_in_utc(as_of)
+
+
+@lru_cache(maxsize=8)
+def _end_in_utc(day: date) -> datetime:
+    """Return end_of_day(); kept, since a report asks of each invoice whether something happened by the same day."""
+    return end_of_day(day).astimezone(UTC)
 
 
 def civil_date(as_of: date | datetime) -> date:

@@ -32,15 +32,20 @@ class Dialect:
 
     def line(self, cells: Iterable[Cell]) -> str:
         """Return one line: Decimals with two places, yes and no as 1 and 0, nothing as an empty cell."""
-        return _row_writer(self.delimiter)([self._text(cell) for cell in cells])
+        text = self._text
+        # most cells are empty or plain text: those cost no call
+        return _row_writer(self.delimiter)(
+            [
+                "" if cell is None else cell if type(cell) is str and cell[:1] not in _FORMULA else text(cell)
+                for cell in cells
+            ]
+        )
 
     def amount(self, value: Decimal) -> str:
         """Return an amount with two places."""
         return f"{round_cents(value):f}".replace(".", self.decimal_mark)
 
     def _text(self, cell: Cell) -> str:
-        if cell is None:
-            return ""
         if isinstance(cell, str):
             # A name must not become a formula when somebody opens the file in a spreadsheet.
             formula = cell[:1] in _FORMULA and _NUMBER.fullmatch(cell) is None

@@ -11,6 +11,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, NewInvoice
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
+from agent.domain.records.filed import FiledInvoice, InvoiceGroup
 from agent.ports.ksef import UpoPage
 from agent.ports.stored import (
     BookedInvoice,
@@ -68,6 +69,10 @@ class Invoices(Protocol):
         self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
     ) -> list[InvoiceSummary]:
         """A page of what has its P_1 in these days, both included, by day and number: what follows ``after``."""
+        ...
+
+    async def issued_groups(self, day: date) -> list[InvoiceGroup]:
+        """What has its P_1 on this day, as a count sees it: few groups however many invoices."""
         ...
 
     async def buyers_named(self, name: str, *, but: str) -> list[Buyer]:
@@ -329,7 +334,7 @@ class Books(Protocol):
         ...
 
     async def of_days(
-        self, days: tuple[date, date], issued: tuple[date, date], limit: int, after: InvoiceSummary | None = None
+        self, days: tuple[date, date], issued: tuple[date, date], limit: int, after: FiledInvoice | None = None
     ) -> list[BookedInvoice]:
         """What may have a tax point in these days, or is a reduction sent in them, by day of issue and number.
 
@@ -338,7 +343,7 @@ class Books(Protocol):
         ...
 
     async def issued(
-        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
+        self, days: tuple[date, date], limit: int, after: FiledInvoice | None = None
     ) -> list[BookedInvoice]:
         """What has its P_1 in these days, in the same order and pages."""
         ...

@@ -8,9 +8,10 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from agent.domain.books.entry import BookEntry
-from agent.domain.invoice import CorrectedBase, InvoiceSummary, Mode
+from agent.domain.invoice import CorrectedBase, Mode
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
+from agent.domain.records.filed import FiledInvoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,5 +246,5 @@ class HeldCorrection:
 class BookedInvoice:
     """An invoice without its bytes, and what the books keep of it."""
 
-    record: InvoiceSummary
+    record: FiledInvoice
     entry: BookEntry

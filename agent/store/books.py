@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 
 from agent.domain.books.entry import BookEntry
 from agent.domain.books.read import READER
 from agent.domain.calendar import day_bounds
-from agent.domain.invoice import InvoiceSummary
+from agent.domain.invoice import Buyer, BuyerKind, Mode
 from agent.domain.json_io.codec import to_plain
+from agent.domain.lifecycle import InvoiceState
+from agent.domain.records.filed import FiledInvoice
 from agent.ports import BookedInvoice
 from agent.store import codec
 from agent.store.connection import Value
@@ -61,21 +65,21 @@ class SqliteBooks:
         return date.fromisoformat(row["first"]), date.fromisoformat(row["last"])
 
     async def of_days(
-        self, days: tuple[date, date], issued: tuple[date, date], limit: int, after: InvoiceSummary | None = None
+        self, days: tuple[date, date], issued: tuple[date, date], limit: int, after: FiledInvoice | None = None
     ) -> list[BookedInvoice]:
         """Return a page of what may have a tax point in these days, and reductions sent in them."""
         return await self._select(_OF_DAYS, _tax_days(days) | _place(issued, after), limit)
 
     async def issued(
-        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
+        self, days: tuple[date, date], limit: int, after: FiledInvoice | None = None
     ) -> list[BookedInvoice]:
         """Return a page of what has its P_1 in these days."""
         return await self._select(_PAGE, _place(days, after), limit)
 
     async def _select(self, condition: str, parameters: Mapping[str, Value], limit: int) -> list[BookedInvoice]:
-        sql = f"{QUERIES['invoice_light']}\n{condition}\n{_IN_ORDER}"
+        sql = f"{QUERIES['invoice_filed']}\n{condition}\n{_IN_ORDER}"
         rows = await self._connection.run_sql(sql, {**parameters, "limit": limit})
-        return [_read(row) for row in codec.by_name(rows)]
+        return [_read(row) for row in rows]
 
 
 def _tax_days(days: tuple[date, date]) -> dict[str, Value]:
@@ -88,7 +92,7 @@ def _tax_days(days: tuple[date, date]) -> dict[str, Value]:
     }
 
 
-def _place(issued: tuple[date, date], after: InvoiceSummary | None) -> dict[str, Value]:
+def _place(issued: tuple[date, date], after: FiledInvoice | None) -> dict[str, Value]:
     """Where a page begins: behind an invoice, else before the first day."""
     first, until = (day.isoformat() for day in issued)
     place = (first, "", "") if after is None else (after.issued_on.isoformat(), after.number, after.id)
@@ -96,5 +100,27 @@ def _place(issued: tuple[date, date], after: InvoiceSummary | None) -> dict[str,
 
 
 @codec.of_row
-def _read(row: codec.Row) -> BookedInvoice:
-    return BookedInvoice(codec.read_summary(row), _read_entry(row["entry"]))
+def _read(row: sqlite3.Row) -> BookedInvoice:
+    """Return a row of invoice_filed, by position: a look by name goes along all names."""
+    invoice_id, number, kind, issued_on, issued_at, mode, state, *bought, entry = row
+    buyer_kind, identifier, country, name, gross, currency, payments, sha256, ksef_number, *instants = bought
+    accepted_at, sent_at, closed_at = map(codec.read_instant_or_none, instants)
+    filed = FiledInvoice(
+        id=invoice_id,
+        number=number,
+        kind=kind,
+        issued_on=date.fromisoformat(issued_on),
+        issued_at=codec.read_instant(issued_at),
+        mode=Mode(mode),
+        state=InvoiceState(state),
+        buyer=Buyer(BuyerKind(buyer_kind), identifier, country, name),
+        gross=Decimal(gross),
+        currency=currency,
+        payments=codec.read_payments(payments),
+        sha256=sha256,
+        ksef_number=ksef_number,
+        accepted_at=accepted_at,
+        sent_at=sent_at,
+        closed_at=closed_at,
+    )
+    return BookedInvoice(filed, _read_entry(entry))

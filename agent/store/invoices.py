@@ -10,6 +10,7 @@ from datetime import date, datetime
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
+from agent.domain.records.filed import InvoiceGroup
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, QueueCount, Unsent
 from agent.store import codec
 from agent.store.connection import Value
@@ -152,6 +153,11 @@ class SqliteInvoices:
         place = (first, "", "") if after is None else (after.issued_on.isoformat(), after.number, after.id)
         parameters: dict[str, Value] = dict(zip(("day", "number", "id"), place, strict=True))
         return await self._summaries(_ISSUED, {**parameters, "last": last, "limit": limit})
+
+    async def issued_groups(self, day: date) -> list[InvoiceGroup]:
+        """What has its P_1 on this day, as a count sees it."""
+        rows = await self._connection.run("invoice_groups", {"day": day.isoformat()})
+        return [codec.read_group(row) for row in rows]
 
     async def buyers_named(self, name: str, *, but: str) -> list[Buyer]:
         """Who bears this name on any invoice, each once; ``but``: not under this identifier. Reads all invoices."""

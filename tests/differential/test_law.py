@@ -16,6 +16,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.deadlines import deadline
 from agent.domain.paper.choice import Document, PaperChoice, PaperFacts, choose
 from agent.domain.records.register import Marker, MonthCounting, marker, rows
+from tests.fakes.filed import group
 from tests.sim.announcing import timeline_of
 from tests.sim.oracle import oracle, working
 from tests.unit.outages.test_deadlines import CALENDAR
@@ -158,9 +159,9 @@ def test_counts_of_a_month_are_those_of_its_rows() -> None:
         for place, (mode, number) in enumerate(itertools.product(Mode, (None, NUMBER)))
     ]
     listed = rows(records, as_of=FILING)
-    counting = MonthCounting("2026-11")
-    for row in listed:
-        counting.add(row)
+    counting = MonthCounting("2026-11", FILING)
+    for record in records:
+        counting.add(group(record))
     count = counting.count()
     assert count.invoices == len(listed) == len(records)
     assert count.by_mode == dict.fromkeys(Mode, 2)

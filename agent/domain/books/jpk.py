@@ -11,21 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-from lxml import etree
 
 from agent.domain.books.entry import BookEntry, BookPart
 from agent.domain.books.read import GTU, PROCEDURES
 from agent.domain.books.sums import FIELDS
 from agent.domain.calendar import happened_by, local_date
-from agent.domain.invoice import OFFLINE_MODES, Buyer, BuyerKind, InvoiceSummary
+from agent.domain.fa3.writing import escaped
+from agent.domain.invoice import OFFLINE_MODES, Buyer, BuyerKind
+from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import REACHED, AsOf, Marker, is_invoice, marker
 from agent.domain.spreadsheets import Cell, Dialect
 from agent.domain.vat import ZERO
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
 
 NAMESPACE = "http://crd.gov.pl/wzor/2025/12/19/14090/"
 NOBODY = "BRAK"
@@ -83,7 +79,7 @@ class JpkRow:
         return ZERO if self.to_receipt else sum((self.amounts.get(name, ZERO) for name in TAXES), ZERO)
 
 
-def rows_of(record: InvoiceSummary, entry: BookEntry, days: tuple[date, date], as_of: AsOf) -> list[JpkRow]:
+def rows_of(record: FiledInvoice, entry: BookEntry, days: tuple[date, date], as_of: AsOf) -> list[JpkRow]:
     """Return the rows of one invoice whose tax point is in these days, both included, as filed ``as_of``."""
     if not happened_by(record.issued_at, as_of) or not is_invoice(record, as_of):
         return []
@@ -95,7 +91,7 @@ def rows_of(record: InvoiceSummary, entry: BookEntry, days: tuple[date, date], a
     return found
 
 
-def _day(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) -> date | None:
+def _day(record: FiledInvoice, entry: BookEntry, part: BookPart, as_of: AsOf) -> date | None:
     """Return the day whose month the part belongs to; None for a reduction that has not been sent.
 
     A reduction issued offline counts in the month of sending (art. 29a ust. 13b, 13c).
@@ -106,7 +102,7 @@ def _day(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) 
     return None if reached is None or not happened_by(reached, as_of) else local_date(reached)
 
 
-def _row(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) -> JpkRow:
+def _row(record: FiledInvoice, entry: BookEntry, part: BookPart, as_of: AsOf) -> JpkRow:
     mark = marker(record, as_of)
     country, number = _identifier(record.buyer)
     outside = (OUTSIDE,) if entry.reduces and mark is Marker.BFK else ()
@@ -130,7 +126,9 @@ def _row(record: InvoiceSummary, entry: BookEntry, part: BookPart, as_of: AsOf) 
 
 def _identifier(buyer: Buyer) -> tuple[str | None, str]:
     """Return KodKrajuNadaniaTIN and NrKontrahenta: letters and digits only. A PESEL is no number of a taxpayer."""
-    number = re.sub(r"[^0-9A-Za-z]", "", buyer.identifier or "")
+    number = buyer.identifier or ""
+    if not (number.isascii() and number.isalnum()):
+        number = re.sub(r"[^0-9A-Za-z]", "", number)
     if buyer.kind is BuyerKind.NONE or not number:
         return None, NOBODY
     if buyer.kind is BuyerKind.NIP:
@@ -170,7 +168,8 @@ class JpkXml:
         serial = self._numbered.add(row)
         notes = " ".join(row.notes).replace("--", "–")
         comment = f"<!-- {_plain(row.document)}: {notes} -->\n" if notes else ""
-        return comment + etree.tostring(_element(row, serial), encoding="unicode") + "\n"
+        elements = [f"<{name}>{escaped(value)}</{name}>" for name, value in _elements(row, serial)]
+        return f"{comment}<SprzedazWiersz>{''.join(elements)}</SprzedazWiersz>\n"
 
     def end(self) -> str:
         """Return the control sums of the rows written."""
@@ -183,13 +182,6 @@ class JpkXml:
 def _plain(text: str) -> str:
     """Return text that may stand in a comment."""
     return text.replace("--", "–").rstrip("-")
-
-
-def _element(row: JpkRow, serial: int) -> Element:
-    element = etree.Element("SprzedazWiersz")
-    for name, value in _elements(row, serial):
-        etree.SubElement(element, name).text = value
-    return element
 
 
 def _elements(row: JpkRow, serial: int) -> Iterator[tuple[str, str]]:
@@ -228,7 +220,7 @@ class JpkCsv:
         cells: dict[str, Cell] = dict(_elements(row, self._numbered.add(row)))
         cells |= row.amounts
         cells["Uwagi"] = " ".join(row.notes)
-        return self._dialect.line(cells.get(column) for column in COLUMNS)
+        return self._dialect.line([cells.get(column) for column in COLUMNS])
 
     def end(self) -> str:
         """Return nothing: a table has no control sums."""

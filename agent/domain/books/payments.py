@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from agent.domain.books.entry import BookEntry
-from agent.domain.invoice import InvoiceSummary
+from agent.domain.records.filed import FiledInvoice
 from agent.domain.spreadsheets import Cell, Dialect
 
 COLUMNS = (
@@ -39,7 +39,7 @@ class PaymentTable:
         """Return the line of column names."""
         return self._dialect.begin(COLUMNS)
 
-    def lines(self, record: InvoiceSummary, entry: BookEntry) -> str:
+    def lines(self, record: FiledInvoice, entry: BookEntry) -> str:
         """Return the lines of one invoice; one without a payment has a line of its own."""
         terms = entry.terms
         common: dict[str, Cell] = {
@@ -48,8 +48,8 @@ class PaymentTable:
             "issued_on": record.issued_on.isoformat(),
             "buyer": record.buyer.identifier,
             "buyer_name": record.buyer.name,
-            "currency": record.totals.currency,
-            "gross": record.totals.gross,
+            "currency": record.currency,
+            "gross": record.gross,
             "to_pay": terms.to_pay,
             "due": " ".join(day.isoformat() for day in terms.due),
             "ipksef": terms.ipksef,
@@ -58,10 +58,10 @@ class PaymentTable:
         return "".join(self._line(common | part) for part in _parts(record, entry))
 
     def _line(self, cells: dict[str, Cell]) -> str:
-        return self._dialect.line(cells.get(column) for column in COLUMNS)
+        return self._dialect.line([cells.get(column) for column in COLUMNS])
 
 
-def _parts(record: InvoiceSummary, entry: BookEntry) -> Iterator[dict[str, Cell]]:
+def _parts(record: FiledInvoice, entry: BookEntry) -> Iterator[dict[str, Cell]]:
     """Yield what was received, then how the rest is to be paid; of a sale that is paid, each payment the till knows."""
     terms = entry.terms
     days = {each.on for each in terms.received}

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.domain.invoice import InvoiceSummary, Mode
+from agent.domain.invoice import Mode
+from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import AsOf, Marker, is_invoice, marker
 
 
@@ -62,7 +63,7 @@ class Comparison:
 
 
 def compare(
-    records: Iterable[InvoiceSummary], entries: Iterable[KsefEntry], as_of: AsOf, own: Callable[[str], bool]
+    records: Iterable[FiledInvoice], entries: Iterable[KsefEntry], as_of: AsOf, own: Callable[[str], bool]
 ) -> Comparison:
     """Compare. ``own(P_2)``: whether a number is of this till's series."""
     held = {entry.ksef_number: entry for entry in entries}
@@ -110,10 +111,10 @@ def compare(
     )
 
 
-def _differing(record: InvoiceSummary, entry: KsefEntry) -> Iterable[Difference]:
+def _differing(record: FiledInvoice, entry: KsefEntry) -> Iterable[Difference]:
     pairs: Mapping[str, tuple[str, str]] = {
         "number-differs": (record.number, entry.number),
-        "gross-differs": (f"{record.totals.gross:.2f}", f"{entry.gross:.2f}"),
+        "gross-differs": (f"{record.gross:.2f}", f"{entry.gross:.2f}"),
         "bytes-differ": (record.sha256.hex(), entry.sha256.hex()),
         "mode-differs": (
             "online" if record.mode is Mode.ONLINE else "offline",

@@ -34,7 +34,7 @@ def section(parent: Element, name: str) -> Element:
 def add(parent: Element, name: str, text: str | None, attributes: Mapping[str, str] | None = None) -> None:
     """Append an element with a text; None: an empty one."""
     start = name + _attributes(attributes) if attributes else name
-    parent.content.append(f"<{start}/>" if text is None else f"<{start}>{_escaped(text)}</{name}>")
+    parent.content.append(f"<{start}/>" if text is None else f"<{start}>{escaped(text)}</{name}>")
 
 
 def to_bytes(root: Element) -> bytes:
@@ -58,8 +58,9 @@ def _write(element: Element, parts: list[str]) -> None:
 
 
 def _attributes(attributes: Mapping[str, str]) -> str:
-    return "".join(f' {name}="{_escaped(value).replace(chr(34), "&quot;")}"' for name, value in attributes.items())
+    return "".join(f' {name}="{escaped(value).replace(chr(34), "&quot;")}"' for name, value in attributes.items())
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text as it stands between tags, as lxml writes it."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")

@@ -97,10 +97,13 @@ def _list(read: Callable[[object], object]) -> Callable[[object], object]:
 
 def _record(kind: type) -> Callable[[object], object]:
     readers = {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
+    names, in_order = tuple(readers), tuple(readers.values())
 
     def reader(document: object) -> object:
         if not isinstance(document, dict):
             raise TypeError(f"a {kind.__name__} is missing")
+        if tuple(document) == names:  # as this program writes it: nothing is looked up by name
+            return kind(*[read(item) for read, item in zip(in_order, document.values(), strict=True)])
         return kind(**{name: readers[name](item) for name, item in document.items()})
 
     return reader
@@ -111,7 +114,7 @@ def _scalar(kind: type) -> Callable[[object], object]:
     if issubclass(kind, Enum):
         return kind
     if kind is Decimal:
-        return _from_text(kind, Decimal)
+        return _decimal
     if issubclass(kind, (date, datetime)):
         return _from_text(kind, kind.fromisoformat)
     if kind not in {str, int, bool}:
@@ -123,6 +126,12 @@ def _scalar(kind: type) -> Callable[[object], object]:
         return document
 
     return reader
+
+
+def _decimal(document: object) -> object:
+    if not isinstance(document, str):
+        raise TypeError(f"{document!r} is no Decimal")
+    return Decimal(document)
 
 
 def _from_text(kind: type, read: Callable[[str], object]) -> Callable[[object], object]:

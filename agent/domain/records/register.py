@@ -11,6 +11,7 @@ from enum import StrEnum
 from agent.domain.calendar import happened_by, local_date
 from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.records.filed import Deadlined, Filed, FiledInvoice, InvoiceGroup
 from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
 from agent.domain.vat import round_cents
 
@@ -22,37 +23,6 @@ DUE = "due"
 """InvoiceSummary.deadline_state of a deadline that runs."""
 AsOf = date | datetime
 """When books were filed: an instant, or the end of a Polish civil day."""
-
-COLUMNS = (
-    "number",
-    "kind",
-    "issued_on",
-    "marker",
-    "ksef_number",
-    "mode",
-    "legal_basis",
-    "reason",
-    "state",
-    "deadline",
-    "deadline_state",
-    "days_late",
-    "sent_at",
-    "accepted_at",
-    "upo",
-    "sha256",
-    "buyer",
-    "buyer_name",
-    "net",
-    "tax",
-    "gross",
-    "currency",
-    "bases",
-    "corrections",
-    "external_ref",
-    "payments",
-    "id",
-)
-"""Columns of the CSV, in order."""
 
 
 class Marker(StrEnum):
@@ -101,14 +71,6 @@ class RegisterRow:
     days_late: int
 
 
-AMOUNTS: dict[str, Callable[[RegisterRow], Decimal]] = {
-    "net": lambda row: row.net,
-    "tax": lambda row: row.tax,
-    "gross": lambda row: row.gross,
-}
-"""Columns that a spreadsheet adds up."""
-
-
 @dataclass(frozen=True, slots=True)
 class RegisterChange:
     """What the log tells of an invoice that changes how the books show it."""
@@ -133,7 +95,7 @@ class MonthCount:
     days_late_max: int
 
 
-def marker(record: InvoiceSummary, as_of: AsOf) -> Marker:
+def marker(record: Filed, as_of: AsOf) -> Marker:
     """Return the marker for a JPK filed then (docs/law.md, section 5).
 
     The mode is that of the record: as_it_was() gives the one that an earlier filing knew.
@@ -141,7 +103,7 @@ def marker(record: InvoiceSummary, as_of: AsOf) -> Marker:
     return Marker.NUMBER if _numbered(record, as_of) else _unnumbered(record)
 
 
-def _unnumbered(record: InvoiceSummary) -> Marker:
+def _unnumbered(record: Filed) -> Marker:
     if record.mode is Mode.FAILURE:
         # Also where total failure lifted the duty later: OFF means "issued by art. 106nf and has no number".
         return Marker.OFF
@@ -182,7 +144,7 @@ def rows_of_page(
             yield _row(record, as_of, tuple(corrected_by.get(record.id, ())))
 
 
-def is_invoice(record: InvoiceSummary, as_of: AsOf) -> bool:
+def is_invoice(record: Filed, as_of: AsOf) -> bool:
     """Return False for what KSeF refused while it was issued online, or whose case a manager closed."""
     if record.closed_at is not None:
         return not happened_by(record.closed_at, as_of)
@@ -222,13 +184,13 @@ def _row(record: InvoiceSummary, as_of: date, corrections: tuple[str, ...]) -> R
     )
 
 
-def _numbered(record: InvoiceSummary, as_of: AsOf) -> bool:
+def _numbered(record: Filed, as_of: AsOf) -> bool:
     if record.ksef_number is None:
         return False
     return record.accepted_at is None or happened_by(record.accepted_at, as_of)
 
 
-def as_it_was(record: InvoiceSummary, changes: Iterable[RegisterChange]) -> InvoiceSummary:
+def as_it_was(record: FiledInvoice, changes: Iterable[RegisterChange]) -> FiledInvoice:
     """Return the record with mode and state of before these changes, which are in order."""
     mode: Mode | None = None
     refused = False
@@ -249,7 +211,7 @@ def _identifier(buyer: Buyer) -> str | None:
     return f"{buyer.country or ''}{buyer.identifier}"
 
 
-def _days_late(record: InvoiceSummary, as_of: date) -> int:
+def _days_late(record: Deadlined, as_of: date) -> int:
     """Calendar days between the deadline and the day KSeF was sent the invoice, or ``as_of`` where it was not.
 
     The day of sending counts, not that of the number; a sending that KSeF refused counts for nothing.
@@ -262,19 +224,23 @@ def _days_late(record: InvoiceSummary, as_of: date) -> int:
 
 
 class MonthCounting:
-    """Counts the rows of one month (YYYY-MM) as they come."""
+    """Counts the invoices of one month (YYYY-MM) as of a Polish civil day."""
 
-    def __init__(self, month: str) -> None:
+    def __init__(self, month: str, as_of: date) -> None:
         self._month = month
+        self._as_of = as_of
         self._by_mode = dict.fromkeys(Mode, 0)
         self._unnumbered = self._late = self._days_late_max = 0
 
-    def add(self, row: RegisterRow) -> None:
-        """Count one more."""
-        self._by_mode[row.mode] += 1
-        self._unnumbered += row.ksef_number is None
-        self._late += row.days_late > 0
-        self._days_late_max = max(self._days_late_max, row.days_late)
+    def add(self, group: InvoiceGroup) -> None:
+        """Count some more; what never became an invoice does not count."""
+        if not is_invoice(group, self._as_of):
+            return
+        days_late = _days_late(group, self._as_of)
+        self._by_mode[group.mode] += group.invoices
+        self._unnumbered += 0 if _numbered(group, self._as_of) else group.invoices
+        self._late += group.invoices if days_late > 0 else 0
+        self._days_late_max = max(self._days_late_max, days_late)
 
     def count(self) -> MonthCount:
         """Return the count, zeros where the month has no invoices."""
@@ -301,11 +267,11 @@ def to_dict(row: RegisterRow) -> dict[str, Value]:
         "legal_basis": row.legal_basis,
         "reason": row.reason,
         "state": row.state,
-        "deadline": row.deadline.isoformat() if row.deadline is not None else None,
+        "deadline": _iso(row.deadline),
         "deadline_state": row.deadline_state,
         "days_late": row.days_late,
-        "sent_at": row.sent_at.isoformat() if row.sent_at is not None else None,
-        "accepted_at": row.accepted_at.isoformat() if row.accepted_at is not None else None,
+        "sent_at": _iso(row.sent_at),
+        "accepted_at": _iso(row.accepted_at),
         "ksef_number": row.ksef_number,
         "upo": row.upo,
         "sha256": row.sha256,
@@ -337,24 +303,49 @@ def count_to_dict(count: MonthCount) -> dict[str, str | int | dict[str, int]]:
 
 
 def csv_line(row: RegisterRow, dialect: Dialect = RFC_4180) -> str:
-    """Return one row of the register as CSV, with its CRLF; the columns are those of to_dict()."""
-    return dialect.line(_cells(row, dialect))
+    """Return one row of the register as CSV, with its CRLF."""
+    return dialect.line([cell(row, dialect) for cell in _CELLS.values()])
 
 
-def _cells(row: RegisterRow, dialect: Dialect) -> list[Cell]:
-    values = to_dict(row)
-    cells: list[Cell] = []
-    for column in COLUMNS:
-        value = values[column]
-        if column == "payments":
-            cells.append("; ".join(f"{each.method} {dialect.amount(each.amount)}" for each in row.payments))
-        elif column in AMOUNTS:
-            cells.append(AMOUNTS[column](row))
-        elif isinstance(value, list):
-            cells.append("; ".join(str(item) for item in value))
-        else:
-            cells.append(value)
-    return cells
+def _iso(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def _payments(row: RegisterRow, dialect: Dialect) -> str:
+    return "; ".join([f"{each.method} {dialect.amount(each.amount)}" for each in row.payments])
+
+
+_CELLS: dict[str, Callable[[RegisterRow, Dialect], Cell]] = {
+    "number": lambda row, _: row.number,
+    "kind": lambda row, _: row.kind,
+    "issued_on": lambda row, _: row.issued_on.isoformat(),
+    "marker": lambda row, _: row.marker.value,
+    "ksef_number": lambda row, _: row.ksef_number,
+    "mode": lambda row, _: row.mode.value,
+    "legal_basis": lambda row, _: row.legal_basis,
+    "reason": lambda row, _: row.reason,
+    "state": lambda row, _: row.state,
+    "deadline": lambda row, _: _iso(row.deadline),
+    "deadline_state": lambda row, _: row.deadline_state,
+    "days_late": lambda row, _: row.days_late,
+    "sent_at": lambda row, _: _iso(row.sent_at),
+    "accepted_at": lambda row, _: _iso(row.accepted_at),
+    "upo": lambda row, _: row.upo,
+    "sha256": lambda row, _: row.sha256,
+    "buyer": lambda row, _: row.buyer,
+    "buyer_name": lambda row, _: row.buyer_name,
+    "net": lambda row, _: row.net,
+    "tax": lambda row, _: row.tax,
+    "gross": lambda row, _: row.gross,
+    "currency": lambda row, _: row.currency,
+    "bases": lambda row, _: "; ".join(row.bases),
+    "corrections": lambda row, _: "; ".join(row.corrections),
+    "external_ref": lambda row, _: row.external_ref,
+    "payments": _payments,
+    "id": lambda row, _: row.id,
+}
+COLUMNS = tuple(_CELLS)
+"""Columns of the CSV, in order: what to_dict() names, amounts and payments as a spreadsheet reads them."""
 
 
 def _amount(value: Decimal) -> str:

@@ -20,7 +20,8 @@ from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.view import read
-from agent.domain.invoice import InvoiceRecord, InvoiceSummary, Mode
+from agent.domain.invoice import InvoiceRecord, Mode
+from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import AsOf, RegisterChange, as_it_was, is_invoice
 from agent.ports import BookedInvoice, Clock, Event, Json, Store, Transaction
 from agent.services.presses import Presses
@@ -32,7 +33,7 @@ AT_ONCE = 20
 A_ROUND = 1000
 """Invoices read in one round of the background: what an older program left is read in the course of hours."""
 Days = tuple[date, date]
-ReadPage = Callable[[InvoiceSummary | None, Transaction], Awaitable[list[BookedInvoice]]]
+ReadPage = Callable[[FiledInvoice | None, Transaction], Awaitable[list[BookedInvoice]]]
 
 
 class Books:
@@ -87,7 +88,7 @@ class Books:
             yield each
 
     async def _paged(self, read_page: ReadPage) -> AsyncIterator[BookedInvoice]:
-        after: InvoiceSummary | None = None
+        after: FiledInvoice | None = None
         while True:
             await self._presses.pass_by()
             page = await self._store.read(partial(read_page, after))
@@ -175,11 +176,11 @@ async def _put(entries: Sequence[tuple[str, BookEntry]], tx: Transaction) -> Non
         await tx.events.append(EventKind.BOOKS_READ, {"sha256": hashes})
 
 
-async def _by_tax_point(days: Days, issued: Days, after: InvoiceSummary | None, tx: Transaction) -> list[BookedInvoice]:
+async def _by_tax_point(days: Days, issued: Days, after: FiledInvoice | None, tx: Transaction) -> list[BookedInvoice]:
     return await tx.books.of_days(days, issued, PAGE, after)
 
 
-async def _by_issue(days: Days, after: InvoiceSummary | None, tx: Transaction) -> list[BookedInvoice]:
+async def _by_issue(days: Days, after: FiledInvoice | None, tx: Transaction) -> list[BookedInvoice]:
     return await tx.books.issued(days, PAGE, after)
 
 

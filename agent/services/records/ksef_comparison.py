@@ -8,7 +8,7 @@ from datetime import date
 
 from agent.domain.books.reconcile import Comparison, KsefEntry, compare
 from agent.domain.errors import Unavailable
-from agent.domain.invoice import InvoiceSummary
+from agent.domain.records.filed import FiledInvoice
 from agent.ports import Clock, KsefError, KsefGateway
 from agent.services.records.books import Books
 
@@ -54,7 +54,7 @@ class KsefComparisons:
             for each in part.entries
             if first <= each.issued_on <= last
         ]
-        records: list[InvoiceSummary] = [each.record async for each in self._books.issued((first, last))]
+        records: list[FiledInvoice] = [each.record async for each in self._books.issued((first, last))]
         counts = compare(records, entries, self._clock.now(), self._own)
         return KsefComparison(first, last, part.complete, counts)
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from functools import partial
 
+from agent.domain.calendar import days_between
 from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import InvoiceSummary
 from agent.domain.records import register
+from agent.domain.records.filed import InvoiceGroup
 from agent.domain.spreadsheets import RFC_4180, Dialect
 from agent.ports import Clock, Json, Store, Transaction
 from agent.services.presses import Presses
@@ -61,13 +63,19 @@ class RegisterReports:
 
     async def counts(self, month: str, as_of: date | None) -> Mapping[str, Json]:
         """Return the counts of a month: how many offline, by mode, how late."""
-        counting = register.MonthCounting(month)
-        async for row in self._rows(month, as_of):
-            counting.add(row)
+        counting = register.MonthCounting(month, as_of or issue_date(self._clock.now()))
+        for day in days_between(*month_of(month)):
+            await self._presses.pass_by()
+            for group in await self._store.read(partial(_groups, day)):
+                counting.add(group)
         return register.count_to_dict(counting.count())
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+async def _groups(day: date, tx: Transaction) -> list[InvoiceGroup]:
+    return await tx.invoices.issued_groups(day)
 
 
 async def _page(

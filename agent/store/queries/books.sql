@@ -28,24 +28,13 @@ SELECT min(issued_on) AS first, max(issued_on) AS last FROM invoices WHERE id IN
         AND coalesce(sent.sent_at, sent.accepted_at) < :end
 );
 
--- invoice_light --
--- Invoices that the books have read, without bytes, in the register's order, which the joins must not change.
+-- invoice_filed --
+-- What the books look at of invoices they have read, in the register's order, which the joins must not change.
 SELECT
-    invoices.*, NULL AS xml, versions.sha256, versions.link_invoice, versions.link_certificate, 0 AS copies,
-    (
-        SELECT json_group_array(json_object(
-            'number', number, 'issued_on', issued_on, 'ksef_number', ksef_number, 'base_id', base_id
-        ))
-        FROM (SELECT * FROM correction_bases WHERE correction_id = invoices.id ORDER BY position)
-    ) AS bases,
-    (
-        EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id)
-        OR EXISTS (
-            SELECT 1 FROM session_upo_documents AS named
-            WHERE named.ksef_number = invoices.ksef_number AND named.sha256 = versions.sha256
-        )
-    ) AS has_upo,
-    books.entry
+    invoices.id, invoices.number, invoices.kind, invoices.issued_on, invoices.issued_at, invoices.mode, invoices.state,
+    invoices.buyer ->> '$.kind', invoices.buyer ->> '$.identifier', invoices.buyer ->> '$.country',
+    invoices.buyer ->> '$.name', invoices.totals ->> '$.gross', invoices.totals ->> '$.currency', invoices.payments,
+    versions.sha256, invoices.ksef_number, invoices.accepted_at, invoices.sent_at, invoices.closed_at, books.entry
 FROM invoices INDEXED BY invoices_in_register
 CROSS JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 CROSS JOIN books ON books.invoice_id = invoices.id

@@ -61,6 +61,19 @@ SELECT
 FROM invoices
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 
+-- invoice_groups --
+-- Invoices of a day by all that a count asks of them; instants to the hour, so that the Polish day stays theirs.
+SELECT
+    count(*) AS invoices, mode, state, deadline, deadline_state, min(ksef_number) AS ksef_number,
+    substr(accepted_at, 1, 13) || ':00:00+00:00' AS accepted_at,
+    substr(sent_at, 1, 13) || ':00:00+00:00' AS sent_at,
+    substr(closed_at, 1, 13) || ':00:00+00:00' AS closed_at
+FROM invoices
+WHERE issued_on = :day
+GROUP BY
+    mode, state, deadline, deadline_state, ksef_number IS NULL,
+    substr(accepted_at, 1, 13), substr(sent_at, 1, 13), substr(closed_at, 1, 13);
+
 -- invoice_buyers_named --
 -- Buyers of a name with another identifier, each once.
 SELECT DISTINCT buyer FROM invoices

@@ -23,6 +23,7 @@ from agent.domain.invoice import Buyer, BuyerKind, InvoiceRecord, Mode
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.spreadsheets import EXCEL, RFC_4180
+from tests.fakes.filed import filed
 from tests.reference import FA3_SAMPLES
 from tests.unit.books.jpk_frame import sales_rows
 from tests.unit.fa3 import fa3_documents as documents
@@ -65,7 +66,7 @@ def record(xml: bytes, **changes: Any) -> InvoiceRecord:
 
 
 def jpk(xml: bytes, first: date = YEAR[0], last: date = YEAR[1], as_of: date = FILED, **changes: Any) -> list[JpkRow]:
-    return rows_of(record(xml, **changes), entry(xml), (first, last), as_of)
+    return rows_of(filed(record(xml, **changes)), entry(xml), (first, last), as_of)
 
 
 def as_xml(rows: list[JpkRow]) -> str:
@@ -404,12 +405,12 @@ def test_what_was_not_there_at_filing_has_no_row() -> None:
 
 def test_an_invoice_whose_content_is_gone_says_so() -> None:
     known = record(document())
-    (row,) = rows_of(known, entry_of_row(known), YEAR, FILED)
+    (row,) = rows_of(filed(known), entry_of_row(known), YEAR, FILED)
     assert row.amounts == {"K_19": D(100), "K_20": D(23)}
     assert "archiwum" in row.notes[0]
     sales_rows(as_xml([row]))
     foreign = replace(known, totals=replace(known.totals, currency="EUR"))
-    assert rows_of(foreign, entry_of_row(foreign), YEAR, FILED)[0].amounts == {}
+    assert rows_of(filed(foreign), entry_of_row(foreign), YEAR, FILED)[0].amounts == {}
 
 
 @pytest.mark.parametrize(("dialect", "mark", "amount"), [(RFC_4180, "", "100.00"), (EXCEL, "\ufeff", "100,00")])

@@ -13,14 +13,17 @@ import pytest
 
 from agent.domain.books.jpk import JpkXml
 from agent.domain.books.payments import PaymentTable
+from agent.domain.books.read import book_entry
 from agent.domain.errors import BadInput, Unavailable
 from agent.domain.event_kinds import EventKind
+from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.spreadsheets import EXCEL
-from agent.ports import Rejected
+from agent.ports import InvoiceFilter, Rejected
 from agent.services.presses import Presses
 from agent.services.records import books, register
+from tests.fakes.filed import filed
 from tests.fakes.world import CONSUMER, MANAGER, World, press_until_answered, sale, world
 from tests.unit.books.jpk_frame import sales_rows
 from tests.unit.corrections.test_correct import FULL, correct, line_back, sell
@@ -76,6 +79,40 @@ async def test_many_invoices_are_read_a_few_at_a_time_and_all_listed_once(
     assert await place.books.read_all() == 0
 
 
+async def test_what_the_books_are_given_is_what_the_invoices_say(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the pages: each invoice once, each fact from its column; the counts are those of the rows."""
+    base = await sell(place)
+    await place.sell(buyer=CONSUMER)
+    await correct(place, base, FULL)
+    place.gateway.up = False
+    for _ in range(3):
+        await sell(place)
+    await place.clock.advance(48 * 3600)
+    at = {record.id: record for record in await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter()))}
+    whole = sorted(at.values(), key=lambda record: (record.issued_on, record.number))
+    assert len(whole) == 6
+    days = date(2026, 11, 1), date(2026, 11, 30)
+    rows = [row async for row in place.register.rows("2026-11", None)]
+    for size in (1, 2, 3, 5, 6, 7):
+        monkeypatch.setattr(books, "PAGE", size)
+        monkeypatch.setattr(register, "PAGE", size)
+        for given in (place.books.issued(days), place.books.invoices(days)):
+            found = [each async for each in given]
+            assert [each.record for each in found] == [filed(record) for record in whole]
+            assert [each.entry for each in found] == [book_entry(read(at[each.record.id].xml)) for each in found]
+        assert [row async for row in place.register.rows("2026-11", None)] == rows
+        counts = await place.register.counts("2026-11", None)
+        assert counts == {
+            "month": "2026-11",
+            "invoices": len(rows),
+            "offline": sum(row["mode"] != "online" for row in rows),
+            "by_mode": {mode.value: sum(row["mode"] == mode.value for row in rows) for mode in Mode},
+            "unnumbered": sum(row["ksef_number"] is None for row in rows),
+            "late": sum(cast("int", row["days_late"]) > 0 for row in rows),
+            "days_late_max": max(cast("int", row["days_late"]) for row in rows),
+        }
+
+
 async def test_what_came_since_is_read_in_the_background_a_round_at_a_time(
     place: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,8 +147,11 @@ async def test_whoever_lists_a_month_stands_back_for_a_press(place: World, monke
     assert len(asked) == 3 + 2
     asked.clear()
     monkeypatch.setattr(register, "PAGE", 2)
-    await place.register.counts("2026-11", None)
+    assert [row async for row in place.register.rows("2026-11", None)]
     assert len(asked) == 2
+    asked.clear()
+    await place.register.counts("2026-11", None)
+    assert len(asked) == 30, "before each day"
 
 
 async def test_what_changed_since_the_filing_is_the_number_that_came_and_the_new_row(place: World) -> None:

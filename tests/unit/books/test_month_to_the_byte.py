@@ -22,6 +22,7 @@ from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, InvoiceSummary
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records import register
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
+from tests.fakes.filed import filed
 
 FOLDER = Path(__file__).parent / "month"
 DAYS = (date(2026, 11, 1), date(2026, 11, 30))
@@ -129,7 +130,7 @@ def register_csv(dialect: Dialect) -> Iterator[str]:
 def jpk(writer: JpkXml | JpkCsv) -> Iterator[str]:
     yield writer.begin()
     for record, entry in month():
-        for row in rows_of(record, entry, DAYS, FILED):
+        for row in rows_of(filed(record), entry, DAYS, FILED):
             yield writer.row(row)
     yield writer.end()
 
@@ -138,7 +139,7 @@ def payments(dialect: Dialect) -> Iterator[str]:
     table = PaymentTable(dialect)
     yield table.begin()
     for record, entry in month():
-        yield table.lines(record, entry)
+        yield table.lines(filed(record), entry)
 
 
 FORMS: dict[str, Callable[[], Iterator[str]]] = {

@@ -30,6 +30,7 @@ from agent.domain.records.register import (
     to_dict,
 )
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
+from tests.fakes.filed import group
 from tests.unit.fa3 import fa3_documents as documents
 
 ISSUED = date(2026, 11, 24)
@@ -42,10 +43,10 @@ def noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 11, tzinfo=UTC)
 
 
-def month_count(month: str, register: Iterable[RegisterRow]) -> MonthCount:
-    counting = MonthCounting(month)
-    for row in register:
-        counting.add(row)
+def month_count(month: str, records: Iterable[InvoiceRecord]) -> MonthCount:
+    counting = MonthCounting(month, FILING)
+    for record in records:
+        counting.add(group(record))
     return counting.count()
 
 
@@ -234,9 +235,9 @@ def test_counts_of_a_month() -> None:
         replace(ACCEPTED, id="i3", mode=Mode.FAILURE),
         replace(BASE, id="i4", issued_on=date(2026, 10, 30), deadline=date(2026, 11, 2)),
     ]
-    found = rows(records, as_of=FILING)
-    october = month_count("2026-10", [row for row in found if row.issued_on.month == 10])
-    november = month_count("2026-11", [row for row in found if row.issued_on.month == 11])
+    online = replace(BASE, id="i5", mode=Mode.ONLINE, state=InvoiceState.REJECTED)
+    october = month_count("2026-10", [each for each in records if each.issued_on.month == 10])
+    november = month_count("2026-11", [online, *(each for each in records if each.issued_on.month == 11)])
     assert (october.month, october.invoices, october.late, october.days_late_max) == ("2026-10", 1, 1, 48)
     assert (november.invoices, november.offline, november.unnumbered, november.late) == (3, 2, 2, 1)
     assert count_to_dict(november)["by_mode"] == {

@@ -17,7 +17,7 @@ from agent.store.migrate import MIGRATIONS
 from agent.store.queries import QUERIES, load, parse
 
 SOURCE = "\n".join(path.read_text("utf-8") for path in Path(agent.store.__path__[0]).glob("[a-z]*.py"))
-FRAGMENTS = {"invoice_select", "held_select", "invoice_light", "queue_select"}
+FRAGMENTS = {"invoice_select", "held_select", "invoice_filed", "queue_select"}
 """Queries that get their conditions in Python."""
 
 
@@ -74,7 +74,7 @@ def test_invoices_to_a_nip_are_found_by_an_index() -> None:
 @pytest.mark.parametrize("condition", [books._PAGE, books._OF_DAYS])
 def test_a_page_of_the_books_is_read_from_its_place_on(condition: str) -> None:
     """In the order of its index: no page sorts a month, or goes along the pages before it."""
-    sql = f"{QUERIES['invoice_light']}\n{condition}\n{books._IN_ORDER}"
+    sql = f"{QUERIES['invoice_filed']}\n{condition}\n{books._IN_ORDER}"
     names = set(re.findall(r":([a-z]+)", sql))
     with closing(sqlite3.connect(":memory:")) as connection:
         for migration in MIGRATIONS:
