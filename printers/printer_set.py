@@ -12,7 +12,8 @@ from agent.domain.paper.sheet import Sheet
 from agent.domain.report import Report
 from agent.ports import Clock, Picture, Printer
 from agent.system.os_errors import polish_reason
-from printers.device.printer import EscPosPrinter, NoPrinter, PrinterGroup
+from printers.device.group import NoPrinter, PrinterGroup
+from printers.device.printer import EscPosPrinter
 from printers.escpos import bitmap
 from printers.escpos.bitmap import Bitmap
 from printers.escpos.encode import QrTooWide, check_profile, encode

@@ -32,7 +32,17 @@ from agent.ports.ksef import (
 )
 from agent.ports.metrics import CallMetrics, Metrics
 from agent.ports.outside import BuyerSource, WebhookSender
-from agent.ports.paper import HeldSigner, Outcome, Picture, Printer, PrinterStatus, PrintResult, ReceiptRenderer, Signer
+from agent.ports.paper import (
+    HeldSigner,
+    Outcome,
+    Picture,
+    Printer,
+    PrinterStatus,
+    PrintResult,
+    ReadyPrinter,
+    ReceiptRenderer,
+    Signer,
+)
 from agent.ports.store import (
     Books,
     Events,
@@ -124,6 +134,7 @@ __all__ = [
     "PrinterStatus",
     "Prints",
     "QueueCount",
+    "ReadyPrinter",
     "ReceiptRenderer",
     "Rejected",
     "Rejection",

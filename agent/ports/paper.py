@@ -90,6 +90,25 @@ class PrinterStatus:
     near_end: bool = False
 
 
+class ReadyPrinter(Protocol):
+    """A printer that said it is ready, held for one job: whoever has it makes the bytes durable, then prints them."""
+
+    @property
+    def name(self) -> str: ...
+
+    def framed(self, data: bytes) -> bytes:
+        """The very bytes that leave with this paper: what ends a job and asks for its proof stands around them."""
+        ...
+
+    async def print(self, job: bytes) -> PrintResult:
+        """Print what framed() made, once, and let the printer go. As Printer.print()."""
+        ...
+
+    async def release(self) -> None:
+        """Let the printer go where nothing was printed; after print() it does nothing."""
+        ...
+
+
 class Printer(Protocol):
     """A printer (or several with a fallback order). One job at a time; a stuck one never blocks the loop."""
 
@@ -103,6 +122,13 @@ class Printer(Protocol):
 
         ``encode(printer_name)`` gives the bytes for that printer; ``sent(printer_name, data)`` is awaited,
         and so made durable, before the first byte leaves. Finite in time; never raises for printer trouble.
+        """
+        ...
+
+    async def reserve(self) -> ReadyPrinter | None:
+        """Hold the first printer for one job where it is free and ready; None where it is not.
+
+        Finite in time; may be cancelled; never raises for printer trouble, which print() will tell.
         """
         ...
 

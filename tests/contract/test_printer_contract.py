@@ -1,6 +1,6 @@
 """One suite over every way to a printer: what agent.ports.Printer promises holds for each.
 
-TCP, serial line, device file that answers, plain file, CUPS, a group of two, and no printer at all.
+TCP, serial line, device file that answers, plain file, CUPS, a group of two, no printer at all, and the tests' fake.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 import tty
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,14 @@ from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
 from printers.printer_set import PrinterSet, build
 from printers.profiles.models import PROFILES
+from tests.fakes.printer import FakePrinter
 from tests.unit.printers.slips import EC_LINK, invoice
 
 SLIP = invoice()
-KINDS = ("tcp", "tcp-unconfirmed", "serial", "file-answers", "file", "cups", "group", "none")
-PROMISES_PROOF = {"tcp", "serial", "file-answers", "group"}
+KINDS = ("tcp", "tcp-unconfirmed", "serial", "file-answers", "file", "cups", "group", "none", "fake")
+PROMISES_PROOF = {"tcp", "serial", "file-answers", "group", "fake"}
+CAN_BE_HELD = {"tcp", "serial", "file-answers", "fake"}
+"""Those whose first printer says that it is ready."""
 
 
 @contextmanager
@@ -85,7 +89,10 @@ async def kind(request: pytest.FixtureRequest) -> str:
 async def fleet(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrinterSet]:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     async with AsyncExitStack() as stack:
-        yield build(await settings_of(kind, stack, tmp_path), SystemClock())
+        if kind == "fake":
+            yield replace(build([PrinterSettings("p1", "epson-tm-t20")], SystemClock()), printer=FakePrinter("p1"))
+        else:
+            yield build(await settings_of(kind, stack, tmp_path), SystemClock())
 
 
 async def test_outcome_is_honest(fleet: PrinterSet, kind: str) -> None:
@@ -129,6 +136,45 @@ async def test_names_and_status_are_in_fallback_order(fleet: PrinterSet, kind: s
     assert all((one.problem is None) == one.online for one in status)
 
 
+async def test_a_held_printer_prints_one_job_and_goes_on(fleet: PrinterSet, kind: str) -> None:
+    ready = await fleet.printer.reserve()
+    assert (ready is not None) is (kind in CAN_BE_HELD)
+    if ready is None:
+        return
+    assert ready.name == "p1"
+    assert await fleet.printer.reserve() is None, "it is held"
+    data = fleet.encode("p1", SLIP)
+    job = ready.framed(data)
+    assert job.startswith(data)
+    result = await ready.print(job)
+    assert (result.outcome, result.printer, result.confirmed) == (Outcome.DONE, "p1", True)
+    with pytest.raises(RuntimeError):
+        await ready.print(job)
+    await ready.release()
+    again = await fleet.printer.reserve()
+    assert again is not None
+    await again.release()
+    await again.release()
+    with pytest.raises(RuntimeError):
+        await again.print(job)
+    assert (await fleet.printer.print(lambda name: fleet.encode(name, SLIP), nothing_to_store)).outcome is Outcome.DONE
+
+
+async def test_a_hold_given_up_in_the_middle_leaves_the_printer_free(fleet: PrinterSet, kind: str) -> None:
+    holding = asyncio.create_task(fleet.printer.reserve())
+    await asyncio.sleep(0)
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+    if holding.cancelled() and kind in CAN_BE_HELD:
+        ready = await fleet.printer.reserve()
+        assert ready is not None
+        await ready.release()
+
+
+async def nothing_to_store(_name: str, _data: bytes) -> None:
+    """The bytes of a test are kept nowhere."""
+
+
 def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
@@ -138,12 +184,11 @@ def lanes() -> int:
 
 
 async def test_nothing_is_left_open(fleet: PrinterSet) -> None:
-    async def sent(_name: str, _data: bytes) -> None:
-        """Nothing to store."""
-
     async def once() -> None:
-        await fleet.printer.print(lambda name: fleet.encode(name, SLIP), sent)
+        await fleet.printer.print(lambda name: fleet.encode(name, SLIP), nothing_to_store)
         await fleet.printer.status()
+        if (ready := await fleet.printer.reserve()) is not None:
+            await ready.release()
 
     await once()  # starts the lane and the threads of the loop
     await asyncio.gather(once(), once())

@@ -14,25 +14,64 @@ Sent = Callable[[str, bytes], Awaitable[None]]
 class FakePrinter:
     """Printer port; ``plan`` holds the next outcomes, DONE after that."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "paragon") -> None:
+        self.name = name
         self.plan: deque[Outcome] = deque()
         self.papers: list[bytes] = []
         self.problem: str | None = None
         """What it says of itself when asked."""
+        self.held = False
+        """For one job."""
 
     @property
     def profile_names(self) -> tuple[str, ...]:
-        return ("paragon",)
+        return (self.name,)
 
     async def print(self, encode: Encode, sent: Sent) -> PrintResult:
-        data = encode("paragon")
+        data = encode(self.name)
         outcome = self.plan.popleft() if self.plan else Outcome.DONE
         if outcome is Outcome.NOT_SENT:
-            return PrintResult(outcome, "paragon", "Skończył się papier.", "paper-out")
-        await sent("paragon", data)
+            return PrintResult(outcome, self.name, "Skończył się papier.", "paper-out")
+        await sent(self.name, data)
         self.papers.append(data)
         problem = None if outcome is Outcome.DONE else "Drukarka zamilkła w trakcie wydruku."
-        return PrintResult(outcome, "paragon", problem, None if problem is None else "stalled")
+        return PrintResult(outcome, self.name, problem, None if problem is None else "stalled")
+
+    async def reserve(self) -> FakeReservation | None:
+        if self.held or (self.plan and self.plan[0] is Outcome.NOT_SENT):
+            return None
+        self.held = True
+        return FakeReservation(self)
 
     async def status(self) -> tuple[PrinterStatus, ...]:
-        return (PrinterStatus("paragon", online=self.problem is None, problem=self.problem),)
+        return (PrinterStatus(self.name, online=self.problem is None, problem=self.problem),)
+
+
+class FakeReservation:
+    """ReadyPrinter port: the printer above, held for one job."""
+
+    def __init__(self, printer: FakePrinter) -> None:
+        self._printer = printer
+        self._ended = False
+
+    @property
+    def name(self) -> str:
+        return self._printer.name
+
+    def framed(self, data: bytes) -> bytes:
+        return data
+
+    async def print(self, job: bytes) -> PrintResult:
+        if self._ended:
+            raise RuntimeError("a printer is held for one job")
+        await self.release()
+        return await self._printer.print(lambda _: job, _durable_already)
+
+    async def release(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._printer.held = False
+
+
+async def _durable_already(_name: str, _data: bytes) -> None:
+    """Whoever holds a printer notes the bytes before."""

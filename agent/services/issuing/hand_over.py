@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.outages.modes import ModeDecision, refused_before_paper
 from agent.domain.rejection import number_taken
-from agent.ports import Clock, KsefGateway, Store, Transaction
+from agent.ports import Clock, KsefGateway, ReadyPrinter, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.corrections.pending_slip import PendingCorrectionSlip
 from agent.services.delivery.queue import SendQueue
@@ -86,9 +86,18 @@ class HandOver:
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._print(invoice_id)
 
-    async def queue_paper(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
+    @contextlib.asynccontextmanager
+    async def ready_printer(self, *, wanted: bool) -> AsyncIterator[ReadyPrinter | None]:
+        """Hold the printer for a document that is about to be made (Printing.ready_printer)."""
+        if not wanted:
+            yield None
+            return
+        async with self._printing.ready_printer() as ready:
+            yield ready
+
+    async def queue_paper(self, invoice_id: str, tx: Transaction, ready: ReadyPrinter | None) -> QueuedPrint:
         """Queue the paper of an invoice that waits for no answer of KSeF, in the transaction that makes it."""
-        return await self._printing.queue(invoice_id, tx)
+        return await self._printing.queue(invoice_id, tx, ready)
 
     async def paper(self, queued: QueuedPrint) -> None:
         """Print what was queued with its invoice."""
@@ -113,7 +122,9 @@ class HandOver:
     async def _print(self, invoice_id: str) -> None:
         if await self._store.read(lambda tx: own_printing.chosen(tx, invoice_id)):
             return
-        await self._printing.print_at_counter(await self._store.write(partial(self._printing.queue, invoice_id)))
+        async with self._printing.ready_printer() as ready:
+            queued = await self._store.write(partial(self._printing.queue, invoice_id, ready=ready))
+            await self._printing.print_at_counter(queued)
 
     def sends_kept(self) -> bool:
         """Whether all that the limits still allow is kept for presses; what is being sent may not be counted yet."""

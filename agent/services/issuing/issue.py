@@ -20,11 +20,12 @@ from typing import NoReturn
 
 from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
+from agent.domain.errors import AgentError
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice, Sale
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
-from agent.ports import Clock, HeldCorrection, Json, Metrics, Store, Transaction
+from agent.ports import Clock, HeldCorrection, Json, Metrics, ReadyPrinter, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.buyers import memory
 from agent.services.buyers.lookup import BuyerLookup
@@ -191,24 +192,43 @@ class Issuing:
 
     async def _issue_once(self, request: IssueRequest, press: Press) -> IssueOutcome:
         begun = self._clock.monotonic()
-        seen = await self._store.read(partial(seen_before, press.key, press.content_sha256))
-        if seen is not None:  # before the clock is judged: what was issued is answered for in any case
-            if press.at_counter:
-                await self._hand_over.first_papers(seen.invoice_ids)
-            return seen
         if isinstance(request, SaleRequest) and (nip := request.nip_alone) is not None:
+            if (seen := await self._seen(press)) is not None:
+                return seen  # nobody is asked for a name again
             request = request.naming(await self._buyers.named(nip))
-        now = await self._trusted_time.for_document()
-        checked = request.check(now)
+        try:
+            now = await self._trusted_time.for_document()
+            checked = request.check(now)
+        except AgentError:
+            # What was issued is answered for in any case, whatever the clock and the settings say by now.
+            if (seen := await self._seen(press)) is not None:
+                return seen
+            raise
         decision = self._mode.decide(now, kept_for_presses=not press.at_counter and self._hand_over.sends_kept())
         moment = Moment(now, decision)
-        committed = await self._store.write(partial(self._commit, press, checked, moment))
-        if not committed.outcome.replayed:
-            self._clock_check.issued(now)
-            self._changed.set()
-            self._tell_mode(decision)
-            await self._after_commit(committed, press, moment, begun)
+        paper_at_once = press.at_counter and not press.own_printing and not decision.attempt_online
+        async with self._hand_over.ready_printer(wanted=paper_at_once) as ready:
+            committed = await self._store.write(partial(self._commit, press, checked, moment, ready=ready))
+            if not committed.outcome.replayed:
+                self._clock_check.issued(now)
+                self._changed.set()
+                self._tell_mode(decision)
+                await self._after_commit(committed, press, moment, begun)
+        if committed.outcome.replayed:
+            await self._again(committed.outcome, press)
         return committed.outcome
+
+    async def _seen(self, press: Press) -> IssueOutcome | None:
+        """Return what the key made before; None for a new one."""
+        seen = await self._store.read(partial(seen_before, press.key, press.content_sha256))
+        if seen is not None:
+            await self._again(seen, press)
+        return seen
+
+    async def _again(self, seen: IssueOutcome, press: Press) -> None:
+        """Print what a crash kept from its first paper."""
+        if press.at_counter:
+            await self._hand_over.first_papers(seen.invoice_ids)
 
     async def rehearse(self, body: bytes) -> tuple[QueuedPrint, ...]:
         """Do with a JSON sale what an offline press does up to its COMMIT, and roll it back; return its papers.
@@ -243,8 +263,15 @@ class Issuing:
             extra=journal.fields(mode=decision.mode),
         )
 
-    async def _commit(self, press: Press, checked: CheckedRequest, moment: Moment, tx: Transaction) -> Committed:
-        """The whole transaction: everything that a press makes true, or nothing."""
+    async def _commit(
+        self,
+        press: Press,
+        checked: CheckedRequest,
+        moment: Moment,
+        tx: Transaction,
+        ready: ReadyPrinter | None = None,
+    ) -> Committed:
+        """The whole transaction: all that a press makes true, or nothing. ``ready``: held for its first paper."""
         seen = await seen_before(press.key, press.content_sha256, tx)
         if seen is not None:
             return Committed(seen)
@@ -262,7 +289,11 @@ class Issuing:
         if not press.at_counter or moment.decision.attempt_online:
             return Committed(outcome, modes)
         printed = [invoice.id for invoice in made if not await own_printing.chosen(tx, invoice.id)]
-        return Committed(outcome, modes, tuple([await self._hand_over.queue_paper(each, tx) for each in printed]))
+        papers = []
+        for each in printed:
+            papers.append(await self._hand_over.queue_paper(each, tx, ready))
+            ready = None
+        return Committed(outcome, modes, tuple(papers))
 
     async def _add(self, planned: PlannedDocument, press: Press, moment: Moment, tx: Transaction) -> NewInvoice:
         """Number a document, build it, store it, and say so in the log."""

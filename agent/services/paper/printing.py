@@ -1,5 +1,7 @@
 """Put an invoice on paper: job committed, bytes committed, printed, outcome committed.
 
+Where the printer is held for it (ready_printer), the first two are one commit, which makes the document as well.
+
 Crash windows, and what heals them:
   invoice durable, no job yet       restart adds one and marks it failed, as the next
   job queued, nothing left yet      restart marks it failed; the cashier presses again, or reprint: copy 1
@@ -11,7 +13,9 @@ A defect of this program in the middle of a job ends the job in the same two way
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,6 +34,7 @@ from agent.ports import (
     Printer,
     PrintJob,
     PrintResult,
+    ReadyPrinter,
     ReceiptRenderer,
     Store,
     Transaction,
@@ -43,6 +48,10 @@ RETRY_PAUSES = (2.0, 3.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 """Seconds before each silent retry of a job that surely did not print (about two minutes in all)."""
 PAPER_SECONDS = 45.0
 """How long a press or a reprint waits for its paper; the answer then says that it is being printed."""
+READY_SECONDS = 0.25
+"""How long a press waits for the printer's word before it is durable; printers answer within milliseconds."""
+MOST_IN_TRANSACTION = 256 * 1024
+"""Bytes of a document whose paper is made inside its transaction: some hundred lines, a few milliseconds."""
 SHOP_COPY = "Egzemplarz sprzedawcy"
 DEFECT = PrintResult(Outcome.NOT_SENT, "", "Wydruk przerwał błąd programu. Wezwij serwis.", "defect")
 STATES = {
@@ -58,12 +67,21 @@ PRINT_EVENTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """The bytes of a job that one transaction queued and marked as printing, and the printer that is held for them."""
+
+    printer: ReadyPrinter
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedPrint:
     """A durable job, and what it is to print."""
 
     record: InvoiceRecord
     choice: PaperChoice
     job: PrintJob
+    leaving: Leaving | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +139,25 @@ class Printing:
         except TimeoutError:
             self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
 
-    async def queue(self, invoice_id: str, tx: Transaction) -> QueuedPrint:
-        """Add a job for the paper of now."""
+    @contextlib.asynccontextmanager
+    async def ready_printer(self) -> AsyncIterator[ReadyPrinter | None]:
+        """Hold the printer for the document that is about to be made; None where it does not answer at once.
+
+        With it, one transaction makes the document and marks its bytes as leaving. Where the newest job did not print,
+        nobody waits for the printer before the document is durable.
+        """
+        ready = None
+        if self.trouble is None:
+            with contextlib.suppress(TimeoutError):
+                ready = await self._clock.within(READY_SECONDS, self._printer.reserve())
+        try:
+            yield ready
+        finally:
+            if ready is not None:
+                await ready.release()
+
+    async def queue(self, invoice_id: str, tx: Transaction, ready: ReadyPrinter | None = None) -> QueuedPrint:
+        """Add a job for the paper of now; with a printer that is held for it, its bytes as well."""
         record = await tx.invoices.get(invoice_id)
         choice = self._papers.choice(record)
         job = await tx.prints.add(invoice_id, choice.document, choice.label)
@@ -131,7 +166,18 @@ class Printing:
             {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
             invoice_id,
         )
-        return QueuedPrint(record, choice, job)
+        queued = QueuedPrint(record, choice, job)
+        if ready is None or len(record.xml) > MOST_IN_TRANSACTION:
+            return queued
+        return await self._marked(queued, ready, tx)
+
+    async def _marked(self, queued: QueuedPrint, ready: ReadyPrinter, tx: Transaction) -> QueuedPrint:
+        try:
+            data = ready.framed(self._bytes(self._receipt(queued), ready.name))
+        except Exception:  # noqa: BLE001 - no document is refused for its paper: the job itself fails, and tells
+            return queued
+        job = await tx.prints.move(queued.job.id, PrintState.PRINTING, printer=ready.name, data=data)
+        return replace(queued, job=job, leaving=Leaving(ready, data))
 
     async def print_queued(self, queued: QueuedPrint) -> PrintJob:
         """Print a durable job; one that surely did not print is retried silently in the background."""
@@ -142,20 +188,24 @@ class Printing:
 
     async def _attempt(self, queued: QueuedPrint) -> PrintJob:
         job = queued.job
-        leaving = _Leaving(self._store, job.id)
+        marks = _Marks(self._store, job.id, times=0 if queued.leaving is None else 1)
         try:
-            again_on = local_date(self._clock.now()) if job.copy > 1 else None
-            receipt = self._papers.receipt(queued.record, queued.choice, job.copy, again_on=again_on)
-            result = await self._printer.print(partial(self._bytes, receipt), leaving.note)
+            result = None if queued.leaving is None else await queued.leaving.printer.print(queued.leaving.data)
+            if result is None or result.outcome is Outcome.NOT_SENT:
+                result = await self._printer.print(partial(self._bytes, self._receipt(queued)), marks.note)
         except StoreLost:
             raise
         except AgentError as error:
             # The document is durable; that this printer cannot print it is trouble of the paper only.
             result = PrintResult(Outcome.NOT_SENT, self._renderer.default, str(error), "unprintable")
         except Exception:
-            await self._finish(job, replace(DEFECT, outcome=Outcome.UNKNOWN) if leaving.times else DEFECT)
+            await self._finish(job, replace(DEFECT, outcome=Outcome.UNKNOWN) if marks.times else DEFECT)
             raise
         return await self._finish(job, result)
+
+    def _receipt(self, queued: QueuedPrint) -> Receipt:
+        again_on = local_date(self._clock.now()) if queued.job.copy > 1 else None
+        return self._papers.receipt(queued.record, queued.choice, queued.job.copy, again_on=again_on)
 
     def _bytes(self, receipt: Receipt, printer: str) -> bytes:
         """Return the bytes of one job: the customer's slip, and the shop's where the setting asks for more."""
@@ -206,13 +256,14 @@ class Printing:
         return await self.queue(job.invoice_id, tx)
 
 
-class _Leaving:
+class _Marks:
     """Makes the bytes of a job durable before they leave, and knows whether any have."""
 
-    def __init__(self, store: Store, job_id: int) -> None:
+    def __init__(self, store: Store, job_id: int, times: int) -> None:
+        """``times``: how often they were marked as leaving before."""
         self._store = store
         self._job_id = job_id
-        self.times = 0
+        self.times = times
 
     async def note(self, printer: str, data: bytes) -> None:
         """Note that these bytes are about to leave for this printer; more than once where one falls back to another."""

@@ -170,7 +170,14 @@ async def test_offline24_by_choice_answers_at_once_and_sends_in_the_background(t
         assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
 
 
-class DyingPrinter(FakePrinter):
+class UnheldPrinter(FakePrinter):
+    """It never says at once that it is ready, so its jobs wait in the store until it does."""
+
+    async def reserve(self) -> None:
+        """Hold nothing."""
+
+
+class DyingPrinter(UnheldPrinter):
     """The process dies when the first job reaches it."""
 
     dies = True
@@ -218,23 +225,6 @@ async def test_a_crash_while_bytes_leave_is_for_a_person_to_decide(tmp_path: Pat
         paper = (await place.invoices.one(record.id)).paper
         assert paper is not None
         assert paper.state == PrintState.UNCERTAIN
-
-
-async def test_an_offline_paper_needs_two_commits(tmp_path: Path) -> None:
-    commits: list[int] = []
-
-    class CountingPrinter(FakePrinter):
-        async def print(self, encode: Encode, sent: Sent) -> PrintResult:
-            commits.append(place.store._commits)
-            await sent("paragon", b"slip")
-            commits.append(place.store._commits)
-            return PrintResult(Outcome.DONE, "paragon")
-
-    async with world(tmp_path, printer=CountingPrinter()) as place:
-        await place.lose_the_line()
-        before = place.store._commits
-        await place.sell()
-        assert [each - before for each in commits] == [1, 2]
 
 
 async def test_paper_out_is_told_and_retried_silently(tmp_path: Path) -> None:

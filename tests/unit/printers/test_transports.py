@@ -236,7 +236,7 @@ async def test_a_hung_driver_costs_its_lane_only(monkeypatch: pytest.MonkeyPatch
         release.wait()
         raise OSError("at last")
 
-    monkeypatch.setattr("printers.device.printer.CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr("printers.device.job.CONNECT_SECONDS", 0.05)
     monkeypatch.setattr(file, "open_path", hang)
     before = threading.active_count()
     hung = fleet_of(connection="file", device=str(tmp_path / "lp0"))
@@ -465,8 +465,8 @@ LATE = (b"\x12", b"\x37\x220001\x00", b"\x00")
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("printers.device.printer.GRACE_SECONDS", 0.05)
-    monkeypatch.setattr("printers.device.printer.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("printers.device.job.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("printers.device.job.POLL_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("when", ["at open", "at the first question", "after a restart", "during the job"])
@@ -606,7 +606,7 @@ async def test_cups_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_p
 async def test_cups_connection_never_answers(spooler: Callable[[str], Path]) -> None:
     spooler("cat")
     fleet = fleet_of(connection="cups", device="paragon")
-    connection = await fleet.individual["p"]._transport.open()
+    connection = await fleet.individual["p"]._device._transport.open()
     with pytest.raises(TransportError):
         await connection.read()
     assert await connection.touched()
