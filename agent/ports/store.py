@@ -11,7 +11,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, NewInvoice
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
-from agent.domain.records.filed import FiledInvoice, InvoiceGroup
+from agent.domain.records.filed import FiledInvoice, InvoiceGroup, RegisteredInvoice
 from agent.ports.ksef import UpoPage
 from agent.ports.stored import (
     BookedInvoice,
@@ -66,8 +66,8 @@ class Invoices(Protocol):
         ...
 
     async def issued(
-        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
-    ) -> list[InvoiceSummary]:
+        self, days: tuple[date, date], limit: int, after: RegisteredInvoice | None = None
+    ) -> list[RegisteredInvoice]:
         """A page of what has its P_1 in these days, both included, by day and number: what follows ``after``."""
         ...
 

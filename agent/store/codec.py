@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, TypedDict, TypeVar
 
 from agent.domain.errors import StoreLost
 from agent.domain.invoice import (
     Buyer,
+    BuyerKind,
     CorrectedBase,
     InvoiceRecord,
     InvoiceSummary,
@@ -24,7 +26,7 @@ from agent.domain.invoice import (
 )
 from agent.domain.json_io.codec import reader_of, to_plain
 from agent.domain.lifecycle import InvoiceState, PrintState
-from agent.domain.records.filed import InvoiceGroup
+from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.ports import Event, Exempt, Fact, InvoiceChange, Json, KeyRecord, PrintJob, QueueCount, Unsent
 from agent.store.connection import Value
 
@@ -237,6 +239,39 @@ def read_summary(row: Row) -> InvoiceSummary:
         pressed_by=row["pressed_by"],
         bases=load_bases(row["bases"]),
         has_upo=bool(row["has_upo"]),
+    )
+
+
+@of_row
+def read_registered(row: sqlite3.Row) -> RegisteredInvoice:
+    """Return a row of register_page, by position: a look by name goes along all names."""
+    invoice_id, number, kind, issued_on, mode, reason, state, *more = row
+    deadline, deadline_state, sent_at, accepted_at, closed_at, ksef_number, has_upo, sha256, *more = more
+    buyer_kind, identifier, country, name, net, tax, gross, currency, bases, external_ref, payments = more
+    return RegisteredInvoice(
+        id=invoice_id,
+        number=number,
+        kind=kind,
+        issued_on=date.fromisoformat(issued_on),
+        mode=Mode(mode),
+        reason=reason,
+        state=InvoiceState(state),
+        deadline=read_day_or_none(deadline),
+        deadline_state=deadline_state,
+        sent_at=read_instant_or_none(sent_at),
+        accepted_at=read_instant_or_none(accepted_at),
+        closed_at=read_instant_or_none(closed_at),
+        ksef_number=ksef_number,
+        has_upo=bool(has_upo),
+        sha256=sha256,
+        buyer=Buyer(BuyerKind(buyer_kind), identifier, country, name),
+        net=Decimal(net),
+        tax=Decimal(tax),
+        gross=Decimal(gross),
+        currency=currency,
+        bases=() if bases == "[]" else tuple(json.loads(bases)),
+        external_ref=external_ref,
+        payments=read_payments(payments),
     )
 
 

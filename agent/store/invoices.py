@@ -10,7 +10,7 @@ from datetime import date, datetime
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
-from agent.domain.records.filed import InvoiceGroup
+from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, QueueCount, Unsent
 from agent.store import codec
 from agent.store.connection import Value
@@ -37,9 +37,6 @@ ORDER BY seq LIMIT :limit"""
 _IN_SESSION = """WHERE state IN ('sending', 'sent') AND state = 'sent' AND session_ref = :session
     AND coalesce(invoice_ref, '') = '' AND seq > :place
 ORDER BY seq LIMIT :limit"""
-_ISSUED = """WHERE (invoices.issued_on, invoices.number, invoices.id) > (:day, :number, :id)
-    AND invoices.issued_on <= :last
-ORDER BY invoices.issued_on, invoices.number, invoices.id LIMIT :limit"""
 _CORRECTIONS_OF = """WHERE invoices.id IN (
     SELECT correction_id FROM correction_bases WHERE base_id IN (SELECT value FROM json_each(:ids))
 ) ORDER BY invoices.seq DESC"""
@@ -146,13 +143,14 @@ class SqliteInvoices:
         return await self._summaries(conditions + _NEWEST_FIRST, parameters)
 
     async def issued(
-        self, days: tuple[date, date], limit: int, after: InvoiceSummary | None = None
-    ) -> list[InvoiceSummary]:
+        self, days: tuple[date, date], limit: int, after: RegisteredInvoice | None = None
+    ) -> list[RegisteredInvoice]:
         """A page of what has its P_1 in these days, both included, by day and number."""
         first, last = (day.isoformat() for day in days)
         place = (first, "", "") if after is None else (after.issued_on.isoformat(), after.number, after.id)
         parameters: dict[str, Value] = dict(zip(("day", "number", "id"), place, strict=True))
-        return await self._summaries(_ISSUED, {**parameters, "last": last, "limit": limit})
+        rows = await self._connection.run("register_page", {**parameters, "last": last, "limit": limit})
+        return [codec.read_registered(row) for row in rows]
 
     async def issued_groups(self, day: date) -> list[InvoiceGroup]:
         """What has its P_1 on this day, as a count sees it."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from agent.domain.calendar import happened_by, local_date
 from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.records.filed import Deadlined, Filed, FiledInvoice, InvoiceGroup
+from agent.domain.records.filed import Deadlined, Filed, FiledInvoice, InvoiceGroup, RegisteredInvoice, registered
 from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
 from agent.domain.vat import round_cents
 
@@ -127,11 +127,11 @@ def rows(
     """
     listed = [record for record in records if is_invoice(record, as_of)]
     ordered = sorted(listed, key=lambda record: (record.issued_on, record.number))
-    return list(rows_of_page(ordered, as_of=as_of, corrections=(*listed, *corrections)))
+    return list(rows_of_page(map(registered, ordered), as_of=as_of, corrections=(*listed, *corrections)))
 
 
 def rows_of_page(
-    records: Iterable[InvoiceSummary], *, as_of: date, corrections: Iterable[InvoiceSummary]
+    records: Iterable[RegisteredInvoice], *, as_of: date, corrections: Iterable[InvoiceSummary]
 ) -> Iterator[RegisterRow]:
     """Yield the rows of a part of the register, in the order given. ``corrections``: all that name one of these."""
     corrected_by: dict[str, dict[str, None]] = {}
@@ -151,7 +151,7 @@ def is_invoice(record: Filed, as_of: AsOf) -> bool:
     return record.state is not InvoiceState.REJECTED or record.mode is not Mode.ONLINE
 
 
-def _row(record: InvoiceSummary, as_of: date, corrections: tuple[str, ...]) -> RegisterRow:
+def _row(record: RegisteredInvoice, as_of: date, corrections: tuple[str, ...]) -> RegisterRow:
     numbered = _numbered(record, as_of)
     return RegisterRow(
         id=record.id,
@@ -171,11 +171,11 @@ def _row(record: InvoiceSummary, as_of: date, corrections: tuple[str, ...]) -> R
         sha256=record.sha256.hex(),
         buyer=_identifier(record.buyer),
         buyer_name=record.buyer.name,
-        net=record.totals.net,
-        tax=record.totals.tax,
-        gross=record.totals.gross,
-        currency=record.totals.currency,
-        bases=tuple(base.number for base in record.bases),
+        net=record.net,
+        tax=record.tax,
+        gross=record.gross,
+        currency=record.currency,
+        bases=record.bases,
         corrections=corrections,
         external_ref=record.external_ref,
         payments=record.payments,
@@ -219,6 +219,8 @@ def _days_late(record: Deadlined, as_of: date) -> int:
     if record.deadline is None or record.deadline_state != DUE or record.state is InvoiceState.EXEMPT:
         return 0
     reached = (record.sent_at or record.accepted_at) if record.state in REACHED else None
+    if reached is not None and happened_by(reached, record.deadline):
+        return 0
     day = as_of if reached is None else min(local_date(reached), as_of)
     return max(0, (day - record.deadline).days)
 

@@ -11,7 +11,7 @@ from agent.domain.calendar import days_between
 from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import InvoiceSummary
 from agent.domain.records import register
-from agent.domain.records.filed import InvoiceGroup
+from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.domain.spreadsheets import RFC_4180, Dialect
 from agent.ports import Clock, Json, Store, Transaction
 from agent.services.presses import Presses
@@ -36,7 +36,7 @@ class RegisterReports:
     async def _rows(self, month: str, as_of: date | None) -> AsyncIterator[register.RegisterRow]:
         day = as_of or issue_date(self._clock.now())
         days = month_of(month)
-        last: InvoiceSummary | None = None
+        last: RegisteredInvoice | None = None
         while True:
             await self._presses.pass_by()
             page, corrections = await self._store.read(partial(_page, days, last))
@@ -79,7 +79,7 @@ async def _groups(day: date, tx: Transaction) -> list[InvoiceGroup]:
 
 
 async def _page(
-    days: tuple[date, date], after: InvoiceSummary | None, tx: Transaction
-) -> tuple[list[InvoiceSummary], list[InvoiceSummary]]:
+    days: tuple[date, date], after: RegisteredInvoice | None, tx: Transaction
+) -> tuple[list[RegisteredInvoice], list[InvoiceSummary]]:
     page = await tx.invoices.issued(days, PAGE, after)
     return page, await tx.invoices.corrections_of([each.id for each in page])

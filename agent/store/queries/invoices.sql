@@ -61,6 +61,34 @@ SELECT
 FROM invoices
 JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
 
+-- register_page --
+-- What the register shows of a page of invoices, by day of issue and number, behind a place.
+SELECT
+    invoices.id, invoices.number, invoices.kind, invoices.issued_on, invoices.mode, invoices.reason, invoices.state,
+    invoices.deadline, invoices.deadline_state, invoices.sent_at, invoices.accepted_at, invoices.closed_at,
+    invoices.ksef_number,
+    (
+        EXISTS (SELECT 1 FROM upos WHERE upos.invoice_id = invoices.id)
+        OR EXISTS (
+            SELECT 1 FROM session_upo_documents AS named
+            WHERE named.ksef_number = invoices.ksef_number AND named.sha256 = versions.sha256
+        )
+    ),
+    versions.sha256,
+    invoices.buyer ->> '$.kind', invoices.buyer ->> '$.identifier', invoices.buyer ->> '$.country',
+    invoices.buyer ->> '$.name',
+    invoices.totals ->> '$.net', invoices.totals ->> '$.tax', invoices.totals ->> '$.gross',
+    invoices.totals ->> '$.currency',
+    (
+        SELECT json_group_array(number)
+        FROM (SELECT number FROM correction_bases WHERE correction_id = invoices.id ORDER BY position)
+    ),
+    invoices.external_ref, invoices.payments
+FROM invoices
+JOIN versions ON versions.invoice_id = invoices.id AND versions.version = invoices.version
+WHERE (invoices.issued_on, invoices.number, invoices.id) > (:day, :number, :id) AND invoices.issued_on <= :last
+ORDER BY invoices.issued_on, invoices.number, invoices.id LIMIT :limit;
+
 -- invoice_groups --
 -- Invoices of a day by all that a count asks of them; instants to the hour, so that the Polish day stays theirs.
 SELECT

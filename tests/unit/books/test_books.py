@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,8 +20,9 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.records.filed import RegisteredInvoice, registered
 from agent.domain.spreadsheets import EXCEL
-from agent.ports import InvoiceFilter, Rejected
+from agent.ports import InvoiceFilter, Rejected, Transaction
 from agent.services.presses import Presses
 from agent.services.records import books, register
 from tests.fakes.filed import filed
@@ -79,6 +81,10 @@ async def test_many_invoices_are_read_a_few_at_a_time_and_all_listed_once(
     assert await place.books.read_all() == 0
 
 
+async def _issued(days: tuple[date, date], limit: int, tx: Transaction) -> list[RegisteredInvoice]:
+    return await tx.invoices.issued(days, limit)
+
+
 async def test_what_the_books_are_given_is_what_the_invoices_say(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the pages: each invoice once, each fact from its column; the counts are those of the rows."""
     base = await sell(place)
@@ -100,6 +106,8 @@ async def test_what_the_books_are_given_is_what_the_invoices_say(place: World, m
             found = [each async for each in given]
             assert [each.record for each in found] == [filed(record) for record in whole]
             assert [each.entry for each in found] == [book_entry(read(at[each.record.id].xml)) for each in found]
+        page = await place.store.read(partial(_issued, days, size))
+        assert page == [registered(record) for record in whole[:size]]
         assert [row async for row in place.register.rows("2026-11", None)] == rows
         counts = await place.register.counts("2026-11", None)
         assert counts == {

@@ -21,6 +21,7 @@ from agent.domain.books.payments import PaymentTable
 from agent.domain.invoice import Buyer, BuyerKind, CorrectedBase, InvoiceSummary, Mode, Payment, RateTotal, Totals
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records import register
+from agent.domain.records.filed import registered
 from agent.domain.spreadsheets import EXCEL, RFC_4180, Dialect
 from tests.fakes.filed import filed
 
@@ -116,14 +117,15 @@ def month() -> Iterator[tuple[InvoiceSummary, BookEntry]]:
 
 
 def register_json() -> Iterator[str]:
-    lines = register.rows_of_page([each for each, _ in month()], as_of=FILED, corrections=[each for each, _ in month()])
+    records = [each for each, _ in month()]
+    lines = register.rows_of_page(map(registered, records), as_of=FILED, corrections=records)
     yield "\n".join(json.dumps(register.to_dict(row), ensure_ascii=False, separators=(",", ":")) for row in lines)
 
 
 def register_csv(dialect: Dialect) -> Iterator[str]:
     yield dialect.begin(register.COLUMNS)
     records = [each for each, _ in month()]
-    for row in register.rows_of_page(records, as_of=FILED, corrections=records):
+    for row in register.rows_of_page(map(registered, records), as_of=FILED, corrections=records):
         yield register.csv_line(row, dialect)
 
 
