@@ -21,7 +21,8 @@ from agent.hub.courier.rate_limited import RateLimitedCalls
 from agent.hub.domain.records import Seller
 from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore, Leadership
-from agent.hub.services.announcements import Announcements
+from agent.hub.services.announcements import POLL_SECONDS, Announcements
+from agent.hub.services.intake_probe import PROBE_SECONDS, IntakeProbe
 from agent.hub.settings.model import HubSettings
 from agent.hub.store.sqlite.file import DATABASE
 from agent.hub.store.sqlite.store import SqliteHubStore
@@ -34,6 +35,7 @@ from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
 from agent.ports import CallMetrics, Clock
 from agent.services.background import BackgroundTasks
+from agent.services.heartbeats import Heartbeats
 from agent.services.shutdown import Shutdown
 from agent.settings.model import KsefSettings
 from agent.system.clock import SystemClock
@@ -54,6 +56,9 @@ class Hub:
     store: HubStore
     couriers: Couriers
     announcements: Announcements
+    intake_probe: IntakeProbe
+    heartbeats: Heartbeats
+    """Whether its loops go on; systemd's watchdog asks."""
     tasks: BackgroundTasks
     shutdown: Shutdown
     keys: OfflineKeys = field(default_factory=OfflineKeys)
@@ -200,18 +205,34 @@ async def assembled(settings: HubSettings, clock: Clock | None = None) -> AsyncI
         shutdown = Shutdown()
         tasks = BackgroundTasks(shutdown.fail)
         rate_limited: Counter[str] = Counter()
+        heartbeats = Heartbeats(clock)
+        heartbeats.expect("latarnia", POLL_SECONDS)
+        heartbeats.expect("intake", PROBE_SECONDS)
         work = store.for_couriers()
         couriers = Couriers(
             work,
             clock,
             lambda seller: seller_gateway(settings, seller, clock, RateLimitedCalls(seller.nip, rate_limited)),
             settings.courier,
-            lambda seller, lead, gateway: certificate_keeper(
+            keep=lambda seller, lead, gateway: certificate_keeper(
                 settings.ksef, seller, lead, gateway, keys=keys, store=work, clock=clock
             ),
+            heartbeats=heartbeats,
         )
+        announcements = Announcements(work, latarnia, clock, partial(heartbeats.beat, "latarnia"))
+        probe = IntakeProbe(store, clock, partial(heartbeats.beat, "intake"))
         hub = Hub(
-            settings, clock, store, couriers, Announcements(work, latarnia, clock), tasks, shutdown, keys, rate_limited
+            settings=settings,
+            clock=clock,
+            store=store,
+            couriers=couriers,
+            announcements=announcements,
+            intake_probe=probe,
+            heartbeats=heartbeats,
+            tasks=tasks,
+            shutdown=shutdown,
+            keys=keys,
+            rate_limited=rate_limited,
         )
         try:
             yield hub

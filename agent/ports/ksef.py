@@ -28,6 +28,10 @@ class CallOutcome(StrEnum):
     """KSeF may have acted. Ask before repeating; resend only the same bytes."""
 
 
+TOO_MANY_REQUESTS = 429
+"""HTTP status of a call that KSeF's limits leave no room for."""
+
+
 class KsefError(Exception):
     """A call to KSeF that gave no usable result.
 
@@ -55,6 +59,11 @@ class KsefError(Exception):
         self.retry_after = retry_after
         self.body = body
         self.link_down = link_down
+
+    @property
+    def of_this_call_alone(self) -> bool:
+        """Whether KSeF answered and refused just this (404): what else is asked may go well. Not so of 429."""
+        return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)

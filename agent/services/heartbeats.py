@@ -6,7 +6,12 @@ that hangs, a lock nobody gives back. Then presses hang too, and only a restart 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.ports import Clock
+
+Beat = Callable[[], None]
+"""Tells that a loop has gone on."""
 
 LEAST_SECONDS = 300.0
 """A round may be a call to KSeF with all its patience, or the judgement of ten thousand invoices on a slow disk."""
@@ -27,6 +32,11 @@ class Heartbeats:
         self._allowed[name] = max(LEAST_SECONDS, ROUNDS * interval)
         self._last[name] = self._clock.awake()
 
+    def forget(self, *names: str) -> None:
+        """Expect no more of them: what they were for has ended."""
+        for name in names:
+            self._allowed.pop(name, None)
+
     def beat(self, name: str) -> None:
         """Take note of a round."""
         self._last[name] = self._clock.awake()
@@ -35,3 +45,7 @@ class Heartbeats:
         """Return the loops that have stood still for too long."""
         now = self._clock.awake()
         return tuple(name for name, allowed in self._allowed.items() if now - self._last[name] > allowed)
+
+
+def unheard() -> None:
+    """Tell nobody: a loop that is not watched."""

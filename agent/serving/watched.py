@@ -26,11 +26,8 @@ def stop_on_signals(shutdown: Shutdown) -> None:
 
 
 @asynccontextmanager
-async def watched(status: str, clock: Clock, silent: Silent = tuple) -> AsyncIterator[None]:
-    """Tell systemd that the block serves, under a Polish ``status``, and that it is alive while no loop is silent.
-
-    Without ``silent`` it is alive while the event loop turns: the hub's loops end the process where they end.
-    """
+async def watched(status: str, clock: Clock, silent: Silent) -> AsyncIterator[None]:
+    """Tell systemd that the block serves, under a Polish ``status``, and that it is alive while no loop is silent."""
     systemd.notify(f"READY=1\nSTATUS={status}")
     feeding = asyncio.create_task(feed_watchdog(clock, silent), name="watchdog")
     try:

@@ -105,7 +105,7 @@ async def served_hub(
             clock,
             open_gateway,
             settings,
-            None if keys is None else partial(_keeper, keys, store, clock),
+            keep=None if keys is None else partial(_keeper, keys, store, clock),
         )
         running = asyncio.create_task(couriers.run(), name="couriers")
         try:

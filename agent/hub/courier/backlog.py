@@ -21,6 +21,7 @@ from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore
 from agent.ports import Clock, KsefError, KsefGateway
 from agent.services.delivery.backoff import Backoff
+from agent.services.heartbeats import Beat, unheard
 
 LOOKED_AT = 5000
 """Invoices of a round, in each state."""
@@ -47,6 +48,7 @@ class Backlog:
         link: Link,
         clock: Clock,
         batch_from: int,
+        beat: Beat = unheard,
     ) -> None:
         self._nip = nip
         self._store = store
@@ -58,6 +60,7 @@ class Backlog:
         self._link = link
         self._clock = clock
         self._batch_from = batch_from
+        self._beat = beat
         self._asking = Backoff(clock)
         """By session."""
         self._batched_at: float | None = None
@@ -70,6 +73,7 @@ class Backlog:
         self._asking.keep(sessions.keys())
         await self._without_session(doubts)
         for session, members in sessions.items():
+            self._beat()
             if not self._link.may_send:
                 return
             if session and self._asking.due(session):
@@ -127,6 +131,7 @@ class Backlog:
         )
         if way is Way.BATCH:
             for chunk in self._batches.chunks(together):
+                self._beat()
                 self._batched_at = self._clock.monotonic()
                 if not await self._batches.send(chunk):
                     return
@@ -143,12 +148,14 @@ class Backlog:
         """
         while waiting:
             while self._presses.waiting:
+                self._beat()
                 await self._clock.sleep(PRESS_PAUSE_SECONDS)
             left = left_for_backlog(self._gateway.budget(), kept_for_presses=kept_for_presses)
             room = min(AT_ONCE, left - self._sender.unsent)
             if room <= 0 or not self._link.may_send:
                 return False
             await asyncio.gather(*(self._sender.deliver(each) for each in waiting[:room]))
+            self._beat()
             waiting = waiting[room:]
         return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from agent.domain.json_io.canonical import Json
@@ -11,7 +13,7 @@ from agent.hub.courier.backlog import Backlog
 from agent.hub.courier.batches import Batches
 from agent.hub.courier.certificates import CertificateKeeper
 from agent.hub.courier.link import Link
-from agent.hub.courier.presses import Presses
+from agent.hub.courier.presses import IDLE_SECONDS, Presses
 from agent.hub.courier.sender import Sender
 from agent.hub.courier.state import STATE
 from agent.hub.courier.upo import UpoFetcher
@@ -22,6 +24,7 @@ from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.hub.settings.model import CourierSettings
 from agent.ports import Clock, KsefError, KsefGateway
+from agent.services.heartbeats import Beat, Heartbeats, unheard
 
 LOG = logging.getLogger("agent.hub")
 TICK_SECONDS = 2.0
@@ -34,6 +37,8 @@ RECOVERY_SECONDS = 5.0
 NEWS_SECONDS = 1.0
 """How old the budget may be that tills hear of."""
 ORPHANS_AT_ONCE = 500
+ROUND_SECONDS = {"link": PROBE_SECONDS, "presses": IDLE_SECONDS, "backlog": 300.0, "upo": 300.0, "news": NEWS_SECONDS}
+"""The loops that are watched, and how long a round may take; one of the backlog sends a batch of 100 MB."""
 
 
 class NipCourier:
@@ -49,6 +54,7 @@ class NipCourier:
         clock: Clock,
         settings: CourierSettings | None = None,
         keeper: CertificateKeeper | None = None,
+        heartbeats: Heartbeats | None = None,
     ) -> None:
         chosen = settings or CourierSettings()
         self._nip = nip
@@ -57,10 +63,13 @@ class NipCourier:
         self._gateway = gateway
         self._clock = clock
         self._keeper = keeper
+        self._heartbeats = heartbeats
         self.link = Link(gateway, clock, nip)
         self._verdicts = VerdictRecorder(lead, store, gateway, self.link, clock)
         self.sender = Sender(lead, store, gateway, link=self.link, verdicts=self._verdicts, clock=clock)
-        self.presses = Presses(nip, store, gateway, sender=self.sender, link=self.link, clock=clock)
+        self.presses = Presses(
+            nip, store, gateway, sender=self.sender, link=self.link, clock=clock, beat=self._beat("presses")
+        )
         batches = Batches(nip, lead, store, gateway, link=self.link, verdicts=self._verdicts, clock=clock)
         self.backlog = Backlog(
             nip,
@@ -73,8 +82,9 @@ class NipCourier:
             link=self.link,
             clock=clock,
             batch_from=chosen.batch_from,
+            beat=self._beat("backlog"),
         )
-        self.upos = UpoFetcher(nip, lead, store, gateway, link=self.link, clock=clock)
+        self.upos = UpoFetcher(nip, lead, store, gateway, link=self.link, clock=clock, beat=self._beat("upo"))
 
     async def run(self) -> None:
         """Serve until the lead is lost (LeadershipLost) or cancelled."""
@@ -89,9 +99,29 @@ class NipCourier:
         }
         if self._keeper is not None:
             loops["certificates"] = self._keeper.run
-        async with asyncio.TaskGroup() as group:
-            for name, work in loops.items():
-                group.create_task(work(), name=f"hub-{self._nip}-{name}")
+        with self._watched():
+            async with asyncio.TaskGroup() as group:
+                for name, work in loops.items():
+                    group.create_task(work(), name=f"hub-{self._nip}-{name}")
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Let systemd's watchdog depend on the loops that have rounds, while this process leads."""
+        if self._heartbeats is None:
+            yield
+            return
+        for name, seconds in ROUND_SECONDS.items():
+            self._heartbeats.expect(self._loop(name), seconds)
+        try:
+            yield
+        finally:
+            self._heartbeats.forget(*map(self._loop, ROUND_SECONDS))
+
+    def _loop(self, name: str) -> str:
+        return f"{self._nip} {name}"
+
+    def _beat(self, name: str) -> Beat:
+        return unheard if self._heartbeats is None else partial(self._heartbeats.beat, self._loop(name))
 
     async def recover(self) -> None:
         """After another holder, or a crash, nobody knows what left: every SENDING becomes a doubt."""
@@ -111,10 +141,12 @@ class NipCourier:
         raise LeadershipLost(f"the lead of {self._nip} is lost")
 
     async def _watch_link(self) -> None:
+        beat = self._beat("link")
         while True:
             await self.link.probe()
             if self.link.up:
                 await self._learn_limits()
+            beat()
             await self._clock.sleep(PROBE_SECONDS if self.link.up else RECOVERY_SECONDS)
 
     async def _learn_limits(self) -> None:
@@ -124,9 +156,11 @@ class NipCourier:
             self.link.failed(error)
 
     async def _work_off(self) -> None:
+        beat = self._beat("backlog")
         while True:
             woken = self._store.changed(f"nip:{self._nip}")
             await self.backlog.round()
+            beat()
             await self._clock.sleep(SHORTEST_TICK_SECONDS)
             try:
                 await self._clock.within(TICK_SECONDS, woken)
@@ -136,11 +170,13 @@ class NipCourier:
     async def _tell(self) -> None:
         """Write down what tills hear of this NIP, where it changed; any process of the hub may be asked."""
         told: Json = None
+        beat = self._beat("news")
         while True:
             news = self.news()
             if news != told:
                 await self._lead.write(partial(_put, STATE.format(self._nip), news))
                 told = news
+            beat()
             await self._clock.sleep(NEWS_SECONDS)
 
     def news(self) -> Json:

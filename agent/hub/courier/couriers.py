@@ -19,6 +19,7 @@ from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, Leadership
 from agent.hub.settings.model import CourierSettings
 from agent.ports import Clock, KsefGateway
+from agent.services.heartbeats import Heartbeats
 
 LOG = logging.getLogger("agent.hub")
 LOOK_SECONDS = 2.0
@@ -27,6 +28,8 @@ REST_SECONDS = 1.0
 """Between losing a lead, or the database, and the next attempt."""
 WRONG_SECONDS = 60.0
 """Between attempts with credentials that cannot be read."""
+COURIERS = "couriers"
+"""The loop that looks for NIPs without a leader, as the watchdog knows it."""
 SELLERS = "sellers"
 """Channel: a NIP was added or removed."""
 HOUR = timedelta(hours=1)
@@ -56,13 +59,16 @@ class Couriers:
         clock: Clock,
         open_gateway: OpenGateway,
         settings: CourierSettings | None = None,
+        *,
         keep: Keep | None = None,
+        heartbeats: Heartbeats | None = None,
     ) -> None:
         self._store = store
         self._keep = keep
         self._clock = clock
         self._open_gateway = open_gateway
         self._settings = settings
+        self._heartbeats = heartbeats or Heartbeats(clock)
         self._working: dict[str, asyncio.Task[None]] = {}
         self.couriers: dict[str, NipCourier] = {}
         """By NIP, those of this process."""
@@ -71,11 +77,13 @@ class Couriers:
 
     async def run(self) -> None:
         """Serve until cancelled; what is under way then is a doubt for whoever takes over."""
+        self._heartbeats.expect(COURIERS, LOOK_SECONDS)
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
                     woken = self._store.changed(SELLERS)
                     await self._look(group)
+                    self._heartbeats.beat(COURIERS)
                     try:
                         await self._clock.within(LOOK_SECONDS, woken)
                     except TimeoutError:
@@ -101,7 +109,18 @@ class Couriers:
             del self._working[nip]
 
     async def _serve(self, seller: Seller) -> None:
-        """Try to lead; work while it does. Ends after one attempt: the next look begins another."""
+        """Try to lead; work while it does. Ends after one attempt: the next look begins another.
+
+        Until its courier's loops are watched, the way there is: one that hangs would keep the NIP from everybody.
+        """
+        attempt = f"{seller.nip} lead"
+        self._heartbeats.expect(attempt, WRONG_SECONDS)
+        try:
+            await self._attempt(seller, attempt)
+        finally:
+            self._heartbeats.forget(attempt)
+
+    async def _attempt(self, seller: Seller, attempt: str) -> None:
         try:
             lead = await self._store.lead(seller.nip)
         except Unavailable:
@@ -120,13 +139,13 @@ class Couriers:
             return
         self.wrong.pop(seller.nip, None)
         try:
-            await self._lead(seller, lead, gateway)
+            await self._lead(seller, lead, gateway, attempt)
         finally:
             self.couriers.pop(seller.nip, None)
             await gateway.close()
             await lead.release()
 
-    async def _lead(self, seller: Seller, lead: Leadership, gateway: CourierGateway) -> None:
+    async def _lead(self, seller: Seller, lead: Leadership, gateway: CourierGateway, attempt: str) -> None:
         LOG.info("this process talks to KSeF for %s now", seller.nip)
         try:
             await self._recall(seller.nip, gateway)
@@ -138,8 +157,10 @@ class Couriers:
                 clock=self._clock,
                 settings=self._settings,
                 keeper=None if self._keep is None else self._keep(seller, lead, gateway),
+                heartbeats=self._heartbeats,
             )
             self.couriers[seller.nip] = courier
+            self._heartbeats.forget(attempt)
             await courier.run()
         except* (LeadershipLost, Unavailable) as lost:
             LOG.warning("this process no longer talks to KSeF for %s: %s", seller.nip, lost.exceptions[0])

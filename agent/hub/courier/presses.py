@@ -9,6 +9,7 @@ from agent.hub.courier.sender import Sender
 from agent.hub.domain.press_order import press_order
 from agent.hub.ports import HubStore
 from agent.ports import Clock, KsefGateway
+from agent.services.heartbeats import Beat, unheard
 
 AT_ONCE = 8
 """Presses in flight at the same time."""
@@ -16,13 +17,23 @@ LOOKED_AT = 200
 """Of all that wait, so many are ranked."""
 TICK_SECONDS = 0.5
 """A press that waits for a place in KSeF's limits is looked at so often."""
+IDLE_SECONDS = 60.0
+"""Also without a word of a hand-over there is a look so often."""
 
 
 class Presses:
     """Sends presses. The queue is the store; a hand-over wakes it."""
 
     def __init__(
-        self, nip: str, store: HubStore, gateway: KsefGateway, *, sender: Sender, link: Link, clock: Clock
+        self,
+        nip: str,
+        store: HubStore,
+        gateway: KsefGateway,
+        *,
+        sender: Sender,
+        link: Link,
+        clock: Clock,
+        beat: Beat = unheard,
     ) -> None:
         self._nip = nip
         self._store = store
@@ -30,6 +41,7 @@ class Presses:
         self._sender = sender
         self._link = link
         self._clock = clock
+        self._beat = beat
         self._flying: set[asyncio.Task[None]] = set()
 
     @property
@@ -42,11 +54,10 @@ class Presses:
         async with asyncio.TaskGroup() as group:
             while True:
                 woken = self._store.changed(f"nip:{self._nip}")
-                if not await self._start(group):
-                    await woken
-                    continue
+                left = await self._start(group)
+                self._beat()
                 try:
-                    await self._clock.within(TICK_SECONDS, woken)
+                    await self._clock.within(TICK_SECONDS if left else IDLE_SECONDS, woken)
                 except TimeoutError:
                     continue
 

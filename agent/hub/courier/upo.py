@@ -17,6 +17,7 @@ from agent.hub.domain.records import HubInvoice, OutcomeKind
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, KsefSession, SessionKind, UpoPage
 from agent.services.delivery.backoff import Backoff
+from agent.services.heartbeats import Beat, unheard
 
 AT_ONCE = 50
 """Invoices asked for in one pass."""
@@ -30,14 +31,21 @@ BATCH_PATIENCE = timedelta(hours=1)
 SLICE = 100
 TICK_SECONDS = 2.0
 NO_SUCH_SESSION = 21173
-TOO_MANY = 429
 
 
 class UpoFetcher:
     """Fetches and stores what is missing, and tells the tills."""
 
     def __init__(
-        self, nip: str, lead: Leadership, store: HubStore, gateway: KsefGateway, *, link: Link, clock: Clock
+        self,
+        nip: str,
+        lead: Leadership,
+        store: HubStore,
+        gateway: KsefGateway,
+        *,
+        link: Link,
+        clock: Clock,
+        beat: Beat = unheard,
     ) -> None:
         self._nip = nip
         self._lead = lead
@@ -45,6 +53,7 @@ class UpoFetcher:
         self._gateway = gateway
         self._link = link
         self._clock = clock
+        self._beat = beat
         self._invoices = Backoff(clock)
         self._sessions = Backoff(clock)
         self._calls: deque[float] = deque()
@@ -53,10 +62,11 @@ class UpoFetcher:
         """Serve until cancelled."""
         while True:
             await self.pass_once()
+            self._beat()
             await self._clock.sleep(TICK_SECONDS)
 
     async def pass_once(self) -> None:
-        """Ask for what is missing and due; the first refusal ends the pass."""
+        """Ask for what is missing and due; a refusal is that one's alone, any other trouble ends the pass."""
         if self._link.may_send and await self._of_sessions():
             await self._of_invoices()
 
@@ -81,7 +91,7 @@ class UpoFetcher:
             self._link.failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
                 await self._lead.write(lambda tx: tx.sessions.finish(session.reference))
-            return error.outcome is CallOutcome.REFUSED and error.code != TOO_MANY
+            return error.of_this_call_alone
         self._link.answered()
         if pages is None:
             return True
@@ -105,7 +115,7 @@ class UpoFetcher:
                 return
 
     async def _of_invoice(self, invoice: HubInvoice) -> bool:
-        """Fetch the UPO of one and store it where it is the right one; False where KSeF gave none."""
+        """Fetch the UPO of one and store it where it is the right one; False where KSeF cannot be asked now."""
         if invoice.session_ref is None or invoice.ksef_number is None:
             return True
         self._invoices.asked(invoice.sha256.hex())
@@ -114,7 +124,7 @@ class UpoFetcher:
             upo = await self._gateway.upo(invoice.session_ref, invoice.invoice_ref or None, invoice.ksef_number)
         except KsefError as error:
             self._link.failed(error)
-            return False
+            return error.of_this_call_alone
         right = upo.sha256 == invoice.sha256 and upo.ksef_number == invoice.ksef_number
 
         async def work(tx: HubTransaction) -> None:
@@ -134,6 +144,7 @@ class UpoFetcher:
         return CALLS_AN_HOUR - len(self._calls)
 
     def _count(self, calls: int) -> None:
+        self._beat()
         self._calls.extend([self._clock.monotonic()] * calls)
 
 

@@ -10,6 +10,7 @@ from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.hub.services.heartbeats import LATARNIA
 from agent.ports import Clock, KsefError, LatarniaReading, StatusSource
+from agent.services.heartbeats import Beat, unheard
 
 LOG = logging.getLogger("agent.hub")
 POLL_SECONDS = 60.0
@@ -20,10 +21,12 @@ RETRY_SECONDS = 5.0
 class Announcements:
     """One process of the hub asks Latarnia every minute and writes down what it said."""
 
-    def __init__(self, store: HubStore, source: StatusSource, clock: Clock) -> None:
+    def __init__(self, store: HubStore, source: StatusSource, clock: Clock, beat: Beat = unheard) -> None:
+        """``beat``: told after each round, about every POLL_SECONDS."""
         self._store = store
         self._source = source
         self._clock = clock
+        self._beat = beat
         self._silent = False
 
     async def run(self) -> None:
@@ -40,6 +43,7 @@ class Announcements:
                     LOG.warning("this process no longer asks Latarnia: %s", error)
                 finally:
                     await lead.release()
+            self._beat()
             await self._clock.sleep(RETRY_SECONDS)
 
     async def _poll(self, lead: Leadership) -> None:
@@ -56,6 +60,7 @@ class Announcements:
                     await tx.log.put(LATARNIA, heard)
 
                 await lead.write(work)
+            self._beat()
             await self._clock.sleep(POLL_SECONDS)
 
     async def _read(self) -> LatarniaReading | None:

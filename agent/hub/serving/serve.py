@@ -38,7 +38,7 @@ async def run(settings: HubSettings) -> int:
     tls = server_tls(settings)
     async with assembled(settings) as hub:
         stop_on_signals(hub.shutdown)
-        async with listening(hub, tls), watched("Centrala: gotowa", hub.clock):
+        async with listening(hub, tls), watched("Centrala: gotowa", hub.clock, hub.heartbeats.silent):
             await supervise(hub)
         raise_defect(hub.shutdown)
     return 0
@@ -46,7 +46,12 @@ async def run(settings: HubSettings) -> int:
 
 async def supervise(hub: Hub) -> None:
     """Run the loops until ``hub.shutdown``; a loop that dies begins it."""
-    loops = {"store": hub.store.watch, "couriers": hub.couriers.run, "latarnia": hub.announcements.run}
+    loops = {
+        "store": hub.store.watch,
+        "couriers": hub.couriers.run,
+        "latarnia": hub.announcements.run,
+        "intake": hub.intake_probe.run,
+    }
     async with running(loops, hub.shutdown, hub.clock, rest_seconds=REST_SECONDS):
         await hub.shutdown.wait()
 

@@ -32,7 +32,7 @@ from agent.ports import (
     UpoPage,
 )
 from agent.services.delivery import confirmed_mode
-from agent.services.delivery.backoff import TOO_MANY, Backoff
+from agent.services.delivery.backoff import Backoff
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.outages.mode import CurrentMode
@@ -107,7 +107,10 @@ class UpoFetcher:
             await self.pass_once()
 
     async def pass_once(self) -> None:
-        """Ask for what is missing and due; the first refusal ends the pass. One pass at a time."""
+        """Ask for what is missing and due. One pass at a time.
+
+        A refusal is that one's alone: a hub that does not know one invoice has the others. Any other trouble ends it.
+        """
         if self._mode.may_send() and await self._ask_sessions():
             await self._ask_singly()
 
@@ -153,7 +156,7 @@ class UpoFetcher:
     # --- one invoice ------------------------------------------------------------------------------------------
 
     async def fetch(self, record: InvoiceSummary) -> bool:
-        """Fetch the UPO of an accepted invoice and store it where it is the right one; False where KSeF gave none."""
+        """Fetch the UPO of an accepted invoice, keep it where it is the right one; False where KSeF cannot be asked."""
         if record.session_ref is None or record.ksef_number is None:
             return True
         if self._allowed() < 1:
@@ -164,7 +167,7 @@ class UpoFetcher:
             upo = await self._gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
         except KsefError as error:
             self._connection.failed(error)
-            return False
+            return error.of_this_call_alone
         await self._store.write(partial(_keep_upo, record, upo, self._clock_check.best()))
         self._changed.set()
         return True
@@ -183,7 +186,7 @@ class UpoFetcher:
             self._connection.failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
                 await self._store.write(partial(_finish, session.reference, False, error.message))
-            return error.outcome is CallOutcome.REFUSED and error.code != TOO_MANY
+            return error.of_this_call_alone
         self._connection.answered()
         if pages is None:
             return True

@@ -41,11 +41,16 @@ class Authority(FakeGateway):
         self.asked: list[tuple[str, bool]] = []
         self.session_trouble: KsefError | None = None
         self.forged = False
+        self.own_trouble: KsefError | None = None
+        self.troubled = ""
+        """KSeF number of the one it is about; empty: all."""
         self.hides: set[str] = set()
         """KSeF numbers that the collective UPO leaves out."""
 
     async def upo(self, session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
         self.own.append(ksef_number)
+        if self.own_trouble is not None and self.troubled in {"", ksef_number}:
+            raise self.own_trouble
         found = await super().upo(session_ref, invoice_ref, ksef_number)
         named = base64.b64encode(found.sha256).decode()
         xml = (
@@ -239,6 +244,20 @@ async def test_a_session_that_can_not_be_asked_holds_up_no_other(tmp_path: Path)
         await work(place, 60, step=5.0)
         assert len(gateway.asked) < 25, "asked less and less"
         assert (await place.invoices.upo(first.id)).scope == "invoice"
+
+
+@pytest.mark.parametrize(("code", "others"), [(404, True), (429, False)])
+async def test_an_invoice_without_a_upo_holds_up_no_other(tmp_path: Path, code: int, others: bool) -> None:
+    """A hub that lost its data knows one and not yet another; where limits are used up nobody is asked any more."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.own_trouble = KsefError("nie ma", outcome=CallOutcome.REFUSED, code=code)
+        records = [await press(place, word) for word in "abc"]
+        gateway.troubled = records[0].ksef_number or ""
+        gateway.own.clear()
+        await place.clock.advance(600)
+        await place.upos.pass_once()
+        assert [(await place.invoices.one(each.id)).record.has_upo for each in records] == [False, others, others]
+        assert len(gateway.own) == (3 if others else 1)
 
 
 async def test_fetching_stays_within_this_tills_part_of_the_hour(tmp_path: Path) -> None:

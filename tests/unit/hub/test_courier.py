@@ -16,7 +16,7 @@ from agent.hub.courier.state import STATE
 from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
-from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, Verdict
+from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, Upo, Verdict
 from tests.fakes.gateway import line_down, silence
 from tests.fakes.hub_stores import NIP
 from tests.fakes.hub_world import HubWorld, hub_world
@@ -98,6 +98,25 @@ async def test_a_lost_answer_is_settled_by_hash_and_nothing_goes_twice(hub: HubW
     await hub.catch_up()
     assert len(hub.gateway.sent) == 1
     assert (await hub.kinds())[:2] == ["doubt", "accepted"]
+
+
+async def test_an_invoice_without_a_upo_holds_up_no_other(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = await hub.offer("FV-1/1", urgent=3.0), await hub.offer("FV-1/2", urgent=3.0)
+    given, refused = hub.gateway.upo, [first, second]
+
+    async def upo(session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        if ksef_number in {(await hub.find(each)).ksef_number for each in refused}:
+            raise KsefError("nie ma UPO", outcome=CallOutcome.REFUSED, code=404)
+        return await given(session_ref, invoice_ref, ksef_number)
+
+    monkeypatch.setattr(hub.gateway, "upo", upo)
+    hub.start()
+    await hub.catch_up()
+    await hub.stop()
+    refused.remove(second)
+    await hub.clock.advance(3600)
+    await hub.courier.upos.pass_once()
+    assert [(await hub.find(each)).proven for each in (first, second)] == [False, True]
 
 
 async def test_an_answer_lost_on_the_way_there_goes_again(hub: HubWorld) -> None:
