@@ -3,6 +3,7 @@
 Who asks too early asks twice and waits for the next step; who asks too late lets a customer wait. KSeF does not say how
 long it will take (it differs by hour and day), so the last decisions tell: with a number it names when the invoice came
 and when the number was given, and where it does not, the questions that found none and one have it between them.
+All of it counts from the moment KSeF took the invoice, at its end of the line; a question sets out its way earlier.
 """
 
 from __future__ import annotations
@@ -23,16 +24,30 @@ class FirstQuestion:
 
     def __init__(self) -> None:
         self._decided: deque[float] = deque(maxlen=REMEMBERED)
+        self._answers: deque[float] = deque(maxlen=REMEMBERED)
 
     @property
     def seconds(self) -> float:
-        """From the end of the send to the first question; 0 while nothing is known."""
+        """From the taking of the invoice to its usual decision; 0 while nothing is known."""
         return min(statistics.median(self._decided), LONGEST_SECONDS) if self._decided else 0.0
+
+    @property
+    def way(self) -> float:
+        """Seconds that a question travels: half of the quickest of the last ones, so never too long a time."""
+        return min(self._answers) / 2 if self._answers else 0.0
+
+    def pause(self, gone: float) -> float:
+        """Return the seconds until the first question sets out; ``gone``: since KSeF said that it has the invoice."""
+        return max(0.0, self.seconds - self.way - gone)
+
+    def answered(self, seconds: float) -> None:
+        """Take note how long a question and its answer took."""
+        self._answers.append(seconds)
 
     def learn(self, asked_after: float, too_early: float | None, told: float | None = None) -> None:
         """Take note of a decision, all in seconds.
 
-        asked_after  from the send to the question that found it
+        asked_after  from the taking to the arrival of the question that found it
         too_early    to the one before, which found none; the decision fell between the two
         told         how long KSeF says it took from the arrival; not believed where ``too_early`` speaks against it
         """

@@ -89,6 +89,8 @@ class InvoiceSender:
         self._changed = changed
         self._budget = budget_seconds
         self._first_question = FirstQuestion()
+        self._taken: dict[str, float] = {}
+        """By invoice that was just sent: when KSeF said that it has it, on the monotonic clock."""
         self._busy: dict[str, asyncio.Event] = {}
         """By invoice that is being sent; set when its sender is done with it."""
 
@@ -135,6 +137,7 @@ class InvoiceSender:
             yield
         finally:
             del self._busy[invoice_id]
+            self._taken.pop(invoice_id, None)
             done.set()
 
     async def warm(self) -> None:
@@ -177,6 +180,7 @@ class InvoiceSender:
             if again and error.outcome is CallOutcome.NOT_SENT and error.code in SESSION_OVER:
                 return await self._send(record, pressed=pressed, again=False)
             return record
+        self._taken[record.id] = self._clock.monotonic()
         self._metrics.sent("taken")
         self._connection.answered()
         self._verdicts.waits.taken()
@@ -251,17 +255,21 @@ class InvoiceSender:
         )
 
     async def _follow(self, record: InvoiceRecord, asking: float) -> InvoiceRecord:
-        sent = self._clock.monotonic()
-        give_up = sent + asking
-        pauses = chain((self._first_question.seconds,), POLL_STEPS, repeat(POLL_STEPS[-1]))
+        begun = self._clock.monotonic()
+        taken = self._taken.pop(record.id, begun)
+        give_up = begun + asking
+        pauses = chain((self._first_question.pause(begun - taken),), POLL_STEPS, repeat(POLL_STEPS[-1]))
         too_early: float | None = None
         for pause in pauses:
             left = give_up - self._clock.monotonic()
             if pause and left <= 0:
                 break
             await self._clock.sleep(min(pause, left))
-            asked_after = self._clock.monotonic() - sent
+            asked = self._clock.monotonic()
             verdict = await self._verdicts.ask(record)
+            if verdict is not None:
+                self._first_question.answered(self._clock.monotonic() - asked)
+            asked_after = asked - taken + self._first_question.way
             if verdict is None and not self._mode.may_send():
                 break
             if verdict is not None:

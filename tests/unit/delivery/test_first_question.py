@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.domain.lifecycle import InvoiceState
+from agent.ports import Accepted, Outgoing, Pending, SessionRef, Verdict
 from agent.services.delivery.first_question import LONGEST_SECONDS, FirstQuestion
 from agent.services.delivery.sender import POLL_STEPS
-from tests.fakes.world import world
+from tests.fakes.clock import FakeClock
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.world import press_until_answered, world
 
 
 def press(question: FirstQuestion, takes: float) -> tuple[float, int]:
@@ -67,6 +71,58 @@ def test_nobody_waits_for_the_first_question_longer_than_the_limit() -> None:
     for _ in range(5):
         question.learn(60.0, 55.0)
     assert question.seconds == LONGEST_SECONDS
+
+
+def test_a_question_sets_out_so_early_that_it_arrives_at_the_decision() -> None:
+    question = FirstQuestion()
+    assert question.pause(0.0) == 0.0, "nothing is known"
+    question.learn(0.5, None, 0.3)
+    assert question.pause(0.0) == pytest.approx(0.3)
+    for took in (0.2, 0.04, 0.9):
+        question.answered(took)
+    assert question.way == pytest.approx(0.02), "of the quickest: the others waited for something else"
+    assert question.pause(0.0) == pytest.approx(0.28)
+    assert question.pause(0.01) == pytest.approx(0.27)
+    assert question.pause(5.0) == 0.0
+
+
+class FarGateway(FakeGateway):
+    """KSeF decides 0.3 s after an invoice came, and each question takes 0.02 s there and as long back."""
+
+    way, takes = 0.02, 0.3
+    came = 0.0
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.arrived: list[float] = []
+        """Questions about the last invoice, in seconds since it came."""
+
+    async def send(self, session: SessionRef, invoice: Outgoing) -> str:
+        self.came = self.clock.monotonic()
+        self.arrived = []
+        return await super().send(session, invoice)
+
+    async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
+        await self.clock.sleep(self.way)
+        found = await super().status(session_ref, invoice_ref)
+        decided = self.clock.monotonic() >= self.came + self.takes
+        self.arrived.append(self.clock.monotonic() - self.came)
+        await self.clock.sleep(self.way)
+        if not decided:
+            return Pending()
+        assert isinstance(found, Accepted)
+        return replace(found, took=self.takes)
+
+
+async def test_a_far_ksef_is_asked_once_and_just_then(tmp_path: Path) -> None:
+    clock = FakeClock()
+    gateway = FarGateway(clock)
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        for key in "abcdef":
+            record = await press_until_answered(place, key)
+            assert record.state is InvoiceState.ACCEPTED
+        assert len(gateway.arrived) == 1
+        assert gateway.arrived[0] == pytest.approx(0.3, abs=0.011)
 
 
 async def test_the_sender_learns(tmp_path: Path) -> None:
