@@ -13,11 +13,12 @@ its module, then to those of its folder, then to those of the modules that impor
 from __future__ import annotations
 
 import argparse
-import random
+import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.mutation.operators import Mutant, mutants
@@ -88,7 +89,7 @@ def _planted(trial: Trial) -> int:
 def _random(trial: Trial, count: int, seed: int, below: Iterable[str], until: float, known: dict[str, Result]) -> int:
     made = Map()
     everything = [mutant for path in _files(below) for mutant in mutants(path, (trial.tree / path).read_text("utf-8"))]
-    drawn = random.Random(seed).sample(everything, min(count, len(everything)))
+    drawn = sorted(everything, key=_draw(seed))[:count]
     for mutant in drawn:
         if mutant.name in known:
             continue
@@ -102,6 +103,21 @@ def _random(trial: Trial, count: int, seed: int, below: Iterable[str], until: fl
     print(f"{len(everything)} changes are possible, {len(drawn)} drawn with seed {seed}")
     print("\n".join(table([known[mutant.name] for mutant in drawn if mutant.name in known])))
     return 0
+
+
+def _draw(seed: int) -> Callable[[Mutant], bytes]:
+    """Return the key that orders the changes by lot: what is added elsewhere in the program leaves a draw as it was.
+
+    Changes that read the same, in one file, draw by their order in it.
+    """
+    alike: Counter[tuple[str, str, str]] = Counter()
+
+    def lot(mutant: Mutant) -> bytes:
+        what = (mutant.path, mutant.old, mutant.new)
+        alike[what] += 1
+        return hashlib.sha256(repr((seed, *what, alike[what])).encode()).digest()
+
+    return lot
 
 
 def _try(trial: Trial, mutant: Mutant, made: Map) -> Result:

@@ -116,6 +116,12 @@ class TestRetryAfter:
     def test_seconds_exactly(self, raw: str, seconds: float | None) -> None:
         assert retry_after(answer({}, 429, **{"retry-after": raw}), NOW) == seconds
 
+    @pytest.mark.parametrize(
+        ("raw", "seconds"), [("2592000", 2592000.0), ("2592001", None), ("inf", None), ("nan", None), ("-1", 0.0)]
+    )
+    def test_thirty_days_at_most_and_never_before_now(self, raw: str, seconds: float | None) -> None:
+        assert retry_after(answer({}, 429, **{"retry-after": raw}), NOW) == seconds
+
     def test_a_date(self) -> None:
         at = NOW + timedelta(minutes=5)
         raw = at.strftime("%a, %d %b %Y %H:%M:%S GMT")

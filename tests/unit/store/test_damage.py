@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -17,6 +18,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -398,6 +400,14 @@ def test_a_start_does_not_wait_for_a_large_database(path: Path) -> None:
     assert not report.complete
     assert time.monotonic() - begun < 5.0
     assert check(path).complete
+
+
+def test_time_that_runs_out_between_two_statements_ends_the_next(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's interrupt ends what runs at that moment alone; the statements after it ask for the time themselves."""
+    moments = itertools.chain((0.0,), itertools.repeat(3600.0))
+    monkeypatch.setattr(soundness, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    monkeypatch.setattr(soundness, "STEPS", 1)
+    assert not check(path, seconds=3600.0).complete, "the hour is over, though no timer fired"
 
 
 @pytest.mark.parametrize("seed", range(60))
