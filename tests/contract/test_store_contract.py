@@ -561,6 +561,16 @@ async def test_facts_and_notes(store: SqliteStore) -> None:
         assert await store.read(lambda transaction: transaction.key_values.get("name")) == value
 
 
+async def test_notes_are_found_by_how_their_names_begin(store: SqliteStore) -> None:
+    async def work(transaction: Transaction) -> None:
+        for name in ("buyer", "buyer:", "buyer:1", "buyer:\U0010ffff", "buyer;", "buyer;1", "buyers"):
+            await transaction.key_values.put(name, True)
+
+    await store.write(work)
+    found = await store.read(lambda transaction: transaction.key_values.beginning("buyer:"))
+    assert found == {"buyer:": True, "buyer:1": True, "buyer:\U0010ffff": True}
+
+
 # --- print journal ------------------------------------------------------------------------------------
 
 

@@ -193,6 +193,20 @@ class TestEnrolment:
             await enrol(certificates, OFFLINE, "kasa 1", place)
         assert names(place) == {"offline.crt.lock"}
 
+    async def test_a_rejected_request_whose_csr_somebody_removed_is_forgotten_too(
+        self, server: WireServer, certificates: Certificates, place: CertificateFiles
+    ) -> None:
+        poll = f"GET /certificates/enrollments/{wire.ENROLMENT}"
+        server.on(poll, Reply(500, b"", content_type="text/html"))
+        with pytest.raises(KsefError):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        place.csr.unlink()
+        status = {"code": 400, "description": "Odrzucony"}
+        server.on(poll, Reply(body={"requestDate": wire.stamp(wire.START), "status": status}))
+        with pytest.raises(KsefError, match="Odrzucony"):
+            await enrol(certificates, OFFLINE, "kasa 1", place)
+        assert names(place) == {"offline.crt.lock"}
+
     async def test_an_unreachable_ksef_loses_nothing(
         self, server: WireServer, certificates: Certificates, place: CertificateFiles
     ) -> None:
