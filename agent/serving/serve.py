@@ -34,7 +34,7 @@ async def supervise(agent: Agent) -> None:
         scheduler = schedule.calendar_jobs(agent)
         loops |= schedule.loops(agent)
         loops["calendar"] = partial(schedule.follow_the_clock, agent, scheduler)
-        loops["warm-up"] = partial(_settle, agent)
+        loops["warm-up"] = partial(settle, agent)
         async with running(loops, agent.shutdown, agent.clock, rest_seconds=REST_SECONDS):
             scheduler.start()
             agent.queue.wake()
@@ -44,7 +44,7 @@ async def supervise(agent: Agent) -> None:
                 scheduler.shutdown(wait=False)
 
 
-async def _settle(agent: Agent) -> None:
+async def settle(agent: Agent) -> None:
     """Warm up, then keep what a start leaves in memory for good out of every later search for garbage.
 
     A search through all of it takes tens of milliseconds, sooner or later in the middle of a press.

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Error, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Counter, handed
+from tests.browser.conftest import Counter, handed, reload_without_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 SIZES = pytest.mark.parametrize(
@@ -108,23 +108,6 @@ async def test_two_tabs_show_one_basket(counter: Counter) -> None:
     await other.goto(counter.address)
     await other.fill("#line-0-name", "Herbata")
     await expect(counter.page.locator("#line-0-name")).to_have_value("Herbata")
-
-
-async def reload_without_server(page: Page) -> None:
-    """Reload as a person would, who presses the key again where Chromium shows its own page of errors.
-
-    On a loaded machine it sometimes (once in a hundred) fails a reload by net::ERR_FAILED that the service worker
-    answers the next time; with a worker that reported what it did the same never happened.
-    """
-    for _ in range(2):
-        try:
-            await page.reload()
-        except Error as error:
-            if "net::ERR_FAILED" not in error.message:
-                raise
-        else:
-            return
-    await page.reload()
 
 
 async def test_the_page_opens_while_the_agent_is_down_and_comes_back(counter: Counter) -> None:

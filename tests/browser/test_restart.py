@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import handed
+from tests.browser.conftest import handed, reload_without_server
 from tests.fakes.agent_process import agent_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly, pytest.mark.asyncio(loop_scope="module")]
@@ -30,7 +30,7 @@ async def test_kill_in_the_middle_of_a_press(browser: Browser, tmp_path: Path, f
         await expect(page.locator("#press-text")).to_contain_text("Czekam na KSeF", timeout=WAIT)
         await pair.kill()
         await page.wait_for_selector("#retry:visible")
-        await page.reload()
+        await reload_without_server(page)
         await expect(page.locator("#banner-mode")).to_have_text("Brak połączenia z programem", timeout=WAIT)
         await expect(page.locator("#retry")).to_be_visible(timeout=WAIT)
 

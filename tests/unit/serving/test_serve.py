@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from agent.app import Agent
 from agent.domain.errors import StoreLost, Unavailable
 from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
 from agent.serving import schedule
 from agent.serving.loops import running
-from agent.serving.serve import supervise
+from agent.serving.serve import settle, supervise
 from agent.serving.watched import feed_watchdog
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
@@ -139,3 +143,20 @@ async def test_a_store_that_is_lost_is_told_at_once(tmp_path: Path) -> None:
         assert (place.agent.health.report().ready, place.agent.health.report().live) == (False, False)
         assert isinstance(place.agent.shutdown.defect, StoreLost)
         await running
+
+
+async def test_what_a_start_leaves_is_kept_out_of_later_searches_once_it_is_warm() -> None:
+    frozen: list[int] = []
+
+    class Warming:
+        async def run(self) -> None:
+            frozen.append(gc.get_freeze_count())
+
+    agent = cast(Agent, SimpleNamespace(warm_up=Warming()))
+    before = gc.get_freeze_count()
+    try:
+        await settle(agent)
+        assert frozen == [before], "what warming up makes belongs to it"
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
