@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from agent.commands.common import config_option_without_files, show_json
 from agent.commands.progress import RunningCount
 from agent.domain.errors import Refused
 from agent.domain.records.evidence_check import verify_zip_files
+from agent.domain.records.evidence_files import LOG
 from agent.settings.model import Settings
 from agent.system.durable_files import written_whole
 from agent.system.os_errors import polish_reason
@@ -88,7 +90,7 @@ def verify(file: Path, as_json: bool) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             files = ZipFiles(archive)
-            problems = verify_zip_files(files)
+            problems = verify_zip_files(files, partial(files.lines, LOG))
             count = len(files)
     except OSError as error:
         raise Refused(f"Nie można odczytać {file}: {polish_reason(error)}.", code="not-a-zip") from error
@@ -119,6 +121,16 @@ class ZipFiles(Mapping[str, bytes]):
         if entry.file_size > MAX_FILE_BYTES:
             raise zipfile.BadZipFile(f"{path} is too large")
         return self._archive.read(entry)
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """Yield the lines of a file of any size, with their ends; none where it is not there."""
+        if path not in self._entries:
+            return
+        with self._archive.open(self._entries[path]) as file:
+            while line := file.readline(MAX_FILE_BYTES):
+                if len(line) == MAX_FILE_BYTES:
+                    raise zipfile.BadZipFile(f"a line of {path} is too long")
+                yield from line.splitlines(keepends=True)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

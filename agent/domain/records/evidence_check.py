@@ -10,12 +10,13 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.event_kinds import EventKind
-from agent.domain.json_io.canonical import Json
+from agent.domain.json_io.canonical import Json, canonical
 from agent.domain.records.evidence_files import FORMAT, INDEX, LOG, SESSION_UPOS, SUMS
 from agent.domain.records.hash_chain import LogLine, verify_chain
 
@@ -26,28 +27,108 @@ _UPO_DOCUMENT = b"Dokument>"
 _UPO_NUMBER = re.compile(rb"<(?:\w+:)?NumerKSeFDokumentu>\s*([0-9A-Za-z-]+)\s*</")
 
 
-def verify_zip_files(files: Mapping[str, bytes]) -> list[str]:
-    """Return every problem; nothing where all files are as the agent wrote them."""
+def verify_zip_files(files: Mapping[str, bytes], log_lines: Callable[[], Iterable[bytes]] | None = None) -> list[str]:
+    """Return every problem; nothing where all files are as the agent wrote them.
+
+    ``log_lines`` reads the lines of LOG with their ends. It is larger than all other files, so of it only a hash for
+    each invoice stays in memory; it is asked for again where an invoice's own events are not those of the log.
+    """
+    read_log = log_lines or (lambda: files.get(LOG, b"").splitlines(keepends=True))
     index = _object(files, INDEX)
     if index is None:
         return [f"Brak poprawnego pliku {INDEX}."]
     if index.get("format") != FORMAT:
         return [f"Nieznany format dowodów: {index.get('format')}."]
-    lines, problems = _log(files)
-    problems += _sums(files, index)
-    problems += _chain(index, lines)
-    by_invoice: dict[str, list[LogLine]] = {}
-    for line in lines:
-        if line.invoice_id is not None:
-            by_invoice.setdefault(line.invoice_id, []).append(line)
+    log = _Log(read_log)
+    chain = list(_chain(index, log))
+    problems = [*log.problems, *_sums(files, index, log.sha256), *chain]
     pages = {path: _read_page(content) for path, content in files.items() if path.startswith(f"{SESSION_UPOS}/")}
-    folders = sorted({path.rsplit("/", 1)[0] for path in files if path.startswith("faktury/")})
-    for folder in folders:
-        problems += _invoice(files, folder, by_invoice, pages)
-    return problems
+    return [*problems, *_invoices(files, log, pages)]
 
 
-def _sums(files: Mapping[str, bytes], index: Mapping[str, Json]) -> Iterator[str]:
+def _invoices(files: Mapping[str, bytes], log: _Log, pages: Mapping[str, _Page]) -> list[str]:
+    """Check each invoice by its own events where they are the log's to the letter, else by what the log says."""
+    told: dict[str, list[str]] = {}
+    differing: dict[str, str] = {}
+    for folder in sorted({path.rsplit("/", 1)[0] for path in files if path.startswith("faktury/")}):
+        data = _object(files, f"{folder}/dane.json")
+        if data is None:
+            told[folder] = [f"{folder}: brak poprawnego pliku dane.json."]
+            continue
+        own = _parsed(files.get(f"{folder}/zdarzenia.json"))
+        invoice_id = str(data.get("id"))
+        if isinstance(own, list) and log.holds(invoice_id, own):
+            lines = [LogLine.from_json(each) for each in own]
+            told[folder] = list(_invoice(files, folder, data, lines, pages))
+        else:
+            differing[folder] = invoice_id
+    found = log.of_invoices(frozenset(differing.values()))
+    for folder, invoice_id in differing.items():
+        data = _object(files, f"{folder}/dane.json") or {}
+        told[folder] = list(_invoice(files, folder, data, found[invoice_id], pages))
+    return [problem for folder in sorted(told) for problem in told[folder]]
+
+
+class _Log:
+    """The log, a line in memory at a time; a line that is no event ends it."""
+
+    def __init__(self, read: Callable[[], Iterable[bytes]]) -> None:
+        self._read = read
+        self._hashes: dict[str, bytes] = {}
+        """By invoice, over all its lines."""
+        self.sha256 = ""
+        """Of the file, in hexadecimal; known after once()."""
+        self.problems: list[str] = []
+        self.first: LogLine | None = None
+        self.last: LogLine | None = None
+
+    def once(self) -> Iterator[LogLine]:
+        """Yield all lines, and keep what is asked for later."""
+        whole = hashlib.sha256()
+        for line in self._lines(whole.update):
+            self.first, self.last = self.first or line, line
+            if line.invoice_id is not None:
+                self._hashes[line.invoice_id] = _with(self._hashes.get(line.invoice_id), line.to_json())
+            yield line
+        self.sha256 = whole.hexdigest()
+
+    def _lines(self, seen: Callable[[bytes], None] = lambda _: None) -> Iterator[LogLine]:
+        """Yield the lines before the first that is no event; ``seen`` takes the bytes of all."""
+        sound = True
+        for number, text in enumerate(self._read(), 1):
+            seen(text)
+            try:
+                line = LogLine.from_json(json.loads(text)) if sound else None
+            except (KeyError, TypeError, ValueError, RecursionError):
+                self.problems = [f"{LOG}: wiersz {number} nie jest zdarzeniem."]
+                sound, line = False, None
+            if line is not None:
+                yield line
+
+    def holds(self, invoice_id: str, events: Iterable[Json]) -> bool:
+        """Tell whether these are, to the letter, all the log's events of an invoice."""
+        value: bytes | None = None
+        try:
+            for event in events:
+                value = _with(value, event)
+        except (ValueError, RecursionError):  # NaN and the like
+            return False
+        return value == self._hashes.get(invoice_id)
+
+    def of_invoices(self, invoice_ids: frozenset[str]) -> Mapping[str, list[LogLine]]:
+        """Read the lines of some invoices again."""
+        found: dict[str, list[LogLine]] = {invoice_id: [] for invoice_id in invoice_ids}
+        for line in self._lines() if invoice_ids else ():
+            if line.invoice_id in found:
+                found[line.invoice_id].append(line)
+        return found
+
+
+def _with(value: bytes | None, event: Json) -> bytes:
+    return hashlib.sha256((value or b"") + canonical(event).encode()).digest()
+
+
+def _sums(files: Mapping[str, bytes], index: Mapping[str, Json], log_sha256: str) -> Iterator[str]:
     listed = index.get("files")
     if not isinstance(listed, Mapping):
         yield f"{INDEX} nie zawiera skrótów plików."
@@ -55,45 +136,37 @@ def _sums(files: Mapping[str, bytes], index: Mapping[str, Json]) -> Iterator[str
     for path, value in sorted(listed.items()):
         if path not in files:
             yield f"Brak pliku {path}."
-        elif hashlib.sha256(files[path]).hexdigest() != value:
+        elif (log_sha256 if path == LOG else hashlib.sha256(files[path]).hexdigest()) != value:
             yield f"Plik {path} zmieniono: skrót SHA-256 się nie zgadza."
     for path in sorted(set(files) - set(listed) - {INDEX, SUMS}):
         yield f"Pliku {path} nie ma w spisie."
     sums = {**listed, INDEX: hashlib.sha256(files[INDEX]).hexdigest()}
-    expected = "".join(f"{value}  {path}\n" for path, value in sorted(sums.items()))
-    if files.get(SUMS) != expected.encode():
+    expected = hashlib.sha256()
+    for path, value in sorted(sums.items()):
+        expected.update(f"{value}  {path}\n".encode())
+    if SUMS not in files or hashlib.sha256(files[SUMS]).digest() != expected.digest():
         yield f"{SUMS} nie zgadza się z {INDEX}."
 
 
-def _log(files: Mapping[str, bytes]) -> tuple[list[LogLine], list[str]]:
-    lines: list[LogLine] = []
-    for number, text in enumerate(files.get(LOG, b"").splitlines(), 1):
-        try:
-            lines.append(LogLine.from_json(json.loads(text)))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            return lines, [f"{LOG}: wiersz {number} nie jest zdarzeniem."]
-    return lines, []
-
-
-def _chain(index: Mapping[str, Json], lines: list[LogLine]) -> Iterator[str]:
+def _chain(index: Mapping[str, Json], log: _Log) -> Iterator[str]:
     ends = index.get("chain")
     if not isinstance(ends, Mapping):
+        deque(log.once(), maxlen=0)
         yield f"{INDEX} nie podaje końców łańcucha."
         return
-    yield from verify_chain(lines, str(ends.get("previous")))
-    found = (lines[0].seq, lines[-1].seq, lines[-1].chain) if lines else (None, None, None)
+    yield from verify_chain(log.once(), str(ends.get("previous")))
+    found = (log.first.seq, log.last.seq, log.last.chain) if log.first and log.last else (None, None, None)
     if found != (ends.get("first_seq"), ends.get("last_seq"), ends.get("head")):
         yield "Dziennik zdarzeń nie sięga od pierwszego do ostatniego zdarzenia podanego w spisie."
 
 
 def _invoice(
-    files: Mapping[str, bytes], folder: str, by_invoice: Mapping[str, list[LogLine]], pages: Mapping[str, _Page]
+    files: Mapping[str, bytes],
+    folder: str,
+    data: Mapping[str, Json],
+    lines: list[LogLine],
+    pages: Mapping[str, _Page],
 ) -> Iterator[str]:
-    data = _object(files, f"{folder}/dane.json")
-    if data is None:
-        yield f"{folder}: brak poprawnego pliku dane.json."
-        return
-    lines = by_invoice.get(str(data.get("id")), [])
     sha256 = str(data.get("sha256"))
     yield from _versions(files, folder, data, sha256)
     yield from _events(files, folder, data, lines)

@@ -349,6 +349,32 @@ def test_a_forged_log_shows_although_the_sums_fit(files: dict[str, bytes]) -> No
         assert verify_zip_files(resummed({**files, LOG: forged}))
 
 
+def test_the_log_is_read_line_by_line_and_once_where_nothing_differs(files: dict[str, bytes]) -> None:
+    class Unread(dict[str, bytes]):
+        def __getitem__(self, path: str) -> bytes:
+            assert path != LOG
+            return super().__getitem__(path)
+
+    reads: list[str] = []
+
+    def log_lines() -> list[bytes]:
+        reads.append(LOG)
+        return kept
+
+    kept = files[LOG].splitlines(keepends=True)
+    assert verify_zip_files(Unread(files), log_lines) == []
+    assert len(reads) == 1
+    name = next(each for each in files if each.endswith("zdarzenia.json"))
+    events = json.loads(files[name])
+    noted = [{**events[0], "note": 1}, *events[1:]]
+    lies: tuple[Json, ...] = (noted, events[1:], [*events, events[-1]], events[::-1], {}, [7])
+    for forged in lies:
+        (problem,) = verify_zip_files(Unread(resummed({**files, name: json.dumps(forged).encode()})), log_lines)
+        assert "zdarzenia.json różni się od dziennika" in problem
+    kept[-1] = kept[-1].rstrip(b"\n")
+    assert verify_zip_files(Unread(files), log_lines) == [f"Plik {LOG} zmieniono: skrót SHA-256 się nie zgadza."]
+
+
 async def test_a_foreign_upo_shows(tmp_path: Path) -> None:
     async with till_of(tmp_path, forged=True) as till:
         await till.sell()
@@ -417,6 +443,8 @@ def test_verify_command(files: dict[str, bytes], tmp_path: Path) -> None:
 
     good = CliRunner().invoke(command, ["verify", str(packed("good.zip", files))])
     assert (good.exit_code, good.stdout) == (0, f"Dowody są kompletne i niezmienione, plików: {len(files)}.\n")
+    cut = CliRunner().invoke(command, ["verify", str(packed("cut.zip", {**files, LOG: files[LOG][:-2]}))])
+    assert f"Plik {LOG} zmieniono" in cut.stdout
     changed = packed("bad.zip", {**files, README: b"x"})
     bad = CliRunner().invoke(command, ["verify", str(changed), "--json"])
     assert bad.exit_code == 1
