@@ -58,6 +58,18 @@ async def test_numbers_are_reserved_before_they_are_committed(
     assert read(path).used == read(path).reserved == {SERIES: 2 * BLOCK + 1}
 
 
+async def test_a_mark_that_somebody_deletes_comes_back_with_what_the_start_reserved(path: Path) -> None:
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    await store.write(partial(press, name="a"))
+    await store.close()
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    mark_path(path).unlink()
+    assert await store.write(partial(press, name="b")) == 2
+    assert read(path).used == {SERIES: 2}
+    assert read(path).reserved == {SERIES: 1 + BLOCK}, "what the start reserved still holds"
+    await store.close()
+
+
 async def test_a_start_reserves_so_that_no_press_has_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await SqliteStore.open(path, FakeClock())
     await store.write(partial(press, name="a"))
