@@ -23,6 +23,11 @@ SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 """Debian 12 and 13, and the Python they bring."""
 
 
+@pytest.fixture(autouse=True)
+def _ends() -> None:
+    """Let whole machines take their time, in place of the limit of a change: each command has a limit of its own."""
+
+
 @pytest.fixture(scope="session")
 def package() -> Path:
     return Path(os.environ["KSEF_AGENT_DEB"]).resolve()
