@@ -44,9 +44,7 @@ class Intake:
         """Return how many bytes a file of a format may have."""
         return MAX_EPP_BYTES if kind == names.EPP else self._max_body_bytes
 
-    async def take(
-        self, data: bytes, *, kind: str, key: str, caller: Caller, at_counter: bool = True
-    ) -> tuple[Outcome, ...]:
+    async def take(self, data: bytes, *, kind: str, key: str, caller: Caller, at_counter: bool) -> tuple[Outcome, ...]:
         """Issue everything in the file, or say of each document why not; Unavailable: repeat with the same key."""
         try:
             if kind == names.EPP:
