@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.package import debs
+from tests.package.headquarters import Headquarters
 from tests.package.machine import Machine, debian_root
 
 collect_ignore_glob = [] if {"KSEF_AGENT_DEB", "KSEF_AGENT_DEB_ARM64"} & os.environ.keys() else ["test_*.py"]
@@ -38,6 +40,20 @@ def packages(package: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """The release, the next one, and one of the kind of 0.1.0."""
     out = tmp_path_factory.mktemp("packages")
     return {"release": package, "later": debs.later(package, out), "0.1.0": debs.with_conffile(package, out, "0.0.1")}
+
+
+@pytest.fixture(scope="session")
+def hub_package() -> Path:
+    return Path(os.environ["KSEF_AGENT_HUB_DEB"]).resolve()
+
+
+@pytest.fixture(scope="module")
+def headquarters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headquarters]:
+    home = tmp_path_factory.mktemp("g")
+    home.chmod(0o700)
+    os.environ["GNUPGHOME"] = str(home)
+    yield Headquarters(tmp_path_factory.mktemp("hq"))
+    subprocess.run(("gpgconf", "--kill", "all"), check=False)
 
 
 @pytest.fixture(scope="session", params=SUITES)

@@ -60,6 +60,17 @@ def with_conffile(package: Path, out: Path, version: str) -> Path:
     return _repacked(package, out, version, change)
 
 
+def hub_of(package: Path, out: Path, version: str) -> Path:
+    """The hub's package as it goes with a later release of the program."""
+
+    def change(tree: Path) -> None:
+        control = tree / "DEBIAN/control"
+        text = re.sub(r"ksef-agent \((=|<<) [^)]*\)", rf"ksef-agent (\1 {version})", control.read_text())
+        control.write_text(text)
+
+    return _repacked(package, out, version, change)
+
+
 def _repacked(package: Path, out: Path, version: str, change: Callable[[Path], None]) -> Path:
     tree = out / f"tree-{version}"
     subprocess.run(("dpkg-deb", "--raw-extract", package, tree), check=True)
@@ -68,7 +79,7 @@ def _repacked(package: Path, out: Path, version: str, change: Callable[[Path], N
     control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
     architecture = re.findall(r"^Architecture: (.*)$", control.read_text(), re.MULTILINE)[0]
     (tree / "DEBIAN/md5sums").unlink()
-    made = out / f"ksef-agent_{version}_{architecture}.deb"
+    made = out / f"{package.name.split('_')[0]}_{version}_{architecture}.deb"
     subprocess.run(("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, made), check=True, capture_output=True)
     shutil.rmtree(tree)
     return made

@@ -6,7 +6,6 @@ Each test goes on where the one before it ended.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -18,12 +17,10 @@ import pytest
 
 from tests.package import debs
 from tests.package.conftest import ROOTS, running
+from tests.package.headquarters import Headquarters, address, recap
 from tests.package.machine import debian_root
 from tests.package.till import SERVICE, Till
 
-ROOT = Path(__file__).parents[2]
-PLAYS = ROOT / "packaging" / "ansible"
-ANSIBLE = Path(os.environ.get("ANSIBLE_VENV", ROOT / "build" / "ansible"))
 SUITES = {"kasa-1": "bookworm", "kasa-2": "trixie", "kasa-3": "bookworm"}
 """The tills; the first one is the canary."""
 TOKEN = "0123456789abcdef" * 4
@@ -34,20 +31,14 @@ SANDBOX = "for each in /proc/[0-9]*; do grep -qs sandbox $each/cmdline && echo $
 class Fleet:
     """Three tills, a repository that they see, and headquarters' Ansible."""
 
-    def __init__(self, tills: Mapping[str, Till], site: Path, key: str, folder: Path) -> None:
+    def __init__(self, tills: Mapping[str, Till], headquarters: Headquarters) -> None:
         self.tills = tills
-        self._site = site
-        self._key = key
-        self._inventory = folder / "inventory.json"
+        self._headquarters = headquarters
         self._variables: dict[str, dict[str, Any]] = {name: {} for name in tills}
 
     def publish(self, package: Path) -> None:
         """Put a package into the repository, and the repository onto each till's disk."""
-        subprocess.run((ROOT / "packaging/apt-repo", "--key", self._key, self._site, package), check=True)
-        for till in self.tills.values():
-            target = till.machine.path("/srv/apt")
-            subprocess.run(("rm", "-rf", target), check=True)
-            subprocess.run(("cp", "-r", self._site, target), check=True)
+        self._headquarters.publish([till.machine for till in self.tills.values()], package)
 
     def know(self, name: str, **variables: Any) -> None:
         """Write a till's variables into the inventory."""
@@ -55,15 +46,11 @@ class Fleet:
 
     def play(self, book: str, *words: str, **variables: Any) -> subprocess.CompletedProcess[str]:
         """Run a playbook."""
-        hosts = {
-            name: {"ansible_connection": "nsenter", "ansible_nsenter_leader": till.machine.leader, **more}
-            for (name, till), more in zip(self.tills.items(), self._variables.values(), strict=True)
-        }
+        hosts = {name: address(till.machine) | self._variables[name] for name, till in self.tills.items()}
         shared = {
-            "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_become": False,
+            **self._headquarters.shared,
             "ksef_till_repository": "file:/srv/apt",
-            "ksef_till_keyring": str(self._site / "ksef-agent-archive-keyring.gpg"),
+            "ksef_till_keyring": self._headquarters.keyring,
             "ksef_till_tokens": [{"name": "centrala", "role": "auditor", "token": TOKEN}],
             "ksef_till_recommends": False,
             "ksef_till_gate_seconds": 10,
@@ -73,52 +60,18 @@ class Fleet:
             "canaries": {"hosts": {first: hosts[first]}},
             "others": {"hosts": {each: hosts[each] for each in others}},
         }
-        self._inventory.write_text(json.dumps({"tills": {"vars": shared, "children": groups}}))
-        environment = {
-            **os.environ,
-            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests/package/connection"),
-            "ANSIBLE_ROLES_PATH": str(PLAYS / "roles"),
-            "ANSIBLE_HOST_KEY_CHECKING": "False",
-            "ANSIBLE_PIPELINING": "True",
-            "ANSIBLE_NOCOLOR": "1",
-            "LANG": "C.UTF-8",
-        }
-        extra = ("--extra-vars", json.dumps(variables)) if variables else ()
-        program = (ANSIBLE / "bin/ansible-playbook", "--inventory", self._inventory, *extra, *words, PLAYS / book)
-        return subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-
-    def recap(self, done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, int]]:
-        """Return what Ansible counted by till."""
-        lines = done.stdout.partition("PLAY RECAP")[2].splitlines()
-        found = {}
-        for line in lines:
-            name, _, counts = line.partition(":")
-            if counts:
-                found[name.strip()] = {word: int(count) for word, count in re.findall(r"(\w+)=(\d+)", counts)}
-        return found
+        inventory = {"tills": {"vars": shared, "children": groups}}
+        return self._headquarters.play(inventory, book, *words, **variables)
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("g")
-    home.chmod(0o700)
-    os.environ["GNUPGHOME"] = str(home)
-    name = "hq@example.test"
-    make = ("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "1d")
-    subprocess.run(make, check=True, capture_output=True)
-    yield name
-    subprocess.run(("gpgconf", "--kill", "all"), check=False)
-
-
-@pytest.fixture(scope="module")
-def fleet(key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    folder = tmp_path_factory.mktemp("fleet")
+def fleet(headquarters: Headquarters) -> Iterator[Fleet]:
     with ExitStack() as stack:
         tills = {
             name: Till(stack.enter_context(running(suite, debian_root(suite, ROOTS), f"-{name}")))
             for name, suite in SUITES.items()
         }
-        yield Fleet(tills, folder / "apt", key, folder)
+        yield Fleet(tills, headquarters)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +111,7 @@ def test_roll_out(fleet: Fleet, releases: dict[str, Path]) -> None:
 def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
     done = fleet.play("site.yml")
     assert done.returncode == 0, done.stdout + done.stderr
-    counts = fleet.recap(done)
+    counts = recap(done)
     assert counts.keys() == fleet.tills.keys()
     assert {name: each["changed"] for name, each in counts.items()} == dict.fromkeys(fleet.tills, 0), done.stdout
 
@@ -183,7 +136,7 @@ def test_a_bad_version_stops_at_the_canary_which_goes_back(fleet: Fleet, release
     done = fleet.play("upgrade.yml", ksef_till_version="9.2.0", ksef_till_ready_seconds=20)
     assert done.returncode != 0
     assert "kasa-1 went back" in done.stdout, done.stdout
-    assert fleet.recap(done).keys() == {"kasa-1"}, "no other till was touched"
+    assert recap(done).keys() == {"kasa-1"}, "no other till was touched"
     for name, till in fleet.tills.items():
         assert till.version() == f"{old} installed"
         assert till.show("ActiveState") == "active"
@@ -195,7 +148,7 @@ def test_an_upgrade_by_stages(fleet: Fleet, releases: dict[str, Path]) -> None:
     fleet.publish(releases["9.1.0"])
     done = fleet.play("upgrade.yml", ksef_till_version="9.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert fleet.recap(done).keys() == fleet.tills.keys()
+    assert recap(done).keys() == fleet.tills.keys()
     for till in fleet.tills.values():
         assert till.version() == "9.1.0 installed"
         till.issue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +17,6 @@ HUB = "ksef-agent-hub.service"
 SETTINGS = "/etc/ksef-agent/hub.toml"
 KEYS = "/etc/ksef-agent/hub"
 URL = "https://localhost:8790"
-
-
-@pytest.fixture(scope="module")
-def hub_package() -> Path:
-    return Path(os.environ["KSEF_AGENT_HUB_DEB"]).resolve()
 
 
 @pytest.fixture(scope="module")

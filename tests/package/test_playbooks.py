@@ -1,4 +1,4 @@
-"""Playbooks and roles as Ansible reads them; what a role does is shown by test_fleet.py (tills)."""
+"""Playbooks and roles as Ansible reads them; what they do is shown by test_fleet.py and test_fleet_hub.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.test_fleet import ANSIBLE, PLAYS
+from tests.package.headquarters import ANSIBLE, PLAYS
 
 pytestmark = pytest.mark.skipif(not ANSIBLE.exists(), reason="make test-fleet makes Ansible's environment")
 

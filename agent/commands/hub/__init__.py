@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.commands.hub import backup, certificates, check, demo, parties, people, run, state, tls
+from agent.commands.hub import backup, certificates, check, demo, parties, people, run, state, till_import, tls
 
 
 @click.group("hub")
@@ -12,6 +12,7 @@ def command() -> None:
     """The hub of a chain: takes its tills' invoices, brings them to KSeF, watches the tills."""
 
 
+parties.till.add_command(till_import.till_import)
 for each in (
     run.run,
     check.check,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.domain.errors import BadInput, NotFound
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.couriers import SELLERS
 from agent.hub.domain.records import HubRole, Seller, Till
+from agent.hub.domain.till_list import Imported, ListedTill, require_name
 from agent.hub.domain.tokens import PERSON_PREFIX, TILL_PREFIX, token_hash
 from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.services.intake import DRAINING
-
-LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +53,24 @@ class Administration:
 
     async def add_till(self, name: str, nip: str, shop: str, series: tuple[str, ...]) -> NewToken:
         """Add a till; BadInput for a name of no use, or where nobody says whose it is."""
-        if not 0 < len(name.strip()) <= LONGEST_NAME:
-            raise BadInput(f"Nazwa kasy ma od 1 do {LONGEST_NAME} znaków.")
-        token = TILL_PREFIX + secrets.token_urlsafe(32)
+        name, token = require_name(name), new_till_token()
 
         async def work(tx: HubTransaction) -> Till:
             owner = await _seller_of(tx, nip)
-            added = await tx.parties.add_till(owner, name.strip(), shop, series, token_hash(token))
+            added = await tx.parties.add_till(owner, name, shop, series, token_hash(token))
             await tx.log.append("till_added", {"name": name, "series": list(series)}, nip=owner, till_id=added.id)
             return added
 
         return NewToken(await self._store.write(work), token)
+
+    async def import_tills(self, listed: Sequence[ListedTill]) -> list[Imported]:
+        """Add those nobody knows, and let a token that is given be the till's; all of them or none. BadInput."""
+
+        async def work(tx: HubTransaction) -> list[Imported]:
+            known = {(each.nip, each.name): each for each in await tx.parties.tills()}
+            return [await _import(tx, each, known.get((each.nip, each.name))) for each in listed]
+
+        return await self._store.write(work)
 
     async def revoke_till(self, name: str, nip: str) -> Till:
         """Take a till's token back, for good."""
@@ -78,7 +84,7 @@ class Administration:
 
     async def renew_token(self, name: str, nip: str) -> NewToken:
         """Give a till another token in place of the old one."""
-        token = TILL_PREFIX + secrets.token_urlsafe(32)
+        token = new_till_token()
 
         async def work(tx: HubTransaction) -> Till:
             renewed = await tx.parties.renew_token(await _seller_of(tx, nip), name, token_hash(token))
@@ -128,6 +134,27 @@ class Administration:
             await tx.log.append("drain_cancelled" if since is None else "drain", {})
 
         await self._store.write(work)
+
+
+def new_till_token() -> str:
+    """Return a token that nobody has."""
+    return TILL_PREFIX + secrets.token_urlsafe(32)
+
+
+async def _import(tx: HubTransaction, listed: ListedTill, known: Till | None) -> Imported:
+    if known is None:
+        if listed.token is None:
+            raise BadInput(f"Kasa „{listed.name}” nie ma kodu.")
+        shape = (listed.nip, listed.name, listed.shop, listed.series)
+        added = await tx.parties.add_till(*shape, token_hash(listed.token))
+        data: dict[str, Json] = {"name": listed.name, "series": list(listed.series)}
+        await tx.log.append("till_added", data, nip=listed.nip, till_id=added.id)
+        return Imported.ADDED
+    if listed.token is None or await tx.parties.till_of(token_hash(listed.token)) == known:
+        return Imported.KNOWN
+    await tx.parties.renew_token(known.nip, known.name, token_hash(listed.token))
+    await tx.log.append("till_token", {"name": known.name}, nip=known.nip, till_id=known.id)
+    return Imported.TOKEN_REPLACED
 
 
 async def _seller_of(tx: HubTransaction, nip: str) -> str:

@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from agent.commands.hub import command
 from agent.domain.errors import AgentError, BadInput, Conflict, NotFound
+from agent.hub.domain.records import Till
+from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubTransaction
 from agent.hub.private_ca import issue
 from tests.fakes.clock import FakeClock
@@ -52,6 +54,16 @@ class Hub:
         error = self.result(*arguments).exception
         assert isinstance(error, AgentError), error
         return error
+
+    def till_of(self, token: str) -> str | None:
+        """Return whose token it is."""
+
+        async def work() -> Till | None:
+            async with sqlite_hub(self.folder / "data", FakeClock()) as store:
+                return await store.read(lambda tx: tx.parties.till_of(token_hash(token)))
+
+        found = asyncio.run(work())
+        return found and found.name
 
     def add_seller(self, nip: str = NIP) -> None:
         self.run("seller", "add", nip, "--name", "Sklep", "--token-file", str(self.folder / "token"))
@@ -109,6 +121,68 @@ def test_a_tills_token_is_shown_once(hub: Hub) -> None:
     assert hub.json("till", "list") == []
     for gone in ("revoke", "token", "adopt"):
         assert isinstance(hub.refused("till", gone, "kasa 1"), NotFound)
+
+
+def test_a_list_of_tills_is_added_at_once_and_again_after_a_loss_with_their_tokens(hub: Hub) -> None:
+    hub.add_seller()
+    file, tokens = hub.folder / "tills.json", hub.folder / "kept" / "tokens"
+    given = [{"name": f"kasa {number}", "shop": "Wola", "series": [f"FV-{number}"]} for number in (1, 2, 3)]
+    file.write_text(json.dumps(given), "utf-8")
+    words = ("till", "import", str(file), "--tokens", str(tokens))
+    assert hub.run(*words) == "Dodano kas: 3, zmieniono kod: 0, bez zmian: 0.\n"
+    names = [tokens / f"{NIP}-kasa {number}.token" for number in (1, 2, 3)]
+    made = [name.read_text().strip() for name in names]
+    assert len(set(made)) == 3
+    assert {name.stat().st_mode & 0o777 for name in names} == {0o600}
+    assert [each["result"] for each in hub.json(*words)] == ["known"] * 3
+    listed = hub.json("till", "list")
+    assert (listed[0]["name"], listed[0]["shop"], listed[0]["series"]) == ("kasa 1", "Wola", ["FV-1"])
+    file.write_text(json.dumps(listed), "utf-8")
+    for data in (hub.folder / "data").glob("hub.db*"):
+        data.unlink()
+    hub.add_seller()
+    assert [each["result"] for each in hub.json(*words)] == ["added"] * 3
+    assert [name.read_text().strip() for name in names] == made
+    assert [hub.till_of(token) for token in made] == ["kasa 1", "kasa 2", "kasa 3"]
+    hub.run("till", "token", "kasa 2")
+    assert hub.till_of(made[1]) is None
+    assert [each["result"] for each in hub.json(*words)] == ["known", "token_replaced", "known"]
+    assert hub.till_of(made[1]) == "kasa 2"
+
+
+def test_a_token_of_headquarters_own_is_taken_and_a_till_in_use_keeps_its_own(hub: Hub) -> None:
+    hub.add_seller()
+    hub.run("till", "add", "kasa 1")
+    file = hub.folder / "tills.json"
+    file.write_text(json.dumps([{"name": "kasa 1"}, {"name": "kasa 2", "token": "a" * 32}]), "utf-8")
+    assert [each["result"] for each in hub.json("till", "import", str(file))] == ["known", "added"]
+    assert hub.till_of("a" * 32) == "kasa 2"
+    tokens = hub.folder / "tokens"
+    hub.run("till", "import", str(file), "--tokens", str(tokens))
+    assert not tokens.exists(), "nobody can tell the token of a till in use, and none is made in its place"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[", "JSON"),
+        ("{}", "tablica"),
+        ("[1]", "Pozycja 1"),
+        ('[{"name": ""}]', "Nazwa kasy"),
+        ('[{"name": "1", "shop": 7}]', "shop"),
+        ('[{"name": "1", "series": "FV"}]', "series"),
+        ('[{"name": "1", "token": "short"}]', "32 znaków"),
+        ('[{"name": "1"}, {"name": "1"}]', "dwa razy"),
+        ('[{"name": "1"}]', "--tokens"),
+        ('[{"name": "1", "nip": "1111111111", "token": "%s"}]' % ("a" * 32), "1111111111"),
+    ],
+)
+def test_a_wrong_list_of_tills_adds_none(hub: Hub, given: str, said: str) -> None:
+    hub.add_seller()
+    file = hub.folder / "tills.json"
+    file.write_text(given, "utf-8")
+    assert said in str(hub.refused("till", "import", str(file)))
+    assert hub.json("till", "list") == []
 
 
 def test_of_several_sellers_one_has_to_be_named(hub: Hub) -> None:
