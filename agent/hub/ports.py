@@ -147,10 +147,6 @@ class Invoices(Protocol):
         """Return what waits and is due now: by deadline (none comes last), then by arrival."""
         ...
 
-    async def backlog_count(self, nip: str, most: int) -> int:
-        """Return how many backlog() would give, counted up to ``most``."""
-        ...
-
     async def in_state(self, nip: str, state: HubState, limit: int) -> list[HubInvoice]:
         """Return those in one state, the one that was longest in the hub first."""
         ...

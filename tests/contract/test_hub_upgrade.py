@@ -18,14 +18,10 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from agent.domain.errors import StoreUnfit
-from agent.hub.courier.courier import NipCourier
 from agent.hub.domain.books import Find, Question
 from agent.hub.domain.records import HubRole, InvoiceFacts
 from agent.hub.domain.states import OPEN, HubState
 from agent.hub.ports import HubStore, HubTransaction
-from agent.hub.services.intake import Intake
-from agent.hub.services.outcomes import Outcomes
-from agent.hub.settings.model import CourierSettings
 from agent.hub.store.postgresql import schema
 from agent.hub.store.postgresql import store as postgresql
 from agent.hub.store.sqlite.file import DATABASE, MIGRATIONS
@@ -33,9 +29,8 @@ from agent.store import connection as sqlite
 from agent.store.migrate import migrate
 from tests.contract.hub_schemas.story import CORRECTION, EXEMPT, FOLDER, LEFT, SERIAL, UNPROVEN
 from tests.fakes.clock import FakeClock, at
-from tests.fakes.gateway import FakeGateway
 from tests.fakes.hub_stores import NIP, Postgres, offer, postgresql_hub, sqlite_hub, token
-from tests.fakes.hub_world import HubWorld
+from tests.fakes.hub_world import HubWorld, world_over
 from tests.unit.sandbox.sandbox_client import invoice as fa3
 
 SCHEMAS = sorted({path.name.split(".")[0] for path in FOLDER.glob("*.sql")})
@@ -249,19 +244,12 @@ async def test_the_schema_is_that_of_a_new_database(place: File | Server) -> Non
 
 @asynccontextmanager
 async def chain(store: HubStore, clock: FakeClock) -> AsyncIterator[HubWorld]:
-    gateway = FakeGateway(clock)
-    for each in await store.read(_accepted):
-        assert each.ksef_number is not None
-        gateway.ledger[NIP, each.kind, each.number] = (each.ksef_number, each.sha256)
-    lead = await store.lead(NIP)
-    assert lead is not None
-    courier = NipCourier(NIP, lead, store, gateway, clock=clock, settings=CourierSettings(batch_from=10))
-    world = HubWorld(clock, store, gateway, lead, courier, Intake(store), Outcomes(store, clock))
-    world.tills = {each.name: each for each in await store.read(lambda tx: tx.parties.tills(NIP))}
-    try:
+    async with world_over(store, clock) as world:
+        for each in await store.read(_accepted):
+            assert each.ksef_number is not None
+            world.gateway.ledger[NIP, each.kind, each.number] = (each.ksef_number, each.sha256)
+        world.tills = {each.name: each for each in await store.read(lambda tx: tx.parties.tills(NIP))}
         yield world
-    finally:
-        await world.stop()
 
 
 async def what_was_known_is_known(world: HubWorld, version: str) -> None:

@@ -123,13 +123,19 @@ class HubWorld:
 async def hub_world(folder: Path, *, clock: FakeClock | None = None) -> AsyncIterator[HubWorld]:
     """Assemble; the courier stands until start()."""
     clock = clock or FakeClock()
-    async with sqlite_hub(folder, clock, threaded=False) as store:
-        gateway = FakeGateway(clock)
-        lead = await store.lead(NIP)
-        assert lead is not None
-        courier = NipCourier(NIP, lead, store, gateway, clock=clock, settings=CourierSettings(batch_from=10))
-        world = HubWorld(clock, store, gateway, lead, courier, Intake(store), Outcomes(store, clock))
-        try:
-            yield world
-        finally:
-            await world.stop()
+    async with sqlite_hub(folder, clock, threaded=False) as store, world_over(store, clock) as world:
+        yield world
+
+
+@asynccontextmanager
+async def world_over(store: HubStore, clock: FakeClock, *, batch_from: int = 10) -> AsyncIterator[HubWorld]:
+    """Assemble over a store that is open."""
+    gateway = FakeGateway(clock)
+    lead = await store.lead(NIP)
+    assert lead is not None
+    courier = NipCourier(NIP, lead, store, gateway, clock=clock, settings=CourierSettings(batch_from=batch_from))
+    world = HubWorld(clock, store, gateway, lead, courier, Intake(store), Outcomes(store, clock))
+    try:
+        yield world
+    finally:
+        await world.stop()

@@ -13,21 +13,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agent.hub.courier.courier import NipCourier
 from agent.hub.domain.presence import presence_after
 from agent.hub.domain.records import Base, HubRole, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction
-from agent.hub.services.intake import Intake
-from agent.hub.services.outcomes import Outcomes
-from agent.hub.settings.model import CourierSettings
 from agent.hub.store.sqlite.file import DATABASE, MIGRATIONS
 from agent.hub_contract.heartbeat import Heartbeat
 from agent.ports import Rejected, SessionKind
 from tests.fakes.clock import FakeClock
-from tests.fakes.gateway import FakeGateway
 from tests.fakes.hub_stores import NIP, OTHER_NIP, offer, postgresql_hub, seller_and_till, sqlite_hub, token
-from tests.fakes.hub_world import HubWorld
+from tests.fakes.hub_world import HubWorld, world_over
 from tests.fakes.postgres import binaries, cluster, execute
 from tests.unit.sandbox.sandbox_client import invoice as fa3
 
@@ -49,11 +44,12 @@ SERIAL = "01F20A5D352AE590"
 
 async def day(store: HubStore, clock: FakeClock) -> None:
     """Let a chain of three tills and two sellers do everything a hub keeps."""
-    gateway = FakeGateway(clock)
-    lead = await store.lead(NIP)
-    assert lead is not None
-    courier = NipCourier(NIP, lead, store, gateway, clock=clock, settings=CourierSettings(batch_from=5))
-    world = HubWorld(clock, store, gateway, lead, courier, Intake(store), Outcomes(store, clock))
+    async with world_over(store, clock, batch_from=5) as world:
+        await _day(world)
+        await world.lead.release()
+
+
+async def _day(world: HubWorld) -> None:
     await _people_and_tills(world)
     world.start()
     await world.offer("FV-1/1", urgent=3.0)
@@ -65,14 +61,13 @@ async def day(store: HubStore, clock: FakeClock) -> None:
         await world.offer(f"FV-2/{number}")
     world.start()
     await world.catch_up()
-    gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury", ("P_13_1",)))
+    world.gateway.verdict_plan.append(Rejected(450, "Błąd weryfikacji semantyki dokumentu faktury", ("P_13_1",)))
     await world.offer("FV-1/8", urgent=3.0)
     await world.catch_up()
     while sum([(await world.kinds(name)).count("upo") for name in ("1", "2")]) < PROVEN:
-        await clock.advance(2)
+        await world.clock.advance(2)
     await world.stop()
     await _left_in_hand(world)
-    await lead.release()
 
 
 async def _people_and_tills(world: HubWorld) -> None:

@@ -63,7 +63,7 @@ class Hub:
                 return await store.read(lambda tx: tx.parties.till_of(token_hash(token)))
 
         found = asyncio.run(work())
-        return found and found.name
+        return None if found is None else found.name
 
     def add_seller(self, nip: str = NIP) -> None:
         self.run("seller", "add", nip, "--name", "Sklep", "--token-file", str(self.folder / "token"))

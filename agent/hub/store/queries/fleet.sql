@@ -1,9 +1,11 @@
 -- open_counts --
 -- What is not in KSeF yet, by till and state, with the nearest deadline of each.
+-- In two parts, each by its index, however many invoices are done.
 SELECT nip, till_id, state, count(*) AS count, min(deadline) AS deadline, min(received_at) AS oldest
-FROM invoices
-WHERE state IN ('waiting', 'sending', 'doubt', 'sent')
-GROUP BY nip, till_id, state
+FROM invoices WHERE state = 'waiting' GROUP BY nip, till_id, state
+UNION ALL
+SELECT nip, till_id, state, count(*) AS count, min(deadline) AS deadline, min(received_at) AS oldest
+FROM invoices WHERE state IN ('sending', 'doubt', 'sent') GROUP BY nip, till_id, state
 
 -- leaders --
 -- Who talks to KSeF for which NIP, and who did last.

@@ -62,13 +62,16 @@ WHERE sha256 = :sha256
 RETURNING *
 
 -- urgent --
--- What waits while a customer waits.
+-- What waits while a customer waits. nip || '': SQLite would look through all invoices of the seller for a base.
 SELECT * FROM invoices
 WHERE nip = :nip AND state = 'waiting' AND urgent_until > :now AND (not_before IS NULL OR not_before <= :now)
     AND NOT EXISTS (
-        SELECT 1 FROM bases JOIN invoices AS base ON base.nip = invoices.nip AND base.number = bases.number
-        WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND base.sha256 <> invoices.sha256
-            AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+        SELECT 1 FROM bases
+        WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND EXISTS (
+            SELECT 1 FROM invoices AS base
+            WHERE base.number = bases.number AND base.nip || '' = invoices.nip AND base.sha256 <> invoices.sha256
+                AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+        )
     )
 ORDER BY received_at
 LIMIT :limit
@@ -79,29 +82,23 @@ SELECT * FROM invoices
 WHERE nip = :nip AND state = 'waiting' AND (urgent_until IS NULL OR urgent_until <= :now)
     AND (not_before IS NULL OR not_before <= :now)
     AND NOT EXISTS (
-        SELECT 1 FROM bases JOIN invoices AS base ON base.nip = invoices.nip AND base.number = bases.number
-        WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND base.sha256 <> invoices.sha256
-            AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+        SELECT 1 FROM bases
+        WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND EXISTS (
+            SELECT 1 FROM invoices AS base
+            WHERE base.number = bases.number AND base.nip || '' = invoices.nip AND base.sha256 <> invoices.sha256
+                AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
+        )
     )
 ORDER BY deadline NULLS LAST, received_at
 LIMIT :limit
 
--- backlog_count --
--- How many there are, counted up to a limit.
-SELECT count(*) AS count FROM (
-    SELECT 1 FROM invoices
-    WHERE nip = :nip AND state = 'waiting' AND (urgent_until IS NULL OR urgent_until <= :now)
-        AND (not_before IS NULL OR not_before <= :now)
-        AND NOT EXISTS (
-            SELECT 1 FROM bases JOIN invoices AS base ON base.nip = invoices.nip AND base.number = bases.number
-            WHERE bases.sha256 = invoices.sha256 AND bases.ksef_number IS NULL AND base.sha256 <> invoices.sha256
-                AND base.state IN ('waiting', 'sending', 'doubt', 'sent')
-        )
-    LIMIT :limit
-) AS counted
+-- under_way --
+-- Those in one of these states, oldest first; they are named, so that their index serves however many are done.
+SELECT * FROM invoices WHERE nip = :nip AND state = :state AND state IN ('sending', 'doubt', 'sent')
+ORDER BY received_at LIMIT :limit
 
 -- in_state --
--- Those in one state, oldest first.
+-- Those in any other state, oldest first.
 SELECT * FROM invoices WHERE nip = :nip AND state = :state ORDER BY received_at LIMIT :limit
 
 -- of_session --

@@ -14,6 +14,8 @@ from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, T
 from agent.hub.domain.states import HubState, check_move
 from agent.hub.store.database import Database, Row, Value, dump
 
+UNDER_WAY = frozenset({HubState.SENDING, HubState.DOUBT, HubState.SENT})
+"""What the couriers look for in every round."""
 CALLS_KEPT = timedelta(hours=2)
 """Limits count an hour."""
 
@@ -133,14 +135,10 @@ class StoredInvoices:
         """Return what waits and nobody waits for."""
         return _invoices(await self._database.run("backlog", nip=nip, now=self._now(), limit=limit))
 
-    async def backlog_count(self, nip: str, most: int) -> int:
-        """Return how many backlog() would give."""
-        rows = await self._database.run("backlog_count", nip=nip, now=self._now(), limit=most)
-        return rows[0].whole("count")
-
     async def in_state(self, nip: str, state: HubState, limit: int) -> list[HubInvoice]:
         """Return those in one state, oldest first."""
-        return _invoices(await self._database.run("in_state", nip=nip, state=state.value, limit=limit))
+        name = "under_way" if state in UNDER_WAY else "in_state"
+        return _invoices(await self._database.run(name, nip=nip, state=state.value, limit=limit))
 
     async def of_session(self, session_ref: str) -> list[HubInvoice]:
         """Return all that were sent in a session."""
