@@ -227,7 +227,9 @@ async def test_a_refused_file_lies_beside_its_reason(tmp_path: Path) -> None:
         assert text.startswith(b"\xef\xbb\xbf")
         assert "NIP" in text.decode("utf-8-sig")
         assert await invoices(here) == []
-        assert problems(here)["refused"][0].startswith("W katalogu wymiany są odrzucone pliki (1)")
+        sentence, everything_waits = problems(here)["refused"]
+        assert sentence.startswith("W katalogu wymiany są odrzucone pliki (1)")
+        assert not everything_waits, "the others are taken"
         corrected = await here.take("a.json", json.dumps(sale()))
         assert corrected["status"] == "refused", "the refused one still lies there"
         assert here.folder.content(Place.DONE, "a.result.json") is not None
