@@ -133,6 +133,21 @@ async def test_a_first_subscription_starts_now_and_history_comes_by_request(tmp_
             assert {each["invoice"]["id"] for each in receiver.messages} == {old.id, new.id}
 
 
+async def test_a_till_that_gets_its_first_subscriber_tells_no_history(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        await place.sell()
+    async with (
+        receiving() as receiver,
+        posting() as sender,
+        world(tmp_path, webhooks=sender, subscribers=[shop_at(receiver.url)]) as place,
+    ):
+        await place.recover()
+        (outbox,) = place.outboxes
+        new = await place.sell("new")
+        assert await outbox.deliver_all()
+        assert {each["invoice"]["id"] for each in receiver.messages} == {new.id}
+
+
 async def test_a_subscriber_that_never_answered_misses_nothing_after_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as place, receiving() as receiver:
         receiver.plan.append(503)
