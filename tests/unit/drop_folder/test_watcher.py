@@ -502,6 +502,15 @@ async def test_a_held_file_waits_and_the_others_go_on(tmp_path: Path) -> None:
         assert problems(here) == {}
 
 
+async def test_of_many_held_files_three_are_told(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        for name in ("d.json", "b.json", "c.json", "a.json"):
+            here.folder.held.add(name)
+            here.folder.drop(name, json.dumps(sale()))
+        await here.passes(11, seconds=30.0)
+        assert list(problems(here)) == ["file:a.json", "file:b.json", "file:c.json"]
+
+
 async def test_a_file_held_after_it_was_issued_is_not_issued_again(tmp_path: Path) -> None:
     async with shop(tmp_path) as here:
         move = here.folder.move
