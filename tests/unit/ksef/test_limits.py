@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agent.ksef.limits import DEFAULTS, HOUR, MINUTE, SECOND, Group, Limit, RateBudget, Window
 from agent.ksef.responses import Answer
 from agent.ports import CallOutcome, KsefError
+from agent.sandbox.ksef.limits import PRODUCTION
 from tests.fakes.clock import FakeClock
 
 SEND = Group.INVOICE_SEND
@@ -232,3 +233,10 @@ def test_unlimited_windows_never_wait() -> None:
     for _ in range(1000):
         window.start()
     assert window.wait(0.0) == 0.0
+
+
+@pytest.mark.parametrize("group", DEFAULTS, ids=str)
+def test_what_is_allowed_before_ksef_says_it_is_what_the_sandbox_counts(group: Group) -> None:
+    """Agent and sandbox share no code: each has the table of API 2.9.0 for itself."""
+    own, counted = DEFAULTS[group], PRODUCTION[group.value]
+    assert (own.per_second, own.per_minute, own.per_hour) == (counted.second, counted.minute, counted.hour)
