@@ -125,7 +125,7 @@ architecture: $(VENV)/.dev ## docs/architecture.svg, drawn from the imports
 test-package: $(VENV)/.dev deb deb-hub ## the package's life on Debian 12 and 13 in containers (root, debootstrap, systemd-container; BEFORE=older.deb)
 	$(if $(BEFORE),KSEF_AGENT_DEB_BEFORE=$(BEFORE)) KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
 		KSEF_AGENT_HUB_DEB=$$(echo dist/ksef-agent-hub_$(VERSION)_$$(dpkg --print-architecture).deb) \
-		$(BIN)/pytest -x -v tests/package --ignore tests/package/test_fleet.py
+		$(BIN)/pytest -x -v tests/package --ignore-glob 'tests/package/test_fleet*.py'
 
 build/ansible/.made: tests/package/ansible.lock
 	@rm -rf build/ansible
@@ -133,9 +133,10 @@ build/ansible/.made: tests/package/ansible.lock
 	build/ansible/bin/pip --quiet install $(LOCKED) --requirement tests/package/ansible.lock
 	@touch $@
 
-test-fleet: $(VENV)/.dev build/ansible/.made deb ## three tills by the Ansible role: rolled out, renewed, upgraded, rolled back (as above)
+test-fleet: $(VENV)/.dev build/ansible/.made deb deb-hub ## three tills, and a hub, by the Ansible roles: rolled out, renewed, upgraded, rolled back (as above)
 	KSEF_AGENT_DEB=$$(echo dist/ksef-agent_$(VERSION)_$$(dpkg --print-architecture).deb) \
-		$(BIN)/pytest -x -v tests/package/test_playbooks.py tests/package/test_fleet.py
+		KSEF_AGENT_HUB_DEB=$$(echo dist/ksef-agent-hub_$(VERSION)_$$(dpkg --print-architecture).deb) \
+		$(BIN)/pytest -x -v tests/package/test_playbooks.py tests/package/test_fleet.py tests/package/test_fleet_hub.py
 
 test-arm: $(VENV)/.dev ## the arm64 package imports on an emulated processor (root, debootstrap, qemu-user-static)
 	$(MAKE) deb ARCHITECTURE=arm64

@@ -277,6 +277,25 @@ async def test_who_waits_for_a_channel_hears_of_it_after_the_commit(store: HubSt
     assert not again.done(), "nothing is told of what was rolled back"
 
 
+async def test_a_connection_given_back_keeps_nothing_of_its_session(postgres: Postgres) -> None:
+    """The pool's own reset: 0.2 of the 0.8 ms of an empty unit, and what keeps one till's unit from another's."""
+    dsn = await postgres.database()
+    async with postgresql_hub(dsn, FakeClock(), connections=1) as store:
+        async with store._connection() as connection:
+            await connection.execute("SET work_mem = '99MB'")
+            await connection.execute("SELECT pg_advisory_lock(7)")
+            await connection.execute("LISTEN anybody")
+            await connection.execute("BEGIN")
+            backend = await connection.fetchval("SELECT pg_backend_pid()")
+        async with store._connection() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") == backend
+            assert await connection.fetchval("SHOW work_mem") != "99MB"
+            mine = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            assert await connection.fetchval(mine) == 0
+            assert await connection.fetchval("SELECT count(*) FROM pg_listening_channels()") == 0
+            assert not connection.is_in_transaction()
+
+
 async def test_a_closed_store_refuses(store: HubStore) -> None:
     await store.close()
     await store.close()
