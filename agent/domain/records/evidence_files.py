@@ -17,7 +17,6 @@ The same facts give the same bytes. evidence_check.py checks all of it.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from datetime import date, datetime
 
 from agent.domain.calendar import clock_text
 from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord
-from agent.domain.json_io.canonical import Json, canonical
+from agent.domain.json_io.canonical import Json, canonical, indented
 from agent.domain.outages.timeline import TimelineFact, fact_to_json, source_of
 from agent.domain.records.hash_chain import LogLine
 
@@ -370,8 +369,7 @@ def _iso(instant: datetime | None) -> str | None:
 
 
 def _json(data: Json) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    return text.encode("utf-8", "replace") + b"\n"
+    return indented(data).encode("utf-8", "replace") + b"\n"
 
 
 def _safe(name: str) -> str:

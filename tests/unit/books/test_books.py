@@ -28,7 +28,7 @@ from agent.services.records import books, register
 from tests.fakes.filed import filed
 from tests.fakes.world import CONSUMER, MANAGER, World, press_until_answered, sale, world
 from tests.unit.books.jpk_frame import sales_rows
-from tests.unit.corrections.test_correct import FULL, correct, line_back, sell
+from tests.unit.corrections.test_correct import FULL, correct, line_back, returned, sell
 
 FILED = date(2026, 11, 24)
 
@@ -89,17 +89,18 @@ async def test_what_the_books_are_given_is_what_the_invoices_say(place: World, m
     """Whatever the pages: each invoice once, each fact from its column; the counts are those of the rows."""
     base = await sell(place)
     await place.sell(buyer=CONSUMER)
-    await correct(place, base, FULL)
+    for _ in range(2):
+        await correct(place, base, returned(1, "1"))
     place.gateway.up = False
     for _ in range(3):
         await sell(place)
     await place.clock.advance(48 * 3600)
     at = {record.id: record for record in await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter()))}
     whole = sorted(at.values(), key=lambda record: (record.issued_on, record.number))
-    assert len(whole) == 6
+    assert len(whole) == 7
     days = date(2026, 11, 1), date(2026, 11, 30)
     rows = [row async for row in place.register.rows("2026-11", None)]
-    for size in (1, 2, 3, 5, 6, 7):
+    for size in (1, 2, 6, 7, 8):
         monkeypatch.setattr(books, "PAGE", size)
         monkeypatch.setattr(register, "PAGE", size)
         for given in (place.books.issued(days), place.books.invoices(days)):

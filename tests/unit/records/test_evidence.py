@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from agent.commands.evidence import ZipFiles, command
 from agent.domain.errors import Refused, Unavailable
 from agent.domain.invoice import Mode
-from agent.domain.json_io.canonical import Json, canonical
+from agent.domain.json_io.canonical import Json, canonical, indented
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline
 from agent.domain.records.evidence_check import verify_zip_files
@@ -137,9 +137,15 @@ def test_canonical_text_is_stable(data: Json) -> None:
     assert canonical(json.loads(text)) == text
 
 
+@given(JSON)
+def test_text_for_people_is_that_of_the_standard_library(data: Json) -> None:
+    assert indented(data) == json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+
+
 def test_canonical_refuses_what_json_has_not() -> None:
-    with pytest.raises(ValueError, match="float"):
-        canonical(float("nan"))
+    for write in (canonical, indented):
+        with pytest.raises(ValueError, match="float"):
+            write(float("nan"))
     assert canonical("\ud800") == '"?"'
 
 
