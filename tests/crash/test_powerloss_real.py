@@ -38,6 +38,9 @@ pytestmark = [
 
 @contextlib.contextmanager
 def mounted(image: Path, place: Path) -> Iterator[None]:
+    """Mount; refused while a container that started meanwhile holds a copy of the mount: it would be the old one."""
+    held = subprocess.run(("losetup", "--associated", image), check=True, capture_output=True, text=True).stdout
+    assert not held, f"another mount namespace holds {held}"
     subprocess.run(("mount", "-o", "loop", image, place), check=True, capture_output=True)
     try:
         yield
@@ -113,3 +116,16 @@ def test_weaker_settings_are_caught(tmp_path: Path, kind: str) -> None:
     """synchronous=NORMAL loses acknowledged invoices: without this the cuts above would prove nothing."""
     with pytest.raises(AssertionError, match="lost or changed"):
         cut_repeatedly(tmp_path, kind, 1, weakness="normal")
+
+
+def test_a_file_system_that_a_container_holds_is_not_taken_for_a_fresh_one(tmp_path: Path) -> None:
+    image, place = made(tmp_path, "ext4")
+    command = ("unshare", "--mount", "sh", "-c", "echo && exec sleep infinity")
+    with contextlib.ExitStack() as stack:
+        with mounted(image, place):
+            container = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            stack.callback(container.kill)
+            assert container.stdout is not None
+            container.stdout.readline()
+        with pytest.raises(AssertionError, match="another mount namespace"), mounted(image, place):
+            pass
