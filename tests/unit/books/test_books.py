@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
@@ -81,6 +82,14 @@ async def test_many_invoices_are_read_a_few_at_a_time_and_all_listed_once(
     assert await place.books.read_all() == 0
 
 
+async def _in_two_versions(record: InvoiceRecord, tx: Transaction) -> None:
+    xml = record.xml + b"<!-- -->"
+    for state in (InvoiceState.SENDING, InvoiceState.SENT, InvoiceState.REJECTED):
+        await tx.invoices.move(record.id, state)
+    await tx.invoices.add_version(record.id, xml, hashlib.sha256(xml).digest(), ("https://new", None))
+    await tx.invoices.move(record.id, InvoiceState.ISSUED)
+
+
 async def _issued(days: tuple[date, date], limit: int, tx: Transaction) -> list[RegisteredInvoice]:
     return await tx.invoices.issued(days, limit)
 
@@ -94,13 +103,15 @@ async def test_what_the_books_are_given_is_what_the_invoices_say(place: World, m
     place.gateway.up = False
     for _ in range(3):
         await sell(place)
+    twice = await sell(place)
+    await place.store.write(partial(_in_two_versions, twice))
     await place.clock.advance(48 * 3600)
     at = {record.id: record for record in await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter()))}
     whole = sorted(at.values(), key=lambda record: (record.issued_on, record.number))
-    assert len(whole) == 7
+    assert (len(whole), at[twice.id].version) == (8, 2)
     days = date(2026, 11, 1), date(2026, 11, 30)
     rows = [row async for row in place.register.rows("2026-11", None)]
-    for size in (1, 2, 6, 7, 8):
+    for size in (1, 2, 7, 8, 9):
         monkeypatch.setattr(books, "PAGE", size)
         monkeypatch.setattr(register, "PAGE", size)
         for given in (place.books.issued(days), place.books.invoices(days)):
