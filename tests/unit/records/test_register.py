@@ -250,6 +250,12 @@ def test_counts_of_a_month() -> None:
     }
 
 
+def test_a_number_that_came_after_the_filing_does_not_count() -> None:
+    # 23:30 UTC on the day of filing is the next day in Poland.
+    later = replace(ACCEPTED, accepted_at=datetime(2026, 12, 20, 23, 30, tzinfo=UTC))
+    assert [month_count("2026-11", [each]).unnumbered for each in (ACCEPTED, later)] == [0, 1]
+
+
 def test_what_never_became_an_invoice_has_no_row_and_a_filed_one_is_taken_back() -> None:
     refused = replace(BASE, id="i4", number="D", mode=Mode.OFFLINE24, state=InvoiceState.REJECTED)
     online = replace(refused, id="i5", number="E", mode=Mode.ONLINE)
