@@ -18,9 +18,11 @@ import pytest
 
 from tests.package import debs
 from tests.package.conftest import running
-from tests.package.headquarters import Headquarters, address, recap
+from tests.package.headquarters import ANSIBLE, Headquarters, address, recap
 from tests.package.machine import Machine
 from tests.package.till import Till
+
+pytestmark = pytest.mark.skipif(not ANSIBLE.exists(), reason="make test-fleet makes Ansible's environment")
 
 HUB = "ksef-agent-hub.service"
 BACKUPS = "ksef-agent-hub-backup.timer"
