@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 HUB_OPTIONS: Final[dict[str, str]] = {
+    "Folder with a file NIP-NAME.token for each till: read where it is, made where it is not.": (
+        "Katalog z plikiem NIP-NAZWA.token dla każdej kasy: wczytywanym, gdy już jest, a tworzonym, gdy go nie ma."
+    ),
     "Settings (default: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml).": (
         "Ustawienia (domyślnie: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml)."
     ),
@@ -62,6 +65,12 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     "hub seller remove": "Przestań wysyłać dla sprzedawcy NIP; nie może mieć kas.",
     "hub till": "Kasy, które zgłaszają się do centrali.",
     "hub till add": "Dodaj kasę NAME i wypisz jej kod dostępu, tylko ten jeden raz.",
+    "hub till import": (
+        "Dodaj wszystkie kasy z pliku FILE: tablicy JSON, jaką wypisuje `till list --json` (- czyta ją ze "
+        "standardowego wejścia).\n\nKod kasy to jej pole „token”, inaczej jej plik w katalogu, a gdy go nie ma – "
+        "nowy, który tam trafi. Kasa, którą centrala zna, zostaje bez zmian, chyba że podano inny kod. Można "
+        "uruchamiać wielokrotnie."
+    ),
     "hub till list": "Wypisz używane kasy.",
     "hub till revoke": (
         "Wycofaj na zawsze kod kasy: od następnego zapytania jest odrzucany. To, co przekazała, idzie dalej."

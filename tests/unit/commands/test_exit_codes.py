@@ -46,6 +46,7 @@ NEEDED = {
     "hub seller add": (BUYER_NIP,),
     "hub seller remove": (BUYER_NIP,),
     "hub till add": ("kasa",),
+    "hub till import": ("FILE",),
     "hub till revoke": ("kasa",),
     "hub till token": ("kasa",),
     "hub till adopt": ("kasa",),
@@ -244,6 +245,9 @@ DONE: dict[str, Callable[[Bench], int]] = {
     "hub seller list": lambda bench: bench.hub("seller", "list"),
     "hub seller remove": lambda bench: bench.hub(*_seller(bench)) or bench.hub("seller", "remove", BUYER_NIP),
     "hub till add": lambda bench: _chain(bench, "till", "add", "kasa 2"),
+    "hub till import": lambda bench: _chain(
+        bench, "till", "import", bench.file([{"name": "kasa 2"}]), "--tokens", bench.out("tokens")
+    ),
     "hub till list": lambda bench: bench.hub("till", "list"),
     "hub till revoke": lambda bench: _chain(bench, "till", "revoke", "kasa 1"),
     "hub till token": lambda bench: _chain(bench, "till", "token", "kasa 1"),
@@ -322,6 +326,7 @@ FOUND_WANTING: dict[str, Callable[[Bench], int]] = {
     "hub seller add": lambda bench: bench.hub("seller", "add", "123", "--token-file", bench.out("ksef.token")),
     "hub seller remove": lambda bench: _chain(bench, "seller", "remove", BUYER_NIP),
     "hub till add": lambda bench: _chain(bench, "till", "add", "kasa 1"),
+    "hub till import": lambda bench: _chain(bench, "till", "import", bench.file([{"name": "kasa 2"}])),
     "hub till revoke": lambda bench: _chain(bench, "till", "revoke", "kasa 2"),
     "hub till token": lambda bench: _chain(bench, "till", "token", "kasa 2"),
     "hub till adopt": lambda bench: _chain(bench, "till", "adopt", "kasa 2"),
