@@ -28,6 +28,8 @@ class FakePrinter:
         return (self.name,)
 
     async def print(self, encode: Encode, sent: Sent) -> PrintResult:
+        if self.held:
+            return PrintResult(Outcome.NOT_SENT, self.name, "Drukarka drukuje inny dokument.", "busy")
         data = encode(self.name)
         outcome = self.plan.popleft() if self.plan else Outcome.DONE
         if outcome is Outcome.NOT_SENT:

@@ -124,6 +124,8 @@ class HandOver:
             return
         async with self._printing.ready_printer() as ready:
             queued = await self._store.write(partial(self._printing.queue, invoice_id, ready=ready))
+            if ready is not None and queued.leaving is None:
+                await ready.release()
             await self._printing.print_at_counter(queued)
 
     def sends_kept(self) -> bool:

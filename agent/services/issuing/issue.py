@@ -209,6 +209,8 @@ class Issuing:
         paper_at_once = press.at_counter and not press.own_printing and not decision.attempt_online
         async with self._hand_over.ready_printer(wanted=paper_at_once) as ready:
             committed = await self._store.write(partial(self._commit, press, checked, moment, ready=ready))
+            if ready is not None and not any(paper.leaving for paper in committed.papers):
+                await ready.release()  # what is printed now, a slip say, takes its turn as any other job
             if not committed.outcome.replayed:
                 self._clock_check.issued(now)
                 self._changed.set()

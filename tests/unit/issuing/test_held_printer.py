@@ -112,6 +112,17 @@ async def test_a_refused_sale_lets_the_printer_go(tmp_path: Path) -> None:
         assert len(place.printer.papers) == 2
 
 
+async def test_a_press_without_a_paper_of_its_own_lets_the_printer_go_before_its_slip(tmp_path: Path) -> None:
+    """A correction that waits for its base has a slip, which is printed as any other job."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        base = await press_until_answered(place, "a")
+        body = json.dumps({"kind": "full_return", "reason": "zwrot"})
+        await counter.correct(place, base.id, body.encode(), "b", CASHIER)
+        assert len(place.printer.papers) == 2
+        assert "slip_printed" in await place.log(base.id)
+
+
 async def test_a_paper_that_cannot_be_made_is_trouble_of_the_paper_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
