@@ -153,8 +153,13 @@ async def test_a_held_printer_prints_one_job_and_goes_on(fleet: PrinterSet, kind
     await ready.release()
     again = await fleet.printer.reserve()
     assert again is not None
+    waiting = asyncio.create_task(fleet.printer.print(lambda name: fleet.encode(name, SLIP), nothing_to_store))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not waiting.done(), "another job waits for the printer"
     await again.release()
     await again.release()
+    assert (await waiting).outcome is Outcome.DONE
     with pytest.raises(RuntimeError):
         await again.print(job)
     assert (await fleet.printer.print(lambda name: fleet.encode(name, SLIP), nothing_to_store)).outcome is Outcome.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -20,16 +21,16 @@ class FakePrinter:
         self.papers: list[bytes] = []
         self.problem: str | None = None
         """What it says of itself when asked."""
-        self.held = False
-        """For one job."""
+        self._held: asyncio.Event | None = None
+        """While it is held for one job; set when it is let go, and other jobs go on."""
 
     @property
     def profile_names(self) -> tuple[str, ...]:
         return (self.name,)
 
     async def print(self, encode: Encode, sent: Sent) -> PrintResult:
-        if self.held:
-            return PrintResult(Outcome.NOT_SENT, self.name, "Drukarka drukuje inny dokument.", "busy")
+        while self._held is not None:
+            await self._held.wait()
         data = encode(self.name)
         outcome = self.plan.popleft() if self.plan else Outcome.DONE
         if outcome is Outcome.NOT_SENT:
@@ -42,8 +43,18 @@ class FakePrinter:
     async def reserve(self) -> FakeReservation | None:
         if self.held or (self.plan and self.plan[0] is Outcome.NOT_SENT):
             return None
-        self.held = True
+        self._held = asyncio.Event()
         return FakeReservation(self)
+
+    def let_go(self) -> None:
+        """The end of a reservation."""
+        if self._held is not None:
+            self._held.set()
+        self._held = None
+
+    @property
+    def held(self) -> bool:
+        return self._held is not None
 
     async def status(self) -> tuple[PrinterStatus, ...]:
         return (PrinterStatus(self.name, online=self.problem is None, problem=self.problem),)
@@ -72,7 +83,7 @@ class FakeReservation:
     async def release(self) -> None:
         if not self._ended:
             self._ended = True
-            self._printer.held = False
+            self._printer.let_go()
 
 
 async def _durable_already(_name: str, _data: bytes) -> None:

@@ -118,7 +118,7 @@ async def test_a_press_without_a_paper_of_its_own_lets_the_printer_go_before_its
         await place.lose_the_line()
         base = await press_until_answered(place, "a")
         body = json.dumps({"kind": "full_return", "reason": "zwrot"})
-        await counter.correct(place, base.id, body.encode(), "b", CASHIER)
+        await asyncio.wait_for(counter.correct(place, base.id, body.encode(), "b", CASHIER), 5)
         assert len(place.printer.papers) == 2
         assert "slip_printed" in await place.log(base.id)
 
