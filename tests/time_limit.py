@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final, TextIO
@@ -20,17 +20,32 @@ AGAIN: Final = 10.0
 def ends_within(seconds: float, name: str) -> Iterator[None]:
     """Raise TimeoutError in the main thread where the block takes longer, after a list of all tasks on stderr."""
 
-    def late(_signal: int, _frame: FrameType | None) -> None:
+    def late() -> None:
         tell_tasks(sys.stderr)
         raise TimeoutError(f"{name}: no end within {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    with alarm(seconds, late, again=AGAIN):
+        yield
+
+
+@contextmanager
+def alarm(seconds: float, ring: Callable[[], None], again: float = 0.0) -> Iterator[None]:
+    """Call ``ring`` in the main thread where the block takes longer, and then every ``again`` seconds, 0: once.
+
+    May stand inside another one, which goes on with the time that it had left.
+    """
+
+    def rings(_signal: int, _frame: FrameType | None) -> None:
+        ring()
+
+    before = signal.signal(signal.SIGALRM, rings)
+    left = signal.setitimer(signal.ITIMER_REAL, seconds, again)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *left)
 
 
 def tell_tasks(out: TextIO) -> None:

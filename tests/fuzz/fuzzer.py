@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import random
 import resource
-import signal
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 from tests.fuzz.mutations import spoil
 from tests.fuzz.targets import Target
+from tests.time_limit import alarm
 
 HANG_SECONDS = 10.0
 """Of an input of at most 60 kB; a loaded machine is no hang."""
@@ -66,7 +63,7 @@ def feed(name: str, target: Target, data: bytes, seen: set[object]) -> Crash | N
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.process_time()
     try:
-        with _limited():
+        with alarm(HANG_SECONDS, _hang):
             seen.add(type(target.read(data)))
     except target.documented as error:
         seen.add(_place(error))
@@ -94,15 +91,5 @@ def _place(error: BaseException) -> tuple[object, ...]:
     )
 
 
-@contextmanager
-def _limited() -> Iterator[None]:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise Hang
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def _hang() -> None:
+    raise Hang

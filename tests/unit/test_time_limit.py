@@ -21,3 +21,13 @@ def test_a_hang_ends_and_tells_what_waits(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr().err
     assert "the one that hangs" in told
     assert "never" in told
+
+
+def test_a_limit_inside_another_one_leaves_it_running() -> None:
+    def hang_after_one_that_ends() -> None:
+        with ends_within(60.0, "the inner one"):
+            """It ends in time."""
+        asyncio.run(asyncio.Event().wait())
+
+    with pytest.raises(TimeoutError, match="the outer one"), ends_within(0.1, "the outer one"):
+        hang_after_one_that_ends()
