@@ -256,7 +256,7 @@ class InvoiceSender:
 
     async def _follow(self, record: InvoiceRecord, asking: float) -> InvoiceRecord:
         begun = self._clock.monotonic()
-        taken = self._taken.pop(record.id, begun)
+        taken = self._taken.get(record.id, begun)
         give_up = begun + asking
         pauses = chain((self._first_question.pause(begun - taken),), POLL_STEPS, repeat(POLL_STEPS[-1]))
         too_early: float | None = None

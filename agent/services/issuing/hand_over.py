@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -23,7 +24,7 @@ from agent.services.outages.mode import CurrentMode
 from agent.services.outages.mode_change import change_mode
 from agent.services.paper import own_printing
 from agent.services.paper.interrupted import RESTARTED
-from agent.services.paper.printing import Printing, QueuedPrint
+from agent.services.paper.printing import Printing, QueuedPrint, release_unused
 from agent.services.signals import Signal
 
 LEAST_SECONDS = 0.05
@@ -86,14 +87,9 @@ class HandOver:
                 return  # KSeF said no while the customer waits: this is no invoice, and no paper may call it one
         await self._print(invoice_id)
 
-    @contextlib.asynccontextmanager
-    async def ready_printer(self, *, wanted: bool) -> AsyncIterator[ReadyPrinter | None]:
+    def ready_printer(self, *, wanted: bool) -> AbstractAsyncContextManager[ReadyPrinter | None]:
         """Hold the printer for a document that is about to be made (Printing.ready_printer)."""
-        if not wanted:
-            yield None
-            return
-        async with self._printing.ready_printer() as ready:
-            yield ready
+        return self._printing.ready_printer(wanted=wanted)
 
     async def queue_paper(self, invoice_id: str, tx: Transaction, ready: ReadyPrinter | None) -> QueuedPrint:
         """Queue the paper of an invoice that waits for no answer of KSeF, in the transaction that makes it."""
@@ -124,8 +120,7 @@ class HandOver:
             return
         async with self._printing.ready_printer() as ready:
             queued = await self._store.write(partial(self._printing.queue, invoice_id, ready=ready))
-            if ready is not None and queued.leaving is None:
-                await ready.release()
+            await release_unused(ready, [queued])
             await self._printing.print_at_counter(queued)
 
     def sends_kept(self) -> bool:

@@ -41,7 +41,7 @@ from agent.services.outages.observed import ObservedFacts
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper import own_printing
 from agent.services.paper.interrupted import PAPER_DUE
-from agent.services.paper.printing import QueuedPrint
+from agent.services.paper.printing import QueuedPrint, release_unused
 from agent.services.presses import Presses
 from agent.services.signals import Signal
 from agent.system import journal
@@ -209,8 +209,7 @@ class Issuing:
         paper_at_once = press.at_counter and not press.own_printing and not decision.attempt_online
         async with self._hand_over.ready_printer(wanted=paper_at_once) as ready:
             committed = await self._store.write(partial(self._commit, press, checked, moment, ready=ready))
-            if ready is not None and not any(paper.leaving for paper in committed.papers):
-                await ready.release()  # what is printed now, a slip say, takes its turn as any other job
+            await release_unused(ready, committed.papers)
             if not committed.outcome.replayed:
                 self._clock_check.issued(now)
                 self._changed.set()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -140,14 +140,14 @@ class Printing:
             self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
 
     @contextlib.asynccontextmanager
-    async def ready_printer(self) -> AsyncIterator[ReadyPrinter | None]:
+    async def ready_printer(self, *, wanted: bool = True) -> AsyncIterator[ReadyPrinter | None]:
         """Hold the printer for the document that is about to be made; None where it does not answer at once.
 
-        With it, one transaction makes the document and marks its bytes as leaving. Where the newest job did not print,
-        nobody waits for the printer before the document is durable.
+        With it, one transaction makes the document and marks its bytes as leaving; release_unused() follows. Where the
+        newest job did not print, nobody waits for the printer before the document is durable.
         """
         ready = None
-        if self.trouble is None:
+        if wanted and self.trouble is None:
             with contextlib.suppress(TimeoutError):
                 ready = await self._clock.within(READY_SECONDS, self._printer.reserve())
         try:
@@ -254,6 +254,12 @@ class Printing:
         if newest.state is PrintState.QUEUED:
             await tx.prints.move(job.id, PrintState.FAILED)
         return await self.queue(job.invoice_id, tx)
+
+
+async def release_unused(ready: ReadyPrinter | None, papers: Iterable[QueuedPrint]) -> None:
+    """Let the printer go where none of these papers leaves on it: what is printed next takes its turn as any job."""
+    if ready is not None and not any(paper.leaving for paper in papers):
+        await ready.release()
 
 
 class _Marks:
