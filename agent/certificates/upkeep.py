@@ -18,8 +18,7 @@ from agent.ksef.credentials import Credentials, authentication_credentials, offl
 from agent.ksef.crypto import OfflineSigner
 from agent.ksef.enrolment import Renewal, RenewalResult
 from agent.ksef.gateway import Gateway, try_out
-from agent.ksef.limits import TOO_MANY
-from agent.ports import CallOutcome, Clock, KsefError
+from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError
 from agent.services.monitoring.certificates import RenewalAttempts
 from agent.services.monitoring.daily import DailyJobs
 from agent.services.signals import Signal

@@ -38,6 +38,9 @@ from agent.ports import KsefSession, SessionKind, UpoPage
 
 T = TypeVar("T")
 
+BUSY = "hub-busy"
+"""Code of Unavailable where more waits than the store can take: nothing was stored."""
+
 
 class Parties(Protocol):
     """Sellers, tills and people. Tokens are known by their SHA-256 only."""

@@ -14,12 +14,12 @@ from agent.domain.errors import ConfigError
 from agent.ksef.calls import Call, RateLimitedClient, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage
-from agent.ksef.limits import TOO_MANY, Group
+from agent.ksef.limits import Group
 from agent.ksef.responses import Answer, Fields
 from agent.ksef.server_clock import ServerTime
 from agent.ksef.single_flight import SingleFlight
 from agent.ksef.xades import auth_token_request, sign
-from agent.ports import CallOutcome, Clock, Json, KsefError
+from agent.ports import TOO_MANY, CallOutcome, Clock, Json, KsefError
 from agent.settings.model import KsefSettings
 
 EARLY = timedelta(minutes=1)

@@ -17,9 +17,9 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.crypto import b64
-from agent.ksef.limits import PATIENCE_SECONDS, SILENT_BLOCK_SECONDS, TOO_MANY, Group
+from agent.ksef.limits import PATIENCE_SECONDS, SILENT_BLOCK_SECONDS, Group
 from agent.ksef.responses import Answer, Fields
-from agent.ports import CallOutcome, Clock, Json, KsefError
+from agent.ports import TOO_MANY, CallOutcome, Clock, Json, KsefError
 
 ISSUING, ISSUED = 100, 200
 POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)

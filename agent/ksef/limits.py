@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.ksef.responses import Fields
-from agent.ports import NO_LIMIT, CallOutcome, Clock, KsefError, LimitLeft, SendBudget
+from agent.ports import NO_LIMIT, TOO_MANY, CallOutcome, Clock, KsefError, LimitLeft, SendBudget
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 GRAIN = 0.001
@@ -26,8 +26,6 @@ UNLIMITED = -1
 """KSeF's way to say that there is no limit."""
 SILENT_BLOCK_SECONDS = 60.0
 """How long a group rests after a 429 without Retry-After."""
-TOO_MANY = 429
-"""KsefError.code of KSeF's refusal, and of this budget's own word to wait (told apart by KsefError.outcome)."""
 PATIENCE_SEND_SECONDS = 1.0
 """A send waits so long for a free place; beyond that its caller decides."""
 PATIENCE_SECONDS = 10.0

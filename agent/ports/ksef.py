@@ -28,8 +28,8 @@ class CallOutcome(StrEnum):
     """KSeF may have acted. Ask before repeating; resend only the same bytes."""
 
 
-TOO_MANY_REQUESTS = 429
-"""HTTP status of a call that KSeF's limits leave no room for."""
+TOO_MANY = 429
+"""KsefError.code of a limit: KSeF's refusal, or the own budget's word to wait (told apart by KsefError.outcome)."""
 
 
 class KsefError(Exception):
@@ -63,7 +63,7 @@ class KsefError(Exception):
     @property
     def of_this_call_alone(self) -> bool:
         """Whether KSeF answered and refused just this (404): what else is asked may go well. Not so of 429."""
-        return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY_REQUESTS
+        return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from agent.hub.offline_keys import OfflineKeys
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ksef.certificates import ISSUING, Certificates, CertificateType, new_key, signing_request
 from agent.ksef.enrolment import GONE, REJECTED, certified
-from agent.ksef.limits import TOO_MANY
-from agent.ports import CallOutcome, Clock, KsefError
+from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError
 
 LOG = logging.getLogger("agent.hub")
 LOOK_SECONDS = 3600.0

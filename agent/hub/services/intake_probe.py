@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from agent.domain.errors import Unavailable
-from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.ports import BUSY, HubStore, HubTransaction
 from agent.ports import Clock
 from agent.services.heartbeats import Beat
 
 PROBE_SECONDS = 10.0
-BUSY = "hub-busy"
 
 
 class IntakeProbe:

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 
 from agent.ports import Clock, Unsent
 
-TOO_MANY = 429
-"""KsefError.code of a limit: KSeF's refusal, or the own budget's word to wait."""
 STEPS = (5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)
 """Seconds until the next time, by times asked; the last one goes on for ever."""
 LONGEST_WAIT = 6 * 3600.0

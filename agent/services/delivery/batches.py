@@ -13,6 +13,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import (
+    TOO_MANY,
     CallOutcome,
     Clock,
     InvoiceChange,
@@ -26,7 +27,6 @@ from agent.ports import (
     Unsent,
     Verdict,
 )
-from agent.services.delivery.backoff import TOO_MANY
 from agent.services.delivery.sender import InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
 from agent.services.outages.clock_check import ClockCheck

@@ -23,6 +23,7 @@ from agent.domain.outages.modes import as_confirmed
 from agent.domain.rejection import number_taken, sent_before
 from agent.ports import (
     NO_REJECTION,
+    TOO_MANY,
     Accepted,
     CallOutcome,
     Clock,
@@ -39,7 +40,7 @@ from agent.ports import (
     Verdict,
 )
 from agent.services.delivery import confirmed_mode
-from agent.services.delivery.backoff import TOO_MANY, Waits, step_of
+from agent.services.delivery.backoff import Waits, step_of
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.series import SeriesCatchUp
 from agent.services.delivery.upo import UpoFetcher

@@ -24,6 +24,7 @@ import asyncpg
 
 from agent.domain.errors import StoreUnfit, Unavailable
 from agent.hub.store import queries
+from agent.hub.store.busy import busy
 from agent.hub.store.database import Parameters, Row, Value
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.postgresql.control import CHANNEL, Control
@@ -254,13 +255,13 @@ class PostgresqlHubStore:
         if self._closing:
             raise Unavailable("Centrala kończy pracę.", code="store-closed")
         if self._waiting >= MOST_WAITING:
-            raise _busy()
+            raise busy()
         with translated():
             self._waiting += 1
             try:
                 connection = await self._pool.acquire(timeout=self._patience)
             except TimeoutError as error:
-                raise _busy() from error
+                raise busy() from error
             finally:
                 self._waiting -= 1
             try:
@@ -315,7 +316,3 @@ async def require_durable(connection: Any) -> None:
         wrong.append("serwer jest kopią (standby) i nie przyjmuje zapisów")
     if wrong:
         raise StoreUnfit(f"Serwer PostgreSQL nie nadaje się na bazę centrali: {'; '.join(wrong)}.")
-
-
-def _busy() -> Unavailable:
-    return Unavailable("Centrala ma teraz za dużo pracy. Ponów za chwilę.", code="hub-busy")

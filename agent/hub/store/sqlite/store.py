@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.domain.errors import StoreLost, Unavailable
+from agent.hub.store.busy import busy
 from agent.hub.store.leadership import HeldLeadership
 from agent.hub.store.signals import Signals
 from agent.hub.store.sqlite.database import SqliteDatabase
@@ -95,7 +96,7 @@ class SqliteHubStore:
         """Run inside BEGIN IMMEDIATE, commit with fsync, then wake who waits."""
         self._refuse()
         if self._waiting >= MOST_WAITING:
-            raise Unavailable("Centrala ma teraz za dużo pracy. Ponów za chwilę.", code="hub-busy")
+            raise busy()
         self._waiting += 1
         return await self._shielded(self._queued(work))
 
