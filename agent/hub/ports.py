@@ -266,7 +266,11 @@ class Books(Protocol):
         ...
 
     async def find(self, question: Question, since: date, limit: int, nip: str | None = None) -> list[HubInvoice]:
-        """Return the newest that fit, of one seller or of all; amounts are looked for since a day."""
+        """Return what fits, of one seller or of all, the newest first; amounts are looked for since a day.
+
+        A number finds the whole one first, then those that begin with it in whatever case (of ASCII letters), by seller
+        and the last by number first; the beginning of a KSeF number likewise. Nothing in a question is a wildcard.
+        """
         ...
 
     async def open_of(self, till_id: int, limit: int) -> list[HubInvoice]:

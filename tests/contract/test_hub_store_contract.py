@@ -21,6 +21,7 @@ from agent.hub.domain.records import (
     HubInvoice,
     HubRole,
     InvoiceFacts,
+    Offer,
     Original,
     OutcomeKind,
     Person,
@@ -44,6 +45,7 @@ from tests.fakes.hub_stores import (
     sqlite_hub,
     token,
 )
+from tests.fakes.postgres import execute
 
 NUMBER = "5265877635-20261124-0100001AF629-AF"
 ROUTES: dict[HubState, tuple[HubState, ...]] = {
@@ -708,5 +710,80 @@ async def test_questions_across_tills(place: Place) -> None:
     assert await place.store.read(lambda tx: tx.books.outcomes_of(taken.sha256)) == []
 
 
-async def find(question: Question, day: date, tx: HubTransaction) -> list[HubInvoice]:
-    return await tx.books.find(question, day, 10)
+async def find(question: Question, day: date, tx: HubTransaction, limit: int = 10) -> list[HubInvoice]:
+    return await tx.books.find(question, day, limit)
+
+
+NAMED = ("FV-1/1", "FV-1/10", "fv-1/11", "FV-1/2", "FV-1%", "FV-1_", "FV\\1", "Żółć/1", "żółć/2", "FV-1")
+"""Numbers; the last one is also the beginning of others."""
+
+
+BEGINNINGS: tuple[tuple[str, list[str]], ...] = (
+    ("FV-1", ["FV-1", "FV-1_", "FV-1/2", "fv-1/11", "FV-1/10", "FV-1/1", "FV-1%"]),
+    ("fv-1/1", ["fv-1/11", "FV-1/10", "FV-1/1"]),
+    ("FV-1/1", ["FV-1/1", "fv-1/11", "FV-1/10"]),
+    ("FV-1%", ["FV-1%"]),
+    ("FV_1", []),
+    ("%", []),
+    ("FV\\", ["FV\\1"]),
+    ("Żółć", ["Żółć/1"]),
+    ("V-1", []),
+    ("' OR 1=1 --", []),
+)
+
+
+async def test_a_number_is_found_by_its_beginning(store: HubStore) -> None:
+    """In whatever case of ASCII letters, the last first, the whole number before all; nothing is a wildcard."""
+    till = await seller_and_till(store)
+    for each in NAMED:
+        await store.write(partial(add, till, offer(each)))
+    for beginning, numbers in BEGINNINGS:
+        question, day = Question(Find.NUMBER, beginning), offer().issued_on
+        assert [each.number for each in await store.read(partial(find, question, day))] == numbers, beginning
+        few = await store.read(partial(find, question, day, limit=2))
+        assert [each.number for each in few] == numbers[:2], beginning
+
+
+async def test_a_server_that_sorts_as_a_language_does_finds_the_same(postgres: Postgres) -> None:
+    """Polish order passes over case and signs at first: a range of it is no beginning."""
+    name = "hub_of_poland"
+    language = "LOCALE_PROVIDER icu ICU_LOCALE 'pl' TEMPLATE template0"
+    await execute(postgres.running().dsn("postgres"), f"CREATE DATABASE {name} {language}")
+    async with postgresql_hub(postgres.running().dsn(name), FakeClock()) as store:
+        await test_a_number_is_found_by_its_beginning(store)
+
+
+async def add(till: Till, given: Offer, tx: HubTransaction) -> None:
+    assert await tx.invoices.add(till, given) is not None
+
+
+async def test_a_beginning_finds_those_of_the_sellers_one_may_see(store: HubStore) -> None:
+    for nip in (NIP, OTHER_NIP):
+        till = await seller_and_till(store, nip=nip)
+        await bring(store, till, f"{nip}-20261124-0100001AF629-AF", HubState.ACCEPTED, xml=nip.encode())
+    day = offer().issued_on
+    for by in (Find.NUMBER, Find.KSEF_BEGINNING):
+        own = await store.read(partial(of_seller, Question(by, f"{NIP}-2"), day))
+        assert [each.nip for each in own] == [NIP]
+        assert await store.read(partial(of_seller, Question(by, f"{OTHER_NIP}-2"), day)) == []
+        assert len(await store.read(partial(find, Question(by, f"{OTHER_NIP}-20261124-01"), day))) == 1
+    assert len(await store.read(partial(find, Question(Find.NUMBER, ""), day))) == 2, "of all sellers"
+    assert await store.read(partial(find, Question(Find.KSEF_BEGINNING, f"{NIP}-20261124-02"), day)) == []
+
+
+async def of_seller(question: Question, day: date, tx: HubTransaction) -> list[HubInvoice]:
+    return await tx.books.find(question, day, 10, NIP)
+
+
+async def test_what_begins_like_a_ksef_number_may_be_a_number(store: HubStore, till: Till) -> None:
+    await store.write(partial(add, till, offer(f"{NIP}-1a")))
+    found = await store.read(partial(find, Question(Find.KSEF_BEGINNING, f"{NIP}-1A"), offer().issued_on))
+    assert [each.number for each in found] == [f"{NIP}-1a"]
+
+
+async def test_of_a_till_the_nearest_deadline_stands_first_and_none_last(store: HubStore, till: Till) -> None:
+    for number, deadline in (("none", None), ("late", date(2026, 11, 30)), ("soon", date(2026, 11, 25))):
+        await bring(store, till, number, HubState.WAITING, deadline=deadline)
+    await bring(store, till, "done", HubState.ACCEPTED)
+    found = await store.read(lambda tx: tx.books.open_of(till.id, 10))
+    assert [each.number for each in found] == ["soon", "late", "none"]

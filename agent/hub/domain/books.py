@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.calendar import local_date
@@ -46,6 +46,11 @@ COLUMNS = (
     "gross",
     "currency",
 )
+_KSEF_NUMBER = re.compile(r"[0-9]{10}-[0-9]{8}-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}")
+_KSEF_BEGINNING = re.compile(r"[0-9]{10}-[0-9A-F-]*")
+_AMOUNT = re.compile(r"[0-9][0-9 \u00a0]*[.,][0-9]{2}(\s*(zł|PLN))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""In no number; PostgreSQL refuses text with NUL."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -54,6 +59,7 @@ class Find(StrEnum):
 
     HASH = "hash"
     KSEF_NUMBER = "ksef_number"
+    KSEF_BEGINNING = "ksef_beginning"
     BUYER = "buyer"
     AMOUNT = "amount"
     NUMBER = "number"
@@ -68,20 +74,21 @@ class Question:
 
 
 def question(text: str) -> Question:
-    """Read a search: a scanned code (KOD I, KOD II), a hash, a KSeF number, a NIP, an amount, else a number (P_2)."""
-    text = text.strip()
+    """Read a search: a scanned code (KOD I, KOD II), a hash, a NIP, an amount, a KSeF number or its beginning (from its
+    first hyphen on), else a number (P_2) or its beginning.
+    """
+    text = _CONTROL.sub("", text).strip()
+    upper = text.upper()
     if (scanned := _hash_in(text)) is not None:
         return Question(Find.HASH, scanned)
-    if re.fullmatch(r"\d{10}-\d{8}-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}", text):
-        return Question(Find.KSEF_NUMBER, text)
+    if _KSEF_NUMBER.fullmatch(upper):
+        return Question(Find.KSEF_NUMBER, upper)
+    if _KSEF_BEGINNING.fullmatch(upper) and valid_nip(text[:10]):
+        return Question(Find.KSEF_BEGINNING, upper)
     if valid_nip(bare_nip(text)):
         return Question(Find.BUYER, bare_nip(text))
-    if re.fullmatch(r"\d[\d  ]*[.,]\d{2}(\s*(zł|PLN))?", text):
-        plain = re.sub(r"[^\d.,]", "", text).replace(",", ".")
-        try:
-            return Question(Find.AMOUNT, str(Decimal(plain)))
-        except InvalidOperation:
-            return Question(Find.NUMBER, text)
+    if _AMOUNT.fullmatch(text):
+        return Question(Find.AMOUNT, str(Decimal(re.sub(r"[^0-9.,]", "", text).replace(",", "."))))
     return Question(Find.NUMBER, text)
 
 

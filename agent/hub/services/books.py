@@ -34,6 +34,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Hits:
+    """What a search lists; ``more``: there is more than FOUND."""
+
+    found: tuple[Found, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OutageDay:
     """A day of a till on which invoices went without their number. ``unnumbered``: of ``count``."""
 
@@ -53,16 +61,18 @@ class BookQueries:
         self._store = store
         self._clock = clock
 
-    async def search(self, text: str, nip: str | None = None) -> list[Found]:
-        """Find by number, KSeF number, buyer's NIP, amount, hash or scanned code."""
+    async def search(self, text: str, nip: str | None = None) -> Hits:
+        """Find by number or its beginning, KSeF number or its beginning, buyer's NIP, amount, hash or scanned code."""
         asked = question(text)
         if not asked.value:
-            return []
+            return Hits((), more=False)
         since = local_date(self._clock.now()) - timedelta(days=AMOUNT_DAYS)
 
-        async def work(tx: HubTransaction) -> list[Found]:
-            found = await tx.books.find(asked, since, FOUND, nip)
-            return [Found(each, await tx.parties.till(each.till_id)) for each in found]
+        async def work(tx: HubTransaction) -> Hits:
+            found = await tx.books.find(asked, since, FOUND + 1, nip)
+            listed = found[:FOUND]
+            tills = {each: await tx.parties.till(each) for each in {each.till_id for each in listed}}
+            return Hits(tuple(Found(each, tills[each.till_id]) for each in listed), more=len(found) > FOUND)
 
         return await self._store.read(work)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from aiohttp import web
 
+from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.books import row, to_csv
@@ -47,10 +48,11 @@ async def get_fleet(request: web.Request) -> web.Response:
 
 
 async def get_search(request: web.Request) -> web.Response:
-    """GET /v1/search?q=: number, KSeF number, NIP, amount, hash, scanned code."""
-    found = await request.app[BOOKS].search(request.query.get("q", ""), request[PERSON].nip)
-    today = request.app[CLOCK].now().date()
-    return web.json_response({"invoices": [row(each.invoice, each.till, today) for each in found]})
+    """GET /v1/search?q=: number or KSeF number, or the beginning of one; NIP, amount, hash, scanned code."""
+    hits = await request.app[BOOKS].search(request.query.get("q", ""), request[PERSON].nip)
+    today = local_date(request.app[CLOCK].now())
+    rows = [row(each.invoice, each.till, today) for each in hits.found]
+    return web.json_response({"invoices": rows, "more": hits.more})
 
 
 async def get_register(request: web.Request) -> web.Response:

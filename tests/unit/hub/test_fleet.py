@@ -26,6 +26,7 @@ from agent.hub.domain.records import HubRole, LastBeat, OpenCount, Seller, Till
 from agent.hub.domain.states import HubState
 from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubTransaction
+from agent.hub.services import books
 from agent.hub_contract.heartbeat import Heartbeat
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
@@ -113,6 +114,11 @@ LINK = base64.urlsafe_b64encode(SHA).decode().rstrip("=")
         ("526-104-08-28", Question(Find.BUYER, "5261040828")),
         ("1 234,50 zł", Question(Find.AMOUNT, "1234.50")),
         ("123.00", Question(Find.AMOUNT, "123.00")),
+        (f"{NIP}-20261124-010000000001-ab", Question(Find.KSEF_NUMBER, f"{NIP}-20261124-010000000001-AB")),
+        (f"{NIP}-", Question(Find.KSEF_BEGINNING, f"{NIP}-")),
+        (f"{NIP}-20261124-01a", Question(Find.KSEF_BEGINNING, f"{NIP}-20261124-01A")),
+        ("1234567890-20261124", Question(Find.NUMBER, "1234567890-20261124")),
+        ("FV\x00-1", Question(Find.NUMBER, "FV-1")),
         (" FV-1/2026/11/000001 ", Question(Find.NUMBER, "FV-1/2026/11/000001")),
     ],
 )
@@ -278,6 +284,25 @@ async def test_search_register_outages_and_evidence_agree(office: Office) -> Non
         with zipfile.ZipFile(io.BytesIO(await answer.read())) as archive:
             assert archive.read("invoice.xml") == offer("FV-1/1").xml
             assert "outcomes.json" in archive.namelist()
+
+
+async def test_a_beginning_finds_no_more_than_a_page_holds_and_says_so(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for asked, more in (("fv-", False), ("FV-1/", False), ("%", None), ("FV_1", None)):
+        _, text = await office.get("/v1/search", "auditor", params={"q": asked})
+        answer = json.loads(text)
+        assert answer["more"] is bool(more)
+        assert [each["number"] for each in answer["invoices"]] == ([] if more is None else ["FV-1/1"])
+    _, text = await office.get("/invoices", "auditor", params={"q": "fv-1"})
+    assert "FV-1/1</a>" in text
+    assert "Jest ich więcej" not in text
+    till = (await office.hub.store.read(lambda tx: tx.parties.tills()))[0]
+    await office.hub.store.write(lambda tx: tx.invoices.add(till, offer("FV-1/2")))
+    monkeypatch.setattr(books, "FOUND", 1)
+    answer = json.loads((await office.get("/v1/search", "auditor", params={"q": "fv-"}))[1])
+    assert ([each["number"] for each in answer["invoices"]], answer["more"]) == (["FV-1/2"], True)
+    assert "Jest ich więcej" in (await office.get("/invoices", "auditor", params={"q": "fv-1"}))[1]
 
 
 async def test_a_browser_signs_in_and_out(office: Office) -> None:

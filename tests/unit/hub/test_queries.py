@@ -15,7 +15,6 @@ from agent.hub.store import queries
 from agent.hub.store.sqlite.file import MIGRATIONS
 
 ALL_OF_A_SELLER = {
-    "by_amount": "a person's search, of some months",
     "in_state": "of states that no round asks for",
 }
 

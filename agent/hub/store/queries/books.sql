@@ -22,10 +22,25 @@ ORDER BY issued_on DESC LIMIT :limit
 SELECT * FROM invoices WHERE number = :number AND (CAST(:nip AS TEXT) IS NULL OR nip = :nip)
 ORDER BY received_at DESC LIMIT :limit
 
+-- by_number_beginning --
+-- Of a seller those whose number begins so, in whatever case, the last by number first. A range of an index: no wildcards.
+SELECT * FROM invoices
+WHERE nip = :nip AND lower(number) >= lower(:beginning) AND lower(number) < lower(:following)
+ORDER BY lower(number) DESC LIMIT :limit
+
+-- by_ksef_beginning --
+-- Those whose KSeF number begins so, the last by number first.
+SELECT * FROM invoices WHERE ksef_number >= :beginning AND ksef_number < :following
+ORDER BY ksef_number DESC LIMIT :limit
+
+-- sellers_of_all_times --
+-- Every seller that may have invoices here.
+SELECT nip FROM sellers ORDER BY nip
+
 -- open_of_till --
 -- What of a till is not in KSeF yet, nearest deadline first.
 SELECT * FROM invoices WHERE till_id = :till_id AND state IN ('waiting', 'sending', 'doubt', 'sent')
-ORDER BY deadline, received_at LIMIT :limit
+ORDER BY deadline NULLS LAST, received_at LIMIT :limit
 
 -- newest_of_till --
 -- What a till handed over last.

@@ -140,8 +140,8 @@ async def post_adopt(request: web.Request) -> web.StreamResponse:
 async def get_invoices(request: web.Request) -> web.StreamResponse:
     """GET /invoices?q=: search across tills."""
     text = request.query.get("q", "").strip()
-    found = await request.app[BOOKS].search(text, request[PERSON].nip) if text else None
-    return html(search_page(request[PERSON], text, found))
+    hits = await request.app[BOOKS].search(text, request[PERSON].nip) if text else None
+    return html(search_page(request[PERSON], text, hits))
 
 
 async def get_invoice(request: web.Request) -> web.StreamResponse:

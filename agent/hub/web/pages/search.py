@@ -7,15 +7,15 @@ from datetime import date
 
 from agent.hub.domain.books import marker
 from agent.hub.domain.records import Person, Seller
-from agent.hub.services.books import Found, OutageDay
+from agent.hub.services.books import Found, Hits, OutageDay
 from agent.hub.web.pages.fleet import invoice_cells
 from agent.hub.web.pages.markup import MODES, STATES, Markup, day, join, moment, money, page, table, tag
 from agent.hub.web.people import RIGHTS, Right
 
-HINT = "cały numer faktury, numer KSeF, NIP nabywcy, kwota (123,45) albo zeskanowany kod QR"
+HINT = "numer faktury albo numer KSeF (także sam początek), NIP nabywcy, kwota (123,45) albo zeskanowany kod QR"
 
 
-def search_page(person: Person, text: str, found: Sequence[Found] | None) -> str:
+def search_page(person: Person, text: str, hits: Hits | None) -> str:
     """Return the search, with what was found."""
     return page(
         "Faktury",
@@ -31,11 +31,17 @@ def search_page(person: Person, text: str, found: Sequence[Found] | None) -> str
             tag("button", "Szukaj"),
             class_="filter",
         ),
+        tag(
+            "p",
+            f"Jest ich więcej. Oto pierwsze {len(hits.found)}; wpisz dłuższy początek numeru albo dokładniejsze dane.",
+        )
+        if hits is not None and hits.more
+        else "",
         ""
-        if found is None
+        if hits is None
         else table(
             ("Sklep", "Kasa", "Numer", "Data", "Kwota", "Stan", "Numer KSeF", "Termin", "UPO", "Uwagi"),
-            ((each.till.shop, each.till.name, *invoice_cells(each.invoice)) for each in found),
+            ((each.till.shop, each.till.name, *invoice_cells(each.invoice)) for each in hits.found),
             empty="Centrala nie zna takiej faktury.",
         ),
     )
