@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from agent.domain.vat import round_cents
+from agent.domain.vat import amount_text
 
 BOM = "\ufeff"
 _FORMULA = frozenset("=+-@\t\r")
@@ -43,16 +43,19 @@ class Dialect:
 
     def amount(self, value: Decimal) -> str:
         """Return an amount with two places."""
-        return f"{round_cents(value):f}".replace(".", self.decimal_mark)
+        text = amount_text(value)
+        return text if self.decimal_mark == "." else text.replace(".", self.decimal_mark)
 
     def _text(self, cell: Cell) -> str:
+        if isinstance(cell, Decimal):
+            return self.amount(cell)
         if isinstance(cell, str):
             # A name must not become a formula when somebody opens the file in a spreadsheet.
             formula = cell[:1] in _FORMULA and _NUMBER.fullmatch(cell) is None
             return f"'{cell}" if formula else cell
         if isinstance(cell, bool):
             return "1" if cell else "0"
-        return self.amount(cell) if isinstance(cell, Decimal) else str(cell)
+        return str(cell)
 
 
 class _Echo:

@@ -57,6 +57,13 @@ def round_cents(value: Decimal) -> Decimal:
     return _EXACT.quantize(value, CENT) + ZERO
 
 
+def amount_text(value: Decimal) -> str:
+    """Return round_cents() of an amount with two places and a point."""
+    if value and value.same_quantum(CENT):  # nearly every stored amount: there is nothing to round
+        return str(value)
+    return f"{round_cents(value):f}"
+
+
 def raw_value(quantity: Decimal, unit_price: Decimal) -> Decimal:
     """Return quantity x price exactly, without rounding."""
     return _EXACT.multiply(quantity, unit_price)

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from operator import call
 from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ def _record(kind: type) -> Callable[[object], object]:
         if not isinstance(document, dict):
             raise TypeError(f"a {kind.__name__} is missing")
         if tuple(document) == names:  # as this program writes it: nothing is looked up by name
-            return kind(*[read(item) for read, item in zip(in_order, document.values(), strict=True)])
+            return kind(*map(call, in_order, document.values()))
         return kind(**{name: readers[name](item) for name, item in document.items()})
 
     return reader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceSummary, 
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.filed import Deadlined, Filed, FiledInvoice, InvoiceGroup, RegisteredInvoice, registered
 from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
-from agent.domain.vat import round_cents
+from agent.domain.vat import amount_text
 
 Value = None | bool | int | str | list[str] | list[dict[str, str]]
 """What a row holds as JSON."""
@@ -280,14 +280,14 @@ def to_dict(row: RegisterRow) -> dict[str, Value]:
         "marker": row.marker.value,
         "buyer": row.buyer,
         "buyer_name": row.buyer_name,
-        "net": _amount(row.net),
-        "tax": _amount(row.tax),
-        "gross": _amount(row.gross),
+        "net": amount_text(row.net),
+        "tax": amount_text(row.tax),
+        "gross": amount_text(row.gross),
         "currency": row.currency,
         "bases": list(row.bases),
         "corrections": list(row.corrections),
         "external_ref": row.external_ref,
-        "payments": [{"method": payment.method, "amount": _amount(payment.amount)} for payment in row.payments],
+        "payments": [{"method": payment.method, "amount": amount_text(payment.amount)} for payment in row.payments],
     }
 
 
@@ -306,7 +306,7 @@ def count_to_dict(count: MonthCount) -> dict[str, str | int | dict[str, int]]:
 
 def csv_line(row: RegisterRow, dialect: Dialect = RFC_4180) -> str:
     """Return one row of the register as CSV, with its CRLF."""
-    return dialect.line([cell(row, dialect) for cell in _CELLS.values()])
+    return dialect.line(_cells(row, dialect))
 
 
 def _iso(value: date | None) -> str | None:
@@ -317,38 +317,66 @@ def _payments(row: RegisterRow, dialect: Dialect) -> str:
     return "; ".join([f"{each.method} {dialect.amount(each.amount)}" for each in row.payments])
 
 
-_CELLS: dict[str, Callable[[RegisterRow, Dialect], Cell]] = {
-    "number": lambda row, _: row.number,
-    "kind": lambda row, _: row.kind,
-    "issued_on": lambda row, _: row.issued_on.isoformat(),
-    "marker": lambda row, _: row.marker.value,
-    "ksef_number": lambda row, _: row.ksef_number,
-    "mode": lambda row, _: row.mode.value,
-    "legal_basis": lambda row, _: row.legal_basis,
-    "reason": lambda row, _: row.reason,
-    "state": lambda row, _: row.state,
-    "deadline": lambda row, _: _iso(row.deadline),
-    "deadline_state": lambda row, _: row.deadline_state,
-    "days_late": lambda row, _: row.days_late,
-    "sent_at": lambda row, _: _iso(row.sent_at),
-    "accepted_at": lambda row, _: _iso(row.accepted_at),
-    "upo": lambda row, _: row.upo,
-    "sha256": lambda row, _: row.sha256,
-    "buyer": lambda row, _: row.buyer,
-    "buyer_name": lambda row, _: row.buyer_name,
-    "net": lambda row, _: row.net,
-    "tax": lambda row, _: row.tax,
-    "gross": lambda row, _: row.gross,
-    "currency": lambda row, _: row.currency,
-    "bases": lambda row, _: "; ".join(row.bases),
-    "corrections": lambda row, _: "; ".join(row.corrections),
-    "external_ref": lambda row, _: row.external_ref,
-    "payments": _payments,
-    "id": lambda row, _: row.id,
-}
-COLUMNS = tuple(_CELLS)
+def _cells(row: RegisterRow, dialect: Dialect) -> list[Cell]:
+    """Return the cells of COLUMNS, in their order."""
+    return [
+        row.number,
+        row.kind,
+        row.issued_on.isoformat(),
+        row.marker.value,
+        row.ksef_number,
+        row.mode.value,
+        row.legal_basis,
+        row.reason,
+        row.state,
+        _iso(row.deadline),
+        row.deadline_state,
+        row.days_late,
+        _iso(row.sent_at),
+        _iso(row.accepted_at),
+        row.upo,
+        row.sha256,
+        row.buyer,
+        row.buyer_name,
+        row.net,
+        row.tax,
+        row.gross,
+        row.currency,
+        "; ".join(row.bases),
+        "; ".join(row.corrections),
+        row.external_ref,
+        _payments(row, dialect),
+        row.id,
+    ]
+
+
+COLUMNS = (
+    "number",
+    "kind",
+    "issued_on",
+    "marker",
+    "ksef_number",
+    "mode",
+    "legal_basis",
+    "reason",
+    "state",
+    "deadline",
+    "deadline_state",
+    "days_late",
+    "sent_at",
+    "accepted_at",
+    "upo",
+    "sha256",
+    "buyer",
+    "buyer_name",
+    "net",
+    "tax",
+    "gross",
+    "currency",
+    "bases",
+    "corrections",
+    "external_ref",
+    "payments",
+    "id",
+)
 """Columns of the CSV, in order: what to_dict() names, amounts and payments as a spreadsheet reads them."""
-
-
-def _amount(value: Decimal) -> str:
-    return f"{round_cents(value):f}"
