@@ -123,4 +123,4 @@ SELECT at FROM calls WHERE nip = :nip AND at >= :since ORDER BY at
 
 -- calls_forget --
 -- Those that no limit counts any more.
-DELETE FROM calls WHERE at < :before
+DELETE FROM calls WHERE nip = :nip AND at < :before

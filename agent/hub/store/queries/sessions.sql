@@ -53,8 +53,9 @@ SELECT xml, session, page FROM proofs WHERE sha256 = :sha256
 
 -- without_proof --
 -- Accepted invoices that nothing confirms yet; one adopted from a session not ours counts as sent alone.
-SELECT invoices.* FROM invoices LEFT JOIN sessions ON sessions.reference = invoices.session_ref
-WHERE invoices.nip = :nip AND invoices.state = 'accepted' AND NOT proven AND invoices.accepted_at < :before
-    AND COALESCE(sessions.kind, 'online') = :kind
-ORDER BY invoices.accepted_at
+-- The kind of each is asked for by itself: PostgreSQL would join with all sessions there ever were.
+SELECT * FROM invoices
+WHERE nip = :nip AND state = 'accepted' AND NOT proven AND accepted_at < :before
+    AND COALESCE((SELECT kind FROM sessions WHERE reference = invoices.session_ref), 'online') = :kind
+ORDER BY accepted_at
 LIMIT :limit

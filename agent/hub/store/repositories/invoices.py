@@ -156,7 +156,7 @@ class StoredInvoices:
     async def sending_alone(self, nip: str) -> None:
         """Note a single send that begins, for the rate limits."""
         now = self._now()
-        await self._database.run("calls_forget", before=now - CALLS_KEPT)
+        await self._database.run("calls_forget", nip=nip, before=now - CALLS_KEPT)
         await self._database.run("call_add", nip=nip, at=now)
 
     async def sent_since(self, nip: str, instant: datetime) -> list[datetime]:
