@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.bench import _results as results
-from tests.bench.footprint import cpu_seconds, megabytes
+from tests.bench.footprint import cpu_seconds, environment, megabytes
 from tests.bench.growth import Till
 from tests.bench.press import QUIET, milliseconds, percentile
 from tests.fakes.agent_process import agent_process
@@ -34,7 +34,7 @@ SETTINGS = f'{QUIET}\n[issue]\nprefer = "offline24"\n'
 async def measure(count: int) -> None:
     """Print what a backlog of so many costs."""
     with tempfile.TemporaryDirectory() as name:
-        async with agent_process(Path(name), limits="production", extra=SETTINGS) as place:
+        async with agent_process(Path(name), limits="production", extra=SETTINGS, environment=environment()) as place:
             till = Till(place)
             await till.prepare(1, count)
             await place.start()
