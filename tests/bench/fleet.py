@@ -78,7 +78,11 @@ async def prometheus(page: bytes, folder: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n"
 
     async def till(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # a connection that Prometheus opened and did not use before its end
+            writer.close()
+            return
         port = writer.get_extra_info("sockname")[1]
         writer.write(answer + page.replace(b'till="1"', b'till="%d"' % port))
         await writer.drain()

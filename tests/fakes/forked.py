@@ -48,10 +48,13 @@ class ForkHost:
 
 
 @asynccontextmanager
-async def fork_host() -> AsyncIterator[ForkHost]:
-    """Run a host; whatever it started and nobody ended dies with it."""
+async def fork_host(tree: Path | None = None) -> AsyncIterator[ForkHost]:
+    """Run a host; whatever it started and nobody ended dies with it. ``tree``: sources of another version."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fakes.forked"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.fakes.forked"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=tree,
     )
     try:
         yield ForkHost(process)

@@ -212,8 +212,11 @@ class HubChain:
 
 
 @asynccontextmanager
-async def hub_chain(folder: Path, count: int, *, sqlite: bool = False) -> AsyncIterator[HubChain]:
-    """Run a chain of ``count`` tills, which have no access to KSeF and no printer. ``sqlite``: one hub, no server."""
+async def hub_chain(folder: Path, count: int, *, sqlite: bool = False, started: bool = True) -> AsyncIterator[HubChain]:
+    """Run a chain of ``count`` tills, which have no access to KSeF and no printer. ``sqlite``: one hub, no server.
+
+    Not ``started``: nothing runs yet, and the hub knows nobody.
+    """
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox(limits=NO_LIMITS, behaviour=SWIFT))
         host = await stack.enter_async_context(fork_host())
@@ -234,14 +237,16 @@ async def hub_chain(folder: Path, count: int, *, sqlite: bool = False) -> AsyncI
         for hub, port in zip(hubs, ports, strict=True):
             _write_hub(sandbox, hub.config, memory.dsn, port)
         chain = HubChain(sandbox, memory, hubs, tills, access)
-        await memory.begin_anew()
-        await chain.enter()
-        await _start(hubs)
-        await _start(tills)
+        if started:
+            await memory.begin_anew()
+            await chain.enter()
+            await start_all(hubs)
+            await start_all(tills)
         yield chain
 
 
-async def _start(processes: Sequence[ChainProcess]) -> None:
+async def start_all(processes: Sequence[ChainProcess]) -> None:
+    """Start them at once; wait until they answer."""
     for each in processes:
         await each.start(wait=False)
     await asyncio.gather(*(each.answers() for each in processes))
