@@ -7,7 +7,7 @@ Rows, hashes, links and events stay for ever. The database file does not shrink;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -24,12 +24,13 @@ from agent.services.outages.clock_check import CODES, judged
 from agent.services.presses import Presses
 from agent.services.records.books import Books
 from agent.settings.model import Settings
-from agent.store.bundle import collect, holds, save
+from agent.store.bundle import Archive, Bundle, collect, holds, page_path
 from agent.store.sqlite import DATABASE, SqliteStore
 from agent.store.transaction import SqliteTransaction
 from agent.system.clock import SystemClock
 
-AT_ONCE = 100
+AT_ONCE = 25
+"""Invoices that are read, written and noted together: one sync of their folder, one commit."""
 NAMED = 5
 """Damaged documents that a sentence names."""
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -112,16 +113,15 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     report = Report()
     try:
         with RunningCount("Zapisano faktur") as running:
-            damaged: set[str] = set()
-            while waiting := await store.read(partial(_waiting, before=before, without=damaged)):
-                for invoice_id in waiting:
-                    try:
-                        await _export_one(store, folder, invoice_id)
-                    except DocumentDamaged as error:
-                        damaged.add(invoice_id)
-                        report.damaged.append(error.detail)
-                        continue
-                    report.exported += 1
+            archive, after = Archive(folder), 0
+            while waiting := await store.read(partial(_waiting, before=before, after=after)):
+                after, _ = waiting[-1]
+                wanted = [invoice_id for _, invoice_id in waiting]
+                bundles = await store.read(partial(_collected, wanted=wanted, pages=archive.pages, report=report))
+                saved = await asyncio.to_thread(archive.save, bundles)
+                await store.write(partial(_note, bundles=bundles, saved=saved))
+                report.exported += len(saved)
+                for _ in saved:
                     running.step()
         if prune_before is not None:
             await Books(store, clock, Presses(clock)).read_all()  # what the books take from the bytes stays
@@ -131,15 +131,31 @@ async def _export(database: Path, folder: Path, *, before: date, prune_before: d
     return report
 
 
-async def _waiting(transaction: SqliteTransaction, before: date, without: Set[str]) -> list[str]:
-    found = await transaction.exports.due(before, limit=AT_ONCE + len(without))
-    return [each for each in found if each not in without]
+async def _waiting(transaction: SqliteTransaction, before: date, after: int) -> list[tuple[int, str]]:
+    return await transaction.exports.due(before, after, AT_ONCE)
 
 
-async def _export_one(store: SqliteStore, folder: Path, invoice_id: str) -> None:
-    bundle = await store.read(lambda transaction: collect(transaction, invoice_id))
-    path, sha256 = await asyncio.to_thread(save, folder, bundle)
-    await store.write(lambda transaction: transaction.exports.add(invoice_id, str(path), sha256))
+async def _collected(
+    transaction: SqliteTransaction, wanted: Sequence[str], pages: Set[Path], report: Report
+) -> list[Bundle]:
+    """Read some invoices; what is damaged is told in the report and left out."""
+    found: list[Bundle] = []
+    known = set(pages)
+    for invoice_id in wanted:
+        try:
+            bundle = await collect(transaction, invoice_id, known)
+        except DocumentDamaged as error:
+            report.damaged.append(error.detail)
+            continue
+        if bundle.session_upo is not None:
+            known.add(page_path(bundle.session_upo[0]))
+        found.append(bundle)
+    return found
+
+
+async def _note(transaction: SqliteTransaction, bundles: Sequence[Bundle], saved: Sequence[tuple[Path, bytes]]) -> None:
+    for bundle, (path, sha256) in zip(bundles, saved, strict=True):
+        await transaction.exports.add(bundle.record.id, str(path), sha256)
 
 
 async def _prune(store: SqliteStore, before: date, report: Report) -> None:

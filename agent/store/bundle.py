@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.json_io.canonical import Json, indented
 from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
-from agent.system.durable_files import make_private_folders, sync_folder, write_whole
+from agent.system.durable_files import clear_leftovers, make_private_folders, sync_folder, write_all
 from agent.system.os_errors import polish_reason
 
 _KEYS = {"stored_xml": "xml"}
@@ -34,8 +34,9 @@ class Bundle:
     upo: bytes | None
     prints: Sequence[PrintJob]
     events: Sequence[Event]
-    session_upo: tuple[StoredUpoPage, bytes] | None = None
-    """The page of its session's UPO that names it: a file of its own in the export folder, one for thousands."""
+    session_upo: tuple[StoredUpoPage, bytes | None] | None = None
+    """The page of its session's UPO that names it: a file of its own in the export folder, one for thousands; without
+    its bytes where the folder has it."""
 
     @property
     def path(self) -> Path:
@@ -45,10 +46,13 @@ class Bundle:
         return Path(f"{day.year}") / f"{day.month:02}" / f"{number}_{self.record.id}.zip"
 
 
-async def collect(transaction: SqliteTransaction, invoice_id: str) -> Bundle:
-    """Read all of one invoice in one snapshot."""
+async def collect(transaction: SqliteTransaction, invoice_id: str, pages: Container[Path] = ()) -> Bundle:
+    """Read all of one invoice in one snapshot; ``pages``: of sessions' UPO whose bytes are not wanted again."""
     named = await transaction.sessions.upo_of(invoice_id)
-    page = None if named is None else (named, await transaction.sessions.page(named.session, named.page))
+    page = None
+    if named is not None:
+        there = page_path(named) in pages
+        page = named, None if there else await transaction.sessions.page(named.session, named.page)
     return Bundle(
         record=await transaction.invoices.get(invoice_id),
         versions=await transaction.invoices.versions(invoice_id),
@@ -83,26 +87,47 @@ def pack(bundle: Bundle) -> bytes:
     return buffer.getvalue()
 
 
+class Archive:
+    """The export folder during one run, which looks at each of its folders, and at each page of a UPO, once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cleared: set[Path] = set()
+        self.pages: set[Path] = set()
+        """Paths of pages that were found there, or written, in this run."""
+
+    def save(self, bundles: Sequence[Bundle]) -> list[tuple[Path, bytes]]:
+        """Write their ZIPs durably, read them back; return path and SHA-256 of each. Refused where that fails."""
+        pages = dict(each.session_upo for each in bundles if each.session_upo is not None and each.session_upo[1])
+        for page, xml in pages.items():
+            target = self._folder / page_path(page)
+            if xml is not None and not holds(target, page.sha256):
+                self._write({target: xml})
+            self.pages.add(page_path(page))
+        files = {self._folder / each.path: pack(each) for each in bundles}
+        return list(self._write(files).items())
+
+    def _write(self, files: Mapping[Path, bytes]) -> dict[Path, bytes]:
+        try:
+            for folder in {path.parent for path in files} - self._cleared:
+                make_private_folders(folder)
+                clear_leftovers(folder)
+                self._cleared.add(folder)
+            write_all(files)
+        except OSError as error:
+            what = next(iter(files)) if len(files) == 1 else f"plików w {self._folder}"
+            raise Refused(f"Nie można zapisać {what}: {polish_reason(error)}.", code="not-writable") from error
+        digests = {path: hashlib.sha256(content).digest() for path, content in files.items()}
+        for path, digest in digests.items():
+            if not holds(path, digest):
+                raise Refused(f"Plik {path} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
+        return digests
+
+
 def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
-    """Write the ZIP durably, read it back; return its path and SHA-256. Refused where that fails."""
-    if bundle.session_upo is not None:
-        page, xml = bundle.session_upo
-        if not holds(folder / page_path(page), page.sha256):
-            _write(folder / page_path(page), xml)
-    target = folder / bundle.path
-    return target, _write(target, pack(bundle))
-
-
-def _write(target: Path, content: bytes) -> bytes:
-    digest = hashlib.sha256(content).digest()
-    try:
-        make_private_folders(target.parent)
-        write_whole(target, content)
-    except OSError as error:
-        raise Refused(f"Nie można zapisać {target}: {polish_reason(error)}.", code="not-writable") from error
-    if not holds(target, digest):
-        raise Refused(f"Plik {target} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
-    return digest
+    """Write the ZIP of one invoice, as an Archive does; return its path and SHA-256."""
+    ((path, sha256),) = Archive(folder).save([bundle])
+    return path, sha256
 
 
 def holds(path: Path, sha256: bytes) -> bool:
@@ -138,11 +163,14 @@ def _safe(name: str) -> str:
 
 def _json(value: object) -> bytes:
     """Indented JSON; bytes are left to the other files, other values as their text."""
-    text = json.dumps(_plain(value), ensure_ascii=False, indent=1, sort_keys=True, default=str)
-    return text.encode("utf-8")
+    return indented(_plain(value)).encode("utf-8")
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Json:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -150,4 +178,4 @@ def _plain(value: object) -> object:
         return {key: _plain(getattr(value, name)) for name, key in names.items()}
     if isinstance(value, bytes):
         return {"sha256": hashlib.sha256(value).hexdigest(), "bytes": len(value)}
-    return value
+    return str(value)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from agent.domain.errors import Conflict
 from agent.store import codec
+from agent.store.connection import Value
 from agent.store.unit import UnitConnection
 
 
@@ -21,10 +22,10 @@ class SqliteExports:
         self._connection = connection
         self._now = now
 
-    async def due(self, before: date, limit: int = 100) -> list[str]:
-        """Ids of final invoices with P_1 before that day that were not exported, oldest first."""
-        rows = await self._connection.run("export_due", {"before": before.isoformat(), "limit": limit})
-        return [row["id"] for row in rows]
+    async def due(self, before: date, after: int = 0, limit: int = 100) -> list[tuple[int, str]]:
+        """Final invoices with P_1 before that day that were not exported, oldest first: place, to go on, and id."""
+        parameters: dict[str, Value] = {"before": before.isoformat(), "after": after, "limit": limit}
+        return [(row["seq"], row["id"]) for row in await self._connection.run("export_due", parameters)]
 
     async def add(self, invoice_id: str, place: str, sha256: bytes) -> None:
         """Record that an invoice was written to ``place`` and read back with that hash."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -51,8 +52,28 @@ def written_whole(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     than ``mode`` (None: private_mode of the folder). A link called ``path`` is replaced, not followed. OSError where
     any of that fails, or where ``path`` is a device or a pipe.
     """
-    _require_file(path)
     _clear_leftovers(path)
+    with _written_beside(path, mode) as file:
+        yield file
+    sync_names(path)
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Put many files in place, each as written_whole does; their folders are synced once, leftovers are not looked for.
+
+    OSError where one fails: then none of them, or some, are in place, each whole, and their names may not be durable.
+    """
+    with ExitStack() as stack:
+        for path, data in files.items():
+            stack.enter_context(_written_beside(path, None)).write(data)
+    for path in {path.parent: path for path in files}.values():
+        sync_names(path)
+
+
+@contextmanager
+def _written_beside(path: Path, mode: int | None) -> Iterator[BinaryIO]:
+    """Give a file that takes the name ``path`` when the block ends well: all of written_whole but what folders need."""
+    _require_file(path)
     temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}{_SUFFIX}")
     wanted = private_mode(path.parent) if mode is None else mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, wanted)
@@ -66,7 +87,6 @@ def written_whole(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_names(path)
 
 
 def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
@@ -100,6 +120,8 @@ def make_private_folders(folder: Path) -> None:
 
 
 _SUFFIX = ".tmp"
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+"""What written_whole calls its files until they have their name."""
 
 
 def _prefix(path: Path) -> str:
@@ -124,13 +146,21 @@ def _mark_in_use(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed runs left in a folder of ours: temporary files that nobody holds, of whatever file."""
+    _clear_named(folder, _TEMPORARY)
+
+
 def _clear_leftovers(path: Path) -> None:
     """Remove what killed runs left beside ``path``: our own temporary files that nobody holds."""
-    prefix = _prefix(path)
+    _clear_named(path.parent, re.compile(re.escape(_prefix(path)) + ".*" + re.escape(_SUFFIX), re.DOTALL))
+
+
+def _clear_named(folder: Path, names: re.Pattern[str]) -> None:
     with suppress(OSError):
-        for name in os.listdir(path.parent):  # noqa: PTH208 - names are enough
-            if name.startswith(prefix) and name.endswith(_SUFFIX):
-                _clear(path.with_name(name))
+        for name in os.listdir(folder):  # noqa: PTH208 - names are enough
+            if name.startswith(".") and names.fullmatch(name):
+                _clear(folder / name)
 
 
 def _clear(leftover: Path) -> None:

@@ -635,7 +635,7 @@ async def test_only_final_and_exported_invoices_lose_their_bytes(store: SqliteSt
     await printed(store, PrintState.PRINTING, PrintState.PRINTED)
     await store.write(lambda transaction: transaction.invoices.add_upo("inv-a", b"<UPO/>"))
     tomorrow = date(2026, 11, 25)
-    assert await store.read(lambda transaction: transaction.exports.due(tomorrow)) == ["inv-a"]
+    assert await store.read(lambda transaction: transaction.exports.due(tomorrow)) == [(1, "inv-a")]
     assert await store.read(lambda transaction: transaction.exports.due(date(2026, 11, 24))) == []
     with pytest.raises(Conflict):
         await store.write(lambda transaction: transaction.exports.prune("inv-a"))

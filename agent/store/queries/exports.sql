@@ -1,7 +1,8 @@
 -- export_due --
--- Final invoices issued before a day that were not exported, oldest first.
-SELECT invoices.id FROM invoices
-WHERE invoices.state IN ('accepted', 'exempt')
+-- Final invoices behind a place, issued before a day, that were not exported, oldest first.
+SELECT invoices.seq, invoices.id FROM invoices
+WHERE invoices.seq > :after
+    AND invoices.state IN ('accepted', 'exempt')
     AND invoices.issued_on < :before
     AND NOT EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id)
 ORDER BY invoices.seq

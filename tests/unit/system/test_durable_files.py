@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from agent.system import durable_files
-from agent.system.durable_files import make_private_folders, private_mode, sync_names, write_whole, written_whole
+from agent.system.durable_files import (
+    clear_leftovers,
+    make_private_folders,
+    private_mode,
+    sync_names,
+    write_all,
+    write_whole,
+    written_whole,
+)
 
 
 @pytest.fixture
@@ -67,6 +75,44 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         write_whole(target, b"second", 0o600)
     assert target.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_many_files_are_whole_and_their_folder_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / ".anything.0123456789abcdef.tmp"
+    for name in (left.name, ".kept.tmp", "kept.0123456789abcdef.tmp"):
+        (tmp_path / name).write_bytes(b"")
+    clear_leftovers(tmp_path)
+    assert not left.exists()
+    assert len(list(tmp_path.iterdir())) == 2
+    names: list[list[str]] = []
+    monkeypatch.setattr(
+        durable_files, "sync_names", lambda path: names.append(sorted(each.name for each in path.parent.iterdir()))
+    )
+    files = {tmp_path / f"file-{number}": f"{number}".encode() for number in range(3)}
+    write_all(files)
+    assert {path: path.read_bytes() for path in files} == files
+    assert names == [[".kept.tmp", "file-0", "file-1", "file-2", "kept.0123456789abcdef.tmp"]]
+
+
+def test_of_many_files_a_write_that_fails_leaves_each_whole_or_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {tmp_path / f"file-{number}": b"new" for number in range(3)}
+    (tmp_path / "file-1").write_bytes(b"old")
+    synced = os.fsync
+    count = 0
+
+    def failing(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OSError, match="Input/output"):
+        write_all(files)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file-1": b"old", "file-2": b"new"}
 
 
 class TestPlanted:
