@@ -21,6 +21,8 @@ class Heartbeat:
     ``unsent``    invoices without KSeF's number, ``next_deadline`` the nearest of their days
     ``offline_serial``  serial of the Offline certificate in use
     ``health``    the till's whole /health
+    ``alone``     of the unsent those that, as far as the till knows, neither the hub nor KSeF has, ``alone_deadline``
+                  the nearest of their days; None from tills that do not say
     """
 
     database: str
@@ -33,6 +35,8 @@ class Heartbeat:
     next_deadline: date | None
     offline_serial: str | None = None
     health: Mapping[str, Json] = field(default_factory=dict)
+    alone: int | None = None
+    alone_deadline: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def heartbeat_to_json(beat: Heartbeat) -> dict[str, Json]:
         "next_deadline": None if beat.next_deadline is None else beat.next_deadline.isoformat(),
         "offline_serial": beat.offline_serial,
         "health": beat.health,
+        "alone": beat.alone,
+        "alone_deadline": None if beat.alone_deadline is None else beat.alone_deadline.isoformat(),
     }
 
 
@@ -102,6 +108,8 @@ def heartbeat_from_json(value: object) -> Heartbeat:
         next_deadline=members.day_or_none("next_deadline"),
         offline_serial=members.text_or_none("offline_serial"),
         health=health if isinstance(health, Mapping) else {},
+        alone=None if members.json("alone") is None else members.whole("alone"),
+        alone_deadline=members.day_or_none("alone_deadline"),
     )
 
 

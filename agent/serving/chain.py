@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.domain.calendar import BusinessCalendar, local_date
+from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import Policy, pressing
 from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MACHINE = Path("/etc/machine-id")
 PAGE = 500
 """Invoices read at once."""
+NOBODY_ELSE_HAS = frozenset({InvoiceState.ISSUED, InvoiceState.SENDING, InvoiceState.IN_DOUBT})
+"""As far as the till knows: of the others the hub, or KSeF, has confirmed that it holds them."""
 DIGITS = 32
 """Of a SHA-256 that says which computer it is, and nothing else."""
 
@@ -37,6 +40,7 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
     def beat() -> Heartbeat:
         report = agent.health.report()
         signer = agent.ports.signer.current
+        alone = [each for each in agent.unsent.counts if each.state in NOBODY_ELSE_HAS]
         return Heartbeat(
             database=chain.client.database,
             process=process,
@@ -48,6 +52,8 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
             next_deadline=report.queue.next_deadline,
             offline_serial=None if signer is None else signer.serial,
             health=health_json(report),
+            alone=sum(each.invoices for each in alone),
+            alone_deadline=min((each.deadline for each in alone if each.deadline is not None), default=None),
         )
 
     made = Reporter(

@@ -14,6 +14,7 @@ from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.json_io.canonical import Json
 from agent.domain.monitoring.alerts import Policy, opening_time_left
 from agent.hub.domain.records import LastBeat, OpenCount, Seller, Till
+from agent.hub_contract.heartbeat import Heartbeat
 
 LISTED = 5
 """Problems of a till's own /health that are repeated here."""
@@ -51,7 +52,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class TillView:
-    """One till. ``held``: its invoices at the hub that are not in KSeF yet; ``unsent``: what it said it had."""
+    """One till. ``held``: its invoices at the hub that are not in KSeF yet; ``unsent``: what it said it had; ``alone``:
+    of those what neither the hub nor KSeF has.
+    """
 
     till: Till
     seller: str
@@ -63,6 +66,7 @@ class TillView:
     mode: str | None
     unsent: int
     held: int
+    alone: int
     deadline: date | None
     printers: str | None
     certificate_days: int | None
@@ -87,11 +91,10 @@ def view_of(
     beat = None if last is None else last.beat
     health = {} if beat is None else beat.health
     held = sum(each.count for each in counts)
-    days = [each.deadline for each in counts if each.deadline is not None]
-    if beat is not None and beat.unsent and beat.next_deadline is not None:
-        days.append(beat.next_deadline)
+    alone, by = (0, None) if beat is None else _alone(beat, held)
+    days = [each.deadline for each in counts if each.deadline is not None] + ([by] if by is not None else [])
     deadline = min(days, default=None)
-    troubles = tuple(_troubles(last, held, deadline, now, policy))
+    troubles = tuple(_troubles(last, alone, deadline, now, policy))
     grade = min((each.grade for each in troubles), default=Grade.UNHEARD if last is None else Grade.WELL)
     return TillView(
         till=till,
@@ -104,6 +107,7 @@ def view_of(
         mode=_text(health.get("mode")),
         unsent=0 if beat is None else beat.unsent,
         held=held,
+        alone=alone,
         deadline=deadline,
         printers=_printers(health.get("printers")),
         certificate_days=_certificate_days(health.get("certificates")),
@@ -111,9 +115,19 @@ def view_of(
     )
 
 
+def _alone(beat: Heartbeat, held: int) -> tuple[int, date | None]:
+    """Return how many invoices only the till has, and the nearest of their days.
+
+    Tills before 0.3 do not say: what they had unsent beyond what is held now, which counts what has come to KSeF since.
+    """
+    if beat.alone is not None:
+        return beat.alone, beat.alone_deadline if beat.alone else None
+    return max(0, beat.unsent - held), beat.next_deadline if beat.unsent else None
+
+
 def _troubles(
     last: LastBeat | None,
-    held: int,
+    alone: int,
     deadline: date | None,
     now: datetime,
     policy: FleetPolicy,
@@ -134,19 +148,18 @@ def _troubles(
         at = local_time(last.duplicate_at)
         text = f"Druga kasa zgłosiła się pod tą nazwą {at:%d.%m.%Y %H:%M}; centrala jej nie przyjmuje."
         yield Trouble("till-duplicate", Grade.CRITICAL, text)
-    yield from _of_silence(last, held, near or overdue, now, policy)
+    yield from _of_silence(last, alone, near or overdue, now, policy)
     yield from _of_health(last)
 
 
-def _of_silence(last: LastBeat, held: int, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
+def _of_silence(last: LastBeat, alone: int, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
     """The dead man's switch: what a till that no longer speaks still holds, and by when it has to be in KSeF."""
     silent = now - last.presence.seen_at
     if silent < policy.silent:
         return
     since = local_time(last.presence.seen_at)
-    alone = max(0, last.beat.unsent - held)
     if alone:
-        day = last.beat.next_deadline
+        day = last.beat.next_deadline if last.beat.alone is None else last.beat.alone_deadline
         by = f", najbliższy termin {day:%d.%m.%Y}" if day is not None else ""
         text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. Faktur, których nie ma ani w KSeF, ani tutaj: {alone}{by}."
         yield Trouble("till-silent", Grade.CRITICAL if urgent else Grade.WARNING, text)

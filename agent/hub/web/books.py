@@ -112,6 +112,7 @@ def till_json(view: TillView) -> dict[str, Json]:
         "mode": view.mode,
         "unsent": view.unsent,
         "held": view.held,
+        "alone": view.alone,
         "deadline": None if view.deadline is None else view.deadline.isoformat(),
         "printers": view.printers,
         "certificate_days": view.certificate_days,

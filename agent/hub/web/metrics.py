@@ -101,7 +101,7 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
         if each.heard_at is not None:
             heard.add_metric(values, each.heard_at.timestamp())
         unsent.add_metric(values, max(each.unsent, each.held))
-        alone.add_metric(values, max(0, each.unsent - each.held))
+        alone.add_metric(values, each.alone)
         if each.deadline is not None:
             midnight = datetime.combine(each.deadline + timedelta(days=1), time(), WARSAW)
             deadline.add_metric(values, midnight.timestamp())

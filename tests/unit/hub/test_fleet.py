@@ -75,6 +75,25 @@ def test_a_silent_till_is_told_with_what_only_it_has_and_by_when() -> None:
     assert codes(late) == {"deadline-near": Grade.CRITICAL, "till-silent": Grade.CRITICAL}
 
 
+def test_a_till_that_died_is_no_trouble_once_the_hub_brought_its_invoices_to_ksef() -> None:
+    """It said three unsent, all handed over; the hub has their numbers since."""
+    last_said = beat(unsent=3, next_deadline=date(2026, 11, 25), alone=0)
+    night = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
+    found = view(last_said, silent=timedelta(days=2), now=night)
+    assert (found.grade, found.alone, found.deadline) == (Grade.WELL, 0, None)
+    assert view(last_said, counts=3).deadline == date(2026, 11, 25), "while the hub holds them"
+
+
+def test_a_silent_till_is_told_with_what_it_said_that_only_it_has() -> None:
+    """Two of five, due later than those that the hub holds."""
+    said = {"unsent": 5, "next_deadline": date(2026, 11, 24), "alone": 2, "alone_deadline": date(2026, 11, 26)}
+    for held, deadline in ((3, date(2026, 11, 25)), (0, date(2026, 11, 26))):
+        found = view(beat(**said), silent=timedelta(minutes=6), counts=held)
+        (silent,) = [each for each in found.troubles if each.code == "till-silent"]
+        assert "ani tutaj: 2, najbliższy termin 26.11.2026" in silent.text
+        assert (found.alone, found.deadline) == (2, deadline)
+
+
 def test_a_till_switched_off_for_the_night_is_no_trouble() -> None:
     night = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
     assert view(beat(), silent=timedelta(hours=2), now=night).grade is Grade.WELL

@@ -91,6 +91,14 @@ async def test_hours_without_the_hub_are_offline24_and_everything_arrives_afterw
         assert "hub" not in await it.joined.problems()
 
 
+async def said(it: TillOfAChain) -> tuple[int, int | None]:
+    """Return what the till now says in its sign of life: unsent, and alone."""
+    await it.joined.agent.problems.refresh()
+    await it.talk.report()
+    (last,) = await it.hub.store.read(lambda tx: tx.fleet.last_beats())
+    return last.beat.unsent, last.beat.alone
+
+
 async def test_an_outcome_wakes_the_till_and_its_cursor_moves_afterwards(tmp_path: Path) -> None:
     async with till_of_a_chain(tmp_path, extra=DECLARED, hub_works=False) as it:
         await it.turn()
@@ -99,7 +107,9 @@ async def test_an_outcome_wakes_the_till_and_its_cursor_moves_afterwards(tmp_pat
         async def handed_over() -> bool:
             return (await it.joined.record(record.id)).state is InvoiceState.SENT
 
+        assert await said(it) == (1, 1), "nobody else has it"
         await until(handed_over, it.turn)
+        assert await said(it) == (1, 0), "the hub has it"
         it.allowed[0] = True
         it.clock.jump(timedelta(minutes=2))
 

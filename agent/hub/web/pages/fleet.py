@@ -94,6 +94,7 @@ def till_page(person: Person, found: TillPage) -> str:
         ("Tryb", _mode(view)),
         ("Nieprzesłane (mówi kasa)", view.unsent),
         ("W centrali, jeszcze nie w KSeF", view.held),
+        ("Tylko na kasie", view.alone),
         ("Najbliższy termin", day(view.deadline)),
         ("Drukarka", view.printers or "–"),
         ("Certyfikaty, dni ważności", "–" if view.certificate_days is None else view.certificate_days),
