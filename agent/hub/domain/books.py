@@ -147,10 +147,14 @@ def row(invoice: HubInvoice, till: Till, as_of: date) -> dict[str, Json]:
     }
 
 
+def listed(invoices: Iterable[HubInvoice]) -> list[HubInvoice]:
+    """Return those with a row. What KSeF refused while it was issued online never became an invoice."""
+    return [each for each in invoices if each.state is not HubState.REJECTED or each.offline]
+
+
 def rows(invoices: Iterable[HubInvoice], tills: Mapping[int, Till], as_of: date) -> list[dict[str, Json]]:
-    """Return the rows of a month. What KSeF refused while it was issued online never became an invoice."""
-    listed = [each for each in invoices if each.state is not HubState.REJECTED or each.offline]
-    return [row(each, tills[each.till_id], as_of) for each in listed]
+    """Return the rows of a month."""
+    return [row(each, tills[each.till_id], as_of) for each in listed(invoices)]
 
 
 def to_csv(found: Iterable[Mapping[str, Json]]) -> bytes:

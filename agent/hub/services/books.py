@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, NotFound
 from agent.domain.json_io.canonical import Json
+from agent.hub.domain.book_changes import changes
 from agent.hub.domain.books import question, row, rows
 from agent.hub.domain.records import HubInvoice, Till
 from agent.hub.ports import HubStore, HubTransaction
@@ -78,14 +79,22 @@ class BookQueries:
 
     async def register(self, nip: str, month: str) -> list[dict[str, Json]]:
         """Return the rows of a month (YYYY-MM) as of today."""
-        first, following = _month(month)
-        today = local_date(self._clock.now())
+        found, tills = await self._of_month(nip, month)
+        return rows(found, tills, local_date(self._clock.now()))
 
-        async def work(tx: HubTransaction) -> list[dict[str, Json]]:
+    async def changes(self, nip: str, month: str, since: str) -> list[dict[str, Json]]:
+        """Return the rows of a month that differ from those of the end of a day (YYYY-MM-DD)."""
+        day = _day(since)
+        found, tills = await self._of_month(nip, month)
+        return changes(found, tills, day, local_date(self._clock.now()))
+
+    async def _of_month(self, nip: str, month: str) -> tuple[list[HubInvoice], dict[int, Till]]:
+        first, following = _month(month)
+
+        async def work(tx: HubTransaction) -> tuple[list[HubInvoice], dict[int, Till]]:
             await tx.parties.seller(nip)
             found = await tx.books.of_month(nip, first, following, MOST_OF_A_MONTH)
-            tills = {each: await tx.parties.till(each) for each in {each.till_id for each in found}}
-            return rows(found, tills, today)
+            return found, {each: await tx.parties.till(each) for each in {each.till_id for each in found}}
 
         return await self._store.read(work)
 
@@ -151,6 +160,13 @@ def _month(text: str) -> tuple[date, date]:
         raise BadInput("Podaj miesiąc jako RRRR-MM, np. 2026-11 (month).", code="bad-query")
     first = date(int(match[1]), int(match[2]), 1)
     return first, (first + timedelta(days=32)).replace(day=1)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput("Podaj dzień jako RRRR-MM-DD, np. 2026-12-20 (since).", code="bad-query") from None
 
 
 def _json(value: Sequence[object]) -> bytes:

@@ -16,7 +16,9 @@ from agent.hub.domain.fleet import TillView, Trouble
 from agent.hub.web.context import BOOKS, CLOCK, FLEET, PERSON
 from agent.hub.web.people import Right, allowed, require_seller
 
-OF_PEOPLE = frozenset({"/v1/fleet", "/v1/search", "/v1/register", "/v1/outages", "/v1/evidence"})
+OF_PEOPLE = frozenset(
+    {"/v1/fleet", "/v1/search", "/v1/register", "/v1/register/changes", "/v1/outages", "/v1/evidence"}
+)
 """What a till's token does not open."""
 
 
@@ -26,6 +28,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/fleet", allowed(Right.FLEET, get_fleet)),
         web.get("/v1/search", allowed(Right.SEARCH, get_search)),
         web.get("/v1/register", allowed(Right.BOOKS, get_register)),
+        web.get("/v1/register/changes", allowed(Right.BOOKS, get_changes)),
         web.get("/v1/outages", allowed(Right.BOOKS, get_outages)),
         web.get("/v1/evidence", allowed(Right.BOOKS, get_evidence)),
     ]
@@ -69,6 +72,14 @@ async def get_register(request: web.Request) -> web.Response:
             return web.json_response({"nip": nip, "month": month, "rows": found})
         case _:
             raise BadInput("Parametr „format” to json albo csv.", code="bad-query")
+
+
+async def get_changes(request: web.Request) -> web.Response:
+    """GET /v1/register/changes?nip=&month=&since=: the rows that differ from those of the day of filing."""
+    nip, month, since = (request.query.get(name, "") for name in ("nip", "month", "since"))
+    require_seller(request, nip)
+    found = await request.app[BOOKS].changes(nip, month, since)
+    return web.json_response({"nip": nip, "month": month, "since": since, "changes": found})
 
 
 async def get_outages(request: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ import pytest
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.json_io.canonical import Json
 from agent.domain.records.register import Marker
+from agent.hub.domain.book_changes import changes
 from agent.hub.domain.books import COLUMNS, Find, Question, marker, question, to_csv
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, view_of
 from agent.hub.domain.presence import Presence
@@ -263,9 +264,10 @@ async def test_whoever_is_bound_to_one_seller_sees_only_it(office: Office) -> No
         assert "FV-1/1</a>" not in text
     for path in (f"/invoices/{sha256}", f"/v1/evidence?sha256={sha256}"):
         assert (await office.get(path, "other manager"))[0] == 404
-    for path in ("/v1/register", "/v1/outages", "/books"):
+    for path in ("/v1/register", "/v1/register/changes", "/v1/outages", "/books"):
         assert (await office.get(f"{path}?nip={NIP}&month=2026-11", "other auditor"))[0] == 403
-        assert (await office.get(f"{path}?nip={OTHER}&month=2026-11", "other auditor"))[0] == 200
+        query = f"{path}?nip={OTHER}&month=2026-11&since=2026-11-24"
+        assert (await office.get(query, "other auditor"))[0] == 200
     _, text = await office.get("/books", "other auditor")
     assert NIP not in text
     _, metrics = await office.get("/metrics", "other monitor")
@@ -362,6 +364,39 @@ async def test_a_manager_adopts_a_till_and_the_log_says_who(office: Office) -> N
         each for each in await office.hub.store.read(lambda tx: tx.log.after(0, 100)) if each.kind == "till_adopted"
     ]
     assert entry.data["by"] == "manager"
+
+
+async def test_what_came_after_a_filing_is_told(office: Office) -> None:
+    """A number that came, one for an OFF, an invoice handed over later; what did not change is not told."""
+    invoice = await office.hub.store.read(lambda tx: tx.invoices.get(offer("FV-1/1").sha256))
+    filed, later = date(2026, 11, 26), NOON + timedelta(days=3)
+    numbered = replace(invoice, ksef_number="x", accepted_at=later)
+    month = [
+        invoice,
+        replace(numbered, number="FV-1/2"),
+        replace(numbered, number="FV-1/3", mode="failure"),
+        replace(numbered, number="FV-1/4", received_at=later),
+        replace(numbered, number="FV-1/5", accepted_at=NOON),
+        replace(invoice, number="FV-1/6", received_at=later, state=HubState.REJECTED, offline=False),
+    ]
+    till = await office.hub.store.read(lambda tx: tx.parties.till(invoice.till_id))
+    found = changes(month, {till.id: till}, filed, date(2026, 11, 30))
+    told = [(each["number"], each["old"], each["new"], each["needs_correction"]) for each in found]
+    assert told == [
+        ("FV-1/2", "DI", "NrKSeF", True),
+        ("FV-1/3", "OFF", "NrKSeF", False),
+        ("FV-1/4", None, "NrKSeF", True),
+    ]
+    path = f"/v1/register/changes?nip={NIP}&month=2026-11&since="
+    _, text = await office.get(f"{path}2026-11-23", "auditor")
+    assert [(each["number"], each["old"], each["new"]) for each in json.loads(text)["changes"]] == [
+        ("FV-1/1", None, "DI")
+    ]
+    _, text = await office.get(f"{path}2026-11-24", "manager")
+    assert json.loads(text)["changes"] == []
+    assert (await office.get(f"{path}2026-13-01", "auditor"))[0] == 400
+    assert (await office.get(f"{path}2026-11-24", "viewer"))[0] == 403
+    assert (await office.get(path.replace(NIP, OTHER) + "2026-11-24", "auditor"))[0] == 404
 
 
 async def test_markers_and_a_cell_that_would_be_a_formula(office: Office) -> None:
