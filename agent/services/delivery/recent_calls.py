@@ -32,29 +32,38 @@ async def recent_calls(store: Store, *, now: datetime, wall: datetime, timeout_s
                      have ended
     """
     longest_call = timedelta(seconds=timeout_seconds)
-    events = await store.read(partial(_events_since, now - timedelta(hours=1) - longest_call))
     # a little ahead: the clock was set back, and it may have been just now; far ahead: it was wrong then
-    events = [event for event in events if event.at <= now + timedelta(hours=1)]
+    period = now - timedelta(hours=1) - longest_call, now + timedelta(hours=1)
+    events, last_at = await store.read(partial(_calls_within, period))
     shown = wall - now
     return RecentCalls(
         sends=[min(now, event.at + longest_call) + shown for event in events if _is_single_send(event)],
         documents=[min(now, event.at) + shown for event in events for _ in range(_documents(event))],
-        last_at=events[-1].at if events else None,
+        last_at=last_at,
     )
 
 
-async def _events_since(instant: datetime, tx: Transaction) -> list[Event]:
-    """Return the newest events back to that instant, page by page from the end, at most MOST_EVENTS."""
-    found: list[Event] = []
-    last = await tx.events.newest()
-    while last > 0 and len(found) < MOST_EVENTS:
+async def _calls_within(period: tuple[datetime, datetime], tx: Transaction) -> tuple[list[Event], datetime | None]:
+    """Return what stands for calls of this time, oldest first, and when the newest event of any kind happened.
+
+    Read page by page from the end, at most MOST_EVENTS, and of a page only what counts is kept: an hour of a backlog
+    that goes out is tens of thousands of events, few of them calls.
+    """
+    begin, end = period
+    found: list[list[Event]] = []
+    last_at: datetime | None = None
+    last = newest = await tx.events.newest()
+    while last > 0 and newest - last < MOST_EVENTS:
         first = max(0, last - EVENTS_AT_ONCE)
         page = await tx.events.after(first, last - first)
-        found = page + found
-        if not page or page[0].at < instant:
+        known = [event for event in page if event.at <= end]
+        if last_at is None and known:
+            last_at = known[-1].at
+        found.append([event for event in known if _is_single_send(event) or _documents(event)])
+        if not page or page[0].at < begin:
             break
         last = first
-    return found
+    return [event for page in reversed(found) for event in page], last_at
 
 
 def _is_single_send(event: Event) -> bool:
