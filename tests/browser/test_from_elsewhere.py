@@ -86,7 +86,7 @@ async def _blank(_: web.Request) -> web.Response:
 @pytest_asyncio.fixture(loop_scope="module")
 async def elsewhere(tmp_path: Path) -> AsyncIterator[Elsewhere]:
     if CHROMIUM is None:
-        pytest.skip("no chromium: apt-get install chromium")
+        pytest.skip("no chromium: apt-get install chromium-headless-shell")
     program = web.Application()
     program.router.add_get("/{path:.*}", _blank)
     shop, port = await _serve(program, _certificate(tmp_path))

@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Counter, handed, reload_without_server
+from tests.browser.conftest import Counter, handed, kept_for_later
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 SIZES = pytest.mark.parametrize(
@@ -113,11 +113,11 @@ async def test_two_tabs_show_one_basket(counter: Counter) -> None:
 async def test_the_page_opens_while_the_agent_is_down_and_comes_back(counter: Counter) -> None:
     await counter.open()
     page = counter.page
-    await page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
+    await kept_for_later(page)
     await page.fill("#line-0-name", "Herbata")
     await page.wait_for_function("navigator.serviceWorker.controller?.state === 'activated'")
     await counter.stop_serving()
-    await reload_without_server(page)
+    await page.reload()
     await expect(page.locator("#banner-mode")).to_have_text("Brak połączenia z programem")
     await expect(page.locator("#line-0-name")).to_have_value("Herbata")
     await counter.serve()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import handed, reload_without_server
+from tests.browser.conftest import handed, kept_for_later
 from tests.fakes.agent_process import agent_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly, pytest.mark.asyncio(loop_scope="module")]
@@ -24,13 +24,13 @@ async def test_kill_in_the_middle_of_a_press(browser: Browser, tmp_path: Path, f
         page.set_default_timeout(WAIT)
         await page.goto(f"{pair.facts['api']}/#token={pair.facts['cashier_token']}&sale={handed(SALE)}")
         await expect(page.locator("#buyer-name")).not_to_have_value("", timeout=WAIT)
-        await page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
+        await kept_for_later(page)
         await pair.sandbox.plan("send", fault, times=1, seconds=30)
         await page.keyboard.press("F9")
         await expect(page.locator("#press-text")).to_contain_text("Czekam na KSeF", timeout=WAIT)
         await pair.kill()
         await page.wait_for_selector("#retry:visible")
-        await reload_without_server(page)
+        await page.reload()
         await expect(page.locator("#banner-mode")).to_have_text("Brak połączenia z programem", timeout=WAIT)
         await expect(page.locator("#retry")).to_be_visible(timeout=WAIT)
 
