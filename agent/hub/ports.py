@@ -261,8 +261,8 @@ class Fleet(Protocol):
 class Books(Protocol):
     """Questions across tills. Reads only."""
 
-    async def of_month(self, nip: str, first: date, following: date, limit: int) -> list[HubInvoice]:
-        """Return all of a NIP issued from one day to before another, by day and number."""
+    async def of_day(self, nip: str, day: date, after: HubInvoice | None, limit: int) -> list[HubInvoice]:
+        """Return those of a NIP issued on a day, by number and version; ``after``: the last one of the page before."""
         ...
 
     async def find(self, question: Question, since: date, limit: int, nip: str | None = None) -> list[HubInvoice]:

@@ -685,9 +685,12 @@ async def test_questions_across_tills(place: Place) -> None:
     facts = InvoiceFacts(ksef_number="number", accepted_at=place.clock.now())
     await place.store.write(partial(move, taken.sha256, HubState.ACCEPTED, facts))
     day = taken.issued_on
-    books = await place.store.read(lambda tx: tx.books.of_month(NIP, day, day + timedelta(days=1), 10))
+    books = await place.store.read(lambda tx: tx.books.of_day(NIP, day, None, 10))
     assert [(each.number, each.mode) for each in books] == [("FV-1/1", "failure"), ("FV-2/1", "")]
-    assert await place.store.read(lambda tx: tx.books.of_month(NIP, day - timedelta(days=1), day, 10)) == []
+    assert await place.store.read(lambda tx: tx.books.of_day(NIP, day, None, 1)) == books[:1]
+    assert await place.store.read(lambda tx: tx.books.of_day(NIP, day, books[0], 10)) == books[1:]
+    assert await place.store.read(lambda tx: tx.books.of_day(NIP, day, books[1], 10)) == []
+    assert await place.store.read(lambda tx: tx.books.of_day(NIP, day - timedelta(days=1), None, 10)) == []
     for by, value, numbers in (
         (Find.NUMBER, "FV-1/1", {"FV-1/1"}),
         (Find.BUYER, "5261040828", {"FV-1/1", "FV-2/1"}),

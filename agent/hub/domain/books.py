@@ -157,14 +157,17 @@ def rows(invoices: Iterable[HubInvoice], tills: Mapping[int, Till], as_of: date)
     return [row(each, tills[each.till_id], as_of) for each in listed(invoices)]
 
 
-def to_csv(found: Iterable[Mapping[str, Json]]) -> bytes:
-    """Return the rows as CSV for a spreadsheet: UTF-8 with its mark, semicolons, no cell that would be a formula."""
+CSV_HEAD = "\ufeff" + ";".join(COLUMNS) + "\r\n"
+"""What a CSV for a spreadsheet begins with: the mark of UTF-8, the names."""
+
+
+def to_csv(found: Iterable[Mapping[str, Json]]) -> str:
+    """Return the lines of rows for a spreadsheet: semicolons, no cell that would be a formula."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow(COLUMNS)
     for each in found:
         writer.writerow([_cell(each[name]) for name in COLUMNS])
-    return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8")
+    return text.getvalue()
 
 
 def _cell(value: Json) -> str:

@@ -6,9 +6,10 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, NotFound
@@ -23,7 +24,8 @@ FOUND = 200
 """Invoices that a search lists."""
 AMOUNT_DAYS = 92
 """An amount alone is looked for among the invoices of so many days."""
-MOST_OF_A_MONTH = 1_000_000
+PAGE = 500
+"""Invoices of the register read at once: presses find the loop free in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +79,26 @@ class BookQueries:
 
         return await self._store.read(work)
 
-    async def register(self, nip: str, month: str) -> list[dict[str, Json]]:
-        """Return the rows of a month (YYYY-MM) as of today."""
-        found, tills = await self._of_month(nip, month)
-        return rows(found, tills, local_date(self._clock.now()))
+    async def register(self, nip: str, month: str) -> AsyncIterator[list[dict[str, Json]]]:
+        """Yield the rows of a month (YYYY-MM) as of today, a page at a time: a chain's month may be millions."""
+        async for found, tills in self._of_month(nip, month):
+            yield rows(found, tills, local_date(self._clock.now()))
 
-    async def changes(self, nip: str, month: str, since: str) -> list[dict[str, Json]]:
-        """Return the rows of a month that differ from those of the end of a day (YYYY-MM-DD)."""
+    async def changes(self, nip: str, month: str, since: str) -> AsyncIterator[list[dict[str, Json]]]:
+        """Yield the rows of a month that differ from those of the end of a day (YYYY-MM-DD), a page at a time."""
         day = _day(since)
-        found, tills = await self._of_month(nip, month)
-        return changes(found, tills, day, local_date(self._clock.now()))
+        async for found, tills in self._of_month(nip, month):
+            yield changes(found, tills, day, local_date(self._clock.now()))
 
-    async def _of_month(self, nip: str, month: str) -> tuple[list[HubInvoice], dict[int, Till]]:
+    async def _of_month(self, nip: str, month: str) -> AsyncIterator[tuple[list[HubInvoice], dict[int, Till]]]:
         first, following = _month(month)
-
-        async def work(tx: HubTransaction) -> tuple[list[HubInvoice], dict[int, Till]]:
-            await tx.parties.seller(nip)
-            found = await tx.books.of_month(nip, first, following, MOST_OF_A_MONTH)
-            return found, {each: await tx.parties.till(each) for each in {each.till_id for each in found}}
-
-        return await self._store.read(work)
+        await self._store.read(lambda tx: tx.parties.seller(nip))
+        tills: dict[int, Till] = {}
+        for each in range((following - first).days):
+            day, last = first + timedelta(days=each), None
+            while found := await self._store.read(partial(_page, nip, day, last, tills)):
+                yield found, tills
+                last = found[-1]
 
     async def outages(self, nip: str, month: str) -> list[OutageDay]:
         """Return the days and tills on which invoices were handed out without their number."""
@@ -145,6 +147,16 @@ class BookQueries:
             return Found(invoice, await tx.parties.till(invoice.till_id))
 
         return await self._store.read(work)
+
+
+async def _page(
+    nip: str, day: date, after: HubInvoice | None, tills: dict[int, Till], tx: HubTransaction
+) -> list[HubInvoice]:
+    """Return the next page; put into ``tills`` those of it that are not there yet."""
+    found = await tx.books.of_day(nip, day, after, PAGE)
+    for each in {each.till_id for each in found} - tills.keys():
+        tills[each] = await tx.parties.till(each)
+    return found
 
 
 async def _invoice(tx: HubTransaction, sha256: bytes, nip: str | None) -> HubInvoice:

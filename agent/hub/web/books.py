@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 
@@ -11,10 +12,11 @@ from aiohttp import web
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput
 from agent.domain.json_io.canonical import Json
-from agent.hub.domain.books import row, to_csv
+from agent.hub.domain.books import CSV_HEAD, row, to_csv
 from agent.hub.domain.fleet import TillView, Trouble
 from agent.hub.web.context import BOOKS, CLOCK, FLEET, PERSON
 from agent.hub.web.people import Right, allowed, require_seller
+from agent.web.streaming import streamed
 
 OF_PEOPLE = frozenset(
     {"/v1/fleet", "/v1/search", "/v1/register", "/v1/register/changes", "/v1/outages", "/v1/evidence"}
@@ -58,28 +60,48 @@ async def get_search(request: web.Request) -> web.Response:
     return web.json_response({"invoices": rows, "more": hits.more})
 
 
-async def get_register(request: web.Request) -> web.Response:
+async def get_register(request: web.Request) -> web.StreamResponse:
     """GET /v1/register?nip=&month=&format=: the rows with their JPK markers; format json (default) or csv."""
     nip, month = request.query.get("nip", ""), request.query.get("month", "")
     require_seller(request, nip)
-    found = await request.app[BOOKS].register(nip, month)
+    pages = request.app[BOOKS].register(nip, month)
     match request.query.get("format", "json"):
         case "csv":
             name = f"rejestr-{nip}-{month}.csv"
-            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-            return web.Response(body=to_csv(found), content_type="text/csv", charset="utf-8", headers=headers)
+            return await streamed(request, _csv(pages), "text/csv", name)
         case "json":
-            return web.json_response({"nip": nip, "month": month, "rows": found})
+            return await streamed(request, _document({"nip": nip, "month": month}, "rows", pages), "application/json")
         case _:
             raise BadInput("Parametr „format” to json albo csv.", code="bad-query")
 
 
-async def get_changes(request: web.Request) -> web.Response:
+async def get_changes(request: web.Request) -> web.StreamResponse:
     """GET /v1/register/changes?nip=&month=&since=: the rows that differ from those of the day of filing."""
     nip, month, since = (request.query.get(name, "") for name in ("nip", "month", "since"))
     require_seller(request, nip)
-    found = await request.app[BOOKS].changes(nip, month, since)
-    return web.json_response({"nip": nip, "month": month, "since": since, "changes": found})
+    pages = request.app[BOOKS].changes(nip, month, since)
+    head = {"nip": nip, "month": month, "since": since}
+    return await streamed(request, _document(head, "changes", pages), "application/json")
+
+
+async def _csv(pages: AsyncIterator[list[dict[str, Json]]]) -> AsyncIterator[str]:
+    head = CSV_HEAD
+    async for page in pages:
+        yield head + to_csv(page)
+        head = ""
+    yield head
+
+
+async def _document(
+    head: Mapping[str, str], name: str, pages: AsyncIterator[list[dict[str, Json]]]
+) -> AsyncIterator[str]:
+    """Yield a JSON object: ``head``, and under ``name`` the rows of all pages."""
+    before = f"{json.dumps(head)[:-1]}, {json.dumps(name)}: ["
+    async for page in pages:
+        for each in page:
+            yield f"{before}{json.dumps(each)}"
+            before = ", "
+    yield "]}" if before == ", " else f"{before}]}}"
 
 
 async def get_outages(request: web.Request) -> web.Response:

@@ -366,6 +366,26 @@ async def test_a_manager_adopts_a_till_and_the_log_says_who(office: Office) -> N
     assert entry.data["by"] == "manager"
 
 
+async def test_a_month_of_many_pages_is_given_whole(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    tills = await office.hub.store.read(lambda tx: tx.parties.tills())
+
+    async def work(tx: HubTransaction) -> None:
+        for number in range(2, 6):
+            given = offer(f"FV-1/{number}", issued_on=date(2026, 11, 24 + number % 2))
+            await tx.invoices.add(tills[number % 2], given)
+
+    await office.hub.store.write(work)
+    path = f"/v1/register?nip={NIP}&month=2026-11"
+    whole = [await office.get(f"{path}&format={each}", "auditor") for each in ("json", "csv")]
+    assert [each["number"] for each in json.loads(whole[0][1])["rows"]] == [f"FV-1/{n}" for n in (1, 2, 4, 3, 5)]
+    assert len(whole[1][1].splitlines()) == 6
+    for size in (1, 2, 3):
+        monkeypatch.setattr(books, "PAGE", size)
+        assert [await office.get(f"{path}&format={each}", "auditor") for each in ("json", "csv")] == whole
+    _, empty = await office.get(f"/v1/register?nip={NIP}&month=2026-12&format=csv", "auditor")
+    assert empty.splitlines() == whole[1][1].splitlines()[:1]
+
+
 async def test_what_came_after_a_filing_is_told(office: Office) -> None:
     """A number that came, one for an OFF, an invoice handed over later; what did not change is not told."""
     invoice = await office.hub.store.read(lambda tx: tx.invoices.get(offer("FV-1/1").sha256))
@@ -409,4 +429,4 @@ async def test_markers_and_a_cell_that_would_be_a_formula(office: Office) -> Non
     assert invoice.gross == Decimal("123.00")
     row = dict.fromkeys(("shop",), "=1+1")
     full = {name: row.get(name) for name in COLUMNS}
-    assert b"'=1+1" in to_csv([full])
+    assert "'=1+1" in to_csv([full])

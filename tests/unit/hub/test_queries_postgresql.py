@@ -75,6 +75,7 @@ VALUES: Mapping[str, str] = {
     "attempted": "0",
     "beginning": "FV-1",
     "count": "1",
+    "day": "2026-11-23",
     "deadline": "2026-11-25",
     "first": "2026-11-23",
     "following": "FV-1\U0010ffff",

@@ -210,7 +210,7 @@ async def test_what_is_never_sent_is_in_the_books_of_the_hub_and_nowhere_else(tm
             return firm.number in ledger(it)
 
         await until(both, it.turn)
-        markers = {str(row["number"]): row["marker"] for row in await books.register(NIP, month)}
+        markers = {str(row["number"]): row["marker"] async for page in books.register(NIP, month) for row in page}
         assert markers[consumer.number] == "BFK"
         assert consumer.number not in ledger(it)
 

@@ -1,7 +1,8 @@
--- of_month --
--- All of a NIP issued from one day to before another, in the order of the register.
-SELECT * FROM invoices WHERE nip = :nip AND issued_on >= :first AND issued_on < :next
-ORDER BY issued_on, number, version LIMIT :limit
+-- of_day --
+-- All of a NIP issued on a day, in the order of the register, after one of them.
+SELECT * FROM invoices
+WHERE nip = :nip AND issued_on = :day AND (number, version, sha256) > (:number, :version, :sha256)
+ORDER BY number, version, sha256 LIMIT :limit
 
 -- by_ksef_number_of_any --
 -- The one that KSeF gave this number, of whatever seller.

@@ -20,9 +20,12 @@ class StoredBooks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of_month(self, nip: str, first: date, following: date, limit: int) -> list[HubInvoice]:
-        """Return all issued from one day to before another."""
-        rows = await self._database.run("of_month", nip=nip, first=first, next=following, limit=limit)
+    async def of_day(self, nip: str, day: date, after: HubInvoice | None, limit: int) -> list[HubInvoice]:
+        """Return those issued on a day that follow one of them in the order of the register."""
+        number, version, sha256 = ("", 0, b"") if after is None else (after.number, after.version, after.sha256)
+        rows = await self._database.run(
+            "of_day", nip=nip, day=day, number=number, version=version, sha256=sha256, limit=limit
+        )
         return [invoice_of(row) for row in rows]
 
     async def find(self, question: Question, since: date, limit: int, nip: str | None = None) -> list[HubInvoice]:
