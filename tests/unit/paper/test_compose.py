@@ -105,6 +105,11 @@ def test_a_correction_says_what_was_and_what_should_be() -> None:
     assert "wystawionej poza KSeF" in paper
 
 
+def test_why_it_corrects_is_what_a_correction_stresses() -> None:
+    stressed = [each.text for each in invoice(documents.CORRECTION).elements if isinstance(each, Text) and each.bold]
+    assert any(each.startswith("Przyczyna korekty: ") for each in stressed)
+
+
 def test_a_correction_by_difference_says_so() -> None:
     body = documents.ONE_LINE.replace("<P_8B>1<", "<P_8B>-1<").replace("<P_11A>123<", "<P_11A>-123<")
     after_kind = documents.CORRECTION.split(b"</RodzajFaktury>")[1].split(b"<FaWiersz>")[0].decode()
