@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
 LAX = (HealthCheck.too_slow,)
 settings.register_profile(
-    "change", deadline=None, derandomize=True, max_examples=60, stateful_step_count=40, suppress_health_check=LAX
+    "change", deadline=None, derandomize=True, max_examples=40, stateful_step_count=40, suppress_health_check=LAX
 )
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, stateful_step_count=100, suppress_health_check=LAX

@@ -64,6 +64,7 @@ async def judge(page: Page, view: str, *, small: bool = True) -> None:
             assert not small or await page.evaluate(SMALL) == [], place
 
 
+@pytest.mark.nightly
 async def test_the_till_page(counter: Counter) -> None:
     place, page = counter.place, counter.page
     ManagerPins(place.settings.data_dir, place.clock).set("Anna", "271828")

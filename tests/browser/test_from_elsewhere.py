@@ -104,6 +104,7 @@ async def elsewhere(tmp_path: Path) -> AsyncIterator[Elsewhere]:
     await shop.cleanup()
 
 
+@pytest.mark.nightly
 async def test_a_page_of_the_internet_needs_leave_to_call_and_none_to_link(elsewhere: Elsewhere) -> None:
     (policy,) = re.findall(r"```json\n(\{.*?\})\n```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     assert list(json.loads(policy)) == ["LocalNetworkAccessAllowedForUrls"], "the policy that gives this permission"

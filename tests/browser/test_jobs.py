@@ -129,6 +129,7 @@ async def run(hands: Hands, column: int, *jobs: Job) -> None:
     assert counts == expected
 
 
+@pytest.mark.nightly
 async def test_keys_alone(counter: Counter) -> None:
     await counter.open()
     hands, page = Keys(counter), counter.page

@@ -26,6 +26,7 @@ CLEAR = """
 SIZES = pytest.mark.parametrize("size", [(1024, 768), (800, 600)], indirect=True, ids=["till", "small"])
 
 
+@pytest.mark.nightly
 @SIZES
 async def test_an_invoice_with_a_finger_alone(counter: Counter) -> None:
     await counter.open()

@@ -209,8 +209,8 @@ async def everything(tx: Transaction) -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(SCENARIOS))
-async def test_death_at_every_fifth_port_call(tmp_path: Path, name: str) -> None:
-    await die_everywhere(tmp_path, name, step=5)
+async def test_death_at_every_tenth_port_call(tmp_path: Path, name: str) -> None:
+    await die_everywhere(tmp_path, name, step=10)
 
 
 @pytest.mark.nightly

@@ -97,6 +97,7 @@ async def cut(recording: Recording, judge: Judge, at_least: int) -> None:
     assert tried >= at_least
 
 
+@pytest.mark.nightly
 async def test_a_restore_leaves_the_old_database_or_the_whole_new_one(till: Path, database: Path) -> None:
     await sold(database, "a")
     store = await SqliteStore.open(database, FakeClock())

@@ -187,6 +187,7 @@ async def test_a_backlog_of_ten_thousand(tmp_path: Path) -> None:
     await recovery(tmp_path, NIGHTLY_BACKLOG)
 
 
+@pytest.mark.nightly
 async def test_when_single_sends_run_short_presses_go_offline24_and_in_a_batch(tmp_path: Path) -> None:
     """Six tills behind one address: 30 sends an hour each. The 31st press waits for nobody."""
     async with shop(tmp_path, tills_sharing_address=6) as the, the.till() as place:

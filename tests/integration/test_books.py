@@ -333,7 +333,7 @@ async def sell_and_wait(place: AgentProcess, number: int) -> dict[str, Any]:
     raise AssertionError((await place.get(f"/v1/invoices/{made['id']}/events"), place.log()))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 async def test_a_restored_till_goes_on_after_the_numbers_that_ksef_has(tmp_path: Path) -> None:
     copy = str(tmp_path / "copy.db")
     async with agent_process(tmp_path, extra=PROBE_OFTEN) as place:

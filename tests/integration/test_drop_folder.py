@@ -111,7 +111,7 @@ async def run(*command: str, stdin: bytes = b"", environment: Mapping[str, str] 
     return process.returncode, out.decode(), error.decode()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 async def test_the_client_and_the_command_of_programs_without_http(tmp_path: Path) -> None:
     folder, sales = tmp_path / "kasa", tmp_path / "sales"
     sales.mkdir()

@@ -186,6 +186,7 @@ async def test_a_connection_that_breaks_is_unknown_and_a_repeat_is_safe(pair: Pa
     assert await pair.one.write(lambda tx: tx.invoices.add(till, offer())) is not None
 
 
+@pytest.mark.nightly
 async def test_a_server_that_said_it_ends_and_whose_stream_has_not_ended_yet_is_away(
     postgres: Postgres, tmp_path: Path
 ) -> None:

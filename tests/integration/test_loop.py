@@ -77,6 +77,7 @@ async def test_the_watchman_is_awake(tmp_path: Path) -> None:
         write_whole(tmp_path / "agent.db.series", b"", 0o600)
 
 
+@pytest.mark.nightly
 async def test_fifty_presses_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with shop(tmp_path, monkeypatch) as place:
         await a_day(place, "warm", 10)

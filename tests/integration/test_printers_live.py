@@ -53,6 +53,7 @@ async def seconds_of(http: ClientSession, url: str) -> float:
     return time.perf_counter() - start
 
 
+@pytest.mark.nightly
 async def test_while_one_printer_hangs_another_prints_and_health_answers(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

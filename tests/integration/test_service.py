@@ -69,6 +69,7 @@ async def test_a_stop_finishes_the_press_under_way(tmp_path: Path, notified: soc
             await place.http.get(f"{place.facts['health']}/health/live")
 
 
+@pytest.mark.nightly
 async def test_an_idle_agent_stops_at_once_and_starts_again(tmp_path: Path) -> None:
     async with agent_process(tmp_path) as place:
         begun = asyncio.get_running_loop().time()

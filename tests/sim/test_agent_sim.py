@@ -603,6 +603,7 @@ async def test_ten_days(folder: Path) -> None:
     await live_through(folder, 0, days=10)
 
 
+@pytest.mark.nightly
 async def test_a_seed_is_one_life(folder: Path) -> None:
     """What a failure names can be lived through again: the same things happen in the same order."""
     first, again = (Path(tempfile.mkdtemp(dir=folder)) for _ in range(2))

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
 from agent.domain.books.jpk import JpkXml
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
@@ -105,6 +107,7 @@ def added(rows: list[Mapping[str, str]]) -> Sums:
     return {field: value for field, value in total.items() if value}
 
 
+@pytest.mark.nightly
 async def test_a_quarter_of_a_shop_equals_the_sum_of_its_files(tmp_path: Path) -> None:
     rng = random.Random(2026)
     async with world(tmp_path, start=datetime(2026, 10, 1, 8, 0, tzinfo=UTC)) as place:

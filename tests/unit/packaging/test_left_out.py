@@ -97,6 +97,7 @@ def without(lines: list[str], program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.nightly
 def test_everything_is_made_without_what_is_left_out() -> None:
     done = without(patterns(), EVERYTHING)
     assert done.stdout == "made\n", done.stderr

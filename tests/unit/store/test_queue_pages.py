@@ -30,7 +30,6 @@ READ_WHOLE = {
     "queue_select": "its conditions follow",
     "invoice_select": "its conditions follow",
     "event_last": "one row, from the end",
-    "export_due": "a command's, a page at a time",
     "event_of_kind": "a report of an outage, which a person asks for",
 }
 """Queries that may go along a table that grows with every invoice, and why."""
