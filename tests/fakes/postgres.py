@@ -52,10 +52,15 @@ class Cluster:
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL to the postmaster and to all its children."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for pid in (self.process.pid, *map(int, children)):
-            os.kill(pid, 9)
+        postmaster = self.process.pid
+        os.kill(postmaster, signal.SIGSTOP)  # no child is born between the look and the end
+        os.waitid(os.P_PID, postmaster, os.WSTOPPED)
+        children = [int(pid) for pid in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
+        for pid in (postmaster, *children):
+            os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        while any(map(_runs, children)):
+            time.sleep(0.01)  # one that lives holds the shared memory, and the next server refuses to start
 
     def start(self) -> None:
         """Start it again; wait until it answers."""
@@ -101,6 +106,15 @@ def cluster(*more: str) -> Iterator[Cluster]:
 def _run(command: list[str], user: str | None) -> subprocess.Popen[bytes]:
     with Path(command[2]).parent.joinpath("server.log").open("ab") as log:
         return subprocess.Popen(command, user=user, stdout=log, stderr=log)
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process has not ended; one that nobody has waited for yet has."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in {"Z", "X"}
 
 
 def _unprivileged() -> str:
