@@ -98,10 +98,10 @@ class Archive:
 
     def save(self, bundles: Sequence[Bundle]) -> list[tuple[Path, bytes]]:
         """Write their ZIPs durably, read them back; return path and SHA-256 of each. Refused where that fails."""
-        pages = dict(each.session_upo for each in bundles if each.session_upo is not None and each.session_upo[1])
-        for page, xml in pages.items():
+        named = (each.session_upo for each in bundles if each.session_upo is not None)
+        for page, xml in {page: xml for page, xml in named if xml is not None}.items():
             target = self._folder / page_path(page)
-            if xml is not None and not holds(target, page.sha256):
+            if not holds(target, page.sha256):
                 self._write({target: xml})
             self.pages.add(page_path(page))
         files = {self._folder / each.path: pack(each) for each in bundles}
@@ -122,12 +122,6 @@ class Archive:
             if not holds(path, digest):
                 raise Refused(f"Plik {path} po zapisie ma inną treść; sprawdź dysk.", code="not-written")
         return digests
-
-
-def save(folder: Path, bundle: Bundle) -> tuple[Path, bytes]:
-    """Write the ZIP of one invoice, as an Archive does; return its path and SHA-256."""
-    ((path, sha256),) = Archive(folder).save([bundle])
-    return path, sha256
 
 
 def holds(path: Path, sha256: bytes) -> bool:

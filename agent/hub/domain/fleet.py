@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
+from typing import NamedTuple
 
 from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.json_io.canonical import Json
@@ -91,8 +92,8 @@ def view_of(
     beat = None if last is None else last.beat
     health = {} if beat is None else beat.health
     held = sum(each.count for each in counts)
-    alone, by = (0, None) if beat is None else _alone(beat, held)
-    days = [each.deadline for each in counts if each.deadline is not None] + ([by] if by is not None else [])
+    alone = _Alone(0, None) if beat is None else _alone(beat, held)
+    days = [each for each in (alone.deadline, *(one.deadline for one in counts)) if each is not None]
     deadline = min(days, default=None)
     troubles = tuple(_troubles(last, alone, deadline, now, policy))
     grade = min((each.grade for each in troubles), default=Grade.UNHEARD if last is None else Grade.WELL)
@@ -107,7 +108,7 @@ def view_of(
         mode=_text(health.get("mode")),
         unsent=0 if beat is None else beat.unsent,
         held=held,
-        alone=alone,
+        alone=alone.invoices,
         deadline=deadline,
         printers=_printers(health.get("printers")),
         certificate_days=_certificate_days(health.get("certificates")),
@@ -115,19 +116,26 @@ def view_of(
     )
 
 
-def _alone(beat: Heartbeat, held: int) -> tuple[int, date | None]:
-    """Return how many invoices only the till has, and the nearest of their days.
+class _Alone(NamedTuple):
+    """How many invoices only the till has, and the nearest of their days."""
+
+    invoices: int
+    deadline: date | None
+
+
+def _alone(beat: Heartbeat, held: int) -> _Alone:
+    """Return what only the till has.
 
     Tills before 0.3 do not say: what they had unsent beyond what is held now, which counts what has come to KSeF since.
     """
     if beat.alone is not None:
-        return beat.alone, beat.alone_deadline if beat.alone else None
-    return max(0, beat.unsent - held), beat.next_deadline if beat.unsent else None
+        return _Alone(beat.alone, beat.alone_deadline if beat.alone else None)
+    return _Alone(max(0, beat.unsent - held), beat.next_deadline if beat.unsent else None)
 
 
 def _troubles(
     last: LastBeat | None,
-    alone: int,
+    alone: _Alone,
     deadline: date | None,
     now: datetime,
     policy: FleetPolicy,
@@ -152,16 +160,16 @@ def _troubles(
     yield from _of_health(last)
 
 
-def _of_silence(last: LastBeat, alone: int, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
+def _of_silence(last: LastBeat, alone: _Alone, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
     """The dead man's switch: what a till that no longer speaks still holds, and by when it has to be in KSeF."""
     silent = now - last.presence.seen_at
     if silent < policy.silent:
         return
     since = local_time(last.presence.seen_at)
-    if alone:
-        day = last.beat.next_deadline if last.beat.alone is None else last.beat.alone_deadline
-        by = f", najbliższy termin {day:%d.%m.%Y}" if day is not None else ""
-        text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. Faktur, których nie ma ani w KSeF, ani tutaj: {alone}{by}."
+    if alone.invoices:
+        by = f", najbliższy termin {alone.deadline:%d.%m.%Y}" if alone.deadline is not None else ""
+        count = f"Faktur, których nie ma ani w KSeF, ani tutaj: {alone.invoices}{by}."
+        text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. {count}"
         yield Trouble("till-silent", Grade.CRITICAL if urgent else Grade.WARNING, text)
     elif policy.opens <= local_time(now).time() < policy.closes:
         text = f"Kasa milczy od {since:%d.%m.%Y %H:%M}. Wszystkie jej faktury są tutaj albo w KSeF."

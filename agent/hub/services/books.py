@@ -81,14 +81,15 @@ class BookQueries:
 
     async def register(self, nip: str, month: str) -> AsyncIterator[list[dict[str, Json]]]:
         """Yield the rows of a month (YYYY-MM) as of today, a page at a time: a chain's month may be millions."""
+        today = local_date(self._clock.now())
         async for found, tills in self._of_month(nip, month):
-            yield rows(found, tills, local_date(self._clock.now()))
+            yield rows(found, tills, today)
 
     async def changes(self, nip: str, month: str, since: str) -> AsyncIterator[list[dict[str, Json]]]:
         """Yield the rows of a month that differ from those of the end of a day (YYYY-MM-DD), a page at a time."""
-        day = _day(since)
+        day, today = _day(since), local_date(self._clock.now())
         async for found, tills in self._of_month(nip, month):
-            yield changes(found, tills, day, local_date(self._clock.now()))
+            yield changes(found, tills, day, today)
 
     async def _of_month(self, nip: str, month: str) -> AsyncIterator[tuple[list[HubInvoice], dict[int, Till]]]:
         first, following = _month(month)

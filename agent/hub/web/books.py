@@ -85,23 +85,22 @@ async def get_changes(request: web.Request) -> web.StreamResponse:
 
 
 async def _csv(pages: AsyncIterator[list[dict[str, Json]]]) -> AsyncIterator[str]:
-    head = CSV_HEAD
+    yield CSV_HEAD
     async for page in pages:
-        yield head + to_csv(page)
-        head = ""
-    yield head
+        yield to_csv(page)
 
 
 async def _document(
     head: Mapping[str, str], name: str, pages: AsyncIterator[list[dict[str, Json]]]
 ) -> AsyncIterator[str]:
     """Yield a JSON object: ``head``, and under ``name`` the rows of all pages."""
-    before = f"{json.dumps(head)[:-1]}, {json.dumps(name)}: ["
+    yield f"{json.dumps(head)[:-1]}, {json.dumps(name)}: ["
+    comma = ""
     async for page in pages:
         for each in page:
-            yield f"{before}{json.dumps(each)}"
-            before = ", "
-    yield "]}" if before == ", " else f"{before}]}}"
+            yield comma + json.dumps(each)
+            comma = ", "
+    yield "]}"
 
 
 async def get_outages(request: web.Request) -> web.Response:

@@ -19,7 +19,7 @@ from agent.sandbox.ksef.limits import NO_LIMITS
 from agent.sandbox.provision import describe, write_config
 from agent.sandbox.server import Sandbox
 from agent.services.tokens import Tokens, ensure_token
-from agent.store.bundle import collect, save
+from agent.store.bundle import Archive, collect
 from agent.store.sqlite import DATABASE, SqliteStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.invoices import add_next
@@ -80,8 +80,7 @@ def run_export(folder: Path) -> list[Path]:
         target = folder / bundle.path
         target.parent.mkdir(parents=True)
         plant(target, folder / "victim")
-        path, _ = save(folder, bundle)
-        return [path]
+        return [path for path, _ in Archive(folder).save([bundle])]
 
     return asyncio.run(write())
 

@@ -23,7 +23,7 @@ from agent.ports import CallOutcome, InvoiceChange, KsefError, KsefSession, Sess
 from agent.services.delivery import upo as service
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
-from agent.store.bundle import Bundle, collect, save
+from agent.store.bundle import Archive, Bundle, collect
 from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.transaction import SqliteTransaction
 from tests.fakes import counter
@@ -308,7 +308,7 @@ async def test_the_archive_holds_the_page_once(tmp_path: Path) -> None:
         records = await batch(place)
         await work(place, 1)
         bundles = [await place.store.read(partial(_collected, record.id)) for record in records]
-        target = [save(tmp_path / "archive", bundle)[0] for bundle in bundles][-1]
+        target = [Archive(tmp_path / "archive").save([bundle])[0][0] for bundle in bundles][-1]
         (page,) = (tmp_path / "archive" / "session-upo").iterdir()
         assert page.read_bytes() == (await place.invoices.upo(records[0].id)).xml
         with zipfile.ZipFile(target) as archive:

@@ -25,7 +25,7 @@ from agent.domain.records.retention import ERASED, issued_before, limitation_end
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.settings.model import RetentionSettings, Settings
-from agent.store.bundle import collect, save
+from agent.store.bundle import Archive, collect
 from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.soundness import check
 from agent.store.sqlite import DATABASE
@@ -242,7 +242,7 @@ async def test_the_archive_file_goes_first_and_an_archive_that_is_away_is_waited
     archive = tmp_path / "archive"
     async with till(tmp_path, OVER, gateway) as place:
         bundle = await place.store.read(lambda tx: collect(tx, invoice_id))
-        path, sha256 = save(archive, bundle)
+        ((path, sha256),) = Archive(archive).save([bundle])
         await place.store.write(lambda tx: tx.exports.add(invoice_id, str(path), sha256))
         archive.rename(tmp_path / "away")
         number = (await place.record(invoice_id)).number
