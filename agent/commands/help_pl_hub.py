@@ -111,7 +111,7 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     ),
     "hub tls": (
         "Utwórz w katalogu DIRECTORY hub.crt i hub.key dla NAMES (nazw, adresów) oraz ca.crt dla kas.\n\n"
-        "Urząd powstaje raz; następnym razem podpisze kolejny certyfikat centrali. ca.key nie powinien leżeć na "
-        "żadnej kasie ani na centrali."
+        "Urząd powstaje raz; następnym razem podpisze kolejny certyfikat centrali, do czego ca.key musi znów leżeć "
+        "obok ca.crt. ca.key nie powinien leżeć na żadnej kasie ani na centrali."
     ),
 }

@@ -38,9 +38,16 @@ def add(settings: HubSettings, name: str, role: str, nip: str, *, as_json: bool)
     click.echo(secret)
     if chosen is HubRole.MONITOR:
         return
-    scheme = "http" if settings.hub.tls_certificate_file is None else "https"
-    address = f"{scheme}://{settings.hub.host}:{settings.hub.port}/#token={secret}"
-    click.echo(f"Adres strony centrali z tym kodem (kod widać tylko teraz): {address}", err=True)
+    click.echo(f"To kod dostępu, widać go tylko teraz. Wpisuje się go na stronie {_login(settings)}", err=True)
+
+
+def _login(settings: HubSettings) -> str:
+    """Return the address of the login page; where the hub listens on every address, its name is not known here."""
+    hub = settings.hub
+    scheme = "http" if hub.tls_certificate_file is None else "https"
+    everywhere = hub.host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+    host = f"[{hub.host}]" if ":" in hub.host else hub.host
+    return f"{scheme}://{'ADRES-CENTRALI' if everywhere else host}:{hub.port}/login"
 
 
 @token.command("list")

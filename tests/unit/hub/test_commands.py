@@ -195,6 +195,8 @@ def test_of_several_sellers_one_has_to_be_named(hub: Hub) -> None:
 
 
 def test_people_have_roles(hub: Hub) -> None:
+    assert "http://127.0.0.1:8790/login" in hub.result("token", "add", "Ewa").stderr
+    hub.run("token", "revoke", "Ewa")
     made = hub.json("token", "add", "Anna", "--role", "auditor")
     assert made["token"].startswith("ksef-hub-")
     assert hub.json("token", "list") == [{"name": "Anna", "role": "auditor", "nip": None}]
@@ -262,6 +264,11 @@ def test_tls_makes_a_ca_once_and_certificates_that_tills_believe(tmp_path: Path)
     assert (tmp_path / "ca.crt").read_bytes() == authority
     assert (tmp_path / "hub.crt").read_bytes() != first
     ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    (tmp_path / "ca.key").unlink()
+    refused = CliRunner().invoke(command, ["tls", str(tmp_path), "hub.example"]).exception
+    assert isinstance(refused, BadInput)
+    assert "nie ma ca.key" in str(refused)
+    assert (tmp_path / "ca.crt").read_bytes() == authority
     (tmp_path / "ca.key").write_text("-----")
     with pytest.raises(BadInput):
         issue(["x"], days=1, authority=(authority, b"-----"))
