@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
-from agent.hub_contract.reading import Members
+from agent.hub_contract.reading import ContractError, Members
+
+MOST_INVOICES = 10**9
+"""More no till says that it has: a gauge of it is a number that monitoring can hold."""
+LATEST = date(2200, 12, 31)
+"""No day to send by lies beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,16 @@ def heartbeat_from_json(value: object) -> Heartbeat:
         alone=None if members.json("alone") is None else members.whole("alone"),
         alone_deadline=members.day_or_none("alone_deadline"),
     )
+
+
+def require_plausible(beat: Heartbeat) -> None:
+    """Refuse what no till can mean: ContractError names the field. What was stored before stays readable."""
+    for name, count in (("unsent", beat.unsent), ("alone", beat.alone)):
+        if count is not None and not 0 <= count <= MOST_INVOICES:
+            raise ContractError(f"heartbeat: {name} is not from 0 to {MOST_INVOICES}")
+    for name, day in (("next_deadline", beat.next_deadline), ("alone_deadline", beat.alone_deadline)):
+        if day is not None and day > LATEST:
+            raise ContractError(f"heartbeat: {name} is later than {LATEST}")
 
 
 def news_to_json(news: News) -> dict[str, Json]:

@@ -249,9 +249,7 @@ def pressing(
     """Return which of these deadlines are near or over."""
     today, limit = local_date(now), timedelta(hours=policy.deadline_hours)
     return frozenset(
-        day
-        for day in days
-        if day - today <= FAR and (day < today or opening_time_left(now, day, policy, calendar, maintenance) <= limit)
+        day for day in days if day < today or opening_time_left(now, day, policy, calendar, maintenance) <= limit
     )
 
 
@@ -266,11 +264,14 @@ def opening_time_left(
 ) -> timedelta:
     """Return how much opening time is left from ``now`` to the end of ``last_day`` (Polish civil day).
 
-    ``without``: times that do not count, since KSeF announced that it will not be there.
+    ``without``: times that do not count, since KSeF announced that it will not be there. ``timedelta.max`` where the
+    day lies further off than FAR: whoever said such a day, nobody counts up to it.
     """
     left = timedelta(0)
     clock = local_time(now)
     day = clock.date()
+    if last_day - day > FAR:
+        return timedelta.max
     while day <= last_day:
         if not policy.business_days_only or calendar.is_business_day(day):
             for begin, end in _open_on(day, policy):

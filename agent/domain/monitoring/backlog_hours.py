@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, end_of_day, local_date, start_of_day
-from agent.domain.monitoring.alerts import FAR, Policy, Window, opening_time_left, outside
+from agent.domain.monitoring.alerts import Policy, Window, opening_time_left, outside
 
 MIDNIGHT = time(0)
 LEAST = timedelta(hours=1)
@@ -111,7 +111,7 @@ def held_until(
     opening = hours.next_opening(now, away)
     if opening is None:
         return None
-    if deadline is None or deadline - local_date(now) > FAR:
+    if deadline is None:
         return opening
     if end_of_day(deadline) - opening < LEAST:
         return None

@@ -14,11 +14,15 @@ from typing import NamedTuple
 from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.json_io.canonical import Json
 from agent.domain.monitoring.alerts import Policy, opening_time_left
-from agent.hub.domain.records import LastBeat, OpenCount, Seller, Till
-from agent.hub_contract.heartbeat import Heartbeat
+from agent.hub.domain.records import LastBeat, OpenCount, Till
+from agent.hub_contract.heartbeat import MOST_INVOICES, Heartbeat
 
 LISTED = 5
 """Problems of a till's own /health that are repeated here."""
+VERSION_LENGTH = 40
+"""Characters of what a till says its version is; the rest is cut off."""
+MOST_DAYS = 100_000
+"""No certificate holds longer, or ended longer ago."""
 
 
 class Grade(IntEnum):
@@ -81,14 +85,14 @@ class TillView:
 
 def view_of(
     till: Till,
-    seller: Seller,
+    seller: str,
     last: LastBeat | None,
     counts: Sequence[OpenCount],
     *,
     now: datetime,
     policy: FleetPolicy,
 ) -> TillView:
-    """Judge one till."""
+    """Judge one till. ``seller``: the name of whose it is."""
     beat = None if last is None else last.beat
     health = {} if beat is None else beat.health
     held = sum(each.count for each in counts)
@@ -99,14 +103,14 @@ def view_of(
     grade = min((each.grade for each in troubles), default=Grade.UNHEARD if last is None else Grade.WELL)
     return TillView(
         till=till,
-        seller=seller.name,
+        seller=seller,
         grade=grade,
         troubles=troubles,
         heard_at=None if last is None else last.presence.seen_at,
         address=None if last is None else last.address,
-        version=None if beat is None else beat.version,
+        version=None if beat is None else beat.version[:VERSION_LENGTH],
         mode=_text(health.get("mode")),
-        unsent=0 if beat is None else beat.unsent,
+        unsent=0 if beat is None else _count(beat.unsent),
         held=held,
         alone=alone.invoices,
         deadline=deadline,
@@ -129,8 +133,13 @@ def _alone(beat: Heartbeat, held: int) -> _Alone:
     Tills before 0.3 do not say: what they had unsent beyond what is held now, which counts what has come to KSeF since.
     """
     if beat.alone is not None:
-        return _Alone(beat.alone, beat.alone_deadline if beat.alone else None)
-    return _Alone(max(0, beat.unsent - held), beat.next_deadline if beat.unsent else None)
+        return _Alone(_count(beat.alone), beat.alone_deadline if beat.alone else None)
+    return _Alone(_count(beat.unsent - held), beat.next_deadline if beat.unsent else None)
+
+
+def _count(said: int) -> int:
+    """Return how many a till says, as the hub's door asks for today; what was stored before may be any number."""
+    return max(0, min(said, MOST_INVOICES))
 
 
 def _troubles(
@@ -200,5 +209,5 @@ def _printers(value: Json) -> str | None:
 
 def _certificate_days(value: Json) -> int | None:
     found = [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
-    days = [left for each in found if isinstance(left := each.get("days_left"), int)]
+    days = [left for each in found if isinstance(left := each.get("days_left"), int) and abs(left) < MOST_DAYS]
     return min(days, default=None)

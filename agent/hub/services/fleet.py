@@ -20,6 +20,8 @@ from agent.ports import Clock
 SHARE_HOURS = 24
 LISTED = 200
 """Invoices on a till's page."""
+VERSIONS = 10
+"""Versions that one sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Fleet:
         views = [
             view_of(
                 till,
-                sellers[till.nip],
+                sellers[till.nip].name,
                 beats.get(till.id),
                 counts[till.id],
                 now=now,
@@ -171,7 +173,9 @@ class Fleet:
             found.append(old)
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
-            text = f"Kasy mają różne wersje programu: {', '.join(sorted(versions))}."
+            named = sorted(versions)[:VERSIONS]
+            more = f" i {len(versions) - VERSIONS} innych" if len(versions) > VERSIONS else ""
+            text = f"Kasy mają różne wersje programu: {', '.join(named)}{more}."
             found.append(Trouble("versions", Grade.WARNING, text))
         return found
 

@@ -62,8 +62,7 @@ async def get_search(request: web.Request) -> web.Response:
 
 async def get_register(request: web.Request) -> web.StreamResponse:
     """GET /v1/register?nip=&month=&format=: the rows with their JPK markers; format json (default) or csv."""
-    nip, month = request.query.get("nip", ""), request.query.get("month", "")
-    require_seller(request, nip)
+    nip, month = _seller(request), request.query.get("month", "")
     pages = request.app[BOOKS].register(nip, month)
     match request.query.get("format", "json"):
         case "csv":
@@ -77,11 +76,19 @@ async def get_register(request: web.Request) -> web.StreamResponse:
 
 async def get_changes(request: web.Request) -> web.StreamResponse:
     """GET /v1/register/changes?nip=&month=&since=: the rows that differ from those of the day of filing."""
-    nip, month, since = (request.query.get(name, "") for name in ("nip", "month", "since"))
-    require_seller(request, nip)
+    nip, month, since = _seller(request), request.query.get("month", ""), request.query.get("since", "")
     pages = request.app[BOOKS].changes(nip, month, since)
     head = {"nip": nip, "month": month, "since": since}
     return await streamed(request, _document(head, "changes", pages), "application/json")
+
+
+def _seller(request: web.Request) -> str:
+    """Return the NIP that is asked for, which has to be said, and one the asker may look at."""
+    nip = request.query.get("nip", "")
+    if not nip:
+        raise BadInput("Podaj NIP sprzedawcy (nip).", code="bad-query")
+    require_seller(request, nip)
+    return nip
 
 
 async def _csv(pages: AsyncIterator[list[dict[str, Json]]]) -> AsyncIterator[str]:
@@ -105,8 +112,7 @@ async def _document(
 
 async def get_outages(request: web.Request) -> web.Response:
     """GET /v1/outages?nip=&month=: days and tills whose invoices went out without their number."""
-    nip = request.query.get("nip", "")
-    require_seller(request, nip)
+    nip = _seller(request)
     found = await request.app[BOOKS].outages(nip, request.query.get("month", ""))
     return web.json_response({"days": [asdict(each) for each in found]}, dumps=_dumps)
 

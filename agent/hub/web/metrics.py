@@ -1,21 +1,24 @@
-"""GET /metrics of the hub: Prometheus text. Labels: NIPs, shops and names of tills as headquarters gave them."""
+"""GET /metrics of the hub: Prometheus text.
+
+Labels: NIPs, shops and names of tills as headquarters gave them, and the few versions that most tills run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from agent.domain.calendar import end_of_day
 from agent.hub.domain.fleet import Grade
 from agent.hub.domain.states import OPEN
 from agent.hub.services.fleet import FleetView
 
-WARSAW = ZoneInfo("Europe/Warsaw")
+MOST_VERSIONS = 20
+"""Versions that are named; what a till says of itself is no bound. Those of the other tills are one, "other"."""
 
 
 def render(view: FleetView, rate_limited: Mapping[str, int]) -> bytes:
@@ -73,8 +76,11 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
         online.add_metric([share.shop], share.online)
     yield from (issued, online)
     versions = _gauge("till_versions", "Tills by the version they run.", ["version"])
-    for version, count in view.versions.items():
+    common = view.versions.most_common(MOST_VERSIONS)
+    for version, count in common:
         versions.add_metric([version], count)
+    if others := view.versions.total() - sum(count for _, count in common):
+        versions.add_metric(["other"], others)
     problems = _gauge("problems", "Problems of the hub itself.", ["code", "severity"])
     for trouble in view.troubles:
         problems.add_metric([trouble.code, trouble.grade.name.lower()], 1)
@@ -103,8 +109,7 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
         unsent.add_metric(values, max(each.unsent, each.held))
         alone.add_metric(values, each.alone)
         if each.deadline is not None:
-            midnight = datetime.combine(each.deadline + timedelta(days=1), time(), WARSAW)
-            deadline.add_metric(values, midnight.timestamp())
+            deadline.add_metric(values, end_of_day(each.deadline).timestamp())
         for grade in (Grade.CRITICAL, Grade.WARNING):
             count = sum(trouble.grade is grade for trouble in each.troubles)
             troubles.add_metric([*values, grade.name.lower()], count)

@@ -19,7 +19,7 @@ from agent.hub.services.intake import NumberTaken
 from agent.hub.services.outcomes import read_cursor, status_of
 from agent.hub.web.context import CLOCK, HEARTBEATS, HUB_TASKS, INTAKE, OFFLINE_CERTIFICATES, OUTCOMES, TILL
 from agent.hub_contract.certificates import pair_to_json
-from agent.hub_contract.heartbeat import heartbeat_from_json, news_to_json
+from agent.hub_contract.heartbeat import heartbeat_from_json, news_to_json, require_plausible
 from agent.hub_contract.offers import MOST_AT_ONCE, MOST_WAIT_SECONDS, Claims, claims_from_query, offer_from_line
 from agent.hub_contract.reading import ContractError
 from agent.hub_contract.status import (
@@ -155,6 +155,7 @@ async def put_heartbeat(request: web.Request) -> web.Response:
     """PUT /v1/heartbeat: the till's state in, the news out."""
     try:
         beat = heartbeat_from_json(parse_object(await read(request)))
+        require_plausible(beat)
     except ContractError as error:
         raise BadInput(f"Nieczytelny meldunek kasy: {error}.", code="bad-input") from error
     news = await request.app[HEARTBEATS].hear(request[TILL], beat, request.remote or "", secure=request.secure)

@@ -6,17 +6,23 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
+from agent.domain.calendar import BusinessCalendar
 from agent.hub.courier.rate_limited import RateLimitedCalls
+from agent.hub.domain.fleet import FleetPolicy, TillView, view_of
+from agent.hub.domain.presence import Presence
+from agent.hub.domain.records import LastBeat
 from agent.hub.ports import HubTransaction
 from agent.hub.services.fleet import Fleet
 from agent.hub.services.overview import BACKUP
 from agent.hub.settings.model import FleetSettings
 from agent.hub.web.metrics import render
+from agent.hub_contract.heartbeat import Heartbeat
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import NIP, offer, seller_and_till, sqlite_hub
 
@@ -102,6 +108,26 @@ async def test_an_old_copy_of_the_database_is_a_problem(tmp_path: Path) -> None:
     text, codes = await a_look(tmp_path, clock, within)
     assert "backup-old" not in codes
     assert f"ksef_hub_backup_timestamp_seconds {clock.now().timestamp():.6g}"[:38] in text
+
+
+async def test_tills_of_many_versions_are_few_labels(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        till = await seller_and_till(store)
+        view = await Fleet(store, clock, FleetSettings(), "1.0").look()
+        said = Heartbeat("d", "p", "m", clock.now(), "1.0", (), 0, None)
+        seen = LastBeat(till.id, Presence("d", "p", "m", None, clock.now()), "::1", None, said)
+        policy = FleetPolicy(timedelta(minutes=5), 4.0, time(8), time(21), BusinessCalendar())
+
+        def running(version: str, number: int) -> TillView:
+            place = replace(till, id=number, name=str(number))
+            beat = replace(seen, beat=replace(said, version=version))
+            return view_of(place, "Sklep", beat, [], now=clock.now(), policy=policy)
+
+        tills = [running(f"0.0.{number}", number) for number in range(30)] + [running("1.0", 30), running("1.0", 31)]
+        text = render(replace(view, tills=tuple(tills)), {}).decode()
+    found = dict(re.findall(r'ksef_hub_till_versions{version="(.*)"} (.*)', text))
+    assert (len(found), found["1.0"], found["other"]) == (21, "2.0", "11.0")
 
 
 def test_only_what_ksef_turned_away_is_counted() -> None:

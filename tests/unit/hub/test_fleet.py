@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from agent.hub.domain.book_changes import changes
 from agent.hub.domain.books import COLUMNS, Find, Question, marker, question, to_csv
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, view_of
 from agent.hub.domain.presence import Presence
-from agent.hub.domain.records import HubRole, LastBeat, OpenCount, Seller, Till
+from agent.hub.domain.records import HubRole, LastBeat, Offer, OpenCount, Till
 from agent.hub.domain.states import HubState
 from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubTransaction
@@ -52,7 +53,7 @@ def view(
     if heard is not None:
         last = LastBeat(1, Presence("d", "p", "m", None, now - silent), "10.0.0.7", None, heard)
     held = [OpenCount(NIP, 1, HubState.WAITING, counts, date(2026, 11, 25), NOON)] if counts else []
-    return view_of(TILL, Seller(NIP, "Sklep", {}, NOON), last, held, now=now, policy=POLICY)
+    return view_of(TILL, "Sklep", last, held, now=now, policy=POLICY)
 
 
 def codes(found: TillView) -> dict[str, Grade]:
@@ -115,6 +116,19 @@ def test_health_of_any_shape_breaks_nothing() -> None:
     )
     for health in shapes:
         assert view(beat(health=health)).till is TILL
+
+
+def test_a_day_that_lies_ages_off_is_no_trouble() -> None:
+    """What a till of before said, or an invoice that was handed over with such a day, is judged at once."""
+    for far in ({"next_deadline": date.max}, {"alone": 1, "alone_deadline": date.max}):
+        found = view(beat(unsent=1, **far))
+        assert (found.grade, found.deadline) == (Grade.WELL, date.max)
+
+
+def test_what_an_older_hub_took_of_a_till_is_bounded() -> None:
+    health: dict[str, Json] = {"certificates": [{"days_left": -(10**400)}, {"days_left": 30}]}
+    found = view(beat(unsent=10**400, alone=-7, version="9" * 5000, health=health))
+    assert (found.unsent, found.alone, found.version, found.certificate_days) == (10**9, 0, "9" * 40, 30)
 
 
 SHA = bytes(range(32))
@@ -231,6 +245,22 @@ async def test_the_fleet_page_shows_the_worst_first_and_filters(office: Office) 
     assert 'ksef_hub_till_unsent_invoices{nip="5265877635",shop="Sklep kasa 1",till="kasa 1"} 3.0' in metrics
 
 
+async def test_one_tills_date_stops_nobodys_look(office: Office) -> None:
+    """PUT invoice with deadline=9999-12-31: page, health and metrics are there all the same."""
+    till = (await office.hub.store.read(lambda tx: tx.parties.tills()))[1]
+    for number, day in enumerate((date.max, date.min)):
+        given = offer(f"FV-2/{number}", deadline=day)
+        await office.hub.store.write(partial(_add, till, given))
+        assert (await office.get("/", "viewer"))[0] == 200
+        assert (await office.get("/v1/fleet", "viewer"))[0] == 200
+        assert (await office.get("/metrics", "monitor"))[0] == 200
+        assert (await office.get("/health", None))[0] == (503 if day == date.min else 200)
+
+
+async def _add(till: Till, given: Offer, tx: HubTransaction) -> None:
+    assert await tx.invoices.add(till, given) is not None
+
+
 OTHER = "1111111111"
 
 
@@ -298,6 +328,9 @@ async def test_search_register_outages_and_evidence_agree(office: Office) -> Non
     assert text.splitlines()[1].startswith("Sklep kasa 1;kasa 1;FV-1/1;VAT;2026-11-24;DI;")
     _, text = await office.get(f"/v1/outages?nip={NIP}&month=2026-11", "auditor")
     assert [(each["day"], each["unnumbered"]) for each in json.loads(text)["days"]] == [("2026-11-24", 1)]
+    for path in ("/v1/register?month=2026-11", "/v1/register/changes?month=2026-11&since=2026-11-24", "/v1/outages"):
+        status, text = await office.get(path, "auditor")
+        assert (status, json.loads(text)["code"]) == (400, "bad-query"), path
     for wrong in ("/v1/register?nip=1&month=2026-11", f"/v1/register?nip={NIP}&month=2026-13", "/v1/evidence?sha256=x"):
         assert (await office.get(wrong, "auditor"))[0] in {400, 404, 422}
     headers = {"Authorization": f"Bearer {office.tokens['auditor']}"}

@@ -256,6 +256,22 @@ async def test_a_heartbeat_that_is_none_is_refused(till: Caller) -> None:
         assert (await till.call("PUT", "/v1/heartbeat", json=wrong))[1]["code"] == "bad-input"
 
 
+async def test_a_heartbeat_that_no_till_can_mean_is_refused_by_the_field_name(till: Caller) -> None:
+    for name, value in (
+        ("unsent", -1),
+        ("unsent", 10**400),
+        ("alone", -1),
+        ("alone", 10**9 + 1),
+        ("next_deadline", "9999-12-31"),
+        ("alone_deadline", "2201-01-01"),
+    ):
+        status, problem = await till.call("PUT", "/v1/heartbeat", json={**BEAT, name: value})
+        assert (status, problem["code"]) == (422, "bad-input")
+        assert f" {name} " in problem["detail"]
+    assert await till.hub.store.read(lambda tx: tx.fleet.last_beats()) == []
+    assert (await till.call("PUT", "/v1/heartbeat", json={**BEAT, "unsent": 10**9, "alone": 0}))[0] == 200
+
+
 async def test_anybody_may_ask_whether_it_lives(till: Caller) -> None:
     async with till.http.get(f"{till.hub.listener.url}/health/live") as response:
         assert (await response.json())["live"] is True

@@ -211,3 +211,11 @@ def test_those_that_are_not_named_are_counted_by_deadline() -> None:
     assert AlertCode.IN_DOUBT in {
         alert.code for alert in alerts(replace(facts, invoices=(doubt,)), POLICY, CALENDAR) if alert.subject == "others"
     }
+
+
+def test_nobody_counts_the_opening_time_up_to_a_day_that_lies_ages_off() -> None:
+    """Three million days at once would stop a till, or the hub of all tills."""
+    for far in (date(2028, 1, 1), date.max):
+        assert opening_time_left(at("2026-11-25 12:00"), far, POLICY, CALENDAR) == timedelta.max
+    year = opening_time_left(at("2026-11-25 12:00"), date(2027, 11, 26), POLICY, CALENDAR)
+    assert year == timedelta(hours=9 + 366 * 13)
