@@ -15,6 +15,13 @@ MOST_AT_ONCE = 1000
 """Invoices of one POST."""
 MOST_WAIT_SECONDS = 30.0
 """How long the hub holds a request back for news."""
+MOST_VERSIONS = 1000
+"""A till makes one technical correction, KSeF takes no second one; no database column ends before this."""
+SHA256_BYTES = 32
+
+
+class NotALine(ContractError):
+    """A line of POST is not JSON at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,13 @@ def claims_from_query(query: Mapping[str, str]) -> Claims:
     values: dict[str, object] = dict(query)
     if "offline" in query:
         if query["offline"] not in {"true", "false"}:
-            raise ContractError("offline is neither true nor false")
+            raise ContractError("„query.offline” to true albo false")
         values["offline"] = query["offline"] == "true"
     try:
         values["version"] = int(query.get("version", "1"))
         values["urgent"] = float(query.get("urgent", "0"))
     except ValueError as error:
-        raise ContractError("version or urgent is no number") from error
+        raise ContractError("„query.version” albo „query.urgent” nie jest liczbą") from error
     return _claims(Members(values, "query"))
 
 
@@ -86,32 +93,38 @@ def offers_to_lines(offers: Iterable[tuple[bytes, bytes, Claims]]) -> bytes:
 
 
 def offer_from_line(line: bytes) -> tuple[bytes, bytes, Claims]:
-    """Read one line of POST: hash, bytes, claims; ContractError where it is none."""
+    """Read one line of POST: hash, bytes, claims; NotALine where it is no JSON, ContractError for a wrong member."""
     try:
         document = json.loads(line)
-        members = Members(document, "line")
-        xml = base64.b64decode(members.text("xml"), validate=True)
-    except ContractError:
-        raise
     except (ValueError, RecursionError) as error:
-        raise ContractError("a line is not JSON with base64") from error
+        raise NotALine("to nie jest JSON") from error
+    members = Members(document, "line")
+    text = members.text("xml")
+    try:
+        xml = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ContractError("„line.xml” nie jest zapisem base64") from error
     return members.hexadecimal("sha256"), xml, _claims(members)
 
 
 def _claims(members: Members) -> Claims:
-    corrects = members.text_or_none("corrects")
+    corrects = None if members.text_or_none("corrects") is None else members.hexadecimal("corrects")
     version = members.whole("version", 1)
     urgent = members.number("urgent")
-    if version < 1 or (version > 1) != (corrects is not None):
-        raise ContractError("version 2 and later names what it corrects, and only it does")
+    if not 1 <= version <= MOST_VERSIONS:
+        raise ContractError(f"„version” to liczba od 1 do {MOST_VERSIONS}")
+    if (version > 1) != (corrects is not None):
+        raise ContractError("od wersji 2 „corrects” wskazuje zastąpiony plik, a w wersji 1 go nie ma")
+    if corrects is not None and len(corrects) != SHA256_BYTES:
+        raise ContractError("„corrects” to skrót SHA-256: 64 znaki szesnastkowe")
     if not 0 <= urgent < float("inf"):
-        raise ContractError("urgent is no number of seconds")
+        raise ContractError("„urgent” to liczba sekund")
     return Claims(
         offline=members.flag("offline", default=True),
         group=members.text_or_none("group") or "",
         deadline=members.day_or_none("deadline"),
         version=version,
-        corrects=None if corrects is None else members.hexadecimal("corrects"),
+        corrects=corrects,
         urgent=urgent,
         mode=members.text_or_none("mode") or "",
     )

@@ -1,15 +1,27 @@
-"""Reading the other side's JSON: types checked, unknown fields passed over."""
+"""Reading the other side's JSON: types checked, unknown fields passed over.
+
+What is wrong is said in Polish: people read it, as the ``detail`` of a problem or of the till's own trouble.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
 
+_UNPLAIN = re.compile("[\x00\ud800-\udfff]")
+"""NUL, which PostgreSQL keeps in no text, and lone surrogates, which no database and no UTF-8 knows."""
+
 
 class ContractError(ValueError):
     """The other side's answer is not what the contract says."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether both databases can keep a text: no NUL, no lone surrogate."""
+    return _UNPLAIN.search(text) is None
 
 
 class Members:
@@ -17,15 +29,17 @@ class Members:
 
     def __init__(self, value: object, what: str) -> None:
         if not isinstance(value, Mapping):
-            raise ContractError(f"{what}: an object is missing")
+            raise ContractError(f"„{what}” nie jest obiektem JSON")
         self._value: Mapping[str, object] = value
         self._what = what
 
     def text(self, name: str) -> str:
-        """Return text that has to be there."""
+        """Return text that has to be there, and that both databases can keep."""
         value = self._value.get(name)
         if not isinstance(value, str):
-            raise ContractError(f"{self._what}: {name} is no text")
+            raise self._wrong(name, "nie jest tekstem")
+        if not is_plain(value):
+            raise self._wrong(name, "zawiera niedozwolony znak (NUL albo niepełny znak Unicode)")
         return value
 
     def text_or_none(self, name: str) -> str | None:
@@ -35,28 +49,31 @@ class Members:
         """Return a whole number; ``default`` where it is missing."""
         value = self._value.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ContractError(f"{self._what}: {name} is no whole number")
+            raise self._wrong(name, "nie jest liczbą całkowitą")
         return value
 
     def number(self, name: str, default: float = 0.0) -> float:
         """Return a number, of seconds mostly."""
         value = self._value.get(name, default)
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ContractError(f"{self._what}: {name} is no number")
-        return float(value)
+            raise self._wrong(name, "nie jest liczbą")
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise self._wrong(name, "jest liczbą poza zakresem") from error
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return true or false."""
         value = self._value.get(name, default)
         if not isinstance(value, bool):
-            raise ContractError(f"{self._what}: {name} is neither true nor false")
+            raise self._wrong(name, "to true albo false")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts, empty where it is missing."""
         values = self.items(name)
         if not all(isinstance(each, str) for each in values):
-            raise ContractError(f"{self._what}: {name} is no list of texts")
+            raise self._wrong(name, "nie jest listą tekstów")
         return tuple(str(each) for each in values)
 
     def items(self, name: str) -> Sequence[object]:
@@ -65,7 +82,7 @@ class Members:
         if value is None:
             return ()
         if not isinstance(value, list | tuple):
-            raise ContractError(f"{self._what}: {name} is no list")
+            raise self._wrong(name, "nie jest listą")
         return value
 
     def hexadecimal(self, name: str) -> bytes:
@@ -73,7 +90,7 @@ class Members:
         try:
             return bytes.fromhex(self.text(name))
         except ValueError as error:
-            raise ContractError(f"{self._what}: {name} is not hexadecimal") from error
+            raise self._wrong(name, "nie jest zapisem szesnastkowym") from error
 
     def instant_or_none(self, name: str) -> datetime | None:
         """Return an instant with its offset."""
@@ -83,15 +100,15 @@ class Members:
         try:
             value = datetime.fromisoformat(text)
         except ValueError as error:
-            raise ContractError(f"{self._what}: {name} is no instant") from error
+            raise self._wrong(name, "nie jest chwilą") from error
         if value.tzinfo is None:
-            raise ContractError(f"{self._what}: {name} has no offset")
+            raise self._wrong(name, "nie podaje strefy czasowej")
         return value
 
     def instant(self, name: str) -> datetime:
         value = self.instant_or_none(name)
         if value is None:
-            raise ContractError(f"{self._what}: {name} is missing")
+            raise self._wrong(name, "nie ma wartości")
         return value
 
     def day_or_none(self, name: str) -> date | None:
@@ -100,7 +117,7 @@ class Members:
         try:
             return None if text is None else date.fromisoformat(text)
         except ValueError as error:
-            raise ContractError(f"{self._what}: {name} is no date") from error
+            raise self._wrong(name, "nie jest datą") from error
 
     def member_or_none(self, name: str) -> Members | None:
         """Return an object, None where it is missing."""
@@ -111,3 +128,6 @@ class Members:
         """Return a value as it is."""
         value: Json = self._value.get(name)  # type: ignore[assignment]  # it came out of json.loads
         return value
+
+    def _wrong(self, name: str, why: str) -> ContractError:
+        return ContractError(f"„{self._what}.{name}” {why}")

@@ -242,4 +242,4 @@ def _xml(members: Members) -> bytes:
     try:
         return base64.b64decode(members.text("xml"), validate=True)
     except binascii.Error as error:
-        raise ContractError("xml is not base64") from error
+        raise ContractError("„xml” nie jest zapisem base64") from error

@@ -2,7 +2,8 @@
 
 before the first byte of the request was handed over         NOT_SENT, link down
 reset, close, timeout, no answer of a hub after that         UNKNOWN, link down
-hub-busy, hub-draining, disk-full, too many connections      NOT_SENT: it says that nothing was stored
+hub-busy, hub-draining, disk-full, too many connections      NOT_SENT: it says that nothing was stored; UNKNOWN of more
+                                                             than ALL_OR_NOTHING, of which a hub of 0.2 stored some
 store-unreachable, 5xx                                       UNKNOWN
 401, 403, 404, 409, 422                                      ANSWERED
 """
@@ -42,6 +43,10 @@ T = TypeVar("T")
 
 NOTHING_STORED = frozenset({"hub-busy", "hub-draining", "disk-full", "too-many-connections", "store-closed"})
 """Refusals after which the hub holds nothing of the request."""
+ALL_OR_NOTHING = 100
+"""So many invoices of one request a hub of 0.2 stores in one unit. Of more, some may be on their way to KSeF when it
+says that it takes nothing; a later hub answers line by line then.
+"""
 NUMBER_TAKEN = "number-taken"
 PROBLEM = "application/problem+json"
 NDJSON = "application/x-ndjson"
@@ -59,6 +64,11 @@ class Offered:
     holder: OriginalDocument | None = None
     code: int = 0
     detail: str = ""
+
+    @property
+    def taken(self) -> bool:
+        """Whether the number is at the hub, be it by another document."""
+        return self.status is not None or self.holder is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +116,22 @@ class HubClient:
     async def offer_all(self, handovers: list[Handover]) -> list[Offered]:
         """Hand many over; one answer for each, in order."""
         body = offers_to_lines((each.sha256, each.xml, each.claims) for each in handovers)
-        answer = await self._http.call(
-            "POST",
-            "/v1/invoices",
-            token=self._token,
-            xml=body,
-            headers={**self._headers(), "Content-Type": NDJSON},
-            timeout_seconds=BULK_SECONDS,
-        )
+        try:
+            answer = await self._http.call(
+                "POST",
+                "/v1/invoices",
+                token=self._token,
+                xml=body,
+                headers={**self._headers(), "Content-Type": NDJSON},
+                timeout_seconds=BULK_SECONDS,
+            )
+        except HubRefusal as refusal:
+            if refusal.outcome is CallOutcome.NOT_SENT and len(handovers) > ALL_OR_NOTHING:
+                raise refusal.as_unknown() from refusal
+            raise
         results = _read(answer, lambda value: Members(value, "answer").items("results"))
         if len(results) != len(handovers):
-            raise _unreadable(answer, "the hub answered for another number of invoices")
+            raise _unreadable(answer, "odpowiedź dotyczy innej liczby faktur")
         return [_offered(answer, each) for each in results]
 
     async def status(self, sha256: bytes, wait: float = 0.0) -> InvoiceStatus | None:
@@ -210,6 +225,17 @@ class HubRefusal(KsefError):
         self.problem_code = problem_code
         self.holder = holder
 
+    def as_unknown(self) -> KsefError:
+        """Return the same where the hub may hold some of the request all the same."""
+        return KsefError(
+            self.message,
+            outcome=CallOutcome.UNKNOWN,
+            code=self.code,
+            retry_after=self.retry_after,
+            body=self.body,
+            link_down=self.link_down,
+        )
+
 
 def hub_failure(answer: Answer, now: datetime) -> KsefError | None:
     """Return the error an answer of the hub stands for, None for a 2xx."""
@@ -273,7 +299,7 @@ def _read(answer: Answer, read: Callable[[Json], T]) -> T:
     try:
         value: Json = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise _unreadable(answer, str(error)) from error
+        raise _unreadable(answer, "to nie jest JSON") from error
     return _value(answer, value, read)
 
 

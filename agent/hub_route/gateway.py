@@ -11,6 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 from agent.hub_contract.heartbeat import News
 from agent.hub_contract.offers import MOST_AT_ONCE, Claims
@@ -34,6 +35,8 @@ from agent.ports import (
     Verdict,
 )
 
+T = TypeVar("T")
+
 SESSION, BATCH = "HUB-", "HUBB-"
 """How names of what is handed over begin: one by one, and as a backlog."""
 SESSION_HOURS = 12
@@ -44,7 +47,7 @@ FRESH_SECONDS = 20.0
 HELD_SECONDS = 1.0
 """How long it does."""
 REMEMBERED = 2000
-"""Originals of numbers that another document holds."""
+"""Originals of numbers that another document holds; refusals of lines of a backlog."""
 UNKNOWN_HERE = 404
 UNKNOWN_INVOICE = "invoice-not-found"
 NO_SUCH_INVOICE = 21164
@@ -67,6 +70,8 @@ class HubGateway:
         """When an invoice was handed over, by its reference."""
         self._originals: OrderedDict[str, OriginalDocument] = OrderedDict()
         """By reference: what holds the number of an invoice."""
+        self._refusals: OrderedDict[str, Rejected] = OrderedDict()
+        """By reference: why the hub took an invoice of a backlog not; it would be sent round after round else."""
         self._news: News | None = None
         self._news_at = 0.0
         self.forgot = False
@@ -166,9 +171,8 @@ class HubGateway:
                     ) from error
                 raise
             for invoice, offered in zip(chunk, answers, strict=True):
-                if offered.status is not None or offered.holder is not None:
-                    self._note(invoice, offered)
-                    taken += 1
+                self._note(invoice, offered)
+                taken += offered.taken
         return group
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
@@ -180,6 +184,8 @@ class HubGateway:
         for reference, original in self._originals.items():
             duplicate = Duplicate(original.ksef_number, original.session, "Numer ma w centrali inny dokument.")
             verdicts.setdefault(bytes.fromhex(reference), (reference, duplicate))
+        for reference, refusal in self._refusals.items():
+            verdicts.setdefault(bytes.fromhex(reference), (reference, refusal))
         return verdicts
 
     def budget(self) -> SendBudget:
@@ -203,29 +209,33 @@ class HubGateway:
 
     def _note(self, invoice: Outgoing, offered: Offered) -> str:
         reference = invoice.sha256.hex()
+        self._originals.pop(reference, None)
+        self._refusals.pop(reference, None)
+        if not offered.taken:
+            _keep(self._refusals, reference, Rejected(offered.code, f"Centrala: {offered.detail}", retryable=True))
+            return reference
         now = self._clock.monotonic()
         self._fresh = {name: at for name, at in self._fresh.items() if now - at < FRESH_SECONDS}
         self._fresh[reference] = now
         if offered.holder is not None:
-            self._remember(reference, offered.holder)
-        else:
-            self._originals.pop(reference, None)
+            _keep(self._originals, reference, offered.holder)
         return reference
-
-    def _remember(self, reference: str, original: OriginalDocument) -> None:
-        self._originals[reference] = original
-        while len(self._originals) > REMEMBERED:
-            self._originals.popitem(last=False)
 
     def _verdict(self, status: InvoiceStatus) -> Verdict:
         if status.state == ACCEPTED and status.ksef_number is not None and status.accepted_at is not None:
             return Accepted(status.ksef_number, status.accepted_at, status.sha256)
         if status.state == DUPLICATE and status.original is not None:
-            self._remember(status.sha256.hex(), status.original)
+            _keep(self._originals, status.sha256.hex(), status.original)
             return Duplicate(status.original.ksef_number, status.original.session, status.description)
         if status.state == REJECTED:
             return Rejected(status.code, status.description, status.details)
         return Pending()
+
+
+def _keep(memory: OrderedDict[str, T], reference: str, value: T) -> None:
+    memory[reference] = value
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)
 
 
 def handover(invoice: Outgoing, group: str) -> Handover:

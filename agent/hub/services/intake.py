@@ -10,13 +10,15 @@ from functools import partial
 from agent.domain.errors import Conflict, Unavailable
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
 from agent.hub.domain.states import HubState
-from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.ports import BUSY, HubStore, HubTransaction
 
 LOG = logging.getLogger("agent.hub")
 SLICE = 100
 """Invoices of a bulk hand-over per transaction: a press in between never waits for a thousand rows."""
 DRAINING = "draining"
 """In the notebook: the hub takes nothing new, since when and on whose word."""
+NOTHING_STORED = frozenset({BUSY, "hub-draining", "disk-full"})
+"""Codes of Unavailable after which nothing of the slice is here; after another one it may be."""
 REPLACED = Refusal(0, "Kasa zastąpiła ten plik korektą techniczną, zanim wysłała go centrala.")
 
 
@@ -35,10 +37,10 @@ class NumberTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one offer: the invoice as it stands, or what holds its number."""
+    """What became of one offer: the invoice as it stands, or why nothing of it is here."""
 
     invoice: HubInvoice | None
-    conflict: NumberTaken | None = None
+    refusal: NumberTaken | Unavailable | None = None
 
 
 class Intake:
@@ -50,8 +52,8 @@ class Intake:
     async def take(self, till: Till, offer: Offer) -> HubInvoice:
         """Make one invoice durable and return it as it stands. NumberTaken, Unavailable "hub-draining"."""
         (taken,) = await self._store.write(partial(_take_all, till, [offer]))
-        if taken.conflict is not None:
-            raise taken.conflict
+        if taken.refusal is not None:
+            raise taken.refusal
         assert taken.invoice is not None
         return taken.invoice
 
@@ -63,8 +65,8 @@ class Intake:
 
         async def work(tx: HubTransaction) -> HubInvoice:
             (taken,) = await _take_all(till, [offer], tx)
-            if taken.conflict is not None:
-                raise taken.conflict
+            if taken.refusal is not None:
+                raise taken.refusal
             assert taken.invoice is not None
             if taken.invoice.state is not HubState.WAITING:
                 return taken.invoice
@@ -73,10 +75,19 @@ class Intake:
         return await self._store.write(work)
 
     async def take_all(self, till: Till, offers: Sequence[Offer]) -> list[Taken]:
-        """Make many durable, in slices; return what became of each, in order. Unavailable "hub-draining"."""
+        """Make many durable, in slices; return what became of each, in order. Unavailable where nothing of any is here.
+
+        Where the hub stops taking half-way, what is left is refused, one by one: what is here already is on its way to
+        KSeF, and its till has to know. Unavailable "store-unreachable" says of nothing whether it is here.
+        """
         found: list[Taken] = []
         for start in range(0, len(offers), SLICE):
-            found += await self._store.write(partial(_take_all, till, offers[start : start + SLICE]))
+            try:
+                found += await self._store.write(partial(_take_all, till, offers[start : start + SLICE]))
+            except Unavailable as error:
+                if not found or error.code not in NOTHING_STORED:
+                    raise
+                return found + [Taken(None, error)] * (len(offers) - len(found))
         return found
 
 

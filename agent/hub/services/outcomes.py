@@ -52,9 +52,14 @@ class Outcomes:
     async def lines(self, till: Till, after: Cursor, wait: float = 0.0) -> tuple[list[OutcomeLine], Cursor, bool]:
         """Return what became of the till's invoices after a cursor, what to ask after next, and whether it was known.
 
-        Holds back up to ``wait`` seconds while there is nothing.
+        Holds back up to ``wait`` seconds while there is nothing; a cursor that is not known is news.
         """
-        return await self._within(till, wait, partial(self._lines, till, after), lambda found: bool(found[0]))
+
+        def is_news(found: tuple[list[OutcomeLine], Cursor, bool]) -> bool:
+            lines, _, known = found
+            return bool(lines) or not known
+
+        return await self._within(till, wait, partial(self._lines, till, after), is_news)
 
     async def group(self, till: Till, group: str) -> list[InvoiceStatus]:
         """Return everything the till handed over under one name."""

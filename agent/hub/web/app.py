@@ -33,7 +33,7 @@ from agent.hub.web.context import (
     RATE_LIMITED,
 )
 from agent.hub.web.pages import handlers as pages
-from agent.hub.web.security import till_middleware
+from agent.hub.web.security import plain_query_middleware, till_middleware
 from agent.ports import Clock
 from agent.services.background import BackgroundTasks
 from agent.web.connections import working_middleware
@@ -68,6 +68,7 @@ def hub_app(
             working_middleware,
             headers_middleware,
             problems_middleware,
+            plain_query_middleware,
             till_middleware(store, books.OF_PEOPLE),
         ],
         client_max_size=MOST_BODY_BYTES,

@@ -7,13 +7,23 @@ from collections.abc import Awaitable, Callable, Collection
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from agent.domain.errors import NotPermitted
+from agent.domain.errors import BadInput, NotPermitted
 from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubStore
 from agent.hub.web.context import TILL
+from agent.hub_contract.reading import is_plain
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/v1/"
+
+
+@web.middleware
+async def plain_query_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a query that no database could look for (NUL, bytes that are no UTF-8), whatever parameter it is in."""
+    for name, value in request.query.items():
+        if not (is_plain(name) and is_plain(value)):
+            raise BadInput("Zapytanie zawiera znak, którego nie ma w żadnym tekście (NUL).", code="bad-query")
+    return await handler(request)
 
 
 def till_middleware(store: HubStore, of_people: Collection[str]) -> Middleware:

@@ -10,17 +10,24 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.domain.errors import BadInput, NotPermitted, Refused
+from agent.domain.errors import BadInput, NotPermitted, Refused, Unavailable
 from agent.domain.json_io.body import parse_object
 from agent.domain.json_io.canonical import Json
 from agent.hub.domain.offers import read_offer
 from agent.hub.domain.records import HubInvoice, Offer, Till
-from agent.hub.services.intake import NumberTaken
+from agent.hub.services.intake import NumberTaken, Taken
 from agent.hub.services.outcomes import read_cursor, status_of
 from agent.hub.web.context import CLOCK, HEARTBEATS, HUB_TASKS, INTAKE, OFFLINE_CERTIFICATES, OUTCOMES, TILL
 from agent.hub_contract.certificates import pair_to_json
 from agent.hub_contract.heartbeat import heartbeat_from_json, news_to_json, require_plausible
-from agent.hub_contract.offers import MOST_AT_ONCE, MOST_WAIT_SECONDS, Claims, claims_from_query, offer_from_line
+from agent.hub_contract.offers import (
+    MOST_AT_ONCE,
+    MOST_WAIT_SECONDS,
+    Claims,
+    NotALine,
+    claims_from_query,
+    offer_from_line,
+)
 from agent.hub_contract.reading import ContractError
 from agent.hub_contract.status import (
     InvoiceStatus,
@@ -58,14 +65,13 @@ def routes() -> list[web.RouteDef]:
 
 async def put_invoice(request: web.Request) -> web.Response:
     """PUT /v1/invoices/{sha256}: 202 durable here, 200 with what KSeF said within ``wait``."""
-    till = await _till(request)
+    till, wait = await _till(request), _seconds(request, "wait")
     sha256, offer = _sha256(request), await _offer(request, till)
     try:
         taken = await request.app[HUB_TASKS].run(f"intake-{offer.number}", request.app[INTAKE].take(till, offer))
     except NumberTaken as conflict:
         return _taken(conflict)
     status = status_of(taken)
-    wait = _seconds(request, "wait")
     if not status.decided and wait > 0:
         status = await _waited(request, till, sha256, wait) or status
     return web.json_response(status_to_json(status), status=200 if status.decided else 202)
@@ -130,13 +136,14 @@ async def post_invoices(request: web.Request) -> web.Response:
         try:
             offers.append((place, read_offer(till, *offer_from_line(line), now)))
         except ContractError as error:
-            answers[place] = _problem(BadInput(f"Wiersz {place + 1}: {error}", code="not-json"))
+            code = "not-json" if isinstance(error, NotALine) else "bad-query"
+            answers[place] = _problem(BadInput(f"Wiersz {place + 1}: {error}.", code=code))
         except Refused as error:
             answers[place] = _problem(error)
     intake = request.app[INTAKE].take_all(till, [offer for _, offer in offers])
     taken = await request.app[HUB_TASKS].run(f"intake-{len(offers)}", intake)
     for (place, _), each in zip(offers, taken, strict=True):
-        answers[place] = _accepted(each.invoice) if each.invoice is not None else _problem_of(each.conflict)
+        answers[place] = _answer(each)
     return web.json_response({"results": answers})
 
 
@@ -230,13 +237,18 @@ def _accepted(invoice: HubInvoice) -> Json:
     return {"status": 200 if status.decided else 202, "invoice": status_to_json(status)}
 
 
-def _problem(error: Refused) -> Json:
-    return {"status": http_status_of(error), "code": error.code, "detail": error.detail}
+def _problem(error: Refused | Unavailable) -> dict[str, Json]:
+    """Return the answer to a line that was not taken, in the words of a problem document."""
+    retry_safe = isinstance(error, Unavailable)
+    return {"status": http_status_of(error), "code": error.code, "detail": error.detail, "retry_safe": retry_safe}
 
 
-def _problem_of(conflict: NumberTaken | None) -> Json:
-    assert conflict is not None
-    return {"status": 409, "code": conflict.code, "detail": conflict.detail, "holder": _holder(conflict)}
+def _answer(taken: Taken) -> Json:
+    if taken.invoice is not None:
+        return _accepted(taken.invoice)
+    assert taken.refusal is not None
+    holder = {"holder": _holder(taken.refusal)} if isinstance(taken.refusal, NumberTaken) else {}
+    return {**_problem(taken.refusal), **holder}
 
 
 def _taken(conflict: NumberTaken) -> web.Response:

@@ -164,5 +164,5 @@ async def test_many_are_taken_together_and_each_gets_its_answer(hub: HubWorld) -
     offers = [read_offer(till, hashlib.sha256(xml).digest(), xml, CLAIMS, hub.clock.now()) for xml in files]
     taken = await hub.intake.take_all(till, offers)
     assert len(taken) == 250
-    assert [number for number, each in enumerate(taken) if each.conflict is not None] == [7]
+    assert [number for number, each in enumerate(taken) if each.refusal is not None] == [7]
     assert all(each.invoice.state is HubState.WAITING for each in taken if each.invoice is not None)

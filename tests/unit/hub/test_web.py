@@ -184,7 +184,7 @@ async def test_a_backlog_goes_in_one_request_and_each_line_has_its_answer(till: 
     status, answer = await till.call("POST", "/v1/invoices", data=b"".join(lines), headers=headers)
     assert status == 200
     assert [each["status"] for each in answer["results"]] == [202, 409, 403, 202, 400]
-    assert [each.get("code") for each in answer["results"]] == [None, "number-taken", "other-series", None, "not-json"]
+    assert [each.get("code") for each in answer["results"]] == [None, "number-taken", "other-series", None, "bad-query"]
     assert (await till.call("GET", "/v1/invoices?group=b"))[1]["invoices"][0]["state"] == "waiting"
     for wrong in (b"", line(fa3("FV-1/1")) * 1001):
         assert (await till.call("POST", "/v1/invoices", data=io.BytesIO(wrong), headers=headers))[0] == 400
