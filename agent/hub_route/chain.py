@@ -33,7 +33,7 @@ class Chain:
     clock: Clock
 
     async def identify(self, store: Store) -> None:
-        """Let the hub tell this till's database from that of another till under its name."""
+        """Let the hub tell this till from another one under its name: by its database, and by this run of it."""
 
         async def work(tx: Transaction) -> Json:
             known = await tx.key_values.get(DATABASE)
@@ -43,6 +43,7 @@ class Chain:
             return known
 
         self.client.database = str(await store.write(work))
+        self.client.process = uuid.uuid4().hex
 
 
 def open_hub(settings: HubRouteSettings, clock: Clock) -> HubClient:

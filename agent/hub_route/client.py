@@ -98,6 +98,8 @@ class HubClient:
         self._token = token
         self._secure = base_url.startswith("https://")
         self.database = database
+        self.process = ""
+        """This run of the program, which tells a copied disk from its original; empty: not said."""
 
     async def offer(self, handover: Handover) -> Offered:
         """Hand one invoice over; durable there once this returns."""
@@ -198,7 +200,8 @@ class HubClient:
         await self._http.close()
 
     def _headers(self) -> dict[str, str]:
-        return {"X-Till-Database": self.database} if self.database else {}
+        said = {"X-Till-Database": self.database, "X-Till-Process": self.process}
+        return {name: value for name, value in said.items() if value}
 
     async def _statuses(self, query: Mapping[str, str]) -> list[InvoiceStatus]:
         answer = await self._get("/v1/invoices", query)

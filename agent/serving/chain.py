@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ DIGITS = 32
 
 def reporter(agent: Agent, chain: Chain) -> Reporter:
     """Return the till's talk with its hub; /health knows of its trouble."""
-    process, machine = uuid.uuid4().hex, _machine()
+    machine = _machine()
 
     def beat() -> Heartbeat:
         report = agent.health.report()
@@ -43,7 +42,7 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
         alone = [each for each in agent.unsent.counts if each.state in NOBODY_ELSE_HAS]
         return Heartbeat(
             database=chain.client.database,
-            process=process,
+            process=chain.client.process,
             machine=machine,
             started_at=report.started_at,
             version=__version__,

@@ -6,6 +6,7 @@ database, so the run of the program tells them apart, and the machine where it c
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,3 +42,15 @@ def presence_after(known: Presence | None, beat: Heartbeat, now: datetime) -> Pr
     if beat.database != known.database or beat.process == known.superseded or (moved and now - known.seen_at < ALIVE):
         return None
     return Presence(beat.database, beat.process, beat.machine, known.process, now)
+
+
+def is_second(known: Presence, database: str | None, process: str | None, refused: Collection[str]) -> bool:
+    """Whether what hands something over is a second till of the name. None: it does not say, as a till of 0.2.
+
+    ``refused``: the runs whose signs of life were refused. A run that was not heard yet is the till, started again.
+    """
+    if database is not None and database != known.database:
+        return True
+    if process is None or process == known.process:
+        return False
+    return process == known.superseded or process in refused

@@ -13,6 +13,7 @@ from agent.hub.domain.records import HubRole, Seller, Till
 from agent.hub.domain.till_list import Imported, ListedTill, require_name
 from agent.hub.domain.tokens import PERSON_PREFIX, TILL_PREFIX, token_hash
 from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.services.heartbeats import forget_second
 from agent.hub.services.intake import DRAINING
 
 
@@ -101,7 +102,7 @@ class Administration:
             found = [each for each in await tx.parties.tills(owner) if each.name == name]
             if not found:
                 raise NotFound(f"Sprzedawca {owner} nie ma kasy „{name}”.", code="till-unknown")
-            await tx.fleet.forget(found[0].id)
+            await forget_second(tx, found[0])
             await tx.log.append("till_adopted", {"name": name, "by": by}, nip=owner, till_id=found[0].id)
 
         await self._store.write(work)

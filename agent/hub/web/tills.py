@@ -43,7 +43,10 @@ from agent.web.stopping import until_stop
 
 NDJSON: Final = "application/x-ndjson"
 DATABASE_HEADER: Final = "X-Till-Database"
-"""Which till speaks, where two have one name."""
+PROCESS_HEADER: Final = "X-Till-Process"
+"""Which till speaks, where two have one name: its database, and the run of its program, which tells a copied disk from
+the one it was copied from. A till of 0.2 does not send the latter.
+"""
 
 
 def routes() -> list[web.RouteDef]:
@@ -179,7 +182,8 @@ async def get_offline_certificate(request: web.Request) -> web.Response:
 
 async def _till(request: web.Request) -> Till:
     """Return the till that hands something over, after a look whether a second one has its name."""
-    await request.app[HEARTBEATS].require_own(request[TILL], request.headers.get(DATABASE_HEADER))
+    said = request.headers
+    await request.app[HEARTBEATS].require_own(request[TILL], said.get(DATABASE_HEADER), said.get(PROCESS_HEADER))
     return request[TILL]
 
 

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from agent.hub.domain.records import Seller
+from agent.hub.services.administration import Administration
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.hub_served import ServedHub, served_hub
@@ -249,6 +250,35 @@ async def test_two_tills_under_one_name_are_found_out_at_the_first_sign_of_life(
     assert seen.duplicate_at is not None
     log = await till.hub.store.read(lambda tx: tx.log.after(0, 10))
     assert [each.kind for each in log] == ["duplicate_till"]
+
+
+async def handed_over_by(till: Caller, process: str | None) -> int:
+    """Hand something over as that run of a till of the one database; return the status."""
+    headers = {"X-Till-Database": "database-1"} | ({} if process is None else {"X-Till-Process": process})
+    return (await till.put(fa3("FV-1/1"), headers=headers))[0]
+
+
+async def test_a_copied_disk_hands_nothing_over_once_it_was_found_out(till: Caller) -> None:
+    """Its database is the same; the run of the program is not."""
+    assert (await till.call("PUT", "/v1/heartbeat", json=BEAT))[0] == 200
+    copy = {**BEAT, "process": "run-9", "machine": "m-2"}
+    assert (await till.call("PUT", "/v1/heartbeat", json=copy))[0] == 409
+    said = [await handed_over_by(till, process) for process in ("run-9", "run-1", "run-2", None)]
+    assert said == [409, 202, 202, 202], "the copy, the till, the till started again, a till of 0.2"
+    await till.clock.advance(91)
+    assert (await till.call("PUT", "/v1/heartbeat", json=copy))[0] == 200, "the first one is silent: it was moved"
+    assert [await handed_over_by(till, process) for process in ("run-9", "run-1")] == [200, 409], "KSeF has it by now"
+
+
+async def test_a_till_that_headquarters_adopted_hands_over(till: Caller) -> None:
+    assert (await till.call("PUT", "/v1/heartbeat", json=BEAT))[0] == 200
+    copy = {**BEAT, "process": "run-9", "machine": "m-2"}
+    assert (await till.call("PUT", "/v1/heartbeat", json=copy))[0] == 409
+    await Administration(till.hub.store).adopt("1", NIP)
+    assert await handed_over_by(till, "run-9") == 202
+    assert (await till.call("PUT", "/v1/heartbeat", json=copy))[0] == 200
+    assert (await till.call("PUT", "/v1/heartbeat", json=BEAT))[0] == 409
+    assert [await handed_over_by(till, process) for process in ("run-9", "run-1")] == [202, 409]
 
 
 async def test_a_heartbeat_that_is_none_is_refused(till: Caller) -> None:

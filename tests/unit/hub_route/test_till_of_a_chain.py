@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from agent.hub.domain.states import HubState
 from agent.hub.services.books import BookQueries
 from agent.hub_contract.heartbeat import LatarniaNews, News
 from agent.hub_contract.offers import Claims
-from agent.hub_route.client import Handover
+from agent.hub_route.client import Handover, HubRefusal
 from agent.hub_route.gateway import is_hub_session
 from agent.hub_route.latarnia import ChainLatarnia
 from agent.hub_route.news import BOOKED, CURSOR
@@ -325,6 +326,27 @@ async def test_two_tills_of_one_name_are_found_out(tmp_path: Path) -> None:
         problems = {each.code: each for each in it.joined.agent.health.report().problems}
         assert problems["hub"].severity == "critical"
         assert "działa już inna kasa" in problems["hub"].message
+
+
+async def test_a_till_says_its_run_with_what_it_hands_over(tmp_path: Path) -> None:
+    """So that the hub refuses a copy of its disk once that was heard, and none of its own."""
+    async with till_of_a_chain(tmp_path, extra=DECLARED, hub_works=False) as it:
+        await it.talk.report()
+        (beat,) = await it.hub.store.read(lambda tx: tx.fleet.last_beats())
+        chain = it.joined.agent.chain
+        assert chain is not None
+        assert beat.presence.process == chain.client.process != ""
+        record = await it.joined.sell()
+        handed = Handover(record.sha256, record.xml, Claims(offline=True, group="g"))
+        assert (await chain.client.offer(handed)).status is not None
+        chain.client.process = "copy"
+        for act in (
+            lambda: chain.client.heartbeat(replace(beat.beat, process="copy", machine="another")),
+            lambda: chain.client.offer(handed),
+        ):
+            with pytest.raises(HubRefusal) as refused:
+                await act()
+            assert refused.value.problem_code == "till-name-duplicate"
 
 
 def test_a_till_alone_does_not_load_the_route() -> None:
