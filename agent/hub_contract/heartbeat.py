@@ -122,10 +122,10 @@ def require_plausible(beat: Heartbeat) -> None:
     """Refuse what no till can mean: ContractError names the field. What was stored before stays readable."""
     for name, count in (("unsent", beat.unsent), ("alone", beat.alone)):
         if count is not None and not 0 <= count <= MOST_INVOICES:
-            raise ContractError(f"heartbeat: {name} is not from 0 to {MOST_INVOICES}")
+            raise ContractError(f"„heartbeat.{name}” nie jest liczbą od 0 do {MOST_INVOICES}")
     for name, day in (("next_deadline", beat.next_deadline), ("alone_deadline", beat.alone_deadline)):
         if day is not None and day > LATEST:
-            raise ContractError(f"heartbeat: {name} is later than {LATEST}")
+            raise ContractError(f"„heartbeat.{name}” jest później niż {LATEST}")
 
 
 def news_to_json(news: News) -> dict[str, Json]:

@@ -297,7 +297,7 @@ async def test_a_heartbeat_that_no_till_can_mean_is_refused_by_the_field_name(ti
     ):
         status, problem = await till.call("PUT", "/v1/heartbeat", json={**BEAT, name: value})
         assert (status, problem["code"]) == (422, "bad-input")
-        assert f" {name} " in problem["detail"]
+        assert f"„heartbeat.{name}” " in problem["detail"]
     assert await till.hub.store.read(lambda tx: tx.fleet.last_beats()) == []
     assert (await till.call("PUT", "/v1/heartbeat", json={**BEAT, "unsent": 10**9, "alone": 0}))[0] == 200
 

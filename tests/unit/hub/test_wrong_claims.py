@@ -129,9 +129,10 @@ async def test_a_sign_of_life_with_text_that_no_database_keeps_is_refused(till: 
             status, problem = await till.call("PUT", "/v1/heartbeat", data=json.dumps({**BEAT, name: f"a{character}"}))
             assert (status, problem["code"], problem["retry_safe"]) == (422, "bad-input", False), name
             require_polish(problem)
-    status, problem = await till.call("PUT", "/v1/heartbeat", json={**BEAT, "unsent": "two"})
-    assert (status, problem["code"]) == (422, "bad-input")
-    require_polish(problem)
+    for wrong_one in ({"unsent": "two"}, {"unsent": -1}, {"next_deadline": "9999-12-31"}):
+        status, problem = await till.call("PUT", "/v1/heartbeat", json={**BEAT, **wrong_one})
+        assert (status, problem["code"]) == (422, "bad-input")
+        require_polish(problem)
     assert await till.hub.store.read(lambda tx: tx.fleet.last_beats()) == []
 
 
