@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
-from agent.hub_contract.reading import ContractError, Members
+from agent.hub_contract.reading import LATEST, ContractError, Members
 
 MOST_INVOICES = 10**9
 """More no till says that it has: a gauge of it is a number that monitoring can hold."""
-LATEST = date(2200, 12, 31)
-"""No day to send by lies beyond."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
 
+LATEST = date(2200, 12, 31)
+"""No day to send by lies beyond. Fixed, so that neither side's clock, which may be wrong, refuses what is due."""
 _UNPLAIN = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL keeps in no text, and lone surrogates, which no database and no UTF-8 knows."""
 

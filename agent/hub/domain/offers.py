@@ -7,28 +7,24 @@ import hmac
 import re
 from datetime import datetime, timedelta
 
-from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, FieldError, NotPermitted
 from agent.domain.fa3.view import read
 from agent.domain.invoice import Mode
 from agent.hub.domain.records import Base, Offer, Till
 from agent.hub_contract.offers import Claims
+from agent.hub_contract.reading import LATEST
 
 MOST_URGENT_SECONDS = 30.0
 """No customer is waited for longer, whatever a till says."""
 MOST_BYTES = 1_000_000
 """KSeF takes no larger file."""
 MOST_GROUP = 100
-FARTHEST = timedelta(days=400)
-"""The latest deadline from now. The law gives days, and weeks after a failure; a date beyond any year is no deadline.
-A past one is taken, however old: a till that was away for long, or whose clock was wrong.
-"""
 
 
 def read_offer(till: Till, sha256: bytes, xml: bytes, claims: Claims, now: datetime) -> Offer:
     """Return the invoice, or refuse it.
 
-    BadInput: other bytes than named, not FA(3), a field that is too long, a deadline that no rule gives.
+    BadInput: other bytes than named, not FA(3), a field that is too long, a deadline that no till can mean.
     NotPermitted "other-seller", "other-series": nothing that is not this till's.
     """
     if not hmac.compare_digest(hashlib.sha256(xml).digest(), sha256):
@@ -38,7 +34,7 @@ def read_offer(till: Till, sha256: bytes, xml: bytes, claims: Claims, now: datet
     if not 0 < len(claims.group) <= MOST_GROUP:
         error = FieldError("?group", f"Od 1 do {MOST_GROUP} znaków.", "bad-query")
         raise BadInput("Nie podano grupy (group).", code="bad-query", errors=(error,))
-    if claims.deadline is not None and claims.deadline > local_date(now) + FARTHEST:
+    if claims.deadline is not None and claims.deadline > LATEST:
         raise BadInput(
             f"Termin przesłania {claims.deadline.isoformat()} (deadline) jest zbyt odległy. Sprawdź zegar kasy.",
             code="bad-query",
