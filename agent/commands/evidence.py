@@ -6,6 +6,7 @@ The export reads the database beside a running agent; verify needs neither setti
 from __future__ import annotations
 
 import asyncio
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ from agent.system.os_errors import polish_reason
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A file in the zip that would unpack to more is refused, not unpacked."""
+MAX_DIRECTORY_BYTES = 256 * 1024 * 1024
+"""A zip whose list of files is longer is refused before it is read: it holds half a million invoices."""
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -88,7 +91,7 @@ async def _write(settings: Settings, first: date, last: date, file: BinaryIO) ->
 def verify(file: Path, as_json: bool) -> None:
     """Check every hash, the chain of the log, and that invoices, UPO and log agree. Exit code 1: something is wrong."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with _Opened(file.open("rb", buffering=0)) as opened, zipfile.ZipFile(opened) as archive:
             files = ZipFiles(archive)
             problems = verify_zip_files(files, partial(files.lines, LOG))
             count = len(files)
@@ -104,6 +107,16 @@ def verify(file: Path, as_json: bool) -> None:
         click.echo(f"Dowody są kompletne i niezmienione, plików: {count}.")
     if problems:
         raise click.exceptions.Exit(1)
+
+
+class _Opened(io.BufferedReader):
+    """A zip of which no part is read in one piece that is larger than any of a bundle: zipfile has no such limit."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read; BadZipFile where too much is asked for. Without a size zipfile reads the comment at the end only."""
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile("its list of files is too large")
+        return super().read(size)
 
 
 class ZipFiles(Mapping[str, bytes]):
@@ -131,6 +144,10 @@ class ZipFiles(Mapping[str, bytes]):
                 if len(line) == MAX_FILE_BYTES:
                     raise zipfile.BadZipFile(f"a line of {path} is too long")
                 yield from line.splitlines(keepends=True)
+
+    def __contains__(self, path: object) -> bool:
+        """A Mapping would read the file for it."""
+        return path in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -1,7 +1,8 @@
 """``python -m tests.mutation``: change the program, run the tests that may notice, count who does.
 
     python -m tests.mutation map                  which test runs which line (an hour; made in pieces, goes on)
-    python -m tests.mutation planted              the bugs of planted.py, each of which has to be seen
+    python -m tests.mutation planted [--only TEXT]
+                                                  the bugs of planted.py (named so), each of which has to be seen
     python -m tests.mutation random --count 200 --seed 1 [--below agent/domain] [--minutes 30] [--again]
     python -m tests.mutation report               the score of what was run, and each survivor with its reason
 
@@ -18,11 +19,11 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.mutation.operators import Mutant, mutants
-from tests.mutation.planted import PLANTED
+from tests.mutation.planted import PLANTED, Planted
 from tests.mutation.results import Outcome, Result, keep, kept, table
 from tests.mutation.selection import KEPT, ROOT, Map, make_map
 from tests.mutation.trial import Trial
@@ -37,7 +38,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("map", help="find out which test runs which line")
-    commands.add_parser("planted", help="plant the known bugs")
+    known_bugs = commands.add_parser("planted", help="plant the known bugs")
+    known_bugs.add_argument("--only", action="append", help="those whose description has this text; several times")
     commands.add_parser("report", help="print the score and the survivors")
     drawn = commands.add_parser("random", help="draw changes")
     drawn.add_argument("--count", type=int, default=100)
@@ -54,7 +56,7 @@ def main() -> int:
         return 0
     trial = Trial(_copy_tree())
     if chosen.command == "planted":
-        return _planted(trial)
+        return _planted(trial, [bug for bug in PLANTED if any(text in bug.what for text in chosen.only or ("",))])
     until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else float("inf")
     known = {each.name: each for each in kept() if not (chosen.again and each.outcome is Outcome.SURVIVED)}
     return _random(trial, chosen.count, chosen.seed, chosen.below or BELOW, until, known)
@@ -71,9 +73,9 @@ def _copy_tree() -> Path:
     return copy
 
 
-def _planted(trial: Trial) -> int:
+def _planted(trial: Trial, bugs: Sequence[Planted]) -> int:
     survivors = 0
-    for bug in PLANTED:
+    for bug in bugs:
         source = (trial.tree / bug.path).read_text("utf-8")
         if source.count(bug.old) != 1:
             print(f"CANNOT BE PLANTED  {bug.what}: {bug.old!r} stands {source.count(bug.old)} times in {bug.path}")
@@ -82,8 +84,8 @@ def _planted(trial: Trial) -> int:
         seen = trial.noticed(bug.path, source.replace(bug.old, bug.new), bug.tests)
         survivors += not seen
         print(f"{'seen    ' if seen else 'SURVIVED'}  {bug.what}", flush=True)
-    print(f"{len(PLANTED) - survivors} of {len(PLANTED)} planted bugs were seen")
-    return 1 if survivors else 0
+    print(f"{len(bugs) - survivors} of {len(bugs)} planted bugs were seen")
+    return 1 if survivors or not bugs else 0
 
 
 def _random(trial: Trial, count: int, seed: int, below: Iterable[str], until: float, known: dict[str, Result]) -> int:

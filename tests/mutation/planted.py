@@ -37,15 +37,18 @@ PLANTED = (
     Planted(
         what="evidence open to cashiers",
         path="agent/web/records.py",
-        old="    require_reader(request)\n    first, last",
-        new="    first, last",
+        old="    require_reader(request)\n    first, last = request_query.required_day",
+        new="    first, last = request_query.required_day",
         tests=("tests/unit/web",),
     ),
     Planted(
         what="HEAD without a token",
         path="agent/web/security.py",
-        old="if request.path.startswith(PROTECTED_PREFIX):",
-        new='if request.path.startswith(PROTECTED_PREFIX) and request.method != "HEAD":',
+        old="if request.path.startswith(PROTECTED_PREFIX) or request.path == SESSION_PATH:",
+        new=(
+            "if (request.path.startswith(PROTECTED_PREFIX) or request.path == SESSION_PATH)"
+            ' and request.method != "HEAD":'
+        ),
         tests=("tests/unit/web",),
     ),
     Planted(
@@ -65,8 +68,8 @@ PLANTED = (
     Planted(
         what="the hash of stripped bytes",
         path="agent/services/issuing/documents.py",
-        old="        sha256 = hashlib.sha256(built.xml).digest()\n        if",
-        new="        sha256 = hashlib.sha256(built.xml.strip()).digest()\n        if",
+        old="        sha256 = hashlib.sha256(built.xml).digest()\n",
+        new="        sha256 = hashlib.sha256(built.xml.strip()).digest()\n",
         tests=("tests/unit/issuing", "tests/unit/fa3"),
     ),
     Planted(
@@ -89,6 +92,58 @@ PLANTED = (
         old='"synchronous": 3,',
         new='"synchronous": 1,',
         tests=("tests/unit/store/test_opening.py",),
+    ),
+    Planted(
+        what="an answer before the commit",
+        path="agent/store/sqlite.py",
+        old="            result = await self._writer.drive(partial(self._transact, unit.work))\n",
+        new=(
+            "            loop = asyncio.get_running_loop()\n\n"
+            "            async def answered(tx: SqliteTransaction) -> object:\n"
+            "                result = await unit.work(tx)\n"
+            "                loop.call_soon_threadsafe(unit.succeed, result)\n"
+            "                return result\n\n"
+            "            result = await self._writer.drive(partial(self._transact, answered))\n"
+        ),
+        tests=("tests/unit/store/test_failures.py", "tests/crash/test_store_kill.py"),
+    ),
+    Planted(
+        what="a commit that failed is answered as done",
+        path="agent/store/sqlite.py",
+        old="            raise failure from error\n        if self._guard",
+        new="        if self._guard",
+        tests=("tests/unit/store/test_failures.py",),
+    ),
+    Planted(
+        what="a number counted outside the transaction: what is rolled back keeps it",
+        path="agent/services/issuing/issue.py",
+        old="        return self._documents.number(series, await tx.invoices.next_serial(series), moment.now)\n",
+        new=(
+            '        counted: dict[str, int] = vars(self).setdefault("counted", {})\n'
+            "        counted[series] = counted.get(series, await tx.invoices.next_serial(series) - 1) + 1\n"
+            "        return self._documents.number(series, counted[series], moment.now)\n"
+        ),
+        tests=("tests/unit/issuing", "tests/crash/test_port_points.py"),
+    ),
+    Planted(
+        what="sent again under a new number",
+        path="agent/services/delivery/sender.py",
+        old="            record.xml,\n            record.sha256,\n",
+        new=(
+            '            record.xml if record.attempts < 2 else record.xml.replace(b"</P_2>", b"A</P_2>"),\n'
+            "            record.sha256,\n"
+        ),
+        tests=("tests/unit/delivery", "tests/crash/test_port_points.py"),
+    ),
+    Planted(
+        what="a technical correction under a new number",
+        path="agent/services/issuing/rejected.py",
+        old="        new = xml if xml is not None else with_new_timestamp(record.xml, now)\n",
+        new=(
+            "        new = xml if xml is not None else with_new_timestamp(record.xml, now)\n"
+            '        new = new.replace(b"</P_2>", b"A</P_2>")\n'
+        ),
+        tests=("tests/unit/issuing", "tests/integration/test_technical_correction.py", "tests/unit/web"),
     ),
     Planted(
         what="a deadline a business day later",
@@ -127,9 +182,9 @@ PLANTED = (
     ),
     Planted(
         what="a correction leaves before its base",
-        path="agent/services/delivery/queue.py",
-        old="if base is None or base.ksef_number is not None or base.outside_ksef:",
-        new="if base is None or base is not None:",
+        path="agent/store/invoices.py",
+        old="        AND (base.ksef_number IS NOT NULL OR base.state = 'exempt' OR base.mode = 'total_failure')\n",
+        new="",
         tests=("tests/unit/delivery",),
     ),
     Planted(

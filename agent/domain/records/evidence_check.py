@@ -42,7 +42,7 @@ def verify_zip_files(files: Mapping[str, bytes], log_lines: Callable[[], Iterabl
     log = _Log(read_log)
     chain = list(_chain(index, log))
     problems = [*log.problems, *_sums(files, index, log.sha256), *chain]
-    pages = {path: _read_page(content) for path, content in files.items() if path.startswith(f"{SESSION_UPOS}/")}
+    pages = {path: _read_page(files[path]) for path in files if path.startswith(f"{SESSION_UPOS}/")}
     return [*problems, *_invoices(files, log, pages)]
 
 
@@ -133,18 +133,19 @@ def _sums(files: Mapping[str, bytes], index: Mapping[str, Json], log_sha256: str
     if not isinstance(listed, Mapping):
         yield f"{INDEX} nie zawiera skrótów plików."
         return
+    names = set(files)
     for path, value in sorted(listed.items()):
-        if path not in files:
+        if path not in names:
             yield f"Brak pliku {path}."
         elif (log_sha256 if path == LOG else hashlib.sha256(files[path]).hexdigest()) != value:
             yield f"Plik {path} zmieniono: skrót SHA-256 się nie zgadza."
-    for path in sorted(set(files) - set(listed) - {INDEX, SUMS}):
+    for path in sorted(names - set(listed) - {INDEX, SUMS}):
         yield f"Pliku {path} nie ma w spisie."
     sums = {**listed, INDEX: hashlib.sha256(files[INDEX]).hexdigest()}
     expected = hashlib.sha256()
     for path, value in sorted(sums.items()):
         expected.update(f"{value}  {path}\n".encode())
-    if SUMS not in files or hashlib.sha256(files[SUMS]).digest() != expected.digest():
+    if SUMS not in names or hashlib.sha256(files[SUMS]).digest() != expected.digest():
         yield f"{SUMS} nie zgadza się z {INDEX}."
 
 

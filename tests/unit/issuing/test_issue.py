@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from agent.domain.errors import BadInput, KeyReused
-from agent.domain.invoice import Mode
+from agent.domain.fa3.build import build_invoice
+from agent.domain.invoice import Address, Buyer, BuyerKind, Mode
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome, PrintResult, Verdict
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.gateway import silence
 from tests.fakes.printer import Encode, FakePrinter, Sent
-from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
+from tests.fakes.world import CASHIER, CONSUMER, SELLER, World, sale, settings, world
+from tests.unit.sale.sale_samples import sale as domain_sale
 
 
 async def press(place: World, body: dict[str, object], key: str, seconds: float = 10.0) -> IssueAnswer:
@@ -306,3 +309,12 @@ async def test_one_lost_status_answer_does_not_cost_the_number(tmp_path: Path) -
         record = (await press(place, sale(), "a")).invoices[0].record
         assert lost
         assert record.state is InvoiceState.ACCEPTED
+
+
+async def test_the_bytes_of_a_ready_invoice_are_hashed_to_the_last(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        firm = domain_sale(buyer=Buyer(BuyerKind.NIP, "1111111111", "PL", "Alfa", Address("ul. Alfy 1")))
+        xml = build_invoice(firm, SELLER, number="ERP/1", issued_at=place.clock.now(), system_info="ERP")
+        ended = xml.strip() + b"\n \n"
+        record = (await counter.ready(place, ended, "ready", CASHIER)).invoices[0].record
+        assert (record.xml, record.sha256) == (ended, hashlib.sha256(ended).digest())

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.commands import evidence as evidence_command
 from agent.commands.evidence import ZipFiles, command
 from agent.domain.errors import Refused, Unavailable
 from agent.domain.invoice import Mode
@@ -356,10 +357,21 @@ def test_a_forged_log_shows_although_the_sums_fit(files: dict[str, bytes]) -> No
 
 
 def test_the_log_is_read_line_by_line_and_once_where_nothing_differs(files: dict[str, bytes]) -> None:
-    class Unread(dict[str, bytes]):
+    class Unread(Mapping[str, bytes]):
+        """As the files of a zip: whoever asks for a file, or by items() for all, reads it."""
+
+        def __init__(self, content: Mapping[str, bytes]) -> None:
+            self.content = content
+
         def __getitem__(self, path: str) -> bytes:
             assert path != LOG
-            return super().__getitem__(path)
+            return self.content[path]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(self.content)
+
+        def __len__(self) -> int:
+            return len(self.content)
 
     reads: list[str] = []
 
@@ -379,6 +391,38 @@ def test_the_log_is_read_line_by_line_and_once_where_nothing_differs(files: dict
         assert "zdarzenia.json różni się od dziennika" in problem
     kept[-1] = kept[-1].rstrip(b"\n")
     assert verify_zip_files(Unread(files), log_lines) == [f"Plik {LOG} zmieniono: skrót SHA-256 się nie zgadza."]
+
+
+def test_a_bundle_whose_log_is_larger_than_any_other_file_may_be_is_checked(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "evidence.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    largest = max(len(content) for name, content in files.items() if name != LOG)
+    assert len(files[LOG]) > largest
+    monkeypatch.setattr(evidence_command, "MAX_FILE_BYTES", largest)
+    result = CliRunner().invoke(command, ["verify", str(path)])
+    assert (result.exit_code, result.output) == (0, f"Dowody są kompletne i niezmienione, plików: {len(files)}.\n")
+    monkeypatch.setattr(evidence_command, "MAX_FILE_BYTES", largest - 1)
+    with pytest.raises(Refused, match="nie jest poprawnym plikiem zip"):
+        CliRunner().invoke(command, ["verify", str(path)], catch_exceptions=False)
+
+
+def test_a_list_of_files_without_end_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(100):
+            archive.writestr(f"faktury/{number}/dane.json", b"")
+    entry = 46 + len("faktury/10/dane.json")
+    monkeypatch.setattr(evidence_command, "MAX_DIRECTORY_BYTES", 100 * entry - 11)
+    with pytest.raises(Refused, match="nie jest poprawnym plikiem zip"):
+        CliRunner().invoke(command, ["verify", str(path)], catch_exceptions=False)
+    monkeypatch.setattr(evidence_command, "MAX_DIRECTORY_BYTES", 100 * entry - 10)  # ten of one digit
+    assert CliRunner().invoke(command, ["verify", str(path)]).exit_code == 1
 
 
 async def test_a_foreign_upo_shows(tmp_path: Path) -> None:
