@@ -28,6 +28,8 @@ class CallOutcome(StrEnum):
     """KSeF may have acted. Ask before repeating; resend only the same bytes."""
 
 
+REFUSES_CALLER = frozenset({401, 403})
+"""KsefError.code of a refusal of whoever asks, whatever he asks: no token, no right, blocked."""
 TOO_MANY = 429
 """KsefError.code of a limit: KSeF's refusal, or the own budget's word to wait (told apart by KsefError.outcome)."""
 
@@ -64,6 +66,11 @@ class KsefError(Exception):
     def of_this_call_alone(self) -> bool:
         """Whether KSeF answered and refused just this (404): what else is asked may go well. Not so of 429."""
         return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY
+
+    @property
+    def of_every_invoice(self) -> bool:
+        """Whether KSeF answered and would refuse any other invoice as well."""
+        return self.outcome is CallOutcome.REFUSED and self.code in REFUSES_CALLER
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class AlertFacts:
     login_refused: str | None = None
     """Why KSeF does not take our certificate or token, for a technician."""
     sign_in_failing: tuple[str, datetime] | None = None
-    """Why KSeF, which answers, gives no session to send in, and since when."""
+    """Why KSeF, which answers, gives no session to send in or takes nothing, and since when."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
     backups: BackupFacts | None = None
@@ -232,7 +232,10 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
         found.append(ActiveAlert(AlertCode.LOGIN_REFUSED, facts.login_refused, Severity.CRITICAL))
     elif facts.sign_in_failing is not None and facts.at - facts.sign_in_failing[1] >= SIGN_IN_LATE:
         problem, since = facts.sign_in_failing
-        text = f"Od {local_time(since):%d.%m.%Y %H:%M} KSeF odpowiada, ale nie daje sesji do wysyłki. {problem}"
+        text = (
+            f"Od {local_time(since):%d.%m.%Y %H:%M} KSeF odpowiada, ale nie udaje się zalogować, otworzyć sesji "
+            f"albo wysłać faktury. {problem}"
+        )
         found.append(ActiveAlert(AlertCode.SIGN_IN_FAILING, text, Severity.CRITICAL))
     found += _of_machine(facts, policy)
     found += _of_latarnia(facts, policy)

@@ -63,11 +63,26 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """An attempt that failed without an order to wait. ``taken``: how many invoices KSeF had taken until then."""
+    """An attempt that failed without an order to wait.
+
+    done      how many invoices KSeF had taken until then, or given numbers to (``in_turn``)
+    own       how often it failed although KSeF did so with others in between
+    in_turn   KSeF refused or cancelled it for a reason that may be that of all
+    """
 
     at: float
-    taken: int
+    done: int
     own: int
+    in_turn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """``not_before`` as stored; the same, or a later turn, on both clocks."""
+
+    not_before: datetime
+    until: datetime
+    monotonic: float
 
 
 class Waits:
@@ -79,30 +94,62 @@ class Waits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until: dict[str, tuple[datetime, float]] = {}
+        self._until: dict[str, _Rest] = {}
         self._singly: set[str] = set()
         """Those that only single sends have to wait for."""
         self._troubles: dict[str, _Trouble] = {}
         self._taken = 0
+        self._accepted = 0
+        self._turn = 0.0
+        """Monotonic: the latest turn that was given."""
 
     def taken(self) -> None:
         """Note that KSeF took an invoice: what waits since it took none need wait no longer."""
         self._taken += 1
+
+    def accepted(self) -> None:
+        """Note that KSeF gave a number: what waits for its turn since it gave none need wait no longer."""
+        self._accepted += 1
+        self._turn = 0.0
 
     def rest_after_trouble(self, invoice_id: str, attempts: int) -> datetime:
         """Let an invoice rest after an attempt that KSeF gave no order about; return the ``not_before`` to store.
 
         The rest ends sooner once KSeF takes another one: no back-off outlasts its cause.
         """
-        before = self._troubles.get(invoice_id)
-        own = 0 if before is None else before.own + (self._taken > before.taken)
-        self._troubles[invoice_id] = _Trouble(self._clock.monotonic(), self._taken, own)
+        own = self._failed_again(invoice_id, in_turn=False)
         return self.rest(step_of(OWN_STEPS, own) if own else step_of(TROUBLE_STEPS, attempts), invoice_id)
 
-    def rest(self, seconds: float, *invoice_ids: str, singly: bool = False) -> datetime:
+    def rest_in_turn(self, invoice_id: str, attempts: int) -> datetime:
+        """Let it rest after KSeF refused or cancelled it for a reason that may be that of all; as rest_after_trouble.
+
+        Each such attempt takes a place in the limits, and one is enough to notice the end: those that wait are tried
+        one after the other, not each by itself. Once KSeF gives one a number, the others need not wait. A restart
+        forgets the turns, so ``not_before`` is no later than a first one.
+        """
+        own = self._failed_again(invoice_id, in_turn=True)
+        if own:
+            return self.rest(step_of(OWN_STEPS, own), invoice_id)
+        step = step_of(TROUBLE_STEPS, attempts)
+        now = self._clock.monotonic()
+        self._turn = max(now, self._turn) + step
+        return self.rest(step, invoice_id, turn=self._turn - now)
+
+    def _failed_again(self, invoice_id: str, *, in_turn: bool) -> int:
+        before = self._troubles.get(invoice_id)
+        own = 0 if before is None else before.own + (self._done(before) > before.done)
+        done = self._accepted if in_turn else self._taken
+        self._troubles[invoice_id] = _Trouble(self._clock.monotonic(), done, own, in_turn)
+        return own
+
+    def _done(self, trouble: _Trouble) -> int:
+        return self._accepted if trouble.in_turn else self._taken
+
+    def rest(self, seconds: float, *invoice_ids: str, singly: bool = False, turn: float | None = None) -> datetime:
         """Let invoices rest for so long; return the ``not_before`` to store.
 
         ``singly``: KSeF's limit of single sends orders the rest; in a batch they may go at once.
+        ``turn``: seconds that this run rests instead.
         """
         if singly:
             self._singly.update(invoice_ids)
@@ -110,7 +157,9 @@ class Waits:
             self._singly.difference_update(invoice_ids)
         seconds = min(seconds, LONGEST_WAIT)
         not_before = self._clock.now() + timedelta(seconds=seconds)
-        self._until |= dict.fromkeys(invoice_ids, (not_before, self._clock.monotonic() + seconds))
+        rests = seconds if turn is None else turn
+        until = self._clock.now() + timedelta(seconds=rests)
+        self._until |= dict.fromkeys(invoice_ids, _Rest(not_before, until, self._clock.monotonic() + rests))
         return not_before
 
     def over(self, record: Unsent, now: datetime, *, together: bool = False) -> bool:
@@ -121,9 +170,10 @@ class Waits:
         if record.not_before is None or (together and record.id in self._singly) or self._healed(record.id):
             return True
         known = self._until.get(record.id)
-        if known is None or known[0] != record.not_before:
-            known = self._until[record.id] = (record.not_before, self._recalled(record.not_before, now))
-        return self._clock.monotonic() >= known[1] or now >= record.not_before
+        if known is None or known.not_before != record.not_before:
+            recalled = self._recalled(record.not_before, now)
+            known = self._until[record.id] = _Rest(record.not_before, record.not_before, recalled)
+        return self._clock.monotonic() >= known.monotonic or now >= known.until
 
     def forget(self, invoice_id: str) -> None:
         """KSeF has decided."""
@@ -132,9 +182,9 @@ class Waits:
         self._singly.discard(invoice_id)
 
     def _healed(self, invoice_id: str) -> bool:
-        """Tell whether KSeF took others since this one failed, and its own rest is over."""
+        """Tell whether KSeF took others since this one failed, or gave them numbers, and its own rest is over."""
         trouble = self._troubles.get(invoice_id)
-        if trouble is None or self._taken == trouble.taken:
+        if trouble is None or self._done(trouble) == trouble.done:
             return False
         return self._clock.monotonic() >= trouble.at + step_of(OWN_STEPS, trouble.own)
 

@@ -120,7 +120,7 @@ class BatchSender:
         except KsefError as error:
             await self._failed(batch, error)
             return False
-        self._connection.answered()
+        self._connection.taken()
         self._verdicts.waits.taken()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
         await self._in_slices(batch, InvoiceState.SENT, EventKind.SENT, {"session": session, "batch": True}, change)
@@ -145,6 +145,8 @@ class BatchSender:
 
     async def _failed(self, batch: list[Unsent], error: KsefError) -> None:
         self._connection.failed(error)
+        if error.code != TOO_MANY:
+            self._connection.no_session(error)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
         change = InvoiceChange()

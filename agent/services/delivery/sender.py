@@ -182,7 +182,7 @@ class InvoiceSender:
             return record
         self._taken[record.id] = self._clock.monotonic()
         self._metrics.sent("taken")
-        self._connection.answered()
+        self._connection.taken()
         self._verdicts.waits.taken()
         return await self._verdicts.move(
             record.id,
@@ -240,6 +240,8 @@ class InvoiceSender:
         self._connection.failed(error)
         if error.outcome is CallOutcome.NOT_SENT and error.code not in SESSION_OVER:
             self._connection.no_session(error)  # no token to send it with
+        elif error.outcome is CallOutcome.UNKNOWN or error.of_every_invoice:
+            self._connection.nothing_taken(error)
         why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None
         if why is not None:
             change = InvoiceChange(rejection=Rejection(error.code, f"{error.code}: {why}"))

@@ -126,11 +126,14 @@ class VerdictRecorder:
         """Return when to try again: as KSeF said, else later the more often it was tried.
 
         ``general``: the error is none of this invoice's, KSeF gave no session to send anything in.
+        What KSeF refuses to whoever asks is none of it either, and takes a place in the limits.
         """
         if error is not None and error.retry_after is not None:
             return self.waits.rest(error.retry_after, record.id, singly=error.code == TOO_MANY)
         if error is not None and (general or error.outcome is not CallOutcome.REFUSED):
             return self.waits.rest_after_trouble(record.id, record.attempts)
+        if error is not None and error.of_every_invoice:
+            return self.waits.rest_in_turn(record.id, record.attempts)
         return self.waits.rest(step_of(REFUSAL_STEPS, record.attempts), record.id)
 
     def forget_lists(self) -> None:
@@ -182,6 +185,7 @@ class VerdictRecorder:
         return accepted
 
     def _tell_accepted(self) -> None:
+        self.waits.accepted()
         self._changed.set()
         self._upos.accepted()
         self._numbered.set()
@@ -214,10 +218,11 @@ class VerdictRecorder:
             if found is not None and isinstance(found[1], Duplicate) and self._suspected(record, error):
                 return await self._taken(record, found[1], evidence_of(error, "compare"))
             return await self.note_trouble(record, EventKind.DOUBT_REMAINS, error, "find")
-        self._connection.answered()
         if found is None:
+            self._connection.answered()
             why = {"why": "not in session", "session": record.session_ref}
             return await self.move(record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, why)
+        self._connection.taken()
         reference, verdict = found
         await self.move(
             record.id,
@@ -276,7 +281,8 @@ class VerdictRecorder:
             "details": list(verdict.details),
         }
         if verdict.retryable:
-            change = InvoiceChange(not_before=self.next_attempt(await self.record(invoice_id)))
+            record = await self.record(invoice_id)
+            change = InvoiceChange(not_before=self.waits.rest_in_turn(record.id, record.attempts))
             return await self.move(invoice_id, InvoiceState.ISSUED, EventKind.CANCELLED_BY_KSEF, data, change)
         text = f"{verdict.code}: {verdict.description}"
         if verdict.details:

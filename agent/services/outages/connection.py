@@ -35,8 +35,10 @@ class LastContact:
     login_problem: str = ""
     session_ref: str = ""
     no_session_since: Since | None = None
-    """Since when KSeF, which answers, gives no session to send in; ``no_session`` says with what words."""
+    """Since when KSeF, which answers, gives no session or takes nothing; ``no_session`` says with what words."""
     no_session: str = ""
+    no_session_by_line: bool = False
+    """What failed had no usable answer; that the line works is known by probes."""
 
 
 class Connection:
@@ -59,6 +61,8 @@ class Connection:
         self._changed = changed
         self.breaker = Breaker(failures_to_open=failures_to_open)
         self.last = LastContact()
+        self._probe_answered = False
+        """The newest probe was answered."""
 
     async def load(self) -> None:
         """Read the breaker back; called once at start."""
@@ -73,7 +77,9 @@ class Connection:
             skew = await self._gateway.probe()
         except KsefError as error:
             self.failed(error)
+            self._probe_failed()
         else:
+            self._probe_answered = True
             self._clock_check.heard_ksef(skew)
             self._contact()
             self._set_breaker(self.breaker.on_probe(self._clock.now()))
@@ -81,10 +87,14 @@ class Connection:
         await self._clock_check.keep()
         return not was_closed and self.breaker.state is LinkState.CLOSED
 
-    def answered(self) -> None:
-        """Note that KSeF answered a real call."""
-        self._contact()
+    def taken(self) -> None:
+        """Note that KSeF took an invoice or a batch."""
+        self.answered()
         self.last.no_session_since = None
+
+    def answered(self) -> None:
+        """Note that KSeF answered a real call. A question it answered says nothing of signing in and sending."""
+        self._contact()
         self._set_breaker(self.breaker.on_success(self._clock.now()))
 
     def failed(self, error: KsefError) -> None:
@@ -102,12 +112,27 @@ class Connection:
 
     def no_session(self, error: KsefError) -> None:
         """Note why there is no session to send in; only a refusal of the credentials tells anything about them."""
-        if not error.link_down:
-            self.last.no_session_since = self.last.no_session_since or Since.now(self._clock)
-            self.last.no_session = error.message
+        self.nothing_taken(error)
         if error.code in LOGIN_REFUSED:
             self.last.signed_in, self.last.login_problem = False, error.message
             self._changed.set()
+
+    def nothing_taken(self, error: KsefError) -> None:
+        """Note that sending failed for a reason of no invoice.
+
+        Trouble of the line counts while probes are answered: what stands before KSeF may let only those through.
+        """
+        if error.link_down and not self._probe_answered:
+            return
+        self.last.no_session_since = self.last.no_session_since or Since.now(self._clock)
+        self.last.no_session = error.message
+        self.last.no_session_by_line = error.link_down
+
+    def _probe_failed(self) -> None:
+        """The line itself is down: that is told by other words, and what failed by it proves nothing else."""
+        self._probe_answered = False
+        if self.last.no_session_by_line:
+            self.last.no_session_since = None
 
     def _contact(self) -> None:
         self.last.answered_at = self._clock.now()

@@ -11,7 +11,7 @@ import pytest
 
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import CallOutcome, KsefError, Outgoing, SessionRef, Unsent, Verdict
+from agent.ports import CallOutcome, KsefError, Outgoing, Rejected, SessionRef, Unsent, Verdict
 from agent.services.delivery.backoff import OWN_STEPS, TROUBLE_STEPS, Waits
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
@@ -20,6 +20,9 @@ from tests.fakes.world import World, press_until_answered, settings, world
 OVERLOADED = KsefError("KSeF zwrócił błąd 500.", outcome=CallOutcome.UNKNOWN, code=500)
 REFUSED_SIGN_IN = KsefError("KSeF nie daje tokenu.", outcome=CallOutcome.REFUSED, code=21301)
 NO_TOKEN = KsefError("KSeF nie daje tokenu.", outcome=CallOutcome.NOT_SENT, code=500)
+FORBIDDEN = KsefError("KSeF: brak uprawnień.", outcome=CallOutcome.REFUSED, code=403)
+PROTECTION = KsefError("KSeF zwrócił błąd 502.", outcome=CallOutcome.NOT_SENT, code=502, link_down=True)
+CANCELLED = Rejected(550, "Operacja została anulowana.", retryable=True)
 
 
 class NoSessions(FakeGateway):
@@ -115,6 +118,65 @@ async def test_a_session_that_was_open_before_proves_nothing(tmp_path: Path) -> 
         assert "ksef-sign-in-failing" in codes(place)
 
 
+@pytest.mark.parametrize("trouble", [FORBIDDEN, PROTECTION], ids=["refused", "page of the protection"])
+async def test_answers_about_what_was_sent_before_hide_no_session_that_cannot_be_opened(
+    tmp_path: Path, trouble: KsefError
+) -> None:
+    """One invoice stands at 150, so KSeF answers each question about it."""
+    gateway = NoSessions(clock := FakeClock())
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        gateway.pending_answers = 10**6
+        await press_until_answered(place, "a")
+        gateway.trouble = trouble
+        assert await told_within(place, hours=2)
+
+
+async def test_sign_in_that_only_probes_get_past_is_told(tmp_path: Path) -> None:
+    gateway = NoSessions(clock := FakeClock())
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        gateway.trouble = PROTECTION
+        assert await told_within(place, hours=2)
+        gateway.trouble = None
+        await work(place, 60)
+        await place.sender.warm()
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" not in codes(place)
+
+
+@pytest.mark.parametrize("trouble", [OVERLOADED, FORBIDDEN], ids=["no usable answer", "refused"])
+async def test_sends_that_fail_for_hours_are_told(tmp_path: Path, trouble: KsefError) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.extend([trouble] * 1000)
+        await press_until_answered(place, "a")
+        assert await told_within(place, hours=2)
+        place.gateway.send_plan.clear()
+        await work(place, 65)
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" not in codes(place)
+
+
+async def test_a_refusal_of_one_invoice_is_no_sign_in_that_fails(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.extend([KsefError("KSeF: 21405", outcome=CallOutcome.REFUSED, code=21405)] * 100)
+        await press_until_answered(place, "a")
+        assert not await told_within(place, hours=2)
+
+
+async def test_a_line_that_was_down_for_an_hour_is_no_sign_in_that_fails(tmp_path: Path) -> None:
+    gateway = NoSessions(clock := FakeClock())
+    async with world(tmp_path, clock=clock, gateway=gateway) as place:
+        gateway.trouble = PROTECTION
+        await place.connection.probe()
+        await place.sender.warm()
+        gateway.up = False
+        await work(place, 3700, step=60)
+        gateway.up = True
+        await place.connection.probe()
+        await place.sender.warm()
+        await place.problems.refresh()
+        assert "ksef-sign-in-failing" not in codes(place)
+
+
 async def test_a_line_that_is_down_is_no_sign_in_that_fails(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False
@@ -123,6 +185,43 @@ async def test_a_line_that_is_down_is_no_sign_in_that_fails(tmp_path: Path) -> N
             await place.clock.advance(600)
         await place.problems.refresh()
         assert "ksef-sign-in-failing" not in codes(place)
+
+
+@pytest.mark.parametrize("minutes", [8, 60])
+async def test_what_ksef_cancels_leaves_within_a_minute_of_the_end(tmp_path: Path, minutes: int) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.verdict_plan.extend([CANCELLED] * 1000)
+        sold = await press_until_answered(place, "a")
+        await work(place, minutes * 60, step=20)
+        place.gateway.verdict_plan.clear()
+        await work(place, 65)
+        assert (await place.record(sold.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_what_ksef_cancels_or_refuses_to_all_is_tried_one_a_minute(tmp_path: Path) -> None:
+    """Twelve wait, and the sends of the hour are not spent on what all of them will be told."""
+    gateway = FakeGateway(clock := FakeClock())
+    base = settings(tmp_path)
+    given = replace(base, ksef=replace(base.ksef, batch_from=1000))
+    async with world(tmp_path, given=given, clock=clock, gateway=gateway) as place:
+        gateway.verdict_plan.extend([CANCELLED] * 1000)
+        sold = [await press_until_answered(place, f"{number}") for number in range(12)]
+        before = len(gateway.sent)
+        await work(place, 3600, step=15)
+        assert 50 <= len(gateway.sent) - before <= 75
+        gateway.verdict_plan.clear()
+        await work(place, 75)
+        assert {(await place.record(each.id)).state for each in sold} == {InvoiceState.ACCEPTED}
+
+
+async def test_rights_that_were_withdrawn_for_an_hour(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.extend([FORBIDDEN] * 1000)
+        sold = await press_until_answered(place, "a")
+        await work(place, 3600, step=20)
+        place.gateway.send_plan.clear()
+        await work(place, 65)
+        assert (await place.record(sold.id)).state is InvoiceState.ACCEPTED
 
 
 async def test_a_batch_intent_carries_no_older_session(tmp_path: Path) -> None:
@@ -179,6 +278,20 @@ async def test_while_ksef_takes_nothing_no_rest_is_longer_than_a_minute() -> Non
         assert waits.over(waiting, clock.now())
 
 
+async def test_a_turn_is_forgotten_by_a_restart() -> None:
+    """The fiftieth in turn rests for fifty minutes, but an agent that starts knows of no turns."""
+    clock = FakeClock()
+    waits = Waits(clock)
+    for number in range(49):
+        waits.rest_in_turn(f"other-{number}", attempts=9)
+    waiting = at(waits.rest_in_turn("a", attempts=9))
+    await clock.advance(max(TROUBLE_STEPS))
+    assert not waits.over(waiting, clock.now())
+    assert Waits(clock).over(waiting, clock.now())
+    waits.accepted()
+    assert waits.over(waiting, clock.now())
+
+
 def at(not_before: datetime) -> Unsent:
     return Unsent(
         id="a",
@@ -197,3 +310,13 @@ def at(not_before: datetime) -> Unsent:
 
 def codes(place: World) -> set[str]:
     return {problem.code for problem in place.health.report().problems}
+
+
+async def told_within(place: World, hours: float) -> bool:
+    """Probe, sync and look after the session as the schedule does; tell whether people are told."""
+    for minute in range(int(hours * 60)):
+        await work(place, 60, step=60)
+        if minute % 15 == 0:
+            await place.sender.warm()
+    await place.problems.refresh()
+    return "ksef-sign-in-failing" in codes(place)
