@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from agent.ksef import crypto
 from agent.ksef.auth import Authenticator, CertificateProof, Context, Proof, ask_challenge, context_of, proof_of
@@ -41,6 +41,13 @@ NO_SUCH_SESSION = 21173
 SESSION_OPEN = 100
 SESSION_DONE = 200
 """Status of a session, interactive or batch: below it KSeF is at work, above it took nothing."""
+SESSION_UNSETTLED = 415
+"""By the contract the key of a session could not be decrypted; live servers say it between the close of any session and
+the end of processing, too (docs/protocol.md, section 6)."""
+UNSETTLED_FOR = timedelta(hours=3)
+"""So long after a session last changed 415 means "not yet". Then it is what the contract says."""
+SESSION_OPEN_FOR = timedelta(hours=12)
+"""A session is closed so long after its opening at the latest, where KSeF does not say when it changed."""
 UNREADABLE = 0
 """Pending.code of a verdict that could not be read; status() tells why."""
 COMPRESSIONS = {"zip": Compression.ZIP, "tar.gz": Compression.TAR_GZ}
@@ -145,7 +152,7 @@ class Gateway:
         code = status.object("status").number("code")
         if code == SESSION_OPEN and close:
             await self._sessions.close(session_ref)
-        if code < SESSION_DONE:
+        if code < SESSION_DONE or self._unsettled(status):
             return None
         upo = status.optional_object("upo")
         references = [page.text("referenceNumber") for page in upo.objects("pages")] if upo else []
@@ -202,7 +209,7 @@ class Gateway:
         if code == SESSION_OPEN:
             await self._batches.close(session_ref)
             return None
-        if code < SESSION_DONE:
+        if code < SESSION_DONE or self._unsettled(status):
             return None
         verdicts = await self._verdicts(session_ref)
         if code != SESSION_DONE and not verdicts:
@@ -260,6 +267,15 @@ class Gateway:
     async def _session_status(self, session_ref: str) -> Fields:
         answer = await self.api.run(Call(Group.SESSION_MISC, "GET", f"/sessions/{session_ref}"))
         return answer.fields()
+
+    def _unsettled(self, session: Fields) -> bool:
+        """Whether a session at 415 may still become another one."""
+        if session.object("status").number("code") != SESSION_UNSETTLED:
+            return False
+        changed_at = session.optional_instant("dateUpdated")
+        if changed_at is None:
+            changed_at = session.instant("dateCreated") + SESSION_OPEN_FOR
+        return self._server_time.now() < changed_at + UNSETTLED_FOR
 
     async def _verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         found: dict[bytes, tuple[str, Verdict]] = {}

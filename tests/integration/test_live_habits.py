@@ -136,3 +136,34 @@ async def test_a_batch_that_stands_at_150_for_a_day(tmp_path: Path) -> None:
             await pass_by(place, clock, 3600)
         assert {(await place.record(each.id)).state for each in sold} == {InvoiceState.ACCEPTED}
         assert len(place.sandbox.ledger) == 3
+
+
+async def test_a_batch_that_stands_at_415_while_ksef_works_on_it(tmp_path: Path) -> None:
+    async with joined(tmp_path, "batch_from = 2") as (place, clock):
+        place.sandbox.behaviour.unsettled_415 = True
+        place.sandbox.behaviour.batch_delay = 2 * 3600
+        await place.sandbox.plan("ksef", "refuse")
+        sold = [await press(place, clock) for _ in range(3)]
+        await place.sandbox.plan("ksef", "none")
+        for _ in range(30):
+            await pass_by(place, clock, 300)
+            await place.agent.upos.pass_once()
+        for each in sold:
+            assert (await place.record(each.id)).state is InvoiceState.ACCEPTED
+            log = await kinds(place, each.id)
+            assert (log.count("batch_opened"), log.count("not_in_batch")) == (1, 0)
+        assert len(place.sandbox.ledger) == 3
+
+
+async def test_a_session_that_stands_at_415_after_its_close_gets_its_upo(tmp_path: Path) -> None:
+    async with joined(tmp_path) as (place, clock):
+        place.sandbox.behaviour.unsettled_415 = True
+        place.sandbox.behaviour.session_delay = 1800
+        await press(place, clock)
+        place.sandbox.expire_sessions()
+        await press(place, clock)
+        for _ in range(8):
+            await clock.advance(300)
+            await place.agent.upos.pass_once()
+        (first, _) = place.sandbox.sessions.by_reference
+        assert await place.agent.store.read(lambda tx: tx.sessions.page(first, 1))

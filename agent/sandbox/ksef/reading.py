@@ -13,7 +13,7 @@ from aiohttp import web
 
 from agent.ports import Json
 from agent.sandbox.ksef import upo
-from agent.sandbox.ksef.sessions import NOTHING_SENT, OPEN_ONLINE, SessionParts
+from agent.sandbox.ksef.sessions import KEY_NOT_DECRYPTED, NOTHING_SENT, OPEN_ONLINE, SessionParts
 from agent.sandbox.ksef.state import Ledger, LedgerEntry, SentInvoice, Session, Status, UpoPage
 from agent.sandbox.ksef.wire import ApiProblem, b64, invalid, json_answer, reference, stamp
 
@@ -135,14 +135,17 @@ class Reading:
     def _unfinished_online(self, session: Session) -> Status | None:
         if session.closed_at is None:
             return OPEN_ONLINE
-        return CLOSED_ONLINE if self._parts.clock.monotonic() < self._settled(session) else None
+        return self._at_work(CLOSED_ONLINE) if self._parts.clock.monotonic() < self._settled(session) else None
 
     def _unfinished_batch(self, session: Session) -> Status | None:
         now = self._parts.clock.monotonic()
         if session.closed_at is None:
             return OPEN_BATCH if now < session.expires else UPLOAD_TIMED_OUT
         until = self._settled(session) + self._parts.behaviour.batch_delay
-        return WORKING_BATCH if session.processed_at is None or now < until else None
+        return self._at_work(WORKING_BATCH) if session.processed_at is None or now < until else None
+
+    def _at_work(self, status: Status) -> Status:
+        return KEY_NOT_DECRYPTED if self._parts.behaviour.unsettled_415 else status
 
     def _settled(self, session: Session) -> float:
         """Monotonic instant at which the session is done: all verdicts are known and the UPO is made."""

@@ -56,6 +56,8 @@ class Behaviour:
     """An interactive session without invoices ends by itself (440)."""
     session_cooldown: float = 0
     """An interactive session opened so soon after the end of another one of the context stands at 415."""
+    unsettled_415: bool = False
+    """A session stands at 415 between its close and the end of processing, not at 170 or 150."""
     batch_delay: float = 0
     """How much longer a batch stands at 150."""
     batch_upload_lifetime: float = 3600

@@ -8,6 +8,7 @@ import io
 import tarfile
 import zipfile
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import padding
@@ -15,8 +16,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from agent.ksef.batch import Compression, Package, pack
 from agent.ksef.crypto import OAEP, SessionKey, b64, sha256
-from agent.ksef.gateway import Gateway, open_gateway
-from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Pending, Rejected
+from agent.ksef.gateway import UNSETTLED_FOR, Gateway, open_gateway
+from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Pending, Rejected, UpoPage
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
 from tests.contract.ksef_wire import Fault, Reply, WireServer, problem
@@ -191,6 +192,32 @@ class TestVerdicts:
         with pytest.raises(KsefError) as caught:
             await gateway.batch_verdicts(wire.BATCH)
         assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 430)
+
+    @pytest.mark.parametrize("listed", [[], [FILES[0]]], ids=["nothing listed yet", "one listed"])
+    async def test_415_is_not_yet_for_hours_after_the_session_last_changed(
+        self, server: WireServer, gateway: Gateway, clock: FakeClock, listed: list[bytes]
+    ) -> None:
+        server.on("GET /sessions/*", wire.session_status(415))
+        server.on("GET /sessions/*/invoices", Reply(body={"invoices": [wire.accepted(xml) for xml in listed]}))
+        assert await gateway.batch_verdicts(wire.BATCH) is None
+        assert await gateway.session_upo(wire.BATCH, close=False) is None
+        await clock.advance(UNSETTLED_FOR.total_seconds() + 60)
+        assert await gateway.session_upo(wire.BATCH, close=False) == ()
+        if listed:
+            assert await gateway.batch_verdicts(wire.BATCH)
+            return
+        with pytest.raises(KsefError) as caught:
+            await gateway.batch_verdicts(wire.BATCH)
+        assert (caught.value.outcome, caught.value.code) == (CallOutcome.REFUSED, 415)
+
+    @pytest.mark.parametrize(("hours", "pages"), [(14, None), (16, ())])
+    async def test_where_it_is_not_said_when_the_session_changed_its_longest_life_counts(
+        self, server: WireServer, gateway: Gateway, hours: int, pages: tuple[UpoPage, ...] | None
+    ) -> None:
+        created_at = wire.START - timedelta(hours=hours)
+        status = {"status": {"code": 415, "description": "Opis"}, "dateCreated": wire.stamp(created_at)}
+        server.on("GET /sessions/*", Reply(body=status))
+        assert await gateway.session_upo(wire.BATCH, close=False) == pages
 
     async def test_no_correct_invoice_still_has_verdicts(self, server: WireServer, gateway: Gateway) -> None:
         server.on("GET /sessions/*", wire.session_status(445))
