@@ -62,7 +62,7 @@ HUB_COMMANDS: Final[dict[str, str]] = {
     "hub seller": "Sprzedawcy (NIP), dla których wysyła centrala, każdy z własnymi poświadczeniami.",
     "hub seller add": "Dodaj sprzedawcę NIP. Pliki zostają na miejscu; centrala czyta je stamtąd.",
     "hub seller list": "Wypisz sprzedawców.",
-    "hub seller remove": "Przestań wysyłać dla sprzedawcy NIP; nie może mieć kas.",
+    "hub seller remove": "Przestań wysyłać dla sprzedawcy NIP; nie może mieć kas ani faktur, których nie ma w KSeF.",
     "hub till": "Kasy, które zgłaszają się do centrali.",
     "hub till add": "Dodaj kasę NAME i wypisz jej kod dostępu, tylko ten jeden raz.",
     "hub till import": (

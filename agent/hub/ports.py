@@ -58,7 +58,7 @@ class Parties(Protocol):
         ...
 
     async def remove_seller(self, nip: str) -> None:
-        """Stop sending for a NIP. Conflict "seller-in-use" while it has tills."""
+        """Stop sending for a NIP. Conflict "seller-in-use" while it has tills, or invoices that are not in KSeF."""
         ...
 
     async def add_till(self, nip: str, name: str, shop: str, series: tuple[str, ...], token: bytes) -> Till:

@@ -64,6 +64,7 @@ class CertificateLimits:
     can_request: bool
     requests_left: int
     certificates_left: int
+    certificates_in_use: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,13 @@ class Certificates:
     async def limits(self) -> CertificateLimits:
         """Return what KSeF still allows."""
         answer = await self._get("/certificates/limits")
+        certificates = answer.object("certificate")
+        left = certificates.number("remaining")
         return CertificateLimits(
             answer.flag("canRequest"),
             answer.object("enrollment").number("remaining"),
-            answer.object("certificate").number("remaining"),
+            left,
+            certificates.number("limit") - left,
         )
 
     async def subject(self) -> x509.Name:

@@ -339,10 +339,22 @@ async def test_a_token_taken_back_is_nobodys(store: HubStore, till: Till) -> Non
     assert successor.id != till.id, "the name is free again"
 
 
-async def test_a_seller_is_removed_only_without_tills_and_may_come_back(store: HubStore, till: Till) -> None:
+async def _move(sha256: bytes, state: HubState, tx: HubTransaction) -> None:
+    await tx.invoices.move(sha256, state)
+
+
+async def test_a_seller_is_removed_only_without_tills_and_open_invoices_and_may_come_back(
+    store: HubStore, till: Till
+) -> None:
     with pytest.raises(Conflict):
         await store.write(lambda tx: tx.parties.remove_seller(NIP))
     await store.write(lambda tx: tx.parties.revoke_till(NIP, "kasa 1"))
+    waiting = await store.write(lambda tx: tx.invoices.add(till, offer("FV-1/1")))
+    assert waiting is not None
+    for state in (HubState.SENDING, HubState.REJECTED):
+        with pytest.raises(Conflict, match="nie ma jeszcze w KSeF"):
+            await store.write(lambda tx: tx.parties.remove_seller(NIP))
+        await store.write(partial(_move, waiting.sha256, state))
     await store.write(lambda tx: tx.parties.remove_seller(NIP))
     for gone in (store.read(lambda tx: tx.parties.seller(NIP)), store.write(lambda tx: tx.parties.remove_seller(NIP))):
         with pytest.raises(NotFound):

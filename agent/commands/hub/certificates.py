@@ -50,6 +50,7 @@ def show(settings: HubSettings, *, as_json: bool) -> None:
         {
             "nip": seller.nip,
             "certificates_left": count.certificates_left,
+            "certificates_in_use": count.certificates_in_use,
             "requests_left": count.requests_left,
             "trouble": count.trouble,
             "certificates": [

@@ -72,7 +72,7 @@ def list_sellers(settings: HubSettings, *, as_json: bool) -> None:
 @hub_option_without_files
 @click.argument("nip", callback=one_nip)
 def remove_seller(settings: HubSettings, nip: str) -> None:
-    """Stop sending for the seller NIP; it must have no tills."""
+    """Stop sending for the seller NIP; it must have no tills, and no invoices that are not in KSeF yet."""
     with_store(settings, lambda store: Administration(store).remove_seller(nip))
     click.echo(f"Usunięto sprzedawcę {nip}.", err=True)
 

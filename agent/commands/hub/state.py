@@ -10,10 +10,11 @@ import click
 
 from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option_without_files, serves, with_store
-from agent.hub.ports import HubStore
+from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.services.administration import Administration
 from agent.hub.services.overview import Overview, overview
 from agent.hub.settings.model import HubSettings
+from agent.system.clock import SystemClock
 
 LOOK_SECONDS = 1.0
 STOPPED = "Centrala na tym komputerze nie działa: systemctl start ksef-agent-hub"
@@ -27,7 +28,7 @@ def status(settings: HubSettings, *, as_json: bool) -> None:
 
     Exit code 1 where no hub answers on this machine.
     """
-    found = with_store(settings, lambda store: store.read(overview))
+    found = with_store(settings, lambda store: store.read(_overview))
     running = serves(settings)
     if as_json:
         show_json({"running": running, **found.to_json()})
@@ -35,6 +36,10 @@ def status(settings: HubSettings, *, as_json: bool) -> None:
         for line in (*(() if running else (STOPPED,)), *_lines(found)):
             click.echo(line)
     sys.exit(0 if running else 1)
+
+
+async def _overview(tx: HubTransaction) -> Overview:
+    return await overview(tx, SystemClock().now())
 
 
 def _lines(found: Overview) -> list[str]:
@@ -65,7 +70,7 @@ def drain(settings: HubSettings, wait: int, *, cancel: bool) -> None:
         await Administration(store).drain(since)
         give_up = time.monotonic() + wait
         while not cancel:
-            left = sum((await store.read(overview)).open_counts.values())
+            left = sum((await store.read(_overview)).open_counts.values())
             if left == 0 or time.monotonic() >= give_up:
                 return left
             await asyncio.sleep(LOOK_SECONDS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -59,7 +60,7 @@ class CertificateKeeper:
         self._keys = keys
         self._clock = clock
         self._renew = renew
-        self._limits: tuple[int | None, int | None] = (None, None)
+        self._limits = CertificateCount()
         self._noted: CertificateCount | None = None
 
     async def run(self) -> None:
@@ -106,7 +107,8 @@ class CertificateKeeper:
 
     async def _ask_limits(self) -> None:
         limits = await self._certificates.limits()
-        self._limits = limits.certificates_left, limits.requests_left
+        left, requests, used = limits.certificates_left, limits.requests_left, limits.certificates_in_use
+        self._limits = CertificateCount(left, requests, certificates_in_use=used)
 
     async def _enrol(self, slot: int, pending: KeptCertificate | None) -> None:
         if pending is None:
@@ -152,7 +154,7 @@ class CertificateKeeper:
             await self._lead.write(partial(_requested, pending, None))
 
     async def _note(self, trouble: str | None) -> None:
-        count = CertificateCount(*self._limits, trouble)
+        count = replace(self._limits, trouble=trouble)
         if count != self._noted:
             await self._lead.write(lambda tx: tx.log.put(CERTIFICATES.format(self._nip), count_to_json(count)))
             self._noted = count

@@ -15,7 +15,7 @@ from agent.hub.courier.certificates import CertificateKeeper
 from agent.hub.courier.link import Link
 from agent.hub.courier.presses import IDLE_SECONDS, Presses
 from agent.hub.courier.sender import Sender
-from agent.hub.courier.state import STATE
+from agent.hub.courier.state import STATE, WRITTEN_SECONDS, written
 from agent.hub.courier.upo import UpoFetcher
 from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.records import InvoiceFacts, OutcomeKind
@@ -168,18 +168,20 @@ class NipCourier:
                 continue
 
     async def _tell(self) -> None:
-        """Write down what tills hear of this NIP, where it changed; any process of the hub may be asked."""
+        """Write down what tills hear of this NIP where it changed, and that this process leads still."""
         told: Json = None
+        due = 0.0
         beat = self._beat("news")
         while True:
             news = self.news()
-            if news != told:
-                await self._lead.write(partial(_put, STATE.format(self._nip), news))
-                told = news
+            if news != told or self._clock.monotonic() >= due:
+                state = written(news, self._clock.now())
+                await self._lead.write(partial(_put, STATE.format(self._nip), state))
+                told, due = news, self._clock.monotonic() + WRITTEN_SECONDS
             beat()
             await self._clock.sleep(NEWS_SECONDS)
 
-    def news(self) -> Json:
+    def news(self) -> dict[str, Json]:
         """Return whether KSeF answers, and what its limits leave for presses."""
         budget = self._gateway.budget()
         return {

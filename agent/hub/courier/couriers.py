@@ -13,7 +13,7 @@ from agent.domain.errors import ConfigError, Unavailable
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.certificates import CertificateKeeper
 from agent.hub.courier.courier import NipCourier
-from agent.hub.courier.state import STATE
+from agent.hub.courier.state import STATE, written
 from agent.hub.domain.records import Seller
 from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, Leadership
@@ -43,7 +43,7 @@ class CourierGateway(KsefGateway, Protocol):
         ...
 
 
-NOBODY: Json = {"ksef": "down", "left_hour": 0, "left_minute": 0, "wait": 0.0}
+NOBODY: dict[str, Json] = {"ksef": "down", "left_hour": 0, "left_minute": 0, "wait": 0.0}
 """What tills hear of a NIP that nobody can work for."""
 OpenGateway = Callable[[Seller], CourierGateway]
 Keep = Callable[[Seller, Leadership, CourierGateway], CertificateKeeper | None]
@@ -133,7 +133,8 @@ class Couriers:
         except ConfigError as error:
             LOG.error("credentials of %s: %s", seller.nip, error)  # noqa: TRY400 - the sentence says it all
             self.wrong[seller.nip] = str(error)
-            await lead.write(lambda tx: tx.log.put(STATE.format(seller.nip), NOBODY))
+            state = written(NOBODY, self._clock.now())
+            await lead.write(lambda tx: tx.log.put(STATE.format(seller.nip), state))
             await lead.release()
             await self._clock.sleep(WRONG_SECONDS)
             return

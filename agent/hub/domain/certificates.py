@@ -40,6 +40,7 @@ class CertificateCount:
     certificates_left: int | None = None
     requests_left: int | None = None
     trouble: str | None = None
+    certificates_in_use: int | None = None
 
 
 def slot_of(till_id: int, slots: int) -> int:
@@ -69,6 +70,7 @@ def count_to_json(count: CertificateCount) -> dict[str, Json]:
         "certificates_left": count.certificates_left,
         "requests_left": count.requests_left,
         "trouble": count.trouble,
+        "certificates_in_use": count.certificates_in_use,
     }
 
 
@@ -76,8 +78,10 @@ def count_from_json(value: Json) -> CertificateCount:
     """Read it back."""
     said = value if isinstance(value, Mapping) else {}
     certificates, requests, trouble = (said.get(name) for name in ("certificates_left", "requests_left", "trouble"))
+    used = said.get("certificates_in_use")
     return CertificateCount(
         certificates if isinstance(certificates, int) else None,
         requests if isinstance(requests, int) else None,
         trouble if isinstance(trouble, str) else None,
+        used if isinstance(used, int) else None,
     )

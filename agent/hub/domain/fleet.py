@@ -92,7 +92,11 @@ def view_of(
     now: datetime,
     policy: FleetPolicy,
 ) -> TillView:
-    """Judge one till. ``seller``: the name of whose it is."""
+    """Judge one till. ``seller``: the name of whose it is.
+
+    One that was revoked is silent by order: of it there are only the deadlines of what it handed over.
+    """
+    last = last if till.revoked_at is None else None
     beat = None if last is None else last.beat
     health = {} if beat is None else beat.health
     held = sum(each.count for each in counts)
@@ -100,7 +104,8 @@ def view_of(
     days = [each for each in (alone.deadline, *(one.deadline for one in counts)) if each is not None]
     deadline = min(days, default=None)
     troubles = tuple(_troubles(last, alone, deadline, now, policy))
-    grade = min((each.grade for each in troubles), default=Grade.UNHEARD if last is None else Grade.WELL)
+    quiet = Grade.UNHEARD if last is None and till.revoked_at is None else Grade.WELL
+    grade = min((each.grade for each in troubles), default=quiet)
     return TillView(
         till=till,
         seller=seller,

@@ -20,6 +20,7 @@ from agent.ports import Clock
 SHARE_HOURS = 24
 LISTED = 200
 """Invoices on a till's page."""
+REMOVED = "sprzedawca wycofany"
 VERSIONS = 10
 """Versions that one sentence names."""
 
@@ -97,7 +98,7 @@ class Fleet:
         return await self._store.read(lambda tx: self._look(tx, nip))
 
     async def till(self, till_id: int, nip: str | None = None) -> TillPage:
-        """Return one till with its invoices; NotFound where there is none in use, or it is of another NIP."""
+        """Return one till of look() with its invoices; NotFound where there is none, or it is of another NIP."""
 
         async def work(tx: HubTransaction) -> TillPage:
             views = await self._views(tx, self._clock.now(), nip)
@@ -112,7 +113,7 @@ class Fleet:
     async def _look(self, tx: HubTransaction, nip: str | None) -> FleetView:
         now = self._clock.now()
         views = await self._views(tx, now, nip)
-        state = await overview(tx, nip)
+        state = await overview(tx, now, nip)
         by_shop: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         shares = await tx.books.shares(now - timedelta(hours=SHARE_HOURS))
         for each in views:
@@ -129,21 +130,26 @@ class Fleet:
         )
 
     async def _views(self, tx: HubTransaction, now: datetime, nip: str | None) -> list[TillView]:
-        sellers = {each.nip: each for each in await tx.parties.sellers()}
+        """Judge all tills in use, and those revoked ones of which not all is in KSeF yet."""
+        sellers = {each.nip: each.name for each in await tx.parties.sellers()}
         beats = {each.till_id: each for each in await tx.fleet.last_beats()}
         counts: dict[int, list[OpenCount]] = defaultdict(list)
         for each in await tx.fleet.open_counts():
-            counts[each.till_id].append(each)
+            if nip in {None, each.nip}:
+                counts[each.till_id].append(each)
+        tills = await tx.parties.tills(nip)
+        revoked = counts.keys() - {each.id for each in tills}
+        tills += [await tx.parties.till(each) for each in sorted(revoked)]
         views = [
             view_of(
                 till,
-                sellers[till.nip].name,
+                sellers.get(till.nip, REMOVED),
                 beats.get(till.id),
-                counts[till.id],
+                counts.get(till.id, ()),
                 now=now,
                 policy=self._policy,
             )
-            for till in await tx.parties.tills(nip)
+            for till in tills
         ]
         return sorted(views, key=lambda each: each.order)
 
@@ -162,8 +168,8 @@ class Fleet:
             found.append(Trouble("draining", Grade.WARNING, "Centrala nie przyjmuje faktur (ksef-agent hub drain)."))
         for seller in state.sellers:
             name = f"{seller.name} (NIP {seller.nip})"
-            if seller.leader is None and seller.tills:
-                text = f"{name}: żaden proces centrali nie wysyła jeszcze do KSeF."
+            if seller.leader is None and (seller.tills or seller.open):
+                text = f"{name}: żaden proces centrali nie wysyła teraz do KSeF."
                 found.append(Trouble("no-courier", Grade.WARNING, text))
             elif seller.ksef == "down":
                 text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from agent.domain.errors import Conflict
 from agent.domain.json_io.canonical import Json
-from agent.hub.courier.state import STATE
+from agent.hub.courier.state import STATE, said_now
 from agent.hub.domain.presence import is_second, presence_after
 from agent.hub.domain.records import Till
 from agent.hub.ports import HubStore, HubTransaction
@@ -81,9 +81,11 @@ class Heartbeats:
             return await tx.log.value(STATE.format(till.nip)), await tx.log.value(LATARNIA), serial
 
         state, latarnia, serial = await self._store.read(work)
-        courier = Members(state, "courier") if isinstance(state, Mapping) else None
+        now = self._clock.now()
+        said = said_now(state, now)
+        courier = None if said is None else Members(said, "courier")
         return News(
-            now=self._clock.now(),
+            now=now,
             version=self._version,
             ksef="down" if courier is None else courier.text("ksef"),
             budget=None

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
-from agent.hub.courier.state import CERTIFICATES, STATE
+from agent.hub.courier.state import CERTIFICATES, STATE, said_now
 from agent.hub.domain.certificates import CertificateCount, count_from_json
 from agent.hub.ports import HubTransaction
 from agent.hub.services.intake import DRAINING
@@ -19,7 +19,7 @@ BACKUP = "backup"
 
 @dataclass(frozen=True, slots=True)
 class SellerState:
-    """One NIP. ``ksef``: up, down, or unknown where nobody has talked to KSeF for it yet."""
+    """One NIP. ``ksef``: up, down, or unknown where nobody talks to KSeF for it, so that ``leader`` is None."""
 
     nip: str
     name: str
@@ -56,7 +56,7 @@ class Overview:
         return {"draining": self.draining, "sellers": [asdict(each) for each in self.sellers]}
 
 
-async def overview(tx: HubTransaction, nip: str | None = None) -> Overview:
+async def overview(tx: HubTransaction, now: datetime, nip: str | None = None) -> Overview:
     """Read how the hub stands, for all NIPs or for one."""
     counts = await tx.fleet.open_counts()
     leaders = {each.name: each.holder for each in await tx.fleet.leaders()}
@@ -65,8 +65,8 @@ async def overview(tx: HubTransaction, nip: str | None = None) -> Overview:
     for seller in await tx.parties.sellers():
         if nip not in {None, seller.nip}:
             continue
-        state = await tx.log.value(STATE.format(seller.nip))
-        said = state if isinstance(state, Mapping) else {}
+        state = said_now(await tx.log.value(STATE.format(seller.nip)), now)
+        said = state or {}
         own = [each for each in counts if each.nip == seller.nip]
         waiting: Counter[str] = Counter()
         for each in own:
@@ -78,7 +78,7 @@ async def overview(tx: HubTransaction, nip: str | None = None) -> Overview:
                 added_at=seller.added_at,
                 tills=tills[seller.nip],
                 ksef=str(said.get("ksef", "unknown")),
-                leader=leaders.get(seller.nip),
+                leader=None if state is None else leaders.get(seller.nip),
                 open=dict(waiting),
                 deadline=min((each.deadline for each in own if each.deadline), default=None),
                 budget={name: said[name] for name in ("left_hour", "left_minute", "wait") if name in said},

@@ -143,6 +143,7 @@ def till_json(view: TillView) -> dict[str, Json]:
         "till": view.till.name,
         "shop": view.till.shop,
         "nip": view.till.nip,
+        "revoked_at": None if view.till.revoked_at is None else view.till.revoked_at.isoformat(),
         "status": view.grade.name.lower(),
         "heard_at": None if view.heard_at is None else view.heard_at.isoformat(),
         "address": view.address,

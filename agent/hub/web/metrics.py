@@ -5,6 +5,7 @@ Labels: NIPs, shops and names of tills as headquarters gave them, and the few ve
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from agent.domain.calendar import end_of_day
-from agent.hub.domain.fleet import Grade
+from agent.hub.domain.fleet import Grade, TillView
 from agent.hub.domain.states import OPEN
 from agent.hub.services.fleet import FleetView
 
@@ -53,9 +54,12 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
     up = _gauge("ksef_up", "Whether KSeF answers the hub for a NIP.", ["nip"])
     led = _gauge("nip_led", "Whether a process of the hub talks to KSeF for a NIP.", ["nip"])
     left = _gauge("sends_left_in_hour", "Single sends that KSeF's limits still allow in this hour.", ["nip"])
+    used = _gauge("certificates_in_use", "Certificates that a NIP holds, of those that KSeF allows it.", ["nip"])
     certificates = _gauge("certificates_left", "Certificates that KSeF still allows a NIP, of 100.", ["nip"])
     requests = _gauge("certificate_requests_left", "Requests for certificates that KSeF still allows, of 300.", ["nip"])
     for seller in view.overview.sellers:
+        if seller.certificates.certificates_in_use is not None:
+            used.add_metric([seller.nip], seller.certificates.certificates_in_use)
         if seller.certificates.certificates_left is not None:
             certificates.add_metric([seller.nip], seller.certificates.certificates_left)
         if seller.certificates.requests_left is not None:
@@ -67,7 +71,7 @@ def _families(view: FleetView) -> Iterator[GaugeMetricFamily]:
         budget = seller.budget.get("left_hour")
         if isinstance(budget, int):
             left.add_metric([seller.nip], budget)
-    yield from (invoices, up, led, left, certificates, requests)
+    yield from (invoices, up, led, left, used, certificates, requests)
     yield from _of_tills(view)
     issued = _gauge("shop_invoices_of_day", "Invoices handed over within a day.", ["shop"])
     online = _gauge("shop_online_invoices_of_day", "Those of them that had their number at the counter.", ["shop"])
@@ -102,16 +106,24 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
     deadline = _gauge("till_next_deadline_timestamp_seconds", "The end of the nearest day to send by.", labels)
     troubles = _gauge("till_problems", "Problems of a till.", [*labels, "severity"])
     duplicate = _gauge("till_duplicate", "Whether another till was heard under this name.", labels)
-    for each in view.tills:
-        values = [each.till.nip, each.till.shop, each.till.name]
-        if each.heard_at is not None:
-            heard.add_metric(values, each.heard_at.timestamp())
-        unsent.add_metric(values, max(each.unsent, each.held))
-        alone.add_metric(values, each.alone)
-        if each.deadline is not None:
-            deadline.add_metric(values, end_of_day(each.deadline).timestamp())
+    for values, tills in _by_name(view.tills).items():
+        if times := [each.heard_at for each in tills if each.heard_at is not None]:
+            heard.add_metric(values, max(times).timestamp())
+        unsent.add_metric(values, sum(max(each.unsent, each.held) for each in tills))
+        alone.add_metric(values, sum(each.alone for each in tills))
+        if days := [each.deadline for each in tills if each.deadline is not None]:
+            deadline.add_metric(values, end_of_day(min(days)).timestamp())
+        found = [trouble for each in tills for trouble in each.troubles]
         for grade in (Grade.CRITICAL, Grade.WARNING):
-            count = sum(trouble.grade is grade for trouble in each.troubles)
+            count = sum(trouble.grade is grade for trouble in found)
             troubles.add_metric([*values, grade.name.lower()], count)
-        duplicate.add_metric(values, float(any(trouble.code == "till-duplicate" for trouble in each.troubles)))
+        duplicate.add_metric(values, float(any(trouble.code == "till-duplicate" for trouble in found)))
     yield from (heard, unsent, alone, deadline, troubles, duplicate)
+
+
+def _by_name(tills: Iterable[TillView]) -> dict[tuple[str, str, str], list[TillView]]:
+    """Return tills by NIP, shop and name: one that was revoked may have had the name of one in use."""
+    found: dict[tuple[str, str, str], list[TillView]] = defaultdict(list)
+    for each in tills:
+        found[each.till.nip, each.till.shop, each.till.name].append(each)
+    return found

@@ -7,13 +7,16 @@ import shutil
 import subprocess
 from collections import Counter
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.domain.calendar import BusinessCalendar
+from agent.domain.calendar import BusinessCalendar, end_of_day
+from agent.domain.json_io.canonical import Json
 from agent.hub.courier.rate_limited import RateLimitedCalls
+from agent.hub.courier.state import CERTIFICATES, STATE, written
+from agent.hub.domain.certificates import CertificateCount, count_to_json
 from agent.hub.domain.fleet import FleetPolicy, TillView, view_of
 from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import LastBeat
@@ -47,8 +50,10 @@ async def fill(folder: Path, clock: FakeClock) -> None:
 
         async def work(tx: HubTransaction) -> None:
             await tx.invoices.add(till, offer("FV-1/1"))
-            await tx.log.put(f"courier:{NIP}", {"ksef": "up", "left_hour": 7, "left_minute": 7, "wait": 0.0})
-            await tx.log.put(f"certificates:{NIP}", {"certificates_left": 9, "requests_left": 5, "trouble": "?"})
+            state: dict[str, Json] = {"ksef": "up", "left_hour": 7, "left_minute": 7, "wait": 0.0}
+            await tx.log.put(STATE.format(NIP), written(state, clock.now()))
+            count = CertificateCount(9, 5, "?", certificates_in_use=91)
+            await tx.log.put(CERTIFICATES.format(NIP), count_to_json(count))
 
         await store.write(work)
 
@@ -80,6 +85,7 @@ async def test_rules_use_only_metrics_that_exist(tmp_path: Path) -> None:
     assert used <= known | unheard
     assert f'ksef_hub_rate_limited_calls_total{{nip="{NIP}"}} 3.0' in text
     assert f'ksef_hub_certificates_left{{nip="{NIP}"}} 9.0' in text
+    assert f'ksef_hub_certificates_in_use{{nip="{NIP}"}} 91.0' in text
 
 
 @needs_promtool
@@ -108,6 +114,42 @@ async def test_an_old_copy_of_the_database_is_a_problem(tmp_path: Path) -> None:
     text, codes = await a_look(tmp_path, clock, within)
     assert "backup-old" not in codes
     assert f"ksef_hub_backup_timestamp_seconds {clock.now().timestamp():.6g}"[:38] in text
+
+
+@needs_promtool
+async def test_a_revoked_till_and_the_one_that_has_its_name_are_one_line_of_metrics(tmp_path: Path) -> None:
+    """The old one's two wait at the hub, the new one's one, due later."""
+    clock = FakeClock()
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        old = await seller_and_till(store)
+
+        async def work(tx: HubTransaction) -> None:
+            for number in (1, 2):
+                await tx.invoices.add(old, offer(f"FV-1/{number}", deadline=date(2026, 11, 26)))
+            await tx.parties.revoke_till(NIP, old.name)
+            new = await tx.parties.add_till(NIP, old.name, old.shop, (), bytes(32))
+            await tx.invoices.add(new, offer("FV-2/1", deadline=date(2026, 11, 27)))
+
+        await store.write(work)
+    text, _ = await a_look(tmp_path, clock)
+    assert re.findall(r"ksef_hub_till_unsent_invoices{.*} (.*)", text) == ["3.0"]
+    (deadline,) = re.findall(r"ksef_hub_till_next_deadline_timestamp_seconds{.*} (.*)", text)
+    assert float(deadline) == end_of_day(date(2026, 11, 26)).timestamp()
+    done = subprocess.run(  # noqa: ASYNC221 - nothing else runs here
+        [str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_a_seller_of_whom_only_revoked_tills_are_left_still_needs_a_courier(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        till = await seller_and_till(store)
+        await store.write(lambda tx: tx.parties.revoke_till(NIP, till.name))
+        fleet = Fleet(store, clock, FleetSettings(), "1.0")
+        assert (await fleet.look()).troubles == ()
+        await store.write(lambda tx: tx.invoices.add(till, offer("FV-1/1")))
+        assert [each.code for each in (await fleet.look()).troubles] == ["no-courier"]
 
 
 async def test_tills_of_many_versions_are_few_labels(tmp_path: Path) -> None:

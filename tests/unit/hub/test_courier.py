@@ -16,6 +16,12 @@ from agent.hub.courier.state import STATE
 from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
+from agent.hub.offline_keys import OfflineKeys
+from agent.hub.services.certificates import OfflineCertificates
+from agent.hub.services.fleet import Fleet
+from agent.hub.services.heartbeats import Heartbeats
+from agent.hub.settings.model import FleetSettings
+from agent.hub_contract.heartbeat import Budget
 from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, Upo, Verdict
 from tests.fakes.gateway import line_down, silence
 from tests.fakes.hub_stores import NIP
@@ -219,6 +225,34 @@ async def test_what_ksef_cancelled_goes_again_by_itself(hub: HubWorld) -> None:
     await hub.catch_up()
     assert (await hub.find(invoice)).state is HubState.ACCEPTED
     assert len(hub.gateway.sent) == 2
+
+
+async def test_nobody_leads_once_a_leader_has_not_written_for_so_long(hub: HubWorld) -> None:
+    """What people see and what tills hear; all is well and nothing changes meanwhile."""
+
+    async def seen() -> tuple[str, bool, Budget | None, set[str]]:
+        view = await Fleet(hub.store, hub.clock, FleetSettings(), "1.0").look()
+        (seller,) = view.overview.sellers
+        told = Heartbeats(hub.store, hub.clock, "1.0", OfflineCertificates(hub.store, hub.clock, OfflineKeys(0)))
+        news = await told.news(await hub.till(), secure=False)
+        assert (news.ksef == "up") is (seller.ksef == "up")
+        return seller.ksef, seller.leader is not None, news.budget, {each.code for each in view.troubles}
+
+    await hub.till()
+    assert await seen() == ("unknown", False, None, {"no-courier"}), "the lead is taken, nothing is said yet"
+    hub.start()
+    for _ in range(5):
+        await hub.clock.advance(119)
+        ksef, leads, budget, troubles = await seen()
+        assert (ksef, leads, budget is not None, troubles) == ("up", True, True, set())
+    await hub.stop()
+    await hub.clock.advance(55)
+    assert (await seen())[1], "another process has the time to take over"
+    await hub.clock.advance(40)
+    assert await seen() == ("unknown", False, None, {"no-courier"})
+    await hub.take_over()
+    await hub.clock.advance(2)
+    assert (await seen())[:2] == ("up", True)
 
 
 async def test_a_line_that_is_down_costs_no_attempts_and_is_told(hub: HubWorld) -> None:

@@ -131,6 +131,22 @@ def test_what_an_older_hub_took_of_a_till_is_bounded() -> None:
     assert (found.unsent, found.alone, found.version, found.certificate_days) == (10**9, 0, "9" * 40, 30)
 
 
+def test_of_a_revoked_till_the_deadlines_of_what_it_handed_over_are_watched() -> None:
+    revoked = replace(TILL, revoked_at=NOON)
+    held = [OpenCount(NIP, 1, HubState.DOUBT, 2, date(2026, 11, 25), NOON)]
+    for now, found in (
+        (NOON, {}),
+        (datetime(2026, 11, 25, 17, 30, tzinfo=UTC), {"deadline-near": Grade.CRITICAL}),
+        (datetime(2026, 11, 26, 17, 30, tzinfo=UTC), {"overdue": Grade.CRITICAL}),
+    ):
+        seen = view_of(revoked, "Sklep", None, held, now=now, policy=POLICY)
+        assert (codes(seen), seen.held) == (found, 2)
+    heard = LastBeat(1, Presence("d", "p", "m", None, NOON), "::1", None, beat(unsent=7, next_deadline=date.min))
+    for last in (None, heard):
+        quiet = view_of(revoked, "Sklep", last, [], now=NOON + timedelta(days=2), policy=POLICY)
+        assert (quiet.grade, quiet.unsent, quiet.alone) == (Grade.WELL, 0, 0), "silent by order"
+
+
 SHA = bytes(range(32))
 LINK = base64.urlsafe_b64encode(SHA).decode().rstrip("=")
 
@@ -243,6 +259,41 @@ async def test_the_fleet_page_shows_the_worst_first_and_filters(office: Office) 
     _, metrics = await office.get("/metrics", "monitor")
     assert f'ksef_hub_open_invoices{{nip="{NIP}",state="waiting"}} 1.0' in metrics
     assert 'ksef_hub_till_unsent_invoices{nip="5265877635",shop="Sklep kasa 1",till="kasa 1"} 3.0' in metrics
+
+
+async def test_a_revoked_till_is_seen_until_all_it_handed_over_is_in_ksef(office: Office) -> None:
+    """Its invoice is overdue: page, JSON, health and metrics say so, whoever has its name now."""
+    old = (await office.hub.store.read(lambda tx: tx.parties.tills()))[0]
+    await office.hub.store.write(partial(_add, old, offer("FV-1/2", deadline=date(2026, 11, 23))))
+    await office.hub.store.write(lambda tx: tx.parties.revoke_till(NIP, "kasa 1"))
+    await office.hub.store.write(lambda tx: tx.parties.add_till(NIP, "kasa 1", "Sklep kasa 1", (), bytes(32)))
+    status, text = await office.get("/", "viewer")
+    assert status == 200
+    assert text.index('"/tills/1"') < text.index('"/tills/2"')
+    assert "(wycofana)" in text
+    assert "Termin przesłania do KSeF minął 23.11.2026." in text
+    tills = json.loads((await office.get("/v1/fleet", "viewer"))[1])["tills"]
+    (seen,) = [each for each in tills if each["revoked_at"]]
+    assert (seen["id"], seen["held"], [each["code"] for each in seen["troubles"]]) == (1, 2, ["overdue"])
+    assert (await office.get("/health", None))[0] == 503
+    _, metrics = await office.get("/metrics", "monitor")
+    critical = 'ksef_hub_till_problems{nip="5265877635",severity="critical",shop="Sklep kasa 1",till="kasa 1"} 1.0'
+    assert metrics.count(critical) == 1
+    status, one = await office.get("/tills/1", "viewer")
+    assert (status, "Wycofana" in one, "FV-1/1" in one) == (200, True, True)
+    headers = {"Authorization": f"Bearer {office.tokens['manager']}"}
+    async with office.http.post(f"{office.hub.listener.url}/tills/1/adopt", headers=headers) as answer:
+        assert answer.status == 404, "the name is another till's now"
+
+
+async def test_the_days_of_certificates_stand_on_the_page(office: Office) -> None:
+    headers = {"Authorization": f"Bearer {office.tokens['till']}"}
+    said = {**BEAT, "health": {"certificates": [{"days_left": 411}, {"days_left": 37}]}}
+    async with office.http.put(f"{office.hub.listener.url}/v1/heartbeat", json=said, headers=headers) as answer:
+        assert answer.status == 200
+    _, text = await office.get("/", "viewer")
+    assert text.count('<td data-label="Certyfikat, dni">37</td>') == 1
+    assert text.count('<td data-label="Certyfikat, dni">–</td>') == 1
 
 
 async def test_one_tills_date_stops_nobodys_look(office: Office) -> None:

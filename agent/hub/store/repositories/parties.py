@@ -41,6 +41,9 @@ class StoredParties:
         await self.seller(nip)
         if not await self._database.run("seller_remove", nip=nip, at=self._now()):
             raise Conflict(f"Sprzedawca {nip} ma jeszcze kasy; najpierw je wycofaj.", code="seller-in-use")
+        if any(row.text("nip") == nip for row in await self._database.run("open_counts")):
+            text = f"Sprzedawca {nip} ma w centrali faktury, których nie ma jeszcze w KSeF; poczekaj, aż je prześle."
+            raise Conflict(text, code="seller-in-use")
 
     async def add_till(self, nip: str, name: str, shop: str, series: tuple[str, ...], token: bytes) -> Till:
         """Add a till."""

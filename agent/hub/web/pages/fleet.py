@@ -71,6 +71,7 @@ def fleet_page(person: Person, fleet: FleetView, chosen: Filter) -> str:
                 "Nieprzesłane",
                 "Termin",
                 "Drukarka",
+                "Certyfikat, dni",
                 "Co się dzieje",
             ),
             (_row(each) for each in shown[:SHOWN]),
@@ -86,6 +87,7 @@ def till_page(person: Person, found: TillPage) -> str:
     view = found.view
     facts: list[tuple[str, object]] = [
         ("Stan", badge(view.grade)),
+        *([("Wycofana", moment(view.till.revoked_at))] if view.till.revoked_at is not None else []),
         ("Sprzedawca", f"{view.seller}, NIP {view.till.nip}"),
         ("Sklep", view.till.shop or "–"),
         ("Serie numerów", ", ".join(view.till.series) or "dowolne"),
@@ -143,15 +145,20 @@ def _row(view: TillView) -> Sequence[object]:
     return (
         badge(view.grade),
         view.till.shop or "–",
-        whole(tag("a", view.till.name, href=f"/tills/{view.till.id}")),
+        join((whole(tag("a", view.till.name, href=f"/tills/{view.till.id}")), _revoked(view))),
         moment(view.heard_at),
         view.version or "–",
         _mode(view),
         view.unsent if view.held == 0 else f"{view.unsent} (w centrali {view.held})",
         whole(day(view.deadline)),
         view.printers or "–",
+        "–" if view.certificate_days is None else view.certificate_days,
         join(tag("div", each.text, class_="trouble") for each in view.troubles),
     )
+
+
+def _revoked(view: TillView) -> str:
+    return "" if view.till.revoked_at is None else " (wycofana)"
 
 
 def _mode(view: TillView) -> str:

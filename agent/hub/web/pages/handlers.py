@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.domain.calendar import local_date
-from agent.domain.errors import NotPermitted, Refused, Unavailable
+from agent.domain.errors import NotFound, NotPermitted, Refused, Unavailable
 from agent.hub.domain.records import HubRole
 from agent.hub.domain.tokens import token_hash
 from agent.hub.web.context import ADMINISTRATION, BOOKS, CLOCK, FLEET, HUB_STORE, PERSON
@@ -133,6 +133,8 @@ async def post_adopt(request: web.Request) -> web.StreamResponse:
     require_own_origin(request)
     person = request[PERSON]
     till = (await request.app[FLEET].till(int(request.match_info["id"]), person.nip)).view.till
+    if till.revoked_at is not None:  # its name may be another till's now
+        raise NotFound("Ta kasa jest wycofana.", code="till-unknown")
     await request.app[ADMINISTRATION].adopt(till.name, till.nip, by=person.name)
     raise web.HTTPSeeOther(f"/tills/{till.id}")
 
