@@ -29,6 +29,7 @@ from agent import __version__
 from agent.domain.errors import ConfigError
 from agent.ksef.credentials import read_secret
 from agent.ksef.responses import EVIDENCE_BYTES, Answer, problems, retry_after
+from agent.ksef.system_warnings import SystemWarnings
 from agent.ports import CallOutcome, Clock, Json, KsefError
 from agent.settings.model import KsefSettings
 from agent.system.os_errors import polish_reason
@@ -129,7 +130,7 @@ class HttpClient:
         self._proxy_headers = proxy_headers(proxy_credentials)
         self._pool: aiohttp.ClientSession | None = None
         self._closed = False
-        self._warned: set[str] = set()
+        self._warnings = SystemWarnings(clock)
 
     @property
     def clock(self) -> Clock:
@@ -204,7 +205,7 @@ class HttpClient:
             trace_request_ctx=request,
         ) as response:
             body = await _read(response)
-            self._note_warning(response.headers.get("X-System-Warning"))
+            self._warnings.note(response.headers.get("X-System-Warning"))
             return Answer(response.status, body, {name.lower(): value for name, value in response.headers.items()})
 
     def _open_pool(self) -> aiohttp.ClientSession:
@@ -222,12 +223,6 @@ class HttpClient:
                 headers={"User-Agent": f"ksef-agent/{__version__}"},
             )
         return self._pool
-
-    def _note_warning(self, warning: str | None) -> None:
-        """Log KSeF's technical warnings (OpenAPI: SystemWarning), each wording once."""
-        if warning and warning not in self._warned:
-            self._warned.add(warning)
-            log.warning("KSeF warns: %s", warning)
 
 
 def open_client(settings: KsefSettings, url: str, clock: Clock) -> HttpClient:

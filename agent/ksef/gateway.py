@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -36,6 +37,8 @@ from agent.ports import (
     Verdict,
 )
 from agent.settings.model import KsefSettings
+
+log = logging.getLogger(__name__)
 
 NO_SUCH_SESSION = 21173
 SESSION_OPEN = 100
@@ -147,7 +150,10 @@ class Gateway:
         return upo
 
     async def session_upo(self, session_ref: str, *, close: bool) -> tuple[UpoPage, ...] | None:
-        """Return the pages of a session's collective UPO, None while KSeF has none, () where it never will."""
+        """Return the pages of a session's collective UPO, None while KSeF has none, () where it never will.
+
+        A page that cannot be read is left out where another can: its invoices have UPO of their own.
+        """
         status = await self._session_status(session_ref)
         code = status.object("status").number("code")
         if code == SESSION_OPEN and close:
@@ -155,15 +161,24 @@ class Gateway:
         if code < SESSION_DONE or self._unsettled(status):
             return None
         upo = status.optional_object("upo")
-        references = [page.text("referenceNumber") for page in upo.objects("pages")] if upo else []
-        if code == SESSION_DONE and not references:
-            return None
-        return tuple(
-            [
-                await self._upo_page(session_ref, reference, number, len(references))
-                for number, reference in enumerate(references, start=1)
-            ]
-        )
+        references = upo.each("pages", lambda page: page.text("referenceNumber")) if upo else []
+        if not references:
+            return None if code == SESSION_DONE else ()
+        pages: list[UpoPage] = []
+        failed = status.unusable("KSeF nie podał, jak pobrać UPO sesji.")
+        for number, reference in enumerate(references, start=1):
+            if reference is None:
+                continue
+            try:
+                pages.append(await self._upo_page(session_ref, reference, number, len(references)))
+            except KsefError as error:
+                if not error.unreadable:
+                    raise
+                failed = error
+                log.warning("page %d of the UPO of session %s is left out: %s", number, session_ref, error.message)
+        if not pages:
+            raise failed
+        return tuple(pages)
 
     async def _upo_page(self, session_ref: str, reference: str, number: int, pages: int) -> UpoPage:
         answer = await self.api.run(Call(Group.SESSION_MISC, "GET", f"/sessions/{session_ref}/upo/{reference}"))
@@ -226,15 +241,28 @@ class Gateway:
         return self._budget.left()
 
     async def learn_limits(self) -> None:
-        """Read KSeF's limits where they were not read for six hours; until then those of production hold."""
+        """Read KSeF's limits where they were not read for six hours; until then those of production hold.
+
+        Trouble with one call leaves the other to be made; KsefError tells of it then.
+        """
+        failed: KsefError | None = None
         if self._is_due(self._rates_read_at):
-            self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
-            self._rates_read_at = self._clock.monotonic()
+            try:
+                self._budget.learn((await self.api.run(Call(Group.OTHER, "GET", "/rate-limits"))).fields())
+                self._rates_read_at = self._clock.monotonic()
+            except KsefError as error:
+                failed = error
         if self._is_due(self._sizes_read_at):  # its own: a small share of the limits may not hold both calls
-            limits = (await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields()
-            self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
-            self._max_batch = limits.object("batchSession").number("maxInvoices")
+            self._learn_sizes((await self.api.run(Call(Group.OTHER, "GET", "/limits/context"))).fields())
             self._sizes_read_at = self._clock.monotonic()
+        if failed is not None:
+            raise failed
+
+    def _learn_sizes(self, limits: Fields) -> None:
+        with suppress(KsefError):
+            self._sessions.max_invoices = limits.object("onlineSession").number("maxInvoices")
+        with suppress(KsefError):
+            self._max_batch = limits.object("batchSession").number("maxInvoices")
 
     def _is_due(self, read_at: float | None) -> bool:
         return read_at is None or self._clock.monotonic() - read_at >= LIMITS_KEEP_SECONDS

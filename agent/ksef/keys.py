@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -22,11 +23,15 @@ from agent.ports import CallOutcome, Clock, KsefError
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 WITHDRAWN_KEY = 21470
 """KSeF: the key's identifier is unknown or withdrawn."""
 LEAST_KEY_BITS = 2048
 KEEP_SECONDS = 6 * HOUR
 """How long a fetched list is used; a withdrawn key is noticed sooner by 21470."""
+RETRY_SECONDS = 300.0
+"""Until the next attempt where a list could not be had, or not read, and keys of the last one still hold."""
 
 
 class Usage(StrEnum):
@@ -59,33 +64,50 @@ class PublicKeys:
         self._clock = clock
         self._server_time = server_time
         self._keys: tuple[PublicKey, ...] = ()
-        self._fetched_at: float | None = None
+        self._fresh_until = float("-inf")
+        """Monotonic."""
 
     async def using(self, usage: Usage, work: Callable[[PublicKey], Awaitable[T]]) -> T:
         """Do ``work`` with the right key; when KSeF calls the key withdrawn, fetch, choose and repeat once."""
+        chosen = await self.choose(usage)
         try:
-            return await work(await self.choose(usage))
+            return await work(chosen)
         except KsefError as error:
             if error.code != WITHDRAWN_KEY:
                 raise
-        self._fetched_at = None
+        self._keys = tuple(key for key in self._keys if key.identifier != chosen.identifier)
+        self._fresh_until = float("-inf")
         return await work(await self.choose(usage))
 
     async def choose(self, usage: Usage) -> PublicKey:
         """Return the RSA key for ``usage``: valid now, of those the one with the latest validFrom."""
-        stale = self._fetched_at is None or self._clock.monotonic() - self._fetched_at > KEEP_SECONDS
-        if stale or not self._valid(usage):
-            answer = await self._wire.run(Call(Group.ANONYMOUS, "GET", "/security/public-key-certificates"))
-            self._keys = tuple(key for key in answer.readable(_read) if key is not None)
-            self._fetched_at = self._clock.monotonic()
+        if self._clock.monotonic() > self._fresh_until or not self._valid(usage):
+            await self._fetch(usage)
         valid = self._valid(usage)
         if not valid:
             raise KsefError(f"KSeF nie podał ważnego klucza publicznego RSA do: {usage}.", outcome=CallOutcome.NOT_SENT)
         return max(valid, key=lambda each: each.valid_from)
 
-    def _valid(self, usage: Usage) -> list[PublicKey]:
+    async def _fetch(self, usage: Usage) -> None:
+        """Fetch the list. Keys that hold stay for what it brings none for, and where it cannot be had."""
+        try:
+            answer = await self._wire.run(Call(Group.ANONYMOUS, "GET", "/security/public-key-certificates"))
+            fetched = tuple(key for key in answer.readable(_read) if key is not None)
+        except KsefError as error:
+            if not self._valid(usage):
+                raise
+            log.warning("KSeF's keys are not fetched anew, those of the last list still hold: %s", error.message)
+            self._fresh_until = self._clock.monotonic() + RETRY_SECONDS
+            return
+        missing = [each for each in Usage if not self._valid(each, fetched)]
+        kept = {key.identifier: key for each in missing for key in self._valid(each)}
+        self._keys = (*fetched, *kept.values())
+        self._fresh_until = self._clock.monotonic() + (RETRY_SECONDS if kept else KEEP_SECONDS)
+
+    def _valid(self, usage: Usage, keys: Iterable[PublicKey] | None = None) -> list[PublicKey]:
         now = self._server_time.now()
-        return [key for key in self._keys if usage in key.usages and key.valid_from <= now < key.valid_to]
+        among = self._keys if keys is None else keys
+        return [key for key in among if usage in key.usages and key.valid_from <= now < key.valid_to]
 
 
 def _read(item: Fields) -> PublicKey | None:

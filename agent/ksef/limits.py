@@ -9,6 +9,7 @@ somewhere in between, so no delay on the way can make KSeF count more than this 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from enum import StrEnum
 
 from agent.ksef.responses import Fields
 from agent.ports import NO_LIMIT, TOO_MANY, CallOutcome, Clock, KsefError, LimitLeft, SendBudget
+
+log = logging.getLogger(__name__)
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 GRAIN = 0.001
@@ -179,12 +182,15 @@ class RateBudget:
         self._windows = {group: Window(limit.shared(self._tills)) for group, limit in DEFAULTS.items()}
 
     def learn(self, limits: Fields) -> None:
-        """Take over /rate-limits. A group it does not name keeps its value; -1 is no limit."""
+        """Take over /rate-limits. A group that it does not name, or not as agreed, keeps its value; -1 is no limit."""
         for group, window in self._windows.items():
-            values = limits.optional_object(group)
-            if values is not None:
-                limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
-                window.shares = limit.shared(self._tills)
+            try:
+                values = limits.optional_object(group)
+                if values is not None:
+                    limit = Limit(values.number("perSecond"), values.number("perMinute"), values.number("perHour"))
+                    window.shares = limit.shared(self._tills)
+            except KsefError as error:
+                log.warning("KSeF's limit of %s is not read: %s", group, error.message)
 
     @asynccontextmanager
     async def place(self, group: Group, patience: float = PATIENCE_SECONDS) -> AsyncIterator[None]:

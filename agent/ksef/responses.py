@@ -86,7 +86,7 @@ class Answer:
         value = self._json()
         if not isinstance(value, list):
             raise self.unusable("Odpowiedź KSeF nie jest listą JSON.")
-        return _readable(self, value, read)
+        return [item for item in _each(self, value, read) if item is not None]
 
     def _json(self) -> Json:
         if not self.is_json:
@@ -197,10 +197,14 @@ class Fields:
 
     def readable(self, name: str, read: Callable[[Fields], T]) -> list[T]:
         """Read an array of objects one by one: what is outside the contract costs that item, not the others."""
+        return [item for item in self.each(name, read) if item is not None]
+
+    def each(self, name: str, read: Callable[[Fields], T]) -> list[T | None]:
+        """Read an array of objects as readable() does, with None in the place of what is outside the contract."""
         value = self._value.get(name)
         if not isinstance(value, list):
             raise self._missing(name)
-        return _readable(self._answer, value, read)
+        return _each(self._answer, value, read)
 
     def length(self, name: str) -> int:
         """Return how many items an array has."""
@@ -231,13 +235,18 @@ class Fields:
         return self._answer.unusable(f"W odpowiedzi KSeF brakuje pola „{name}” albo ma ono zły typ.")
 
 
-def _readable(answer: Answer, items: Sequence[Json], read: Callable[[Fields], T]) -> list[T]:
-    found: list[T] = []
+def _each(answer: Answer, items: Sequence[Json], read: Callable[[Fields], T]) -> list[T | None]:
+    """Read each; one line in the log for all that cannot be read, of which there may be thousands."""
+    found: list[T | None] = []
+    left_out: list[KsefError] = []
     for item in items:
         try:
             found.append(read(Fields(answer, item)))
         except KsefError as error:
-            log.warning("an item of KSeF's list is left out: %s", error.message)
+            found.append(None)
+            left_out.append(error)
+    if left_out:
+        log.warning("%d of %d items of KSeF's list left out: %s", len(left_out), len(items), left_out[0].message)
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hmac
+import logging
+from collections.abc import Sequence
 
 from lxml import etree
 
@@ -11,7 +13,9 @@ from agent.domain import ksef_number
 from agent.domain.records.upo import OFFLINE_BY_WAY
 from agent.ksef.crypto import sha256
 from agent.ksef.responses import Answer, Fields
-from agent.ports import Accepted, Duplicate, Pending, Rejected, Upo, UpoPage, Verdict
+from agent.ports import Accepted, Duplicate, KsefError, Pending, Rejected, Upo, UpoPage, Verdict
+
+log = logging.getLogger(__name__)
 
 ACCEPTED, DUPLICATE = 200, 440
 RETRYABLE = frozenset({405, 550})
@@ -72,13 +76,13 @@ def read_upo_page(answer: Answer, session_ref: str, reference: str, number: int,
     """Read page ``number`` of ``pages`` of a session's UPO; it has to say that it is that page of that session."""
     document = checked_document(answer)
     root = _upo_root(answer, document)
-    documents = tuple(_confirmed(answer, each) for each in root.findall("upo:Dokument", UPO))
+    elements = root.findall("upo:Dokument", UPO)
     said = [(root.findtext(f"upo:{name}", "", UPO)).strip() for name in PAGE_FIELDS]
     first, last = said[3], said[4]
-    counted = first.isdecimal() and last.isdecimal() and int(last) - int(first) + 1 == len(documents)
+    counted = first.isdecimal() and last.isdecimal() and int(last) - int(first) + 1 == len(elements)
     if said[:3] != [session_ref, str(number), str(pages)] or not counted:
         raise answer.unusable(f"To nie jest strona {number} z {pages} UPO sesji {session_ref}, z całą jej treścią.")
-    return UpoPage(number, reference, document, documents)
+    return UpoPage(number, reference, document, _readable(answer, elements))
 
 
 def _upo_root(answer: Answer, document: bytes) -> etree._Element:
@@ -89,6 +93,22 @@ def _upo_root(answer: Answer, document: bytes) -> etree._Element:
     if root.tag != f"{{{UPO['upo']}}}Potwierdzenie":
         raise answer.unusable(f"To nie jest UPO w schemacie 4-3: {root.tag}.")
     return root
+
+
+def _readable(answer: Answer, elements: Sequence[etree._Element]) -> tuple[tuple[str, bytes], ...]:
+    """Read each Dokument; one that cannot be read costs itself only, where another can: it has a UPO of its own."""
+    found: list[tuple[str, bytes]] = []
+    left_out: list[KsefError] = []
+    for element in elements:
+        try:
+            found.append(_confirmed(answer, element))
+        except KsefError as error:
+            left_out.append(error)
+    if left_out and not found:
+        raise left_out[0]
+    if left_out:
+        log.warning("%d of %d documents of a UPO left out: %s", len(left_out), len(elements), left_out[0].message)
+    return tuple(found)
 
 
 def _confirmed(answer: Answer, document: etree._Element) -> tuple[str, bytes]:

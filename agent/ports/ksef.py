@@ -30,6 +30,8 @@ class CallOutcome(StrEnum):
 
 REFUSES_CALLER = frozenset({401, 403})
 """KsefError.code of a refusal of whoever asks, whatever he asks: no token, no right, blocked."""
+SUCCESS = range(200, 300)
+"""KsefError.code of an answer that says "done"."""
 TOO_MANY = 429
 """KsefError.code of a limit: KSeF's refusal, or the own budget's word to wait (told apart by KsefError.outcome)."""
 
@@ -64,8 +66,15 @@ class KsefError(Exception):
 
     @property
     def of_this_call_alone(self) -> bool:
-        """Whether KSeF answered and refused just this (404): what else is asked may go well. Not so of 429."""
-        return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY
+        """Whether KSeF answered, and what else is asked may go well: it refused just this (404; not so of 429), or its
+        answer about it cannot be read.
+        """
+        return (self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY) or self.unreadable
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether KSeF answered a success (2xx), and something in it is outside the contract."""
+        return self.outcome is CallOutcome.UNKNOWN and not self.link_down and self.code in SUCCESS
 
     @property
     def of_every_invoice(self) -> bool:

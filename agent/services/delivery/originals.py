@@ -8,8 +8,8 @@ from agent.ports import Accepted, CallOutcome, Clock, Duplicate, KsefError, Ksef
 LIST_SECONDS = 60.0
 """How long a session's list serves for comparing originals."""
 DUPLICATE = 440
-NEVER_SHOWN = frozenset({403, 404, DUPLICATE, 21164})
-"""Refusals that waiting does not change: no right to read invoices, no such document, none named."""
+NEVER_SHOWN = frozenset({403, 404, 410, DUPLICATE, 21164})
+"""Refusals that waiting does not change: no right to read invoices, no such document (any more: 410), none named."""
 
 
 class Originals:

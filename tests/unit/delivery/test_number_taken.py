@@ -18,6 +18,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import CallOutcome, InvoiceFilter, KsefError, LedgerEntry, LedgerPart, Outcome
+from agent.services.delivery.originals import is_final
 from agent.services.queries.invoices import IssueAnswer
 from agent.settings.model import KsefSettings
 from tests.fakes import counter
@@ -321,3 +322,8 @@ async def test_serials_stay_in_order_over_a_collision(place: World) -> None:
         await next_record(place, key)
     found = await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter()))
     assert [record.serial for record in reversed(found)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("code", "final"), [(403, True), (404, True), (410, True), (21164, True), (21165, False)])
+def test_an_original_that_will_never_be_shown_is_not_asked_for_again(code: int, final: bool) -> None:
+    assert is_final(KsefError("nie ma", outcome=CallOutcome.REFUSED, code=code)) is final

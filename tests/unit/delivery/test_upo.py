@@ -234,23 +234,33 @@ async def test_a_crash_in_the_middle_of_a_page_is_made_good(tmp_path: Path, monk
         assert [(await place.log(record.id)).count("upo") for record in records] == [1] * 6
 
 
-async def test_a_session_that_can_not_be_asked_holds_up_no_other(tmp_path: Path) -> None:
+REFUSED = KsefError("Brak uprawnień.", outcome=CallOutcome.REFUSED, code=403)
+UNREADABLE = KsefError("W odpowiedzi KSeF brakuje pola.", outcome=CallOutcome.UNKNOWN, code=200)
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, UNREADABLE], ids=["refused", "unreadable"])
+async def test_a_session_that_can_not_be_asked_holds_up_no_other(tmp_path: Path, trouble: KsefError) -> None:
     async with shop(tmp_path) as (place, gateway):
         await batch(place)
-        refused = KsefError("Brak uprawnień.", outcome=CallOutcome.REFUSED, code=403)
-        gateway.session_trouble = refused
+        gateway.session_trouble = trouble
         first = await press(place, "a")
         gateway.upo_delays = 0
         await work(place, 60, step=5.0)
         assert len(gateway.asked) < 25, "asked less and less"
         assert (await place.invoices.upo(first.id)).scope == "invoice"
+        assert place.connection.breaker.allows
 
 
-@pytest.mark.parametrize(("code", "others"), [(404, True), (429, False)])
-async def test_an_invoice_without_a_upo_holds_up_no_other(tmp_path: Path, code: int, others: bool) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "code", "others"),
+    [(CallOutcome.REFUSED, 404, True), (CallOutcome.UNKNOWN, 200, True), (CallOutcome.REFUSED, 429, False)],
+)
+async def test_an_invoice_without_a_upo_holds_up_no_other(
+    tmp_path: Path, outcome: CallOutcome, code: int, others: bool
+) -> None:
     """A hub that lost its data knows one and not yet another; where limits are used up nobody is asked any more."""
     async with shop(tmp_path) as (place, gateway):
-        gateway.own_trouble = KsefError("nie ma", outcome=CallOutcome.REFUSED, code=code)
+        gateway.own_trouble = KsefError("nie ma", outcome=outcome, code=code)
         records = [await press(place, word) for word in "abc"]
         gateway.troubled = records[0].ksef_number or ""
         gateway.own.clear()

@@ -46,6 +46,18 @@ def allow(clock: FakeClock, limit: Limit, tills: int = 1) -> RateBudget:
     return budget
 
 
+@pytest.mark.parametrize("wrong", [{"perSecond": 1}, {"perSecond": "1", "perMinute": 1, "perHour": 1}, [], "none"])
+def test_a_limit_that_cannot_be_read_costs_itself_only(wrong: object) -> None:
+    budget = RateBudget(FakeClock())
+    before = {left.group: left for left in budget.left()}
+    values = {"perSecond": 1, "perMinute": 2, "perHour": 7}
+    body = json.dumps({"onlineSession": wrong, "onlineSessionClose": wrong, "invoiceSend": values}).encode()
+    budget.learn(Answer(200, body, {"content-type": "application/json"}).fields())
+    assert budget.sends().sends_left_hour == 7
+    after = {left.group: left for left in budget.left()}
+    assert after[Group.ONLINE_SESSION_CLOSE] == before[Group.ONLINE_SESSION_CLOSE]
+
+
 async def send(budget: RateBudget, clock: FakeClock, ksef: StrictKsef, there: float, back: float) -> None:
     """Make one call whose request travels ``there`` seconds and whose answer travels ``back``."""
     async with budget.place(SEND, patience=10 * HOUR):
