@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+
+from cryptography import x509
 
 from agent import __version__
 from agent.domain.errors import ConfigError, Conflict
@@ -186,6 +188,12 @@ def server_tls(settings: HubSettings) -> ssl.SSLContext | None:
     except OSError as error:
         raise ConfigError((f"Nie można odczytać certyfikatu TLS centrali: {polish_reason(error)}.",)) from error
     return context
+
+
+def tls_until(settings: HubSettings) -> datetime | None:
+    """Return when the certificate ends by which tills know the hub; None for plain HTTP."""
+    file = settings.hub.tls_certificate_file
+    return None if file is None else x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
 
 
 def _no_passphrase() -> str:

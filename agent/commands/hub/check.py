@@ -6,15 +6,13 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
-from cryptography import x509
 
 from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option
 from agent.domain.errors import AgentError
-from agent.hub.app import database_url, open_store_beside, seller_gateway, seller_settings, server_tls
+from agent.hub.app import database_url, open_store_beside, seller_gateway, seller_settings, server_tls, tls_until
 from agent.hub.domain.records import Seller
 from agent.hub.settings.model import HubSettings
 from agent.ksef.certificates import Certificates
@@ -94,18 +92,13 @@ def _look_at_tls(settings: HubSettings, findings: Findings) -> None:
     except AgentError as error:
         findings.wrong("TLS", error)
         return
-    if context is None or settings.hub.tls_certificate_file is None:
+    expires = None if context is None else tls_until(settings)
+    if expires is None:
         findings.warn("TLS", "bez TLS: tylko na tym komputerze albo za serwerem, który go zapewnia")
-        return
-    expires = _expires(settings.hub.tls_certificate_file)
-    if expires - datetime.now(UTC) < SOON:
+    elif expires - datetime.now(UTC) < SOON:
         findings.warn("TLS", f"certyfikat centrali wygasa {expires:%Y-%m-%d}")
     else:
         findings.ok("TLS", f"certyfikat centrali ważny do {expires:%Y-%m-%d}")
-
-
-def _expires(path: Path) -> datetime:
-    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
 
 
 async def _look_at_database(settings: HubSettings, findings: Findings) -> list[Seller]:

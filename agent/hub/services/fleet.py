@@ -21,6 +21,8 @@ SHARE_HOURS = 24
 LISTED = 200
 """Invoices on a till's page."""
 REMOVED = "sprzedawca wycofany"
+TLS_SOON = timedelta(days=30)
+TLS_LATE = timedelta(days=7)
 VERSIONS = 10
 """Versions that one sentence names."""
 
@@ -79,8 +81,14 @@ class Fleet:
         settings: FleetSettings,
         version: str,
         backup_within: timedelta | None = None,
+        *,
+        tls_ends: datetime | None = None,
     ) -> None:
-        """``backup_within``: how old the newest copy of the database may be; None: nobody looks."""
+        """``backup_within``: how old the newest copy of the database may be; None: nobody looks.
+
+        ``tls_ends``: when the certificate ends that this process serves with; None: none.
+        """
+        self._tls_ends = tls_ends
         self._backup_within = backup_within
         self._store = store
         self._clock = clock
@@ -162,6 +170,16 @@ class Fleet:
         text = f"Kopia bazy centrali jest za stara ({last}): systemctl enable --now ksef-agent-hub-backup.timer."
         return Trouble("backup-old", Grade.WARNING, text)
 
+    def _tls_trouble(self) -> Trouble | None:
+        """Judge the hub's own certificate: with its end every till loses the hub at once."""
+        if self._tls_ends is None or (left := self._tls_ends - self._clock.now()) > TLS_SOON:
+            return None
+        text = (
+            f"Certyfikat TLS centrali wygasa {local_time(self._tls_ends):%d.%m.%Y %H:%M}; potem kasy jej nie przyjmą. "
+            "Wystaw nowy (ksef-agent hub tls) i uruchom centralę ponownie."
+        )
+        return Trouble("tls-certificate", Grade.CRITICAL if left <= TLS_LATE else Grade.WARNING, text)
+
     def _troubles(self, state: Overview, views: Sequence[TillView]) -> list[Trouble]:
         found = []
         if state.draining:
@@ -175,8 +193,7 @@ class Fleet:
                 text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
                 found.append(Trouble("ksef-down", Grade.WARNING, text))
             found += _of_certificates(name, seller.certificates)
-        if (old := self._backup_trouble(state)) is not None:
-            found.append(old)
+        found += [each for each in (self._backup_trouble(state), self._tls_trouble()) if each is not None]
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
             named = sorted(versions)[:VERSIONS]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from agent.domain.errors import AgentError
-from agent.hub.app import Hub, assembled, database_url, server_tls
+from agent.hub.app import Hub, assembled, database_url, server_tls, tls_until
 from agent.hub.settings.model import HubSettings
 from agent.hub.web.app import hub_app
 from agent.hub.web.context import OPEN_TOKEN
@@ -79,6 +79,7 @@ async def listening(
         fleet=hub.settings.fleet,
         keys=hub.keys,
         backup_within=_backup_within(hub.settings),
+        tls_ends=tls_until(hub.settings) if tls is not None else None,
         rate_limited=hub.rate_limited,
     )
     app[OPEN_TOKEN] = open_token or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -57,6 +57,7 @@ def hub_app(
     fleet: FleetSettings | None = None,
     keys: OfflineKeys | None = None,
     backup_within: timedelta | None = None,
+    tls_ends: datetime | None = None,
     rate_limited: Mapping[str, int] | None = None,
 ) -> web.Application:
     """Application of the hub's listener: tills under /v1/, people and monitoring beside them.
@@ -83,7 +84,7 @@ def hub_app(
     app[HEARTBEATS] = Heartbeats(store, clock, version, certificates)
     app[HUB_TASKS] = tasks
     app[HUB_STORE] = store
-    app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version, backup_within)
+    app[FLEET] = Fleet(store, clock, fleet or FleetSettings(), version, backup_within, tls_ends=tls_ends)
     app[RATE_LIMITED] = {} if rate_limited is None else rate_limited
     app[BOOKS] = BookQueries(store, clock)
     app[ADMINISTRATION] = Administration(store)

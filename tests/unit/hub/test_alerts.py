@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.calendar import BusinessCalendar, end_of_day
+from agent.domain.calendar import WARSAW, BusinessCalendar, end_of_day
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.rate_limited import RateLimitedCalls
 from agent.hub.courier.state import CERTIFICATES, STATE, written
 from agent.hub.domain.certificates import CertificateCount, count_to_json
-from agent.hub.domain.fleet import FleetPolicy, TillView, view_of
+from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, view_of
 from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import LastBeat
 from agent.hub.ports import HubTransaction
@@ -114,6 +114,23 @@ async def test_an_old_copy_of_the_database_is_a_problem(tmp_path: Path) -> None:
     text, codes = await a_look(tmp_path, clock, within)
     assert "backup-old" not in codes
     assert f"ksef_hub_backup_timestamp_seconds {clock.now().timestamp():.6g}"[:38] in text
+
+
+async def test_the_end_of_the_hubs_own_certificate_is_a_problem_before_tills_lose_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    ends = clock.now() + timedelta(days=31)
+    async with sqlite_hub(tmp_path, clock, threaded=False) as store:
+        fleet = Fleet(store, clock, FleetSettings(), "1.0", tls_ends=ends)
+        assert (await fleet.look()).troubles == ()
+        await clock.advance(2 * 86_400)
+        (soon,) = (await fleet.look()).troubles
+        assert (soon.code, soon.grade) == ("tls-certificate", Grade.WARNING)
+        await clock.advance(22 * 86_400)
+        (late,) = (await fleet.look()).troubles
+        assert late.grade is Grade.CRITICAL
+        await clock.advance(30 * 86_400)
+        (over,) = (await fleet.look()).troubles
+        assert f"{ends.astimezone(WARSAW):%d.%m.%Y %H:%M}" in over.text
 
 
 @needs_promtool
