@@ -17,7 +17,7 @@ from agent.hub.courier.verdicts import LONGEST_REST, SLICE, VerdictRecorder, mov
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
-from agent.ports import CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
+from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
 
 LARGEST = 2000
 """Invoices of one batch."""
@@ -91,7 +91,7 @@ class Batches:
         except KsefError as error:
             await self._failed(hashes, error)
             return False
-        self._link.answered()
+        self._link.taken()
         facts = InvoiceFacts(sent_at=self._clock.now())
         await self._move(hashes, HubState.SENDING, HubState.SENT, facts, tell=OutcomeKind.SENT, session=session)
         return True
@@ -160,6 +160,8 @@ class Batches:
 
     async def _failed(self, hashes: Sequence[bytes], error: KsefError) -> None:
         self._link.failed(error)
+        if error.code != TOO_MANY:
+            self._link.nothing_taken(error)
         rest = self._clock.now() + timedelta(seconds=min(error.retry_after or REST_SECONDS, LONGEST_REST))
         facts = InvoiceFacts(not_before=rest, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:

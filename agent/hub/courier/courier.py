@@ -182,9 +182,13 @@ class NipCourier:
             await self._clock.sleep(NEWS_SECONDS)
 
     def news(self) -> dict[str, Json]:
-        """Return whether KSeF answers, and what its limits leave for presses."""
+        """Return whether KSeF answers, what its limits leave for presses, and what keeps the hub from sending."""
         budget = self._gateway.budget()
-        return {
+        failing = self.link.failing()
+        told: dict[str, Json] = (
+            {} if failing is None else {"failing_since": failing[0].isoformat(), "failing": failing[1]}
+        )
+        return told | {
             "ksef": "up" if self.link.up else "down",
             "left_hour": budget.sends_left_hour,
             "left_minute": budget.sends_left_minute,

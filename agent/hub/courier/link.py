@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
+from agent.domain.monitoring.alerts import SIGN_IN_LATE
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, KsefError, KsefGateway
+from agent.services.outages.sending_trouble import SendingTrouble
 
 LOG = logging.getLogger("agent.hub")
 
@@ -18,6 +21,7 @@ class Link:
         self._clock = clock
         self._nip = nip
         self._breaker = Breaker()
+        self._sending_trouble = SendingTrouble(clock)
         self.skew: float | None = None
         """KSeF's clock minus the hub's, seconds."""
 
@@ -30,6 +34,26 @@ class Link:
     def may_send(self) -> bool:
         """Whether what nobody waits for may be tried."""
         return self._breaker.state is not LinkState.OPEN
+
+    def failing(self) -> tuple[datetime, str] | None:
+        """Since when, and by what words, KSeF answers and takes nothing; None before that lasts SIGN_IN_LATE."""
+        trouble = self._sending_trouble
+        if trouble.since is None or trouble.since.seconds(self._clock) < SIGN_IN_LATE.total_seconds():
+            return None
+        return trouble.since.at, trouble.words
+
+    def in_session(self, session_ref: str) -> None:
+        """Note the session to send in."""
+        self._sending_trouble.in_session(session_ref)
+
+    def nothing_taken(self, error: KsefError) -> None:
+        """Note that signing in, opening a session or sending failed for a reason of no invoice."""
+        self._sending_trouble.failed(error)
+
+    def taken(self) -> None:
+        """Note that KSeF took an invoice or a batch."""
+        self.answered()
+        self._sending_trouble.taken()
 
     def answered(self) -> None:
         """Note an answer of KSeF to a call that counts."""
@@ -46,7 +70,9 @@ class Link:
             self.skew = await self._gateway.probe()
         except KsefError as error:
             self.failed(error)
+            self._sending_trouble.probed(answered=False)
         else:
+            self._sending_trouble.probed(answered=True)
             self._turn(self._breaker.on_probe(self._clock.now()))
 
     def _turn(self, breaker: Breaker) -> None:

@@ -96,8 +96,10 @@ class Sender:
             session = await self._gateway.session()
         except KsefError as error:
             self._link.failed(error)
+            self._link.nothing_taken(error)
             await self._verdicts.trouble(invoice, error)
             return invoice
+        self._link.in_session(session.reference)
         sending = await self._intend(invoice, session)
         if sending is None:
             return invoice
@@ -106,10 +108,12 @@ class Sender:
             reference = await self._gateway.send(session, await self._outgoing(sending))
         except KsefError as error:
             self._link.failed(error)
+            if error.of_every_invoice or (error.outcome is not CallOutcome.REFUSED and error.code not in SESSION_OVER):
+                self._link.nothing_taken(error)
             failed = await self._failed(sending, error)
             over = error.code in SESSION_OVER and failed.state is HubState.WAITING and invoice.attempts == 0
             return None if over else failed
-        self._link.answered()
+        self._link.taken()
         facts = InvoiceFacts(invoice_ref=reference, sent_at=self._clock.now())
         data = {"session": session.reference}
         return await self._verdicts.move(sending, HubState.SENT, facts, OutcomeKind.SENT, data)

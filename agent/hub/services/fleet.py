@@ -192,6 +192,13 @@ class Fleet:
             elif seller.ksef == "down":
                 text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
                 found.append(Trouble("ksef-down", Grade.WARNING, text))
+            if seller.failing_since is not None:
+                since = local_time(datetime.fromisoformat(seller.failing_since))
+                text = (
+                    f"{name}: od {since:%d.%m.%Y %H:%M} KSeF odpowiada, ale centrali nie udaje się zalogować, otworzyć "
+                    f"sesji albo wysłać faktury. {seller.failing}"
+                )
+                found.append(Trouble("ksef-sign-in-failing", Grade.CRITICAL, text))
             found += _of_certificates(name, seller.certificates)
         found += [each for each in (self._backup_trouble(state), self._tls_trouble()) if each is not None]
         versions = {each.version for each in views if each.version is not None}

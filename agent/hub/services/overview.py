@@ -32,6 +32,9 @@ class SellerState:
     deadline: date | None
     budget: Mapping[str, Json] = field(default_factory=dict)
     certificates: CertificateCount = field(default_factory=CertificateCount)
+    failing_since: str | None = None
+    """ISO 8601: since when KSeF answers and takes nothing, for an hour at least; ``failing`` are its words."""
+    failing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ async def overview(tx: HubTransaction, now: datetime, nip: str | None = None) ->
                 deadline=min((each.deadline for each in own if each.deadline), default=None),
                 budget={name: said[name] for name in ("left_hour", "left_minute", "wait") if name in said},
                 certificates=count_from_json(await tx.log.value(CERTIFICATES.format(seller.nip))),
+                failing_since=str(said["failing_since"]) if "failing_since" in said else None,
+                failing=str(said.get("failing", "")),
             )
         )
     copied = await tx.log.value(BACKUP)

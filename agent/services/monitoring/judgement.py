@@ -181,8 +181,8 @@ class AlertJudge:
         )
 
     def _sign_in_failing(self, now: datetime) -> tuple[str, datetime] | None:
-        last = self._connection.last
-        return None if last.no_session_since is None else (last.no_session, self._began(last.no_session_since, now))
+        trouble = self._connection.sending_trouble
+        return None if trouble.since is None else (trouble.words, self._began(trouble.since, now))
 
     def _maintenance(self, now: datetime) -> tuple[Window, ...]:
         return tuple((each.begin, each.end) for each in self._timeline.current.maintenance(now))

@@ -10,8 +10,8 @@ from functools import partial
 from agent.domain.event_kinds import EventKind
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
-from agent.services.elapsed import Since
 from agent.services.outages.clock_check import ClockCheck
+from agent.services.outages.sending_trouble import SendingTrouble
 from agent.services.signals import Signal
 from agent.system import journal
 
@@ -33,12 +33,6 @@ class LastContact:
     """KSeF's code and the beginning of its answer in the newest trouble: evidence."""
     signed_in: bool | None = None
     login_problem: str = ""
-    session_ref: str = ""
-    no_session_since: Since | None = None
-    """Since when KSeF, which answers, gives no session or takes nothing; ``no_session`` says with what words."""
-    no_session: str = ""
-    no_session_by_line: bool = False
-    """What failed had no usable answer; that the line works is known by probes."""
 
 
 class Connection:
@@ -61,8 +55,7 @@ class Connection:
         self._changed = changed
         self.breaker = Breaker(failures_to_open=failures_to_open)
         self.last = LastContact()
-        self._probe_answered = False
-        """The newest probe was answered."""
+        self.sending_trouble = SendingTrouble(clock)
 
     async def load(self) -> None:
         """Read the breaker back; called once at start."""
@@ -77,9 +70,9 @@ class Connection:
             skew = await self._gateway.probe()
         except KsefError as error:
             self.failed(error)
-            self._probe_failed()
+            self.sending_trouble.probed(answered=False)
         else:
-            self._probe_answered = True
+            self.sending_trouble.probed(answered=True)
             self._clock_check.heard_ksef(skew)
             self._contact()
             self._set_breaker(self.breaker.on_probe(self._clock.now()))
@@ -90,7 +83,7 @@ class Connection:
     def taken(self) -> None:
         """Note that KSeF took an invoice or a batch."""
         self.answered()
-        self.last.no_session_since = None
+        self.sending_trouble.taken()
 
     def answered(self) -> None:
         """Note that KSeF answered a real call. A question it answered says nothing of signing in and sending."""
@@ -104,11 +97,9 @@ class Connection:
             self._set_breaker(self.breaker.on_failure(self._clock.now()))
 
     def signed_in(self, session_ref: str) -> None:
-        """Note the session to send in. One that was open before says nothing of what KSeF would do now."""
+        """Note the session to send in."""
         self.last.signed_in = True
-        if session_ref != self.last.session_ref:
-            self.last.session_ref = session_ref
-            self.last.no_session_since = None
+        self.sending_trouble.in_session(session_ref)
 
     def no_session(self, error: KsefError) -> None:
         """Note why there is no session to send in; only a refusal of the credentials tells anything about them."""
@@ -118,21 +109,8 @@ class Connection:
             self._changed.set()
 
     def nothing_taken(self, error: KsefError) -> None:
-        """Note that sending failed for a reason of no invoice.
-
-        Trouble of the line counts while probes are answered: what stands before KSeF may let only those through.
-        """
-        if error.link_down and not self._probe_answered:
-            return
-        self.last.no_session_since = self.last.no_session_since or Since.now(self._clock)
-        self.last.no_session = error.message
-        self.last.no_session_by_line = error.link_down
-
-    def _probe_failed(self) -> None:
-        """The line itself is down: that is told by other words, and what failed by it proves nothing else."""
-        self._probe_answered = False
-        if self.last.no_session_by_line:
-            self.last.no_session_since = None
+        """Note that sending failed for a reason of no invoice."""
+        self.sending_trouble.failed(error)
 
     def _contact(self) -> None:
         self.last.answered_at = self._clock.now()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.hub.courier.batches import Batches
-from agent.hub.courier.state import STATE
+from agent.hub.courier.state import STATE, written
 from agent.hub.courier.verdicts import VerdictRecorder
 from agent.hub.domain.states import HubState
 from agent.hub.errors import LeadershipLost
@@ -22,7 +22,7 @@ from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.settings.model import FleetSettings
 from agent.hub_contract.heartbeat import Budget
-from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, Upo, Verdict
+from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, SessionRef, Upo, Verdict
 from tests.fakes.gateway import line_down, silence
 from tests.fakes.hub_stores import NIP
 from tests.fakes.hub_world import HubWorld, hub_world
@@ -415,3 +415,33 @@ async def test_who_read_the_queue_before_another_moved_it_leaves_it_to_him(hub: 
     await hub.clock.advance(30)
     assert len(hub.gateway.sent) == len(hub.gateway.ledger) == len(offered)
     assert sorted(await hub.kinds()) == ["accepted"] * waiting + ["sent"] * waiting + ["upo"] * waiting
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        KsefError("KSeF: brak uprawnień.", outcome=CallOutcome.REFUSED, code=403),
+        KsefError("KSeF zwrócił błąd 502.", outcome=CallOutcome.NOT_SENT, code=502, link_down=True),
+    ],
+)
+async def test_sending_that_fails_for_an_hour_while_probes_are_answered_is_told(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch, trouble: KsefError
+) -> None:
+    async def no_session(_: Outgoing | None = None) -> SessionRef:
+        raise trouble
+
+    link, invoice = hub.courier.link, await hub.offer("FV-1/1")
+    monkeypatch.setattr(hub.gateway, "session", no_session)
+    await link.probe()
+    await hub.courier.sender.deliver(invoice)
+    await hub.clock.advance(1800)
+    link.answered()
+    assert "failing" not in hub.courier.news()
+    await hub.clock.advance(1801)
+    state = written(hub.courier.news(), hub.clock.now())
+    await hub.lead.write(lambda tx: tx.log.put(STATE.format(NIP), state))
+    told = {each.code for each in (await Fleet(hub.store, hub.clock, FleetSettings(), "1.0").look()).troubles}
+    assert "ksef-sign-in-failing" in told
+    monkeypatch.undo()
+    await hub.courier.sender.deliver(invoice)
+    assert "failing" not in hub.courier.news()

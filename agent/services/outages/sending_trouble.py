@@ -1,0 +1,49 @@
+"""Since when KSeF, which answers, gives no session to send in or takes nothing: of a till, or of a hub for one NIP."""
+
+from __future__ import annotations
+
+from agent.ports import Clock, KsefError
+from agent.services.elapsed import Since
+
+
+class SendingTrouble:
+    """Begins with the first failure; ends with a new session, or when KSeF takes something.
+
+    Questions that KSeF answers say nothing of it. Trouble of the line counts while probes are answered, since what
+    stands before KSeF may let only those through; it ends with a probe that fails, too, which others tell of.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.since: Since | None = None
+        self.words = ""
+        """KSeF's, in the newest failure."""
+        self._by_line = False
+        """The newest failure had no usable answer."""
+        self._probe_answered = False
+        """The newest probe was answered."""
+        self._session_ref = ""
+
+    def failed(self, error: KsefError) -> None:
+        """Note that signing in, opening a session or sending failed for a reason of no invoice."""
+        if error.link_down and not self._probe_answered:
+            return
+        self.since = self.since or Since.now(self._clock)
+        self.words = error.message
+        self._by_line = error.link_down
+
+    def taken(self) -> None:
+        """Note that KSeF took an invoice or a batch."""
+        self.since = None
+
+    def in_session(self, session_ref: str) -> None:
+        """Note the session to send in. One that was open before says nothing of what KSeF would do now."""
+        if session_ref != self._session_ref:
+            self._session_ref = session_ref
+            self.since = None
+
+    def probed(self, *, answered: bool) -> None:
+        """Note how a probe ended."""
+        self._probe_answered = answered
+        if self._by_line and not answered:
+            self.since = None
