@@ -10,6 +10,7 @@ from datetime import date, datetime
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
+from agent.domain.links import names_document
 from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, QueueCount, Unsent
 from agent.store import codec
@@ -128,7 +129,7 @@ class SqliteInvoices:
         records = await self._select(_BY_ID, {"id": invoice_id})
         if not records:
             raise _not_found()
-        if not records[0].intact:
+        if not records[0].intact or not _named_by_codes(records[0]):
             self._connection.damaged[f"faktura {records[0].number}"] = None
         return records[0]
 
@@ -342,6 +343,12 @@ def _deadline_state(invoice: NewInvoice) -> str:
     if invoice.mode in {Mode.TOTAL_FAILURE, Mode.OUTSIDE_KSEF}:
         return "lifted"
     return "open" if invoice.deadline is None else "due"
+
+
+def _named_by_codes(record: InvoiceRecord) -> bool:
+    """Whether both codes lead to this document: a paper with another one is not printed."""
+    codes = (record.link_invoice, record.link_certificate)
+    return all(names_document(code, record.sha256) for code in codes if code is not None)
 
 
 def _not_found() -> NotFound:

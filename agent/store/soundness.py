@@ -24,6 +24,7 @@ from agent.store import codec, disk
 from agent.store.failures import legible
 from agent.store.mark import Head
 from agent.store.migrate import MIGRATIONS, expected_objects, missing_steps, objects_of
+from agent.store.rows_by_log import rows_by_log
 
 START_SECONDS = 3.0
 """What a start can afford beyond the first look; a shop waits for it."""
@@ -293,6 +294,7 @@ def _in_time(connection: sqlite3.Connection, seconds: float | None, report: Repo
                     *_papers(connection),
                     *_upos(connection),
                     *_books(connection),
+                    *rows_by_log(connection),
                 ]
     except sqlite3.OperationalError as error:
         if seconds is None or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:

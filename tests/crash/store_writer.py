@@ -11,7 +11,6 @@ import hashlib
 import os
 import secrets
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from agent.domain.event_kinds import EventKind
@@ -27,7 +26,7 @@ async def issue(transaction: Transaction) -> tuple[int, bytes]:
     serial = await transaction.invoices.next_serial(SERIES)
     xml = f"<Faktura>{secrets.token_hex()}</Faktura>".encode() + b" " * 6000
     sha256 = hashlib.sha256(xml).digest()
-    invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256)
+    invoice = new_invoice(f"{serial}", serial, xml=xml, sha256=sha256)
     await transaction.invoices.add(invoice)
     await transaction.events.append(EventKind.LINE, {"serial": serial}, invoice.id)
     await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))

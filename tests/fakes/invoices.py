@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -37,6 +38,8 @@ ROUTES: dict[InvoiceState, tuple[InvoiceState, ...]] = {
 def new_invoice(name: str, serial: int | None = 1, **changes: Any) -> NewInvoice:
     """An invoice ``inv-<name>`` whose bytes and hash follow its name."""
     xml = f"<Faktura>{name}</Faktura>".encode()
+    sha256 = hashlib.sha256(xml).digest()
+    of_document = base64.urlsafe_b64encode(changes.get("sha256", sha256)).decode().rstrip("=")
     invoice = NewInvoice(
         id=f"inv-{name}",
         series=SERIES,
@@ -51,9 +54,9 @@ def new_invoice(name: str, serial: int | None = 1, **changes: Any) -> NewInvoice
         buyer=BUYER,
         totals=TOTALS,
         xml=xml,
-        sha256=hashlib.sha256(xml).digest(),
-        link_invoice=f"https://qr.example/{name}",
-        link_certificate=f"https://qr.example/cert/{name}",
+        sha256=sha256,
+        link_invoice=f"https://qr.example/{of_document}",
+        link_certificate=f"https://qr.example/cert/{of_document}",
         deadline=date(2026, 11, 25),
         external_ref=f"zam-{name}",
         payments=(Payment("cash", Decimal("100.00")), Payment("card", Decimal("23.12"))),

@@ -70,6 +70,7 @@ async def test_new_bytes_of_the_same_content_are_accepted_once(place: AgentWithS
 
     assert after.state is InvoiceState.ACCEPTED
     assert (again.number, again.version) == (first.number, 2)
+    assert read(again.xml).number == read(first.xml).number == first.number
     assert again.sha256 != first.sha256
     assert again.link_invoice != first.link_invoice
     assert read(again.xml).lines == read(first.xml).lines

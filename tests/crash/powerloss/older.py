@@ -22,7 +22,7 @@ _COLUMNS = (
 _INVOICE = f"""INSERT INTO invoices ({_COLUMNS}, state, version, deadline_state)
 VALUES ({", ".join(f":{name.strip()}" for name in _COLUMNS.split(","))}, 'issued', 1, 'due')"""
 _BYTES = """INSERT INTO versions (invoice_id, version, xml, sha256, link_invoice, added_at)
-VALUES (:id, 1, :xml, :sha256, '', :issued_at)"""
+VALUES (:id, 1, :xml, :sha256, :link, :issued_at)"""
 _KEY = "INSERT INTO idempotency_keys VALUES ('key-1', :sha256, :id, :issued_at)"
 _EVENT = "INSERT INTO events VALUES (1, :issued_at, 'issued', :id, :data, :chain)"
 _PRINT = """INSERT INTO print_jobs (id, invoice_id, copy, document, label, state, created_at)
@@ -40,7 +40,7 @@ async def leave_older(database: Path, known: int) -> list[dict[str, Any]]:
     if known:
         invoice = new_invoice("1")
         row: dict[str, Any] = {**codec.invoice_columns(invoice), "data": canonical({"serial": 1})}
-        row |= {"xml": invoice.xml, "sha256": hashlib.sha256(invoice.xml).digest()}
+        row |= {"xml": invoice.xml, "sha256": hashlib.sha256(invoice.xml).digest(), "link": invoice.link_invoice}
         row["chain"] = chain(GENESIS, str(row["issued_at"]), "issued", invoice.id, str(row["data"]))
         await connection.fetch("BEGIN")
         for statement in (_INVOICE, _BYTES, _KEY, _EVENT, _PRINT):

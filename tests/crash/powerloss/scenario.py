@@ -12,7 +12,6 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -98,7 +97,7 @@ async def _press(transaction: Transaction, corrects: str | None = None) -> dict[
     xml = f"<Faktura>{serial}</Faktura>".encode().ljust(XML_BYTES)
     sha256 = hashlib.sha256(xml).digest()
     kind = "VAT" if corrects is None else "KOR"
-    invoice = replace(new_invoice(f"{serial}", serial), xml=xml, sha256=sha256, kind=kind, base_id=corrects)
+    invoice = new_invoice(f"{serial}", serial, xml=xml, sha256=sha256, kind=kind, base_id=corrects)
     await transaction.invoices.add(invoice)
     await transaction.events.append(EventKind.ISSUED, {"serial": serial}, invoice.id)
     await transaction.keys.add(KeyRecord(f"key-{serial}", sha256, invoice.id))

@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,9 @@ import pytest
 from agent.domain.books.entry import Amount, BookEntry, BookPart
 from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.event_kinds import EventKind
-from agent.domain.lifecycle import InvoiceState
-from agent.ports import KeyRecord
+from agent.domain.json_io.canonical import Json
+from agent.domain.lifecycle import InvoiceState, PrintState
+from agent.ports import Fact, KeyRecord
 from agent.store import books as store_books
 from agent.store import soundness
 from agent.store.soundness import TAIL, check, require_fit
@@ -52,10 +53,16 @@ async def press(transaction: SqliteTransaction, number: int) -> None:
         "issued_on": invoice.issued_on.isoformat(),
         "sha256": invoice.sha256.hex(),
         "gross": str(TOTALS.gross),
+        "currency": TOTALS.currency,
+        "mode": invoice.mode,
+        "reason": invoice.reason,
+        "deadline": str(invoice.deadline),
+        "pressed_by": invoice.pressed_by,
     }
     await transaction.events.append(EventKind.ISSUED, data, invoice.id)
     if number <= INVOICES // 2:
         await lead(transaction, invoice.id, InvoiceState.ACCEPTED)
+        await transaction.events.append(EventKind.ACCEPTED, {"ksef_number": f"KSEF-{invoice.id}"}, invoice.id)
 
 
 async def fill(path: Path, first: int = 1, last: int = INVOICES) -> None:
@@ -242,7 +249,7 @@ ROWS = {
     "UPDATE events SET at = '2026-01-01T00:00:00+00:00' WHERE seq = 3": "zdarzenie 3 dziennika zmieniono",
     "UPDATE events SET chain = lower(hex(zeroblob(32))) WHERE seq = 5": "zdarzenie 5 dziennika zmieniono",
     "DELETE FROM events WHERE seq = 5": "w dzienniku brakuje zdarzenia 5",
-    "DELETE FROM events WHERE seq > 15": "nie ma zdarzenia 20",
+    "DELETE FROM events WHERE seq > 15": "nie ma zdarzenia 30",
     "UPDATE invoices SET totals = replace(totals, '123.12', '999.99') WHERE serial = 7": "faktura FV-1/7: jej dane",
     "UPDATE invoices SET number = 'FV-1/700' WHERE serial = 7": "faktura FV-1/700: jej dane",
     "UPDATE invoices SET issued_on = '2026-11-01' WHERE serial = 7": "faktura FV-1/7: jej dane",
@@ -312,6 +319,97 @@ async def test_a_lost_row_is_refused(path: Path, script: str, said: str) -> None
     assert check(path).sentence() is None
     tamper(path, script)
     assert said in await refusal(path)
+
+
+NEVER_SENT = "state = 'rejected', closed_at = issued_at"
+CODE = "https://evil.example/"
+TOLD = {
+    "UPDATE invoices SET state = 'accepted', ksef_number = 'X', accepted_at = issued_at WHERE serial = 17": (
+        "FV-1/17: numer KSeF, stan różni"
+    ),
+    "UPDATE invoices SET state = 'exempt' WHERE serial = 17": "FV-1/17: stan różni",
+    f"UPDATE invoices SET {NEVER_SENT} WHERE serial = 17": "FV-1/17: zakończenie sprawy, stan różni",
+    "UPDATE invoices SET state = 'issued' WHERE serial = 7": "FV-1/7: stan różni",
+    "UPDATE invoices SET ksef_number = 'X' WHERE serial = 7": "FV-1/7: numer KSeF różni",
+    "UPDATE invoices SET deadline = '2027-11-30' WHERE serial = 17": "FV-1/17: termin różni",
+    "UPDATE invoices SET deadline = NULL WHERE serial = 17": "FV-1/17: termin różni",
+    "UPDATE invoices SET mode = 'offline24', reason = 'x' WHERE serial = 7": "FV-1/7: tryb, przyczyna trybu różni",
+    "UPDATE invoices SET pressed_by = 'ktoś' WHERE serial = 7": "FV-1/7: osoba wystawiająca różni",
+    "UPDATE invoices SET totals = replace(totals, 'PLN', 'EUR') WHERE serial = 7": "FV-1/7: waluta różni",
+    f"UPDATE versions SET link_invoice = '{CODE}' WHERE invoice_id = 'inv-7'": "FV-1/7: adres kodu QR",
+    f"UPDATE versions SET link_certificate = '{CODE}' WHERE invoice_id = 'inv-7'": "FV-1/7: adres kodu QR",
+    "UPDATE idempotency_keys SET invoice_id = 'inv-9' WHERE invoice_id = 'inv-3'": "na fakturę FV-1/4, a nie na tę",
+    "UPDATE idempotency_keys SET invoice_id = 'inv-3' WHERE invoice_id = 'inv-4'": "na fakturę FV-1/3, a nie na tę",
+    "UPDATE print_jobs SET state = 'failed' WHERE invoice_id = 'inv-6'": "wydruk 1 faktury FV-1/6: stan",
+    "UPDATE print_jobs SET state = 'queued' WHERE invoice_id = 'inv-7'": "wydruk 1 faktury FV-1/7: stan",
+    "UPDATE print_jobs SET state = 'printed' WHERE invoice_id = 'inv-8'": "wydruk 1 faktury FV-1/8: stan",
+    "UPDATE print_jobs SET state = 'printed' WHERE invoice_id = 'inv-3'": "wydruk 1 faktury FV-1/3: stan",
+    "UPDATE facts SET body = replace(body, '2026', '2027') WHERE id = 2": "zdarzenie 2 na osi awarii",
+    "DELETE FROM facts WHERE id = 2": "na osi awarii, których baza danych nie ma (1)",
+}
+
+
+async def told_in_the_log(transaction: SqliteTransaction) -> None:
+    """Papers that ended in every way, one of them on its way again; facts; all as the log tells it."""
+    await papers(transaction)
+    ends = (
+        ("inv-6", PrintState.PRINTED, EventKind.PRINT_PRINTED),
+        ("inv-7", PrintState.UNCERTAIN, EventKind.PRINT_UNCERTAIN),
+        ("inv-8", PrintState.FAILED, EventKind.PRINT_FAILED),
+        ("inv-9", PrintState.FAILED, EventKind.PRINT_FAILED),
+    )
+    for name, state, kind in ends:
+        job = await transaction.prints.add(name, "invoice", "Faktura")
+        await transaction.events.append(EventKind.PRINT_QUEUED, {"job": job.id}, name)
+        await transaction.prints.move(job.id, PrintState.PRINTING)
+        await transaction.prints.move(job.id, state)
+        await transaction.events.append(kind, {"job": job.id}, name)
+    (again,) = await transaction.prints.of_invoice("inv-9")
+    await transaction.prints.move(again.id, PrintState.QUEUED)
+    for day in (24, 25):
+        body: dict[str, Json] = {"kind": "failure", "begin": f"2026-11-{day}T09:00:00+00:00"}
+        await transaction.facts.add(Fact("latarnia", body, datetime(2026, 11, day, 9, tzinfo=UTC)))
+        await transaction.events.append(EventKind.FACT, body)
+
+
+@pytest.mark.parametrize(("script", "said"), TOLD.items(), ids=lambda value: value[:70])
+async def test_a_row_is_compared_with_what_the_log_told_last(path: Path, script: str, said: str) -> None:
+    """What is never sent, alarms never, prints again or is answered with another invoice."""
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    await store.write(told_in_the_log)
+    await store.close()
+    assert check(path).sentence() is None
+    tamper(path, script)
+    report = check(path)
+    assert said in str(report.sentence())
+    assert report.unfit == [], "it stops no press"
+
+
+async def test_what_an_older_log_does_not_tell_is_no_damage(path: Path) -> None:
+    """The log of another program version tells less; nothing is made up for it."""
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    await store.write(an_older_invoice)
+    await store.close()
+    assert check(path).sentence() is None
+
+
+async def an_older_invoice(transaction: SqliteTransaction) -> None:
+    name = f"{INVOICES + 1}"
+    await add_next(transaction, name)
+    await transaction.events.append(EventKind.ISSUED, {}, f"inv-{name}")
+    await lead(transaction, f"inv-{name}", InvoiceState.ACCEPTED)
+    await transaction.events.append(EventKind.ACCEPTED, {}, f"inv-{name}")
+
+
+async def test_a_code_of_another_document_is_noted_where_it_is_read(path: Path) -> None:
+    tamper(path, f"UPDATE versions SET link_invoice = '{CODE}' WHERE invoice_id = 'inv-17'")
+    store = await SqliteStore.open(path, FakeClock(), threaded=False)
+    found = store.found
+    assert found is not None
+    store.found = None
+    await store.read(lambda tx: tx.invoices.get("inv-17"))
+    assert "faktura FV-1/17" in str(store.damage)
+    await store.close()
 
 
 async def read_for_the_books(transaction: SqliteTransaction) -> None:

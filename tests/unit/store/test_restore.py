@@ -65,6 +65,9 @@ async def press(transaction: SqliteTransaction, count: int, state: InvoiceState)
         await transaction.invoices.add(new_invoice(f"{serial}", serial, number=number))
         await transaction.events.append(EventKind.ISSUED, {"number": number}, f"inv-{serial}")
         await lead(transaction, f"inv-{serial}", state)
+        if state is InvoiceState.ACCEPTED:
+            data = {"ksef_number": f"KSEF-inv-{serial}"}
+            await transaction.events.append(EventKind.ACCEPTED, data, f"inv-{serial}")
 
 
 def sell(
