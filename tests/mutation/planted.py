@@ -218,8 +218,8 @@ PLANTED = (
     Planted(
         what="an unreadable key costs all keys",
         path="agent/ksef/responses.py",
-        old='        except KsefError as error:\n            log.warning("an item',
-        new='        except ZeroDivisionError as error:\n            log.warning("an item',
+        old="        except KsefError as error:\n            found.append(None)\n",
+        new="        except ZeroDivisionError as error:\n            found.append(None)\n",
         tests=("tests/unit/ksef",),
     ),
 )

@@ -6,7 +6,7 @@ import importlib
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,8 @@ from agent.domain.errors import BadInput
 from agent.domain.exchange.file import MAX_DOCUMENTS, read_file
 from agent.domain.json_io.reader import MAX_INTEGER_DIGITS, MAX_REPORTED
 from agent.domain.sale import parse
+from agent.services.exchange import names
+from agent.services.exchange.intake import MAX_EPP_BYTES, Intake
 from agent.settings.model import ApiSettings
 from tests.fakes.exchange import Item, Paperwork, epp
 from tests.fakes.world import world
@@ -22,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "security.md").read_text("utf-8")
 ROWS = [line for line in DOCUMENT.splitlines() if line.startswith("| ") and "---" not in line]
 NAMED = sorted({name for row in ROWS for name in re.findall(r"`((?:unit|contract|integration)/[^`]+)`", row)})
-LIMITS = re.findall(r"^\| [^|]+ \| ([0-9 ]+) \| `([a-z_.]+):([A-Z_]+)` \|", DOCUMENT, re.MULTILINE)
+LIMITS = re.findall(r"^\| [^|]+ \| ([0-9 ]+) \| `([a-z0-9_.]+):([A-Z0-9_]+)` \|", DOCUMENT, re.MULTILINE)
+NO_CONSTANTS = ("| body of a request, bytes | ", "| lines of the journal in a flood | ")
+"""Rows of limits that name no constant of the program."""
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -45,6 +49,18 @@ def test_every_row_names_a_test_or_says_why_there_is_none() -> None:
 @pytest.mark.parametrize(("value", "module", "name"), LIMITS)
 def test_a_limit_is_that_of_the_program(value: str, module: str, name: str) -> None:
     assert getattr(importlib.import_module(module), name) == int(value.replace(" ", ""))
+
+
+def test_no_limit_is_left_out() -> None:
+    """A row that the pattern does not know would be compared with nothing."""
+    (section,) = re.findall(r"^## 2\. Limits$(.*?)^## 3", DOCUMENT, re.MULTILINE | re.DOTALL)
+    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| What | ")]
+    assert len(LIMITS) == len([row for row in rows if not row.startswith(NO_CONSTANTS)]) == len(rows) - 2
+
+
+def test_an_exchange_file_may_be_longer_than_a_body() -> None:
+    intake = Intake(*(cast("Any", None),) * 3, max_body_bytes=7)
+    assert (intake.largest(names.EPP), intake.largest(names.JSON)) == (MAX_EPP_BYTES, 7)
 
 
 def test_the_limit_of_bodies_is_the_settings() -> None:
