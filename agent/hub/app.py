@@ -191,9 +191,15 @@ def server_tls(settings: HubSettings) -> ssl.SSLContext | None:
 
 
 def tls_until(settings: HubSettings) -> datetime | None:
-    """Return when the certificate ends by which tills know the hub; None for plain HTTP."""
+    """Return when the certificate ends by which tills know the hub; None for plain HTTP, or in an unknown format."""
     file = settings.hub.tls_certificate_file
-    return None if file is None else x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    if file is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except ValueError as error:  # OpenSSL took it, and tills go by that
+        LOG.warning("when %s ends cannot be read: %s", file, error)
+        return None
 
 
 def _no_passphrase() -> str:

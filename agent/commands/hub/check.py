@@ -92,9 +92,12 @@ def _look_at_tls(settings: HubSettings, findings: Findings) -> None:
     except AgentError as error:
         findings.wrong("TLS", error)
         return
-    expires = None if context is None else tls_until(settings)
-    if expires is None:
+    if context is None:
         findings.warn("TLS", "bez TLS: tylko na tym komputerze albo za serwerem, który go zapewnia")
+        return
+    expires = tls_until(settings)
+    if expires is None:
+        findings.warn("TLS", "nie można odczytać, kiedy wygasa certyfikat centrali (format inny niż PEM X.509)")
     elif expires - datetime.now(UTC) < SOON:
         findings.warn("TLS", f"certyfikat centrali wygasa {expires:%Y-%m-%d}")
     else:

@@ -173,6 +173,7 @@ class VerdictRecorder:
                 await self.move(invoice, HubState.WAITING, facts)
                 continue
             reference, verdict = found[invoice.sha256]
+            self._link.taken()  # whatever became of the answer
             original: bytes | None = None
             if isinstance(verdict, Duplicate):
                 try:

@@ -174,10 +174,9 @@ class Fleet:
         """Judge the hub's own certificate: with its end every till loses the hub at once."""
         if self._tls_ends is None or (left := self._tls_ends - self._clock.now()) > TLS_SOON:
             return None
-        text = (
-            f"Certyfikat TLS centrali wygasa {local_time(self._tls_ends):%d.%m.%Y %H:%M}; potem kasy jej nie przyjmą. "
-            "Wystaw nowy (ksef-agent hub tls) i uruchom centralę ponownie."
-        )
+        at = f"{local_time(self._tls_ends):%d.%m.%Y %H:%M}"
+        what = f"wygasł {at}; kasy nie łączą się z centralą" if left < timedelta(0) else f"wygasa {at}"
+        text = f"Certyfikat TLS centrali {what}. Wystaw nowy (ksef-agent hub tls) i uruchom centralę ponownie."
         return Trouble("tls-certificate", Grade.CRITICAL if left <= TLS_LATE else Grade.WARNING, text)
 
     def _troubles(self, state: Overview, views: Sequence[TillView]) -> list[Trouble]:
@@ -204,7 +203,7 @@ class Fleet:
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
             named = sorted(versions)[:VERSIONS]
-            more = f" i {len(versions) - VERSIONS} innych" if len(versions) > VERSIONS else ""
+            more = f" i jeszcze {len(versions) - VERSIONS}" if len(versions) > VERSIONS else ""
             text = f"Kasy mają różne wersje programu: {', '.join(named)}{more}."
             found.append(Trouble("versions", Grade.WARNING, text))
         return found

@@ -130,7 +130,7 @@ async def test_the_end_of_the_hubs_own_certificate_is_a_problem_before_tills_los
         assert late.grade is Grade.CRITICAL
         await clock.advance(30 * 86_400)
         (over,) = (await fleet.look()).troubles
-        assert f"{ends.astimezone(WARSAW):%d.%m.%Y %H:%M}" in over.text
+        assert f"wygasł {ends.astimezone(WARSAW):%d.%m.%Y %H:%M}" in over.text
 
 
 @needs_promtool

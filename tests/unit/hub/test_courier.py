@@ -445,3 +445,16 @@ async def test_sending_that_fails_for_an_hour_while_probes_are_answered_is_told(
     monkeypatch.undo()
     await hub.courier.sender.deliver(invoice)
     assert "failing" not in hub.courier.news()
+
+
+async def test_the_last_invoice_of_a_day_that_is_found_by_its_hash_leaves_no_trouble_for_the_night(
+    hub: HubWorld,
+) -> None:
+    """Its answer was lost: nothing was known to be taken, and nothing more is sent until the morning."""
+    hub.gateway.lost_answers = 1
+    hub.start()
+    await hub.clock.advance(1)
+    invoice = await hub.offer("FV-1/1", urgent=3.0)
+    await hub.clock.advance(3 * 3600)
+    assert (await hub.find(invoice)).state is HubState.ACCEPTED
+    assert "failing" not in hub.courier.news()
