@@ -70,8 +70,10 @@ class HubGateway:
         """When an invoice was handed over, by its reference."""
         self._originals: OrderedDict[str, OriginalDocument] = OrderedDict()
         """By reference: what holds the number of an invoice."""
-        self._refusals: OrderedDict[str, Rejected] = OrderedDict()
-        """By reference: why the hub took an invoice of a backlog not; it would be sent round after round else."""
+        self._refusals: OrderedDict[str, tuple[str, Rejected]] = OrderedDict()
+        """By reference: in which backlog and why the hub took an invoice not; it would go round after round else."""
+        self._whole: OrderedDict[str, None] = OrderedDict()
+        """Names of backlogs that the hub took whole: nobody waits for what is not there."""
         self._news: News | None = None
         self._news_at = 0.0
         self.forgot = False
@@ -91,7 +93,7 @@ class HubGateway:
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Hand one invoice over; it is durable at the hub once this returns."""
         offered = await self._client.offer(handover(invoice, session.reference))
-        return self._note(invoice, offered)
+        return self._note(invoice, offered, session.reference)
 
     async def status(self, session_ref: str, invoice_ref: str) -> Verdict:
         """Ask for one invoice; right after it was handed over the answer waits a moment for KSeF's."""
@@ -156,7 +158,7 @@ class HubGateway:
         """Hand a backlog over, in as many requests as it takes."""
         group = f"{BATCH}{uuid.uuid4().hex}"
         await opened(group)
-        taken = 0
+        taken, whole = 0, True
         for chunk in _chunks(invoices):
             try:
                 answers = await self._client.offer_all([handover(each, group) for each in chunk])
@@ -171,21 +173,29 @@ class HubGateway:
                     ) from error
                 raise
             for invoice, offered in zip(chunk, answers, strict=True):
-                self._note(invoice, offered)
+                self._note(invoice, offered, group)
                 taken += offered.taken
+                whole &= offered.status is not None
+        if whole:
+            _keep(self._whole, group, None)
         return group
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
-        """Return the verdicts on a backlog by hash, None while KSeF has not decided about all of it."""
+        """Return the verdicts on a backlog by hash, None while KSeF has not decided about all of it.
+
+        What the hub did not take is said at once, not after an outage of KSeF: only the till has it. So a backlog that
+        was taken in part, or by an earlier run of the till, which remembers no refusals, gives what there is.
+        """
         found = await self._client.group(session_ref)
-        if any(not each.decided for each in found):
+        if session_ref in self._whole and any(not each.decided for each in found):
             return None
-        verdicts = {each.sha256: (each.sha256.hex(), self._verdict(each)) for each in found}
+        verdicts = {each.sha256: (each.sha256.hex() if each.decided else "", self._verdict(each)) for each in found}
         for reference, original in self._originals.items():
             duplicate = Duplicate(original.ksef_number, original.session, "Numer ma w centrali inny dokument.")
             verdicts.setdefault(bytes.fromhex(reference), (reference, duplicate))
-        for reference, refusal in self._refusals.items():
-            verdicts.setdefault(bytes.fromhex(reference), (reference, refusal))
+        for reference, (group, refusal) in self._refusals.items():
+            if group == session_ref:
+                verdicts.setdefault(bytes.fromhex(reference), (reference, refusal))
         return verdicts
 
     def budget(self) -> SendBudget:
@@ -207,12 +217,13 @@ class HubGateway:
         """Close the connections. Never raises."""
         await self._client.close()
 
-    def _note(self, invoice: Outgoing, offered: Offered) -> str:
+    def _note(self, invoice: Outgoing, offered: Offered, group: str) -> str:
         reference = invoice.sha256.hex()
         self._originals.pop(reference, None)
         self._refusals.pop(reference, None)
         if not offered.taken:
-            _keep(self._refusals, reference, Rejected(offered.code, f"Centrala: {offered.detail}", retryable=True))
+            refusal = Rejected(offered.code, f"Centrala: {offered.detail}", retryable=True)
+            _keep(self._refusals, reference, (group, refusal))
             return reference
         now = self._clock.monotonic()
         self._fresh = {name: at for name, at in self._fresh.items() if now - at < FRESH_SECONDS}

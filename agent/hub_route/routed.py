@@ -132,9 +132,9 @@ class RoutedGateway:
         late = self.own is not None and session_ref in self.late
         try:
             verdicts = await self._asked(lambda: self.hub.batch_verdicts(session_ref))
-            if verdicts is not None or not late:
+            if not late:
                 return verdicts
-            found = await self._asked(lambda: self.hub.find_all(session_ref))
+            found = await self._asked(lambda: self.hub.find_all(session_ref)) if verdicts is None else verdicts
         except KsefError:
             if late:
                 return {}

@@ -295,7 +295,10 @@ class KsefGateway(Protocol):
         ...
 
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
-        """Verdicts by SHA-256, None while KSeF still works on it. Safe to repeat."""
+        """Verdicts by SHA-256, None while KSeF still works on it. Safe to repeat.
+
+        Pending without a reference: it is there, and is asked for with its batch again. A hash that is missing is not.
+        """
         ...
 
     def budget(self) -> SendBudget:

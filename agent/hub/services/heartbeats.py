@@ -68,7 +68,7 @@ class Heartbeats:
             if known is None:
                 return False
             refused = () if known.duplicate_at is None else await _runs(tx, till)
-            return is_second(known.presence, database, process, refused)
+            return is_second(known.presence, database, process, refused, self._clock.now())
 
         if await self._store.read(work):
             raise duplicate(till)

@@ -5,7 +5,7 @@ Crash windows: docs/flows.md, "Batch".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from agent.domain.errors import DocumentDamaged
@@ -21,6 +21,7 @@ from agent.ports import (
     KsefError,
     KsefGateway,
     Outgoing,
+    Pending,
     SessionKind,
     Store,
     Transaction,
@@ -182,9 +183,16 @@ class BatchSender:
         self._connection.answered()
         if verdicts is None:
             return
+        undecided = frozenset(
+            sha256 for sha256, (own, verdict) in verdicts.items() if isinstance(verdict, Pending) and not own
+        )
         for start in range(0, len(members), SLICE):
             await self._presses.pass_by()
             page = members[start : start + SLICE]
+            if undecided:
+                page = await self._store.read(partial(_without, page, undecided))
+            if not page:
+                continue
             accepted = await self._verdicts.accept_listed([each.id for each in page], verdicts)
             for record in page:
                 if record.id not in accepted:
@@ -229,6 +237,10 @@ async def _record_all(
 
 async def _get(invoice_id: str, tx: Transaction) -> InvoiceRecord:
     return await tx.invoices.get(invoice_id)
+
+
+async def _without(members: Sequence[Unsent], hashes: Collection[bytes], tx: Transaction) -> list[Unsent]:
+    return [each for each in members if (await tx.invoices.get(each.id)).sha256 not in hashes]
 
 
 async def _note_reference(invoice_id: str, reference: str, tx: Transaction) -> None:

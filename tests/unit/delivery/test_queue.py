@@ -23,6 +23,7 @@ from agent.ports import (
     InvoiceChange,
     KsefError,
     Outgoing,
+    Pending,
     Rejected,
     Transaction,
     Upo,
@@ -310,6 +311,31 @@ async def test_what_was_recorded_before_a_crash_stays_and_the_rest_is_asked_for_
         await passes(place, 12)
         assert await states(place) == set()
         assert {(await place.log(record.id)).count("accepted") for record in records} == {1}
+
+
+async def test_of_a_batch_that_is_decided_in_part_the_rest_is_asked_for_again_without_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await batch_sent(place, 6)
+        busy = Rejected(503, "zajęta", retryable=True)
+        said = {each.sha256: ("", Pending()) for each in records[1:]} | {records[0].sha256: ("ref", busy)}
+
+        async def in_part(_: str) -> dict[bytes, tuple[str, Verdict]]:
+            return dict(said)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(gateway, "batch_verdicts", in_part)
+            found = commits(place, patched)
+            (session,) = await place.store.read(lambda tx: tx.invoices.asked_sessions())
+            for _ in range(2):
+                members = await place.store.read(lambda tx: tx.invoices.in_session(session, 10))
+                await place.queue._batches.ask(session, members)
+                assert len(found) == 3, "a look for numbers, the reference and the refusal; then nothing"
+        waiting = await place.store.read(lambda tx: tx.invoices.waiting(10))
+        assert [each.id for each in waiting] == [records[0].id]
+        await passes(place, 12)
+        assert await states(place) == set()
 
 
 def answer(gateway: FakeGateway, sha256: bytes, verdict: Verdict) -> None:

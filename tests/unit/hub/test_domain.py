@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from agent.hub.domain.backlog_plan import BATCH_SECONDS, Way, left_for_backlog, way_for
-from agent.hub.domain.presence import ALIVE, Presence, presence_after
+from agent.hub.domain.presence import ALIVE, Presence, is_second, presence_after
 from agent.hub.domain.press_order import press_order
 from agent.hub.domain.records import HubInvoice
 from agent.hub.domain.states import HubState
@@ -124,6 +124,23 @@ def test_a_copied_disk_is_found_out_by_its_machine_while_the_first_is_alive() ->
     moved = presence_after(KNOWN, copy, NOW + ALIVE)
     assert moved is not None
     assert moved.machine == "n"
+
+
+@pytest.mark.parametrize("away", [ALIVE, -ALIVE], ids=["silent", "the hub's clock was set back"])
+def test_a_second_run_counts_only_while_the_one_that_has_the_name_is_alive(away: timedelta) -> None:
+    """An image of a till that was started once, and carries the machine's identifier, has the name for that long."""
+    copy = presence_after(KNOWN, beat(process="q"), NOW)
+    assert copy is not None
+    for process, refused in (("p", ()), ("r", ("r",))):
+        for part, second in ((0.9, True), (1, False)):
+            assert is_second(copy, "d", process, refused, NOW + away * part) is second
+    assert presence_after(copy, beat(), NOW + away * 0.9) is None, "two that live are told apart"
+    back = presence_after(copy, beat(), NOW + away)
+    assert back is not None
+    assert (back.process, back.superseded) == ("p", "q")
+    assert presence_after(back, beat(process="q"), NOW + away) is None
+    assert is_second(copy, "e", "p", (), NOW + away), "another database is another till"
+    assert presence_after(KNOWN, beat(process="q", machine="n"), NOW + away) is not None
 
 
 # --- UPO --------------------------------------------------------------------------------------------------------------

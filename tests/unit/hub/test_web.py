@@ -270,6 +270,19 @@ async def test_a_copied_disk_hands_nothing_over_once_it_was_found_out(till: Call
     assert [await handed_over_by(till, process) for process in ("run-9", "run-1")] == [200, 409], "KSeF has it by now"
 
 
+async def test_a_copy_that_ran_for_a_minute_does_not_lock_its_till_out(till: Caller) -> None:
+    """An image that was started in a lab, and carries the machine's identifier: then it was switched off."""
+    copy = {**BEAT, "process": "run-9"}
+    assert [(await till.call("PUT", "/v1/heartbeat", json=each))[0] for each in (BEAT, copy, BEAT)] == [200, 200, 409]
+    assert [await handed_over_by(till, process) for process in ("run-1", "run-9")] == [409, 202]
+    await till.clock.advance(91)
+    assert await handed_over_by(till, "run-1") == 200, "the copy is silent"
+    assert [(await till.call("PUT", "/v1/heartbeat", json=each))[0] for each in (BEAT, copy)] == [200, 409]
+    assert [await handed_over_by(till, process) for process in ("run-1", "run-9")] == [200, 409]
+    (seen,) = await till.hub.store.read(lambda tx: tx.fleet.last_beats())
+    assert seen.duplicate_at is not None, "people still have to know"
+
+
 async def test_a_till_that_headquarters_adopted_hands_over(till: Caller) -> None:
     assert (await till.call("PUT", "/v1/heartbeat", json=BEAT))[0] == 200
     copy = {**BEAT, "process": "run-9", "machine": "m-2"}

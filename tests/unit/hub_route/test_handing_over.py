@@ -17,9 +17,10 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import InvoiceState
 from agent.hub.services.intake import DRAINING
 from agent.hub_contract.offers import Claims
-from agent.hub_route.client import Handover, HubClient
+from agent.hub_route.client import Handover, HubClient, Offered
 from agent.hub_route.gateway import HubGateway
-from agent.ports import CallOutcome, KsefError, Outgoing, Rejected
+from agent.hub_route.routed import TAKEN_BACK, RoutedGateway
+from agent.ports import CallOutcome, KsefError, Outgoing, Pending, Rejected
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, unheard
 from tests.fakes.hub_served import ServedHub, served_hub
@@ -78,6 +79,65 @@ async def test_why_a_line_was_refused_is_remembered_until_it_is_asked_for(route:
     assert "OFF-7/1 nie należy do serii kasy" in verdict.description
     await route.gateway.open_batch([own], unheard)
     assert await route.gateway.batch_verdicts(group) is not None
+
+
+async def test_what_the_hub_refused_is_said_before_ksef_decides_about_the_rest(route: Route) -> None:
+    own, other, last = (outgoing(number) for number in ("FV-1/1", "OFF-7/1", "FV-1/2"))
+    group = await route.gateway.open_batch([own, other], unheard)
+    verdicts = await route.gateway.batch_verdicts(group)
+    assert verdicts is not None
+    assert verdicts[own.sha256] == ("", Pending()), "it is asked for with its backlog again"
+    assert isinstance(verdicts[other.sha256][1], Rejected)
+    routed = RoutedGateway(route.gateway, FakeGateway(FakeClock()))
+    routed.late = frozenset({group})
+    assert await routed.batch_verdicts(group) == {
+        own.sha256: ("", TAKEN_BACK),
+        other.sha256: verdicts[other.sha256],
+    }, "what is late goes the till's own way"
+    whole = await route.gateway.open_batch([last], unheard)
+    assert await route.gateway.batch_verdicts(whole) is None
+    started_again = HubGateway(route.client, FakeClock())
+    assert await started_again.batch_verdicts(group) == {own.sha256: ("", Pending())}, "the other is not there"
+
+
+async def test_what_the_hub_was_too_busy_for_goes_again_during_an_outage_of_ksef(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, hub_works=False, extra='\n[issue]\nprefer = "offline24"\n') as it:
+        await it.turn()
+        await it.hub.listener.down()
+        records = [await it.joined.sell() for _ in range(3)]
+        await it.joined.agent.connection.probe()
+        it.joined.agent.queue._batch_from = 2
+        chain = it.joined.agent.chain
+        assert chain is not None
+        offer_all = chain.client.offer_all
+        busy = [True]
+
+        async def half(given: list[Handover]) -> list[Offered]:
+            taken = 1 if busy.pop() else len(given)
+            busy.append(False)
+            refused = Offered(None, code=503, detail="Centrala jest zajęta.")
+            return await offer_all(given[:taken]) + [refused] * (len(given) - taken)
+
+        chain.client.offer_all = half  # type: ignore[assignment,method-assign]
+        await it.hub.listener.up()
+        it.clock.jump(timedelta(seconds=90))
+        for _ in range(3):
+            await it.turn()
+            it.clock.jump(timedelta(seconds=2))
+        states = [(await it.joined.record(each.id)).state for each in records]
+        assert states == [InvoiceState.SENT, InvoiceState.ISSUED, InvoiceState.ISSUED], "only the till has two"
+        await it.talk.report()
+        (beat,) = await it.hub.store.read(lambda tx: tx.fleet.last_beats())
+        assert beat.beat.alone == 2
+        it.clock.jump(timedelta(seconds=90))
+        for _ in range(2):
+            await it.turn()
+        after = [await it.joined.record(each.id) for each in records]
+        assert [each.state for each in after] == [InvoiceState.SENT] * 3
+        assert not after[0].invoice_ref, "it is asked for with its backlog"
+        await it.talk.report()
+        (beat,) = await it.hub.store.read(lambda tx: tx.fleet.last_beats())
+        assert beat.beat.alone == 0
 
 
 async def test_a_line_that_is_refused_rests_and_its_invoice_says_why(tmp_path: Path) -> None:
