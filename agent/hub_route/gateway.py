@@ -104,7 +104,8 @@ class HubGateway:
             return self._verdict(status)
         if (original := self._originals.get(invoice_ref)) is not None:
             return Duplicate(original.ksef_number, original.session, "Numer ma w centrali inny dokument.")
-        return Rejected(UNKNOWN_HERE, "Centrala nie zna tej faktury: trzeba ją przekazać ponownie.", retryable=True)
+        unknown = "Centrala nie zna tej faktury: trzeba ją przekazać ponownie."
+        return Rejected(UNKNOWN_HERE, unknown, retryable=True, by_ksef=False)
 
     async def find_all(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
         """Return everything handed over under a name, by hash."""
@@ -222,7 +223,7 @@ class HubGateway:
         self._originals.pop(reference, None)
         self._refusals.pop(reference, None)
         if not offered.taken:
-            refusal = Rejected(offered.code, f"Centrala: {offered.detail}", retryable=True)
+            refusal = Rejected(offered.code, f"Centrala: {offered.detail}", retryable=True, by_ksef=False)
             _keep(self._refusals, reference, (group, refusal))
             return reference
         now = self._clock.monotonic()

@@ -33,8 +33,12 @@ from agent.ports import (
 
 T = TypeVar("T")
 
-TAKEN_BACK = Rejected(0, "Centrala nie przesłała tej faktury na czas; kasa robi to sama.", retryable=True)
-UNKNOWN_HERE = Rejected(0, "Kasa nie ma już dostępu do KSeF, żeby o nią zapytać; trafi do centrali.", retryable=True)
+TAKEN_BACK = Rejected(
+    0, "Centrala nie przesłała tej faktury na czas; kasa robi to sama.", retryable=True, by_ksef=False
+)
+UNKNOWN_HERE = Rejected(
+    0, "Kasa nie ma już dostępu do KSeF, żeby o nią zapytać; trafi do centrali.", retryable=True, by_ksef=False
+)
 
 
 class RoutedGateway:

@@ -121,12 +121,16 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """410, 415, 430, 435, 450, 500, ...: KSeF refused it. ``retryable`` for 405 and 550: cancelled, send again."""
+    """410, 415, 430, 435, 450, 500, ...: KSeF refused it. ``retryable`` for 405 and 550: cancelled, send again.
+
+    ``by_ksef``: False where the hub, or the till itself, says that it has to go again; the code is not KSeF's then.
+    """
 
     code: int
     description: str
     details: tuple[str, ...] = ()
     retryable: bool = False
+    by_ksef: bool = True
 
 
 Verdict = Pending | Accepted | Duplicate | Rejected

@@ -53,7 +53,7 @@ _KEYS = """SELECT number FROM (
     WHERE NOT EXISTS (SELECT 1 FROM notebook WHERE name = 'key:' || keys.key)
 ) WHERE seq <= before"""
 """A key is stored with the invoice that it made, so both come in one order. One that made more is noted beside."""
-_FACTS = "SELECT data FROM events WHERE kind = 'fact'"
+_FACTS = "SELECT NULL AS id, data AS body FROM events WHERE kind = 'fact' UNION ALL SELECT id, body FROM facts"
 
 _TOLD = ("mode", "reason", "deadline", "pressed_by", "currency")
 _WORDS = {
@@ -91,7 +91,8 @@ def _invoices(connection: sqlite3.Connection) -> Iterator[str]:
             continue
         wrong = [_WORDS[name] for name, value in told.items() if not _same(name, _column(row, name), value)]
         if wrong:
-            yield f"faktura {number}: {', '.join(wrong)} różni się od dziennika"
+            differs = "różni" if len(wrong) == 1 else "różnią"
+            yield f"faktura {number}: {', '.join(wrong)} {differs} się od dziennika"
         codes = (row["link_invoice"], row["link_certificate"])
         if not all(names_document(code, row["sha256"]) for code in codes if code is not None):
             yield f"faktura {number}: adres kodu QR nie jest adresem tego dokumentu"
@@ -155,14 +156,18 @@ def _same(name: str, stored: Json, told: Json) -> bool:
 
 def _facts(connection: sqlite3.Connection) -> Iterator[str]:
     """What announcements and declarations say, word by word: deadlines follow from them."""
-    told = {_digest(row["data"]) for row in connection.execute(_FACTS)}
-    kept = set()
-    for row in connection.execute("SELECT id, body FROM facts ORDER BY id"):
-        kept.add(_digest(row["body"]))
-        if _digest(row["body"]) not in told:
-            yield f"zdarzenie {row['id']} na osi awarii różni się od zapisanego w dzienniku"
-    if told - kept:
-        yield f"dziennik zna zdarzenia na osi awarii, których baza danych nie ma ({len(told - kept)})"
+    told: set[bytes] = set()
+    kept: dict[int, bytes] = {}
+    for row in connection.execute(_FACTS):
+        if row["id"] is None:
+            told.add(_digest(row["body"]))
+        else:
+            kept[row["id"]] = _digest(row["body"])
+    for fact_id in sorted(kept):
+        if kept[fact_id] not in told:
+            yield f"zdarzenie {fact_id} na osi awarii różni się od zapisanego w dzienniku"
+    if lost := told.difference(kept.values()):
+        yield f"dziennik zna zdarzenia na osi awarii, których baza danych nie ma ({len(lost)})"
 
 
 def _digest(text: str) -> bytes:

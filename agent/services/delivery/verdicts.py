@@ -8,7 +8,7 @@ that lasts tells people.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -181,10 +181,12 @@ class VerdictRecorder:
             except Conflict:
                 return frozenset()
         if accepted:
-            self._tell_accepted()
+            self._tell_accepted(accepted)
         return accepted
 
-    def _tell_accepted(self) -> None:
+    def _tell_accepted(self, invoice_ids: Collection[str]) -> None:
+        for invoice_id in invoice_ids:
+            self.waits.forget(invoice_id)
         self.waits.accepted()
         self._changed.set()
         self._upos.accepted()
@@ -247,7 +249,7 @@ class VerdictRecorder:
             accepted = await self._store.write(partial(_accepted, record.id, change, verdict, now))
         except Conflict:
             return await self._number_given_twice(record.id, verdict)
-        self._tell_accepted()
+        self._tell_accepted([record.id])
         return accepted
 
     async def _number_given_twice(self, invoice_id: str, verdict: Accepted) -> InvoiceRecord:
@@ -282,7 +284,9 @@ class VerdictRecorder:
         }
         if verdict.retryable:
             record = await self.record(invoice_id)
-            change = InvoiceChange(not_before=self.waits.rest_in_turn(record.id, record.attempts))
+            in_turn = verdict.by_ksef  # what the hub says is none of KSeF's trouble, and no number would end the turn
+            until = self.waits.rest_in_turn(record.id, record.attempts) if in_turn else self.next_attempt(record)
+            change = InvoiceChange(not_before=until)
             return await self.move(invoice_id, InvoiceState.ISSUED, EventKind.CANCELLED_BY_KSEF, data, change)
         text = f"{verdict.code}: {verdict.description}"
         if verdict.details:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import CallOutcome, KsefError, Outgoing, Rejected, SessionRef, Unsent, Verdict
+from agent.ports import CallOutcome, KsefError, Outgoing, Pending, Rejected, SessionRef, Unsent, Verdict
 from agent.services.delivery.backoff import OWN_STEPS, TROUBLE_STEPS, Waits
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
@@ -23,6 +23,7 @@ NO_TOKEN = KsefError("KSeF nie daje tokenu.", outcome=CallOutcome.NOT_SENT, code
 FORBIDDEN = KsefError("KSeF: brak uprawnień.", outcome=CallOutcome.REFUSED, code=403)
 PROTECTION = KsefError("KSeF zwrócił błąd 502.", outcome=CallOutcome.NOT_SENT, code=502, link_down=True)
 CANCELLED = Rejected(550, "Operacja została anulowana.", retryable=True)
+LOST_BY_HUB = Rejected(404, "Centrala nie zna tej faktury.", retryable=True, by_ksef=False)
 
 
 class NoSessions(FakeGateway):
@@ -212,6 +213,30 @@ async def test_what_ksef_cancels_or_refuses_to_all_is_tried_one_a_minute(tmp_pat
         gateway.verdict_plan.clear()
         await work(place, 75)
         assert {(await place.record(each.id)).state for each in sold} == {InvoiceState.ACCEPTED}
+
+
+async def test_what_the_hub_lost_is_handed_over_again_within_seconds(tmp_path: Path) -> None:
+    """KSeF gives no number meanwhile, so nothing would end a rest in turn."""
+    base = settings(tmp_path)
+    async with world(tmp_path, given=replace(base, ksef=replace(base.ksef, batch_from=1))) as place:
+        place.gateway.verdict_plan.extend([LOST_BY_HUB] * 12 + [Pending()] * 100)
+        sold = [await press_until_answered(place, f"{number}") for number in range(12)]
+        await work(place, 30)
+        assert {(await place.record(each.id)).state for each in sold} == {InvoiceState.SENT}
+
+
+@pytest.mark.parametrize("batch_from", [1, 1000], ids=["batch", "singly"])
+async def test_nothing_is_remembered_of_what_has_its_number(tmp_path: Path, batch_from: int) -> None:
+    base = settings(tmp_path)
+    async with world(tmp_path, given=replace(base, ksef=replace(base.ksef, batch_from=batch_from))) as place:
+        place.gateway.send_plan.extend([NO_TOKEN] * 3)
+        sold = [await press_until_answered(place, f"{number}") for number in range(3)]
+        waits = place.queue._verdicts.waits
+        assert waits._until.keys() == waits._troubles.keys() == {each.id for each in sold}
+        waits.rest(5.0, *(each.id for each in sold), singly=True)
+        await work(place, 120)
+        assert {(await place.record(each.id)).state for each in sold} == {InvoiceState.ACCEPTED}
+        assert (waits._until, waits._troubles, waits._singly) == ({}, {}, set())
 
 
 async def test_rights_that_were_withdrawn_for_an_hour(tmp_path: Path) -> None:

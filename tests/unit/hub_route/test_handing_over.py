@@ -19,7 +19,7 @@ from agent.hub.services.intake import DRAINING
 from agent.hub_contract.offers import Claims
 from agent.hub_route.client import Handover, HubClient, Offered
 from agent.hub_route.gateway import HubGateway
-from agent.hub_route.routed import TAKEN_BACK, RoutedGateway
+from agent.hub_route.routed import TAKEN_BACK, UNKNOWN_HERE, RoutedGateway
 from agent.ports import CallOutcome, KsefError, Outgoing, Pending, Rejected
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, unheard
@@ -76,6 +76,7 @@ async def test_why_a_line_was_refused_is_remembered_until_it_is_asked_for(route:
     _, verdict = verdicts[other.sha256]
     assert isinstance(verdict, Rejected)
     assert (verdict.code, verdict.retryable) == (403, True), "it rests, and goes again once the hub knows the series"
+    assert not verdict.by_ksef
     assert "OFF-7/1 nie należy do serii kasy" in verdict.description
     await route.gateway.open_batch([own], unheard)
     assert await route.gateway.batch_verdicts(group) is not None
@@ -138,6 +139,14 @@ async def test_what_the_hub_was_too_busy_for_goes_again_during_an_outage_of_ksef
         await it.talk.report()
         (beat,) = await it.hub.store.read(lambda tx: tx.fleet.last_beats())
         assert beat.beat.alone == 0
+
+
+async def test_what_the_hub_does_not_know_is_no_word_of_ksef(route: Route) -> None:
+    verdict = await route.gateway.status("HUB-1", "00" * 32)
+    assert isinstance(verdict, Rejected)
+    assert (verdict.code, verdict.retryable, verdict.by_ksef) == (404, True, False)
+    assert not TAKEN_BACK.by_ksef
+    assert not UNKNOWN_HERE.by_ksef
 
 
 async def test_a_line_that_is_refused_rests_and_its_invoice_says_why(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import itertools
+import json
 import os
 import random
 import shutil
@@ -31,6 +32,7 @@ from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Fact, KeyRecord
 from agent.store import books as store_books
 from agent.store import soundness
+from agent.store.rows_by_log import rows_by_log
 from agent.store.soundness import TAIL, check, require_fit
 from agent.store.sqlite import SqliteStore
 from agent.store.transaction import SqliteTransaction
@@ -325,17 +327,17 @@ NEVER_SENT = "state = 'rejected', closed_at = issued_at"
 CODE = "https://evil.example/"
 TOLD = {
     "UPDATE invoices SET state = 'accepted', ksef_number = 'X', accepted_at = issued_at WHERE serial = 17": (
-        "FV-1/17: numer KSeF, stan różni"
+        "FV-1/17: numer KSeF, stan różnią się od"
     ),
-    "UPDATE invoices SET state = 'exempt' WHERE serial = 17": "FV-1/17: stan różni",
-    f"UPDATE invoices SET {NEVER_SENT} WHERE serial = 17": "FV-1/17: zakończenie sprawy, stan różni",
-    "UPDATE invoices SET state = 'issued' WHERE serial = 7": "FV-1/7: stan różni",
-    "UPDATE invoices SET ksef_number = 'X' WHERE serial = 7": "FV-1/7: numer KSeF różni",
-    "UPDATE invoices SET deadline = '2027-11-30' WHERE serial = 17": "FV-1/17: termin różni",
-    "UPDATE invoices SET deadline = NULL WHERE serial = 17": "FV-1/17: termin różni",
-    "UPDATE invoices SET mode = 'offline24', reason = 'x' WHERE serial = 7": "FV-1/7: tryb, przyczyna trybu różni",
-    "UPDATE invoices SET pressed_by = 'ktoś' WHERE serial = 7": "FV-1/7: osoba wystawiająca różni",
-    "UPDATE invoices SET totals = replace(totals, 'PLN', 'EUR') WHERE serial = 7": "FV-1/7: waluta różni",
+    "UPDATE invoices SET state = 'exempt' WHERE serial = 17": "FV-1/17: stan różni się",
+    f"UPDATE invoices SET {NEVER_SENT} WHERE serial = 17": "FV-1/17: zakończenie sprawy, stan różnią się",
+    "UPDATE invoices SET state = 'issued' WHERE serial = 7": "FV-1/7: stan różni się",
+    "UPDATE invoices SET ksef_number = 'X' WHERE serial = 7": "FV-1/7: numer KSeF różni się",
+    "UPDATE invoices SET deadline = '2027-11-30' WHERE serial = 17": "FV-1/17: termin różni się",
+    "UPDATE invoices SET deadline = NULL WHERE serial = 17": "FV-1/17: termin różni się",
+    "UPDATE invoices SET mode = 'offline24', reason = 'x' WHERE serial = 7": "FV-1/7: tryb, przyczyna trybu różnią się",
+    "UPDATE invoices SET pressed_by = 'ktoś' WHERE serial = 7": "FV-1/7: osoba wystawiająca różni się",
+    "UPDATE invoices SET totals = replace(totals, 'PLN', 'EUR') WHERE serial = 7": "FV-1/7: waluta różni się",
     f"UPDATE versions SET link_invoice = '{CODE}' WHERE invoice_id = 'inv-7'": "FV-1/7: adres kodu QR",
     f"UPDATE versions SET link_certificate = '{CODE}' WHERE invoice_id = 'inv-7'": "FV-1/7: adres kodu QR",
     "UPDATE idempotency_keys SET invoice_id = 'inv-9' WHERE invoice_id = 'inv-3'": "na fakturę FV-1/4, a nie na tę",
@@ -383,6 +385,36 @@ async def test_a_row_is_compared_with_what_the_log_told_last(path: Path, script:
     report = check(path)
     assert said in str(report.sentence())
     assert report.unfit == [], "it stops no press"
+
+
+class Interrupted(sqlite3.Connection):
+    """Whose database gets another fact after each statement."""
+
+    facts = 0
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        rows = super().execute(sql, parameters).fetchall()
+        self.facts += 1
+        body = json.dumps({"kind": "failure", "number": self.facts})
+        (file,) = (row[2] for row in super().execute("PRAGMA database_list"))
+        with closing(sqlite3.connect(file, isolation_level=None)) as live:
+            live.execute("BEGIN")
+            live.execute("INSERT INTO facts (source, body, seen_at) VALUES ('latarnia', ?, '')", (body,))
+            live.execute(
+                "INSERT INTO events (seq, kind, invoice_id, data, at, chain) "
+                "SELECT max(seq) + 1, 'fact', NULL, ?, at, ? FROM events",
+                (body, f"chain {self.facts}"),
+            )
+            live.execute("COMMIT")
+        return iter(rows)
+
+
+async def test_a_fact_that_comes_during_the_look_is_no_damage(path: Path) -> None:
+    with closing(sqlite3.connect(path, factory=Interrupted, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        assert list(rows_by_log(connection)) == []
+        assert list(rows_by_log(connection)) == [], "the facts themselves agree with the log"
+        assert connection.facts > 0
 
 
 async def test_what_an_older_log_does_not_tell_is_no_damage(path: Path) -> None:
