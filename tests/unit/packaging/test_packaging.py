@@ -168,7 +168,7 @@ class Machine:
     def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         text = (PACKAGING / "debian" / name).read_text("utf-8")
         script = self.root / name
-        script.write_text(re.sub(r"(?<=[ =\"-])/(?=run|usr|var|etc|opt)", f"{self.root}/", text))
+        script.write_text(re.sub(r"(?<=[ =\"-])/(?=run|usr|var|etc|opt|proc)", f"{self.root}/", text))
         self.log.write_text("")
         path = f"{self.root}/usr/bin:/usr/bin:/bin"
         return run("sh", script, *arguments, PATH=path, **environment)
@@ -275,6 +275,49 @@ def test_a_service_that_does_not_start_leaves_no_package_half_installed(machine:
     done = machine.run("postinst", "configure", "0.0.9")
     assert done.returncode == 0
     assert "did not start" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("action", "hub", "starts"),
+    [
+        ("configure", "0.2.0 installed", True),
+        ("configure", "0.2.0 unpacked", False),  # its own postinst comes yet
+        ("configure", "0.1.0 installed", False),
+        ("configure", "", False),
+        ("abort-upgrade", "0.1.0 installed", True),
+    ],
+)
+def test_a_hub_whose_package_stays_as_it_is_runs_again(machine: Machine, action: str, hub: str, starts: bool) -> None:
+    mark = machine.root / "run/ksef-agent-hub.was-active"
+    mark.touch()
+    (machine.root / "usr/share/ksef-agent/config.example.toml").touch()
+    answers = f'case "$4" in ksef-agent) printf 0.2.0 ;; *) printf "{hub}"; [ -n "{hub}" ] ;; esac'
+    machine.program("dpkg-query", answers)
+    done = machine.run("postinst", action, "0.2.0")
+    assert done.returncode == 0, done.stderr
+    assert ("systemctl start ksef-agent-hub.service" in machine.calls(), mark.exists()) == (starts, not starts)
+
+
+def test_without_a_mark_no_hub_is_started(machine: Machine) -> None:
+    (machine.root / "usr/share/ksef-agent/config.example.toml").touch()
+    machine.program("dpkg-query", 'echo "0.2.0 installed"')
+    assert machine.run("postinst", "configure", "0.2.0").returncode == 0
+    assert "systemctl start ksef-agent-hub.service" not in machine.calls()
+
+
+@pytest.mark.parametrize("gone", [(), ("ksef-agent",), ("ksef-agent-hub",), ("ksef-agent-hub", "ksef-agent")])
+def test_what_runs_by_a_python_that_went_is_restarted(machine: Machine, gone: tuple[str, ...]) -> None:
+    python = machine.root / "usr/bin/python3.11"
+    python.touch()
+    for process, name in (("7", "ksef-agent"), ("8", "ksef-agent-hub")):
+        (machine.root / "proc" / process).mkdir(parents=True)
+        program = machine.root / "usr/bin/python3.9 (deleted)" if name in gone else python
+        (machine.root / "proc" / process / "exe").symlink_to(program)
+    machine.program("systemctl", 'case "$*" in *--value\\ ksef-agent.service) echo 7 ;; show*) echo 8 ;; esac')
+    done = machine.run("postinst", "triggered", "/usr/bin")
+    assert done.returncode == 0, done.stderr
+    restarts = [call for call in machine.calls() if "try-restart" in call]
+    assert restarts == [f"systemctl try-restart {name}.service" for name in gone]
 
 
 # --- completion -------------------------------------------------------------------------------------------------
