@@ -20,6 +20,7 @@ from agent.hub.domain.states import MOVES
 from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubTransaction
 from agent.hub.store.postgresql import schema
+from agent.hub.store.postgresql.control import RETRY_SECONDS
 from agent.hub.store.postgresql.store import PostgresqlHubStore
 from agent.hub.store.sqlite.file import MIGRATIONS
 from tests.fakes.clock import FakeClock
@@ -45,6 +46,8 @@ async def pair(postgres: Postgres) -> AsyncIterator[Pair]:
 
 
 ADMIN_SHUTDOWN = b"57P01"
+_FIELDS = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+STARTING_UP = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS
 SOCKET = ".s.PGSQL.5432"
 LOCKS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
 IN_TRANSACTION = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
@@ -83,6 +86,54 @@ async def half_open_line(postgres: Postgres, folder: Path, last_word: asyncio.Ev
         for task in pumps:
             task.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
+
+
+class Recovering:
+    """A way to the server; while ``away``, each new connection is refused as a server in recovery refuses it."""
+
+    def __init__(self, server: Path) -> None:
+        self._server = server
+        self._writers: list[asyncio.StreamWriter] = []
+        self.away = False
+        self.refused = 0
+
+    def go_away(self) -> None:
+        """End every connection and refuse new ones."""
+        self.away = True
+        for writer in self._writers:
+            writer.close()
+
+    async def accept(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        """Serve one connection to its end."""
+        if self.away:
+            await from_client.read(65536)
+            self.refused += 1
+            to_client.write(STARTING_UP)
+            to_client.close()
+            return
+        from_server, to_server = await asyncio.open_unix_connection(str(self._server / SOCKET))
+        self._writers += [to_client, to_server]
+        await asyncio.gather(_passed_on(from_client, to_server), _passed_on(from_server, to_client))
+
+
+async def _passed_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    target.close()
+
+
+@asynccontextmanager
+async def recovering(postgres: Postgres, folder: Path) -> AsyncIterator[Recovering]:
+    """Offer such a way in a folder."""
+    way = Recovering(postgres.running().folder)
+    server = await asyncio.start_unix_server(way.accept, str(folder / SOCKET))
+    try:
+        yield way
+    finally:
+        server.close()
+        way.go_away()
 
 
 # --- several processes ----------------------------------------------------------------------------------------------
@@ -235,6 +286,45 @@ async def test_a_server_that_stops_is_waited_for() -> None:
             assert await store.read(lambda tx: tx.log.value("x")) == 1
         finally:
             await store.close()
+
+
+async def test_a_server_in_recovery_is_tried_by_one_connection_not_by_each_request(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    dsn, clock = await postgres.database(), FakeClock()
+    through = f"{dsn.partition('?')[0]}?host={tmp_path}"
+    async with recovering(postgres, tmp_path) as way, postgresql_hub(through, clock) as store:
+        await store.write(lambda tx: tx.log.put("x", 1))
+        heard = store.changed("till:1")
+        way.go_away()
+        await asyncio.wait_for(heard, 20)
+        for tills in (store, store.for_couriers()):
+            requests = (tills.read(lambda tx: tx.log.value("x")) for _ in range(50))
+            answers = await asyncio.gather(*requests, return_exceptions=True)
+            assert {getattr(each, "code", each) for each in answers} == {"store-unreachable"}
+        assert way.refused < 10
+        way.away = False
+        back = store.changed("till:1")
+        await clock.advance(RETRY_SECONDS)
+        await asyncio.wait_for(back, 20)
+        for tills in (store, store.for_couriers()):
+            assert await tills.read(lambda tx: tx.log.value("x")) == 1
+
+
+async def test_connections_that_live_serve_on_while_the_one_that_leads_is_away(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    dsn, clock = await postgres.database(), FakeClock()
+    through = f"{dsn.partition('?')[0]}?host={tmp_path}"
+    async with recovering(postgres, tmp_path) as way, postgresql_hub(through, clock) as store:
+        held = await store.lead(NIP)
+        assert held is not None
+        way.away = True
+        await end_connections(dsn, LOCKS)
+        await asyncio.wait_for(held.lost(), 20)
+        await store.write(lambda tx: tx.log.put("x", 1))
+        with pytest.raises(Unavailable):
+            await store.lead(NIP)
 
 
 async def test_a_server_out_of_reach_is_one_sentence(tmp_path: Path) -> None:

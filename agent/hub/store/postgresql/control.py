@@ -2,6 +2,9 @@
 
 The server drops both with the connection. So while it is away nothing is led, and once it is back everybody who waits
 looks again, since nobody knows what was told in between.
+
+It alone tries a server that is away, once a second. Were each request to try, a server that replays its log would make
+and end hundreds of processes a second for them.
 """
 
 from __future__ import annotations
@@ -43,13 +46,21 @@ class Control:
         self._keeping: asyncio.Task[None] | None = None
         self.signals = Signals()
 
-    @classmethod
-    async def open(cls, dsn: str, clock: Clock, session: Mapping[str, str]) -> Control:
+    async def start(self) -> None:
         """Connect; Unavailable where the server cannot be reached."""
-        control = cls(dsn, clock, session)
-        await control._connect()
-        control._keeping = asyncio.create_task(control._keep(), name="hub-store-control")
-        return control
+        await self._connect()
+        self._keeping = asyncio.create_task(self._keep(), name="hub-store-control")
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is away that was there; False before start()."""
+        return self._keeping is not None and (self._connection is None or self._gone.is_set())
+
+    async def connect_pool(self, *arguments: Any, **options: Any) -> Any:
+        """Make a connection of a pool, with the driver's arguments; Unavailable, untried, while this one is lost."""
+        if self.lost:
+            raise unreachable(ConnectionError())
+        return await asyncpg.connect(*arguments, **options)
 
     async def lock(self, name: str) -> bool:
         """Take the lock of a name; False where another process, or this one, has it."""

@@ -142,18 +142,19 @@ class PostgresqlHubStore:
         """
         # A stack trace for each attempt while the server is away; the loops that wait for it say so in a sentence.
         logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
-        pool = await _pool(dsn, connections)
+        control = Control(dsn, clock, _SESSION)
+        pool = await _pool(dsn, connections, control)
         try:
             with translated():  # a server that goes away between the first connection and the first question
                 async with pool.acquire() as connection:
                     await require_durable(connection)
                 await _migrated(dsn, clock)
-            own = await _pool(dsn, COURIERS_CONNECTIONS)
+            own = await _pool(dsn, COURIERS_CONNECTIONS, control)
         except BaseException:
             await pool.close()
             raise
         try:
-            control = await Control.open(dsn, clock, _SESSION)
+            await control.start()
         except BaseException:
             await asyncio.gather(pool.close(), own.close())
             raise
@@ -275,12 +276,13 @@ class PostgresqlHubStore:
             await self._pool.release(connection)
 
 
-async def _pool(dsn: str, connections: int) -> Any:
+async def _pool(dsn: str, connections: int, control: Control) -> Any:
     try:
         return await asyncpg.create_pool(
             dsn,
             min_size=1,
             max_size=connections,
+            connect=control.connect_pool,
             timeout=PATIENCE_SECONDS,
             command_timeout=COMMAND_SECONDS,
             server_settings=_SESSION,
