@@ -11,8 +11,8 @@ HUB_OPTIONS: Final[dict[str, str]] = {
     "Settings (default: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml).": (
         "Ustawienia (domyślnie: $KSEF_AGENT_HUB_CONFIG, /etc/ksef-agent/hub.toml, ./hub.toml)."
     ),
-    "Do not call KSeF and Latarnia (before systemd's start).": (
-        "Nie łącz się z KSeF i Latarnią (przed startem przez systemd)."
+    "Do not call KSeF and Latarnia, nor read the whole database (before systemd's start).": (
+        "Nie łącz się z KSeF i Latarnią ani nie czytaj całej bazy danych (przed startem przez systemd)."
     ),
     "Replace FILE where it exists.": "Zastąp PLIK, jeżeli istnieje.",
     "Do nothing where there is no SQLite database.": "Nie rób nic, jeżeli nie ma bazy SQLite.",

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 
 from agent import __version__
+from agent.domain.calendar import local_time
 from agent.domain.errors import ConfigError, Conflict
 from agent.hub.courier.certificates import CertificateKeeper, Renew
 from agent.hub.courier.couriers import CourierGateway, Couriers
@@ -31,7 +32,7 @@ from agent.hub.store.sqlite.store import SqliteHubStore
 from agent.ksef.certificate_checks import Use
 from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.certificates import Certificates, CertificateType
-from agent.ksef.credentials import Credentials, load_pair, read_secret
+from agent.ksef.credentials import Credentials, authentication_credentials, load_pair, read_secret
 from agent.ksef.enrolment import Renewal, RenewalResult
 from agent.ksef.gateway import Gateway, open_gateway, try_out
 from agent.ksef.latarnia import open_latarnia
@@ -110,8 +111,16 @@ def seller_settings(common: KsefSettings, seller: Seller) -> KsefSettings:
 
 
 def seller_gateway(settings: HubSettings, seller: Seller, clock: Clock, metrics: CallMetrics | None = None) -> Gateway:
-    """Return KSeF for one NIP. ConfigError where its credentials cannot be read."""
-    return open_gateway(seller_settings(settings.ksef, seller), seller.nip, clock, metrics=metrics)
+    """Return KSeF for one NIP. ConfigError where its credentials cannot be read, or ended.
+
+    A process that cannot sign in must not keep the lead: another host's files may hold still.
+    """
+    own = seller_settings(settings.ksef, seller)
+    pair = authentication_credentials(own)
+    if pair is not None and pair.expires <= clock.now():
+        at = f"{local_time(pair.expires):%d.%m.%Y %H:%M}"
+        raise ConfigError((f"Certyfikat {own.certificate_file} stracił ważność {at}; zdobądź nowy.",))
+    return open_gateway(own, seller.nip, clock, metrics=metrics)
 
 
 def offline_keys(settings: HubSettings) -> OfflineKeys:

@@ -95,10 +95,10 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
         file.write(data)
 
 
-def write_as_folder_owner(path: Path, data: bytes) -> None:
-    """Put a file in place, as written_whole does, for the folder's owner and nobody else; also where root writes."""
+def write_as_folder_owner(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put a file in place, as written_whole does, for the folder's owner; also where root writes."""
     owner = path.parent.stat()
-    with written_whole(path, 0o600) as file:
+    with written_whole(path, mode) as file:
         file.write(data)
         if os.geteuid() == 0:
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)

@@ -60,7 +60,11 @@ class Findings:
 
 @click.command("check")
 @hub_option
-@click.option("--offline", is_flag=True, help="Do not call KSeF and Latarnia (before systemd's start).")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Do not call KSeF and Latarnia, nor read the whole database (before systemd's start).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def check(settings: HubSettings, *, offline: bool, as_json: bool) -> None:
     """Check everything the hub needs and name every problem; exit code 1 where one keeps it from working."""
@@ -79,7 +83,7 @@ def check(settings: HubSettings, *, offline: bool, as_json: bool) -> None:
 
 async def _look(settings: HubSettings, findings: Findings, *, offline: bool) -> None:
     _look_at_tls(settings, findings)
-    sellers = await _look_at_database(settings, findings)
+    sellers = await _look_at_database(settings, findings, whole=not offline)
     for each in sellers:
         await _look_at_seller(settings, each, findings, offline=offline)
     if not offline:
@@ -104,7 +108,8 @@ def _look_at_tls(settings: HubSettings, findings: Findings) -> None:
         findings.ok("TLS", f"certyfikat centrali ważny do {expires:%Y-%m-%d}")
 
 
-async def _look_at_database(settings: HubSettings, findings: Findings) -> list[Seller]:
+async def _look_at_database(settings: HubSettings, findings: Findings, *, whole: bool) -> list[Seller]:
+    """``whole``: look through all of it, which takes minutes of gigabytes; before a start nobody has them."""
     subject = "PostgreSQL" if database_url(settings) else "SQLite"
     try:
         store = await open_store_beside(settings)
@@ -112,7 +117,7 @@ async def _look_at_database(settings: HubSettings, findings: Findings) -> list[S
         findings.wrong(subject, error)
         return []
     try:
-        problem = await store.check()
+        problem = await store.check() if whole else None
         size = await store.size()
         sellers = await store.read(lambda tx: tx.parties.sellers())
         tills = await store.read(lambda tx: tx.parties.tills())

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from agent.domain.errors import BadInput
-from agent.system.durable_files import write_whole
+from agent.system.durable_files import write_as_folder_owner
 
 
 @click.command("tls")
@@ -32,7 +32,7 @@ def tls(directory: Path, names: tuple[str, ...], days: int) -> None:
         ("hub.crt", made.certificate, 0o644),
         ("hub.key", made.key, 0o600),
     ):
-        write_whole(directory / name, data, mode)
+        write_as_folder_owner(directory / name, data, mode)
     click.echo(f'centrala: tls_certificate_file = "{directory / "hub.crt"}", tls_key_file = "{directory / "hub.key"}"')
     click.echo(f"kasy:     [hub] ca_file = kopia {directory / 'ca.crt'}")
     click.echo(f"Schowaj {directory / 'ca.key'} poza centralą: kto go ma, może się pod nią podszyć.", err=True)

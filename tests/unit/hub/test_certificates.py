@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.certificates.held import load_signer
 from agent.domain.errors import ConfigError
-from agent.hub.app import seller_gateway
+from agent.hub.app import seller_gateway, seller_settings
 from agent.hub.courier.certificates import LOOK_SECONDS, REFUSED_SECONDS, RETRY_SECONDS, CertificateKeeper
 from agent.hub.courier.state import CERTIFICATES
 from agent.hub.domain.certificates import KeptCertificate, count_from_json, in_use, slot_of
@@ -35,6 +35,7 @@ from agent.hub_route.client import HubClient
 from agent.hub_route.offline_key import WrongPair, proven
 from agent.ksef.certificate_checks import Use, kind_of
 from agent.ksef.certificates import Certificates, new_key
+from agent.ksef.credentials import authentication_credentials
 from agent.ksef.gateway import Gateway
 from agent.ports import CallOutcome, KsefError
 from agent.sandbox.ksef.limits import NO_LIMITS
@@ -44,6 +45,7 @@ from agent.sandbox.provision import describe
 from agent.sandbox.server import NIP, Sandbox
 from agent.services.issuing.codes import InvoiceCodes
 from agent.settings.model import KsefSettings
+from tests.fakes.clock import FakeClock
 from tests.fakes.hub_stores import seller_and_till, sqlite_hub
 from tests.fakes.hub_till import TillOfAChain, till_of_a_chain
 from tests.fakes.swift_clock import SwiftClock
@@ -409,3 +411,17 @@ async def test_a_hub_that_is_none_of_the_chains_gets_no_token_and_hands_out_noth
                 await call()
             assert (refused.value.outcome, refused.value.link_down) == (CallOutcome.NOT_SENT, True)
         await client.close()
+
+
+async def test_a_process_whose_certificate_ended_does_not_lead(tmp_path: Path) -> None:
+    """It could not sign in, and would keep the lead from a host whose files hold still."""
+    async with keeping(tmp_path) as it:
+        facts: Any = describe(it.sandbox, tmp_path / "again")["authentication"]
+        seller = Seller(NIP, "", {"certificate_file": facts["certificate"], "key_file": facts["key"]}, it.clock.now())
+        pair = authentication_credentials(seller_settings(KsefSettings(url=it.sandbox.ksef), seller))
+        assert pair is not None
+        ends = pair.expires
+        settings = HubSettings(ksef=KsefSettings(url=it.sandbox.ksef))
+        await seller_gateway(settings, seller, FakeClock(ends - timedelta(seconds=1))).close()
+        with pytest.raises(ConfigError, match="stracił ważność"):
+            seller_gateway(settings, seller, FakeClock(ends))

@@ -272,3 +272,16 @@ def test_tls_makes_a_ca_once_and_certificates_that_tills_believe(tmp_path: Path)
     (tmp_path / "ca.key").write_text("-----")
     with pytest.raises(BadInput):
         issue(["x"], days=1, authority=(authority, b"-----"))
+
+
+def test_a_certificate_of_tls_that_root_renews_can_be_read_by_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[tuple[int, int]] = []
+    monkeypatch.setattr("agent.system.durable_files.os.geteuid", lambda: 0)
+    monkeypatch.setattr("agent.system.durable_files.os.fchown", lambda _, user, group: owners.append((user, group)))
+    assert CliRunner().invoke(command, ["tls", str(tmp_path), "localhost"]).exit_code == 0
+    owner = tmp_path.stat()
+    assert owners == [(owner.st_uid, owner.st_gid)] * 4
+    assert (tmp_path / "hub.crt").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "hub.key").stat().st_mode & 0o777 == 0o600
