@@ -320,6 +320,12 @@ def test_what_runs_by_a_python_that_went_is_restarted(machine: Machine, gone: tu
     assert restarts == [f"systemctl try-restart {name}.service" for name in gone]
 
 
+def test_what_a_role_wrote_is_taken_up_also_where_a_later_task_fails() -> None:
+    """What the handlers do then is shown by tests/package/test_playbooks.py."""
+    plays = (PACKAGING / "ansible/site.yml").read_text("utf-8").split("- name: ")[1:]
+    assert [play.splitlines()[0] for play in plays if "\n  force_handlers: true\n" in play] == ["Tills", "Hubs"]
+
+
 # --- completion -------------------------------------------------------------------------------------------------
 
 
