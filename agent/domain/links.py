@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
 from datetime import date
 
 from agent.domain.identifiers import has_nip_form
@@ -59,6 +60,11 @@ def invoice_link(base_url: str, nip: str, issued_on: date, sha256: bytes) -> str
 def names_document(link: str, sha256: bytes) -> bool:
     """Whether a link, KOD I or KOD II, is about a file of that hash."""
     return _hash(sha256) in link.split("/")
+
+
+def codes_name_document(codes: Iterable[str | None], sha256: bytes) -> bool:
+    """Whether the codes that a document has (None: it has not that one) are all about it."""
+    return all(names_document(code, sha256) for code in codes if code is not None)
 
 
 def certificate_path(  # noqa: PLR0917 - the order of the link itself

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 
+from agent.ksef.limits import HOUR
 from agent.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -13,7 +14,6 @@ REMEMBERED = 100
 """Wordings; one with a time or a reference in it is another one with each answer."""
 AN_HOUR = 20
 """Lines in the log."""
-HOUR = 3600.0
 LONGEST = 500
 """Characters of a warning that are kept and logged."""
 

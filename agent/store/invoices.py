@@ -10,7 +10,7 @@ from datetime import date, datetime
 from agent.domain.errors import Conflict, DocumentDamaged, NotFound
 from agent.domain.invoice import Buyer, InvoiceRecord, InvoiceSummary, Mode, NewInvoice
 from agent.domain.lifecycle import InvoiceState, check_invoice_move
-from agent.domain.links import names_document
+from agent.domain.links import codes_name_document
 from agent.domain.records.filed import InvoiceGroup, RegisteredInvoice
 from agent.ports import Exempt, InvoiceChange, InvoiceFilter, QueueCount, Unsent
 from agent.store import codec
@@ -347,8 +347,7 @@ def _deadline_state(invoice: NewInvoice) -> str:
 
 def _named_by_codes(record: InvoiceRecord) -> bool:
     """Whether both codes lead to this document: a paper with another one is not printed."""
-    codes = (record.link_invoice, record.link_certificate)
-    return all(names_document(code, record.sha256) for code in codes if code is not None)
+    return codes_name_document((record.link_invoice, record.link_certificate), record.sha256)
 
 
 def _not_found() -> NotFound:

@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from agent.domain.json_io.canonical import Json, canonical
-from agent.domain.links import names_document
+from agent.domain.links import codes_name_document
 
 PAUSE = 1000
 """Invoices between two moments in which a live agent's loop may have the interpreter."""
@@ -93,8 +93,7 @@ def _invoices(connection: sqlite3.Connection) -> Iterator[str]:
         if wrong:
             differs = "różni" if len(wrong) == 1 else "różnią"
             yield f"faktura {number}: {', '.join(wrong)} {differs} się od dziennika"
-        codes = (row["link_invoice"], row["link_certificate"])
-        if not all(names_document(code, row["sha256"]) for code in codes if code is not None):
+        if not codes_name_document((row["link_invoice"], row["link_certificate"]), row["sha256"]):
             yield f"faktura {number}: adres kodu QR nie jest adresem tego dokumentu"
 
 

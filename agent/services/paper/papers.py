@@ -7,7 +7,7 @@ from datetime import date
 from agent.domain.errors import DocumentDamaged, NotFound
 from agent.domain.fa3.view import read, read_without_lines
 from agent.domain.invoice import InvoiceRecord, Mode
-from agent.domain.links import names_document
+from agent.domain.links import codes_name_document
 from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import Document, PaperChoice, PaperFacts, choose, compose
 from agent.domain.paper.receipt import Receipt
@@ -95,8 +95,7 @@ def _issued_bytes(record: InvoiceRecord) -> bytes:
         raise refusal
     if not record.xml:
         raise exported(record)
-    codes = [code for code in (record.link_invoice, record.link_certificate) if code is not None]
-    if not all(names_document(code, record.sha256) for code in codes):
+    if not codes_name_document((record.link_invoice, record.link_certificate), record.sha256):
         raise DocumentDamaged(f"Faktura {record.number}")
     return record.xml
 

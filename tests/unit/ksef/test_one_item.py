@@ -13,9 +13,9 @@ from agent.ksef.client import HttpClient
 from agent.ksef.crypto import b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.keys import KEEP_SECONDS, RETRY_SECONDS, WITHDRAWN_KEY, PublicKey, PublicKeys, Usage
-from agent.ksef.limits import RateBudget
+from agent.ksef.limits import HOUR, RateBudget
 from agent.ksef.server_clock import ServerTime
-from agent.ksef.system_warnings import AN_HOUR, HOUR, REMEMBERED, SystemWarnings
+from agent.ksef.system_warnings import AN_HOUR, REMEMBERED, SystemWarnings
 from agent.ports import CallOutcome, KsefError
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
