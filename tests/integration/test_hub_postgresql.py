@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,34 +58,72 @@ async def end_connections(dsn: str, which: str) -> None:
     await execute(dsn, f"SELECT pg_terminate_backend(pid) FROM ({which}) AS found WHERE pid <> pg_backend_pid()")
 
 
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @asynccontextmanager
-async def half_open_line(postgres: Postgres, folder: Path, last_word: asyncio.Event) -> AsyncIterator[None]:
-    """A line to the server that passes on what it says, its last word too, but not that it hung up."""
-    pumps: list[asyncio.Task[None]] = []
+async def served(folder: Path, serve: Callable[[Stream], Awaitable[None]]) -> AsyncIterator[None]:
+    """Serve each connection to the folder's socket; at the end all of them are over and closed."""
+    serving: set[asyncio.Task[None]] = set()
 
-    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await source.read(65536):
-                target.write(data)
-                await target.drain()
-                if ADMIN_SHUTDOWN in data:
-                    last_word.set()
+    async def to_its_end(client: Stream) -> None:
+        async with closing(client):
+            await serve(client)
 
-    async def accept(from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_unix_connection(str(postgres.running().folder / SOCKET))
-        pumps.append(asyncio.create_task(pump(from_server, to_client)))
-        await pump(from_client, to_server)
-        to_server.close()
-        to_client.close()
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(to_its_end((reader, writer))))
 
-    line = await asyncio.start_unix_server(accept, str(folder / SOCKET))
+    server = await asyncio.start_unix_server(accept, str(folder / SOCKET))
     try:
         yield
     finally:
-        line.close()
-        for task in pumps:
+        server.close()
+        for task in serving:
             task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        await asyncio.gather(*serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def closing(stream: Stream) -> AsyncIterator[Stream]:
+    """Close a connection at the end, and wait until it is closed."""
+    try:
+        yield stream
+    finally:
+        stream[1].close()
+        with contextlib.suppress(ConnectionError):
+            await stream[1].wait_closed()
+
+
+async def passed_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> AsyncIterator[bytes]:
+    """Pass on what comes until its source hangs up, and tell it."""
+    with contextlib.suppress(ConnectionError):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+            yield data
+
+
+@asynccontextmanager
+async def half_open_line(postgres: Postgres, folder: Path, last_word: asyncio.Event) -> AsyncIterator[None]:
+    """A line to the server that passes on what it says, its last word too, but not that it hung up."""
+
+    async def answers(server: Stream, client: Stream) -> None:
+        async for data in passed_on(server[0], client[1]):
+            if ADMIN_SHUTDOWN in data:
+                last_word.set()
+
+    async def serve(client: Stream) -> None:
+        async with closing(await asyncio.open_unix_connection(str(postgres.running().folder / SOCKET))) as server:
+            answering = asyncio.create_task(answers(server, client))
+            try:
+                async for _ in passed_on(client[0], server[1]):
+                    pass
+            finally:
+                answering.cancel()
+                await asyncio.gather(answering, return_exceptions=True)
+
+    async with served(folder, serve):
+        yield
 
 
 class Recovering:
@@ -103,24 +141,21 @@ class Recovering:
         for writer in self._writers:
             writer.close()
 
-    async def accept(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def serve(self, client: Stream) -> None:
         """Serve one connection to its end."""
-        if self.away:
-            await from_client.read(65536)
-            self.refused += 1
-            to_client.write(STARTING_UP)
-            to_client.close()
-            return
-        from_server, to_server = await asyncio.open_unix_connection(str(self._server / SOCKET))
-        self._writers += [to_client, to_server]
-        await asyncio.gather(_passed_on(from_client, to_server), _passed_on(from_server, to_client))
+        async with closing(await asyncio.open_unix_connection(str(self._server / SOCKET))) as server:
+            if self.away:
+                await client[0].read(65536)
+                self.refused += 1
+                client[1].write(STARTING_UP)
+                return
+            self._writers += [client[1], server[1]]
+            await asyncio.gather(_until_closed(client[0], server[1]), _until_closed(server[0], client[1]))
 
 
-async def _passed_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
+async def _until_closed(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async for _ in passed_on(source, target):
+        pass
     target.close()
 
 
@@ -128,12 +163,8 @@ async def _passed_on(source: asyncio.StreamReader, target: asyncio.StreamWriter)
 async def recovering(postgres: Postgres, folder: Path) -> AsyncIterator[Recovering]:
     """Offer such a way in a folder."""
     way = Recovering(postgres.running().folder)
-    server = await asyncio.start_unix_server(way.accept, str(folder / SOCKET))
-    try:
+    async with served(folder, way.serve):
         yield way
-    finally:
-        server.close()
-        way.go_away()
 
 
 # --- several processes ----------------------------------------------------------------------------------------------
