@@ -69,6 +69,11 @@ class Challenge:
 class Proof(Protocol):
     """How we prove who we are."""
 
+    @property
+    def ends(self) -> datetime | None:
+        """When KSeF takes it no more; None where nobody here knows."""
+        ...
+
     async def present(self, wire: RateLimitedClient, challenge: Challenge, context: Context) -> Answer:
         """Send the proof; return the 202."""
         ...
@@ -80,6 +85,11 @@ class CertificateProof:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
+    @property
+    def ends(self) -> datetime:
+        """Return when the certificate ends."""
+        return self._credentials.expires
+
     async def present(self, wire: RateLimitedClient, challenge: Challenge, context: Context) -> Answer:
         """Sign the request and send it. The signing time follows KSeF's clock: the till's may be wrong."""
         request = auth_token_request(challenge.text, (context.kind, context.value))
@@ -90,6 +100,8 @@ class CertificateProof:
 
 class TokenProof:
     """A KSeF token, encrypted together with the challenge's time."""
+
+    ends = None
 
     def __init__(self, token: str, keys: PublicKeys) -> None:
         self._token = token
@@ -154,6 +166,17 @@ class Authenticator:
         """Authenticate so from now on; the tokens earned so far stay good."""
         self._proof = proof
         self._refusal = None
+
+    @property
+    def works_until(self) -> datetime | None:
+        """Until when there is a way to an access token: by the proof, or by a refresh token that outlives it.
+
+        None where the proof has no end. A refresh token that KSeF refused is no way any more.
+        """
+        ends = self._proof.ends
+        if ends is None or self._refresh is None:
+            return ends
+        return max(ends, self._refresh.valid_until - EARLY)
 
     async def stop(self) -> None:
         """Stop an authentication under way."""

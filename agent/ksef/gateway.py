@@ -110,6 +110,11 @@ class Gateway:
         """Authenticate with a renewed certificate from the next time on; what is under way goes on undisturbed."""
         self._authenticator.prove_with(CertificateProof(credentials))
 
+    @property
+    def works_until(self) -> datetime | None:
+        """Until when KSeF lets us in, as far as our certificate says; None without an end."""
+        return self._authenticator.works_until
+
     async def session(self, invoice: Outgoing | None = None) -> SessionRef:
         """Return the warm interactive session. No error of it concerns an invoice: unknown becomes NOT_SENT."""
         try:

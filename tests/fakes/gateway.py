@@ -246,6 +246,9 @@ class FakeGateway:
     def budget(self) -> SendBudget:
         return SendBudget(self.sends_left, self.wait)
 
+    works_until: datetime | None = None
+    """When its credentials end."""
+
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Its limits are what the test says."""
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from agent.domain.errors import ConfigError, Unavailable
+from agent.domain.calendar import local_time
+from agent.domain.errors import AgentError, ConfigError, Unavailable
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.certificates import CertificateKeeper
 from agent.hub.courier.courier import NipCourier
 from agent.hub.courier.state import STATE, written
 from agent.hub.domain.records import Seller
-from agent.hub.errors import LeadershipLost
+from agent.hub.errors import CredentialsEnded, LeadershipLost
 from agent.hub.ports import HubStore, Leadership
 from agent.hub.settings.model import CourierSettings
 from agent.ports import Clock, KsefGateway
@@ -27,7 +29,9 @@ LOOK_SECONDS = 2.0
 REST_SECONDS = 1.0
 """Between losing a lead, or the database, and the next attempt."""
 WRONG_SECONDS = 60.0
-"""Between attempts with credentials that cannot be read."""
+"""Between attempts with credentials that cannot be read, or ended."""
+ENDED_SECONDS = 30.0
+"""How often a process that leads looks whether its credentials ended."""
 COURIERS = "couriers"
 """The loop that looks for NIPs without a leader, as the watchdog knows it."""
 SELLERS = "sellers"
@@ -37,6 +41,11 @@ HOUR = timedelta(hours=1)
 
 class CourierGateway(KsefGateway, Protocol):
     """KSeF for one NIP, with the memory of what another process sent."""
+
+    @property
+    def works_until(self) -> datetime | None:
+        """Until when KSeF lets this process in, as far as its certificate says; None without an end."""
+        ...
 
     def recall_sends(self, sent_at: Iterable[datetime]) -> None:
         """Count sends of others, so that KSeF's limits hold for all together."""
@@ -131,11 +140,7 @@ class Couriers:
         try:
             gateway = self._open_gateway(seller)
         except ConfigError as error:
-            LOG.error("credentials of %s: %s", seller.nip, error)  # noqa: TRY400 - the sentence says it all
-            self.wrong[seller.nip] = str(error)
-            state = written(NOBODY, self._clock.now())
-            await lead.write(lambda tx: tx.log.put(STATE.format(seller.nip), state))
-            await lead.release()
+            await self._give_away(seller, lead, error)
             await self._clock.sleep(WRONG_SECONDS)
             return
         self.wrong.pop(seller.nip, None)
@@ -145,6 +150,15 @@ class Couriers:
             self.couriers.pop(seller.nip, None)
             await gateway.close()
             await lead.release()
+
+    async def _give_away(self, seller: Seller, lead: Leadership, why: AgentError) -> None:
+        """Let another process lead, whose credentials may be better, and tell what keeps this one from it."""
+        LOG.error("credentials of %s: %s", seller.nip, why)
+        self.wrong[seller.nip] = str(why)
+        state = written({**NOBODY, "failing": str(why)}, self._clock.now())
+        with contextlib.suppress(LeadershipLost, Unavailable):
+            await lead.write(lambda tx: tx.log.put(STATE.format(seller.nip), state))
+        await lead.release()
 
     async def _lead(self, seller: Seller, lead: Leadership, gateway: CourierGateway, attempt: str) -> None:
         LOG.info("this process talks to KSeF for %s now", seller.nip)
@@ -162,12 +176,34 @@ class Couriers:
             )
             self.couriers[seller.nip] = courier
             self._heartbeats.forget(attempt)
-            await courier.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(courier.run(), name=f"hub-{seller.nip}-courier")
+                group.create_task(self._until_ended(seller, gateway), name=f"hub-{seller.nip}-credentials")
+        except* CredentialsEnded as ended:
+            await self._give_away(seller, lead, _first(ended))
         except* (LeadershipLost, Unavailable) as lost:
-            LOG.warning("this process no longer talks to KSeF for %s: %s", seller.nip, lost.exceptions[0])
+            LOG.warning("this process no longer talks to KSeF for %s: %s", seller.nip, _first(lost))
             await self._clock.sleep(REST_SECONDS)
+
+    async def _until_ended(self, seller: Seller, gateway: CourierGateway) -> None:
+        """Return never: a process that can no longer sign in must not keep the lead from one that can."""
+        while True:
+            until = gateway.works_until
+            if until is not None and until <= self._clock.now():
+                at = f"{local_time(until):%d.%m.%Y %H:%M}"
+                raise CredentialsEnded(f"Certyfikat KSeF centrali stracił ważność {at}; zdobądź nowy.")
+            await self._clock.sleep(ENDED_SECONDS)
 
     async def _recall(self, nip: str, gateway: CourierGateway) -> None:
         """Count what was sent in the last hour by whoever led, so that a change of the holder provokes no 429."""
         since = self._clock.now() - HOUR
         gateway.recall_sends(await self._store.read(lambda tx: tx.invoices.sent_since(nip, since)))
+
+
+def _first(group: BaseExceptionGroup[AgentError]) -> AgentError:
+    """Return one of the errors of a group of groups."""
+    each: BaseException = group
+    while isinstance(each, BaseExceptionGroup):
+        each = each.exceptions[0]
+    assert isinstance(each, AgentError)
+    return each

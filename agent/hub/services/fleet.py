@@ -190,6 +190,8 @@ class Fleet:
                 found.append(Trouble("no-courier", Grade.WARNING, text))
             elif seller.ksef == "down":
                 text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
+                if seller.failing_since is None and seller.failing:
+                    text = f"{name}: proces centrali nie może wysyłać do KSeF. {seller.failing}"
                 found.append(Trouble("ksef-down", Grade.WARNING, text))
             if seller.failing_since is not None:
                 since = local_time(datetime.fromisoformat(seller.failing_since))

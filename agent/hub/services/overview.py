@@ -33,7 +33,10 @@ class SellerState:
     budget: Mapping[str, Json] = field(default_factory=dict)
     certificates: CertificateCount = field(default_factory=CertificateCount)
     failing_since: str | None = None
-    """ISO 8601: since when KSeF answers and takes nothing, for an hour at least; ``failing`` are its words."""
+    """ISO 8601: since when KSeF answers and takes nothing, for an hour at least; ``failing`` are its words.
+
+    Without it ``failing`` is what is wrong with the credentials of a process that could lead.
+    """
     failing: str = ""
 
 

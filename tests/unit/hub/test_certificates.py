@@ -425,3 +425,23 @@ async def test_a_process_whose_certificate_ended_does_not_lead(tmp_path: Path) -
         await seller_gateway(settings, seller, FakeClock(ends - timedelta(seconds=1))).close()
         with pytest.raises(ConfigError, match="stracił ważność"):
             seller_gateway(settings, seller, FakeClock(ends))
+
+
+async def test_a_process_works_while_its_certificate_holds_or_what_it_signed_in_with_is_refreshed(
+    tmp_path: Path,
+) -> None:
+    async with keeping(tmp_path) as it:
+        facts: Any = describe(it.sandbox, tmp_path / "again")["authentication"]
+        access = {"certificate_file": facts["certificate"], "key_file": facts["key"]}
+        pair = authentication_credentials(
+            seller_settings(KsefSettings(url=it.sandbox.ksef), Seller(NIP, "", access, it.clock.now()))
+        )
+        assert pair is not None
+        assert it.gateway.works_until == pair.expires
+        await it.gateway.authenticate()
+        assert it.gateway.works_until == pair.expires, "the refresh token ends long before"
+        await it.clock.advance((pair.expires - it.clock.now() - timedelta(days=1)).total_seconds())
+        await it.gateway.authenticate()
+        works_until = it.gateway.works_until
+        assert works_until is not None
+        assert works_until > pair.expires, "it outlives the certificate"
