@@ -30,12 +30,12 @@ class Bitmap:
 def of_code(payload: bytes, module: int) -> Bitmap:
     """Return the QR code with its quiet zone, ``module`` dots per module."""
     mode, scale = (QUADRUPLE, module // 2) if module % 2 == 0 else (NORMAL, module)
-    dots = ("0" * scale, "1" * scale)
-    white = dots[False] * qr.QUIET
+    white, black = "0" * scale, "1" * scale
+    quiet_side = white * qr.QUIET
+    widened = "\n".join(qr.matrix(payload)).replace("0", white).replace("1", black)
     rows: list[bytes] = []
-    for modules in qr.matrix(payload):
-        row = _packed(f"{white}{''.join([dots[module_bit] for module_bit in modules])}{white}")
-        rows.extend([row] * scale)
+    for dots in widened.split("\n"):
+        rows.extend([_packed(f"{quiet_side}{dots}{quiet_side}")] * scale)
     empty = bytes(len(rows[0]))
     quiet = [empty] * (qr.QUIET * scale)
     return _bitmap([*quiet, *rows, *quiet], mode)

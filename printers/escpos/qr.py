@@ -6,11 +6,12 @@ Module: at least 4 dots (DENSO WAVE, printing section: 0.5 mm at 203 dpi), at mo
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from functools import lru_cache
-from typing import Literal
 
 from agent.domain.errors import AgentError
+from printers.escpos import qr_modules
 from printers.profiles.models import Profile
 
 QUIET = 4
@@ -19,12 +20,7 @@ MIN_MODULE = 4
 """Dots."""
 MAX_MODULE = 6
 """Dots."""
-_MASK = 2
-"""Pinned: the same payload gives the same picture, and the search for the best mask is spared."""
-
-_BYTE_MODE: Literal[4] = 4
-"""Mode indicator of ISO 18004."""
-
+_VISIBLE = re.compile("[!-~]+")
 _BYTES_M = (
     14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331, 362, 412, 450, 504, 560, 624, 666,
     711, 779, 857, 911, 997, 1059, 1125, 1190, 1264, 1370, 1452, 1538, 1628, 1722, 1809, 1911, 1989, 2099, 2213, 2331,
@@ -78,24 +74,13 @@ def module_size(length: int, profile: Profile) -> int:
 
 def payload_bytes(payload: str) -> bytes:
     """Return the payload as bytes; QrNotAscii unless every one is visible ASCII (a URL has nothing else)."""
-    data = payload.encode("ascii", "replace")
-    if not payload.isascii() or not data or any(not 0x21 <= byte <= 0x7E for byte in data):
+    if _VISIBLE.fullmatch(payload) is None:
         raise QrNotAscii("Kod QR zawiera znaki spoza ASCII; oczekiwano adresu URL.")
-    return data
+    return payload.encode("ascii")
 
 
 @lru_cache(maxsize=64)
-def matrix(data: bytes) -> tuple[tuple[bool, ...], ...]:
-    """Return the modules row by row, True is black, without the quiet zone; version as size() reckons."""
-    import qrcode  # noqa: PLC0415 - loads Pillow; native printers never need it
-    from qrcode.util import QRData  # noqa: PLC0415
-
-    code = qrcode.QRCode(
-        version=version(len(data)),
-        error_correction=qrcode.constants.ERROR_CORRECT_M,
-        border=0,
-        mask_pattern=_MASK,
-    )
-    code.add_data(QRData(data, mode=_BYTE_MODE), optimize=0)
-    code.make(fit=False)
-    return tuple(tuple(bool(cell) for cell in row) for row in code.modules)
+def matrix(data: bytes) -> tuple[str, ...]:
+    """Return the modules row by row, "1" is black, without the quiet zone; version as side() reckons."""
+    wanted = version(len(data))
+    return qr_modules.draw(data, wanted, _BYTES_M[wanted - 1])

@@ -13,7 +13,10 @@ def render_svg(payload: str) -> bytes:
     rows = matrix(payload_bytes(payload))
     side = len(rows) + 2 * QUIET
     dark = "".join(
-        f"M{x + QUIET} {y + QUIET}h1v1h-1z" for y, row in enumerate(rows) for x, black in enumerate(row) if black
+        f"M{x + QUIET} {y + QUIET}h1v1h-1z"
+        for y, row in enumerate(rows)
+        for x, module in enumerate(row)
+        if module == "1"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges">'

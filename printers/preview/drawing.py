@@ -30,14 +30,14 @@ def reportlab() -> Iterator[None]:
         yield
 
 
-def draw_code(canvas: Canvas, picture: tuple[tuple[bool, ...], ...], module: float, left: float, top: float) -> None:
-    """Draw the modules of a code; the quiet zone is the caller's."""
+def draw_code(canvas: Canvas, picture: tuple[str, ...], module: float, left: float, top: float) -> None:
+    """Draw the modules of a code ("1" is black); the quiet zone is the caller's."""
     path = canvas.beginPath()
     for row, cells in enumerate(picture):
         column = 0
-        for black, run in groupby(cells):
+        for colour, run in groupby(cells):
             length = len(list(run))
-            if black:
+            if colour == "1":
                 path.rect(left + column * module, top - (row + 1) * module, length * module, module)
             column += length
     canvas.drawPath(path, stroke=0, fill=1)

