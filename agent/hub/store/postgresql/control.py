@@ -112,8 +112,14 @@ class Control:
         except (*AWAY, TimeoutError, asyncpg.PostgresError) as error:
             raise unreachable(error) from error
         self._gone.clear()
-        connection.add_termination_listener(lambda _: self._gone.set())
-        await connection.add_listener(CHANNEL, self._heard)
+        try:
+            connection.add_termination_listener(lambda _: self._gone.set())
+            await connection.add_listener(CHANNEL, self._heard)
+        except BaseException as error:
+            connection.terminate()
+            if isinstance(error, (*AWAY, TimeoutError, asyncpg.PostgresError)):
+                raise unreachable(error) from error
+            raise
         self._connection = connection
 
     def _heard(self, connection: object, process: int, channel: str, payload: object) -> None:
