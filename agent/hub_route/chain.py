@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.domain.errors import ConfigError
 from agent.hub_route.client import HubClient
 from agent.hub_route.gateway import HubGateway
 from agent.hub_route.latarnia import ChainLatarnia
 from agent.hub_route.offline_key import ChainCertificate
+from agent.hub_route.refusals import Refusals
 from agent.hub_route.routed import RoutedGateway
 from agent.ksef.certificate_files import CertificateFiles
 from agent.ksef.credentials import read_secret
@@ -31,6 +32,7 @@ class Chain:
     latarnia: ChainLatarnia
     certificate: ChainCertificate
     clock: Clock
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def identify(self, store: Store) -> None:
         """Let the hub tell this till from another one under its name: by its database, and by this run of it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -12,8 +13,10 @@ from agent.hub_contract.heartbeat import Heartbeat, News
 from agent.hub_route.chain import Chain
 from agent.hub_route.client import HubRefusal
 from agent.hub_route.gateway import handover
+from agent.hub_route.refusals import from_json, is_refusal, why
 from agent.ports import CallOutcome, Event, Json, KsefError, Outgoing, Store, Transaction
 
+LOG = logging.getLogger("agent.hub")
 CURSOR = "hub:cursor"
 """In the notebook: how far the outcomes were read; moved after what they tell was made durable."""
 WAIT_SECONDS = 25.0
@@ -21,8 +24,12 @@ WAIT_SECONDS = 25.0
 BOOKED = "hub:books"
 """In the notebook: the event of the log up to which the hub has the invoices that are never sent."""
 EVENTS_AT_ONCE = 500
-WAIT_FOR = frozenset({"not-found", "token-unknown", "token-missing", "till-name-duplicate"})
-"""Refusals that end: a hub of an older version, or one that does not know this till now. Others never will."""
+REFUSED = "hub:books:refused"
+"""In the notebook: id of each that the hub refused for its books, and why."""
+MOST_REFUSED = 500
+"""So many are kept; what comes after them waits: it is no longer about one invoice."""
+AGAIN_SECONDS = 3600.0
+"""How often what was refused is offered again: what kept it out, a series for instance, may be mended."""
 EXEMPT = "EXEMPT"
 """The name under which they are handed over."""
 REST_SECONDS = 5.0
@@ -61,15 +68,18 @@ class Reporter:
         self._heard_at = chain.clock.monotonic()
         self._refusal: str | None = None
         self._certificate_trouble: str | None = None
+        self._refusals = chain.refusals
+        self._offered_again_at: float | None = None
 
     def problem(self) -> tuple[str, bool] | None:
         """What people should know of, in Polish, and whether it is critical."""
         if self._refusal is not None:
             return self._refusal, True
         silent = self._chain.clock.monotonic() - self._heard_at
-        if silent < SILENT_SECONDS:
-            return None if self._certificate_trouble is None else (self._certificate_trouble, False)
-        return f"Centrala nie odpowiada od {int(silent // 60)} min. Faktury czekają na kasie.", False
+        if silent >= SILENT_SECONDS:
+            return f"Centrala nie odpowiada od {int(silent // 60)} min. Faktury czekają na kasie.", False
+        said = [each for each in (self._certificate_trouble, self._refusals.problem()) if each is not None]
+        return (" ".join(said), False) if said else None
 
     async def report(self) -> None:
         """Give a sign of life and take over the news; trouble with the hub is noted, never raised."""
@@ -108,29 +118,60 @@ class Reporter:
             await self._store.write(lambda tx: _move(tx, after))
 
     async def keep_books(self) -> None:
-        """Hand over, for the hub's books, what is never sent; what the hub cannot take now waits for the next time."""
-        kept = await self._store.read(lambda tx: tx.key_values.get(BOOKED))
-        cursor = kept if isinstance(kept, int) else 0
+        """Hand over, for the hub's books, what is never sent; what the hub cannot take now waits for the next time.
+
+        What it refuses is told (Refusals), offered again every hour, and keeps nothing else from it.
+        """
+        kept, refused = await self._store.read(_books)
+        self._note_refused(refused)
+        if not await self._offer_again(refused):
+            return
+        cursor = kept
         while events := await self._store.read(partial(_events, cursor)):
             for event in events:
-                if event.kind == EventKind.EXEMPT and event.invoice_id and not await self._kept(event.invoice_id):
+                if event.kind != EventKind.EXEMPT or not event.invoice_id:
+                    continue
+                if len(refused) >= MOST_REFUSED or not await self._kept(event.invoice_id, refused):
+                    await self._store.write(partial(_refused, refused))
                     return
             cursor = events[-1].seq
-            await self._store.write(partial(_booked, cursor))
+            await self._store.write(partial(_booked, cursor, refused))
 
-    async def _kept(self, invoice_id: str) -> bool:
-        """Hand one over; False where the hub cannot take it now. One it refuses is passed over: it never will."""
-        record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
-        if record.state is not InvoiceState.EXEMPT or not record.xml:
+    async def _offer_again(self, refused: dict[str, str]) -> bool:
+        """Offer what was refused, where an hour is over; False where the hub cannot take it now."""
+        now = self._chain.clock.monotonic()
+        if not refused or (self._offered_again_at is not None and now - self._offered_again_at < AGAIN_SECONDS):
             return True
-        what = Outgoing(record.id, record.xml, record.sha256, offline=True, mode=record.mode.value)
-        try:
-            await self._chain.client.keep(handover(what, EXEMPT))
-        except HubRefusal as error:
-            return error.outcome is CallOutcome.REFUSED and error.problem_code not in WAIT_FOR
-        except KsefError:
-            return False
+        self._offered_again_at = now
+        for invoice_id in tuple(refused):
+            if not await self._kept(invoice_id, refused):
+                return False
+        await self._store.write(partial(_refused, refused))
         return True
+
+    async def _kept(self, invoice_id: str, refused: dict[str, str]) -> bool:
+        """Hand one over, and note in ``refused`` whether the hub refuses it; False where it cannot take it now."""
+        record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
+        if record.state is InvoiceState.EXEMPT and record.xml:
+            what = Outgoing(record.id, record.xml, record.sha256, offline=True, mode=record.mode.value)
+            try:
+                await self._chain.client.keep(handover(what, EXEMPT))
+            except KsefError as error:
+                if not is_refusal(error):
+                    return False
+                if invoice_id not in refused:
+                    LOG.warning("the hub does not take %s for its books: %s", record.number, error.message)
+                refused[invoice_id] = why(record.number, error)
+                self._note_refused(refused)
+                return True
+        refused.pop(invoice_id, None)
+        self._note_refused(refused)
+        return True
+
+    def _note_refused(self, refused: Mapping[str, str]) -> None:
+        if refused != self._refusals.of_books:
+            self._refusals.of_books = dict(refused)
+            self._changed()
 
     def _note(self, error: KsefError | None) -> None:
         before = self._refusal
@@ -152,5 +193,15 @@ async def _events(cursor: int, tx: Transaction) -> list[Event]:
     return await tx.events.after(cursor, EVENTS_AT_ONCE)
 
 
-async def _booked(cursor: int, tx: Transaction) -> None:
+async def _books(tx: Transaction) -> tuple[int, dict[str, str]]:
+    kept = await tx.key_values.get(BOOKED)
+    return kept if isinstance(kept, int) else 0, from_json(await tx.key_values.get(REFUSED))
+
+
+async def _booked(cursor: int, refused: Mapping[str, str], tx: Transaction) -> None:
     await tx.key_values.put(BOOKED, cursor)
+    await _refused(refused, tx)
+
+
+async def _refused(refused: Mapping[str, str], tx: Transaction) -> None:
+    await tx.key_values.put(REFUSED, dict(refused) or None)

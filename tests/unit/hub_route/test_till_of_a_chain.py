@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -216,6 +217,56 @@ async def test_what_is_never_sent_is_in_the_books_of_the_hub_and_nowhere_else(tm
         assert consumer.number not in ledger(it)
 
 
+def altered(record: InvoiceRecord) -> Handover:
+    """Other bytes under the number of an invoice, as a till would hand them over for the books."""
+    xml = record.xml.replace(b"Prosta 1", b"Krzywa 1")
+    assert xml != record.xml
+    return Handover(hashlib.sha256(xml).digest(), xml, Claims(offline=True, group="EXEMPT", mode=record.mode.value))
+
+
+async def test_a_copy_that_the_hub_refuses_for_its_books_is_told_and_costs_itself_only(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        chain = it.joined.agent.chain
+        assert chain is not None
+        refused = await it.joined.sell(buyer=CONSUMER)
+        taken = await it.joined.sell(buyer=CONSUMER)
+        await chain.client.keep(altered(refused))
+        await it.talk.keep_books()
+        assert await exempt_at(it, refused) is None
+        assert await exempt_at(it, taken) is not None
+        said = (await it.joined.problems())["hub"]
+        assert refused.number in said
+        assert "ma już inny dokument" in said
+        assert taken.number not in said
+        chain.refusals.of_books = {}
+        await it.talk.keep_books()
+        assert refused.number in (await it.joined.problems())["hub"], "a new run of the program knows it, too"
+
+
+async def test_what_was_refused_for_the_books_is_offered_again_and_no_trouble_once_it_was_taken(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        record = await it.joined.sell(buyer=CONSUMER)
+        database = tmp_path / "hub" / "hub.db"
+        rename_series(database, "FV-1", "FV-9")
+        await it.talk.keep_books()
+        assert record.number in (await it.joined.problems())["hub"]
+        rename_series(database, "FV-9", "FV-1")
+        await it.talk.keep_books()
+        it.clock.jump(timedelta(hours=1))
+        await it.talk.keep_books()
+        assert await exempt_at(it, record) is not None
+        await it.talk.report()
+        assert "hub" not in await it.joined.problems()
+
+
+def rename_series(database: Path, old: str, new: str) -> None:
+    """Bind the till's token to another series."""
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as opened:
+        opened.execute("UPDATE tills SET series = replace(series, ?, ?)", (old, new))
+
+
 @pytest.mark.nightly
 async def test_a_hub_that_lost_its_data_gets_its_books_again(tmp_path: Path) -> None:
     async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
@@ -271,6 +322,32 @@ async def test_a_hub_that_lost_its_data_is_handed_what_has_its_number_and_no_pro
         assert ledger(it) == {record.number: record.sha256}
         events = await agent.store.read(lambda tx: tx.events.of_invoice(record.id))
         assert [each.kind for each in events].count("accepted") == 1
+
+
+async def test_what_a_hub_that_lost_its_data_refuses_to_take_again_is_told(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra="\n[issue]\nbudget_seconds = 30.0\n") as it:
+        await it.turn()
+        refused = await it.joined.sell()
+        taken = await it.joined.sell()
+        assert (refused.state, taken.state) == (InvoiceState.ACCEPTED, InvoiceState.ACCEPTED)
+        forget_everything(tmp_path / "hub" / "hub.db")
+        chain = it.joined.agent.chain
+        assert chain is not None
+        other = refused.xml.replace(b"Warszawa", b"Krosno")
+        claims = Claims(offline=True, group="g")
+        it.allowed[0] = False
+        await chain.client.keep(Handover(hashlib.sha256(other).digest(), other, claims))
+        chain.gateway.hub.forgot = True
+        await it.again.run()
+        assert await it.hub.store.read(lambda tx: tx.invoices.find(refused.sha256)) is None
+        assert await it.hub.store.read(lambda tx: tx.invoices.find(taken.sha256)) is not None, "it costs itself only"
+        said = (await it.joined.problems())["hub"]
+        assert refused.number in said
+        assert "ma już inny dokument" in said
+        assert taken.number not in said
+        chain.refusals.of_refill = {"another": "FV-1/77 – nie"}
+        await it.again.run()
+        assert "hub" not in await it.joined.problems(), "its UPO came meanwhile"
 
 
 async def test_outcomes_that_are_told_again_change_nothing(tmp_path: Path) -> None:
