@@ -45,15 +45,18 @@ class Route:
     hub: ServedHub
     client: HubClient
     gateway: HubGateway
+    ksef: FakeGateway
+    """What the hub brings it to."""
 
 
 @pytest.fixture
 async def route(tmp_path: Path) -> AsyncIterator[Route]:
     clock = FakeClock()
-    async with served_hub(tmp_path, clock, lambda _: FakeGateway(clock)) as hub:
+    ksef = FakeGateway(clock)
+    async with served_hub(tmp_path, clock, lambda _: ksef) as hub:
         _, token = await hub.till("1", series=("FV-1",))
         client = hub.client(token)
-        yield Route(hub, client, HubGateway(client, clock))
+        yield Route(hub, client, HubGateway(client, clock), ksef)
 
 
 @pytest.mark.parametrize(("count", "outcome"), [(100, CallOutcome.NOT_SENT), (101, CallOutcome.UNKNOWN)])
@@ -83,6 +86,7 @@ async def test_why_a_line_was_refused_is_remembered_until_it_is_asked_for(route:
 
 
 async def test_what_the_hub_refused_is_said_before_ksef_decides_about_the_rest(route: Route) -> None:
+    route.ksef.up = False
     own, other, last = (outgoing(number) for number in ("FV-1/1", "OFF-7/1", "FV-1/2"))
     group = await route.gateway.open_batch([own, other], unheard)
     verdicts = await route.gateway.batch_verdicts(group)
