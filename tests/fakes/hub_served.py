@@ -41,6 +41,7 @@ class ServedHub:
     clock: Clock
     listener: Listener
     couriers: Couriers
+    app: web.Application
     ca_file: Path | None = None
     """What tills believe, where it speaks TLS."""
     lost: list[str] = field(default_factory=list)
@@ -109,7 +110,7 @@ async def served_hub(
         )
         running = asyncio.create_task(couriers.run(), name="couriers")
         try:
-            served = ServedHub(store, clock, listener, couriers, ca_file, lost, defects)
+            served = ServedHub(store, clock, listener, couriers, app, ca_file, lost, defects)
             yield served
         finally:
             for client in served.clients:

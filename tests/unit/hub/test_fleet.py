@@ -233,6 +233,54 @@ async def test_roles_see_what_they_may(office: Office) -> None:
     assert (await office.get("/v1/outcomes", "manager"))[0] == 401, "a person is no till"
 
 
+QUERIES = {
+    "/v1/invoices": "?group=HB-1",
+    "/v1/upo": "?group=HB-1",
+    "/v1/search": "?q=FV-1/1",
+    "/v1/register": f"?nip={NIP}&month=2026-11",
+    "/v1/register/changes": f"?nip={NIP}&month=2026-11&since=2026-11-23",
+    "/v1/outages": f"?nip={NIP}&month=2026-11",
+    "/v1/evidence": f"?sha256={offer('FV-1/1').sha256.hex()}",
+    "/invoices": "?q=FV-1/1",
+    "/books": f"?nip={NIP}&month=2026-11",
+}
+"""What each call that needs it is asked."""
+
+
+def asked_of(office: Office) -> list[str]:
+    """Return every path that the hub answers GET on, with what it stands for there."""
+    found = set()
+    for route in office.hub.app.router.routes():
+        if route.method != "GET" or route.resource is None:
+            continue
+        path = route.resource.canonical.replace("{sha256}", offer("FV-1/1").sha256.hex()).replace("{id}", "1")
+        found.add(path + QUERIES.get(path, ""))
+    assert set(QUERIES) <= {path.partition("?")[0] for path in found}, "a path that is none any more"
+    return sorted(found)
+
+
+async def test_each_route_answers_head_as_get_to_whoever_asks_and_without_a_body(office: Office) -> None:
+    """aiohttp answers HEAD by GET: what asks for a token has to ask there, too."""
+    paths = asked_of(office)
+    assert len(paths) > 20
+    for who in (None, *office.tokens):
+        headers = {"Authorization": f"Bearer {office.tokens[who]}"} if who else {}
+        seen = set()
+        for path in paths:
+            answers = []
+            for method in ("GET", "HEAD"):
+                url = office.hub.listener.url + path
+                async with office.http.request(method, url, headers=headers, allow_redirects=False) as answer:
+                    body = await answer.read()
+                    answers.append((answer.status, answer.content_type, answer.headers.get("Location")))
+                    assert method == "GET" or body == b"", (who, path)
+            assert answers[0] == answers[1], (who, path)
+            seen.add(answers[0][0])
+        assert 500 not in seen
+        assert 200 in seen, who
+        assert {401, 403} & seen, who
+
+
 async def test_the_fleet_page_shows_the_worst_first_and_filters(office: Office) -> None:
     headers = {"Authorization": f"Bearer {office.tokens['till']}"}
     body = json.dumps({**BEAT, "unsent": 3, "next_deadline": "2026-11-24", "version": "0.9<b>"})
