@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 from printers.escpos import charset, parse
 from printers.profiles.models import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
+
+BYTE_MODE: Literal[4] = 4
+"""Of a QR code (ISO 18004): its mode indicator."""
 
 
 class PageError(ValueError):
@@ -248,8 +252,11 @@ class _Press:
 
 @lru_cache(maxsize=64)
 def _symbol(payload: bytes, level: str) -> tuple[tuple[bool, ...], ...]:
-    """Draw a code as a printer's firmware would: by a library that is not the encoder's."""
-    import segno  # noqa: PLC0415 - only previews need it
+    """Draw a code as a printer's firmware would: by a library, not by the encoder's own piece."""
+    from qrcode import QRCode, constants  # noqa: PLC0415 - loads Pillow; only previews need it
+    from qrcode.util import QRData  # noqa: PLC0415
 
-    code = segno.make_qr(payload, error=level, mode="byte", boost_error=False)
-    return tuple(tuple(bool(cell) for cell in row) for row in code.matrix)
+    code = QRCode(error_correction=getattr(constants, f"ERROR_CORRECT_{level}"), border=0)
+    code.add_data(QRData(payload, mode=BYTE_MODE), optimize=0)
+    code.make()
+    return tuple(tuple(bool(cell) for cell in row) for row in code.modules)
