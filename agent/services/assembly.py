@@ -130,6 +130,7 @@ class Services:
     shutdown: Shutdown
     heartbeats: Heartbeats
     counters: CountersInMemory
+    presses: Presses
     changed: Signal
     """Something a screen shows has changed."""
     # outages
@@ -341,6 +342,7 @@ def assemble(
         batches=batches,
         verdicts=verdicts,
         window=window,
+        presses=presses,
         wake=queue_wake,
         batch_from=ksef.batch_from,
         told=ksef.route == "hub",
@@ -505,6 +507,7 @@ def assemble(
         shutdown=shutdown,
         heartbeats=heartbeats,
         counters=counters,
+        presses=presses,
         changed=changed,
         clock_check=clock_check,
         trusted_time=trusted_time,

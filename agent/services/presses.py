@@ -1,4 +1,4 @@
-"""Presses under way: whoever brings a backlog to KSeF stands back for them."""
+"""Presses under way, their answers included: what can wait stands back for them."""
 
 from __future__ import annotations
 

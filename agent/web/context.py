@@ -15,6 +15,7 @@ from agent.services.corrections.pending import PendingCorrections
 from agent.services.corrections.pending_slip import PendingCorrectionSlip
 from agent.services.delivery.queue import SendQueue
 from agent.services.exchange.made import ExchangeRequests
+from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.issuing.issue import Issuing
 from agent.services.issuing.rejected import RejectedInvoices
 from agent.services.issuing.sale_preview import SalePreview
@@ -29,6 +30,7 @@ from agent.services.outages.mode import CurrentMode
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.paper.previews import Previews
 from agent.services.paper.reprint import Reprinting
+from agent.services.presses import Presses
 from agent.services.queries.invoices import InvoiceQueries
 from agent.services.records.books import Books
 from agent.services.records.evidence import Evidence
@@ -37,7 +39,7 @@ from agent.services.records.outages import OutageReports
 from agent.services.records.register import RegisterReports
 from agent.services.records.retention import Retention
 from agent.settings.model import PageSettings, Settings
-from agent.web import request_body
+from agent.web import json_views, request_body
 
 T = TypeVar("T")
 
@@ -68,6 +70,7 @@ BUYERS: Final = web.AppKey("buyers", BuyerLookup)
 CHANGES: Final = web.AppKey("changes", Changes)
 EXCHANGE: Final = web.AppKey("exchange", ExchangeRequests)
 TASKS: Final = web.AppKey("tasks", BackgroundTasks)
+PRESSES: Final = web.AppKey("presses", Presses)
 COUNTERS: Final = web.AppKey("counters", CountersInMemory)
 BACKLOGS: Final = web.AppKey("backlogs", Backlogs)
 SETTINGS: Final = web.AppKey("settings", Settings)
@@ -81,6 +84,7 @@ def provide(app: web.Application, services: Services) -> None:
     """Give the handlers the use cases behind them."""
     app[SETTINGS] = services.settings
     app[TASKS] = services.tasks
+    app[PRESSES] = services.presses
     app[ISSUING] = services.issuing
     app[SALE_PREVIEW] = services.sale_preview
     app[PENDING] = services.pending
@@ -110,6 +114,13 @@ def provide(app: web.Application, services: Services) -> None:
 async def shielded(request: web.Request, work: Coroutine[object, object, T]) -> T:
     """Await ``work``, which goes on to its end whatever becomes of the request."""
     return await request.app[TASKS].run(f"web-{request.method}-{request.path}", work)
+
+
+async def pressed(request: web.Request, work: Coroutine[object, object, IssueOutcome]) -> web.Response:
+    """Answer a press with what it made, as it stands; what can wait stands back until then."""
+    with request.app[PRESSES].under_way():
+        outcome = await shielded(request, work)
+        return json_views.issued(await request.app[INVOICES].issued(outcome))
 
 
 def file_response(body: bytes | BinaryIO, content_type: str, name: str | None = None) -> web.Response:

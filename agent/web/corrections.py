@@ -7,7 +7,7 @@ from aiohttp import web
 from agent.services.corrections.pending import PendingCorrections
 from agent.web import json_views, request_body
 from agent.web.answers.corrections import HeldList, all_held, held_of
-from agent.web.context import INVOICES, ISSUING, PENDING, SLIP, reason_of, shielded
+from agent.web.context import ISSUING, PENDING, SLIP, pressed, reason_of, shielded
 from agent.web.security import caller_of, require_manager
 
 
@@ -29,7 +29,7 @@ async def correct(request: web.Request) -> web.Response:
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
     work = request.app[ISSUING].correct(request.match_info["id"], body, key, caller_of(request))
-    return json_views.issued(await request.app[INVOICES].issued(await shielded(request, work)))
+    return await pressed(request, work)
 
 
 async def correct_outside(request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ async def correct_outside(request: web.Request) -> web.Response:
     key = request_body.idempotency_key(request)
     body = await request_body.json_body(request)
     work = request.app[ISSUING].correct_external(body, key, caller_of(request))
-    return json_views.issued(await request.app[INVOICES].issued(await shielded(request, work)))
+    return await pressed(request, work)
 
 
 async def held_corrections(request: web.Request) -> web.Response:

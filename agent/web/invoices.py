@@ -19,6 +19,7 @@ from agent.web.context import (
     REPRINTING,
     SALE_PREVIEW,
     file_response,
+    pressed,
     reason_of,
     shielded,
 )
@@ -64,8 +65,7 @@ async def issue(request: web.Request) -> web.Response:
         work = issuing.supplied(body, key, caller, receipt_nip, own_printing=own_printing)
     else:
         work = issuing.sale(body, key, caller)
-    pressed = await shielded(request, work)
-    return json_views.issued(await request.app[INVOICES].issued(pressed))
+    return await pressed(request, work)
 
 
 async def preview(request: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.deadline_updates import DeadlineUpdater
 from agent.services.outages.mode import CurrentMode
 from agent.services.pages import pages
+from agent.services.presses import Presses
 
 AT_ONCE = 4
 """Invoices of the backlog in flight at the same time."""
@@ -57,6 +58,7 @@ class SendQueue:
         batches: BatchSender,
         verdicts: VerdictRecorder,
         window: BacklogWindow,
+        presses: Presses,
         wake: asyncio.Event,
         batch_from: int,
         told: bool,
@@ -75,6 +77,7 @@ class SendQueue:
         self._batches = batches
         self._verdicts = verdicts
         self.window = window
+        self._presses = presses
         self._wake = wake
         self._batch_from = batch_from
         self._asking = Backoff(clock)
@@ -83,17 +86,17 @@ class SendQueue:
         """How long whoever sends one of the backlog goes on asking. A hub takes its time, and tells by itself."""
         self._small_batch_at: float | None = None
         self._reading_took = 0.0
-        self._presses = 0
+        self._sending_presses = 0
         """Presses waiting for their number: the backlog stands back while there are any."""
 
     @contextmanager
     def press_under_way(self) -> Iterator[None]:
         """Let the backlog stand back."""
-        self._presses += 1
+        self._sending_presses += 1
         try:
             yield
         finally:
-            self._presses -= 1
+            self._sending_presses -= 1
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -123,6 +126,7 @@ class SendQueue:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._presses.pass_by()  # the press that woke it is still to be answered
             self._reading_took = 0.0
             await self.pass_once()
             await self._clock.sleep(REST * self._reading_took)
@@ -250,7 +254,7 @@ class SendQueue:
         What can go no other way takes the last place; what a batch would take as well leaves some to presses.
         """
         while waiting:
-            while self._presses:
+            while self._sending_presses:
                 await self._clock.sleep(0.05)
             at_once = min(AT_ONCE, self._share(kept_for_presses=kept_for_presses).now)
             if at_once == 0 or not self._mode.may_send():

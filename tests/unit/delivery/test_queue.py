@@ -31,6 +31,7 @@ from agent.ports import (
     Work,
 )
 from agent.services.delivery import batches
+from agent.services.presses import LONGEST_SECONDS
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway, silence
@@ -163,6 +164,24 @@ async def test_the_queue_is_gone_over_once_for_each_wake(tmp_path: Path, monkeyp
             place.queue.wake()
             await place.clock.advance(60)
             assert len(times) == wakes
+        running.cancel()
+
+
+async def test_the_queue_lets_a_press_be_answered_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path) as (place, _):
+        begun = asyncio.Event()
+
+        async def passed() -> None:
+            begun.set()
+
+        monkeypatch.setattr(place.queue, "pass_once", passed)
+        running = asyncio.ensure_future(place.queue.run())
+        with place.presses.under_way():
+            place.queue.wake()
+            await place.clock.advance(LONGEST_SECONDS / 2)
+            assert not begun.is_set()
+        await place.clock.advance(LONGEST_SECONDS / 4)
+        assert begun.is_set()
         running.cancel()
 
 

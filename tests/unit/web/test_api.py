@@ -22,6 +22,8 @@ from agent.domain.errors import AgentError, BadInput, Conflict, FieldError, Stor
 from agent.domain.fa3.view import read
 from agent.domain.lifecycle import PrintState
 from agent.ports import InvoiceFilter, PrintJob
+from agent.services.issuing.idempotency import IssueOutcome
+from agent.services.queries.invoices import IssueAnswer
 from agent.settings.model import ApiSettings, PageSettings
 from agent.web.problems import response_of
 from tests.fakes import world as fakes
@@ -116,6 +118,23 @@ class TestIssue:
         assert (body["paper"]["document"], body["paper"]["state"]) == ("invoice", "printed")
         assert body["deadline"] == "2026-11-25"
         assert len(body["sha256"]) == 64
+
+    async def test_what_can_wait_waits_for_the_answer(
+        self, client: Client, place: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read_answer = place.invoices.issued
+        waited: list[bool] = []
+
+        async def answered(outcome: IssueOutcome) -> IssueAnswer:
+            waiting = asyncio.create_task(place.presses.pass_by())
+            found = await read_answer(outcome)
+            waited.append(not waiting.done())
+            waiting.cancel()
+            return found
+
+        monkeypatch.setattr(place.invoices, "issued", answered)
+        await issued(client)
+        assert waited == [True]
 
     async def test_same_key_and_body_is_the_same_invoice(self, client: Client, place: World) -> None:
         first = await issued(client)
