@@ -1,17 +1,20 @@
 """Fills the database of a stopped agent with copies of one of its own invoices: real rows of every table, in bulk.
 
-Only number, identifiers and what follows from them differ: bytes and hash of the document, the chain of the log. The
-triggers are away meanwhile, so a fill takes seconds where the agent would take an hour.
+Only number, identifiers and what follows from them differ: bytes and hash of the document, its codes, paper and UPO,
+the chain of the log. The daily check has nothing to say of them; signatures (KOD II, UPO) stay the template's.
+The triggers are away meanwhile, so a fill takes seconds where the agent would take an hour.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from agent.domain import ksef_number
 from agent.domain.records.hash_chain import chain
 from agent.store.migrate import MIGRATIONS
 from tests.fakes.tampering import without_triggers
@@ -19,6 +22,8 @@ from tests.fakes.tampering import without_triggers
 AT_ONCE = 500
 OF_INVOICE = ("versions", "idempotency_keys", "print_jobs", "upos", "books")
 """Tables with rows of one invoice, beside invoices and events."""
+KEPT_BYTES = {"upos": "xml", "print_jobs": "data"}
+"""What names the invoice as well, and whose hash is in the log."""
 
 Row = dict[str, Any]
 
@@ -63,17 +68,24 @@ def _copy(connection: sqlite3.Connection, template: str, count: int) -> None:
         xml = _replaced(parts["versions"][-1]["xml"].decode(), changed).encode()
         digest = hashlib.sha256(xml)
         changed[sha256] = digest.hexdigest()
+        changed[_in_link(bytes.fromhex(sha256))] = _in_link(digest.digest())
+        changed[_in_upo(bytes.fromhex(sha256))] = _in_upo(digest.digest())
         own: Row = {**invoice, "seq": last["seq"] + number, "id": new_id, "serial": serial, "number": called}
         if own["ksef_number"]:
-            own["ksef_number"] = f"{own['ksef_number'][:-14]}{number:011X}-00"
+            own["ksef_number"] = _ksef_number(own["ksef_number"], number)
             changed[invoice["ksef_number"]] = own["ksef_number"]
         own["search"] = own["search"].replace(invoice["number"].casefold(), called.casefold())
         waiting["invoices"].append(own)
         for table, originals in parts.items():
             for original in originals:
                 row: Row = {**original, "invoice_id": new_id}
+                if (blob := row.get(KEPT_BYTES.get(table, ""))) is not None:
+                    row[KEPT_BYTES[table]] = copied = _replaced(blob.decode("latin-1"), changed).encode("latin-1")
+                    changed[hashlib.sha256(blob).hexdigest()] = hashlib.sha256(copied).hexdigest()
                 if table == "versions":
                     row |= {"xml": xml, "sha256": digest.digest()}
+                    for link in ("link_invoice", "link_certificate"):
+                        row[link] = row[link] and _replaced(row[link], changed)
                 elif table == "idempotency_keys":
                     row["key"] = f"{original['key']}-{last['seq'] + number}"
                 elif table == "print_jobs":
@@ -103,3 +115,18 @@ def _replaced(text: str, changed: dict[str, str]) -> str:
     for old, new in changed.items():
         text = text.replace(old, new)
     return text
+
+
+def _ksef_number(template: str, number: int) -> str:
+    """Return another number of the same seller and day, valid by its own sum."""
+    nip, day, technical, _ = template.split("-")
+    body = f"{nip}-{day}-{(int(technical, 16) + number) % (1 << 48):012X}"
+    return f"{body}-{ksef_number.checksum(body)}"
+
+
+def _in_link(sha256: bytes) -> str:
+    return base64.urlsafe_b64encode(sha256).decode().rstrip("=")
+
+
+def _in_upo(sha256: bytes) -> str:
+    return base64.b64encode(sha256).decode()
