@@ -14,7 +14,7 @@ import pytest
 
 from agent.store.migrate import MIGRATIONS
 from tests.crash.powerloss.campaign import MEMORY, Judgement, Report, campaign, kills, run_scenario
-from tests.crash.powerloss.disk import Model
+from tests.crash.powerloss.disk import Lies, Model, always_lies, never_lies
 from tests.crash.powerloss.older import leave_older
 from tests.crash.powerloss.scenario import database
 from tests.crash.powerloss.trace import STRACE
@@ -63,11 +63,9 @@ async def test_power_cuts_for_long(folder: Path, model: Model, scenario: str, se
 # --- the mutants: a harness that does not catch them proves nothing -----------------------------------------
 
 
-async def first_violation(folder: Path, weakness: str, model: Model, *, honest: bool = True) -> Report:
+async def first_violation(folder: Path, weakness: str, model: Model, lies: Lies = never_lies) -> Report:
     recording = run_scenario(folder / "till", "short", weakness)
-    return await campaign(
-        recording, model, folder / "state", wanted=400, seed=1, stop_at=1, honest=honest, after="said"
-    )
+    return await campaign(recording, model, folder / "state", wanted=400, seed=1, stop_at=1, lies=lies, after="said")
 
 
 @pytest.mark.slow
@@ -99,7 +97,7 @@ async def test_extra_saves_the_last_commit_where_a_disk_refuses_wal(folder: Path
 @MODELS
 async def test_a_disk_that_lies_about_fsync_loses_commits(folder: Path, model: Model) -> None:
     """Documented, not promised: docs/decisions.md, number 84."""
-    report = await first_violation(folder, "none", model, honest=False)
+    report = await first_violation(folder, "none", model, always_lies)
     assert report.broken["I1"] == 1
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.crash.powerloss.disk import SECTOR, Disk, Model, State, states
+from tests.crash.powerloss.disk import SECTOR, Disk, Lies, Model, State, always_lies, never_lies, states
 from tests.crash.powerloss.trace import Reader, Step, Unmodelled, calls_of
 
 ROOT = "/till"
@@ -37,17 +37,17 @@ FOLDER = f"openat(AT_FDCWD, {hexed(ROOT)}, O_RDONLY|O_DIRECTORY) = 7"
 RENAME = f"rename({hexed(NEW)}, {hexed(FILE)}) = 0"
 
 
-def left(model: Model, taken: Sequence[Step], *, honest: bool = True) -> set[tuple[tuple[str, bytes], ...]]:
+def left(model: Model, taken: Sequence[Step], lies: Lies = never_lies) -> set[tuple[tuple[str, bytes], ...]]:
     """Every state that a few thousand draws find after these steps."""
-    disk = Disk(ROOT, model, {FILE: OLD}, honest=honest)
+    disk = Disk(ROOT, model, {FILE: OLD}, lies=lies)
     for step in taken:
         disk.take(step)
     drawn: list[State] = list(itertools.islice(states(disk, random.Random(1)), 2000))
     return {tuple(sorted(state.files.items())) for state in drawn}
 
 
-def contents(model: Model, *lines: str, honest: bool = True) -> set[bytes]:
-    return {dict(files)[FILE] for files in left(model, steps(*lines), honest=honest)}
+def contents(model: Model, *lines: str, lies: Lies = never_lies) -> set[bytes]:
+    return {dict(files)[FILE] for files in left(model, steps(*lines), lies)}
 
 
 @pytest.mark.parametrize("model", list(Model), ids=lambda model: model.value)
@@ -62,7 +62,7 @@ def test_sectors_survive_in_any_order_until_they_are_synced(model: Model) -> Non
         o + n,
         n + n,
     }
-    assert contents(model, OPEN, OVERWRITE, "fdatasync(5) = 0", honest=False) == any_order
+    assert contents(model, OPEN, OVERWRITE, "fdatasync(5) = 0", lies=always_lies) == any_order
 
 
 def test_a_sync_covers_only_what_had_ended_when_it_began() -> None:

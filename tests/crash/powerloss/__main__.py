@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from tests.crash.powerloss.campaign import MEMORY, Report, campaign, run_scenario
-from tests.crash.powerloss.disk import Model
+from tests.crash.powerloss.disk import Lies, Model, always_lies, never_lies
 
 PER_ROUND = 5000
 
@@ -28,7 +28,9 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(dir=MEMORY, prefix="powerloss-") as name:
         while total < options.states:
             for model in Model:
-                report = await _round(Path(name) / f"{seed}-{model.value}", model, seed, honest=not options.lying)
+                report = await _round(
+                    Path(name) / f"{seed}-{model.value}", model, seed, always_lies if options.lying else never_lies
+                )
                 total, bad = total + report.states, bad + report.bad
                 broken += report.broken
                 click.echo(f"{report.where}: {report.states} states, {report.bad} bad {report.examples[:1]}")
@@ -37,9 +39,9 @@ async def main() -> int:
     return 1 if bad else 0
 
 
-async def _round(folder: Path, model: Model, seed: int, *, honest: bool) -> Report:
+async def _round(folder: Path, model: Model, seed: int, lies: Lies) -> Report:
     recording = run_scenario(folder / "till", "day")
-    return await campaign(recording, model, folder / "state", wanted=PER_ROUND, seed=seed, honest=honest)
+    return await campaign(recording, model, folder / "state", wanted=PER_ROUND, seed=seed, lies=lies)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.crash.powerloss.checker import Copies, Facts, Promise, materialise, start, violations
-from tests.crash.powerloss.disk import Disk, Model, State, states
+from tests.crash.powerloss.disk import Disk, Lies, Model, State, never_lies, states
 from tests.crash.powerloss.scenario import database
 from tests.crash.powerloss.trace import Recording, record
 
@@ -71,15 +71,15 @@ async def campaign(
     wanted: int,
     seed: int,
     judge: Judge | None = None,
-    honest: bool = True,
+    lies: Lies = never_lies,
     after: str | None = None,
     stop_at: int | None = None,
 ) -> Report:
     """Open about ``wanted`` states, spread over all moments of the scenario; stop after ``stop_at`` bad ones.
 
-    ``after``: only right after such steps. Not ``honest``: the disk ignores every fsync.
+    ``after``: only right after such steps.
     """
-    disk = Disk(str(recording.root), model, recording.before, honest=honest)
+    disk = Disk(str(recording.root), model, recording.before, lies=lies)
     found = cuts(recording, disk, wanted, seed, after)
     report = Report(f"{model.value}, seed {seed}")
     await _try_all(report, found, recording, place, judge or Judgement(recording.root).judge, stop_at)

@@ -51,6 +51,19 @@ Survives = Callable[[tuple[str, int, int]], int]
 """Up to which moment (line of the trace) a thing survives: ("names", 0, start), ("size", file, 0),
 ("sector", file, index). Anything below the moment of the last sync means: only what is durable."""
 
+Lies = Callable[[Step], bool]
+"""Whether the disk only says that it synced; asked once for each sync, in order."""
+
+
+def never_lies(_: Step) -> bool:
+    """Lies: an honest disk."""
+    return False
+
+
+def always_lies(_: Step) -> bool:
+    """Lies: the disk ignores every sync."""
+    return True
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -65,11 +78,11 @@ class State:
 class Disk:
     """Takes steps; at any moment gives states that are legal under its model."""
 
-    def __init__(self, root: str, model: Model, before: Mapping[str, bytes | None], *, honest: bool = True) -> None:
-        """``before``: what lay below ``root`` durably, None for a folder. Not ``honest``: fsync does nothing."""
+    def __init__(self, root: str, model: Model, before: Mapping[str, bytes | None], *, lies: Lies = never_lies) -> None:
+        """``before``: what lay below ``root`` durably, None for a folder."""
         self.root = root
         self.model = model
-        self.honest = honest
+        self.lies = lies
         self.files: dict[int, File] = {}
         self.folders: set[int] = set()
         self.names: dict[str, int] = {}
@@ -93,7 +106,7 @@ class Disk:
         """Go on to the next step."""
         self.now = max(self.now, step.start)
         if step.kind == "sync":
-            if self.honest:
+            if not self.lies(step):
                 self._sync(step)
         elif step.kind in {"write", "resize"}:
             self._change(step)
