@@ -15,7 +15,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from os.path import commonprefix
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -41,6 +40,7 @@ WITHIN = (300, 1500, 6000, 18_000)
 """Bytes below which a fault strikes: slips here have 900 to 17 000, by whether the printer draws its QR code itself."""
 QUESTIONS = 40
 """Bytes at the end of a job: the cut, and what asks for a proof."""
+FILLING = b"\0"
 SHORTEST_PIECE = 20
 ACCIDENT = 8
 """Bytes that two jobs may have in common by accident, where one was cut off."""
@@ -178,16 +178,23 @@ class Shop:
             assert len(unmarked) <= 1, ("two unmarked papers", number)
 
 
+def alike(one: bytes, other: bytes) -> int:
+    """Return how many bytes at the beginning are the same."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
+
+
 def explained(paper: bytes, jobs: Sequence[bytes]) -> bool:
     """Whether a paper is made of beginnings of jobs with a record, one behind the other, and of nothing else.
 
-    More than one where a job was cut off inside a command: the printer takes what comes next for the rest of it
-    (docs/printing.md, section 5). Only the last of them may be whole.
+    More than one where a job was cut off inside a command: the printer takes what comes next for the rest of it, so the
+    driver sends NUL first (docs/printing.md, section 5). Only the last of them may be whole.
     """
+    paper = paper.lstrip(FILLING)
     if not paper:
         return True
     for job in jobs:
-        longest = len(commonprefix([paper, job]))
+        longest = alike(paper, job)
         for length in range(longest, max(longest - ACCIDENT, SHORTEST_PIECE - 1), -1):
             if length == len(paper) or explained(paper[length:], jobs):
                 return True
@@ -234,7 +241,7 @@ def read_jobs(database: Path) -> list[Job]:
             copy,
             document,
             "transaction_confirmation" if nip and not outside.get(job, False) else "invoice",
-            bytes(data or b""),
+            bytes(data or b"").lstrip(FILLING),
             problem,
         )
         for job, number, state, copy, document, data, problem, nip in rows
