@@ -191,12 +191,12 @@ def explained(paper: bytes, jobs: Sequence[bytes]) -> bool:
     driver sends NUL first (docs/printing.md, section 5). Only the last of them may be whole.
     """
     paper = paper.lstrip(FILLING)
-    if not paper:
+    if any(job.startswith(paper) for job in jobs) or not paper:
         return True
     for job in jobs:
         longest = alike(paper, job)
         for length in range(longest, max(longest - ACCIDENT, SHORTEST_PIECE - 1), -1):
-            if length == len(paper) or explained(paper[length:], jobs):
+            if explained(paper[length:], jobs):
                 return True
     return False
 
