@@ -66,7 +66,15 @@ from agent.domain.invoice import Buyer, BuyerKind, Deposit, Payment, Sale, Total
 from agent.domain.json_io.reader import Fields, Problems
 from agent.domain.payment_methods import OFFSET
 from agent.domain.sale.buyers import parse_buyer
-from agent.domain.sale.parse import MAX_LINES, check_payments, check_rates, parse_deposits, parse_payments, read_sale
+from agent.domain.sale.parse import (
+    MAX_LINES,
+    check_payments,
+    check_rates,
+    parse_deposits,
+    parse_payments,
+    read_sale,
+    settled,
+)
 from agent.domain.split_payment import split_payment_due
 
 __all__ = [
@@ -167,7 +175,7 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
     fields.finish()
     if not fields.problems and payments:
         check_payments(fields, payments, abs(due))
-    return replace(correction, payments=_settled(payments, due), deposits=deposits)
+    return replace(correction, payments=settled(payments, due), deposits=deposits)
 
 
 def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date) -> Correction:
@@ -191,18 +199,29 @@ def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date)
     payments = tuple(each for each in (replace(one, amount=one.amount or abs(due)) for one in given) if each.amount)
     check_payments(fields, payments, abs(due))
     offset = max(vat.ZERO, min(returned, bought))
-    settled = (Payment(OFFSET, offset),) if offset and (payments or due == 0) else ()
+    set_off = (Payment(OFFSET, offset),) if offset and (payments or due == 0) else ()
+    paid_out, others = _divided(payments, max(vat.ZERO, -bought))
+    of_return, of_sale = (others, settled(paid_out, bought)) if due < 0 else ((), payments)
     return replace(
         plain,
         changes=changes,
         totals=totals,
         split_payment=base.split_payment,
         deposits=deposits,
-        payments=tuple(
-            Payment(payment.method, -payment.amount) for payment in (*settled, *(payments if due < 0 else ()))
-        ),
-        replacement=replace(sale, payments=(*settled, *(payments if due > 0 else ()))),
+        payments=settled((*set_off, *of_return), -returned),
+        replacement=replace(sale, payments=(*set_off, *of_sale)),
     )
+
+
+def _divided(payments: Sequence[Payment], much: Decimal) -> tuple[tuple[Payment, ...], tuple[Payment, ...]]:
+    """Return the payments that make up ``much``, in their order, and what is left of them."""
+    first, rest = [], []
+    for payment in payments:
+        taken = min(payment.amount, much)
+        much -= taken
+        first.append(replace(payment, amount=taken))
+        rest.append(replace(payment, amount=payment.amount - taken))
+    return tuple(each for each in first if each.amount), tuple(each for each in rest if each.amount)
 
 
 def _given_back(fields: Fields, base: BaseInvoice) -> tuple[Deposit, ...]:
@@ -251,13 +270,6 @@ def _split_payment_after(base: BaseInvoice, changes: Sequence[LineChange], total
 
 def _emptied(base: BaseInvoice) -> tuple[LineChange, ...]:
     return tuple(LineChange(row, row.emptied) for row in base.left)
-
-
-def _settled(payments: tuple[Payment, ...], total: Decimal) -> tuple[Payment, ...]:
-    """Give the amounts the sign of the difference: money given back is negative."""
-    if total >= 0:
-        return payments
-    return tuple(Payment(payment.method, -payment.amount) for payment in payments)
 
 
 def _changes(fields: Fields, base: BaseInvoice, kind: CorrectionKind) -> tuple[LineChange, ...]:
@@ -394,6 +406,8 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
         exemption=base.exemption if any(line.vat is VatRate.EXEMPT for line in lines) else None,
         exemption_basis=base.exemption_basis,
     )
+    due = vat.totals(replacement).gross + vat.deposits(replacement)
     if not fields.problems:
-        check_payments(fields, payments, vat.totals(replacement).gross + vat.deposits(replacement))
+        check_payments(fields, payments, abs(due))
+    replacement = replace(replacement, payments=settled(payments, due))
     return replace(plain, changes=changes, totals=difference(base, changes), replacement=replacement)

@@ -489,6 +489,17 @@ class FaView:
     """SystemInfo."""
 
     @property
+    def changes_hands(self) -> Decimal:
+        """What the customer pays, below zero what he gets: DoZaplaty or DoRozliczenia where one is given, else P_15.
+
+        A correction's DoZaplaty may be all that is then left to pay, so its difference stays what moves.
+        """
+        if self.settlement is not None and self.settlement.to_settle is not None:
+            return -self.settlement.to_settle
+        to_pay = None if self.settlement is None or self.kind.corrects else self.settlement.to_pay
+        return self.gross if to_pay is None else to_pay
+
+    @property
     def totals(self) -> Totals:
         """The sums as the store keeps them, two decimals. Net and tax are sums of P_13_x and P_14_x; gross is P_15."""
         rates = tuple(

@@ -116,18 +116,23 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
 def confirmation(view: FaView) -> list[list[Element]]:
     """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5)."""
     total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
-    to_pay = None if view.settlement is None else view.settlement.to_pay
-    with_deposits = [] if to_pay is None else [Pair(parts.TO_PAY, f"{amount(to_pay)} {view.currency}")]
     return [
         party("Nabywca", view.buyer),
         [
             Pair("Numer faktury", view.number),
             Pair("Data wystawienia", view.issued_on.isoformat()),
             Pair(total, f"{amount(view.gross)} {view.currency}", bold=True, large=True),
-            *with_deposits,
+            *_with_deposits(view),
         ],
         [Text("To potwierdzenie nie jest fakturą. Fakturę otrzymają Państwo w KSeF.")],
     ]
+
+
+def _with_deposits(view: FaView) -> list[Pair]:
+    """What changes hands where it is not the total: in normal letters, since the Ministry's page asks for the total."""
+    what = view.settlement
+    sums = () if what is None else ((parts.TO_PAY, what.to_pay), (parts.word_to_settle(view), what.to_settle))
+    return [Pair(word, f"{amount(value)} {view.currency}") for word, value in sums if value is not None]
 
 
 def code_words(choice: PaperChoice) -> list[Text]:

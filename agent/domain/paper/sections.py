@@ -32,6 +32,9 @@ from agent.domain.paper.wording import (
 )
 
 TO_PAY = "Razem do zapłaty"
+TO_GIVE_BACK = "Do zwrotu"
+TO_SETTLE = "Do zwrotu lub rozliczenia"
+"""DoRozliczenia of a sale, in the words of the schema: a shop's system may keep it for the next invoice."""
 
 
 def dates(view: FaView) -> list[Element]:
@@ -92,25 +95,31 @@ def correction(what: CorrectionView) -> list[Element]:
 def totals(view: FaView) -> list[Element]:
     """P_15, then what is added and taken off (Rozliczenie); in large letters what changes hands."""
     settlement = view.settlement
-    to_pay = None if settlement is None else settlement.to_pay
-    elements: list[Element] = _gross(view, paid_otherwise=to_pay is not None)
+    otherwise = settlement is not None and (settlement.to_pay is not None or settlement.to_settle is not None)
+    elements: list[Element] = _gross(view, paid_otherwise=otherwise)
     if settlement is None:
         return elements
     elements.extend(Pair(charge.reason, f"+{amount(charge.amount)}") for charge in settlement.charges)
     elements.extend(Pair(charge.reason, amount(-charge.amount)) for charge in settlement.deductions)
-    if to_pay is not None:
-        elements.append(_large(TO_PAY, to_pay, view.currency))
+    if settlement.to_pay is not None:
+        elements.append(_large(TO_PAY, settlement.to_pay, view.currency))
     if settlement.to_settle is not None:
-        elements.append(Pair("Nadpłata do rozliczenia", f"{amount(settlement.to_settle)} {view.currency}", bold=True))
+        elements.append(_large(word_to_settle(view), settlement.to_settle, view.currency))
     return elements
+
+
+def word_to_settle(view: FaView) -> str:
+    """What DoRozliczenia is called."""
+    return TO_GIVE_BACK if view.kind.corrects else TO_SETTLE
 
 
 def _gross(view: FaView, *, paid_otherwise: bool) -> list[Element]:
     """What P_15 means in each kind."""
     if view.kind.corrects:
-        word = "Do zwrotu" if view.gross < 0 else "Do dopłaty"
-        changes_hands = [_large(word, abs(view.gross), view.currency)] if view.gross else []
-        return [Pair("Kwota korekty", f"{amount(view.gross)} {view.currency}"), *changes_hands]
+        difference: list[Element] = [Pair("Kwota korekty", f"{amount(view.gross)} {view.currency}")]
+        if not view.gross or (view.settlement is not None and view.settlement.to_settle is not None):
+            return difference
+        return [*difference, _large(TO_GIVE_BACK if view.gross < 0 else "Do dopłaty", abs(view.gross), view.currency)]
     if paid_otherwise:
         return [Pair("Suma", f"{amount(view.gross)} {view.currency}", bold=True)]
     return [_large("Zapłata" if view.kind.advance else TO_PAY, view.gross, view.currency)]
@@ -121,11 +130,11 @@ def _large(word: str, value: Decimal, currency: str) -> Pair:
 
 
 def payment(view: FaView) -> list[Element]:
-    """Platnosc: what was paid (given back, where a correction is negative), then what is still to be paid and how."""
+    """Platnosc: what was paid (given back, where less than nothing is due), then what is still to be paid and how."""
     if view.payment is None:
         return []
-    verb = "Zwrócono" if view.kind.corrects and view.gross < 0 else "Zapłacono"
-    return _paid(view.payment, verb) + _due(view.payment)
+    given_back = "Zwrócono" if view.kind.corrects else "Rozliczono"
+    return _paid(view.payment, given_back if view.changes_hands < 0 else "Zapłacono") + _due(view.payment)
 
 
 def _paid(what: PaymentView, verb: str) -> list[Element]:

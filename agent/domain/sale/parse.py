@@ -12,7 +12,8 @@ Required: prices and lines, and in a line name, quantity, unit_price, vat; "unit
 decimal strings; JSON integers are taken, floats are not, since 0.1 is none. ``unit_price`` and ``discount`` (of the
 whole line) are gross or net as "prices" says. ``payments`` are
 optional and, when given, add up to the total and the ``deposits`` (kaucja for packaging, which is no part of the total;
-negative where empty packaging is given back); ``due`` is for what is paid later.
+negative where empty packaging is given back); where both come to less than nothing, the payments are what the customer
+gets, in positive amounts. ``due`` is for what is paid later.
 ``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
 ``simplified`` makes a simplified invoice (UPR) of at most 450 PLN or 100 EUR, for a buyer with a number, whose name and
 address may be left out (simplified.py).
@@ -29,6 +30,7 @@ simplified-limit, simplified-buyer, simplified-rate.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -142,7 +144,9 @@ def read_sale(
     if lines and None not in lines:
         total = vat.totals(sale).gross
         if exchanged is None:
-            check_payments(fields, sale.payments, total + vat.deposits(sale))
+            due = total + vat.deposits(sale)
+            check_payments(fields, sale.payments, abs(due))
+            sale = replace(sale, payments=settled(sale.payments, due))
         if total >= _LIMIT:
             fields.note("lines", f"suma ma więcej niż {MAX_INTEGER_DIGITS} cyfr przed kropką.", "amount-too-large")
         if is_simplified:
@@ -357,6 +361,13 @@ def parse_payments(fields: Fields, whole: Decimal | None = None) -> tuple[Paymen
         if method is not None and paid is not None:
             payments.append(Payment(method, paid, due))
     return tuple(payments)
+
+
+def settled(payments: tuple[Payment, ...], due: Decimal) -> tuple[Payment, ...]:
+    """Give the amounts the sign of what is due: money given back is negative."""
+    if due >= 0:
+        return payments
+    return tuple(replace(payment, amount=-payment.amount) for payment in payments)
 
 
 def check_payments(fields: Fields, payments: tuple[Payment, ...], total: Decimal) -> None:

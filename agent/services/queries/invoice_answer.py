@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
@@ -42,6 +43,8 @@ class Counter:
     """The till's own program prints."""
     paid: tuple[Payment, ...] = ()
     """How the corrected invoice was paid."""
+    due: Decimal | None = None
+    """What changes hands, where deposits make it another sum than the total."""
     older_than_number: bool = False
     """The newest paper was made before the KSeF number came."""
 
@@ -69,6 +72,7 @@ async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
     counter = Counter(
         left_to_the_till=paper is None and await own_printing.chosen(tx, record.id),
         paid=await _paid(tx, record),
+        due=_due(record),
         older_than_number=record.ksef_number is not None and await _printed_before_number(tx, record),
     )
     return InvoiceAnswer(record, paper, hand_over(record, paper, counter))
@@ -78,7 +82,17 @@ async def listed(tx: Transaction, summary: InvoiceSummary) -> ListedInvoice:
     """Do the same for a list."""
     paper = await _newest_paper(tx, summary)
     left_to_the_till = paper is None and await own_printing.chosen(tx, summary.id)
-    return ListedInvoice(summary, paper, hand_over(summary, paper, Counter(left_to_the_till=left_to_the_till)))
+    settled_by_payments = bool(summary.payments) or not summary.kind.startswith("KOR")
+    due = None if settled_by_payments else _due(await tx.invoices.get(summary.id))
+    counter = Counter(left_to_the_till=left_to_the_till, due=due)
+    return ListedInvoice(summary, paper, hand_over(summary, paper, counter))
+
+
+def _due(record: InvoiceRecord) -> Decimal | None:
+    """Return what changes hands where the file has a Rozliczenie of its own; None: the total, or not known any more."""
+    if b"Rozliczenie>" not in record.stored_xml or not record.intact:
+        return None
+    return read(record.xml).changes_hands
 
 
 async def _paid(tx: Transaction, record: InvoiceRecord) -> tuple[Payment, ...]:
@@ -114,7 +128,7 @@ def hand_over(record: InvoiceSummary, paper: NewestPaper | None, counter: Counte
     if number_taken(record):
         what = "Nic nie wydrukowano" if paper is None else "Nie wydawaj dalszych wydruków"
         return f"KSeF ma już dokument o tym numerze i nie wiadomo, czy to ten. {what} – zawołaj kierownika."
-    money = money_sentence(record, counter.paid)
+    money = money_sentence(record, counter.paid, counter.due)
     saved = f"{'Korekta' if record.kind.startswith('KOR') else 'Faktura'} jest zapisana"
     if counter.left_to_the_till:
         return f"{saved}. Drukuje ją program sprzedaży.{money}"

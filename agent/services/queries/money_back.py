@@ -22,29 +22,31 @@ _MORE = _BACK | {"card": "kartą"}
 """How money is taken."""
 
 
-def money_sentence(record: InvoiceSummary, paid: Sequence[Payment] = ()) -> str:
-    """Return the sentence, with a space before it; empty for a sale, whose payment the receipt was for.
+def money_sentence(record: InvoiceSummary, paid: Sequence[Payment] = (), due: Decimal | None = None) -> str:
+    """Return the sentence, with a space before it; empty for a sale that is paid, as its receipt says.
 
     Of an exchange only what is left between return and sale moves, with the document whose side is larger.
 
     ``paid``: how the corrected invoice was paid. A correction that names no payment of its own goes back the same way;
     where there were several, a person decides and is told which.
+    ``due``: what changes hands where that is not the total, with deposits (DoZaplaty; below zero DoRozliczenia).
     """
-    gross = record.totals.gross
+    moving = record.totals.gross if due is None else due
     moved = [payment for payment in record.payments if payment.method != OFFSET]
     exchanged = len(moved) < len(record.payments)
     corrects = record.kind.startswith("KOR")
-    if not gross or not (corrects or exchanged):
+    paid_out = moving < 0 and record.serial is not None  # of a ready document its system may settle it otherwise
+    if not moving or not (corrects or exchanged or paid_out):
         return ""
-    verb, ways = ("Zwróć", _BACK) if gross < 0 else ("Pobierz dopłatę", _MORE)
+    verb, ways = ("Zwróć", _BACK) if moving < 0 else ("Pobierz dopłatę", _MORE)
     parts = [(abs(payment.amount), ways.get(payment.method, "")) for payment in moved]
     named = [f"{_shown(much, record)} {how}".rstrip() for much, how in parts if much]
     if named:
         return f" {verb} {' i '.join(named)}."
     if exchanged:
         return " Nie zwracaj pieniędzy: rozlicza je nowa faktura." if corrects else ""
-    whole = f" {verb} {_shown(abs(gross), record)}"
-    return f"{whole}{_as_was_paid(paid)}." if gross < 0 else f"{whole}."
+    whole = f" {verb} {_shown(abs(moving), record)}"
+    return f"{whole}{_as_was_paid(paid)}." if moving < 0 else f"{whole}."
 
 
 def _as_was_paid(paid: Sequence[Payment]) -> str:

@@ -30,7 +30,7 @@ export async function saleFrom(invoice) {
     prices: rows.some((row) => valueOf(row, "P_9A")) ? "net" : "gross",
     currency: invoice.totals.currency,
     lines: rows.map(lineOf),
-    payments: invoice.payments.map(({ method, amount }) => ({ method, amount })),
+    payments: invoice.payments.map(({ method, amount }) => ({ method, amount: amount.replace(/^-/, "") })),
     notes,
     ...(valueOf(xml, "P_19A") ? { exemption: valueOf(xml, "P_19A") } : {}),
     ...(rate ? { exchange_rate: rate } : {}),

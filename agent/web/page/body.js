@@ -66,8 +66,8 @@ export function buyerOf(given) {
 function paymentsOf() {
   if (draft.pay === "given") return draft.payments;
   const total = totalGrosze();
+  if (draft.pay !== "split") return [{ method: draft.pay, amount: plainAmount(total < 0n ? -total : total) }];
   if (total < 0n) return []; // more packaging came back than was bought
-  if (draft.pay !== "split") return [{ method: draft.pay, amount: plainAmount(total) }];
   return Object.entries(draft.split)
     .filter(([, amount]) => (grosze(amount || "0") ?? 1n) !== 0n)
     .map(([method, amount]) => ({ method, amount: decimal(amount, 2) ?? amount.trim() }));

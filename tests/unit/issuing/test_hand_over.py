@@ -122,6 +122,30 @@ async def test_a_return_says_how_to_give_back(
         assert again.hand_over.endswith(f"Korekta jest zapisana i nie zginie. {told}")
 
 
+async def test_deposits_go_back_with_the_goods(tmp_path: Path) -> None:
+    """What changes hands is DoRozliczenia, not the difference; a list says the same."""
+    kaucja = {"name": "Kaucja", "amount": "5.00"}
+    async with world(tmp_path) as place:
+        base = await press(place, sale(deposits=[kaucja], payments=[{"method": "cash", "amount": "140.60"}]))
+        body = json.dumps({"kind": "full_return", "deposits": [kaucja]}).encode()
+        made = await counter.correct(place, base.record.id, body, "back", CASHIER)
+        told = "Wydaj klientowi korektę. Zwróć 140,60 zł"
+        assert made.invoices[0].hand_over == f"{told} gotówką."
+        found = await place.invoices.find(InvoiceFilter())
+        listed = [each.hand_over for each in found if each.record.kind == "KOR"]
+        assert listed == [f"{told}."]
+
+
+@pytest.mark.parametrize(
+    ("payments", "told"),
+    [([], "Zwróć 14,40 zł."), ([{"method": "cash", "amount": "14.40"}], "Zwróć 14,40 zł gotówką.")],
+)
+async def test_more_packaging_than_goods_is_paid_out(tmp_path: Path, payments: list[dict[str, str]], told: str) -> None:
+    async with world(tmp_path) as place:
+        answer = await press(place, sale(deposits=[{"name": "Kaucja", "amount": "-150.00"}], payments=payments))
+        assert answer.hand_over == f"Wydaj klientowi fakturę. {told}"
+
+
 # --- place of supply abroad -------------------------------------------------------------------------------
 
 

@@ -18,6 +18,8 @@ from agent.domain.fa3.view_types import Charge
 from agent.domain.identifiers import valid_account
 from agent.domain.invoice import BuyerKind, Deposit, Mode, Payment, Sale
 from agent.domain.paper.compose import PaperFacts, choose, compose
+from agent.domain.paper.receipt import Pair
+from agent.domain.paper.sections import totals
 from agent.domain.sale.parse import parse_sale
 from tests.reference import FOLDER
 from tests.unit.paper.paper_text import text_of, unprinted
@@ -51,6 +53,11 @@ def paper_of(xml: bytes) -> str:
     return text_of(compose(read(xml), choice, link_invoice="https://one"))
 
 
+def large_amounts(xml: bytes) -> list[tuple[str, str]]:
+    """What stands in large letters: what changes hands, and nothing else."""
+    return [(each.left, each.right) for each in totals(read(xml)) if isinstance(each, Pair) and each.large]
+
+
 def codes(**changes: object) -> list[tuple[str, str]]:
     with pytest.raises(BadInput) as caught:
         parse_sale(document(**changes), today=TODAY)
@@ -69,6 +76,7 @@ def test_a_deposit_is_paid_on_top_of_the_total() -> None:
     assert (view.settlement.charges_sum, view.settlement.to_pay) == (D("7.50"), D("37.50"))
     assert unprinted(xml, paper_of(xml)) == []
     assert "Razem do zapłaty PLN 37,50" in paper_of(xml)
+    assert large_amounts(xml) == [("Razem do zapłaty PLN", "37,50")]
 
 
 def test_it_is_written_as_the_ministry_writes_it() -> None:
@@ -141,6 +149,23 @@ def test_more_packaging_than_goods_is_paid_out() -> None:
     assert (settlement.to_pay, settlement.to_settle) == (None, D("1.00"))
     assert list(contradictions(read(xml))) == []
     assert unprinted(xml, paper_of(xml)) == []
+    assert large_amounts(xml) == [("Do zwrotu lub rozliczenia PLN", "1,00")]
+
+
+@pytest.mark.parametrize("parts", [["2.21"], ["2.00", "0.21"]])
+def test_what_is_paid_out_for_packaging_can_be_said(parts: list[str]) -> None:
+    deposits = [{"name": "Zwrot skrzynek", "amount": "-2020.00"}]
+    payments = [{"method": "cash", "amount": part} for part in parts]
+    assert codes(deposits=deposits, payments=[{"method": "cash", "amount": "2.20"}]) == [
+        ("/payments", "payments-do-not-add-up")
+    ]
+    taken = parse_sale(document(deposits=deposits, payments=payments), today=TODAY)
+    assert taken.payments == tuple(Payment("cash", -D(part)) for part in parts)
+    xml = xml_of(taken)
+    assert list(contradictions(read(xml))) == []
+    assert unprinted(xml, paper_of(xml)) == []
+    assert "Rozliczono" in paper_of(xml)
+    assert "Zapłacono" not in paper_of(xml)
 
 
 def test_packaging_comes_back_with_the_goods() -> None:
@@ -155,11 +180,28 @@ def test_packaging_comes_back_with_the_goods() -> None:
     assert view.settlement is not None
     assert (view.settlement.deductions_sum, view.settlement.to_settle) == (D("5.00"), D("35.00"))
     assert unprinted(xml, paper_of(xml)) == []
+    assert large_amounts(xml) == [("Do zwrotu PLN", "35,00")]
+    assert "Zwrócono" in paper_of(xml)
     assert list(contradictions(view)) == []
     after = read_base(
         base_of(replace(sale(line("30.00")), deposits=(DEPOSIT,))), ksef_number=KSEF_NUMBER, earlier=[view]
     )
     assert after.deposits_left == 0
+
+
+def test_an_exchange_pays_out_for_packaging_with_the_document_that_owes_it() -> None:
+    base = read_base(base_of(sale(line("30.00"))), ksef_number=KSEF_NUMBER)
+    taken = {"lines": [{"name": "Woda", "quantity": "1", "unit_price": "4.00", "vat": "23"}]}
+    wanted = {
+        "kind": "exchange",
+        "lines": [{"line": 1, "quantity": "1"}],
+        "payments": [{"method": "cash", "amount": "5.00"}, {"method": "card", "amount": "31.00"}],
+        "sale": taken | {"deposits": [{"name": "Zwrot skrzynek", "amount": "-10.00"}]},
+    }
+    correction = parse_correction(wanted, base=base, today=TODAY)
+    assert correction.replacement is not None
+    assert correction.replacement.payments == (Payment("cash", D("-5.00")), Payment("card", D("-1.00")))
+    assert correction.payments == (Payment("card", D("-30.00")),)
 
 
 @pytest.mark.parametrize("already", [False, True])
