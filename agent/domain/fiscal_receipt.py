@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.domain.identifiers import bare_identifier, bare_nip, split_eu_vat
+from agent.domain.identifiers import bare_identifier, bare_nip, eu_vat_in, split_eu_vat
 from agent.domain.invoice import Buyer, BuyerKind
 
 RULE = (
@@ -35,6 +35,9 @@ def vat_number(buyer: Buyer) -> str | None:
         return buyer.identifier
     if buyer.kind is BuyerKind.EU_VAT:
         return f"{buyer.country}{buyer.identifier}"
+    if buyer.kind is BuyerKind.FOREIGN_ID and buyer.identifier is not None:
+        number = eu_vat_in(buyer.identifier, buyer.country)  # on an old base; today no sale and no document has it
+        return None if number is None else "".join(number)
     return None
 
 

@@ -124,6 +124,20 @@ def split_eu_vat(text: str) -> tuple[str, str] | None:
     return prefix, number
 
 
+def eu_vat_in(number: str, country: str | None) -> tuple[str, str] | None:
+    """Return the VAT UE number, as (KodUE, NrVatUE), that stands in the place of another foreign identifier.
+
+    Only with the prefix of its own country: bare digits may be a number of another kind.
+
+    number   NrID, however it is written
+    country  KodKraju as given; None: not given
+    """
+    parts = split_eu_vat(number)
+    if parts is None or parts[0] == "PL":
+        return None
+    return parts if country in {None, parts[0], country_of_eu_prefix(parts[0])} else None
+
+
 def repeats_prefix(prefix: str, number: str) -> bool:
     """Tell whether NrVatUE begins with the country once more (KodUE DE, NrVatUE DE123456789)."""
     bare = _bare_eu(number)

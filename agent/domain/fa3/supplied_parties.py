@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
 from agent.domain.errors import FieldError
 from agent.domain.fa3.view_types import FaView, Kind, PartyView
-from agent.domain.identifiers import polish_nip_in, repeats_prefix, valid_nip
+from agent.domain.identifiers import eu_vat_in, polish_nip_in, repeats_prefix, valid_nip
 from agent.domain.invoice import Buyer
 
 BUYER = "/Faktura/Podmiot2"
@@ -69,7 +69,7 @@ def _parties(view: FaView) -> list[tuple[str, PartyView]]:
 
 
 def _identifier(place: str, who: PartyView, seller_nip: str | None) -> Iterator[FieldError]:
-    """A Polish NIP as KodUE and NrVatUE or as NrID, or a prefix that stands twice."""
+    """A Polish NIP as KodUE and NrVatUE or as NrID, a prefix that stands twice, a buyer's VAT UE number as NrID."""
     name, number = ("NrVatUE", who.eu_vat) if who.eu_vat is not None else ("NrID", who.other_id)
     if number is None:
         return
@@ -89,6 +89,10 @@ def _identifier(place: str, who: PartyView, seller_nip: str | None) -> Iterator[
         yield FieldError(
             pointer, f"Numer VAT UE {number} powtarza prefiks {who.id_country}, który stoi już w KodUE.", "eu-vat"
         )
+    elif name == "NrID" and place == BUYER and (vat_number := eu_vat_in(number, who.id_country)) is not None:
+        prefix, bare = vat_number
+        sentence = f"{number} to numer VAT UE; wskazuje się nim nabywcę jako KodUE {prefix} i NrVatUE {bare}, nie NrID."
+        yield FieldError(pointer, sentence, "eu-vat")
 
 
 def _name_and_address(view: FaView) -> Iterator[FieldError]:

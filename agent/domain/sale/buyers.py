@@ -5,8 +5,8 @@
 At most one identifier; none (or "none": true) is a consumer, BrakID. ``foreign_id`` is text or
 {"country", "number"}. Name and address are content of every invoice, a consumer's too (art. 106e ust. 1 pkt 3).
 
-A Polish NIP stands in "nip" only: KSeF delivers by no other element (identifiers.polish_nip_in()). Nobody sells to
-himself.
+A Polish NIP stands in "nip" only: KSeF delivers by no other element (identifiers.polish_nip_in()), and a VAT UE number
+in "eu_vat" only. Nobody sells to himself.
 
 Codes beside those of reader.py: nip-checksum, nip-form, eu-vat, polish-nip, buyer-ids, buyer-is-seller,
 buyer-incomplete.
@@ -22,6 +22,7 @@ from agent.domain.fa3.code_lists import COUNTRIES
 from agent.domain.identifiers import (
     bare_nip,
     country_of_eu_prefix,
+    eu_vat_in,
     has_nip_form,
     is_internal_id,
     polish_nip_in,
@@ -34,6 +35,7 @@ from agent.domain.json_io.reader import Fields, Problems, shown
 _IDENTIFIERS = ("nip", "eu_vat", "foreign_id")
 EVERY_INVOICE = "Imię, nazwisko i adres musi mieć także faktura dla konsumenta (art. 106e ust. 1 pkt 3 ustawy o VAT)."
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>.]+(\.[^\s@,;<>.]+)+")
+_BY_VAT_NUMBER = "kto go ma, tego wskazuje się nim, w polu „eu_vat”."
 _TYPED_MAX = 60
 """Characters looked at in a typed identifier, separators included."""
 
@@ -74,6 +76,13 @@ def parse_buyer(
     email = _email(fields)
     if kind is BuyerKind.FOREIGN_ID and country is None and address is not None:
         country = address.country
+    if kind is BuyerKind.FOREIGN_ID and identifier is not None and eu_vat_in(identifier, country) is not None:
+        deeper = "" if isinstance(fields.take("foreign_id"), str) else "/number"
+        problems.add(
+            fields.at("foreign_id") + deeper,
+            f"nabywca: {shown(identifier)} to numer VAT UE; {_BY_VAT_NUMBER}",
+            "eu-vat",
+        )
     if kind is BuyerKind.NIP and identifier is not None and identifier == seller_nip:
         fields.note("nip", SELF_SALE, "buyer-is-seller")
     fields.finish()

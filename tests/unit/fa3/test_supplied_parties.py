@@ -69,7 +69,21 @@ def test_a_prefix_that_stands_twice(identity: str) -> None:
 @pytest.mark.parametrize(
     "identity",
     [
+        "<KodKraju>DE</KodKraju><NrID>DE123456789</NrID>",
+        "<KodKraju>GR</KodKraju><NrID>EL 123456789</NrID>",
+        "<NrID>ATU12345678</NrID>",
+    ],
+)
+def test_a_vat_number_of_the_union_as_another_identifier(identity: str) -> None:
+    assert buyer_mistakes(party(identity)) == {("eu-vat", f"{IDENTITY}/NrID")}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
         "<KodUE>DE</KodUE><NrVatUE>123456789</NrVatUE>",
+        "<KodKraju>DE</KodKraju><NrID>123456789</NrID>",
+        "<KodKraju>DE</KodKraju><NrID>DE123456789-EX</NrID>",
         "<KodUE>FR</KodUE><NrVatUE>FR123456789</NrVatUE>",  # its key may be the letters FR
         "<KodKraju>PL</KodKraju><NrID>44051401359</NrID>",  # PESEL
         "<KodKraju>PL</KodKraju><NrID>ABS123456</NrID>",

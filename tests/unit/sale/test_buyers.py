@@ -98,11 +98,37 @@ def test_nor_by_another_country_nor_as_an_internal_identifier(country: str, numb
         ("CH", "CHE-123.456.788"),
         ("US", "PL123"),
         ("DE", "DE123456789-EX"),  # a small business of another country (art. 113a)
+        ("DE", "123456789"),
+        ("US", "DE123456789"),
+        ("GB", "GB123456789"),
     ],
 )
 def test_other_identifiers_may_stand_there(country: str, number: str) -> None:
     sale = parse_sale(document(buyer=buyer(foreign_id={"country": country, "number": number})), today=TODAY)
     assert (sale.buyer.identifier, sale.buyer.country) == (number, country)
+
+
+@pytest.mark.parametrize(
+    ("country", "number"),
+    [
+        ("DE", "DE123456789"),
+        ("DE", "de 123-456-789"),
+        ("AT", "ATU12345678"),
+        ("GR", "EL123456789"),
+        ("GR", "GR123456789"),
+        ("GB", "XI123456789"),
+        ("FR", "VAT FR 12 345678901"),
+        (None, "DE123456789"),
+    ],
+)
+def test_a_vat_number_of_the_union_is_no_other_identifier(country: str | None, number: str) -> None:
+    """Else the rule of receipts, and KSeF, would not know the buyer by it (art. 106b ust. 5)."""
+    if country is None:
+        given = buyer(foreign_id=number, address={"line1": "Weg 1", "country": "DE"})
+        assert refusal(given) == {"/buyer/foreign_id": "eu-vat"}
+    else:
+        given = buyer(foreign_id={"country": country, "number": number})
+        assert refusal(given) == {"/buyer/foreign_id/number": "eu-vat"}
 
 
 @pytest.mark.parametrize("typed", ["PL5265877635", "pl 526-587-76-35", "5265877635", "VAT UE PL 5265877635"])

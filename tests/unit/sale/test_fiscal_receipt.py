@@ -16,6 +16,7 @@ from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
 from agent.domain.fa3.technical_correction import with_new_timestamp
 from agent.domain.fa3.view import read
+from agent.domain.fiscal_receipt import moves_receipt
 from agent.domain.invoice import Address, Buyer, BuyerKind, Mode, Note, ReceiptLink
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.sale.parse import parse_sale
@@ -47,6 +48,13 @@ def refusal(document: dict[str, Any]) -> dict[str, str]:
     except BadInput as refused:
         return {error.pointer: error.code for error in refused.errors}
     return {}
+
+
+def test_a_vat_number_that_stands_as_another_identifier_is_the_receipts() -> None:
+    """As on an invoice made before such a number was refused."""
+    before = Buyer(BuyerKind.FOREIGN_ID, "DE 136695976", "DE", "Müller GmbH")
+    assert moves_receipt(before, Buyer(BuyerKind.NONE))
+    assert not moves_receipt(before, Buyer(BuyerKind.EU_VAT, "136695976", "DE", "Müller GmbH"))
 
 
 class TestSale:
