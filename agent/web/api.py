@@ -21,7 +21,7 @@ from agent.web.manager_session import ManagerSessions
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
 from agent.web.request_query import known_parameters
-from agent.web.security import bearer_middleware, headers_middleware, origin_middleware
+from agent.web.security import bearer_middleware, origin_middleware, put_cors_headers, put_security_headers
 from agent.web.stopping import STOPPING
 
 
@@ -44,7 +44,6 @@ def till_app(
     app = web.Application(
         middlewares=[
             working_middleware,
-            headers_middleware,
             problems_middleware,
             origin_middleware(api.host, api.origins),
             bearer_middleware(tokens, managers.sessions),
@@ -53,6 +52,7 @@ def till_app(
         client_max_size=api.max_body_bytes,
         handler_args={"auto_decompress": False},  # bodies.read() unpacks, and says what is wrong
     )
+    app.on_response_prepare.extend((put_security_headers, put_cors_headers))
     app[BODY_SECONDS] = body_seconds
     provide(app, services)
     app[STOPPING] = asyncio.Event()

@@ -18,7 +18,7 @@ from agent.web.context import BACKLOGS, COUNTERS, HEALTH, HEARTBEAT, SHOP
 from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.pacing import Pace, paced_middleware
 from agent.web.problems import problems_middleware
-from agent.web.security import headers_middleware
+from agent.web.security import put_security_headers
 from agent.web.wire import plain_object
 
 PER_SECOND = 20.0
@@ -29,7 +29,8 @@ BURST = 40
 def health_app(services: Services, heartbeat: OutwardHeartbeat | None = None) -> web.Application:
     """Application of the health listener. ``heartbeat``: signs of life to headquarters, where they are sent."""
     paced = paced_middleware(Pace(PER_SECOND, BURST))
-    app = web.Application(middlewares=[paced, working_middleware, headers_middleware, problems_middleware])
+    app = web.Application(middlewares=[paced, working_middleware, problems_middleware])
+    app.on_response_prepare.append(put_security_headers)
     app[HEALTH] = services.health
     app[COUNTERS] = services.counters
     app[BACKLOGS] = services.backlogs

@@ -24,6 +24,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CALLER: Final = web.RequestKey("caller", Caller)
 TILL: Final = web.RequestKey("till", Caller)
 """Whose token it is, whoever works at the page."""
+PERMITTED_ORIGIN: Final = web.RequestKey("permitted_origin", str)
+"""A configured origin that asks: it may read every answer, refusals too."""
 PROTECTED_PREFIX: Final = "/v1/"
 SESSION_PATH: Final = "/page/manager-session"
 """Of the page, beside the API; the till's token is asked for all the same."""
@@ -42,8 +44,8 @@ SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 CORS_METHODS: Final = "GET, POST, DELETE"
-EXPOSED_HEADERS: Final = "Idempotent-Replayed, Link, Location, Retry-After, X-Pages"
-CORS_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
+EXPOSED_HEADERS: Final = "Idempotent-Replayed, Link, Location, Retry-After, X-Pages, X-Upo-Scope"
+CORS_HEADERS: Final = "Authorization, Content-Encoding, Content-Type, Idempotency-Key"
 
 
 FOR_AUDITORS: Final = frozenset(
@@ -127,23 +129,17 @@ def origin_middleware(host: str, origins: tuple[str, ...]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         own = _own_authorities(request, host)
-        if _authority(request).lower() not in own | configured_hosts:
-            raise NotPermitted("Ten adres nie należy do programu kasowego.", code="host-not-allowed")
         origin = request.headers.get("Origin")
         foreign = origin is not None and origin not in {f"http://{name}" for name in own}
-        if foreign and origin not in configured:
+        if foreign and origin is not None and origin in configured:
+            request[PERMITTED_ORIGIN] = origin
+        if _authority(request).lower() not in own | configured_hosts:
+            raise NotPermitted("Ten adres nie należy do programu kasowego.", code="host-not-allowed")
+        if foreign and PERMITTED_ORIGIN not in request:
             raise NotPermitted("Strona spod innego adresu nie może używać tego programu.", code="origin-not-allowed")
         if foreign and request.method == "OPTIONS":
-            response: web.StreamResponse = web.Response(status=204)
-        else:
-            response = await handler(request)
-        if foreign and origin is not None:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
-            response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS
-            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-            response.headers["Vary"] = "Origin"
-        return response
+            return web.Response(status=204)
+        return await handler(request)
 
     return check
 
@@ -166,10 +162,19 @@ def _own_authorities(request: web.Request, host: str) -> frozenset[str]:
     return frozenset(f"{item}:{port}" for item in own) | (frozenset(own) if port == 80 else frozenset())
 
 
-@web.middleware
-async def headers_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the security headers on every answer."""
-    response = await handler(request)
+async def put_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the security headers on every answer, before its first byte: a streamed one is sent inside its handler."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
-    return response
+
+
+async def put_cors_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Let a page of a configured origin read whatever it is answered: a browser hides an answer without these."""
+    origin = request.get(PERMITTED_ORIGIN)
+    if origin is None:
+        return
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
+    response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS
+    response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+    response.headers["Vary"] = "Origin"

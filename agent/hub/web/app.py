@@ -39,7 +39,7 @@ from agent.services.background import BackgroundTasks
 from agent.web.connections import working_middleware
 from agent.web.problems import problems_middleware
 from agent.web.request_body import BODY_SECONDS
-from agent.web.security import headers_middleware
+from agent.web.security import put_security_headers
 from agent.web.stopping import STOPPING
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
@@ -67,7 +67,6 @@ def hub_app(
     app = web.Application(
         middlewares=[
             working_middleware,
-            headers_middleware,
             problems_middleware,
             plain_query_middleware,
             till_middleware(store, books.OF_PEOPLE),
@@ -75,6 +74,7 @@ def hub_app(
         client_max_size=MOST_BODY_BYTES,
         handler_args={"auto_decompress": False},  # request_body.read() unpacks, and says what is wrong
     )
+    app.on_response_prepare.append(put_security_headers)
     app[BODY_SECONDS] = BODY_IN_SECONDS
     app[CLOCK] = clock
     app[INTAKE] = Intake(store)

@@ -17,6 +17,7 @@ from agent.domain.errors import Conflict, NotFound, Unavailable
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings
 from agent.web.api import routes
+from agent.web.security import SECURITY_HEADERS
 from tests.fakes.served import CASHIER, MANAGER, till_http
 from tests.fakes.world import World, world
 
@@ -39,7 +40,7 @@ async def place(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def client(place: World, tokens: Tokens) -> AsyncIterator[Client]:
-    api = ApiSettings(port=0, origins=("https://pos.example",))
+    api = ApiSettings(port=0, origins=("https://pos.example",), max_body_bytes=20_000)
     async with TestClient(TestServer(till_http(place, tokens, api))) as client:
         yield client
 
@@ -159,6 +160,48 @@ class TestHostAndOrigin:
         preflight = await client.options("/v1/invoices", headers=headers)
         assert preflight.status == 204
         assert "Idempotency-Key" in preflight.headers["Access-Control-Allow-Headers"]
+
+    @pytest.mark.parametrize(
+        ("method", "path", "headers", "body", "status"),
+        [
+            ("POST", "/v1/invoices", CASHIER | {"Idempotency-Key": "a"}, "{}", 422),
+            ("POST", "/v1/invoices", CASHIER, "{", 400),
+            ("POST", "/v1/invoices", CASHIER | {"Idempotency-Key": "a"}, " " * 20_001, 413),
+            ("POST", "/v1/mode", CASHIER, "{}", 403),
+            ("GET", "/v1/queue", {"Authorization": "Bearer nikt"}, None, 401),
+            ("GET", "/v1/nowhere", CASHIER, None, 404),
+            ("PUT", "/v1/invoices", CASHIER, "{}", 405),
+            ("GET", "/v1/queue?x=1", CASHIER, None, 400),
+            ("GET", "/v1/invoices/x", CASHIER, None, 404),
+            ("GET", "/v1/queue", CASHIER | {"Host": "evil.example"}, None, 421),
+            ("GET", "/v1/register?month=2026-11", CASHIER, None, 200),
+            ("GET", "/page/app.js", {}, None, 200),
+        ],
+    )
+    async def test_a_configured_origin_can_read_every_answer(
+        self, client: Client, method: str, path: str, headers: dict[str, str], body: str | None, status: int
+    ) -> None:
+        """A browser hides an answer without these headers: the page would see „Failed to fetch”, not why."""
+        asked = {"Content-Type": "application/json", "Origin": "https://pos.example"} | headers
+        response = await client.request(method, path, headers=asked, data=body)
+        assert response.status == status
+        assert response.headers["Access-Control-Allow-Origin"] == "https://pos.example"
+        assert response.headers["Access-Control-Expose-Headers"]
+        assert response.headers["Vary"] == "Origin"
+
+    async def test_a_defect_is_told_to_a_configured_origin(
+        self, client: Client, place: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(place.queue, "send_now", None)
+        response = await client.post("/v1/sync", headers=CASHIER | {"Origin": "https://pos.example"})
+        assert await code_of(response) == (500, "internal-error")
+        assert response.headers["Access-Control-Allow-Origin"] == "https://pos.example"
+
+
+@pytest.mark.parametrize("path", ["/v1/queue", "/v1/nowhere", "/v1/register?month=2026-11", "/"])
+async def test_every_answer_has_the_security_headers(client: Client, path: str) -> None:
+    response = await client.get(path, headers=CASHIER)
+    assert {name: response.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 async def test_page_runs_only_its_own_code(client: Client) -> None:
