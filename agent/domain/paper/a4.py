@@ -50,7 +50,7 @@ def compose_a4(
         ),
         parties=(tuple(party("Sprzedawca", view.seller)), tuple(party("Nabywca", view.buyer)), *third),
         body=(
-            *(_invoice(view) if is_invoice else _confirmation(view)),
+            *(_invoice(view) if is_invoice else _confirmation(view, choice)),
             *(Text(line) for line in footer),
             *code_words(choice),
         ),
@@ -63,8 +63,8 @@ def _file_name(number: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in number) + ".xml"
 
 
-def _confirmation(view: FaView) -> list[Element | Grid]:
-    _, *sections = confirmation(view)  # the buyer stands beside the seller
+def _confirmation(view: FaView, choice: PaperChoice) -> list[Element | Grid]:
+    _, *sections = confirmation(view, choice)  # the buyer stands beside the seller
     return _ruled(sections)
 
 

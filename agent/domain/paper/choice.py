@@ -51,6 +51,7 @@ CODE_WORDS = {
 AWAITS_NUMBER = "Faktura nr {number} jest przekazywana do KSeF i oczekuje na numer KSeF."
 NO_INVOICE_YET = "To nie jest faktura. Sprzedawca wyda ją, gdy KSeF nada jej numer."
 """To whom the invoice itself is handed over (art. 106gb ust. 4)."""
+IN_KSEF = "Fakturę otrzymają Państwo w KSeF."
 CERTIFICATE_MISSING = "Na tym wydruku brak kodu potwierdzającego tożsamość wystawcy."
 
 
@@ -92,6 +93,8 @@ class PaperChoice:
     """Under the label of a potwierdzenie: how its invoice was issued."""
     notice: str | None = None
     """A sentence for the customer."""
+    promise: str | None = None
+    """On a potwierdzenie: where its invoice is received, for a buyer who receives it in KSeF."""
     problem: str | None = None
     """Stable code for an alert."""
 
@@ -157,8 +160,9 @@ def _confirmation(facts: PaperFacts) -> PaperChoice:
         mode_note = AWAITS_NUMBER.format(number=facts.number)
     else:
         mode_note = invoice_label(facts.kind, facts.number, facts.mode)
+    received_in_ksef = _receives_in_ksef(facts)
     notices = (
-        None if _receives_in_ksef(facts) else NO_INVOICE_YET,
+        None if received_in_ksef else NO_INVOICE_YET,
         None if facts.certificate_link else CERTIFICATE_MISSING,
     )
     return PaperChoice(
@@ -168,5 +172,6 @@ def _confirmation(facts: PaperFacts) -> PaperChoice:
         caption_certificate=CAPTION_CERTIFICATE if facts.certificate_link else None,
         mode_note=mode_note,
         notice=" ".join(notice for notice in notices if notice is not None) or None,
+        promise=IN_KSEF if received_in_ksef else None,
         problem=None if facts.certificate_link else NO_CERTIFICATE,
     )

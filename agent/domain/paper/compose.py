@@ -63,7 +63,7 @@ def compose(
         seller_head(view.seller),
         title(choice.label, view.number),
         under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
-        *(confirmation(view) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
+        *(confirmation(view, choice) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
         [Text(line, Align.CENTER) for line in footer],
         [*code_words(choice), *codes(choice, link_invoice, link_certificate)],
     ]
@@ -113,8 +113,14 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
     ]
 
 
-def confirmation(view: FaView) -> list[list[Element]]:
-    """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5)."""
+NO_INVOICE = "To potwierdzenie nie jest fakturą."
+
+
+def confirmation(view: FaView, choice: PaperChoice) -> list[list[Element]]:
+    """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5).
+
+    An invoice in KSeF is promised only to whom the choice promises it (art. 106gb ust. 4).
+    """
     total = "Kwota korekty" if view.kind.corrects else "Kwota należności ogółem"
     return [
         party("Nabywca", view.buyer),
@@ -124,7 +130,7 @@ def confirmation(view: FaView) -> list[list[Element]]:
             Pair(total, f"{amount(view.gross)} {view.currency}", bold=True, large=True),
             *_with_deposits(view),
         ],
-        [Text("To potwierdzenie nie jest fakturą. Fakturę otrzymają Państwo w KSeF.")],
+        [Text(" ".join(sentence for sentence in (NO_INVOICE, choice.promise) if sentence is not None))],
     ]
 
 

@@ -196,6 +196,32 @@ def test_a_confirmation_has_no_lines_and_no_vat() -> None:
     assert not any(isinstance(element, Table) for element in paper.elements)
 
 
+@pytest.mark.parametrize(
+    ("buyer", "abroad", "mode", "promised"),
+    [
+        (BuyerKind.NIP, False, Mode.ONLINE, True),
+        (BuyerKind.NIP, False, Mode.OFFLINE24, True),
+        (BuyerKind.NIP, True, Mode.ONLINE, False),
+        (BuyerKind.NIP, False, Mode.FAILURE, False),
+        (BuyerKind.NONE, False, Mode.ONLINE, False),
+        (BuyerKind.EU_VAT, False, Mode.OFFLINE24, False),
+        (BuyerKind.FOREIGN_ID, False, Mode.ONLINE, False),
+    ],
+)
+def test_an_invoice_in_ksef_is_promised_to_whom_receives_it_there(
+    buyer: BuyerKind, *, abroad: bool, mode: Mode, promised: bool
+) -> None:
+    """Art. 106gb ust. 4; on the slip and on A4."""
+    xml = documents.document()
+    view = read(xml)
+    choice = choose(PaperFacts(mode, buyer, view.number, supplied_abroad=abroad, certificate_link=False))
+    slip = text_of(compose(view, choice, link_invoice=LINK))
+    page = compose_a4(view, choice, xml, link_invoice=LINK).body
+    for said in (run_on(slip), " ".join(element.text for element in page if isinstance(element, Text))):
+        assert "To potwierdzenie nie jest fakturą." in said
+        assert ("Fakturę otrzymają Państwo w KSeF." in said) is promised
+
+
 def test_a_confirmation_says_what_is_paid_beside_the_total() -> None:
     view = read(documents.EVERYTHING)
     choice = choose(PaperFacts(Mode.OFFLINE24, BuyerKind.NIP, view.number))
