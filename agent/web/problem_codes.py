@@ -61,6 +61,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "series-ahead": ProblemKind(409, "The series is ahead of this number"),
     "base-rejected": ProblemKind(409, "KSeF refused the invoice to be corrected"),
     "base-without-number": ProblemKind(409, "The base has no KSeF number yet; POST …/corrections waits for it"),
+    "total-failure": ProblemKind(409, "KSeF has the invoice to be corrected: correct it after the total failure"),
     "base-number-differs": ProblemKind(409, "The base has another KSeF number than the correction says"),
     "base-has-held-correction": ProblemKind(409, "A correction of this invoice waits already; let it be issued first"),
     "base-known-here": ProblemKind(409, "The invoice is on this till: correct it by its id"),

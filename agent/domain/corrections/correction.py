@@ -79,12 +79,19 @@ class Correction:
     """P_2 where the shop's own program numbers; None: of our series."""
     replacement: Sale | None = None
     """The new invoice of an exchange, or of a correction of the buyer's identifier. It waits for nothing."""
+    in_total_failure: bool = False
+    """It waits for the end of a total failure: what it corrects is in KSeF (docs/law.md, 106j-4)."""
 
     @property
-    def waiting_sentence(self) -> str | None:
-        """What the cashier is told while a base has no number."""
+    def waiting_sentence(self) -> str:
+        """What the cashier is told while it waits."""
+        if self.in_total_failure:
+            return (
+                "Korygowana faktura jest w KSeF, więc korekta zostanie wystawiona po zakończeniu awarii całkowitej. "
+                "Jest przyjęta i nie trzeba jej powtarzać."
+            )
         if not self.awaiting:
-            return None
+            return "Korekta jest przyjęta i zostanie wystawiona sama; nie trzeba jej powtarzać."
         return (
             f"Faktura {', '.join(self.awaiting)} nie ma jeszcze numeru KSeF. Korekta jest przyjęta i zostanie "
             "wystawiona, gdy numer nadejdzie; nie trzeba jej powtarzać."
@@ -109,6 +116,14 @@ def with_ksef_numbers(correction: Correction, numbers: Mapping[str, str]) -> Cor
 def without_awaiting(correction: Correction, numbers: Sequence[str]) -> Correction:
     """Return the order without waiting for bases that will never have a number (total failure, art. 106ng)."""
     return replace(correction, awaiting=tuple(number for number in correction.awaiting if number not in numbers))
+
+
+def until_total_failure_ends(correction: Correction) -> Correction | None:
+    """Return the order that waits for the end of a total failure; None where no invoice of this store is in KSeF."""
+    here = tuple(
+        base.number for base in correction.bases if base.ksef_number is not None and base.invoice_id is not None
+    )
+    return replace(correction, awaiting=here, replacement=None, in_total_failure=True) if here else None
 
 
 def without_buyer(order: Correction, nobody: Buyer) -> Correction:

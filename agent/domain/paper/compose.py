@@ -186,12 +186,17 @@ class PendingSlip:
     currency: str = "PLN"
     in_ksef: bool = True
     """The buyer gets the correction in KSeF only."""
+    in_total_failure: bool = False
+    """It waits for the end of a total failure, not for the number of its base."""
 
 
 def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
     """Compose the slip that tells the customer that a correction is queued. It is not an invoice: no codes."""
     label = f"Przyjęto korektę do faktury nr {held.base_number}"
     how = "otrzymają ją Państwo w KSeF" if held.in_ksef else "przekażemy ją w uzgodniony sposób"
+    when = "gdy korygowana faktura otrzyma numer KSeF"
+    if held.in_total_failure:
+        when = "gdy skończy się awaria całkowita KSeF"
     sections: list[list[Element]] = [
         copy_mark(copy),
         seller_head(held.seller),
@@ -204,9 +209,7 @@ def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str,
             Pair("Kwota korekty", f"{amount(held.difference)} {held.currency}", bold=True),
         ],
         [
-            Text(
-                f"To nie jest faktura. Fakturę korygującą wystawimy, gdy korygowana faktura otrzyma numer KSeF; {how}."
-            ),
+            Text(f"To nie jest faktura. Fakturę korygującą wystawimy, {when}; {how}."),
         ],
         [Text(line, Align.CENTER) for line in footer],
     ]

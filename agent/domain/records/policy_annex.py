@@ -176,6 +176,7 @@ def _second_page(facts: AnnexFacts) -> Iterator[Block]:
     for sentence in (
         "Fakturę po wydaniu zmienia się tylko fakturą korygującą (art. 106j); nie usuwa się jej i nie nadpisuje.",
         "Korektę faktury bez numeru KSeF program przyjmuje od razu, a wystawia, gdy numer zostanie nadany.",
+        "W czasie awarii całkowitej korekta faktury, która jest w KSeF, czeka na koniec awarii (art. 106j ust. 4).",
         "Zwrot do faktury nie może przekroczyć tego, co na niej zostało; sprawdza to program w chwili zapisu.",
         "Not korygujących się nie wystawia. Błędny NIP nabywcy: korekta do zera i nowa faktura.",
     ):

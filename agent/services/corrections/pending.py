@@ -2,6 +2,7 @@
 
 FA(3) names a base by its KSeF number, so a correction waits for it, or behind an older correction of the same invoice:
 each says what the one before it left, so those of one invoice are issued in the order in which they were accepted.
+What is in KSeF is corrected in KSeF, so in a total failure its correction waits for the end (docs/law.md, 106j-4).
 
   insert        with the key, in the transaction of the press                              [correction_held]
   close_issued  in the transaction that makes its document, under the key ``held:<id>``
@@ -55,7 +56,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class HeldAnswer:
-    """A correction that waits for the KSeF number of its base; durable, and issued by itself."""
+    """A correction that waits, mostly for the KSeF number of its base; durable, and issued by itself."""
 
     id: str
     base_id: str
@@ -93,6 +94,8 @@ class PendingCorrections:
         self._issuing = issuing
         self._numbered = numbered
         self._changed = changed
+        self._told: dict[str, str] = {}
+        """Of each that cannot be issued now: why, as the journal has it. A total failure may last for days."""
 
     async def run(self) -> None:
         """Issue what can be issued whenever a number arrives, until cancelled."""
@@ -127,8 +130,11 @@ class PendingCorrections:
             LOG.warning("pending correction %s refused: %s", held.id, error.detail)
             await self._store.write(partial(refuse, held, error.detail))
         except AgentError as error:
-            LOG.warning("pending correction %s waits: %s", held.id, error)
+            if self._told.get(held.id) != str(error):
+                self._told[held.id] = str(error)
+                LOG.warning("pending correction %s waits: %s", held.id, error)
             return False
+        self._told.pop(held.id, None)
         return True
 
     async def waiting(self) -> list[HeldAnswer]:
@@ -297,9 +303,9 @@ async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correcti
         return "Korekta została wystawiona."
     if held.state is HeldState.REFUSED:
         return f"Korekty nie można wystawić – zawołaj kierownika. {held.problem}"
-    sentence = correction.waiting_sentence or ""
     base = await tx.invoices.get(held.base_id)
     if base.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
     paper = trouble(of_slip(await tx.events.of_invoice(held.base_id), held.id))
+    sentence = (await _look(held, tx)).correction.waiting_sentence
     return f"{paper or 'Wydaj klientowi potwierdzenie przyjęcia korekty.'} {sentence}"

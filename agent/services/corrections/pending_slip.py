@@ -63,6 +63,7 @@ class PendingCorrectionSlip:
             difference=correction.totals.gross,
             currency=correction.currency,
             in_ksef=record.receives_in_ksef,
+            in_total_failure=correction.in_total_failure,
         )
         copy = handed_out(of_slip(events, held.id)) + 1
         return compose_pending_slip(slip, copy=copy, footer=self._footer)

@@ -17,6 +17,7 @@ from agent.domain.calendar import BusinessCalendar
 from agent.domain.callers import Caller
 from agent.domain.corrections.build import build_correction
 from agent.domain.corrections.correction import Correction
+from agent.domain.errors import Conflict
 from agent.domain.fa3.build import build_invoice, issue_date
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import (
@@ -24,6 +25,7 @@ from agent.domain.invoice import (
     Buyer,
     BuyerKind,
     CorrectedBase,
+    Mode,
     NewInvoice,
     Payment,
     Sale,
@@ -165,7 +167,10 @@ class DocumentBuilder:
         )
 
     def new_invoice(self, built: BuiltDocument, decision: ModeDecision, now: datetime, caller: Caller) -> NewInvoice:
-        """Hash the bytes, sign the codes, count the deadline: the row as it is stored."""
+        """Hash the bytes, sign the codes, count the deadline: the row as it is stored.
+
+        Conflict "total-failure" where it would correct, outside KSeF, what is in KSeF.
+        """
         sha256 = hashlib.sha256(built.xml).digest()
         certificate_link = self._codes.certificate_link(sha256)
         if self._stays_outside(built.buyer, built.bases):
@@ -174,6 +179,8 @@ class DocumentBuilder:
             decided = on_issue_date(decision, self._timeline.at(now), built.issued_on)
             if certificate_link is not None and not receives_in_ksef(built.buyer, built.totals):
                 decided = handed_over_in_any_case(decided)
+        if decided.mode is Mode.TOTAL_FAILURE:
+            _refuse_to_correct(built.bases)
         due = deadline(decided.mode, issue_moment(built.issued_on, now), self._timeline.current, self._calendar)
         return NewInvoice(
             id=uuid.uuid4().hex,
@@ -206,6 +213,17 @@ class DocumentBuilder:
         if self._settings.consumers_in_ksef or buyer.kind is not BuyerKind.NONE:
             return False
         return all(base.ksef_number is None for base in bases)
+
+
+def _refuse_to_correct(bases: Sequence[CorrectedBase]) -> None:
+    """Refuse a correction outside KSeF of what is in KSeF (art. 106j ust. 4)."""
+    in_ksef = [base.number for base in bases if base.ksef_number is not None]
+    if in_ksef:
+        text = (
+            f"Trwa awaria całkowita KSeF, a faktura {', '.join(in_ksef)} jest w KSeF, więc korektę trzeba wystawić "
+            "w KSeF (art. 106j ust. 4 ustawy o VAT). Zrób to po zakończeniu awarii."
+        )
+        raise Conflict(text, code="total-failure")
 
 
 def _supplied(supplied: SuppliedDocument, number: Number) -> BuiltDocument:

@@ -277,6 +277,8 @@ class Issuing:
         if seen is not None:
             return Committed(seen)
         plan = await checked.plan(tx)
+        if moment.decision.mode is Mode.TOTAL_FAILURE:
+            plan = plan.in_total_failure()
         made = [await self._add(planned, press, moment, tx) for planned in plan.documents]
         await self._clock_check.issuing(moment.now, tx)
         if plan.fulfils is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.domain.corrections.correction import Correction
+from agent.domain.corrections.correction import Correction, until_total_failure_ends
 from agent.domain.fa3.supplied import ReadyInvoice
 from agent.domain.invoice import CorrectedBase, Sale
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
@@ -38,3 +38,11 @@ class IssuePlan:
     """Id of the pending correction that the first document is."""
     buyers: NamedBuyers = NO_BUYERS
     """What the press says of buyers, to be remembered with it."""
+
+    def in_total_failure(self) -> IssuePlan:
+        """Return the plan of the same press in a total failure: the correction of what is in KSeF waits for its end."""
+        first = self.documents[0].content if self.documents else None
+        if self.fulfils is not None or not isinstance(first, Correction):
+            return self
+        order = until_total_failure_ends(first)
+        return self if order is None else replace(self, documents=self.documents[1:], pending=order)

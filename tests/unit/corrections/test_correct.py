@@ -89,6 +89,21 @@ def total_failure(published: datetime) -> dict[str, Any]:
     }
 
 
+async def total_failure_begins(place: World) -> None:
+    place.latarnia.status = {"status": "TOTAL_FAILURE"}
+    place.latarnia.messages = [total_failure(place.clock.now())]
+    await place.announcements.poll()
+    await place.declarations.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
+
+
+async def total_failure_ends(place: World) -> None:
+    await place.clock.advance(3600)
+    place.latarnia.status = {"status": "AVAILABLE"}
+    await place.announcements.poll()
+    await place.declarations.withdraw("koniec", MANAGER)
+    await place.clock.advance(60)
+
+
 async def in_ledger(place: World) -> list[str]:
     """Numbers in the order in which KSeF took them."""
     return [number for _, _, number in place.gateway.ledger]
@@ -457,10 +472,7 @@ async def test_a_base_rejected_for_good_refuses_all_its_corrections(tmp_path: Pa
 
 async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
-        place.latarnia.status = {"status": "TOTAL_FAILURE"}
-        place.latarnia.messages = [total_failure(place.clock.now())]
-        await place.announcements.poll()
-        await place.declarations.declare(Mode.TOTAL_FAILURE, "ogłoszono w mediach", MANAGER)
+        await total_failure_begins(place)
         base = await sell(place)
         assert base.mode is Mode.TOTAL_FAILURE
         at_once = await correct(place, base, returned(1, "1"))
@@ -481,3 +493,102 @@ async def test_a_base_of_a_total_failure_is_corrected_without_a_number(tmp_path:
         assert kind == "KOR"
         assert number == after.invoices[0].record.number
         assert b"NrKSeFN" in after.invoices[0].record.xml
+
+
+# --- an invoice that KSeF has, in a total failure (art. 106j ust. 4) --------------------------------------
+
+
+async def test_an_invoice_in_ksef_is_corrected_after_the_total_failure(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        assert base.ksef_number is not None
+        await total_failure_begins(place)
+        answer = await correct(place, base, returned(1, "1"))
+        assert answer.invoices == ()
+        assert answer.held is not None
+        assert answer.held.base_number == base.number
+        assert "po zakończeniu awarii całkowitej" in answer.held.hand_over
+        assert "nie ma jeszcze numeru" not in answer.held.hand_over
+        with pytest.raises(BadInput):  # counted at once
+            await correct(place, base, returned(1, "2"))
+        await place.pending.issue_ready()
+        assert [held.id for held in await place.pending.waiting()] == [answer.held.id]
+        await total_failure_ends(place)
+        await place.catch_up()
+        issued = await place.pending.one(answer.held.id)
+        assert issued.invoice_id is not None
+        correction = await place.record(issued.invoice_id)
+        assert correction.state is InvoiceState.ACCEPTED
+        assert correction.bases[0].ksef_number == base.ksef_number
+        assert await in_ledger(place) == [base.number, correction.number]
+
+
+async def test_a_held_correction_whose_number_came_just_before_a_total_failure_waits_on(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        held = (await correct(place, base, FULL)).held
+        assert held is not None
+        await line_back(place)
+        assert (await place.record(base.id)).ksef_number is not None
+        await total_failure_begins(place)
+        assert not await place.pending.issue_ready()
+        still = await place.pending.one(held.id)
+        assert still.state == "waiting"
+        assert "nie ma jeszcze numeru" not in still.hand_over
+        await total_failure_ends(place)
+        await place.catch_up()
+        assert (await place.pending.one(held.id)).state == "issued"
+        assert len(await in_ledger(place)) == 2
+
+
+async def test_a_wrong_nip_in_a_total_failure_is_a_new_invoice_at_once_and_a_held_correction(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        base = await sell(place)
+        await total_failure_begins(place)
+        answer = await correct(place, base, {"kind": "buyer", "buyer": right_buyer()})
+        assert answer.held is not None
+        (replacement,) = answer.invoices
+        assert replacement.record.mode is Mode.TOTAL_FAILURE
+
+
+async def test_a_collective_correction_waits_for_the_end_where_one_of_its_invoices_is_in_ksef(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        in_ksef = await sell(place)
+        await total_failure_begins(place)
+        ordinary = await sell(place)
+        held = (await correct(place, ordinary, collective(in_ksef.number))).held
+        assert held is not None
+        assert held.base_number == in_ksef.number
+        await total_failure_ends(place)
+        await place.catch_up()
+        assert (await place.pending.one(held.id)).state == "issued"
+
+
+async def test_what_another_till_has_in_ksef_is_not_corrected_outside_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        number = (await sell(place)).ksef_number
+        assert number is not None
+        known = outside_base("STARA/7", outside_ksef=False, ksef_number=number)
+        await total_failure_begins(place)
+        with pytest.raises(Conflict) as refused:
+            await correct_outside(place, known, FULL)
+        assert refused.value.code == "total-failure"
+        assert (await correct_outside(place, outside_base("STARA/8"), FULL)).invoices[0].record.mode is (
+            Mode.TOTAL_FAILURE
+        )
+        await total_failure_ends(place)
+        assert (await correct_outside(place, known, FULL)).invoices[0].record.mode is Mode.ONLINE
+
+
+async def test_a_ready_correction_of_what_ksef_has_is_refused_while_the_total_failure_lasts(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        made = (await correct(place, await sell(place), returned(1, "1"))).invoices[0].record
+        ready = made.xml.replace(made.number.encode(), b"OBCA/1")
+        await total_failure_begins(place)
+        with pytest.raises(Conflict) as refused:
+            await passing(place, counter.ready(place, ready, "ready", CASHIER))
+        assert refused.value.code == "total-failure"
+        await total_failure_ends(place)
+        (taken,) = (await passing(place, counter.ready(place, ready, "ready", CASHIER))).invoices
+        assert taken.record.state is InvoiceState.ACCEPTED
