@@ -14,7 +14,7 @@ from agent.commands import common
 from agent.sandbox.ksef.routing import Exchange
 from agent.sandbox.server import Sandbox
 from agent.settings.model import Settings
-from tests.time_limit import LONGEST, ends_within
+from tests.time_limit import CHANGE, LONGEST, ends_within, has_limit
 
 if TYPE_CHECKING:
     from tests.fakes.hub_stores import Postgres
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Machines are shared, so time limits per example only make noise; a change is judged by the same examples every time.
 LAX = (HealthCheck.too_slow,)
 settings.register_profile(
-    "change", deadline=None, derandomize=True, max_examples=40, stateful_step_count=40, suppress_health_check=LAX
+    CHANGE, deadline=None, derandomize=True, max_examples=40, stateful_step_count=40, suppress_health_check=LAX
 )
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, stateful_step_count=100, suppress_health_check=LAX
@@ -30,7 +30,8 @@ settings.register_profile(
 settings.register_profile(
     "release", deadline=None, max_examples=2000, stateful_step_count=200, suppress_health_check=LAX
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "change"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", CHANGE)
+settings.load_profile(PROFILE)
 
 DEFAULT_DATA = Settings.__dataclass_fields__["data_dir"].default
 
@@ -54,8 +55,8 @@ def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _ends(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a test of a change that hangs fail; those of the night take their time."""
-    if request.node.get_closest_marker("nightly") is not None:
+    """Let a test of a change that hangs fail; what is of the night, or searches as long, takes its time."""
+    if not has_limit(PROFILE, nightly=request.node.get_closest_marker("nightly") is not None):
         yield
         return
     with ends_within(LONGEST, request.node.nodeid):

@@ -15,6 +15,14 @@ LONGEST: Final = 180.0
 AGAIN: Final = 10.0
 """Seconds until the end is asked for again, where what cleans up hangs as well."""
 
+CHANGE: Final = "change"
+"""The profile of hypothesis that has a change's few examples (tests/conftest.py)."""
+
+
+def has_limit(profile: str, *, nightly: bool) -> bool:
+    """Whether a test may take LONGEST only: one of a change, with the examples of a change."""
+    return profile == CHANGE and not nightly
+
 
 @contextmanager
 def ends_within(seconds: float, name: str) -> Iterator[None]:

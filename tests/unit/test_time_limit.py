@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.time_limit import ends_within
+from tests.time_limit import CHANGE, ends_within, has_limit
 
 
 def test_a_hang_ends_and_tells_what_waits(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,3 +31,10 @@ def test_a_limit_inside_another_one_leaves_it_running() -> None:
 
     with pytest.raises(TimeoutError, match="the outer one"), ends_within(0.1, "the outer one"):
         hang_after_one_that_ends()
+
+
+def test_a_search_as_long_as_a_nights_has_its_time() -> None:
+    """A campaign gives a property of a change thousands of examples: twice the limit on a loaded machine."""
+    assert has_limit(CHANGE, nightly=False)
+    assert not has_limit(CHANGE, nightly=True)
+    assert not has_limit("nightly", nightly=False)
