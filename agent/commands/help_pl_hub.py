@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 HUB_OPTIONS: Final[dict[str, str]] = {
+    "How it was settled; for the hub's log.": "Jak ją załatwiono; do dziennika centrali.",
     "Folder with a file NIP-NAME.token for each till: read where it is, made where it is not.": (
         "Katalog z plikiem NIP-NAZWA.token dla każdej kasy: wczytywanym, gdy już jest, a tworzonym, gdy go nie ma."
     ),
@@ -80,6 +81,9 @@ HUB_COMMANDS: Final[dict[str, str]] = {
         "Niech kasą będzie ta, która zgłosi się jako NAME następna: po wymianie dysku albo gdy druga kasa o tej "
         "nazwie już nie działa.\n\nNowa baza liczy swoje serie od 1. Najpierw przywróć kopię starej albo nadaj kasie "
         "inną serię."
+    ),
+    "hub till settle": (
+        "Zapisz, że fakturę NUMBER, którą KSeF odrzucił i której kasy już nie ma, załatwiono w jej miejsce."
     ),
     "hub token": "Kody dostępu ludzi. Działająca centrala stosuje zmiany od razu.",
     "hub token add": "Utwórz kod dla NAME i wypisz go, tylko ten jeden raz.",

@@ -31,6 +31,7 @@ from agent.hub.domain.records import (
     Person,
     Seller,
     Till,
+    UnreadRefusals,
 )
 from agent.hub.domain.states import HubState
 from agent.hub_contract.heartbeat import Heartbeat
@@ -184,6 +185,26 @@ class Outcomes(Protocol):
         ...
 
     async def last(self, till_id: int) -> Cursor: ...
+
+    async def unread(self, till_id: int, cursor: Cursor) -> bool:
+        """Whether a till that goes on from this cursor has read a refusal by KSeF that it had not read before."""
+        ...
+
+    async def read(self, till_id: int, cursor: Cursor) -> None:
+        """Note that a till has read all up to this cursor. One that is not of this hub's memory changes nothing."""
+        ...
+
+    async def settle(self, sha256: bytes) -> bool:
+        """Note that people looked after a refusal that its till has not read; False where there is none such."""
+        ...
+
+    async def refusals(self) -> list[UnreadRefusals]:
+        """Return, by till, what KSeF refused and nobody at the till has read, nor settled here."""
+        ...
+
+    async def refusals_of(self, till_id: int, limit: int) -> list[HubInvoice]:
+        """Return those of one till, nearest deadline first."""
+        ...
 
 
 class Sessions(Protocol):

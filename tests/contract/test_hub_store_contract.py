@@ -547,6 +547,62 @@ async def test_a_cursor_of_another_memory_reads_from_the_beginning(store: HubSto
     assert [each.seq for each in lines] == [1]
 
 
+async def refused(store: HubStore, till: Till, number: str, kind: OutcomeKind = OutcomeKind.REJECTED) -> Cursor:
+    """Let KSeF refuse an invoice, and return where the till stands once it has read it."""
+    sha256 = await bring(store, till, number, HubState.REJECTED)
+
+    async def work(tx: HubTransaction) -> Cursor:
+        await tx.outcomes.add([(await tx.invoices.get(sha256), kind, {})])
+        return await tx.outcomes.last(till.id)
+
+    return await store.write(work)
+
+
+async def unread(till: Till, cursor: Cursor, tx: HubTransaction) -> bool:
+    return await tx.outcomes.unread(till.id, cursor)
+
+
+async def read(till: Till, cursor: Cursor, tx: HubTransaction) -> None:
+    await tx.outcomes.read(till.id, cursor)
+
+
+async def numbers(store: HubStore, till: Till) -> list[str]:
+    return [each.number for each in await store.read(lambda tx: tx.outcomes.refusals_of(till.id, 10))]
+
+
+async def test_a_refusal_is_unread_until_its_till_goes_on_from_it(place: Place, till: Till) -> None:
+    store, told_at = place.store, place.clock.now()
+    other = await seller_and_till(store, "kasa 2")
+    first = await refused(store, till, "FV-1/1")
+    await place.clock.advance(60)
+    second = await refused(store, till, "FV-1/2", OutcomeKind.DUPLICATE)
+    await refused(store, other, "FV-2/1")
+    before, _ = sorted(await store.read(lambda tx: tx.outcomes.refusals()), key=lambda each: each.till_id)
+    assert (before.nip, before.till_id, before.count, before.oldest) == (NIP, till.id, 2, told_at)
+    assert before.deadline == offer().deadline
+    assert await numbers(store, till) == ["FV-1/1", "FV-1/2"]
+    for cursor, left in ((Cursor(2, "of another memory"), 2), (first, 1), (second, 0)):
+        assert await store.read(partial(unread, till, cursor))
+        await store.write(partial(read, till, cursor))
+        assert len(await numbers(store, till)) == left
+        assert await store.read(partial(unread, till, cursor)) is (left == 2)
+    (rest,) = await store.read(lambda tx: tx.outcomes.refusals())
+    assert rest.till_id == other.id
+
+
+async def test_a_refusal_is_no_longer_unread_once_it_goes_again_or_somebody_settled_it(
+    store: HubStore, till: Till
+) -> None:
+    for number in ("FV-1/1", "FV-1/2"):
+        await refused(store, till, number)
+    await store.write(lambda tx: tx.invoices.move(offer("FV-1/1").sha256, HubState.WAITING, InvoiceFacts()))
+    assert await numbers(store, till) == ["FV-1/2"]
+    settled = offer("FV-1/2").sha256
+    assert await store.write(lambda tx: tx.outcomes.settle(settled))
+    assert not await store.write(lambda tx: tx.outcomes.settle(settled))
+    assert await store.read(lambda tx: tx.outcomes.refusals()) == []
+
+
 async def test_outcomes_written_at_once_leave_no_gap(store: HubStore, till: Till) -> None:
     sha256 = await bring(store, till, "FV-1/1", HubState.SENT)
 

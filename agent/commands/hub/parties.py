@@ -10,7 +10,7 @@ import click
 
 from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option_without_files, one_nip, with_store
-from agent.domain.errors import BadInput, ConfigError
+from agent.domain.errors import BadInput, ConfigError, NotFound
 from agent.domain.identifiers import valid_nip
 from agent.domain.json_io.canonical import Json
 from agent.hub.app import seller_settings
@@ -159,6 +159,18 @@ def adopt(settings: HubSettings, name: str, nip: str) -> None:
     """
     with_store(settings, lambda store: Administration(store).adopt(name, nip))
     click.echo(f"Kasą „{name}” będzie ta, która zgłosi się jako następna.", err=True)
+
+
+@till.command("settle")
+@hub_option_without_files
+@click.argument("number")
+@click.option("--why", required=True, help="How it was settled; for the hub's log.")
+@click.option("--nip", callback=one_nip, default="", help="Its seller; needed where there are several.")
+def settle(settings: HubSettings, number: str, why: str, nip: str) -> None:
+    """Note that the invoice NUMBER, which KSeF refused and whose till is gone, was looked after in its place."""
+    if not with_store(settings, lambda store: Administration(store).settle_number(number, nip, why)):
+        raise NotFound(f"Nie ma odrzuconej faktury {number}, której nie odczytała jej kasa.", code="invoice-not-found")
+    click.echo(f"Sprawa faktury {number} jest załatwiona.", err=True)
 
 
 def _access(files: Mapping[str, object]) -> dict[str, Json]:

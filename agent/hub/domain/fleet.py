@@ -14,7 +14,7 @@ from typing import NamedTuple
 from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.json_io.canonical import Json
 from agent.domain.monitoring.alerts import Policy, opening_time_left
-from agent.hub.domain.records import LastBeat, OpenCount, Till
+from agent.hub.domain.records import LastBeat, OpenCount, Till, UnreadRefusals
 from agent.hub_contract.heartbeat import MOST_INVOICES, Heartbeat
 
 LISTED = 5
@@ -58,7 +58,7 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class TillView:
     """One till. ``held``: its invoices at the hub that are not in KSeF yet; ``unsent``: what it said it had; ``alone``:
-    of those what neither the hub nor KSeF has.
+    of those what neither the hub nor KSeF has; ``refused``: what KSeF refused and the till has not read.
     """
 
     till: Till
@@ -76,6 +76,7 @@ class TillView:
     printers: str | None
     certificate_days: int | None
     health: Mapping[str, Json]
+    refused: int = 0
 
     @property
     def order(self) -> tuple[int, date, str, str]:
@@ -91,10 +92,11 @@ def view_of(
     *,
     now: datetime,
     policy: FleetPolicy,
+    refused: UnreadRefusals | None = None,
 ) -> TillView:
-    """Judge one till. ``seller``: the name of whose it is.
+    """Judge one till. ``seller``: the name of whose it is; ``refused``: by KSeF, and not read by the till.
 
-    One that was revoked is silent by order: of it there are only the deadlines of what it handed over.
+    One that was revoked is silent by order: of it there are only the deadlines of what it handed over, and refusals.
     """
     last = last if till.revoked_at is None else None
     beat = None if last is None else last.beat
@@ -103,7 +105,10 @@ def view_of(
     alone = _Alone(0, None) if beat is None else _alone(beat, held)
     days = [each for each in (alone.deadline, *(one.deadline for one in counts)) if each is not None]
     deadline = min(days, default=None)
-    troubles = tuple(_troubles(last, alone, deadline, now, policy))
+    found = [*_troubles(last, alone, deadline, now, policy)]
+    if refused is not None:
+        found += _of_refusals(refused, till, now, policy)
+    troubles = tuple(found)
     quiet = Grade.UNHEARD if last is None and till.revoked_at is None else Grade.WELL
     grade = min((each.grade for each in troubles), default=quiet)
     return TillView(
@@ -122,6 +127,7 @@ def view_of(
         printers=_printers(health.get("printers")),
         certificate_days=_certificate_days(health.get("certificates")),
         health=health,
+        refused=0 if refused is None else refused.count,
     )
 
 
@@ -154,10 +160,7 @@ def _troubles(
     now: datetime,
     policy: FleetPolicy,
 ) -> Iterator[Trouble]:
-    hours = Policy(opens=policy.opens, closes=policy.closes)
-    near = deadline is not None and (
-        opening_time_left(now, deadline, hours, policy.calendar) <= timedelta(hours=policy.deadline_hours)
-    )
+    near = _is_near(deadline, now, policy)
     overdue = deadline is not None and deadline < local_date(now)
     by = "" if deadline is None else f"{deadline:%d.%m.%Y}"
     if overdue:
@@ -172,6 +175,25 @@ def _troubles(
         yield Trouble("till-duplicate", Grade.CRITICAL, text)
     yield from _of_silence(last, alone, near or overdue, now, policy)
     yield from _of_health(last)
+
+
+def _is_near(deadline: date | None, now: datetime, policy: FleetPolicy) -> bool:
+    hours = Policy(opens=policy.opens, closes=policy.closes)
+    return deadline is not None and (
+        opening_time_left(now, deadline, hours, policy.calendar) <= timedelta(hours=policy.deadline_hours)
+    )
+
+
+def _of_refusals(refused: UnreadRefusals, till: Till, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
+    """What KSeF refused is its till's to look after, once it has read it. A till that is gone never will."""
+    gone = till.revoked_at is not None
+    if not gone and now - refused.oldest < policy.silent:
+        return
+    why = "kasa jest wycofana" if gone else f"kasa tego nie odczytała od {local_time(refused.oldest):%d.%m.%Y %H:%M}"
+    by = "" if refused.deadline is None else f", najbliższy termin {refused.deadline:%d.%m.%Y}"
+    text = f"KSeF odrzucił faktury tej kasy: {refused.count}{by}, a {why}. Wyjaśnij je na stronie kasy."
+    grave = gone or _is_near(refused.deadline, now, policy)
+    yield Trouble("refusals-unread", Grade.CRITICAL if grave else Grade.WARNING, text)
 
 
 def _of_silence(last: LastBeat, alone: _Alone, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:

@@ -236,6 +236,17 @@ class OpenCount:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadRefusals:
+    """What KSeF refused of a till, and the till has not read: the nearest deadline, when the oldest was told."""
+
+    nip: str
+    till_id: int
+    count: int
+    deadline: date | None
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DayCount:
     """Invoices of a till issued on one day: how many, how many had their number while the customer waited, and when.
 

@@ -16,6 +16,11 @@ from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.services.heartbeats import forget_second
 from agent.hub.services.intake import DRAINING
 
+MOST_WORDS = 500
+"""Characters of what somebody says about a refusal."""
+MOST_REFUSED = 10_000
+"""Looked through for a number, of one till."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
@@ -106,6 +111,39 @@ class Administration:
             await tx.log.append("till_adopted", {"name": name, "by": by}, nip=owner, till_id=found[0].id)
 
         await self._store.write(work)
+
+    async def settle(self, sha256: bytes, why: str, *, by: str = "", nip: str | None = None) -> None:
+        """Note that what KSeF refused was looked after here, since nobody at its till reads it; again changes nothing.
+
+        ``nip``: the only seller whose it may be. NotFound; BadInput where ``why`` says nothing, or too much.
+        """
+        said = why.strip()
+        if not said or len(said) > MOST_WORDS:
+            raise BadInput(f"Napisz, jak sprawę załatwiono (1 do {MOST_WORDS} znaków).")
+
+        async def work(tx: HubTransaction) -> None:
+            found = await tx.invoices.find(sha256)
+            if found is None or nip not in {None, found.nip}:
+                raise NotFound("Centrala nie zna tej faktury.", code="invoice-not-found")
+            if await tx.outcomes.settle(sha256):
+                data: dict[str, Json] = {"number": found.number, "sha256": sha256.hex(), "why": said, "by": by}
+                await tx.log.append("refusal_settled", data, nip=found.nip, till_id=found.till_id)
+
+        await self._store.write(work)
+
+    async def settle_number(self, number: str, nip: str, why: str) -> int:
+        """Settle all of a seller's refusals of that number that no till has read; return how many there were."""
+
+        async def work(tx: HubTransaction) -> list[bytes]:
+            owner = await _seller_of(tx, nip)
+            tills = [each.till_id for each in await tx.outcomes.refusals() if each.nip == owner]
+            refused = [each for till_id in tills for each in await tx.outcomes.refusals_of(till_id, MOST_REFUSED)]
+            return [each.sha256 for each in refused if each.number == number]
+
+        found = await self._store.read(work)
+        for sha256 in found:
+            await self.settle(sha256, why)
+        return len(found)
 
     async def add_person(self, name: str, role: HubRole, nip: str | None = None) -> str:
         """Make a person's token, for one NIP or for all, and return it."""

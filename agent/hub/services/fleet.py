@@ -68,6 +68,8 @@ class TillPage:
 
     view: TillView
     open: Sequence[HubInvoice]
+    refused: Sequence[HubInvoice]
+    """By KSeF, and neither read by the till nor settled here."""
     newest: Sequence[HubInvoice]
 
 
@@ -114,7 +116,8 @@ class Fleet:
             if not found:
                 raise NotFound("Nie ma takiej kasy.", code="till-unknown")
             waiting = await tx.books.open_of(till_id, LISTED)
-            return TillPage(found[0], waiting, await tx.books.newest_of(till_id, LISTED))
+            refused = await tx.outcomes.refusals_of(till_id, LISTED)
+            return TillPage(found[0], waiting, refused, await tx.books.newest_of(till_id, LISTED))
 
         return await self._store.read(work)
 
@@ -138,15 +141,16 @@ class Fleet:
         )
 
     async def _views(self, tx: HubTransaction, now: datetime, nip: str | None) -> list[TillView]:
-        """Judge all tills in use, and those revoked ones of which not all is in KSeF yet."""
+        """Judge all tills in use, and those revoked ones of which not all is in KSeF yet, or settled."""
         sellers = {each.nip: each.name for each in await tx.parties.sellers()}
         beats = {each.till_id: each for each in await tx.fleet.last_beats()}
         counts: dict[int, list[OpenCount]] = defaultdict(list)
         for each in await tx.fleet.open_counts():
             if nip in {None, each.nip}:
                 counts[each.till_id].append(each)
+        refused = {each.till_id: each for each in await tx.outcomes.refusals() if nip in {None, each.nip}}
         tills = await tx.parties.tills(nip)
-        revoked = counts.keys() - {each.id for each in tills}
+        revoked = (counts.keys() | refused.keys()) - {each.id for each in tills}
         tills += [await tx.parties.till(each) for each in sorted(revoked)]
         views = [
             view_of(
@@ -156,6 +160,7 @@ class Fleet:
                 counts.get(till.id, ()),
                 now=now,
                 policy=self._policy,
+                refused=refused.get(till.id),
             )
             for till in tills
         ]

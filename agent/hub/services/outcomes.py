@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from agent.domain.errors import BadInput, NotFound
+from agent.domain.errors import BadInput, NotFound, Unavailable
 from agent.hub.domain.records import Cursor, HubInvoice, Outcome, OutcomeKind, Till
 from agent.hub.domain.states import HubState
 from agent.hub.domain.upo_parts import UpoPageParts
@@ -52,8 +53,12 @@ class Outcomes:
     async def lines(self, till: Till, after: Cursor, wait: float = 0.0) -> tuple[list[OutcomeLine], Cursor, bool]:
         """Return what became of the till's invoices after a cursor, what to ask after next, and whether it was known.
 
-        Holds back up to ``wait`` seconds while there is nothing; a cursor that is not known is news.
+        Holds back up to ``wait`` seconds while there is nothing; a cursor that is not known is news. What stands before
+        the cursor the till has made durable: what KSeF refused of it is the till's to look after from now on.
         """
+        if after.seq and await self._store.read(lambda tx: tx.outcomes.unread(till.id, after)):
+            with suppress(Unavailable):  # the next question tells it again
+                await self._store.write(lambda tx: tx.outcomes.read(till.id, after))
 
         def is_news(found: tuple[list[OutcomeLine], Cursor, bool]) -> bool:
             lines, _, known = found

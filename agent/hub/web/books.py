@@ -152,6 +152,7 @@ def till_json(view: TillView) -> dict[str, Json]:
         "unsent": view.unsent,
         "held": view.held,
         "alone": view.alone,
+        "refused": view.refused,
         "deadline": None if view.deadline is None else view.deadline.isoformat(),
         "printers": view.printers,
         "certificate_days": view.certificate_days,

@@ -103,6 +103,7 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
     heard = _gauge("till_heard_timestamp_seconds", "When a till was heard last.", labels)
     unsent = _gauge("till_unsent_invoices", "Invoices without KSeF's number, as the till last said.", labels)
     alone = _gauge("till_alone_invoices", "Of them those that the hub does not have, as the till last said.", labels)
+    refused = _gauge("till_unread_refusals", "Invoices that KSeF refused, and the till has not read it.", labels)
     deadline = _gauge("till_next_deadline_timestamp_seconds", "The end of the nearest day to send by.", labels)
     troubles = _gauge("till_problems", "Problems of a till.", [*labels, "severity"])
     duplicate = _gauge("till_duplicate", "Whether another till was heard under this name.", labels)
@@ -111,6 +112,7 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
             heard.add_metric(values, max(times).timestamp())
         unsent.add_metric(values, sum(max(each.unsent, each.held) for each in tills))
         alone.add_metric(values, sum(each.alone for each in tills))
+        refused.add_metric(values, sum(each.refused for each in tills))
         if days := [each.deadline for each in tills if each.deadline is not None]:
             deadline.add_metric(values, end_of_day(min(days)).timestamp())
         found = [trouble for each in tills for trouble in each.troubles]
@@ -118,7 +120,7 @@ def _of_tills(view: FleetView) -> Iterator[GaugeMetricFamily]:
             count = sum(trouble.grade is grade for trouble in found)
             troubles.add_metric([*values, grade.name.lower()], count)
         duplicate.add_metric(values, float(any(trouble.code == "till-duplicate" for trouble in found)))
-    yield from (heard, unsent, alone, deadline, troubles, duplicate)
+    yield from (heard, unsent, alone, refused, deadline, troubles, duplicate)
 
 
 def _by_name(tills: Iterable[TillView]) -> dict[tuple[str, str, str], list[TillView]]:

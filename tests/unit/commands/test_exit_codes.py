@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -12,9 +13,14 @@ import click
 import pytest
 
 from agent import cli
+from agent.hub.domain.records import InvoiceFacts, OutcomeKind
+from agent.hub.domain.states import HubState
+from agent.hub.ports import HubTransaction
 from agent.ports import Outcome, Rejected
 from agent.store.lock import DataLock
+from tests.fakes.clock import FakeClock
 from tests.fakes.command_line import Run, subcommands
+from tests.fakes.hub_stores import offer, sqlite_hub
 from tests.fakes.shop import Shop
 from tests.fakes.world import BUYER_NIP, sale
 
@@ -50,6 +56,7 @@ NEEDED = {
     "hub till revoke": ("kasa",),
     "hub till token": ("kasa",),
     "hub till adopt": ("kasa",),
+    "hub till settle": ("FV-1/1", "--why", "x"),
     "hub token add": ("Anna",),
     "hub token revoke": ("Anna",),
     "hub certificate withdraw": ("01F20A5D352AE590",),
@@ -193,6 +200,26 @@ def _chain(bench: Bench, *words: str) -> int:
     return bench.hub(*words)
 
 
+def _settled(bench: Bench) -> int:
+    """Settle what KSeF refused of a till that never read it."""
+
+    async def work(tx: HubTransaction) -> None:
+        (till,) = await tx.parties.tills()
+        given = offer("FV-1/1", nip=BUYER_NIP)
+        await tx.invoices.add(till, given)
+        for state in (HubState.SENDING, HubState.REJECTED):
+            await tx.invoices.move(given.sha256, state, InvoiceFacts())
+        await tx.outcomes.add([(await tx.invoices.get(given.sha256), OutcomeKind.REJECTED, {})])
+
+    async def refuse() -> None:
+        async with sqlite_hub(bench.folder / "hub", FakeClock()) as store:
+            await store.write(work)
+
+    assert _chain(bench, "till", "list") == 0
+    asyncio.run(refuse())
+    return bench.hub("till", "settle", "FV-1/1", "--why", "x")
+
+
 def _twice(code: Callable[..., int], *words: str) -> int:
     assert code(*words) == 0
     return code(*words)
@@ -252,6 +279,7 @@ DONE: dict[str, Callable[[Bench], int]] = {
     "hub till revoke": lambda bench: _chain(bench, "till", "revoke", "kasa 1"),
     "hub till token": lambda bench: _chain(bench, "till", "token", "kasa 1"),
     "hub till adopt": lambda bench: _chain(bench, "till", "adopt", "kasa 1"),
+    "hub till settle": _settled,
     "hub tls": lambda bench: bench.plain("hub", "tls", bench.out("tls"), "localhost"),
 }
 """Clock confirm and enroll end well only where KSeF or a manager's clock is at hand: their own tests."""
@@ -330,6 +358,7 @@ FOUND_WANTING: dict[str, Callable[[Bench], int]] = {
     "hub till revoke": lambda bench: _chain(bench, "till", "revoke", "kasa 2"),
     "hub till token": lambda bench: _chain(bench, "till", "token", "kasa 2"),
     "hub till adopt": lambda bench: _chain(bench, "till", "adopt", "kasa 2"),
+    "hub till settle": lambda bench: _chain(bench, "till", "settle", "FV-1/1", "--why", "x"),
     "hub tls": _tls,
 }
 

@@ -24,7 +24,17 @@ from agent.hub.domain.book_changes import changes
 from agent.hub.domain.books import COLUMNS, Find, Question, marker, question, to_csv
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, view_of
 from agent.hub.domain.presence import Presence
-from agent.hub.domain.records import HubRole, LastBeat, Offer, OpenCount, Till
+from agent.hub.domain.records import (
+    HubRole,
+    InvoiceFacts,
+    LastBeat,
+    Offer,
+    OpenCount,
+    OutcomeKind,
+    Refusal,
+    Till,
+    UnreadRefusals,
+)
 from agent.hub.domain.states import HubState
 from agent.hub.domain.tokens import token_hash
 from agent.hub.ports import HubTransaction
@@ -145,6 +155,22 @@ def test_of_a_revoked_till_the_deadlines_of_what_it_handed_over_are_watched() ->
     for last in (None, heard):
         quiet = view_of(revoked, "Sklep", last, [], now=NOON + timedelta(days=2), policy=POLICY)
         assert (quiet.grade, quiet.unsent, quiet.alone) == (Grade.WELL, 0, 0), "silent by order"
+
+
+def test_what_ksef_refused_and_no_till_has_read_is_told() -> None:
+    """A till that is switched on reads it at once; one that is silent says nothing; one that was revoked never will."""
+    refused = UnreadRefusals(NIP, 1, 2, date(2026, 11, 25), NOON)
+    given: dict[str, Any] = {"policy": POLICY, "refused": refused}
+    heard = LastBeat(1, Presence("d", "p", "m", None, NOON), "::1", None, beat())
+    at_once = view_of(TILL, "Sklep", heard, [], now=NOON + timedelta(minutes=4), **given)
+    assert (codes(at_once), at_once.refused) == ({}, 2)
+    later = view_of(TILL, "Sklep", heard, [], now=NOON + timedelta(minutes=6), **given)
+    assert codes(later)["refusals-unread"] is Grade.WARNING
+    last_hours = view_of(TILL, "Sklep", heard, [], now=datetime(2026, 11, 25, 17, 30, tzinfo=UTC), **given)
+    assert codes(last_hours)["refusals-unread"] is Grade.CRITICAL
+    gone = view_of(replace(TILL, revoked_at=NOON), "Sklep", heard, [], now=NOON, **given)
+    assert codes(gone) == {"refusals-unread": Grade.CRITICAL}
+    assert "2, najbliższy termin 25.11.2026, a kasa jest wycofana" in gone.troubles[0].text
 
 
 SHA = bytes(range(32))
@@ -496,6 +522,68 @@ async def test_a_manager_adopts_a_till_and_the_log_says_who(office: Office) -> N
         each for each in await office.hub.store.read(lambda tx: tx.log.after(0, 100)) if each.kind == "till_adopted"
     ]
     assert entry.data["by"] == "manager"
+
+
+async def refused_of(office: Office, number: str) -> bytes:
+    """Let KSeF refuse an invoice of the first till, which is told."""
+    given = offer(number)
+    (till, _) = await office.hub.store.read(lambda tx: tx.parties.tills())
+
+    async def work(tx: HubTransaction) -> None:
+        await tx.invoices.add(till, given)
+        for state in (HubState.SENDING, HubState.REJECTED):
+            facts = (
+                InvoiceFacts(refusal=Refusal(450, "Błąd weryfikacji semantyki")) if state is HubState.REJECTED else None
+            )
+            await tx.invoices.move(given.sha256, state, facts or InvoiceFacts())
+        await tx.outcomes.add([(await tx.invoices.get(given.sha256), OutcomeKind.REJECTED, {})])
+
+    await office.hub.store.write(work)
+    return given.sha256
+
+
+async def refusals_told(office: Office) -> list[tuple[int, list[str]]]:
+    tills = json.loads((await office.get("/v1/fleet"))[1])["tills"]
+    return [(each["refused"], [x["code"] for x in each["troubles"]]) for each in tills if each["refused"]]
+
+
+async def test_what_ksef_refused_of_a_revoked_till_is_told_until_a_manager_settles_it(office: Office) -> None:
+    sha256 = await refused_of(office, "FV-1/9")
+    await office.hub.store.write(lambda tx: tx.parties.revoke_till(NIP, "kasa 1"))
+    assert await refusals_told(office) == [(1, ["refusals-unread"])]
+    assert (await office.get("/health", None))[0] == 503
+    _, metrics = await office.get("/metrics", "monitor")
+    assert 'ksef_hub_till_unread_refusals{nip="5265877635",shop="Sklep kasa 1",till="kasa 1"} 1.0' in metrics
+    assert "KSeF odrzucił faktury tej kasy: 1" in (await office.get("/", "viewer"))[1]
+    action = f"/invoices/{sha256.hex()}/settle"
+    assert action in (await office.get("/tills/1"))[1]
+    assert action not in (await office.get("/tills/1", "viewer"))[1]
+    for who, why, status in (
+        ("viewer", "x", 403),
+        ("manager", " ", 422),
+        ("manager", "x" * 501, 422),
+        ("manager", "Wystawiona ponownie na kasie 2.", 303),
+        ("manager", "I jeszcze raz.", 303),
+    ):
+        headers = {"Authorization": f"Bearer {office.tokens[who]}"}
+        url = office.hub.listener.url + action
+        async with office.http.post(url, data={"why": why}, headers=headers, allow_redirects=False) as answer:
+            assert answer.status == status, (who, why)
+    assert await refusals_told(office) == []
+    log = await office.hub.store.read(lambda tx: tx.log.after(0, 100))
+    (entry,) = [each.data for each in log if each.kind == "refusal_settled"]
+    assert (entry["number"], entry["by"], entry["why"]) == ("FV-1/9", "manager", "Wystawiona ponownie na kasie 2.")
+
+
+async def test_what_ksef_refused_is_told_until_the_till_has_read_it(office: Office) -> None:
+    await refused_of(office, "FV-1/9")
+    assert await refusals_told(office) == [(1, [])], "it reads it at once, where it is switched on"
+    await office.clock.advance(360)
+    assert await refusals_told(office) == [(1, ["refusals-unread"])]
+    answer = json.loads((await office.get("/v1/outcomes", "till"))[1])
+    assert await refusals_told(office) == [(1, ["refusals-unread"])], "it was told, and may not have made it durable"
+    await office.get(f"/v1/outcomes?after={answer['cursor']}", "till")
+    assert await refusals_told(office) == []
 
 
 async def test_a_month_of_many_pages_is_given_whole(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,3 +22,33 @@ SELECT * FROM outcomes WHERE till_id = :till_id AND seq > :seq ORDER BY seq LIMI
 -- outcomes_last --
 -- The end of a till's sequence.
 SELECT outcome_seq, outcome_mark FROM tills WHERE id = :till_id
+
+-- refusal_add --
+-- KSeF refused an invoice, and its till has not read it.
+INSERT INTO unread_refusals (sha256, till_id, seq, at) VALUES (:sha256, :till_id, :seq, :at)
+ON CONFLICT (sha256) DO UPDATE SET till_id = :till_id, seq = :seq, at = :at
+
+-- refusal_unread --
+-- Whether a till reads one for the first time by going on from a line.
+SELECT 1 AS found FROM unread_refusals WHERE till_id = :till_id AND seq <= :seq LIMIT 1
+
+-- refusals_read --
+-- A till goes on from a line, so it has made durable what stands before it.
+DELETE FROM unread_refusals WHERE till_id = :till_id AND seq <= :seq
+
+-- refusal_settle --
+-- Somebody looked after it in place of the till.
+DELETE FROM unread_refusals WHERE sha256 = :sha256 RETURNING sha256
+
+-- refusals --
+-- By till, those that are refused still, the nearest of their deadlines, the oldest. CROSS JOIN: SQLite goes in this order.
+SELECT invoices.nip, unread.till_id, count(*) AS count, min(invoices.deadline) AS deadline, min(unread.at) AS oldest
+FROM unread_refusals AS unread CROSS JOIN invoices
+WHERE invoices.sha256 = unread.sha256 AND invoices.state = 'rejected'
+GROUP BY invoices.nip, unread.till_id
+
+-- refusals_of_till --
+-- Those of one till, nearest deadline first.
+SELECT invoices.* FROM unread_refusals AS unread CROSS JOIN invoices
+WHERE unread.till_id = :till_id AND invoices.sha256 = unread.sha256 AND invoices.state = 'rejected'
+ORDER BY invoices.deadline NULLS LAST, invoices.received_at LIMIT :limit

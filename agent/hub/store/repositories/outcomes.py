@@ -12,9 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from agent.domain.json_io.canonical import Json, canonical
-from agent.hub.domain.records import Cursor, HubInvoice, Outcome, OutcomeKind
+from agent.hub.domain.records import Cursor, HubInvoice, Outcome, OutcomeKind, UnreadRefusals
 from agent.hub.store.database import Database, Row, Value, dump
+from agent.hub.store.repositories.invoices import invoice_of
 
+REFUSALS = frozenset({OutcomeKind.REJECTED.value, OutcomeKind.DUPLICATE.value})
+"""Kinds of lines that somebody has to look after."""
 MARK_DIGITS = 32
 """Of a SHA-256: nobody has to be kept from finding a second one, only chance."""
 
@@ -55,6 +58,11 @@ class StoredOutcomes:
                 }
             )
         await self._database.run_many("outcome_add", rows)
+        for row in rows:
+            if row["kind"] in REFUSALS:
+                await self._database.run(
+                    "refusal_add", sha256=row["sha256"], till_id=till_id, seq=row["seq"], at=row["at"]
+                )
         await self._database.run("outcomes_mark", till_id=till_id, mark=mark)
         await self._database.tell(f"till:{till_id}")
 
@@ -68,6 +76,36 @@ class StoredOutcomes:
         """Return the end of a till's sequence."""
         (row,) = await self._database.run("outcomes_last", till_id=till_id)
         return Cursor(row.whole("outcome_seq"), row.text("outcome_mark"))
+
+    async def unread(self, till_id: int, cursor: Cursor) -> bool:
+        """Whether a till that goes on from here has read a refusal for the first time."""
+        return bool(await self._database.run("refusal_unread", till_id=till_id, seq=cursor.seq))
+
+    async def read(self, till_id: int, cursor: Cursor) -> None:
+        """Note that a till has read all up to here; a cursor of another memory changes nothing."""
+        if await self._mark_at(till_id, cursor.seq) == cursor.mark:
+            await self._database.run("refusals_read", till_id=till_id, seq=cursor.seq)
+
+    async def settle(self, sha256: bytes) -> bool:
+        """Note that people looked after a refusal; False where there is none that nobody has read."""
+        return bool(await self._database.run("refusal_settle", sha256=sha256))
+
+    async def refusals(self) -> list[UnreadRefusals]:
+        """Return, by till, what KSeF refused and nobody has read."""
+        return [
+            UnreadRefusals(
+                nip=row.text("nip"),
+                till_id=row.whole("till_id"),
+                count=row.whole("count"),
+                deadline=row.day_or_none("deadline"),
+                oldest=row.instant("oldest"),
+            )
+            for row in await self._database.run("refusals")
+        ]
+
+    async def refusals_of(self, till_id: int, limit: int) -> list[HubInvoice]:
+        """Return those of one till, nearest deadline first."""
+        return [invoice_of(row) for row in await self._database.run("refusals_of_till", till_id=till_id, limit=limit)]
 
     async def _mark_at(self, till_id: int, seq: int) -> str | None:
         rows = await self._database.run("outcome_at", till_id=till_id, seq=seq)

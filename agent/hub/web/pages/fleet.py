@@ -97,6 +97,7 @@ def till_page(person: Person, found: TillPage) -> str:
         ("Nieprzesłane (mówi kasa)", view.unsent),
         ("W centrali, jeszcze nie w KSeF", view.held),
         ("Tylko na kasie", view.alone),
+        ("Odrzucone przez KSeF, nieodczytane przez kasę", view.refused),
         ("Najbliższy termin", day(view.deadline)),
         ("Drukarka", view.printers or "–"),
         ("Certyfikaty, dni ważności", "–" if view.certificate_days is None else view.certificate_days),
@@ -109,6 +110,7 @@ def till_page(person: Person, found: TillPage) -> str:
         else "",
         tag("dl", *(join((tag("dt", name), tag("dd", value))) for name, value in facts)),
         _adopt(person, view),
+        *_refused(person, found),
         tag("h2", "Jeszcze nie w KSeF"),
         invoices_table(found.open, empty="Wszystko, co kasa przekazała, jest w KSeF."),
         tag("h2", "Ostatnio przekazane"),
@@ -255,3 +257,33 @@ def _adopt(person: Person, view: TillView) -> Markup:
         method="post",
         action=f"/tills/{view.till.id}/adopt",
     )
+
+
+def _refused(person: Person, found: TillPage) -> Sequence[Markup]:
+    """What KSeF refused and the till has not read, each with what a manager says once it was looked after."""
+    if not found.refused:
+        return ()
+    may = Right.MANAGE in RIGHTS[person.role]
+    return (
+        tag("h2", "Odrzucone przez KSeF, nieodczytane przez kasę"),
+        tag(
+            "p",
+            "Gdy kasa działa, odczyta to sama i tam się to wyjaśnia. Gdy już nie wróci: wystaw fakturę ponownie albo "
+            "skoryguj ją na innej kasie i zapisz tutaj, jak sprawę załatwiono.",
+        ),
+        table(
+            ("Numer", "Data", "Kwota", "Stan", "Numer KSeF", "Termin", "UPO", "Uwagi", "Załatwione"),
+            ([*invoice_cells(each), _settle(each) if may else "–"] for each in found.refused),
+            empty="",
+        ),
+    )
+
+
+def _settle(invoice: HubInvoice) -> Markup:
+    field = Markup(
+        tag(
+            "input", name="why", required="required", maxlength="500", aria_label=f"Jak załatwiono {invoice.number}"
+        ).removesuffix("</input>")
+    )
+    action = f"/invoices/{invoice.sha256.hex()}/settle"
+    return tag("form", field, tag("button", "Zapisz"), method="post", action=action)

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.domain.calendar import local_date
-from agent.domain.errors import NotFound, NotPermitted, Refused, Unavailable
+from agent.domain.errors import BadInput, NotFound, NotPermitted, Refused, Unavailable
 from agent.hub.domain.records import HubRole
 from agent.hub.domain.tokens import token_hash
 from agent.hub.web.context import ADMINISTRATION, BOOKS, CLOCK, FLEET, HUB_STORE, PERSON
@@ -16,6 +16,7 @@ from agent.hub.web.pages.fleet import Filter, fleet_page, till_page
 from agent.hub.web.pages.markup import Markup, page, tag
 from agent.hub.web.pages.search import books_page, invoice_page, search_page
 from agent.hub.web.people import COOKIE, Handler, Right, allowed, require_own_origin, require_seller, sign_in
+from agent.hub_contract.reading import is_plain
 from agent.web.problems import status_of
 
 STYLE: Final = (Path(__file__).parent / "style.css").read_bytes()
@@ -35,6 +36,7 @@ def routes() -> list[web.RouteDef]:
         web.post(r"/tills/{id:\d{1,9}}/adopt", _page(Right.MANAGE, post_adopt)),
         web.get("/invoices", _page(Right.SEARCH, get_invoices)),
         web.get("/invoices/{sha256:[0-9a-f]{64}}", _page(Right.SEARCH, get_invoice)),
+        web.post("/invoices/{sha256:[0-9a-f]{64}}/settle", _page(Right.MANAGE, post_settle)),
         web.get("/books", _page(Right.BOOKS, get_books)),
     ]
 
@@ -150,6 +152,17 @@ async def get_invoice(request: web.Request) -> web.StreamResponse:
     """GET /invoices/{sha256}: one invoice."""
     found = await request.app[BOOKS].invoice(bytes.fromhex(request.match_info["sha256"]), request[PERSON].nip)
     return html(invoice_page(request[PERSON], found, local_date(request.app[CLOCK].now())))
+
+
+async def post_settle(request: web.Request) -> web.StreamResponse:
+    """POST /invoices/{sha256}/settle: what KSeF refused, and no till reads, was looked after; form field ``why``."""
+    require_own_origin(request)
+    person, sha256 = request[PERSON], bytes.fromhex(request.match_info["sha256"])
+    why = (await request.post()).get("why", "")
+    if not isinstance(why, str) or not is_plain(why):
+        raise BadInput("Napisz zwykłym tekstem, jak sprawę załatwiono.")
+    await request.app[ADMINISTRATION].settle(sha256, why, by=person.name, nip=person.nip)
+    raise web.HTTPSeeOther(f"/invoices/{sha256.hex()}")
 
 
 async def get_books(request: web.Request) -> web.StreamResponse:
