@@ -90,3 +90,65 @@ def test_a_package_whose_installation_failed_is_installed_at_the_next_run(tmp_pa
     for _ in range(2):
         assert play(tmp_path, body) == 0
     assert (tmp_path / "log").read_text().splitlines() == ["apt", "apt"], "once in vain, once, and no more"
+
+
+@pytest.mark.parametrize(
+    ("apt", "gate", "done"),
+    [
+        ("exit 100", "ok", ["apt"]),
+        ('printf "0.2.0 half-configured" >"$HERE"; exit 100', "ok", ["apt", "back"]),
+        ('printf "0.2.0 installed" >"$HERE"', "bad", ["apt", "back"]),
+        ('printf "0.2.0 installed" >"$HERE"', "ok", ["apt"]),
+        ("true", "bad", ["apt"]),
+    ],
+    ids=["nothing was touched", "half installed", "not well after it", "well", "not well, and the same version"],
+)
+def test_a_till_goes_back_only_from_a_version_that_it_was_upgraded_to(
+    tmp_path: Path, apt: str, gate: str, done: list[str]
+) -> None:
+    role = PLAYS / "roles/ksef_till/tasks"
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "upgrade.yml").write_text((role / "upgrade.yml").read_text("utf-8"))
+    package = (role / "package.yml").read_text("utf-8")
+    (tasks / "package.yml").write_text(package.replace("/var/cache/", f"{tmp_path}/cache-"))
+    (tasks / "problems.yml").write_text("- ansible.builtin.set_fact: {ksef_till_problems: []}\n")
+    (tasks / "ready.yml").write_text(f"- ansible.builtin.command: '{'true' if gate == 'ok' else 'false'}'\n")
+    (tmp_path / "given.deb").touch()
+    (tmp_path / "here").write_text("0.1.0 installed")
+    program(tmp_path, "dpkg-query", 'cat "$HERE"')
+    program(tmp_path, "dpkg-deb", 'printf "0.2.0 installed"')
+    program(tmp_path, "apt-get", f"echo apt >>{tmp_path}/log\n{apt}")
+    program(tmp_path, "ksef-agent-rollback", f"echo back >>{tmp_path}/log")
+    body: dict[str, object] = {
+        "vars": {
+            "ksef_till_repository": "",
+            "ksef_till_version": "",
+            "ksef_till_recommends": True,
+            "ksef_till_gate_seconds": 0,
+            "ksef_till_package": str(tmp_path / "given.deb"),
+        },
+        "tasks": [{"ansible.builtin.import_tasks": str(tasks / "upgrade.yml")}],
+    }
+    well = play(tmp_path, body, HERE=str(tmp_path / "here")) == 0
+    assert (tmp_path / "log").read_text().splitlines() == done
+    assert well is (gate == "ok" and "exit" not in apt)
+
+
+@pytest.mark.parametrize(("differs", "well"), [(None, True), ([], True), (["series"], False)])
+def test_a_till_that_the_hub_has_otherwise_than_the_inventory_stops_the_play(
+    tmp_path: Path, differs: list[str] | None, well: bool
+) -> None:
+    """A hub of before does not say it."""
+    answer: dict[str, object] = {"nip": "5265877635", "name": "kasa 1", "result": "known"}
+    if differs is not None:
+        answer["differs"] = differs
+    (tmp_path / "answer.json").write_text(json.dumps([answer]))
+    program(tmp_path, "runuser", f"cat >/dev/null\ncat {tmp_path}/answer.json")
+    tasks = (PLAYS / "roles/ksef_hub/tasks/settings.yml").read_text("utf-8")
+    (tmp_path / "tills.yml").write_text(tasks[tasks.index("- name: The tills") :])
+    body: dict[str, object] = {
+        "vars": {"ksef_hub_tills": [{"name": "kasa 1", "series": ["FV-9"]}]},
+        "tasks": [{"ansible.builtin.import_tasks": str(tmp_path / "tills.yml")}],
+    }
+    assert (play(tmp_path, body) == 0) is well

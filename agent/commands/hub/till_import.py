@@ -13,12 +13,15 @@ from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option_without_files, with_store
 from agent.domain.errors import BadInput
 from agent.hub.domain.records import Seller, Till
-from agent.hub.domain.till_list import Imported, ListedTill, read_list, with_token
+from agent.hub.domain.till_list import Imported, ImportedTill, ListedTill, read_list, with_token
 from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.services.administration import Administration, new_till_token
 from agent.hub.settings.model import HubSettings
 from agent.ksef.credentials import read_secret
 from agent.system.durable_files import make_private_folders, write_as_folder_owner
+
+WORDS = {"shop": "sklep", "series": "serie"}
+"""What may differ, for people."""
 
 
 @click.command("import")
@@ -34,11 +37,12 @@ def till_import(settings: HubSettings, list_file: TextIO, tokens: Path | None, *
     """Add all tills of FILE, a JSON array as `till list --json` prints it (- reads it from the standard input).
 
     A till's token is its member "token", else its file in the folder, else a new one that is put there. A till that the
-    hub knows stays as it is, but for a token that is given and is another one. May be run again at any time.
+    hub knows stays as it is, but for a token that is given and is another one. Where the list gives it another shop or
+    other series, that is said, and "differs" in JSON. May be run again at any time.
     """
     listed = read_list(list_file.read())
 
-    async def work(store: HubStore) -> list[tuple[ListedTill, Imported]]:
+    async def work(store: HubStore) -> list[tuple[ListedTill, ImportedTill]]:
         sellers, known = await store.read(_sellers_and_tills)
         named = [replace(each, nip=each.nip or _only(sellers)) for each in listed]
         strangers = {(each.nip, each.name) for each in named} - {(each.nip, each.name) for each in known}
@@ -47,13 +51,28 @@ def till_import(settings: HubSettings, list_file: TextIO, tokens: Path | None, *
 
     done = with_store(settings, work)
     if as_json:
-        show_json([{"nip": each.nip, "name": each.name, "result": result.value} for each, result in done])
+        show_json(
+            [
+                {"nip": each.nip, "name": each.name, "result": found.result.value, "differs": list(found.differs)}
+                for each, found in done
+            ]
+        )
         return
-    counted = {result: sum(each is result for _, each in done) for result in Imported}
+    counted = {result: sum(found.result is result for _, found in done) for result in Imported}
     click.echo(
         f"Dodano kas: {counted[Imported.ADDED]}, zmieniono kod: {counted[Imported.TOKEN_REPLACED]}, "
         f"bez zmian: {counted[Imported.KNOWN]}."
     )
+    for each, found in done:
+        if found.differs:
+            what = " i ".join(WORDS[name] for name in found.differs)
+            click.echo(
+                f"Kasa „{each.name}”: {what} na liście i w centrali różnią się; zostaje tak jak w centrali.", err=True
+            )
+    if any(found.differs for _, found in done):
+        click.echo(
+            "Zmienia to tylko nowa kasa: ksef-agent hub till revoke NAZWA, potem till import jeszcze raz.", err=True
+        )
 
 
 async def _sellers_and_tills(tx: HubTransaction) -> tuple[Sequence[Seller], Sequence[Till]]:

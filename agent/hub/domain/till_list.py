@@ -16,13 +16,22 @@ SHORTEST_TOKEN = 32
 
 @dataclass(frozen=True, slots=True)
 class ListedTill:
-    """A till as it shall be. ``nip`` empty: of the only seller. ``token`` None: nobody knows it."""
+    """A till as it shall be. ``nip`` empty: of the only seller. ``token`` None: nobody knows it.
+
+    ``says``: which of shop and series the list speaks of; a till in use is compared in these.
+    """
 
     name: str
     nip: str = ""
     shop: str = ""
     series: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
+    says: frozenset[str] = frozenset()
+
+    def differs(self, shop: str, series: tuple[str, ...]) -> tuple[str, ...]:
+        """Return in what a till in use is another one than the list says."""
+        found = (("shop", self.shop != shop), ("series", set(self.series) != set(series)))
+        return tuple(name for name, other in found if other and name in self.says)
 
 
 class Imported(StrEnum):
@@ -32,6 +41,14 @@ class Imported(StrEnum):
     TOKEN_REPLACED = "token_replaced"  # noqa: S105 - no password
     """The hub knew it by another token."""
     KNOWN = "known"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTill:
+    """What became of one, and in what the hub has it otherwise than the list: that stays so."""
+
+    result: Imported
+    differs: tuple[str, ...] = ()
 
 
 def require_name(name: str) -> str:
@@ -75,5 +92,6 @@ def _till(number: int, item: object) -> ListedTill:
             raise BadInput(f"Pozycja {number} listy kas: „{name}” nie jest tekstem.")
     if not isinstance(series, list) or not all(isinstance(each, str) for each in series):
         raise BadInput(f"Pozycja {number} listy kas: „series” nie jest tablicą tekstów.")
-    listed = ListedTill(require_name(texts["name"]), texts["nip"], texts["shop"], tuple(series))
+    says = frozenset({"shop", "series"} & item.keys())
+    listed = ListedTill(require_name(texts["name"]), texts["nip"], texts["shop"], tuple(series), says=says)
     return with_token(listed, texts["token"]) if texts["token"] else listed

@@ -10,7 +10,7 @@ from agent.domain.errors import BadInput, NotFound
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.couriers import SELLERS
 from agent.hub.domain.records import HubRole, Seller, Till
-from agent.hub.domain.till_list import Imported, ListedTill, require_name
+from agent.hub.domain.till_list import Imported, ImportedTill, ListedTill, require_name
 from agent.hub.domain.tokens import PERSON_PREFIX, TILL_PREFIX, token_hash
 from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.services.heartbeats import forget_second
@@ -69,10 +69,13 @@ class Administration:
 
         return NewToken(await self._store.write(work), token)
 
-    async def import_tills(self, listed: Sequence[ListedTill]) -> list[Imported]:
-        """Add those nobody knows, and let a token that is given be the till's; all of them or none. BadInput."""
+    async def import_tills(self, listed: Sequence[ListedTill]) -> list[ImportedTill]:
+        """Add those nobody knows, and let a token that is given be the till's; all of them or none. BadInput.
 
-        async def work(tx: HubTransaction) -> list[Imported]:
+        Shop and series of a till in use stay: what it issued belongs to them. Where the list differs, that is told.
+        """
+
+        async def work(tx: HubTransaction) -> list[ImportedTill]:
             known = {(each.nip, each.name): each for each in await tx.parties.tills()}
             return [await _import(tx, each, known.get((each.nip, each.name))) for each in listed]
 
@@ -180,7 +183,7 @@ def new_till_token() -> str:
     return TILL_PREFIX + secrets.token_urlsafe(32)
 
 
-async def _import(tx: HubTransaction, listed: ListedTill, known: Till | None) -> Imported:
+async def _import(tx: HubTransaction, listed: ListedTill, known: Till | None) -> ImportedTill:
     if known is None:
         if listed.token is None:
             raise BadInput(f"Kasa „{listed.name}” nie ma kodu.")
@@ -188,12 +191,13 @@ async def _import(tx: HubTransaction, listed: ListedTill, known: Till | None) ->
         added = await tx.parties.add_till(*shape, token_hash(listed.token))
         data: dict[str, Json] = {"name": listed.name, "series": list(listed.series)}
         await tx.log.append("till_added", data, nip=listed.nip, till_id=added.id)
-        return Imported.ADDED
+        return ImportedTill(Imported.ADDED)
+    differs = listed.differs(known.shop, known.series)
     if listed.token is None or await tx.parties.till_of(token_hash(listed.token)) == known:
-        return Imported.KNOWN
+        return ImportedTill(Imported.KNOWN, differs)
     await tx.parties.renew_token(known.nip, known.name, token_hash(listed.token))
     await tx.log.append("till_token", {"name": known.name}, nip=known.nip, till_id=known.id)
-    return Imported.TOKEN_REPLACED
+    return ImportedTill(Imported.TOKEN_REPLACED, differs)
 
 
 async def _seller_of(tx: HubTransaction, nip: str) -> str:

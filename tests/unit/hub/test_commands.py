@@ -150,6 +150,27 @@ def test_a_list_of_tills_is_added_at_once_and_again_after_a_loss_with_their_toke
     assert hub.till_of(made[1]) == "kasa 2"
 
 
+def test_a_till_in_use_keeps_shop_and_series_and_the_list_is_told_where_it_says_otherwise(hub: Hub) -> None:
+    hub.add_seller()
+    hub.run("till", "add", "kasa 1", "--shop", "Wola", "--series", "FV-1", "--series", "FK-1")
+    file = hub.folder / "tills.json"
+    for given, differs in (
+        ({}, []),
+        ({"shop": "Wola", "series": ["FK-1", "FV-1"]}, []),
+        ({"shop": "Praga"}, ["shop"]),
+        ({"shop": "", "series": []}, ["shop", "series"]),
+        ({"series": ["FV-1"]}, ["series"]),
+    ):
+        file.write_text(json.dumps([{"name": "kasa 1", **given}]), "utf-8")
+        (answer,) = hub.json("till", "import", str(file))
+        assert (answer["result"], answer["differs"]) == ("known", differs)
+    said = hub.result("till", "import", str(file))
+    assert said.exit_code == 0
+    assert "Kasa „kasa 1”: serie na liście i w centrali różnią się" in said.stderr
+    (known,) = hub.json("till", "list")
+    assert (known["shop"], known["series"]) == ("Wola", ["FV-1", "FK-1"])
+
+
 def test_a_token_of_headquarters_own_is_taken_and_a_till_in_use_keeps_its_own(hub: Hub) -> None:
     hub.add_seller()
     hub.run("till", "add", "kasa 1")
