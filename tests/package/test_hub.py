@@ -108,6 +108,36 @@ def test_a_hub_in_fifteen_minutes(till: Till) -> None:
     assert {each["name"] for each in json.loads(hub(machine, "till", "list", "--json"))} == {"kasa 1", "kasa 2"}
 
 
+_RENEW = """
+import json, sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as database:
+    (access,) = database.execute("SELECT access FROM sellers").fetchone()
+    text = json.dumps(json.loads(access) | {"renew_before_days": 800})
+    database.execute("UPDATE sellers SET access = ?", (text,))
+"""
+"""As if its certificate, which holds for two years, were near its end; seller add takes 300 days at most."""
+
+
+def test_it_renews_the_certificate_that_signs_in_where_it_lies(till: Till) -> None:
+    """Under systemd's sandbox, whose ReadWritePaths let it: the files are replaced, and the new pair signs in."""
+    machine = till.machine
+    old = {kind: machine.path(f"{KEYS}/authentication.{kind}").read_bytes() for kind in ("certificate", "key")}
+    till.systemctl("stop", HUB)
+    machine.run("runuser", "-u", "ksef-agent-hub", "--", "python3", "-c", _RENEW, "/var/lib/ksef-agent-hub/hub.db")
+    till.systemctl("start", HUB)
+
+    def renewed() -> bool:
+        return all(machine.path(f"{KEYS}/authentication.{kind}").read_bytes() != old[kind] for kind in old)
+
+    till.until(renewed)
+    modes = machine.run("stat", "-c", "%A %U %G", *(f"{KEYS}/authentication.{kind}" for kind in old)).stdout
+    assert modes.splitlines()[-1] == "-rw------- ksef-agent-hub ksef-agent-hub", "the key"
+    hub(machine, "check")
+    till.issue()
+    till.until(lambda: open_invoices(machine) == 0)
+    assert "Read-only file system" not in till.journal(HUB)
+
+
 def test_a_copy_is_restored(till: Till) -> None:
     machine = till.machine
     till.systemctl("start", "ksef-agent-hub-backup.service")

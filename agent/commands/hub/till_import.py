@@ -71,7 +71,7 @@ def till_import(settings: HubSettings, list_file: TextIO, tokens: Path | None, *
             )
     if any(found.differs for _, found in done):
         click.echo(
-            "Zmienia to tylko nowa kasa: ksef-agent hub till revoke NAZWA, potem till import jeszcze raz.", err=True
+            "Zmienia to tylko nowa kasa: ksef-agent hub till revoke NAZWA, potem till import z nowym kodem.", err=True
         )
 
 

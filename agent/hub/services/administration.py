@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.domain.errors import BadInput, NotFound
+from agent.domain.errors import BadInput, Conflict, NotFound
 from agent.domain.json_io.canonical import Json
 from agent.hub.courier.couriers import SELLERS
 from agent.hub.domain.records import HubRole, Seller, Till
@@ -188,7 +188,10 @@ async def _import(tx: HubTransaction, listed: ListedTill, known: Till | None) ->
         if listed.token is None:
             raise BadInput(f"Kasa „{listed.name}” nie ma kodu.")
         shape = (listed.nip, listed.name, listed.shop, listed.series)
-        added = await tx.parties.add_till(*shape, token_hash(listed.token))
+        try:
+            added = await tx.parties.add_till(*shape, token_hash(listed.token))
+        except Conflict as error:  # its name is nobody's, so it is the token
+            raise BadInput(f"Kod kasy „{listed.name}” miała już inna albo wycofana kasa; daj jej nowy.") from error
         data: dict[str, Json] = {"name": listed.name, "series": list(listed.series)}
         await tx.log.append("till_added", data, nip=listed.nip, till_id=added.id)
         return ImportedTill(Imported.ADDED)

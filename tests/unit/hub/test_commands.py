@@ -171,6 +171,18 @@ def test_a_till_in_use_keeps_shop_and_series_and_the_list_is_told_where_it_says_
     assert (known["shop"], known["series"]) == ("Wola", ["FV-1", "FK-1"])
 
 
+def test_a_till_that_replaces_a_revoked_one_needs_another_token(hub: Hub) -> None:
+    hub.add_seller()
+    file = hub.folder / "tills.json"
+    for token, added in (("a" * 32, True), ("a" * 32, False), ("b" * 32, True)):
+        file.write_text(json.dumps([{"name": "kasa 1", "series": ["FV-9"], "token": token}]), "utf-8")
+        if added:
+            assert [each["result"] for each in hub.json("till", "import", str(file))] == ["added"]
+            hub.run("till", "revoke", "kasa 1")
+        else:
+            assert "daj jej nowy" in str(hub.refused("till", "import", str(file)))
+
+
 def test_a_token_of_headquarters_own_is_taken_and_a_till_in_use_keeps_its_own(hub: Hub) -> None:
     hub.add_seller()
     hub.run("till", "add", "kasa 1")
