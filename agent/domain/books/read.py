@@ -13,7 +13,7 @@ from agent.domain.invoice import InvoiceSummary
 from agent.domain.payment_methods import METHODS
 from agent.domain.vat import ZERO
 
-READER = 1
+READER = 2
 """Version of what is read here: raise it where it reads more, so that what is still here is read anew."""
 GTU = tuple(f"GTU_{number:02}" for number in range(1, 14))
 PROCEDURES = (
@@ -47,7 +47,7 @@ def book_entry(view: FaView) -> BookEntry:
 def _by_day(view: FaView, share: Share, sums: list[PlnSum]) -> list[tuple[date, list[PlnSum]]]:
     """A supply within the Union has a tax point of its own (art. 20); a correction goes as it goes."""
     union = [each for each in sums if each.field == WDT]
-    if view.kind.corrects or not union:
+    if view.kind.corrects or view.to_receipt or not union:
         return [(share.day, sums)]
     others = [each for each in sums if each.field != WDT]
     found = [(wdt_day(share.day, view.issued_on), union)]
@@ -71,8 +71,8 @@ def _sold_on(view: FaView, share: Share) -> date | None:
     day = share.day
     if view.kind.corrects:
         day = view.sold_on or view.issued_on
-    elif view.annotations.cash_accounting:
-        day = sold_on(view)
+    elif view.to_receipt or view.annotations.cash_accounting:
+        day = max((line.sold_on for line in share.lines if line.sold_on is not None), default=sold_on(view))
     return None if day == view.issued_on else day
 
 

@@ -1,6 +1,7 @@
 """To which months the parts of an invoice belong: tax points, as far as the document tells them.
 
     sale                     day of the sale: P_6A of the line, P_6, last day of OkresFa (art. 19a ust. 1, 3), else P_1
+    to a receipt (FP)        P_1: the sale itself is in the register's daily report of its month (art. 109 ust. 3d)
     advance (ZAL)            day of the payment: P_6Z of each part, P_6, else P_1 (art. 19a ust. 8)
     cash accounting (P_16)   day of the payment, where the document says that it is paid (art. 21 ust. 1)
     0 WDT                    P_1, at the latest the 15th of the month after the sale (art. 20 ust. 1)
@@ -57,6 +58,8 @@ def tax_points(view: FaView) -> Points:
     """Return where a document belongs. A line is in one share; those of an advance, paid in parts, are in each."""
     if view.kind.corrects:
         return _of_correction(view)
+    if view.to_receipt:
+        return Points((Share(view.issued_on, view.lines),))
     if view.kind.advance:
         return _of_advance(view)
     if view.annotations.cash_accounting:

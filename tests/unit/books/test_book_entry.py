@@ -179,6 +179,21 @@ def test_cash_accounting_belongs_to_the_day_of_payment_where_the_invoice_says_it
     assert unpaid.notes == (tax_points.CASH_ACCOUNTING,)
 
 
+def test_an_invoice_to_a_receipt_belongs_to_the_month_of_its_issue() -> None:
+    """Art. 109 ust. 3d: the sale itself is in the daily report of its own month."""
+    xml = document(issued_on="2026-12-02", dates="<P_6>2026-11-30</P_6>", after_kind="<FP>1</FP>")
+    (part,) = entry(xml).parts
+    assert (part.day, part.sold_on) == (date(2026, 12, 2), date(2026, 11, 30))
+    (row,) = sales_rows(as_xml(jpk(xml)))
+    assert (row["DataWystawienia"], row["DataSprzedazy"], row["TypDokumentu"]) == ("2026-12-02", "2026-11-30", "FP")
+    assert jpk(xml, last=date(2026, 11, 30)) == []
+    by_line = document(issued_on="2026-12-02", after_kind="<FP>1</FP>", body=line(1, "50", sold_on="2026-11-03"))
+    (part,) = entry(by_line).parts
+    assert (part.day, part.sold_on) == (date(2026, 12, 2), date(2026, 11, 3))
+    unpaid = document(annotations=marked(P_16="1"), after_kind="<FP>1</FP>")
+    assert (months(unpaid), entry(unpaid).notes) == (["2026-11"], ())
+
+
 def correction(effect: str = "", gross: str = "-61.50", dates: str = "", currency: str = "PLN") -> bytes:
     sign = "-" if gross.startswith("-") else ""
     base = (
@@ -352,7 +367,7 @@ def test_the_ministrys_examples_become_rows(path: Path) -> None:
 def test_months_of_the_ministrys_examples() -> None:
     found = {path.stem[-2:]: months(path.read_bytes()) for path in FA3_SAMPLES}
     assert found == {
-        "01": ["2026-01"], "02": ["2026-03"], "03": ["2026-03"], "04": ["2026-01"], "06": ["2026-07"],
+        "01": ["2026-02"], "02": ["2026-03"], "03": ["2026-03"], "04": ["2026-01"], "06": ["2026-07"],
         "09": ["2026-01"], "15": ["2026-01"], "25": ["2026-02"], "26": ["2026-02"],
     }  # fmt: skip
 
