@@ -27,6 +27,10 @@ WDT_LAST_DAY = 15
 CASH_ACCOUNTING = "Metoda kasowa (P_16): ustal miesiąc zapłaty, dokument go nie podaje."
 OTHER_MONTHS = "Korekta ma skutek w innej dacie albo w różnych datach (TypKorekty 3): sprawdź miesiąc."
 IN_PLUS = "Korekta zwiększająca: ujęto ją w miesiącu faktury korygowanej; sprawdź, kiedy powstała jej przyczyna."
+OF_RECEIPT = (
+    "Korekta faktury do paragonu: z oznaczeniem FP wiersz nie zmienia podatku. Zmianę ujmij w danych z kasy (zwrot: "
+    "w ewidencji zwrotów i reklamacji), a jeżeli jej tam nie ma, usuń oznaczenie FP."
+)
 SEVERAL_BASES = "Korekta dotyczy faktur z różnych dat: ujęto ją w miesiącu ostatniej z nich."
 
 
@@ -112,6 +116,7 @@ def _of_correction(view: FaView) -> Points:
     effect = None if view.correction is None else view.correction.effect
     back = effect == IN_BASE_MONTH or (effect != IN_OWN_MONTH and view.gross > 0)
     notes = [OTHER_MONTHS] if effect == IN_OTHER_MONTH else []
+    notes += [OF_RECEIPT] if view.to_receipt and view.rates else []
     if not back:
         return Points((Share(view.issued_on, view.lines),), reduces=view.gross < 0, notes=tuple(notes))
     notes += [] if effect == IN_BASE_MONTH else [IN_PLUS]

@@ -238,6 +238,16 @@ def test_what_an_accountant_has_to_look_at_is_said() -> None:
     assert (months(several), entry(several).notes) == (["2026-11"], (tax_points.SEVERAL_BASES,))
 
 
+def test_a_correction_of_an_invoice_to_a_receipt_says_that_its_row_changes_no_tax() -> None:
+    to_receipt = correction().replace(b"</DaneFaKorygowanej>", b"</DaneFaKorygowanej><FP>1</FP>")
+    assert entry(to_receipt).notes == (tax_points.OF_RECEIPT,)
+    text = as_xml(jpk(to_receipt))
+    assert "ewidencji zwrotów" in text
+    assert "<PodatekNalezny>0.00</PodatekNalezny>" in text
+    name_only = to_receipt.replace(b"<P_13_1>-50</P_13_1><P_14_1>-11.50</P_14_1><P_15>-61.50", b"<P_15>0")
+    assert entry(name_only).notes == ()
+
+
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("sent", [None, date(2026, 11, 24), date(2026, 12, 2)])
 def test_a_reduction_issued_offline_belongs_to_the_month_in_which_it_was_sent(mode: Mode, sent: date | None) -> None:
