@@ -140,4 +140,4 @@ def entry_of_row(record: InvoiceSummary) -> BookEntry:
             sums += [] if field is None else [PlnSum(field, rate.net, rate.tax)]
             notes += [NOT_IN_JPK[field]] if field in NOT_IN_JPK else []
     part = BookPart(record.issued_on, None, amounts(sums))
-    return BookEntry((part,), reduces=record.totals.gross < 0, notes=tuple(notes))
+    return BookEntry((part,), reduces=(record.totals.tax or record.totals.gross) < 0, notes=tuple(notes))

@@ -5,7 +5,8 @@
     advance (ZAL)            day of the payment: P_6Z of each part, P_6, else P_1 (art. 19a ust. 8)
     cash accounting (P_16)   day of the payment, where the document says that it is paid (art. 21 ust. 1)
     0 WDT                    P_1, at the latest the 15th of the month after the sale (art. 20 ust. 1)
-    correction               TypKorekty 1, or more tax: the month of its base (art. 29a ust. 17); TypKorekty 2, or less:
+    correction               TypKorekty 1, or more tax: the month of its base (art. 29a ust. 17); TypKorekty 2, or less
+                             (where the tax stays, the gross amount tells):
                              P_1, and where it was issued offline the day of sending (art. 29a ust. 13, 13b, 13c)
 
 Other special tax points (art. 19a ust. 5: power, rent, construction) depend on what is sold, which FA(3) does not say.
@@ -20,6 +21,7 @@ from decimal import Decimal
 
 from agent.domain.calendar import month_bounds
 from agent.domain.fa3.view_types import FaView, LineView
+from agent.domain.vat import ZERO
 
 IN_BASE_MONTH, IN_OWN_MONTH, IN_OTHER_MONTH = "1", "2", "3"
 """TypKorekty."""
@@ -114,11 +116,12 @@ def _of_advance(view: FaView) -> Points:
 
 def _of_correction(view: FaView) -> Points:
     effect = None if view.correction is None else view.correction.effect
-    back = effect == IN_BASE_MONTH or (effect != IN_OWN_MONTH and view.gross > 0)
+    change = sum((rate.tax or ZERO for rate in view.rates), ZERO) or view.gross
+    back = effect == IN_BASE_MONTH or (effect != IN_OWN_MONTH and change > 0)
     notes = [OTHER_MONTHS] if effect == IN_OTHER_MONTH else []
     notes += [OF_RECEIPT] if view.to_receipt and view.rates else []
     if not back:
-        return Points((Share(view.issued_on, view.lines),), reduces=view.gross < 0, notes=tuple(notes))
+        return Points((Share(view.issued_on, view.lines),), reduces=change < 0, notes=tuple(notes))
     notes += [] if effect == IN_BASE_MONTH else [IN_PLUS]
     bases = () if view.correction is None else view.correction.bases
     dates = {base.issued_on for base in bases}

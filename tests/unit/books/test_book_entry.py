@@ -248,6 +248,26 @@ def test_a_correction_of_an_invoice_to_a_receipt_says_that_its_row_changes_no_ta
     assert entry(name_only).notes == ()
 
 
+def rate_changed(before: str, after: str) -> bytes:
+    """The same gross amount at another rate."""
+    net = {"23": (D("100"), D("23"), "1"), "8": (D("113.89"), D("9.11"), "2")}
+    sums = ""
+    for rate, sign in sorted(((before, -1), (after, 1)), key=lambda each: net[each[0]][2]):
+        base, tax, field = net[rate]
+        sums += f"<P_13_{field}>{sign * base}</P_13_{field}><P_14_{field}>{sign * tax}</P_14_{field}>"
+    return correction().replace(b"<P_13_1>-50</P_13_1><P_14_1>-11.50</P_14_1><P_15>-61.50", f"{sums}<P_15>0".encode())
+
+
+def test_more_tax_of_the_same_gross_goes_back_to_the_month_of_its_base() -> None:
+    """Art. 29a ust. 17: the tax was too low from the beginning, whatever becomes of the gross amount."""
+    assert (months(rate_changed("8", "23")), entry(rate_changed("8", "23")).notes) == (
+        ["2026-09"],
+        (tax_points.IN_PLUS,),
+    )
+    less = entry(rate_changed("23", "8"))
+    assert (f"{less.parts[0].day:%Y-%m}", less.reduces, less.notes) == ("2026-11", True, ())
+
+
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("sent", [None, date(2026, 11, 24), date(2026, 12, 2)])
 def test_a_reduction_issued_offline_belongs_to_the_month_in_which_it_was_sent(mode: Mode, sent: date | None) -> None:
