@@ -72,7 +72,7 @@ class Webhooks:
         """POST once; the status, None where no answer came."""
         try:
             return await self._clock.within(WEBHOOK_SECONDS, self._post(url, body, headers))
-        except (TimeoutError, OSError, aiohttp.ClientError):
+        except (TimeoutError, OSError, ValueError, aiohttp.ClientError):  # ValueError: an address of no host
             return None
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:

@@ -46,6 +46,8 @@ async def _tcp(host: str, port: int) -> str | None:
             _, writer = await asyncio.open_connection(host, port)
     except socket.gaierror:
         return f"nazwy „{host}” nie zna serwer DNS: wpisz adres IP drukarki albo popraw nazwę"
+    except ValueError:
+        return f"„{host}” nie jest adresem ani nazwą komputera: popraw host"
     except TimeoutError:
         return f"{place} milczy: sprawdź adres, zasilanie i kabel"
     except OSError as error:
@@ -63,6 +65,8 @@ async def _tcp(host: str, port: int) -> str | None:
 def _device(path: Path) -> str | None:
     try:
         path.stat()
+    except ValueError:
+        return f"„{path}” nie jest nazwą urządzenia: popraw device"
     except OSError as error:
         return f"{path}: {polish_reason(error)}; sprawdź kabel i nazwę urządzenia (dmesg pokazuje ją po podłączeniu)"
     if not os.access(path, os.R_OK | os.W_OK):

@@ -65,7 +65,7 @@ async def _run(command: list[str], data: bytes = b"", *, stdout: int = DEVNULL) 
         process = await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=stdout, stderr=PIPE, env=environment
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a queue that no program can be told, with a zero byte in it
         raise SpoolerRefused(f"{command[0]}: {error}") from error
     try:
         said, complaint = await process.communicate(data)

@@ -18,7 +18,7 @@ def refusal(printer: PrinterSettings) -> str | None:
     node = _node(printer)
     if node is None or not node.exists() or os.access(node, os.R_OK | os.W_OK):
         return None
-    user, group = getpass.getuser(), node.group()
+    user, group = _user(), _group(node)
     if _kept_by_systemd(node):
         return (
             f"Usługa nie ma dostępu do urządzenia {node}, choć użytkownik {user} ma do niego uprawnienia. Dla serwisu: "
@@ -30,6 +30,21 @@ def refusal(printer: PrinterSettings) -> str | None:
     else:
         remedy = f"usermod -aG {group} {user}, a potem uruchom usługę ponownie."
     return f"Użytkownik {user} nie ma uprawnień do urządzenia {node}. Dla serwisu: {remedy}"
+
+
+def _user() -> str:
+    """Return this user's name, or the number where it has none (a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _group(node: Path) -> str:
+    try:
+        return node.group()
+    except KeyError:
+        return str(node.stat().st_gid)
 
 
 def _kept_by_systemd(node: Path) -> bool:

@@ -26,7 +26,7 @@ class TcpTransport:
         """Connect; the caller limits the time."""
         try:
             reader, writer = await asyncio.open_connection(self._host, self._port)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a host that cannot even be asked for, as 192.168.1..50
             raise TransportError(f"{self._host}:{self._port}: {error}", sent=False) from error
         link: socket.socket = writer.get_extra_info("socket")
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

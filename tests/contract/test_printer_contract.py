@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,6 +175,31 @@ async def test_a_hold_given_up_in_the_middle_leaves_the_printer_free(fleet: Prin
         ready = await fleet.printer.reserve()
         assert ready is not None
         await ready.release()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"host": "192.168.1..50"},
+        {"host": "x" * 70},
+        {"host": "drukarka\0"},
+        {"connection": "serial", "device": "/dev/tty\0"},
+        {"connection": "file", "device": "/dev/usb/lp\0"},
+        {"connection": "cups", "device": "paragon\0"},
+    ],
+)
+async def test_a_way_that_leads_nowhere_is_that_printers_trouble(way: dict[str, Any], tmp_path: Path) -> None:
+    """Whatever stands in the settings: never an error of the program, and the next printer takes the job."""
+    (tmp_path / "lp0").touch()
+    second = PrinterSettings(name="p2", connection="file", device=str(tmp_path / "lp0"))
+    alone, both = (build([PrinterSettings(name="p1", **way), *others], SystemClock()) for others in ((), (second,)))
+    result = await alone.printer.print(lambda name: alone.encode(name, SLIP), nothing_to_store)
+    assert result.outcome is Outcome.NOT_SENT
+    assert result.problem
+    assert await alone.printer.reserve() is None
+    assert [status.online for status in await both.printer.status()] == [False, True]
+    result = await both.printer.print(lambda name: both.encode(name, SLIP), nothing_to_store)
+    assert (result.outcome, result.printer) == (Outcome.DONE, "p2")
 
 
 async def nothing_to_store(_name: str, _data: bytes) -> None:

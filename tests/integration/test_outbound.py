@@ -102,6 +102,13 @@ class TestTooMuch:
             assert await Webhooks(outbound, SystemClock()).post(url, b"{}", {}) == 200
             await outbound.close()
 
+    @pytest.mark.parametrize("host", ["x" * 70, ".", "kasa..sklep"])
+    async def test_an_address_that_no_host_can_have(self, host: str) -> None:
+        outbound = Outbound(SystemClock())
+        assert await Webhooks(outbound, SystemClock()).post(f"https://{host}/", b"{}", {}) is None
+        assert await WhiteList(outbound, SystemClock(), f"https://{host}").find(NIP) is None
+        await outbound.close()
+
     async def test_a_server_that_says_nothing(self) -> None:
         silent = asyncio.Event()
 

@@ -63,6 +63,16 @@ class TestCauses:
         found = await cause(PrinterSettings(connection="tcp", host="drukarka.invalid"))
         assert found == "nazwy „drukarka.invalid” nie zna serwer DNS: wpisz adres IP drukarki albo popraw nazwę"
 
+    @pytest.mark.parametrize("host", ["192.168.1..50", "x" * 70, "drukarka\0"])
+    async def test_what_no_dns_can_be_asked_for(self, host: str) -> None:
+        found = await cause(PrinterSettings(connection="tcp", host=host))
+        assert found == f"„{host}” nie jest adresem ani nazwą komputera: popraw host"
+
+    @pytest.mark.parametrize("connection", ["file", "serial"])
+    async def test_what_no_file_can_be_called(self, connection: str) -> None:
+        found = await cause(PrinterSettings(connection=connection, device="/dev/lp\0"))
+        assert found == "„/dev/lp\0” nie jest nazwą urządzenia: popraw device"
+
     async def test_no_route(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def unreachable(*_: object) -> None:
             raise OSError(113, "No route to host")

@@ -277,6 +277,22 @@ def test_a_device_of_group_root_needs_the_udev_rule(tmp_path: Path, monkeypatch:
     assert "usermod" not in said
 
 
+def test_a_user_and_a_group_without_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container they may be numbers only; the sentence is made in the middle of a job."""
+
+    def nameless(*_: object) -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    node = tmp_path / "lp0"
+    node.touch()
+    close_to_us(monkeypatch, node)
+    monkeypatch.setattr(Path, "group", nameless)
+    monkeypatch.setattr("getpass.getuser", nameless)
+    said = str(permissions.refusal(PrinterSettings(connection="file", device=str(node))))
+    assert f"Użytkownik {os.getuid()} nie ma uprawnień" in said
+    assert f"usermod -aG {node.stat().st_gid} {os.getuid()}" in said
+
+
 def test_a_device_that_the_unit_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No group helps where systemd's device policy says no."""
     node = tmp_path / "printer0"
