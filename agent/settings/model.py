@@ -121,7 +121,7 @@ class PrinterSettings:
     profile: str = "generic-80"
     connection: Annotated[str, rules.OneOf(("tcp", "usb", "serial", "file", "cups"))] = "tcp"
     """tcp, usb, serial, file, cups."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, rules.host] = "127.0.0.1"
     port: Annotated[int, rules.PORT] = 9100
     device: str = ""
     """Serial device, device file, CUPS queue, or usb "VVVV:PPPP"."""
@@ -160,7 +160,7 @@ class PaperSettings:
 class ApiSettings:
     """[api]: for the till."""
 
-    host: Annotated[str, rules.filled] = "127.0.0.1"
+    host: Annotated[str, rules.filled_host] = "127.0.0.1"
     port: Annotated[int, rules.PORT] = 8780
     origins: tuple[str, ...] = ()
     """Further origins allowed beside the agent's own."""
@@ -171,7 +171,7 @@ class ApiSettings:
 class HealthSettings:
     """[health]: for HQ, read-only."""
 
-    host: Annotated[str, rules.filled] = "0.0.0.0"  # noqa: S104 - HQ polls it from outside; read-only
+    host: Annotated[str, rules.filled_host] = "0.0.0.0"  # noqa: S104 - HQ polls it from outside; read-only
     port: Annotated[int, rules.PORT] = 8781
     shop: str = ""
     """Label of the till's metrics, for rules and dashboards of a chain."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Check = Callable[[object], str | None]
 
 _PLAIN: Final = re.compile(r"[!-~]+")
 """An address is visible ASCII; a line end in it would end up in a request."""
+_NUMERIC: Final = re.compile(r"[0-9.]+")
 SAMPLE_NIP, SAMPLE_NAME = "9990000008", "Przykładowy Sklep sp. z o.o."
 """The seller of config.example.toml; the checksum is right, and no tax office gives out such a NIP."""
 SAMPLE_SELLER = "to sprzedawca z przykładu; wpisz nazwę, NIP i adres swojej firmy"
@@ -101,7 +103,46 @@ def _parts(value: object) -> SplitResult | str:
         return "adres nie może zawierać loginu ani hasła; sekrety podaje się w plikach"
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_right or not _PLAIN.fullmatch(text):
         return f"potrzebny adres zaczynający się od https://; jest „{text}”"
-    return parts
+    return no_host(parts.hostname) or _no_complete_address(parts.hostname) or parts
+
+
+def host(value: object) -> str | None:
+    """A computer by address or name. Whether it exists shows only when it is asked for (`ksef-agent check`)."""
+    text = str(value)
+    if "/" in text:
+        return f"podaj sam adres, bez http:// i bez ścieżki; jest „{text}”"
+    if text.count(":") == 1:
+        return f"podaj sam adres, bez portu (ten jest w ustawieniu port); jest „{text}”"
+    return no_host(text)
+
+
+def filled_host(value: object) -> str | None:
+    return filled(value) or host(value)
+
+
+def no_host(text: str) -> str | None:
+    """Return what is wrong with a host that surely cannot be asked for, as 192.168.1..50; None for any other."""
+    try:
+        text.encode("idna")
+        if _NUMERIC.fullmatch(text):
+            socket.inet_aton(text)
+    except (OSError, UnicodeError):
+        return _no_host(text)
+    return None if text.isprintable() and " " not in text else _no_host(text)
+
+
+def _no_complete_address(text: str) -> str | None:
+    """In an address of the web, numbers are all four or none; the system itself takes 192.168.1 as well."""
+    try:
+        if _NUMERIC.fullmatch(text):
+            ip_address(text)
+    except ValueError:
+        return _no_host(text)
+    return None
+
+
+def _no_host(text: str) -> str:
+    return f"„{text}” nie jest adresem ani nazwą komputera"
 
 
 def url(value: object) -> str | None:

@@ -25,7 +25,7 @@ def dsn_without_password(value: object) -> str | None:
         return "potrzebny adres postgresql://…"
     if parts.password is not None:
         return "hasła nie wpisuje się do ustawień; zapisz cały adres w pliku i podaj dsn_file = „ścieżka”"
-    return None
+    return rules.no_host(parts.hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ServerSettings:
     """PostgreSQL without a password in it, e.g. postgresql:///ksef_hub; empty: SQLite in data_dir."""
     dsn_file: Path | None = None
     """The same from a file, where it holds a password."""
-    host: str = "0.0.0.0"  # noqa: S104 - tills of other machines report here
+    host: Annotated[str, rules.host] = "0.0.0.0"  # noqa: S104 - tills of other machines report here
     port: Annotated[int, rules.PORT] = 8790
     tls_certificate_file: Path | None = None
     """PEM, with the chain."""

@@ -66,6 +66,8 @@ def test_the_example_loads(tmp_path: Path) -> None:
         (LOCAL + '[ksef]\nurl = "ftp://x"\n', "ksef.url"),
         (LOCAL + "[fleet]\nopens = 21:00:00\n", "fleet.closes"),
         (LOCAL + "[courier]\nbatch_from = 0\n", "courier.batch_from"),
+        ('[hub]\nhost = "centrala..example"\n', "hub.host: „centrala..example” nie jest adresem"),
+        (LOCAL + 'dsn = "postgresql://db..example/hub"\n', "hub.dsn: „db..example” nie jest adresem"),
         ("[hub\n", "błąd składni"),
     ],
 )

@@ -250,6 +250,13 @@ closes = 07:00:00
         ("seller = 5\n", "potrzebna sekcja [seller]"),
         (SELLER + "[printer]\nname = 'a'\n", "[[printer]]"),
         (SELLER + "[[printer]]\nhost = ''\n", "wymaga adresu drukarki"),
+        (SELLER + "[[printer]]\nhost = '192.168.1..50'\n", "„192.168.1..50” nie jest adresem ani nazwą komputera"),
+        (SELLER + "[[printer]]\nhost = '192.168.1.500'\n", "„192.168.1.500” nie jest adresem ani nazwą komputera"),
+        (SELLER + "[[printer]]\nhost = '192.168.1.50 '\n", "„192.168.1.50 ” nie jest adresem ani nazwą komputera"),
+        (SELLER + "[[printer]]\nhost = '192.168.1.50:9100'\n", "bez portu"),
+        (SELLER + "[[printer]]\nhost = 'http://192.168.1.50'\n", "bez http://"),
+        (SELLER + "[api]\nhost = 'kasa..sklep'\n", "api.host: „kasa..sklep” nie jest adresem"),
+        (SELLER + "[health]\nhost = '0.0.0.0.0'\n", "health.host: „0.0.0.0.0” nie jest adresem"),
         (SELLER + "[[printer]]\nflow = 'on'\n", "rtscts, xonxoff, none"),
         (SELLER + "[[printer]]\nconnection = 'bluetooth'\n", "tcp, usb, serial, file, cups"),
         (SELLER + "[[printer]]\nconnection = 'serial'\n", "połączenie serial wymaga ustawienia device"),
@@ -444,6 +451,8 @@ ADDRESSES = {
     "page.lookup_url": "page",
     "outbox.url": "outbox",
     "alerts.webhook_url": "alerts",
+    "heartbeat.url": "heartbeat",
+    "hub.url": "hub",
 }
 
 
@@ -468,6 +477,10 @@ def address(setting: str, url: str) -> str:
         ("https://kasa@example.com", "loginu ani hasła"),
         ("https://[", "to nie jest adres"),
         ("https://example.com:99999", "to nie jest adres"),
+        ("https://ksef..gov.pl/v2", "nie jest adresem ani nazwą komputera"),
+        ("https://192.168.1.500/v2", "nie jest adresem ani nazwą komputera"),
+        ("https://192.168.1", "nie jest adresem ani nazwą komputera"),
+        (f"https://{'x' * 64}.pl", "nie jest adresem ani nazwą komputera"),
         ("https://exam ple.com", "zaczynający się od https://"),
         ("https://example.com/\\nX", "zaczynający się od https://"),
     ],
@@ -513,6 +526,29 @@ def test_a_proxy_needs_no_encryption_and_its_login_is_a_secret(file: Path) -> No
     secret.write_text("haslo")
     with pytest.raises(ConfigError, match="login:hasło"):
         proxy_credentials(load(file).ksef)
+
+
+def test_a_proxy_is_a_host_as_well(file: Path) -> None:
+    (problem,) = problems(file, address("ksef.proxy_url", "http://proxy..shop:3128"))
+    assert "„proxy..shop” nie jest adresem ani nazwą komputera" in problem
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "192.168.1.50",
+        "192.168.001.050",
+        "drukarka_1",
+        "drukarka.sklep.",
+        "drukarka-przy-ladzie-ż",
+        "fe80::1%eth0",
+        "::1",
+    ],
+)
+def test_hosts_that_a_printer_may_have(file: Path, host: str) -> None:
+    """Whatever the system may find stays allowed: an upgrade must not stop a till that prints."""
+    file.write_text(f'{SELLER}[[printer]]\nhost = "{host}"\n', "utf-8")
+    assert load(file).printers[0].host == host
 
 
 def test_a_nip_in_any_spelling(tmp_path: Path) -> None:
