@@ -15,8 +15,9 @@ from agent.domain.invoice import Buyer, BuyerKind
 LIMIT_PLN = Decimal(450)
 LIMIT_EUR = Decimal(100)
 """Of the total with tax."""
-NOT_SIMPLIFIED = frozenset({"6_2", "5"})
-"""P_13_x that no simplified invoice has: supplies within the Union (0 WDT) and OSS (art. 106e ust. 6)."""
+NOT_SIMPLIFIED = frozenset({"6_2", "5", "9"})
+"""P_13_x that no simplified invoice has (art. 106e ust. 6): supplies within the Union (0 WDT), OSS, and services that
+a buyer elsewhere in the Union is taxed for (np II; art. 106a pkt 2 lit. a)."""
 
 
 def total_mistake(gross: Decimal, currency: str, exchange_rates: Sequence[Decimal]) -> str | None:

@@ -163,7 +163,11 @@ def _check_simplified(fields: Fields, sale: Sale, total: Decimal) -> None:
     if nobody is not None and not fields.problems.noted(fields.at("buyer")):
         fields.note("buyer", nobody, "simplified-buyer")
     if any(simplified.rate_mistakes([vat.FIELD[line.vat] for line in sale.lines])):
-        fields.note("simplified", "faktury uproszczonej nie wystawia się dla WDT.", "simplified-rate")
+        fields.note(
+            "simplified",
+            "faktury uproszczonej nie wystawia się dla WDT ani usług „np II” (art. 106e ust. 6).",
+            "simplified-rate",
+        )
 
 
 def _lines(fields: Fields, rates: Collection[VatRate]) -> list[SaleLine | None]:

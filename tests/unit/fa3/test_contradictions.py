@@ -297,6 +297,12 @@ RATE = "<KursWaluty>4.50</KursWaluty>"
             simplified("10.00", buyer=documents.EU_BUYER).replace(b"<P_15>", b"<P_13_6_2>10</P_13_6_2><P_15>"),
             ["simplified-rate"],
         ),
+        (
+            simplified("10.00", buyer=documents.EU_BUYER).replace(b"<P_15>", b"<P_13_9>10</P_13_9><P_15>"),
+            ["simplified-rate"],
+        ),
+        (simplified("10.00", buyer=documents.EU_BUYER).replace(b"<P_12>23", b"<P_12>np II"), ["simplified-rate"]),
+        (simplified("10.00", buyer=documents.EU_BUYER).replace(b"<P_12>23", b"<P_12>np I"), []),
     ],
 )
 def test_a_simplified_invoice_within_its_limits(xml: bytes, codes: list[str]) -> None:

@@ -386,3 +386,20 @@ def test_a_name_may_not_turn_the_direction_of_writing(character: str) -> None:
     with pytest.raises(BadInput) as caught:
         parse_sale(document(buyer=CONSUMER_JSON | {"name": f"Anna {character}kawoN"}), today=TODAY)
     assert [(error.pointer, error.code) for error in caught.value.errors] == [("/buyer/name", "misleading-character")]
+
+
+@pytest.mark.parametrize("rate", ["0 WDT", "np II"])
+def test_a_supply_that_the_unions_buyer_is_taxed_for_is_no_simplified_invoice(rate: str) -> None:
+    """Art. 106e ust. 6: WDT, and art. 106a pkt 2 lit. a."""
+    eu = {"eu_vat": "DE136695976", "name": "Müller GmbH", "address": {"line1": "Hauptstr. 5", "country": "DE"}}
+    with pytest.raises(BadInput) as refused:
+        parse_sale(
+            {
+                "buyer": eu,
+                "prices": "net",
+                "simplified": True,
+                "lines": [{"name": "Montaż", "quantity": "1", "unit_price": "10.00", "vat": rate}],
+            },
+            today=date(2026, 11, 24),
+        )
+    assert [error.code for error in refused.value.errors] == ["simplified-rate"]

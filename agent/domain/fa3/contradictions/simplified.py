@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from agent.domain import simplified
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import FA
+from agent.domain.fa3.view import RATE_FIELDS
 from agent.domain.fa3.view_types import FaView, Kind
+
+FIELDS = {word: field for field, words in RATE_FIELDS.items() for word in words}
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
@@ -20,6 +23,11 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
     if (sentence := simplified.buyer_mistake(view.buyer.as_buyer())) is not None:
         sentence = sentence[0].upper() + sentence[1:]
         yield FieldError("/Faktura/Podmiot2/DaneIdentyfikacyjne", sentence, "simplified-buyer")
-    for field in simplified.rate_mistakes([item.field for item in view.rates]):
-        sentence = "Faktury uproszczonej nie wystawia się dla WDT ani sprzedaży OSS (art. 106e ust. 6 ustawy o VAT)."
+    # A simplified invoice may lack its sums, so the lines are asked too.
+    fields = {item.field for item in view.rates} | {FIELDS[line.rate] for line in view.lines if line.rate in FIELDS}
+    for field in simplified.rate_mistakes(sorted(fields)):
+        sentence = (
+            "Faktury uproszczonej nie wystawia się dla WDT, sprzedaży OSS ani usług „np II” "
+            "(art. 106e ust. 6 ustawy o VAT)."
+        )
         yield FieldError(f"{FA}/P_13_{field}", sentence, "simplified-rate")
