@@ -103,8 +103,10 @@ def number_taken(invoice: Refusable) -> bool:
     return invoice.state in UNSENT and invoice.rejection_code == NUMBER_TAKEN
 
 
-def taken_refusal(record: InvoiceRecord) -> Conflict | None:
-    """Return why an invoice may not be handed out (number_taken), None where it may."""
+def paper_refusal(record: InvoiceRecord) -> Conflict | None:
+    """Return why an invoice may not be handed out, None where it may: number_taken, or a manager closed its case."""
+    if record.state is InvoiceState.REJECTED and record.closed_at is not None:
+        return Conflict(f"{CLOSED} Tej nie wydaje się już klientowi.")
     if not number_taken(record):
         return None
     return Conflict(

@@ -13,7 +13,7 @@ from agent.domain.paper.compose import Document, PaperChoice, PaperFacts, choose
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
 from agent.domain.records.retention import ERASED
-from agent.domain.rejection import taken_refusal
+from agent.domain.rejection import paper_refusal
 from agent.settings.model import PaperSettings
 
 
@@ -44,7 +44,7 @@ class InvoicePapers:
         """Compose the slip from the stored bytes; ``again_on``: today, where it is a further one (art. 106l).
 
         NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
-        Conflict where KSeF has the number from another document.
+        Conflict where KSeF has the number from another document, or a manager closed the case of what it refused.
         """
         reading = read_without_lines if choice.document is Document.CONFIRMATION else read
         return compose(
@@ -91,7 +91,7 @@ def _reissued_on(record: InvoiceRecord, again_on: date | None) -> date | None:
 
 def _issued_bytes(record: InvoiceRecord) -> bytes:
     """Return the bytes a paper is made from, where one may be made. Raises as InvoicePapers.receipt does."""
-    if (refusal := taken_refusal(record)) is not None:
+    if (refusal := paper_refusal(record)) is not None:
         raise refusal
     if not record.xml:
         raise exported(record)

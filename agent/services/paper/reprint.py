@@ -9,7 +9,7 @@ from agent.domain.errors import Conflict
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.rejection import taken_refusal
+from agent.domain.rejection import paper_refusal
 from agent.ports import Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.paper.papers import exported
@@ -25,7 +25,9 @@ class Reprinting:
         self._tasks = tasks
 
     async def reprint(self, invoice_id: str, caller: Caller) -> None:
-        """Print again, and wait as at a press. Conflict for what KSeF refused at its issue, NotFound for the exported.
+        """Print again, and wait as at a press. NotFound for the exported.
+
+        Conflict for what KSeF refused at its issue, and for what it refused later once a manager closed the case.
 
         The wish is in the log with the job, whose copy number marks the paper.
         """
@@ -41,7 +43,7 @@ class Reprinting:
 
 async def _note_wish(invoice_id: str, caller: Caller, tx: Transaction) -> None:
     record = await tx.invoices.get(invoice_id)
-    if (refusal := taken_refusal(record)) is not None:
+    if (refusal := paper_refusal(record)) is not None:
         raise refusal
     if record.state is InvoiceState.REJECTED and (record.mode is Mode.ONLINE or not record.copies):
         raise Conflict("KSeF odrzucił tę fakturę, zanim ją wydano: nie ma czego wydać klientowi.")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent.domain.calendar import local_date
+from agent.domain.errors import Conflict
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.register import is_invoice, rows
@@ -18,7 +19,7 @@ from agent.domain.rejection import refusal
 from agent.ports import InvoiceFilter, Outcome, Rejected
 from agent.services.queries.invoice_answer import InvoiceAnswer
 from tests.fakes import counter
-from tests.fakes.world import CASHIER, CONSUMER, World, sale, settings, world
+from tests.fakes.world import CASHIER, CONSUMER, MANAGER, World, sale, settings, world
 
 ABROAD = [{"name": "Montaż w Berlinie", "quantity": "1", "unit_price": "100.00", "vat": "np I"}]
 
@@ -218,3 +219,20 @@ async def test_a_simplified_invoice_from_a_till(tmp_path: Path) -> None:
         assert answer.record.state is InvoiceState.ACCEPTED
         assert answer.record.buyer.name is None
         assert "Faktura uproszczona nr" in await place.previews.text(answer.record.id)
+
+
+async def test_what_a_manager_closed_is_no_invoice_and_gets_no_paper_any_more(tmp_path: Path) -> None:
+    """KSeF refused it, and the sale has another document: a second invoice would go out for it."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        refused = (await press(place, sale(buyer=CONSUMER))).record
+        await place.be_rejected(refused.id)
+        assert (await place.record(refused.id)).copies == 1
+        await place.reprinting.reprint(refused.id, CASHIER)  # a technical correction may still come
+        await place.rejected.close(refused.id, "sprzedaż ma inny dokument", MANAGER)
+        with pytest.raises(Conflict, match="Sprawa tej faktury została zamknięta"):
+            await place.reprinting.reprint(refused.id, CASHIER)
+        for page in ("a4", "receipt"):
+            with pytest.raises(Conflict, match="Sprawa tej faktury została zamknięta"):
+                await place.previews.pdf(refused.id, page)
+        assert len(place.printer.papers) == 2
