@@ -17,6 +17,7 @@ from agent.commands.common import config_option_without_files, show_json
 from agent.commands.restore_sources import Sources, gather
 from agent.domain.errors import Conflict, Refused
 from agent.domain.event_kinds import EventKind
+from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.domain.numbering import SERIAL_DIGITS
 from agent.domain.records.used_numbers import Plan, UsedDocument, plan
 from agent.ports import Json
@@ -140,7 +141,8 @@ def _restore(backup: Path, database: Path, found: Summary, sources: Sources, num
 
 async def _record(copy: Path, found: Summary, sha256: str, sources: Sources, numbers: Plan) -> tuple[int, str]:
     """Migrate where needed, go on after the numbers already used, write the restore into the log; its event."""
-    store = await SqliteStore.open_copy(copy, SystemClock())
+    clock = SystemClock()
+    store = await SqliteStore.open_copy(copy, clock)
     data: dict[str, Json] = {
         "backup_sha256": sha256,
         "invoices": found.invoices,
@@ -156,6 +158,11 @@ async def _record(copy: Path, found: Summary, sha256: str, sources: Sources, num
             if after > found.series.get(series, 0):
                 await transaction.invoices.resume_series(series, after, REASON)
         await refuse_waiting(transaction, HELD_PROBLEM, still_waiting=sources.still_waiting or frozenset())
+        ids = WebhookIds.kept(await transaction.key_values.get(NOTE))
+        given = max([sources.last_webhook, *(ids.of(seq) for seq, _ in (sources.mark or Mark()).heads)])
+        ids = ids.after_restore(found.last_event, given, clock.now())
+        await transaction.key_values.put(NOTE, ids.to_keep())
+        data["webhooks_from"] = ids.steps[-1][1]
         event = await transaction.events.append(EventKind.STORE_RESTORED, data)
         return event.seq, event.chain
 

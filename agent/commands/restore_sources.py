@@ -20,6 +20,7 @@ from agent.store.mark import Mark, mark_paths
 from agent.store.witnesses import (
     ReadNumber,
     mark_of,
+    newest_webhook,
     numbers_in,
     of_copy,
     of_mark,
@@ -46,6 +47,8 @@ class Sources:
     """Series that are used next."""
     still_waiting: frozenset[str] | None
     """Corrections without a number that still wait in the replaced database; None: it cannot be asked."""
+    last_webhook: int = 0
+    """The highest webhook id that the replaced database may have given; 0: it cannot be asked."""
 
 
 def gather(settings: Settings, backup: Path, copy: Summary, database: Path, clock: Clock) -> Sources:
@@ -80,6 +83,7 @@ def gather(settings: Settings, backup: Path, copy: Summary, database: Path, cloc
         lacking(there, witnesses),
         tuple(series_name(name, till=settings.till, issued_on=today) for name in settings.issue.series_templates),
         waiting_corrections(database) if replaced is not None and replaced.most is not None else None,
+        newest_webhook(database),
     )
 
 

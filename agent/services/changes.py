@@ -15,9 +15,12 @@ class Changes:
         self._changed = changed
 
     async def wait(self, after: int, seconds: float) -> int:
-        """Wait until the event log grows beyond ``after``, at most so long; return its newest sequence number."""
+        """Wait until the event log grows beyond ``after``, at most so long; return its newest sequence number.
+
+        A log that ends before ``after`` is not the one the screen saw: a copy was put back, and all of it is news.
+        """
         newest = await self._newest()
-        if newest > after:
+        if newest != after:
             return newest
         try:
             await self._clock.within(seconds, self._changed.wait())

@@ -5,6 +5,7 @@ Blocking functions that change nothing.
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -13,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from agent.domain.errors import AgentError, StoreUnfit
+from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.domain.records.used_numbers import UsedDocument, Witness
 from agent.store.disk import is_copy
 from agent.store.failures import legible
@@ -28,6 +30,8 @@ FROM invoices WHERE seller_nip = :nip ORDER BY seq {order}"""
 _ANY = "SELECT 1 FROM invoices WHERE seller_nip <> :nip LIMIT 1"
 _HEAD = "SELECT 1 FROM events WHERE seq = ? AND chain = ?"
 _NUMBERS = re.compile(rb'<(?:\w+:)?P_2>([^<]{1,256})</|"number":"([^"]{1,256})"')
+_NEWEST = "SELECT coalesce(max(seq), 0) AS seq FROM events"
+_NOTE = "SELECT value FROM notebook WHERE name = ?"
 _WAITING = "SELECT id FROM held_corrections WHERE state = 'waiting'"
 _CHUNK = 16 * 1024 * 1024
 _OVERLAP = 1024
@@ -101,6 +105,17 @@ def waiting_corrections(database: Path) -> frozenset[str] | None:
             return frozenset(str(row["id"]) for row in connection.execute(_WAITING))
     except sqlite3.Error:
         return None
+
+
+def newest_webhook(database: Path) -> int:
+    """Return the highest id that a database may have given to a webhook, 0 where it cannot be read."""
+    try:
+        with legible(), closing(open_readonly(database)) as connection:
+            newest = int(connection.execute(_NEWEST).fetchone()["seq"])
+            note = connection.execute(_NOTE, (NOTE,)).fetchone()
+            return WebhookIds.kept(None if note is None else json.loads(note["value"])).of(newest)
+    except (sqlite3.Error, ValueError, TypeError):
+        return 0
 
 
 def mark_of(places: Sequence[Path], boot: str) -> tuple[Mark | None, str | None]:

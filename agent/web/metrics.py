@@ -109,7 +109,7 @@ def _of_backlog(backlog: Backlog) -> Iterator[GaugeMetricFamily]:
     yield _gauge(
         "outbox_waiting_events",
         "Events of the log that a webhook's receiver has not had yet.",
-        [({"subscriber": each.name}, max(0, each.newest - each.cursor)) for each in backlog.outboxes],
+        [({"subscriber": each.name}, each.waiting) for each in backlog.outboxes],
     )
     yield _gauge(
         "outbox_refused_since_timestamp_seconds",

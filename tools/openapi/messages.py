@@ -61,7 +61,7 @@ class WebhookMessage:
     tells a repetition."""
 
     id: int
-    """Sequence number of the event."""
+    """Of the event. Rises, with gaps."""
     type: Literal[
         "invoice.issued",
         "invoice.accepted",

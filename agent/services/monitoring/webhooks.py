@@ -1,8 +1,8 @@
 """Signed webhooks to the shop's system and to whoever hears alerts: at least once, in order, with replay.
 
 The outbox is the event log itself; each subscriber has a durable cursor in the notebook. A message is delivered
-again until the subscriber answers 2xx, so it may see one twice: ``id`` (the event's sequence number) tells. One that
-is never taken holds back all that follow: order is worth more than progress, and an alert says so.
+again until the subscriber answers 2xx, so it may see one twice: ``id`` tells (agent.domain.monitoring.webhook_ids).
+One that is never taken holds back all that follow: order is worth more than progress, and an alert says so.
 
 The body is UTF-8 JSON, signed as signing.py tells; docs/webhooks.md tells the receiver's side.
 """
@@ -18,6 +18,7 @@ from agent.domain.callers import Caller
 from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
+from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.ports import Clock, Event, Json, Store, Transaction, WebhookSender
 from agent.services.elapsed import Since
 from agent.services.monitoring.signing import signed
@@ -40,7 +41,7 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """How far a webhook subscriber is. ``cursor`` and ``newest`` are sequence numbers of the event log."""
+    """How far a webhook subscriber is. ``cursor`` and ``newest`` are ids of events."""
 
     name: str
     url: str
@@ -49,6 +50,8 @@ class OutboxStatus:
     newest: int
     failing_with: str | None
     failing_since: datetime | None
+    waiting: int
+    """Events after the cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Outbox:
         self._subscriber = subscriber
         self._cursor = f"outbox:{subscriber.name}"
         self._trouble = f"outbox-trouble:{subscriber.name}"
+        self._ids = WebhookIds()
         self._seen: int | None = None
         """Everything up to here was delivered or concerns nobody; may be ahead of the durable cursor."""
         self._replays = 0
@@ -105,6 +109,7 @@ class Outbox:
 
     async def load(self) -> None:
         """Read back since when the subscriber refuses, or begin with a new one; called once at start."""
+        self._ids = WebhookIds.kept(await self._store.read(lambda tx: tx.key_values.get(NOTE)))
         kept = await self._store.read(lambda tx: tx.key_values.get(self._trouble))
         if isinstance(kept, Mapping):
             since = datetime.fromisoformat(str(kept["since"]))
@@ -146,12 +151,13 @@ class Outbox:
     async def replay(self, from_id: int) -> None:
         """Deliver everything from ``from_id`` on again; one beyond the cursor leaves out what lies between."""
         newest = await self._store.read(lambda tx: tx.events.newest())
-        if not 1 <= from_id <= newest + 1:
-            text = f"Numer zdarzenia musi być liczbą od 1 do {newest + 1}."
+        most = self._ids.of(newest) + 1
+        if not 1 <= from_id <= most:
+            text = f"Numer zdarzenia musi być liczbą od 1 do {most}."
             raise BadInput(text, errors=(FieldError("/from", text, "not-allowed"),))
         self._replays += 1
         self._seen = None
-        await self._keep_cursor(from_id - 1, self._replays)
+        await self._keep_cursor(self._ids.first_from(from_id) - 1, self._replays)
         self._changed.set()
 
     async def status(self) -> OutboxStatus:
@@ -159,12 +165,19 @@ class Outbox:
         kept, newest = await self._store.read(partial(_progress, self._cursor))
         problem, since = self.undelivered or (None, None)
         cursor = max(self._seen or 0, kept if isinstance(kept, int) else 0)
-        begun = None if since is None else since.at
-        return OutboxStatus(self._subscriber.name, self._subscriber.url, cursor, newest, problem, begun)
+        return OutboxStatus(
+            self._subscriber.name,
+            self._subscriber.url,
+            self._ids.of(cursor),
+            self._ids.of(newest),
+            problem,
+            None if since is None else since.at,
+            waiting=max(0, newest - cursor),
+        )
 
     async def _deliver(self, event: Event) -> bool:
         body, headers = signed(await self._message(event), self._subscriber.secret, self._now())
-        headers["X-Ksef-Agent-Event"] = str(event.seq)
+        headers["X-Ksef-Agent-Event"] = str(self._ids.of(event.seq))
         status = await self._sender.post(self._subscriber.url, body, headers)
         if status is not None and 200 <= status < 300:
             await self._note_trouble(None)
@@ -188,7 +201,7 @@ class Outbox:
 
     async def _message(self, event: Event) -> Mapping[str, Json]:
         message: dict[str, Json] = {
-            "id": event.seq,
+            "id": self._ids.of(event.seq),
             "type": self._subscriber.types[event.kind],
             "at": event.at.isoformat(),
             "till": self._till,

@@ -70,7 +70,7 @@ function certificates(list) {
 function subscribers(list) {
   if (!list.length) return null;
   return part("Powiadomienia do systemu sklepu", h("dl", { class: "facts" }, list.map((each) => {
-    const waiting = each.newest - each.cursor;
+    const waiting = each.waiting;
     const trouble = each.failing_with ? `nie przyjmuje (${each.failing_with}) od ${momentShown(each.failing_since)}` : "";
     return fact(each.name, trouble || (waiting > 0 ? `czeka zdarzeń: ${waiting}` : "wszystko przekazane"), trouble ? "bad" : null);
   })));

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from aiohttp.test_utils import TestServer
 from agent.domain.errors import BadInput
 from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.alerts import AlertCode
+from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.outbound import Outbound, Webhooks
 from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber
 from agent.system.clock import SystemClock
@@ -233,6 +235,35 @@ async def test_replay_delivers_again_and_beyond_the_cursor_leaves_out(tmp_path: 
         for wrong in (0, -1, newest + 2):
             with pytest.raises(BadInput):
                 await outbox.replay(wrong)
+
+
+async def test_after_a_restore_ids_go_on_above_all_that_were_given(tmp_path: Path) -> None:
+    async with world(tmp_path) as place, receiving() as receiver:
+        async with outbox_of(place, receiver.url) as before:
+            await place.sell()
+            await before.deliver_all()
+            first = list(receiver.ids)
+            newest = await place.store.read(lambda tx: tx.events.newest())
+            ids = WebhookIds().after_restore(newest, 40_000, datetime(1970, 1, 1, tzinfo=UTC))
+            await place.store.write(lambda tx: tx.key_values.put(NOTE, ids.to_keep()))
+        async with outbox_of(place, receiver.url) as outbox:
+            assert (await outbox.status()).waiting == newest - first[-1]
+            await place.sell()
+            await outbox.deliver_all()
+            then = receiver.ids[len(first) :]
+            assert then == sorted(then)
+            assert then[0] > 40_000
+            await outbox.replay(first[1])
+            await outbox.deliver_all()
+            assert receiver.ids[len(first) + len(then) :] == [*first[1:], *then]
+            await outbox.replay(20_000)  # given to nothing: the next one that was
+            await outbox.deliver_all()
+            assert receiver.ids[-len(then) :] == then
+            assert len(receiver.ids) == 2 * len(first) - 1 + 3 * len(then)
+            status = await outbox.status()
+            assert (status.cursor, status.waiting) == (status.newest, 0)
+            with pytest.raises(BadInput):
+                await outbox.replay(status.newest + 2)
 
 
 async def test_replay_during_a_delivery_is_not_undone_by_its_end(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from agent.commands import backup, restore, restore_sources
 from agent.domain.errors import Conflict, StoreUnfit
 from agent.domain.event_kinds import EventKind
 from agent.domain.lifecycle import HeldState, InvoiceState
+from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.ports import CallOutcome, HeldCorrection, InvoiceFilter, KsefError, LedgerEntry, LedgerPart
 from agent.store.mark import BLOCK, mark_path, read_mark
 from agent.store.sqlite import DATABASE, SqliteStore
@@ -432,6 +433,41 @@ def test_the_restore_stands_in_the_log(till: Path, database: Path, copy: Path) -
     assert events[-1].kind == "store.restored"
     assert events[-1].data["continue_after"] == {"FK-1": 0, SERIES: 24}
     assert events[-1].data["lacking"] == numbers(22, 23, 24)
+
+
+def webhook_ids(database: Path) -> WebhookIds:
+    return WebhookIds.kept(on_store(database, lambda transaction: transaction.key_values.get(NOTE)))
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["replaced", "only the mark"])
+def test_no_webhook_id_is_given_a_second_time(till: Path, database: Path, copy: Path, *, lost: bool) -> None:
+    """A receiver ignores what is not higher than the last id it has worked off."""
+    given = 0
+    for _ in range(2):  # the second time the same, older copy
+        events = on_store(database, lambda transaction: transaction.events.after(0))
+        given = max(given, webhook_ids(database).of(events[-1].seq))
+        if lost:
+            database.unlink()
+        answer(run(till, str(copy), "--json"))
+        events = on_store(database, lambda transaction: transaction.events.after(0))
+        restored = next(event for event in events if event.kind == "store.restored")
+        ids = webhook_ids(database)
+        assert given < ids.of(restored.seq) == restored.data["webhooks_from"]
+        assert ids.of(restored.seq - 1) == restored.seq - 1, "what the copy holds keeps its ids"
+
+
+def test_a_correction_refused_by_the_restore_is_told_under_a_new_id(till: Path, database: Path, copy: Path) -> None:
+    sell(database, 1)
+    backup_of = copy.with_name("held.db")
+    on_store(database, lambda transaction: transaction.held.add(held("a")))
+    assert CliRunner().invoke(backup.command, [str(backup_of), "--config", str(till / "config.toml")]).exit_code == 0
+    newest = on_store(database, lambda transaction: transaction.events.newest())
+    on_store(database, lambda transaction: transaction.held.close("a", HeldState.REFUSED, problem="x"))
+    sell(database, 5)
+    answer(run(till, str(backup_of), "--json"))
+    events = on_store(database, lambda transaction: transaction.events.after(newest))
+    refused = next(event for event in events if event.kind == EventKind.CORRECTION_REFUSED)
+    assert webhook_ids(database).of(refused.seq) > newest + 5
 
 
 def test_a_crash_before_the_switch_leaves_a_till_that_starts(

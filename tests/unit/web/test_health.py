@@ -75,8 +75,8 @@ BACKLOG = Backlog(
     datetime(2026, 11, 24, 8, 0, tzinfo=UTC),
     {PrintState.QUEUED: 2, PrintState.PRINTING: 1},
     (
-        OutboxStatus("shop", "https://shop.example/", 7, 19, "HTTP 500", datetime(2026, 11, 24, 8, 30, tzinfo=UTC)),
-        OutboxStatus("alerts", "https://hq.example/", 19, 19, None, None),
+        OutboxStatus("shop", "https://shop.example/", 7, 19, "HTTP 500", datetime(2026, 11, 24, 8, 30, tzinfo=UTC), 12),
+        OutboxStatus("alerts", "https://hq.example/", 19, 19, None, None, 0),
     ),
 )
 
