@@ -196,6 +196,7 @@ class Services:
         await self.certificates.attempts.load()
         await self.connection.load()
         await self.printing.recover()
+        await self.slip.recover()
         await self.queue.recover()
         await self.deadlines.follow()
         await self.outboxes.load()

@@ -32,8 +32,9 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.rejection import abandoned
-from agent.ports import Clock, HeldCorrection, Store, Transaction
-from agent.services.corrections.slip_log import of_slip, trouble
+from agent.ports import Clock, HeldCorrection, Json, Store, Transaction
+from agent.services.corrections.slip_log import due, of_slip, trouble
+from agent.services.paper.interrupted import PAPER_DUE
 from agent.services.signals import Signal
 
 LOG = logging.getLogger("agent.corrections")
@@ -159,8 +160,10 @@ class PendingCorrections:
 # --- its life, each step in a transaction -----------------------------------------------------------------
 
 
-async def insert(tx: Transaction, correction: Correction, *, key: str, caller: Caller, now: datetime) -> HeldCorrection:
-    """Accept a correction that has to wait, in the transaction of its press."""
+async def insert(
+    tx: Transaction, correction: Correction, *, key: str, caller: Caller, now: datetime, at_counter: bool
+) -> HeldCorrection:
+    """Accept a correction that has to wait, in the transaction of its press. ``at_counter``: its slip is due."""
     held = HeldCorrection(
         id=uuid.uuid4().hex,
         base_id=_awaited_here(correction),
@@ -171,7 +174,8 @@ async def insert(tx: Transaction, correction: Correction, *, key: str, caller: C
         bases=correction.bases,
     )
     await tx.held.add(held)
-    await tx.events.append(EventKind.CORRECTION_HELD, {"held": held.id, "key": key, "by": caller.name}, held.base_id)
+    data: dict[str, Json] = {"held": held.id, "key": key, "by": caller.name, PAPER_DUE: at_counter}
+    await tx.events.append(EventKind.CORRECTION_HELD, data, held.base_id)
     return held
 
 
@@ -306,6 +310,10 @@ async def _hand_over(tx: Transaction, held: HeldCorrection, correction: Correcti
     base = await tx.invoices.get(held.base_id)
     if base.state is InvoiceState.REJECTED:
         return f"KSeF odrzucił fakturę {base.number} – zawołaj kierownika. Korekta czeka na jej korektę techniczną."
-    paper = trouble(of_slip(await tx.events.of_invoice(held.base_id), held.id))
     sentence = (await _look(held, tx)).correction.waiting_sentence
+    events = await tx.events.of_invoice(held.base_id)
+    slip = of_slip(events, held.id)
+    if not slip and due(events, held.id) is False:
+        return sentence
+    paper = trouble(slip)
     return f"{paper or 'Wydaj klientowi potwierdzenie przyjęcia korekty.'} {sentence}"

@@ -18,11 +18,11 @@ from agent.domain.paper.receipt import Receipt
 from agent.ports import Event, HeldCorrection, Json, Outcome, Printer, ReceiptRenderer, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.corrections.pending import existing, stored
-from agent.services.corrections.slip_log import handed_out, of_slip
+from agent.services.corrections.slip_log import cut_off, due, handed_out, never_begun, of_slip
 
 
 class PendingCorrectionSlip:
-    """Prints it: once at the press, again when a person asks."""
+    """Prints it: once at the press, or at its repeat after a crash; again when a person asks."""
 
     def __init__(
         self,
@@ -44,6 +44,18 @@ class PendingCorrectionSlip:
         held = await self._store.read(partial(existing, held_id))
         receipt = await self._receipt(held, stored(held))
         await self._tasks.run(f"slip-{held.id}", self._print(held, receipt))
+
+    async def first(self, held_id: str) -> None:
+        """Print what a crash kept from its first slip, while the correction waits."""
+        held = await self._store.read(partial(existing, held_id))
+        _, events = await self._store.read(partial(_base_and_log, held.base_id))
+        wanted = held.state is HeldState.WAITING and due(events, held_id) is not False
+        if wanted and never_begun(of_slip(events, held_id)):
+            await self.print(held_id)
+
+    async def recover(self) -> None:
+        """Note what a crash left behind; called once at start."""
+        await self._store.write(_note_restart)
 
     async def reprint(self, held_id: str, caller: Caller) -> None:
         """Print it again, marked; Conflict once the correction does not wait any more."""
@@ -85,6 +97,15 @@ class PendingCorrectionSlip:
 
 async def _base_and_log(base_id: str, tx: Transaction) -> tuple[InvoiceRecord, list[Event]]:
     return await tx.invoices.get(base_id), await tx.events.of_invoice(base_id)
+
+
+async def _note_restart(tx: Transaction) -> None:
+    for held in await tx.held.waiting():
+        events = await tx.events.of_invoice(held.base_id)
+        slip = of_slip(events, held.id)
+        left = cut_off(slip)
+        if left is not None and (slip or due(events, held.id)):
+            await tx.events.append(EventKind.SLIP_FAILED, {"held": held.id, **left}, held.base_id)
 
 
 async def _note_wish(held_id: str, caller: Caller, tx: Transaction) -> None:

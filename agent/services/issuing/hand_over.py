@@ -115,6 +115,10 @@ class HandOver:
             await self._update_mode(invoice_id)
             await self._print(invoice_id)
 
+    async def first_slip(self, held_id: str) -> None:
+        """Print what a crash kept from its first slip."""
+        await self._slip.first(held_id)
+
     async def _print(self, invoice_id: str) -> None:
         if await self._store.read(lambda tx: own_printing.chosen(tx, invoice_id)):
             return

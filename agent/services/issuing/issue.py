@@ -230,6 +230,8 @@ class Issuing:
         """Print what a crash kept from its first paper."""
         if press.at_counter:
             await self._hand_over.first_papers(seen.invoice_ids)
+            if seen.held_id is not None:
+                await self._hand_over.first_slip(seen.held_id)
 
     async def rehearse(self, body: bytes) -> tuple[QueuedPrint, ...]:
         """Do with a JSON sale what an offline press does up to its COMMIT, and roll it back; return its papers.
@@ -286,7 +288,9 @@ class Issuing:
         await memory.note(tx, plan.buyers)
         held = None
         if plan.pending is not None:
-            held = await pending.insert(tx, plan.pending, key=press.key, caller=press.caller, now=moment.now)
+            held = await pending.insert(
+                tx, plan.pending, key=press.key, caller=press.caller, now=moment.now, at_counter=press.at_counter
+            )
         outcome = await remember(tx, press.key, press.content_sha256, made, held)
         modes = tuple(invoice.mode for invoice in made)
         if not press.at_counter or moment.decision.attempt_online:

@@ -16,7 +16,7 @@ from agent.domain.errors import BadInput, Conflict, NotFound
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import InvoiceFilter, Outcome, Rejected
+from agent.ports import HeldCorrection, InvoiceFilter, Outcome, Rejected
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, World, sale, world
@@ -335,6 +335,86 @@ async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:
         assert answer.held.hand_over.startswith(
             "Nie wydrukowano potwierdzenia dla klienta. Skończył się papier. Faktura"
         )
+
+
+class Died(Exception):
+    """The process ends here."""
+
+
+async def died_at_the_slip(place: World, step: str, monkeypatch: pytest.MonkeyPatch) -> InvoiceRecord:
+    """Press a return; the process ends before its slip, or while its bytes leave."""
+
+    async def end(*_: object) -> None:
+        raise Died
+
+    place.gateway.up = False
+    base = await sell(place)
+    monkeypatch.setattr(place.slip, "print" if step == "before" else "_print", end)
+    if step == "during":
+        about = place.slip._about_to_leave
+
+        async def leaving(held: HeldCorrection, _: object) -> None:
+            await about(held, "paragon", b"x")
+            raise Died
+
+        monkeypatch.setattr(place.slip, "_print", leaving)
+    with pytest.raises(Died):
+        await correct(place, base, FULL, "k")
+    monkeypatch.undo()
+    return base
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a start"])
+async def test_the_same_key_prints_the_slip_that_a_crash_prevented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, restarted: bool
+) -> None:
+    async with world(tmp_path) as place:
+        base = await died_at_the_slip(place, "before", monkeypatch)
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        if restarted:
+            await place.recover()
+            await place.recover()  # a second start finds nothing more
+            [waiting] = await place.pending.waiting()
+            assert waiting.hand_over.startswith("Nie wydrukowano potwierdzenia dla klienta. Program został ponownie")
+            assert place.printer.papers == [], "a start prints nothing by itself"
+        for _ in range(2):
+            answer = await correct(place, base, FULL, "k")
+            assert answer.replayed
+            assert answer.held is not None
+            assert answer.held.hand_over.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
+        [paper] = place.printer.papers
+        slip = place.ports.renderer.text("paragon", paper)
+        assert f"Przyjęto korektę do faktury nr {base.number}" in " ".join(slip.split())
+        assert "WYDRUK PONOWNY" not in slip
+
+
+async def test_a_slip_that_a_crash_cut_off_is_uncertain_and_not_repeated_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as place:
+        base = await died_at_the_slip(place, "during", monkeypatch)
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        await place.recover()
+        answer = await correct(place, base, FULL, "k")
+        assert answer.held is not None
+        assert answer.held.hand_over.startswith("Nie wiadomo, czy potwierdzenie dla klienta się wydrukowało.")
+        assert place.printer.papers == []
+
+
+async def test_nobody_is_told_to_hand_over_a_slip_that_nobody_waited_for(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place)
+        pressed = await place.issuing.correct(base.id, json.dumps(FULL).encode(), "f", CASHIER, at_counter=False)
+        assert pressed.held_id is not None
+        await place.recover()
+        told = (await place.pending.one(pressed.held_id)).hand_over
+        assert told.startswith(f"Faktura {base.number} nie ma jeszcze numeru KSeF.")
+        await place.slip.reprint(pressed.held_id, CASHIER)
+        told = (await place.pending.one(pressed.held_id)).hand_over
+        assert told.startswith("Wydaj klientowi potwierdzenie przyjęcia korekty.")
 
 
 async def test_the_slip_is_printed_again_marked_while_the_correction_waits(tmp_path: Path) -> None:

@@ -477,8 +477,8 @@ class TestReading:
 
     async def test_changes_wait_for_an_event(self, client: Client, place: World) -> None:
         assert await (await client.get("/v1/changes?wait=0", headers=CASHIER)).json() == {"seq": 0}
-        put_back = asyncio.create_task(client.get("/v1/changes?after=9", headers=CASHIER))  # of the log before a restore
-        assert await (await put_back).json() == {"seq": 0}
+        put_back = await client.get("/v1/changes?after=9", headers=CASHIER)  # of the log before a restore
+        assert await put_back.json() == {"seq": 0}
         poll = asyncio.create_task(client.get("/v1/changes?after=0", headers=CASHIER))
         await place.clock.asleep.wait()
         assert not poll.done()
