@@ -1,4 +1,8 @@
-"""JSON bodies of tills and commands, read strictly: one object in UTF-8, no key twice, no NaN, of bounded depth."""
+"""JSON bodies of tills and commands, read strictly: one object in UTF-8, no key twice, no NaN, of bounded depth.
+
+Half a surrogate pair is JSON by its grammar ("\\ud800"), but no text that UTF-8 could hold: no database, document or
+answer takes it, so none gets further than here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Final, cast
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.json_io.canonical import Json
-from agent.domain.json_io.reader import shown
+from agent.domain.json_io.reader import escape, shown
 
 DEEPEST: Final = 32
 """Levels of objects and arrays, far more than the API has; how deep Python itself reads differs by version."""
@@ -19,6 +23,8 @@ _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 """A string without its end reaches to the end of the text."""
 _TOKEN: Final = re.compile(_STRING + r"|[\[{\]}]", re.DOTALL)
 """A string, or a bracket outside strings."""
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""What a surrogate can come from: UTF-8 itself has none."""
 _NO_BRACKET: Final = re.compile(_STRING + r"|[^\[{\]}\"]++", re.DOTALL)
 
 
@@ -33,7 +39,7 @@ class _TooDeep(json.JSONDecodeError):
 def parse_object(body: bytes) -> Mapping[str, Json]:
     """Parse one object; numbers with a point come as floats, which every reader of amounts refuses.
 
-    BadInput: duplicate-json-key, or not-json with the place.
+    BadInput: duplicate-json-key, not-json or forbidden-character with the place.
     """
     try:
         text = body.decode("utf-8-sig")  # a byte order mark says nothing that RFC 8259 would need, and tills send it
@@ -50,12 +56,31 @@ def parse_object(body: bytes) -> Mapping[str, Json]:
         ) from error
     if not isinstance(value, dict):
         raise BadInput("Oczekiwano obiektu JSON, czyli danych w nawiasach { }.", code="not-json")
+    if _SURROGATE.search(text) is not None:
+        _require_whole_characters(value, "")
     return cast("Mapping[str, Json]", value)
 
 
 def canonical_bytes(document: Mapping[str, Json]) -> bytes:
     """Write the object in one way: a till that writes its basket anew after a crash repeats the same request."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _require_whole_characters(value: object, pointer: str) -> None:
+    """Refuse the first text, or name, with half a surrogate pair; json.loads() joined the whole ones."""
+    if isinstance(value, str) and (half := next((each for each in value if "\ud800" <= each <= "\udfff"), None)):
+        sentence = f"Niedozwolony znak U+{ord(half):04X}: połowa pary zastępczej."
+        raise BadInput(
+            sentence, code="forbidden-character", errors=(FieldError(pointer, sentence, "forbidden-character"),)
+        )
+    if isinstance(value, dict):
+        for name, member in value.items():
+            inside = f"{pointer}/{escape(name)}"
+            _require_whole_characters(name, inside)
+            _require_whole_characters(member, inside)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _require_whole_characters(item, f"{pointer}/{place}")
 
 
 def _require_shallow(text: str) -> None:

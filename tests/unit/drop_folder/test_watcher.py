@@ -271,6 +271,27 @@ async def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> Non
 # --- EDI++ -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (r'{"invoice": "\ud800", "correction": {"kind": "full_return"}}', "/invoice"),
+        (r'{"invoice": "%s", "correction": {"kind": "full_return", "reason": "\ud800"}}', "/correction/reason"),
+        (
+            r'{"invoice": "%s", "correction": {"kind": "collective", "bases": [{"number": "\ud800"}]}}',
+            "/correction/bases/0/number",
+        ),
+    ],
+)
+async def test_half_a_character_is_refused_and_the_file_leaves(tmp_path: Path, body: str, pointer: str) -> None:
+    async with shop(tmp_path) as here:
+        base = await press_until_answered(here.place, "a")
+        text = body.replace("%s", base.number)
+        problem = document(await here.take("back.json", text))["problem"]
+        assert problem["code"] == "forbidden-character"
+        assert [each["pointer"] for each in problem["errors"]] == [pointer]
+        assert here.folder.in_place(Place.TAKEN) == []
+
+
 async def test_the_documents_of_a_file_and_the_way_back(tmp_path: Path) -> None:
     async with shop(tmp_path, results=("epp", "xml")) as here:
         data = epp(

@@ -50,6 +50,27 @@ def test_the_same_object_however_it_is_written(document: dict[str, object], inde
     assert canonical_bytes(parse_object(body)) == canonical_bytes(parse_object(json.dumps(document).encode()))
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (r'{"reason": "zwrot \ud800"}', "/reason"),
+        (r'{"bases": [{"number": "FV-1"}, {"number": "\uDFFF"}]}', "/bases/1/number"),
+        (r'{"a/b": {"\uD83D": 1}}', "/a~1b/?"),
+        (r'{"a": ["\ude00\ud83d"]}', "/a/0"),
+    ],
+)
+def test_half_a_character_gets_no_further(body: str, pointer: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_object(body.encode())
+    [error] = caught.value.errors
+    assert (caught.value.code, error.pointer, error.code) == ("forbidden-character", pointer, "forbidden-character")
+    f"{caught.value.detail}{error.message}{error.pointer}".encode()
+
+
+def test_whole_pairs_are_characters() -> None:
+    assert parse_object(rb'{"a": "\ud83d\uDE00", "b": "\\ud800"}') == {"a": "\U0001f600", "b": "\\ud800"}
+
+
 def test_as_deep_as_allowed_is_read() -> None:
     body = b'{"a":' * DEEPEST + b"1" + b"}" * DEEPEST
     assert parse_object(body)
