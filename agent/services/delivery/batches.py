@@ -108,14 +108,13 @@ class BatchSender:
         byte leaves: a crash leaves doubts that one list of the right session ends, or of which nothing left. All this
         is written in slices: a press in between never waits for thousands of rows.
         """
-        outgoing = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
-        intact = {each.invoice_id for each in outgoing}
-        batch = [each for each in batch if each.id in intact]
+        read = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
+        intact = {each.invoice_id for each in read}
+        batch = await self._claim([each for each in batch if each.id in intact])
         if not batch:
             return True
-        attempt: dict[str, Json] = {"batch": True}
-        nowhere_yet = InvoiceChange(attempted=True, session_ref="", invoice_ref="")
-        await self._in_slices(batch, InvoiceState.SENDING, EventKind.SENDING, attempt, nowhere_yet)
+        claimed = {each.id for each in batch}
+        outgoing = [each for each in read if each.invoice_id in claimed]
         try:
             session = await self._gateway.open_batch(outgoing, partial(self._opened, batch))
         except KsefError as error:
@@ -126,6 +125,33 @@ class BatchSender:
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
         await self._in_slices(batch, InvoiceState.SENT, EventKind.SENT, {"session": session, "batch": True}, change)
         return True
+
+    async def _claim(self, batch: list[Unsent]) -> list[Unsent]:
+        """Commit that they are being sent; return those that still waited.
+
+        A press brings its invoice to KSeF by itself, and a total failure exempts; either may have come since these
+        were read.
+        """
+        claimed: list[Unsent] = []
+        for start in range(0, len(batch), SLICE):
+            await self._presses.pass_by()
+            claimed += await self._store.write(partial(self._claim_slice, batch[start : start + SLICE]))
+        return claimed
+
+    async def _claim_slice(self, these: list[Unsent], tx: Transaction) -> list[Unsent]:
+        now = await tx.invoices.unsent_of([each.id for each in these])
+        free = {each.id for each in now if each.state is InvoiceState.ISSUED and not self._sender.busy(each.id)}
+        waiting = [each for each in these if each.id in free]
+        nowhere_yet = InvoiceChange(attempted=True, session_ref="", invoice_ref="")
+        await _record_all(
+            tx,
+            batch=waiting,
+            to=InvoiceState.SENDING,
+            kind=EventKind.SENDING,
+            data={"batch": True},
+            change=nowhere_yet,
+        )
+        return waiting
 
     async def _opened(self, batch: list[Unsent], session: str) -> None:
         await self._store.write(lambda tx: tx.sessions.use(session, SessionKind.BATCH))
@@ -216,9 +242,17 @@ class BatchSender:
             await self._not_in_batch(record, why)
 
     async def _not_in_batch(self, record: Unsent, why: str) -> None:
-        """The batch is done and KSeF did not take this file: it goes again."""
+        """The batch is done and KSeF did not take this file: it goes again, unless somebody decided it meanwhile."""
         data: dict[str, Json] = {"session": record.session_ref, "why": why}
-        await self._in_slices([record], InvoiceState.ISSUED, EventKind.NOT_IN_BATCH, data, InvoiceChange())
+        await self._store.write(partial(_free, record, data))
+
+
+async def _free(record: Unsent, data: Mapping[str, Json], tx: Transaction) -> None:
+    now = await tx.invoices.unsent_of([record.id])
+    if [each.state for each in now] == [InvoiceState.SENT]:
+        await _record_all(
+            tx, batch=now, to=InvoiceState.ISSUED, kind=EventKind.NOT_IN_BATCH, data=data, change=InvoiceChange()
+        )
 
 
 async def _record_all(

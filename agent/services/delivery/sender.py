@@ -170,7 +170,10 @@ class InvoiceSender:
             session = await self._session(planned)
         except KsefError as error:
             return await self._not_taken(record, error)
-        record = await self._begin(record, session)
+        sending = await self._begin(record, session)
+        if sending is None:
+            return await self._verdicts.record(record.id)
+        record = sending
         outgoing = await self.outgoing(record, pressed=pressed)
         try:
             reference = await self._gateway.send(session, outgoing)
@@ -192,8 +195,11 @@ class InvoiceSender:
             InvoiceChange(invoice_ref=reference, sent_at=self._clock_check.best()),
         )
 
-    async def _begin(self, record: InvoiceRecord, session: SessionRef) -> InvoiceRecord:
-        """Commit the intent; an online invoice that missed its day (a crash, midnight) leaves as offline24."""
+    async def _begin(self, record: InvoiceRecord, session: SessionRef) -> InvoiceRecord | None:
+        """Commit the intent; an online invoice that missed its day (a crash, midnight) leaves as offline24.
+
+        None where it waits no longer: a batch took it, or a total failure exempted it, while a session was sought.
+        """
         now = self._clock_check.best()
         late = record.mode is Mode.ONLINE and local_date(now) != record.issued_on
         decision = self._mode.after_budget(record, now) if late else None
@@ -297,7 +303,9 @@ def leaves_offline(record: InvoiceRecord) -> bool:
     return record.mode is not Mode.ONLINE or record.version > 1
 
 
-async def _intend(record: InvoiceRecord, change: InvoiceChange, session: str, tx: Transaction) -> InvoiceRecord:
+async def _intend(record: InvoiceRecord, change: InvoiceChange, session: str, tx: Transaction) -> InvoiceRecord | None:
+    if (await tx.invoices.get(record.id)).state is not InvoiceState.ISSUED:
+        return None
     sending = await tx.invoices.move(record.id, InvoiceState.SENDING, change)
     if change.mode is not None:
         data = {"from": record.mode, "to": change.mode, "reason": change.reason}
