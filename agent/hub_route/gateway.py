@@ -155,6 +155,11 @@ class HubGateway:
         """Tell nothing, likewise."""
         raise KsefError("Centrala nie podaje listy faktur z KSeF.", outcome=CallOutcome.REFUSED, code=UNKNOWN_HERE)
 
+    @property
+    def largest_batch(self) -> int:
+        """What is handed over is divided here, and again by the hub."""
+        return NO_LIMIT
+
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Hand a backlog over, in as many requests as it takes."""
         group = f"{BATCH}{uuid.uuid4().hex}"

@@ -121,6 +121,11 @@ class RoutedGateway:
         """Ask KSeF itself, likewise."""
         return await (self.hub if self.own is None else self.own).issued_on(nip, first, last)
 
+    @property
+    def largest_batch(self) -> int:
+        """How many invoices a batch may hold, whichever way it goes."""
+        return self.hub.largest_batch if self.own is None else min(self.hub.largest_batch, self.own.largest_batch)
+
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Hand a backlog over; its own way where some of it is late."""
         if self.own is not None and any(each.invoice_id in self.late for each in invoices):

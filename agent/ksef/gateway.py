@@ -208,10 +208,23 @@ class Gateway:
         """Return what KSeF holds of a seller with P_1 in these days (permission InvoiceRead)."""
         return await issued_on(self.api, nip, first, last)
 
+    @property
+    def largest_batch(self) -> int:
+        """How many invoices one batch may hold."""
+        return self._max_batch
+
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
-        """Send these as one batch. ValueError for none, too many, or a technical correction (interactive only)."""
-        if not 0 < len(invoices) <= self._max_batch:
-            raise ValueError(f"a batch holds 1 to {self._max_batch} invoices, not {len(invoices)}")
+        """Send these as one batch. ValueError for none, or a technical correction (interactive only).
+
+        KsefError NOT_SENT for more than KSeF takes: its limit may have become known since they were counted.
+        """
+        if not invoices:
+            raise ValueError("a batch holds an invoice at least")
+        if len(invoices) > self._max_batch:
+            raise KsefError(
+                f"KSeF przyjmuje w paczce najwyżej {self._max_batch} faktur, nie {len(invoices)}.",
+                outcome=CallOutcome.NOT_SENT,
+            )
         if any(invoice.corrects is not None for invoice in invoices):
             raise ValueError("a technical correction goes through an interactive session")
         return await self._batches.send(invoices, opened)

@@ -290,6 +290,11 @@ class KsefGateway(Protocol):
         """
         ...
 
+    @property
+    def largest_batch(self) -> int:
+        """How many invoices one batch may hold, as far as known now; no I/O."""
+        ...
+
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         """Open a batch session for these, upload all parts, close it; return its reference.
 

@@ -226,8 +226,11 @@ class FakeGateway:
         found = [entry for entry in self.held if first <= entry.issued_on <= last]
         return LedgerPart(tuple(found[: self.most_entries]), complete=len(found) <= self.most_entries)
 
+    largest_batch = 10_000
+
     async def open_batch(self, invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
         self._check()
+        assert 0 < len(invoices) <= self.largest_batch
         reference = f"SB-{next(self._ids)}"
         await opened(reference)
         self._sessions[reference] = []

@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
-from agent.hub.courier.batches import LARGEST, Batches
+from agent.hub.courier.batches import Batches
 from agent.hub.courier.link import Link
 from agent.hub.courier.presses import Presses
 from agent.hub.courier.sender import Sender
@@ -126,7 +126,7 @@ class Backlog:
             len(together),
             self._gateway.budget(),
             batch_from=self._batch_from,
-            largest=LARGEST,
+            largest=self._batches.largest,
             since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
         )
         if way is Way.BATCH:

@@ -20,7 +20,7 @@ from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
 
 LARGEST = 2000
-"""Invoices of one batch."""
+"""Invoices of one batch, where KSeF does not allow fewer."""
 MOST_BYTES = 50_000_000
 """Of one batch, as long as it is in memory."""
 SPLIT = 8
@@ -56,20 +56,29 @@ class Batches:
 
     def fits(self, invoice: HubInvoice) -> bool:
         """Whether it may go in a batch: a technical correction is for interactive sessions only."""
-        return invoice.version == 1 and self._largest.get(invoice.sha256, LARGEST) > 1
+        return invoice.version == 1 and self._may_be_of(invoice) > 1
+
+    @property
+    def largest(self) -> int:
+        """How many invoices a batch takes now."""
+        return min(LARGEST, self._gateway.largest_batch)
 
     def chunks(self, invoices: Sequence[HubInvoice]) -> Iterator[list[HubInvoice]]:
         """Cut what waits into batches."""
         chunk: list[HubInvoice] = []
         largest = LARGEST
         for invoice in invoices:
-            largest = min(largest, self._largest.get(invoice.sha256, LARGEST))
+            largest = min(largest, self._may_be_of(invoice))
             if len(chunk) >= largest:
                 yield chunk
-                chunk, largest = [], self._largest.get(invoice.sha256, LARGEST)
+                chunk, largest = [], self._may_be_of(invoice)
             chunk.append(invoice)
         if chunk:
             yield chunk
+
+    def _may_be_of(self, invoice: HubInvoice) -> int:
+        """Return how large a batch may be that it goes in."""
+        return min(self.largest, self._largest.get(invoice.sha256, LARGEST))
 
     async def send(self, chunk: Sequence[HubInvoice]) -> bool:
         """Send as one batch, or the first of it where it is too large; False where KSeF cannot be reached now."""

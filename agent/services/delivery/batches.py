@@ -35,7 +35,7 @@ from agent.services.outages.connection import Connection
 from agent.services.presses import Presses
 
 LARGEST = 2000
-"""Invoices per batch session."""
+"""Invoices per batch session, where KSeF does not allow fewer."""
 SLICE = 25
 """Invoices per transaction when a whole batch moves."""
 SPLIT = 8
@@ -81,7 +81,7 @@ class BatchSender:
     def takes(self, record: Unsent) -> bool:
         """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
         alone = record.version > 1 or record.mode is Mode.ONLINE
-        return not alone and self._largest.get(record.id, LARGEST) > 1
+        return not alone and self._may_be_of(record) > 1
 
     async def send(self, waiting: Sequence[Unsent]) -> bool:
         """Send them as so many batches as they need; False where KSeF cannot be reached now."""
@@ -94,12 +94,16 @@ class BatchSender:
         batch: list[Unsent] = []
         largest = LARGEST
         for record in records:
-            largest = min(largest, self._largest.get(record.id, LARGEST))
+            largest = min(largest, self._may_be_of(record))
             if len(batch) >= largest:
                 yield batch
-                batch, largest = [], self._largest.get(record.id, LARGEST)
+                batch, largest = [], self._may_be_of(record)
             batch.append(record)
         yield batch
+
+    def _may_be_of(self, record: Unsent) -> int:
+        """Return how large a batch may be that it goes in."""
+        return min(LARGEST, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
 
     async def _send(self, batch: list[Unsent]) -> bool:
         """Send many as one batch session; False where KSeF cannot be reached now.

@@ -233,6 +233,26 @@ async def test_a_backlog_goes_in_batches_by_deadline(tmp_path: Path, monkeypatch
         assert len(gateway.ledger) == 25
 
 
+async def test_no_batch_is_larger_than_ksef_says(tmp_path: Path) -> None:
+    """KSeF's own limit may be far below ours (GET /limits/context); it may become known between two batches."""
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await backlog(place, 25)
+        gateway.largest_batch = 10
+        await place.queue.pass_once()
+        assert [len(batch) for batch in gateway.batches] == [10, 10, 5]
+        await passes(place, 2)
+        assert len(gateway.ledger) == len(records)
+
+
+@pytest.mark.parametrize("largest", [1, 0, -1])
+async def test_where_ksef_takes_no_batch_to_speak_of_all_goes_singly(tmp_path: Path, largest: int) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        await backlog(place, 8)
+        gateway.largest_batch = largest
+        await passes(place, 3)
+        assert (gateway.count("batch"), len(gateway.ledger)) == (0, 8)
+
+
 async def test_a_refused_batch_splits_until_the_culprit_is_alone(tmp_path: Path) -> None:
     async with shop(tmp_path, batch_from=5) as (place, gateway):
         records = await backlog(place, 100)

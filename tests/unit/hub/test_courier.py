@@ -358,6 +358,22 @@ async def test_a_batch_that_ksef_refuses_as_a_whole_is_split_until_the_culprit_i
     assert refused == ["SB-refused-40", "SB-refused-5"]
 
 
+async def test_no_batch_is_larger_than_ksef_says(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.gateway.largest_batch = 12
+    opened, sizes = hub.gateway.open_batch, list[int]()
+
+    async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
+        sizes.append(len(invoices))
+        return await opened(invoices, heard)
+
+    monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(30)]
+    hub.start()
+    await hub.catch_up()
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+    assert sizes == [12, 12, 6]
+
+
 async def test_a_holder_that_was_fenced_off_ends(hub: HubWorld) -> None:
     hub.start()
     await hub.clock.advance(1)

@@ -166,6 +166,17 @@ class TestSending:
         with pytest.raises(ValueError, match="interactive"):
             await gateway.open_batch([Outgoing("1", b"x", sha256(b"x"), offline=True, corrects=b"y")], unheard)
 
+    async def test_more_than_ksef_takes_is_surely_not_sent(self, gateway: Gateway, server: WireServer) -> None:
+        """Its limit may have become known since they were counted."""
+        limits = {"onlineSession": {"maxInvoices": 10_000}, "batchSession": {"maxInvoices": 5}}
+        server.on("GET /limits/context", Reply(body=limits))
+        await gateway.learn_limits()
+        assert gateway.largest_batch == 5
+        with pytest.raises(KsefError, match="najwyżej 5 faktur") as caught:
+            await gateway.open_batch(outgoing(), unheard)
+        assert (caught.value.outcome, caught.value.link_down) == (CallOutcome.NOT_SENT, False)
+        assert server.seen("POST /sessions/batch") == []
+
 
 class TestVerdicts:
     async def test_matched_by_hash_partial_failure_leaves_the_good_ones(
