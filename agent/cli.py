@@ -1,8 +1,8 @@
 """The command line: one lazy group, so `ksef-agent --help` and `deadline` do not load the whole agent.
 
 Each command lives in agent/commands/<module>.py as a click command named ``command``.
-Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings (no restart by systemd);
-130 after Ctrl+C.
+Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings (no restart by systemd),
+4 no answer: nobody knows whether it was done, 130 after Ctrl+C.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from click.shell_completion import CompletionItem
 
 from agent import __version__
 from agent.commands.help_pl import in_polish
-from agent.domain.errors import AgentError, ConfigError
+from agent.domain.errors import AgentError, ConfigError, OutcomeUnknown
 from agent.system.os_errors import polish_reason
 from agent.system.terminal import never_refuse
 
 NAME = "ksef-agent"
 WRONG_SETTINGS = 3
 """Exit code that needs a person: RestartPreventExitStatus of ksef-agent.service."""
+OUTCOME_UNKNOWN = 4
+"""Exit code where no answer came: whoever called has to ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings. "
+    epilog="Exit codes: 0 done, 1 refused or found wanting, 2 wrong use, 3 wrong settings, "
+    "4 no answer: nobody knows whether it was done. "
     "Most commands reach the running agent over its API, or do the work themselves where none runs.",
 )
 @click.version_option(__version__, prog_name=NAME)
@@ -179,7 +182,8 @@ def _run() -> int:
         _refuse(str(error))
         return WRONG_SETTINGS
     except AgentError as error:
-        return _refuse(str(error))
+        refused = _refuse(str(error))
+        return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknown) else refused
     except OSError as error:
         return _refuse(_sentence(error))
     return code if isinstance(code, int) else 0

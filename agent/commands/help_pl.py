@@ -289,7 +289,8 @@ COMMANDS: Final[dict[str, str]] = {
 """By the words of the command; the whole of its help."""
 
 EPILOG: Final = (
-    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie, 3 błędne ustawienia. Większość poleceń "
+    "Kody wyjścia: 0 zrobione, 1 odmowa albo wykryte braki, 2 złe użycie, 3 błędne ustawienia, "
+    "4 brak odpowiedzi: nie wiadomo, czy się wykonało. Większość poleceń "
     "korzysta z API działającego programu, a gdy żaden nie działa, wykonuje pracę sama."
 )
 

@@ -19,7 +19,7 @@ from typing import NoReturn, TypeVar
 import aiohttp
 from aiohttp import web
 
-from agent.domain.errors import Conflict, Refused, Unavailable
+from agent.domain.errors import Conflict, OutcomeUnknown, Refused, Unavailable
 from agent.ports import Json
 from agent.services.tokens import COMMANDS_FILE, ensure_token
 from agent.settings.model import Settings
@@ -28,6 +28,8 @@ from agent.system.os_errors import polish_reason
 T = TypeVar("T")
 CALL_SECONDS = 300.0
 REJECTED = "rejected"
+OUTCOME_UNKNOWN = frozenset({"internal-error", "store-lost"})
+"""Refusals that leave open whether it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,15 @@ class Console:
             headers["Content-Type"] = content_type
         if key is not None:
             headers["Idempotency-Key"] = key
-        async with self.session.request(method, self.base + path, data=body, headers=headers, params=query) as response:
-            data = await response.read()
-            if response.status < 400:
-                return data
-            raise _refusal(response.status, data)
+        url = self.base + path
+        try:
+            async with self.session.request(method, url, data=body, headers=headers, params=query) as response:
+                status, data = response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _broken(error, key, changes=method != "GET") from error
+        if status < 400:
+            return data
+        raise _refusal(status, data, key)
 
     async def json(self, method: str, path: str, **more: object) -> Json:
         """Return the answer's JSON."""
@@ -137,7 +143,23 @@ async def _answers(session: aiohttp.ClientSession, base: str) -> bool:
         return False
 
 
-def _refusal(status: int, data: bytes) -> Exception:
+def _broken(error: Exception, key: str | None, *, changes: bool) -> Unavailable:
+    """Say that no answer came: of what changes something nobody knows then whether it was done."""
+    what = "przerwał połączenie"
+    if isinstance(error, TimeoutError):
+        what = f"nie odpowiedział w ciągu {CALL_SECONDS:.0f} s"
+    if not changes:
+        return Unavailable(f"Program {what}. Ponów polecenie.", code="no-answer")
+    text = f"Program {what}. Nie wiadomo, czy polecenie się wykonało.{_repeat(key)}"
+    return OutcomeUnknown(text, code="no-answer")
+
+
+def _repeat(key: str | None) -> str:
+    """Tell how to repeat without making anything twice."""
+    return "" if key is None else f" Powtórz je z opcją --key {key}: nic nie powstanie drugi raz."
+
+
+def _refusal(status: int, data: bytes, key: str | None) -> Exception:
     try:
         problem = json.loads(data)
         detail, code = str(problem["detail"]), str(problem["code"])
@@ -146,6 +168,8 @@ def _refusal(status: int, data: bytes) -> Exception:
         return Unavailable(f"Program odpowiedział HTTP {status}.")
     lines = [f"  {error.get('pointer', '')}: {error.get('message', '')}" for error in errors]
     text = "\n".join([detail, *lines])
+    if code in OUTCOME_UNKNOWN:
+        return OutcomeUnknown(text + _repeat(key), code=code)
     return Unavailable(text, code=code) if status >= 500 else Refused(text, code=code)
 
 

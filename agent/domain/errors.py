@@ -9,6 +9,7 @@ AgentError                    every error this program raises on purpose
 │   ├── Conflict              law, KSeF or the state of the invoice forbids it (409)
 │   └── DocumentDamaged       the stored bytes are not those of their hash: never sent, printed, handed out (500)
 ├── Unavailable               cannot be done now; repeating with the same key is safe (503; disk full 507)
+│   └── OutcomeUnknown        no answer came: it may have been done; the same key tells, and makes nothing twice
 ├── StoreLost                 the outcome of a COMMIT is unknown or the disk failed: the process must end
 │   └── StoreMoved            the database's files were renamed, deleted or replaced under the running program
 ├── StoreUnfit                the database cannot be used as it is: the program must not start
@@ -101,6 +102,10 @@ class Unavailable(AgentError):
         super().__init__(detail)
         self.detail = detail
         self.code = code
+
+
+class OutcomeUnknown(Unavailable):
+    """No answer came: nobody knows whether it was done. Repeating with the same idempotency key is safe, and tells."""
 
 
 class StoreLost(AgentError):
