@@ -54,9 +54,13 @@ function Send-OverHttp {
 function Send-ByFolder {
     $target = Join-Path $Folder $name
     $mine = Get-Hex $content
+    $stem = [IO.Path]::GetFileNameWithoutExtension($name)
+    # Of this file, when it was dropped before: what it said need not hold any more.
+    $refusal = Join-Path (Join-Path $Folder 'refused') ($stem + '.result.json')
+    $earlier = ''
+    if (Test-Path -LiteralPath $refusal) { $earlier = [IO.File]::ReadAllText($refusal) }
     [IO.File]::WriteAllBytes($target + '.tmp', $content)
     Move-Item -LiteralPath ($target + '.tmp') -Destination $target -Force
-    $stem = [IO.Path]::GetFileNameWithoutExtension($name)
     while ((Get-Date) -lt $deadline) {
         Start-Sleep -Seconds 1
         if (Test-Path -LiteralPath $target) { continue }  # not taken yet
@@ -65,6 +69,7 @@ function Send-ByFolder {
             if (-not (Test-Path -LiteralPath $result)) { continue }
             $text = [IO.File]::ReadAllText($result)
             if (($text | ConvertFrom-Json).sha256 -ne $mine) { continue }
+            if ($place -eq 'refused' -and $text -ceq $earlier) { continue }
             $text
             if ($place -eq 'refused' -or $text -match '"status": ?"rejected"') { exit 1 }
             exit 0

@@ -76,6 +76,8 @@ def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0)
     stem = os.path.splitext(name)[0]
     sha256 = hashlib.sha256(content).hexdigest()
     target = os.path.join(folder, name)
+    refusal = os.path.join(folder, "refused", stem + ".result.json")
+    earlier = _bytes(refusal)  # of this file, when it was dropped before: what it said need not hold any more
     temporary = target + ".tmp"
     with open(temporary, "wb") as file:
         file.write(content)
@@ -87,21 +89,29 @@ def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0)
         time.sleep(PAUSE_SECONDS)
         if os.path.exists(target):
             continue  # not taken yet
-        for place in ("done", "refused"):
-            answer = _answer(os.path.join(folder, place, stem + ".result.json"))
-            if answer is not None and answer.get("sha256") == sha256:
-                if place == "refused":
-                    raise Refused(answer)
-                return answer
+        answer = _answer(_bytes(os.path.join(folder, "done", stem + ".result.json")))
+        if answer is not None and answer.get("sha256") == sha256:
+            return answer
+        told = _bytes(refusal)
+        answer = None if told == earlier else _answer(told)
+        if answer is not None and answer.get("sha256") == sha256:
+            raise Refused(answer)
     raise TimeoutError("no answer yet; the file is in the folder")
 
 
-def _answer(path: str) -> Optional[Dict[str, Any]]:
+def _bytes(path: str) -> Optional[bytes]:
     try:
         with open(path, "rb") as file:
-            return dict(json.loads(file.read().decode("ascii")))
-    except (OSError, ValueError):
+            return file.read()
+    except OSError:
         return None  # not there yet, or just being replaced
+
+
+def _answer(content: Optional[bytes]) -> Optional[Dict[str, Any]]:
+    try:
+        return None if content is None else dict(json.loads(content.decode("ascii")))
+    except ValueError:
+        return None
 
 
 def _problem(error: urllib.error.HTTPError) -> Dict[str, Any]:

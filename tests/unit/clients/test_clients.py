@@ -126,17 +126,49 @@ def test_a_refused_file_says_why(client: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "refused").mkdir()
     answer = {"sha256": hashlib.sha256(content).hexdigest(), "status": "refused"}
     (tmp_path / "refused" / "a.result.json").write_text(json.dumps(answer))
-    taken = threading.Thread(target=_remove_when_there, args=(tmp_path / "a.json",))
+    first = {**answer, "at": "2026-11-28T09:14:03+00:00"}
+    (tmp_path / "refused" / "a.result.json").write_text(json.dumps(first))
+
+    def refuse() -> None:
+        _wait_for(tmp_path / "a.json")
+        (tmp_path / "refused" / "a.result.json").write_text(json.dumps(answer))
+        (tmp_path / "a.json").unlink()
+
+    taken = threading.Thread(target=refuse)
     taken.start()
-    with pytest.raises(client.Refused):
+    with pytest.raises(client.Refused) as refused:
         client.issue_by_folder(str(tmp_path), "a.json", content, wait=20)
     taken.join()
+    assert refused.value.answer == answer
 
 
-def _remove_when_there(file: Path) -> None:
+def test_what_was_refused_before_is_no_answer_to_what_is_issued_now(
+    client: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"{}"
+    answer = {"sha256": hashlib.sha256(content).hexdigest(), "status": "refused"}
+    for place in ("refused", "done"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "refused" / "a.result.json").write_text(json.dumps(answer))
+    (tmp_path / "refused" / "a.json").write_bytes(content)
+    issued = {**answer, "status": "issued"}
+    looks: list[float] = []
+
+    def agent(seconds: float) -> None:
+        """Take the file at the first look of the client, answer it after the second."""
+        looks.append(seconds)
+        if len(looks) == 1:
+            (tmp_path / "a.json").unlink()
+        if len(looks) == 3:
+            (tmp_path / "done" / "a.result.json").write_text(json.dumps(issued))
+
+    monkeypatch.setattr(client.time, "sleep", agent)
+    assert client.issue_by_folder(str(tmp_path), "a.json", content, wait=20) == issued
+
+
+def _wait_for(file: Path) -> None:
     while not file.exists():
         pass
-    file.unlink()
 
 
 def test_keys_tell_sales_apart(client: ModuleType) -> None:
