@@ -21,7 +21,6 @@ from agent.services.exchange.issue_requests import ExchangeCorrectionRequest, Ex
 from agent.services.exchange.outcome import Outcome, Problem
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.issuing.issue import Issuing
-from agent.services.issuing.requests import IssueRequest
 from agent.settings.model import DropFolderSettings
 
 ISSUE_DATE = 22
@@ -70,7 +69,12 @@ class ExchangeDocuments:
             try:
                 request = self._request(found, document)
                 pressed = await self._issuing.issue(
-                    request, own_key, caller, at_counter=at_counter, own_printing=own_printing
+                    request,
+                    own_key,
+                    caller,
+                    at_counter=at_counter,
+                    own_printing=own_printing,
+                    older_content=request.older_content,
                 )
             except Refused as error:
                 outcomes.append(replace(outcome, problem=Problem.of(error)))
@@ -78,7 +82,7 @@ class ExchangeDocuments:
                 outcomes.append(outcome.made(pressed, self._note(document, pressed)))
         return outcomes
 
-    def _request(self, file: ExchangeFile, document: Document) -> IssueRequest:
+    def _request(self, file: ExchangeFile, document: Document) -> ExchangeSale | ExchangeCorrectionRequest:
         number = document.number if self._numbered_by_file and document.number else None
         if document.kind == CORRECTION:
             return ExchangeCorrectionRequest(file, document, self._conventions, number, self._bases)

@@ -9,7 +9,7 @@ from agent.domain.calendar import local_date
 from agent.domain.corrections.parse import parse_correction
 from agent.domain.exchange.correction import ExchangeCorrection, correction_of
 from agent.domain.exchange.file import Document, ExchangeFile
-from agent.domain.exchange.requests import content_of
+from agent.domain.exchange.requests import content_of, older_content_of
 from agent.domain.exchange.sale import Conventions, sale_of
 from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import InvoiceRecord
@@ -35,7 +35,12 @@ class ExchangeSale:
     @property
     def content(self) -> bytes:
         """What the document says."""
-        return content_of(self.document)
+        return content_of(self.file, self.document)
+
+    @property
+    def older_content(self) -> bytes:
+        """The same, as an older version remembered it."""
+        return older_content_of(self.document)
 
     def check(self, now: datetime) -> CheckedRequest:
         """Read it into a sale, and compare the sums to the grosz."""
@@ -58,7 +63,12 @@ class ExchangeCorrectionRequest:
     @property
     def content(self) -> bytes:
         """What the document says."""
-        return content_of(self.document)
+        return content_of(self.file, self.document)
+
+    @property
+    def older_content(self) -> bytes:
+        """The same, as an older version remembered it."""
+        return older_content_of(self.document)
 
     def check(self, now: datetime) -> CheckedRequest:
         """Read what it says of its lines."""

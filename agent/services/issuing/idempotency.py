@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.domain.errors import KeyReused
@@ -32,12 +32,12 @@ async def remember(
     return IssueOutcome(tuple(ids), held_id=None if held is None else held.id)
 
 
-async def seen_before(key: str, content_sha256: bytes, tx: Transaction) -> IssueOutcome | None:
-    """Return what the key made before, None for a new key; KeyReused where the body differs."""
+async def seen_before(key: str, contents: Collection[bytes], tx: Transaction) -> IssueOutcome | None:
+    """Return what the key made before, None for a new key; KeyReused where the body has none of these hashes."""
     record = await tx.keys.get(key)
     if record is None:
         return None
-    if record.body_sha256 != content_sha256:
+    if record.body_sha256 not in contents:
         raise KeyReused("Ten klucz Idempotency-Key został już użyty dla innego dokumentu. Nic nie wystawiono.")
     kept = await tx.key_values.get(f"key:{key}")
     if not isinstance(kept, Mapping):

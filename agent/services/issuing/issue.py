@@ -61,6 +61,13 @@ class Press:
     is left to them."""
     own_printing: bool = False
     """The till prints by its own means what this makes; a JSON sale says it itself."""
+    older_sha256: bytes | None = None
+    """Of the content as an older version took it, which may have used the key."""
+
+    @property
+    def contents(self) -> frozenset[bytes]:
+        """Hashes under which the key may stand for this very request."""
+        return frozenset({self.content_sha256, self.older_sha256 or self.content_sha256})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +178,21 @@ class Issuing:
     # --- the press ------------------------------------------------------------------------------------
 
     async def issue(
-        self, request: IssueRequest, key: str, caller: Caller, *, at_counter: bool = True, own_printing: bool = False
+        self,
+        request: IssueRequest,
+        key: str,
+        caller: Caller,
+        *,
+        at_counter: bool = True,
+        own_printing: bool = False,
+        older_content: bytes | None = None,
     ) -> IssueOutcome:
         """Issue what is asked for, once per key: a second click waits for the first and gets its answer.
 
         BadInput, Conflict, NotFound, KeyReused: nothing was issued, no number used. Unavailable: the same, for now.
         """
-        press = Press(key, hashlib.sha256(request.content).digest(), caller, at_counter, own_printing)
+        older = None if older_content is None else hashlib.sha256(older_content).digest()
+        press = Press(key, hashlib.sha256(request.content).digest(), caller, at_counter, own_printing, older)
         # No await between look and entry: of many clicks at once one presses, and the others wait for its paper.
         while (running := self._running.get(key)) is not None:
             await asyncio.wait({running})
@@ -221,7 +236,7 @@ class Issuing:
 
     async def _seen(self, press: Press) -> IssueOutcome | None:
         """Return what the key made before; None for a new one."""
-        seen = await self._store.read(partial(seen_before, press.key, press.content_sha256))
+        seen = await self._store.read(partial(seen_before, press.key, press.contents))
         if seen is not None:
             await self._again(seen, press)
         return seen
@@ -275,7 +290,7 @@ class Issuing:
         ready: ReadyPrinter | None = None,
     ) -> Committed:
         """The whole transaction: all that a press makes true, or nothing. ``ready``: held for its first paper."""
-        seen = await seen_before(press.key, press.content_sha256, tx)
+        seen = await seen_before(press.key, press.contents, tx)
         if seen is not None:
             return Committed(seen)
         plan = await checked.plan(tx)

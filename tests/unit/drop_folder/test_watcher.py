@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import AgentError, Unavailable
+from agent.domain.exchange.requests import older_content_of
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.ports import InvoiceFilter, Look, Place, SendBudget
-from agent.services.exchange import watcher
+from agent.services.exchange import issue_requests, watcher
 from tests.fakes import counter
 from tests.fakes.drop_folder import Shop, folder_settings, remembered
 from tests.fakes.exchange import Item, Paperwork, epp
@@ -324,6 +325,22 @@ async def test_a_document_in_two_exports_is_issued_once(tmp_path: Path) -> None:
         changed = epp(Paperwork([COFFEE, COFFEE], number="FS 1/2026"), info=SHOP)
         answer = await here.take("zmiana.epp", changed)
         assert document(answer)["problem"]["code"] == "idempotency-key-reused"
+        other = epp(Paperwork([COFFEE], number="FS 1/2026", fields={14: "Inna Firma", 17: "ul. Inna 1"}), info=SHOP)
+        answer = await here.take("nabywca.epp", other)
+        assert document(answer)["problem"]["code"] == "idempotency-key-reused"
+
+
+async def test_a_document_that_an_older_version_issued_is_told_in_a_later_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path) as here:
+        file = epp(Paperwork([COFFEE], number="FS 1/2026"), info=SHOP)
+        with monkeypatch.context() as older:
+            older.setattr(issue_requests, "content_of", lambda _, document: older_content_of(document))
+            await here.take("rano.epp", file)
+        answer = await here.take("dzien.epp", file)
+        assert [each["replayed"] for each in answer["documents"]] == [True]
+        assert len(await invoices(here)) == 1
 
 
 async def test_one_refused_document_does_not_hold_up_the_others(tmp_path: Path) -> None:

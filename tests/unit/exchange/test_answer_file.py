@@ -36,7 +36,7 @@ def test_only_the_remarks_change(text: str, as_utf_8: bool) -> None:
         assert written[0].removesuffix(f"KSeF {NUMBERS[0]}").rstrip() == text.rstrip()
     again = read_file(answer)
     for before, after in zip(found.documents, again.documents, strict=True):
-        assert (key_of(found, before), content_of(before)) == (key_of(again, after), content_of(after))
+        assert (key_of(found, before), content_of(found, before)) == (key_of(again, after), content_of(again, after))
         assert before.lines[0].fields == after.lines[0].fields
         assert len(before.header.fields) == len(after.header.fields)
     assert with_ksef_numbers(again, {0: NUMBERS[0], 1: NUMBERS[1]}) == answer

@@ -392,7 +392,7 @@ def test_foreign_currency() -> None:
 
 def exported(**changes: Any) -> tuple[str | None, bytes]:
     found = read_file(epp(Paperwork([COFFEE], **changes)))
-    return key_of(found, found.documents[0]), content_of(found.documents[0])
+    return key_of(found, found.documents[0]), content_of(found, found.documents[0])
 
 
 def test_a_document_is_told_by_its_number_and_day_not_by_its_file() -> None:
@@ -406,3 +406,30 @@ def test_a_document_is_told_by_its_number_and_day_not_by_its_file() -> None:
     assert changed[0] == first[0]
     assert changed[1] != first[1]
     assert exported(number="")[0] is None
+
+
+def test_another_buyer_or_other_goods_are_another_content_of_the_same_document() -> None:
+    """All of it stands on the invoice: its name and address, a number of the catalogue, what the goods are called."""
+    key, content = exported()
+    for number, text in (
+        (14, "Inna Firma sp. z o.o."),
+        (15, "Kraków"),
+        (16, "00-003"),
+        (17, "ul. Leśna 1"),
+        (61, "DE"),
+    ):
+        assert exported(fields={number: text})[0] == key
+        assert exported(fields={number: text})[1] != content, number
+    assert exported(fields={13: "Skrót", 17: "ul.  Polna 2 "}) == (key, content), "nothing of it stands there"
+
+    def read_back(*, nip: str = "5260250274", name: str = COFFEE.name) -> bytes:
+        data = epp(Paperwork([replace(COFFEE, name=name)], fields={18: ""})).decode("cp1250")
+        catalogue = (
+            f'[NAGLOWEK]\r\n"NUMERYIDENTYFIKACYJNENABYWCOW"\r\n\r\n[ZAWARTOSC]\r\n"FS 12/2026",1,"{nip}"\r\n\r\n'
+        )
+        found = read_file((data + catalogue).encode("cp1250"))
+        return content_of(found, found.documents[0])
+
+    assert read_back() == read_back()
+    assert read_back() != read_back(nip="7777777777")
+    assert read_back() != read_back(name="Herbata")
