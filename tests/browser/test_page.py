@@ -155,6 +155,71 @@ class TestNeverASecondInvoice:
         await counter.headline()
         assert len(await counter.invoices()) == len(counter.place.printer.papers) == 1
 
+    async def test_keys_leave_the_basket_alone_until_there_is_an_answer(self, counter: Counter) -> None:
+        """F3 would put the basket that was sent aside, under its key, and the answer would clear another one."""
+        await counter.open()
+        page = counter.page
+        await page.fill("#nip", "5260250274")
+        counter.place.gateway.open.clear()
+        await page.click("#press")
+        await counter.place.gateway.reached.wait()
+        await page.reload()
+        await page.wait_for_selector("#retry:visible")
+        second = await page.context.new_page()
+        await second.goto(counter.address)
+        for each in (page, second):
+            await each.wait_for_selector("#retry:visible")
+            before = await each.evaluate("localStorage.getItem('ksef-agent.draft')")
+            for key in ("F3", "F4", "F2", "F6", "F9"):
+                await each.keyboard.press(key)
+            assert await each.evaluate("localStorage.getItem('ksef-agent.draft')") == before
+            assert await each.evaluate("localStorage.getItem('ksef-agent.parked')") is None
+        await second.close()
+        counter.place.gateway.open.set()
+        await page.click("#retry")
+        await counter.headline()
+        assert len(await counter.invoices()) == 1
+
+    async def test_a_basket_whose_key_was_used_gets_a_new_one_and_another_basket_is_not_cleared(
+        self, counter: Counter
+    ) -> None:
+        """An older page could put the sent basket aside: what lies in this browser has to become a sale too."""
+        await counter.open()
+        page = counter.page
+        await page.fill("#nip", "5260250274")
+
+        async def lose_the_answer(route: Route) -> None:
+            await route.fetch()
+            await route.abort()
+
+        await page.route("**/v1/invoices", lose_the_answer)
+        await page.click("#press")
+        await page.wait_for_selector("#retry:visible")
+        await page.unroute("**/v1/invoices")
+        other = """() => {
+            const basket = JSON.parse(localStorage.getItem("ksef-agent.draft"));
+            localStorage.setItem("used", basket.key);
+            basket.key = "another";
+            basket.lines[0].name = "Inny koszyk";
+            localStorage.setItem("ksef-agent.draft", JSON.stringify(basket));
+        }"""
+        await page.evaluate(other)
+        await page.reload()
+        await page.click("#retry")
+        await counter.headline()
+        await page.keyboard.press("Escape")
+        assert await page.input_value("#line-0-name") == "Inny koszyk"
+        await page.evaluate("""() => {
+            const basket = JSON.parse(localStorage.getItem("ksef-agent.draft"));
+            localStorage.setItem("ksef-agent.draft", JSON.stringify({ ...basket, key: localStorage.getItem("used") }));
+        }""")
+        await page.reload()
+        await page.click("#press")
+        await page.wait_for_selector("#sale-error:visible")
+        await page.click("#press")
+        await counter.headline()
+        assert len(await counter.invoices()) == 2
+
     async def test_defect_of_the_agent_counts_as_unknown(
         self, counter: Counter, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -57,7 +57,7 @@ function showForm(on) {
 
 /** Give a press up whose outcome nobody knows. */
 function abandon() {
-  if (store.pending()?.path === "/v1/invoices") page.fresh();
+  if (isOfScreen(store.pending())) page.fresh();
   store.clearPending();
   showForm(true);
   page.abandoned();
@@ -119,9 +119,12 @@ async function outcome(order) {
   }
 }
 
+/** Whether a press is of the basket on the screen: another one that has come there is neither sold nor cleared. */
+const isOfScreen = (order) => order?.path === "/v1/invoices" && order.key === store.draft.key;
+
 function answered(made, order) {
   let change = "";
-  if (order.path === "/v1/invoices") {
+  if (isOfScreen(order)) {
     if (isRefused(made)) store.rekey(); // the basket stays: mended, it is another sale
     else {
       remember(store.draft);
@@ -152,6 +155,7 @@ function refused(problem) {
   signal("refused");
   store.clearPending();
   showForm(true);
+  if (problem.code === "idempotency-key-reused") store.rekey(); // an older page parked the basket that it had sent
   explain(problem, "Nie wystawiono faktury.");
 }
 

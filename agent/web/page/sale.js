@@ -64,9 +64,9 @@ export function focusFirst() {
 
 const firstField = () => byId("line-0-name");
 
-/** Keys for people without a mouse. */
+/** Keys for people without a mouse; none while a press has no answer, in another tab either. */
 export function shortcut(event) {
-  if (byId("view-sale").hidden || form().inert) return;
+  if (byId("view-sale").hidden || form().inert || press.isOpen()) return;
   if (event.key === "F9" || (event.key === "Enter" && event.ctrlKey)) form().requestSubmit();
   else if (payment.shortcut(event.key) || goods.shortcut(event)) event.preventDefault();
   else if (event.key === "F3") parked.park(fresh);
