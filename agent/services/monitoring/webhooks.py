@@ -9,6 +9,7 @@ The body is UTF-8 JSON, signed as signing.py tells; docs/webhooks.md tells the r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,6 +97,8 @@ class Outbox:
         self._seen: int | None = None
         """Everything up to here was delivered or concerns nobody; may be ahead of the durable cursor."""
         self._replays = 0
+        self._moving = asyncio.Lock()
+        """Held while the cursor is read or moved: a pass sees it before a replay, or after it, never in between."""
 
     @property
     def name(self) -> str:
@@ -133,7 +136,8 @@ class Outbox:
         """Deliver everything after the cursor; False where the subscriber refused one."""
         while True:
             replays = self._replays
-            events = await self._store.read(self._next_page)
+            async with self._moving:
+                events = await self._store.read(self._next_page)
             if not events:
                 return True
             for event in events:
@@ -155,9 +159,13 @@ class Outbox:
         if not 1 <= from_id <= most:
             text = f"Numer zdarzenia musi być liczbą od 1 do {most}."
             raise BadInput(text, errors=(FieldError("/from", text, "not-allowed"),))
-        self._replays += 1
-        self._seen = None
-        await self._keep_cursor(self._ids.first_from(from_id) - 1, self._replays)
+        cursor = self._ids.first_from(from_id) - 1
+        async with self._moving:
+            self._replays += 1  # first: a delivery under way must not move the cursor any more
+            try:
+                await self._store.write(lambda tx: tx.key_values.put(self._cursor, cursor))
+            finally:
+                self._seen = None
         self._changed.set()
 
     async def status(self) -> OutboxStatus:
@@ -226,11 +234,9 @@ class Outbox:
 
     async def _keep_cursor(self, seq: int, replays: int) -> None:
         """Make the cursor durable, unless a replay has moved it meanwhile."""
-        await self._store.write(partial(self._move_cursor, seq, replays))
-
-    async def _move_cursor(self, seq: int, replays: int, tx: Transaction) -> None:
-        if replays == self._replays:
-            await tx.key_values.put(self._cursor, seq)
+        async with self._moving:
+            if replays == self._replays:
+                await self._store.write(lambda tx: tx.key_values.put(self._cursor, seq))
 
 
 async def _progress(cursor: str, tx: Transaction) -> tuple[Json, int]:

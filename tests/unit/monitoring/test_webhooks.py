@@ -266,6 +266,34 @@ async def test_after_a_restore_ids_go_on_above_all_that_were_given(tmp_path: Pat
                 await outbox.replay(status.newest + 2)
 
 
+async def test_replay_is_not_lost_to_a_pass_that_begins_before_it_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
+        await place.sell()
+        await outbox.deliver_all()
+        first = list(receiver.ids)
+        write = place.store.write
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(work: Any) -> Any:
+            begun.set()
+            await go_on.wait()
+            return await write(work)
+
+        monkeypatch.setattr(place.store, "write", slow)
+        replay = asyncio.ensure_future(outbox.replay(first[0]))
+        await begun.wait()
+        delivery = asyncio.ensure_future(outbox.deliver_all())
+        await place.store.read(lambda tx: tx.events.newest())  # as long as the pass's own look takes
+        await place.store.read(lambda tx: tx.events.newest())
+        go_on.set()
+        await replay
+        assert await delivery
+        await outbox.deliver_all()
+        assert receiver.ids == [*first, *first]
+
+
 async def test_replay_during_a_delivery_is_not_undone_by_its_end(tmp_path: Path) -> None:
     async with world(tmp_path) as place, receiving() as receiver, outbox_of(place, receiver.url) as outbox:
         for _ in range(2):
