@@ -18,7 +18,7 @@ What left as online stays online: KSeF was told, and takes no technical correcti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from agent.domain.calendar import end_text, local_date, local_time
 from agent.domain.invoice import LEGAL_BASIS, OFFLINE_MODES, Mode
@@ -122,7 +122,8 @@ def refused_before_paper() -> ModeDecision:
 def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date) -> ModeDecision:
     """Return the mode of a document with its own P_1: ``decision`` is that of a press now, in ``situation``.
 
-    An outage is the mode of what was issued in it. What is dated before it, or before today, is offline24.
+    An outage is the mode of what was issued in it. What is dated before it, or before today, is offline24, and so is
+    what is dated on the day on which a maintenance began: it may have been issued before, then due a day earlier.
     """
     if issued_on == local_date(situation.at):
         return decision
@@ -131,13 +132,20 @@ def on_issue_date(decision: ModeDecision, situation: Situation, issued_on: date)
         Mode.UNAVAILABILITY: situation.maintenance,
         Mode.TOTAL_FAILURE: situation.total_failure,
     }.get(decision.mode)
-    if outage is not None and local_date(outage.begin) <= issued_on:
+    if outage is not None and _covers(outage, issued_on, from_midnight=decision.mode is Mode.UNAVAILABILITY):
         return decision
     if decision.mode is Mode.OFFLINE24:
         return decision
     return _decision(
         Mode.OFFLINE24, "Data wystawienia (P_1) jest wcześniejsza niż dzień przesłania (art. 106nda ust. 16)."
     )
+
+
+def _covers(outage: Outage, day: date, *, from_midnight: bool) -> bool:
+    """Tell whether an outage that lasts until now was there on ``day``; ``from_midnight``: already when it began."""
+    if from_midnight:
+        return local_date(outage.begin - timedelta(microseconds=1)) < day
+    return local_date(outage.begin) <= day
 
 
 def outside_ksef() -> ModeDecision:

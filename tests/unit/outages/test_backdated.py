@@ -69,9 +69,24 @@ async def test_before_the_outage_it_is_offline24(tmp_path: Path, category: str) 
 @pytest.mark.parametrize("category", sorted(OUTAGES))
 async def test_within_the_outage_it_has_its_mode(tmp_path: Path, category: str) -> None:
     async with world(tmp_path, start=NOON) as place:
-        await announce(place, category, NOON - timedelta(days=1))
+        await announce(place, category, NOON - timedelta(days=1, hours=13))
         record = await hand_over(place, NOON - timedelta(days=1))
         assert record.mode is OUTAGES[category]
+
+
+async def test_of_the_day_on_which_a_maintenance_began_it_has_the_earlier_deadline(tmp_path: Path) -> None:
+    """Nobody knows whether it was issued before or within; the rules of offline24 end a day earlier."""
+    async with world(tmp_path, start=NOON - timedelta(hours=9)) as place:  # 03:00 in Poland
+        await announce(place, "MAINTENANCE", NOON - timedelta(hours=14))  # 22:00 of the day before
+        record = await hand_over(place, NOON - timedelta(days=1))
+        assert (record.mode, record.deadline) == (Mode.OFFLINE24, date(2026, 11, 24))
+
+
+async def test_of_a_day_that_began_within_a_maintenance_it_has_its_mode(tmp_path: Path) -> None:
+    async with world(tmp_path, start=NOON) as place:
+        await announce(place, "MAINTENANCE", datetime(2026, 11, 22, 23, 0, tzinfo=UTC))  # midnight in Poland
+        record = await hand_over(place, NOON - timedelta(days=1))
+        assert record.mode is Mode.UNAVAILABILITY
 
 
 async def test_a_duty_that_a_total_failure_lifts_meanwhile_is_said_at_once(tmp_path: Path) -> None:
