@@ -26,6 +26,7 @@ from agent.domain.invoice import (
     Recipient,
     Sale,
     Totals,
+    VatRate,
 )
 
 
@@ -169,6 +170,24 @@ def difference(base: BaseInvoice, changes: Sequence[LineChange]) -> Totals:
     if any(row.value for row in rows.values()):
         return totals
     return replace(totals, gross=-base.totals.gross)
+
+
+def with_places_of_supply(totals: Totals, base: Totals) -> Totals:
+    """Return differences with a zero for each rate of ``base`` that says where the supply is, where it does not change.
+
+    The file and the hand-over of a correction follow it as those of its invoice do: PrefiksPodatnika (art. 106e ust. 1
+    pkt 24), and who receives outside KSeF (art. 106gb ust. 4 pkt 1).
+    """
+    named = {total.rate for total in totals.rates}
+    added = [
+        RateTotal(total.rate, vat.ZERO, vat.ZERO, vat.ZERO)
+        for total in base.rates
+        if total.rate in _TELL_THE_PLACE and total.rate not in named
+    ]
+    return replace(totals, rates=(*totals.rates, *added))
+
+
+_TELL_THE_PLACE = frozenset({VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_I, VatRate.NOT_SUBJECT_II})
 
 
 def _totals(rows: Sequence[Row], base: BaseInvoice) -> Totals:

@@ -57,6 +57,7 @@ from agent.domain.corrections.correction import (
     apply_pending,
     difference,
     with_ksef_numbers,
+    with_places_of_supply,
     without_awaiting,
 )
 from agent.domain.corrections.external import parse_outside_base
@@ -136,7 +137,8 @@ def parse_correction(
     correction = None if fields is None else _read(fields, base, today, others)
     problems.raise_if_any("Korekta")
     assert correction is not None
-    return replace(correction, settled_on=today)
+    totals = with_places_of_supply(correction.totals, base.totals)
+    return replace(correction, settled_on=today, totals=totals)
 
 
 def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseInvoice]) -> Correction | None:

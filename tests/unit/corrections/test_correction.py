@@ -784,3 +784,33 @@ def test_money_given_back_at_once_keeps_its_day_while_the_correction_waits() -> 
     view = read(later)
     assert view.payment is not None
     assert (view.issued_on, view.payment.paid_on) == (TODAY + timedelta(days=3), TODAY)
+
+
+# --- what follows from the place of supply ----------------------------------------------------------------
+
+EU_JSON = {"eu_vat": "DE123456789", "name": "Kunde GmbH & Co", "address": {"line1": "Weg 1", "country": "DE"}}
+FIRM_JSON = {"nip": FIRM.identifier, "name": "Nowa nazwa", "address": {"line1": "ul. Nowa 9"}}
+NAME_ONLY, PRICE_OF_ANOTHER = "buyer", "price"
+
+
+@pytest.mark.parametrize("kind", [NAME_ONLY, PRICE_OF_ANOTHER])
+@pytest.mark.parametrize(
+    ("rate", "abroad", "prefix"),
+    [(VatRate.NOT_SUBJECT_I, True, None), (VatRate.NOT_SUBJECT_II, True, "PL"), (VatRate.ZERO_WDT, False, "PL")],
+)
+def test_a_correction_beside_a_supply_abroad_stays_one_of_it(
+    kind: str, rate: VatRate, abroad: bool, prefix: str | None
+) -> None:
+    """Art. 106gb ust. 4 pkt 1 and art. 106e ust. 1 pkt 24 hold for the invoice, and so for what corrects it."""
+    domestic = rate is VatRate.NOT_SUBJECT_I
+    start = base(lines=(line("10.00", rate=rate), line("5.00")), buyer=FIRM if domestic else EU_FIRM)
+    document = {
+        NAME_ONLY: {"kind": "buyer", "buyer": FIRM_JSON if domestic else EU_JSON},
+        PRICE_OF_ANOTHER: {"kind": "price", "lines": [{"line": 2, "unit_price": "4.00"}]},
+    }[kind]
+    order = correct(start, document)
+    view = build(order)
+    assert order.totals.supplied_abroad is abroad
+    assert view.seller.prefix == prefix
+    assert [each.label for each in view.rates] == ([] if kind == NAME_ONLY else ["23"])
+    assert order.totals.gross == (0 if kind == NAME_ONLY else D("-1.00"))
