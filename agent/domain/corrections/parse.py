@@ -191,6 +191,8 @@ def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date)
         fields.note("sale", "podaj, co klient bierze w zamian.", "required")
         return plain
     sale = read_sale(nested, today=today, seller_nip=base.seller_nip, exchanged=(base.buyer, base.prices))
+    if sale.recipient is None:
+        sale = replace(sale, recipient=base.recipient)
     if sale.currency != base.currency:
         nested.note("currency", f"faktura {base.reference.number} jest w {base.currency}.", "not-allowed")
     if fields.problems:

@@ -124,3 +124,19 @@ async def test_what_is_no_exchange(tmp_path: Path, body: dict[str, Any], pointer
         with pytest.raises(BadInput) as caught:
             await exchange(place, body)
         assert (pointer, code) in [(error.pointer, error.code) for error in caught.value.errors]
+
+
+async def test_the_new_invoice_is_for_the_same_unit(tmp_path: Path) -> None:
+    """JST and GV: without Podmiot3 KSeF gives the new invoice to nobody of the gmina's school."""
+    school = {"role": "local_government", "name": "Szkoła nr 1", "nip": "5260250274"}
+    other = {"role": "recipient", "name": "Magazyn"}
+    async with world(tmp_path) as place:
+        sold = json.dumps(sale(recipient=school)).encode()
+        base = (await within(place, counter.sale(place, sold, "sale", CASHIER))).invoices[0].record
+        for key, body, name in (
+            ("same", wanted("80.00"), "Szkoła nr 1"),
+            ("typed", {**wanted("80.00"), "sale": {**wanted("80.00")["sale"], "recipient": other}}, "Magazyn"),
+        ):
+            made = await within(place, counter.correct(place, base.id, json.dumps(body).encode(), key, CASHIER))
+            third = read(made.invoices[1].record.xml).third_parties
+            assert [each.name for each in third] == [name]
