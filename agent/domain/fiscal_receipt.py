@@ -8,15 +8,25 @@ receipt without it: neither another invoice nor a correction may bring the numbe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
+from agent.domain import simplified
 from agent.domain.identifiers import bare_identifier, bare_nip, eu_vat_in, split_eu_vat
-from agent.domain.invoice import Buyer, BuyerKind
+from agent.domain.invoice import Buyer, BuyerKind, Totals
 
 RULE = (
     "Fakturę do paragonu wolno wystawić na firmę tylko wtedy, gdy jej numer jest na tym paragonie "
     "(art. 106b ust. 5 ustawy o VAT)."
 )
+IS_AN_INVOICE = (
+    "Paragon z NIP do 450 zł (100 euro) jest już fakturą uproszczoną i drugiej faktury się do niego nie wystawia "
+    "(art. 106e ust. 5 pkt 3 i art. 145n ustawy o VAT). Powiedz kierownikowi."
+)
+IS_AN_INVOICE_UNTIL = date(2026, 12, 31)
+"""Art. 145n ust. 1 pkt 2."""
 MAX_NUMBER = 60
 """Characters of a number as typed, separators included."""
 
@@ -54,6 +64,22 @@ def receipt_mistake(buyer: Buyer, on_receipt: str | None) -> ReceiptMistake | No
     return ReceiptMistake(
         "receipt-nip-differs", f"na paragonie jest numer {on_receipt}, a nabywca na fakturze {on_invoice}. {RULE}"
     )
+
+
+def invoiced_by_receipt(
+    buyer: Buyer, totals: Totals, fields: Sequence[str], exchange_rates: Sequence[Decimal], sold_on: date
+) -> str | None:
+    """Return a hint where the receipt of such an invoice is one itself, else None.
+
+    It carries the number of a taxpayer (receipt_mistake). Its own total is not known: that of the invoice stands in.
+    fields          x of each P_13_x of the invoice
+    exchange_rates  as of simplified.total_mistake()
+    sold_on         day of the sale, and so of the receipt; art. 145n ends with 2026
+    """
+    if vat_number(buyer) is None or sold_on > IS_AN_INVOICE_UNTIL or any(simplified.rate_mistakes(fields)):
+        return None
+    too_large = simplified.total_mistake(totals.gross, totals.currency, exchange_rates)
+    return IS_AN_INVOICE if too_large is None else None
 
 
 def moves_receipt(before: Buyer, after: Buyer) -> bool:

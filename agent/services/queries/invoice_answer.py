@@ -9,6 +9,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
+from agent.domain.fiscal_receipt import invoiced_by_receipt
 from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
@@ -146,7 +147,7 @@ def _hints(record: InvoiceSummary) -> str:
     if not record.intact:
         return ""
     view = read(record.xml)
-    return "" if view.kind.corrects else f"{_keep_receipt(view)}{_late(record, view)}"
+    return "" if view.kind.corrects else f"{_keep_receipt(view)}{_second_invoice(record, view)}{_late(record, view)}"
 
 
 _HINTING = (b"FP>", b"P_6>")
@@ -167,6 +168,16 @@ def _keep_receipt(view: FaView) -> str:
     if not view.to_receipt or receipt_named(view):
         return ""
     return " Zatrzymaj paragon klienta i zachowaj go z fakturą: nie ma na niej obu numerów, paragonu i kasy."
+
+
+def _second_invoice(record: InvoiceRecord, view: FaView) -> str:
+    """A hint where the sale has an invoice already: its receipt."""
+    if not view.to_receipt:
+        return ""
+    fields = [rate.field for rate in view.rates]
+    exchange_rates = [line.exchange_rate for line in view.lines if line.exchange_rate is not None]
+    hint = invoiced_by_receipt(record.buyer, record.totals, fields, exchange_rates, view.sold_on or record.issued_on)
+    return "" if hint is None else f" {hint}"
 
 
 def _refused(record: InvoiceSummary, paper: NewestPaper | None) -> str:

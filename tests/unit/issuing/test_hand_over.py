@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from agent.domain.rejection import refusal
 from agent.ports import InvoiceFilter, Outcome, Rejected
 from agent.services.queries.invoice_answer import InvoiceAnswer
 from tests.fakes import counter
-from tests.fakes.world import CASHIER, CONSUMER, MANAGER, World, sale, settings, world
+from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, MANAGER, World, sale, settings, world
 
 ABROAD = [{"name": "Montaż w Berlinie", "quantity": "1", "unit_price": "100.00", "vat": "np I"}]
 
@@ -207,6 +208,34 @@ async def test_an_invoice_to_a_receipt_names_it_or_the_paper_is_kept(
 async def test_other_invoices_keep_no_receipt(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         assert KEEP not in (await press(place, sale())).hand_over
+
+
+ALREADY = "jest już fakturą uproszczoną"
+WITH_NIP = {"number": "W000123", "register": "EAZ 2301234567", "nip": BUYER_NIP}
+DEAR = [{"name": "Wiertarka", "quantity": "1", "unit_price": "450.01", "vat": "23"}]
+AT_THE_LIMIT = [{"name": "Wiertarka", "quantity": "1", "unit_price": "450.00", "vat": "23"}]
+
+
+@pytest.mark.parametrize(
+    ("start", "changes", "told"),
+    [
+        ("2026-11-24", {"receipt": WITH_NIP}, True),
+        ("2026-11-24", {"receipt": WITH_NIP, "lines": AT_THE_LIMIT}, True),
+        ("2026-11-24", {"receipt": WITH_NIP, "simplified": True}, True),
+        ("2026-11-24", {"receipt": WITH_NIP, "lines": DEAR}, False),
+        ("2026-11-24", {"receipt": {"number": "W000123"}, "buyer": CONSUMER}, False),
+        ("2026-11-24", {}, False),
+        ("2027-01-04", {"receipt": WITH_NIP, "sold_on": "2026-12-31"}, True),
+        ("2027-01-04", {"receipt": WITH_NIP}, False),
+    ],
+)
+async def test_a_receipt_that_is_an_invoice_already_is_told_of(
+    tmp_path: Path, start: str, changes: dict[str, Any], told: bool
+) -> None:
+    """Until 31.12.2026 a receipt with the buyer's number and up to 450 PLN is a simplified invoice (art. 145n)."""
+    async with world(tmp_path, start=datetime.fromisoformat(f"{start}T11:00:00+00:00")) as place:
+        answer = await press(place, sale(**changes))
+        assert (ALREADY in answer.hand_over) is told
 
 
 # --- the simplified invoice -------------------------------------------------------------------------------
