@@ -17,6 +17,10 @@ _UNPLAIN = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL keeps in no text, and lone surrogates, which no database and no UTF-8 knows."""
 
 
+YEARS = range(1900, 3000)
+"""What the two may speak of: beyond it, counting hours and days would leave the calendar."""
+
+
 class ContractError(ValueError):
     """The other side's answer is not what the contract says."""
 
@@ -105,6 +109,8 @@ class Members:
             raise self._wrong(name, "nie jest chwilą") from error
         if value.tzinfo is None:
             raise self._wrong(name, "nie podaje strefy czasowej")
+        if value.year not in YEARS:
+            raise self._wrong(name, "jest poza kalendarzem")
         return value
 
     def instant(self, name: str) -> datetime:
@@ -117,9 +123,12 @@ class Members:
         """Return a civil date."""
         text = self.text_or_none(name)
         try:
-            return None if text is None else date.fromisoformat(text)
+            value = None if text is None else date.fromisoformat(text)
         except ValueError as error:
             raise self._wrong(name, "nie jest datą") from error
+        if value is not None and value.year not in YEARS:
+            raise self._wrong(name, "jest poza kalendarzem")
+        return value
 
     def member_or_none(self, name: str) -> Members | None:
         """Return an object, None where it is missing."""

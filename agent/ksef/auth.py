@@ -130,7 +130,7 @@ class _Token:
 
     @classmethod
     def read(cls, fields: Fields) -> _Token:
-        return cls(fields.text("token"), fields.instant("validUntil"))
+        return cls(fields.text("token"), fields.end("validUntil"))
 
 
 class Authenticator:

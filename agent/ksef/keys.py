@@ -125,6 +125,4 @@ def _read(item: Fields) -> PublicKey | None:
     identifier = b64(sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
     if identifier != item.text("publicKeyId"):
         return None
-    return PublicKey(
-        identifier, key, frozenset(item.texts("usage")), item.instant("validFrom"), item.instant("validTo")
-    )
+    return PublicKey(identifier, key, frozenset(item.texts("usage")), item.instant("validFrom"), item.end("validTo"))

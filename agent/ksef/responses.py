@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 EVIDENCE_BYTES = 4096
 """How much of an unusable answer is kept (agent.ports.KsefError.body)."""
 
+YEARS = range(1900, 3000)
+"""What KSeF may speak of: beyond it, counting minutes would leave the calendar. 0001-01-01 is what .NET writes for an
+instant that nobody set, 9999-12-31 for none."""
+END_OF_TIME = datetime(YEARS[-1], 12, 31, tzinfo=UTC)
+
 LONGEST_RETRY_AFTER = 30 * 86400.0
 """Seconds."""
 
@@ -145,13 +150,17 @@ class Fields:
     def optional_instant(self, name: str) -> datetime | None:
         """Return an instant in UTC, None where it is absent."""
         text = self.optional_text(name)
-        if text is None:
-            return None
+        return None if text is None else self._parsed(name, parse_instant, text)
+
+    def end(self, name: str) -> datetime:
+        """Return the instant, in UTC, until which something holds; what has no end (year 9999) holds END_OF_TIME."""
+        return self._parsed(name, _parse_end, self.text(name))
+
+    def _parsed(self, name: str, parse: Callable[[str], datetime], text: str) -> datetime:
         try:
-            value = parse_instant(text)
+            return parse(text)
         except ValueError as error:
             raise self._missing(name) from error
-        return value
 
     def day(self, name: str) -> date:
         """Return a civil date."""
@@ -251,7 +260,18 @@ def _each(answer: Answer, items: Sequence[Json], read: Callable[[Fields], T]) ->
 
 
 def parse_instant(text: str) -> datetime:
-    """Parse an ISO 8601 instant with offset to UTC; ValueError otherwise."""
+    """Parse an ISO 8601 instant with offset to UTC; ValueError otherwise, and for one outside of YEARS."""
+    value = _with_offset(text)
+    if value.year not in YEARS:
+        raise ValueError(f"outside of time: {text}")
+    return value.astimezone(UTC)
+
+
+def _parse_end(text: str) -> datetime:
+    return END_OF_TIME if _with_offset(text).year >= YEARS.stop else parse_instant(text)
+
+
+def _with_offset(text: str) -> datetime:
     head, point, tail = text.strip().partition(".")
     if point:
         digits = len(tail) - len(tail.lstrip("0123456789"))
@@ -259,10 +279,7 @@ def parse_instant(text: str) -> datetime:
     value = datetime.fromisoformat(head)
     if value.tzinfo is None:
         raise ValueError(f"no offset: {text}")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"outside of time: {text}") from error
+    return value
 
 
 def _storable(text: str) -> str:

@@ -140,7 +140,7 @@ class OnlineSessions:
             body: Json = {"formCode": FORM_CODE, "encryption": encryption(key, public_key)}
             call = Call(Group.ONLINE_SESSION, "POST", "/sessions/online", json=body, headers=self._headers)
             fields = (await self._api.run(call)).fields()
-            return SessionRef(fields.text("referenceNumber"), fields.instant("validUntil"))
+            return SessionRef(fields.text("referenceNumber"), fields.end("validUntil"))
 
         session = await self._keys.using(Usage.SYMMETRIC_KEY, ask)
         self._warm = OpenSession(session, key, self._clock.monotonic())

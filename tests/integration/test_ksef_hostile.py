@@ -114,6 +114,42 @@ async def test_headers_that_are_none_were_not_sent(server: WireServer, gateway: 
     assert caught.value.outcome is CallOutcome.NOT_SENT
 
 
+YEAR_ONE = "0001-01-01T00:00:00+00:00"
+NO_END = "9999-12-31T23:59:59.9999999+00:00"
+
+
+def tokens(valid_until: str) -> dict[str, object]:
+    return {f"{kind}Token": {"token": kind, "validUntil": valid_until} for kind in ("access", "refresh")}
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("POST /auth/token/redeem", tokens(YEAR_ONE)),
+        ("POST /sessions/online", {"referenceNumber": wire.SESSION, "validUntil": YEAR_ONE}),
+        ("POST /auth/challenge", {"challenge": "x", "timestamp": YEAR_ONE, "timestampMs": 0}),
+        ("POST /auth/challenge", {"challenge": "x", "timestamp": NO_END, "timestampMs": 0}),
+    ],
+)
+async def test_an_instant_that_nobody_set_is_trouble_of_that_call(
+    server: WireServer, gateway: Gateway, call: str, body: dict[str, object]
+) -> None:
+    """Again and again: what was kept of the first answer must not spoil the next call."""
+    server.on(call, *[Reply(200 if "auth" in call else 201, body)] * 9)
+    for _ in range(3):
+        with pytest.raises(KsefError) as caught:
+            await gateway.session()
+        assert caught.value.outcome is CallOutcome.NOT_SENT
+
+
+async def test_what_never_ends_is_used(server: WireServer, gateway: Gateway) -> None:
+    server.on("POST /auth/token/redeem", Reply(200, tokens(NO_END)))
+    server.on("POST /sessions/online", Reply(201, {"referenceNumber": wire.SESSION, "validUntil": NO_END}))
+    for _ in range(2):
+        assert (await gateway.session()).reference == wire.SESSION
+    assert len(server.seen("POST /sessions/online")) == len(server.seen("POST /auth/token/redeem")) == 1
+
+
 def weak_key() -> dict[str, object]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()
     data = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -99,7 +99,9 @@ class TestInstants:
     def test_as_ksef_writes_them(self, text: str, instant: datetime) -> None:
         assert parse_instant(text) == instant
 
-    @given(st.datetimes(timezones=st.just(UTC)))
+    @given(
+        st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+    )
     def test_round_trip(self, instant: datetime) -> None:
         assert parse_instant(instant.isoformat()) == instant
 
@@ -107,6 +109,24 @@ class TestInstants:
     def test_without_offset_there_is_no_instant(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".*"):
             parse_instant(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59Z", "9999-12-31T23:00:00-02:00"],
+    )
+    def test_what_no_minute_can_be_counted_from_is_none(self, text: str) -> None:
+        """0001-01-01 is what .NET writes for an instant that nobody set."""
+        with pytest.raises(ValueError, match="outside of time"):
+            parse_instant(text)
+        with pytest.raises(KsefError):
+            answer({"at": text}).fields().instant("at")
+
+    @pytest.mark.parametrize("text", ["9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59-02:00"])
+    def test_what_has_no_end_ends_late_enough(self, text: str) -> None:
+        end = answer({"until": text}).fields().end("until")
+        assert end.year == 2999
+        with pytest.raises(KsefError):
+            answer({"until": "0001-01-01T00:00:00Z"}).fields().end("until")
 
 
 class TestRetryAfter:

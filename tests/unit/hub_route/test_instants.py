@@ -1,0 +1,21 @@
+"""What a hub says of time is read strictly: nothing that no hour can be counted from."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.hub_contract.reading import ContractError, Members
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
+)
+def test_an_instant_outside_of_the_calendar_is_none(text: str) -> None:
+    with pytest.raises(ContractError, match="poza kalendarzem"):
+        Members({"now": text}, "health").instant("now")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_nor_is_a_day(text: str) -> None:
+    with pytest.raises(ContractError, match="poza kalendarzem"):
+        Members({"deadline": text}, "offer").day_or_none("deadline")
