@@ -7,14 +7,14 @@ Crash windows, and what heals them:
   job queued, nothing left yet      restart marks it failed; the cashier presses again, or reprint: copy 1
   bytes left, outcome not stored    restart marks it uncertain; only a person decides, the new print is marked
   job failed, to be retried         it stays failed, the retries end with the process; the cashier presses reprint
-A defect of this program in the middle of a job ends the job in the same two ways, without a restart.
+A defect of this program in the middle of a job ends the job in the same two ways, without a restart. What the store
+cannot take at that moment it gets later (outcomes.py): a full disk costs no paper and makes no second one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,6 +41,7 @@ from agent.ports import (
 )
 from agent.services.background import BackgroundTasks
 from agent.services.paper import interrupted
+from agent.services.paper.outcomes import PrintOutcomes
 from agent.services.paper.papers import InvoicePapers
 from agent.services.signals import Signal
 
@@ -54,16 +55,6 @@ MOST_IN_TRANSACTION = 256 * 1024
 """Bytes of a document whose paper is made inside its transaction: some hundred lines, a few milliseconds."""
 SHOP_COPY = "Egzemplarz sprzedawcy"
 DEFECT = PrintResult(Outcome.NOT_SENT, "", "Wydruk przerwał błąd programu. Wezwij serwis.", "defect")
-STATES = {
-    Outcome.DONE: PrintState.PRINTED,
-    Outcome.NOT_SENT: PrintState.FAILED,
-    Outcome.UNKNOWN: PrintState.UNCERTAIN,
-}
-PRINT_EVENTS = {
-    PrintState.PRINTED: EventKind.PRINT_PRINTED,
-    PrintState.FAILED: EventKind.PRINT_FAILED,
-    PrintState.UNCERTAIN: EventKind.PRINT_UNCERTAIN,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +109,7 @@ class Printing:
         self._metrics = metrics
         self._changed = changed
         self._copies = copies
+        self._outcomes = PrintOutcomes(store, clock)
         self.trouble: PrintTrouble | None = None
         """None when the newest job went well."""
 
@@ -158,6 +150,7 @@ class Printing:
 
     async def queue(self, invoice_id: str, tx: Transaction, ready: ReadyPrinter | None = None) -> QueuedPrint:
         """Add a job for the paper of now; with a printer that is held for it, its bytes as well."""
+        await self._outcomes.note_kept(invoice_id, tx)
         record = await tx.invoices.get(invoice_id)
         choice = self._papers.choice(record)
         job = await tx.prints.add(invoice_id, choice.document, choice.label)
@@ -180,7 +173,10 @@ class Printing:
         return replace(queued, job=job, leaving=Leaving(ready, data))
 
     async def print_queued(self, queued: QueuedPrint) -> PrintJob:
-        """Print a durable job; one that surely did not print is retried silently in the background."""
+        """Print a durable job; one that surely did not print is retried silently in the background.
+
+        Returned as it is in the store, which may hear later what became of it.
+        """
         job = await self._attempt(queued)
         if job.state is PrintState.FAILED and self._printer.profile_names:
             self._tasks.start(f"print-retry-{job.id}", self._retry(replace(queued, job=job)))
@@ -199,9 +195,9 @@ class Printing:
             # The document is durable; that this printer cannot print it is trouble of the paper only.
             result = PrintResult(Outcome.NOT_SENT, self._renderer.default, str(error), "unprintable")
         except Exception:
-            await self._finish(job, replace(DEFECT, outcome=Outcome.UNKNOWN) if marks.times else DEFECT)
+            await self._finish(queued, replace(DEFECT, outcome=Outcome.UNKNOWN) if marks.times else DEFECT)
             raise
-        return await self._finish(job, result)
+        return await self._finish(queued, result)
 
     def _receipt(self, queued: QueuedPrint) -> Receipt:
         again_on = local_date(self._clock.now()) if queued.job.copy > 1 else None
@@ -216,12 +212,24 @@ class Printing:
             data += self._renderer.encode(printer, own) * (self._copies - 1)
         return data
 
-    async def _finish(self, job: PrintJob, result: PrintResult) -> PrintJob:
+    async def _finish(self, queued: QueuedPrint, result: PrintResult) -> PrintJob:
+        job = queued.job
         self.trouble = None if result.outcome is Outcome.DONE else PrintTrouble(job.id, result)
         self._metrics.printed(result.outcome.value)
-        done = await self._store.write(partial(_note_outcome, job, result))
+        done = await self._outcomes.note(job, result)
+        if done is None:
+            self._tasks.start(f"print-outcome-{job.id}", self._finish_later(queued))
         self._changed.set()
-        return done
+        return done or job
+
+    async def _finish_later(self, queued: QueuedPrint) -> None:
+        """Note what became of a job once the store takes it; go on as print_queued() where somebody may still wait."""
+        begun = self._clock.monotonic()
+        job = await self._outcomes.noted_later(queued.job)
+        self._changed.set()
+        waited = self._clock.monotonic() - begun
+        if job.state is PrintState.FAILED and self._printer.profile_names and waited < sum(RETRY_PAUSES):
+            await self._retry(replace(queued, job=job))
 
     async def _retry(self, queued: QueuedPrint) -> None:
         for pause in RETRY_PAUSES:
@@ -282,24 +290,6 @@ async def _note_leaving(job_id: int, printer: str, data: bytes, fallback: bool, 
         await tx.prints.move(job_id, PrintState.FAILED)
         await tx.prints.move(job_id, PrintState.QUEUED)
     await tx.prints.move(job_id, PrintState.PRINTING, printer=printer, data=data)
-
-
-async def _note_outcome(job: PrintJob, result: PrintResult, tx: Transaction) -> PrintJob:
-    state = STATES[result.outcome]
-    done = await tx.prints.move(job.id, state, printer=result.printer or None, problem=result.problem)
-    await tx.events.append(
-        PRINT_EVENTS[state],
-        {
-            "job": job.id,
-            "printer": result.printer,
-            "code": result.code,
-            "problem": result.problem,
-            "confirmed": result.confirmed,
-            "bytes_sha256": None if done.data is None else hashlib.sha256(done.data).hexdigest(),
-        },
-        job.invoice_id,
-    )
-    return done
 
 
 async def _rest_of(printing: asyncio.Task[PrintJob]) -> None:

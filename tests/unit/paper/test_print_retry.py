@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from agent.domain.errors import Unavailable
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.ports import Outcome, PrintResult
+from agent.services.paper.printing import DEFECT, PrintTrouble
 from tests.fakes.world import CASHIER, MANAGER, World, press_until_answered, world
 
 
@@ -103,6 +104,100 @@ async def test_a_full_disk_ends_no_retry(tmp_path: Path, monkeypatch: pytest.Mon
         assert (job.state, job.copy) == (PrintState.PRINTED, 1)
         assert len(place.printer.papers) == 1
         assert place.defects == []
+
+
+class Disk:
+    """Of a till whose disk is full while ``full``: nothing of a paper can be stored. The document was before."""
+
+    def __init__(self, place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self.room_for = 0
+        """Writes that still find room."""
+        self._write = place.store.write
+        monkeypatch.setattr(place.store, "write", self.write)
+
+    async def write(self, work: Any) -> Any:
+        task = asyncio.current_task()
+        if self.full and task is not None and task.get_name().startswith("print-"):
+            self.room_for -= 1
+            if self.room_for < 0:
+                raise Unavailable("Brak miejsca na dysku.", code="disk-full")
+        return await self._write(work)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[World]:
+    """A till whose printer is not held before the document is durable, since the last job went wrong."""
+    async with world(tmp_path) as place:
+        await place.lose_the_line()
+        place.printing.trouble = PrintTrouble(0, DEFECT)
+        yield place
+
+
+async def jobs_of(place: World, invoice_id: str) -> list[tuple[PrintState, int]]:
+    return [(job.state, job.copy) for job in await place.invoices.prints(invoice_id)]
+
+
+async def test_a_paper_that_could_not_be_noted_comes_out_once_there_is_room(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(place, monkeypatch)
+    disk.full = True
+    invoice_id = await press(place)
+    assert await jobs_of(place, invoice_id) == [(PrintState.QUEUED, 1)]
+    await place.clock.advance(30)
+    disk.full = False
+    await place.clock.advance(30)
+    assert await jobs_of(place, invoice_id) == [(PrintState.PRINTED, 1)]
+    assert len(place.printer.papers) == 1
+    assert place.printing.trouble is None
+    assert place.defects == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(Outcome.DONE, PrintState.PRINTED), (Outcome.UNKNOWN, PrintState.UNCERTAIN)]
+)
+async def test_what_became_of_a_paper_is_noted_once_there_is_room(
+    place: World, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, state: PrintState
+) -> None:
+    disk = Disk(place, monkeypatch)
+    disk.full, disk.room_for = True, 1
+    place.printer.plan.append(outcome)
+    invoice_id = await press(place)
+    assert await jobs_of(place, invoice_id) == [(PrintState.PRINTING, 1)]
+    await place.clock.advance(600)
+    disk.full = False
+    await place.clock.advance(30)
+    assert await jobs_of(place, invoice_id) == [(state, 1)]
+    assert len(place.printer.papers) == 1
+    assert place.defects == []
+
+
+async def test_the_paper_of_a_customer_who_has_gone_waits_for_a_person(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(place, monkeypatch)
+    disk.full = True
+    invoice_id = await press(place)
+    await place.clock.advance(600)
+    disk.full = False
+    await place.clock.advance(600)
+    assert await jobs_of(place, invoice_id) == [(PrintState.FAILED, 1)]
+    assert place.printer.papers == []
+    await place.reprinting.reprint(invoice_id, CASHIER)
+    assert await jobs_of(place, invoice_id) == [(PrintState.FAILED, 1), (PrintState.PRINTED, 1)]
+
+
+async def test_a_reprint_before_that_is_the_first_and_only_paper(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(place, monkeypatch)
+    disk.full = True
+    invoice_id = await press(place)
+    disk.full = False
+    await place.reprinting.reprint(invoice_id, CASHIER)
+    await place.clock.advance(600)
+    assert await jobs_of(place, invoice_id) == [(PrintState.FAILED, 1), (PrintState.PRINTED, 1)]
+    assert len(place.printer.papers) == 1
+    assert place.defects == []
 
 
 @pytest.mark.parametrize(("left", "state"), [(False, PrintState.FAILED), (True, PrintState.UNCERTAIN)])
