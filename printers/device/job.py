@@ -197,9 +197,9 @@ class Device:
         return trouble
 
     async def _send(self, connection: Connection, job: bytes, *, finish: bool = False) -> Verdict | None:
-        """Send the whole job; None where it left, else what is known of it."""
+        """Send the whole job; None where it left, else what is known of it. ``finish``: there will be no proof."""
         try:
-            await self._clock.within(self.seconds_for(job), connection.write(job))
+            await self._clock.within(self.seconds_for(job), _hand_over(connection, job, drain=finish))
         except TimeoutError:
             if not await self._touched(connection):
                 return Verdict(Outcome.NOT_SENT, STALLED)
@@ -273,3 +273,10 @@ class Device:
     def _remember_torn(self, job: bytes) -> None:
         if RASTER in job:
             self._torn = len(job.lstrip(b"\0"))
+
+
+async def _hand_over(connection: Connection, job: bytes, *, drain: bool) -> None:
+    """Write; to a printer that cannot answer, until close() would cut nothing off."""
+    await connection.write(job)
+    if drain:
+        await connection.drained()

@@ -30,6 +30,10 @@ class Device(Protocol):
         """Hand over some of ``data``; return how much was taken, 0 for nothing for now."""
         ...
 
+    def drained(self) -> bool:
+        """Tell whether nothing that was written can be lost by close(); waits about 0.2 s for it."""
+        ...
+
     def read(self) -> bytes:
         """Return what has come within about 0.2 s, b"" for nothing."""
         ...
@@ -108,8 +112,17 @@ class _LaneConnection:
             if data:
                 return data
 
+    async def drained(self) -> None:
+        """Ask the device again and again."""
+        done = False
+        while not done:
+            try:
+                done = await self._lane.run(self._device.drained)
+            except FAILURES as error:
+                raise TransportError(str(error)) from error
+
     async def finish(self) -> None:
-        """Return at once: write() ends when the device has everything."""
+        """Return at once: there is nobody who could be told."""
 
     async def close(self) -> None:
         """Close in the lane, behind what still runs there."""

@@ -48,8 +48,11 @@ class _CupsConnection:
         """Nothing ever comes back."""
         raise TransportError("a CUPS queue does not answer")
 
-    async def finish(self) -> None:
+    async def drained(self) -> None:
         """Return at once: lp has ended."""
+
+    async def finish(self) -> None:
+        """Return at once, likewise."""
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import select
 import stat
+import struct
+import termios
+import time
 from pathlib import Path
 
 from printers.transports.blocking import LaneTransport
@@ -13,12 +18,13 @@ from printers.transports.blocking import LaneTransport
 WAIT = 0.2
 """Seconds one call waits for the device."""
 CHUNK = 4096
+GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 STALE_READS = 16
 """At most so many at open: a device that never stops talking is no printer."""
 
 
 class Descriptor:
-    """A non-blocking file descriptor whose waits are finite. ``answers`` False: it is never read."""
+    """A non-blocking file descriptor whose waits are finite. ``answers``: a character device; others are never read."""
 
     def __init__(self, descriptor: int, *, answers: bool) -> None:
         self._descriptor = descriptor
@@ -34,6 +40,24 @@ class Descriptor:
         except BlockingIOError:
             return 0
 
+    def drained(self) -> bool:
+        """Tell whether the device has taken all that it was given.
+
+        usblp cancels at close what is still under way, and is ready to write again when nothing is; a line has an
+        amount. A plain file and a pipe keep everything.
+        """
+        if not self._answers:
+            return True
+        if unsent(self._descriptor):
+            time.sleep(WAIT)
+            return not unsent(self._descriptor)
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        events = sum(event for _, event in poll.poll(WAIT * 1000))
+        if events & GONE:
+            raise OSError(errno.EIO, "the device is gone")
+        return bool(events)
+
     def read(self) -> bytes:
         """Return what the printer says; usblp gives b"" where it says nothing."""
         ready, _, _ = select.select([self._descriptor] if self._answers else [], [], [], WAIT)
@@ -47,6 +71,14 @@ class Descriptor:
     def close(self) -> None:
         """Close."""
         os.close(self._descriptor)
+
+
+def unsent(descriptor: int) -> int:
+    """Return how many bytes a line still has to send, 0 where it is none."""
+    if not os.isatty(descriptor):
+        return 0
+    (amount,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
+    return int(amount)
 
 
 class FileTransport(LaneTransport):

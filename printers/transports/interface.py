@@ -55,8 +55,15 @@ class Connection(Protocol):
         """
         ...
 
+    async def drained(self) -> None:
+        """Wait until close() would throw away nothing of what was written, however long. Raises TransportError.
+
+        A printer that cannot answer has no other proof.
+        """
+        ...
+
     async def finish(self) -> None:
-        """Let a printer that cannot answer take everything before close(). Raises TransportError."""
+        """Say that nothing more comes, and wait until the printer says so too. Raises TransportError."""
         ...
 
     async def close(self) -> None:

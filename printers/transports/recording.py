@@ -58,6 +58,13 @@ class _RecordingConnection:
         self._tell("received" if data else "failed", data)
         return data
 
+    async def drained(self) -> None:
+        try:
+            await self._inner.drained()
+        except TransportError:
+            self._tell("failed", b"")
+            raise
+
     async def finish(self) -> None:
         await self._inner.finish()
 

@@ -61,6 +61,9 @@ class _TcpConnection:
         except OSError as error:
             raise TransportError(str(error)) from error
 
+    async def drained(self) -> None:
+        """Return at once: what the kernel has taken it sends, also after close()."""
+
     async def finish(self) -> None:
         """Send FIN and wait for the printer's: closing with data under way may cut the job's end off."""
         try:

@@ -93,6 +93,10 @@ class UsbDevice:
         except self._timeout:
             return 0
 
+    def drained(self) -> bool:
+        """Return True: a transfer ends when the printer has taken it."""
+        return True
+
     def read(self) -> bytes:
         """Return what the printer says."""
         if self._in is None:

@@ -134,6 +134,8 @@ class Brittle:
             raise TransportError("gone")
         return self.replies.pop(0)
 
+    async def drained(self) -> None: ...
+
     async def finish(self) -> None:
         if self.breaks == "finish":
             raise TransportError("gone")

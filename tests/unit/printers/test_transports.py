@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 import stat
 import termios
 import threading
@@ -25,6 +26,7 @@ from agent.sandbox.printer import Fault, Mechanism
 from agent.settings.model import PrinterSettings
 from agent.system.clock import SystemClock
 from agent.system.daemon_thread import DaemonThread
+from printers.device.printer import EscPosPrinter
 from printers.printer_set import PrinterSet, build
 from printers.profiles.models import PROFILES
 from printers.transports import blocking, file, serial
@@ -258,6 +260,9 @@ class FakeDevice:
     def write(self, data: bytes) -> int:
         return len(data)
 
+    def drained(self) -> bool:
+        return True
+
     def read(self) -> bytes:
         return b""
 
@@ -333,6 +338,88 @@ async def test_whatever_a_driver_raises_is_trouble_of_the_printer(error: Excepti
             await call
     assert await connection.touched()
     await connection.close()
+
+
+# --- the end of a job -----------------------------------------------------------------------------------
+
+
+def over_socket(buffer: socket.socket) -> EscPosPrinter:
+    """A printer that cannot answer, behind a descriptor that says when it has taken everything, as usblp does."""
+    transport = LaneTransport("p", lambda: file.Descriptor(os.dup(buffer.fileno()), answers=True), lambda: None)
+    return EscPosPrinter("p", PROFILES["pos-58"], transport, SystemClock(), timeout_seconds=0.5)
+
+
+@pytest.fixture
+def half_full() -> Iterator[tuple[socket.socket, socket.socket, bytes]]:
+    """A way that takes a job whole and still has it: all of it fits, and nobody reads."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+    with ours, theirs:
+        yield ours, theirs, bytes(3000)
+
+
+async def no_journal(_name: str, _data: bytes) -> None:
+    """Kept nowhere."""
+
+
+async def test_a_device_that_still_has_the_end_of_a_job_has_not_printed_it(
+    half_full: tuple[socket.socket, socket.socket, bytes],
+) -> None:
+    """Closing /dev/usb/lp0 cancels what is under way: it has to say first that it took everything."""
+    ours, theirs, job = half_full
+    result = await over_socket(ours).print(lambda _: job, no_journal)
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "stalled")
+    assert len(theirs.recv(65536)) == len(job), "it took the whole job"
+
+
+async def test_a_device_is_waited_for_until_it_has_taken_everything(
+    half_full: tuple[socket.socket, socket.socket, bytes],
+) -> None:
+    ours, theirs, job = half_full
+    device = file.Descriptor(ours.fileno(), answers=True)
+    assert device.write(job) == len(job)
+    assert not device.drained()
+    theirs.recv(65536)
+    assert device.drained()
+    theirs.close()
+    with pytest.raises(OSError, match="gone"):
+        device.drained()
+
+
+def test_a_plain_file_and_a_pipe_keep_what_they_were_given(pipe: tuple[str, int]) -> None:
+    fill(pipe[0])
+    device = open_path(pipe[0])
+    assert device.drained()
+    device.close()
+
+
+@pytest.mark.parametrize("connection", ["serial", "file"])
+async def test_a_line_that_holds_the_end_of_a_job_back_has_not_printed_it(
+    line: LinePrinter, monkeypatch: pytest.MonkeyPatch, connection: str
+) -> None:
+    """Closing throws away what it still has: nobody may be told that this was printed."""
+    line.listen()
+    waiting = [900]
+    monkeypatch.setattr(file, "unsent", lambda _descriptor: waiting[0])
+    monkeypatch.setattr(file, "WAIT", 0.01)
+    fleet = fleet_of(profile="pos-58", connection=connection, device=line.path, flow="none", timeout_seconds=0.3)
+    result = await print_on(fleet)
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "stalled")
+    waiting[0] = 0
+    assert await print_on(fleet) == PrintResult(Outcome.DONE, "p", confirmed=False)
+    asyncio.get_running_loop().remove_reader(line.controller)
+
+
+async def test_a_line_that_is_pulled_out_at_the_end_is_lost(line: LinePrinter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_descriptor: int) -> int:
+        raise OSError(errno.EIO, "I/O error")
+
+    line.listen()
+    monkeypatch.setattr(file, "unsent", gone)
+    result = await print_on(fleet_of(profile="pos-58", connection="serial", device=line.path, flow="none"))
+    asyncio.get_running_loop().remove_reader(line.controller)
+    assert (result.outcome, result.code) == (Outcome.UNKNOWN, "connection-lost")
 
 
 # --- USB ------------------------------------------------------------------------------------------------
