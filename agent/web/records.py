@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os import SEEK_END
 
 from aiohttp import web
 
@@ -65,7 +66,8 @@ async def register(request: web.Request) -> web.StreamResponse:
     as_of = request_query.optional_day(request, "as_of")
     form = request_query.choice(request, "format", "json", ("json", "csv", "jpk", "jpk-csv", "payments"))
     dialect = _dialect(request)
-    filing = as_of is None and caller_of(request).role is not Role.AUDITOR
+    taken = request.method == "GET"  # whoever asks with HEAD gets no rows to file
+    filing = taken and as_of is None and caller_of(request).role is not Role.AUDITOR
     match form:
         case "csv":
             table = request.app[REGISTER].csv(month, as_of, dialect)
@@ -145,7 +147,11 @@ async def evidence(request: web.Request) -> web.Response:
     first, last = request_query.required_day(request, "from"), request_query.required_day(request, "to")
     request_query.in_order(first, last)
     file = await request.app[EVIDENCE].bundle(first, last)  # read and closed by the answer, piece by piece
-    return file_response(file, "application/zip", f"dowody-{first}-{last}.zip")
+    response = file_response(file, "application/zip", f"dowody-{first}-{last}.zip")
+    if request.method != "HEAD":
+        return response
+    with file:  # nobody reads it, so nobody would close it
+        return web.Response(headers={**response.headers, "Content-Length": str(file.seek(0, SEEK_END))})
 
 
 async def outages(request: web.Request) -> web.Response:

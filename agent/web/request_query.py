@@ -60,7 +60,8 @@ async def known_parameters(request: web.Request, handler: Handler) -> web.Stream
     """Refuse misspelt and repeated parameters: a filter that silently does nothing shows the wrong invoices."""
     resource = request.match_info.route.resource
     if resource is not None and request.path.startswith(PROTECTED_PREFIX):
-        known = PARAMETERS.get(f"{request.method} {resource.canonical}", frozenset())
+        method = "GET" if request.method == "HEAD" else request.method
+        known = PARAMETERS.get(f"{method} {resource.canonical}", frozenset())
         for name in request.query:
             if name not in known:
                 raise _bad(name, f"Nieznany parametr „{shown(name)}”.")

@@ -67,7 +67,7 @@ FOR_AUDITORS: Final = frozenset(
         "/v1/status",
     }
 )
-"""What an auditor may GET; all else is refused, also what is added later."""
+"""What an auditor may GET or HEAD; all else is refused, also what is added later."""
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -95,7 +95,7 @@ def require_reader(request: web.Request) -> Caller:
 
 def _require_no_auditor(request: web.Request) -> None:
     resource = request.match_info.route.resource
-    if request.method == "GET" and resource is not None and resource.canonical in FOR_AUDITORS:
+    if request.method in {"GET", "HEAD"} and resource is not None and resource.canonical in FOR_AUDITORS:
         return
     raise NotPermitted("Ten kod dostępu służy tylko do odczytu faktur, rejestrów i dowodów.")
 

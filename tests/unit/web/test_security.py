@@ -288,6 +288,40 @@ AUDITED = {
 }
 
 
+async def test_head_is_get_without_a_body_for_every_role(client: Client, tokens: Tokens, place: World) -> None:
+    """Each route, with a parameter where it takes one; and asking so files no books."""
+    tokens.put("biuro", Role.AUDITOR, "biuro")
+    record = await place.sell()
+    await place.books.read_all()
+    query = {
+        "/v1/invoices": "?limit=1",
+        "/v1/invoices/{id}/receipt.pdf": "?page=a4",
+        "/v1/buyers": "?text=minis",
+        "/v1/changes": "?wait=0",
+        "/v1/register": "?month=2026-11&format=jpk",
+        "/v1/register/changes": "?month=2026-11&since=2026-11-24",
+        "/v1/register/counts": "?month=2026-11",
+        "/v1/register/ksef": "?month=2026-11",
+        "/v1/evidence": "?from=2026-11-01&to=2026-11-30",
+        "/v1/outages": "?from=2026-11-01&to=2026-11-30",
+    }
+    before = len(await place.all_events())
+    auditor = {"Authorization": "Bearer biuro"}
+    for route in routes():
+        if route.method != "GET":
+            continue
+        path = route.path.replace("{id}", record.id).replace("{nip}", "5260250274").replace("{name}", "x")
+        for role in (CASHIER, MANAGER, auditor):
+            head = await client.head(path + query.get(route.path, ""), headers=role)
+            assert len(await place.all_events()) == before, path
+            assert await place.books.exported_at("2026-11") is None, path
+            if "format=jpk" in query.get(route.path, ""):
+                continue  # a GET files
+            answer = await client.get(path + query.get(route.path, ""), headers=role)
+            assert (path, head.status, head.content_type) == (path, answer.status, answer.content_type)
+            assert await head.read() == b""
+
+
 async def test_an_auditor_reads_the_books_and_nothing_else_on_any_route(
     client: Client, tokens: Tokens, place: World
 ) -> None:
