@@ -27,6 +27,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "not-json": ProblemKind(400, "The body is not valid JSON (UTF-8, one object, at most 32 levels deep)"),
     "duplicate-json-key": ProblemKind(400, "An object in the body has the same key twice"),
     "idempotency-key-missing": ProblemKind(400, "The Idempotency-Key header is missing or malformed"),
+    "idempotency-key-reserved": ProblemKind(400, "The Idempotency-Key begins as the agent's own do"),
     "token-missing": ProblemKind(401, "No bearer token was sent"),
     "token-unknown": ProblemKind(401, "The bearer token is unknown or revoked"),
     "not-permitted": ProblemKind(403, "The role of the token does not allow this"),

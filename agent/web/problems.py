@@ -58,6 +58,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "not-json": 400,
     "duplicate-json-key": 400,
     "idempotency-key-missing": 400,
+    "idempotency-key-reserved": 400,
     "bad-query": 400,
     "token-missing": 401,
     "token-unknown": 401,

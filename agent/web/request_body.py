@@ -19,6 +19,8 @@ from agent.web.content_encoding import unpacked
 
 DAY_PATTERN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 KEY_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,255}")
+RESERVED_KEYS: Final = ("held:", "folder:", "epp:")
+"""Keys of the agent's own: of pending corrections, dropped files, documents of EDI++. A till's must not be theirs."""
 JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
 BODY_SECONDS: Final = web.AppKey("body_seconds", float)
@@ -71,13 +73,19 @@ def day(body: Mapping[str, Json], name: str) -> date:
 
 
 def idempotency_key(request: web.Request) -> str:
-    """Return the Idempotency-Key: 1 to 255 visible ASCII characters."""
+    """Return the Idempotency-Key: 1 to 255 visible ASCII characters, none of the agent's own."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if not KEY_PATTERN.fullmatch(key):
         raise BadInput(
             "Brak nagłówka Idempotency-Key albo jest nieprawidłowy (1–255 znaków ASCII bez spacji). "
             "Program kasowy nadaje go raz dla każdego koszyka.",
             code="idempotency-key-missing",
+        )
+    if key.startswith(RESERVED_KEYS):
+        raise BadInput(
+            f"Klucz Idempotency-Key nie może zaczynać się od {', '.join(RESERVED_KEYS)}: tak program oznacza własne "
+            "dokumenty.",
+            code="idempotency-key-reserved",
         )
     return key
 

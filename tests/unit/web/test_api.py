@@ -475,6 +475,14 @@ class TestReading:
         for short in ("", "?text=mi"):
             await problem(await client.get(f"/v1/buyers{short}", headers=CASHIER), 400, "bad-query")
 
+    @pytest.mark.parametrize("key", ["held:0123", "folder:0123", "epp:0123"])
+    async def test_a_key_of_the_agents_own_is_refused(self, client: Client, place: World, key: str) -> None:
+        """It would meet a pending correction under its own key, and that one would wait for ever."""
+        for path in ("/v1/invoices", "/v1/invoices/x/corrections", "/v1/corrections"):
+            response = await client.post(path, json=SALE, headers=with_key(key))
+            await problem(response, 400, "idempotency-key-reserved")
+        assert await stored(place) == 0
+
     async def test_changes_wait_for_an_event(self, client: Client, place: World) -> None:
         assert await (await client.get("/v1/changes?wait=0", headers=CASHIER)).json() == {"seq": 0}
         put_back = await client.get("/v1/changes?after=9", headers=CASHIER)  # of the log before a restore
