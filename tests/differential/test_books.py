@@ -77,7 +77,9 @@ def test_what_the_books_keep_is_what_the_document_says(this: Sale) -> None:
     assert {name: value for name, value in sums.items() if value} == {
         name: value for name, value in said.items() if value
     }
-    if "P_13_6_2" not in texts:  # a supply within the Union has a tax point of its own
+    if "FP" in texts:  # art. 109 ust. 3d
+        assert [part.day for part in entry.parts] == [date.fromisoformat(texts["P_1"][0])]
+    elif "P_13_6_2" not in texts:  # a supply within the Union has a tax point of its own
         days = [date.fromisoformat(text) for text in texts.get("P_6A") or texts.get("P_6") or texts["P_1"]]
         assert {part.day for part in entry.parts} == set(days)
     codes = {code for part in entry.parts for code in part.gtu}
