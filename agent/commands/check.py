@@ -30,7 +30,7 @@ from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
 from agent.ksef.crypto import OfflineSigner
 from agent.ports import Clock, FolderAway, KsefError
-from agent.services.tokens import COMMANDS_FILE, FILE_NAME
+from agent.services.tokens import COMMANDS_FILE, FILE_NAME, LEAST_LETTERS
 from agent.settings.explain import explain as explanations
 from agent.settings.layers import Layers, read_layers
 from agent.settings.load import find_config, settings_of
@@ -194,6 +194,11 @@ async def _rights(settings: Settings, _: Clock) -> str:
     secrets = (*settings.secret_files, *(settings.data_dir / name for name in (FILE_NAME, COMMANDS_FILE)))
     found = [
         sentence for path in secrets if (file := locate(path)).exists() for sentence in exposures(file, secret=True)
+    ]
+    found += [
+        f"{path}: tajny kod ma mniej niż {LEAST_LETTERS} znaków, łatwo go zgadnąć (nowy: openssl rand -hex 32)"
+        for path in settings.webhook_secret_files
+        if locate(path).exists() and len(read_secret(locate(path))) < LEAST_LETTERS
     ]
     if found:
         raise AgentError("; ".join(dict.fromkeys(found)) + ".")

@@ -89,7 +89,7 @@ async def console(settings: Settings) -> AsyncIterator[Console]:
     """Find the running agent, or be one."""
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-        base = f"http://{settings.api.host}:{settings.api.port}"
+        base = settings.api.address
         token_file = settings.data_dir / COMMANDS_FILE
         if await _answers(session, base):
             yield Console(base, _read_token(token_file), session, own=False)

@@ -56,7 +56,7 @@ def add(settings: Settings, name: str, role: str, *, given: TextIO | None, as_js
         show_json({"name": name, "role": role, "token": token})
         return
     click.echo(token)
-    address = f"http://{settings.api.host}:{settings.api.port}/#token={token}"
+    address = f"{settings.api.address}/#token={token}"
     click.echo(f"Adres strony kasy z tym kodem (kod widać tylko teraz): {address}", err=True)
 
 

@@ -162,9 +162,15 @@ class ApiSettings:
 
     host: Annotated[str, rules.filled_host] = "127.0.0.1"
     port: Annotated[int, rules.PORT] = 8780
-    origins: tuple[str, ...] = ()
+    origins: Annotated[tuple[str, ...], rules.web_origins] = ()
     """Further origins allowed beside the agent's own."""
     max_body_bytes: Annotated[int, rules.Between(64 * 1024, 16 * 1024 * 1024)] = 2 * 1024 * 1024
+
+    @property
+    def address(self) -> str:
+        """Where this very machine reaches it: "http://127.0.0.1:8780", "http://[::1]:8780"."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not opened
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,14 +364,16 @@ class Settings:
         named = (
             *(ksef.key_file, ksef.passphrase_file, ksef.token_file, ksef.proxy_credentials_file),
             *(offline.key_file, offline.passphrase_file),
-            *(
-                self.alerts.webhook_secret_file,
-                self.outbox.secret_file,
-                self.hub.token_file,
-                self.heartbeat.secret_file,
-            ),
+            *self.webhook_secret_files,
+            self.hub.token_file,
             *bundles,
         )
+        return tuple(path for path in named if path is not None)
+
+    @property
+    def webhook_secret_files(self) -> tuple[Path, ...]:
+        """The files with secrets that sign what is sent to others: at least 32 characters each."""
+        named = (self.alerts.webhook_secret_file, self.outbox.secret_file, self.heartbeat.secret_file)
         return tuple(path for path in named if path is not None)
 
     @property

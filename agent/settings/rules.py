@@ -163,6 +163,10 @@ def base_url(value: object) -> str | None:
     return "adres nie może mieć części po ? ani #" if parts.query or parts.fragment else None
 
 
+_OTHER_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.-]+(?::[0-9]+)?")
+"""As tauri://localhost."""
+
+
 def origins(value: object) -> str | None:
     """Return what is wrong with a list of origins, as a browser writes them: scheme, host, port, nothing after it."""
     for each in value if isinstance(value, tuple) else ():
@@ -172,6 +176,16 @@ def origins(value: object) -> str | None:
         default = {"http": 80, "https": 443}[parts.scheme]
         if each != f"{parts.scheme}://{parts.netloc.lower()}" or parts.port == default:
             return f"potrzebny sam początek adresu, np. https://sklep.example; jest „{each}”"
+    return None
+
+
+def web_origins(value: object) -> str | None:
+    """As origins(); a slash at the end says nothing, and a program that is no browser may have a scheme of its own."""
+    for each in value if isinstance(value, tuple) else ():
+        text = str(each).rstrip("/")
+        known = text.startswith(("http:", "https:")) or _OTHER_ORIGIN.fullmatch(text) is None
+        if known and (wrong := origins((text,))):
+            return wrong
     return None
 
 

@@ -102,3 +102,17 @@ class TestCauses:
             assert (
                 await cause(PrinterSettings(connection="tcp", host="127.0.0.1", port=server.getsockname()[1])) is None
             )
+
+
+@pytest.mark.parametrize(("secret", "ok"), [("x", False), ("x" * 31 + "\n", False), ("x" * 32 + "\n", True)])
+def test_a_short_secret_of_webhooks_is_found(tmp_path: Path, secret: str, *, ok: bool) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    file = tmp_path / "outbox.secret"
+    file.write_text(secret)
+    file.chmod(0o600)
+    config = tmp_path / "config.toml"
+    config.write_text(f'{SELLER}[outbox]\nurl = "https://shop.example/"\nsecret_file = "{file}"\n', "utf-8")
+    done = CliRunner().invoke(cli, ["check", "--offline", "--json", "--config", str(config)])
+    [found] = [each for each in json.loads(done.stdout) if "tajn" in each["message"]]
+    assert found["ok"] is ok
+    assert ("mniej niż 32 znaków" in found["message"]) is not ok

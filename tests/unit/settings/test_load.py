@@ -20,7 +20,7 @@ from agent.domain.errors import ConfigError
 from agent.ksef.client import proxy_credentials
 from agent.settings.field_rules import RULES
 from agent.settings.load import find_config, load
-from agent.settings.model import Address, PrinterSettings, Seller, Settings
+from agent.settings.model import Address, ApiSettings, PrinterSettings, Seller, Settings
 from agent.settings.rules import SAMPLE_NAME, SAMPLE_NIP
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
@@ -556,3 +556,36 @@ def test_a_nip_in_any_spelling(tmp_path: Path) -> None:
     path.write_text(SELLER.replace("5261040828", "PL 526-104-08-28") + "[ksef]\ncontext_nip = 'NIP: 526 587 76 35'\n")
     settings = load(path, need_files=False)
     assert (settings.seller.nip, settings.ksef.context_nip) == ("5261040828", "5265877635")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["pos.example", "https://POS.example", "https://pos.example/app", "https://pos.example:443", "*", "http://"],
+)
+def test_an_origin_that_no_browser_sends_is_refused(file: Path, origin: str) -> None:
+    file.write_text(f'{SELLER}[api]\norigins = ["https://a.example", "{origin}"]\n', "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(file)
+    assert "origins" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://kasa.local", "https://pos.example:8443", "https://a.example/", "tauri://localhost"]
+)
+def test_origins_that_are_sent_are_taken(file: Path, origin: str) -> None:
+    file.write_text(f'{SELLER}[api]\norigins = ["{origin}"]\n', "utf-8")
+    assert load(file).api.origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8780"),
+        ("::1", "http://[::1]:8780"),
+        ("::", "http://[::1]:8780"),
+        ("0.0.0.0", "http://127.0.0.1:8780"),
+        ("kasa.local", "http://kasa.local:8780"),
+    ],
+)
+def test_where_this_machine_reaches_the_api(host: str, address: str) -> None:
+    assert ApiSettings(host=host).address == address
