@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from collections.abc import Callable
 
 from agent.ports import FileHeld, FolderAway, Look, Place
+
+MAX_NAME = 255
+"""Bytes, on most file systems."""
 
 
 class FakeFolder:
@@ -69,6 +73,8 @@ class FakeFolder:
 
     async def move(self, place: Place, name: str, to: Place, new_name: str) -> None:
         self._write()
+        if len(os.fsencode(new_name)) > MAX_NAME:
+            raise FileHeld("nazwa jest za długa")
         if name in self.held:
             raise FileHeld("używa go inny program")
         if (place, name) in self.files:

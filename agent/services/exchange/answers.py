@@ -131,7 +131,9 @@ class Answers:
 
     async def _make_room(self, record: Dropped) -> None:
         """Push aside what an earlier file of the same name, with other content, left there."""
-        for name in {record.name, *(f"{record.stem}.{suffix}" for suffix in names.FORMATS)}:
+        for name in await self._folder.names(record.place, names.bare(record.name)):
+            if names.bare(name) != names.bare(record.name) or names.format_of(name) not in names.FORMATS:
+                continue
             there = await self._folder.sha256(record.place, name)
             if there is not None and (name, there) != (record.name, record.sha256):
                 await self._push_aside(replace(record, name=name, sha256=there))

@@ -37,9 +37,14 @@ def format_of(name: str) -> str:
     return suffix.lower() if stem else ""
 
 
+def bare(name: str) -> str:
+    """Return the name without its suffix: files that share it share the names of their answers."""
+    return name.rpartition(".")[0]
+
+
 def stem_of(name: str) -> str:
     """Return the name without its suffix, shortened where it is very long."""
-    stem = name.rpartition(".")[0]
+    stem = bare(name)
     raw = os.fsencode(stem)
     if len(raw) <= MAX_STEM:
         return stem
@@ -61,8 +66,7 @@ def answer_of(stem: str, name: str) -> str | None:
 
 def aside(name: str, sha256: str) -> str:
     """Return the name under which a file makes room for another one of the same name."""
-    stem, dot, suffix = name.rpartition(".")
-    return f"{stem_aside(stem, sha256)}{dot}{suffix}"
+    return f"{stem_aside(stem_of(name), sha256)}.{name.rpartition('.')[2]}"
 
 
 def stem_aside(stem: str, sha256: str) -> str:

@@ -211,6 +211,42 @@ async def test_two_formats_of_one_stem_keep_both_answers(tmp_path: Path) -> None
         assert len(results) == 2
 
 
+@pytest.mark.parametrize(("suffix", "later"), [("JSON", "json"), ("json", "Json")])
+async def test_two_suffixes_of_one_format_keep_both_answers(tmp_path: Path, suffix: str, later: str) -> None:
+    async with shop(tmp_path) as here:
+        here.place.gateway.up = False
+        first = await here.take(f"a.{suffix}", json.dumps(sale(external_ref="1")))
+        await here.take(f"a.{later}", json.dumps(sale(external_ref="2")))
+        aside = f"a~{first['sha256'][:8]}"
+        there = {f"a.{later}", "a.result.json", f"{aside}.{suffix}", f"{aside}.result.json"}
+        assert set(here.folder.in_place(Place.DONE)) == there
+        here.place.gateway.up = True
+        await here.place.catch_up()
+        await here.passes(1)
+        for stem, reference in (("a", "2"), (aside, "1")):
+            data = here.folder.content(Place.DONE, f"{stem}.result.json")
+            assert data is not None
+            invoice = document(json.loads(data))["invoice"]
+            assert (invoice["external_ref"], bool(invoice["ksef_number"])) == (reference, True)
+
+
+@pytest.mark.parametrize("length", [160, 161, 241, 250])
+async def test_a_long_name_makes_room_as_a_short_one_does(tmp_path: Path, length: int) -> None:
+    name = f"{'ż' * (length // 2)}{'x' * (length % 2)}.json"
+    async with shop(tmp_path) as here:
+        here.folder.drop(name, json.dumps(sale(external_ref="1")))
+        await here.passes()
+        here.folder.drop(name, json.dumps(sale(external_ref="2")))
+        await here.passes()
+        assert here.folder.in_place(Place.TAKEN) == []
+        done = here.folder.in_place(Place.DONE)
+        assert len(done) == 4
+        assert name in done
+        answers = [here.folder.content(Place.DONE, each) for each in done if each.endswith(".result.json")]
+        told = {document(json.loads(each or b""))["invoice"]["external_ref"] for each in answers}
+        assert told == {"1", "2"}
+
+
 # --- refused ---------------------------------------------------------------------------------------------
 
 
