@@ -135,6 +135,25 @@ async def test_a_first_subscription_starts_now_and_history_comes_by_request(tmp_
             assert {each["invoice"]["id"] for each in receiver.messages} == {old.id, new.id}
 
 
+async def test_an_address_that_changes_goes_on_where_the_last_delivery_ended(tmp_path: Path) -> None:
+    """A move of the shop's system must lose nothing; what it does not want, it leaves out by a replay beyond."""
+    async with world(tmp_path) as place, receiving() as old, receiving() as new:
+        async with outbox_of(place, old.url) as outbox:
+            await place.sell()
+            assert await outbox.deliver_all()
+        between = await place.sell()  # no address is set
+        async with outbox_of(place, new.url) as outbox:
+            later = await place.sell()
+            assert await outbox.deliver_all()
+            assert {each["invoice"]["id"] for each in new.messages} == {between.id, later.id}
+        await place.sell()
+        async with outbox_of(place, old.url) as outbox:
+            await outbox.replay((await outbox.status()).newest + 1)
+            wanted = await place.sell()
+            assert await outbox.deliver_all()
+            assert {each["invoice"]["id"] for each in old.messages[2:]} == {wanted.id}
+
+
 async def test_a_till_that_gets_its_first_subscriber_tells_no_history(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         await place.sell()
