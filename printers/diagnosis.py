@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,30 @@ REMEDIES: Final = {
     errno.EACCES: "systemd lub zapora nie pozwala usłudze na to połączenie",
     errno.EPERM: "systemd lub zapora nie pozwala usłudze na to połączenie",
 }
+
+
+def one_device(printers: Sequence[PrinterSettings]) -> tuple[str, ...]:
+    """Return a Polish sentence per printer that is the same device as one before it, and so can never stand in."""
+    first: dict[tuple[str, str], str] = {}
+    problems = []
+    for printer in printers:
+        way, remedy = _way(printer)
+        before = first.setdefault((printer.connection, way), printer.name)
+        if before != printer.name:
+            problems.append(f"Drukarki „{before}” i „{printer.name}” to to samo urządzenie ({way}): {remedy}.")
+    return tuple(problems)
+
+
+def _way(printer: PrinterSettings) -> tuple[str, str]:
+    """Return what is at the other end, and what to do where that is meant to be two."""
+    match printer.connection:
+        case "tcp":
+            return f"{printer.host}:{printer.port}", "popraw host"
+        case "usb":
+            model = printer.device.lower()
+            return model, f"podaj też gniazdo USB (lsusb -t), np. „{model}@1-4”"
+        case _:
+            return printer.device, "popraw device"
 
 
 async def cause(printer: PrinterSettings, which: Callable[[str], str | None] = shutil.which) -> str | None:

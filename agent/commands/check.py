@@ -408,14 +408,14 @@ async def _latarnia(settings: Settings, clock: Clock) -> str:
 
 
 async def _printers(settings: Settings, clock: Clock) -> str:
-    from printers.diagnosis import cause  # noqa: PLC0415
+    from printers.diagnosis import cause, one_device  # noqa: PLC0415
     from printers.printer_set import build  # noqa: PLC0415
 
     statuses = await build(settings.printers, clock).printer.status()
     if not statuses:
         raise AgentError("nie ustawiono żadnej drukarki; dokumenty będą tylko w PDF.")
     by_name = {printer.name: printer for printer in settings.printers}
-    troubles = []
+    troubles = list(one_device(settings.printers))
     for each in statuses:
         if each.problem is not None:
             found = await cause(by_name[each.name]) if each.name in by_name else None

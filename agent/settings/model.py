@@ -124,7 +124,7 @@ class PrinterSettings:
     host: Annotated[str, rules.host] = "127.0.0.1"
     port: Annotated[int, rules.PORT] = 9100
     device: str = ""
-    """Serial device, device file, CUPS queue, or usb "VVVV:PPPP"."""
+    """Serial device, device file, CUPS queue, or usb "VVVV:PPPP", with its socket "VVVV:PPPP@1-1.4"."""
     baud: Annotated[int, rules.Between(1200, 921600)] = 115200
     flow: Annotated[str, rules.OneOf(("rtscts", "xonxoff", "none"))] = "rtscts"
     """Handshake of a serial line: rtscts, xonxoff, none."""

@@ -19,10 +19,11 @@ def transport_for(settings: PrinterSettings) -> Transport:
             from printers.transports.usb import UsbTransport, parse_identifier  # noqa: PLC0415
 
             try:
-                vendor, product = parse_identifier(device)
+                wanted = parse_identifier(device)
             except ValueError:
-                raise ConfigError((f"Drukarka „{name}”: device = „{device}”: oczekiwano „VVVV:PPPP”.",)) from None
-            return UsbTransport(vendor, product, name=name)
+                expected = "oczekiwano „VVVV:PPPP” albo „VVVV:PPPP@GNIAZDO”, np. „04b8:0e15@1-1.4”"
+                raise ConfigError((f"Drukarka „{name}”: device = „{device}”: {expected}.",)) from None
+            return UsbTransport(wanted, name=name)
         case "serial":
             from printers.transports.serial import SerialTransport  # noqa: PLC0415
 

@@ -66,8 +66,9 @@ def _node(printer: PrinterSettings) -> Path | None:
 
 
 def _usb_node(device: str) -> Path | None:
-    vendor, _, product = device.lower().partition(":")
-    for found in sorted(USB_DEVICES.glob("*/idVendor")):
+    model, _, socket = device.lower().partition("@")
+    vendor, _, product = model.partition(":")
+    for found in sorted(USB_DEVICES.glob(f"{socket or '*'}/idVendor")):
         if _word(found) == vendor and _word(found.with_name("idProduct")) == product:
             bus, number = (int(_word(found.with_name(name)) or 0) for name in ("busnum", "devnum"))
             return USB_NODES / f"{bus:03}" / f"{number:03}"

@@ -1,4 +1,4 @@
-"""A USB printer by vendor and product number, through libusb (Debian: libusb-1.0-0), with finite timeouts.
+"""A USB printer by vendor, product and, of several alike, socket, through libusb (Debian: libusb-1.0-0), with finite waits.
 
 Without a bus reset at open, as common libraries do it: that may kill a job still printing.
 """
@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from printers.transports.blocking import LaneTransport
 
@@ -39,25 +39,42 @@ class Endpoint(Protocol):
     def read(self, size: int, timeout: int) -> Any: ...
 
 
-def parse_identifier(device: str) -> tuple[int, int]:
-    """Return vendor and product of "04b8:0202". ValueError otherwise."""
-    match = re.fullmatch(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})", device)
+class Identifier(NamedTuple):
+    """Which printer is meant. ``socket``: bus and ports as Linux writes them ("1-1.4"), empty for any."""
+
+    vendor: int
+    product: int
+    socket: str = ""
+
+
+def parse_identifier(device: str) -> Identifier:
+    """Read "04b8:0202" or "04b8:0202@1-1.4". ValueError otherwise."""
+    match = re.fullmatch(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:@([0-9]+-[0-9]+(?:\.[0-9]+)*))?", device)
     if match is None:
         raise ValueError(device)
-    return int(match[1], 16), int(match[2], 16)
+    return Identifier(int(match[1], 16), int(match[2], 16), match[3] or "")
 
 
-def find(vendor: int, product: int) -> Any:
+def find(wanted: Identifier) -> Any:
     """Return pyusb's device. OSError while it is not plugged in, or libusb is not installed."""
     import usb.core  # noqa: PLC0415 - only where a USB printer is configured
 
     try:
-        device = usb.core.find(idVendor=vendor, idProduct=product)
+        device = usb.core.find(
+            idVendor=wanted.vendor,
+            idProduct=wanted.product,
+            custom_match=lambda found: wanted.socket in ("", _socket(found)),
+        )
     except usb.core.NoBackendError as error:
         raise OSError("libusb-1.0 is not installed") from error
     if device is None:
-        raise OSError(f"USB {vendor:04x}:{product:04x} is not plugged in")
+        raise OSError(f"USB {wanted.vendor:04x}:{wanted.product:04x} {wanted.socket} is not plugged in")
     return device
+
+
+def _socket(device: Any) -> str:
+    """Return the name of the socket a device is plugged into; a hub of the machine itself has none."""
+    return f"{device.bus}-{'.'.join(str(port) for port in device.port_numbers or ())}"
 
 
 class UsbDevice:
@@ -133,13 +150,13 @@ def _directions(interface: Any) -> int:
 class UsbTransport(LaneTransport):
     """A printer on USB; it may be plugged in later."""
 
-    def __init__(self, vendor: int, product: int, *, name: str) -> None:
-        super().__init__(name, lambda: UsbDevice(find(vendor, product)), lambda: _look(vendor, product))
+    def __init__(self, wanted: Identifier, *, name: str) -> None:
+        super().__init__(name, lambda: UsbDevice(find(wanted)), lambda: _look(wanted))
 
 
-def _look(vendor: int, product: int) -> None:
+def _look(wanted: Identifier) -> None:
     """Raise OSError where the printer is not plugged in, or this user may not open it."""
-    device = find(vendor, product)
+    device = find(wanted)
     node = f"/dev/bus/usb/{device.bus:03}/{device.address:03}"
     if not os.access(node, os.R_OK | os.W_OK):
         raise OSError(f"{node}: not accessible")

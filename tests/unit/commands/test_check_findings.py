@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from agent.cli import cli
 from agent.settings.model import PrinterSettings
 from agent.store.lock import DataLock
-from printers.diagnosis import cause
+from printers.diagnosis import cause, one_device
 
 SELLER = 'data_dir = "data"\n[seller]\nnip = "5260250274"\nname = "Sklep"\n[seller.address]\nline1 = "ul. Prosta 1"\n'
 
@@ -45,6 +46,20 @@ def test_an_address_of_another_machine(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'{SELLER}[api]\nport = 1\n[health]\nhost = "192.0.2.1"\nport = 2\n', "utf-8")
     assert "[health] port 2 na adresie 192.0.2.1: tego adresu nie ma na tym komputerze" in ports(config)[1]
+
+
+def test_two_printers_that_are_one() -> None:
+    """The second would never print: what the first does not take, it does not either."""
+    first = PrinterSettings(name="lada", connection="usb", device="04b8:0e15")
+    kitchen = replace(first, name="kuchnia", device="04B8:0E15")
+    (said,) = one_device((first, replace(first, name="zaplecze", device="04b8:0e15@1-4"), kitchen))
+    assert said.startswith("Drukarki „lada” i „kuchnia” to to samo urządzenie")
+    assert "04b8:0e15@1-4" in said
+    assert one_device((first, replace(first, name="b", connection="cups"), PrinterSettings("c"))) == ()
+    line = replace(first, connection="serial", device="/dev/ttyS0")
+    assert "popraw device" in one_device((line, replace(line, name="b")))[0]
+    assert one_device((PrinterSettings("a", host="192.0.2.1"), PrinterSettings("b", host="192.0.2.2"))) == ()
+    assert len(one_device((PrinterSettings("a"), PrinterSettings("b")))) == 1
 
 
 class TestCauses:

@@ -319,6 +319,8 @@ def test_rights_to_a_usb_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     close_to_us(monkeypatch, node)
     assert str(node) in str(permissions.refusal(printer))
     assert permissions.refusal(replace(printer, device="04b8:ffff")) is None
+    assert str(node) in str(permissions.refusal(replace(printer, device="04b8:0e15@1-4")))
+    assert permissions.refusal(replace(printer, device="04b8:0e15@1-3")) is None
     assert permissions.refusal(PrinterSettings()) is None
 
 

@@ -459,9 +459,9 @@ class FakeInterface:
 class FakeUsb:
     """What pyusb gives for a plugged-in printer; the mechanism of the sandbox prints."""
 
-    def __init__(self, *, takes: int = 64, pulled_at: int = 1_000_000) -> None:
+    def __init__(self, *, takes: int = 64, pulled_at: int = 1_000_000, port: tuple[int, ...] | None = (4,)) -> None:
         self.mechanism = Mechanism(PROFILES["epson-tm-t20"], SystemClock())
-        self.bus, self.address = 1, 7
+        self.bus, self.address, self.port_numbers = 1, 7, port
         self.alternate = 0
         self.detached = 0
         self._takes = takes
@@ -511,7 +511,11 @@ class FakeUsb:
 def plugged(monkeypatch: pytest.MonkeyPatch) -> list[FakeUsb]:
     """Printers on the bus; the test plugs them in."""
     bus: list[FakeUsb] = []
-    monkeypatch.setattr(usb.core, "find", lambda idVendor, idProduct: bus[0] if bus else None)  # noqa: N803
+
+    def find(*, idVendor: int, idProduct: int, custom_match: Callable[[FakeUsb], bool]) -> FakeUsb | None:  # noqa: N803
+        return next((device for device in bus if custom_match(device)), None)
+
+    monkeypatch.setattr(usb.core, "find", find)
     monkeypatch.setattr(usb.util, "claim_interface", lambda *_: None)
     monkeypatch.setattr(usb.util, "dispose_resources", lambda *_: None)
     return bus
@@ -525,6 +529,16 @@ async def test_usb_printer_plugged_in_later(plugged: list[FakeUsb]) -> None:
     assert await print_on(fleet) == PrintResult(Outcome.DONE, "p")
     assert [paper.data for paper in plugged[0].mechanism.papers] == [fleet.encode("p", SLIP)] * 2
     assert plugged[0].detached == 1
+
+
+async def test_two_usb_printers_of_one_model_are_told_apart_by_their_sockets(plugged: list[FakeUsb]) -> None:
+    plugged.extend([FakeUsb(port=None), FakeUsb(port=(4,)), FakeUsb(port=(1, 4))])
+    fleet = fleet_of(profile="epson-tm-t20", connection="usb", device="04b8:0202@1-1.4")
+    assert (await print_on(fleet)).outcome is Outcome.DONE
+    assert [len(each.mechanism.papers) for each in plugged] == [0, 0, 1]
+    del plugged[2]
+    assert (await print_on(fleet)).code == "unreachable"
+    assert not (await fleet.printer.status())[0].online
 
 
 async def test_usb_printer_pulled_out_in_the_middle_and_back(plugged: list[FakeUsb]) -> None:
@@ -624,11 +638,14 @@ def test_usb_device_that_is_no_printer() -> None:
         UsbDevice([[]])
 
 
-@pytest.mark.parametrize("device", ["-", "04b8", "04b8:02021", "xxxx:0202"])
+@pytest.mark.parametrize(
+    "device", ["-", "04b8", "04b8:02021", "xxxx:0202", "04b8:0202@", "04b8:0202@4", "04b8:0202@1-4.", "04b8:0202@1-4\n"]
+)
 def test_usb_identifiers(device: str) -> None:
     with pytest.raises(ValueError, match=device):
         parse_identifier(device)
-    assert parse_identifier("04B8:0e15") == (0x04B8, 0x0E15)
+    assert parse_identifier("04B8:0e15") == (0x04B8, 0x0E15, "")
+    assert parse_identifier("04B8:0e15@1-1.4") == (0x04B8, 0x0E15, "1-1.4")
 
 
 # --- CUPS -----------------------------------------------------------------------------------------------
