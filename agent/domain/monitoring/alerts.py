@@ -62,6 +62,7 @@ class AlertCode(StrEnum):
     OUTBOX_STUCK = "outbox-stuck"
     LOGIN_REFUSED = "ksef-login-refused"
     SIGN_IN_FAILING = "ksef-sign-in-failing"
+    BATCHES_FAILING = "ksef-batches-failing"
     DATABASE = "database"
     DROP_FOLDER = "drop-folder"
     HUB = "hub"
@@ -164,6 +165,8 @@ class AlertFacts:
     """Why KSeF does not take our certificate or token, for a technician."""
     sign_in_failing: tuple[str, datetime] | None = None
     """Why KSeF, which answers, gives no session to send in or takes nothing, and since when."""
+    batches_failing: tuple[str, datetime] | None = None
+    """Why batches fail, one after the other, and since when."""
     database_problem: str | None = None
     """Polish: what the daily look at the whole file found."""
     backups: BackupFacts | None = None
@@ -237,6 +240,13 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
             f"albo wysłać faktury. {problem}"
         )
         found.append(ActiveAlert(AlertCode.SIGN_IN_FAILING, text, Severity.CRITICAL))
+    if facts.batches_failing is not None:
+        problem, since = facts.batches_failing
+        text = (
+            f"Od {local_time(since):%d.%m.%Y %H:%M} nie udaje się wysłać do KSeF paczki faktur: czekające idą "
+            f"pojedynczo, od najpilniejszej. {problem}"
+        )
+        found.append(ActiveAlert(AlertCode.BATCHES_FAILING, text, Severity.WARNING))
     found += _of_machine(facts, policy)
     found += _of_latarnia(facts, policy)
     return frozenset(found)

@@ -129,6 +129,8 @@ class Backlog:
             largest=self._batches.largest,
             since_batch=None if self._batched_at is None else self._clock.monotonic() - self._batched_at,
         )
+        if self._batches.rest():
+            way = Way.SINGLY
         if way is Way.BATCH:
             for chunk in self._batches.chunks(together):
                 self._beat()

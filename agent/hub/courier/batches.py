@@ -8,7 +8,7 @@ rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from agent.hub.courier.link import Link
@@ -28,6 +28,12 @@ SPLIT = 8
 REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
 """Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (agent.ksef.gateway)."""
 REST_SECONDS = 30.0
+SINGLY_AFTER = 3
+"""After so many batches in a row that failed, what waits goes singly, the most urgent first (decisions, number 134)."""
+AWAY_SECONDS = 300.0
+"""So long no batch is tried then; the next one is small."""
+TRIAL = 25
+"""Invoices of a batch that finds out whether batches go again."""
 
 
 class Batches:
@@ -53,6 +59,14 @@ class Batches:
         self._clock = clock
         self._largest: dict[bytes, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
+        self._rests_until = 0.0
+        """By the monotonic clock."""
+        self._failed_in_a_row = 0
+        """Batches, for a reason that is neither a limit nor the line."""
+
+    def rest(self) -> bool:
+        """Tell whether no batch is tried now: single sends may go on meanwhile."""
+        return self._clock.monotonic() < self._rests_until
 
     def fits(self, invoice: HubInvoice) -> bool:
         """Whether it may go in a batch: a technical correction is for interactive sessions only."""
@@ -61,7 +75,8 @@ class Batches:
     @property
     def largest(self) -> int:
         """How many invoices a batch takes now."""
-        return min(LARGEST, self._gateway.largest_batch)
+        largest = LARGEST if self._failed_in_a_row < SINGLY_AFTER else TRIAL
+        return min(largest, self._gateway.largest_batch)
 
     def chunks(self, invoices: Sequence[HubInvoice]) -> Iterator[list[HubInvoice]]:
         """Cut what waits into batches."""
@@ -89,7 +104,10 @@ class Batches:
         if not batch:
             return True
 
+        sessions: list[str] = []
+
         async def opened(session: str) -> None:
+            sessions.append(session)
             await self._lead.write(lambda tx: tx.sessions.use(self._nip, session, SessionKind.BATCH))
             facts = InvoiceFacts(session_ref=session, invoice_ref="")
             for start in range(0, len(hashes), SLICE):
@@ -98,8 +116,10 @@ class Batches:
         try:
             session = await self._gateway.open_batch(batch, opened)
         except KsefError as error:
-            await self._failed(hashes, error)
+            await self._failed(hashes, error, opened=bool(sessions))
             return False
+        self._failed_in_a_row = 0
+        self._link.batch_trouble.over()
         self._link.taken()
         facts = InvoiceFacts(sent_at=self._clock.now())
         await self._move(hashes, HubState.SENDING, HubState.SENT, facts, tell=OutcomeKind.SENT, session=session)
@@ -167,11 +187,20 @@ class Batches:
             hashes = [each.sha256 for each in members if each.state is state]
             await self._move(hashes, state, HubState.WAITING, InvoiceFacts(trouble=why))
 
-    async def _failed(self, hashes: Sequence[bytes], error: KsefError) -> None:
+    async def _failed(self, hashes: Sequence[bytes], error: KsefError, *, opened: bool) -> None:
+        """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls."""
         self._link.failed(error)
-        if error.code != TOO_MANY:
+        if error.code != TOO_MANY and not opened:
             self._link.nothing_taken(error)
-        rest = self._clock.now() + timedelta(seconds=min(error.retry_after or REST_SECONDS, LONGEST_REST))
+        if error.code != TOO_MANY and (opened or not error.link_down):
+            self._failed_in_a_row += 1
+        rest: datetime | None = self._clock.now() + timedelta(
+            seconds=min(error.retry_after or REST_SECONDS, LONGEST_REST)
+        )
+        if error.code != TOO_MANY and self._failed_in_a_row >= SINGLY_AFTER:
+            self._rests_until = self._clock.monotonic() + AWAY_SECONDS
+            self._link.batch_trouble.failed(error)
+            rest = None
         facts = InvoiceFacts(not_before=rest, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:
             await self._move(hashes, HubState.SENDING, HubState.DOUBT, facts, tell=OutcomeKind.DOUBT)

@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.domain.monitoring.alerts import SIGN_IN_LATE
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, KsefError, KsefGateway
-from agent.services.outages.sending_trouble import SendingTrouble
+from agent.services.outages.sending_trouble import BatchTrouble, SendingTrouble
 
 LOG = logging.getLogger("agent.hub")
 
@@ -22,6 +22,7 @@ class Link:
         self._nip = nip
         self._breaker = Breaker()
         self._sending_trouble = SendingTrouble(clock)
+        self.batch_trouble = BatchTrouble(clock)
         self.skew: float | None = None
         """KSeF's clock minus the hub's, seconds."""
 
@@ -37,7 +38,7 @@ class Link:
 
     def failing(self) -> tuple[datetime, str] | None:
         """Since when, and by what words, KSeF answers and takes nothing; None before that lasts SIGN_IN_LATE."""
-        trouble = self._sending_trouble
+        trouble = self._sending_trouble if self._sending_trouble.since is not None else self.batch_trouble
         if trouble.since is None or trouble.since.seconds(self._clock) < SIGN_IN_LATE.total_seconds():
             return None
         return trouble.since.at, trouble.words

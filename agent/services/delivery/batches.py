@@ -42,6 +42,12 @@ SPLIT = 8
 """A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
 BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
 """Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (gateway)."""
+SINGLY_AFTER = 3
+"""After so many batches in a row that failed, what waits goes singly, the most urgent first (decisions, number 134)."""
+AWAY_SECONDS = 300.0
+"""So long no batch is tried then; the next one is small."""
+TRIAL = 25
+"""Invoices of a batch that finds out whether batches go again."""
 BATCH_REST_SECONDS = 30.0
 """How long the invoices of a batch that could not be opened rest, where KSeF does not say."""
 
@@ -73,6 +79,8 @@ class BatchSender:
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
         self._rests_until = 0.0
         """By the monotonic clock."""
+        self._failed_in_a_row = 0
+        """Batches, for a reason that is neither a limit nor the line."""
 
     def rest(self) -> bool:
         """Tell whether KSeF allows no batch now: single sends may go on meanwhile."""
@@ -103,7 +111,8 @@ class BatchSender:
 
     def _may_be_of(self, record: Unsent) -> int:
         """Return how large a batch may be that it goes in."""
-        return min(LARGEST, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
+        largest = LARGEST if self._failed_in_a_row < SINGLY_AFTER else TRIAL
+        return min(largest, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
 
     async def _send(self, batch: list[Unsent]) -> bool:
         """Send many as one batch session; False where KSeF cannot be reached now.
@@ -119,11 +128,19 @@ class BatchSender:
             return True
         claimed = {each.id for each in batch}
         outgoing = [each for each in read if each.invoice_id in claimed]
+        opened: list[str] = []
+
+        async def noted(session: str) -> None:
+            opened.append(session)
+            await self._opened(batch, session)
+
         try:
-            session = await self._gateway.open_batch(outgoing, partial(self._opened, batch))
+            session = await self._gateway.open_batch(outgoing, noted)
         except KsefError as error:
-            await self._failed(batch, error)
+            await self._failed(batch, error, opened=bool(opened))
             return False
+        self._failed_in_a_row = 0
+        self._connection.batch_trouble.over()
         self._connection.taken()
         self._verdicts.waits.taken()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
@@ -174,15 +191,21 @@ class BatchSender:
             await self._verdicts.note_damage(record, error)
             return None
 
-    async def _failed(self, batch: list[Unsent], error: KsefError) -> None:
+    async def _failed(self, batch: list[Unsent], error: KsefError, *, opened: bool) -> None:
+        """``opened``: KSeF gave a session; it is the way of the parts that failed, and says nothing of other calls."""
         self._connection.failed(error)
-        if error.code != TOO_MANY:
+        if error.code != TOO_MANY and not opened:
             self._connection.no_session(error)
+        if error.code != TOO_MANY and (opened or not error.link_down):
+            self._failed_in_a_row += 1
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
         change = InvoiceChange()
         if error.code == TOO_MANY:  # the limit of batches: the invoices themselves may go singly
             self._rests_until = self._clock.monotonic() + rest
+        elif self._failed_in_a_row >= SINGLY_AFTER:
+            self._rests_until = self._clock.monotonic() + max(rest, AWAY_SECONDS)
+            self._connection.batch_trouble.failed(error)
         else:
             change = InvoiceChange(not_before=self._verdicts.waits.rest(rest, *(each.id for each in batch)))
         await self._in_slices(batch, to, EventKind.SEND_FAILED, evidence_of(error, "batch"), change)

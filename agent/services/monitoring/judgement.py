@@ -36,6 +36,7 @@ from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.outages.deadline_updates import DeadlineUpdater
 from agent.services.outages.known_timeline import KnownTimeline
+from agent.services.outages.sending_trouble import BatchTrouble, SendingTrouble
 
 MEGABYTE = 1024 * 1024
 OF_THE_DAY = frozenset(
@@ -157,7 +158,8 @@ class AlertJudge:
             certificate_files=self._certificates.file_problems(),
             failed_renewals=self._certificates.failed_renewals(),
             login_refused=self._connection.last.login_problem if self._connection.last.signed_in is False else None,
-            sign_in_failing=self._sign_in_failing(now),
+            sign_in_failing=self._failing(self._connection.sending_trouble, now),
+            batches_failing=self._failing(self._connection.batch_trouble, now),
             clock_skew_seconds=clock.skew_seconds,
             clock_problem=clock if clock.problem is not None else None,
             disk_free_mb=self._disk.free() // MEGABYTE,
@@ -180,8 +182,7 @@ class AlertJudge:
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,
         )
 
-    def _sign_in_failing(self, now: datetime) -> tuple[str, datetime] | None:
-        trouble = self._connection.sending_trouble
+    def _failing(self, trouble: SendingTrouble | BatchTrouble, now: datetime) -> tuple[str, datetime] | None:
         return None if trouble.since is None else (trouble.words, self._began(trouble.since, now))
 
     def _maintenance(self, now: datetime) -> tuple[Window, ...]:

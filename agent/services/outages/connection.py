@@ -11,7 +11,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
 from agent.services.outages.clock_check import ClockCheck
-from agent.services.outages.sending_trouble import SendingTrouble
+from agent.services.outages.sending_trouble import BatchTrouble, SendingTrouble
 from agent.services.signals import Signal
 from agent.system import journal
 
@@ -56,6 +56,7 @@ class Connection:
         self.breaker = Breaker(failures_to_open=failures_to_open)
         self.last = LastContact()
         self.sending_trouble = SendingTrouble(clock)
+        self.batch_trouble = BatchTrouble(clock)
 
     async def load(self) -> None:
         """Read the breaker back; called once at start."""

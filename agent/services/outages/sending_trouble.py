@@ -5,6 +5,37 @@ from __future__ import annotations
 from agent.ports import Clock, KsefError
 from agent.services.elapsed import Since
 
+BATCHES_FORGOTTEN_SECONDS = 3600.0
+"""So long after the last batch that failed it is no trouble any more: nothing waits that would go as one."""
+
+
+class BatchTrouble:
+    """Since when batches fail, one after the other; what goes singly meanwhile says nothing of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: Since | None = None
+        self._last: Since | None = None
+        self.words = ""
+        """Of the newest failure."""
+
+    @property
+    def since(self) -> Since | None:
+        """Since when; None where batches go, or none was tried for long."""
+        if self._last is None or self._last.seconds(self._clock) > BATCHES_FORGOTTEN_SECONDS:
+            return None
+        return self._since
+
+    def failed(self, error: KsefError) -> None:
+        """Note that one more failed."""
+        self._since = self.since or Since.now(self._clock)
+        self._last = Since.now(self._clock)
+        self.words = error.message
+
+    def over(self) -> None:
+        """Note that one went."""
+        self._since = self._last = None
+
 
 class SendingTrouble:
     """Begins with the first failure; ends with a new session, or when KSeF takes something.

@@ -377,6 +377,58 @@ async def test_of_a_batch_that_is_decided_in_part_the_rest_is_asked_for_again_wi
         assert await states(place) == set()
 
 
+def storage_away(gateway: Recorder, patched: pytest.MonkeyPatch) -> None:
+    """KSeF gives a batch session, and the storage for its parts is out of reach."""
+
+    async def open_batch(invoices: Sequence[Outgoing], opened: Callable[[str], Awaitable[None]]) -> str:
+        gateway.calls.append("batch")
+        await opened(f"SB-away-{len(gateway.calls)}")
+        raise KsefError("magazyn nie odpowiada", outcome=CallOutcome.NOT_SENT, link_down=True)
+
+    patched.setattr(gateway, "open_batch", open_batch)
+
+
+async def alert_codes(place: World) -> set[str]:
+    await place.problems.refresh()
+    return {problem.code for problem in place.health.report().problems}
+
+
+async def work(place: World, seconds: float) -> None:
+    """Probe and sync as the schedule does."""
+    for _ in range(int(seconds / 5)):
+        await place.connection.probe()
+        await place.in_time(place.queue.pass_once())
+        await place.clock.advance(5)
+
+
+async def test_what_no_batch_brings_goes_singly_the_most_urgent_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog of fifty never left, for hours, with all single sends free."""
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await backlog(place, 60)
+        with monkeypatch.context() as patched:
+            storage_away(gateway, patched)
+            await work(place, 180)
+            assert [each.invoice_id for each in gateway.sent] == [each.id for each in records]
+            assert gateway.count("batch") == 3
+            assert "ksef-batches-failing" in await alert_codes(place)
+            await place.sell()
+            await place.connection.probe()
+            await place.connection.probe()
+            assert "ksef-batches-failing" in await alert_codes(place), "what goes singly says nothing of batches"
+            assert "ksef-sign-in-failing" not in await alert_codes(place)
+        await place.lose_the_line()
+        for _ in range(60):
+            await place.sell()
+        await place.restore_the_line()
+        await place.clock.advance(300)
+        gateway.calls.clear()
+        await work(place, 60)
+        assert (gateway.count("send"), [len(batch) for batch in gateway.batches]) == (0, [25, 35])
+        assert "ksef-batches-failing" not in await alert_codes(place)
+
+
 def answer(gateway: FakeGateway, sha256: bytes, verdict: Verdict) -> None:
     """Let KSeF say this about a document it has."""
     for reference, (known, _, answers) in list(gateway._verdicts.items()):

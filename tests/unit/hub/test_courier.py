@@ -374,6 +374,23 @@ async def test_no_batch_is_larger_than_ksef_says(hub: HubWorld, monkeypatch: pyt
     assert sizes == [12, 12, 6]
 
 
+async def test_what_no_batch_brings_goes_singly(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KSeF gives sessions, and the storage for the parts of a batch is out of reach."""
+    tried: list[int] = []
+
+    async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
+        tried.append(len(invoices))
+        await heard(f"SB-away-{len(tried)}")
+        raise KsefError("magazyn nie odpowiada", outcome=CallOutcome.NOT_SENT, link_down=True)
+
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(40)]
+    monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
+    hub.start()
+    await hub.catch_up(minutes=10)
+    assert tried == [40, 40, 40]
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+
+
 async def test_a_holder_that_was_fenced_off_ends(hub: HubWorld) -> None:
     hub.start()
     await hub.clock.advance(1)
