@@ -58,9 +58,9 @@ run: $(VENV)/.run ## the till page on the embedded sandbox: http://127.0.0.1:878
 run-hub: $(VENV)/.run ## a chain on this machine: hub, three tills, sandbox; http://127.0.0.1:8790/ and /demo (HUB_PORT= for another)
 	$(BIN)/ksef-agent hub demo --port $(HUB_PORT)
 
-# Three workers for two cores: a test of a page, a crash or a service waits for another process half of its time.
+# Four workers for two cores: a test of a page, a crash or a service waits for another process half of its time.
 test: $(VENV)/.dev lint ## lint, types, import direction, all tests of a change
-	$(BIN)/pytest -n 3 -m 'not nightly'
+	$(BIN)/pytest -n 4 -m 'not nightly'
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
