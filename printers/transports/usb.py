@@ -1,4 +1,4 @@
-"""A USB printer by vendor, product and, of several alike, socket, through libusb (Debian: libusb-1.0-0), with finite waits.
+"""A USB printer by vendor, product and, of several alike, socket, through libusb (Debian: libusb-1.0-0); waits end.
 
 Without a bus reset at open, as common libraries do it: that may kill a job still printing.
 """
