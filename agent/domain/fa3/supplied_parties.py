@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
 from agent.domain.errors import FieldError
 from agent.domain.fa3.view_types import FaView, Kind, PartyView
-from agent.domain.identifiers import eu_vat_in, polish_nip_in, repeats_prefix, valid_nip
+from agent.domain.identifiers import eu_vat_in, polish_nip_in, repeats_prefix, split_eu_vat, valid_nip
 from agent.domain.invoice import Buyer
 
 BUYER = "/Faktura/Podmiot2"
@@ -89,6 +89,8 @@ def _identifier(place: str, who: PartyView, seller_nip: str | None) -> Iterator[
         yield FieldError(
             pointer, f"Numer VAT UE {number} powtarza prefiks {who.id_country}, który stoi już w KodUE.", "eu-vat"
         )
+    elif name == "NrVatUE" and place == BUYER and split_eu_vat(f"{who.id_country}{number}") is None:
+        yield FieldError(pointer, f"{who.id_country}{number} nie jest numerem VAT UE tego kraju.", "eu-vat")
     elif name == "NrID" and place == BUYER and (vat_number := eu_vat_in(number, who.id_country)) is not None:
         prefix, bare = vat_number
         sentence = f"{number} to numer VAT UE; wskazuje się nim nabywcę jako KodUE {prefix} i NrVatUE {bare}, nie NrID."

@@ -69,6 +69,8 @@ _GTU = tuple(f"GTU_{number:02}" for number in range(1, 14))
 ALL_RATES = frozenset(VatRate)
 RATES_IN_FORCE = ALL_RATES - {VatRate.R22, VatRate.R7, VatRate.R3, VatRate.REVERSE_CHARGE}
 """Of what a till sells today (art. 41, 146ef): 22, 7 and 3 belong to the past, oo to ready documents (art. 145e)."""
+GOODS_ONLY = ("XI", VatRate.NOT_SUBJECT_II)
+"""Northern Ireland is in the Union for goods: its firms are no buyers of art. 100 ust. 1 pkt 4 (services, np II)."""
 _PAST_RATE = "ta stawka już nie obowiązuje; może być tylko na korekcie dawnej faktury i w gotowym FA(3)."
 _REVERSE_CHARGE = (
     "odwrotnego obciążenia w sprzedaży krajowej przy kasie już nie ma; wyjątki z art. 145e ustawy o VAT wyślij jako "
@@ -394,7 +396,8 @@ def check_rates(pointer: str, lines: Sequence[SaleLine | None], buyer: Buyer, pr
             problems.add(
                 place, f"pozycja {index + 1}: stawka „oo” jest tylko dla nabywcy z polskim NIP.", "rate-needs-nip"
             )
-        if line.vat in {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II} and buyer.kind is not BuyerKind.EU_VAT:
+        in_the_union = buyer.kind is BuyerKind.EU_VAT and (buyer.country, line.vat) != GOODS_ONLY
+        if line.vat in {VatRate.ZERO_WDT, VatRate.NOT_SUBJECT_II} and not in_the_union:
             problems.add(
                 place,
                 f"pozycja {index + 1}: stawka „{line.vat}” jest tylko dla nabywcy z numerem VAT UE innego kraju.",

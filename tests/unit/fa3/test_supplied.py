@@ -254,7 +254,7 @@ def test_honest_rounding_is_never_a_contradiction(lines: list[tuple[Decimal, tup
     for position, (value, (_, word)) in enumerate(lines, start=1):
         element = "P_11A" if gross else "P_11"
         body += (
-            f"<FaWiersz><NrWierszaFa>{position}</NrWierszaFa><P_7>Towar</P_7><{element}>{value}</{element}>"
+            f"<FaWiersz><NrWierszaFa>{position}</NrWierszaFa><P_7>Towar</P_7><P_8B>1</P_8B><{element}>{value}</{element}>"
             f"<P_12>{word}</P_12></FaWiersz>"
         )
     xml = documents.document(sums=f"{sums}<P_15>{total}</P_15>", body=body)

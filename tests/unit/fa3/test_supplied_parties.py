@@ -66,6 +66,12 @@ def test_a_prefix_that_stands_twice(identity: str) -> None:
     assert buyer_mistakes(party(identity)) == {("eu-vat", f"{IDENTITY}/NrVatUE")}
 
 
+@pytest.mark.parametrize(("country", "number"), [("DE", "12"), ("DE", "1234567890"), ("AT", "12345678")])
+def test_a_number_that_is_none_of_its_country(country: str, number: str) -> None:
+    identity = f"<KodUE>{country}</KodUE><NrVatUE>{number}</NrVatUE>"
+    assert buyer_mistakes(party(identity)) == {("eu-vat", f"{IDENTITY}/NrVatUE")}
+
+
 @pytest.mark.parametrize(
     "identity",
     [

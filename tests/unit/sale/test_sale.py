@@ -286,6 +286,14 @@ def test_rates_that_need_a_certain_buyer(rate: VatRate, buyer: object, code: str
     assert mistakes(buyer=buyer, **one_line(vat=rate.value)) == {"/lines/0/vat": code}
 
 
+def test_services_to_northern_ireland() -> None:
+    """It is in the Union for goods only; its services are np I."""
+    buyer = {"eu_vat": "XI123456789", "name": "Pub Ltd", "address": ADDRESS}
+    assert mistakes(buyer=buyer, **one_line(vat="np II")) == {"/lines/0/vat": "rate-needs-eu-vat"}
+    assert parse(buyer=buyer, **one_line(vat="0 WDT")).lines[0].vat is VatRate.ZERO_WDT
+    assert parse(buyer=buyer, **one_line(vat="np I")).lines[0].vat is VatRate.NOT_SUBJECT_I
+
+
 def test_rates_may_be_json_integers() -> None:
     assert parse(**one_line(vat=5)).lines[0].vat is VatRate.R5
 
