@@ -91,6 +91,8 @@ class BaseInvoice:
     recipient: Recipient | None = None
     deposits: tuple[Deposit, ...] = ()
     """Paid on top of the total; what was given back with returns, or on the invoice itself, is negative."""
+    simplified: bool = False
+    """RodzajFaktury UPR: the buyer's name and address may be missing, and the total has a limit."""
     corrected_collectively: bool = False
     """A collective correction took part of it; its share in each line is not known."""
 
@@ -183,6 +185,7 @@ def read_base(
         notes=notes,
         recipient=recipient,
         deposits=_deposits(view),
+        simplified=view.kind is Kind.UPR,
     )
     return after_earlier(base, earlier)
 

@@ -58,6 +58,7 @@ def _read(fields: Fields, seller_nip: str, today: date) -> BaseInvoice | None:
         notes=sale.notes,
         recipient=sale.recipient,
         deposits=sale.deposits,
+        simplified=sale.simplified,
     )
 
 

@@ -39,7 +39,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from agent.domain import amounts, vat
+from agent.domain import amounts, simplified, vat
 from agent.domain.corrections.base import (
     ELSEWHERE,
     BaseInvoice,
@@ -167,6 +167,8 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
     else:
         changes = _changes(fields, base, kind)
     totals = difference(base, changes)
+    if kind is CorrectionKind.PRICE:
+        _keep_simplified(fields, base, totals)
     split_payment = base.split_payment or _split_payment_after(base, changes, totals)
     correction = replace(plain, changes=changes, totals=totals, split_payment=split_payment)
     if len(changes) > MAX_CHANGES:
@@ -178,6 +180,27 @@ def _read(fields: Fields, base: BaseInvoice, today: date, others: Sequence[BaseI
     if not fields.problems and payments:
         check_payments(fields, payments, abs(due))
     return replace(correction, payments=settled(payments, due), deposits=deposits)
+
+
+def _keep_simplified(fields: Fields, base: BaseInvoice, change: Totals) -> None:
+    """A higher price may not bring a simplified invoice over its limit (art. 106e ust. 5 pkt 3)."""
+    rates = () if base.exchange_rate is None else (base.exchange_rate,)
+    too_large = simplified.total_mistake(base.totals.gross + change.gross, base.currency, rates)
+    if base.simplified and change.gross > 0 and too_large is not None:
+        sentence = f"faktura {base.reference.number} jest uproszczona, a po korekcie {too_large} Tę skoryguj do zera."
+        fields.note("lines", sentence, "simplified-limit")
+
+
+def _need_buyer_in_full(fields: Fields, base: BaseInvoice, sale: Sale) -> None:
+    """What is taken in exchange is a new invoice: it has the buyer's name and address (art. 106e ust. 1 pkt 3)."""
+    if sale.simplified or (base.buyer.name and base.buyer.address):
+        return
+    fields.note(
+        "sale",
+        f"faktura {base.reference.number} nie ma nazwy i adresu nabywcy, a nowa musi je mieć (art. 106e ust. 1 pkt 3 "
+        "ustawy o VAT). Wystaw zwrot i osobną fakturę albo podaj „simplified” (do 450 zł).",
+        "buyer-incomplete",
+    )
 
 
 def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date) -> Correction:
@@ -193,6 +216,7 @@ def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date)
     sale = read_sale(nested, today=today, seller_nip=base.seller_nip, exchanged=(base.buyer, base.prices))
     if sale.recipient is None:
         sale = replace(sale, recipient=base.recipient)
+    _need_buyer_in_full(fields, base, sale)
     if sale.currency != base.currency:
         nested.note("currency", f"faktura {base.reference.number} jest w {base.currency}.", "not-allowed")
     if fields.problems:
