@@ -124,6 +124,11 @@ def split_eu_vat(text: str) -> tuple[str, str] | None:
     return prefix, number
 
 
+def is_eu_prefix(text: str) -> bool:
+    """Tell whether ``text`` begins VAT UE numbers; GR is understood as EL."""
+    return text == "GR" or text in _EU_VAT_FORMS
+
+
 def eu_vat_in(number: str, country: str | None) -> tuple[str, str] | None:
     """Return the VAT UE number, as (KodUE, NrVatUE), that stands in the place of another foreign identifier.
 

@@ -6,6 +6,7 @@ import re
 
 from agent.domain.exchange.file import Document, ExchangeFile, names_of
 from agent.domain.exchange.values import Values
+from agent.domain.identifiers import is_eu_prefix
 
 Fields = dict[str, object]
 _POLAND = frozenset({"", "PL", "POLSKA", "POLAND", "RP"})
@@ -14,7 +15,10 @@ _SEPARATORS = re.compile(r"[\s.-]")
 
 
 def buyer_of(found: ExchangeFile, document: Document, header: Values) -> Fields:
-    """Return "buyer" of the sale; its own rules (domain/sale/buyers.py) judge the numbers."""
+    """Return "buyer" of the sale; its own rules (domain/sale/buyers.py) judge the numbers.
+
+    Two letters are a prefix of the Union only where they are one: a number of Great Britain or Switzerland is foreign.
+    """
     typed = number_of(found, document)
     prefix = header.text(61).upper()
     name = header.text(14) or header.text(13)
@@ -22,12 +26,12 @@ def buyer_of(found: ExchangeFile, document: Document, header: Values) -> Fields:
         return {"none": True} if not name else {"none": True, "name": name, **_address(header, "PL")}
     bare = _SEPARATORS.sub("", typed).upper()
     own_prefix = _PREFIXED.fullmatch(bare)
-    if prefix in {"", "PL"} and own_prefix is not None and own_prefix[1] != "PL":
+    if prefix in {"", "PL"} and own_prefix is not None and own_prefix[1] != "PL" and is_eu_prefix(own_prefix[1]):
         prefix = own_prefix[1]
-    if prefix not in {"", "PL"}:
+    if prefix != "PL" and is_eu_prefix(prefix):
         number = bare if bare.startswith(prefix) else prefix + bare
         return {"eu_vat": number, "name": name, **_address(header, None)}
-    if prefix == "" and header.text(60).upper() not in _POLAND:
+    if prefix not in {"", "PL"} or (prefix == "" and header.text(60).upper() not in _POLAND):
         country = _country(found, header)
         return {"foreign_id": {"country": country, "number": typed}, "name": name, **_address(header, country)}
     return {"nip": typed, "name": name, **_address(header, "PL")}
@@ -40,10 +44,11 @@ def number_of(found: ExchangeFile, document: Document) -> str:
 
 
 def _country(found: ExchangeFile, header: Values) -> str | None:
-    """Return the country's code: by the buyer's row in KONTRAHENCI, else field 60 where it is a code."""
-    country = found.countries.get(header.record.text(12).strip()) or header.text(60).upper()
-    if re.fullmatch("[A-Z]{2}", country):
-        return country
+    """Return the country's code: by the buyer's row in KONTRAHENCI, else of field 60, 61 the first that is a code."""
+    codes = (found.countries.get(header.record.text(12).strip()), header.text(60).upper(), header.text(61).upper())
+    for country in codes:
+        if country is not None and re.fullmatch("[A-Z]{2}", country):
+            return country
     header.note(60, "państwo nabywcy", "podaj kod państwa (np. US) albo wyślij plik z kartoteką kontrahentów.")
     return None
 

@@ -251,6 +251,23 @@ def test_a_buyer_outside_the_union() -> None:
     assert refused(fields=foreign)["5:60"] == "epp-field"
 
 
+@pytest.mark.parametrize(
+    ("fields", "country", "number"),
+    [
+        ({18: "GB123456789", 60: "GB", 61: ""}, "GB", "GB123456789"),
+        ({18: "CHE-123.456.788", 60: "CH", 61: ""}, "CH", "CHE-123.456.788"),
+        ({18: "123456789", 60: "Wielka Brytania", 61: "GB"}, "GB", "123456789"),
+    ],
+)
+def test_two_letters_are_not_always_a_prefix_of_the_union(fields: dict[int, str], country: str, number: str) -> None:
+    buyer = read(fields=fields).buyer
+    assert (buyer.kind, buyer.country, buyer.identifier) == (BuyerKind.FOREIGN_ID, country, number)
+
+
+def test_no_country_is_guessed_from_a_number() -> None:
+    assert refused(fields={18: "AEX123456", 60: "", 61: ""}) == {"/buyer/nip": "nip-form"}
+
+
 def test_the_rules_of_a_sale_judge_the_number() -> None:
     assert refused(fields={18: "5265877634"}) == {"/buyer/nip": "nip-checksum"}
 
