@@ -61,7 +61,7 @@ PLANTED = (
     Planted(
         what="a foreign page may call",
         path="agent/web/security.py",
-        old="if foreign and origin not in configured:",
+        old="if foreign and PERMITTED_ORIGIN not in request:",
         new='if foreign and origin == "null":',
         tests=("tests/unit/web",),
     ),
