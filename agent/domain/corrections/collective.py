@@ -15,7 +15,7 @@ from agent.domain import amounts, vat
 from agent.domain.corrections.base import BaseInvoice, add_up
 from agent.domain.corrections.correction import Correction
 from agent.domain.corrections.external import read_reference
-from agent.domain.invoice import CorrectedBase, ExemptionBasis, Prices, RateTotal, VatRate
+from agent.domain.invoice import Address, Buyer, CorrectedBase, ExemptionBasis, Prices, RateTotal, VatRate
 from agent.domain.json_io.reader import Fields
 from agent.domain.sale.parse import check_payments, parse_payments
 
@@ -86,14 +86,22 @@ def _bases(fields: Fields, base: BaseInvoice, known: dict[str, BaseInvoice], tod
 def _known(nested: Fields, base: BaseInvoice, invoice: BaseInvoice) -> _Named:
     for name in ("issued_on", "ksef_number", "outside_ksef"):
         nested.take(name)
-    same_buyer = (invoice.buyer.kind, invoice.buyer.identifier) == (base.buyer.kind, base.buyer.identifier)
-    if not same_buyer:
+    if _who(invoice.buyer) != _who(base.buyer):
         nested.note("number", f"faktura {invoice.reference.number} ma innego nabywcę.", "other-buyer")
     if invoice.currency != base.currency or invoice.prices is not base.prices:
         nested.note("number", f"faktura {invoice.reference.number} ma inną walutę albo rodzaj cen.", "not-allowed")
     elif invoice.exchange_rate != base.exchange_rate:
         nested.note("number", f"faktura {invoice.reference.number} ma inny kurs waluty.", "not-allowed")
     return _Named(invoice.reference, invoice.awaiting, invoice)
+
+
+def _who(buyer: Buyer) -> tuple[object, ...]:
+    """Return what tells buyers apart (art. 106j ust. 3: one of them): the identifier, of consumers name and address."""
+    if buyer.identifier is not None:
+        return buyer.kind, buyer.country, buyer.identifier
+    address = buyer.address or Address("")
+    texts = (buyer.name, address.line1, address.line2, address.country)
+    return buyer.kind, *(" ".join((text or "").casefold().split()) for text in texts)
 
 
 def _rates(fields: Fields, base: BaseInvoice) -> list[RateTotal]:

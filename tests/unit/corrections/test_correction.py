@@ -573,6 +573,29 @@ def test_a_collective_discount_may_take_all_that_is_left() -> None:
     assert correct(base(), everything, (second(),)).totals.gross == D("-60.00")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Buyer(BuyerKind.NONE, name="Jan Kos"), Buyer(BuyerKind.NONE, name="Anna Kos"), False),
+        (Buyer(BuyerKind.NONE, name="Jan Kos"), Buyer(BuyerKind.NONE, name="JAN  KOS"), True),
+        (
+            Buyer(BuyerKind.NONE, name="Jan Kos", address=Address("Polna 1")),
+            Buyer(BuyerKind.NONE, name="Jan Kos", address=Address("Polna 2")),
+            False,
+        ),
+        (Buyer(BuyerKind.EU_VAT, "123456789", "DE"), Buyer(BuyerKind.EU_VAT, "123456789", "EE"), False),
+        (Buyer(BuyerKind.EU_VAT, "123456789", "DE", name="A"), Buyer(BuyerKind.EU_VAT, "123456789", "DE"), True),
+    ],
+)
+def test_buyers_of_one_kind_are_told_apart(one: Buyer, other: Buyer, same: bool) -> None:
+    first, document = replace(base(), buyer=one), PERIOD | {"bases": [{"number": "FV/2"}]}
+    others = (replace(second(), buyer=other),)
+    if same:
+        assert correct(first, document, others).buyer == one
+    else:
+        assert mistakes(first, document, others) == {"/bases/0/number": "other-buyer"}
+
+
 def test_all_bases_have_one_buyer() -> None:
     other = replace(second(), buyer=Buyer(BuyerKind.NIP, "1111111111"))
     assert mistakes(base(), PERIOD | {"bases": [{"number": "FV/2"}]}, (other,)) == {"/bases/0/number": "other-buyer"}
