@@ -107,7 +107,7 @@ class Backlog:
         try:
             found = await self._verdicts.session_list(session)
         except KsefError as error:
-            self._link.failed(error)
+            self._link.question_failed(error)
             for invoice in doubts:
                 await self._verdicts.trouble(invoice, error)
             return

@@ -130,7 +130,7 @@ class Batches:
         try:
             verdicts = await self._gateway.batch_verdicts(session)
         except KsefError as error:
-            self._link.failed(error)
+            self._link.question_failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code in REFUSED:
                 await self._refused(members, error.message)
             return

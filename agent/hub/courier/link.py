@@ -61,8 +61,16 @@ class Link:
         self._turn(self._breaker.on_success(self._clock.now()))
 
     def failed(self, error: KsefError) -> None:
-        """Note a failed call; only trouble of the line, or no usable answer, counts."""
+        """Note a failed send or probe; only trouble of the line, or no usable answer, counts."""
         if error.link_down or error.outcome is CallOutcome.UNKNOWN:
+            self._turn(self._breaker.on_failure(self._clock.now()))
+
+    def question_failed(self, error: KsefError) -> None:
+        """Note a question about something KSeF has that failed; only trouble of the line counts.
+
+        What cannot be read, or an error of KSeF's own, is about that thing: sends and probes tell of all the others.
+        """
+        if error.link_down:
             self._turn(self._breaker.on_failure(self._clock.now()))
 
     async def probe(self) -> None:

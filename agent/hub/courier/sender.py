@@ -164,7 +164,7 @@ class Sender:
         try:
             verdict = await self._gateway.status(invoice.session_ref, invoice.invoice_ref)
         except KsefError as error:
-            self._link.failed(error)
+            self._link.question_failed(error)
             return invoice
         self._link.answered()
         return await self._verdicts.apply(invoice, verdict)

@@ -88,8 +88,7 @@ class UpoFetcher:
         try:
             pages = await self._gateway.session_upo(session.reference, close=session.kind is SessionKind.ONLINE)
         except KsefError as error:
-            if not error.unreadable:  # a UPO outside the contract sends no press offline
-                self._link.failed(error)
+            self._link.question_failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
                 await self._lead.write(lambda tx: tx.sessions.finish(session.reference))
             return error.of_this_call_alone
@@ -124,8 +123,7 @@ class UpoFetcher:
         try:
             upo = await self._gateway.upo(invoice.session_ref, invoice.invoice_ref or None, invoice.ksef_number)
         except KsefError as error:
-            if not error.unreadable:  # a UPO outside the contract sends no press offline
-                self._link.failed(error)
+            self._link.question_failed(error)
             return error.of_this_call_alone
         right = upo.sha256 == invoice.sha256 and upo.ksef_number == invoice.ksef_number
 

@@ -131,7 +131,7 @@ class VerdictRecorder:
         try:
             original = await self._original(invoice, verdict)
         except KsefError as error:
-            self._link.failed(error)
+            self._link.question_failed(error)
             why = f"440: {verdict.description}. {error.message}"
             facts = InvoiceFacts(not_before=self.rest(invoice, error), trouble=why)
             return await self.move(invoice, HubState.DOUBT, facts, OutcomeKind.DOUBT, {"why": why})
@@ -179,7 +179,7 @@ class VerdictRecorder:
                 try:
                     original = await self._original(invoice, verdict)
                 except KsefError as error:
-                    self._link.failed(error)
+                    self._link.question_failed(error)
                     await self.trouble(invoice, error)
                     continue
             sent = await self.move(invoice, HubState.SENT, InvoiceFacts(invoice_ref=reference))

@@ -229,7 +229,7 @@ class BatchSender:
         try:
             verdicts = await self._gateway.batch_verdicts(session)
         except KsefError as error:
-            self._connection.failed(error)
+            self._connection.question_failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code in BATCH_REFUSED:
                 await self._take_apart(members, error.message)
             return

@@ -166,8 +166,7 @@ class UpoFetcher:
         try:
             upo = await self._gateway.upo(record.session_ref, record.invoice_ref or None, record.ksef_number)
         except KsefError as error:
-            if not error.unreadable:  # a UPO outside the contract sends no press offline
-                self._connection.failed(error)
+            self._connection.question_failed(error)
             return error.of_this_call_alone
         await self._store.write(partial(_keep_upo, record, upo, self._clock_check.best()))
         self._changed.set()
@@ -184,8 +183,7 @@ class UpoFetcher:
             close = session.kind is SessionKind.ONLINE
             pages = await self._gateway.session_upo(session.reference, close=close)
         except KsefError as error:
-            if not error.unreadable:  # a UPO outside the contract sends no press offline
-                self._connection.failed(error)
+            self._connection.question_failed(error)
             if error.outcome is CallOutcome.REFUSED and error.code == NO_SUCH_SESSION:
                 await self._store.write(partial(_finish, session.reference, False, error.message))
             return error.of_this_call_alone

@@ -147,7 +147,7 @@ class VerdictRecorder:
         try:
             verdict = await self._gateway.status(record.session_ref, record.invoice_ref)
         except KsefError as error:
-            self._connection.failed(error)
+            self._connection.question_failed(error)
             return None
         self._connection.answered()
         return verdict
@@ -216,7 +216,7 @@ class VerdictRecorder:
             if found is not None and isinstance(found[1], Duplicate):
                 original = await self._originals.sha256(record, found[1])
         except KsefError as error:
-            self._connection.failed(error)
+            self._connection.question_failed(error)
             if found is not None and isinstance(found[1], Duplicate) and self._suspected(record, error):
                 return await self._taken(record, found[1], evidence_of(error, "compare"))
             return await self.note_trouble(record, EventKind.DOUBT_REMAINS, error, "find")
@@ -314,7 +314,7 @@ class VerdictRecorder:
         try:
             original = await self._originals.sha256(record, verdict)
         except KsefError as error:
-            self._connection.failed(error)
+            self._connection.question_failed(error)
             if first and is_final(error):
                 return await self._taken(record, verdict, evidence_of(error, "compare"))
             if first:

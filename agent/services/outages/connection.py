@@ -92,9 +92,20 @@ class Connection:
         self._set_breaker(self.breaker.on_success(self._clock.now()))
 
     def failed(self, error: KsefError) -> None:
-        """Note a failed call; only trouble of the line, or no usable answer, feeds the breaker."""
+        """Note a failed send or probe; only trouble of the line, or no usable answer, feeds the breaker."""
+        self._failed(error, counts=error.link_down or error.outcome is CallOutcome.UNKNOWN)
+
+    def question_failed(self, error: KsefError) -> None:
+        """Note a question about something KSeF has that failed; only trouble of the line feeds the breaker.
+
+        An answer that cannot be read, or an error of KSeF's own, is about that thing, which is asked for again and
+        again; whether presses get through, sends and probes tell.
+        """
+        self._failed(error, counts=error.link_down)
+
+    def _failed(self, error: KsefError, *, counts: bool) -> None:
         self.last.problem, self.last.code, self.last.body = error.message, error.code, error.body
-        if error.link_down or error.outcome is CallOutcome.UNKNOWN:
+        if counts:
             self._set_breaker(self.breaker.on_failure(self._clock.now()))
 
     def signed_in(self, session_ref: str) -> None:

@@ -135,6 +135,34 @@ async def states(place: World) -> set[InvoiceState]:
     return {record.state for record in records}
 
 
+UNREADABLE = KsefError("Nieznany status faktury w KSeF: 201.", outcome=CallOutcome.UNKNOWN, code=200)
+BROKEN = KsefError("KSeF zwrócił błąd 500.", outcome=CallOutcome.UNKNOWN, code=500)
+
+
+@pytest.mark.parametrize("said", [UNREADABLE, BROKEN], ids=["unreadable", "500"])
+async def test_what_ksef_cannot_say_of_one_invoice_sends_no_other_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: KsefError
+) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        known, stuck = gateway.status, set[str]()
+
+        async def status(session_ref: str, invoice_ref: str) -> Verdict:
+            if not stuck or invoice_ref in stuck:
+                stuck.add(invoice_ref)
+                raise said
+            return await known(session_ref, invoice_ref)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(gateway, "status", status)
+            first = await press_until_answered(place, "a")
+            await passes(place, 12)
+            assert (await place.record(first.id)).state is InvoiceState.SENT
+            second = await press_until_answered(place, "b")
+            assert (second.mode, second.state) == (Mode.ONLINE, InvoiceState.ACCEPTED)
+        await passes(place, 60)
+        assert (await place.record(first.id)).state is InvoiceState.ACCEPTED
+
+
 async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.lost_answers = 1

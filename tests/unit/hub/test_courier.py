@@ -391,6 +391,24 @@ async def test_what_no_batch_brings_goes_singly(hub: HubWorld, monkeypatch: pyte
     assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
 
 
+@pytest.mark.parametrize("code", [200, 500])
+async def test_what_ksef_cannot_say_of_one_invoice_holds_up_no_other(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    async def status(session_ref: str, invoice_ref: str) -> Verdict:
+        raise KsefError("bez sensu", outcome=CallOutcome.UNKNOWN, code=code)
+
+    hub.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(hub.gateway, "status", status)
+        await hub.offer("FV-1/1", urgent=3.0)
+        await hub.clock.advance(20)
+        assert hub.courier.link.up
+    second = await hub.offer("FV-1/2", urgent=3.0)
+    await hub.clock.advance(2)
+    assert (await hub.find(second)).state is HubState.ACCEPTED
+
+
 async def test_a_holder_that_was_fenced_off_ends(hub: HubWorld) -> None:
     hub.start()
     await hub.clock.advance(1)
