@@ -47,7 +47,7 @@ def events_of_one_id(seen: Sequence[AnnouncementSeen]) -> list[Outage]:
     newest: dict[tuple[str, MessageType], Announcement] = {}
     for announcement in sorted((fact.announcement for fact in seen), key=_rank):
         newest[announcement.id, announcement.type] = announcement
-    current = list(newest.values())
+    current = [_with_time(announcement, seen) for announcement in newest.values()]
     standing = {announcement.category for announcement in current}
     events = []
     for category in Category:
@@ -108,6 +108,14 @@ def _end(openings: Sequence[Announcement], ends: Sequence[Announcement]) -> tupl
         return foreseen, None
     last = max(ends, key=_recency)
     return last.end or _first((foreseen, last.published)), last.published
+
+
+def _with_time(announcement: Announcement, seen: Sequence[AnnouncementSeen]) -> Announcement:
+    """Return an end that names no time as made public when it was first seen: it cannot have come later."""
+    silent = announcement.end is None and announcement.published is None
+    if announcement.type is not MessageType.FAILURE_END or not silent:
+        return announcement
+    return replace(announcement, published=min(fact.seen_at for fact in seen if fact.announcement == announcement))
 
 
 def _recency(announcement: Announcement) -> tuple[float, int, float, str]:

@@ -154,6 +154,16 @@ def test_an_end_that_names_no_instant(foreseen: float | None, end: float) -> Non
     assert event.end == hour(end)
 
 
+def test_an_end_that_says_neither_when_nor_since_when_ended_when_it_was_first_seen() -> None:
+    """Else the failure would go on for ever, and no deadline begin."""
+    end = message(id="K/2026/AWR/02", type="FAILURE_END", end=None, published=None)
+    timeline = poll(heard(START), hour(12), "AVAILABLE", START, end)
+    timeline = poll(timeline, hour(20), "AVAILABLE", START, end)
+    (event,) = timeline.events
+    assert (event.end, event.end_announced) == (hour(12), hour(12))
+    assert timeline.at(hour(20)).failure is None
+
+
 def test_a_start_that_names_the_end() -> None:
     (event,) = heard(START | {"end": hour(4).isoformat()}).events
     assert event.end == hour(4)
