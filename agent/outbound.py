@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from agent.domain.calendar import local_date
+from agent.domain.characters import storable
 from agent.ports import Clock
 
 WEBHOOK_SECONDS: Final = 10.0
@@ -108,7 +109,7 @@ class WhiteList:
         if not isinstance(subject, dict) or not isinstance(subject.get("name"), str):
             return None
         address = subject.get("workingAddress") or subject.get("residenceAddress")
-        return subject["name"][:MAX_NAME], address if isinstance(address, str) else None
+        return storable(subject["name"][:MAX_NAME]), storable(address) if isinstance(address, str) else None
 
     async def _get(self, nip: str) -> object:
         url = self._url / "api/search/nip" / nip % {"date": local_date(self._clock.now()).isoformat()}

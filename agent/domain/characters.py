@@ -25,6 +25,11 @@ def collapse(text: str) -> str:
     return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
 
 
+def storable(text: str) -> str:
+    """Return the text with lone surrogates, which JSON allows and no UTF-8 holds, as question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def first_forbidden(text: str) -> str | None:
     """Return the first character that KSeF refuses as "U+0084", None where there is none."""
     if text.replace("\n", "").isprintable():

@@ -16,6 +16,7 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from agent.domain.characters import storable
 from agent.ports import CallOutcome, Json, KsefError
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ class Fields:
         value = self._value.get(name)
         if not isinstance(value, str) or not value:
             raise self._missing(name)
-        return _storable(value)
+        return storable(value)
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, None where it is absent, null or empty."""
@@ -229,7 +230,7 @@ class Fields:
             return ()
         if not isinstance(value, list):
             raise self._missing(name)
-        return tuple(_storable(str(item)) for item in value)
+        return tuple(storable(str(item)) for item in value)
 
     def strings(self, name: str) -> dict[str, str]:
         """Return an object of strings without its null values."""
@@ -280,11 +281,6 @@ def _with_offset(text: str) -> datetime:
     if value.tzinfo is None:
         raise ValueError(f"no offset: {text}")
     return value
-
-
-def _storable(text: str) -> str:
-    """Return the text with lone surrogates, which JSON allows and no UTF-8 holds, as question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def retry_after(answer: Answer, now: datetime) -> float | None:
@@ -339,7 +335,7 @@ def _general(value: Mapping[str, object], status: int) -> tuple[ApiProblem, ...]
     if not isinstance(text, str):
         return ()
     reason = value.get("reasonCode")
-    return (ApiProblem(status, text, (reason,) if isinstance(reason, str) else ()),)
+    return (ApiProblem(status, storable(text), (storable(reason),) if isinstance(reason, str) else ()),)
 
 
 def _read(items: object, code: str, description: str) -> tuple[ApiProblem, ...]:
@@ -350,8 +346,8 @@ def _read(items: object, code: str, description: str) -> tuple[ApiProblem, ...]:
             found.append(
                 ApiProblem(
                     item[code],
-                    str(item.get(description) or ""),
-                    tuple(str(detail) for detail in details) if isinstance(details, list) else (),
+                    storable(str(item.get(description) or "")),
+                    tuple(storable(str(detail)) for detail in details) if isinstance(details, list) else (),
                 )
             )
     return tuple(found)

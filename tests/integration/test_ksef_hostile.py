@@ -16,7 +16,7 @@ from agent.ksef.certificates import Certificates
 from agent.ksef.crypto import b64, sha256
 from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
-from agent.ksef.responses import Answer, parse_instant, retry_after
+from agent.ksef.responses import Answer, parse_instant, problems, retry_after
 from agent.ports import CallOutcome, KsefError, Outgoing
 from agent.settings.model import KsefSettings
 from tests.contract import ksef_wire as wire
@@ -204,6 +204,19 @@ def test_a_wait_is_finite_or_none(said: str) -> None:
 def test_an_instant_outside_of_time_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"time|range"):
         parse_instant(text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"exception": {"exceptionDetailList": [{"exceptionCode": 1, "exceptionDescription": "x\\ud800"}]}}',
+        b'{"errors": [{"code": 1, "description": "x\\ud800", "details": ["y\\udfff"]}]}',
+        b'{"detail": "x\\ud800", "reasonCode": "y\\udfff"}',
+    ],
+)
+def test_an_error_can_be_stored(body: bytes) -> None:
+    (found,) = problems(Answer(400, body, {"content-type": "application/json"}))
+    assert str(found).encode().startswith((b"1 x?", b"400 x?"))
 
 
 def test_text_can_be_stored() -> None:

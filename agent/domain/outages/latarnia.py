@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from agent.domain.calendar import WARSAW
+from agent.domain.characters import storable
 from agent.domain.json_io.canonical import Json
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -197,10 +198,20 @@ Item = TypeVar("Item")
 
 def _load(text: str, where: str) -> object:
     try:
-        answer: object = json.loads(text)
+        return _storable(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise BadAnswer(f"{where}: not JSON") from error
-    return answer
+
+
+def _storable(value: object) -> object:
+    """Return decoded JSON without lone surrogates: what is said here gets into reasons, alerts and /health."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(name): _storable(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
 
 
 def _raw(message: object) -> str:

@@ -43,6 +43,22 @@ async def last(place: World, invoice_id: str, kind: str) -> Event:
     return [event for event in await place.invoices.events(invoice_id) if event.kind == kind][-1]
 
 
+async def test_half_a_character_of_latarnia_stops_neither_presses_nor_health(tmp_path: Path) -> None:
+    """JSON allows "\\ud83d" alone; no UTF-8 does."""
+    async with world(tmp_path) as place:
+        place.latarnia.status = {"status": "NOWE\ud83d"}
+        await place.announcements.poll()
+        await place.problems.refresh()
+        words = [problem.message for problem in place.health.report().problems]
+        assert any("NOWE?" in word for word in words)
+        assert all(word.encode() for word in words)
+        announce(place, "failure", "FAILURE", begin=START - timedelta(hours=1))
+        place.latarnia.messages = [{**each, "id": "K/1 \ud83d"} for each in place.latarnia.messages]
+        await place.announcements.poll()
+        sold = await press(place, "a")
+        assert (sold.mode, "K/1 ?" in sold.reason) == (Mode.FAILURE, True)
+
+
 async def test_the_breaker_survives_a_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.gateway.up = False
