@@ -247,7 +247,10 @@ class Sessions(Protocol):
         ...
 
     async def without_proof(self, nip: str, kind: SessionKind, before: datetime, limit: int) -> list[HubInvoice]:
-        """Return accepted invoices of sessions of a kind that nothing confirms, accepted before then, oldest first."""
+        """Return accepted invoices of sessions of a kind that nothing confirms, oldest first.
+
+        Accepted before then, or in a session whose UPO came without them.
+        """
         ...
 
 

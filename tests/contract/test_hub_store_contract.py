@@ -663,6 +663,24 @@ async def test_a_page_proves_what_it_names_with_number_and_hash(place: Place, ti
     assert not await store.write(lambda tx: tx.sessions.add_upo(sha256, b"<own/>"))
 
 
+async def test_what_its_sessions_upo_came_without_does_not_wait_for_it(place: Place, till: Till) -> None:
+    """Its batch was doubted and went again, and KSeF held the first one: found after the UPO of that batch was read."""
+    store, clock = place.store, place.clock
+    await store.write(lambda tx: tx.sessions.use(NIP, "SO-1", SessionKind.BATCH))
+    sha256 = await bring(store, till, "FV-1/1", HubState.SENT)
+    facts = InvoiceFacts(ksef_number=NUMBER, accepted_at=clock.now())
+    await store.write(lambda tx: tx.invoices.move(sha256, HubState.ACCEPTED, facts))
+
+    async def missing() -> list[bytes]:
+        hour_ago = clock.now() - timedelta(hours=1)
+        found = await store.read(lambda tx: tx.sessions.without_proof(NIP, SessionKind.BATCH, hour_ago, 10))
+        return [each.sha256 for each in found]
+
+    assert await missing() == []
+    await store.write(lambda tx: tx.sessions.finish("SO-1"))
+    assert await missing() == [sha256]
+
+
 async def test_an_invoice_has_its_own_upo(place: Place, till: Till) -> None:
     store = place.store
     sha256 = await bring(store, till, "FV-1/1", HubState.ACCEPTED)

@@ -32,6 +32,10 @@ HUBS = 2
 START_SECONDS = 120.0
 SETTLE_SECONDS = 900.0
 OPEN_AT_HUB = "SELECT sha256 FROM invoices WHERE state <> 'accepted'"
+UNPROVEN_AT_HUB = """
+SELECT number, invoices.state, session_ref, sessions.kind, sessions.state AS session_state
+FROM invoices LEFT JOIN sessions ON sessions.reference = session_ref WHERE NOT proven
+"""
 FAILED = 1
 """Exit code after which systemd starts a service again."""
 SWIFT = Behaviour(auth_delay=0, number_delay=0, storage_delay=0, session_delay=0, enrollment_delay=0)
@@ -196,8 +200,11 @@ class HubChain:
             if not waiting and not lacking and not await self.memory.ask(OPEN_AT_HUB):
                 return
             await asyncio.sleep(1)
+        unproven = await self.memory.ask(UNPROVEN_AT_HUB)
         logs = [hub.log.read_text("utf-8")[-1500:] for hub in self.hubs]
-        raise AssertionError(f"still waiting: {waiting[:2]}, without UPO: {lacking}, {logs}")
+        raise AssertionError(
+            f"still waiting: {waiting[:2]}, without UPO: {lacking}, the hub has no UPO of {unproven}, {logs}"
+        )
 
     async def mend(self) -> None:
         """Let everything work: lines, hubs, tills, KSeF."""

@@ -52,10 +52,15 @@ UPDATE invoices SET proven = TRUE WHERE sha256 = :sha256 RETURNING *
 SELECT xml, session, page FROM proofs WHERE sha256 = :sha256
 
 -- without_proof --
--- Accepted invoices that nothing confirms yet; one adopted from a session not ours counts as sent alone.
--- The kind of each is asked for by itself: PostgreSQL would join with all sessions there ever were.
+-- Accepted invoices that nothing confirms yet; one adopted from a session not ours counts as sent alone. Those accepted
+-- lately wait for the UPO of their session, unless it came already (the answer to a doubt was late).
+-- Of each session is asked by itself: PostgreSQL would join with all sessions there ever were.
 SELECT * FROM invoices
-WHERE nip = :nip AND state = 'accepted' AND NOT proven AND accepted_at < :before
+WHERE nip = :nip AND state = 'accepted' AND NOT proven
     AND COALESCE((SELECT kind FROM sessions WHERE reference = invoices.session_ref), 'online') = :kind
+    AND (
+        accepted_at < :before
+        OR (SELECT state FROM sessions WHERE reference = invoices.session_ref) = 'settled'
+    )
 ORDER BY accepted_at
 LIMIT :limit
