@@ -158,10 +158,19 @@ class VerdictRecorder:
             text = "KSeF nie podał numeru KSeF pierwszego dokumentu."
             raise KsefError(text, outcome=CallOutcome.REFUSED, code=DUPLICATE, body=verdict.description)
         if session is not None:
-            _, listed = (await self._list(session)).get(invoice.sha256, ("", None))
+            _, listed = (await self._of_original(session)).get(invoice.sha256, ("", None))
             if isinstance(listed, Accepted) and listed.ksef_number == number:
                 return invoice.sha256
         return await self._gateway.invoice_sha256(number)
+
+    async def _of_original(self, session: str) -> dict[bytes, tuple[str, Verdict]]:
+        """Return the list of the original's session, nothing where KSeF refuses it: the document may be had alone."""
+        try:
+            return await self._list(session)
+        except KsefError as error:
+            if error.outcome is CallOutcome.REFUSED and error.of_this_call_alone:
+                return {}
+            raise
 
     # --- doubts -----------------------------------------------------------------------------------------------------
 

@@ -44,10 +44,19 @@ class Originals:
             text = "KSeF zna już fakturę o tym numerze (440), ale nie podał jej numeru KSeF."
             raise KsefError(text, outcome=CallOutcome.REFUSED, code=DUPLICATE, body=verdict.description)
         if session is not None:
-            for digest, (_, listed) in (await self.in_session(session)).items():
+            for digest, (_, listed) in (await self._of_original(session)).items():
                 if isinstance(listed, Accepted) and listed.ksef_number == number:
                     return digest
         return await self._gateway.invoice_sha256(number)
+
+    async def _of_original(self, session: str) -> dict[bytes, tuple[str, Verdict]]:
+        """Return the list of the original's session, nothing where KSeF refuses it: the document may be had alone."""
+        try:
+            return await self.in_session(session)
+        except KsefError as error:
+            if error.outcome is CallOutcome.REFUSED and error.of_this_call_alone:
+                return {}
+            raise
 
 
 def is_final(error: KsefError) -> bool:

@@ -39,6 +39,7 @@ class Strict(FakeGateway):
         self.unreadable: KsefError | None = None
         self.compare_seconds = 0.0
         self.lists_readable = False
+        self.lists_refused: KsefError | None = None
         self.knows: LedgerPart | KsefError = KsefError("brak uprawnień", outcome=CallOutcome.REFUSED, code=403)
         self.asked_ledger = 0
 
@@ -48,6 +49,8 @@ class Strict(FakeGateway):
             self.ledger[SELLER.nip, "VAT", NUMBER.format(serial)] = (KSEF_NUMBER.format(serial), FOREIGN)
 
     async def find_all(self, session_ref: str) -> dict[bytes, Any]:
+        if self.lists_refused is not None:
+            raise self.lists_refused
         return await super().find_all(session_ref) if self.lists_readable else {}
 
     async def invoice_sha256(self, ksef_number: str) -> bytes:
@@ -169,6 +172,25 @@ async def test_what_turns_out_to_be_ours_gets_its_number_and_the_alarm_ends(plac
     assert "series-collision" not in await problems(place)
     await place.reprinting.reprint(record.id, CASHIER)
     assert len(place.printer.papers) == 1
+
+
+@pytest.mark.parametrize("code", [403, 21173])
+async def test_a_session_that_may_not_be_listed_says_nothing_of_the_document(place: World, code: int) -> None:
+    """The original lies in another session, of an earlier till say; the document itself may be had by its number."""
+    gateway = ksef(place)
+    gateway.take(1)
+    gateway.lists_refused = KsefError("nie ta sesja", outcome=CallOutcome.REFUSED, code=code)
+    shown: list[str] = []
+
+    async def ours(ksef_number: str) -> bytes:
+        shown.append(ksef_number)
+        (record,) = await place.store.read(lambda tx: tx.invoices.unsent())
+        return (await place.record(record.id)).sha256
+
+    gateway.invoice_sha256 = ours  # type: ignore[method-assign]
+    made = await press(place, "a")
+    assert (await place.record(made.invoices[0].record.id)).state is InvoiceState.ACCEPTED
+    assert shown == [KSEF_NUMBER.format(1)]
 
 
 async def test_a_doubt_that_is_resolved_as_foreign_is_a_collision(place: World) -> None:

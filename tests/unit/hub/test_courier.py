@@ -7,11 +7,12 @@ import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from agent.domain import ksef_number
 from agent.hub.courier.batches import Batches
 from agent.hub.courier.state import STATE, written
 from agent.hub.courier.verdicts import VerdictRecorder
@@ -23,7 +24,7 @@ from agent.hub.services.fleet import Fleet
 from agent.hub.services.heartbeats import Heartbeats
 from agent.hub.settings.model import FleetSettings
 from agent.hub_contract.heartbeat import Budget
-from agent.ports import Accepted, CallOutcome, KsefError, Outgoing, Rejected, SessionRef, Upo, Verdict
+from agent.ports import Accepted, CallOutcome, Duplicate, KsefError, Outgoing, Rejected, SessionRef, Upo, Verdict
 from tests.fakes.gateway import line_down, silence
 from tests.fakes.hub_stores import NIP
 from tests.fakes.hub_world import HubWorld, hub_world
@@ -407,6 +408,26 @@ async def test_what_ksef_cannot_say_of_one_invoice_holds_up_no_other(
     second = await hub.offer("FV-1/2", urgent=3.0)
     await hub.clock.advance(2)
     assert (await hub.find(second)).state is HubState.ACCEPTED
+
+
+async def test_a_session_that_may_not_be_listed_says_nothing_of_the_document(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = await hub.offer("FV-1/1", urgent=3.0)
+    number = ksef_number.make(NIP, date(2026, 11, 24), 1)
+    hub.gateway.verdict_plan.append(Duplicate(number, "SO-other"))
+
+    async def find_all(session_ref: str) -> dict[bytes, tuple[str, Verdict]]:
+        raise KsefError("nie ta sesja", outcome=CallOutcome.REFUSED, code=403)
+
+    async def invoice_sha256(ksef_number: str) -> bytes:
+        return offered.sha256
+
+    monkeypatch.setattr(hub.gateway, "find_all", find_all)
+    monkeypatch.setattr(hub.gateway, "invoice_sha256", invoice_sha256)
+    hub.start()
+    await hub.clock.advance(2)
+    assert ((found := await hub.find(offered)).state, found.ksef_number) == (HubState.ACCEPTED, number)
 
 
 async def test_a_holder_that_was_fenced_off_ends(hub: HubWorld) -> None:
