@@ -36,6 +36,8 @@ from agent.services.presses import Presses
 
 LARGEST = 2000
 """Invoices per batch session, where KSeF does not allow fewer."""
+MOST_BYTES = 50_000_000
+"""Of one batch, before packing: it is in memory raw, packed and encrypted at once."""
 SLICE = 25
 """Invoices per transaction when a whole batch moves."""
 SPLIT = 8
@@ -94,9 +96,27 @@ class BatchSender:
     async def send(self, waiting: Sequence[Unsent]) -> bool:
         """Send them as so many batches as they need; False where KSeF cannot be reached now."""
         for batch in self._divided(waiting):
-            if not await self._send(batch):
-                return False
+            left = batch
+            while left:
+                outgoing, looked_at = await self._load(left)
+                if not await self._send(left[:looked_at], outgoing):
+                    return False
+                left = left[looked_at:]
         return True
+
+    async def _load(self, batch: Sequence[Unsent]) -> tuple[list[Outgoing], int]:
+        """Read what goes into one batch, as much as memory bears; return it, and how many were looked at."""
+        found: list[Outgoing] = []
+        size = 0
+        for number, record in enumerate(batch):
+            outgoing = await self._outgoing(record.id)
+            if outgoing is None:
+                continue
+            size += len(outgoing.xml)
+            if found and size > MOST_BYTES:
+                return found, number
+            found.append(outgoing)
+        return found, len(batch)
 
     def _divided(self, records: Sequence[Unsent]) -> Iterator[list[Unsent]]:
         batch: list[Unsent] = []
@@ -114,18 +134,18 @@ class BatchSender:
         largest = LARGEST if self._failed_in_a_row < SINGLY_AFTER else TRIAL
         return min(largest, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
 
-    async def _send(self, batch: list[Unsent]) -> bool:
+    async def _send(self, batch: Sequence[Unsent], read: Sequence[Outgoing]) -> bool:
         """Send many as one batch session; False where KSeF cannot be reached now.
 
         SENDING is committed first, without the session of an earlier attempt, and this one's reference before the first
         byte leaves: a crash leaves doubts that one list of the right session ends, or of which nothing left. All this
         is written in slices: a press in between never waits for thousands of rows.
         """
-        read = [found for each in batch if (found := await self._outgoing(each.id)) is not None]
         intact = {each.invoice_id for each in read}
-        batch = await self._claim([each for each in batch if each.id in intact])
-        if not batch:
+        claimed_now = await self._claim([each for each in batch if each.id in intact])
+        if not claimed_now:
             return True
+        batch = claimed_now
         claimed = {each.id for each in batch}
         outgoing = [each for each in read if each.invoice_id in claimed]
         opened: list[str] = []

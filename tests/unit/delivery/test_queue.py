@@ -281,6 +281,23 @@ async def test_where_ksef_takes_no_batch_to_speak_of_all_goes_singly(tmp_path: P
         assert (gateway.count("batch"), len(gateway.ledger)) == (0, 8)
 
 
+async def test_a_batch_holds_no_more_than_memory_bears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path, batch_from=5) as (place, gateway):
+        records = await backlog(place, 7)
+        monkeypatch.setattr(batches, "MOST_BYTES", 3 * len(records[0].xml) + 10)
+        await place.queue.pass_once()
+        assert [len(batch) for batch in gateway.batches] == [3, 3, 1]
+        monkeypatch.setattr(batches, "MOST_BYTES", 1)
+        await place.lose_the_line()
+        for _ in range(5):
+            await place.sell()
+        await place.restore_the_line()
+        await place.queue.pass_once()
+        assert [len(batch) for batch in gateway.batches[3:]] == [1] * 5, "one that is too large goes alone"
+        await passes(place, 2)
+        assert len(gateway.ledger) == 12
+
+
 async def test_a_refused_batch_splits_until_the_culprit_is_alone(tmp_path: Path) -> None:
     async with shop(tmp_path, batch_from=5) as (place, gateway):
         records = await backlog(place, 100)
