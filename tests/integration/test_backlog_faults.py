@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 import pytest
 
+from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.ports import InvoiceFilter
 from agent.sandbox.ksef.state import Mood
@@ -36,6 +38,8 @@ BETWEEN_PRESSES = 20.0
 STILL_DUE = 900.0
 """Seconds that a process lives at most where its call does not come."""
 STORMS = ("auth", "open", "send", "status", "batch", "close", "upo")
+LATEST = "9999"
+"""After every deadline."""
 LONGEST_PRESS = 4.0
 """Seconds of the clock that moves."""
 
@@ -154,15 +158,26 @@ class Disturbed:
         assert len(records) - len(firsts) <= self.refused
 
     async def check_order(self, place: World) -> None:
-        """The first time an invoice of the backlog leaves, in a batch or alone, none with a nearer deadline stays."""
-        outage = self.shop.pressed[: self.backlog]
+        """The first time an invoice of the backlog leaves, in a batch or alone, none with a nearer deadline stays.
+
+        But for those that rest after an attempt that failed: the others do not wait for them.
+        """
+        outage = set(self.shop.pressed[: self.backlog])
         records = await place.store.read(lambda tx: tx.invoices.find(InvoiceFilter(limit=100_000)))
-        deadlines = {record.id: record.deadline for record in records if record.id in set(outage)}
-        events = await place.store.read(lambda tx: tx.events.after(self.last_event, 10_000_000))
-        left = [event.invoice_id for event in events if event.kind == "sending"]
-        days = [deadlines[each] for each in dict.fromkeys(left) if each in deadlines]
-        assert len(days) == self.backlog
-        assert days == sorted(days, key=str)
+        staying = {record.id: str(record.deadline) for record in records if record.id in outage}
+        assert len(staying) == self.backlog
+        resting: set[str] = set()
+        due = Counter(staying.values())
+        for event in await place.store.read(lambda tx: tx.events.after(self.last_event, 10_000_000)):
+            name = event.invoice_id
+            if name not in staying or event.kind not in {EventKind.SEND_FAILED, EventKind.SENDING}:
+                continue
+            if name not in resting:
+                resting.add(name)
+                due -= Counter([staying[name]])
+            if event.kind == EventKind.SENDING:
+                assert staying.pop(name) <= min(due, default=LATEST), f"{name} left before a nearer deadline"
+        assert not staying
 
 
 def arm(crash: CrashPoint, place: World) -> None:
