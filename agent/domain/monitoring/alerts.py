@@ -20,6 +20,8 @@ AHEAD = timedelta(hours=1)
 """A copy that is further ahead of now was dated by a clock that was wrong: nobody knows how old it is."""
 SIGN_IN_LATE = timedelta(hours=1)
 """So long KSeF may answer and give no session to send in before people hear of it."""
+UPO_LATE = timedelta(days=1)
+"""So long after its number an invoice may be without UPO before people hear of it."""
 OTHERS = "others"
 """Subject, or how it begins, of an alert about invoices that are counted and not named."""
 FAR = timedelta(days=366)
@@ -63,6 +65,7 @@ class AlertCode(StrEnum):
     LOGIN_REFUSED = "ksef-login-refused"
     SIGN_IN_FAILING = "ksef-sign-in-failing"
     BATCHES_FAILING = "ksef-batches-failing"
+    UPO_MISSING = "upo-missing"
     DATABASE = "database"
     DROP_FOLDER = "drop-folder"
     HUB = "hub"
@@ -165,6 +168,8 @@ class AlertFacts:
     """Why KSeF does not take our certificate or token, for a technician."""
     sign_in_failing: tuple[str, datetime] | None = None
     """Why KSeF, which answers, gives no session to send in or takes nothing, and since when."""
+    without_upo: tuple[str, ...] = ()
+    """Numbers of the first invoices that KSeF accepted at least UPO_LATE ago and gave no UPO for."""
     batches_failing: tuple[str, datetime] | None = None
     """Why batches fail, one after the other, and since when."""
     database_problem: str | None = None
@@ -247,6 +252,13 @@ def alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar) -> fro
             f"pojedynczo, od najpilniejszej. {problem}"
         )
         found.append(ActiveAlert(AlertCode.BATCHES_FAILING, text, Severity.WARNING))
+    if facts.without_upo:
+        named = ", ".join(facts.without_upo[:NAMED]) + (" i dalsze" if len(facts.without_upo) > NAMED else "")
+        text = (
+            f"KSeF przyjął ponad dobę temu, a nie dał właściwego UPO: {named}. Faktury są w KSeF, kasa pyta dalej; "
+            "jeśli to trwa, trzeba zgłosić to do KSeF."
+        )
+        found.append(ActiveAlert(AlertCode.UPO_MISSING, text, Severity.WARNING))
     found += _of_machine(facts, policy)
     found += _of_latarnia(facts, policy)
     return frozenset(found)

@@ -57,6 +57,8 @@ class UpoFetcher:
         self._invoices = Backoff(clock)
         self._sessions = Backoff(clock)
         self._calls: deque[float] = deque()
+        self._mismatches: set[tuple[bytes, bytes]] = set()
+        """Hash of an invoice and of what its UPO confirms, told in the log once while this process leads."""
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -129,12 +131,16 @@ class UpoFetcher:
 
         async def work(tx: HubTransaction) -> None:
             if not right:
+                if (invoice.sha256, upo.sha256) in self._mismatches:
+                    return
                 data = {"sha256": invoice.sha256.hex(), "upo_sha256": upo.sha256.hex(), "ksef_number": upo.ksef_number}
                 await tx.log.append("upo_mismatch", data, nip=self._nip, till_id=invoice.till_id)
             elif await tx.sessions.add_upo(invoice.sha256, upo.xml):
                 await tx.outcomes.add([(invoice, OutcomeKind.UPO, {"scope": "invoice"})])
 
         await self._lead.write(work)
+        if not right:
+            self._mismatches.add((invoice.sha256, upo.sha256))
         return True
 
     def _allowed(self) -> int:

@@ -260,9 +260,21 @@ async def _keep_upo(record: InvoiceSummary, upo: Upo, now: datetime, tx: Transac
         await tx.invoices.add_upo(record.id, upo.xml)
         if (offline := taken_offline(upo.xml).get(upo.ksef_number)) is not None:
             await confirmed_mode.follow(tx, record.id, offline=offline, now=now)
+    elif await _told_of(record.id, upo, tx):
+        return
     data = {
         "ksef_number": upo.ksef_number,
         "sha256": upo.sha256.hex(),
         "upo_sha256": hashlib.sha256(upo.xml).hexdigest(),
     }
     await tx.events.append(EventKind.UPO if right else EventKind.UPO_MISMATCH, data, record.id)
+
+
+async def _told_of(invoice_id: str, upo: Upo, tx: Transaction) -> bool:
+    """Whether the log holds already that KSeF confirmed these other bytes: it is asked again and again, for ever."""
+    log = await tx.events.of_invoice(invoice_id)
+    named = (upo.ksef_number, upo.sha256.hex())
+    return any(
+        event.kind == EventKind.UPO_MISMATCH and (event.data.get("ksef_number"), event.data.get("sha256")) == named
+        for event in log
+    )

@@ -10,6 +10,8 @@ from agent.domain.calendar import BusinessCalendar
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import (
+    NAMED,
+    UPO_LATE,
     ActiveAlert,
     AlertCode,
     AlertFacts,
@@ -47,6 +49,7 @@ OF_THE_DAY = frozenset(
         AlertCode.CERTIFICATE_EXPIRED,
         AlertCode.CERTIFICATE_NOT_YET_VALID,
         AlertCode.BACKUP_OLD,
+        AlertCode.UPO_MISSING,
     }
 )
 """Alerts that a clock of next year would begin and one of last year end: while nobody knows the day they stay."""
@@ -91,6 +94,8 @@ class AlertJudge:
         """Id, number of the base and reason of each whose case is open."""
         self.contradicted_papers: tuple[tuple[str, str, bool], ...] = ()
         """Id, number and whether KSeF has it as online, of each invoice whose paper says the opposite."""
+        self.without_upo: tuple[str, ...] = ()
+        """Numbers of the first invoices whose UPO is late."""
         self.hub_problem: Callable[[], tuple[str, bool] | None] = lambda: None
         """What is wrong between this till and the hub of its chain, in Polish, and whether it is critical."""
         self.folder_problems: Callable[[], Mapping[str, tuple[str, bool]] | None] = dict
@@ -100,6 +105,7 @@ class AlertJudge:
         """Read what is kept in the database."""
         self.refused_corrections = await refused_corrections(tx)
         self.contradicted_papers = await contradicted_papers(self._clock_check.best(), tx)
+        self.without_upo = await without_upo(self._clock_check.best(), tx)
 
     def judge(self) -> frozenset[ActiveAlert]:
         """Return what is wrong."""
@@ -152,6 +158,7 @@ class AlertJudge:
             others=self._others(),
             refused_corrections=self.refused_corrections,
             contradicted_papers=self.contradicted_papers,
+            without_upo=self.without_upo,
             certificates=self._certificates.ends(),
             certificate_starts=self._certificates.starts(),
             foreign_certificates=self._certificates.foreign(),
@@ -217,3 +224,9 @@ async def contradicted_papers(now: datetime, tx: Transaction) -> tuple[tuple[str
     """Read what AlertFacts tells of papers that contradict KSeF's confirmation."""
     found = await confirmed_mode.contradicted_papers(tx, now)
     return tuple((each.id, each.number, each.mode is Mode.ONLINE) for each in found)
+
+
+async def without_upo(now: datetime, tx: Transaction) -> tuple[str, ...]:
+    """Read the numbers of the first invoices whose UPO is late; the oldest are looked at, one more than is named."""
+    found = await tx.invoices.without_upo(NAMED + 1)
+    return tuple(each.number for each in found if each.accepted_at is not None and now - each.accepted_at >= UPO_LATE)

@@ -564,7 +564,14 @@ async def test_a_upo_of_another_file_is_an_event_and_no_flood(tmp_path: Path) ->
         record = await press_until_answered(place, "a")
         await passes(place, 720)
         assert not (await place.invoices.one(record.id)).record.has_upo
-        assert 1 <= (await place.log(record.id)).count("upo_mismatch") <= 25
+        assert (await place.log(record.id)).count("upo_mismatch") == 1
+        assert "upo-missing" not in await alert_codes(place)
+        await place.clock.advance(24 * 3600)
+        assert "upo-missing" in await alert_codes(place)
+        gateway.wrong_upo = False
+        await passes(place, 3, seconds=300.0)
+        assert (await place.invoices.one(record.id)).record.has_upo
+        assert "upo-missing" not in await alert_codes(place)
 
 
 async def test_with_no_single_sends_left_a_small_batch_goes_now_and_then(tmp_path: Path) -> None:

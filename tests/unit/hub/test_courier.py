@@ -430,6 +430,21 @@ async def test_a_session_that_may_not_be_listed_says_nothing_of_the_document(
     assert ((found := await hub.find(offered)).state, found.ksef_number) == (HubState.ACCEPTED, number)
 
 
+async def test_a_upo_of_other_bytes_is_told_once(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = hub.gateway.upo
+
+    async def upo(session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        return replace(await given(session_ref, invoice_ref, ksef_number), sha256=bytes(32))
+
+    monkeypatch.setattr(hub.gateway, "upo", upo)
+    hub.start()
+    await hub.offer("FV-1/1", urgent=3.0)
+    await hub.clock.advance(1800)
+    await hub.stop()
+    events = await hub.store.read(lambda tx: tx.log.after(0, 1000))
+    assert [each.kind for each in events].count("upo_mismatch") == 1
+
+
 async def test_a_holder_that_was_fenced_off_ends(hub: HubWorld) -> None:
     hub.start()
     await hub.clock.advance(1)
