@@ -188,6 +188,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "issued-too-early": "Sold more than 60 days after P_1, and no period is named",
     "margin-contradicts": "PMarzy without P_13_11",
     "prefix-missing": "0 WDT or np II without the seller's PrefiksPodatnika",
+    "reverse-charge-missing": "oo or np II without P_18",
     "rate-sum-missing": "Lines with a rate that has no sum",
     "rate-lines-missing": "A rate's sum without lines, where there are lines",
     "settlement-contradicts": "Charges, deductions and DoZaplaty or DoRozliczenia do not fit P_15",

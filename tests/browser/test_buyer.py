@@ -391,6 +391,7 @@ class TestBasketHandedOver:
         self, counter: Counter, lookups: Lookups, buyer: dict[str, Any], place: str
     ) -> None:
         """The program said that it is a private person; the customer shows a card. Wherever the focus is."""
+        await counter.no_pause_counts()
         await counter.open()
         await counter.hand_over(SALE | {"buyer": buyer})
         page = counter.page
@@ -417,6 +418,7 @@ class TestBasketHandedOver:
     async def test_a_second_scan_replaces_the_first_and_issues_nothing(
         self, counter: Counter, lookups: Lookups
     ) -> None:
+        await counter.no_pause_counts()
         await counter.open()
         await counter.hand_over(SALE)
         page = counter.page
@@ -428,6 +430,7 @@ class TestBasketHandedOver:
         assert not await counter.invoices()
 
     async def test_a_product_code_is_no_nip(self, counter: Counter, lookups: Lookups) -> None:
+        await counter.no_pause_counts()
         await counter.open()
         await counter.hand_over(SALE | {"buyer": {"none": True}})
         await counter.page.focus("#press")

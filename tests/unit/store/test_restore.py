@@ -440,9 +440,12 @@ def webhook_ids(database: Path) -> WebhookIds:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["replaced", "only the mark"])
-def test_no_webhook_id_is_given_a_second_time(till: Path, database: Path, copy: Path, *, lost: bool) -> None:
+def test_no_webhook_id_is_given_a_second_time(
+    till: Path, database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, *, lost: bool
+) -> None:
     """A receiver ignores what is not higher than the last id it has worked off."""
-    given = 0
+    given, clock = 0, FakeClock()
+    monkeypatch.setattr("agent.commands.restore.SystemClock", lambda: clock)
     for _ in range(2):  # the second time the same, older copy
         events = on_store(database, lambda transaction: transaction.events.after(0))
         given = max(given, webhook_ids(database).of(events[-1].seq))
@@ -454,6 +457,7 @@ def test_no_webhook_id_is_given_a_second_time(till: Path, database: Path, copy: 
         ids = webhook_ids(database)
         assert given < ids.of(restored.seq) == restored.data["webhooks_from"]
         assert ids.of(restored.seq - 1) == restored.seq - 1, "what the copy holds keeps its ids"
+        clock.step(timedelta(seconds=1))
 
 
 def test_a_correction_refused_by_the_restore_is_told_under_a_new_id(till: Path, database: Path, copy: Path) -> None:
