@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from agent.domain.errors import DocumentDamaged
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import InvoiceSummary
+from agent.domain.invoice import InvoiceRecord, InvoiceSummary
 from agent.domain.records.upo import taken_offline
 from agent.ports import (
     CallOutcome,
@@ -243,6 +244,31 @@ async def _link(
             "page_sha256": hashlib.sha256(page.xml).hexdigest(),
         }
         await tx.events.append(EventKind.UPO if found.right else EventKind.UPO_MISMATCH, data, found.invoice_id)
+
+
+async def named_before(record: InvoiceRecord, now: datetime, tx: Transaction) -> bool:
+    """Tell of the UPO of an invoice that was in doubt when a page of its session's named it; False where none did.
+
+    ``record`` has just been given its KSeF number here; ``now`` is the best known time.
+    """
+    page = await tx.sessions.upo_of(record.id)
+    if page is None or record.ksef_number is None:
+        return False
+    try:
+        offline = taken_offline(await tx.sessions.page(page.session, page.page)).get(record.ksef_number)
+    except DocumentDamaged:
+        offline = None  # the daily check tells of it
+    if offline is not None:
+        await confirmed_mode.follow(tx, record.id, offline=offline, now=now)
+    data: dict[str, Json] = {
+        "ksef_number": record.ksef_number,
+        "sha256": record.sha256.hex(),
+        "session": page.session,
+        "page": page.page,
+        "page_sha256": page.sha256.hex(),
+    }
+    await tx.events.append(EventKind.UPO, data, record.id)
+    return True
 
 
 async def _finish(session: str, confirmed: bool, why: str | None, tx: Transaction) -> None:

@@ -43,7 +43,7 @@ from agent.services.delivery import confirmed_mode
 from agent.services.delivery.backoff import Waits, step_of
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.series import SeriesCatchUp
-from agent.services.delivery.upo import UpoFetcher
+from agent.services.delivery.upo import UpoFetcher, named_before
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.signals import Signal
@@ -394,9 +394,11 @@ async def _accepted(
 ) -> InvoiceRecord:
     data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
     record = await _moved(invoice_id, InvoiceState.ACCEPTED, change, tx, kind=EventKind.ACCEPTED, data=data)
-    if verdict.offline is None or as_confirmed(record.mode, offline=verdict.offline) is None:
+    named = await named_before(record, now, tx)
+    if verdict.offline is not None and as_confirmed(record.mode, offline=verdict.offline) is not None:
+        await confirmed_mode.follow(tx, invoice_id, offline=verdict.offline, now=now)
+    elif not named:
         return record  # it is as it was issued, or the confirmation (UPO) will tell
-    await confirmed_mode.follow(tx, invoice_id, offline=verdict.offline, now=now)
     return await tx.invoices.get(invoice_id)
 
 

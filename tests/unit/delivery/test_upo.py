@@ -132,6 +132,25 @@ async def test_a_batch_is_proven_by_one_document(tmp_path: Path) -> None:
         assert await place.store.read(lambda tx: tx.invoices.without_upo()) == []
 
 
+async def test_what_was_in_doubt_when_the_page_came_is_told_with_its_number(tmp_path: Path) -> None:
+    """The page named it, so no other UPO was asked for, and nobody was told of this one (found in a chain of tills)."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.lost_answers = 1
+        record = await press(place, "a")
+        assert record.state is InvoiceState.IN_DOUBT
+        ((number, sha256),) = gateway.ledger.values()
+        page = UpoPage(1, "EU-1", upo_page("SO-1", [(number, sha256)]), ((number, sha256),))
+        await place.store.write(lambda tx: tx.sessions.add_page("SO-1", page))
+        assert await place.store.write(lambda tx: tx.sessions.add_documents("SO-1", 1, page.documents)) == []
+        await place.clock.advance(60)
+        await place.queue.pass_once()
+        assert (await place.record(record.id)).state is InvoiceState.ACCEPTED
+        (told,) = [event for event in await place.invoices.events(record.id) if event.kind == "upo"]
+        assert (told.data["session"], told.data["page"]) == ("SO-1", 1)
+        assert told.data["page_sha256"] == hashlib.sha256(page.xml).hexdigest()
+        assert (await place.invoices.upo(record.id)).scope == "session"
+
+
 async def test_a_batch_without_its_upo_gets_one_for_each_invoice(tmp_path: Path) -> None:
     """No invoice stays without proof because KSeF owes the collective one."""
     async with shop(tmp_path) as (place, gateway):
