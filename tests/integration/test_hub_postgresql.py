@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -174,6 +175,29 @@ async def test_one_process_hears_what_another_tells(pair: Pair) -> None:
     heard = pair.two.changed("till:1")
     await pair.one.write(lambda tx: tx.tell("till:1"))
     await asyncio.wait_for(heard, 10)
+
+
+async def test_a_unit_that_fails_after_its_request_was_gone_is_one_line(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(_: HubTransaction) -> None:
+        begun.set()
+        await go_on.wait()
+        raise Unavailable("the server is away")
+
+    request = asyncio.ensure_future(pair.one.write(work))
+    await begun.wait()
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    go_on.set()
+    await asyncio.wait(pair.one._tasks)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records] == [
+        "a unit of work whose request was gone failed: the server is away"
+    ]
 
 
 async def test_two_processes_take_an_invoice_once(pair: Pair) -> None:

@@ -60,6 +60,8 @@ _SESSION = {
 }
 """Keepalives: the server lets the locks of a machine that vanished go after 20 seconds."""
 
+log = logging.getLogger(__name__)
+
 
 class Statements:
     """The named statements with $1, $2, … in place of :name."""
@@ -237,7 +239,11 @@ class PostgresqlHubStore:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_unheard)
+            raise
 
     async def _transact(self, work: Work[T], *, read_only: bool) -> T:
         for attempt in range(1, TRIES + 1):
@@ -274,6 +280,12 @@ class PostgresqlHubStore:
         """Give a connection back. One that is no longer usable is ended by the pool; what was done on it stands."""
         with contextlib.suppress(*AWAY, TimeoutError):
             await self._pool.release(connection)
+
+
+def _unheard(task: asyncio.Future[Any]) -> None:
+    """Say in one line how a unit failed whose request was gone before; asyncio would write a stack trace."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("a unit of work whose request was gone failed: %s", error)
 
 
 async def _pool(dsn: str, connections: int, control: Control) -> Any:
