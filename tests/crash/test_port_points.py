@@ -23,21 +23,11 @@ from agent.ports import Outcome, Transaction
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.port_death import GATEWAY_CALLS
 from tests.fakes.printer import FakePrinter
 from tests.fakes.world import CASHIER, World, sale, settings, world
 
 T = TypeVar("T")
-GATEWAY_CALLS = (
-    "session",
-    "send",
-    "status",
-    "find_all",
-    "upo",
-    "session_upo",
-    "invoice_sha256",
-    "open_batch",
-    "batch_verdicts",
-)
 
 
 class CrashPoint:

@@ -20,21 +20,20 @@ from printers.device.printer import EscPosPrinter
 P = ParamSpec("P")
 T = TypeVar("T")
 WHERE, SAID = "KSEF_PORT_DEATH", "KSEF_PORT_DEATH_SAID"
+GATEWAY_CALLS = (
+    "session",
+    "send",
+    "status",
+    "find_all",
+    "upo",
+    "session_upo",
+    "invoice_sha256",
+    "open_batch",
+    "batch_verdicts",
+)
+"""Calls of KSeF after each of which, and before, a process may die."""
 POINTS: dict[str, tuple[type[Any], str]] = {
-    **{
-        name: (Gateway, name)
-        for name in (
-            "session",
-            "send",
-            "status",
-            "find_all",
-            "upo",
-            "session_upo",
-            "invoice_sha256",
-            "open_batch",
-            "batch_verdicts",
-        )
-    },
+    **{name: (Gateway, name) for name in GATEWAY_CALLS},
     "write": (SqliteStore, "write"),
     "reserve": (EscPosPrinter, "reserve"),
     "print": (EscPosPrinter, "print"),

@@ -22,7 +22,8 @@ from agent.domain.invoice import InvoiceRecord, Mode
 from agent.ports import InvoiceFilter
 from agent.sandbox.ksef.state import Mood
 from agent.services.delivery import batches
-from tests.crash.test_port_points import GATEWAY_CALLS, CrashPoint
+from tests.crash.test_port_points import CrashPoint
+from tests.fakes.port_death import GATEWAY_CALLS
 from tests.fakes.seeds import Note, drawn
 from tests.fakes.world import World
 from tests.integration.test_backlog import Shop, check, close_day, shop, work

@@ -28,6 +28,7 @@ from agent.ports import (
     KsefSession,
     SessionKind,
     Store,
+    StoredUpoPage,
     Transaction,
     Upo,
     UpoPage,
@@ -202,10 +203,11 @@ class UpoFetcher:
         await self._store.write(partial(_add_page, session, page, pages))
         large = len(page.xml) > ON_LOOP_BYTES
         offline = await asyncio.to_thread(taken_offline, page.xml) if large else taken_offline(page.xml)
+        stored = StoredUpoPage(session, page.number, hashlib.sha256(page.xml).digest())
         for start in range(0, len(page.documents), SLICE):
             named = page.documents[start : start + SLICE]
             now = self._clock_check.best()
-            await self._store.write(partial(_link, session, page, named, offline=offline, now=now))
+            await self._store.write(partial(_link, stored, named, offline=offline, now=now))
 
 
 async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) -> None:
@@ -222,8 +224,7 @@ async def _add_page(session: str, page: UpoPage, pages: int, tx: Transaction) ->
 
 
 async def _link(
-    session: str,
-    page: UpoPage,
+    page: StoredUpoPage,
     documents: tuple[tuple[str, bytes], ...],
     tx: Transaction,
     *,
@@ -231,18 +232,12 @@ async def _link(
     now: datetime,
 ) -> None:
     """Tell of each invoice that got its proof here, and of each named with another hash than that of our bytes."""
-    for found in await tx.sessions.add_documents(session, page.number, documents):
+    for found in await tx.sessions.add_documents(page.session, page.page, documents):
         if found.right and found.has_own:
             continue
         if found.right and found.ksef_number in offline:
             await confirmed_mode.follow(tx, found.invoice_id, offline=offline[found.ksef_number], now=now)
-        data: dict[str, Json] = {
-            "ksef_number": found.ksef_number,
-            "sha256": found.sha256.hex(),
-            "session": session,
-            "page": page.number,
-            "page_sha256": hashlib.sha256(page.xml).hexdigest(),
-        }
+        data = _named(found.ksef_number, found.sha256, page)
         await tx.events.append(EventKind.UPO if found.right else EventKind.UPO_MISMATCH, data, found.invoice_id)
 
 
@@ -260,15 +255,20 @@ async def named_before(record: InvoiceRecord, now: datetime, tx: Transaction) ->
         offline = None  # the daily check tells of it
     if offline is not None:
         await confirmed_mode.follow(tx, record.id, offline=offline, now=now)
-    data: dict[str, Json] = {
-        "ksef_number": record.ksef_number,
-        "sha256": record.sha256.hex(),
+    data = _named(record.ksef_number, record.sha256, page)
+    await tx.events.append(EventKind.UPO, data, record.id)
+    return True
+
+
+def _named(ksef_number: str, sha256: bytes, page: StoredUpoPage) -> dict[str, Json]:
+    """Return what the log says of an invoice that a page names."""
+    return {
+        "ksef_number": ksef_number,
+        "sha256": sha256.hex(),
         "session": page.session,
         "page": page.page,
         "page_sha256": page.sha256.hex(),
     }
-    await tx.events.append(EventKind.UPO, data, record.id)
-    return True
 
 
 async def _finish(session: str, confirmed: bool, why: str | None, tx: Transaction) -> None:
