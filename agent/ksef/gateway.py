@@ -378,7 +378,7 @@ async def try_out(settings: KsefSettings, seller_nip: str, clock: Clock, credent
 
 def _listed(item: Fields) -> tuple[bytes, str, Verdict]:
     """Read an invoice of a list: its hash, its reference and what KSeF says of it."""
-    return item.decoded("invoiceHash"), item.text("referenceNumber"), _tolerant(item)
+    return item.sha256("invoiceHash"), item.text("referenceNumber"), _tolerant(item)
 
 
 def _tolerant(item: Fields) -> Verdict:

@@ -102,6 +102,6 @@ def _entry(item: Fields) -> LedgerEntry:
         gross=item.amount("grossAmount"),
         currency=item.text("currency"),
         ksef_number=item.text("ksefNumber"),
-        sha256=item.decoded("invoiceHash"),
+        sha256=item.sha256("invoiceHash"),
         offline=item.text("invoicingMode") == "Offline",
     )

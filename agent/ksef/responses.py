@@ -31,6 +31,8 @@ YEARS = range(1900, 3000)
 instant that nobody set, 9999-12-31 for none."""
 END_OF_TIME = datetime(YEARS[-1], 12, 31, tzinfo=UTC)
 
+SHA256_BYTES = 32
+
 LONGEST_RETRY_AFTER = 30 * 86400.0
 """Seconds."""
 
@@ -187,6 +189,13 @@ class Fields:
         except ValueError as error:
             raise self._missing(name) from error
 
+    def sha256(self, name: str) -> bytes:
+        """Return the hash of a Base64 field."""
+        try:
+            return as_sha256(self.text(name))
+        except ValueError as error:
+            raise self._missing(name) from error
+
     def object(self, name: str) -> Fields:
         """Return an inner object."""
         value = self._value.get(name)
@@ -257,6 +266,14 @@ def _each(answer: Answer, items: Sequence[Json], read: Callable[[Fields], T]) ->
             left_out.append(error)
     if left_out:
         log.warning("%d of %d items of KSeF's list left out: %s", len(left_out), len(items), left_out[0].message)
+    return found
+
+
+def as_sha256(text: str) -> bytes:
+    """Return the SHA-256 that Base64 text holds; ValueError for what is no Base64, or not 32 bytes."""
+    found = base64.b64decode(text, validate=True)
+    if len(found) != SHA256_BYTES:
+        raise ValueError(f"{len(found)} bytes are no SHA-256")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
+import re
 from collections.abc import Sequence
 
 from lxml import etree
@@ -12,7 +13,7 @@ from lxml import etree
 from agent.domain import ksef_number
 from agent.domain.records.upo import OFFLINE_BY_WAY
 from agent.ksef.crypto import sha256
-from agent.ksef.responses import Answer, Fields
+from agent.ksef.responses import Answer, Fields, as_sha256
 from agent.ports import Accepted, Duplicate, KsefError, Pending, Rejected, Upo, UpoPage, Verdict
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ PAGE_FIELDS = (
     "OpisPotwierdzenia/upo:ZakresDokumentowOd",
     "OpisPotwierdzenia/upo:ZakresDokumentowDo",
 )
+_COUNT = re.compile(r"[0-9]{1,9}")
+"""A place in a page: KSeF's largest has ten thousand documents, and int() raises for thousands of digits."""
 PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
@@ -45,7 +48,7 @@ def read_verdict(item: Fields) -> Verdict:
         took = None if numbered_at is None or arrived_at is None else (numbered_at - arrived_at).total_seconds()
         offline = OFFLINE_BY_WAY.get(item.optional_text("invoicingMode") or "")
         accepted_at = numbered_at or item.instant("invoicingDate")
-        return Accepted(_checked_number(item), accepted_at, item.decoded("invoiceHash"), offline, took)
+        return Accepted(_checked_number(item), accepted_at, item.sha256("invoiceHash"), offline, took)
     description, details = status.text("description"), status.texts("details")
     if code == DUPLICATE:
         original = status.optional_object("extensions")
@@ -79,7 +82,7 @@ def read_upo_page(answer: Answer, session_ref: str, reference: str, number: int,
     elements = root.findall("upo:Dokument", UPO)
     said = [(root.findtext(f"upo:{name}", "", UPO)).strip() for name in PAGE_FIELDS]
     first, last = said[3], said[4]
-    counted = first.isdecimal() and last.isdecimal() and int(last) - int(first) + 1 == len(elements)
+    counted = all(map(_COUNT.fullmatch, (first, last))) and int(last) - int(first) + 1 == len(elements)
     if said[:3] != [session_ref, str(number), str(pages)] or not counted:
         raise answer.unusable(f"To nie jest strona {number} z {pages} UPO sesji {session_ref}, z całą jej treścią.")
     return UpoPage(number, reference, document, _readable(answer, elements))
@@ -116,7 +119,7 @@ def _confirmed(answer: Answer, document: etree._Element) -> tuple[str, bytes]:
     number = (document.findtext("upo:NumerKSeFDokumentu", "", UPO)).strip()
     digest = (document.findtext("upo:SkrotDokumentu", "", UPO)).strip()
     try:
-        return ksef_number.check(number), base64.b64decode(digest, validate=True)
+        return ksef_number.check(number), as_sha256(digest)
     except ValueError as error:
         raise answer.unusable(f"UPO podaje błędny numer KSeF albo skrót: {error}.") from error
 

@@ -490,11 +490,12 @@ class TestVerdicts:
             wire.upo_page(page=2),
             wire.upo_page(last=2),
             wire.upo_page(last="²"),
+            wire.upo_page(last="9" * 5000),
             wire.upo_page(number=wire.KSEF_NUMBER[:-2] + "00"),
             wire.upo_page(meta_hash=b64(sha256(b"other"))),
             Reply(body=b"<Potwierdzenie/>", content_type="application/xml"),
         ],
-        ids=["of one invoice", "session", "page", "range", "no range", "number", "hash", "namespace"],
+        ids=["of one invoice", "session", "page", "range", "no range", "endless", "number", "hash", "namespace"],
     )
     async def test_a_session_upo_that_can_not_be_right(
         self, server: WireServer, gateway: Gateway, reply: Reply

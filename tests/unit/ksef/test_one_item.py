@@ -24,6 +24,8 @@ from tests.fakes.clock import FakeClock
 
 LIST = "GET /security/public-key-certificates"
 PAGE = "GET /sessions/*/upo/*"
+SHORT_HASH = "<SkrotDokumentu>c2hvcnQ=</SkrotDokumentu>"
+"""The store takes 32 bytes, and would end the service for any other number of them."""
 
 
 @pytest.fixture
@@ -130,12 +132,13 @@ class TestSessionUpo:
             await gateway.session_upo(wire.SESSION, close=False)
         assert (caught.value.unreadable, caught.value.of_this_call_alone) == (True, True)
 
-    @pytest.mark.parametrize("wrong", ["", "<SkrotDokumentu>%</SkrotDokumentu>"])
+    @pytest.mark.parametrize("wrong", ["", "<SkrotDokumentu>%</SkrotDokumentu>", SHORT_HASH])
     async def test_a_document_that_cannot_be_read_costs_itself(
         self, server: WireServer, gateway: Gateway, wrong: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         server.on("GET /sessions/*", wire.session_status(200, upo={"pages": [{"referenceNumber": "p1"}]}))
-        bad = f"<Dokument><NumerKSeFDokumentu>x</NumerKSeFDokumentu>{wrong}</Dokument>" * 20
+        number = wire.KSEF_NUMBER if wrong == SHORT_HASH else "x"
+        bad = f"<Dokument><NumerKSeFDokumentu>{number}</NumerKSeFDokumentu>{wrong}</Dokument>" * 20
         one = wire.upo_page(last=21).body
         assert isinstance(one, bytes)
         server.on(PAGE, Reply(body=one.replace(b"</Potw", f"{bad}</Potw".encode()), content_type="application/xml"))
