@@ -253,6 +253,10 @@ class Sessions(Protocol):
         """
         ...
 
+    async def late_upo(self, nip: str, before: datetime, limit: int) -> tuple[str, ...]:
+        """Return the numbers of invoices that KSeF accepted before then and nothing confirms, oldest first."""
+        ...
+
 
 class Fleet(Protocol):
     """What is heard of tills."""

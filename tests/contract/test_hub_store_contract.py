@@ -681,6 +681,29 @@ async def test_what_its_sessions_upo_came_without_does_not_wait_for_it(place: Pl
     assert await missing() == [sha256]
 
 
+async def test_what_nothing_confirms_long_after_its_number_is_found(place: Place, till: Till) -> None:
+    store, clock = place.store, place.clock
+    for serial in (1, 2, 3):
+        sha256 = await bring(store, till, f"FV-1/{serial}", HubState.SENT)
+        facts = InvoiceFacts(ksef_number=f"{NUMBER}{serial}", accepted_at=clock.now())
+        await store.write(partial(accept, sha256, facts))
+        await clock.advance(60)
+    first = offer("FV-1/1").sha256
+
+    async def late(limit: int, nip: str = NIP) -> tuple[str, ...]:
+        return await store.read(lambda tx: tx.sessions.late_upo(nip, clock.now() - timedelta(seconds=90), limit))
+
+    assert await late(10) == ("FV-1/1", "FV-1/2")
+    assert await late(1) == ("FV-1/1",)
+    assert await late(10, "5261040828") == ()
+    assert await store.write(lambda tx: tx.sessions.add_upo(first, b"<own/>"))
+    assert await late(10) == ("FV-1/2",)
+
+
+async def accept(sha256: bytes, facts: InvoiceFacts, tx: HubTransaction) -> None:
+    await tx.invoices.move(sha256, HubState.ACCEPTED, facts)
+
+
 async def test_an_invoice_has_its_own_upo(place: Place, till: Till) -> None:
     store = place.store
     sha256 = await bring(store, till, "FV-1/1", HubState.ACCEPTED)

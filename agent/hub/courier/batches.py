@@ -8,7 +8,7 @@ rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from agent.hub.courier.link import Link
@@ -18,22 +18,7 @@ from agent.hub.domain.records import HubInvoice, InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
-
-LARGEST = 2000
-"""Invoices of one batch, where KSeF does not allow fewer."""
-MOST_BYTES = 50_000_000
-"""Of one batch, as long as it is in memory."""
-SPLIT = 8
-"""A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
-REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
-"""Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (agent.ksef.gateway)."""
-REST_SECONDS = 30.0
-SINGLY_AFTER = 3
-"""After so many batches in a row that failed, what waits goes singly, the most urgent first (decisions, number 134)."""
-AWAY_SECONDS = 300.0
-"""So long no batch is tried then; the next one is small."""
-TRIAL = 25
-"""Invoices of a batch that finds out whether batches go again."""
+from agent.services.delivery.batch_trials import LARGEST, MOST_BYTES, SPLIT, BatchTrials, is_refused_whole
 
 
 class Batches:
@@ -57,16 +42,13 @@ class Batches:
         self._link = link
         self._verdicts = verdicts
         self._clock = clock
+        self._trials = BatchTrials(clock, link.batch_trouble)
         self._largest: dict[bytes, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
-        self._rests_until = 0.0
-        """By the monotonic clock."""
-        self._failed_in_a_row = 0
-        """Batches, for a reason that is neither a limit nor the line."""
 
     def rest(self) -> bool:
         """Tell whether no batch is tried now: single sends may go on meanwhile."""
-        return self._clock.monotonic() < self._rests_until
+        return self._trials.rest
 
     def fits(self, invoice: HubInvoice) -> bool:
         """Whether it may go in a batch: a technical correction is for interactive sessions only."""
@@ -75,8 +57,7 @@ class Batches:
     @property
     def largest(self) -> int:
         """How many invoices a batch takes now."""
-        largest = LARGEST if self._failed_in_a_row < SINGLY_AFTER else TRIAL
-        return min(largest, self._gateway.largest_batch)
+        return min(self._trials.largest, self._gateway.largest_batch)
 
     def chunks(self, invoices: Sequence[HubInvoice]) -> Iterator[list[HubInvoice]]:
         """Cut what waits into batches."""
@@ -118,8 +99,7 @@ class Batches:
         except KsefError as error:
             await self._failed(hashes, error, opened=bool(sessions))
             return False
-        self._failed_in_a_row = 0
-        self._link.batch_trouble.over()
+        self._trials.went()
         self._link.taken()
         facts = InvoiceFacts(sent_at=self._clock.now())
         await self._move(hashes, HubState.SENDING, HubState.SENT, facts, tell=OutcomeKind.SENT, session=session)
@@ -131,7 +111,7 @@ class Batches:
             verdicts = await self._gateway.batch_verdicts(session)
         except KsefError as error:
             self._link.question_failed(error)
-            if error.outcome is CallOutcome.REFUSED and error.code in REFUSED:
+            if is_refused_whole(error):
                 await self._refused(members, error.message)
             return
         self._link.answered()
@@ -192,16 +172,9 @@ class Batches:
         self._link.failed(error)
         if error.code != TOO_MANY and not opened:
             self._link.nothing_taken(error)
-        if error.code != TOO_MANY and (opened or not error.link_down):
-            self._failed_in_a_row += 1
-        rest: datetime | None = self._clock.now() + timedelta(
-            seconds=min(error.retry_after or REST_SECONDS, LONGEST_REST)
-        )
-        if error.code != TOO_MANY and self._failed_in_a_row >= SINGLY_AFTER:
-            self._rests_until = self._clock.monotonic() + AWAY_SECONDS
-            self._link.batch_trouble.failed(error)
-            rest = None
-        facts = InvoiceFacts(not_before=rest, trouble=error.message)
+        rest = self._trials.failed(error, opened=opened)
+        until = None if rest is None else self._clock.now() + timedelta(seconds=min(rest, LONGEST_REST))
+        facts = InvoiceFacts(not_before=until, trouble=error.message)
         if error.outcome is CallOutcome.UNKNOWN:
             await self._move(hashes, HubState.SENDING, HubState.DOUBT, facts, tell=OutcomeKind.DOUBT)
         else:

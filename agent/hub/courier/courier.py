@@ -185,9 +185,12 @@ class NipCourier:
         """Return whether KSeF answers, what its limits leave for presses, and what keeps the hub from sending."""
         budget = self._gateway.budget()
         failing = self.link.failing()
-        told: dict[str, Json] = (
-            {} if failing is None else {"failing_since": failing[0].isoformat(), "failing": failing[1]}
-        )
+        batches = self.link.batches_failing()
+        told: dict[str, Json] = {}
+        if failing is not None:
+            told |= {"failing_since": failing[0].isoformat(), "failing": failing[1]}
+        if batches is not None:
+            told |= {"batches_failing_since": batches[0].isoformat(), "batches_failing": batches[1]}
         return told | {
             "ksef": "up" if self.link.up else "down",
             "left_hour": budget.sends_left_hour,

@@ -38,10 +38,15 @@ class Link:
 
     def failing(self) -> tuple[datetime, str] | None:
         """Since when, and by what words, KSeF answers and takes nothing; None before that lasts SIGN_IN_LATE."""
-        trouble = self._sending_trouble if self._sending_trouble.since is not None else self.batch_trouble
+        trouble = self._sending_trouble
         if trouble.since is None or trouble.since.seconds(self._clock) < SIGN_IN_LATE.total_seconds():
             return None
         return trouble.since.at, trouble.words
+
+    def batches_failing(self) -> tuple[datetime, str] | None:
+        """Since when, and by what words, batches fail and make way for single sends; None where they go."""
+        since = self.batch_trouble.since
+        return None if since is None else (since.at, self.batch_trouble.words)
 
     def in_session(self, session_ref: str) -> None:
         """Note the session to send in."""

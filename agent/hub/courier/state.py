@@ -11,7 +11,8 @@ from agent.domain.json_io.canonical import Json
 STATE: Final = "courier:{}"
 """Name in the notebook, by NIP: {"ksef": "up"|"down", "left_hour", "left_minute", "wait", "at": when written};
 while KSeF answers and takes nothing also "failing_since" and "failing", its words; "failing" alone is what keeps a
-process from leading that took the lead: its credentials."""
+process from leading that took the lead: its credentials. While batches fail, "batches_failing_since" and
+"batches_failing"."""
 CERTIFICATES: Final = "certificates:{}"
 """By NIP: what KSeF leaves of its limits for certificates (agent/hub/domain/certificates.py)."""
 WRITTEN_SECONDS: Final = 30.0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.domain.calendar import BusinessCalendar, local_time
 from agent.domain.errors import NotFound
-from agent.hub.domain.certificates import FEW_CERTIFICATES, FEW_REQUESTS, CertificateCount
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, Trouble, view_of
 from agent.hub.domain.records import HubInvoice, OpenCount
 from agent.hub.ports import HubStore, HubTransaction
 from agent.hub.services.overview import Overview, overview
+from agent.hub.services.seller_troubles import troubles_of
 from agent.hub.settings.model import FleetSettings
 from agent.ports import Clock
 
@@ -189,23 +189,7 @@ class Fleet:
         if state.draining:
             found.append(Trouble("draining", Grade.WARNING, "Centrala nie przyjmuje faktur (ksef-agent hub drain)."))
         for seller in state.sellers:
-            name = f"{seller.name} (NIP {seller.nip})"
-            if seller.leader is None and (seller.tills or seller.open):
-                text = f"{name}: żaden proces centrali nie wysyła teraz do KSeF."
-                found.append(Trouble("no-courier", Grade.WARNING, text))
-            elif seller.ksef == "down":
-                text = f"{name}: KSeF nie odpowiada centrali albo nie przyjmuje jej poświadczeń."
-                if seller.failing_since is None and seller.failing:
-                    text = f"{name}: proces centrali nie może wysyłać do KSeF. {seller.failing}"
-                found.append(Trouble("ksef-down", Grade.WARNING, text))
-            if seller.failing_since is not None:
-                since = local_time(datetime.fromisoformat(seller.failing_since))
-                text = (
-                    f"{name}: od {since:%d.%m.%Y %H:%M} KSeF odpowiada, ale centrali nie udaje się zalogować, otworzyć "
-                    f"sesji albo wysłać faktury. {seller.failing}"
-                )
-                found.append(Trouble("ksef-sign-in-failing", Grade.CRITICAL, text))
-            found += _of_certificates(name, seller.certificates)
+            found += troubles_of(seller)
         found += [each for each in (self._backup_trouble(state), self._tls_trouble()) if each is not None]
         versions = {each.version for each in views if each.version is not None}
         if len(versions) > 1:
@@ -214,15 +198,3 @@ class Fleet:
             text = f"Kasy mają różne wersje programu: {', '.join(named)}{more}."
             found.append(Trouble("versions", Grade.WARNING, text))
         return found
-
-
-def _of_certificates(name: str, count: CertificateCount) -> Iterator[Trouble]:
-    if count.trouble is not None:
-        yield Trouble("certificates", Grade.WARNING, f"{name}: certyfikaty KSeF: {count.trouble}")
-    left, requests = count.certificates_left, count.requests_left
-    if left is not None and left < FEW_CERTIFICATES:
-        text = f"{name}: w KSeF zostało certyfikatów {left} ze 100; unieważnij niepotrzebne."
-        yield Trouble("certificates-few", Grade.WARNING, text)
-    if requests is not None and requests < FEW_REQUESTS:
-        text = f"{name}: w KSeF zostało wniosków o certyfikat {requests} z 300."
-        yield Trouble("certificate-requests-few", Grade.WARNING, text)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.monitoring.alerts import NAMED, UPO_LATE
 from agent.hub.courier.state import CERTIFICATES, STATE, said_now
 from agent.hub.domain.certificates import CertificateCount, count_from_json
 from agent.hub.ports import HubTransaction
@@ -38,6 +39,11 @@ class SellerState:
     Without it ``failing`` is what is wrong with the credentials of a process that could lead.
     """
     failing: str = ""
+    batches_failing_since: str | None = None
+    """ISO 8601: since when batches fail, so that what waits goes singly; ``batches_failing`` are KSeF's words."""
+    batches_failing: str = ""
+    upo_late: tuple[str, ...] = ()
+    """Numbers of the first invoices that KSeF accepted at least UPO_LATE ago and gave no UPO for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,9 @@ async def overview(tx: HubTransaction, now: datetime, nip: str | None = None) ->
                 certificates=count_from_json(await tx.log.value(CERTIFICATES.format(seller.nip))),
                 failing_since=str(said["failing_since"]) if "failing_since" in said else None,
                 failing=str(said.get("failing", "")),
+                batches_failing_since=str(said["batches_failing_since"]) if "batches_failing_since" in said else None,
+                batches_failing=str(said.get("batches_failing", "")),
+                upo_late=await tx.sessions.late_upo(seller.nip, now - UPO_LATE, NAMED + 1),
             )
         )
     copied = await tx.log.value(BACKUP)

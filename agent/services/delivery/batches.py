@@ -28,30 +28,15 @@ from agent.ports import (
     Unsent,
     Verdict,
 )
+from agent.services.delivery.batch_trials import LARGEST, MOST_BYTES, SPLIT, BatchTrials, is_refused_whole
 from agent.services.delivery.sender import InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.presses import Presses
 
-LARGEST = 2000
-"""Invoices per batch session, where KSeF does not allow fewer."""
-MOST_BYTES = 50_000_000
-"""Of one batch, before packing: it is in memory raw, packed and encrypted at once."""
 SLICE = 25
 """Invoices per transaction when a whole batch moves."""
-SPLIT = 8
-"""A batch that KSeF refused as a whole goes again in so many pieces, and so on, until the culprit is alone."""
-BATCH_REFUSED = frozenset({405, 415, 420, 430, 435, 440, 445, 500, 21157, 21173, 21205, 21208})
-"""Codes of a batch session of which KSeF took nothing: its status, or why it cannot be closed (gateway)."""
-SINGLY_AFTER = 3
-"""After so many batches in a row that failed, what waits goes singly, the most urgent first (decisions, number 134)."""
-AWAY_SECONDS = 300.0
-"""So long no batch is tried then; the next one is small."""
-TRIAL = 25
-"""Invoices of a batch that finds out whether batches go again."""
-BATCH_REST_SECONDS = 30.0
-"""How long the invoices of a batch that could not be opened rest, where KSeF does not say."""
 
 
 class BatchSender:
@@ -77,16 +62,13 @@ class BatchSender:
         self._sender = sender
         self._verdicts = verdicts
         self._presses = presses
+        self._trials = BatchTrials(clock, connection.batch_trouble)
         self._largest: dict[str, int] = {}
         """By invoice, the largest batch it may be part of, after KSeF refused one as a whole."""
-        self._rests_until = 0.0
-        """By the monotonic clock."""
-        self._failed_in_a_row = 0
-        """Batches, for a reason that is neither a limit nor the line."""
 
     def rest(self) -> bool:
-        """Tell whether KSeF allows no batch now: single sends may go on meanwhile."""
-        return self._clock.monotonic() < self._rests_until
+        """Tell whether no batch is tried now: single sends may go on meanwhile."""
+        return self._trials.rest
 
     def takes(self, record: Unsent) -> bool:
         """A technical correction is for interactive sessions only; a batch has one offline flag for all."""
@@ -131,8 +113,7 @@ class BatchSender:
 
     def _may_be_of(self, record: Unsent) -> int:
         """Return how large a batch may be that it goes in."""
-        largest = LARGEST if self._failed_in_a_row < SINGLY_AFTER else TRIAL
-        return min(largest, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
+        return min(self._trials.largest, self._gateway.largest_batch, self._largest.get(record.id, LARGEST))
 
     async def _send(self, batch: Sequence[Unsent], read: Sequence[Outgoing]) -> bool:
         """Send many as one batch session; False where KSeF cannot be reached now.
@@ -159,8 +140,7 @@ class BatchSender:
         except KsefError as error:
             await self._failed(batch, error, opened=bool(opened))
             return False
-        self._failed_in_a_row = 0
-        self._connection.batch_trouble.over()
+        self._trials.went()
         self._connection.taken()
         self._verdicts.waits.taken()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
@@ -216,17 +196,10 @@ class BatchSender:
         self._connection.failed(error)
         if error.code != TOO_MANY and not opened:
             self._connection.no_session(error)
-        if error.code != TOO_MANY and (opened or not error.link_down):
-            self._failed_in_a_row += 1
+        rest = self._trials.failed(error, opened=opened)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
-        rest = BATCH_REST_SECONDS if error.retry_after is None else error.retry_after
         change = InvoiceChange()
-        if error.code == TOO_MANY:  # the limit of batches: the invoices themselves may go singly
-            self._rests_until = self._clock.monotonic() + rest
-        elif self._failed_in_a_row >= SINGLY_AFTER:
-            self._rests_until = self._clock.monotonic() + max(rest, AWAY_SECONDS)
-            self._connection.batch_trouble.failed(error)
-        else:
+        if rest is not None:
             change = InvoiceChange(not_before=self._verdicts.waits.rest(rest, *(each.id for each in batch)))
         await self._in_slices(batch, to, EventKind.SEND_FAILED, evidence_of(error, "batch"), change)
 
@@ -250,7 +223,7 @@ class BatchSender:
             verdicts = await self._gateway.batch_verdicts(session)
         except KsefError as error:
             self._connection.question_failed(error)
-            if error.outcome is CallOutcome.REFUSED and error.code in BATCH_REFUSED:
+            if is_refused_whole(error):
                 await self._take_apart(members, error.message)
             return
         self._connection.answered()

@@ -16,7 +16,8 @@ from agent.domain.lifecycle import InvoiceState
 from agent.ports import Clock, KsefGateway, Store, Transaction, Unsent
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.backoff import Backoff
-from agent.services.delivery.batches import LARGEST, SLICE, BatchSender
+from agent.services.delivery.batch_trials import LARGEST
+from agent.services.delivery.batches import SLICE, BatchSender
 from agent.services.delivery.quota import Share, backlog_share
 from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
 from agent.services.delivery.verdicts import VerdictRecorder

@@ -390,6 +390,63 @@ async def test_what_no_batch_brings_goes_singly(hub: HubWorld, monkeypatch: pyte
     await hub.catch_up(minutes=10)
     assert tried == [40, 40, 40]
     assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+    assert await codes(hub) == {"ksef-batches-failing"}, "what goes singly says nothing of batches"
+    monkeypatch.undo()
+    await hub.clock.advance(300)
+    for number in range(40):
+        await hub.offer(f"FV-2/{number}")
+    await hub.catch_up()
+    await hub.clock.advance(2)
+    assert await codes(hub) == set()
+
+
+async def codes(hub: HubWorld) -> set[str]:
+    """What people see of the hub itself."""
+    return {each.code for each in (await Fleet(hub.store, hub.clock, FleetSettings(), "1.0").look()).troubles}
+
+
+async def test_a_limit_of_batches_makes_nobody_wait_who_may_go_singly(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KSeF counts batches and single sends apart: 60 batches an hour are used up, 180 single sends are not."""
+    tried: list[int] = []
+
+    async def open_batch(invoices: Sequence[Outgoing], heard: Callable[[str], Awaitable[None]]) -> str:
+        tried.append(len(invoices))
+        raise KsefError("za dużo paczek", outcome=CallOutcome.REFUSED, code=429, retry_after=1800.0)
+
+    offered = [await hub.offer(f"FV-1/{number}") for number in range(12)]
+    monkeypatch.setattr(hub.gateway, "open_batch", open_batch)
+    hub.start()
+    await hub.clock.advance(5)
+    pressed = await hub.offer("FV-1/3", urgent=3.0)
+    await hub.clock.advance(1)
+    assert (await hub.find(pressed)).state is HubState.ACCEPTED
+    await hub.catch_up(minutes=2)
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+    assert tried == [12]
+    assert await codes(hub) == set(), "a limit is no failure of batches"
+
+
+async def test_a_upo_that_does_not_come_is_told_until_it_does(hub: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = hub.gateway.upo
+
+    async def upo(session_ref: str, invoice_ref: str | None, ksef_number: str) -> Upo:
+        return replace(await given(session_ref, invoice_ref, ksef_number), sha256=bytes(32))
+
+    monkeypatch.setattr(hub.gateway, "upo", upo)
+    hub.start()
+    for number in range(7):
+        await hub.offer(f"FV-1/{number}", urgent=3.0)
+        await hub.clock.advance(5)
+    assert "upo-missing" not in await codes(hub)
+    hub.clock.slept(timedelta(days=1))
+    view = await Fleet(hub.store, hub.clock, FleetSettings(), "1.0").look()
+    (trouble,) = [each for each in view.troubles if each.code == "upo-missing"]
+    assert "FV-1/4 i dalsze. Faktury są w KSeF" in trouble.text
+    monkeypatch.undo()
+    await hub.clock.advance(3600)
+    assert "upo-missing" not in await codes(hub)
 
 
 @pytest.mark.parametrize("code", [200, 500])
@@ -528,8 +585,7 @@ async def test_sending_that_fails_for_an_hour_while_probes_are_answered_is_told(
     await hub.clock.advance(1801)
     state = written(hub.courier.news(), hub.clock.now())
     await hub.lead.write(lambda tx: tx.log.put(STATE.format(NIP), state))
-    told = {each.code for each in (await Fleet(hub.store, hub.clock, FleetSettings(), "1.0").look()).troubles}
-    assert "ksef-sign-in-failing" in told
+    assert "ksef-sign-in-failing" in await codes(hub)
     monkeypatch.undo()
     await hub.courier.sender.deliver(invoice)
     assert "failing" not in hub.courier.news()

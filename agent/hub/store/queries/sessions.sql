@@ -64,3 +64,8 @@ WHERE nip = :nip AND state = 'accepted' AND NOT proven
     )
 ORDER BY accepted_at
 LIMIT :limit
+
+-- late_upo --
+-- Numbers of what was accepted before an instant and nothing confirms, oldest first.
+SELECT number FROM invoices WHERE nip = :nip AND state = 'accepted' AND NOT proven AND accepted_at < :before
+ORDER BY accepted_at LIMIT :limit

@@ -80,3 +80,8 @@ class StoredSessions:
         """Return accepted invoices that nothing confirms yet, oldest first."""
         rows = await self._database.run("without_proof", nip=nip, kind=kind.value, before=before, limit=limit)
         return [invoice_of(row) for row in rows]
+
+    async def late_upo(self, nip: str, before: datetime, limit: int) -> tuple[str, ...]:
+        """Return the numbers of those accepted before then that nothing confirms, oldest first."""
+        rows = await self._database.run("late_upo", nip=nip, before=before, limit=limit)
+        return tuple(row.text("number") for row in rows)
