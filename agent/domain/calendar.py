@@ -14,6 +14,8 @@ from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 WARSAW = ZoneInfo("Europe/Warsaw")
+YEARS = range(1900, 3000)
+"""What KSeF, Latarnia or a hub may speak of: beyond it, counting hours and days would leave the calendar."""
 
 _SATURDAY = 5
 _MOMENT = timedelta(microseconds=1)

@@ -9,16 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
+from agent.domain.calendar import YEARS
 from agent.domain.json_io.canonical import Json
 
 LATEST = date(2200, 12, 31)
 """No day to send by lies beyond. Fixed, so that neither side's clock, which may be wrong, refuses what is due."""
 _UNPLAIN = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL keeps in no text, and lone surrogates, which no database and no UTF-8 knows."""
-
-
-YEARS = range(1900, 3000)
-"""What the two may speak of: beyond it, counting hours and days would leave the calendar."""
 
 
 class ContractError(ValueError):

@@ -16,6 +16,7 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from agent.domain.calendar import YEARS
 from agent.domain.characters import storable
 from agent.ports import CallOutcome, Json, KsefError
 
@@ -26,10 +27,8 @@ log = logging.getLogger(__name__)
 EVIDENCE_BYTES = 4096
 """How much of an unusable answer is kept (agent.ports.KsefError.body)."""
 
-YEARS = range(1900, 3000)
-"""What KSeF may speak of: beyond it, counting minutes would leave the calendar. 0001-01-01 is what .NET writes for an
-instant that nobody set, 9999-12-31 for none."""
 END_OF_TIME = datetime(YEARS[-1], 12, 31, tzinfo=UTC)
+"""For what has no end: 9999-12-31. What .NET writes for an instant that nobody set, 0001-01-01, is none."""
 
 SHA256_BYTES = 32
 

@@ -69,7 +69,14 @@ class KsefError(Exception):
         """Whether KSeF answered, and what else is asked may go well: it refused just this (404; not so of 429), or its
         answer about it cannot be read.
         """
-        return (self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY) or self.unreadable
+        return self.refused_alone or self.unreadable
+
+    @property
+    def refused_alone(self) -> bool:
+        """Whether KSeF refused just what was asked, and not for a limit: of what else there is (the documents of a list
+        that may not be read, say) it said nothing.
+        """
+        return self.outcome is CallOutcome.REFUSED and self.code != TOO_MANY
 
     @property
     def unreadable(self) -> bool:

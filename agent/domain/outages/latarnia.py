@@ -19,15 +19,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from agent.domain.calendar import WARSAW
+from agent.domain.calendar import WARSAW, YEARS
 from agent.domain.characters import storable
 from agent.domain.json_io.canonical import Json
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}[T ])24(:00(?::00(?:[.,]0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)", re.IGNORECASE)
 """ISO 8601's 24:00, which datetime.fromisoformat takes from Python 3.13 on only."""
-_YEARS = range(1900, 3000)
-"""What a message may speak of: beyond it, counting days would leave the calendar."""
 
 
 class Status(StrEnum):
@@ -269,7 +267,7 @@ def _instant(message: Mapping[str, object], key: str) -> datetime | None:
         instant = parse_instant(f"{value}T24:00" if key == "end" and _DATE.fullmatch(value) else value)
     except ValueError:
         raise NotUnderstood(f"{key}: {value[:200]}") from None
-    if instant.year not in _YEARS:
+    if instant.year not in YEARS:
         raise NotUnderstood(f"{key}: {value[:200]}")
     return instant
 

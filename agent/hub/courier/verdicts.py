@@ -168,7 +168,7 @@ class VerdictRecorder:
         try:
             return await self._list(session)
         except KsefError as error:
-            if error.outcome is CallOutcome.REFUSED and error.of_this_call_alone:
+            if error.refused_alone:
                 return {}
             raise
 

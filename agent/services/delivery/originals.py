@@ -54,7 +54,7 @@ class Originals:
         try:
             return await self.in_session(session)
         except KsefError as error:
-            if error.outcome is CallOutcome.REFUSED and error.of_this_call_alone:
+            if error.refused_alone:
                 return {}
             raise
 
