@@ -70,8 +70,8 @@ HUB_COMMANDS: Final[dict[str, str]] = {
         "Dodaj wszystkie kasy z pliku FILE: tablicy JSON, jaką wypisuje `till list --json` (- czyta ją ze "
         "standardowego wejścia).\n\nKod kasy to jej pole „token”, inaczej jej plik w katalogu, a gdy go nie ma – "
         "nowy, który tam trafi. Kasa, którą centrala zna, zostaje bez zmian, chyba że podano inny kod. "
-        "Jeżeli lista podaje jej inny sklep albo inne serie, polecenie o tym mówi (w JSON: „differs”). Można "
-        "uruchamiać wielokrotnie."
+        "Jeżeli lista podaje jej inny sklep albo inne serie, polecenie o tym mówi (w JSON: „differs”) i kończy się "
+        "kodem 1. Można uruchamiać wielokrotnie."
     ),
     "hub till list": "Wypisz używane kasy.",
     "hub till revoke": (

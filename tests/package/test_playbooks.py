@@ -144,7 +144,7 @@ def test_a_till_that_the_hub_has_otherwise_than_the_inventory_stops_the_play(
     if differs is not None:
         answer["differs"] = differs
     (tmp_path / "answer.json").write_text(json.dumps([answer]))
-    program(tmp_path, "runuser", f"cat >/dev/null\ncat {tmp_path}/answer.json")
+    program(tmp_path, "runuser", f"cat >/dev/null\ncat {tmp_path}/answer.json\nexit {int(bool(differs))}")
     tasks = (PLAYS / "roles/ksef_hub/tasks/settings.yml").read_text("utf-8")
     (tmp_path / "tills.yml").write_text(tasks[tasks.index("- name: The tills") :])
     body: dict[str, object] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,7 @@ def till_import(settings: HubSettings, list_file: TextIO, tokens: Path | None, *
 
     A till's token is its member "token", else its file in the folder, else a new one that is put there. A till that the
     hub knows stays as it is, but for a token that is given and is another one. Where the list gives it another shop or
-    other series, that is said, and "differs" in JSON. May be run again at any time.
+    other series, that is said, and "differs" in JSON; exit 1 then. May be run again at any time.
     """
     listed = read_list(list_file.read())
 
@@ -50,6 +51,11 @@ def till_import(settings: HubSettings, list_file: TextIO, tokens: Path | None, *
         return list(zip(complete, await Administration(store).import_tills(complete), strict=True))
 
     done = with_store(settings, work)
+    _show(done, as_json=as_json)
+    sys.exit(1 if any(found.differs for _, found in done) else 0)
+
+
+def _show(done: Sequence[tuple[ListedTill, ImportedTill]], *, as_json: bool) -> None:
     if as_json:
         show_json(
             [
