@@ -25,6 +25,7 @@ from agent.domain.records.register import Marker
 from agent.hub.domain.records import HubInvoice, Till
 from agent.hub.domain.states import HubState
 
+REACHED = frozenset({HubState.SENT, HubState.ACCEPTED})
 COLUMNS = (
     "shop",
     "till",
@@ -118,12 +119,21 @@ def marker(invoice: HubInvoice, as_of: date) -> Marker:
     return Marker.DI
 
 
+def days_late(invoice: HubInvoice, as_of: date) -> int:
+    """Calendar days between the deadline and the day the hub sent it to KSeF, or ``as_of`` where it was not sent.
+
+    As on the till (agent/domain/records/register.py): the day of sending counts, not that of the number, and a sending
+    that KSeF refused counts for nothing.
+    """
+    if invoice.deadline is None or invoice.state is HubState.EXEMPT:
+        return 0
+    reached = (invoice.sent_at or invoice.accepted_at) if invoice.state in REACHED else None
+    day = as_of if reached is None else min(local_date(reached), as_of)
+    return max(0, (day - invoice.deadline).days)
+
+
 def row(invoice: HubInvoice, till: Till, as_of: date) -> dict[str, Json]:
     """Return the row of one, by COLUMNS."""
-    days_late = 0
-    if invoice.deadline is not None:
-        reached = as_of if invoice.accepted_at is None else local_date(invoice.accepted_at)
-        days_late = max(0, (reached - invoice.deadline).days)
     return {
         "shop": till.shop,
         "till": till.name,
@@ -135,7 +145,7 @@ def row(invoice: HubInvoice, till: Till, as_of: date) -> dict[str, Json]:
         "mode": invoice.mode or ("offline24" if invoice.offline else "online"),
         "state": invoice.state.value,
         "deadline": None if invoice.deadline is None else invoice.deadline.isoformat(),
-        "days_late": days_late,
+        "days_late": days_late(invoice, as_of),
         "sent_at": None if invoice.sent_at is None else invoice.sent_at.isoformat(),
         "accepted_at": None if invoice.accepted_at is None else invoice.accepted_at.isoformat(),
         "upo": invoice.proven,

@@ -21,7 +21,7 @@ from agent.domain.calendar import BusinessCalendar
 from agent.domain.json_io.canonical import Json
 from agent.domain.records.register import Marker
 from agent.hub.domain.book_changes import changes
-from agent.hub.domain.books import COLUMNS, Find, Question, marker, question, to_csv
+from agent.hub.domain.books import COLUMNS, Find, Question, days_late, marker, question, to_csv
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, view_of
 from agent.hub.domain.presence import Presence
 from agent.hub.domain.records import (
@@ -637,6 +637,30 @@ async def test_what_came_after_a_filing_is_told(office: Office) -> None:
     assert (await office.get(f"{path}2026-13-01", "auditor"))[0] == 400
     assert (await office.get(f"{path}2026-11-24", "viewer"))[0] == 403
     assert (await office.get(path.replace(NIP, OTHER) + "2026-11-24", "auditor"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("state", "sent", "accepted", "late"),
+    [
+        (HubState.ACCEPTED, "2026-11-25T22:59", "2026-11-26T10:00", 0),  # the number of the night comes the day after
+        (HubState.SENT, "2026-11-25T23:01", None, 1),  # 26 November in Poland
+        (HubState.ACCEPTED, None, "2026-11-27T10:00", 2),  # the answer to the sending was lost
+        (HubState.ACCEPTED, "2026-12-09T10:00", "2026-12-09T10:00", 5),  # as of 30 November nobody had sent it
+        (HubState.WAITING, "2026-11-25T10:00", None, 5),  # KSeF cancelled it
+        (HubState.REJECTED, "2026-11-25T10:00", None, 5),
+        (HubState.EXEMPT, None, None, 0),
+    ],
+)
+async def test_days_late_count_from_the_deadline_to_the_sending_as_on_the_till(
+    office: Office, state: HubState, sent: str | None, accepted: str | None, late: int
+) -> None:
+    def at(text: str | None) -> datetime | None:
+        return None if text is None else datetime.fromisoformat(f"{text}:00+00:00")
+
+    invoice = await office.hub.store.read(lambda tx: tx.invoices.get(offer("FV-1/1").sha256))
+    due = replace(invoice, deadline=date(2026, 11, 25), state=state, sent_at=at(sent), accepted_at=at(accepted))
+    assert days_late(due, date(2026, 11, 30)) == late
+    assert days_late(replace(due, deadline=None), date(2026, 11, 30)) == 0
 
 
 async def test_markers_and_a_cell_that_would_be_a_formula(office: Office) -> None:
