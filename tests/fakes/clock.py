@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import threading
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from agent.domain.calendar import WARSAW
+from tests.fakes.threads_at_work import calls_under_way
 
 T = TypeVar("T")
+TURNS = 200
+"""Turns of the loop in which a socket or a thread may answer."""
+POOL = "asyncio_"
+"""How the names of a loop's own threads begin: their calls are counted, between them they are idle."""
+MAIN = threading.main_thread()
 
 
 def at(text: str, fold: int = 0) -> datetime:
@@ -115,5 +122,20 @@ class FakeClock:
         self._monotonic = to
 
     async def _settle(self) -> None:
-        for _ in range(200):
+        """Let everybody go on until all of them wait.
+
+        Where the loop has nothing left to run but this task, whoever else there is waits: for an alarm, a socket or a
+        thread. Only the last two go on without this clock; they get all the turns.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(TURNS):
             await asyncio.sleep(0)
+            if not loop._ready and not _waits_for_outside(loop):  # type: ignore[attr-defined] # nothing public tells
+                return
+
+
+def _waits_for_outside(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a task may wait for a socket (there is one beside the loop's own) or for another thread."""
+    if len(loop._selector.get_map()) > 1 or calls_under_way():  # type: ignore[attr-defined]
+        return True
+    return any(not thread.name.startswith(POOL) for thread in threading.enumerate() if thread is not MAIN)

@@ -10,17 +10,14 @@ import asyncio
 import contextlib
 import heapq
 import time
-from asyncio import BaseEventLoop
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import AsyncIterator
 from unittest.mock import patch
 
 import aiosqlite
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.threads_at_work import calls_under_way, counted
 
-P = ParamSpec("P")
-T = TypeVar("T")
 PAUSE = 0.003
 """Real seconds between two looks."""
 TURNS = 30
@@ -36,34 +33,16 @@ BUSY_LOOK = 0.1
 class SwiftClock(FakeClock):
     """FakeClock that advances by itself while ``running``."""
 
-    _in_threads = 0
-    """Calls into other threads under way: a database, a file, a name's address."""
-
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[SwiftClock]:
         """Jump from alarm to alarm until the block ends, never while another thread works: a slow disk is no wait."""
         driver = asyncio.create_task(self._drive(), name="swift-clock")
         try:
-            with (
-                patch.object(BaseEventLoop, "run_in_executor", self._counted(BaseEventLoop.run_in_executor)),
-                patch.object(aiosqlite.Connection, "_execute", self._counted(aiosqlite.Connection._execute)),
-            ):
+            with patch.object(aiosqlite.Connection, "_execute", counted(aiosqlite.Connection._execute)):
                 yield self
         finally:
             driver.cancel()
             await asyncio.gather(driver, return_exceptions=True)
-
-    def _counted(self, call: Callable[P, Awaitable[T]]) -> Callable[P, asyncio.Future[T]]:
-        def counted(*args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-            self._in_threads += 1
-            working = asyncio.ensure_future(call(*args, **kwargs))
-            working.add_done_callback(self._back)
-            return working
-
-        return counted
-
-    def _back(self, _: object) -> None:
-        self._in_threads -= 1
 
     async def _drive(self) -> None:
         seen: tuple[float, int] | None = None
@@ -77,7 +56,7 @@ class SwiftClock(FakeClock):
             while self._alarms and self._alarms[0][2].done():
                 heapq.heappop(self._alarms)
             following = self._alarms[0][:2] if self._alarms else None
-            looks = looks + proof if following == seen and not self._in_threads else proof
+            looks = looks + proof if following == seen and not calls_under_way() else proof
             seen = following
             if following is not None and looks >= LOOKS:
                 await self.advance(max(0.0, following[0] - self.monotonic()))
