@@ -30,7 +30,8 @@ from agent.ksef.gateway import Gateway, open_gateway
 from agent.ksef.latarnia import open_latarnia
 from agent.outbound import Outbound, Route, Webhooks, WhiteList
 from agent.ports import Clock, KsefGateway, StatusSource
-from agent.services.assembly import Ports, Services, assemble
+from agent.services.assembly.ports import Ports
+from agent.services.assembly.services import Services, assemble
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.recent_calls import recent_calls
 from agent.services.monitoring.counters import CountersInMemory
@@ -58,7 +59,7 @@ PRESS_SECONDS = 20.0
 """How long a stop waits for presses under way."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Agent(Services):
     """A running agent: its use cases over real adapters; the servers are not part of it."""
 
@@ -181,7 +182,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             hub_decides=lambda: chain is not None and chain.certificate.adopted,
         )
         agent = Agent(
-            **services.by_name(),
+            **vars(services),
             clock=clock,
             store=store,
             tokens=Tokens.in_directory(settings.data_dir),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.services.assembly import drop_folder_watch
+from agent.services.assembly.drop_folder import drop_folder_watch
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.shared_folder import SharedFolder
 from agent.web.answers import exchange

@@ -9,7 +9,7 @@ import asyncio
 
 from aiohttp import web
 
-from agent.services.assembly import Services
+from agent.services.assembly.services import Services
 from agent.services.manager_pins import ManagerPins
 from agent.services.tokens import Tokens
 from agent.settings.model import ApiSettings, PageSettings

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from aiohttp import web
 
-from agent.services.assembly import Services
+from agent.services.assembly.services import Services
 from agent.services.background import BackgroundTasks
 from agent.services.buyers.lookup import BuyerLookup
 from agent.services.changes import Changes

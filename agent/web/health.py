@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.ports import Json
-from agent.services.assembly import Services
+from agent.services.assembly.services import Services
 from agent.services.monitoring.health import HealthReport
 from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
 from agent.web import json_views

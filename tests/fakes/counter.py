@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.domain.callers import Caller
-from agent.services.assembly import Services
+from agent.services.assembly.services import Services
 from agent.services.queries.invoices import IssueAnswer
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.ports import DropFolder, Place
-from agent.services.assembly import drop_folder_watch
+from agent.services.assembly.drop_folder import drop_folder_watch
 from agent.services.exchange.watcher import DropFolderWatch
 from agent.settings.model import DropFolderSettings, Settings
 from agent.web.answers import exchange

@@ -36,4 +36,4 @@ def _back(loop: asyncio.AbstractEventLoop) -> None:
 
 
 # For good, not while a test runs: a call that began before a clock looked has to be counted too.
-BaseEventLoop.run_in_executor = counted(BaseEventLoop.run_in_executor)  # type: ignore[method-assign, assignment]
+BaseEventLoop.run_in_executor = counted(BaseEventLoop.run_in_executor)  # type: ignore[method-assign]

@@ -17,7 +17,8 @@ from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.invoice import Address, InvoiceRecord, Seller
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.ports import Event, KsefError, LatarniaReading, Rejected, WebhookSender
-from agent.services.assembly import Ports, Services, assemble
+from agent.services.assembly.ports import Ports
+from agent.services.assembly.services import Services, assemble
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.recent_calls import RecentCalls, recent_calls
 from agent.services.monitoring.counters import CountersInMemory
@@ -285,7 +286,7 @@ async def world(
         subscribers=subscribers,
     )
     found = World(
-        **services.by_name(),
+        **vars(services),
         clock=clock,
         gateway=gateway,
         latarnia=latarnia,

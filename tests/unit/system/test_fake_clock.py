@@ -6,6 +6,8 @@ import asyncio
 import socket
 import time
 
+import pytest
+
 from tests.fakes.clock import FakeClock
 
 TURN = 0.0001
@@ -18,7 +20,7 @@ async def sleeps(clock: FakeClock, times: int, woken: list[float]) -> None:
         woken.append(clock.monotonic())
 
 
-async def test_an_alarm_costs_few_turns_where_everybody_waits(monkeypatch):
+async def test_an_alarm_costs_few_turns_where_everybody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = 0
     sleep = asyncio.sleep
 
@@ -35,7 +37,7 @@ async def test_an_alarm_costs_few_turns_where_everybody_waits(monkeypatch):
     assert turns < 10 * 100
 
 
-async def test_work_of_many_turns_is_done_before_the_next_alarm():
+async def test_work_of_many_turns_is_done_before_the_next_alarm() -> None:
     clock, seen = FakeClock(), list[float]()
 
     async def works() -> None:
@@ -51,7 +53,7 @@ async def test_work_of_many_turns_is_done_before_the_next_alarm():
     await asyncio.gather(*tasks)
 
 
-async def test_a_call_in_a_thread_gets_its_turns_before_the_next_alarm(monkeypatch):
+async def test_a_call_in_a_thread_gets_its_turns_before_the_next_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     sleep, clock, seen = asyncio.sleep, FakeClock(), list[float]()
 
     async def slow_turn(seconds: float) -> None:
@@ -71,7 +73,7 @@ async def test_a_call_in_a_thread_gets_its_turns_before_the_next_alarm(monkeypat
     await asyncio.gather(*tasks)
 
 
-async def test_what_comes_over_a_socket_is_read_before_the_next_alarm():
+async def test_what_comes_over_a_socket_is_read_before_the_next_alarm() -> None:
     clock, seen = FakeClock(), list[float]()
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)

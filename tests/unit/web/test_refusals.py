@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from agent.services.assembly import Services
+from agent.services.assembly.services import Services
 from agent.web.connections import Connections, Limits, Site
 from agent.web.request_query import PARAMETERS
 from tests.fakes.served import MANAGER, till_http, tokens_in
