@@ -5,7 +5,7 @@ reset, close, timeout, no answer of a hub after that         UNKNOWN, link down
 hub-busy, hub-draining, disk-full, too many connections      NOT_SENT: it says that nothing was stored; UNKNOWN of more
                                                              than ALL_OR_NOTHING, of which a hub of 0.2 stored some
 store-unreachable, 5xx                                       UNKNOWN
-401, 403, 404, 409, 422                                      ANSWERED
+401, 403, 404, 409, 422                                      REFUSED
 """
 
 from __future__ import annotations

@@ -8,17 +8,13 @@ the hashes, and fetches the confirmation as ever.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable
 
 from agent.domain.errors import DocumentDamaged
-from agent.domain.invoice import InvoiceRecord, InvoiceSummary
+from agent.domain.invoice import InvoiceRecord
 from agent.hub_route.chain import Chain
 from agent.hub_route.gateway import handover
-from agent.hub_route.refusals import is_refusal, why
 from agent.ports import KsefError, Outgoing, Store
-
-LOG = logging.getLogger("agent.hub")
 
 AT_ONCE = 500
 """Invoices looked at in one round; what comes after them has its turn once these are proven."""
@@ -32,47 +28,37 @@ class Refill:
         self._chain = chain
         self._store = store
         self._outgoing = outgoing
-        self._refusals = chain.refusals
+        self._refused = chain.refusals.of_refill
 
     async def run(self) -> None:
         """Hand over what the hub should know and does not; a hub that does not answer is asked the next time.
 
-        What it refuses is told (Refusals) until it takes it, or its UPO came some other way.
+        What it refuses, people hear of (Refusals) until it takes it, or its UPO came some other way.
         """
         hub = self._chain.gateway.hub
-        if not hub.forgot and not self._refusals.of_refill:
+        if not hub.forgot and not self._refused.reasons:
             return
         missing = await self._store.read(lambda tx: tx.invoices.without_upo(AT_ONCE))
+        self._refused.keep_only({each.id for each in missing})
         if not hub.forgot:
-            wanted = {each.id for each in missing}
-            self._refusals.of_refill = {name: said for name, said in self._refusals.of_refill.items() if name in wanted}
             return
-        refused: dict[str, str] = {}
-        try:
+        with contextlib.suppress(KsefError):
             for each in missing:
                 if await self._chain.client.status(each.sha256) is None:
-                    await self._hand_over(each, refused)
-        except KsefError:
-            self._refusals.of_refill = {**self._refusals.of_refill, **refused}
-            return
-        self._refusals.of_refill = refused
-        hub.forgot = False
+                    await self._hand_over(each.id)
+                else:
+                    self._refused.forget(each.id)
+            hub.forgot = False
 
-    async def _hand_over(self, invoice: InvoiceSummary, refused: dict[str, str]) -> None:
-        """Hand one over under the name it had, and note in ``refused`` why the hub does not take it."""
-        record = await self._store.read(lambda tx: tx.invoices.get(invoice.id))
+    async def _hand_over(self, invoice_id: str) -> None:
+        """Hand one over under the name it had."""
+        record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
         if not record.xml or record.session_ref is None:
+            self._refused.forget(invoice_id)
             return
-        with contextlib.suppress(DocumentDamaged):
+        try:
             outgoing = await self._outgoing(record)
-            try:
-                offered = await self._chain.client.offer(handover(outgoing, record.session_ref))
-            except KsefError as error:
-                if not is_refusal(error):
-                    raise
-                refused[record.id] = why(record.number, error)
-            else:
-                if offered.status is None:
-                    refused[record.id] = why(record.number, offered)
-            if record.id in refused and record.id not in self._refusals.of_refill:
-                LOG.warning("the hub does not take again %s", refused[record.id])
+        except DocumentDamaged:
+            self._refused.forget(invoice_id)
+            return
+        await self._refused.offer(record, self._chain.client.offer(handover(outgoing, record.session_ref)))

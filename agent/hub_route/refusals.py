@@ -6,12 +6,15 @@ told by /health, as `hub`, with the hub's reason, until the hub takes them or no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Collection, Mapping
 
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.json_io.canonical import Json
 from agent.hub_route.client import HubRefusal, Offered
 from agent.ports import CallOutcome, KsefError
 
+LOG = logging.getLogger("agent.hub")
 LISTED = 3
 """Invoices that the sentence names; of the others it says how many there are."""
 WAIT_FOR = frozenset({"not-found", "token-unknown", "token-missing", "till-name-duplicate"})
@@ -20,22 +23,67 @@ SIGNED = "Centrala: "
 """How the words of a refusal begin where they stand alone."""
 
 
+class RefusedInvoices:
+    """What the hub does not take for one purpose."""
+
+    def __init__(self, purpose: str, sentence: str) -> None:
+        """``purpose``: for the log; ``sentence``: how the Polish one for people begins."""
+        self._purpose = purpose
+        self._sentence = sentence
+        self.reasons: dict[str, str] = {}
+        """By id of the invoice: its number, and why the hub does not take it."""
+
+    async def offer(self, record: InvoiceRecord, call: Awaitable[Offered | None]) -> None:
+        """Offer one to the hub by this call, and note whether it refuses it.
+
+        KsefError where it is no matter of this invoice: the hub can take none now.
+        """
+        answer: Offered | KsefError | None
+        try:
+            answer = await call
+        except KsefError as error:
+            if not is_refusal(error):
+                raise
+            answer = error
+        if answer is None or (isinstance(answer, Offered) and answer.status is not None):
+            self.forget(record.id)
+            return
+        reason = f"{record.number} – {_words(answer)}"
+        if record.id not in self.reasons:
+            LOG.warning("the hub does not take %s: %s", self._purpose, reason)
+        self.reasons[record.id] = reason
+
+    def forget(self, invoice_id: str) -> None:
+        """Hear no more of one: the hub has it, or nothing is left to hand over."""
+        self.reasons.pop(invoice_id, None)
+
+    def keep_only(self, invoice_ids: Collection[str]) -> None:
+        """Forget all others."""
+        self.reasons = {name: reason for name, reason in self.reasons.items() if name in invoice_ids}
+
+    def problem(self) -> str:
+        """Return in a Polish sentence what people should know of; empty where the hub takes everything."""
+        if not self.reasons:
+            return ""
+        more = f"; i innych: {len(self.reasons) - LISTED}" if len(self.reasons) > LISTED else ""
+        named = "; ".join(sorted(self.reasons.values())[:LISTED])
+        return f"{self._sentence} ({len(self.reasons)}): {named.rstrip('.')}{more}."
+
+
 class Refusals:
-    """By id of the invoice: its number, and why the hub does not take it."""
+    """All that the hub refuses and nobody else asks about."""
 
     def __init__(self) -> None:
-        self.of_books: Mapping[str, str] = {}
-        """Copies of what is never sent."""
-        self.of_refill: Mapping[str, str] = {}
-        """What has its number at KSeF, and lacks its UPO, since the hub that is to fetch it does not know it."""
+        self.of_books = RefusedInvoices(
+            "a copy for its books", "Centrala nie przyjmuje do swoich ksiąg faktur, których się nie wysyła"
+        )
+        self.of_refill = RefusedInvoices(
+            "again what it lost", "Centrala utraciła dane i nie przyjmuje ponownie faktur, których UPO ma pobrać"
+        )
 
     def problem(self) -> str | None:
-        """Return in a Polish sentence what people should know of."""
-        said = [
-            _sentence("Centrala nie przyjmuje do swoich ksiąg faktur, których się nie wysyła", self.of_books),
-            _sentence("Centrala utraciła dane i nie przyjmuje ponownie faktur, których UPO ma pobrać", self.of_refill),
-        ]
-        return " ".join(each for each in said if each) or None
+        """Return in Polish sentences what people should know of."""
+        return " ".join(filter(None, (self.of_books.problem(), self.of_refill.problem()))) or None
 
 
 def is_refusal(error: KsefError) -> bool:
@@ -43,20 +91,11 @@ def is_refusal(error: KsefError) -> bool:
     return isinstance(error, HubRefusal) and error.outcome is CallOutcome.REFUSED and error.problem_code not in WAIT_FOR
 
 
-def why(number: str, error: KsefError | Offered) -> str:
-    """Return an invoice and the hub's reason, for people."""
-    words = error.message if isinstance(error, KsefError) else error.detail
-    return f"{number} – {words.removeprefix(SIGNED)}"
+def from_json(stored: Json) -> dict[str, str]:
+    """Return the reasons that were written into the notebook."""
+    return {str(name): str(text) for name, text in stored.items()} if isinstance(stored, Mapping) else {}
 
 
-def from_json(kept: Json) -> dict[str, str]:
-    """Return what was written into the notebook."""
-    return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, Mapping) else {}
-
-
-def _sentence(what: str, refused: Mapping[str, str]) -> str:
-    if not refused:
-        return ""
-    more = f"; i innych: {len(refused) - LISTED}" if len(refused) > LISTED else ""
-    named = "; ".join(sorted(refused.values())[:LISTED])
-    return f"{what} ({len(refused)}): {named.rstrip('.')}{more}."
+def _words(answer: KsefError | Offered) -> str:
+    words = answer.message if isinstance(answer, KsefError) else answer.detail
+    return words.removeprefix(SIGNED)

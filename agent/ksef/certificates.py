@@ -120,7 +120,7 @@ class Certificates:
         return answer.text("referenceNumber")
 
     async def serial(self, reference: str) -> str:
-        """Wait until the certificate is issued; return its serial number. KsefError ANSWERED where it is refused."""
+        """Wait until the certificate is issued; return its serial number. KsefError REFUSED where it is refused."""
         give_up = self._clock.monotonic() + ISSUED_WITHIN_SECONDS
         asked = 0
         while True:

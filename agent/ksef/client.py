@@ -6,7 +6,7 @@ Nothing here retries, follows a redirect or knows what a call means. Classes (do
     reset, close, timeout, truncated answer after that       UNKNOWN, link down
     2xx that is no JSON/XML (captive portal), a redirect      UNKNOWN, link down
     408, 5xx, an error page instead of an error of KSeF       UNKNOWN
-    4xx with an error of KSeF, 429                            ANSWERED
+    4xx with an error of KSeF, 429                            REFUSED
 """
 
 from __future__ import annotations

@@ -232,7 +232,7 @@ class Gateway:
     async def batch_verdicts(self, session_ref: str) -> dict[bytes, tuple[str, Verdict]] | None:
         """Return the verdicts by SHA-256, None while KSeF works on it.
 
-        KsefError ANSWERED where KSeF refused the batch as a whole, with the session's code (405, 415, 430, 435,
+        KsefError REFUSED where KSeF refused the batch as a whole, with the session's code (405, 415, 430, 435,
         440, 500) or, for a batch whose parts never all arrived, that of the close (21157, 21205, 21208): it took
         nothing. A hash that is missing from the verdicts was not taken either.
         """

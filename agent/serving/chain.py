@@ -13,6 +13,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.alerts import Policy, pressing
 from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
+from agent.hub_route.books import HubBooks
 from agent.hub_route.chain import Chain
 from agent.hub_route.news import Reporter
 from agent.hub_route.refill import Refill
@@ -65,6 +66,11 @@ def reporter(agent: Agent, chain: Chain) -> Reporter:
     )
     agent.judge.hub_problem = made.problem
     return made
+
+
+def books(agent: Agent, chain: Chain) -> HubBooks:
+    """Return what hands over, for the hub's books, what is never sent."""
+    return HubBooks(chain, agent.store, agent.changed.set)
 
 
 def refill(agent: Agent, chain: Chain) -> Refill:

@@ -91,12 +91,12 @@ def loops(agent: Agent) -> Mapping[str, Work]:
 
     chain: dict[str, Work] = {}
     if agent.chain is not None:
-        from agent.serving.chain import refill, reporter  # noqa: PLC0415 - only where the route is used
+        from agent.serving.chain import books, refill, reporter  # noqa: PLC0415 - only where the route is used
 
         talk = reporter(agent, agent.chain)
         seconds = agent.settings.hub.heartbeat_seconds
         chain["hub"] = turning("hub", seconds, talk.report, spread=SPREAD, first=0)
-        chain["hub-books"] = turning("hub-books", BOOKS_SECONDS, talk.keep_books, spread=SPREAD)
+        chain["hub-books"] = turning("hub-books", BOOKS_SECONDS, books(agent, agent.chain).hand_over, spread=SPREAD)
         chain["hub-refill"] = turning("hub-refill", BOOKS_SECONDS, refill(agent, agent.chain).run, spread=SPREAD)
         chain["hub-outcomes"] = turning("hub-outcomes", OUTCOMES_SECONDS, talk.hear, first=0)
     outward: dict[str, Work] = {}

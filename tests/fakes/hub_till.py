@@ -16,10 +16,11 @@ from agent.hub.courier.couriers import CourierGateway
 from agent.hub.domain.records import Seller
 from agent.hub.offline_keys import OfflineKeys
 from agent.hub.settings.model import HubSettings
+from agent.hub_route.books import HubBooks
 from agent.hub_route.news import Reporter
 from agent.hub_route.refill import Refill
 from agent.sandbox.server import NIP
-from agent.serving.chain import refill, reporter
+from agent.serving.chain import books, refill, reporter
 from agent.settings.model import KsefSettings
 from tests.fakes.agent_with_sandbox import AgentWithSandbox, SteppedClock, agent_with_sandbox
 from tests.fakes.hub_served import ServedHub, served_hub
@@ -58,6 +59,7 @@ class TillOfAChain:
     joined: AgentWithSandbox
     hub: ServedHub
     talk: Reporter
+    books: HubBooks
     again: Refill
     clock: SteppedClock
     allowed: list[bool] = field(default_factory=lambda: [True])
@@ -119,4 +121,5 @@ async def till_of_a_chain(
         async with agent_with_sandbox(folder, clock=clock, edit=edit, extra=extra) as both:
             assert both.agent.chain is not None
             agent, chain = both.agent, both.agent.chain
-            yield TillOfAChain(both, hub, reporter(agent, chain), refill(agent, chain), clock, allowed)
+            copies, again = books(agent, chain), refill(agent, chain)
+            yield TillOfAChain(both, hub, reporter(agent, chain), copies, again, clock, allowed)

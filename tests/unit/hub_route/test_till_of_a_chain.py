@@ -23,10 +23,11 @@ from agent.hub.domain.states import HubState
 from agent.hub.services.books import BookQueries
 from agent.hub_contract.heartbeat import LatarniaNews, News
 from agent.hub_contract.offers import Claims
+from agent.hub_route.books import BOOKED
 from agent.hub_route.client import Handover, HubRefusal
 from agent.hub_route.gateway import is_hub_session
 from agent.hub_route.latarnia import ChainLatarnia
-from agent.hub_route.news import BOOKED, CURSOR
+from agent.hub_route.news import CURSOR
 from agent.sandbox.server import NIP
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_till import TillOfAChain, till_of_a_chain
@@ -197,11 +198,11 @@ async def test_what_is_never_sent_is_in_the_books_of_the_hub_and_nowhere_else(tm
         firm = await it.joined.sell()
         assert consumer.state is InvoiceState.EXEMPT
         await it.hub.listener.down()
-        await it.talk.keep_books()
+        await it.books.hand_over()
         assert await exempt_at(it, consumer) is None
         await it.hub.listener.up()
         for _ in range(2):
-            await it.talk.keep_books()
+            await it.books.hand_over()
             found = await exempt_at(it, consumer)
             assert found is not None
             assert (found.state, found.mode) == (HubState.EXEMPT, Mode.OUTSIDE_KSEF)
@@ -232,15 +233,15 @@ async def test_a_copy_that_the_hub_refuses_for_its_books_is_told_and_costs_itsel
         refused = await it.joined.sell(buyer=CONSUMER)
         taken = await it.joined.sell(buyer=CONSUMER)
         await chain.client.keep(altered(refused))
-        await it.talk.keep_books()
+        await it.books.hand_over()
         assert await exempt_at(it, refused) is None
         assert await exempt_at(it, taken) is not None
         said = (await it.joined.problems())["hub"]
         assert refused.number in said
         assert "ma już inny dokument" in said
         assert taken.number not in said
-        chain.refusals.of_books = {}
-        await it.talk.keep_books()
+        chain.refusals.of_books.reasons = {}
+        await it.books.hand_over()
         assert refused.number in (await it.joined.problems())["hub"], "a new run of the program knows it, too"
 
 
@@ -250,12 +251,12 @@ async def test_what_was_refused_for_the_books_is_offered_again_and_no_trouble_on
         record = await it.joined.sell(buyer=CONSUMER)
         database = tmp_path / "hub" / "hub.db"
         rename_series(database, "FV-1", "FV-9")
-        await it.talk.keep_books()
+        await it.books.hand_over()
         assert record.number in (await it.joined.problems())["hub"]
         rename_series(database, "FV-9", "FV-1")
-        await it.talk.keep_books()
+        await it.books.hand_over()
         it.clock.jump(timedelta(hours=1))
-        await it.talk.keep_books()
+        await it.books.hand_over()
         assert await exempt_at(it, record) is not None
         await it.talk.report()
         assert "hub" not in await it.joined.problems()
@@ -272,7 +273,7 @@ async def test_a_hub_that_lost_its_data_gets_its_books_again(tmp_path: Path) -> 
     async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
         await it.turn()
         await it.joined.sell(buyer=CONSUMER)
-        await it.talk.keep_books()
+        await it.books.hand_over()
         store = it.joined.agent.store
         assert await store.read(lambda tx: tx.key_values.get(BOOKED))
         await store.write(lambda tx: tx.key_values.put(CURSOR, "77.of-another-memory"))
@@ -345,7 +346,7 @@ async def test_what_a_hub_that_lost_its_data_refuses_to_take_again_is_told(tmp_p
         assert refused.number in said
         assert "ma już inny dokument" in said
         assert taken.number not in said
-        chain.refusals.of_refill = {"another": "FV-1/77 – nie"}
+        chain.refusals.of_refill.reasons = {"another": "FV-1/77 – nie"}
         await it.again.run()
         assert "hub" not in await it.joined.problems(), "its UPO came meanwhile"
 
@@ -372,7 +373,7 @@ async def test_what_is_exempt_no_longer_is_sent_after_all(tmp_path: Path) -> Non
     async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
         await it.turn()
         record = await it.joined.sell(buyer=CONSUMER)
-        await it.talk.keep_books()
+        await it.books.hand_over()
         chain = it.joined.agent.chain
         assert chain is not None
         claims = Claims(offline=True, group="g", mode="offline24")
