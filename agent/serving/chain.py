@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from agent import __version__
 from agent.domain.calendar import BusinessCalendar, local_date
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring.alerts import Policy, pressing
+from agent.domain.monitoring.opening_hours import pressing
+from agent.domain.monitoring.policy import Policy
 from agent.domain.numbering import series_name
 from agent.hub_contract.heartbeat import Heartbeat
 from agent.hub_route.books import HubBooks

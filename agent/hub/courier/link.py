@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from agent.domain.monitoring.alerts import SIGN_IN_LATE
+from agent.domain.monitoring.rules.ksef import SIGN_IN_LATE
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
 from agent.ports import CallOutcome, Clock, KsefError, KsefGateway
 from agent.services.outages.sending_trouble import BatchTrouble, SendingTrouble

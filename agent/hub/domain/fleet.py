@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.json_io.canonical import Json
-from agent.domain.monitoring.alerts import Policy, opening_time_left
+from agent.domain.monitoring.opening_hours import opening_time_left
+from agent.domain.monitoring.policy import Policy
 from agent.hub.domain.records import LastBeat, OpenCount, Till, UnreadRefusals
 from agent.hub_contract.heartbeat import MOST_INVOICES, Heartbeat
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
-from agent.domain.monitoring.alerts import NAMED, UPO_LATE
+from agent.domain.monitoring.facts import NAMED, UPO_LATE
 from agent.hub.courier.state import CERTIFICATES, STATE, said_now
 from agent.hub.domain.certificates import CertificateCount, count_from_json
 from agent.hub.ports import HubTransaction

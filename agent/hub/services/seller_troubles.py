@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from agent.domain.calendar import local_time
-from agent.domain.monitoring.alerts import NAMED, AlertCode
+from agent.domain.monitoring.alert import AlertCode
+from agent.domain.monitoring.facts import NAMED
 from agent.hub.domain.certificates import FEW_CERTIFICATES, FEW_REQUESTS, CertificateCount
 from agent.hub.domain.fleet import Grade, Trouble
 from agent.hub.services.overview import SellerState

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain.monitoring.alerts import Policy
+from agent.domain.monitoring.policy import Policy
 from agent.settings.model import Settings
 
 

@@ -10,8 +10,8 @@ from functools import cache
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring.alerts import Policy
 from agent.domain.monitoring.backlog_hours import BacklogHours, held_until
+from agent.domain.monitoring.policy import Policy
 from agent.ports import Transaction, Unsent
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.known_timeline import KnownTimeline

@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
-from agent.domain.monitoring.alerts import OTHERS, ActiveAlert, AlertDiff, Severity, diff
-from agent.domain.monitoring.alerts import AlertCode as Code
+from agent.domain.monitoring.alert import OTHERS, ActiveAlert, AlertDiff, Severity, diff
+from agent.domain.monitoring.alert import AlertCode as Code
 from agent.ports import Clock, Json, Store, Transaction
 from agent.services.signals import Signal
 from agent.system import journal

@@ -1,4 +1,4 @@
-"""What is wrong now: everything this till knows of itself, judged by domain/monitoring/alerts.py."""
+"""What is wrong now: everything this till knows of itself, judged by the rules of domain/monitoring."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ from datetime import date, datetime, timedelta
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring.alerts import (
-    NAMED,
-    UPO_LATE,
-    ActiveAlert,
-    AlertCode,
-    AlertFacts,
-    InvoiceFacts,
-    Others,
-    Policy,
-    Window,
-    alerts,
-    pressing,
-)
+from agent.domain.monitoring.alert import ActiveAlert, AlertCode
+from agent.domain.monitoring.alerts import alerts
+from agent.domain.monitoring.facts import NAMED, UPO_LATE, AlertFacts, InvoiceFacts, Others
+from agent.domain.monitoring.opening_hours import Window, pressing
+from agent.domain.monitoring.policy import Policy
 from agent.domain.rejection import number_taken
 from agent.ports import Clock, Transaction
 from agent.services.corrections.pending import existing, open_cases

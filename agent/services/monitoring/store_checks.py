@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agent.domain.monitoring.alerts import BackupFacts
+from agent.domain.monitoring.facts import BackupFacts
 from agent.ports import Clock, Copies, Store, Transaction
 from agent.services.elapsed import Since
 from agent.services.signals import Signal

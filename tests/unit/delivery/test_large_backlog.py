@@ -15,7 +15,10 @@ import pytest
 
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring import alerts as policy
+from agent.domain.monitoring import opening_hours
+from agent.domain.monitoring.alerts import alerts
+from agent.domain.monitoring.facts import AlertFacts, InvoiceFacts
+from agent.domain.monitoring.policy import Policy
 from tests.fakes.world import World, world
 
 NOW = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
@@ -29,12 +32,12 @@ def test_the_opening_time_to_a_deadline_is_counted_once(monkeypatch: pytest.Monk
         counted.append(given)
         return opening_time_left(*given)
 
-    opening_time_left = policy.opening_time_left
-    monkeypatch.setattr(policy, "opening_time_left", count)
-    one = policy.InvoiceFacts("0", "FV-1/2026/11/000000", InvoiceState.ISSUED, date(2026, 11, 25), NOW)
+    opening_time_left = opening_hours.opening_time_left
+    monkeypatch.setattr(opening_hours, "opening_time_left", count)
+    one = InvoiceFacts("0", "FV-1/2026/11/000000", InvoiceState.ISSUED, date(2026, 11, 25), NOW)
     many = tuple(replace(one, id=str(each)) for each in range(500))
     late = replace(one, id="late", deadline=date(2026, 11, 26))
-    assert policy.alerts(policy.AlertFacts(NOW, (*many, late)), policy.Policy(), BusinessCalendar()) == frozenset()
+    assert alerts(AlertFacts(NOW, (*many, late)), Policy(), BusinessCalendar()) == frozenset()
     assert len(counted) == 2
 
 

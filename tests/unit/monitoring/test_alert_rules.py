@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.monitoring.alerts import AlertCode, Severity
+from agent.domain.monitoring.alert import AlertCode, Severity
 from tests.incidents.incidents import INCIDENTS
 from tests.incidents.recording import FOLDER, HQ, RULES
 

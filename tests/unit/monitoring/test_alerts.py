@@ -9,18 +9,11 @@ import pytest
 
 from agent.domain.calendar import BusinessCalendar
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.monitoring.alerts import (
-    ActiveAlert,
-    AlertCode,
-    AlertFacts,
-    InvoiceFacts,
-    Others,
-    Policy,
-    Severity,
-    alerts,
-    diff,
-    opening_time_left,
-)
+from agent.domain.monitoring.alert import ActiveAlert, AlertCode, Severity, diff
+from agent.domain.monitoring.alerts import alerts
+from agent.domain.monitoring.facts import AlertFacts, InvoiceFacts, Others
+from agent.domain.monitoring.opening_hours import opening_time_left
+from agent.domain.monitoring.policy import Policy
 from tests.fakes.clock import at
 
 CALENDAR = BusinessCalendar()

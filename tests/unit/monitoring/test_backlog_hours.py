@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, end_of_day, local_date
 from agent.domain.invoice import Mode
-from agent.domain.monitoring.alerts import Policy, Window, opening_time_left
 from agent.domain.monitoring.backlog_hours import LEAST, BacklogHours, BacklogHoursError, held_until, read_backlog_hours
+from agent.domain.monitoring.opening_hours import Window, opening_time_left
+from agent.domain.monitoring.policy import Policy
 from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.timeline import Timeline
 from tests.fakes.clock import at

@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestServer
 
 from agent.domain.errors import BadInput
 from agent.domain.event_kinds import EventKind
-from agent.domain.monitoring.alerts import AlertCode
+from agent.domain.monitoring.alert import AlertCode
 from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
 from agent.outbound import Outbound, Webhooks
 from agent.services.monitoring.webhooks import INVOICE_TYPES, PAGE, Outbox, Subscriber

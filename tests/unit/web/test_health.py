@@ -28,7 +28,7 @@ from agent import __version__
 from agent.domain.errors import Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import PrintState
-from agent.domain.monitoring.alerts import AlertCode
+from agent.domain.monitoring.alert import AlertCode
 from agent.outbound import Outbound, Webhooks
 from agent.ports import Copies, LimitLeft, PrinterStatus
 from agent.services.heartbeats import LEAST_SECONDS

@@ -1,0 +1,1 @@
+"""Which problems hold: pure rules, a module a subject."""
