@@ -90,6 +90,10 @@ class HubGateway:
             self._session = SessionRef(f"{SESSION}{uuid.uuid4().hex}", now + timedelta(hours=SESSION_HOURS))
         return self._session
 
+    def way_of(self, invoice_id: str) -> str:
+        """Return the name of the way through the hub."""
+        return "hub"
+
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Hand one invoice over; it is durable at the hub once this returns."""
         offered = await self._client.offer(handover(invoice, session.reference))

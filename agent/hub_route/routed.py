@@ -60,6 +60,10 @@ class RoutedGateway:
             raise KsefError("Centrala nie odpowiada; faktura na nią czeka.", outcome=CallOutcome.NOT_SENT)
         return await self.hub.session(invoice)
 
+    def way_of(self, invoice_id: str) -> str:
+        """Return which way this invoice goes."""
+        return (self.hub if self.own is None or invoice_id not in self.late else self.own).way_of(invoice_id)
+
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Send once, the way of the session."""
         if is_hub_session(session.reference):

@@ -125,6 +125,10 @@ class Gateway:
             raise
         return session
 
+    def way_of(self, invoice_id: str) -> str:
+        """Return the name of the only way."""
+        return "ksef"
+
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Send once; return the invoice's reference."""
         return await self._sessions.send(session, invoice)

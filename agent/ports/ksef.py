@@ -245,6 +245,10 @@ class KsefGateway(Protocol):
         """
         ...
 
+    def way_of(self, invoice_id: str) -> str:
+        """Return a name for the way that this invoice takes; where one gives no session, another may. No I/O."""
+        ...
+
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         """Send once; return the invoice's reference (202).
 

@@ -112,6 +112,9 @@ class FakeGateway:
             self._sessions[self._session.reference] = []
         return self._session
 
+    def way_of(self, invoice_id: str) -> str:
+        return "ksef"
+
     async def send(self, session: SessionRef, invoice: Outgoing) -> str:
         self._check()
         self.reached.set()

@@ -17,6 +17,9 @@ LONGEST_RECALLED = timedelta(hours=1)
 TROUBLE_STEPS = (5.0, 15.0, 60.0)
 """Seconds until the next attempt, by attempts made, while KSeF takes nothing of anybody: it is KSeF's trouble, and
 the next attempt is how its end is noticed."""
+LONGEST_TOLD = 300.0
+"""Seconds; a Retry-After that is no limit of KSeF's (503 of what stands before it) is believed so far: its cause may
+end at any moment, and only an attempt tells."""
 OWN_STEPS = (5.0, 15.0, 60.0, 300.0)
 """Seconds by how often an invoice failed although KSeF took others in between: then the trouble is its own."""
 
@@ -29,8 +32,10 @@ def step_of(steps: Sequence[float], times: int) -> float:
 class Backoff:
     """Remembers by name when something was asked. Only in memory: after a restart everything is asked once."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, steps: Sequence[float] = STEPS) -> None:
+        """``steps``: seconds until the next time, by times asked."""
         self._clock = clock
+        self._steps = steps
         self._asked: dict[str, tuple[int, float]] = {}
 
     def __len__(self) -> int:
@@ -43,7 +48,7 @@ class Backoff:
     def asked(self, name: str) -> None:
         """Note that it is being asked; the next time is a step later."""
         times = self._asked[name][0] if name in self._asked else 0
-        self._asked[name] = (times + 1, self._clock.monotonic() + step_of(STEPS, times))
+        self._asked[name] = (times + 1, self._clock.monotonic() + step_of(self._steps, times))
 
     def hurry(self, name: str, seconds: float) -> None:
         """Somebody tells that there is an answer now: it may be asked after ``seconds`` at the latest."""
@@ -51,13 +56,17 @@ class Backoff:
             times, due = self._asked[name]
             self._asked[name] = (times, min(due, self._clock.monotonic() + seconds))
 
+    def forget(self, name: str) -> None:
+        """It went well: the next trouble begins anew."""
+        self._asked.pop(name, None)
+
     def keep(self, names: Collection[str]) -> None:
         """Forget everything else."""
         self._asked = {name: entry for name, entry in self._asked.items() if name in names}
 
     def forget_old(self) -> None:
         """Forget what nobody has asked for long: it is decided, or begins anew."""
-        longest_ago = self._clock.monotonic() - 2 * STEPS[-1]
+        longest_ago = self._clock.monotonic() - 2 * self._steps[-1]
         self._asked = {name: entry for name, entry in self._asked.items() if entry[1] >= longest_ago}
 
 
@@ -119,6 +128,11 @@ class Waits:
         """
         own = self._failed_again(invoice_id, in_turn=False)
         return self.rest(step_of(OWN_STEPS, own) if own else step_of(TROUBLE_STEPS, attempts), invoice_id)
+
+    def rest_as_told(self, invoice_id: str, seconds: float) -> datetime:
+        """Let it rest as it was told to after trouble that is no limit; as rest_after_trouble it may end sooner."""
+        self._failed_again(invoice_id, in_turn=False)
+        return self.rest(min(seconds, LONGEST_TOLD), invoice_id)
 
     def rest_in_turn(self, invoice_id: str, attempts: int) -> datetime:
         """Let it rest after KSeF refused or cancelled it for a reason that may be that of all; as rest_after_trouble.

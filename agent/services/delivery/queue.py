@@ -260,6 +260,7 @@ class SendQueue:
             at_once = min(AT_ONCE, self._share(kept_for_presses=kept_for_presses).now)
             if at_once == 0 or not self._mode.may_send():
                 return False
+            waiting = [record for record in waiting if self._sender.may_try(record.id)]
             asking = self._asking_seconds
             await asyncio.gather(*(self._sender.deliver(record.id, asking) for record in waiting[:at_once]))
             waiting = waiting[at_once:]

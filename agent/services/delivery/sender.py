@@ -42,6 +42,7 @@ from agent.ports import (
     Transaction,
 )
 from agent.services.background import BackgroundTasks
+from agent.services.delivery.backoff import TROUBLE_STEPS, Backoff
 from agent.services.delivery.first_question import FirstQuestion
 from agent.services.delivery.upo import UpoFetcher
 from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
@@ -91,8 +92,20 @@ class InvoiceSender:
         self._first_question = FirstQuestion()
         self._taken: dict[str, float] = {}
         """By invoice that was just sent: when KSeF said that it has it, on the monotonic clock."""
+        self._closed_ways = Backoff(clock, TROUBLE_STEPS)
+        """Ways that gave no session, though the line is there: signing in is refused, say."""
+        self._sessions: dict[str, str] = {}
+        """The newest session by way."""
         self._busy: dict[str, asyncio.Event] = {}
         """By invoice that is being sent; set when its sender is done with it."""
+
+    def may_try(self, invoice_id: str) -> bool:
+        """Whether its way to KSeF is worth a try of what nobody waits for.
+
+        Where it gave no session it gives the next invoice none either. Each try is written down; a thousand invoices
+        that try each minute would fill the disk over a weekend.
+        """
+        return self._closed_ways.due(self._gateway.way_of(invoice_id))
 
     def busy(self, invoice_id: str) -> bool:
         """Whether somebody is bringing this invoice to KSeF right now."""
@@ -150,14 +163,23 @@ class InvoiceSender:
                 self._connection.failed(error)
 
     async def _session(self, invoice: Outgoing | None = None) -> SessionRef:
+        way = self._gateway.way_of("" if invoice is None else invoice.invoice_id)
         try:
             session = await self._gateway.session(invoice)
         except KsefError as error:
             self._connection.no_session(error)
+            self._close_way(way, error)
             raise
+        if session.reference != self._sessions.get(way):  # one that was open before says nothing of signing in now
+            self._sessions[way] = session.reference
+            self._closed_ways.forget(way)
         self._connection.signed_in(session.reference)
         self._upos.sending_in(session.reference)
         return session
+
+    def _close_way(self, way: str, error: KsefError) -> None:
+        if not error.link_down and self._closed_ways.due(way):  # of several that fail at once the first one counts
+            self._closed_ways.asked(way)
 
     async def _send(self, record: InvoiceRecord, *, pressed: bool, again: bool = True) -> InvoiceRecord:
         """Send once; where the session turns out to be over, once more in a new one."""
@@ -184,6 +206,7 @@ class InvoiceSender:
                 return await self._send(record, pressed=pressed, again=False)
             return record
         self._taken[record.id] = self._clock.monotonic()
+        self._closed_ways.forget(self._gateway.way_of(record.id))
         self._metrics.sent("taken")
         self._connection.taken()
         self._verdicts.waits.taken()
@@ -246,6 +269,7 @@ class InvoiceSender:
         self._connection.failed(error)
         if error.outcome is CallOutcome.NOT_SENT and error.code not in SESSION_OVER:
             self._connection.no_session(error)  # no token to send it with
+            self._close_way(self._gateway.way_of(record.id), error)
         elif error.outcome is CallOutcome.UNKNOWN or error.of_every_invoice:
             self._connection.nothing_taken(error)
         why = NO_CORRECTION.get(error.code) if error.outcome is CallOutcome.REFUSED else None

@@ -129,7 +129,9 @@ class VerdictRecorder:
         What KSeF refuses to whoever asks is none of it either, and takes a place in the limits.
         """
         if error is not None and error.retry_after is not None:
-            return self.waits.rest(error.retry_after, record.id, singly=error.code == TOO_MANY)
+            if error.code == TOO_MANY:
+                return self.waits.rest(error.retry_after, record.id, singly=True)
+            return self.waits.rest_as_told(record.id, error.retry_after)
         if error is not None and (general or error.outcome is not CallOutcome.REFUSED):
             return self.waits.rest_after_trouble(record.id, record.attempts)
         if error is not None and error.of_every_invoice:

@@ -25,6 +25,7 @@ from agent.ports import (
     Outgoing,
     Pending,
     Rejected,
+    SessionRef,
     Transaction,
     Upo,
     Verdict,
@@ -668,3 +669,78 @@ async def test_an_online_invoice_that_missed_its_day_leaves_as_offline24(tmp_pat
         assert gateway.sent[0].offline
         assert after.issued_on.isoformat() == "2026-11-24"
         assert "mode" in await place.log(waiting.id)
+
+
+REFUSED_LOGIN = KsefError("KSeF odrzucił token KSeF.", outcome=CallOutcome.REFUSED, code=450, body="{}")
+NO_TOKEN = KsefError("KSeF odrzucił token KSeF.", outcome=CallOutcome.NOT_SENT, code=450)
+
+
+def refuse_sessions(gateway: Recorder, patched: pytest.MonkeyPatch) -> list[str]:
+    """Let KSeF give no session; return who asked for one, as it goes on."""
+    asked: list[str] = []
+
+    async def session(invoice: Outgoing | None = None) -> SessionRef:
+        asked.append("" if invoice is None else invoice.invoice_id)
+        raise REFUSED_LOGIN
+
+    patched.setattr(gateway, "session", session)
+    return asked
+
+
+def refuse_tokens(gateway: Recorder, patched: pytest.MonkeyPatch) -> list[str]:
+    """Let every send in a session that is open fail, since there is no token for it any more."""
+    asked: list[str] = []
+
+    async def send(session: object, invoice: Outgoing) -> str:
+        asked.append(invoice.invoice_id)
+        raise NO_TOKEN
+
+    patched.setattr(gateway, "send", send)
+    return asked
+
+
+@pytest.mark.parametrize("refuse", [refuse_sessions, refuse_tokens])
+async def test_while_ksef_lets_nobody_in_a_few_try_and_the_others_write_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: Callable[[Recorder, pytest.MonkeyPatch], list[str]]
+) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        await backlog(place, 30)
+        written = len(await place.all_events())
+        with monkeypatch.context() as patched:
+            asked = refuse(gateway, patched)
+            await passes(place, 120)
+            assert 10 <= len(asked) <= 60, "ten minutes: some at a time, once a minute"
+            assert len(await place.all_events()) - written <= 2 * len(asked) + 10
+        await passes(place, 13)
+        assert await states(place) == set(), "a minute after its end everything is there"
+
+
+async def test_a_press_that_gets_in_frees_what_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        await backlog(place, 12)
+        with monkeypatch.context() as patched:
+            refuse_sessions(gateway, patched)
+            await passes(place, 20)
+        assert (await press_until_answered(place, "now")).state is InvoiceState.ACCEPTED
+        await passes(place, 2)
+        assert await states(place) == set()
+
+
+async def test_one_way_that_gives_no_session_says_nothing_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A till of a chain has two: what is late goes its own, by deadline before all others."""
+    async with shop(tmp_path) as (place, gateway):
+        late, other = await backlog(place, 2)
+        known = gateway.session
+
+        async def session(invoice: Outgoing | None = None) -> SessionRef:
+            if invoice is not None and invoice.invoice_id == late.id:
+                raise REFUSED_LOGIN
+            return await known(invoice)
+
+        monkeypatch.setattr(gateway, "way_of", lambda invoice_id: "own" if invoice_id == late.id else "hub")
+        monkeypatch.setattr(gateway, "session", session)
+        await passes(place, 2)
+        assert (await place.record(other.id)).state is InvoiceState.ACCEPTED
+        assert (await place.record(late.id)).state is InvoiceState.ISSUED

@@ -26,6 +26,12 @@ CANCELLED = Rejected(550, "Operacja została anulowana.", retryable=True)
 LOST_BY_HUB = Rejected(404, "Centrala nie zna tej faktury.", retryable=True, by_ksef=False)
 
 
+AWAY_FOR_HOURS = KsefError(
+    "KSeF zwrócił błąd 503.", outcome=CallOutcome.UNKNOWN, code=503, retry_after=6 * 3600.0, link_down=True
+)
+"""As a firewall before KSeF says it, however short its trouble is."""
+
+
 class NoSessions(FakeGateway):
     """Answers, and gives no session while ``trouble`` lasts."""
 
@@ -66,6 +72,24 @@ async def work(place: World, seconds: float, step: float = 5.0) -> None:
         await place.clock.advance(step)
         await place.connection.probe()
         await place.queue.pass_once()
+
+
+async def test_hours_that_a_503_names_are_not_waited_for_once_ksef_takes_another(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.append(AWAY_FOR_HOURS)
+        first = await press_until_answered(place, "a")
+        await work(place, 30)
+        assert (await press_until_answered(place, "b")).state is InvoiceState.ACCEPTED
+        await work(place, 10)
+        assert (await place.record(first.id)).state is InvoiceState.ACCEPTED
+
+
+async def test_hours_that_a_503_names_are_five_minutes(tmp_path: Path) -> None:
+    async with world(tmp_path) as place:
+        place.gateway.send_plan.append(AWAY_FOR_HOURS)
+        alone = await press_until_answered(place, "a")
+        await work(place, 320)
+        assert (await place.record(alone.id)).state is InvoiceState.ACCEPTED
 
 
 async def test_an_invoice_that_failed_for_hours_leaves_within_a_minute_of_the_end(tmp_path: Path) -> None:
