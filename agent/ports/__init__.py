@@ -44,20 +44,12 @@ from agent.ports.paper import (
     ReceiptRenderer,
     Signer,
 )
-from agent.ports.store import (
-    Books,
-    Events,
-    Facts,
-    Held,
-    Invoices,
-    Keys,
-    KeyValues,
-    Prints,
-    Sessions,
-    Store,
-    Transaction,
-    Work,
-)
+from agent.ports.repositories.books import Books
+from agent.ports.repositories.invoices import Invoices
+from agent.ports.repositories.log import Events, Facts, Keys, KeyValues
+from agent.ports.repositories.papers import Held, Prints
+from agent.ports.repositories.sessions import Sessions
+from agent.ports.store import Store, Transaction, Work
 from agent.ports.stored import (
     NO_REJECTION,
     BookedInvoice,

@@ -1,1 +1,1 @@
-"""The repositories of agent/hub/ports.py, one set for both databases."""
+"""The repositories of agent/hub/ports, one set for both databases."""
