@@ -247,7 +247,7 @@ COMMANDS: Final[dict[str, str]] = {
     "rejected resend": "Prześlij ten sam plik jeszcze raz, gdy nadano uprawnienia, których brakowało (410, 415).",
     "rejected close": (
         "Zamknij sprawę odrzuconej faktury, której sprzedaż ma inny dokument, albo niemożliwej korekty.\n\n"
-        "Kończy to alarmy; nie da się tego cofnąć."
+        "Także kopii, której centrala nie przyjmuje do swoich ksiąg. Kończy to alarmy; nie da się tego cofnąć."
     ),
     "print-test": (
         "Wydrukuj pasek z literami, szerokościami i kodami QR i podpowiedz ustawienia. "

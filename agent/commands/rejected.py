@@ -53,7 +53,7 @@ def resend(settings: Settings, invoice_id: str, as_json: bool) -> None:
 def close(settings: Settings, invoice_id: str, reason: str, as_json: bool) -> None:
     """Close the case of a rejected invoice whose sale has another document, or of a correction that cannot be issued.
 
-    Its alerts end; this cannot be undone.
+    Also that of a copy which the hub refuses for its books. Its alerts end; this cannot be undone.
     """
     body = json.dumps({"reason": reason}).encode()
 

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.hub_route.chain import Chain
 from agent.hub_route.gateway import handover
-from agent.hub_route.refusals import from_json
 from agent.ports import Event, KsefError, Outgoing, Store, Transaction
+from agent.services.hub_copies import note_refused, refused_copies, settled_copies
 
 BOOKED = "hub:books"
 """In the notebook: the event of the log up to which the hub has the invoices that are never sent."""
 EVENTS_AT_ONCE = 500
-REFUSED = "hub:books:refused"
-"""In the notebook: id of each that the hub refused for its books, and why."""
 MOST_REFUSED = 500
 """So many are remembered; what comes after them waits: it is no longer about one invoice."""
 AGAIN_SECONDS = 3600.0
@@ -38,13 +37,14 @@ class HubBooks:
     async def hand_over(self) -> None:
         """Hand over what the hub does not have; what it cannot take now waits for the next time.
 
-        What it refuses, people hear of (Refusals); it is offered again every hour, and holds up nothing else.
+        What it refuses, people hear of (Refusals); it is offered again every hour, and holds up nothing else; what a
+        manager has seen to is neither.
         """
         before = dict(self._refused.reasons)
         try:
             await self._hand_over()
         except KsefError:
-            await self._store.write(partial(_note_refused, self._refused.reasons))
+            await self._store.write(partial(note_refused, self._refused.reasons))
         finally:
             if before != self._refused.reasons:
                 self._changed()
@@ -57,7 +57,7 @@ class HubBooks:
                 if event.kind != EventKind.EXEMPT or not event.invoice_id:
                     continue
                 if len(self._refused.reasons) >= MOST_REFUSED:
-                    await self._store.write(partial(_note_refused, self._refused.reasons))
+                    await self._store.write(partial(note_refused, self._refused.reasons))
                     return
                 await self._offer(event.invoice_id)
             cursor = events[-1].seq
@@ -72,12 +72,12 @@ class HubBooks:
         self._offered_again_at = now
         for invoice_id in tuple(self._refused.reasons):
             await self._offer(invoice_id)
-        await self._store.write(partial(_note_refused, self._refused.reasons))
+        await self._store.write(partial(note_refused, self._refused.reasons))
 
     async def _offer(self, invoice_id: str) -> None:
-        """Hand one over, if it is exempt still. KsefError where the hub cannot take it now."""
-        record = await self._store.read(lambda tx: tx.invoices.get(invoice_id))
-        if record.state is not InvoiceState.EXEMPT or not record.xml:
+        """Hand one over, if it is exempt still and no manager closed its case. KsefError: the hub can take none now."""
+        record, settled = await self._store.read(partial(_copy, invoice_id))
+        if settled or record.state is not InvoiceState.EXEMPT or not record.xml:
             self._refused.forget(invoice_id)
             return
         copy = Outgoing(record.id, record.xml, record.sha256, offline=True, mode=record.mode.value)
@@ -88,15 +88,15 @@ async def _events(cursor: int, tx: Transaction) -> list[Event]:
     return await tx.events.after(cursor, EVENTS_AT_ONCE)
 
 
+async def _copy(invoice_id: str, tx: Transaction) -> tuple[InvoiceRecord, bool]:
+    return await tx.invoices.get(invoice_id), invoice_id in await settled_copies(tx)
+
+
 async def _books(tx: Transaction) -> tuple[int, dict[str, str]]:
     cursor = await tx.key_values.get(BOOKED)
-    return cursor if isinstance(cursor, int) else 0, from_json(await tx.key_values.get(REFUSED))
+    return cursor if isinstance(cursor, int) else 0, await refused_copies(tx)
 
 
 async def _note_booked(cursor: int, refused: dict[str, str], tx: Transaction) -> None:
     await tx.key_values.put(BOOKED, cursor)
-    await _note_refused(refused, tx)
-
-
-async def _note_refused(refused: dict[str, str], tx: Transaction) -> None:
-    await tx.key_values.put(REFUSED, dict(refused) or None)
+    await note_refused(refused, tx)

@@ -1,16 +1,16 @@
 """What the hub refuses and nobody else asks about: copies for its books, and what it is handed over once more.
 
 An invoice that is to go to KSeF says at its own place why the hub does not take it. These have no such place: they are
-told by /health, as `hub`, with the hub's reason, until the hub takes them or nothing of them is left to hand over.
+told by /health, as `hub`, with the hub's reason, until the hub takes them, nothing of them is left to hand over, or (of
+copies) a manager has closed the case.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection
 
 from agent.domain.invoice import InvoiceRecord
-from agent.domain.json_io.canonical import Json
 from agent.hub_route.client import HubRefusal, Offered
 from agent.ports import CallOutcome, KsefError
 
@@ -19,6 +19,8 @@ LISTED = 3
 """Invoices that the sentence names; of the others it says how many there are."""
 WAIT_FOR = frozenset({"not-found", "token-unknown", "token-missing", "till-name-duplicate"})
 """Refusals of all a till says: a hub of an older version, or one that does not know this till now. They end."""
+CLOSE = " Wyjaśnioną zamyka kierownik: ksef-agent rejected close NUMER --reason OPIS."
+"""How people hear no more of a copy that the hub will never take: another document has its number, for instance."""
 SIGNED = "Centrala: "
 """How the words of a refusal begin where they stand alone."""
 
@@ -26,10 +28,11 @@ SIGNED = "Centrala: "
 class RefusedInvoices:
     """What the hub does not take for one purpose."""
 
-    def __init__(self, purpose: str, sentence: str) -> None:
-        """``purpose``: for the log; ``sentence``: how the Polish one for people begins."""
+    def __init__(self, purpose: str, sentence: str, remedy: str = "") -> None:
+        """``purpose``: for the log; ``sentence``: how the Polish one for people begins; ``remedy``: what ends it."""
         self._purpose = purpose
         self._sentence = sentence
+        self._remedy = remedy
         self.reasons: dict[str, str] = {}
         """By id of the invoice: its number, and why the hub does not take it."""
 
@@ -67,7 +70,7 @@ class RefusedInvoices:
             return ""
         more = f"; i innych: {len(self.reasons) - LISTED}" if len(self.reasons) > LISTED else ""
         named = "; ".join(sorted(self.reasons.values())[:LISTED])
-        return f"{self._sentence} ({len(self.reasons)}): {named.rstrip('.')}{more}."
+        return f"{self._sentence} ({len(self.reasons)}): {named.rstrip('.')}{more}.{self._remedy}"
 
 
 class Refusals:
@@ -75,7 +78,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self.of_books = RefusedInvoices(
-            "a copy for its books", "Centrala nie przyjmuje do swoich ksiąg faktur, których się nie wysyła"
+            "a copy for its books", "Centrala nie przyjmuje do swoich ksiąg faktur, których się nie wysyła", CLOSE
         )
         self.of_refill = RefusedInvoices(
             "again what it lost", "Centrala utraciła dane i nie przyjmuje ponownie faktur, których UPO ma pobrać"
@@ -89,11 +92,6 @@ class Refusals:
 def is_refusal(error: KsefError) -> bool:
     """Whether the hub refuses just this invoice: the next one is another matter, and a repeat changes little."""
     return isinstance(error, HubRefusal) and error.outcome is CallOutcome.REFUSED and error.problem_code not in WAIT_FOR
-
-
-def from_json(stored: Json) -> dict[str, str]:
-    """Return the reasons that were written into the notebook."""
-    return {str(name): str(text) for name, text in stored.items()} if isinstance(stored, Mapping) else {}
 
 
 def _words(answer: KsefError | Offered) -> str:

@@ -31,6 +31,7 @@ from agent.hub.domain.records import (
 from agent.hub.domain.states import MOVES, OPEN, HubState
 from agent.hub.errors import LeadershipLost
 from agent.hub.ports import HubStore, HubTransaction
+from agent.hub.services.intake import Intake
 from agent.hub.store.postgresql import store as postgresql
 from agent.hub.store.sqlite import store as sqlite
 from agent.ports import SessionKind, UpoPage
@@ -403,6 +404,17 @@ async def test_the_same_bytes_or_the_same_number_are_there_once(store: HubStore,
 async def test_two_processes_that_add_at_once_have_one_invoice(store: HubStore, till: Till) -> None:
     added = await asyncio.gather(*(store.write(lambda tx: tx.invoices.add(till, offer())) for _ in range(8)))
     assert len([each for each in added if each is not None]) == 1
+
+
+async def test_a_till_that_offers_the_same_bytes_twice_at_once_hears_twice_that_they_are_here(
+    store: HubStore, till: Till
+) -> None:
+    """It gave up on an answer and asked again, while the first request was still being stored."""
+    intake = Intake(store)
+    for _ in range(5):
+        found = await asyncio.gather(*(intake.take(till, offer("FV-1/1")) for _ in range(4)))
+        assert {each.sha256 for each in found} == {offer("FV-1/1").sha256}
+    assert await store.read(lambda tx: tx.log.after(0, 10)) == []
 
 
 async def test_the_number_of_a_rejected_invoice_is_free_again(store: HubStore, till: Till) -> None:

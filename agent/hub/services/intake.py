@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from agent.domain.errors import Conflict, Unavailable
+from agent.domain.json_io.canonical import Json
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
 from agent.hub.domain.states import HubState
 from agent.hub.ports import BUSY, HubStore, HubTransaction
@@ -42,6 +43,13 @@ class Taken:
     invoice: HubInvoice | None
     refusal: NumberTaken | Unavailable | None = None
 
+    def or_refused(self) -> HubInvoice:
+        """Return the invoice, or raise why it is not here."""
+        if self.refusal is not None:
+            raise self.refusal
+        assert self.invoice is not None
+        return self.invoice
+
 
 class Intake:
     """Takes what tills hand over."""
@@ -52,10 +60,7 @@ class Intake:
     async def take(self, till: Till, offer: Offer) -> HubInvoice:
         """Make one invoice durable and return it as it stands. NumberTaken, Unavailable "hub-draining"."""
         (taken,) = await self._store.write(partial(_take_all, till, [offer]))
-        if taken.refusal is not None:
-            raise taken.refusal
-        assert taken.invoice is not None
-        return taken.invoice
+        return taken.or_refused()
 
     async def keep(self, till: Till, offer: Offer) -> HubInvoice:
         """Make an invoice durable that is never sent, for the books; return it as it stands. NumberTaken likewise.
@@ -63,16 +68,13 @@ class Intake:
         One that is on its way to KSeF, or there, stays what it is: its till did not know yet.
         """
 
-        async def work(tx: HubTransaction) -> HubInvoice:
+        async def work(tx: HubTransaction) -> Taken:
             (taken,) = await _take_all(till, [offer], tx)
-            if taken.refusal is not None:
-                raise taken.refusal
-            assert taken.invoice is not None
-            if taken.invoice.state is not HubState.WAITING:
-                return taken.invoice
-            return await tx.invoices.move(offer.sha256, HubState.EXEMPT, InvoiceFacts())
+            if taken.invoice is None or taken.invoice.state is not HubState.WAITING:
+                return taken
+            return Taken(await tx.invoices.move(offer.sha256, HubState.EXEMPT, InvoiceFacts()))
 
-        return await self._store.write(work)
+        return (await self._store.write(work)).or_refused()
 
     async def take_all(self, till: Till, offers: Sequence[Offer]) -> list[Taken]:
         """Make many durable, in slices; return what became of each, in order. Unavailable where nothing of any is here.
@@ -110,14 +112,14 @@ async def _take(tx: HubTransaction, till: Till, offer: Offer) -> HubInvoice:
     if known is not None:
         return await _again(tx, till, known, offer)
     added = await tx.invoices.add(till, offer)
-    if added is None:
-        await _make_room(tx, till, offer)
-        added = await tx.invoices.add(till, offer)
-    if added is None:  # another process added it in between: the next look finds it
-        known = await tx.invoices.find(offer.sha256)
-        assert known is not None
-        return known
-    return added
+    if added is not None:
+        return added
+    known = await tx.invoices.find(offer.sha256)
+    if known is not None:  # a request beside this one added it in between
+        return await _again(tx, till, known, offer)
+    await _make_room(tx, till, offer)
+    added = await tx.invoices.add(till, offer)
+    return await tx.invoices.get(offer.sha256) if added is None else added
 
 
 async def _again(tx: HubTransaction, till: Till, known: HubInvoice, offer: Offer) -> HubInvoice:
@@ -139,8 +141,8 @@ async def _hand_on(tx: HubTransaction, till: Till, known: HubInvoice) -> None:
     """A till that takes the place of a revoked one gets its invoices; of two in use neither gets the other's."""
     owner = await tx.parties.till(known.till_id)
     if owner.revoked_at is None:
-        data = {"number": known.number, "first": owner.name, "second": till.name}
-        await tx.log.append("two_tills", data, nip=till.nip, till_id=till.id)
+        data: dict[str, Json] = {"number": known.number, "first": owner.name, "second": till.name}
+        await _log_once(tx, till, "two_tills", known.sha256, data)
         raise NumberTaken(known)
     await tx.invoices.hand_on(known.sha256, till)
 
@@ -151,11 +153,15 @@ async def _make_room(tx: HubTransaction, till: Till, offer: Offer) -> None:
     if holder is None:
         return
     if holder.sha256 != offer.corrects or holder.state is not HubState.WAITING:
-        await tx.log.append(
-            "number_taken",
-            {"number": offer.number, "held": holder.sha256.hex(), "offered": offer.sha256.hex()},
-            nip=till.nip,
-            till_id=till.id,
-        )
+        held = {"number": offer.number, "held": holder.sha256.hex(), "offered": offer.sha256.hex()}
+        await _log_once(tx, till, "number_taken", offer.sha256, held)
         raise NumberTaken(holder)
     await tx.invoices.move(holder.sha256, HubState.REJECTED, InvoiceFacts(refusal=REPLACED))
+
+
+async def _log_once(tx: HubTransaction, till: Till, kind: str, sha256: bytes, data: Mapping[str, Json]) -> None:
+    """Tell the log of a conflict; a till that offers the same again and again says nothing new."""
+    name, said = f"{kind}:{till.id}:{sha256.hex()}", dict(data)
+    if await tx.log.value(name) != said:
+        await tx.log.put(name, said)
+        await tx.log.append(kind, said, nip=till.nip, till_id=till.id)

@@ -18,10 +18,14 @@ from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import refusal, resend_refusal
 from agent.ports import InvoiceChange, Store, Transaction, Work
+from agent.services.hub_copies import settle_copy
 from agent.services.issuing.codes import InvoiceCodes
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.trusted_time import TrustedTime
 from agent.services.signals import Signal
+
+HUB_COPY = "hub-copy"
+"""In a "closed" event: not the invoice's own case, which has none, but that of its copy for the hub's books."""
 
 
 class RejectedInvoices:
@@ -58,7 +62,10 @@ class RejectedInvoices:
         await self._write(partial(_send_again, invoice_id, caller, self._clock_check.best()))
 
     async def close(self, invoice_id: str, reason: str, caller: Caller) -> None:
-        """End the case: no duty, no alert any more. For a sale that has got another document; not to be undone."""
+        """End the case: no duty, no alert any more. For a sale that has got another document; not to be undone.
+
+        Of an invoice that is never sent: the case of its copy, which the hub refuses for its books.
+        """
         await self._write(partial(_close, invoice_id, reason, caller, self._clock_check.best()))
 
     async def _write(self, work: Work[None]) -> None:
@@ -108,6 +115,9 @@ async def _send_again(invoice_id: str, caller: Caller, now: datetime, tx: Transa
 
 async def _close(invoice_id: str, reason: str, caller: Caller, now: datetime, tx: Transaction) -> None:
     record = await tx.invoices.get(invoice_id)
+    if record.state is InvoiceState.EXEMPT and await settle_copy(invoice_id, tx):
+        await tx.events.append(EventKind.CLOSED, {"by": caller.name, "reason": reason, "of": HUB_COPY}, invoice_id)
+        return
     if record.state is not InvoiceState.REJECTED:
         raise Conflict("Zamknąć można tylko sprawę faktury odrzuconej przez KSeF.", code="not-rejected")
     if record.closed_at is not None:

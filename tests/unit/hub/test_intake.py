@@ -53,6 +53,21 @@ async def test_other_bytes_under_the_same_number_are_a_conflict_that_names_what_
     assert [each.kind for each in log] == ["number_taken"]
 
 
+async def test_a_conflict_that_is_offered_every_hour_is_told_once(hub: HubWorld) -> None:
+    first = await hub.offer("FV-1/1")
+    till, other, third = await hub.till(), fa3("FV-1/1", issued_on="2026-11-23"), fa3("FV-1/1", issued_on="2026-11-22")
+    for xml in (other, other, third, other):
+        offered = read_offer(till, hashlib.sha256(xml).digest(), xml, CLAIMS, hub.clock.now())
+        for call in (hub.intake.take, hub.intake.keep):
+            with pytest.raises(NumberTaken) as conflict:
+                await call(till, offered)
+            assert conflict.value.holder == first
+    log = await hub.store.read(lambda tx: tx.log.after(0, 100))
+    assert [(each.kind, each.data["offered"]) for each in log] == [
+        ("number_taken", hashlib.sha256(xml).hexdigest()) for xml in (other, third)
+    ]
+
+
 async def test_another_sellers_invoice_is_refused_at_the_door(hub: HubWorld) -> None:
     with pytest.raises(NotPermitted) as refused:
         await hub.offer("FV-1/1", seller=OTHER_SELLER)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.calendar import WARSAW
+from agent.domain.errors import Conflict
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.hub.domain.records import HubInvoice
@@ -31,7 +32,7 @@ from agent.hub_route.news import CURSOR
 from agent.sandbox.server import NIP
 from tests.fakes.clock import FakeClock
 from tests.fakes.hub_till import TillOfAChain, till_of_a_chain
-from tests.fakes.world import FakeLatarnia
+from tests.fakes.world import MANAGER, FakeLatarnia
 
 CONSUMER = {"none": True, "name": "Jan Kowalski", "address": {"line1": "ul. Prosta 1", "line2": "00-001 Warszawa"}}
 DECLARED = '\n[issue]\nprefer = "offline24"\n'
@@ -243,6 +244,30 @@ async def test_a_copy_that_the_hub_refuses_for_its_books_is_told_and_costs_itsel
         chain.refusals.of_books.reasons = {}
         await it.books.hand_over()
         assert refused.number in (await it.joined.problems())["hub"], "a new run of the program knows it, too"
+
+
+async def test_a_manager_closes_the_case_of_a_copy_that_the_hub_will_never_take(tmp_path: Path) -> None:
+    async with till_of_a_chain(tmp_path, extra=OUTSIDE) as it:
+        await it.turn()
+        chain = it.joined.agent.chain
+        assert chain is not None
+        refused, taken = [await it.joined.sell(buyer=CONSUMER) for _ in range(2)]
+        await chain.client.keep(altered(refused))
+        await it.books.hand_over()
+        assert refused.number in (await it.joined.problems())["hub"]
+        with pytest.raises(Conflict):
+            await it.joined.agent.rejected.close(taken.id, "nic do zamknięcia", MANAGER)
+        await it.joined.agent.rejected.close(refused.id, "inny dokument poprawiono", MANAGER)
+        for _ in range(3):
+            await it.books.hand_over()
+            await it.talk.report()
+            assert "hub" not in await it.joined.problems()
+            it.clock.jump(timedelta(hours=1))
+            await it.joined.agent.store.write(lambda tx: tx.key_values.put(BOOKED, None))  # the hub lost its data
+        log = await it.joined.agent.store.read(lambda tx: tx.events.after(0, 1000))
+        (closed,) = [each for each in log if each.kind == "closed"]
+        assert (closed.invoice_id, closed.data["of"]) == (refused.id, "hub-copy")
+        assert (await it.joined.agent.store.read(lambda tx: tx.invoices.get(refused.id))).closed_at is None
 
 
 async def test_what_was_refused_for_the_books_is_offered_again_and_no_trouble_once_it_was_taken(tmp_path: Path) -> None:
