@@ -5,14 +5,15 @@
     python ksef_till.py --folder \\\\kasa\\faktury order-4711.json
 
 The file is a sale (JSON), a ready FA(3) (XML) or, in a folder, EDI++ (.epp). The answer is printed as JSON. Exit code:
-0 issued, 1 refused (the answer says why), 3 no answer in time: call again with the same file, nothing is issued twice.
-As a module: issue_by_http() and issue_by_folder().
+0 issued, 1 refused (the answer says why), 2 wrong use, 3 no answer in time: call again with the same file, nothing is
+issued twice. As a module: issue_by_http() and issue_by_folder().
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import http.client
 import json
 import os
 import sys
@@ -21,8 +22,20 @@ import urllib.error
 import urllib.request
 from typing import Any, Dict, Optional
 
-DONE, REFUSED, NO_ANSWER = 0, 1, 3
+DONE, REFUSED, WRONG_USE, NO_ANSWER = 0, 1, 2, 3
 PAUSE_SECONDS = 1.0
+LONGEST_ANSWER = 16 * 1024 * 1024
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The agent sends nobody elsewhere; a portal that does must not get the token."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+"""Directly: the agent is on this machine or in the shop, and the machine's proxy must not get the token."""
 
 
 class Refused(Exception):
@@ -43,7 +56,7 @@ def issue_by_http(api: str, token: str, content: bytes, key: str, wait: float = 
 
     Refused where it can never be issued; TimeoutError after ``wait`` seconds: call again with the same key.
     """
-    is_xml = content.lstrip()[:1] == b"<"
+    is_xml = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
     headers = {
         "Authorization": "Bearer " + token,
         "Content-Type": "application/xml" if is_xml else "application/json",
@@ -56,15 +69,17 @@ def issue_by_http(api: str, token: str, content: bytes, key: str, wait: float = 
         if left <= 0:
             raise TimeoutError("no answer: nobody knows yet whether it was issued; ask again with the same key")
         try:
-            with urllib.request.urlopen(request, timeout=max(left, 1.0)) as answer:
-                return dict(json.load(answer))
+            with _OPENER.open(request, timeout=max(left, 1.0)) as answer:
+                made = _object(answer.read(LONGEST_ANSWER))
+            if "number" in made:
+                return made
         except urllib.error.HTTPError as error:
             problem = _problem(error)
-            if not problem.get("retry_safe", error.code >= 500):
+            if "code" in problem and not problem.get("retry_safe", error.code >= 500):
                 raise Refused(problem) from error
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             pass  # the line broke: the same key gives the same invoice
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(PAUSE_SECONDS)  # also where a proxy or another program spoke: only the agent's refusals have a code
 
 
 def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0) -> Dict[str, Any]:
@@ -78,13 +93,11 @@ def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0)
     target = os.path.join(folder, name)
     refusal = os.path.join(folder, "refused", stem + ".result.json")
     earlier = _bytes(refusal)  # of this file, when it was dropped before: what it said need not hold any more
-    temporary = target + ".tmp"
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, target)
     deadline = time.monotonic() + wait
+    while not _dropped(target, content):  # the share is away or full, or the agent is reading an earlier one
+        if time.monotonic() >= deadline:
+            raise TimeoutError("the file could not be put into the folder; call again with the same file")
+        time.sleep(PAUSE_SECONDS)
     while time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
         if os.path.exists(target):
@@ -99,6 +112,26 @@ def issue_by_folder(folder: str, name: str, content: bytes, wait: float = 120.0)
     raise TimeoutError("no answer yet; the file is in the folder")
 
 
+def _dropped(target: str, content: bytes) -> bool:
+    try:
+        with open(target + ".tmp", "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(target + ".tmp", target)
+    except OSError:
+        return False
+    return True
+
+
+def _object(content: bytes) -> Dict[str, Any]:
+    """Return the JSON object; ValueError where it is none."""
+    found = json.loads(content.decode("utf-8"))
+    if isinstance(found, dict):
+        return found
+    raise ValueError("no JSON object")
+
+
 def _bytes(path: str) -> Optional[bytes]:
     try:
         with open(path, "rb") as file:
@@ -109,15 +142,15 @@ def _bytes(path: str) -> Optional[bytes]:
 
 def _answer(content: Optional[bytes]) -> Optional[Dict[str, Any]]:
     try:
-        return None if content is None else dict(json.loads(content.decode("ascii")))
+        return None if content is None else _object(content)
     except ValueError:
         return None
 
 
 def _problem(error: urllib.error.HTTPError) -> Dict[str, Any]:
     try:
-        return dict(json.loads(error.read().decode("utf-8")))
-    except (OSError, ValueError):
+        return _object(error.read(LONGEST_ANSWER))
+    except (OSError, ValueError, http.client.HTTPException):
         return {"detail": "HTTP {}".format(error.code)}
 
 
@@ -132,15 +165,20 @@ def main() -> int:
     parser.add_argument("--folder", help="the agent's drop folder, instead of HTTP")
     parser.add_argument("--wait", type=float, default=120.0, help="seconds to wait for the answer (default: 120)")
     chosen = parser.parse_args()
-    with open(chosen.file, "rb") as file:
-        content = file.read()
+    try:
+        with open(chosen.file, "rb") as file:
+            content = file.read()
+        token = "" if chosen.folder else _token(chosen.token_file)
+    except (OSError, ValueError) as error:
+        sys.stderr.write("{}\n".format(error))
+        return WRONG_USE
     name = os.path.basename(chosen.file)
     code = DONE
     try:
         if chosen.folder:
             answer = issue_by_folder(chosen.folder, name, content, chosen.wait)
         else:
-            answer = issue_by_http(chosen.api, _token(chosen.token_file), content, key_of(name, content), chosen.wait)
+            answer = issue_by_http(chosen.api, token, content, key_of(name, content), chosen.wait)
     except Refused as error:
         answer, code = error.answer, REFUSED
     except TimeoutError as error:

@@ -22,17 +22,26 @@ CLIENTS = Path(__file__).parents[3] / "clients"
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = _loaded()
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    return module
+
+
+def _loaded() -> ModuleType:
     spec = importlib.util.spec_from_file_location("ksef_till", CLIENTS / "ksef_till.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
     return module
 
 
+Answer = tuple[int, dict[str, Any]] | tuple[int, bytes, dict[str, str]] | None
+"""Status, body and, of what is not the agent's, headers."""
+
+
 @contextmanager
-def agent(answers: list[tuple[int, dict[str, Any]] | None]) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+def agent(answers: list[Answer]) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     """Answer so, one after the other; None drops the connection. Yields the address and what was asked."""
     asked: list[tuple[str, bytes]] = []
 
@@ -44,10 +53,11 @@ def agent(answers: list[tuple[int, dict[str, Any]] | None]) -> Iterator[tuple[st
             if answer is None:
                 self.close_connection = True
                 return
-            status, value = answer
-            text = json.dumps(value).encode()
+            status, value, more = (*answer, {})[:3]
+            text = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
+            for name, said in ({"Content-Length": str(len(text))} | more).items():
+                self.send_header(name, said)
             self.end_headers()
             self.wfile.write(text)
 
@@ -97,6 +107,81 @@ def test_a_refusal_is_final(client: ModuleType) -> None:
 def test_no_answer_in_time_is_no_refusal(client: ModuleType) -> None:
     with pytest.raises(TimeoutError):
         client.issue_by_http("http://127.0.0.1:9", "token", b"{}", "key-1", wait=0.05)
+
+
+class TestWhatIsNoAnswerOfTheAgent:
+    """Nobody knows then whether it was issued: never "refused", and the same key again."""
+
+    ISSUED = (201, {"number": "FV/1"})
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            (403, b"<html>Zaloguj sie</html>", {}),
+            (407, b"", {}),
+            (404, b'{"error": "no such page"}', {}),
+            (200, b"[]", {}),
+            (200, b"5", {}),
+            (200, b'{"status": "ok"}', {}),
+            (200, b'{"number"', {"Content-Length": "500"}),
+            (422, b'{"code": "x"', {"Content-Length": "500"}),
+            (302, b"", {"Location": "http://127.0.0.1:9/portal"}),
+            (200, b"{}", {"Transfer-Encoding": "chunked"}),
+        ],
+        ids=["portal", "proxy", "other", "list", "number", "object", "cut", "cut refusal", "redirect", "no chunks"],
+    )
+    def test_it_is_asked_again(self, client: ModuleType, other: tuple[int, bytes, dict[str, str]]) -> None:
+        with agent([other, self.ISSUED]) as (address, asked):
+            assert client.issue_by_http(address, "token", b"{}", "key-1", wait=20) == {"number": "FV/1"}
+        assert [key for key, _ in asked] == ["key-1"] * 2
+
+    def test_a_proxy_of_the_machine_gets_no_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with agent([(502, b"", {})] * 50) as (proxy, heard), agent([self.ISSUED]) as (address, _):
+            for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+                monkeypatch.setenv(name, proxy)
+            for name in ("no_proxy", "NO_PROXY"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setattr("urllib.request._opener", None)
+            assert _loaded().issue_by_http(address, "token", b"{}", "key-1", wait=20) == {"number": "FV/1"}
+            assert heard == []
+
+    def test_nor_does_a_portal_that_redirects(self, client: ModuleType) -> None:
+        with agent([(200, {"number": "portal"})]) as (portal, heard):
+            away = (307, b"", {"Location": f"{portal}/v1/invoices"})
+            moved = (303, b"", {"Location": f"{portal}/v1/invoices"})
+            with agent([away, moved, self.ISSUED]) as (address, _):
+                assert client.issue_by_http(address, "token", b"{}", "key-1", wait=20) == {"number": "FV/1"}
+            assert heard == []
+
+    def test_exit_codes(self, client: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        order = tmp_path / "a.json"
+        order.write_bytes(b"{}")
+
+        def run(*arguments: object) -> int:
+            monkeypatch.setattr(sys, "argv", ["ksef_till.py", "--wait", "0.05", *map(str, arguments)])
+            return int(client.main())
+
+        assert run("--folder", tmp_path / "away", order) == client.NO_ANSWER
+        assert run("--api", "http://127.0.0.1:9", order) == client.NO_ANSWER
+        assert run("--folder", tmp_path, tmp_path / "none.json") == client.WRONG_USE
+        assert run("--token-file", tmp_path / "none", order) == client.WRONG_USE
+
+    def test_a_share_that_comes_back_gets_the_file(
+        self, client: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = {"sha256": hashlib.sha256(b"{}").hexdigest(), "status": "issued"}
+        looks: list[float] = []
+
+        def pause(seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 1:
+                (tmp_path / "share" / "done").mkdir(parents=True)
+            elif len(looks) == 2:
+                (tmp_path / "share" / "a.json").unlink()
+                (tmp_path / "share" / "done" / "a.result.json").write_text(json.dumps(answer))
+
+        monkeypatch.setattr(client.time, "sleep", pause)
+        assert client.issue_by_folder(str(tmp_path / "share"), "a.json", b"{}", wait=20) == answer
 
 
 def test_the_folder_gets_a_whole_file_and_the_right_answer_is_taken(client: ModuleType, tmp_path: Path) -> None:
