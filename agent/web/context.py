@@ -117,9 +117,12 @@ async def shielded(request: web.Request, work: Coroutine[object, object, T]) -> 
 
 
 async def pressed(request: web.Request, work: Coroutine[object, object, IssueOutcome]) -> web.Response:
-    """Answer a press with what it made, as it stands; what can wait stands back until then."""
+    """Answer a press with what it made, as it stands; what can wait stands back until then.
+
+    Issuing shields a press itself: it goes on to its end whatever becomes of the request.
+    """
     with request.app[PRESSES].under_way():
-        outcome = await shielded(request, work)
+        outcome = await work
         return json_views.issued(await request.app[INVOICES].issued(outcome))
 
 

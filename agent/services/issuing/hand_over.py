@@ -24,6 +24,7 @@ from agent.services.outages.mode import CurrentMode
 from agent.services.outages.mode_change import change_mode
 from agent.services.paper import own_printing
 from agent.services.paper.interrupted import RESTARTED
+from agent.services.paper.outcomes import Noted
 from agent.services.paper.printing import Printing, QueuedPrint, release_unused
 from agent.services.signals import Signal
 
@@ -95,9 +96,9 @@ class HandOver:
         """Queue the paper of an invoice that waits for no answer of KSeF, in the transaction that makes it."""
         return await self._printing.queue(invoice_id, tx, ready)
 
-    async def paper(self, queued: QueuedPrint) -> None:
-        """Print what was queued with its invoice."""
-        await self._printing.print_at_counter(queued)
+    async def paper(self, queued: QueuedPrint) -> Noted | None:
+        """Print what was queued with its invoice; return both as they stand then, where the store knows."""
+        return await self._printing.print_at_counter(queued)
 
     async def rest(self, pressed: IssueOutcome, *, at_counter: bool) -> None:
         """Do what a press leaves to others: the queue sends, and a pending correction waits, with a slip to say so."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent.domain.errors import KeyReused
 from agent.domain.invoice import NewInvoice
 from agent.ports import HeldCorrection, Json, KeyRecord, Transaction
+from agent.services.paper.outcomes import Noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class IssueOutcome:
     invoice_ids: tuple[str, ...]
     replayed: bool = False
     held_id: str | None = None
+    printed: tuple[Noted, ...] = ()
+    """Its invoices and their papers as the press left them; empty where one of them is not known that well."""
 
 
 async def remember(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
@@ -229,9 +229,8 @@ class Issuing:
                 self._clock_check.issued(now)
                 self._changed.set()
                 self._tell_mode(decision)
-                await self._after_commit(committed, press, moment, begun)
-        if committed.outcome.replayed:
-            await self._again(committed.outcome, press)
+                return await self._after_commit(committed, press, moment, begun)
+        await self._again(committed.outcome, press)
         return committed.outcome
 
     async def _seen(self, press: Press) -> IssueOutcome | None:
@@ -342,17 +341,20 @@ class Issuing:
             return Number(planned.number or "")
         return self._documents.number(series, await tx.invoices.next_serial(series), moment.now)
 
-    async def _after_commit(self, committed: Committed, press: Press, moment: Moment, begun: float) -> None:
+    async def _after_commit(self, committed: Committed, press: Press, moment: Moment, begun: float) -> IssueOutcome:
         outcome = committed.outcome
         for mode in committed.modes:
             self._metrics.issued(mode)
-        for paper in committed.papers:
-            await self._hand_over.paper(paper)
+        noted = [await self._hand_over.paper(paper) for paper in committed.papers]
+        printed = tuple(each for each in noted if each is not None)
+        if len(printed) == len(outcome.invoice_ids):
+            outcome = replace(outcome, printed=printed)
         if not committed.papers:
             for invoice_id in outcome.invoice_ids:
                 await self._hand_over.invoice(invoice_id, moment.decision, begun, at_counter=press.at_counter)
         self._metrics.press_took(self._clock.monotonic() - begun)
         await self._hand_over.rest(outcome, at_counter=press.at_counter)
+        return outcome
 
     def _issued_event(self, invoice: NewInvoice) -> dict[str, Json]:
         return {

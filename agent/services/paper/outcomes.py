@@ -7,11 +7,13 @@ by the state of the job alone (interrupted.py).
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from agent.domain.errors import Unavailable
 from agent.domain.event_kinds import EventKind
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import PrintState
 from agent.ports import Clock, Outcome, PrintJob, PrintResult, Store, Transaction
 
@@ -30,6 +32,14 @@ PRINT_EVENTS: Final = {
 UNDER_WAY: Final = (PrintState.QUEUED, PrintState.PRINTING)
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A job and its invoice, as they stood when the outcome was noted."""
+
+    job: PrintJob
+    record: InvoiceRecord
+
+
 class PrintOutcomes:
     """Notes them, each once."""
 
@@ -38,10 +48,10 @@ class PrintOutcomes:
         self._clock = clock
         self._kept: dict[int, tuple[PrintJob, PrintResult]] = {}
 
-    async def note(self, job: PrintJob, result: PrintResult) -> PrintJob | None:
-        """Note it, and return the job as it is then; None where it is kept, and noted_later() is to be awaited."""
+    async def note(self, job: PrintJob, result: PrintResult) -> Noted | None:
+        """Note it, and return what is known then; None where it is kept, and noted_later() is to be awaited."""
         try:
-            return await self._store.write(partial(_note, job, result))
+            return await self._store.write(partial(_note_and_read, job, result))
         except Unavailable:
             self._kept[job.id] = (job, result)
             return None
@@ -62,6 +72,10 @@ class PrintOutcomes:
         for job, result in tuple(self._kept.values()):
             if job.invoice_id == invoice_id:
                 await _note_once(job, result, tx)
+
+
+async def _note_and_read(job: PrintJob, result: PrintResult, tx: Transaction) -> Noted:
+    return Noted(await _note(job, result, tx), await tx.invoices.get(job.invoice_id))
 
 
 async def _note_once(job: PrintJob, result: PrintResult, tx: Transaction) -> PrintJob:

@@ -41,7 +41,7 @@ from agent.ports import (
 )
 from agent.services.background import BackgroundTasks
 from agent.services.paper import interrupted
-from agent.services.paper.outcomes import PrintOutcomes
+from agent.services.paper.outcomes import Noted, PrintOutcomes
 from agent.services.paper.papers import InvoicePapers
 from agent.services.signals import Signal
 
@@ -122,14 +122,18 @@ class Printing:
         for invoice_id in await interrupted.without_job(tx):
             await interrupted.never_printed((await self.queue(invoice_id, tx)).job, tx)
 
-    async def print_at_counter(self, queued: QueuedPrint) -> None:
-        """Print a durable job, and wait for the paper as long as a customer would; metres of it come out later."""
+    async def print_at_counter(self, queued: QueuedPrint) -> Noted | None:
+        """Print a durable job, and wait for the paper as long as a customer would; metres of it come out later.
+
+        None: it is still printing, or the store does not know yet what became of it.
+        """
         invoice_id = queued.job.invoice_id
         printing = self._tasks.start(f"print-{invoice_id}", self.print_queued(queued), awaited=True)
         try:
-            await self._clock.within(PAPER_SECONDS, asyncio.shield(printing))
+            return await self._clock.within(PAPER_SECONDS, asyncio.shield(printing))
         except TimeoutError:
             self._tasks.start(f"paper-{invoice_id}", _rest_of(printing))
+            return None
 
     @contextlib.asynccontextmanager
     async def ready_printer(self, *, wanted: bool = True) -> AsyncIterator[ReadyPrinter | None]:
@@ -172,17 +176,17 @@ class Printing:
         job = await tx.prints.move(queued.job.id, PrintState.PRINTING, printer=ready.name, data=data)
         return replace(queued, job=job, leaving=Leaving(ready, data))
 
-    async def print_queued(self, queued: QueuedPrint) -> PrintJob:
+    async def print_queued(self, queued: QueuedPrint) -> Noted | None:
         """Print a durable job; one that surely did not print is retried silently in the background.
 
-        Returned as it is in the store, which may hear later what became of it.
+        None: the store hears later what became of it.
         """
-        job = await self._attempt(queued)
-        if job.state is PrintState.FAILED and self._printer.profile_names:
-            self._tasks.start(f"print-retry-{job.id}", self._retry(replace(queued, job=job)))
-        return job
+        noted = await self._attempt(queued)
+        if noted is not None and noted.job.state is PrintState.FAILED and self._printer.profile_names:
+            self._tasks.start(f"print-retry-{noted.job.id}", self._retry(replace(queued, job=noted.job)))
+        return noted
 
-    async def _attempt(self, queued: QueuedPrint) -> PrintJob:
+    async def _attempt(self, queued: QueuedPrint) -> Noted | None:
         job = queued.job
         marks = _Marks(self._store, job.id, times=0 if queued.leaving is None else 1)
         try:
@@ -212,15 +216,15 @@ class Printing:
             data += self._renderer.encode(printer, own) * (self._copies - 1)
         return data
 
-    async def _finish(self, queued: QueuedPrint, result: PrintResult) -> PrintJob:
+    async def _finish(self, queued: QueuedPrint, result: PrintResult) -> Noted | None:
         job = queued.job
         self.trouble = None if result.outcome is Outcome.DONE else PrintTrouble(job.id, result)
         self._metrics.printed(result.outcome.value)
-        done = await self._outcomes.note(job, result)
-        if done is None:
+        noted = await self._outcomes.note(job, result)
+        if noted is None:
             self._tasks.start(f"print-outcome-{job.id}", self._finish_later(queued))
         self._changed.set()
-        return done or job
+        return noted
 
     async def _finish_later(self, queued: QueuedPrint) -> None:
         """Note what became of a job once the store takes it; go on as print_queued() where somebody may still wait."""
@@ -238,11 +242,12 @@ class Printing:
                 again = await self._store.write(partial(self._queue_again, queued))
                 if again is None:
                     return
-                queued = replace(again, job=await self._attempt(again))
+                noted = await self._attempt(again)
             except Unavailable:
                 continue  # a full disk
-            if queued.job.state is not PrintState.FAILED:
+            if noted is None or noted.job.state is not PrintState.FAILED:
                 return
+            queued = replace(again, job=noted.job)
 
     async def _queue_again(self, queued: QueuedPrint, tx: Transaction) -> QueuedPrint | None:
         """Queue the job again, or a new one where another paper is right by now (the number arrived).
@@ -292,7 +297,7 @@ async def _note_leaving(job_id: int, printer: str, data: bytes, fallback: bool, 
     await tx.prints.move(job_id, PrintState.PRINTING, printer=printer, data=data)
 
 
-async def _rest_of(printing: asyncio.Task[PrintJob]) -> None:
+async def _rest_of(printing: asyncio.Task[Noted | None]) -> None:
     """Await what nobody waits for any more, so that its defects are not lost."""
     await printing
 

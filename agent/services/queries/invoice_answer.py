@@ -18,6 +18,7 @@ from agent.domain.rejection_words import in_words
 from agent.domain.sale.issue_time import late_hint
 from agent.ports import PrintJob, Transaction
 from agent.services.paper import own_printing
+from agent.services.paper.outcomes import Noted
 from agent.services.queries.money_back import money_sentence
 
 
@@ -77,6 +78,18 @@ async def answer(tx: Transaction, record: InvoiceRecord) -> InvoiceAnswer:
         older_than_number=record.ksef_number is not None and await _printed_before_number(tx, record),
     )
     return InvoiceAnswer(record, paper, hand_over(record, paper, counter))
+
+
+def answer_at_hand(noted: Noted) -> InvoiceAnswer | None:
+    """Put together the same of what a press knows when its paper is out; None where more has to be read.
+
+    So a press reads nothing back to be answered: a turn of another thread, a tenth of a millisecond or three.
+    """
+    record = noted.record
+    if record.kind.startswith("KOR") or record.ksef_number is not None:
+        return None
+    paper = _paper(record, noted.job)
+    return InvoiceAnswer(record, paper, hand_over(record, paper, Counter(due=_due(record))))
 
 
 async def listed(tx: Transaction, summary: InvoiceSummary) -> ListedInvoice:

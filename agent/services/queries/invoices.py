@@ -10,7 +10,7 @@ from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, describe, existing
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.services.paper.papers import exported
-from agent.services.queries.invoice_answer import InvoiceAnswer, ListedInvoice, answer, listed
+from agent.services.queries.invoice_answer import InvoiceAnswer, ListedInvoice, answer, answer_at_hand, listed
 
 QUEUE_LIMIT = 500
 """A screen shows the most urgent ones; /health counts them all."""
@@ -55,6 +55,9 @@ class InvoiceQueries:
 
     async def issued(self, pressed: IssueOutcome) -> IssueAnswer:
         """Return what a press made, as it stands."""
+        at_hand = [known for noted in pressed.printed if (known := answer_at_hand(noted)) is not None]
+        if pressed.held_id is None and at_hand and len(at_hand) == len(pressed.invoice_ids):
+            return IssueAnswer(tuple(at_hand), pressed.replayed)
         return await self._store.read(partial(_issued, pressed))
 
     async def events(self, invoice_id: str) -> list[Event]:
