@@ -124,7 +124,7 @@ def fit(text: str, encoding: str) -> str:
     A likeness never runs into the digits beside it: 1½ is "1 1/2" and 10² is "10^2", where 11/2 and 102 would lie.
     """
     text = clean(text)
-    if _fits_whole(text, encoding):
+    if (text.isascii() and _keeps_ascii(encoding)) or _fits_whole(text, encoding):
         return text
     fitted = ""
     kind_before = ""
@@ -155,6 +155,8 @@ def _joint(before: str, kind_before: str, likeness: str, kind: str) -> str:
 
 def encode(text: str, encoding: str) -> bytes:
     """Return the bytes of a text that fit() made. Every byte is a printable character of the page."""
+    if text.isascii() and text.isprintable() and _keeps_ascii(encoding):
+        return text.encode("ascii")  # most lines, and a tenth of the work
     data = _as_on_page(text, encoding).encode(encoding)
     if data.translate(None, _PRINTABLE):
         raise ValueError(f"text with a control byte: {text!r}")
@@ -172,6 +174,13 @@ def printable(byte: int) -> bool:
 
 
 _PRINTABLE = bytes(byte for byte in range(256) if printable(byte))
+_ASCII = "".join(map(chr, range(0x20, 0x7F)))
+
+
+@lru_cache(maxsize=16)
+def _keeps_ascii(encoding: str) -> bool:
+    """Tell whether every printable character of ASCII is its own byte on the page; of cp864 the percent sign is not."""
+    return _ASCII.encode(encoding, "replace") == _ASCII.encode("ascii")
 
 
 def _fits_whole(text: str, encoding: str) -> bool:

@@ -79,10 +79,11 @@ class Job:
         return b"".join(self._parts)
 
     def line(self, line: Line) -> None:
-        if line.text:
-            self.state(line)
-            self.raw(charset.encode(line.text, self.profile.encoding))
-        self.raw(LF)
+        if not line.text:
+            self.raw(LF)
+            return
+        self.state(line)
+        self.raw(charset.encode(line.text, self.profile.encoding) + LF)
 
     def foreign_line(self, text: str, code_page: int, encoding: str) -> None:
         """Print a line in another code page than the profile's: for the calibration slip."""

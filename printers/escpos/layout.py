@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
 from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
 from printers.escpos.wrapping import balanced, wrap
@@ -23,8 +25,7 @@ class Font(Enum):
     B = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One printed line; ``text`` has one character per cell and never exceeds the columns of its font."""
 
     text: str
@@ -89,10 +90,16 @@ def _text(element: Text, sheet: Sheet) -> Iterator[Line]:
     font, large = Font.A, element.large
     if element.unbroken:
         font, large = _roomiest(text, sheet, large=large)
-    breaking = balanced if element.align is Align.CENTER else wrap
+    breaking = _balanced if element.align is Align.CENTER else wrap
     indent = _indent(element.indent, text)
     for line in breaking(text, sheet.columns(font, large=large) - len(indent)):
         yield Line(indent + line, font, element.align, element.bold, large, element.tall)
+
+
+@lru_cache(maxsize=64)
+def _balanced(text: str, columns: int) -> tuple[str, ...]:
+    """Break what stands in the middle: the shop's head and the law's words, the same on each paper, and no buyer."""
+    return tuple(balanced(text, columns))
 
 
 def _indent(columns: int, text: str) -> str:

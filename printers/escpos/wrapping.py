@@ -24,6 +24,8 @@ def wrap(text: str, width: float, measure: Measure = len) -> list[str]:
     What belongs to the next word ("w", "sp. z", "art.", a postcode) goes to the next line with it. A word wider than
     the line begins beside what precedes it, where that is short ("12."), and is split at the edge.
     """
+    if measure(text) <= width and not text.startswith(" "):
+        return [text]  # most of a receipt stands on one line
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
