@@ -30,8 +30,10 @@ class Node:
 
     def __init__(self, element: Element) -> None:
         self._element = element
-        self._by_name: dict[str, list[Element]] | None = None
-        """Made once: an invoice of many lines is asked for its elements by name again and again."""
+        self._by_name: dict[str, list[Element]] = {}
+        """Made once: an element is asked for some twenty names, most of which it has not."""
+        for child in element.iterchildren(_OURS):
+            self._by_name.setdefault(child.tag[_PREFIX:], []).append(child)
 
     @property
     def tag(self) -> str:
@@ -49,19 +51,11 @@ class Node:
 
     def children(self, name: str) -> list[Node]:
         """Child elements of that name."""
-        return [Node(child) for child in self._named(name) or ()]
-
-    def _named(self, name: str) -> list[Element] | None:
-        by_name = self._by_name
-        if by_name is None:
-            by_name = self._by_name = {}
-            for child in self._element.iterchildren(_OURS):
-                by_name.setdefault(child.tag[_PREFIX:], []).append(child)
-        return by_name.get(name)
+        return [Node(child) for child in self._by_name.get(name, ())]
 
     def child(self, name: str) -> Node | None:
         """First child element of that name."""
-        found = self._named(name)
+        found = self._by_name.get(name)
         return None if found is None else Node(found[0])
 
     def need(self, name: str) -> Node:
@@ -73,11 +67,11 @@ class Node:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Texts of all child elements of that name."""
-        return tuple(map(_text_of, self._named(name) or ()))
+        return tuple(map(_text_of, self._by_name.get(name, ())))
 
     def text(self, name: str) -> str | None:
         """Text of a child element, None where it is absent or empty."""
-        found = self._named(name)
+        found = self._by_name.get(name)
         return None if found is None else _text_of(found[0]) or None
 
     def need_text(self, name: str) -> str:

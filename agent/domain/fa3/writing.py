@@ -23,6 +23,12 @@ class Element:
         self.content: list[str | Element] = []
         """In order: leaves as they are written, and elements."""
 
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        if not self.content:
+            return f"<{self.start}/>"
+        return f"<{self.start}>{''.join(map(str, self.content))}</{self.name}>"
+
 
 def section(parent: Element, name: str) -> Element:
     """Append an element for other elements."""
@@ -39,22 +45,7 @@ def add(parent: Element, name: str, text: str | None, attributes: Mapping[str, s
 
 def to_bytes(root: Element) -> bytes:
     """Serialise: UTF-8, declaration, no indentation. These bytes are hashed and never change."""
-    parts = [DECLARATION]
-    _write(root, parts)
-    return "".join(parts).encode("utf-8")
-
-
-def _write(element: Element, parts: list[str]) -> None:
-    if not element.content:
-        parts.append(f"<{element.start}/>")
-        return
-    parts.append(f"<{element.start}>")
-    for each in element.content:
-        if isinstance(each, str):
-            parts.append(each)
-        else:
-            _write(each, parts)
-    parts.append(f"</{element.name}>")
+    return f"{DECLARATION}{root}".encode()
 
 
 def _attributes(attributes: Mapping[str, str]) -> str:
