@@ -6,12 +6,12 @@ docstrings of the class and of its fields are their description. tools/openapi r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Final, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 from zoneinfo import ZoneInfo
 
 from agent.ports import Json
@@ -45,17 +45,27 @@ Count = Annotated[int, Says(low=0)]
 
 def plain(value: object) -> Json:
     """Return a value of the types in answers/ as JSON: amounts as strings, dates ISO, instants with Poland's offset."""
-    if isinstance(value, str):
-        return str(value)  # a word of an enum is its value
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain_object(value)
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, Sequence):
-        return [plain(part) for part in value]
-    return _text(value)
+    return _writer(type(value))(value)  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _writer(kind: type) -> Callable[[Any], Json]:
+    """Return what writes the values of one type; kept, so that its form is looked for once and not for each value."""
+    if issubclass(kind, str):
+        return str  # a word of an enum is its value
+    if issubclass(kind, bool | int | float | None):
+        return _itself
+    if is_dataclass(kind):
+        return plain_object
+    if issubclass(kind, Mapping):
+        return lambda value: {str(name): plain(part) for name, part in value.items()}
+    if issubclass(kind, Sequence):
+        return lambda value: [plain(part) for part in value]
+    return _text
+
+
+def _itself(value: Json) -> Json:
+    return value
 
 
 def plain_object(value: object) -> dict[str, Json]:
@@ -63,8 +73,14 @@ def plain_object(value: object) -> dict[str, Json]:
     assert is_dataclass(value)
     assert not isinstance(value, type)
     left_out = omitted(type(value))
-    found = ((name, getattr(value, name)) for name in _names(type(value)))
-    return {name: plain(part) for name, part in found if part is not None or name not in left_out}
+    found = {}
+    for name in _names(type(value)):
+        part = getattr(value, name)
+        if part is not None:
+            found[name] = plain(part)
+        elif name not in left_out:
+            found[name] = None
+    return found
 
 
 @cache

@@ -13,11 +13,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from operator import call
-from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from operator import attrgetter, call
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
-_PLAIN = frozenset({str, bool, int, type(None)})
 
 
 class PlainError(ValueError):
@@ -26,19 +25,7 @@ class PlainError(ValueError):
 
 def to_plain(value: object) -> object:
     """Return ``value`` as what json.dumps() takes."""
-    if type(value) in _PLAIN:  # what most fields hold
-        return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: to_plain(getattr(value, name)) for name in _names(type(value))}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, (tuple, list)):
-        return [to_plain(item) for item in value]
-    raise TypeError(f"no plain form for {type(value).__name__}")
+    return _writer(type(value))(value)  # type: ignore[arg-type]  # a class is hashable
 
 
 def from_plain(kind: type[T], document: object) -> T:
@@ -63,8 +50,26 @@ def reader_of(kind: type[T]) -> Callable[[object], T]:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _writer(kind: type) -> Callable[[Any], object]:
+    """Make what writes the values of one type; kept, so that which type it is, is asked once and not for each value."""
+    if kind in {str, bool, int, type(None)}:
+        return _itself
+    if is_dataclass(kind):
+        names = tuple(field.name for field in fields(kind))
+        return lambda value: {name: to_plain(getattr(value, name)) for name in names}
+    if issubclass(kind, Enum):
+        return attrgetter("value")
+    if issubclass(kind, Decimal):
+        return str
+    if issubclass(kind, date):
+        return kind.isoformat
+    if issubclass(kind, (tuple, list)):
+        return lambda value: [to_plain(item) for item in value]
+    raise TypeError(f"no plain form for {kind.__name__}")
+
+
+def _itself(value: object) -> object:
+    return value
 
 
 @cache
