@@ -7,7 +7,6 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, TypeVar
@@ -202,44 +201,49 @@ def change_columns(change: InvoiceChange) -> dict[str, Value]:
 @of_row
 def read_summary(row: Row) -> InvoiceSummary:
     """Return a row of invoice_select."""
-    return InvoiceSummary(
-        id=row["id"],
-        series=row["series"],
-        serial=row["serial"],
-        number=row["number"],
-        kind=row["kind"],
-        issued_on=date.fromisoformat(row["issued_on"]),
-        issued_at=read_instant(row["issued_at"]),
-        mode=Mode(row["mode"]),
-        reason=row["reason"],
-        seller_nip=row["seller_nip"],
-        buyer=read_buyer(row["buyer"]),
-        totals=_read_totals(row["totals"]),
-        state=InvoiceState(row["state"]),
-        version=row["version"],
-        sha256=row["sha256"],
-        link_invoice=row["link_invoice"],
-        link_certificate=row["link_certificate"],
-        deadline=None if row["deadline"] is None else date.fromisoformat(row["deadline"]),
-        deadline_state=row["deadline_state"],
-        ksef_number=row["ksef_number"],
-        accepted_at=read_instant_or_none(row["accepted_at"]),
-        sent_at=read_instant_or_none(row["sent_at"]),
-        session_ref=row["session_ref"],
-        invoice_ref=row["invoice_ref"],
-        rejection=row["rejection"] or None,
-        rejection_code=row["rejection_code"],
-        attempts=row["attempts"],
-        not_before=read_instant_or_none(row["not_before"]),
-        closed_at=read_instant_or_none(row["closed_at"]),
-        copies=row["copies"],
-        external_ref=row["external_ref"],
-        base_id=row["base_id"],
-        payments=read_payments(row["payments"]),
-        pressed_by=row["pressed_by"],
-        bases=load_bases(row["bases"]),
-        has_upo=bool(row["has_upo"]),
-    )
+    return InvoiceSummary(**_facts(row))
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    """Return the fields of InvoiceSummary, which InvoiceRecord has too."""
+    return {
+        "id": row["id"],
+        "series": row["series"],
+        "serial": row["serial"],
+        "number": row["number"],
+        "kind": row["kind"],
+        "issued_on": date.fromisoformat(row["issued_on"]),
+        "issued_at": read_instant(row["issued_at"]),
+        "mode": Mode(row["mode"]),
+        "reason": row["reason"],
+        "seller_nip": row["seller_nip"],
+        "buyer": read_buyer(row["buyer"]),
+        "totals": _read_totals(row["totals"]),
+        "state": InvoiceState(row["state"]),
+        "version": row["version"],
+        "sha256": row["sha256"],
+        "link_invoice": row["link_invoice"],
+        "link_certificate": row["link_certificate"],
+        "deadline": None if row["deadline"] is None else date.fromisoformat(row["deadline"]),
+        "deadline_state": row["deadline_state"],
+        "ksef_number": row["ksef_number"],
+        "accepted_at": read_instant_or_none(row["accepted_at"]),
+        "sent_at": read_instant_or_none(row["sent_at"]),
+        "session_ref": row["session_ref"],
+        "invoice_ref": row["invoice_ref"],
+        "rejection": row["rejection"] or None,
+        "rejection_code": row["rejection_code"],
+        "attempts": row["attempts"],
+        "not_before": read_instant_or_none(row["not_before"]),
+        "closed_at": read_instant_or_none(row["closed_at"]),
+        "copies": row["copies"],
+        "external_ref": row["external_ref"],
+        "base_id": row["base_id"],
+        "payments": read_payments(row["payments"]),
+        "pressed_by": row["pressed_by"],
+        "bases": load_bases(row["bases"]),
+        "has_upo": bool(row["has_upo"]),
+    }
 
 
 @of_row
@@ -294,9 +298,7 @@ def read_group(row: Row) -> InvoiceGroup:
 @of_row
 def read_invoice(row: Row) -> InvoiceRecord:
     """Return a row of invoice_select with its bytes, empty where they were exported and pruned."""
-    summary = read_summary(row)
-    facts = {each.name: getattr(summary, each.name) for each in fields(summary)}
-    return InvoiceRecord(**facts, stored_xml=row["xml"] or b"")
+    return InvoiceRecord(**_facts(row), stored_xml=row["xml"] or b"")
 
 
 @of_row

@@ -39,7 +39,7 @@ class SqlitePrints:
         """Return one job; NotFound otherwise."""
         rows = await self._connection.run("print_get", {"id": job_id})
         if not rows:
-            raise NotFound("Nie ma takiego wydruku.", code="print-not-found")
+            raise _not_found()
         return codec.read_job(rows[0])
 
     async def move(
@@ -55,9 +55,9 @@ class SqlitePrints:
 
         PRINTING to PRINTING is no move: it only records which printer got which bytes (fallback).
         """
-        job = await self.get(job_id)
-        if not (job.state is to is PrintState.PRINTING):
-            check_print_move(job.state, to)
+        state = await self._state(job_id)
+        if not (state is to is PrintState.PRINTING):
+            check_print_move(state, to)
         if to is PrintState.QUEUED:
             rows = await self._connection.run("print_requeue", {"id": job_id})
         else:
@@ -66,6 +66,12 @@ class SqlitePrints:
                 {"id": job_id, "state": to.value, "printer": printer, "problem": problem, "data": data},
             )
         return codec.read_job(rows[0])
+
+    async def _state(self, job_id: int) -> PrintState:
+        rows = await self._connection.run("print_state", {"id": job_id})
+        if not rows:
+            raise _not_found()
+        return PrintState(rows[0]["state"])
 
     async def of_invoice(self, invoice_id: str) -> list[PrintJob]:
         """Oldest first."""
@@ -86,3 +92,7 @@ class SqlitePrints:
         """How many jobs are queued and printing."""
         found = {row["state"]: row["jobs"] for row in await self._connection.run("print_waiting")}
         return {state: found.get(state.value, 0) for state in (PrintState.QUEUED, PrintState.PRINTING)}
+
+
+def _not_found() -> NotFound:
+    return NotFound("Nie ma takiego wydruku.", code="print-not-found")

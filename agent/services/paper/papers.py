@@ -93,11 +93,12 @@ def _issued_bytes(record: InvoiceRecord) -> bytes:
     """Return the bytes a paper is made from, where one may be made. Raises as InvoicePapers.receipt does."""
     if (refusal := paper_refusal(record)) is not None:
         raise refusal
-    if not record.xml:
+    xml = record.xml  # hashed at each use
+    if not xml:
         raise exported(record)
     if not codes_name_document((record.link_invoice, record.link_certificate), record.sha256):
         raise DocumentDamaged(f"Faktura {record.number}")
-    return record.xml
+    return xml
 
 
 def exported(record: InvoiceRecord) -> NotFound:

@@ -164,7 +164,7 @@ class Printing:
             invoice_id,
         )
         queued = QueuedPrint(record, choice, job)
-        if ready is None or len(record.xml) > MOST_IN_TRANSACTION:
+        if ready is None or len(record.stored_xml) > MOST_IN_TRANSACTION:
             return queued
         return await self._marked(queued, ready, tx)
 

@@ -11,6 +11,10 @@ RETURNING *;
 -- One job.
 SELECT * FROM print_jobs WHERE id = :id;
 
+-- print_state --
+-- Where one job stands.
+SELECT state FROM print_jobs WHERE id = :id;
+
 -- print_move --
 -- Move a job; NULL leaves a field as it is.
 UPDATE print_jobs SET
