@@ -161,7 +161,7 @@ PLANTED = (
     ),
     Planted(
         what="440 taken as success without comparing",
-        path="agent/services/delivery/verdicts.py",
+        path="agent/services/delivery/duplicates.py",
         old="if original == record.sha256:",
         new="if original:",
         tests=("tests/unit/delivery",),
@@ -189,9 +189,9 @@ PLANTED = (
     ),
     Planted(
         what="Retry-After ignored",
-        path="agent/services/delivery/verdicts.py",
-        old="if error is not None and error.retry_after is not None:\n            return self.waits",
-        new="if error is not None and error.retry_after == 0.5:\n            return self.waits",
+        path="agent/services/delivery/records.py",
+        old="if error is not None and error.retry_after is not None:",
+        new="if error is not None and error.retry_after == 0.5:",
         tests=("tests/unit/delivery",),
     ),
     Planted(

@@ -10,8 +10,11 @@ from agent.services.assembly.outages import OutageServices
 from agent.services.assembly.policy import alert_policy
 from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.batches import BatchSender
+from agent.services.delivery.doubts import Doubts
+from agent.services.delivery.duplicates import Duplicates
 from agent.services.delivery.originals import Originals
 from agent.services.delivery.queue import SendQueue
+from agent.services.delivery.records import DeliveryRecords
 from agent.services.delivery.sender import InvoiceSender
 from agent.services.delivery.series import SeriesCatchUp
 from agent.services.delivery.upo import UpoFetcher
@@ -23,7 +26,6 @@ class DeliveryServices:
     """Use cases of agent/services/delivery."""
 
     upos: UpoFetcher
-    verdicts: VerdictRecorder
     sender: InvoiceSender
     window: BacklogWindow
     queue: SendQueue
@@ -44,13 +46,14 @@ def join_delivery(common: Common, outages: OutageServices) -> DeliveryServices:
         changed=changed,
         tills_sharing_address=settings.ksef.tills_sharing_address,
     )
-    verdicts = VerdictRecorder(
+    records = DeliveryRecords(store, clock, changed)
+    originals = Originals(gateway, clock)
+    duplicates = Duplicates(
         store=store,
-        clock=clock,
+        records=records,
         clock_check=clock_check,
-        gateway=gateway,
         connection=connection,
-        originals=Originals(gateway, clock),
+        originals=originals,
         series=SeriesCatchUp(
             settings.seller.nip,
             settings.read_number,
@@ -60,9 +63,26 @@ def join_delivery(common: Common, outages: OutageServices) -> DeliveryServices:
             gateway=gateway,
             tasks=common.tasks,
         ),
+        changed=changed,
+    )
+    verdicts = VerdictRecorder(
+        store=store,
+        records=records,
+        clock_check=clock_check,
+        gateway=gateway,
+        connection=connection,
+        duplicates=duplicates,
         upos=upos,
         changed=changed,
         numbered=common.numbered,
+    )
+    doubts = Doubts(
+        records=records,
+        clock_check=clock_check,
+        connection=connection,
+        originals=originals,
+        duplicates=duplicates,
+        verdicts=verdicts,
     )
     sender = InvoiceSender(
         store=store,
@@ -71,7 +91,9 @@ def join_delivery(common: Common, outages: OutageServices) -> DeliveryServices:
         gateway=gateway,
         connection=connection,
         mode=mode,
+        records=records,
         verdicts=verdicts,
+        doubts=doubts,
         upos=upos,
         tasks=common.tasks,
         metrics=common.counters,
@@ -85,6 +107,7 @@ def join_delivery(common: Common, outages: OutageServices) -> DeliveryServices:
         gateway=gateway,
         connection=connection,
         sender=sender,
+        records=records,
         verdicts=verdicts,
         presses=common.presses,
     )
@@ -104,11 +127,12 @@ def join_delivery(common: Common, outages: OutageServices) -> DeliveryServices:
         deadlines=outages.deadlines,
         sender=sender,
         batches=batches,
-        verdicts=verdicts,
+        records=records,
+        doubts=doubts,
         window=window,
         presses=common.presses,
         wake=common.queue_wake,
         batch_from=settings.ksef.batch_from,
         told=settings.ksef.route == "hub",
     )
-    return DeliveryServices(upos=upos, verdicts=verdicts, sender=sender, window=window, queue=queue)
+    return DeliveryServices(upos=upos, sender=sender, window=window, queue=queue)

@@ -29,8 +29,9 @@ from agent.ports import (
     Verdict,
 )
 from agent.services.delivery.batch_trials import LARGEST, MOST_BYTES, SPLIT, BatchTrials, is_refused_whole
+from agent.services.delivery.records import DeliveryRecords, evidence_of
 from agent.services.delivery.sender import InvoiceSender
-from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
+from agent.services.delivery.verdicts import VerdictRecorder
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.presses import Presses
@@ -51,6 +52,7 @@ class BatchSender:
         gateway: KsefGateway,
         connection: Connection,
         sender: InvoiceSender,
+        records: DeliveryRecords,
         verdicts: VerdictRecorder,
         presses: Presses,
     ) -> None:
@@ -60,6 +62,7 @@ class BatchSender:
         self._gateway = gateway
         self._connection = connection
         self._sender = sender
+        self._records = records
         self._verdicts = verdicts
         self._presses = presses
         self._trials = BatchTrials(clock, connection.batch_trouble)
@@ -142,7 +145,7 @@ class BatchSender:
             return False
         self._trials.went()
         self._connection.taken()
-        self._verdicts.waits.taken()
+        self._records.waits.taken()
         change = InvoiceChange(session_ref=session, sent_at=self._clock_check.best())
         await self._in_slices(batch, InvoiceState.SENT, EventKind.SENT, {"session": session, "batch": True}, change)
         return True
@@ -188,7 +191,7 @@ class BatchSender:
         try:
             return await self._sender.outgoing(record)
         except DocumentDamaged as error:
-            await self._verdicts.note_damage(record, error)
+            await self._records.note_damage(record, error)
             return None
 
     async def _failed(self, batch: list[Unsent], error: KsefError, *, opened: bool) -> None:
@@ -200,7 +203,7 @@ class BatchSender:
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
         change = InvoiceChange()
         if rest is not None:
-            change = InvoiceChange(not_before=self._verdicts.waits.rest(rest, *(each.id for each in batch)))
+            change = InvoiceChange(not_before=self._records.waits.rest(rest, *(each.id for each in batch)))
         await self._in_slices(batch, to, EventKind.SEND_FAILED, evidence_of(error, "batch"), change)
 
     async def _in_slices(

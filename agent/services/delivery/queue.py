@@ -18,9 +18,10 @@ from agent.services.delivery.backlog_window import BacklogWindow
 from agent.services.delivery.backoff import Backoff
 from agent.services.delivery.batch_trials import LARGEST
 from agent.services.delivery.batches import SLICE, BatchSender
+from agent.services.delivery.doubts import Doubts
 from agent.services.delivery.quota import Share, backlog_share
+from agent.services.delivery.records import DeliveryRecords
 from agent.services.delivery.sender import ASKING_SECONDS, InvoiceSender
-from agent.services.delivery.verdicts import VerdictRecorder
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.deadline_updates import DeadlineUpdater
 from agent.services.outages.mode import CurrentMode
@@ -57,7 +58,8 @@ class SendQueue:
         deadlines: DeadlineUpdater,
         sender: InvoiceSender,
         batches: BatchSender,
-        verdicts: VerdictRecorder,
+        records: DeliveryRecords,
+        doubts: Doubts,
         window: BacklogWindow,
         presses: Presses,
         wake: asyncio.Event,
@@ -76,7 +78,8 @@ class SendQueue:
         self._deadlines = deadlines
         self._sender = sender
         self._batches = batches
-        self._verdicts = verdicts
+        self._records = records
+        self._doubts = doubts
         self.window = window
         self._presses = presses
         self._wake = wake
@@ -174,12 +177,12 @@ class SendQueue:
 
     def _due(self, records: Sequence[Unsent], *, together: bool = False) -> list[Unsent]:
         """Return what may be tried now; ``together``: also what only single sends have to wait for."""
-        now, waits = self._clock_check.best(), self._verdicts.waits
+        now, waits = self._clock_check.best(), self._records.waits
         return [each for each in records if not self._sender.busy(each.id) and waits.over(each, now, together=together)]
 
     async def _resolve_doubts(self) -> None:
         """Ask by session: one list ends all doubts of a batch, and a session that cannot be asked waits."""
-        self._verdicts.forget_lists()
+        self._doubts.forget_lists()
         async for record in self._in_state(InvoiceState.IN_DOUBT):
             if not self._due([record]):
                 continue

@@ -43,9 +43,11 @@ from agent.ports import (
 )
 from agent.services.background import BackgroundTasks
 from agent.services.delivery.backoff import TROUBLE_STEPS, Backoff
+from agent.services.delivery.doubts import Doubts
 from agent.services.delivery.first_question import FirstQuestion
+from agent.services.delivery.records import DeliveryRecords, evidence_of
 from agent.services.delivery.upo import UpoFetcher
-from agent.services.delivery.verdicts import VerdictRecorder, evidence_of
+from agent.services.delivery.verdicts import VerdictRecorder
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.outages.mode import CurrentMode
@@ -69,7 +71,9 @@ class InvoiceSender:
         gateway: KsefGateway,
         connection: Connection,
         mode: CurrentMode,
+        records: DeliveryRecords,
         verdicts: VerdictRecorder,
+        doubts: Doubts,
         upos: UpoFetcher,
         tasks: BackgroundTasks,
         metrics: Metrics,
@@ -83,7 +87,9 @@ class InvoiceSender:
         self._gateway = gateway
         self._connection = connection
         self._mode = mode
+        self._records = records
         self._verdicts = verdicts
+        self._doubts = doubts
         self._upos = upos
         self._tasks = tasks
         self._metrics = metrics
@@ -122,9 +128,9 @@ class InvoiceSender:
         if busy is not None:
             if pressed:
                 await busy.wait()
-            return await self._verdicts.record(invoice_id)
+            return await self._records.record(invoice_id)
         with self._busy_with(invoice_id):
-            record = await self._verdicts.record(invoice_id)
+            record = await self._records.record(invoice_id)
             if record.state is InvoiceState.ISSUED:
                 record = await self._send(record, pressed=pressed)
             if record.state is InvoiceState.SENT:
@@ -136,11 +142,11 @@ class InvoiceSender:
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
         """Resolve a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
         if invoice_id in self._busy:
-            return await self._verdicts.record(invoice_id)
+            return await self._records.record(invoice_id)
         with self._busy_with(invoice_id):
-            record = await self._verdicts.record(invoice_id)
+            record = await self._records.record(invoice_id)
             if record.state is InvoiceState.IN_DOUBT:
-                record = await self._verdicts.resolve_unknown(record)
+                record = await self._doubts.resolve(record)
             return record
 
     @contextmanager
@@ -187,14 +193,14 @@ class InvoiceSender:
             # before the intent: what the disk changed must not leave
             planned = await self.outgoing(record, pressed=pressed)
         except DocumentDamaged as error:
-            return await self._verdicts.note_damage(record, error)
+            return await self._records.note_damage(record, error)
         try:
             session = await self._session(planned)
         except KsefError as error:
             return await self._not_taken(record, error)
         sending = await self._begin(record, session)
         if sending is None:
-            return await self._verdicts.record(record.id)
+            return await self._records.record(record.id)
         record = sending
         outgoing = await self.outgoing(record, pressed=pressed)
         try:
@@ -209,8 +215,8 @@ class InvoiceSender:
         self._closed_ways.forget(self._gateway.way_of(record.id))
         self._metrics.sent("taken")
         self._connection.taken()
-        self._verdicts.waits.taken()
-        return await self._verdicts.move(
+        self._records.waits.taken()
+        return await self._records.move(
             record.id,
             InvoiceState.SENT,
             EventKind.SENT,
@@ -263,7 +269,7 @@ class InvoiceSender:
         """No session: the invoice did not leave; it stays issued and waits."""
         self._connection.failed(error)
         self._metrics.sent("no_session")
-        return await self._verdicts.note_trouble(record, EventKind.SEND_FAILED, error, "session", general=True)
+        return await self._records.note_trouble(record, EventKind.SEND_FAILED, error, "session", general=True)
 
     async def _failed_send(self, record: InvoiceRecord, error: KsefError) -> InvoiceRecord:
         self._connection.failed(error)
@@ -276,14 +282,14 @@ class InvoiceSender:
         if why is not None:
             change = InvoiceChange(rejection=Rejection(error.code, f"{error.code}: {why}"))
             data = evidence_of(error, "send")
-            return await self._verdicts.move(record.id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
+            return await self._records.move(record.id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
         to = InvoiceState.IN_DOUBT if error.outcome is CallOutcome.UNKNOWN else InvoiceState.ISSUED
-        return await self._verdicts.move(
+        return await self._records.move(
             record.id,
             to,
             EventKind.SEND_FAILED,
             evidence_of(error, "send"),
-            InvoiceChange(not_before=self._verdicts.next_attempt(record, error)),
+            InvoiceChange(not_before=self._records.next_attempt(record, error)),
         )
 
     async def _follow(self, record: InvoiceRecord, asking: float) -> InvoiceRecord:
@@ -315,7 +321,7 @@ class InvoiceSender:
 
     async def ask(self, invoice_id: str) -> InvoiceRecord:
         """Ask once about a SENT invoice and record the answer."""
-        record = await self._verdicts.record(invoice_id)
+        record = await self._records.record(invoice_id)
         if record.state is not InvoiceState.SENT:
             return record
         verdict = await self._verdicts.ask(record)

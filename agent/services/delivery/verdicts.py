@@ -1,9 +1,4 @@
-"""What KSeF says of an invoice, made durable: its verdict, the comparison after a 440, the end of a doubt.
-
-A 440 says that KSeF holds a document of the same seller, kind and number. It is ours only when its SHA-256 is, so
-until the original could be compared the invoice is in doubt: KSeF's words are in the log, and the alert of a doubt
-that lasts tells people.
-"""
+"""What KSeF says of an invoice, made durable: accepted, rejected, taken back; a 440 is for duplicates.py."""
 
 from __future__ import annotations
 
@@ -15,18 +10,15 @@ from datetime import datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
-from agent.domain.errors import Conflict, DocumentDamaged
+from agent.domain.errors import Conflict
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import as_confirmed
-from agent.domain.rejection import number_taken, sent_before
+from agent.domain.rejection import number_taken
 from agent.ports import (
     NO_REJECTION,
-    TOO_MANY,
     Accepted,
-    CallOutcome,
-    Clock,
     Duplicate,
     InvoiceChange,
     Json,
@@ -40,20 +32,12 @@ from agent.ports import (
     Verdict,
 )
 from agent.services.delivery import confirmed_mode
-from agent.services.delivery.backoff import Waits, step_of
-from agent.services.delivery.originals import DUPLICATE, Originals, is_final
-from agent.services.delivery.series import SeriesCatchUp
+from agent.services.delivery.duplicates import Duplicates, OwnOriginal
+from agent.services.delivery.records import DeliveryRecords, moved, noted
 from agent.services.delivery.upo import UpoFetcher, named_before
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.connection import Connection
 from agent.services.signals import Signal
-
-REFUSAL_STEPS = (5.0, 15.0, 60.0, 300.0, 900.0)
-"""Seconds before the next attempt, by attempts made, at what KSeF answered about this very invoice."""
-TAKEN_PERHAPS = Rejection(DUPLICATE, "440: KSeF ma już dokument o tym numerze; trwa sprawdzanie, czy to ten")
-DECIDED = frozenset({InvoiceState.ACCEPTED, InvoiceState.REJECTED})
-DAMAGED_SECONDS = 3600.0
-"""Between two looks at an invoice whose bytes the disk changed: nothing but a restore mends it."""
 
 
 class VerdictRecorder:
@@ -63,84 +47,26 @@ class VerdictRecorder:
         self,
         *,
         store: Store,
-        clock: Clock,
+        records: DeliveryRecords,
         clock_check: ClockCheck,
         gateway: KsefGateway,
         connection: Connection,
-        originals: Originals,
-        series: SeriesCatchUp,
+        duplicates: Duplicates,
         upos: UpoFetcher,
         changed: Signal,
         numbered: Signal,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._records = records
         self._clock_check = clock_check
         self._gateway = gateway
         self._connection = connection
         self._upos = upos
-        self._originals = originals
-        self._series = series
+        self._duplicates = duplicates
         self._changed = changed
         self._numbered = numbered
-        self.waits = Waits(clock)
         self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By invoice whose verdict is being written; kept by those who hold it or wait."""
-
-    async def record(self, invoice_id: str) -> InvoiceRecord:
-        """Return the invoice as it stands."""
-        return await self._store.read(lambda tx: tx.invoices.get(invoice_id))
-
-    async def move(
-        self,
-        invoice_id: str,
-        to: InvoiceState,
-        kind: EventKind,
-        data: Mapping[str, Json],
-        change: InvoiceChange | None = None,
-    ) -> InvoiceRecord:
-        """Move it, with the event that tells why, in one transaction."""
-        record = await self._store.write(partial(_moved, invoice_id, to, change, kind=kind, data=data))
-        if to in DECIDED:
-            self.waits.forget(invoice_id)
-        self._changed.set()
-        return record
-
-    async def note_trouble(
-        self, record: InvoiceRecord, kind: EventKind, error: KsefError, call: str, *, general: bool = False
-    ) -> InvoiceRecord:
-        """Record a failed attempt without a move; the next one waits (``general``: next_attempt)."""
-        change = InvoiceChange(not_before=self.next_attempt(record, error, general=general), attempted=True)
-        data = evidence_of(error, call)
-        return await self._store.write(partial(_noted, record.id, change, kind=kind, data=data))
-
-    async def note_damage(self, record: InvoiceRecord, error: DocumentDamaged) -> InvoiceRecord:
-        """Record that an invoice was not sent since its bytes are not those that were issued; look again later."""
-        change = InvoiceChange(not_before=self.waits.rest(DAMAGED_SECONDS, record.id))
-        data = {"why": error.detail, "sha256": record.sha256.hex()}
-        noted = await self._store.write(partial(_noted, record.id, change, kind=EventKind.DAMAGED, data=data))
-        self._changed.set()
-        return noted
-
-    def next_attempt(self, record: InvoiceRecord, error: KsefError | None = None, *, general: bool = False) -> datetime:
-        """Return when to try again: as KSeF said, else later the more often it was tried.
-
-        ``general``: the error is none of this invoice's, KSeF gave no session to send anything in.
-        What KSeF refuses to whoever asks is none of it either, and takes a place in the limits.
-        """
-        if error is not None and error.retry_after is not None:
-            if error.code == TOO_MANY:
-                return self.waits.rest(error.retry_after, record.id, singly=True)
-            return self.waits.rest_as_told(record.id, error.retry_after)
-        if error is not None and (general or error.outcome is not CallOutcome.REFUSED):
-            return self.waits.rest_after_trouble(record.id, record.attempts)
-        if error is not None and error.of_every_invoice:
-            return self.waits.rest_in_turn(record.id, record.attempts)
-        return self.waits.rest(step_of(REFUSAL_STEPS, record.attempts), record.id)
-
-    def forget_lists(self) -> None:
-        """Ask KSeF anew what a session holds."""
-        self._originals.forget()
 
     async def ask(self, record: InvoiceRecord) -> Verdict | None:
         """Ask for the verdict on a SENT invoice; None where KSeF could not be asked."""
@@ -161,7 +87,7 @@ class VerdictRecorder:
         queue, what a hub tells.
         """
         async with self._deciding.setdefault(invoice_id, asyncio.Lock()):
-            record = await self.record(invoice_id)
+            record = await self._records.record(invoice_id)
             if record.state is not InvoiceState.SENT:
                 return record
             return await self._apply(record, verdict)
@@ -188,8 +114,8 @@ class VerdictRecorder:
 
     def _tell_accepted(self, invoice_ids: Collection[str]) -> None:
         for invoice_id in invoice_ids:
-            self.waits.forget(invoice_id)
-        self.waits.accepted()
+            self._records.waits.forget(invoice_id)
+        self._records.waits.accepted()
         self._changed.set()
         self._upos.accepted()
         self._numbered.set()
@@ -203,41 +129,15 @@ class VerdictRecorder:
                     return await self._accepted_other_bytes(record, verdict)
                 return await self._accept(record, verdict)
             case Duplicate():
-                return await self._compare(record.id, verdict)
+                return await self.follow(await self._duplicates.compare(record.id, verdict))
             case Rejected():
                 return await self._reject(record.id, verdict)
 
-    async def resolve_unknown(self, record: InvoiceRecord) -> InvoiceRecord:
-        """Look for an IN_DOUBT invoice in its session: what is there gets its verdict, what is not goes again."""
-        if not record.session_ref:
-            return await self.move(record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, {"why": "no session"})
-        found: tuple[str, Verdict] | None = None
-        original: bytes | None = None
-        try:
-            found = (await self._originals.in_session(record.session_ref)).get(record.sha256)
-            if found is not None and isinstance(found[1], Duplicate):
-                original = await self._originals.sha256(record, found[1])
-        except KsefError as error:
-            self._connection.question_failed(error)
-            if found is not None and isinstance(found[1], Duplicate) and self._suspected(record, error):
-                return await self._taken(record, found[1], evidence_of(error, "compare"))
-            return await self.note_trouble(record, EventKind.DOUBT_REMAINS, error, "find")
-        if found is None:
-            self._connection.answered()
-            why = {"why": "not in session", "session": record.session_ref}
-            return await self.move(record.id, InvoiceState.ISSUED, EventKind.DOUBT_CLEARED, why)
-        self._connection.taken()
-        reference, verdict = found
-        await self.move(
-            record.id,
-            InvoiceState.SENT,
-            EventKind.SENT,
-            {"session": record.session_ref, "reference": reference, "found_by": "sha256"},
-            InvoiceChange(invoice_ref=reference, sent_at=record.sent_at or self._clock_check.best()),
-        )
-        if isinstance(verdict, Duplicate) and original is not None:
-            return await self._by_original(record, verdict, original)
-        return await self.apply(record.id, verdict)
+    async def follow(self, compared: InvoiceRecord | OwnOriginal) -> InvoiceRecord:
+        """Accept what was the number's own document; another one is recorded already."""
+        if isinstance(compared, OwnOriginal):
+            return await self._accept(compared.record, compared.accepted, compared.session)
+        return compared
 
     async def _accept(
         self, record: InvoiceRecord, verdict: Accepted, original_session: str | None = None
@@ -256,16 +156,16 @@ class VerdictRecorder:
 
     async def _number_given_twice(self, invoice_id: str, verdict: Accepted) -> InvoiceRecord:
         """Leave in doubt what got a number that another invoice has: whose it is only KSeF can say."""
-        record = await self.record(invoice_id)
+        record = await self._records.record(invoice_id)
         data: dict[str, Json] = {
             "why": "KSeF podał numer, który ma już inna faktura",
             "ksef_number": verdict.ksef_number,
             "sha256": record.sha256.hex(),
         }
-        change = InvoiceChange(not_before=self.next_attempt(record))
+        change = InvoiceChange(not_before=self._records.next_attempt(record))
         if record.state is InvoiceState.IN_DOUBT:
-            return await self._store.write(partial(_noted, record.id, change, kind=EventKind.DOUBT_REMAINS, data=data))
-        return await self.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
+            return await self._store.write(partial(noted, record.id, change, kind=EventKind.DOUBT_REMAINS, data=data))
+        return await self._records.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
 
     async def _accepted_other_bytes(self, record: InvoiceRecord, verdict: Accepted) -> InvoiceRecord:
         """Under our reference KSeF accepted bytes that are not ours: no number is adopted, our hash is looked for."""
@@ -275,8 +175,8 @@ class VerdictRecorder:
             "accepted_sha256": None if verdict.sha256 is None else verdict.sha256.hex(),
             "sha256": record.sha256.hex(),
         }
-        change = InvoiceChange(not_before=self.next_attempt(record))
-        return await self.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
+        change = InvoiceChange(not_before=self._records.next_attempt(record))
+        return await self._records.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
 
     async def _reject(self, invoice_id: str, verdict: Rejected) -> InvoiceRecord:
         data: Mapping[str, Json] = {
@@ -285,87 +185,18 @@ class VerdictRecorder:
             "details": list(verdict.details),
         }
         if verdict.retryable:
-            record = await self.record(invoice_id)
-            in_turn = verdict.by_ksef  # what the hub says is none of KSeF's trouble, and no number would end the turn
-            until = self.waits.rest_in_turn(record.id, record.attempts) if in_turn else self.next_attempt(record)
+            record = await self._records.record(invoice_id)
+            if verdict.by_ksef:
+                until = self._records.waits.rest_in_turn(record.id, record.attempts)
+            else:  # what the hub says is none of KSeF's trouble, and no number would end the turn
+                until = self._records.next_attempt(record)
             change = InvoiceChange(not_before=until)
-            return await self.move(invoice_id, InvoiceState.ISSUED, EventKind.CANCELLED_BY_KSEF, data, change)
+            return await self._records.move(invoice_id, InvoiceState.ISSUED, EventKind.CANCELLED_BY_KSEF, data, change)
         text = f"{verdict.code}: {verdict.description}"
         if verdict.details:
             text += " (" + "; ".join(verdict.details) + ")"
         change = InvoiceChange(rejection=Rejection(verdict.code, text))
-        return await self.move(invoice_id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
-
-    @staticmethod
-    def _suspected(record: InvoiceRecord, error: KsefError) -> bool:
-        """Whether the number was taken at a first attempt, and KSeF will never show by what."""
-        return number_taken(record) and is_final(error)
-
-    # --- duplicates -------------------------------------------------------------------------------------------
-
-    async def _compare(self, invoice_id: str, verdict: Duplicate) -> InvoiceRecord:
-        """Find out whose number a 440 names.
-
-        At a first attempt it is most surely another document's, and that is durable at once: nobody prints while the
-        original is being compared.
-        """
-        record = await self.record(invoice_id)
-        first = not await self._store.read(partial(_may_be_in_ksef, invoice_id))
-        if first:
-            record = await self._doubt(record, verdict, TAKEN_PERHAPS, {})
-        try:
-            original = await self._originals.sha256(record, verdict)
-        except KsefError as error:
-            self._connection.question_failed(error)
-            if first and is_final(error):
-                return await self._taken(record, verdict, evidence_of(error, "compare"))
-            if first:
-                return await self.note_trouble(record, EventKind.DOUBT_REMAINS, error, "compare")
-            return await self._doubt(record, verdict, None, evidence_of(error, "compare"), error)
-        return await self._by_original(record, verdict, original)
-
-    async def _doubt(
-        self,
-        record: InvoiceRecord,
-        verdict: Duplicate,
-        rejection: Rejection | None,
-        evidence: Mapping[str, Json],
-        error: KsefError | None = None,
-    ) -> InvoiceRecord:
-        data: dict[str, Json] = {
-            "why": f"440: {verdict.description}",
-            "original_ksef_number": verdict.original_ksef_number,
-            "original_session": verdict.original_session,
-            **evidence,
-        }
-        change = InvoiceChange(not_before=self.next_attempt(record, error), rejection=rejection)
-        return await self.move(record.id, InvoiceState.IN_DOUBT, EventKind.IN_DOUBT, data, change)
-
-    async def _by_original(self, record: InvoiceRecord, verdict: Duplicate, original: bytes) -> InvoiceRecord:
-        if original == record.sha256:
-            number = verdict.original_ksef_number or ""
-            accepted = Accepted(number, self._clock_check.best(), original)
-            return await self._accept(record, accepted, verdict.original_session)
-        return await self._taken(record, verdict, {"original_sha256": original.hex()})
-
-    async def _taken(self, record: InvoiceRecord, verdict: Duplicate, evidence: Mapping[str, Json]) -> InvoiceRecord:
-        """Record that the number is another document's; the series goes on after the numbers KSeF knows."""
-        number = verdict.original_ksef_number or ""
-        data: dict[str, Json] = {
-            "code": DUPLICATE,
-            "original_ksef_number": number,
-            "original_session": verdict.original_session,
-            "original_sha256": None,
-            "sha256": record.sha256.hex(),
-            **evidence,
-        }
-        text = f"440: numer zajęty w KSeF przez inny dokument ({number or 'bez numeru'})"
-        change = InvoiceChange(rejection=Rejection(DUPLICATE, text))
-        rejected = await self._store.write(partial(_number_lost, record.id, change, data))
-        self.waits.forget(record.id)
-        self._changed.set()
-        self._series.after_collision(rejected)
-        return rejected
+        return await self._records.move(invoice_id, InvoiceState.REJECTED, EventKind.REJECTED, data, change)
 
 
 def _change_of(record: InvoiceRecord, verdict: Accepted) -> InvoiceChange:
@@ -395,66 +226,10 @@ async def _accepted(
     invoice_id: str, change: InvoiceChange, verdict: Accepted, now: datetime, tx: Transaction
 ) -> InvoiceRecord:
     data = {"ksef_number": verdict.ksef_number, "accepted_at": verdict.accepted_at.isoformat()}
-    record = await _moved(invoice_id, InvoiceState.ACCEPTED, change, tx, kind=EventKind.ACCEPTED, data=data)
+    record = await moved(invoice_id, InvoiceState.ACCEPTED, change, tx, kind=EventKind.ACCEPTED, data=data)
     named = await named_before(record, now, tx)
     if verdict.offline is not None and as_confirmed(record.mode, offline=verdict.offline) is not None:
         await confirmed_mode.follow(tx, invoice_id, offline=verdict.offline, now=now)
     elif not named:
         return record  # it is as it was issued, or the confirmation (UPO) will tell
     return await tx.invoices.get(invoice_id)
-
-
-async def _number_lost(
-    invoice_id: str, change: InvoiceChange, data: Mapping[str, Json], tx: Transaction
-) -> InvoiceRecord:
-    if (await tx.invoices.get(invoice_id)).state is InvoiceState.IN_DOUBT:
-        await tx.invoices.move(invoice_id, InvoiceState.SENT)
-    return await _moved(invoice_id, InvoiceState.REJECTED, change, tx, kind=EventKind.COLLISION, data=data)
-
-
-async def _may_be_in_ksef(invoice_id: str, tx: Transaction) -> bool:
-    """Whether this very invoice may have reached KSeF before: by an earlier attempt, or by a database that was lost."""
-    log = await tx.events.of_invoice(invoice_id)
-    if sent_before((event.kind, event.data) for event in log):
-        return True
-    issued = log[0].seq if log else 0
-    return await tx.events.newest_of(EventKind.STORE_RESTORED) > issued
-
-
-async def _moved(
-    invoice_id: str,
-    to: InvoiceState,
-    change: InvoiceChange | None,
-    tx: Transaction,
-    *,
-    kind: EventKind,
-    data: Mapping[str, Json],
-) -> InvoiceRecord:
-    turned = change is not None and change.mode is not None
-    before = await tx.invoices.get(invoice_id) if turned else None
-    record = await tx.invoices.move(invoice_id, to, change)
-    if before is not None and record.mode is not before.mode:
-        await tx.events.append(
-            EventKind.MODE, {"from": before.mode, "to": record.mode, "reason": record.reason}, invoice_id
-        )
-    await tx.events.append(kind, data, invoice_id)
-    return record
-
-
-async def _noted(
-    invoice_id: str, change: InvoiceChange, tx: Transaction, *, kind: EventKind, data: Mapping[str, Json]
-) -> InvoiceRecord:
-    await tx.events.append(kind, data, invoice_id)
-    return await tx.invoices.note(invoice_id, change)
-
-
-def evidence_of(error: KsefError, call: str) -> Mapping[str, Json]:
-    """Return what the event log keeps of a failed call, KSeF's answer included."""
-    return {
-        "call": call,
-        "outcome": error.outcome.value,
-        "code": error.code,
-        "message": error.message,
-        "retry_after": error.retry_after,
-        "body": error.body,
-    }
