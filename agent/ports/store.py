@@ -59,8 +59,12 @@ class Store(Protocol):
         """Run against a consistent snapshot; must not write."""
         ...
 
-    async def check(self) -> str | None:
-        """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow: daily."""
+    async def check(self, stand_back: Callable[[], None] | None = None) -> str | None:
+        """Verify integrity and foreign keys; a Polish sentence where something is wrong. Slow: daily.
+
+        ``stand_back`` is called again and again, in another thread, and blocks while others have the turn.
+        Cancelled, it ends where it is.
+        """
         ...
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,18 +20,28 @@ class Presses:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._count = 0
+        self._none = threading.Event()
+        """As pass_by() asks the count, for those who work in another thread."""
+        self._none.set()
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
         """One more, until it ends."""
         self._count += 1
+        self._none.clear()
         try:
             yield
         finally:
             self._count -= 1
+            if not self._count:
+                self._none.set()
 
     async def pass_by(self) -> None:
         """Wait until none is under way, LONGEST_SECONDS at most: a busy counter does not stop the backlog."""
         give_up = self._clock.monotonic() + LONGEST_SECONDS
         while self._count and self._clock.monotonic() < give_up:
             await self._clock.sleep(LOOK_SECONDS)
+
+    def stand_back(self) -> None:
+        """As pass_by(), for work in a thread beside the loop, which it blocks."""
+        self._none.wait(LONGEST_SECONDS)

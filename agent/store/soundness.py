@@ -33,6 +33,8 @@ TAIL = 300
 PAGE = 1000
 STEPS = 10_000
 """Of SQLite's virtual machine between two looks at the clock."""
+TURN_STEPS = 1_000
+"""Of it between two looks whether somebody waits: some fifty rows."""
 TOLD = 20
 """Problems of one kind that are told; more say nothing new."""
 
@@ -151,8 +153,49 @@ class Held:
     head: Head | None
 
 
-def check(path: Path, seconds: float | None = None) -> Report:
-    """Look at a database file, of a live agent too: everything, or as much as ``seconds`` allow.
+class Turns:
+    """A look at everything beside a live agent: it stands back for whoever waits, and ends when it is told to.
+
+    Both while it goes along rows; the one step that looks at the file's structure can only be ended.
+    """
+
+    def __init__(self, stand_back: Callable[[], None] | None) -> None:
+        """``stand_back``: called in the thread of the look again and again; blocks while others have the turn."""
+        self._stand_back = stand_back
+        self._connection: sqlite3.Connection | None = None
+        self._changing = threading.Lock()
+        self.ended = False
+
+    @contextmanager
+    def of(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Take turns in whatever the connection does; ended: sqlite3.OperationalError, SQLITE_INTERRUPT."""
+        with self._changing:
+            if self.ended:
+                raise _interrupted()
+            self._connection = connection
+        connection.set_progress_handler(self._look, TURN_STEPS)
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._connection = None
+            connection.set_progress_handler(None, TURN_STEPS)
+
+    def end(self) -> None:
+        """Let the look end where it is, from any thread."""
+        with self._changing:
+            self.ended = True
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    def _look(self) -> int:
+        if self._stand_back is not None:
+            self._stand_back()
+        return int(self.ended)
+
+
+def check(path: Path, seconds: float | None = None, turns: Turns | None = None) -> Report:
+    """Look at a database file, of a live agent too: everything, or as much as ``seconds`` or ``turns`` allow.
 
     StoreUnfit, NotFound where there is none to look at (agent.store.disk).
     """
@@ -162,7 +205,7 @@ def check(path: Path, seconds: float | None = None) -> Report:
         with legible(), closing(open_readonly(path)) as connection:
             report.unfit += _first_look(connection)
             if not report.unfit:
-                report.complete = _in_time(connection, seconds, report)
+                report.complete = _in_time(connection, seconds, turns, report)
     except StoreUnfit as error:
         report.refusal = error
         report.unfit.append(error.detail.rstrip("."))
@@ -274,11 +317,11 @@ def _schema(found: Mapping[tuple[str, str], str], version: int) -> list[str]:
 # --- as much as there is time for ----------------------------------------------------------------------------
 
 
-def _in_time(connection: sqlite3.Connection, seconds: float | None, report: Report) -> bool:
+def _in_time(connection: sqlite3.Connection, seconds: float | None, turns: Turns | None, report: Report) -> bool:
     """Run all checks, the telling ones first; return whether there was time for all of them."""
     current = _version(connection, objects_of(connection)) == len(MIGRATIONS)
     try:
-        with _limited(connection, seconds):
+        with _limited(connection, seconds) if turns is None else turns.of(connection):
             if current:
                 report.damaged += _hashes(connection, _HASHES + _UNSENT)
             for look in (
@@ -297,7 +340,8 @@ def _in_time(connection: sqlite3.Connection, seconds: float | None, report: Repo
                     *rows_by_log(connection),
                 ]
     except sqlite3.OperationalError as error:
-        if seconds is None or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
+        may_end = seconds is not None or (turns is not None and turns.ended)
+        if not may_end or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
             raise
         return False
     return True
@@ -310,7 +354,7 @@ def _limited(connection: sqlite3.Connection, seconds: float | None) -> Iterator[
         yield
         return
     if seconds <= 0:
-        raise _out_of_time()
+        raise _interrupted()
     end = time.monotonic() + seconds
     connection.set_progress_handler(lambda: int(time.monotonic() >= end), STEPS)
     timer = threading.Timer(seconds, connection.interrupt)  # one PRAGMA integrity_check is a single step
@@ -324,7 +368,7 @@ def _limited(connection: sqlite3.Connection, seconds: float | None) -> Iterator[
         connection.set_progress_handler(None, STEPS)
 
 
-def _out_of_time() -> sqlite3.OperationalError:
+def _interrupted() -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("interrupted")
     error.sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
     return error

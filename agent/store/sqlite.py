@@ -192,12 +192,18 @@ class SqliteStore:
         # shielded: a cancelled caller must not leave a connection inside its transaction
         return await asyncio.shield(task)
 
-    async def check(self) -> str | None:
-        """Read the whole file; a Polish sentence where something is wrong. Slow: for once a day."""
+    async def check(self, stand_back: Callable[[], None] | None = None) -> str | None:
+        """Read the whole file; a Polish sentence where something is wrong. Slow: for once a day.
+
+        Whoever cancels it ends it: the loop waits for its thread when the service stops.
+        """
+        turns = soundness.Turns(stand_back)
         try:
-            return (await asyncio.to_thread(soundness.check, self.path)).sentence()
+            return (await asyncio.to_thread(soundness.check, self.path, turns=turns)).sentence()
         except AgentError as error:
             return str(error)
+        finally:
+            turns.end()
 
     @property
     def damage(self) -> str | None:

@@ -57,7 +57,7 @@ def join_monitoring(
     alerting = Alerting(store, clock, changed)
     unsent = UnsentInvoices(store, clock, clock_check, delivery.window)
     printers = PrinterStates(ports.printer, paper.printing, changed)
-    store_checks = StoreChecks(store, clock, changed)
+    store_checks = StoreChecks(store, clock, common.presses, changed)
     certificates = _certificates(settings, ports, RenewalAttempts(store, clock_check.best))
     disk = Disk(settings.data_dir)
     outboxes = Outboxes(

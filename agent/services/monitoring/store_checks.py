@@ -7,6 +7,7 @@ from datetime import datetime
 from agent.domain.monitoring.facts import BackupFacts
 from agent.ports import Clock, Copies, Store, Transaction
 from agent.services.elapsed import Since
+from agent.services.presses import Presses
 from agent.services.signals import Signal
 
 BACKUP_GRACE_SECONDS = 2 * 60 * 60.0
@@ -16,8 +17,9 @@ BACKUP_GRACE_SECONDS = 2 * 60 * 60.0
 class StoreChecks:
     """Remembers what was found."""
 
-    def __init__(self, store: Store, clock: Clock, changed: Signal) -> None:
+    def __init__(self, store: Store, clock: Clock, presses: Presses, changed: Signal) -> None:
         self._store = store
+        self._presses = presses
         self._clock = clock
         self._changed = changed
         self._started = Since.now(clock)
@@ -27,8 +29,8 @@ class StoreChecks:
         self.checked = False
 
     async def check(self) -> None:
-        """Verify the database's integrity. Slow."""
-        self._found = await self._store.check()
+        """Verify the database's integrity. Slow; presses go first."""
+        self._found = await self._store.check(self._presses.stand_back)
         self.checked = True
         self._changed.set()
 

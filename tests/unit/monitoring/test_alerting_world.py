@@ -200,7 +200,7 @@ async def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_database_found_damaged_stays_so_until_it_is_looked_at_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def damaged() -> str:
+    async def damaged(_stand_back: object) -> str:
         return "Baza danych jest uszkodzona."
 
     async with world(tmp_path) as place:
