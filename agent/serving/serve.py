@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
+from contextlib import AsyncExitStack
 from functools import partial
 
 from agent.app import Agent, assembled
+from agent.ports import Clock
 from agent.services.tokens import ensure_token
 from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
 from agent.serving.loops import Loop, running
-from agent.serving.watched import raise_defect, stop_on_signals, watched
+from agent.serving.watched import raise_defect, starting, stop_on_signals, watched
 from agent.settings.model import Settings
+from agent.system.clock import SystemClock
 
 REST_SECONDS = 5.0
 """How long a loop rests that a full disk stopped."""
@@ -54,9 +57,12 @@ async def settle(agent: Agent) -> None:
     gc.freeze()
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, clock: Clock | None = None) -> int:
     """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
-    async with assembled(settings) as agent:
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        async with starting(clock):
+            agent = await stack.enter_async_context(assembled(settings, clock))
         stop_on_signals(agent.shutdown)
         ensure_token(agent.tokens, settings.data_dir)
         async with listening(agent), watched(f"Kasa {settings.till}: gotowa", agent.clock, agent.heartbeats.silent):

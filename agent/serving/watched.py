@@ -16,6 +16,9 @@ from agent.system import systemd
 LOG = logging.getLogger("agent")
 Silent = Callable[[], tuple[str, ...]]
 """Returns the loops that have stood still for too long."""
+STARTING_SECONDS = 30.0
+EXTENSION = "EXTEND_TIMEOUT_USEC=90000000"
+"""As long again as TimeoutStartSec= of the unit, from now."""
 
 
 def stop_on_signals(shutdown: Shutdown) -> None:
@@ -23,6 +26,25 @@ def stop_on_signals(shutdown: Shutdown) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, shutdown.begin)
+
+
+@asynccontextmanager
+async def starting(clock: Clock) -> AsyncIterator[None]:
+    """Tell systemd while the block runs that the start goes on: a new version may take minutes over a large database.
+
+    Ended by TimeoutStartSec= it would begin again and again from where it was. A loop that stands still tells nothing.
+    """
+    telling = asyncio.create_task(_tell_of_start(clock), name="start")
+    try:
+        yield
+    finally:
+        telling.cancel()
+
+
+async def _tell_of_start(clock: Clock) -> None:
+    while True:
+        systemd.notify(EXTENSION)
+        await clock.sleep(STARTING_SECONDS)
 
 
 @asynccontextmanager

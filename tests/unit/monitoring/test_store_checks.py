@@ -76,7 +76,10 @@ def test_the_last_press_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_look_that_is_ended_tells_no_damage(store: SqliteStore) -> None:
-    turns = Turns(lambda: turns.end())
+    def end() -> None:
+        turns.end()
+
+    turns = Turns(end)
     report = await asyncio.to_thread(check, store.path, turns=turns)
     assert (report.complete, report.sentence()) == (False, None)
     report = await asyncio.to_thread(check, store.path, turns=turns)  # before it could begin

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +18,11 @@ from agent.app import Agent
 from agent.domain.errors import StoreLost, Unavailable
 from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
-from agent.serving import schedule
+from agent.serving import schedule, serve
 from agent.serving.loops import running
 from agent.serving.serve import settle, supervise
-from agent.serving.watched import feed_watchdog
+from agent.serving.watched import EXTENSION, feed_watchdog
+from agent.settings.model import Settings
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.clock import FakeClock
@@ -63,6 +66,28 @@ async def test_any_other_death_stops_the_agent() -> None:
     async with running({"sync": run}, agent.shutdown, agent.clock, rest_seconds=5.0):
         await agent.shutdown.wait()
     assert (agent.shutdown.begun, agent.shutdown.defect) == (True, defect)
+
+
+async def test_a_long_start_is_no_hung_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new version may take minutes over a large database; killed after TimeoutStartSec= it would begin it again."""
+    clock, told = FakeClock(), list[str]()
+
+    async def fail() -> None:
+        raise StoreLost("the disk failed in the middle of it")
+
+    @asynccontextmanager
+    async def upgraded(_settings: object, given: FakeClock) -> AsyncIterator[Agent]:
+        await given.advance(5 * 60)
+        await fail()
+        yield cast(Agent, None)
+
+    monkeypatch.setattr(systemd, "notify", told.append)
+    monkeypatch.setattr(serve, "assembled", upgraded)
+    with pytest.raises(StoreLost):
+        await serve.run(cast(Settings, None), clock)
+    assert told == [EXTENSION] * 11
+    await clock.advance(60)
+    assert len(told) == 11
 
 
 class TestWatchdog:
