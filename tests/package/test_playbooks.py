@@ -152,3 +152,22 @@ def test_a_till_that_the_hub_has_otherwise_than_the_inventory_stops_the_play(
         "tasks": [{"ansible.builtin.import_tasks": str(tmp_path / "tills.yml")}],
     }
     assert (play(tmp_path, body) == 0) is well
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8781"),
+        ("::", "http://[::1]:8781"),
+        ("10.8.0.7", "http://10.8.0.7:8781"),
+        ("fd00::7", "http://[fd00::7]:8781"),
+    ],
+)
+def test_a_till_is_asked_where_it_listens(tmp_path: Path, host: str, address: str) -> None:
+    said = [{"setting": "health.host", "value": host}, {"setting": "health.port", "value": 8781}]
+    body: dict[str, object] = {
+        "vars": {"ksef_till_explained": {"stdout": json.dumps(said)}},
+        "vars_files": [str(PLAYS / "roles/ksef_till/vars/main.yml")],
+        "tasks": [{"ansible.builtin.assert": {"that": f"ksef_till_address == '{address}'"}}],
+    }
+    assert play(tmp_path, body) == 0

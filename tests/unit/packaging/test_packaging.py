@@ -254,6 +254,18 @@ def test_wrong_settings_stop_no_upgrade(machine: Machine) -> None:
     ]
 
 
+def test_wrong_settings_in_layers_stop_no_upgrade_either(machine: Machine) -> None:
+    """The copy is that of the database of this till, not of a place where none is."""
+    machine.agent(3)
+    layers = machine.root / "etc/ksef-agent/config.d"
+    layers.mkdir()
+    (machine.root / "etc/ksef-agent/config.toml").write_text('data_dir = "/srv/image"\n')
+    (layers / "10-hq.toml").write_text('data_dir = "/srv/till"\nnonsense\n')
+    (layers / "50-till.toml").write_text('till = "7"\n')
+    machine.run("preinst", "upgrade", "0.0.9")
+    assert machine.calls()[-1] == f"ksef-agent backup --force --if-present --data-dir /srv/till {COPY}"
+
+
 def test_settings_are_made_once_and_then_left_alone(machine: Machine) -> None:
     example = machine.root / "usr/share/ksef-agent/config.example.toml"
     settings = machine.root / "etc/ksef-agent/config.toml"
