@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from agent.commands.common import config_file_option, show_json, step_down
+from agent.commands.service_layers import environment_for
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, NotFound
 from agent.settings.load import find_config, load
@@ -51,7 +52,8 @@ def command(
     if (target is None) is not nightly:
         raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
     if data_dir is None or target is None:
-        settings = load(find_config(config_file), need_files=False)
+        file = find_config(config_file)
+        settings = load(file, need_files=False, variables=environment_for(file))
         data_dir = settings.data_dir if data_dir is None else data_dir
         target = target or settings.backup.dir / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
     step_down(data_dir)

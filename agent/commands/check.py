@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
-import os
 import re
 import shutil
 import socket
@@ -24,6 +23,7 @@ import click
 
 from agent.commands.as_service import as_the_service, standing
 from agent.commands.common import config_file_option, show_json, step_down
+from agent.commands.service_layers import environment_for
 from agent.domain.calendar import local_time
 from agent.domain.errors import AgentError, ConfigError, Conflict
 from agent.ksef.certificate_checks import Remark
@@ -35,6 +35,7 @@ from agent.settings.explain import explain as explanations
 from agent.settings.layers import Layers, read_layers
 from agent.settings.load import find_config, settings_of
 from agent.settings.model import Settings
+from agent.settings.toml_lines import name_of
 from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
 from agent.system.os_errors import polish_reason
@@ -91,7 +92,7 @@ def command(config_file: Path | None, *, as_json: bool, offline: bool, explain: 
     by the rules of the service: its user, its devices, its credentials.
     """
     file = find_config(config_file)
-    layers = read_layers(file, variables=os.environ)
+    layers = read_layers(file, variables=environment_for(file))
     if explain:
         _explain(layers, as_json=as_json)
     settings = settings_of(layers, file, need_files=False)
@@ -99,6 +100,7 @@ def command(config_file: Path | None, *, as_json: bool, offline: bool, explain: 
     if explain:
         return
     findings = [Finding("uprawnienia", ok=True, message=standing()), *asyncio.run(_check(settings, offline))]
+    findings += _nightly_copy(layers)
     if as_json:
         _show_json(findings)
     else:
@@ -108,6 +110,19 @@ def command(config_file: Path | None, *, as_json: bool, offline: bool, explain: 
             told.add(finding.message)
             click.echo(f"{'  OK  ' if finding.ok else 'PROBLEM'}  {finding.name}: {message}")
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _nightly_copy(layers: Layers) -> list[Finding]:
+    """Find what the nightly copy does not know: its unit has none of the service's variables and credentials."""
+    unseen = [
+        f"{name_of(place)}: {origin}"
+        for place in (("data_dir",), ("backup", "dir"))
+        if (origin := next(iter(layers.said(place)), None)) is not None and origin.of_the_service
+    ]
+    if not unseen:
+        return []
+    told = f"nie zna ustawień samej usługi ({', '.join(unseen)}); zapisz je w pliku, np. w config.d."
+    return [Finding("nocna kopia", ok=False, message=told)]
 
 
 def _explain(layers: Layers, *, as_json: bool) -> None:

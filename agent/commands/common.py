@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import click
 
+from agent.commands.service_layers import environment_for
 from agent.settings.load import find_config, load
 from agent.settings.model import Settings
 
@@ -53,7 +54,8 @@ def config_option_without_files(command: Callable[Concatenate[Settings, P], R]) 
 
 
 def _read(file: Path | None, *, need_files: bool) -> Settings:
-    return load(find_config(file), need_files=need_files)
+    found = find_config(file)
+    return load(found, need_files=need_files, variables=environment_for(found))
 
 
 def _data_dir(settings: Settings) -> Path:

@@ -27,6 +27,11 @@ from agent.system.os_errors import polish_reason
 LARGEST_FILE: Final = 1024 * 1024  # bytes
 VARIABLES: Final = "KSEF_AGENT__"
 """Begins variables that are settings; two underscores stand between section and name."""
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+"""The variable in which systemd names the folder of a service's credentials."""
+VARIABLE: Final = "zmienna"
+CREDENTIAL: Final = "poświadczenie"
+"""How people are told of a layer that no file beside the settings holds."""
 INCLUDE: Final = "include"
 
 
@@ -53,6 +58,11 @@ class Origin:
     layer: int
     name: str
     line: int | None
+
+    @property
+    def of_the_service(self) -> bool:
+        """Whether only the service's unit gives it: a variable, a credential."""
+        return self.name.startswith((f"{VARIABLE} ", f"{CREDENTIAL} "))
 
     def __str__(self) -> str:
         return self.name if self.line is None else f"{self.name}, wiersz {self.line}"
@@ -124,9 +134,9 @@ def read_layers(path: Path, *, variables: Mapping[str, str] | None = None) -> La
     for file in _toml_files(beside):
         layers += _with_included(file, f"{beside.name}/{file.name}", problems, (path.resolve(),))
     if variables is not None:
-        if credentials := variables.get("CREDENTIALS_DIRECTORY"):
+        if credentials := variables.get(CREDENTIALS):
             for file in _toml_files(Path(credentials)):
-                layers += _with_included(file, f"poświadczenie {file.name}", problems, (path.resolve(),))
+                layers += _with_included(file, f"{CREDENTIAL} {file.name}", problems, (path.resolve(),))
         layers += _variables(variables)
     if problems:
         raise ConfigError(tuple(problems))
@@ -178,7 +188,7 @@ def _variables(variables: Mapping[str, str]) -> Iterator[Layer]:
             value: Any = FromVariable(variables[name])
             for key in reversed(keys):
                 value = {key: value}
-            yield Layer(f"zmienna {name}", value)
+            yield Layer(f"{VARIABLE} {name}", value)
 
 
 def _read(path: Path, name: str) -> str:

@@ -59,12 +59,14 @@ def find_config(option: Path | None) -> Path:
     )
 
 
-def load(path: Path, *, need_files: bool = True) -> Settings:
+def load(path: Path, *, need_files: bool = True, variables: Mapping[str, str] | None = None) -> Settings:
     """Read and check the settings of all layers (layers.py); ConfigError names every mistake.
 
+    ``variables``: where the last two layers are; None: this process's own environment.
     need_files=False does not look at the files the settings name (certificates, keys): for commands that make them.
     """
-    return settings_of(read_layers(path, variables=os.environ), path, need_files=need_files)
+    layers = read_layers(path, variables=os.environ if variables is None else variables)
+    return settings_of(layers, path, need_files=need_files)
 
 
 def settings_of(layers: Layers, path: Path, *, need_files: bool = True) -> Settings:

@@ -181,6 +181,22 @@ def _hand_on(start: subprocess.Popen[bytes], output: Path) -> None:
             sys.stdout.flush()
 
 
+def properties(*names: str) -> Mapping[str, str]:
+    """Return properties of the service as systemd has them, with drop-ins; none where it cannot be asked.
+
+    What a list holds stands in one line.
+    """
+    if not BOOTED.is_dir():
+        return {}
+    chosen = [f"--property={name}" for name in names]
+    shown = subprocess.run(("systemctl", "show", *chosen, SERVICE), capture_output=True, text=True, check=False)  # noqa: S603, S607
+    found: dict[str, str] = {}
+    for name, _, value in (line.partition("=") for line in shown.stdout.splitlines()):
+        if name in names:
+            found[name] = f"{found[name]} {value}" if name in found else value
+    return found
+
+
 def _property(name: str, which: str) -> str:
     shown = subprocess.run(  # noqa: S603
         ("systemctl", "show", f"--property={which}", "--value", name),  # noqa: S607

@@ -132,6 +132,29 @@ def test_a_drop_in_counts_for_the_commands_too(till: Till) -> None:
     assert till.machine.run("systemctl", "list-units", "--failed", "--no-legend").stdout == ""
 
 
+def test_a_setting_of_the_unit_counts_for_the_commands_too(till: Till) -> None:
+    """Also where no service runs: the number of an invoice is of the till that the service is."""
+    drop_in = till.machine.path("/etc/systemd/system/ksef-agent.service.d/series.conf")
+    file = till.machine.path("/etc/default/ksef-agent")
+    file.write_text("KSEF_AGENT__HEALTH__SHOP='Sklep 7'\n")
+    lines = ("[Service]", "Environment=KSEF_AGENT__ISSUE__SERIES=%p", "EnvironmentFile=/etc/default/ksef-agent")
+    drop_in.write_text("\n".join((*lines, "LoadCredential=hq.toml:/etc/ksef-agent/hq.toml", "")))
+    till.machine.path("/etc/ksef-agent/hq.toml").write_text("[page]\nscreen_keyboard = true\n")
+    till.systemctl("daemon-reload")
+    till.systemctl("stop", SERVICE)
+    assert till.issue().startswith("ksef-agent/")
+    said = till.machine.run("ksef-agent", "queue")
+    assert "(hq.toml) to polecenie nie widzi" in said.stderr
+    till.systemctl("start", SERVICE)
+    assert till.machine.run("ksef-agent", "queue").stderr == ""
+    assert till.issue().startswith("ksef-agent/")
+    assert 'shop="Sklep 7"' in till.get(f"{till.address}/metrics")
+    for each in (drop_in, file, till.machine.path("/etc/ksef-agent/hq.toml")):
+        each.unlink()
+    till.systemctl("daemon-reload")
+    till.systemctl("restart", SERVICE)
+
+
 PERSON = r"""
 import os, pty, re, sys
 

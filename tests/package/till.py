@@ -111,6 +111,11 @@ class Till:
         answer: dict[str, Any] = json.loads(self.get(f"{self._facts['health']}/health"))
         return answer
 
+    @property
+    def address(self) -> str:
+        """The listener of /health and /metrics."""
+        return str(self._facts["health"])
+
     def problems(self) -> list[str]:
         return [problem["code"] for problem in self.health()["problems"]]
 

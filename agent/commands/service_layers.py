@@ -1,0 +1,69 @@
+"""The layers of settings that only the service has, its variables and credentials: commands count them as well.
+
+A command that did not see them would issue in another till's series where no service runs, and look for the database
+and the running agent in another place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from agent.settings.layers import CREDENTIALS, VARIABLES
+from agent.system import service_unit
+
+PLACE: Final = Path("/run/credentials") / service_unit.SERVICE
+"""Where systemd keeps the credentials of the service while it runs; root and the service may read them."""
+CONFIG: Final = "KSEF_AGENT_CONFIG"
+
+
+def environment_for(file: Path) -> Mapping[str, str]:
+    """Return the environment in which a command reads ``file``; the caller's own variables win.
+
+    It is this process's own where this is the service, or where the service reads another file.
+    """
+    if service_unit.inside():
+        return os.environ
+    shown = service_unit.properties("Environment", "EnvironmentFiles", "LoadCredential", "LoadCredentialEncrypted")
+    given = {**_variables(shown.get("Environment", "")), **_of_files(shown.get("EnvironmentFiles", ""))}
+    if str(file.absolute()) != given.get(CONFIG):
+        return os.environ
+    layers = {name: value for name, value in given.items() if name.startswith(VARIABLES)}
+    if os.access(PLACE, os.R_OK | os.X_OK):
+        layers[CREDENTIALS] = str(PLACE)
+    else:
+        _tell_of_what_is_not_seen(f"{shown.get('LoadCredential', '')} {shown.get('LoadCredentialEncrypted', '')}")
+    return {**layers, **os.environ}
+
+
+def _variables(text: str) -> dict[str, str]:
+    """Read NAME=VALUE words as systemd writes them; none where a quotation does not end."""
+    with suppress(ValueError):
+        words = (word.partition("=") for word in shlex.split(text, comments=False))
+        return {name: value for name, separator, value in words if separator}
+    return {}
+
+
+def _of_files(text: str) -> dict[str, str]:
+    """Read the files of EnvironmentFile=, each told as `/etc/default/x (ignore_errors=yes)`, as far as they can be."""
+    found: dict[str, str] = {}
+    for path in text.replace("(ignore_errors=yes)", "\n").replace("(ignore_errors=no)", "\n").splitlines():
+        with suppress(OSError, UnicodeDecodeError):
+            for line in Path(path.strip()).read_text("utf-8").splitlines():
+                if not line.lstrip().startswith(("#", ";")):
+                    found |= _variables(line)
+    return found
+
+
+def _tell_of_what_is_not_seen(credentials: str) -> None:
+    names = sorted(set(re.findall(r"[\w.@-]+\.toml", credentials)))
+    if names:
+        told = f"ustawień z poświadczeń usługi ({', '.join(names)}) to polecenie nie widzi, bo usługa nie działa."
+        click.echo(f"ksef-agent: {told}", err=True)
