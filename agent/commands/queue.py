@@ -28,6 +28,9 @@ def command(settings: Settings, as_json: bool) -> None:
     for invoice in answer["invoices"]:
         deadline = invoice["deadline"] or "bez terminu"
         click.echo(f"{deadline}  {invoice['state']:9}  {invoice['mode']:14}  {invoice['number']}  {invoice['id']}")
+    more = answer["invoices_total"] - len(answer["invoices"])
+    if more:
+        click.echo(f"i dalsze, mniej pilne: {more} (wszystkich: {answer['invoices_total']})")
     if answer["waiting_for_window"]:
         opens = datetime.fromisoformat(answer["window_opens_at"])
         click.echo(

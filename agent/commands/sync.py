@@ -44,4 +44,5 @@ def command(settings: Settings, wait: float, as_json: bool) -> None:
 
 async def _unsent(console: remote.Console) -> int:
     answer: Any = await console.json("GET", "/v1/queue")
-    return len(answer["invoices"])
+    total: int = answer["invoices_total"]
+    return total

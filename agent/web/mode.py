@@ -57,11 +57,14 @@ def routes() -> list[web.RouteDef]:
 
 async def queue(request: web.Request) -> web.Response:
     """GET /v1/queue: unsent, most urgent first, and the corrections that wait for their base or for a manager."""
-    waiting = invoices_of(await request.app[INVOICES].unsent())
+    unsent = await request.app[INVOICES].queue()
+    waiting = invoices_of(unsent.invoices)
     corrections = await corrections_of(request.app[PENDING])
     told = health_of(request.app[HEALTH].report()).queue
     return json_views.json_response(
-        Queue(waiting, corrections.held, corrections.refused, told.waiting_for_window, told.window_opens_at)
+        Queue(
+            waiting, unsent.total, corrections.held, corrections.refused, told.waiting_for_window, told.window_opens_at
+        )
     )
 
 

@@ -35,6 +35,14 @@ class IssueAnswer:
     held: HeldAnswer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class QueueAnswer:
+    """What KSeF does not have yet: the most urgent invoices, at most QUEUE_LIMIT, and how many there are."""
+
+    invoices: list[ListedInvoice]
+    total: int
+
+
 class InvoiceQueries:
     """Answers questions about invoices."""
 
@@ -52,6 +60,10 @@ class InvoiceQueries:
     async def unsent(self) -> list[ListedInvoice]:
         """Return what KSeF does not have yet, most urgent first, at most QUEUE_LIMIT."""
         return await self._store.read(_unsent)
+
+    async def queue(self) -> QueueAnswer:
+        """Return unsent(), and how many there are in all."""
+        return await self._store.read(_queue)
 
     async def issued(self, pressed: IssueOutcome) -> IssueAnswer:
         """Return what a press made, as it stands."""
@@ -93,6 +105,10 @@ async def _find(query: InvoiceFilter, tx: Transaction) -> list[ListedInvoice]:
 
 async def _unsent(tx: Transaction) -> list[ListedInvoice]:
     return [await listed(tx, record) for record in await tx.invoices.unsent(QUEUE_LIMIT)]
+
+
+async def _queue(tx: Transaction) -> QueueAnswer:
+    return QueueAnswer(await _unsent(tx), sum(each.invoices for each in await tx.invoices.queue_counts()))
 
 
 async def _issued(pressed: IssueOutcome, tx: Transaction) -> IssueAnswer:

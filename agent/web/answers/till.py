@@ -24,6 +24,8 @@ class Queue:
 
     invoices: tuple[Invoice, ...]
     """Most urgent first, at most 500."""
+    invoices_total: Count
+    """How many there are in all."""
     held: tuple[Held, ...]
     refused: tuple[Held, ...]
     """Can never be issued; until a manager closes the case."""

@@ -464,6 +464,7 @@ class TestReading:
         queue = await (await client.get("/v1/queue", headers=CASHIER)).json()
         assert [item["id"] for item in queue["invoices"]] == [invoice["id"]]
         assert queue["invoices"][0]["deadline"] == "2026-11-25"
+        assert queue["invoices_total"] == 1
         response = await client.post("/v1/sync", headers=CASHIER)
         assert (response.status, await response.json()) == (202, {"waiting": 1})
         known = await (await client.get("/v1/buyers/5260250274", headers=CASHIER)).json()
