@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import os
+import pwd
 import re
 import shutil
 import socket
 import sqlite3
+import stat
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -39,7 +42,7 @@ from agent.settings.toml_lines import name_of
 from agent.store.lock import DataLock
 from agent.system.clock import SystemClock
 from agent.system.os_errors import polish_reason
-from agent.system.permissions import exposures
+from agent.system.permissions import exposures, writable_for_us
 
 LONGEST_EC_LINK = 236
 """Characters of the longest KOD II of an EC certificate (docs/printing.md, section 4)."""
@@ -155,6 +158,7 @@ async def _check(settings: Settings, offline: bool) -> list[Finding]:
         ("kody QR na drukarkach", _codes),
         ("zegar", partial(_clock, stored=stored)),
         ("porty", _ports),
+        ("katalog kopii", _copies),
     ]
     if settings.drop_folder.path is not None:
         checks.append(("katalog wymiany", _drop_folder))
@@ -310,6 +314,24 @@ async def _ports(settings: Settings, _: Clock) -> str:
     if taken:
         raise AgentError(" ".join(taken))
     return f"{settings.api.port} i {settings.health.port}"
+
+
+async def _copies(settings: Settings, _: Clock) -> str:
+    """Look whether the nightly copy finds its folder: by its rights, since the service itself may not write there."""
+    folder = settings.backup.dir
+    if not settings.alerts.backup_hours:
+        return "kopie robi coś innego (alerts.backup_hours = 0)"
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    remedy = f"wykonaj: install -d -m 700 -o {owner} -g {owner} {folder}."
+    try:
+        facts = folder.stat()
+    except OSError as error:
+        raise AgentError(f"{folder}: {polish_reason(error)}; {remedy}") from error
+    if not stat.S_ISDIR(facts.st_mode):
+        raise AgentError(f"{folder} nie jest katalogiem.")
+    if not writable_for_us(facts):
+        raise AgentError(f"{folder}: nocna kopia nie może tam pisać; {remedy}")
+    return f"{folder}"
 
 
 def _agent_runs(settings: Settings) -> bool:

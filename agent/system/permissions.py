@@ -6,6 +6,7 @@ and of the folders above, links followed, whether everybody may put another file
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,3 +29,17 @@ def _exposures(path: Path, secret: bool) -> Iterator[str]:
         mode = folder.stat().st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             yield f"każdy może podmienić plik {path}, bo może zmieniać katalog {folder}; wykonaj: chmod o-w {folder}"
+
+
+def writable_for_us(facts: os.stat_result) -> bool:
+    """Whether mode and owner let this process make files in a folder; its file system may be mounted for reading."""
+    user = os.geteuid()
+    if user == 0:
+        return True
+    if facts.st_uid == user:
+        needed = stat.S_IWUSR | stat.S_IXUSR
+    elif facts.st_gid in {os.getegid(), *os.getgroups()}:
+        needed = stat.S_IWGRP | stat.S_IXGRP
+    else:
+        needed = stat.S_IWOTH | stat.S_IXOTH
+    return facts.st_mode & needed == needed

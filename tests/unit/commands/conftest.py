@@ -70,6 +70,8 @@ nip = "5261040828"
 name = "Sklep"
 [seller.address]
 line1 = "ul. Prosta 1"
+[backup]
+dir = "."
 [ksef]
 url = "http://127.0.0.1:9/v2"
 latarnia_url = "http://127.0.0.1:9"

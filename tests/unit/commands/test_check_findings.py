@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 from agent.cli import cli
 from agent.settings.model import PrinterSettings
 from agent.store.lock import DataLock
+from agent.system.permissions import writable_for_us
 from printers.diagnosis import cause, one_device
 
 SELLER = 'data_dir = "data"\n[seller]\nnip = "5260250274"\nname = "Sklep"\n[seller.address]\nline1 = "ul. Prosta 1"\n'
@@ -131,3 +134,40 @@ def test_a_short_secret_of_webhooks_is_found(tmp_path: Path, secret: str, *, ok:
     [found] = [each for each in json.loads(done.stdout) if "tajn" in each["message"]]
     assert found["ok"] is ok
     assert ("mniej niż 32 znaków" in found["message"]) is not ok
+
+
+class TestFolderOfCopies:
+    """A wrong [backup] dir would show in the first night; by rights alone, since the service may not write there."""
+
+    @staticmethod
+    def finding(place: Path, folder: Path, more: str = "") -> tuple[bool, str]:
+        (place / "data").mkdir(mode=0o700, exist_ok=True)
+        config = place / "config.toml"
+        config.write_text(f'{SELLER}[backup]\ndir = "{folder}"\n{more}', "utf-8")
+        done = CliRunner().invoke(cli, ["check", "--offline", "--json", "--config", str(config)])
+        (found,) = [each for each in json.loads(done.stdout) if each["name"] == "katalog kopii"]
+        return found["ok"], found["message"]
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        assert self.finding(tmp_path, tmp_path) == (True, str(tmp_path))
+
+    def test_none_is_there(self, tmp_path: Path) -> None:
+        ok, message = self.finding(tmp_path, tmp_path / "usb")
+        assert not ok
+        assert f"install -d -m 700 -o {getpass.getuser()} -g {getpass.getuser()} {tmp_path}/usb" in message
+        assert self.finding(tmp_path, tmp_path / "usb", "[alerts]\nbackup_hours = 0\n")[0]
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "usb").touch()
+        assert not self.finding(tmp_path, tmp_path / "usb")[0]
+
+    @pytest.mark.parametrize(
+        ("mode", "owner", "ok"),
+        [(0o700, 0, False), (0o755, 0, False), (0o700, 65534, True), (0o500, 65534, False), (0o777, 0, True)],
+    )
+    def test_another_ones(self, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, *, ok: bool) -> None:
+        facts = os.stat_result((0o040000 | mode, 1, 1, 1, owner, 0, 0, 0, 0, 0))
+        monkeypatch.setattr("os.geteuid", lambda: 65534)
+        monkeypatch.setattr("os.getegid", lambda: 65534)
+        monkeypatch.setattr("os.getgroups", list)
+        assert writable_for_us(facts) is ok

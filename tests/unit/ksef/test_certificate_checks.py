@@ -80,6 +80,8 @@ nip = "{SELLER}"
 name = "Sklep"
 [seller.address]
 line1 = "ul. Prosta 1"
+[backup]
+dir = "."
 [ksef]
 certificate_file = "auth.crt"
 key_file = "auth.key"
