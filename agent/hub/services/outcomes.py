@@ -25,6 +25,8 @@ from agent.hub_contract.status import (
 from agent.ports import Clock
 
 T = TypeVar("T")
+Lines = tuple[list[OutcomeLine], Cursor, bool]
+"""What became of a till's invoices, what to ask after next, whether the cursor was of this hub's memory."""
 
 LINES_AT_ONCE = 200
 """Outcomes of one answer; each may bring a UPO of some kilobytes."""
@@ -50,21 +52,21 @@ class Outcomes:
         """
         return await self._within(till, wait, partial(_status, till, sha256), lambda status: status.decided)
 
-    async def lines(self, till: Till, after: Cursor, wait: float = 0.0) -> tuple[list[OutcomeLine], Cursor, bool]:
+    async def lines(self, till: Till, after: Cursor, wait: float = 0.0) -> Lines:
         """Return what became of the till's invoices after a cursor, what to ask after next, and whether it was known.
 
         Holds back up to ``wait`` seconds while there is nothing; a cursor that is not known is news. What stands before
         the cursor the till has made durable: what KSeF refused of it is the till's to look after from now on.
         """
-        if after.seq and await self._store.read(lambda tx: tx.outcomes.unread(till.id, after)):
+        give_up = self._clock.monotonic() + wait
+        found, has_read = await self._within(till, wait, partial(self._look, till, after), _is_answer)
+        if has_read:
             with suppress(Unavailable):  # the next question tells it again
                 await self._store.write(lambda tx: tx.outcomes.read(till.id, after))
-
-        def is_news(found: tuple[list[OutcomeLine], Cursor, bool]) -> bool:
-            lines, _, known = found
-            return bool(lines) or not known
-
-        return await self._within(till, wait, partial(self._lines, till, after), is_news)
+            if not _is_news(found):
+                left = max(0.0, give_up - self._clock.monotonic())
+                return await self._within(till, left, partial(self._lines, till, after), _is_news)
+        return found
 
     async def group(self, till: Till, group: str) -> list[InvoiceStatus]:
         """Return everything the till handed over under one name."""
@@ -110,7 +112,12 @@ class Outcomes:
             raise NotFound("KSeF nie potwierdził jeszcze tej faktury.", code="no-upo")
         return confirmation
 
-    async def _lines(self, till: Till, after: Cursor, tx: HubTransaction) -> tuple[list[OutcomeLine], Cursor, bool]:
+    async def _look(self, till: Till, after: Cursor, tx: HubTransaction) -> tuple[Lines, bool]:
+        """Return the lines, and whether the till reads a refusal for the first time by going on from here."""
+        has_read = after.seq > 0 and await tx.outcomes.unread(till.id, after)
+        return await self._lines(till, after, tx), has_read
+
+    async def _lines(self, till: Till, after: Cursor, tx: HubTransaction) -> Lines:
         found, known = await tx.outcomes.after(till.id, after, LINES_AT_ONCE)
         lines = [await self._line(tx, outcome) for outcome in found]
         if found:
@@ -207,6 +214,16 @@ def read_cursor(text: str) -> Cursor:
     if not seq.isdecimal() or len(seq) > 18:
         raise BadInput("Nieprawidłowy znacznik miejsca (after).", code="bad-query")
     return Cursor(int(seq), mark)
+
+
+def _is_news(found: Lines) -> bool:
+    lines, _, known = found
+    return bool(lines) or not known
+
+
+def _is_answer(looked: tuple[Lines, bool]) -> bool:
+    found, has_read = looked
+    return has_read or _is_news(found)
 
 
 async def _own(tx: HubTransaction, till: Till, sha256: bytes) -> HubInvoice:
