@@ -551,6 +551,8 @@ async def test_what_ksef_refused_of_a_revoked_till_is_told_until_a_manager_settl
     sha256 = await refused_of(office, "FV-1/9")
     await office.hub.store.write(lambda tx: tx.parties.revoke_till(NIP, "kasa 1"))
     assert await refusals_told(office) == [(1, ["refusals-unread"])]
+    await office.hub.store.write(lambda tx: tx.invoices.move(offer("FV-1/1").sha256, HubState.EXEMPT))
+    assert await refusals_told(office) == [(1, ["refusals-unread"])], "nothing else of it is open any more"
     assert (await office.get("/health", None))[0] == 503
     _, metrics = await office.get("/metrics", "monitor")
     assert 'ksef_hub_till_unread_refusals{nip="5265877635",shop="Sklep kasa 1",till="kasa 1"} 1.0' in metrics
