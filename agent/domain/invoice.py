@@ -225,7 +225,7 @@ class Sale:
     sold_on: date | None = None
     currency: str = "PLN"
     exchange_rate: Decimal | None = None
-    """KursWaluty: PLN for one unit of ``currency``; required unless PLN."""
+    """KursWaluty: PLN for one unit of ``currency``; None for PLN, and where all is supplied abroad and none is given."""
     receipt: ReceiptLink | None = None
     notes: tuple[Note, ...] = ()
     external_ref: str | None = None
@@ -271,7 +271,7 @@ class Totals:
     @property
     def supplied_abroad(self) -> bool:
         """Whether something of it has its place of supply outside Poland (np I, np II)."""
-        return any(rate.rate in _SUPPLIED_ABROAD for rate in self.rates)
+        return any(rate.rate in SUPPLIED_ABROAD for rate in self.rates)
 
 
 def receives_in_ksef(buyer: Buyer, totals: Totals) -> bool:
@@ -279,7 +279,7 @@ def receives_in_ksef(buyer: Buyer, totals: Totals) -> bool:
     return buyer.receives_in_ksef and not totals.supplied_abroad
 
 
-_SUPPLIED_ABROAD = frozenset({VatRate.NOT_SUBJECT_I.value, VatRate.NOT_SUBJECT_II.value})
+SUPPLIED_ABROAD = frozenset({VatRate.NOT_SUBJECT_I.value, VatRate.NOT_SUBJECT_II.value})
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ class Sale:
     currency: Annotated[str | None, Says(pattern="^[A-Z]{3}$", example="PLN")] = None
     """ISO 4217; PLN where it is left out."""
     exchange_rate: Annotated[Number | None, Says(example="4.3210")] = None
-    """PLN for one unit; required unless PLN."""
+    """PLN for one unit; required unless PLN, or where every line is np I or np II."""
     receipt: SaleReceipt | None = None
     notes: Annotated[tuple[SaleNote, ...] | None, Says(high=MAX_NOTES)] = None
     print: bool | None = None

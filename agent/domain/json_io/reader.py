@@ -179,6 +179,11 @@ class Fields:
         """Tell whether the field is there and not null."""
         return self._value.get(name) is not None
 
+    def says(self, name: str) -> bool:
+        """Tell whether the field is there and says something: text without anything to read counts as absent."""
+        value = self._value.get(name)
+        return is_visible(collapse(value)) if isinstance(value, str) else value is not None
+
     def take(self, name: str, *, required: bool = False) -> object | None:
         """Return the raw value."""
         self._asked.add(name)

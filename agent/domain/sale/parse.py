@@ -17,6 +17,7 @@ gets, in positive amounts. ``due`` is for what is paid later.
 ``annex_15`` marks goods and services of annex 15 to the VAT Act, for split payment (split_payment.py).
 ``simplified`` makes a simplified invoice (UPR) of at most 450 PLN or 100 EUR, for a buyer with a number, whose name and
 address may be left out (simplified.py).
+``exchange_rate`` is required unless PLN, but not where every line is np I or np II: no tax is stated in PLN then.
 ``exemption`` is the legal basis of rate "zw" (P_19A; "directive" P_19B, "other" P_19C).
 ``receipt.nip`` is the buyer's number on the fiscal receipt: required of a buyer with NIP or VAT UE number, and his
 (fiscal_receipt.py).
@@ -38,6 +39,7 @@ from agent.domain import fiscal_receipt, simplified, vat
 from agent.domain.fa3.code_lists import CURRENCIES
 from agent.domain.identifiers import valid_gtin
 from agent.domain.invoice import (
+    SUPPLIED_ABROAD,
     Buyer,
     BuyerKind,
     Deposit,
@@ -130,7 +132,7 @@ def read_sale(
         payments=() if exchanged is not None else parse_payments(fields),
         sold_on=_sold_on(fields, today),
         currency=currency,
-        exchange_rate=_exchange_rate(fields, currency),
+        exchange_rate=_exchange_rate(fields, currency, lines),
         receipt=_receipt(fields, None if issued_elsewhere else buyer),
         notes=_notes(fields),
         external_ref=fields.text("external_ref", maximum=256),
@@ -257,7 +259,8 @@ def _exemption(fields: Fields, lines: list[SaleLine | None]) -> tuple[str | None
     else:
         text = fields.text("exemption", maximum=256)
     exempt = [index for index, line in enumerate(lines) if line is not None and line.vat is VatRate.EXEMPT]
-    if exempt and not fields.has("exemption"):
+    names_nothing = text is not None and not any(letter.isalpha() for letter in text)
+    if exempt and (names_nothing or not fields.says("exemption")):
         fields.note(
             "exemption",
             f"pozycja {exempt[0] + 1} ma stawkę „zw”: podaj podstawę prawną zwolnienia, np. „art. 43 ust. 1 pkt 19”.",
@@ -283,12 +286,14 @@ def _sold_on(fields: Fields, today: date) -> date | None:
     return sold_on
 
 
-def _exchange_rate(fields: Fields, currency: str) -> Decimal | None:
+def _exchange_rate(fields: Fields, currency: str, lines: Sequence[SaleLine | None]) -> Decimal | None:
+    """Read the rate by which the tax is stated in PLN (art. 31a, 106e ust. 11); of supplies abroad there is none."""
     rate = fields.number("exchange_rate", decimals=6, positive=True)
     if currency == "PLN" and fields.has("exchange_rate"):
         fields.note("exchange_rate", "faktura jest w złotych, więc nie ma kursu waluty.", "exchange-rate")
         return None
-    if currency != "PLN" and not fields.has("exchange_rate"):
+    abroad = bool(lines) and all(line is not None and line.vat in SUPPLIED_ABROAD for line in lines)
+    if currency != "PLN" and not fields.has("exchange_rate") and not abroad:
         fields.note("exchange_rate", f"podaj, ile złotych kosztuje 1 {currency}.", "exchange-rate")
     return rate
 

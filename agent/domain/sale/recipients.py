@@ -37,7 +37,7 @@ def parse_recipient(value: object, pointer: str, buyer: Buyer, problems: Problem
     address = parse_address(fields, required=False, default_country="PL")
     fields.take("nip")
     fields.finish()
-    given = [word for word in ("nip", "internal_id") if fields.has(word)]
+    given = [word for word in ("nip", "internal_id") if fields.says(word)]
     if internal_id is not None and not is_internal_id(internal_id):
         fields.note("internal_id", "to nie jest identyfikator wewnętrzny (NIP-XXXXX).", "internal-id")
     if len(given) > 1 or (given and role is RecipientRole.EMPLOYEE):

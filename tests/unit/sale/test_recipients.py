@@ -143,3 +143,11 @@ def test_parties_that_a_sale_does_not_have_are_not_corrected() -> None:
         with pytest.raises(Conflict) as caught:
             read_base(each, ksef_number=KSEF_NUMBER)
         assert caught.value.code == "not-correctable"
+
+
+@pytest.mark.parametrize("role", ["local_government", "vat_group"])
+@pytest.mark.parametrize("nothing", ["", " ", "\u200b"])
+def test_an_empty_identifier_names_no_unit(role: str, nothing: str) -> None:
+    """JST and GV without the unit's number: KSeF would give the invoice to nobody."""
+    unit = {"role": role, "name": "Szkoła nr 5", "internal_id": nothing}
+    assert codes(unit) == {("/recipient/nip", "required")}

@@ -13,10 +13,22 @@ from hypothesis import strategies as st
 from agent.domain import vat
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
+from agent.domain.fa3.view import read
 from agent.domain.invoice import Address, BuyerKind, ExemptionBasis, Payment, Prices, ReceiptLink, Sale, VatRate
 from agent.domain.json_io.reader import MAX_REPORTED
 from agent.domain.sale.parse import MAX_LINES, parse_sale
-from tests.unit.sale.sale_samples import BREAD, CONSUMER_JSON, NOW, SELLER, TODAY, any_json, document, fa3_schema, sales
+from tests.unit.sale.sale_samples import (
+    BREAD,
+    CONSUMER_JSON,
+    FRIDGE,
+    NOW,
+    SELLER,
+    TODAY,
+    any_json,
+    document,
+    fa3_schema,
+    sales,
+)
 
 D = Decimal
 ADDRESS = {"line1": "ul. Polna 2", "line2": "00-002 Warszawa"}
@@ -161,11 +173,32 @@ def test_a_document_of_another_shape(value: object) -> None:
         ({"colour": "red"}, "/colour", "unknown-field"),
         ({"a/b~c": 1}, "/a~1b~0c", "unknown-field"),
         (one_line(vat="zw"), "/exemption", "exemption-missing"),
+        (one_line(vat="zw") | {"exemption": " "}, "/exemption", "exemption-missing"),
+        (one_line(vat="zw") | {"exemption": "\u200b"}, "/exemption", "exemption-missing"),
+        (one_line(vat="zw") | {"exemption": "–"}, "/exemption", "exemption-missing"),
+        (one_line(vat="zw") | {"exemption": {"other": ""}}, "/exemption/other", "required"),
         (one_line(vat="zw") | {"exemption": {"act": "a", "other": "b"}}, "/exemption", "not-allowed"),
     ],
 )
 def test_mistakes_of_a_sale(changes: dict[str, object], pointer: str, code: str) -> None:
     assert mistakes(**changes)[pointer] == code
+
+
+@pytest.mark.parametrize("rates", [["np I"], ["np II"], ["np I", "np II"]])
+def test_a_supply_abroad_needs_no_exchange_rate(rates: list[str]) -> None:
+    """Art. 31a converts what is taxed here; of such lines no tax is stated in PLN."""
+    buyer = {"eu_vat": "DE123456789", "name": "Kunde GmbH", "address": {"line1": "Weg 1"}}
+    lines = [dict(FRIDGE, vat=rate) for rate in rates]
+    parsed = parse_sale(document(buyer=buyer, currency="EUR", lines=lines, payments=None), today=TODAY)
+    assert parsed.exchange_rate is None
+    view = read(build_invoice(parsed, SELLER, number="FV/1", issued_at=NOW, system_info="ksef-agent"))
+    assert [line.exchange_rate for line in view.lines] == [None] * len(rates)
+
+
+@pytest.mark.parametrize("rate", ["23", "zw", "0 WDT", "0 EX", "0 KR"])
+def test_what_is_supplied_here_needs_one(rate: str) -> None:
+    lines = [dict(FRIDGE, vat="np I"), dict(FRIDGE, vat=rate)]
+    assert mistakes(currency="EUR", lines=lines, payments=None)["/exchange_rate"] == "exchange-rate"
 
 
 @pytest.mark.parametrize(
