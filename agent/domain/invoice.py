@@ -225,7 +225,7 @@ class Sale:
     sold_on: date | None = None
     currency: str = "PLN"
     exchange_rate: Decimal | None = None
-    """KursWaluty: PLN for one unit of ``currency``; None for PLN, and where all is supplied abroad and none is given."""
+    """KursWaluty: PLN for one unit of ``currency``; None for PLN, or where all is supplied abroad and none is given."""
     receipt: ReceiptLink | None = None
     notes: tuple[Note, ...] = ()
     external_ref: str | None = None

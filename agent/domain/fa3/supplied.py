@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from agent.domain.buyer_identity import other_number_sentence, same_identity
-from agent.domain.characters import first_misleading
+from agent.domain.characters import first_misleading, is_visible
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.fa3.contradictions import contradictions
+from agent.domain.fa3.contradictions.places import PREDECESSOR
 from agent.domain.fa3.elements import RECEIPT_NIP_KEY
 from agent.domain.fa3.schema import Fa3Schema
 from agent.domain.fa3.supplied_parties import buyer_mistakes, seller_mistakes
@@ -27,8 +28,6 @@ FA = "/Faktura/Fa"
 BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"
 RECEIPT_NIP = "?receipt_nip"
 """Pointer of what is said beside the document: a query parameter, as in web/request_query.py."""
-PREDECESSOR = "3"
-"""Podmiot3/Rola: the seller's legal predecessor, whose invoices the seller may correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ def check_ready(
     view = read(xml)
     errors = (
         *_characters(xml),
+        *_number(view),
         *seller_mistakes(view, seller_nip),
         *(() if view.kind.corrects else buyer_mistakes(view, seller_nip)),  # a correction: with its bases
         *_dates(view, today),
@@ -136,6 +136,11 @@ def _other_buyers(view: FaView) -> Iterator[FieldError]:
             return
 
 
+def _number(view: FaView) -> Iterator[FieldError]:
+    if not is_visible(view.number):
+        yield FieldError(f"{FA}/P_2", "Numer faktury (P_2) nie ma niczego do przeczytania.", "required")
+
+
 def _characters(xml: bytes) -> Iterator[FieldError]:
     for number, line in enumerate(html.unescape(xml.decode()).splitlines(), start=1):
         misleading = first_misleading(line)
@@ -152,6 +157,26 @@ def _dates(view: FaView, today: date) -> Iterator[FieldError]:
             f"Data wystawienia {view.issued_on.isoformat()} jest z przyszłości; KSeF odrzuca takie faktury.",
             "issue-date-future",
         )
+    if view.period is not None and view.period[0] > view.period[1]:
+        first, last = (day.isoformat() for day in view.period)
+        yield FieldError(
+            f"{FA}/OkresFa/P_6_Do", f"Okres faktury kończy się {last}, a zaczyna {first}.", "period-contradicts"
+        )
+    yield from _paid_ahead(view, today)
+
+
+def _paid_ahead(view: FaView, today: date) -> Iterator[FieldError]:
+    """Money is called paid only where it was received (Zaplacono, ZaplataCzesciowa)."""
+    if view.payment is None:
+        return
+    parts = (
+        (f"ZaplataCzesciowa[{place}]/DataZaplatyCzesciowej", part.paid_on)
+        for place, part in enumerate(view.payment.partials, 1)
+    )
+    for place, day in (("DataZaplaty", view.payment.paid_on), *parts):
+        if day is not None and day > today:
+            sentence = f"Faktura podaje zapłatę z {day.isoformat()}, a dziś jest {today.isoformat()}."
+            yield FieldError(f"{FA}/Platnosc/{place}", sentence, "paid-in-future")
 
 
 def _correction(view: FaView, seller_nip: str) -> Iterator[FieldError]:
@@ -168,6 +193,14 @@ def _correction(view: FaView, seller_nip: str) -> Iterator[FieldError]:
             f"Faktura ma rodzaj {view.kind}, a zawiera dane faktury korygowanej.",
             "kind-contradicts",
         )
+    for place, base in enumerate(correction.bases, start=1):
+        if base.issued_on > view.issued_on:
+            yield FieldError(
+                f"{FA}/DaneFaKorygowanej[{place}]/DataWystFaKorygowanej",
+                f"Korekta z {view.issued_on.isoformat()} jest starsza niż faktura korygowana {base.number} "
+                f"({base.issued_on.isoformat()}).",
+                "base-later",
+            )
     if any(party.role == PREDECESSOR for party in view.third_parties) or correction.seller_before is not None:
         return
     for place, base in enumerate(correction.bases, start=1):

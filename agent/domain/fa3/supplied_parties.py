@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
+from agent.domain.characters import is_visible
 from agent.domain.errors import FieldError
 from agent.domain.fa3.view_types import FaView, Kind, PartyView
 from agent.domain.identifiers import eu_vat_in, polish_nip_in, repeats_prefix, split_eu_vat, valid_nip
@@ -37,6 +38,10 @@ def seller_mistakes(view: FaView, seller_nip: str) -> Iterator[FieldError]:
                 f"Sprzedawcą na fakturze jest NIP {view.seller.nip}, a ta kasa wystawia faktury NIP {seller_nip}.",
                 "seller-nip",
             )
+    for name, value in (("Nazwa", view.seller.name), ("AdresL1", view.seller.address and view.seller.address.line1)):
+        if value is not None and not is_visible(value):
+            where = f"{IDENTITY}/Nazwa" if name == "Nazwa" else "Adres/AdresL1"
+            yield FieldError(f"/Faktura/Podmiot1/{where}", "Sprzedawca nie ma czytelnej nazwy albo adresu.", "required")
     for place, who in (*_parties(view), ("/Faktura/PodmiotUpowazniony", view.authorised)):
         if who is not None and who.nip is not None and not valid_nip(who.nip):
             yield FieldError(
@@ -101,11 +106,12 @@ def _name_and_address(view: FaView) -> Iterator[FieldError]:
     """Content of every invoice, a consumer's too (art. 106e ust. 1 pkt 3), but of a simplified one (ust. 5 pkt 3)."""
     if view.kind is Kind.UPR:
         return
+    address = view.buyer.address
     for name, value, what in (
         (f"{IDENTITY}/Nazwa", view.buyer.name, "nazwy (imienia i nazwiska) nabywcy"),
-        ("Adres", view.buyer.address, "adresu nabywcy"),
+        ("Adres", None if address is None else address.line1, "adresu nabywcy"),
     ):
-        if not value:
+        if value is None or not is_visible(value):
             sentence = f"Faktura nie ma {what}; wymaga tego także faktura dla konsumenta (art. 106e ust. 1 pkt 3)."
             yield FieldError(f"{BUYER}/{name}", sentence, "buyer-incomplete")
 
@@ -118,7 +124,10 @@ def _unit(view: FaView) -> Iterator[FieldError]:
     )
     for name, flagged, role, what in flags:
         named = any(who.role == role and (who.nip or who.internal_id) for who in view.third_parties)
-        if flagged and not named:
+        if flagged and view.buyer.nip is None:
+            sentence = f"{name} = 1, a nabywca nie ma NIP: {what} wskazuje się tylko przy nabywcy z polskim NIP."
+            yield FieldError(f"{BUYER}/{name}", sentence, "recipient-needs-nip")
+        elif flagged and not named:
             yield FieldError(
                 f"{BUYER}/{name}",
                 f"{name} = 1, a nie ma Podmiot3 z rolą {role} i numerem NIP albo IDWew {what}.",

@@ -69,7 +69,7 @@ def test_a_line_of_zero_keeps_its_rate() -> None:
     assert [rate.label for rate in check(xml).view.rates] == ["23", "8"]
 
 
-@pytest.mark.parametrize("rate", ["8", "5", "zw", "0 KR", "0 WDT", "0 EX", "np I", "np II", "oo", "4", "7"])
+@pytest.mark.parametrize("rate", ["8", "5", "zw", "0 KR", "0 WDT", "0 EX", "np I", "np II", "oo", "4"])
 def test_a_rate_of_the_lines_has_its_sum(rate: str) -> None:
     xml = documents.document(body=documents.ONE_LINE + SECOND.format("<P_9A>55</P_9A><P_11>55.00</P_11>", rate))
     assert [code for code, _ in found(xml)] == ["rate-sum-missing"]
@@ -89,9 +89,8 @@ def test_a_line_of_oss_has_its_sum() -> None:
     ],
 )
 def test_a_sum_has_its_lines(sums: str, place: str) -> None:
-    xml = documents.document(
-        sums=SUMS + sums, annotations=documents.marked(Zwolnienie="<P_19>1</P_19><P_19A>art. 43 ust. 1</P_19A>")
-    )
+    exempt = documents.marked(Zwolnienie="<P_19>1</P_19><P_19A>art. 43 ust. 1</P_19A>")
+    xml = documents.document(sums=SUMS + sums, annotations=exempt if "P_13_7" in sums else documents.ANNOTATIONS)
     assert found(xml) == [("rate-lines-missing", place)]
 
 
@@ -261,6 +260,14 @@ def test_tax_in_pln_follows_the_rate() -> None:
     assert found(in_euro("0.00")) == [("tax-in-pln-contradicts", "P_14_1W")]
     assert found(in_euro("23.00", rate=None, currency="PLN")) == []
     assert found(in_euro("98.90", rate=None, currency="PLN")) == [("tax-in-pln-contradicts", "P_14_1W")]
+
+
+def test_a_tax_in_pln_has_the_sign_of_the_tax_and_a_rate_is_above_nothing() -> None:
+    assert found(in_euro("-98.90", rate=None)) == [("tax-in-pln-contradicts", "P_14_1W")]
+    for rate in ("0", "-4.3"):
+        assert found(in_euro("0.00", rate=rate)) == [("exchange-rate", "FaWiersz[1]/KursWaluty")]
+    of_advance = documents.ADVANCE.replace(b"<KursWalutyZ>4.5", b"<KursWalutyZ>0")
+    assert ("exchange-rate", "KursWalutyZ") in found(of_advance)
 
 
 # --- the simplified invoice ---------------------------------------------------------------------------------

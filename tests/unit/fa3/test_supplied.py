@@ -142,6 +142,62 @@ def test_a_day_in_the_future() -> None:
     assert refusal(documents.document(), today=TODAY - timedelta(days=1)).code == "issue-date-future"
 
 
+def test_a_period_that_ends_before_it_begins() -> None:
+    period = "<OkresFa><P_6_Od>2026-11-20</P_6_Od><P_6_Do>2026-11-19</P_6_Do></OkresFa>"
+    assert mistakes(documents.document(dates=period)) == {("period-contradicts", "/Faktura/Fa/OkresFa/P_6_Do")}
+    assert check(documents.document(dates=period.replace("11-19", "11-20"))).number
+
+
+def test_money_that_is_not_received_yet() -> None:
+    """Zaplacono and ZaplataCzesciowa say that it was (docs/law.md: payment-words)."""
+    whole = (
+        "<Platnosc><Zaplacono>1</Zaplacono><DataZaplaty>{0}</DataZaplaty><FormaPlatnosci>1</FormaPlatnosci></Platnosc>"
+    )
+    part = (
+        "<Platnosc><ZnacznikZaplatyCzesciowej>1</ZnacznikZaplatyCzesciowej><ZaplataCzesciowa><KwotaZaplatyCzesciowej>5"
+        "</KwotaZaplatyCzesciowej><DataZaplatyCzesciowej>{0}</DataZaplatyCzesciowej><FormaPlatnosci>1</FormaPlatnosci>"
+        "</ZaplataCzesciowa></Platnosc>"
+    )
+    for payment, place in ((whole, "DataZaplaty"), (part, "ZaplataCzesciowa[1]/DataZaplatyCzesciowej")):
+        tomorrow = documents.document(body=documents.ONE_LINE + payment.format("2026-11-25"))
+        assert mistakes(tomorrow) == {("paid-in-future", f"/Faktura/Fa/Platnosc/{place}")}
+        assert check(documents.document(body=documents.ONE_LINE + payment.format("2026-11-24"))).number
+
+
+@pytest.mark.parametrize(
+    ("parts", "mistake"),
+    [
+        ({"number": "\u00a0"}, ("required", "/Faktura/Fa/P_2")),
+        (
+            {"buyer": documents.CONSUMER.replace("Anna Nowak", "\u200b")},
+            ("buyer-incomplete", "/Faktura/Podmiot2/DaneIdentyfikacyjne/Nazwa"),
+        ),
+        (
+            {"buyer": documents.CONSUMER.replace("ul. Cicha 3", "\u2060")},
+            ("buyer-incomplete", "/Faktura/Podmiot2/Adres"),
+        ),
+        (
+            {"seller": documents.SELLER.replace("ABC AGD sp. z o. o.", "\u00ad")},
+            ("required", "/Faktura/Podmiot1/DaneIdentyfikacyjne/Nazwa"),
+        ),
+        (
+            {"seller": documents.SELLER.replace("ul. Kwiatowa 1", "\u00a0")},
+            ("required", "/Faktura/Podmiot1/Adres/AdresL1"),
+        ),
+        ({"body": documents.ONE_LINE.replace("Wkrętak", "\u200b")}, ("line-incomplete", "/Faktura/Fa/FaWiersz[1]/P_7")),
+    ],
+)
+def test_what_nobody_can_read(parts: dict[str, str], mistake: tuple[str, str]) -> None:
+    """The schema takes a hard space or an invisible character for a text; the law wants a name (art. 106e)."""
+    assert mistakes(documents.document(**parts)) == {mistake}
+
+
+def test_a_correction_older_than_its_base() -> None:
+    late = correcting(base_nip="9999999999").replace(b"2026-11-20</DataWyst", b"2026-11-25</DataWyst")
+    assert mistakes(late) == {("base-later", "/Faktura/Fa/DaneFaKorygowanej[1]/DataWystFaKorygowanej")}
+    assert check(late.replace(b"2026-11-25</DataWyst", b"2026-11-24</DataWyst")).number
+
+
 def test_a_correction_without_a_base() -> None:
     assert mistakes(documents.document(kind="KOR")) == {("base-missing", "/Faktura/Fa/DaneFaKorygowanej")}
 

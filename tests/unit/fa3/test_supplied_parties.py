@@ -127,7 +127,9 @@ def test_the_seller_as_buyer(identity: str, element: str) -> None:
 @pytest.mark.parametrize("identity", ["<BrakID>1</BrakID>", "<NIP>1111111111</NIP>", "<NrID>X-77</NrID>"])
 @pytest.mark.parametrize("kind", ["VAT", "ROZ"])
 def test_name_and_address_are_content_of_every_invoice(identity: str, kind: str) -> None:
-    nameless = documents.document(buyer=party(identity, name="", address=""), kind=kind)
+    advance = "<NrKSeFZN>1</NrKSeFZN><NrFaZaliczkowej>ZAL/0</NrFaZaliczkowej>"
+    settles = f"<FakturaZaliczkowa>{advance}</FakturaZaliczkowa>" if kind == "ROZ" else ""
+    nameless = documents.document(buyer=party(identity, name="", address=""), kind=kind, after_kind=settles)
     assert mistakes(nameless) == {
         ("buyer-incomplete", f"{IDENTITY}/Nazwa"),
         ("buyer-incomplete", "/Faktura/Podmiot2/Adres"),
@@ -289,3 +291,16 @@ async def test_a_correction_repeats_what_its_base_here_has(tmp_path: Path, monke
             base = (await counter.ready(place, xml, "base", CASHIER)).invoices[0].record
         returned = correction(nameless, ksef_number=base.ksef_number)
         assert (await counter.ready(place, returned, "k", CASHIER)).invoices[0].record.base_id == base.id
+
+
+@pytest.mark.parametrize("flag", ["JST", "GV"])
+def test_a_unit_needs_a_buyer_with_nip(flag: str) -> None:
+    role = {"JST": "8", "GV": "10"}[flag]
+    unit = (
+        "<Podmiot3><DaneIdentyfikacyjne><NIP>2222222222</NIP><Nazwa>Szkoła</Nazwa></DaneIdentyfikacyjne>"
+        f"<Rola>{role}</Rola></Podmiot3>"
+    )
+    buyer = documents.CONSUMER.replace(f"<{flag}>2", f"<{flag}>1")
+    assert mistakes(documents.document(buyer=buyer, others=unit)) == {
+        ("recipient-needs-nip", f"/Faktura/Podmiot2/{flag}")
+    }

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from agent.domain.amounts import amount
+from agent.domain.characters import is_visible
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions.places import FA, field_of
+from agent.domain.fa3.contradictions.places import EXEMPT, FA, MARGIN, field_in
 from agent.domain.fa3.view_types import FaView, Kind, LineView
 from agent.domain.invoice import BuyerKind
 
@@ -18,7 +19,7 @@ _LINES = f"{FA}/FaWiersz"
 _BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"
 _EARLY = timedelta(days=60)
 """Art. 106i ust. 7."""
-_WDT, _EXEMPT, _EU_SERVICES, _REVERSE_CHARGE, _MARGIN = "6_2", "7", "9", "10", "11"
+_WDT, _EU_SERVICES, _REVERSE_CHARGE = "6_2", "9", "10"
 _GOODS_ONLY = "XI"
 """Northern Ireland is in the Union for goods, not for services."""
 
@@ -40,18 +41,21 @@ def _lines(view: FaView) -> Iterator[FieldError]:
     if view.kind is Kind.VAT and not view.lines and not view.attachment:
         yield FieldError(_LINES, "Faktura nie ma żadnej pozycji (art. 106e ust. 1 pkt 7).", "line-incomplete")
     for position, line in enumerate(view.lines, start=1):
-        if not line.name:
+        if not line.name or not is_visible(line.name):
             yield FieldError(
                 f"{_LINES}[{position}]/P_7", f"Pozycja {line.number} nie ma nazwy (P_7).", "line-incomplete"
             )
         if view.kind is Kind.VAT and _measured(view, line) and _unmeasured(line):
             sentence = f"Pozycja {line.number} nie ma ani ilości, ani ceny (art. 106e ust. 1 pkt 8 i 9)."
             yield FieldError(f"{_LINES}[{position}]/P_8B", sentence, "line-incomplete")
+        elif view.kind is Kind.VAT and _measured(view, line) and line.net is None and line.gross is None:
+            sentence = f"Pozycja {line.number} nie ma wartości (P_11 albo P_11A; art. 106e ust. 1 pkt 11)."
+            yield FieldError(f"{_LINES}[{position}]/P_11", sentence, "line-incomplete")
 
 
 def _measured(view: FaView, line: LineView) -> bool:
     """Exempt services and margins may go without (Dz.U. 2025 poz. 1742; ust. 2, 3); media are read off an annex."""
-    return not view.attachment and field_of(line) not in {None, _EXEMPT}
+    return not view.attachment and field_in(view, line) not in {None, EXEMPT, MARGIN}
 
 
 def _unmeasured(line: LineView) -> bool:
@@ -80,7 +84,7 @@ def _too_early(view: FaView) -> Iterator[FieldError]:
 
 def _margin(view: FaView) -> Iterator[FieldError]:
     """An invoice of the margin shows no tax, and what it sells so is its P_13_11 (art. 106e ust. 2, 3)."""
-    if view.annotations.margin is not None and view.rates and all(item.field != _MARGIN for item in view.rates):
+    if view.annotations.margin is not None and view.rates and all(item.field != MARGIN for item in view.rates):
         yield FieldError(
             f"{FA}/P_13_11",
             "Faktura jest oznaczona procedurą marży (PMarzy), a nie ma jej sumy (P_13_11).",

@@ -13,6 +13,7 @@ from agent.domain.fa3.view_types import FaView, RateView
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
     """Yield taxes that stand in PLN wrongly, or not at all on an invoice in a foreign currency."""
+    yield from _no_rate(view)
     for item in view.rates:
         if item.field not in TAXED or item.tax is None:
             continue
@@ -28,8 +29,24 @@ def contradictions(view: FaView) -> Iterator[FieldError]:
             yield from _converted(view, item, place, item.tax, item.tax_pln)
 
 
+def _no_rate(view: FaView) -> Iterator[FieldError]:
+    """An exchange rate is more than nothing."""
+    lines = ((f"{FA}/FaWiersz[{place}]/KursWaluty", line.exchange_rate) for place, line in enumerate(view.lines, 1))
+    parts = (
+        (f"{FA}/ZaliczkaCzesciowa[{place}]/KursWalutyZW", part.exchange_rate)
+        for place, part in enumerate(view.advance_parts, 1)
+    )
+    for pointer, rate in (*lines, *parts, (f"{FA}/KursWalutyZ", view.advance_exchange_rate)):
+        if rate is not None and rate <= 0:
+            yield FieldError(pointer, f"Kurs waluty nie może być równy {plain(rate)}.", "exchange-rate")
+
+
 def _converted(view: FaView, item: RateView, place: str, tax: Decimal, stated: Decimal) -> Iterator[FieldError]:
-    rates = _exchange_rates(view, item)
+    rates = [rate for rate in _exchange_rates(view, item) if rate > 0]
+    if tax * stated < 0:
+        sentence = f"Podatek {amount(tax)} {view.currency} to w złotych nie {amount(stated)} (P_14_{item.field}W)."
+        yield FieldError(place, sentence, "tax-in-pln-contradicts")
+        return
     if not rates:
         return  # the rate need not stand on the invoice
     shares = [tax * rate for rate in rates]

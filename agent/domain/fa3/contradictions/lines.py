@@ -12,14 +12,13 @@ from decimal import Decimal
 
 from agent.domain.amounts import amount, plain
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions.places import FA, field_of, tolerance
+from agent.domain.fa3.contradictions.places import FA, FIELD_OF_RATE, MARGIN, field_in, says_amounts, tolerance
 from agent.domain.fa3.view_types import FaView, Kind, LineView, RateView
 from agent.domain.vat import CENT, PERCENT
 
-_PERCENT = {rate.value: Decimal(percent) for rate, percent in PERCENT.items()}
+_PERCENT = dict.fromkeys(FIELD_OF_RATE, Decimal(0)) | {rate.value: Decimal(share) for rate, share in PERCENT.items()}
 _LINES = f"{FA}/FaWiersz"
 _ORDER = f"{FA}/Zamowienie/ZamowienieWiersz"
-_MARGIN = "11"
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
@@ -40,9 +39,10 @@ def _rates(view: FaView) -> Iterator[FieldError]:
     stated = {item.field: item for item in view.rates}
     lines: dict[str, list[LineView]] = {}
     for line in view.lines:
-        lines.setdefault(field_of(line) or "", []).append(line)
+        if line.rate is not None or line.oss_rate is not None or says_amounts(line):
+            lines.setdefault(field_in(view, line) or "", []).append(line)
     unknown = "" in lines
-    margin = _MARGIN in stated
+    margin = MARGIN in stated
     for field, mine in lines.items():
         if field and field not in stated and not margin and any(line.net or line.gross for line in mine):
             rates = ", ".join(dict.fromkeys(line.rate or f"OSS {plain(line.oss_rate or Decimal(0))}" for line in mine))
@@ -56,7 +56,7 @@ def _rates(view: FaView) -> Iterator[FieldError]:
             if not unknown:
                 yield from _compare(view, item, lines[field])
                 yield from _compare_tax(view, item, lines[field])
-        elif view.lines and not unknown and field != _MARGIN:
+        elif view.lines and not unknown and field != MARGIN:
             yield FieldError(
                 f"{FA}/P_13_{field}",
                 f"Faktura ma sumę stawki {item.label} ({amount(item.net)}), a nie ma pozycji z tą stawką.",
@@ -154,18 +154,18 @@ def _tax(place: str, line: LineView) -> Iterator[FieldError]:
     percent = _PERCENT.get(line.rate or "")
     if line.net is None or percent is None:
         return
+    rate = f"{line.rate}%" if percent else line.rate
     loose = 2 * CENT
     if line.tax is not None and abs(line.net * percent / 100 - line.tax) > loose:
         yield FieldError(
             f"{place}/P_11Vat",
-            f"Pozycja {line.number}: podatek {amount(line.tax)} nie odpowiada stawce {line.rate}% od "
-            f"{amount(line.net)}.",
+            f"Pozycja {line.number}: podatek {amount(line.tax)} nie odpowiada stawce {rate} od {amount(line.net)}.",
             "line-contradicts",
         )
     elif line.gross is not None and abs(line.net * (100 + percent) / 100 - line.gross) > loose:
         yield FieldError(
             f"{place}/P_11A",
-            f"Pozycja {line.number}: brutto {amount(line.gross)} nie odpowiada stawce {line.rate}% od "
-            f"{amount(line.net)} netto.",
+            f"Pozycja {line.number}: brutto {amount(line.gross)} nie odpowiada stawce {rate} "
+            f"od {amount(line.net)} netto.",
             "line-contradicts",
         )

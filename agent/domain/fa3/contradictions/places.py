@@ -10,7 +10,9 @@ from agent.domain.vat import CENT
 
 FA = "/Faktura/Fa"
 TAXED = frozenset({"1", "2", "3", "4"})
-OSS = "5"
+PREDECESSOR = "3"
+"""Podmiot3/Rola: the seller's legal predecessor, whose invoices the seller may correct and settle."""
+OSS, EXEMPT, MARGIN = "5", "7", "11"
 FIELD_OF_RATE = {rate: field for field, rates in RATE_FIELDS.items() for rate in rates}
 """P_12 -> the x of P_13_x."""
 
@@ -25,6 +27,28 @@ def field_of(line: LineView) -> str | None:
     if line.oss_rate is not None:
         return OSS
     return None if line.rate is None else FIELD_OF_RATE.get(line.rate)
+
+
+def field_in(view: FaView, line: LineView) -> str | None:
+    """As field_of(); a line without a rate is what may state none, where the sums name it: exempt, or a margin.
+
+    None where they name neither, or both (art. 106e ust. 2-3, ust. 4 pkt 3).
+    """
+    stated = {item.field for item in view.rates} & {EXEMPT, MARGIN}
+    if line.rate is None and line.oss_rate is None and len(stated) == 1:
+        return next(iter(stated))
+    return field_of(line)
+
+
+def says_amounts(line: LineView) -> bool:
+    """Tell whether a line sells something; else it is a text under another one."""
+    return any((line.net, line.gross, line.price_net, line.price_gross))
+
+
+def fields_of(view: FaView) -> set[str]:
+    """Return the x of every P_13_x that a document has, by its sums and by its lines."""
+    lines = (*view.lines, *(view.order.lines if view.order is not None else ()))
+    return {item.field for item in view.rates} | {field for line in lines if (field := field_of(line)) is not None}
 
 
 def due(view: FaView) -> Decimal:

@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from agent.domain.characters import is_visible
 from agent.domain.errors import FieldError
-from agent.domain.fa3.contradictions.places import FA
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.contradictions.places import EXEMPT, FA, MARGIN, fields_of
+from agent.domain.fa3.view_types import FaView, Kind
 from agent.domain.invoice import BuyerKind
 from agent.domain.split_payment import LIMIT_PLN
 from agent.domain.vat import PERCENT
 
 _TAXED_RATES = frozenset(rate.value for rate in PERCENT)
-_EXEMPT = "7"
 _REVERSE_CHARGE = "10"
-_MARGIN = "11"
+_TAXED_BY_OTHERS = frozenset({"6_2", "6_3", "8", "9", "10", MARGIN})
+"""Beside one of these "odwrotne obciążenie" may stand; beside none of them the seller owes the tax himself."""
 
 
 def contradictions(view: FaView) -> Iterator[FieldError]:
     """Yield what is not said."""
     yield from _words(view)
+    if not view.kind.corrects:
+        yield from _needless(view)
     yield from _split_payment(view)
 
 
 def _words(view: FaView) -> Iterator[FieldError]:
     """Art. 106e ust. 1 pkt 18 i 19, ust. 2 i 3."""
-    fields = {item.field for item in view.rates}
+    # A simplified invoice may lack its sums (art. 106e ust. 5 pkt 3), so its lines are asked.
+    fields = fields_of(view) if view.kind is Kind.UPR else {item.field for item in view.rates}
     wanted = (
-        (_EXEMPT, view.annotations.exempt, "Zwolnienie/P_19", "podstawy zwolnienia z VAT (P_19)", "exemption-missing"),
+        (EXEMPT, _basis(view), "Zwolnienie/P_19", "podstawy zwolnienia z VAT (P_19)", "exemption-missing"),
         (
             _REVERSE_CHARGE,
             view.annotations.reverse_charge,
@@ -36,13 +40,33 @@ def _words(view: FaView) -> Iterator[FieldError]:
             "adnotacji „odwrotne obciążenie” (P_18)",
             "reverse-charge-missing",
         ),
-        (_MARGIN, view.annotations.margin is not None, "PMarzy", "rodzaju procedury marży (PMarzy)", "margin-missing"),
+        (MARGIN, view.annotations.margin is not None, "PMarzy", "rodzaju procedury marży (PMarzy)", "margin-missing"),
     )
     for name, present, pointer, what, code in wanted:
         if name in fields and not present:
             yield FieldError(
                 f"{FA}/Adnotacje/{pointer}", f"Faktura ma sprzedaż w polu P_13_{name}, a brak {what}.", code
             )
+
+
+def _basis(view: FaView) -> bool:
+    """Tell whether the provision that exempts is named, with something to read (art. 106e ust. 1 pkt 19)."""
+    marks = view.annotations
+    texts = (marks.exemption_act, marks.exemption_directive, marks.exemption_other)
+    return marks.exempt and any(is_visible(text) for text in texts if text is not None)
+
+
+def _needless(view: FaView) -> Iterator[FieldError]:
+    """Words about a sale that is not there: the buyer would take his tax for none, or for his own to pay."""
+    fields = fields_of(view)
+    if not fields:
+        return
+    if view.annotations.exempt and not fields & {EXEMPT, MARGIN}:
+        sentence = "Faktura podaje podstawę zwolnienia z VAT (P_19), a nie ma sprzedaży zwolnionej (zw)."
+        yield FieldError(f"{FA}/Adnotacje/Zwolnienie/P_19", sentence, "exemption-needless")
+    if view.annotations.reverse_charge and not fields & _TAXED_BY_OTHERS:
+        sentence = "Faktura ma adnotację „odwrotne obciążenie” (P_18), a nie ma sprzedaży, którą rozlicza nabywca."
+        yield FieldError(f"{FA}/Adnotacje/P_18", sentence, "reverse-charge-needless")
 
 
 def _split_payment(view: FaView) -> Iterator[FieldError]:
