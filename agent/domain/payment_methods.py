@@ -11,7 +11,12 @@ METHODS: dict[str, int] = {"cash": 1, "card": 2, "voucher": 3, "cheque": 4, "cre
 TRANSFER = "transfer"
 OFFSET = "rozliczenie wymiany"
 """OpisPlatnosci of what an exchange settles between a return and a sale: no money moves."""
-RECEIVED = frozenset({"cash", "card", "voucher", "cheque", "mobile", OFFSET})
+NEW_INVOICE = "rozliczenie nową fakturą"
+"""OpisPlatnosci of a correction to zero whose buyer was the wrong one: the new invoice settles it, no money moves."""
+REST = "do rozliczenia"
+"""OpisPlatnosci of what an exchange leaves where nobody said how it is paid."""
+SET_OFF = frozenset({OFFSET, NEW_INVOICE})
+RECEIVED = frozenset({"cash", "card", "voucher", "cheque", "mobile", *SET_OFF})
 """Received at the till. Of every other word, known or not, Zaplacono is not claimed: a wrong one is evidence."""
 
 _WORDS: dict[str, str] = {

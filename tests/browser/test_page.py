@@ -1064,3 +1064,18 @@ async def test_a_total_failure_that_is_over_is_called_a_false_alarm(counter: Cou
     await page.wait_for_selector("text=Faktury z czasu tej awarii zostaną przesłane do KSeF.")
     assert (await place.record(record.id)).state is InvoiceState.ISSUED
     assert not await page.query_selector("text=To był fałszywy alarm")
+
+
+async def test_a_correction_that_a_total_failure_will_hold_is_told_before(counter: Counter) -> None:
+    place = counter.place
+    record = await place.sell()
+    await place.catch_up()
+    await place.declarations.declare(Mode.TOTAL_FAILURE, "radio", MANAGER)
+    await counter.open()
+    page = counter.page
+    await page.wait_for_selector("#banner[data-mode=total_failure]")
+    await page.click("[data-view=find]")
+    await page.click(f"#found >> text={record.number}")
+    await page.click("#to-correct")
+    told = "Kasa przyjmie korektę teraz i wystawi ją sama, gdy awaria się skończy."
+    await expect(page.locator("#view-correct .note.warn").first).to_contain_text(told)

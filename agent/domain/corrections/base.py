@@ -90,7 +90,9 @@ class BaseInvoice:
     notes: tuple[Note, ...] = ()
     recipient: Recipient | None = None
     deposits: tuple[Deposit, ...] = ()
-    """Paid on top of the total; what was given back with returns, or on the invoice itself, is negative."""
+    """Paid on top of the total; what was given back for old packaging on the invoice itself is negative."""
+    deposits_back: tuple[Deposit, ...] = ()
+    """What its corrections gave back of them: negative."""
     simplified: bool = False
     """RodzajFaktury UPR: the buyer's name and address may be missing, and the total has a limit."""
     corrected_collectively: bool = False
@@ -98,8 +100,17 @@ class BaseInvoice:
 
     @property
     def deposits_left(self) -> Decimal:
-        """Deposits paid and not given back."""
-        return max(vat.ZERO, sum((deposit.amount for deposit in self.deposits), vat.ZERO))
+        """Deposits paid with this invoice and not given back; old packaging that came with it is another matter."""
+        paid = sum((deposit.amount for deposit in self.deposits if deposit.amount > 0), vat.ZERO)
+        back = sum((deposit.amount for deposit in self.deposits_back if deposit.amount < 0), vat.ZERO)
+        return max(vat.ZERO, paid + back)
+
+    @property
+    def deposits_standing(self) -> tuple[Deposit, ...]:
+        """Deposits as they stand now; none where all that was paid was given back."""
+        if self.deposits_left or any(deposit.amount < 0 for deposit in self.deposits):
+            return (*self.deposits, *self.deposits_back)
+        return ()
 
     @property
     def left(self) -> tuple[Row, ...]:
@@ -203,7 +214,7 @@ def after_earlier(base: BaseInvoice, earlier: Sequence[FaView]) -> BaseInvoice:
         buyer=earlier[-1].buyer.as_buyer(),
         rows=remaining(base.rows, [changes_of(correction, base.prices) for correction in own]),
         totals=add_up(base.currency, [base.totals, *(stated_totals(correction) for correction in own)]),
-        deposits=(*base.deposits, *(deposit for correction in own for deposit in _deposits(correction))),
+        deposits_back=(*base.deposits_back, *(deposit for correction in own for deposit in _deposits(correction))),
         split_payment=base.split_payment or any(each.annotations.split_payment for each in earlier),
         corrected_collectively=base.corrected_collectively or len(own) < len(earlier),
     )

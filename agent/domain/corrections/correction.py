@@ -75,13 +75,18 @@ class Correction:
     recipient: Recipient | None = None
     external_ref: str | None = None
     deposits: tuple[Deposit, ...] = ()
-    """Given back with the goods: negative amounts."""
+    """Given back with the goods: negative amounts. A correction to zero for a wrong buyer turns all of the invoice."""
     number: str | None = None
     """P_2 where the shop's own program numbers; None: of our series."""
     replacement: Sale | None = None
     """The new invoice of an exchange, or of a correction of the buyer's identifier. It waits for nothing."""
     in_total_failure: bool = False
     """It waits for the end of a total failure: what it corrects is in KSeF (docs/law.md, 106j-4)."""
+
+    @property
+    def due(self) -> Decimal:
+        """What changes hands: the difference and the deposits; below zero the customer gets it."""
+        return self.totals.gross + sum((deposit.amount for deposit in self.deposits), vat.ZERO)
 
     @property
     def waiting_sentence(self) -> str:
@@ -144,7 +149,7 @@ def apply_pending(base: BaseInvoice, pending: Sequence[Correction]) -> BaseInvoi
             rows=tuple(rows.values()),
             totals=state.totals if collective else add_up(state.currency, (state.totals, order.totals)),
             buyer=order.buyer,
-            deposits=(*state.deposits, *order.deposits),
+            deposits_back=(*state.deposits_back, *order.deposits),
             split_payment=state.split_payment or order.split_payment,
             corrected_collectively=state.corrected_collectively or collective,
         )

@@ -65,7 +65,7 @@ from agent.domain.errors import Conflict
 from agent.domain.fiscal_receipt import RULE, moves_receipt
 from agent.domain.invoice import Buyer, BuyerKind, Deposit, Payment, Sale, Totals, VatRate
 from agent.domain.json_io.reader import Fields, Problems
-from agent.domain.payment_methods import OFFSET
+from agent.domain.payment_methods import NEW_INVOICE, OFFSET, REST
 from agent.domain.sale.buyers import parse_buyer
 from agent.domain.sale.parse import (
     MAX_LINES,
@@ -227,7 +227,9 @@ def _exchange(fields: Fields, plain: Correction, base: BaseInvoice, today: date)
     payments = tuple(each for each in (replace(one, amount=one.amount or abs(due)) for one in given) if each.amount)
     check_payments(fields, payments, abs(due))
     offset = max(vat.ZERO, min(returned, bought))
-    set_off = (Payment(OFFSET, offset),) if offset and (payments or due == 0) else ()
+    set_off = (Payment(OFFSET, offset),) if offset else ()
+    if offset and due and not payments:
+        payments = (Payment(REST, abs(due)),)
     paid_out, others = _divided(payments, max(vat.ZERO, -bought))
     of_return, of_sale = (others, settled(paid_out, bought)) if due < 0 else ((), payments)
     return replace(
@@ -429,7 +431,7 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
         exchange_rate=base.exchange_rate,
         receipt=base.receipt,
         notes=base.notes,
-        deposits=base.deposits if base.deposits_left else (),
+        deposits=base.deposits_standing,
         recipient=base.recipient if buyer.kind is BuyerKind.NIP else None,
         exemption=base.exemption if any(line.vat is VatRate.EXEMPT for line in lines) else None,
         exemption_basis=base.exemption_basis,
@@ -438,4 +440,9 @@ def _buyer(fields: Fields, plain: Correction, base: BaseInvoice) -> Correction:
     if not fields.problems:
         check_payments(fields, payments, abs(due))
     replacement = replace(replacement, payments=settled(payments, due))
-    return replace(plain, changes=changes, totals=difference(base, changes), replacement=replacement)
+    turned = tuple(Deposit(each.name, -each.amount) for each in base.deposits_standing)
+    correction = replace(
+        plain, changes=changes, totals=difference(base, changes), deposits=turned, replacement=replacement
+    )
+    settled_by_it = (Payment(NEW_INVOICE, correction.due),) if correction.due else ()
+    return replace(correction, payments=settled_by_it)

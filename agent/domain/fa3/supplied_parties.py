@@ -38,10 +38,11 @@ def seller_mistakes(view: FaView, seller_nip: str) -> Iterator[FieldError]:
                 f"Sprzedawcą na fakturze jest NIP {view.seller.nip}, a ta kasa wystawia faktury NIP {seller_nip}.",
                 "seller-nip",
             )
-    for name, value in (("Nazwa", view.seller.name), ("AdresL1", view.seller.address and view.seller.address.line1)):
-        if value is not None and not is_visible(value):
-            where = f"{IDENTITY}/Nazwa" if name == "Nazwa" else "Adres/AdresL1"
-            yield FieldError(f"/Faktura/Podmiot1/{where}", "Sprzedawca nie ma czytelnej nazwy albo adresu.", "required")
+    address = view.seller.address
+    texts = ((f"{IDENTITY}/Nazwa", view.seller.name), ("Adres/AdresL1", None if address is None else address.line1))
+    for place, text in texts:
+        if text is not None and not is_visible(text):
+            yield FieldError(f"/Faktura/Podmiot1/{place}", "Sprzedawca nie ma czytelnej nazwy albo adresu.", "required")
     for place, who in (*_parties(view), ("/Faktura/PodmiotUpowazniony", view.authorised)):
         if who is not None and who.nip is not None and not valid_nip(who.nip):
             yield FieldError(

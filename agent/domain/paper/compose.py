@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from agent.domain.amounts import amount
 from agent.domain.fa3.view_types import FaView, PartyView
+from agent.domain.invoice import Deposit
 from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import (
     CODE_WORDS,
@@ -184,10 +185,24 @@ class PendingSlip:
     difference: Decimal
     """Of P_15, negative for a return."""
     currency: str = "PLN"
+    deposits: tuple[Deposit, ...] = ()
+    """Beside the difference; negative where they go back with the goods."""
     in_ksef: bool = True
     """The buyer gets the correction in KSeF only."""
     in_total_failure: bool = False
     """It waits for the end of a total failure, not for the number of its base."""
+
+
+def _deposits_beside(held: PendingSlip) -> list[Element]:
+    """The deposits, and what changes hands with them: no part of the difference (art. 29a ust. 11)."""
+    if not held.deposits:
+        return []
+    due = held.difference + sum((each.amount for each in held.deposits), Decimal(0))
+    word = "Razem do zwrotu" if due < 0 else "Razem do dopłaty"
+    return [
+        *(Pair(each.name, amount(each.amount)) for each in held.deposits),
+        Pair(word, f"{amount(abs(due))} {held.currency}", bold=True),
+    ]
 
 
 def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str, ...] = ()) -> Receipt:
@@ -207,6 +222,7 @@ def compose_pending_slip(held: PendingSlip, *, copy: int = 1, footer: tuple[str,
             Pair("Faktura z dnia", held.base_issued_on.isoformat()),
             Text(f"Przyczyna: {held.reason}"),
             Pair("Kwota korekty", f"{amount(held.difference)} {held.currency}", bold=True),
+            *_deposits_beside(held),
         ],
         [
             Text(f"To nie jest faktura. Fakturę korygującą wystawimy, {when}; {how}."),

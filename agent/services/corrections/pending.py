@@ -66,6 +66,8 @@ class HeldAnswer:
     """waiting, issued, refused."""
     gross: Decimal
     """The difference."""
+    due: Decimal
+    """What changes hands: the difference and the deposits."""
     currency: str
     created_at: datetime
     hand_over: str
@@ -292,6 +294,7 @@ async def describe(tx: Transaction, held: HeldCorrection) -> HeldAnswer:
         base_number=next(base.number for base in correction.bases if base.invoice_id == held.base_id),
         state=held.state,
         gross=correction.totals.gross,
+        due=correction.due,
         currency=correction.currency,
         created_at=held.created_at,
         hand_over=await _hand_over(tx, held, correction),

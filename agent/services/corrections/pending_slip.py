@@ -74,6 +74,7 @@ class PendingCorrectionSlip:
             reason=correction.reason,
             difference=correction.totals.gross,
             currency=correction.currency,
+            deposits=correction.deposits,
             in_ksef=record.receives_in_ksef,
             in_total_failure=correction.in_total_failure,
         )

@@ -13,6 +13,7 @@ from agent.domain.fiscal_receipt import invoiced_by_receipt
 from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.compose import Document
+from agent.domain.payment_methods import REST
 from agent.domain.rejection import number_taken
 from agent.domain.rejection_words import in_words
 from agent.domain.sale.issue_time import late_hint
@@ -111,7 +112,8 @@ def _due(record: InvoiceRecord) -> Decimal | None:
 
 async def _paid(tx: Transaction, record: InvoiceRecord) -> tuple[Payment, ...]:
     """Return how the corrected invoice was paid, where that tells how the money goes back."""
-    if not record.kind.startswith("KOR") or record.payments or record.base_id is None:
+    methods = {payment.method for payment in record.payments}
+    if not record.kind.startswith("KOR") or (methods and REST not in methods) or record.base_id is None:
         return ()
     return (await tx.invoices.get(record.base_id)).payments
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from agent.domain.amounts import amount
 from agent.domain.invoice import InvoiceSummary, Payment
-from agent.domain.payment_methods import OFFSET, RECEIVED
+from agent.domain.payment_methods import RECEIVED, REST, SET_OFF
 
 _BACK: dict[str, str] = {
     "cash": "gotówką",
@@ -25,27 +25,29 @@ _MORE = _BACK | {"card": "kartą"}
 def money_sentence(record: InvoiceSummary, paid: Sequence[Payment] = (), due: Decimal | None = None) -> str:
     """Return the sentence, with a space before it; empty for a sale that is paid, as its receipt says.
 
-    Of an exchange only what is left between return and sale moves, with the document whose side is larger.
+    Of an exchange only what is left between return and sale moves, with the document whose side is larger; of an
+    invoice that another buyer gets instead, nothing.
 
     ``paid``: how the corrected invoice was paid. A correction that names no payment of its own goes back the same way;
     where there were several, a person decides and is told which.
     ``due``: what changes hands where that is not the total, with deposits (DoZaplaty; below zero DoRozliczenia).
     """
     moving = record.totals.gross if due is None else due
-    moved = [payment for payment in record.payments if payment.method != OFFSET]
+    moved = [payment for payment in record.payments if payment.method not in SET_OFF]
     exchanged = len(moved) < len(record.payments)
     corrects = record.kind.startswith("KOR")
     paid_out = moving < 0 and record.serial is not None  # of a ready document its system may settle it otherwise
     if not moving or not (corrects or exchanged or paid_out):
         return ""
     verb, ways = ("Zwróć", _BACK) if moving < 0 else ("Pobierz dopłatę", _MORE)
-    parts = [(abs(payment.amount), ways.get(payment.method, "")) for payment in moved]
+    unsaid = sum((payment.amount for payment in moved if payment.method == REST), Decimal(0))
+    parts = [(abs(payment.amount), ways.get(payment.method, "")) for payment in moved if payment.method != REST]
     named = [f"{_shown(much, record)} {how}".rstrip() for much, how in parts if much]
     if named:
         return f" {verb} {' i '.join(named)}."
-    if exchanged:
+    if exchanged and not unsaid:
         return " Nie zwracaj pieniędzy: rozlicza je nowa faktura." if corrects else ""
-    whole = f" {verb} {_shown(abs(moving), record)}"
+    whole = f" {verb} {_shown(abs(unsaid or moving), record)}"
     return f"{whole}{_as_was_paid(paid)}." if moving < 0 else f"{whole}."
 
 

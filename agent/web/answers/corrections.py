@@ -26,6 +26,8 @@ class Held:
     state: Annotated[str, Says(words=HELD_STATES)]
     gross: Decimal
     """The difference."""
+    due: Decimal
+    """What changes hands: the difference and the deposits that go back with it; below zero the customer gets it."""
     currency: str
     created_at: datetime
     hand_over: str
@@ -68,6 +70,7 @@ def held_of(value: HeldAnswer) -> Held:
         base_number=value.base_number,
         state=value.state,
         gross=value.gross,
+        due=value.due,
         currency=value.currency,
         created_at=value.created_at,
         hand_over=value.hand_over,

@@ -57,6 +57,8 @@ function draw(kind) {
     h("p", {}, `${buyerShown(invoice.buyer)}, ${shown(invoice.totals.gross, invoice.totals.currency)}`),
     invoice.ksef_number || ["total_failure", "outside_ksef"].includes(invoice.mode) ? null : h("p", { class: "note warn" },
       "Ta faktura nie ma jeszcze numeru KSeF. Kasa przyjmie korektę teraz i wystawi ją sama, gdy numer nadejdzie."),
+    invoice.ksef_number && inTotalFailure() ? h("p", { class: "note warn" },
+      "Trwa awaria całkowita KSeF, a ta faktura jest w KSeF. Kasa przyjmie korektę teraz i wystawi ją sama, gdy awaria się skończy.") : null,
     kindChoices(kindsOf(invoice), kind, draw),
     kind === "return" || kind === "exchange" ? lineTable("quantity", "Zwrot", "Ilość zwracana", () => "0") : null,
     kind === "price" ? lineTable("unit_price", "Nowa cena", "Nowa cena", (line) => line.price.replace(".", ",")) : null,
@@ -68,6 +70,9 @@ function draw(kind) {
     MONEY_MOVES.includes(kind) ? moneyChoice(order, invoice.payments) : null,
     reasonField(order, kind, "")));
 }
+
+/** Whether one is confirmed now, as the bar under the header says. */
+export const inTotalFailure = () => byId("banner").dataset.mode === "total_failure";
 
 /** An exchange in another currency would need a rate of its own. */
 const kindsOf = ({ totals }) => Object.keys(KINDS).filter((kind) => kind !== "exchange" || totals.currency === "PLN");

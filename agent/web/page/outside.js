@@ -3,7 +3,7 @@
 
 import { newKey } from "./api.js";
 import { buyerOf, linesOf } from "./body.js";
-import { changedLines } from "./correct.js";
+import { changedLines, inTotalFailure } from "./correct.js";
 import {
   buyerMistakes, correctionForm, dataFields, field, kindChoices, ownerChanged, reasonField, refuse, rightBuyer, rightBuyerOf,
 } from "./correction_form.js";
@@ -42,6 +42,8 @@ function draw(kind) {
   byId("view-correct").replaceChildren(correctionForm(
     { title: "Korekta faktury spoza tej kasy", key: order.key, submit: bodyOf, cancel },
     h("p", { class: "hint" }, "Przepisz fakturę z wydruku klienta. Faktury z tej kasy poprawia się z listy „Faktury”."),
+    inTotalFailure() ? h("p", { class: "note warn" },
+      "Trwa awaria całkowita KSeF. Korektę faktury, która jest w KSeF, wystawisz dopiero, gdy awaria się skończy.") : null,
     h("div", { class: "fields" },
       field("Numer faktury", base, "number", { id: "base-number", "data-pointer": "/base/number" }),
       field("Data wystawienia", base, "issued_on", { id: "base-issued-on", type: "date", "data-pointer": "/base/issued_on" }),

@@ -136,6 +136,10 @@ async def test_wrong_nip_is_a_correction_to_zero_and_a_new_invoice_in_one_operat
         assert correction.buyer.identifier == BUYER_NIP
         assert replacement.totals.gross == base.totals.gross
         assert replacement.buyer.identifier == "5260250274"
+        assert [each.hand_over for each in answer.invoices] == [
+            "Wydaj klientowi korektę. Nie zwracaj pieniędzy: rozlicza je nowa faktura.",
+            "Wydaj klientowi fakturę.",
+        ]
         again = await correct(place, base, {"kind": "buyer", "buyer": right}, "one-key")
         assert again.replayed
         assert [each.record.id for each in again.invoices] == [correction.id, replacement.id]
@@ -323,6 +327,19 @@ async def test_an_outage_holds_the_correction_tells_so_and_prints_a_slip(tmp_pat
         assert replay.held == answer.held
         assert len(place.printer.papers) == 2
         assert await place.pending.waiting() == [answer.held]
+
+
+async def test_the_slip_of_a_held_return_counts_the_deposits(tmp_path: Path) -> None:
+    """Kaucja is no part of the difference, but the customer gets it back now."""
+    kaucja = {"name": "Kaucja", "amount": "5.00"}
+    async with world(tmp_path) as place:
+        place.gateway.up = False
+        base = await sell(place, deposits=[kaucja], payments=[{"method": "cash", "amount": "140.60"}])
+        answer = await correct(place, base, {**returned(1, "1"), "deposits": [kaucja]})
+        assert answer.held is not None
+        assert (answer.held.gross, answer.held.due) == (Decimal("-61.50"), Decimal("-66.50"))
+        slip = " ".join(place.ports.renderer.text("paragon", place.printer.papers[-1]).split())
+        assert "Razem do zwrotu 66,50 PLN" in slip
 
 
 async def test_a_slip_that_did_not_print_is_told(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from agent.domain.errors import BadInput
+from agent.domain.fa3.contradictions import contradictions
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import PaymentView
+from agent.domain.payment_methods import REST
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.world import CASHIER, World, sale, world
@@ -97,6 +99,41 @@ async def test_the_rest_is_counted_by_the_agent_and_told_once(
         back, paid = (read(each.record.xml).payment for each in made.invoices)
         rest = [part.amount for each in (back, paid) if each is not None for part in each.partials if part.form == "2"]
         assert rest == [D(price) - D("61.50")] * (price != "61.50")
+
+
+@pytest.mark.parametrize(
+    ("price", "told", "back", "more"),
+    [
+        (
+            "80.00",
+            ("Nie zwracaj pieniędzy: rozlicza je nowa faktura.", "Pobierz dopłatę 18,50 zł."),
+            [],
+            [(D("18.50"), "do rozliczenia")],
+        ),
+        ("40.00", ("Zwróć 21,50 zł na kartę.", ""), [(D("-21.50"), "do rozliczenia")], []),
+        ("61.50", ("Nie zwracaj pieniędzy: rozlicza je nowa faktura.", ""), [], []),
+    ],
+)
+async def test_where_nobody_says_how_only_the_rest_is_told(
+    tmp_path: Path,
+    price: str,
+    told: tuple[str, str],
+    back: list[tuple[Decimal, str]],
+    more: list[tuple[Decimal, str]],
+) -> None:
+    """ "Zwróć 61,50 zł" and a new invoice beside it would give the goods away."""
+    async with world(tmp_path) as place:
+        sold = json.dumps(sale(payments=[{"method": "card", "amount": "135.60"}])).encode()
+        base = (await within(place, counter.sale(place, sold, "sale", CASHIER))).invoices[0]
+        body = json.dumps(wanted(price)).encode()
+        made = await within(place, counter.correct(place, base.record.id, body, "swap", CASHIER))
+        documents = ("korektę", "fakturę")
+        assert [each.hand_over for each in made.invoices] == [
+            f"Wydaj klientowi {document}. {money}".strip() for document, money in zip(documents, told, strict=True)
+        ]
+        for each, unsaid in zip(made.invoices, (back, more), strict=True):
+            assert list(contradictions(read(each.record.xml))) == []
+            assert [(one.amount, one.method) for one in each.record.payments if one.method == REST] == unsaid
 
 
 async def test_the_buyer_is_remembered_as_the_right_one(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import PartyView
-from agent.domain.invoice import Address, BuyerKind, Mode
+from agent.domain.invoice import Address, BuyerKind, Deposit, Mode
 from agent.domain.paper.a4 import compose_a4
 from agent.domain.paper.compose import PaperChoice, PaperFacts, PendingSlip, choose, compose, compose_pending_slip
 from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
@@ -256,6 +256,10 @@ def test_a_held_correction_is_no_invoice() -> None:
         reason="zwrot towaru",
         difference=Decimal("-61.5"),
     )
+    assert "Razem" not in text_of(compose_pending_slip(held))
+    with_bottles = replace(held, deposits=(Deposit("Kaucja za butelki", Decimal("-5")),))
+    said = text_of(compose_pending_slip(with_bottles))
+    assert "Kwota korekty -61,50 PLN\nKaucja za butelki -5,00\nRazem do zwrotu 66,50 PLN" in said
     consumer = replace(held, buyer=PartyView(None, None), in_ksef=False)
     assert "przekażemy ją w uzgodniony sposób." in text_of(compose_pending_slip(consumer))
     paper = compose_pending_slip(held, copy=2)

@@ -226,6 +226,30 @@ def test_deductions_are_repeated_for_the_right_buyer() -> None:
     assert replacement.deposits == (DEPOSIT, GIVEN_BACK)
 
 
+def test_the_correction_to_zero_takes_off_what_the_new_invoice_asks_for() -> None:
+    view = base_of(replace(sale(line("30.00")), deposits=(DEPOSIT, GIVEN_BACK)))
+    base = read_base(view, ksef_number=KSEF_NUMBER)
+    correction = parse_correction({"kind": "buyer", "buyer": CONSUMER_JSON}, base=base, today=TODAY)
+    assert correction.replacement is not None
+    new = read(xml_of(correction.replacement))
+    xml = build_correction(correction, SELLER, number="FK/1", issued_at=NOW, system_info="ksef-agent")
+    fa3_schema().check(xml)
+    assert (read(xml).changes_hands, new.changes_hands) == (D("-33.00"), D("33.00"))
+    assert list(contradictions(read(xml))) == []
+    after = read_base(view, ksef_number=KSEF_NUMBER, earlier=[read(xml)])
+    assert after.left == ()
+    assert after.deposits_left == 0
+
+
+def test_old_packaging_given_back_at_the_sale_leaves_its_own_deposit() -> None:
+    """5.00 was paid for the bottles of this sale, whatever other bottles came back with it."""
+    crates = Deposit("Zwrot skrzynek", D("-10.00"))
+    base = read_base(base_of(replace(sale(line("30.00")), deposits=(DEPOSIT, crates))), ksef_number=KSEF_NUMBER)
+    assert base.deposits_left == D("5.00")
+    wanted = {"kind": "full_return", "deposits": [{"name": "Kaucja", "amount": "5.00"}]}
+    assert parse_correction(wanted, base=base, today=TODAY).due == D("-35.00")
+
+
 # --- transfers --------------------------------------------------------------------------------------
 
 LATER = Payment("transfer", D("6.00"), date(2026, 12, 8))
