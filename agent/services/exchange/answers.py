@@ -3,7 +3,8 @@
     done/NAME.result.json      what became of each document; written anew when KSeF gives a number
     done/NAME.result.xml, .pdf, .epp
     done/NAME.json             the file
-    refused/…                  the same of a file of which anything was refused, with NAME.result.txt for people
+    refused/…                  the same of a file of which anything was refused, with NAME.result.txt for people;
+                               once the very same file is issued, done/NAME~…~refused…
 
 A file stays among those taken until its answer is durable, so a crash in between repeats everything, and the keys of
 its documents see to it that nothing is made twice. The answer is plain ASCII (\\u escapes), since the programs that
@@ -13,6 +14,7 @@ read it differ in the code page they believe in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +26,7 @@ from agent.domain.exchange.answer import with_ksef_numbers
 from agent.domain.exchange.file import read_file
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import InvoiceState
-from agent.ports import DropFolder, Place, ReceiptRenderer, Store, Transaction
+from agent.ports import DropFolder, FileHeld, Place, ReceiptRenderer, Store, Transaction
 from agent.services.corrections.pending import PendingCorrections
 from agent.services.exchange import names
 from agent.services.exchange.made import Made, made_of
@@ -72,6 +74,9 @@ class Answers:
             await self._remember(record, made)
         await self._write(record, made, data, None)
         await self._folder.move(Place.TAKEN, record.name, record.place, record.name)
+        if record.place is Place.DONE:
+            with contextlib.suppress(FileHeld):  # a person reads it; it is out of date, no more
+                await self._overcome(record)
 
     async def renew(self, entry: str, changed: frozenset[str]) -> None:
         """Write the answer of a file anew, since KSeF said something about the invoices ``changed``."""
@@ -129,6 +134,19 @@ class Answers:
     async def _put(self, record: Dropped, kind: str, data: bytes, position: int | None = None) -> None:
         await self._folder.put(record.place, names.result_name(record.stem, kind, position), data)
 
+    async def _overcome(self, record: Dropped) -> None:
+        """Take what an earlier try of the very same file left among the refused from there: it is issued now."""
+        if await self._folder.sha256(Place.REFUSED, record.name) != record.sha256:
+            return
+        stem = names.stem_overcome(record.stem, record.sha256)
+        await self._store.write(partial(_forget_refused, replace(record, place=Place.REFUSED)))
+        for name in await self._folder.names(Place.REFUSED, record.stem):
+            rest = names.answer_of(record.stem, name)
+            if rest is not None:
+                await self._folder.move(Place.REFUSED, name, Place.DONE, stem + rest)
+        suffix = record.name.rpartition(".")[2]
+        await self._folder.move(Place.REFUSED, record.name, Place.DONE, f"{stem}.{suffix}")
+
     async def _make_room(self, record: Dropped) -> None:
         """Push aside what an earlier file of the same name, with other content, left there."""
         for name in await self._folder.names(record.place, names.bare(record.name)):
@@ -147,6 +165,12 @@ class Answers:
             if rest is not None and await self._folder.sha256(older.place, stem + rest) is None:
                 await self._folder.move(older.place, name, older.place, stem + rest)
         await self._folder.move(older.place, older.name, older.place, names.aside(older.name, older.sha256))
+
+
+async def _forget_refused(refused: Dropped, tx: Transaction) -> None:
+    known = await recall(tx, refused.entry)
+    if known is not None and known.sha256 == refused.sha256:
+        await forget(tx, known)
 
 
 async def _remember_aside(older: Dropped, stem: str, tx: Transaction) -> None:

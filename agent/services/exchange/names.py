@@ -74,6 +74,11 @@ def stem_aside(stem: str, sha256: str) -> str:
     return f"{stem}~{sha256[:_HASH_LETTERS]}"
 
 
+def stem_overcome(stem: str, sha256: str) -> str:
+    """Return the stem under which an earlier refusal of a file lies beside its answer, once it is issued."""
+    return f"{stem_aside(stem, sha256)}~refused"
+
+
 def shown(name: str) -> str:
     """Return a name as people read it."""
     return os.fsencode(name).decode("utf-8", "replace")

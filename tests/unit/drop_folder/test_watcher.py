@@ -272,6 +272,27 @@ async def test_a_refused_file_lies_beside_its_reason(tmp_path: Path) -> None:
         assert here.folder.content(Place.DONE, "a.result.json") is not None
 
 
+async def test_the_same_file_that_is_issued_at_last_is_no_refused_one_any_more(tmp_path: Path) -> None:
+    """An order whose base came later; what was said of the first try lies beside the answer, nothing is deleted."""
+    async with shop(tmp_path) as here:
+        correction = {"kind": "full_return", "payments": []}
+        text = json.dumps({"invoice": "FV-1/2026/11/000001", "correction": correction})
+        assert (await here.take("zwrot.json", text))["status"] == "refused"
+        await here.take("sale.json", json.dumps(sale()))
+        (sold,) = await invoices(here)
+        here.folder.drop("inny.json", json.dumps({"invoice": "brak", "correction": correction}))
+        assert sold.number in text
+        await here.passes(3)
+        here.folder.drop("zwrot.json", text)
+        await here.passes(3)
+        answer = json.loads(here.folder.content(Place.DONE, "zwrot.result.json") or b"{}")
+        assert answer["status"] == "issued"
+        assert here.folder.in_place(Place.REFUSED) == ["inny.json", "inny.result.json", "inny.result.txt"]
+        old = [name for name in here.folder.in_place(Place.DONE) if "~refused" in name]
+        assert [name.partition("~refused")[2] for name in old] == [".json", ".result.json", ".result.txt"]
+        assert problems(here)["refused"][0].startswith("W katalogu wymiany są odrzucone pliki (1)")
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -137,7 +137,7 @@ def sales(draw: st.DrawFn, max_lines: int = 8) -> Sale:
             )
         ),
         notes=tuple(draw(st.lists(st.builds(Note, texts(20), texts(20)), max_size=2))),
-        exemption=draw(texts(40)) if exempt else None,
+        exemption=draw(texts(40).map(lambda text: f"art. 43 {text}")) if exempt else None,
         exemption_basis=draw(st.sampled_from(ExemptionBasis)) if exempt else ExemptionBasis.ACT,
     )
 
