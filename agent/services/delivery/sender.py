@@ -55,6 +55,9 @@ from agent.services.signals import Signal
 
 POLL_STEPS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 """Seconds between status questions after the first one (first_question.py); the last one repeats."""
+IN_VAIN = 3
+"""After so many presses in a row that waited for their number in vain, though KSeF had the invoice, none waits for it
+until KSeF decides something: its questions may fail for hours, or what it says be "150" all day."""
 ASKING_SECONDS = 15.0
 """So long whoever sent an invoice goes on asking, a press at least as long as its budget; later the sync asks."""
 
@@ -102,6 +105,8 @@ class InvoiceSender:
         """Ways that gave no session, though the line is there: signing in is refused, say."""
         self._sessions: dict[str, str] = {}
         """The newest session by way."""
+        self._in_vain = 0
+        """Presses that waited for their number in vain since KSeF last decided."""
         self._busy: dict[str, asyncio.Event] = {}
         """By invoice that is being sent; set when its sender is done with it."""
 
@@ -133,11 +138,16 @@ class InvoiceSender:
             record = await self._records.record(invoice_id)
             if record.state is InvoiceState.ISSUED:
                 record = await self._send(record, pressed=pressed)
-            if record.state is InvoiceState.SENT:
+            if record.state is InvoiceState.SENT and not (pressed and self._in_vain >= IN_VAIN):
                 record = await self._follow(record, asking)
             if record.state is InvoiceState.ACCEPTED:
                 self._tasks.start(f"upo-{record.id}", self._upos.fetch(record))
             return record
+
+    def waited(self, invoice_id: str) -> None:
+        """Note that a press has waited for its number as long as it may."""
+        if invoice_id in self._taken:  # else KSeF did not even say that it has it
+            self._in_vain += 1
 
     async def resolve(self, invoice_id: str) -> InvoiceRecord:
         """Resolve a doubt: ask by reference, else look for the hash in the session, else free it for resending."""
@@ -315,6 +325,7 @@ class InvoiceSender:
             if record.state is not InvoiceState.SENT:
                 told = verdict.took if isinstance(verdict, Accepted) else None
                 self._first_question.learn(asked_after, too_early, told)
+                self._in_vain = 0
                 break
             too_early = asked_after
         return record
@@ -325,7 +336,11 @@ class InvoiceSender:
         if record.state is not InvoiceState.SENT:
             return record
         verdict = await self._verdicts.ask(record)
-        return record if verdict is None else await self._verdicts.apply(record.id, verdict)
+        if verdict is not None:
+            record = await self._verdicts.apply(record.id, verdict)
+        if record.state is not InvoiceState.SENT:
+            self._in_vain = 0
+        return record
 
 
 def leaves_offline(record: InvoiceRecord) -> bool:

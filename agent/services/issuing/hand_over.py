@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -141,8 +140,11 @@ class HandOver:
     async def _send_within(self, invoice_id: str, seconds: float) -> None:
         delivering = self._sender.deliver(invoice_id, max(seconds, ASKING_SECONDS), pressed=True)
         delivery = self._tasks.start(f"deliver-{invoice_id}", delivering)
-        with self._queue.press_under_way(), contextlib.suppress(TimeoutError):
-            await self._clock.within(seconds, asyncio.shield(delivery))
+        with self._queue.press_under_way():
+            try:
+                await self._clock.within(seconds, asyncio.shield(delivery))
+            except TimeoutError:
+                self._sender.waited(invoice_id)
         await self._update_mode(invoice_id)
 
     async def _update_mode(self, invoice_id: str) -> None:

@@ -164,6 +164,52 @@ async def test_what_ksef_cannot_say_of_one_invoice_sends_no_other_offline(
         assert (await place.record(first.id)).state is InvoiceState.ACCEPTED
 
 
+async def seconds_of_a_press(place: World, key: str) -> float:
+    begun = place.clock.monotonic()
+    pressed = await press_until_answered(place, key)
+    assert pressed.mode is Mode.ONLINE
+    return place.clock.monotonic() - begun
+
+
+@pytest.mark.parametrize("said", [UNREADABLE, BROKEN, None], ids=["unreadable", "500", "150"])
+async def test_where_ksef_decides_nothing_a_press_does_not_wait_for_ever_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: KsefError | None
+) -> None:
+    async with shop(tmp_path) as (place, gateway):
+        budget = place.settings.issue.budget_seconds
+
+        async def status(session_ref: str, invoice_ref: str) -> Verdict:
+            if said is not None:
+                raise said
+            return Pending()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(gateway, "status", status)
+            first = [await seconds_of_a_press(place, f"a{number}") for number in range(3)]
+            assert min(first) >= budget
+            later = [await seconds_of_a_press(place, f"b{number}") for number in range(3)]
+            assert max(later) < 0.3
+            await passes(place, 60)
+            assert await seconds_of_a_press(place, "c") < 0.3
+            assert await states(place) == {InvoiceState.SENT}
+        await passes(place, 70)
+        assert await states(place) == set()
+        assert (await press_until_answered(place, "d")).state is InvoiceState.ACCEPTED
+
+
+async def test_a_press_that_ksef_did_not_take_in_time_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the line that is slow then: the breaker's business."""
+    async with shop(tmp_path) as (place, gateway):
+        gateway.open.clear()
+        for number in range(4):
+            await press_until_answered(place, f"a{number}")
+        gateway.open.set()
+        await passes(place, 3)
+        assert (await press_until_answered(place, "b")).state is InvoiceState.ACCEPTED
+
+
 async def test_doubts_come_before_what_waits(tmp_path: Path) -> None:
     async with shop(tmp_path) as (place, gateway):
         gateway.lost_answers = 1
