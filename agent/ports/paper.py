@@ -132,6 +132,14 @@ class Printer(Protocol):
         """
         ...
 
+    def left_by_an_earlier_run(self, printer: str, data: bytes) -> None:
+        """Note the last bytes an earlier run of the agent sent there, of which nobody knows whether all were printed.
+
+        The printer may still hold a part of them, or wait for the rest of a picture. No I/O; a name that is no printer
+        any more is passed over.
+        """
+        ...
+
     async def status(self) -> tuple[PrinterStatus, ...]:
         """Ask every printer. Finite in time; never raises."""
         ...

@@ -88,6 +88,10 @@ class SqlitePrints:
         rows = await self._connection.run("print_in_state", {"state": state.value})
         return [codec.read_job(row) for row in rows]
 
+    async def last_of_printers(self) -> list[PrintJob]:
+        """Return the newest job of each printer that the last few jobs went to, with its bytes."""
+        return [codec.read_job(row) for row in await self._connection.run("print_last_of_printers")]
+
     async def waiting(self) -> dict[PrintState, int]:
         """How many jobs are queued and printing."""
         found = {row["state"]: row["jobs"] for row in await self._connection.run("print_waiting")}

@@ -44,6 +44,11 @@ class PrinterGroup:
         """Hold the first one; what it does not take at once, print() takes to the next."""
         return await self._printers[0].reserve()
 
+    def left_by_an_earlier_run(self, printer: str, data: bytes) -> None:
+        """Note what may still be in one of them."""
+        for each in self._printers:
+            each.left_by_an_earlier_run(printer, data)
+
     async def status(self) -> tuple[PrinterStatus, ...]:
         """Ask all at the same time."""
         answers = await asyncio.gather(*(printer.status() for printer in self._printers))
@@ -69,6 +74,9 @@ class NoPrinter:
 
     async def reserve(self) -> None:
         """Hold nothing."""
+
+    def left_by_an_earlier_run(self, printer: str, data: bytes) -> None:
+        """Note nothing."""
 
     async def status(self) -> tuple[PrinterStatus, ...]:
         """Return nothing."""

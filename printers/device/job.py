@@ -270,6 +270,12 @@ class Device:
         asks_id = self._profile.answers is Answers.PROCESS_ID
         return (b"\x1d(H\x06\x0000" + identifier if asks_id else b"") + GS_R * answers
 
+    def left_by_an_earlier_run(self, job: bytes) -> None:
+        """Take a job whose end nobody saw as one that became UNKNOWN here, its connection lost."""
+        self._left_behind = True
+        self._unanswered = 1
+        self._remember_torn(job)
+
     def _remember_torn(self, job: bytes) -> None:
         if RASTER in job:
             self._torn = len(job.lstrip(b"\0"))

@@ -105,6 +105,11 @@ class EscPosPrinter:
         async with self._busy:
             return (self._status(await self._device.look()),)
 
+    def left_by_an_earlier_run(self, printer: str, data: bytes) -> None:
+        """Note what may still be in it (agent.ports.Printer)."""
+        if printer == self.name:
+            self._device.left_by_an_earlier_run(data)
+
     async def print_reserved(self, line: Line, job: bytes) -> PrintResult:
         """Print the job of a reservation (Reservation.print)."""
         return self._result(await self._device.run(line, job))

@@ -19,6 +19,8 @@ class FakePrinter:
         self.name = name
         self.plan: deque[Outcome] = deque()
         self.papers: list[bytes] = []
+        self.left: list[tuple[str, bytes]] = []
+        """What it was told of an earlier run."""
         self.problem: str | None = None
         """What it says of itself when asked."""
         self._held: asyncio.Event | None = None
@@ -55,6 +57,9 @@ class FakePrinter:
     @property
     def held(self) -> bool:
         return self._held is not None
+
+    def left_by_an_earlier_run(self, printer: str, data: bytes) -> None:
+        self.left.append((printer, data))
 
     async def status(self) -> tuple[PrinterStatus, ...]:
         return (PrinterStatus(self.name, online=self.problem is None, problem=self.problem),)

@@ -35,6 +35,10 @@ class Prints(Protocol):
         """All jobs in a state that is not the last one, oldest first."""
         ...
 
+    async def last_of_printers(self) -> list[PrintJob]:
+        """The newest job of each printer that the last few jobs went to, with its bytes."""
+        ...
+
     async def waiting(self) -> dict[PrintState, int]:
         """How many jobs are queued and printing, each named also with 0."""
         ...

@@ -114,8 +114,11 @@ class Printing:
         """None when the newest job went well."""
 
     async def recover(self) -> None:
-        """Note what a crash left behind; called once at start."""
+        """Note what a crash left behind, in the store and in the printers; called once at start."""
         await self._store.write(self._note_restart)
+        for job in await self._store.read(lambda tx: tx.prints.last_of_printers()):
+            if job.state is PrintState.UNCERTAIN and job.printer is not None and job.data is not None:
+                self._printer.left_by_an_earlier_run(job.printer, job.data)
 
     async def _note_restart(self, tx: Transaction) -> None:
         await interrupted.end_jobs(tx)

@@ -50,6 +50,14 @@ SELECT state, count(*) AS jobs FROM print_jobs WHERE state <> 'printed' AND stat
 SELECT id, invoice_id, copy, document, label, state, created_at, printer, problem, NULL AS data
 FROM print_jobs WHERE invoice_id = :invoice_id ORDER BY id;
 
+-- print_last_of_printers --
+-- The newest job of each printer that the last hundred jobs went to.
+SELECT * FROM print_jobs
+WHERE id IN (
+    SELECT max(id) FROM (SELECT id, printer, data IS NOT NULL AS left FROM print_jobs ORDER BY id DESC LIMIT 100)
+    WHERE left GROUP BY printer
+);
+
 -- print_in_state --
 -- All jobs in a state that is not the last one, oldest first.
 SELECT * FROM print_jobs WHERE state <> 'printed' AND state = :state ORDER BY id;

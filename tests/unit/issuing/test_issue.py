@@ -230,6 +230,19 @@ async def test_a_crash_while_bytes_leave_is_for_a_person_to_decide(tmp_path: Pat
         assert paper.state == PrintState.UNCERTAIN
 
 
+async def test_the_printer_hears_after_a_restart_what_may_still_be_in_it(tmp_path: Path) -> None:
+    async with world(tmp_path, printer=DyingWithBytes()) as place:
+        await place.lose_the_line()
+        with pytest.raises(asyncio.CancelledError):
+            await place.sell("one")
+        await place.printing.recover()
+        ((name, data),) = place.printer.left
+        assert (name, data[:2]) == ("paragon", b"\x1b@")
+        await place.sell("two")
+        await place.printing.recover()
+        assert len(place.printer.left) == 1, "what was printed since has gone through it"
+
+
 async def test_paper_out_is_told_and_retried_silently(tmp_path: Path) -> None:
     async with world(tmp_path) as place:
         place.printer.plan.append(Outcome.NOT_SENT)

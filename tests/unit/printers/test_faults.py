@@ -238,6 +238,21 @@ async def test_job_after_a_torn_raster_is_not_eaten(clock: SwiftClock, at: int) 
     await device.stop()
 
 
+@pytest.mark.parametrize("at", [700, 3000, 5000])
+async def test_nor_is_the_first_job_after_the_death_of_the_process(clock: SwiftClock, at: int) -> None:
+    device = NetworkPrinter(PROFILES["epson-tm-t88iii"], clock=clock)  # raster only
+    await device.start()
+    before = till_of(device, clock=clock)
+    await device.plan(Fault.RESET, at=at)
+    assert (await before.print()).outcome is Outcome.UNKNOWN
+    till = till_of(device, clock=clock)
+    till.fleet.printer.left_by_an_earlier_run(*before.journal[-1])
+    assert (await till.print()).outcome is Outcome.DONE
+    assert device.papers[-1].complete
+    assert device.papers[-1].data == till.fleet.encode("p1", SLIP)
+    await device.stop()
+
+
 # --- what an unknown job left in the printer -------------------------------------------------------------
 
 
@@ -262,6 +277,17 @@ async def test_the_old_paper_does_not_come_out_beside_the_new(
     (paper,) = [paper for paper in device.papers if paper.complete]
     assert paper.data == till.fleet.encode("p1", again())
     assert paper.text.startswith("WYDRUK PONOWNY nr 2")
+
+
+async def test_nor_does_one_of_a_run_that_died(till: Till, device: NetworkPrinter, clock: SwiftClock) -> None:
+    await device.plan(Fault.PAPER_OUT, at=400)
+    assert (await till.print()).outcome is Outcome.UNKNOWN
+    next_run = till_of(device, clock=clock)
+    next_run.fleet.printer.left_by_an_earlier_run(*till.journal[-1])
+    next_run.fleet.printer.left_by_an_earlier_run("sold-long-ago", b"")
+    assert (await next_run.print(again())).outcome is Outcome.NOT_SENT
+    await device.heal()
+    assert [paper for paper in device.papers if paper.complete] == []
 
 
 async def test_the_old_paper_comes_out_whole_when_the_roll_comes_first(till: Till, device: NetworkPrinter) -> None:
