@@ -52,7 +52,7 @@ def root() -> Path:
     return made
 
 
-def test_the_agent_imports(root: Path, package: Path, tmp_path: Path) -> None:
+def test_the_agent_imports(package: Path, root: Path, tmp_path: Path) -> None:
     subprocess.run(("dpkg-deb", "--extract", package, tmp_path), check=True)
     libraries = list((tmp_path / "opt/ksef-agent/lib").rglob("*.so"))
     assert len(libraries) > 20
