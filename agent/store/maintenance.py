@@ -74,9 +74,11 @@ def back_up(source: Path, target: Path, *, replace: bool = False) -> Summary:
     """Copy a database, of a live agent too, into one checked file; return what it holds.
 
     The copy is a snapshot; the writer is not held up. ``target`` appears only complete, checked and durable.
-    Conflict "file-exists" unless ``replace``; Unavailable "disk-full"; Refused where the place cannot be written.
+    Refused where ``target`` is the database itself, or cannot be written; Conflict "file-exists" unless ``replace``;
+    Unavailable "disk-full".
     """
     disk.require(source)
+    require_elsewhere(source, target)
     if target.exists() and not replace:
         raise Conflict(f"Plik {target} już istnieje. Podaj inną nazwę albo opcję --force.", code="file-exists")
     with translated(target), partial_beside(target) as partial:
@@ -90,6 +92,13 @@ def back_up(source: Path, target: Path, *, replace: bool = False) -> Summary:
         summary = summarise(partial)
         put_in_place(partial, target)
     return summary
+
+
+def require_elsewhere(source: Path, target: Path) -> None:
+    """Refuse a copy in the place of the database itself, or of what SQLite keeps beside it, live or not."""
+    own = [source.resolve().with_name(source.resolve().name + suffix) for suffix in ("", *BESIDE)]
+    if target.resolve() in own or (target.exists() and target.samefile(source)):
+        raise Refused(f"{target} to sama baza danych, nie miejsce na jej kopię. Podaj inny plik.", code="not-writable")
 
 
 def require_sound(path: Path) -> None:

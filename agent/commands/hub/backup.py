@@ -31,6 +31,7 @@ def backup(settings: HubSettings, file: Path | None, *, nightly: bool, force: bo
     """
     from agent.hub.app import database_url  # noqa: PLC0415 - the whole hub
     from agent.hub.store.sqlite.file import DATABASE  # noqa: PLC0415
+    from agent.store.maintenance import require_elsewhere  # noqa: PLC0415
 
     if (file is None) is not nightly:
         raise click.UsageError("Podaj plik albo --nightly, nie jedno i drugie.")
@@ -45,6 +46,8 @@ def backup(settings: HubSettings, file: Path | None, *, nightly: bool, force: bo
             click.echo("Nie ma jeszcze bazy centrali: nie ma czego kopiować.")
             return
         raise AgentError(f"W {settings.hub.data_dir} nie ma bazy centrali.")
+    if file is not None:
+        require_elsewhere(source, file)
     now = SystemClock().now()
     if file is None:
         settings.backup.dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -107,3 +107,20 @@ def test_an_upgrade_replaces_its_copy_and_copies_nothing_where_nothing_is(tmp_pa
     for _ in range(2):
         run()
         assert target.exists()
+
+
+def test_a_copy_never_takes_the_place_of_the_database(tmp_path: Path) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text(f'[hub]\nhost = "127.0.0.1"\ndata_dir = "{tmp_path}"\n', "utf-8")
+
+    async def fill() -> None:
+        async with sqlite_hub(tmp_path, FakeClock()) as store:
+            await seller_and_till(store)
+
+    asyncio.run(fill())
+    before = (tmp_path / "hub.db").stat().st_ino
+    words = ["backup", str(tmp_path / "hub.db"), "--force", "--config", str(config)]
+    refused = CliRunner().invoke(command, words)
+    assert isinstance(refused.exception, AgentError)
+    assert "to sama baza danych" in str(refused.exception)
+    assert (tmp_path / "hub.db").stat().st_ino == before

@@ -130,6 +130,18 @@ def test_a_backup_does_not_replace_a_file_by_itself(till: Path, database: Path) 
     assert "faktur 1" in run(backup.command, till, str(target), "--force").output
 
 
+@pytest.mark.parametrize("name", ["agent.db", "agent.db-wal", "agent.db-shm", "../data/agent.db", "link", "other-name"])
+def test_a_backup_never_takes_the_place_of_the_database(till: Path, database: Path, name: str) -> None:
+    """Whatever --force says: a running agent would lose what it holds open."""
+    sell(database, "a")
+    (database.parent / "link").symlink_to(database)
+    os.link(database, database.parent / "other-name")
+    before = database.stat().st_ino
+    ran = run(backup.command, till, str(database.parent / name), "--force")
+    assert "to sama baza danych" in refusal(ran, Refused)
+    assert (database.stat().st_ino, names(database)) == (before, ["inv-a"])
+
+
 def nightly(till: Path) -> Path:
     """Name today's copy of a till whose copies go beside its data."""
     settings = till / "config.toml"
