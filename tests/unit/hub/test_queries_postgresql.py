@@ -115,6 +115,7 @@ OF_ONE: Mapping[tuple[str, str], str] = {
     ("invoice_move", "before"): "waiting",
     ("invoice_move", "ksef_number"): "new",
     ("invoice_note", "ksef_number"): "new",
+    ("late_upo", "before"): NOON,
     ("leader_check", "token"): "1",
     ("urgent", "now"): "2026-11-24 09:00Z",
     ("without_proof", "before"): NOON,
