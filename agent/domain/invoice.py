@@ -269,6 +269,11 @@ class Totals:
     rates: tuple[RateTotal, ...]
 
     @property
+    def raises_tax(self) -> bool:
+        """Of differences: whether there is more tax, or at the same tax a larger total (docs/law.md, 29a-13)."""
+        return (self.tax or self.gross) > 0
+
+    @property
     def supplied_abroad(self) -> bool:
         """Whether something of it has its place of supply outside Poland (np I, np II)."""
         return any(rate.rate in SUPPLIED_ABROAD for rate in self.rates)

@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from agent.domain.calendar import month_bounds
+from agent.domain.fa3.elements import names_receipt
 from agent.domain.fa3.view_types import FaView, LineView
 from agent.domain.vat import ZERO
 
@@ -32,6 +33,10 @@ IN_PLUS = "Korekta zwiększająca: ujęto ją w miesiącu faktury korygowanej; s
 OF_RECEIPT = (
     "Korekta faktury do paragonu: z oznaczeniem FP wiersz nie zmienia podatku. Zmianę ujmij w danych z kasy (zwrot: "
     "w ewidencji zwrotów i reklamacji), a jeżeli jej tam nie ma, usuń oznaczenie FP."
+)
+OF_RECEIPT_IN_PLUS = (
+    "Korekta zwiększająca faktury do paragonu nie ma oznaczenia FP, więc wiersz zwiększa podatek. Jeżeli dopłata jest "
+    "w danych z kasy, dodaj oznaczenie FP."
 )
 SEVERAL_BASES = "Korekta dotyczy faktur z różnych dat: ujęto ją w miesiącu ostatniej z nich."
 
@@ -120,6 +125,7 @@ def _of_correction(view: FaView) -> Points:
     back = effect == IN_BASE_MONTH or (effect != IN_OWN_MONTH and change > 0)
     notes = [OTHER_MONTHS] if effect == IN_OTHER_MONTH else []
     notes += [OF_RECEIPT] if view.to_receipt and view.rates else []
+    notes += [OF_RECEIPT_IN_PLUS] if change > 0 and not view.to_receipt and names_receipt(view) else []
     if not back:
         return Points((Share(view.issued_on, view.lines),), reduces=change < 0, notes=tuple(notes))
     notes += [] if effect == IN_BASE_MONTH else [IN_PLUS]

@@ -57,7 +57,7 @@ def build_correction(
         add(body, "OkresFaKorygowanej", correction.period)
     if correction.buyer_before is not None:
         add_identity(section(body, "Podmiot2K"), correction.buyer_before)
-    if correction.to_receipt:
+    if correction.to_receipt and not correction.totals.raises_tax:  # docs/law.md, 109-3d-kor
         add(body, "FP", "1")
     add_notes(body, receipt_notes(correction.receipt))
     for change in correction.changes:

@@ -180,6 +180,11 @@ def add_annotations(
     add(section(element, "PMarzy"), "P_PMarzyN", "1")
 
 
+def names_receipt(view: FaView) -> bool:
+    """Tell whether a document names a fiscal receipt, by its number."""
+    return any(note.key == RECEIPT_NUMBER_KEY for note in view.notes)
+
+
 def receipt_named(view: FaView) -> bool:
     """Tell whether a document names its fiscal receipt and the register that printed it (art. 106h)."""
     return {RECEIPT_NUMBER_KEY, REGISTER_NUMBER_KEY} <= {note.key for note in view.notes}

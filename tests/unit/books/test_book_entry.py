@@ -248,6 +248,17 @@ def test_a_correction_of_an_invoice_to_a_receipt_says_that_its_row_changes_no_ta
     assert entry(name_only).notes == ()
 
 
+def test_a_dearer_invoice_to_a_receipt_raises_the_tax_and_says_so() -> None:
+    note = "<DodatkowyOpis><Klucz>Numer paragonu fiskalnego</Klucz><Wartosc>W1</Wartosc></DodatkowyOpis>"
+    named = correction().replace(b"</DaneFaKorygowanej>", f"</DaneFaKorygowanej>{note}".encode())
+    assert entry(named).notes == ()
+    dearer = named.replace(
+        b"<P_13_1>-50</P_13_1><P_14_1>-11.50</P_14_1><P_15>-61.50",
+        b"<P_13_1>50</P_13_1><P_14_1>11.50</P_14_1><P_15>61.50",
+    )
+    assert tax_points.OF_RECEIPT_IN_PLUS in entry(dearer).notes
+
+
 def rate_changed(before: str, after: str) -> bytes:
     """The same gross amount at another rate."""
     net = {"23": (D("100"), D("23"), "1"), "8": (D("113.89"), D("9.11"), "2")}

@@ -162,6 +162,23 @@ def test_price_change_after_a_return_concerns_what_is_left() -> None:
     assert correct(again, {"kind": "price", "lines": [{"line": 1, "unit_price": "8"}]}).totals.gross == D("-2.00")
 
 
+@pytest.mark.parametrize(
+    ("document", "to_receipt"),
+    [
+        ({"kind": "full_return"}, True),
+        ({"kind": "price", "lines": [{"line": 1, "unit_price": "9"}]}, True),
+        ({"kind": "price", "lines": [{"line": 1, "unit_price": "11"}]}, False),
+        ({"kind": "buyer", "buyer": {**CONSUMER_JSON, "name": "Jan Nowak"}}, True),
+    ],
+)
+def test_more_tax_is_not_in_the_registers_report(document: object, to_receipt: bool) -> None:
+    """A row with FP adds no tax (art. 109 ust. 3d): of what was not rung up, none would be paid."""
+    start = base(buyer=CONSUMER, receipt=ReceiptLink("W000123", "EAZ1"))
+    view = build(correct(start, document))
+    assert view.to_receipt is to_receipt
+    assert len(view.notes) == 2, "it names the receipt all the same"
+
+
 def test_wrong_nip_is_a_correction_to_zero_and_a_new_invoice() -> None:
     start = base()
     correction = correct(
