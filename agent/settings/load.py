@@ -18,6 +18,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from agent.domain.errors import ConfigError
 from agent.domain.identifiers import bare_nip
 from agent.domain.numbering import TemplateError, never_equal
+from agent.settings.environment import environment_mistakes
 from agent.settings.field_rules import RULES
 from agent.settings.layers import FromVariable, Layers, read_layers
 from agent.settings.model import Address, PrinterSettings, Seller, Settings
@@ -301,7 +302,7 @@ class _Reader:
                     "która nie jest poświadczeniem systemd",
                 )
         self._check_series(settings)
-        self._check_hub(settings)
+        self._check_ksef(settings)
         if settings.alerts.opens >= settings.alerts.closes:
             self._wrong(("alerts", "closes"), "godzina zamknięcia musi być późniejsza niż alerts.opens")
         for section, url, secret in (
@@ -331,7 +332,9 @@ class _Reader:
                     "a wzór numeru (issue.number) musi zawierać pole {series}",
                 )
 
-    def _check_hub(self, settings: Settings) -> None:
+    def _check_ksef(self, settings: Settings) -> None:
+        for place, problem in environment_mistakes(settings.ksef):
+            self._wrong(place, problem)
         for name, given in (("url", settings.hub.url), ("token_file", settings.hub.token_file)):
             if settings.ksef.route == "hub" and not given:
                 self._wrong(("hub", name), 'brakuje tego ustawienia, a droga do KSeF (ksef.route) to "hub"')

@@ -90,6 +90,10 @@ def _known(nested: Fields, base: BaseInvoice, invoice: BaseInvoice) -> _Named:
         nested.note("number", f"faktura {invoice.reference.number} ma innego nabywcę.", "other-buyer")
     if invoice.currency != base.currency or invoice.prices is not base.prices:
         nested.note("number", f"faktura {invoice.reference.number} ma inną walutę albo rodzaj cen.", "not-allowed")
+    elif invoice.to_receipt is not base.to_receipt:
+        word = "jest" if invoice.to_receipt else "nie jest"
+        text = f"faktura {invoice.reference.number} {word} do paragonu, inaczej niż ta (FP): skoryguj je osobno."
+        nested.note("number", text, "not-allowed")
     elif invoice.exchange_rate != base.exchange_rate:
         nested.note("number", f"faktura {invoice.reference.number} ma inny kurs waluty.", "not-allowed")
     return _Named(invoice.reference, invoice.awaiting, invoice)

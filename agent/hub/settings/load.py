@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.domain.errors import ConfigError
 from agent.hub.settings.model import HubSettings
+from agent.settings.environment import environment_mistakes
 from agent.settings.field_rules import rules_of
 from agent.settings.load import load_other
 from agent.settings.toml_lines import KeyPath
@@ -57,6 +58,7 @@ def _cross_check(settings: HubSettings) -> Iterator[tuple[KeyPath, str]]:
             "kasy łączą się przez TLS: podaj certyfikat i klucz (ksef-agent hub tls je utworzy) "
             "albo ustaw plain_http = true, jeżeli TLS zapewnia serwer przed centralą",
         )
+    yield from environment_mistakes(ksef, prints_codes=False)
     for name in OF_A_SELLER:
         if getattr(ksef, name) != getattr(defaults, name):
             yield ("ksef", name), "to należy do sprzedawcy: ksef-agent hub seller add"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from agent.domain.event_kinds import EventKind
 from agent.domain.fa3.elements import receipt_named
 from agent.domain.fa3.view import read
-from agent.domain.fa3.view_types import FaView
+from agent.domain.fa3.view_types import FaView, Kind
 from agent.domain.fiscal_receipt import invoiced_by_receipt
 from agent.domain.invoice import BuyerKind, InvoiceRecord, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
@@ -157,24 +157,33 @@ def hand_over(record: InvoiceSummary, paper: NewestPaper | None, counter: Counte
 
 def _hints(record: InvoiceSummary) -> str:
     """What the bytes of a sale tell the cashier; a list, which has none, leaves this to the invoice itself."""
+    nothing = _NOTHING_SOLD if record.kind in {Kind.VAT, Kind.UPR} and not record.totals.gross else ""
     if not isinstance(record, InvoiceRecord) or not any(each in record.stored_xml for each in _HINTING):
-        return ""
+        return nothing
     if not record.intact:
-        return ""
+        return nothing
     view = read(record.xml)
-    return "" if view.kind.corrects else f"{_keep_receipt(view)}{_second_invoice(record, view)}{_late(record, view)}"
+    if view.kind.corrects:
+        return ""
+    return f"{nothing}{_keep_receipt(view)}{_second_invoice(record, view)}{_late(record, view)}"
 
 
-_HINTING = (b"FP>", b"P_6>")
+_NOTHING_SOLD = (
+    " Faktura jest na 0,00, a fakturę wystawia się do sprzedaży za zapłatą (art. 106b ust. 1, art. 2 pkt 22). Powiedz "
+    "kierownikowi."
+)
+_HINTING = (b"FP>", b"P_6>", b"P_6A>", b"P_6_Do>")
 """Only what has one of these is read."""
 
 
 def _late(record: InvoiceRecord, view: FaView) -> str:
     """A hint where the sale was invoiced later than the law wants it."""
-    if view.sold_on is None:
+    lines = [line.sold_on for line in view.lines if line.sold_on is not None]
+    sold_on = view.sold_on or min(lines, default=None) or (None if view.period is None else view.period[1])
+    if sold_on is None:
         return ""
     to_consumer = record.buyer.kind is BuyerKind.NONE
-    hint = late_hint(view.sold_on, record.issued_on, to_consumer=to_consumer)
+    hint = late_hint(sold_on, record.issued_on, to_consumer=to_consumer)
     return "" if hint is None else f" {hint}"
 
 

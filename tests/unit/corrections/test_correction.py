@@ -585,6 +585,16 @@ def test_mistakes_of_a_collective_discount(changes: dict[str, object], pointer: 
     assert mistakes(base(), document, (second(),))[pointer] == code
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_invoices_to_receipts_have_a_collective_discount_of_their_own(first: bool) -> None:
+    """One row cannot be with FP and without it (art. 109 ust. 3d)."""
+    document = PERIOD | {"bases": [{"number": "FV/2"}]}
+    start, other = replace(base(), to_receipt=first), replace(second(), to_receipt=not first)
+    assert mistakes(start, document, (other,)) == {"/bases/0/number": "not-allowed"}
+    both = correct(replace(base(), to_receipt=True), document, (replace(second(), to_receipt=True),))
+    assert build(both).to_receipt
+
+
 def test_a_collective_discount_may_take_all_that_is_left() -> None:
     everything = PERIOD | {"bases": [{"number": "FV/2"}], "rates": [{"vat": "23", "amount": "60.00"}]}
     assert correct(base(), everything, (second(),)).totals.gross == D("-60.00")

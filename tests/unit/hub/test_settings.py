@@ -57,6 +57,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
     ("text", "named"),
     [
         ('[hub]\nhost = "0.0.0.0"\n', "hub.tls_certificate_file"),
+        (LOCAL + '[ksef]\nurl = "https://api-test.ksef.mf.gov.pl/v2"\n', "ksef.latarnia_url"),
         (LOCAL + 'dsn = "postgresql://u:secret@db/hub"\n', "dsn_file"),
         (LOCAL + 'dsn = "mysql://db/hub"\n', "postgresql://"),
         (LOCAL + "port = 0\n", "wiersz 3: hub.port"),

@@ -20,7 +20,8 @@ from agent.domain.rejection import refusal
 from agent.ports import InvoiceFilter, Outcome, Rejected
 from agent.services.queries.invoice_answer import InvoiceAnswer
 from tests.fakes import counter
-from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, MANAGER, World, sale, settings, world
+from tests.fakes.world import BUYER_NIP, CASHIER, CONSUMER, MANAGER, SELLER, World, sale, settings, world
+from tests.unit.fa3 import fa3_documents as documents
 
 ABROAD = [{"name": "Montaż w Berlinie", "quantity": "1", "unit_price": "100.00", "vat": "np I"}]
 
@@ -181,6 +182,43 @@ async def test_refused_before_its_paper_it_never_became_an_invoice(tmp_path: Pat
         today = local_date(place.clock.now())
         records = [each.record for each in await place.invoices.find(InvoiceFilter())]
         assert [row.number for row in rows(records, as_of=today)] == [issued.number]
+
+
+# --- what the law does not want, and nobody can refuse ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes", [{"unit_price": "0.00"}, {"discount": "10.00"}])
+async def test_an_invoice_of_nothing_is_told(tmp_path: Path, changes: dict[str, str]) -> None:
+    """A sale is one for money (art. 2 pkt 22): a gift alone is not invoiced."""
+    free = {"name": "Gratis", "quantity": "1", "unit_price": "10.00", "vat": "23"} | changes
+    async with world(tmp_path) as place:
+        answer = await press(place, sale(lines=[free], payments=None))
+        assert answer.hand_over.startswith("Wydaj klientowi fakturę. Faktura jest na 0,00")
+        paid = {"name": "Kawa", "quantity": "1", "unit_price": "10.00", "vat": "23"}
+        body = json.dumps(sale(lines=[free, paid], payments=None)).encode()
+        assert "0,00" not in (await counter.sale(place, body, "paid", CASHIER)).invoices[0].hand_over
+        back = await counter.correct(place, answer.record.id, b'{"kind": "full_return"}', "back", CASHIER)
+        assert "Faktura jest na" not in back.invoices[0].hand_over
+
+
+@pytest.mark.parametrize(
+    ("dates", "line", "told"),
+    [
+        ("", "<P_6A>2026-09-30</P_6A>", True),
+        ("", "<P_6A>2026-11-02</P_6A>", False),
+        ("<OkresFa><P_6_Od>2026-09-01</P_6_Od><P_6_Do>2026-09-30</P_6_Do></OkresFa>", "", True),
+        ("<OkresFa><P_6_Od>2026-09-01</P_6_Od><P_6_Do>2026-11-30</P_6_Do></OkresFa>", "", False),
+    ],
+)
+async def test_a_ready_document_that_is_late_by_its_lines_or_its_period(
+    tmp_path: Path, dates: str, line: str, told: bool
+) -> None:
+    seller = documents.SELLER.replace("9999999999", SELLER.nip)
+    body = documents.ONE_LINE.replace("<P_7>", f"{line}<P_7>")
+    async with world(tmp_path) as place:
+        xml = documents.document(seller=seller, dates=dates, body=body)
+        answer = await counter.ready(place, xml, "late", CASHIER)
+        assert ("art. 106i ust. 1" in answer.invoices[0].hand_over) is told
 
 
 # --- the fiscal receipt -----------------------------------------------------------------------------------

@@ -46,6 +46,39 @@ def problems(file: Path, text: str, *, need_files: bool = True) -> tuple[str, ..
     return caught.value.problems
 
 
+# --- one environment --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("used", "changes", "wrong"),
+    [
+        ("-test", {"qr_url": "https://qr.ksef.mf.gov.pl"}, ["ksef.qr_url"]),
+        ("", {"qr_url": "https://qr-test.ksef.mf.gov.pl"}, ["ksef.qr_url"]),
+        ("", {"latarnia_url": "https://api-latarnia-test.ksef.mf.gov.pl"}, ["ksef.latarnia_url"]),
+        ("-demo", {"qr_url": "https://qr-test.ksef.mf.gov.pl"}, ["ksef.qr_url"]),
+        ("-demo", {"latarnia_url": "https://api-latarnia-test.ksef.mf.gov.pl"}, []),
+        ("-test", {"latarnia_url": "http://127.0.0.1:9"}, []),
+    ],
+)
+def test_codes_and_news_are_of_the_environment_that_is_used(
+    file: Path, used: str, changes: dict[str, str], wrong: list[str]
+) -> None:
+    """A code of TEST on a customer's invoice leads to nothing; an outage of TEST is none (art. 106ne)."""
+    urls = {
+        "url": f"https://api{used}.ksef.mf.gov.pl/v2",
+        "latarnia_url": f"https://api-latarnia{used if used != '-demo' else ''}.ksef.mf.gov.pl",
+        "qr_url": f"https://qr{used}.ksef.mf.gov.pl",
+    }
+    text = SELLER + "[ksef]\n" + "".join(f'{name} = "{url}"\n' for name, url in (urls | changes).items())
+    if not wrong:
+        file.write_text(text, "utf-8")
+        assert load(file, need_files=False).ksef.url == urls["url"]
+        return
+    found = problems(file, text, need_files=False)
+    assert len(found) == 1
+    assert all(name in found[0] for name in wrong)
+
+
 # --- the example ------------------------------------------------------------------------------------------
 
 
