@@ -41,13 +41,17 @@ class Tills:
         self._heard = dict.fromkeys(self.known, time.monotonic())  # nobody is silent because this one was down
 
     def take(self, header: str, body: bytes, now: float) -> int:
-        """Return the HTTP status: 204 taken, 401 not of a till, or played back."""
+        """Return the HTTP status: 204 taken, 401 not of a till, or played back.
+
+        ValueError, KeyError or TypeError where it says something else than a heartbeat.
+        """
         parts = dict(part.split("=", 1) for part in header.split(",") if "=" in part)
         moment = parts.get("t", "")
         expected = hmac.new(self._secret, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
         if not moment.isdecimal() or not hmac.compare_digest(expected, parts.get("v1", "")):
             return 401
         said = json.loads(body)
+        said |= {"next_in_seconds": float(said["next_in_seconds"]), "unsent": int(said["unsent"])}
         name = f"{said['seller']}/{said['till']}"
         with self._lock:
             last = self.known.get(name, {})
@@ -73,7 +77,7 @@ class Tills:
             fallen = [
                 name
                 for name, said in self.known.items()
-                if not said["silent"] and now - self._heard[name] > MISSED * float(said["next_in_seconds"])
+                if not said["silent"] and now - self._heard[name] > MISSED * said["next_in_seconds"]
             ]
             for name in fallen:
                 self.known[name]["silent"] = True
@@ -87,15 +91,22 @@ class Tills:
         """Return all of them: silent with invoices, silent, critical, late, the rest."""
         with self._lock:
             tills = [{"name": name, **said} for name, said in self.known.items()]
-        words = ("critical", "degraded", "ok")
+        words = {"critical": 0, "degraded": 1, "ok": 2}  # a word of a later version is as bad as any
         return sorted(
-            tills, key=lambda each: (not each["silent"], words.index(each["status"]), -each["unsent"], each["name"])
+            tills, key=lambda each: (not each["silent"], words.get(each["status"], 0), -each["unsent"], each["name"])
         )
 
     def _keep(self) -> None:
+        """Write the state, whole and durable; without room for it the receiver goes on and tries again."""
         new = self._state.with_suffix(".new")
-        new.write_text(json.dumps(self.known), "utf-8")
-        new.replace(self._state)
+        try:
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(self.known, file)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._state)
+        except OSError as error:
+            sys.stderr.write(f"{self._state}: {error}\n")
 
     def _tell(self, event: str, name: str) -> None:
         message = json.dumps({"event": event, "name": name, **self.known[name]})

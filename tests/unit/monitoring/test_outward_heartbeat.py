@@ -148,6 +148,43 @@ def test_silence_is_told_once_and_survives_a_restart(
     assert 'ksef_heartbeat_silent{till="1",shop="7",seller="ab"} 0.0' in page
 
 
+def test_a_full_disk_ends_no_receiver(
+    receiver: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody else notices that a till fell silent; what it knows is written once there is room."""
+    now = 1000.0
+    monkeypatch.setattr(receiver.time, "monotonic", lambda: now)
+    tills = receiver.Tills(tmp_path / "state.json", SECRET, "")
+    message(receiver, tills, 5_000)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receiver.os, "fsync", full)
+        now += 181
+        tills.look()
+    told = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in told.out.splitlines()] == ["silent"]
+    assert "No space left" in told.err
+    assert not (tmp_path / "state.json").exists()
+    now += 11
+    tills.look()
+    assert json.loads((tmp_path / "state.json").read_text())["ab/1"]["silent"]
+
+
+def test_what_a_later_version_says_ends_no_receiver(receiver: ModuleType, tmp_path: Path) -> None:
+    tills = receiver.Tills(tmp_path / "state.json", SECRET, "")
+    message(receiver, tills, 5_000, till="1", status="ok")
+    message(receiver, tills, 5_000, till="2", status="unheard-of")
+    assert [each["till"] for each in tills.worst_first()] == ["2", "1"]
+    wrongs: tuple[dict[str, Any], ...] = ({"next_in_seconds": None}, {"next_in_seconds": "soon"}, {"unsent": []})
+    for wrong in wrongs:
+        with pytest.raises((TypeError, ValueError)):
+            message(receiver, tills, 5_060, till="1", sequence=2, **wrong)
+    tills.look()
+
+
 def test_a_command_that_cannot_be_run_ends_no_receiver(
     receiver: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
