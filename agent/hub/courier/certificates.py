@@ -8,6 +8,7 @@ request and its reference costs one of KSeF's 300 requests.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -27,6 +28,8 @@ from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError
 
 LOG = logging.getLogger("agent.hub")
 LOOK_SECONDS = 3600.0
+WITHDRAWN_SECONDS = 15.0
+"""How often a keeper looks whether one was withdrawn: a command beside a hub over SQLite wakes nobody in it."""
 RETRY_SECONDS = 300.0
 """After trouble of the line."""
 UNDECIDED = frozenset({ISSUING, TOO_MANY})
@@ -62,16 +65,28 @@ class CertificateKeeper:
         self._renew = renew
         self._limits = CertificateCount()
         self._noted: CertificateCount | None = None
+        self._issued: frozenset[int] = frozenset()
+        """Those that were in use when this keeper looked last."""
 
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
+            await self._wait(await self.look())
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until one is withdrawn."""
+        until = self._clock.monotonic() + seconds
+        while True:
             woken = self._store.changed(certificates_channel(self._nip))
-            rest = await self.look()
-            try:
-                await self._clock.within(rest, woken)
-            except TimeoutError:
-                continue
+            before, self._issued = self._issued, await self._store.read(self._issued_now)
+            left = until - self._clock.monotonic()
+            if left <= 0 or not before <= self._issued:
+                return
+            with contextlib.suppress(TimeoutError):
+                await self._clock.within(min(left, WITHDRAWN_SECONDS), woken)
+
+    async def _issued_now(self, tx: HubTransaction) -> frozenset[int]:
+        return frozenset(each.id for each in await tx.certificates.of(self._nip) if each.serial is not None)
 
     async def look(self) -> float:
         """Renew, enrol and count once; return the seconds until the next look.
@@ -100,10 +115,20 @@ class CertificateKeeper:
             await self._lead.write(lambda tx: tx.log.append("certificate_renewed", {}, nip=self._nip))
 
     async def _enrol_due(self) -> None:
+        """Get what is due; a request that KSeF refuses, or is at work on, holds up no other."""
         kept = await self._store.read(lambda tx: tx.certificates.of(self._nip))
+        first: KsefError | None = None
         for slot in due(kept, self._keys.slots, now=self._clock.now(), before=self._keys.renew_before):
             pending = [each for each in kept if each.slot == slot and each.serial is None]
-            await self._enrol(slot, pending[-1] if pending else None)
+            try:
+                await self._enrol(slot, pending[-1] if pending else None)
+            except KsefError as error:
+                if error.link_down or error.code == TOO_MANY:
+                    raise
+                LOG.warning("Offline certificate %s of %s: %s", slot, self._nip, error)
+                first = first or error
+        if first is not None:
+            raise first
 
     async def _ask_limits(self) -> None:
         limits = await self._certificates.limits()
@@ -142,6 +167,7 @@ class CertificateKeeper:
             await tx.log.append("offline_certificate", data, nip=self._nip)
 
         await self._lead.write(work)
+        self._issued |= {pending.id}
         LOG.info("Offline certificate %s of %s is there", serial, self._nip)
 
     async def _refused(self, pending: KeptCertificate, error: KsefError) -> None:

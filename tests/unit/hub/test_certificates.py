@@ -29,6 +29,8 @@ from agent.hub.ports import HubStore, Leadership
 from agent.hub.private_ca import issue
 from agent.hub.services.certificates import OfflineCertificates
 from agent.hub.settings.model import HubSettings
+from agent.hub.store.sqlite.file import DATABASE
+from agent.hub.store.sqlite.store import SqliteHubStore
 from agent.hub_contract.certificates import OfflinePair
 from agent.hub_contract.heartbeat import News
 from agent.hub_route.client import HubClient
@@ -200,6 +202,53 @@ async def test_a_withdrawn_one_is_replaced_at_once(tmp_path: Path) -> None:
         with pytest.raises(KsefError) as twice:
             await Certificates(it.gateway.api, it.clock).revoke(first)
         assert twice.value.outcome is CallOutcome.REFUSED
+
+
+async def test_one_that_a_command_beside_the_hub_withdraws_is_replaced_as_soon(tmp_path: Path) -> None:
+    """Over SQLite `hub certificate withdraw` is another process: it wakes nobody in the hub."""
+    async with keeping(tmp_path) as it:
+        running = asyncio.create_task(it.keeper().run())
+
+        async def count() -> int:
+            return len(in_use(await it.certificates(), it.clock.now()))
+
+        await until(count, 2)
+
+        async def rests() -> int:
+            return int((await it.said()).certificates_left is not None)
+
+        await until(rests, 1)
+        await asyncio.sleep(0)
+        first = (await it.certificates())[0].serial
+        assert first is not None
+        beside = await SqliteHubStore.open(tmp_path / DATABASE, it.clock, exclusive=False, threaded=False)
+        try:
+            await OfflineCertificates(beside, it.clock, KEYS).withdraw(first)
+        finally:
+            await beside.close()
+        assert await count() == 1
+        begun = it.clock.monotonic()
+        await until(count, 2)
+        assert it.clock.monotonic() - begun < 60
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_certificate_that_ksef_refuses_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with keeping(tmp_path) as it:
+        keeper, enrol = it.keeper(), CertificateKeeper._enrol
+
+        async def refused(self: CertificateKeeper, slot: int, pending: KeptCertificate | None) -> None:
+            if slot == 1:
+                raise KsefError("nie ta nazwa", outcome=CallOutcome.REFUSED, code=21405)
+            await enrol(self, slot, pending)
+
+        monkeypatch.setattr(CertificateKeeper, "_enrol", refused)
+        assert await keeper.look() == REFUSED_SECONDS
+        assert [each.slot for each in await it.certificates() if each.serial is not None] == [2]
+        assert "nie ta nazwa" in (await it.said()).trouble
 
 
 async def until(value: Callable[[], Awaitable[int]], wanted: int) -> None:
