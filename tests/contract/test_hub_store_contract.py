@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -488,13 +488,24 @@ async def test_a_correction_waits_for_a_base_that_is_under_way(store: HubStore, 
     )
 
 
-async def test_a_till_may_say_anew_by_when_and_for_whom(store: HubStore, till: Till) -> None:
+async def renew(sha256: bytes, anew: Offer, tx: HubTransaction) -> None:
+    await tx.invoices.renew(sha256, anew)
+
+
+async def test_a_till_may_say_anew_by_when_and_for_whom(place: Place, till: Till) -> None:
+    store = place.store
     sha256 = await bring(store, till, "FV-1/1", HubState.WAITING)
     anew = offer("FV-1/1", deadline=date(2026, 12, 4), group="HB-2", offline=False)
     await store.write(lambda tx: tx.invoices.renew(sha256, anew))
     found = await store.read(lambda tx: tx.invoices.get(sha256))
     assert (found.deadline, found.urgent_until, found.group, found.offline) == (date(2026, 12, 4), None, "HB-2", False)
     assert await store.read(lambda tx: tx.invoices.of_group(till.id, "HB-2")) == [found]
+    rest = place.clock.now() + timedelta(minutes=5)
+    await store.write(lambda tx: tx.invoices.note(sha256, InvoiceFacts(not_before=rest)))
+    for urgent_until, left in ((None, rest), (place.clock.now() + timedelta(seconds=3), None)):
+        again = replace(anew, urgent_until=urgent_until)
+        await store.write(partial(renew, sha256, again))
+        assert (await store.read(lambda tx: tx.invoices.get(sha256))).not_before == left
     other = await seller_and_till(store, "kasa 2")
     await store.write(lambda tx: tx.invoices.hand_on(sha256, other))
     assert (await store.read(lambda tx: tx.invoices.get(sha256))).till_id == other.id

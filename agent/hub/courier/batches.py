@@ -20,6 +20,9 @@ from agent.hub.ports import HubStore, HubTransaction, Leadership
 from agent.ports import TOO_MANY, CallOutcome, Clock, KsefError, KsefGateway, Outgoing, SessionKind
 from agent.services.delivery.batch_trials import LARGEST, MOST_BYTES, SPLIT, BatchTrials, is_refused_whole
 
+NOWHERE_YET = InvoiceFacts(session_ref="", invoice_ref="", attempted=True)
+"""Of what is claimed: a crash before KSeF gave a session must not ask the session of an earlier attempt."""
+
 
 class Batches:
     """Sends and asks batches of one NIP."""
@@ -137,8 +140,7 @@ class Batches:
                 tx: HubTransaction, these: Sequence[HubInvoice] = chunk[start : start + SLICE]
             ) -> list[bytes]:
                 waiting = [each.sha256 for each in these if await moved_meanwhile(tx, each) is None]
-                facts = InvoiceFacts(attempted=True)
-                await tx.invoices.move_all(waiting, HubState.WAITING, HubState.SENDING, facts)
+                await tx.invoices.move_all(waiting, HubState.WAITING, HubState.SENDING, NOWHERE_YET)
                 return waiting
 
             claimed += await self._lead.write(work)

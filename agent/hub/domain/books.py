@@ -49,7 +49,7 @@ COLUMNS = (
 )
 _KSEF_NUMBER = re.compile(r"[0-9]{10}-[0-9]{8}-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}")
 _KSEF_BEGINNING = re.compile(r"[0-9]{10}-[0-9A-F-]*")
-_AMOUNT = re.compile(r"[0-9][0-9 \u00a0]*[.,][0-9]{2}(\s*(zł|PLN))?")
+_AMOUNT = re.compile(r"[-\u2212]?[0-9][0-9 \u00a0]*[.,][0-9]{2}(\s*(zł|PLN))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """In no number; PostgreSQL refuses text with NUL."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -89,7 +89,8 @@ def question(text: str) -> Question:
     if valid_nip(bare_nip(text)):
         return Question(Find.BUYER, bare_nip(text))
     if _AMOUNT.fullmatch(text):
-        return Question(Find.AMOUNT, str(Decimal(re.sub(r"[^0-9.,]", "", text).replace(",", "."))))
+        amount = re.sub(r"[^0-9.,-]", "", text.replace("\u2212", "-"))
+        return Question(Find.AMOUNT, str(Decimal(amount.replace(",", "."))))
     return Question(Find.NUMBER, text)
 
 

@@ -80,6 +80,11 @@ class TillView:
     refused: int = 0
 
     @property
+    def not_in_ksef(self) -> int:
+        """Return how many of its invoices are not in KSeF, as the hub knows now: a till that died said more once."""
+        return self.alone + self.held
+
+    @property
     def order(self) -> tuple[int, date, str, str]:
         """Worst first, then by deadline, shop and name."""
         return (self.grade, self.deadline or date.max, self.till.shop, self.till.name)
@@ -199,7 +204,7 @@ def _of_refusals(refused: UnreadRefusals, till: Till, now: datetime, policy: Fle
 
 def _of_silence(last: LastBeat, alone: _Alone, urgent: bool, now: datetime, policy: FleetPolicy) -> Iterator[Trouble]:
     """The dead man's switch: what a till that no longer speaks still holds, and by when it has to be in KSeF."""
-    silent = now - last.presence.seen_at
+    silent = abs(now - last.presence.seen_at)  # a clock that was ahead then makes nobody heard now
     if silent < policy.silent:
         return
     since = local_time(last.presence.seen_at)

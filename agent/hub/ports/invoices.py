@@ -30,7 +30,10 @@ class Invoices(Protocol):
     async def xml(self, sha256: bytes) -> bytes: ...
 
     async def renew(self, sha256: bytes, offer: Offer) -> None:
-        """Take over what a till says anew about an invoice that is here: deadline, urgency, mode, group."""
+        """Take over what a till says anew about an invoice that is here: deadline, urgency, mode, group.
+
+        Where a customer waits now, couriers are told, and it no longer rests after an earlier attempt.
+        """
         ...
 
     async def hand_on(self, sha256: bytes, till: Till) -> None:

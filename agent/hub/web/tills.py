@@ -41,6 +41,8 @@ from agent.web.problems import status_of as http_status_of
 from agent.web.request_body import XML_TYPE, read
 from agent.web.stopping import until_stop
 
+MOST_BEAT_BYTES: Final = 1_000_000
+"""Each look at the fleet reads the newest sign of life of every till; one is some kilobytes."""
 NDJSON: Final = "application/x-ndjson"
 DATABASE_HEADER: Final = "X-Till-Database"
 PROCESS_HEADER: Final = "X-Till-Process"
@@ -163,8 +165,10 @@ async def get_outcomes(request: web.Request) -> web.Response:
 
 async def put_heartbeat(request: web.Request) -> web.Response:
     """PUT /v1/heartbeat: the till's state in, the news out."""
+    if (request.content_length or 0) > MOST_BEAT_BYTES or len(body := await read(request)) > MOST_BEAT_BYTES:
+        raise BadInput("Meldunek kasy jest za duży.", code="body-too-large")
     try:
-        beat = heartbeat_from_json(parse_object(await read(request)))
+        beat = heartbeat_from_json(parse_object(body))
         require_plausible(beat)
     except ContractError as error:
         raise BadInput(f"Nieczytelny meldunek kasy: {error}.", code="bad-input") from error

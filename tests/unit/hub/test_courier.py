@@ -162,6 +162,46 @@ async def test_who_takes_over_settles_what_was_under_way(
     assert {each.kind.value for each in await hub.told()} >= {"doubt", "accepted"}
 
 
+async def test_a_batch_that_never_left_is_not_asked_for_where_its_invoices_were_before(
+    hub: HubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KSeF refused one, its till ordered another attempt, and the holder dies before that left."""
+    hub.gateway.verdict_plan.append(Rejected(450, "Błąd"))
+    hub.start()
+    refused = await hub.offer("FV-1/0")
+    await hub.catch_up()
+    assert (await hub.find(refused)).state is HubState.REJECTED
+    await hub.stop()
+    reached = asyncio.Event()
+
+    async def never_answered(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hub.gateway, "open_batch", never_answered)
+        offered = [await hub.offer(f"FV-1/{number}") for number in range(12)]
+        hub.start()
+        await hub.clock.advance(5)
+        assert reached.is_set()
+        assert (await hub.find(refused)).session_ref == ""
+        await hub.stop()
+    await hub.take_over()
+    await hub.catch_up()
+    assert {(await hub.find(each)).state for each in offered} == {HubState.ACCEPTED}
+
+
+async def test_a_customer_does_not_wait_for_the_rest_after_an_earlier_attempt(hub: HubWorld) -> None:
+    hub.gateway.send_plan.append(KsefError("KSeF: 500", outcome=CallOutcome.NOT_SENT, code=500))
+    hub.start()
+    invoice = await hub.offer("FV-1/1")
+    await hub.clock.advance(3)
+    assert (await hub.find(invoice)).not_before is not None
+    await hub.offer("FV-1/1", urgent=3.0)
+    await hub.clock.advance(1)
+    assert (await hub.find(invoice)).state is HubState.ACCEPTED
+
+
 async def test_a_number_ksef_knows_with_our_bytes_is_adopted(hub: HubWorld) -> None:
     """The till sent it itself, or another hub did before this one was restored from an older copy."""
     hub.start()

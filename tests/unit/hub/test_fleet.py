@@ -92,8 +92,14 @@ def test_a_till_that_died_is_no_trouble_once_the_hub_brought_its_invoices_to_kse
     last_said = beat(unsent=3, next_deadline=date(2026, 11, 25), alone=0)
     night = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
     found = view(last_said, silent=timedelta(days=2), now=night)
-    assert (found.grade, found.alone, found.deadline) == (Grade.WELL, 0, None)
+    assert (found.grade, found.alone, found.deadline, found.not_in_ksef) == (Grade.WELL, 0, None, 0)
     assert view(last_said, counts=3).deadline == date(2026, 11, 25), "while the hub holds them"
+    assert (found.unsent, view(last_said, counts=2).not_in_ksef) == (3, 2), "as the till last said; as it is"
+
+
+def test_a_till_heard_by_a_clock_that_was_ahead_is_silent_all_the_same() -> None:
+    assert codes(view(beat(), silent=timedelta(days=-2))) == {"till-silent": Grade.WARNING}
+    assert view(beat(), silent=timedelta(seconds=-59)).grade is Grade.WELL, "another process of the hub heard it"
 
 
 def test_a_silent_till_is_told_with_what_it_said_that_only_it_has() -> None:
@@ -190,6 +196,8 @@ LINK = base64.urlsafe_b64encode(SHA).decode().rstrip("=")
         ("526-104-08-28", Question(Find.BUYER, "5261040828")),
         ("1 234,50 zł", Question(Find.AMOUNT, "1234.50")),
         ("123.00", Question(Find.AMOUNT, "123.00")),
+        ("-1 234,50", Question(Find.AMOUNT, "-1234.50")),
+        ("\u2212123.00 PLN", Question(Find.AMOUNT, "-123.00")),
         (f"{NIP}-20261124-010000000001-ab", Question(Find.KSEF_NUMBER, f"{NIP}-20261124-010000000001-AB")),
         (f"{NIP}-", Question(Find.KSEF_BEGINNING, f"{NIP}-")),
         (f"{NIP}-20261124-01a", Question(Find.KSEF_BEGINNING, f"{NIP}-20261124-01A")),

@@ -238,6 +238,13 @@ async def test_a_sign_of_life_is_answered_with_news(till: Caller) -> None:
     assert (seen.beat.unsent, seen.address) == (2, "127.0.0.1")
 
 
+async def test_a_sign_of_life_of_megabytes_is_refused(till: Caller) -> None:
+    """Each look at the fleet would read it again."""
+    assert (await till.call("PUT", "/v1/heartbeat", json={**BEAT, "health": {"x": "x" * 900_000}}))[0] == 200
+    status, said = await till.call("PUT", "/v1/heartbeat", json={**BEAT, "health": {"x": "x" * 1_000_000}})
+    assert (status, said["code"]) == (413, "body-too-large")
+
+
 async def test_two_tills_under_one_name_are_found_out_at_the_first_sign_of_life(till: Caller) -> None:
     assert (await till.call("PUT", "/v1/heartbeat", json=BEAT))[0] == 200
     second = {**BEAT, "database": "database-2", "process": "run-9"}

@@ -31,9 +31,10 @@ SELECT * FROM invoices WHERE nip = :nip AND kind = :kind AND number = :number AN
 SELECT xml FROM contents WHERE sha256 = :sha256
 
 -- invoice_renew --
--- What its till says anew.
+-- What its till says anew. A customer that waits now does not wait for the rest after an earlier attempt.
 UPDATE invoices
 SET deadline = COALESCE(:deadline, deadline), urgent_until = COALESCE(:urgent_until, urgent_until),
+    not_before = CASE WHEN :urgent_until IS NULL THEN not_before ELSE NULL END,
     offline = :offline, group_ref = :group_ref, mode = CASE WHEN :mode = '' THEN mode ELSE :mode END
 WHERE sha256 = :sha256
 

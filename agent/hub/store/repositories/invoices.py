@@ -93,6 +93,8 @@ class StoredInvoices:
             mode=offer.mode,
             group_ref=offer.group,
         )
+        if offer.urgent_until is not None:
+            await self._database.tell(f"nip:{offer.nip}")
 
     async def hand_on(self, sha256: bytes, till: Till) -> None:
         """Let an invoice be another till's."""

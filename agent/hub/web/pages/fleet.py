@@ -151,7 +151,7 @@ def _row(view: TillView) -> Sequence[object]:
         moment(view.heard_at),
         view.version or "–",
         _mode(view),
-        view.unsent if view.held == 0 else f"{view.unsent} (w centrali {view.held})",
+        view.not_in_ksef if view.held == 0 else f"{view.not_in_ksef} (w centrali {view.held})",
         whole(day(view.deadline)),
         view.printers or "–",
         "–" if view.certificate_days is None else view.certificate_days,
