@@ -28,7 +28,8 @@ from agent.system.os_errors import polish_reason
 T = TypeVar("T")
 SECONDS = 30.0
 """A share that does not answer for so long counts as away; its call goes on in the thread."""
-TEMPORARY = ".ksef-agent.tmp"
+TEMPORARY = ".ksef-agent-{till}.tmp"
+"""Two agents may write answers into one folder: neither may take the other's half-written file for its own."""
 FOLDER_MODE = 0o770
 FILE_MODE = 0o660
 """For the agent and the group that shares the folder: invoices hold personal data."""
@@ -52,6 +53,7 @@ class SharedFolder:
         """
         self._path = path
         self._taken = f"{Place.TAKEN.value}-{till}"
+        self._temporary = TEMPORARY.format(till=till)
         self._clock = clock
         self._mounted = mounted
         self._thread = DaemonThread("drop-folder")
@@ -135,10 +137,9 @@ class SharedFolder:
     def _probe(self) -> None:
         with self._open(Place.INBOX) as folder:
             next(_plain_files(folder, lambda _: True), None)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(TEMPORARY, dir_fd=folder)
-            os.close(os.open(TEMPORARY, _CREATE, FILE_MODE, dir_fd=folder))
-            os.unlink(TEMPORARY, dir_fd=folder)
+            self._clear(folder)
+            os.close(os.open(self._temporary, _CREATE, FILE_MODE, dir_fd=folder))
+            os.unlink(self._temporary, dir_fd=folder)
 
     def _looks(self, place: Place, wanted: Callable[[str], bool], limit: int) -> list[Look]:
         with self._open(place) as folder:
@@ -190,15 +191,23 @@ class SharedFolder:
 
     def _put(self, place: Place, name: str, data: bytes) -> None:
         with self._open(place) as folder:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(TEMPORARY, dir_fd=folder)
-            descriptor = os.open(TEMPORARY, _CREATE, FILE_MODE, dir_fd=folder)
+            self._clear(folder)
+            descriptor = os.open(self._temporary, _CREATE, FILE_MODE, dir_fd=folder)
             with open(descriptor, "wb") as file:  # noqa: PTH123
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
-            os.rename(TEMPORARY, name, src_dir_fd=folder, dst_dir_fd=folder)
+            with _held_is_told():  # a folder of that name, or a program that reads the answer there
+                os.rename(self._temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             _sync(folder)
+
+    def _clear(self, folder: int) -> None:
+        """Remove what a run that was killed left, or somebody put, under the name of the temporary file."""
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                os.unlink(self._temporary, dir_fd=folder)
+            except IsADirectoryError:
+                os.rmdir(self._temporary, dir_fd=folder)
 
     def _move(self, place: Place, name: str, to: Place, new_name: str) -> None:
         with self._open(place) as source, self._open(to) as target, _held_is_told():

@@ -91,7 +91,10 @@ class DropFolder(Protocol):
         ...
 
     async def put(self, place: Place, name: str, data: bytes) -> None:
-        """Put a file in place, durable and in one step; what had the name is gone. May be repeated."""
+        """Put a file in place, durable and in one step; what had the name is gone. May be repeated.
+
+        FileHeld where something has the name that cannot be replaced now.
+        """
         ...
 
     async def move(self, place: Place, name: str, to: Place, new_name: str) -> None:

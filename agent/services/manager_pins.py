@@ -160,7 +160,7 @@ def _entry(item: object) -> PinEntry:
 
 def _counted(item: object) -> _Failures:
     match item:
-        case {"failures": int(failures), "last_at": str(last_at)}:
+        case {"failures": int(failures), "last_at": str(last_at)} if datetime.fromisoformat(last_at).tzinfo is not None:
             return _Failures(failures, datetime.fromisoformat(last_at))
     raise ValueError("failures and last_at expected")
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.system.durable_files import write_as_folder_owner, write_whole
+from agent.system.durable_files import write_as_folder_owner
 
 FILE_NAME: Final = "tokens.json"
 COMMANDS_FILE: Final = "commands-token"
@@ -143,14 +143,22 @@ def ensure_token(tokens: Tokens, data_dir: Path) -> str:
     file = data_dir / COMMANDS_FILE
     for entry in tokens.list():
         if entry.name == COMMANDS_NAME:
-            token = file.read_text("ascii").strip() if file.exists() else ""
+            token = _kept(file)
             if _digest(token) == entry.sha256:
                 return token
             tokens.revoke(COMMANDS_NAME)
     token = PREFIX + secrets.token_urlsafe(32)
-    write_whole(file, token.encode("ascii"), 0o600)
+    write_as_folder_owner(file, token.encode("ascii"))  # a command of root may be the first that needs it
     tokens.put(COMMANDS_NAME, Role.MANAGER, token)
     return token
+
+
+def _kept(file: Path) -> str:
+    """Return the token in the file; empty where it is missing, damaged or somebody else's: another one is made."""
+    try:
+        return file.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _digest(token: str) -> str:

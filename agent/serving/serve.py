@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
 from contextlib import AsyncExitStack
 from functools import partial
 
 from agent.app import Agent, assembled
+from agent.domain.errors import Unavailable
 from agent.ports import Clock
-from agent.services.tokens import ensure_token
+from agent.services.tokens import Tokens, ensure_token
 from agent.serving import schedule
 from agent.serving.drop_folder import watched_folder
 from agent.serving.listeners import listening
@@ -17,6 +19,7 @@ from agent.serving.watched import raise_defect, starting, stop_on_signals, watch
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
 
+LOG = logging.getLogger("agent")
 REST_SECONDS = 5.0
 """How long a loop rests that a full disk stopped."""
 
@@ -57,6 +60,14 @@ async def settle(agent: Agent) -> None:
     gc.freeze()
 
 
+def let_commands_in(tokens: Tokens, settings: Settings) -> None:
+    """See that commands of this machine have a token; without one the service sends, prints and alarms all the same."""
+    try:
+        ensure_token(tokens, settings.data_dir)
+    except (Unavailable, OSError) as error:
+        LOG.error("commands get no token: %s", error)  # noqa: TRY400 - the sentence says it all
+
+
 async def run(settings: Settings, clock: Clock | None = None) -> int:
     """Serve until a signal; return the exit code (0 asked to stop, 1 a defect)."""
     clock = clock or SystemClock()
@@ -64,7 +75,7 @@ async def run(settings: Settings, clock: Clock | None = None) -> int:
         async with starting(clock):
             agent = await stack.enter_async_context(assembled(settings, clock))
         stop_on_signals(agent.shutdown)
-        ensure_token(agent.tokens, settings.data_dir)
+        let_commands_in(agent.tokens, settings)
         async with listening(agent), watched(f"Kasa {settings.till}: gotowa", agent.clock, agent.heartbeats.silent):
             await supervise(agent)
         raise_defect(agent.shutdown)

@@ -24,7 +24,7 @@ def read(database: Path) -> Copies:
             failed_at=_instant(kept["failed_at"]),
             problem=kept["problem"],
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Copies()
 
 

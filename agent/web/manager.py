@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.domain.errors import NotPermitted
+from agent.domain.errors import NotPermitted, Unavailable
 from agent.services.manager_pins import ManagerPins
 from agent.web import json_views, request_body
 from agent.web.answers.till import ManagerSession
@@ -23,8 +23,11 @@ class Managers:
     sessions: ManagerSessions
 
     def have_pins(self) -> bool:
-        """Whether a PIN can open a session here."""
-        return bool(self.pins.names())
+        """Whether a PIN can open a session here, or might: a file that is damaged says so where one is typed."""
+        try:
+            return bool(self.pins.names())
+        except Unavailable:
+            return True
 
 
 MANAGERS: Final = web.AppKey("managers", Managers)

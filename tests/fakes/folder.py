@@ -68,6 +68,8 @@ class FakeFolder:
 
     async def put(self, place: Place, name: str, data: bytes) -> None:
         self._write()
+        if name in self.held:
+            raise FileHeld("używa go inny program")
         self.files[place, name] = data
         self.puts.append((place, name))
 

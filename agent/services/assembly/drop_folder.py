@@ -27,7 +27,7 @@ def drop_folder_watch(services: Services, folder: DropFolder, view: View) -> Dro
         clock=ports.clock,
         issuing=services.issuing,
         taker=Taker(folder, services.intake, answers, clock=ports.clock, settings=settings),
-        updates=Updates(ports.store, answers),
+        updates=Updates(ports.store, answers, ports.clock),
         changed=services.changed,
         settings=settings,
     )

@@ -83,11 +83,48 @@ async def test_an_answer_replaces_a_link_and_never_writes_through_it(folder: Sha
     target.write_text("mine")
     (path / "done").mkdir()
     (path / "done" / "a.result.json").symlink_to(target)
-    (path / "done" / shared_folder.TEMPORARY).symlink_to(target)
+    (path / "done" / shared_folder.TEMPORARY.format(till="1")).symlink_to(target)
     await folder.put(Place.DONE, "a.result.json", b"{}")
     assert target.read_text() == "mine"
     assert (path / "done" / "a.result.json").read_bytes() == b"{}"
     assert not (path / "done" / "a.result.json").is_symlink()
+
+
+async def test_a_folder_with_the_name_of_an_answer_is_that_answers_trouble(folder: SharedFolder, path: Path) -> None:
+    (path / "done" / "a.result.json" / "inside").mkdir(parents=True)
+    with pytest.raises(FileHeld):
+        await folder.put(Place.DONE, "a.result.json", b"{}")
+    await folder.put(Place.DONE, "b.result.json", b"{}")
+    assert (path / "done" / "b.result.json").read_bytes() == b"{}"
+
+
+async def test_a_folder_with_the_name_of_the_temporary_file_makes_room(folder: SharedFolder, path: Path) -> None:
+    (path / "done" / shared_folder.TEMPORARY.format(till="1")).mkdir(parents=True)
+    await folder.put(Place.DONE, "a.result.json", b"{}")
+    assert [file.name for file in files(path / "done")] == ["a.result.json"]
+
+
+async def test_of_two_agents_neither_takes_the_others_half_written_answer(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (SharedFolder(path, SystemClock(), till=till) for till in ("1", "2"))
+    sync = os.fsync
+    begun: list[int] = []
+
+    def slow(descriptor: int) -> None:
+        """While the first one writes, the second one puts an answer of its own in place."""
+        begun.append(descriptor)
+        if len(begun) == 1:
+            other._put(Place.DONE, "b.result.json", b"other")
+        sync(descriptor)
+
+    (path / "done").mkdir()
+    monkeypatch.setattr(os, "fsync", slow)
+    await one.put(Place.DONE, "a.result.json", b"one")
+    found = {file.name: file.read_bytes() for file in files(path / "done")}
+    assert found == {"a.result.json": b"one", "b.result.json": b"other"}
+    for each in (one, other):
+        each.close()
 
 
 async def test_of_two_agents_one_gets_the_file(path: Path) -> None:

@@ -734,3 +734,19 @@ async def test_health_tells_of_a_folder_that_is_away_and_keeps_telling_over_a_re
         await here.passes(1)
         await here.place.problems.refresh()
         assert "drop-folder" not in {each.code for each in here.place.health.report().problems}
+
+
+async def test_an_answer_that_cannot_be_replaced_costs_itself_and_is_written_later(tmp_path: Path) -> None:
+    async with shop(tmp_path) as here:
+        await here.place.lose_the_line()
+        await here.take("a.json", json.dumps(sale(external_ref="a")))
+        await here.take("b.json", json.dumps(sale(external_ref="b")))
+        here.folder.held.add("a.result.json")
+        await here.place.restore_the_line()
+        await here.place.catch_up()
+        await here.passes()
+        assert document(here.answer("b.json"))["invoice"]["ksef_number"] is not None
+        assert document(here.answer("a.json"))["invoice"]["ksef_number"] is None
+        here.folder.held.clear()
+        await here.passes(seconds=31)
+        assert document(here.answer("a.json"))["invoice"]["ksef_number"] is not None

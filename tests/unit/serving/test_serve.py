@@ -18,6 +18,7 @@ from agent.app import Agent
 from agent.domain.errors import StoreLost, Unavailable
 from agent.services.heartbeats import LEAST_SECONDS, Heartbeats
 from agent.services.shutdown import Shutdown
+from agent.services.tokens import COMMANDS_FILE, FILE_NAME, Tokens
 from agent.serving import schedule, serve
 from agent.serving.loops import running
 from agent.serving.serve import settle, supervise
@@ -26,6 +27,7 @@ from agent.settings.model import Settings
 from agent.system import systemd
 from tests.fakes.agent_with_sandbox import agent_with_sandbox
 from tests.fakes.clock import FakeClock
+from tests.fakes.world import settings
 
 
 @dataclass
@@ -54,6 +56,20 @@ async def test_a_full_disk_stops_no_loop_for_good() -> None:
         assert runs == 1
         await agent.clock.advance(6)
     assert (runs, agent.shutdown.begun) == (3, False)
+
+
+@pytest.mark.parametrize("left", ["[{", None], ids=["damaged", "no file but a folder"])
+def test_a_service_without_tokens_sends_and_alarms_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, left: str | None
+) -> None:
+    if left is None:
+        (tmp_path / COMMANDS_FILE).mkdir()
+    else:
+        (tmp_path / FILE_NAME).write_text(left)
+    given = settings(tmp_path)
+    serve.let_commands_in(Tokens.in_directory(given.data_dir), given)
+    (line,) = caplog.records
+    assert line.getMessage().startswith("commands get no token: ")
 
 
 async def test_any_other_death_stops_the_agent() -> None:

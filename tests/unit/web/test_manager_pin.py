@@ -94,6 +94,18 @@ class TestSession:
         page = await (await client.get("/v1/page", headers=CASHIER)).json()
         assert (page["name"], page["role"], page["manager_pin"]) == ("kasa 1", "cashier", True)
 
+    async def test_a_damaged_file_of_pins_keeps_no_page_from_its_start(self, client: Client, place: World) -> None:
+        (place.settings.data_dir / PINS_FILE).write_bytes(b"[{")
+        page = await client.get("/v1/page", headers=CASHIER)
+        assert (page.status, (await page.json())["manager_pin"]) == (200, True)
+        asked = await client.post(SESSION, json={"pin": PIN}, headers=CASHIER | {PAGE_HEADER: "page"})
+        assert (asked.status, (await asked.json())["code"]) == (503, "pins-unreadable")
+
+    async def test_a_damaged_count_of_failures_is_told(self, client: Client, place: World) -> None:
+        (place.settings.data_dir / FAILURES_FILE).write_text('{"failures": 5, "last_at": "2026-11-24T09:00:00"}')
+        asked = await client.post(SESSION, json={"pin": PIN}, headers=CASHIER | {PAGE_HEADER: "page"})
+        assert (asked.status, (await asked.json())["code"]) == (503, "pins-unreadable")
+
     @pytest.mark.parametrize(("step", "times"), [(IDLE_SECONDS + 1, 1), (IDLE_SECONDS - 1, 13)])
     async def test_ends_by_itself(self, client: Client, place: World, step: float, times: int) -> None:
         await enter(client)

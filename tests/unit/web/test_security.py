@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
-from agent.services.tokens import Tokens
+from agent.services.tokens import COMMANDS_FILE, COMMANDS_NAME, Tokens, ensure_token
 from agent.settings.model import ApiSettings
 from agent.web.api import routes
 from agent.web.security import SECURITY_HEADERS
@@ -239,6 +239,16 @@ class TestTokens:
         assert json.loads(file.read_text()) == [{"name": "kasa 1", "role": "manager", "sha256": digest}]
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert await tokens.caller(token) == Caller("kasa 1", Role.MANAGER)
+
+    @pytest.mark.parametrize("left", [b"", b"\xff\xfe", b"ksef-of-another"])
+    async def test_commands_get_another_token_where_theirs_cannot_be_read(
+        self, tokens: Tokens, tmp_path: Path, left: bytes
+    ) -> None:
+        ensure_token(tokens, tmp_path)
+        (tmp_path / COMMANDS_FILE).write_bytes(left)
+        token = ensure_token(tokens, tmp_path)
+        assert (tmp_path / COMMANDS_FILE).read_text() == token
+        assert await tokens.caller(token) == Caller(COMMANDS_NAME, Role.MANAGER)
 
     async def test_nobody_before_the_first_token(self, tmp_path: Path) -> None:
         assert await Tokens.in_directory(tmp_path).caller("") is None
