@@ -67,7 +67,7 @@ def bare_nip(text: str) -> str:
     """Return a NIP as typed, pasted or scanned in its one spelling ("NIP: PL 526-104-08-28" -> "5261040828").
 
     Spaces of any kind, punctuation, invisible characters and the words in front (NIP, PL) are taken away, wide digits
-    are made plain ones; what is left need not be a NIP. agent/web/page/nip.js does the same.
+    are made plain ones; what is left need not be a NIP. agent/web/page/buyer/nip.js does the same.
     """
     return _NIP_PREFIX.sub("", bare_identifier(text))
 

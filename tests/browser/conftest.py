@@ -41,7 +41,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT = 10_000  # milliseconds until a missing element is a failure
-SCAN_PAUSE = 300  # milliseconds; agent/web/page/scan.js
+SCAN_PAUSE = 300  # milliseconds; agent/web/page/input/scan.js
 NOISE = ("Failed to load resource",)
 """Chromium's own line for every 4xx; refusals are part of these tests."""
 

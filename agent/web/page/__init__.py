@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 from urllib.parse import quote
 
@@ -22,24 +23,33 @@ TYPES: Final = {
 
 
 def routes(open_token: str | None = None) -> list[web.RouteDef]:
-    """/ and /page/<file> for every file of this folder that a browser may have.
+    """/ and /page/<path> for every file of this folder, and of those in it, that a browser may have.
 
     ``open_token``: for the demo only, whoever opens / gets it; a foreign page cannot read it from the redirect. Not as
     a fragment: the browser would drop the one that it was opened with (#sale=…).
     """
     table = []
-    for entry in files(__name__).iterdir():
-        suffix = "." + entry.name.rpartition(".")[2]
-        if suffix not in TYPES or not entry.is_file():
+    for path, entry in _files(files(__name__)):
+        suffix = "." + path.rpartition(".")[2]
+        if suffix not in TYPES:
             continue
         handler = _serve(entry.read_bytes(), TYPES[suffix])
-        if entry.name == SERVICE_WORKER:
-            table.append(web.get(f"/{entry.name}", handler))  # its place decides what it may serve
-        elif entry.name != "index.html":
-            table.append(web.get(f"/page/{entry.name}", handler))
+        if path == SERVICE_WORKER:
+            table.append(web.get(f"/{path}", handler))  # its place decides what it may serve
+        elif path != "index.html":
+            table.append(web.get(f"/page/{path}", handler))
         else:
             table.append(web.get("/", handler if open_token is None else _with_token(handler, open_token)))
     return table
+
+
+def _files(folder: Traversable, within: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Yield each file of a folder and of those in it, with its path from there."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files(entry, f"{within}{entry.name}/")
+        else:
+            yield within + entry.name, entry
 
 
 def _serve(body: bytes, content_type: str) -> Handler:

@@ -1,29 +1,29 @@
 // The till page: views, banner, keyboard. Plain modules, no build step, nothing from the network but the agent.
 
-import { forgetToken, get, keepToken, Problem, token } from "./api.js";
+import { forgetToken, get, keepToken, Problem, token } from "./common/api.js";
 import * as back from "./back.js";
 import { agentGone, banner, troubles } from "./banner.js";
-import * as buyer from "./buyer.js";
-import * as burst from "./burst.js";
-import { invoiceOf, meaning } from "./codes.js";
-import * as correct from "./correct.js";
-import * as correctionForm from "./correction_form.js";
-import { byId, say } from "./dom.js";
-import * as find from "./find.js";
-import * as goods from "./goods.js";
-import * as handover from "./handover.js";
-import * as invoice from "./invoice.js";
-import * as keyboard from "./keyboard.js";
-import * as keys from "./keys.js";
-import * as last from "./last.js";
-import * as manager from "./manager.js";
+import * as buyer from "./buyer/buyer.js";
+import * as burst from "./input/burst.js";
+import { invoiceOf, meaning } from "./input/codes.js";
+import * as correct from "./corrections/correct.js";
+import * as correctionForm from "./corrections/correction_form.js";
+import { byId, say } from "./common/dom.js";
+import * as find from "./invoices/find.js";
+import * as goods from "./basket/goods.js";
+import * as handover from "./invoices/handover.js";
+import * as invoice from "./invoices/invoice.js";
+import * as keyboard from "./input/keyboard.js";
+import * as keys from "./input/keys.js";
+import * as last from "./invoices/last.js";
+import * as manager from "./manager/manager.js";
 import { keepPage, keepSettings, lastSettings } from "./offline.js";
-import { check } from "./nip.js";
-import * as outside from "./outside.js";
-import * as press from "./press.js";
-import * as queue from "./queue.js";
-import * as sale from "./sale.js";
-import * as waiting from "./waiting.js";
+import { check } from "./buyer/nip.js";
+import * as outside from "./corrections/outside.js";
+import * as press from "./sale/press.js";
+import * as queue from "./invoices/queue.js";
+import * as sale from "./sale/sale.js";
+import * as waiting from "./sale/waiting.js";
 
 const VIEWS = ["login", "sale", "invoice", "queue", "find", "correct", "manager"];
 const RETRY = 3_000; // milliseconds until the next try when the agent does not answer

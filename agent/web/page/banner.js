@@ -1,7 +1,7 @@
 // The bar under the header: the mode and why, KSeF, the queue; below it what is wrong.
 
-import { byId, h, putText } from "./dom.js";
-import { dayShown, distance, MODES, momentShown } from "./words.js";
+import { byId, h, putText } from "./common/dom.js";
+import { dayShown, distance, MODES, momentShown } from "./common/words.js";
 
 const KSEF = { up: "KSeF odpowiada", down: "KSeF nie odpowiada", unknown: "KSeF: jeszcze nie wiadomo" };
 

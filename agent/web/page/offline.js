@@ -1,6 +1,6 @@
 // Keeping what the page is made of, so that it opens while the agent is down (sw.js).
 
-import { read, write } from "./browser_store.js";
+import { read, write } from "./common/browser_store.js";
 
 const CACHE = "ksef-agent.page";
 const SETTINGS = "ksef-agent.settings";

@@ -197,7 +197,7 @@ BUTTONS = (
 
 def test_sheet_speaks_the_page_s_words() -> None:
     """Every button and banner the sheet names is on the page, and the sheet leaves none of these out."""
-    files = (ROOT / "agent" / "web" / "page").iterdir()
+    files = (ROOT / "agent" / "web" / "page").rglob("*")
     page = "".join(file.read_text() for file in files if file.suffix in {".html", ".js"})
     for words in BUTTONS:
         assert words in SHEET, words

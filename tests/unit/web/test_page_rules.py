@@ -12,5 +12,5 @@ LINE = re.compile(r"^  ([A-Z]{2}): \[/(.+)/, \"", re.MULTILINE)
 
 
 def test_forms_of_eu_numbers_are_those_of_the_domain() -> None:
-    script = Path(page.__file__).with_name("eu.js").read_text(encoding="utf-8")
+    script = (Path(page.__file__).parent / "buyer" / "eu.js").read_text(encoding="utf-8")
     assert dict(LINE.findall(script)) == _EU_VAT_FORMS

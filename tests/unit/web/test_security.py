@@ -70,7 +70,7 @@ class TestBearer:
                 assert (method, path, response.status) == (method, path, 401)
 
     async def test_page_and_description_need_none(self, client: Client) -> None:
-        for path in ("/", "/page/app.js", "/page/base.css", "/openapi.json"):
+        for path in ("/", "/page/app.js", "/page/styles/base.css", "/openapi.json"):
             assert (await client.get(path)).status == 200
 
     async def test_change_of_the_file_counts_at_once(self, client: Client, tokens: Tokens, tmp_path: Path) -> None:

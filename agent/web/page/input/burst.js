@@ -1,0 +1,60 @@
+// What a scanner read, wherever the focus was: keys faster than any hand, and Enter. Only what is understood is taken;
+// the field it went into gets its text back. Everything else stays what was typed.
+
+import { byId } from "../common/dom.js";
+
+const FASTEST_HAND = 60; // milliseconds a key, on average: no person types a whole code so fast
+const PAUSE = 400; // milliseconds without a key: something else begins
+const SHORTEST = 8; // characters of the shortest code
+const FIELD = "input:not([type=radio]):not([type=checkbox]), select, textarea";
+const OWN_CODES = "#receipt-number, #receipt-register, #note"; // fields for what stands on other papers
+
+let read = "";
+let begun = 0;
+let last = 0;
+let before = null; // field, its text, and the text of the NIP field, when the first key came
+
+/** `listens` tells whether a scan has a meaning now; `understand(text, field)` returns what to do with one, or null. */
+export function start({ listens, understand }) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.key === "Shift") return;
+    const goesOn = event.timeStamp - last < PAUSE;
+    last = event.timeStamp;
+    if (event.key === "Enter") finish(event, goesOn, listens, understand);
+    else if (event.key.length === 1) collect(event, goesOn);
+    else read = "";
+  }, true);
+}
+
+function collect(event, goesOn) {
+  const field = event.target.matches(FIELD) ? event.target : null;
+  const moved = read && field !== before.field && field !== byId("nip"); // scan.js moves a digit's focus there
+  if (!goesOn || !read || moved) {
+    begun = event.timeStamp;
+    before = { field, text: field?.value, nip: byId("nip").value };
+    read = "";
+  }
+  read += event.key;
+}
+
+function finish(event, goesOn, listens, understand) {
+  const text = read;
+  read = "";
+  const fast = (event.timeStamp - begun) / text.length < FASTEST_HAND;
+  if (!goesOn || !fast || text.length < SHORTEST || !listens()) return;
+  const { field } = before;
+  if (field && (!field.closest("#sale-form") || field.matches(OWN_CODES))) return;
+  const act = understand(text, field);
+  if (!act) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (field) give(field, before.text);
+  give(byId("nip"), before.nip);
+  act();
+}
+
+function give(field, text) {
+  if (field.value === text) return;
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
