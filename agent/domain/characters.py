@@ -49,6 +49,11 @@ def first_misleading(text: str) -> str | None:
     return None if found is None else f"U+{ord(found.group()):04X}"
 
 
+def is_word(text: str | None) -> bool:
+    """Tell whether a text says anything: a letter or a digit of some script; a dash or a dot names nobody."""
+    return text is not None and any(character.isalnum() for character in text)
+
+
 def is_visible(text: str) -> bool:
     """Tell whether there is anything to read: not only spaces and invisible characters."""
     if text.isprintable():  # of white space it may hold blanks only

@@ -157,7 +157,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     # The correction.
     "unknown-line": "The invoice has no such line",
     "duplicate-line": "The same line twice",
-    "more-than-left": "More than is left of the line",
+    "more-than-left": "More than is left of the line, or of the invoice",
     "no-change": "The correction changes nothing",
     "other-buyer": "An invoice of another buyer",
     "ksef-number": "Not a KSeF number",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
-from agent.domain.characters import is_visible
+from agent.domain.characters import is_visible, is_word
 from agent.domain.errors import FieldError
 from agent.domain.fa3.view_types import FaView, Kind, PartyView
 from agent.domain.identifiers import eu_vat_in, polish_nip_in, repeats_prefix, split_eu_vat, valid_nip
@@ -112,7 +112,7 @@ def _name_and_address(view: FaView) -> Iterator[FieldError]:
         (f"{IDENTITY}/Nazwa", view.buyer.name, "nazwy (imienia i nazwiska) nabywcy"),
         ("Adres", None if address is None else address.line1, "adresu nabywcy"),
     ):
-        if value is None or not is_visible(value):
+        if not is_word(value):
             sentence = f"Faktura nie ma {what}; wymaga tego także faktura dla konsumenta (art. 106e ust. 1 pkt 3)."
             yield FieldError(f"{BUYER}/{name}", sentence, "buyer-incomplete")
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 
 from agent.domain.buyer_identity import SELF_SALE, polish_nip_sentence
-from agent.domain.characters import is_visible
+from agent.domain.characters import is_visible, is_word
 from agent.domain.fa3.code_lists import COUNTRIES
 from agent.domain.identifiers import (
     bare_nip,
@@ -73,6 +73,11 @@ def parse_buyer(
         required=identified and in_full,
         default_country=None if kind is BuyerKind.FOREIGN_ID and country is None else default_country,
     )
+    if in_full and name is not None and not is_word(name):
+        fields.note("name", f"„{shown(name)}” to nie nazwa. {EVERY_INVOICE}", "buyer-incomplete")
+    if in_full and address is not None and not is_word(address.line1):
+        place = f"{fields.at('address')}/line1"
+        problems.add(place, f"nabywca: „{shown(address.line1)}” to nie adres. {EVERY_INVOICE}", "buyer-incomplete")
     email = _email(fields)
     if kind is BuyerKind.FOREIGN_ID and country is None and address is not None:
         country = address.country

@@ -14,24 +14,22 @@ from typing import Protocol, cast
 from agent.domain.calendar import local_date
 from agent.domain.corrections.correction import Correction, CorrectionKind
 from agent.domain.corrections.parse import BaseInvoice, parse_correction, parse_outside_base
-from agent.domain.errors import BadInput, Conflict, FieldError
+from agent.domain.errors import BadInput, FieldError
 from agent.domain.fa3.build import issue_date
 from agent.domain.fa3.schema import Fa3Schema
-from agent.domain.fa3.supplied import ReadyInvoice, ReceiptClaim, check_ready, other_buyer
-from agent.domain.fa3.supplied_parties import as_on_base, buyer_mistakes
-from agent.domain.fa3.view import read
+from agent.domain.fa3.supplied import ReadyInvoice, ReceiptClaim, check_ready
 from agent.domain.identifiers import bare_nip, valid_nip
-from agent.domain.invoice import CorrectedBase, Sale
+from agent.domain.invoice import Sale
 from agent.domain.json_io.body import canonical_bytes, parse_object
 from agent.domain.json_io.canonical import Json
 from agent.domain.known_buyers import KnownBuyer
-from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.sale.parse import parse_sale
 from agent.domain.sale.ptu import with_rates
-from agent.ports import HeldCorrection, InvoiceFilter, Transaction
+from agent.ports import HeldCorrection, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 from agent.services.corrections.bases import BaseReader
 from agent.services.issuing.plans import IssuePlan, PlannedDocument, SuppliedDocument
+from agent.services.issuing.ready_bases import known_bases
 
 
 class CheckedRequest(Protocol):
@@ -165,50 +163,6 @@ class CheckedSupplied:
         named = NO_BUYERS if self.invoice.view.kind.corrects else NamedBuyers(given=(self.invoice.buyer,))
         document = SuppliedDocument(self.xml, self.invoice, bases)
         return IssuePlan((PlannedDocument(document, self.invoice.number),), buyers=named)
-
-
-async def known_bases(tx: Transaction, ready: ReadyInvoice) -> tuple[CorrectedBase, ...]:
-    """Return the corrected invoices, those of this store by their id; Conflict where one stands in the way.
-
-    BadInput where the correction brings another buyer, or one that no invoice may have and its bases have not.
-    """
-    found: list[CorrectedBase] = []
-    repeated = False
-    for base in ready.bases:
-        known = base
-        for record in await tx.invoices.find(InvoiceFilter(number=base.number, limit=1)):
-            if record.state is InvoiceState.REJECTED:
-                text = f"KSeF odrzucił fakturę {record.number}, więc nie ma czego korygować."
-                raise Conflict(text, code="base-rejected")
-            if record.ksef_number is None and not record.outside_ksef:
-                text = (
-                    f"Faktura {record.number} nie ma jeszcze numeru KSeF, a korekta musi go podawać. "
-                    "Prześlij korektę ponownie, gdy numer nadejdzie."
-                )
-                raise Conflict(text, code="base-without-number")
-            if record.ksef_number is not None and base.ksef_number != record.ksef_number:
-                text = f"Faktura {record.number} ma numer KSeF {record.ksef_number}, a korekta podaje inny albo żaden."
-                raise Conflict(text, code="base-number-differs")
-            if any(each.state is HeldState.WAITING for each in await tx.held.of_base(record.id)):
-                text = f"Na wystawienie czeka wcześniejsza korekta faktury {record.number}. Prześlij tę później."
-                raise Conflict(text, code="base-has-held-correction")
-            # Either document may say that there is a receipt (a pruned base says nothing any more).
-            to_receipt = ready.view.to_receipt or (bool(record.xml) and read(record.xml).to_receipt)
-            if (mistake := other_buyer(ready.view, record.buyer, to_receipt=to_receipt)) is not None:
-                raise BadInput(mistake.message, code=mistake.code, errors=(mistake,))
-            repeated = repeated or as_on_base(ready.view, record.buyer)
-            known = replace(base, invoice_id=record.id)
-        found.append(known)
-    if ready.view.kind.corrects and not repeated:
-        _refuse_buyer(ready)
-    return tuple(found)
-
-
-def _refuse_buyer(ready: ReadyInvoice) -> None:
-    mistakes = tuple(buyer_mistakes(ready.view, ready.view.seller.nip or ""))
-    if mistakes:
-        code = mistakes[0].code if len(mistakes) == 1 else "ready-invoice"
-        raise BadInput(mistakes[0].message, code=code, errors=mistakes)
 
 
 # --- a correction -----------------------------------------------------------------------------------------

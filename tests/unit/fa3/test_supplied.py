@@ -173,6 +173,10 @@ def test_money_that_is_not_received_yet() -> None:
             ("buyer-incomplete", "/Faktura/Podmiot2/DaneIdentyfikacyjne/Nazwa"),
         ),
         (
+            {"buyer": documents.CONSUMER.replace("Anna Nowak", "-")},
+            ("buyer-incomplete", "/Faktura/Podmiot2/DaneIdentyfikacyjne/Nazwa"),
+        ),
+        (
             {"buyer": documents.CONSUMER.replace("ul. Cicha 3", "\u2060")},
             ("buyer-incomplete", "/Faktura/Podmiot2/Adres"),
         ),

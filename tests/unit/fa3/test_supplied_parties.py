@@ -246,6 +246,22 @@ async def test_nor_silently_where_the_base_is_here(tmp_path: Path) -> None:
         assert made.invoices[0].record.base_id == base.id
 
 
+async def test_no_ready_correction_takes_more_than_is_left(tmp_path: Path) -> None:
+    """As one made here: the same return twice, by two documents, is one too many (135.60 was sold)."""
+    async with world(tmp_path) as place:
+        base = await place.sell()
+        assert base.ksef_number is not None
+        first = correction(party("<NIP>1111111111</NIP>"), ksef_number=base.ksef_number, base=base.number)
+        await counter.ready(place, first, "1", CASHIER)
+        again = first.replace(b"KOR/1", b"KOR/2")
+        with pytest.raises(BadInput) as told:
+            await counter.ready(place, again, "2", CASHIER)
+        assert [(error.code, error.pointer) for error in told.value.errors] == [("more-than-left", "/Faktura/Fa/P_15")]
+        assert "zostało 12,60" in told.value.detail
+        rest = again.replace(b"-100<", b"-10.24<").replace(b"-23<", b"-2.36<").replace(b"-123<", b"-12.60<")
+        assert (await counter.ready(place, rest, "3", CASHIER)).invoices
+
+
 async def test_name_and_address_are_mended_by_a_correction(tmp_path: Path) -> None:
     before = "<DaneIdentyfikacyjne><NIP>1111111111</NIP><Nazwa>Stara nazwa</Nazwa></DaneIdentyfikacyjne>"
     async with world(tmp_path) as place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from agent.domain.characters import is_visible
+from agent.domain.characters import is_word
 from agent.domain.errors import FieldError
 from agent.domain.fa3.contradictions.places import EXEMPT, FA, MARGIN, fields_of
 from agent.domain.fa3.view_types import FaView, Kind
@@ -53,7 +53,7 @@ def _basis(view: FaView) -> bool:
     """Tell whether the provision that exempts is named, with something to read (art. 106e ust. 1 pkt 19)."""
     marks = view.annotations
     texts = (marks.exemption_act, marks.exemption_directive, marks.exemption_other)
-    return marks.exempt and any(is_visible(text) for text in texts if text is not None)
+    return marks.exempt and any(is_word(text) for text in texts)
 
 
 def _needless(view: FaView) -> Iterator[FieldError]:
