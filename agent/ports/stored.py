@@ -222,6 +222,8 @@ class Exempt:
     issued_at: datetime
     archived: bool
     """Exported to a folder: it cannot go back to the queue."""
+    corrects_in_ksef: bool = False
+    """It corrects what is in KSeF: older versions issued such a correction outside (docs/law.md, 106j-4)."""
 
 
 @dataclass(frozen=True, slots=True)

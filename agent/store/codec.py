@@ -343,6 +343,7 @@ def read_exempt(row: Row) -> Exempt:
         issued_on=date.fromisoformat(row["issued_on"]),
         issued_at=read_instant(row["issued_at"]),
         archived=bool(row["archived"]),
+        corrects_in_ksef=bool(row["corrects_in_ksef"]),
     )
 
 

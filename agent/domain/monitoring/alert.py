@@ -29,6 +29,7 @@ class AlertCode(StrEnum):
     IN_DOUBT = "in-doubt"
     SERIES_COLLISION = "series-collision"
     CORRECTION_REFUSED = "correction-refused"
+    CORRECTION_OUTSIDE = "correction-outside-ksef"
     PAPER_CONTRADICTS = "paper-contradicts-ksef"
     CERTIFICATE_EXPIRES = "certificate-expires"
     CERTIFICATE_EXPIRED = "certificate-expired"

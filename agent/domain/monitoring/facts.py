@@ -110,6 +110,8 @@ class AlertFacts:
     """Outages in force by their communiqués (total failure: by a manager's word) while the status is AVAILABLE."""
     total_failure_unconfirmed: str | None = None
     """eventId of a total failure that no manager confirmed or withdrew."""
+    corrections_outside: tuple[str, ...] = ()
+    """Numbers of corrections of what is in KSeF that an older version issued outside it."""
     falsely_exempt: tuple[str, ...] = ()
     """Numbers of invoices that are exempt by a total failure which Latarnia took back."""
     falsely_exempt_archived: int = 0

@@ -176,6 +176,7 @@ class AlertJudge:
             maintenance=self._maintenance(now),
             status_unannounced=None if situation.unannounced is None else situation.unannounced.value,
             status_contradicts=() if lost is not None else situation.contradicted,
+            corrections_outside=self._deadlines.corrections_outside,
             falsely_exempt=tuple(each.number for each in false),
             falsely_exempt_archived=sum(each.archived for each in false),
             total_failure_unconfirmed=total.id if total is not None and total.confirmed is None else None,

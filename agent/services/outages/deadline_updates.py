@@ -19,6 +19,7 @@ from agent.domain.outages.modes import ModeDecision, without_total_failure
 from agent.ports import Exempt, Json, Store, Transaction, Unsent
 from agent.services.outages.known_timeline import KnownTimeline
 from agent.services.outages.mode_change import change_mode
+from agent.services.outages.outside_ksef import still_told
 from agent.services.pages import pages
 
 PAGE = 200
@@ -42,6 +43,8 @@ class DeadlineUpdater:
         self._now = now
         self.retracted: tuple[Exempt, ...] = ()
         """What is exempt by a total failure that Latarnia took back, and no manager has called false; by follow()."""
+        self.corrections_outside: tuple[str, ...] = ()
+        """Numbers of corrections that belong into KSeF and are exempt, while people are told of them; by follow()."""
         self.revocable: Outage | None = None
         """The newest total failure that is over and that a manager's word would change something about; by follow()."""
 
@@ -59,7 +62,10 @@ class DeadlineUpdater:
         closed = [each for each in reached if self._closing(each) is not None]
         for start in range(0, len(closed), SLICE):
             await self._store.write(partial(self._close, closed[start : start + SLICE]))
-        self._look_at(await self._store.read(lambda tx: tx.invoices.exempt()))
+        exempt = await self._store.read(lambda tx: tx.invoices.exempt())
+        self._look_at(exempt)
+        if any(each.corrects_in_ksef for each in exempt):
+            self.corrections_outside = await self._store.write(partial(still_told, exempt, self._now()))
 
     async def exempt_if_over(self) -> None:
         """Exempt what was issued in a total failure that came to its foreseen end, which no fact tells."""

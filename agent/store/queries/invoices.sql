@@ -149,7 +149,9 @@ INSERT INTO series_resumed (series, after, reason, resumed_at) VALUES (:series, 
 -- What was issued in a total failure that is over, oldest first; archived: written outside this database, or erased.
 SELECT id, number, issued_on, issued_at,
     EXISTS (SELECT 1 FROM exports WHERE exports.invoice_id = invoices.id)
-    OR EXISTS (SELECT 1 FROM erasures WHERE erasures.invoice_id = invoices.id) AS archived
+    OR EXISTS (SELECT 1 FROM erasures WHERE erasures.invoice_id = invoices.id) AS archived,
+    EXISTS (SELECT 1 FROM correction_bases AS base WHERE base.correction_id = invoices.id AND base.ksef_number IS NOT NULL)
+    AS corrects_in_ksef
 FROM invoices WHERE state = 'exempt' AND mode <> 'outside_ksef' ORDER BY seq;
 
 -- queue_select --

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.ports import HeldCorrection, InvoiceFilter, Outcome, Rejected
+from agent.services.issuing import documents as issuing_documents
+from agent.services.issuing.plans import IssuePlan
 from agent.services.queries.invoices import IssueAnswer
 from tests.fakes import counter
 from tests.fakes.world import BUYER_NIP, CASHIER, MANAGER, World, sale, world
@@ -618,6 +620,34 @@ async def test_an_invoice_in_ksef_is_corrected_after_the_total_failure(tmp_path:
         assert correction.state is InvoiceState.ACCEPTED
         assert correction.bases[0].ksef_number == base.ksef_number
         assert await in_ledger(place) == [base.number, correction.number]
+
+
+async def test_what_an_older_version_issued_outside_ksef_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It corrects what is in KSeF and is never sent; nobody was told."""
+    async with world(tmp_path) as place:
+        base, other = await sell(place), await sell(place)
+        await total_failure_begins(place)
+        with monkeypatch.context() as older:
+            older.setattr(IssuePlan, "in_total_failure", lambda plan: plan)
+            older.setattr(issuing_documents, "_refuse_to_correct", lambda _: None)
+            outside = (await correct(place, base, returned(1, "1"))).invoices[0].record
+        assert (outside.mode, outside.ksef_number) == (Mode.TOTAL_FAILURE, None)
+        await correct(place, other, returned(1, "1"))  # held, as today
+        await total_failure_ends(place)
+        await place.catch_up()
+        assert (await place.record(outside.id)).state is InvoiceState.EXEMPT
+        for _ in range(2):
+            await place.deadlines.follow()
+            await place.problems.refresh()
+            (told,) = [each for each in place.health.report().problems if each.code == "correction-outside-ksef"]
+            assert outside.number in told.message
+        assert caplog.text.count(f"never sent: {outside.number}") == 1
+        await place.clock.advance(timedelta(days=15).total_seconds())
+        await place.deadlines.follow()
+        await place.problems.refresh()
+        assert "correction-outside-ksef" not in {each.code for each in place.health.report().problems}
 
 
 async def test_a_held_correction_whose_number_came_just_before_a_total_failure_waits_on(tmp_path: Path) -> None:

@@ -32,6 +32,15 @@ def invoice_alerts(facts: AlertFacts, policy: Policy, calendar: BusinessCalendar
     for held_id, number, problem in facts.refused_corrections:
         text = f"Korekty faktury {number} nie można wystawić. {problem} Decyduje kierownik (zakładka „Kolejka”)."
         yield ActiveAlert(AlertCode.CORRECTION_REFUSED, text, Severity.CRITICAL, held_id)
+    if facts.corrections_outside:
+        named = ", ".join(facts.corrections_outside[:NAMED])
+        more = " i dalsze" if len(facts.corrections_outside) > NAMED else ""
+        text = (
+            f"Korekty {named}{more} wystawiła poza KSeF, w awarii całkowitej, starsza wersja programu. Poprawiają "
+            "faktury, które są w KSeF, więc tam jest ich miejsce (art. 106j ust. 4), a kasa ich nie prześle. "
+            "Przekaż je księgowości: plik FA(3) jest przy każdej z nich."
+        )
+        yield ActiveAlert(AlertCode.CORRECTION_OUTSIDE, text, Severity.WARNING)
     for invoice_id, number, online in facts.contradicted_papers:
         text = (
             f"Faktura {number}: KSeF zapisał ją jako przesłaną {'online' if online else 'offline'}, a na wydanym "
