@@ -12,7 +12,6 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from agent.certificates.held import chain_files, load_certificates, log_remarks
 from agent.certificates.upkeep import CertificateUpkeep, open_upkeep
 from agent.domain.errors import AgentError, StoreUnfit
 from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.values import dataclass
 from agent.ksef.client import proxy_credentials, proxy_headers, tls_context
 from agent.ksef.credentials import read_secret
 from agent.ksef.crypto import HeldSigner

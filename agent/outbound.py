@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -16,6 +15,7 @@ from yarl import URL
 
 from agent.domain.calendar import local_date
 from agent.domain.characters import storable
+from agent.domain.values import dataclass
 from agent.ports import Clock
 
 WEBHOOK_SECONDS: Final = 10.0
@@ -38,7 +38,7 @@ class Route:
 class Outbound:
     """One HTTP session; opened on first use."""
 
-    def __init__(self, clock: Clock, route: Route = Route()) -> None:
+    def __init__(self, clock: Clock, route: Route = Route()) -> None:  # noqa: B008 - frozen
         self._clock = clock
         self.route = route
         self._session: aiohttp.ClientSession | None = None

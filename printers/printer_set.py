@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from agent.domain.errors import BadInput, ConfigError, FieldError
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
 from agent.domain.report import Report
+from agent.domain.values import dataclass
 from agent.ports import Clock, Picture, Printer
 from agent.system.os_errors import polish_reason
 from printers.device.group import NoPrinter, PrinterGroup

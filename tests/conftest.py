@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Never
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agent.commands import common
+from agent.commands import rights
 from agent.sandbox.ksef.routing import Exchange
 from agent.sandbox.server import Sandbox
 from agent.settings.model import Settings
@@ -39,7 +39,7 @@ DEFAULT_DATA = Settings.__dataclass_fields__["data_dir"].default
 @pytest.fixture(autouse=True)
 def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse the till's own data and another user: on a machine with the package a test run by root would become it."""
-    step_down = common.step_down
+    step_down = rights.step_down
 
     def checked(data_dir: Path) -> None:
         assert data_dir != DEFAULT_DATA, "a test uses the till's own data directory: give its settings a data_dir"
@@ -48,7 +48,7 @@ def _leave_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> Never:
         raise AssertionError("a test would become another user")
 
-    monkeypatch.setattr(common, "step_down", checked)
+    monkeypatch.setattr(rights, "step_down", checked)
     for name in ("initgroups", "setgid", "setuid"):
         monkeypatch.setattr(os, name, refused)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from agent.commands.common import config_file_option, show_json, step_down
+from agent.commands import rights
+from agent.commands.common import config_file_option, show_json
 from agent.commands.service_layers import environment_for
 from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError, NotFound
@@ -56,7 +57,7 @@ def command(
         settings = load(file, need_files=False, variables=environment_for(file))
         data_dir = settings.data_dir if data_dir is None else data_dir
         target = target or settings.backup.dir / f"agent-{local_date(SystemClock().now()).isoweekday()}.db"
-    step_down(data_dir)
+    rights.step_down(data_dir)
     source = data_dir / DATABASE
     if (if_present or nightly) and not source.is_file() and copies.read(source).last_at is None:
         click.echo(f"Nie ma jeszcze bazy danych {source}: nie ma czego kopiować.")

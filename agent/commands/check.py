@@ -17,18 +17,20 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
 
+from agent.commands import rights
 from agent.commands.as_service import as_the_service, standing
-from agent.commands.common import config_file_option, show_json, step_down
+from agent.commands.common import config_file_option, show_json
 from agent.commands.service_layers import environment_for
 from agent.domain.calendar import local_time
 from agent.domain.errors import AgentError, ConfigError, Conflict
+from agent.domain.values import dataclass
 from agent.ksef.certificate_checks import Remark
 from agent.ksef.credentials import locate, read_secret
 from agent.ksef.crypto import OfflineSigner
@@ -99,7 +101,7 @@ def command(config_file: Path | None, *, as_json: bool, offline: bool, explain: 
     if explain:
         _explain(layers, as_json=as_json)
     settings = settings_of(layers, file, need_files=False)
-    step_down(settings.data_dir)
+    rights.step_down(settings.data_dir)
     if explain:
         return
     findings = [Finding("uprawnienia", ok=True, message=standing()), *asyncio.run(_check(settings, offline))]

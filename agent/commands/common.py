@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
-import pwd
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -15,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import click
 
+from agent.commands import rights
 from agent.commands.service_layers import environment_for
 from agent.settings.load import find_config, load
 from agent.settings.model import Settings
@@ -73,24 +72,10 @@ def passing_settings(
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         settings = read(cast(Path | None, kwargs.pop("config_file", None)))
-        step_down(data_dir(settings))
+        rights.step_down(data_dir(settings))
         return command(settings, *args, **kwargs)
 
     return option(wrapper)
-
-
-def step_down(data_dir: Path) -> None:
-    """Let root become the owner of the data: a database file made by root would lock the agent out of its own data."""
-    if os.geteuid() != 0:
-        return
-    try:
-        owner = pwd.getpwuid(data_dir.stat().st_uid)
-    except (OSError, KeyError):
-        return
-    if owner.pw_uid != 0:
-        os.initgroups(owner.pw_name, owner.pw_gid)
-        os.setgid(owner.pw_gid)
-        os.setuid(owner.pw_uid)
 
 
 def show_json(value: object, *, indent: int | None = None) -> None:

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from agent.domain.json_io.canonical import Json
 from agent.domain.outages.deadlines import Deadline, deadline
 from agent.domain.outages.latarnia import BadAnswer, Unknown, parse_instant, parse_messages
 from agent.domain.outages.timeline import Timeline, facts_of
+from agent.domain.values import dataclass
 from agent.system.os_errors import polish_reason
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ import click
 from agent.commands.common import config_option_without_files, show_json
 from agent.commands.progress import RunningCount
 from agent.domain.errors import ConfigError, DocumentDamaged, Refused
+from agent.domain.values import dataclass
 from agent.ports import Clock
 from agent.services.outages.clock_check import CODES, judged
 from agent.services.presses import Presses

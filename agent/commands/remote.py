@@ -12,7 +12,6 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -20,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from agent.domain.errors import Conflict, OutcomeUnknown, Refused, Unavailable
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.services.tokens import COMMANDS_FILE, ensure_token
 from agent.settings.model import Settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from agent.domain.calendar import local_date
 from agent.domain.errors import AgentError
 from agent.domain.numbering import series_name
 from agent.domain.records.used_numbers import UsedDocument, Witness, lacking
+from agent.domain.values import dataclass
 from agent.ports import Clock, KsefError, LedgerPart
 from agent.settings.model import Settings
 from agent.store.disk import is_copy, traces

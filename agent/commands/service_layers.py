@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-
-import click
 
 from agent.settings.layers import CREDENTIALS, VARIABLES
 from agent.system import service_unit
@@ -66,4 +65,4 @@ def _tell_of_what_is_not_seen(credentials: str) -> None:
     names = sorted(set(re.findall(r"[\w.@-]+\.toml", credentials)))
     if names:
         told = f"ustawień z poświadczeń usługi ({', '.join(names)}) to polecenie nie widzi, bo usługa nie działa."
-        click.echo(f"ksef-agent: {told}", err=True)
+        sys.stderr.write(f"ksef-agent: {told}\n")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from agent import app
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.sandbox.ksef.limits import TABLES
 from agent.sandbox.provision import describe, write_config

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from agent.demo.embedded import Embedded
 from agent.demo.sales import sample_sale
 from agent.domain.callers import Caller, Role
 from agent.domain.invoice import Mode
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.services.issuing.idempotency import IssueOutcome
 from agent.system.durable_files import write_whole

@@ -14,11 +14,11 @@ only where the machine has a clock that runs while it is off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from agent.domain.calendar import local_date, local_time
+from agent.domain.values import dataclass
 
 FA3_BEGINS = datetime(2025, 9, 1, tzinfo=UTC)
 """FA(3) takes no earlier DataWytworzeniaFa (its XSD): no clock that shows less is right."""

@@ -21,7 +21,7 @@ AgentError                    every error this program raises on purpose
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ receipt without it: neither another invoice nor a correction may bring the numbe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from agent.domain import simplified
 from agent.domain.identifiers import bare_identifier, bare_nip, eu_vat_in, split_eu_vat
 from agent.domain.invoice import Buyer, BuyerKind, Totals
+from agent.domain.values import dataclass
 
 RULE = (
     "Fakturę do paragonu wolno wystawić na firmę tylko wtedy, gdy jej numer jest na tym paragonie "

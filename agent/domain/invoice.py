@@ -7,13 +7,14 @@ Amounts are Decimal in the invoice's currency, never float. Dates are Polish civ
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.errors import DocumentDamaged
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.values import dataclass
 
 
 class Mode(StrEnum):

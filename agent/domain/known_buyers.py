@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from agent.domain.invoice import Address, Buyer
+from agent.domain.values import dataclass
 
 CONFIRMED_FOR = timedelta(days=30)
 """How long the white list's word holds: firms change their names seldom, and it answers few questions a day."""

@@ -5,8 +5,9 @@ The records compose it, `printers/preview/report.py` draws it. Text is plain Uni
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
+from agent.domain.values import dataclass
 from agent.domain.vat import amount_text
 
 BOM = "\ufeff"

@@ -8,7 +8,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from cryptography import x509
 from agent import __version__
 from agent.domain.calendar import local_time
 from agent.domain.errors import ConfigError, Conflict
+from agent.domain.values import dataclass
 from agent.hub.courier.certificates import CertificateKeeper, Renew
 from agent.hub.courier.couriers import CourierGateway, Couriers
 from agent.hub.courier.rate_limited import RateLimitedCalls

@@ -5,7 +5,7 @@ All processes of a hub share the passphrase, the database holds the keys: a copy
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.domain.errors import ConfigError
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

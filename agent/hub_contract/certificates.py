@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub_contract.reading import Members
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub_contract.reading import LATEST, ContractError, Members
 
 MOST_INVOICES = 10**9

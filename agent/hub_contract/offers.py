@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub_contract.reading import ContractError, Members
 
 MOST_AT_ONCE = 1000

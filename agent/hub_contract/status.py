@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub_contract.reading import ContractError, Members
 
 WAITING, SENDING, DOUBT, SENT, ACCEPTED, REJECTED, DUPLICATE = (

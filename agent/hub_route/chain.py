@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.domain.errors import ConfigError
+from agent.domain.values import dataclass
 from agent.hub_route.client import HubClient
 from agent.hub_route.gateway import HubGateway
 from agent.hub_route.latarnia import ChainLatarnia

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub_contract.certificates import OfflinePair, pair_from_json
 from agent.hub_contract.heartbeat import Heartbeat, News, heartbeat_to_json, news_from_json
 from agent.hub_contract.offers import Claims, claims_to_query, offers_to_lines

@@ -5,12 +5,13 @@ challenge -> signed request or encrypted token -> status until decided -> tokens
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
 from typing import Protocol
 
 from agent.domain.errors import ConfigError
+from agent.domain.values import dataclass
 from agent.ksef.calls import Call, RateLimitedClient, as_not_sent
 from agent.ksef.credentials import Credentials, authentication_credentials, read_secret
 from agent.ksef.keys import PublicKey, PublicKeys, Usage

@@ -10,9 +10,10 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from agent.domain.values import dataclass
 from agent.ksef.calls import AuthenticatedClient, Call, as_not_sent
 from agent.ksef.client import HttpClient
 from agent.ksef.crypto import SessionKey, b64, sha256

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import Protocol, TypeVar
 
+from agent.domain.values import dataclass
 from agent.ksef.client import HttpClient
 from agent.ksef.limits import PATIENCE_SECONDS, Group, RateBudget
 from agent.ksef.responses import Answer

@@ -13,13 +13,14 @@ certificate ran out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
+from agent.domain.values import dataclass
 
 SMALLEST_RSA = 2048
 """Bits; KSeF takes no shorter key (certyfikaty-KSeF.md)."""

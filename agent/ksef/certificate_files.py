@@ -17,10 +17,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.domain.errors import Refused
+from agent.domain.values import dataclass
 from agent.system.durable_files import sync_folder
 from agent.system.os_errors import polish_reason
 

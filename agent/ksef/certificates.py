@@ -5,7 +5,7 @@ Only an agent that authenticated with a certificate may ask for one; with a KSeF
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from agent.domain.values import dataclass
 from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.crypto import b64
 from agent.ksef.limits import PATIENCE_SECONDS, SILENT_BLOCK_SECONDS, Group

@@ -17,7 +17,6 @@ import json as jsonlib
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -27,6 +26,7 @@ import aiohttp
 
 from agent import __version__
 from agent.domain.errors import ConfigError
+from agent.domain.values import dataclass
 from agent.ksef.credentials import read_secret
 from agent.ksef.responses import EVIDENCE_BYTES, Answer, problems, retry_after
 from agent.ksef.system_warnings import SystemWarnings

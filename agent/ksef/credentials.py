@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from agent.domain.errors import ConfigError, Refused
+from agent.domain.values import dataclass
 from agent.ksef.certificate_checks import SECTIONS, Use, faults
 from agent.ksef.certificate_files import CertificateFiles, finish_switch, held
 from agent.settings.model import KsefSettings, OfflineSettings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from agent.domain.calendar import day_bounds
+from agent.domain.values import dataclass
 from agent.ksef.calls import AuthenticatedClient, Call
 from agent.ksef.limits import Group
 from agent.ksef.responses import Fields

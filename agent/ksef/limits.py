@@ -13,10 +13,10 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from agent.domain.values import dataclass
 from agent.ksef.responses import Fields
 from agent.ports import NO_LIMIT, TOO_MANY, CallOutcome, Clock, KsefError, LimitLeft, SendBudget
 

@@ -10,7 +10,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from agent.domain.calendar import YEARS
 from agent.domain.characters import storable
+from agent.domain.values import dataclass
 from agent.ports import CallOutcome, Json, KsefError
 
 T = TypeVar("T")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TypeVar
 
+from agent.domain.values import dataclass
 from agent.ksef.calls import AuthenticatedClient, Call, as_not_sent
 from agent.ksef.crypto import SessionKey, b64, sha256
 from agent.ksef.keys import PublicKey, PublicKeys, Usage

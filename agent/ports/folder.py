@@ -10,9 +10,10 @@ Both mean that nothing was lost, and that a repeat later is safe.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from agent.domain.values import dataclass
 
 
 class FolderError(Exception):

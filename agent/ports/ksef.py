@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
+
+from agent.domain.values import dataclass
 
 NO_LIMIT = 1_000_000
 """Sends left, or allowed, where KSeF sets no limit."""

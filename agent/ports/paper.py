@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from agent.domain.paper.receipt import Receipt
 from agent.domain.paper.sheet import Sheet
 from agent.domain.report import Report
+from agent.domain.values import dataclass
 
 
 class Signer(Protocol):

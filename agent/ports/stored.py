@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from agent.domain.invoice import CorrectedBase, Mode
 from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import HeldState, InvoiceState, PrintState
 from agent.domain.records.filed import FiledInvoice
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

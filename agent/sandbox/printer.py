@@ -13,11 +13,12 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
+from agent.domain.values import dataclass
 from agent.ports import Clock
 from agent.system.clock import SystemClock
 from printers.device.dialogue import CLEAR_BUFFERS

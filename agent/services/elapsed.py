@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from agent.domain.values import dataclass
 from agent.ports import Clock
 
 

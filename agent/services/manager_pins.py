@@ -16,13 +16,14 @@ import json
 import logging
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from agent.domain.errors import BadInput, Conflict, FieldError, NotFound, NotPermitted, Unavailable
+from agent.domain.values import dataclass
 from agent.ports import Clock
 from agent.system.durable_files import write_as_folder_owner
 

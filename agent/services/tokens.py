@@ -14,12 +14,13 @@ import hmac
 import json
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from agent.domain.callers import Caller, Role
 from agent.domain.errors import Conflict, NotFound, Unavailable
+from agent.domain.values import dataclass
 from agent.system.durable_files import write_as_folder_owner
 
 FILE_NAME: Final = "tokens.json"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import resource
-from dataclasses import dataclass
 from typing import Final
+
+from agent.domain.values import dataclass
 
 RESERVE: Final = 512
 """Descriptors no connection gets: about 20 of an idle agent, up to 100 to KSeF, 2 a printer, files; and twice 192 for

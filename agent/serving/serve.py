@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from agent.serving.loops import Loop, running
 from agent.serving.watched import raise_defect, starting, stop_on_signals, watched
 from agent.settings.model import Settings
 from agent.system.clock import SystemClock
+from agent.system.file_pages import give_back
 
 LOG = logging.getLogger("agent")
 REST_SECONDS = 5.0
@@ -76,6 +78,8 @@ async def run(settings: Settings, clock: Clock | None = None) -> int:
             agent = await stack.enter_async_context(assembled(settings, clock))
         stop_on_signals(agent.shutdown)
         let_commands_in(agent.tokens, settings)
+        # before the loops, whose threads may load libraries, and the warm-up, which brings in what a press uses
+        await asyncio.to_thread(give_back)
         async with listening(agent), watched(f"Kasa {settings.till}: gotowa", agent.clock, agent.heartbeats.silent):
             await supervise(agent)
         raise_defect(agent.shutdown)

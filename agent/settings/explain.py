@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.settings.layers import Layers
 from agent.settings.load import in_file

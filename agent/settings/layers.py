@@ -16,11 +16,12 @@ import glob
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from agent.domain.errors import ConfigError
+from agent.domain.values import dataclass
 from agent.settings.toml_lines import KeyPath, find_lines, line_of
 from agent.system.os_errors import polish_reason
 

@@ -5,7 +5,7 @@ Secrets come only as file paths or as names of systemd credentials ($CREDENTIALS
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ from typing import Annotated
 from agent.domain.invoice import Address, Seller
 from agent.domain.numbering import serial_of
 from agent.domain.sale.parse import RATES_IN_FORCE
+from agent.domain.values import dataclass
 from agent.settings import rules
 
 PRODUCTION_QR = "https://qr.ksef.mf.gov.pl"

@@ -6,7 +6,6 @@ import re
 import socket
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_address
 from typing import Final
@@ -15,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from agent.domain.identifiers import valid_account, valid_nip
 from agent.domain.monitoring.backlog_hours import BacklogHoursError, read_backlog_hours
 from agent.domain.numbering import TemplateError, check_template, series_name
+from agent.domain.values import dataclass
 
 Check = Callable[[object], str | None]
 """Returns what is wrong, None where nothing is."""

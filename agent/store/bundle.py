@@ -8,12 +8,12 @@ import io
 import re
 import zipfile
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.domain.errors import Refused
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.json_io.canonical import Json, indented
+from agent.domain.values import dataclass
 from agent.ports import Event, PrintJob, StoredUpoPage
 from agent.store.transaction import SqliteTransaction
 from agent.system.durable_files import clear_leftovers, make_private_folders, sync_folder, write_all

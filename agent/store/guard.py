@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from agent.domain.errors import StoreLost, StoreMoved
+from agent.domain.values import dataclass
 from agent.store.connection import Connection
 from agent.store.failures import of_file
 from agent.store.lock import DataLock

@@ -6,11 +6,11 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from agent.domain.errors import Conflict, Refused, StoreUnfit, Unavailable
+from agent.domain.values import dataclass
 from agent.store import codec, disk, soundness
 from agent.store.failures import disk_full, is_disk_full, legible
 from agent.system.durable_files import sync_names

@@ -20,11 +20,12 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from agent.domain.errors import StoreUnfit
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.system.durable_files import write_whole
 from agent.system.os_errors import polish_reason

@@ -7,11 +7,11 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from agent.domain.errors import StoreUnfit
+from agent.domain.values import dataclass
 from agent.ports import Clock
 from agent.store import codec
 from agent.store.connection import Connection

@@ -7,11 +7,11 @@ import logging
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.domain.errors import StoreUnfit
+from agent.domain.values import dataclass
 from agent.ports import Clock
 from agent.store import codec, disk
 from agent.store.connection import Connection, connect

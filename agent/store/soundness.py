@@ -15,11 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from agent.domain.errors import StoreLost, StoreUnfit
 from agent.domain.records.hash_chain import GENESIS, chain
+from agent.domain.values import dataclass
 from agent.store import codec, disk
 from agent.store.failures import legible
 from agent.store.mark import Head

@@ -20,13 +20,13 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from agent.domain.errors import AgentError, StoreLost, Unavailable
+from agent.domain.values import dataclass
 from agent.ports import Clock, Copies
 from agent.store import copies, disk, maintenance, soundness
 from agent.store.connection import Connection, connect, within_unit

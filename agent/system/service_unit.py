@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from agent.domain.values import dataclass
 
 SERVICE: Final = "ksef-agent.service"
 BOOTED: Final = Path("/run/systemd/system")

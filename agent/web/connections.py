@@ -18,12 +18,12 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, cast
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from agent.domain.values import dataclass
 from agent.web.problems import CONTENT_TYPE, problem_response, unexpected
 from agent.web.security import SECURITY_HEADERS
 

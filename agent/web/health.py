@@ -5,6 +5,9 @@ docs/hq/ holds what reads them; schemas/api/health.schema.json is the published 
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
+
 from aiohttp import web
 
 from agent.ports import Json
@@ -15,7 +18,6 @@ from agent.web import json_views
 from agent.web.answers.health import health_of
 from agent.web.connections import working_middleware
 from agent.web.context import BACKLOGS, COUNTERS, HEALTH, HEARTBEAT, SHOP
-from agent.web.metrics import CONTENT_TYPE, render
 from agent.web.pacing import Pace, paced_middleware
 from agent.web.problems import problems_middleware
 from agent.web.security import put_security_headers
@@ -66,5 +68,8 @@ async def _ready(request: web.Request) -> web.Response:
 
 async def _metrics(request: web.Request) -> web.Response:
     app = request.app
+    await asyncio.to_thread(import_module, "agent.web.metrics")  # opens files the first time
+    from agent.web.metrics import CONTENT_TYPE, render  # noqa: PLC0415 - loaded only where somebody asks for it
+
     page = render(app[HEALTH].report(), app[COUNTERS], app[BACKLOGS].last, shop=app[SHOP], heartbeat=app.get(HEARTBEAT))
     return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE})

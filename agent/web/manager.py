@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from agent.domain.errors import NotPermitted, Unavailable
+from agent.domain.values import dataclass
 from agent.services.manager_pins import ManagerPins
 from agent.web import json_views, request_body
 from agent.web.answers.till import ManagerSession

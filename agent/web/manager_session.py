@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from agent.domain.callers import Caller, Role
+from agent.domain.values import dataclass
 from agent.ports import Clock
 
 COOKIE: Final = "ksef-agent-manager"

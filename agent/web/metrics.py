@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agent.domain.clock_check import ClockState
@@ -20,6 +20,7 @@ from agent.services.monitoring.backlogs import Backlog
 from agent.services.monitoring.counters import CountersInMemory
 from agent.services.monitoring.health import HealthReport
 from agent.services.monitoring.outward_heartbeat import OutwardHeartbeat
+from agent.web.metrics_counted import counted
 from agent.web.wire import WARSAW
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -40,18 +41,20 @@ def render(
     families = [*_of_report(report), *_of_backlog(backlog or Backlog()), _build_info(report, shop)]
     if heartbeat is not None:
         families += _of_heartbeat(heartbeat)
-    gauges = CollectorRegistry()
-    gauges.register(_Families(families))
-    return (generate_latest(gauges) + generate_latest(counters.registry)).decode()
+    page = CollectorRegistry()
+    page.register(_Families([family for family in families if family.samples]))
+    ProcessCollector(registry=page)  # process_*: memory, processor time, open files of this process
+    page.register(_Families(counted(counters)))
+    return generate_latest(page).decode()
 
 
 class _Families(Collector):
     """Families that are ready."""
 
-    def __init__(self, families: Sequence[GaugeMetricFamily]) -> None:
-        self._families = [family for family in families if family.samples]
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         """Return them."""
         return self._families
 

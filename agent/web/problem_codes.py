@@ -6,8 +6,9 @@ its code is the code of the answer too (422). docs/api.md carries both tables. C
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ docstrings of the class and of its fields are their description. tools/openapi r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Final, get_type_hints
 from zoneinfo import ZoneInfo
 
+from agent.domain.values import dataclass
 from agent.ports import Json
 
 WARSAW: Final = ZoneInfo("Europe/Warsaw")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from agent.domain.values import dataclass
 from agent.ports import Clock
 from printers.device.status_bytes import (
     CONNECTION_LOST,

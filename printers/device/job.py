@@ -6,8 +6,8 @@ open (connect, DLE EOT) -> Line.framed -> bytes, GS ( H, GS r -> wait for the an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from agent.domain.values import dataclass
 from agent.ports import Clock, Outcome
 from printers.device.dialogue import Dialogue, Reading
 from printers.device.status_bytes import (

@@ -5,7 +5,7 @@ Sources: Epson's reference of DLE EOT, DLE DC4, GS r, GS ( H, GS a (docs/printin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agent.domain.values import dataclass
 
 PROCESS_HEADER = b"\x37\x22"
 _ID_LENGTH = 4

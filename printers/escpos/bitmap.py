@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
+from agent.domain.values import dataclass
 from printers.escpos import qr
 from printers.profiles.models import Profile
 

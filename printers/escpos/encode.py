@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.domain.paper.receipt import Align, Receipt
+from agent.domain.values import dataclass
 from printers.escpos import bitmap, charset, qr
 from printers.escpos.bitmap import Bitmap
 from printers.escpos.layout import Code, Font, Line, Sheet, lay_out

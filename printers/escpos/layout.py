@@ -6,12 +6,12 @@ Amounts are never cut: what does not fit beside its name goes to a line of its o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
 from agent.domain.paper.receipt import Align, Blank, Pair, Qr, Receipt, Rule, Table, Text
+from agent.domain.values import dataclass
 from printers.escpos.wrapping import balanced, wrap
 
 MIN_GAP = 1

@@ -7,8 +7,8 @@ the bytes say.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from agent.domain.values import dataclass
 from printers.escpos.charset import printable
 
 # --- commands -----------------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ silently leaves out) is an error here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Literal
 
+from agent.domain.values import dataclass
 from printers.escpos import charset, parse
 from printers.profiles.models import FONT_A_HEIGHT, FONT_B_HEIGHT, LINE_HEIGHT, POLISH_PAGES, Profile
 

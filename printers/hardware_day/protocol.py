@@ -6,11 +6,11 @@ Times of day are UTC, ISO 8601; durations whole milliseconds by a clock that nev
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from agent.domain.json_io.codec import PlainError, from_plain, to_plain
+from agent.domain.values import dataclass
 
 FORMAT = "ksef-agent-print-test"
 VERSION = 1

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol as Port
 
+from agent.domain.values import dataclass
 from agent.ports import Clock, Printer
 from printers.hardware_day.judgement import findings
 from printers.hardware_day.protocol import Answer, Attempt, Job, Protocol, Setup, State, Wire

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.domain.values import dataclass
 from agent.ports import Outcome
 from printers.device import status_bytes as trouble
 from printers.hardware_day.slips import LONG_LINES, Slip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -16,6 +16,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
 from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Table, Text
+from agent.domain.values import dataclass
 from printers.escpos import qr
 from printers.escpos.charset import clean
 from printers.escpos.wrapping import Measure, balanced, wrap

@@ -6,8 +6,10 @@ head, not of the roll: 180-dpi printers print 512 dots on 80 mm paper.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+
+from agent.domain.values import dataclass
 
 FONT_A_HEIGHT = 24
 """Dots."""

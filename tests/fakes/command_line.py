@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from agent import cli
+from agent import command_line
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ def subcommands() -> dict[tuple[str, ...], click.Command]:
         for inner, each in command.commands.items() if isinstance(command, click.Group) else ():
             take((*words, inner), each)
 
-    for name in cli.COMMANDS:
-        command = cli.cli.get_command(click.Context(cli.cli), name)
+    for name in command_line.COMMANDS:
+        command = command_line.cli.get_command(click.Context(command_line.cli), name)
         assert command is not None
         take((name,), command)
     return found

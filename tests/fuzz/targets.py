@@ -25,7 +25,6 @@ from agent.domain.json_io.codec import PlainError, from_plain
 from agent.domain.json_io.encoding import to_utf_8
 from agent.domain.links import names_document
 from agent.domain.outages import latarnia
-from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.upo import taken_offline
 from agent.domain.sale.parse import parse_sale
 from agent.hub_contract import certificates, heartbeat, offers, status
@@ -41,6 +40,7 @@ from printers.escpos import parse, printed_page
 from printers.escpos.encode import encode
 from printers.hardware_day import protocol
 from printers.profiles.models import PROFILES
+from tests.fakes.evidence_bundle import verify_zip_files
 from tests.fakes.exchange import Item, Paperwork, epp
 from tests.reference import FA3_SAMPLES, UPO_SCHEMA
 from tests.unit.fa3 import fa3_documents

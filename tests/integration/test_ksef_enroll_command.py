@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from agent.cli import cli
+from agent.command_line import cli
 from agent.domain.errors import Refused
 from agent.ksef.credentials import load_credentials
 from agent.sandbox.ksef.limits import NO_LIMITS

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from agent import cli
+from agent import command_line
 from agent.domain.event_kinds import EventKind
 from agent.domain.sale.parse import parse_sale
 from agent.settings.load import load
@@ -219,7 +219,7 @@ def commands_named(text: str) -> Iterator[list[str]]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_command_and_option_named_exists(document: Path) -> None:
     for words in commands_named(text_of(document)):
-        command = cli.cli.get_command(click.Context(cli.cli), words[0])
+        command = command_line.cli.get_command(click.Context(command_line.cli), words[0])
         assert command is not None, words
         for word in words[1:]:
             if isinstance(command, click.Group) and word in command.commands:
@@ -232,7 +232,7 @@ def test_every_command_and_option_named_exists(document: Path) -> None:
 def test_readme_names_every_command() -> None:
     table = text_of(README).partition("## Commands")[2].partition("## ")[0]
     named = set(re.findall(r"`([a-z-]+)`", table))
-    assert set(cli.COMMANDS) <= named
+    assert set(command_line.COMMANDS) <= named
 
 
 def test_make_targets_exist() -> None:
@@ -363,7 +363,7 @@ def test_flows_name_every_event_and_no_other() -> None:
 
 def test_problem_codes_of_health_are_listed_where_hq_looks() -> None:
     rules = text_of(ROOT / "docs" / "hq" / "alerts.yml")
-    metrics = text_of(ROOT / "agent" / "web" / "metrics.py")
+    metrics = "".join(text_of(ROOT / "agent" / "web" / name) for name in ("metrics.py", "metrics_counted.py"))
     metrics += text_of(ROOT / "agent" / "services" / "monitoring" / "counters.py")
     for name in set(re.findall(r"\bksef_agent_([a-z_]+)", rules)):
         assert re.sub("_(bucket|sum|count|total)$", "", name) in metrics, name

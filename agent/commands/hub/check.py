@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -12,6 +11,7 @@ import click
 from agent.commands.common import show_json
 from agent.commands.hub.common import hub_option
 from agent.domain.errors import AgentError
+from agent.domain.values import dataclass
 from agent.hub.app import database_url, open_store_beside, seller_gateway, seller_settings, server_tls, tls_until
 from agent.hub.domain.records import Seller
 from agent.hub.settings.model import HubSettings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 
 from agent.domain.books.jpk import JpkRow
 from agent.domain.records.register import Marker
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

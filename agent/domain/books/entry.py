@@ -7,9 +7,10 @@ in the document, how it is paid. Buyer, number, mode and state are on the invoic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

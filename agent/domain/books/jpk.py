@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from agent.domain.invoice import OFFLINE_MODES, Buyer, BuyerKind
 from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import REACHED, AsOf, Marker, is_invoice, marker
 from agent.domain.spreadsheets import Cell, Dialect
+from agent.domain.values import dataclass
 from agent.domain.vat import ZERO
 
 NAMESPACE = "http://crd.gov.pl/wzor/2025/12/19/14090/"

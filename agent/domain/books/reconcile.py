@@ -7,12 +7,12 @@ and named only where a number of its own series is among it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain.invoice import Mode
 from agent.domain.records.filed import FiledInvoice
 from agent.domain.records.register import AsOf, Marker, is_invoice, marker
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ What is split keeps its sum: the last share takes what rounding leaves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from agent.domain.books.entry import Amount
 from agent.domain.books.tax_points import Points, Share
 from agent.domain.fa3.view import RATE_FIELDS
 from agent.domain.fa3.view_types import FaView, LineView, RateView
+from agent.domain.values import dataclass
 from agent.domain.vat import CENT, ZERO, round_cents
 
 NET_AND_TAX = {"1": ("K_19", "K_20"), "2": ("K_17", "K_18"), "3": ("K_15", "K_16")}

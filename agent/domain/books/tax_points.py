@@ -15,13 +15,13 @@ Other special tax points (art. 19a ust. 5: power, rent, construction) depend on 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from agent.domain.calendar import month_bounds
 from agent.domain.fa3.elements import names_receipt
 from agent.domain.fa3.view_types import FaView, LineView
+from agent.domain.values import dataclass
 from agent.domain.vat import ZERO
 
 IN_BASE_MONTH, IN_OWN_MONTH, IN_OTHER_MONTH = "1", "2", "3"

@@ -8,7 +8,7 @@ the stored bytes (docs/decisions.md, number 24).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -33,6 +33,7 @@ from agent.domain.invoice import (
     VatRate,
 )
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.values import dataclass
 
 ELSEWHERE = "Skoryguj ją w systemie, który ją wystawił."
 

@@ -7,7 +7,7 @@ reductions only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -18,6 +18,7 @@ from agent.domain.corrections.external import read_reference
 from agent.domain.invoice import Address, Buyer, CorrectedBase, ExemptionBasis, Prices, RateTotal, VatRate
 from agent.domain.json_io.reader import Fields
 from agent.domain.sale.parse import check_payments, parse_payments
+from agent.domain.values import dataclass
 
 MAX_BASES = 50_000
 """DaneFaKorygowanej."""

@@ -7,7 +7,7 @@ a file. It is an order then: kept as JSON (codec.py), counted when more is retur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -28,6 +28,7 @@ from agent.domain.invoice import (
     Totals,
     VatRate,
 )
+from agent.domain.values import dataclass
 
 
 class CorrectionKind(StrEnum):

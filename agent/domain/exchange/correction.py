@@ -8,7 +8,6 @@ and KSeF never tell of different goods.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -24,6 +23,7 @@ from agent.domain.exchange.sums import StatedSums, stated_sums
 from agent.domain.exchange.values import Values, plain
 from agent.domain.invoice import Prices
 from agent.domain.json_io.reader import Problems
+from agent.domain.values import dataclass
 
 FIELDS_BEFORE = 9
 MAX_REASON = 256

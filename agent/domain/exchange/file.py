@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.exchange.encoding import decode
 from agent.domain.exchange.records import Label, Record, is_complete, malformed, read_records
+from agent.domain.values import dataclass
 
 MAX_DOCUMENTS = 2_000
 INFO_FIELDS = 24

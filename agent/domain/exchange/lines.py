@@ -7,7 +7,6 @@ there before or after the discount differs between programs; so both come out ri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain import amounts, vat
@@ -16,6 +15,7 @@ from agent.domain.exchange.rates import rate_word
 from agent.domain.exchange.records import Record
 from agent.domain.exchange.values import ZERO, Values, plain
 from agent.domain.json_io.reader import Problems
+from agent.domain.values import dataclass
 
 LINE_FIELDS = 22
 PACKAGING = 4

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from agent.domain.errors import BadInput, FieldError
+from agent.domain.values import dataclass
 
 MAX_FIELDS = 200
 MAX_TEXT = 4_000

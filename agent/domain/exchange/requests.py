@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 from agent.domain.exchange.buyer import number_of
 from agent.domain.exchange.file import Document, ExchangeFile
 from agent.domain.exchange.sale import CORRECTION, INVOICE, RECEIPT
+from agent.domain.values import dataclass
 
 _CONTENT_OF_HEADER = (1, 7, 8, 18, 22, 26, 28, 29, 30, 47)
 _BUYER = (15, 16, 17, 60, 61)

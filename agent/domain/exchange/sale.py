@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain import vat
@@ -22,6 +21,7 @@ from agent.domain.exchange.sums import StatedSums, stated_sums
 from agent.domain.exchange.values import ZERO, Values, plain
 from agent.domain.invoice import Sale
 from agent.domain.json_io.reader import Problems
+from agent.domain.values import dataclass
 
 INVOICE, CORRECTION, RECEIPT = "FS", "KFS", "PA"
 ISSUED = frozenset({1, 3})

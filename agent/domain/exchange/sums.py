@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain.amounts import amount
 from agent.domain.errors import BadInput, FieldError
 from agent.domain.exchange.values import Values
 from agent.domain.invoice import Totals
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

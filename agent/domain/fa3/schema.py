@@ -132,6 +132,16 @@ def check_bytes(xml: bytes) -> Element:
     return root
 
 
+_ANNOTATION = "{http://www.w3.org/2001/XMLSchema}annotation"
+
+
+def _without_remarks(xsd: bytes) -> bytes:
+    """Return a schema without what explains it to people: libxml2 keeps its text as long as the schema lives."""
+    root = etree.fromstring(xsd, etree.XMLParser(resolve_entities=False, remove_comments=True, remove_blank_text=True))
+    etree.strip_elements(root, _ANNOTATION, with_tail=False)
+    return etree.tostring(root, encoding="utf-8")
+
+
 class _Packaged(etree.Resolver):
     """Answers imports and includes from memory; anything else is refused, never fetched."""
 
@@ -143,7 +153,7 @@ class _Packaged(etree.Resolver):
         name = (url or "").rsplit("/", 1)[-1]
         if name not in self._files:
             raise ValueError(f"the FA(3) schema refers to {url}, which is not among the given files")
-        return self.resolve_string(self._files[name], context, base_url=url)
+        return self.resolve_string(_without_remarks(self._files[name]), context, base_url=url)
 
 
 class Fa3Schema:
@@ -157,7 +167,7 @@ class Fa3Schema:
         parser = _parser()
         parser.resolvers.add(_Packaged(files))
         try:
-            self._schema = etree.XMLSchema(etree.fromstring(files[mains[0]], parser))
+            self._schema = etree.XMLSchema(etree.fromstring(_without_remarks(files[mains[0]]), parser))
         except etree.LxmlError as error:
             raise ValueError(f"the FA(3) schema cannot be compiled: {error}") from error
 

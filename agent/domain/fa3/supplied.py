@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 
 from agent.domain.buyer_identity import other_number_sentence, same_identity
@@ -23,6 +23,7 @@ from agent.domain.fa3.view import read
 from agent.domain.fa3.view_types import FaView
 from agent.domain.fiscal_receipt import RULE, moves_receipt, receipt_mistake
 from agent.domain.invoice import Buyer, CorrectedBase, Totals
+from agent.domain.values import dataclass
 
 FA = "/Faktura/Fa"
 BUYER = "/Faktura/Podmiot2/DaneIdentyfikacyjne"

@@ -7,12 +7,12 @@ are bools: the word "1" is True. Sale lines and order lines share LineView.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.invoice import Address, Buyer, BuyerKind, CorrectedBase, RateTotal, Totals
+from agent.domain.values import dataclass
 from agent.domain.vat import ZERO, round_cents
 
 

@@ -6,8 +6,10 @@ Codes are stable (health, metrics, webhook); messages are Polish. An alert is to
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from agent.domain.values import dataclass
 
 OTHERS = "others"
 """Subject, or how it begins, of an alert about invoices that are counted and not named."""

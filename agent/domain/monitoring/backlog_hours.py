@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 from agent.domain.calendar import WARSAW, BusinessCalendar, end_of_day, local_date, start_of_day
 from agent.domain.monitoring.opening_hours import Window, opening_time_left, outside
 from agent.domain.monitoring.policy import Policy
+from agent.domain.values import dataclass
 
 MIDNIGHT = time(0)
 LEAST = timedelta(hours=1)

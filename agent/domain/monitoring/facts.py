@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 
 from agent.domain.clock_check import Verdict
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.opening_hours import Window
 from agent.domain.outages.latarnia import Category
+from agent.domain.values import dataclass
 
 UPO_LATE = timedelta(days=1)
 """So long after its number an invoice may be without UPO before people hear of it."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 
 NOTE: Final = "webhook-ids"
 """In the notebook: the steps, in order."""

@@ -10,9 +10,11 @@ Only closed lets a press try online. A real answer to a sent invoice closes at o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+
+from agent.domain.values import dataclass
 
 
 class LinkState(StrEnum):

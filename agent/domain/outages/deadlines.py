@@ -18,7 +18,6 @@ offline24; an awaria whose announcement may lie outside the waiting time does no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -26,6 +25,7 @@ from agent.domain.calendar import BusinessCalendar, end_text, ended_on, local_da
 from agent.domain.invoice import LEGAL_BASIS, Mode
 from agent.domain.outages.latarnia import Category
 from agent.domain.outages.timeline import Outage, Timeline
+from agent.domain.values import dataclass
 
 FAILURE_DAYS = 7
 """Business days after the end of an awaria (106nf ust. 4)."""

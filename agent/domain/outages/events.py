@@ -6,11 +6,12 @@ The rules for what Latarnia may get wrong are listed in timeline.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from agent.domain.outages.facts import AnnouncementSeen
 from agent.domain.outages.latarnia import Announcement, Category, MessageType
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

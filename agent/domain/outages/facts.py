@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +15,7 @@ from agent.domain.outages.latarnia import (
     announcement_to_json,
     parse_instant,
 )
+from agent.domain.values import dataclass
 
 
 class DeclarationKind(StrEnum):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -22,6 +21,7 @@ from typing import TypeVar
 from agent.domain.calendar import WARSAW, YEARS
 from agent.domain.characters import storable
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}[T ])24(:00(?::00(?:[.,]0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)", re.IGNORECASE)

@@ -17,13 +17,13 @@ What left as online stays online: KSeF was told, and takes no technical correcti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from agent.domain.calendar import end_text, local_date, local_time
 from agent.domain.invoice import LEGAL_BASIS, OFFLINE_MODES, Mode
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Outage, Situation
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

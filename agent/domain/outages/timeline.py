@@ -17,7 +17,7 @@ Rules for what Latarnia may get wrong:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from agent.domain.outages.events import Outage, events_of_one_id
@@ -34,6 +34,7 @@ from agent.domain.outages.facts import (
     source_of,
 )
 from agent.domain.outages.latarnia import Category, Parsed, Status, Unknown, parse
+from agent.domain.values import dataclass
 
 __all__ = [
     "AnnouncementSeen",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.domain.fa3.view_types import Kind
 from agent.domain.invoice import BuyerKind, Mode
+from agent.domain.values import dataclass
 
 
 class Document(StrEnum):

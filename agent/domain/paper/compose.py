@@ -7,7 +7,6 @@ paper_invoice hold its parts, paper_choice the matrix that says which paper it i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -27,6 +26,7 @@ from agent.domain.paper.choice import (
 from agent.domain.paper.lines import lines, rate_table
 from agent.domain.paper.parties import party, seller_head, third_parties
 from agent.domain.paper.receipt import Align, Blank, Element, Pair, Qr, Receipt, Rule, Text
+from agent.domain.values import dataclass
 
 __all__ = [
     "NO_CERTIFICATE",

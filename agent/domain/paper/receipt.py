@@ -6,8 +6,9 @@ Text is plain Unicode; control characters are the encoder's business and can nev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from agent.domain.values import dataclass
 
 
 class Align(StrEnum):

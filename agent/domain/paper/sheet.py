@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from agent.domain.paper.receipt import Element, Qr
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from agent.domain.calendar import clock_text
@@ -27,6 +26,7 @@ from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord
 from agent.domain.json_io.canonical import Json, canonical, indented
 from agent.domain.outages.timeline import TimelineFact, fact_to_json, source_of
 from agent.domain.records.hash_chain import LogLine
+from agent.domain.values import dataclass
 
 FORMAT = "ksef-agent-evidence/1"
 README, INDEX, SUMS = "CZYTAJ.txt", "spis.json", "SHA256SUMS"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
 from agent.domain.invoice import Buyer, InvoiceSummary, Mode, Payment
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.values import dataclass
 
 
 class Filed(Protocol):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from agent.domain.json_io.canonical import Json, canonical
+from agent.domain.values import dataclass
 
 GENESIS = "0" * 64
 

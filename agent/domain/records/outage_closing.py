@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -20,6 +20,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.evidence_files import OUTAGE_KINDS, OutageReport
 from agent.domain.records.outage_reports import within
 from agent.domain.records.register import RegisterRow, rows
+from agent.domain.values import dataclass
 
 
 class OutageSource(StrEnum):

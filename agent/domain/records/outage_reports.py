@@ -6,7 +6,7 @@ The line's own history is no fact of the timeline; it is read from the log: its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from agent.domain.calendar import clock_text, local_time
@@ -14,6 +14,7 @@ from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.latarnia import Category
 from agent.domain.outages.timeline import DeclarationKind, Declared, Outage, Timeline
 from agent.domain.records.evidence_files import OutageInvoice, OutageReport
+from agent.domain.values import dataclass
 
 _KINDS = {
     Category.FAILURE: "awaria",

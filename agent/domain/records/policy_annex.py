@@ -7,10 +7,10 @@ processing and the protection of data described). Polish, two pages of A4 exactl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from agent.domain.report import Block, Facts, Heading, PageBreak, Paragraph, Report, Signatures, Table
+from agent.domain.values import dataclass
 
 LONGEST = 90
 """Characters of a value that is told in full; longer ones are cut, or the annex would not keep its two pages."""

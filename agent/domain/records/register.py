@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,7 @@ from agent.domain.invoice import LEGAL_BASIS, Buyer, BuyerKind, InvoiceSummary, 
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.records.filed import Deadlined, Filed, FiledInvoice, InvoiceGroup, RegisteredInvoice, registered
 from agent.domain.spreadsheets import RFC_4180, Cell, Dialect
+from agent.domain.values import dataclass
 from agent.domain.vat import amount_text
 
 Value = None | bool | int | str | list[str] | list[dict[str, str]]

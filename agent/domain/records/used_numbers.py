@@ -8,10 +8,11 @@ of numbers that were used; some know as well that nothing beyond was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 
 from agent.domain.errors import Conflict
+from agent.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+
+from agent.domain.values import dataclass
 
 RATE_LIMITED = "rate_limited"
 """Outcome of a call, see agent.ports.CallMetrics."""

@@ -10,13 +10,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
 from agent.demo.sales import sample_sale
 from agent.domain.errors import AgentError
+from agent.domain.values import dataclass
 from agent.hub.app import Hub, assembled
 from agent.hub.domain.records import HubRole
 from agent.hub.services.administration import Administration

@@ -12,7 +12,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -22,6 +21,7 @@ from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.invoice import Mode
 from agent.domain.json_io.canonical import Json
 from agent.domain.records.register import Marker
+from agent.domain.values import dataclass
 from agent.hub.domain.records import HubInvoice, Till
 from agent.hub.domain.states import HubState
 

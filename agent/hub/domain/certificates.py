@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 
 FEW_CERTIFICATES = 10
 """Left of the 100 that a NIP may hold."""

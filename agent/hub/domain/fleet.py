@@ -6,7 +6,6 @@ A till that is switched off tells nobody. So the hub judges by silence: what it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from agent.domain.calendar import BusinessCalendar, local_date, local_time
 from agent.domain.json_io.canonical import Json
 from agent.domain.monitoring.opening_hours import opening_time_left
 from agent.domain.monitoring.policy import Policy
+from agent.domain.values import dataclass
 from agent.hub.domain.records import LastBeat, OpenCount, Till, UnreadRefusals
 from agent.hub_contract.heartbeat import MOST_INVOICES, Heartbeat
 

@@ -7,9 +7,9 @@ database, so the run of the program tells them apart, and the machine where it c
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agent.domain.values import dataclass
 from agent.hub_contract.heartbeat import Heartbeat
 
 ALIVE = timedelta(seconds=90)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub.domain.presence import Presence
 from agent.hub.domain.states import HubState
 from agent.hub_contract.heartbeat import Heartbeat

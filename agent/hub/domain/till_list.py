@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from agent.domain.errors import BadInput
+from agent.domain.values import dataclass
 
 LONGEST_NAME = 60
 SHORTEST_TOKEN = 32

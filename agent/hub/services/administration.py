@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from agent.domain.errors import BadInput, Conflict, NotFound
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub.courier.couriers import SELLERS
 from agent.hub.domain.records import HubRole, Seller, Till
 from agent.hub.domain.till_list import Imported, ImportedTill, ListedTill, require_name

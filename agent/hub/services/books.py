@@ -7,13 +7,14 @@ import json
 import re
 import zipfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from agent.domain.calendar import local_date
 from agent.domain.errors import BadInput, NotFound
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub.domain.book_changes import changes
 from agent.hub.domain.books import question, row, rows
 from agent.hub.domain.records import HubInvoice, Till

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.domain.calendar import BusinessCalendar, local_time
 from agent.domain.errors import NotFound
+from agent.domain.values import dataclass
 from agent.hub.domain.fleet import FleetPolicy, Grade, TillView, Trouble, view_of
 from agent.hub.domain.records import HubInvoice, OpenCount
 from agent.hub.ports import HubStore, HubTransaction

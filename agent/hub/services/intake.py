@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.hub.domain.records import HubInvoice, InvoiceFacts, Offer, Refusal, Till
 from agent.hub.domain.states import HubState
 from agent.hub.ports import BUSY, HubStore, HubTransaction

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import date, datetime
 
 from agent.domain.json_io.canonical import Json
 from agent.domain.monitoring.facts import NAMED, UPO_LATE
+from agent.domain.values import dataclass
 from agent.hub.courier.state import CERTIFICATES, STATE, said_now
 from agent.hub.domain.certificates import CertificateCount, count_from_json
 from agent.hub.ports import HubTransaction

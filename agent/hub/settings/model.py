@@ -6,12 +6,13 @@ all processes of a hub know the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import time
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from agent.domain.values import dataclass
 from agent.settings import rules
 from agent.settings.model import KsefSettings
 

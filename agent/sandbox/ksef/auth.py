@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from aiohttp import web
 from cryptography import x509
 
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.sandbox.ksef import xades
 from agent.sandbox.ksef.pki import TOKEN_ENCRYPTION, CertificateAuthority, CertificateType, KeyRing, subject_nip

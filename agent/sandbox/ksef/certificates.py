@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from agent.domain.values import dataclass
 from agent.ports import Json
 from agent.sandbox.ksef.auth import Auth, Operation
 from agent.sandbox.ksef.pki import ORGANIZATION_IDENTIFIER, CertificateAuthority, CertificateType, subject_nip

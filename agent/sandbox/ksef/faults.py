@@ -7,10 +7,11 @@ import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from aiohttp import web
 
+from agent.domain.values import dataclass
 from agent.sandbox.ksef.state import SkewedClock
 from agent.sandbox.ksef.wire import ApiProblem, unauthorized
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from aiohttp import web
 
+from agent.domain.values import dataclass
 from agent.sandbox.ksef.auth import Auth
 from agent.sandbox.ksef.state import Behaviour, SkewedClock
 from agent.sandbox.ksef.wire import ApiProblem, JsonObject, json_answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
+from agent.domain.values import dataclass
 from agent.sandbox.ksef.wire import JsonObject, b64, stamp
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import format_datetime
 
 from aiohttp import web
 
+from agent.domain.values import dataclass
 from agent.sandbox.ksef.faults import Faults
 from agent.sandbox.ksef.limits import RateLimits
 from agent.sandbox.ksef.state import SkewedClock

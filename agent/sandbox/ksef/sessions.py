@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import web
 
+from agent.domain.values import dataclass
 from agent.sandbox.ksef import crypto
 from agent.sandbox.ksef.auth import Auth, Operation
 from agent.sandbox.ksef.pki import KeyRing

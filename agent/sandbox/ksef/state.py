@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 
+from agent.domain.values import dataclass
 from agent.ports import Clock, Json
 from agent.sandbox.ksef.wire import JsonObject, stamp
 

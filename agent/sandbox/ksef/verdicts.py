@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from lxml import etree
 
 from agent.domain.errors import BadInput
 from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.values import dataclass
 from agent.sandbox.ksef.state import (
     ACCEPTED,
     Behaviour,

@@ -12,7 +12,6 @@ import copy
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
+from agent.domain.values import dataclass
 from agent.sandbox.ksef.wire import ApiProblem
 
 DS = "http://www.w3.org/2000/09/xmldsig#"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.domain.calendar import BusinessCalendar
+from agent.domain.values import dataclass
 from agent.services.assembly.ports import Ports
 from agent.services.background import BackgroundTasks
 from agent.services.heartbeats import Heartbeats

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.domain.monitoring.backlog_hours import read_backlog_hours
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.assembly.outages import OutageServices
 from agent.services.assembly.policy import alert_policy

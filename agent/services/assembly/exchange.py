@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.assembly.issuing import IssuingServices
 from agent.services.exchange.documents import ExchangeDocuments

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.assembly.delivery import DeliveryServices
 from agent.services.assembly.outages import OutageServices

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.assembly.delivery import DeliveryServices
 from agent.services.assembly.outages import OutageServices

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.outages.announcements import Announcements
 from agent.services.outages.clock_check import ClockCheck

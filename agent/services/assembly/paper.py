@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.corrections.pending_slip import PendingCorrectionSlip
 from agent.services.paper.papers import InvoicePapers

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.domain.clock_check import ClockState
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common
 from agent.services.assembly.outages import OutageServices
 from agent.services.changes import Changes

@@ -6,9 +6,9 @@ Who stands on whom is read in assemble() from top to bottom: no subject is given
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agent.domain.fa3.schema import Fa3Schema
+from agent.domain.values import dataclass
 from agent.services.assembly.common import Common, join_common
 from agent.services.assembly.delivery import DeliveryServices, join_delivery
 from agent.services.assembly.exchange import ExchangeServices, join_exchange

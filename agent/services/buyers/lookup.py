@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
 
 from agent.domain.errors import BadInput, FieldError, Unavailable
 from agent.domain.identifiers import bare_nip, valid_nip
 from agent.domain.json_io.reader import shown
 from agent.domain.known_buyers import KnownBuyer, listed
+from agent.domain.values import dataclass
 from agent.ports import BuyerSource, Clock, Store
 from agent.services.buyers import memory
 

@@ -8,7 +8,7 @@ nothing. A NIP that was wrong on an invoice is forgotten with the name that stoo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
@@ -16,6 +16,7 @@ from agent.domain.invoice import Buyer, BuyerKind, InvoiceSummary
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.known_buyers import BuyerSourceName, KnownBuyer, checked, same_firm
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.values import dataclass
 from agent.ports import InvoiceFilter, Json, Transaction
 
 LOOKED_THROUGH = 20

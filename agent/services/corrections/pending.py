@@ -19,7 +19,6 @@ import json
 import logging
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -32,6 +31,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.lifecycle import HeldState, InvoiceState
 from agent.domain.rejection import abandoned
+from agent.domain.values import dataclass
 from agent.ports import Clock, HeldCorrection, Json, Store, Transaction
 from agent.services.corrections.slip_log import due, of_slip, trouble
 from agent.services.paper.interrupted import PAPER_DUE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
@@ -12,6 +11,7 @@ from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.monitoring.backlog_hours import BacklogHours, held_until
 from agent.domain.monitoring.policy import Policy
+from agent.domain.values import dataclass
 from agent.ports import Transaction, Unsent
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.known_timeline import KnownTimeline

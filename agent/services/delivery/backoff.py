@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agent.domain.values import dataclass
 from agent.ports import Clock, Unsent
 
 STEPS = (5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0)

@@ -8,13 +8,13 @@ that lasts tells people.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.rejection import sent_before
+from agent.domain.values import dataclass
 from agent.ports import Accepted, Duplicate, InvoiceChange, Json, KsefError, Rejection, Store, Transaction
 from agent.services.delivery.originals import DUPLICATE, Originals, is_final
 from agent.services.delivery.records import DeliveryRecords, evidence_of, moved

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from agent.domain.values import dataclass
 from agent.ports import NO_LIMIT, SendBudget
 
 KEPT_FOR_PRESSES = 3

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
+from agent.domain.values import dataclass
 from agent.ports import Event, Store, Transaction
 from agent.services.delivery.upo import CALLS_OF_A_SESSION
 

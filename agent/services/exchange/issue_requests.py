@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from agent.domain.calendar import local_date
@@ -15,6 +15,7 @@ from agent.domain.fa3.build import issue_date
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.rejection import abandoned
 from agent.domain.sale.parse import parse_sale
+from agent.domain.values import dataclass
 from agent.ports import InvoiceFilter, Transaction
 from agent.services.corrections.bases import NO_LIMIT, BaseReader
 from agent.services.issuing.plans import IssuePlan

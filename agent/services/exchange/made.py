@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from agent.domain.callers import Caller
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.values import dataclass
 from agent.ports import Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, PendingCorrections
 from agent.services.exchange.documents import ExchangeDocuments

@@ -7,12 +7,13 @@ any more leaves no entry.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from agent.domain.errors import FieldError, Refused
 from agent.domain.json_io.canonical import Json
 from agent.domain.json_io.codec import from_plain, to_plain
+from agent.domain.values import dataclass
 from agent.ports import Place, Transaction
 from agent.services.exchange import names
 from agent.services.issuing.idempotency import IssueOutcome

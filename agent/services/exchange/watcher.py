@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from agent.domain.errors import StoreLost, Unavailable
+from agent.domain.values import dataclass
 from agent.ports import Clock, DropFolder, FileHeld, FolderAway, Look, Place
 from agent.services.exchange import names
 from agent.services.exchange.intake import is_whole

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from agent.domain import numbering
@@ -35,6 +34,7 @@ from agent.domain.invoice import (
 )
 from agent.domain.outages.deadlines import deadline
 from agent.domain.outages.modes import ModeDecision, handed_over_in_any_case, on_issue_date, outside_ksef
+from agent.domain.values import dataclass
 from agent.domain.vat import totals
 from agent.services.issuing.codes import InvoiceCodes
 from agent.services.issuing.plans import PlannedDocument, SuppliedDocument

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from agent.domain.errors import KeyReused
 from agent.domain.invoice import NewInvoice
+from agent.domain.values import dataclass
 from agent.ports import HeldCorrection, Json, KeyRecord, Transaction
 from agent.services.paper.outcomes import Noted
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
@@ -25,6 +25,7 @@ from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice, Sale
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
+from agent.domain.values import dataclass
 from agent.ports import Clock, HeldCorrection, Json, Metrics, ReadyPrinter, Store, Transaction
 from agent.services.background import BackgroundTasks
 from agent.services.buyers import memory

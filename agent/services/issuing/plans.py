@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.domain.corrections.correction import Correction, until_total_failure_ends
 from agent.domain.fa3.supplied import ReadyInvoice
 from agent.domain.invoice import CorrectedBase, Sale
+from agent.domain.values import dataclass
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 
 

@@ -7,7 +7,7 @@ What a request is wrong in by itself is refused before anybody else has to wait 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -25,6 +25,7 @@ from agent.domain.json_io.canonical import Json
 from agent.domain.known_buyers import KnownBuyer
 from agent.domain.sale.parse import parse_sale
 from agent.domain.sale.ptu import with_rates
+from agent.domain.values import dataclass
 from agent.ports import HeldCorrection, Transaction
 from agent.services.buyers.memory import NO_BUYERS, NamedBuyers
 from agent.services.corrections.bases import BaseReader

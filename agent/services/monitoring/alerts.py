@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.monitoring.alert import OTHERS, ActiveAlert, AlertDiff, Severity, diff
 from agent.domain.monitoring.alert import AlertCode as Code
+from agent.domain.values import dataclass
 from agent.ports import Clock, Json, Store, Transaction
 from agent.services.signals import Signal
 from agent.system import journal

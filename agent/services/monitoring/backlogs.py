@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from agent.domain.lifecycle import PrintState
+from agent.domain.values import dataclass
 from agent.ports import Store, Transaction
 from agent.services.monitoring.webhooks import Outboxes, OutboxStatus
 

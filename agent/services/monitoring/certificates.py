@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from agent.domain.values import dataclass
 from agent.ports import Json, Signer, Store
 
 

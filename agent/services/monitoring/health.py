@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 
 from agent import __version__
 from agent.domain.calendar import local_date
 from agent.domain.lifecycle import InvoiceState
+from agent.domain.values import dataclass
 from agent.ports import Copies, PrinterStatus
 from agent.services.heartbeats import Heartbeats
 from agent.services.monitoring.alerts import Problem

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 
@@ -20,6 +20,7 @@ from agent.domain.errors import BadInput, Conflict, FieldError
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.monitoring.webhook_ids import NOTE, WebhookIds
+from agent.domain.values import dataclass
 from agent.ports import Clock, Event, Json, Store, Transaction, WebhookSender
 from agent.services.elapsed import Since
 from agent.services.monitoring.signing import signed

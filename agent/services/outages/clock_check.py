@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -27,6 +27,7 @@ from agent.domain.clock_check import (
 )
 from agent.domain.errors import Conflict, Unavailable
 from agent.domain.event_kinds import EventKind
+from agent.domain.values import dataclass
 from agent.ports import Clock, InvoiceFilter, Json, Store, Transaction
 from agent.system import journal
 

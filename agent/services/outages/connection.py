@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from agent.domain.event_kinds import EventKind
 from agent.domain.outages.circuit_breaker import Breaker, LinkState
+from agent.domain.values import dataclass
 from agent.ports import CallOutcome, Clock, Json, KsefError, KsefGateway, Store, Transaction
 from agent.services.outages.clock_check import ClockCheck
 from agent.services.outages.sending_trouble import BatchTrouble, SendingTrouble

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.invoice import InvoiceRecord, Mode
@@ -10,6 +9,7 @@ from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.modes import ModeDecision, ModeFacts, after_budget, decide
 from agent.domain.rejection import number_taken
+from agent.domain.values import dataclass
 from agent.ports import HeldSigner, KsefGateway
 from agent.services.outages.announcements import Announcements
 from agent.services.outages.clock_check import ClockCheck

@@ -7,7 +7,6 @@ by the state of the job alone (interrupted.py).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -15,6 +14,7 @@ from agent.domain.errors import Unavailable
 from agent.domain.event_kinds import EventKind
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import PrintState
+from agent.domain.values import dataclass
 from agent.ports import Clock, Outcome, PrintJob, PrintResult, Store, Transaction
 
 PAUSE_SECONDS: Final = 5.0

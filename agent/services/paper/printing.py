@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from agent.domain.calendar import local_date
@@ -27,6 +27,7 @@ from agent.domain.lifecycle import PrintState
 from agent.domain.paper.compose import PaperChoice
 from agent.domain.paper.receipt import Align, Receipt, Rule, Text
 from agent.domain.rejection import number_taken
+from agent.domain.values import dataclass
 from agent.ports import (
     Clock,
     Metrics,

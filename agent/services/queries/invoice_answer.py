@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain.event_kinds import EventKind
@@ -17,6 +16,7 @@ from agent.domain.payment_methods import REST
 from agent.domain.rejection import number_taken
 from agent.domain.rejection_words import in_words
 from agent.domain.sale.issue_time import late_hint
+from agent.domain.values import dataclass
 from agent.ports import PrintJob, Transaction
 from agent.services.paper import own_printing
 from agent.services.paper.outcomes import Noted

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from agent.domain.errors import BadInput, FieldError, NotFound
+from agent.domain.values import dataclass
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 from agent.services.corrections.pending import HeldAnswer, describe, existing
 from agent.services.issuing.idempotency import IssueOutcome

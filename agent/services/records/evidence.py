@@ -12,7 +12,7 @@ import errno
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from agent.domain.records.evidence_files import (
 )
 from agent.domain.records.hash_chain import GENESIS, LogLine
 from agent.domain.records.outage_reports import LineSeen, outage_reports
+from agent.domain.values import dataclass
 from agent.ports import Event, InvoiceFilter, PrintJob, Store, Transaction
 from agent.ports.evidence import EvidenceIndex, OpenIndex
 from agent.services.presses import Presses

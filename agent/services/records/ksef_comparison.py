@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 
 from agent.domain.books.reconcile import Comparison, KsefEntry, compare
 from agent.domain.errors import Unavailable
 from agent.domain.records.filed import FiledInvoice
+from agent.domain.values import dataclass
 from agent.ports import Clock, KsefError, KsefGateway
 from agent.services.records.books import Books
 

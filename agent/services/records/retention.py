@@ -17,7 +17,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from agent.domain.errors import Conflict
 from agent.domain.event_kinds import EventKind
 from agent.domain.json_io.codec import from_plain, to_plain
 from agent.domain.records.retention import ERASED, issued_before, limitation_ends, may_be_erased
+from agent.domain.values import dataclass
 from agent.ports import ErasureCandidate, Store, Transaction
 from agent.services.records.books import Books
 from agent.settings.model import RetentionSettings

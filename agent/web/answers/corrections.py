@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
+from agent.domain.values import dataclass
 from agent.services.corrections.pending import HeldAnswer
 from agent.services.queries.invoices import IssueAnswer
 from agent.web.answers.invoice import Invoice, invoice_of

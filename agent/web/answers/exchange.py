@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from agent.domain.json_io.canonical import Json
+from agent.domain.values import dataclass
 from agent.services.exchange import outcome
 from agent.services.exchange.made import Made, status_of
 from agent.web.answers.corrections import Held, held_of

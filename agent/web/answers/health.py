@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Final
 
 from agent.domain.calendar import local_time
 from agent.domain.invoice import Mode
+from agent.domain.values import dataclass
 from agent.ports import PrinterStatus
 from agent.services.monitoring import alerts, health
 from agent.services.monitoring.health import HealthReport

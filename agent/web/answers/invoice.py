@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -13,6 +12,7 @@ from agent.domain.invoice import LEGAL_BASIS, BuyerKind, Mode, Payment
 from agent.domain.lifecycle import InvoiceState, PrintState
 from agent.domain.paper.choice import Document
 from agent.domain.rejection import refusal, resend_refusal
+from agent.domain.values import dataclass
 from agent.services.queries.invoice_answer import ListedInvoice, NewestPaper
 from agent.web.wire import OMITTED, Says
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from agent.domain.errors import FieldError
+from agent.domain.values import dataclass
 from agent.web.wire import Says
 
 

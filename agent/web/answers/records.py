@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from agent.domain.json_io.canonical import Json
 from agent.domain.lifecycle import PrintState
 from agent.domain.records.evidence_files import OutageReport
 from agent.domain.records.register import Marker, RegisterRow
+from agent.domain.values import dataclass
 from agent.ports import Event, PrintJob
 from agent.services.monitoring.webhooks import OutboxStatus
 from agent.services.records.ksef_comparison import KsefComparison

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from agent.domain.calendar import local_date
 from agent.domain.callers import Role
 from agent.domain.invoice import Mode
 from agent.domain.known_buyers import BuyerSourceName
+from agent.domain.values import dataclass
 from agent.services.buyers.lookup import FoundBuyer
 from agent.services.outages.clock_check import ClockAnswer
 from agent.services.outages.mode import ModeAnswer

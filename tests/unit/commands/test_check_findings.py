@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agent.cli import cli
+from agent.command_line import cli
 from agent.settings.model import PrinterSettings
 from agent.store.lock import DataLock
 from agent.system.permissions import writable_for_us

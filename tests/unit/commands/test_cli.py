@@ -18,8 +18,8 @@ from typing import Any
 import click
 import pytest
 
-from agent import cli
-from agent.commands import common, help_pl
+from agent import cli, command_line
+from agent.commands import ending, help_pl, rights
 from agent.domain.errors import AgentError, ConfigError
 from agent.settings.model import PrinterSettings
 from agent.store.lock import DataLock
@@ -62,9 +62,9 @@ def test_the_list_of_commands_is_the_contract(run: Run) -> None:
     contract = """run demo sandbox check issue status queue sync mode deadline register evidence reprint print-test
         enroll token backup"""
     ran = run("--help")
-    assert set(contract.split()) <= set(cli.COMMANDS)
+    assert set(contract.split()) <= set(command_line.COMMANDS)
     listed = re.findall(r"^  ([a-z-]+)  +\S", ran.out.partition("Commands:\n")[2], re.MULTILINE)
-    assert listed == list(cli.COMMANDS)
+    assert listed == list(command_line.COMMANDS)
 
 
 def test_a_polish_terminal_gets_polish_lines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_every_help_text_has_its_polish_and_no_polish_is_left_over(run: Run, mon
     options = {each.help for command in known.values() for each in command.params if isinstance(each, click.Option)}
     clicks_own = {"Show this message and exit.", "Show the version and exit."}
     assert options | clicks_own == set(help_pl.OPTIONS)
-    assert {" ".join(words) for words in known} | {cli.NAME} == set(help_pl.COMMANDS)
+    assert {" ".join(words) for words in known} | {ending.NAME} == set(help_pl.COMMANDS)
     monkeypatch.setenv("LANG", "pl_PL.UTF-8")
     for words in ((), *known):
         said = run(*words, "--help").out
@@ -95,11 +95,11 @@ def test_every_help_text_has_its_polish_and_no_polish_is_left_over(run: Run, mon
 
 
 def test_every_command_has_its_line_in_both_languages() -> None:
-    for name, entry in cli.COMMANDS.items():
+    for name, entry in command_line.COMMANDS.items():
         assert entry.english.endswith("."), name
         assert entry.polish.endswith("."), name
         assert not POLISH.search(entry.english), name
-    assert sum(bool(POLISH.search(entry.polish)) for entry in cli.COMMANDS.values()) > 15
+    assert sum(bool(POLISH.search(entry.polish)) for entry in command_line.COMMANDS.values()) > 15
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def _raiser(error: BaseException) -> click.Command:
 def test_what_a_command_raises_becomes_its_exit_code(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, text: str
 ) -> None:
-    monkeypatch.setattr(cli.cli, "get_command", lambda _context, _name: _raiser(error))
+    monkeypatch.setattr(command_line.cli, "get_command", lambda _context, _name: _raiser(error))
     ran = run("x")
     assert (ran.code, ran.error) == (code, text)
 
@@ -149,7 +149,7 @@ def test_exit_codes_of_commands_come_through(run: Run, monkeypatch: pytest.Monke
 
 def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["ksef-agent", "x"])
-    monkeypatch.setattr(cli.cli, "get_command", lambda _context, _name: _raiser(ZeroDivisionError()))
+    monkeypatch.setattr(command_line.cli, "get_command", lambda _context, _name: _raiser(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         cli.main()
 
@@ -158,14 +158,16 @@ def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_settings(run: Run, tmp_path: Path) -> None:
-    assert "nie ma takiego pliku" in sentence(run("run", "--config", str(tmp_path / "brak.toml")), cli.WRONG_SETTINGS)
+    assert "nie ma takiego pliku" in sentence(
+        run("run", "--config", str(tmp_path / "brak.toml")), ending.WRONG_SETTINGS
+    )
 
 
 def test_several_mistakes_in_the_settings_come_together(run: Run, config: Path) -> None:
     text = config.read_text("utf-8").replace('nip = "5261040828"', 'nip = "5261040827"').replace("[api]", "[apii]")
     config.write_text(text, "utf-8")
     ran = run("run", "--config", str(config))
-    assert ran.code == cli.WRONG_SETTINGS
+    assert ran.code == ending.WRONG_SETTINGS
     assert "wiersz 3" in ran.error
     assert "czy chodziło o „api”?" in ran.error
     assert len(ran.error.splitlines()) == 2
@@ -179,7 +181,7 @@ def test_a_missing_certificate_and_an_open_key(run: Run, config: Path) -> None:
     offline = '[offline]\ncertificate_file = "offline.crt"\nkey_file = "offline.key"\n'
     config.write_text(config.read_text("utf-8") + offline, "utf-8")
     ran = run("run", "--config", str(config))
-    assert ran.code == cli.WRONG_SETTINGS
+    assert ran.code == ending.WRONG_SETTINGS
     missing, readable = ran.error.splitlines()
     assert "offline.crt: nie ma takiego pliku" in missing
     assert "chmod o-rwx" in readable
@@ -354,7 +356,7 @@ def test_commands_for_the_running_agent_leave_its_keys_alone(run: Run, config: P
     """systemd hands keys to the service only: `ksef-agent status` must work without them where an agent runs."""
     text = config.read_text("utf-8") + '[offline]\ncertificate_file = "brak.crt"\nkey_file = "brak.key"\n'
     config.write_text(text, "utf-8")
-    said = sentence(run("queue", "--config", str(config)), cli.WRONG_SETTINGS)
+    said = sentence(run("queue", "--config", str(config)), ending.WRONG_SETTINGS)
     assert "brak." in said  # no agent runs, so this command is one and needs them
     assert "wiersz" not in said  # but the settings themselves were accepted
 
@@ -370,18 +372,18 @@ def test_what_is_asked_for_and_not_there(run: Run, config: Path) -> None:
 def test_root_becomes_the_owner_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[tuple[Any, ...]] = []
     owner = SimpleNamespace(pw_uid=995, pw_gid=996, pw_name="ksef-agent")
-    monkeypatch.setattr("agent.commands.common.pwd.getpwuid", lambda _uid: owner)
-    monkeypatch.setattr("agent.commands.common.os.geteuid", lambda: 0)
+    monkeypatch.setattr("agent.commands.rights.pwd.getpwuid", lambda _uid: owner)
+    monkeypatch.setattr("agent.commands.rights.os.geteuid", lambda: 0)
     for name in ("initgroups", "setgid", "setuid"):
         monkeypatch.setattr(
-            f"agent.commands.common.os.{name}", lambda *arguments, name=name: done.append((name, *arguments))
+            f"agent.commands.rights.os.{name}", lambda *arguments, name=name: done.append((name, *arguments))
         )
-    common.step_down(tmp_path)
+    rights.step_down(tmp_path)
     assert done == [("initgroups", "ksef-agent", 996), ("setgid", 996), ("setuid", 995)]
     done.clear()
-    common.step_down(tmp_path / "not there yet")
-    monkeypatch.setattr("agent.commands.common.os.geteuid", lambda: 1000)
-    common.step_down(tmp_path)
+    rights.step_down(tmp_path / "not there yet")
+    monkeypatch.setattr("agent.commands.rights.os.geteuid", lambda: 1000)
+    rights.step_down(tmp_path)
     assert done == []
 
 
@@ -428,3 +430,33 @@ finally:
     )
     assert done.stderr.strip() == "[]"
     assert done.stdout
+
+
+NOT_OF_A_SERVICE = {"click", "prometheus_client", "PIL", "reportlab", "escpos", "qrcode", "agent.command_line"}
+"""What a till holds for good if its service loads it once: a command line, a web server for metrics, pictures, PDF."""
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--config", "brak.toml"]])
+def test_a_service_loads_no_command_line(words: list[str], tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.argv = ["ksef-agent", *{words!r}]
+from agent import cli
+import agent.serving.serve
+try:
+    cli.main()
+finally:
+    print(sorted({NOT_OF_A_SERVICE!r} & sys.modules.keys()))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KSEF_AGENT_CONFIG": "brak.toml"}
+    done = subprocess.run(
+        (sys.executable, "-c", program), capture_output=True, text=True, cwd=tmp_path, check=False, env=environment
+    )
+    assert (done.returncode, done.stdout.strip()) == (ending.WRONG_SETTINGS, "[]")
+    assert "nie ma takiego pliku" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["run", "--config", "."], ["run", "--help"], ["run", "now"]])
+def test_whatever_else_is_asked_of_run_is_the_command_lines(words: list[str], run: Run) -> None:
+    ran = run(*words)
+    assert (ran.code, "Usage" in ran.out + ran.error) == (0 if words[-1] == "--help" else 2, True)

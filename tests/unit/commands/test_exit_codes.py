@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from agent import cli
+from agent.commands import ending
 from agent.hub.domain.records import InvoiceFacts, OutcomeKind
 from agent.hub.domain.states import HubState
 from agent.hub.ports import HubTransaction
@@ -93,7 +93,7 @@ def test_wrong_settings_are_3(run: Run, tmp_path: Path, name: str) -> None:
     places = {"FILE": str(given), "OUT": str(tmp_path / "out")}
     needed = [places.get(each, each) for each in NEEDED.get(name, ())]
     ran = run(*name.split(), *needed, "--config", str(settings))
-    assert ran.code == cli.WRONG_SETTINGS, ran
+    assert ran.code == ending.WRONG_SETTINGS, ran
     assert "sell" in ran.error + ran.out
     assert sorted(tmp_path.iterdir()) == [settings, given]
 

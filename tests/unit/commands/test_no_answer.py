@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import cli
-from agent.commands import remote
+from agent.commands import ending, remote
 from agent.services.tokens import COMMANDS_FILE
 from tests.fakes.command_line import Run
 from tests.fakes.world import sale
@@ -79,11 +78,11 @@ def test_an_invoice_that_may_exist_names_its_key(
         monkeypatch.setattr(remote, "CALL_SECONDS", 0.2)
     words = ("issue", str(tmp_path / "sale.json"), "--config", str(tmp_path / "config.toml"))
     ran = run(*words)
-    assert ran.code == cli.OUTCOME_UNKNOWN
+    assert ran.code == ending.OUTCOME_UNKNOWN
     [key] = agent.keys
     assert ran.error.count("\n") == 1
     assert f"--key {key}: nic nie powstanie drugi raz" in ran.error
-    assert run(*words, "--key", key).code == cli.OUTCOME_UNKNOWN
+    assert run(*words, "--key", key).code == ending.OUTCOME_UNKNOWN
     assert agent.keys == [key, key]
 
 

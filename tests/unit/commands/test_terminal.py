@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import cli
+from agent import cli, command_line
 from tests.fakes.command_line import subcommands
 from tests.fakes.world import sale
 
 SAID = "Zażółć gęślą jaźń – „gotowe” ✂"
-PROGRAM = f"import click; from agent import cli; cli._run = lambda: click.echo({SAID!a}); cli.main()"
+PROGRAM = f"import click; from agent import cli; cli._command = lambda: click.echo({SAID!a}); cli.main()"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_no_room_for_the_answer_is_a_sentence(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(sys, "argv", ["ksef-agent", "queue"])
-    monkeypatch.setattr(cli.cli, "main", full)
+    monkeypatch.setattr(command_line.cli, "main", full)
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 1

@@ -18,7 +18,7 @@ import pytest
 from agent.domain.errors import BadInput, NotFound
 from agent.domain.invoice import InvoiceRecord
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.records.evidence_check import _read_page, verify_zip_files
+from agent.domain.records.evidence_check_invoice import confirmed_by
 from agent.ports import CallOutcome, InvoiceChange, KsefError, KsefSession, SessionKind, Transaction, Upo, UpoPage
 from agent.services.delivery import upo as service
 from agent.services.presses import Presses
@@ -28,6 +28,7 @@ from agent.store.evidence_index import SqliteEvidenceIndex
 from agent.store.transaction import SqliteTransaction
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
+from tests.fakes.evidence_bundle import unzipped, verify_zip_files
 from tests.fakes.gateway import FakeGateway, upo_page
 from tests.fakes.world import CASHIER, SELLER, World, sale, settings, world
 
@@ -359,8 +360,8 @@ async def test_the_evidence_holds_the_page_once_and_shows_every_change(tmp_path:
         await work(place, 1)
         day = place.clock.now().date()
         evidence = Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip)
-        with await evidence.bundle(day, day) as file, zipfile.ZipFile(file) as archive:
-            files = {path: archive.read(path) for path in archive.namelist()}
+        with await evidence.bundle(day, day) as file:
+            files = unzipped(file)
         (page,) = [path for path in files if path.startswith("upo-sesji/")]
         assert page == f"upo-sesji/{records[0].session_ref}/strona-1.xml"
         assert verify_zip_files(files) == []
@@ -377,5 +378,5 @@ async def test_the_evidence_holds_the_page_once_and_shows_every_change(tmp_path:
 def test_a_page_swaps_no_hashes() -> None:
     """Number and hash have to stand in one Dokument."""
     one, two = (("A-1", b"\x01" * 32), ("B-2", b"\x02" * 32))
-    names = _read_page(upo_page("SB-1", [one, two])).names
+    names = set(confirmed_by(upo_page("SB-1", [one, two])))
     assert names == {(number.encode(), base64.b64encode(sha256)) for number, sha256 in (one, two)}

@@ -11,7 +11,15 @@ from lxml import etree
 import schemas
 from agent.domain.errors import BadInput
 from agent.domain.fa3.build import build_invoice
-from agent.domain.fa3.schema import DEEPEST, MAX_BYTES, MAX_REPORTED, NAMESPACE, Fa3Schema, check_bytes
+from agent.domain.fa3.schema import (
+    DEEPEST,
+    MAX_BYTES,
+    MAX_REPORTED,
+    NAMESPACE,
+    Fa3Schema,
+    _without_remarks,
+    check_bytes,
+)
 from tests.reference import FA3_SAMPLES
 from tests.unit.sale.sale_samples import NOW, SELLER, fa3_schema, line, sale
 
@@ -164,3 +172,13 @@ def test_missing_schema_files_are_named(tmp_path: Path) -> None:
 
 def test_the_file_that_came_out_is_the_file_that_was_checked() -> None:
     assert etree.tostring(fa3_schema().check(VALID), xml_declaration=True, encoding="UTF-8") == VALID
+
+
+def test_a_schema_is_kept_without_what_explains_it_to_people() -> None:
+    for name, content in schemas.load().items():
+        kept = etree.fromstring(_without_remarks(content))
+        assert not kept.xpath("//*[local-name()='annotation'] | //comment()"), name
+        left = [(each.tag, dict(each.attrib)) for each in kept.iter()]
+        whole = etree.fromstring(content)
+        etree.strip_elements(whole, "{http://www.w3.org/2001/XMLSchema}annotation", with_tail=False)
+        assert left == [(each.tag, dict(each.attrib)) for each in whole.iter(etree.Element)], name

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from cryptography.x509.oid import NameOID
 
 from agent.certificates.held import load_certificates
-from agent.cli import cli
+from agent.command_line import cli
 from agent.domain.errors import ConfigError
 from agent.ksef.certificate_checks import Use, faults, kind_of, owner_nip, remarks
 from agent.sandbox.ksef.pki import CertificateAuthority, CertificateType, Credential, organization

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.commands.evidence import ZipFiles
 from agent.domain.errors import Conflict
 from agent.domain.fa3.view import read
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.register import Marker, marker
 from agent.ports import CallOutcome, KsefError
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
 from agent.store.evidence_index import SqliteEvidenceIndex
+from tests.fakes.evidence_bundle import unzipped, verify_zip_files
 from tests.fakes.world import MANAGER, SELLER, World, world
 
 TUESDAY = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -238,8 +236,8 @@ async def test_the_evidence_tells_the_whole_way(tmp_path: Path) -> None:
 
 async def evidence_of(place: World) -> dict[str, bytes]:
     evidence = Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip, place.ports.renderer.text)
-    with await evidence.bundle(TUESDAY.date(), TUESDAY.date()) as file, zipfile.ZipFile(file) as archive:
-        return dict(ZipFiles(archive))
+    with await evidence.bundle(TUESDAY.date(), TUESDAY.date()) as file:
+        return unzipped(file)
 
 
 # --- what is announced, and what the status says --------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import WRONG_SETTINGS
+from agent.commands.ending import WRONG_SETTINGS
 
 NEW_IN_254 = re.compile(r"^(RestartSteps|RestartMaxDelaySec)=.*\n", re.MULTILINE)
 """Growing pauses; Debian 12's systemd names the lines in its log and goes on without them."""

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,14 +20,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.commands import evidence as evidence_command
-from agent.commands.evidence import ZipFiles, command
+from agent.commands.evidence import command
 from agent.domain.errors import Refused, Unavailable
 from agent.domain.invoice import Mode
 from agent.domain.json_io.canonical import Json, canonical, indented
 from agent.domain.outages.circuit_breaker import LinkState
 from agent.domain.outages.timeline import Declaration, DeclarationKind, Declared, Timeline
-from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.evidence_files import INDEX, LOG, README, SUMS, OutageInvoice
 from agent.domain.records.hash_chain import GENESIS, LogLine, chain, verify_chain
 from agent.domain.records.outage_reports import LineSeen, outage_reports
@@ -35,8 +33,10 @@ from agent.ports import Upo
 from agent.services.presses import Presses
 from agent.services.records import evidence
 from agent.services.records.evidence import Evidence
+from agent.store import evidence_reader
 from agent.store.evidence_index import SqliteEvidenceIndex
 from tests.fakes.clock import FakeClock
+from tests.fakes.evidence_bundle import FilesInMemory, unzipped, verify_zip_files
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.world import CONSUMER, MANAGER, SELLER, World, world
 from tests.sim.announcing import facts, message
@@ -208,8 +208,7 @@ async def bundle(till: World, first: str = "2026-11-24", last: str = "2026-11-24
     with await made.bundle(*period) as file, await made.bundle(*period) as again:
         data = file.read()
         assert data == again.read()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return dict(ZipFiles(archive))
+    return unzipped(io.BytesIO(data))
 
 
 @pytest.fixture(scope="module")
@@ -357,40 +356,23 @@ def test_a_forged_log_shows_although_the_sums_fit(files: dict[str, bytes]) -> No
 
 
 def test_the_log_is_read_line_by_line_and_once_where_nothing_differs(files: dict[str, bytes]) -> None:
-    class Unread(Mapping[str, bytes]):
-        """As the files of a zip: whoever asks for a file, or by items() for all, reads it."""
+    def reads(content: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
+        held = FilesInMemory(content)
+        return verify_zip_files(held), held.reads
 
-        def __init__(self, content: Mapping[str, bytes]) -> None:
-            self.content = content
-
-        def __getitem__(self, path: str) -> bytes:
-            assert path != LOG
-            return self.content[path]
-
-        def __iter__(self) -> Iterator[str]:
-            return iter(self.content)
-
-        def __len__(self) -> int:
-            return len(self.content)
-
-    reads: list[str] = []
-
-    def log_lines() -> list[bytes]:
-        reads.append(LOG)
-        return kept
-
-    kept = files[LOG].splitlines(keepends=True)
-    assert verify_zip_files(Unread(files), log_lines) == []
-    assert len(reads) == 1
+    problems, read = reads(files)
+    assert problems == []
+    assert sorted(read) == sorted([*files, *(path for path in files if path.startswith("upo-sesji/")), INDEX])
     name = next(each for each in files if each.endswith("zdarzenia.json"))
     events = json.loads(files[name])
     noted = [{**events[0], "note": 1}, *events[1:]]
     lies: tuple[Json, ...] = (noted, events[1:], [*events, events[-1]], events[::-1], {}, [7])
     for forged in lies:
-        (problem,) = verify_zip_files(Unread(resummed({**files, name: json.dumps(forged).encode()})), log_lines)
+        (problem,), read = reads(resummed({**files, name: json.dumps(forged).encode()}))
         assert "zdarzenia.json różni się od dziennika" in problem
-    kept[-1] = kept[-1].rstrip(b"\n")
-    assert verify_zip_files(Unread(files), log_lines) == [f"Plik {LOG} zmieniono: skrót SHA-256 się nie zgadza."]
+        assert read.count(LOG) == 2
+    cut = {**files, LOG: files[LOG].rstrip(b"\n")}
+    assert verify_zip_files(cut) == [f"Plik {LOG} zmieniono: skrót SHA-256 się nie zgadza."]
 
 
 def test_a_bundle_whose_log_is_larger_than_any_other_file_may_be_is_checked(
@@ -402,10 +384,10 @@ def test_a_bundle_whose_log_is_larger_than_any_other_file_may_be_is_checked(
             archive.writestr(name, content)
     largest = max(len(content) for name, content in files.items() if name != LOG)
     assert len(files[LOG]) > largest
-    monkeypatch.setattr(evidence_command, "MAX_FILE_BYTES", largest)
+    monkeypatch.setattr(evidence_reader, "MAX_FILE_BYTES", largest)
     result = CliRunner().invoke(command, ["verify", str(path)])
     assert (result.exit_code, result.output) == (0, f"Dowody są kompletne i niezmienione, plików: {len(files)}.\n")
-    monkeypatch.setattr(evidence_command, "MAX_FILE_BYTES", largest - 1)
+    monkeypatch.setattr(evidence_reader, "MAX_FILE_BYTES", largest - 1)
     with pytest.raises(Refused, match="nie jest poprawnym plikiem zip"):
         CliRunner().invoke(command, ["verify", str(path)], catch_exceptions=False)
 
@@ -418,10 +400,10 @@ def test_a_list_of_files_without_end_is_refused_before_it_is_read(
         for number in range(100):
             archive.writestr(f"faktury/{number}/dane.json", b"")
     entry = 46 + len("faktury/10/dane.json")
-    monkeypatch.setattr(evidence_command, "MAX_DIRECTORY_BYTES", 100 * entry - 11)
+    monkeypatch.setattr(evidence_reader, "MAX_DIRECTORY_BYTES", 100 * entry - 11)
     with pytest.raises(Refused, match="nie jest poprawnym plikiem zip"):
         CliRunner().invoke(command, ["verify", str(path)], catch_exceptions=False)
-    monkeypatch.setattr(evidence_command, "MAX_DIRECTORY_BYTES", 100 * entry - 10)  # ten of one digit
+    monkeypatch.setattr(evidence_reader, "MAX_DIRECTORY_BYTES", 100 * entry - 10)  # ten of one digit
     assert CliRunner().invoke(command, ["verify", str(path)]).exit_code == 1
 
 

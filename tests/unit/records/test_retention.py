@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -16,11 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.commands.evidence import ZipFiles
 from agent.domain.errors import Conflict, NotFound
 from agent.domain.invoice import Mode
 from agent.domain.lifecycle import InvoiceState
-from agent.domain.records.evidence_check import verify_zip_files
 from agent.domain.records.retention import ERASED, issued_before, limitation_ends, may_be_erased
 from agent.services.presses import Presses
 from agent.services.records.evidence import Evidence
@@ -31,6 +28,7 @@ from agent.store.soundness import check
 from agent.store.sqlite import DATABASE
 from tests.fakes import counter
 from tests.fakes.clock import FakeClock
+from tests.fakes.evidence_bundle import unzipped, verify_zip_files
 from tests.fakes.tampering import tamper
 from tests.fakes.world import (
     BUYER_NIP,
@@ -127,13 +125,9 @@ def traces_of(folder: Path, words: str) -> list[str]:
 
 async def evidence_problems(place: World) -> list[str]:
     """What the verifier says of the evidence; the fake KSeF's UPO do not name what they confirm."""
-    with (
-        await Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip).bundle(
-            date(2026, 11, 1), date(2026, 11, 30)
-        ) as bundle,
-        zipfile.ZipFile(bundle) as archive,
-    ):
-        return [each for each in verify_zip_files(ZipFiles(archive)) if "UPO" not in each]
+    evidence = Evidence(place.store, SqliteEvidenceIndex, Presses(place.clock), SELLER.nip)
+    with await evidence.bundle(date(2026, 11, 1), date(2026, 11, 30)) as bundle:
+        return [each for each in verify_zip_files(unzipped(bundle)) if "UPO" not in each]
 
 
 async def test_when_the_period_is_over_the_person_is_nowhere_and_the_invoice_proves_itself(tmp_path: Path) -> None:

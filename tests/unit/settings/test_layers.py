@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agent.cli import cli
+from agent.command_line import cli
 from agent.domain.errors import ConfigError
 from agent.settings.explain import explain
 from agent.settings.layers import read_layers

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from agent.domain.values import dataclass
 from agent.hub.domain.fleet import Grade, TillView
 from agent.hub.domain.records import HubInvoice, Person
 from agent.hub.services.fleet import FleetView, TillPage
