@@ -42,9 +42,12 @@ class _BaseColumn(TypedDict):
     base_id: str | None
 
 
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def dump(value: object) -> str:
     """JSON text of plain values; NaN and infinities raise ValueError."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _write(value)
 
 
 def load(text: str) -> Json:
@@ -153,6 +156,37 @@ def invoice_columns(invoice: NewInvoice) -> dict[str, Value]:
         "reason": invoice.reason,
         "deadline": None if invoice.deadline is None else invoice.deadline.isoformat(),
     }
+
+
+def new_record(invoice: NewInvoice, deadline_state: str) -> InvoiceRecord:
+    """Return an invoice that was just stored, as it would be read."""
+    return InvoiceRecord(
+        id=invoice.id,
+        series=invoice.series,
+        serial=invoice.serial,
+        number=invoice.number,
+        kind=invoice.kind,
+        issued_on=invoice.issued_on,
+        issued_at=invoice.issued_at.astimezone(UTC),
+        mode=invoice.mode,
+        reason=invoice.reason,
+        seller_nip=invoice.seller_nip,
+        buyer=invoice.buyer,
+        totals=invoice.totals,
+        state=InvoiceState.ISSUED,
+        version=1,
+        sha256=invoice.sha256,
+        link_invoice=invoice.link_invoice,
+        link_certificate=invoice.link_certificate,
+        deadline=invoice.deadline,
+        deadline_state=deadline_state,
+        external_ref=invoice.external_ref,
+        base_id=invoice.base_id,
+        payments=invoice.payments,
+        pressed_by=invoice.pressed_by,
+        bases=invoice.bases,
+        stored_xml=invoice.xml,
+    )
 
 
 def dump_bases(bases: tuple[CorrectedBase, ...]) -> str:

@@ -82,14 +82,15 @@ class SqliteInvoices:
             {"series": series, "after": after, "reason": reason, "resumed_at": codec.instant(self._now())},
         )
 
-    async def add(self, invoice: NewInvoice) -> None:
-        """Store a new invoice with its bytes.
+    async def add(self, invoice: NewInvoice) -> InvoiceRecord:
+        """Store a new invoice with its bytes; return what get() would.
 
         Conflict "number-taken" where KSeF would answer 440. A serial that is not next_serial() is a defect and
         stopped by a trigger (sqlite3.IntegrityError).
         """
+        deadline_state = _deadline_state(invoice)
         columns = codec.invoice_columns(invoice)
-        columns["deadline_state"] = _deadline_state(invoice)
+        columns["deadline_state"] = deadline_state
         try:
             await self._connection.run("invoice_add", columns)
         except sqlite3.IntegrityError as error:
@@ -101,6 +102,7 @@ class SqliteInvoices:
             await self._connection.run("invoice_add_bases", {"id": invoice.id, "bases": bases})
         links = (invoice.link_invoice, invoice.link_certificate)
         await self._add_bytes(invoice.id, 1, invoice.xml, invoice.sha256, links)
+        return codec.new_record(invoice, deadline_state)
 
     async def add_version(self, invoice_id: str, xml: bytes, sha256: bytes, links: tuple[str, str | None]) -> None:
         """Store new bytes of a rejected invoice; Conflict in any other state."""

@@ -29,13 +29,14 @@ class SqliteEvents:
         newest, previous = self._connection.head or await self._head()
         seq = newest + 1
         at = self._now().astimezone(UTC)
+        written_at = at.isoformat()
         text = canonical(data)
-        link = chain(previous, codec.instant(at), kind, invoice_id, text)
+        link = chain(previous, written_at, kind, invoice_id, text)
         await self._connection.run(
             "event_add",
             {
                 "seq": seq,
-                "at": codec.instant(at),
+                "at": written_at,
                 "kind": kind,
                 "invoice_id": invoice_id,
                 "data": text,

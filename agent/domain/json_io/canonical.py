@@ -9,6 +9,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
 _leaf = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_one_way = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def indented(data: Json, margin: str = "\n") -> str:
@@ -34,5 +35,5 @@ def canonical(data: Json) -> str:
 
     NaN and infinities raise ValueError. Lone surrogates, which no UTF-8 file can hold, become question marks.
     """
-    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    text = _one_way(data)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -20,7 +20,9 @@ class Invoices(UnsentInvoices, Protocol):
         """Return last + 1 of the series; taken for good only by add() in the same transaction."""
         ...
 
-    async def add(self, invoice: NewInvoice) -> None: ...
+    async def add(self, invoice: NewInvoice) -> InvoiceRecord:
+        """Store it; return what get() would."""
+        ...
 
     async def add_version(self, invoice_id: str, xml: bytes, sha256: bytes, links: tuple[str, str | None]) -> None:
         """New bytes of a rejected invoice (technical correction); the old version stays readable."""

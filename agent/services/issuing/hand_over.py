@@ -91,9 +91,9 @@ class HandOver:
         """Hold the printer for a document that is about to be made (Printing.ready_printer)."""
         return self._printing.ready_printer(wanted=wanted)
 
-    async def queue_paper(self, invoice_id: str, tx: Transaction, ready: ReadyPrinter | None) -> QueuedPrint:
+    async def queue_paper(self, made: InvoiceRecord, tx: Transaction, ready: ReadyPrinter | None) -> QueuedPrint:
         """Queue the paper of an invoice that waits for no answer of KSeF, in the transaction that makes it."""
-        return await self._printing.queue(invoice_id, tx, ready)
+        return await self._printing.queue_of(made, tx, ready)
 
     async def paper(self, queued: QueuedPrint) -> Noted | None:
         """Print what was queued with its invoice; return both as they stand then, where the store knows."""

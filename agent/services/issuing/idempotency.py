@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from agent.domain.errors import KeyReused
-from agent.domain.invoice import NewInvoice
+from agent.domain.invoice import InvoiceRecord
 from agent.domain.values import dataclass
 from agent.ports import HeldCorrection, Json, KeyRecord, Transaction
 from agent.services.paper.outcomes import Noted
@@ -23,7 +23,7 @@ class IssueOutcome:
 
 
 async def remember(
-    tx: Transaction, key: str, content_sha256: bytes, made: list[NewInvoice], held: HeldCorrection | None
+    tx: Transaction, key: str, content_sha256: bytes, made: list[InvoiceRecord], held: HeldCorrection | None
 ) -> IssueOutcome:
     """Bind the key to what it made; an answer richer than one invoice is kept beside it."""
     ids = [invoice.id for invoice in made]

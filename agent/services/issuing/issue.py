@@ -22,7 +22,7 @@ from agent.domain.callers import Caller, Role
 from agent.domain.corrections.correction import Correction
 from agent.domain.errors import AgentError
 from agent.domain.event_kinds import EventKind
-from agent.domain.invoice import LEGAL_BASIS, Mode, NewInvoice, Sale
+from agent.domain.invoice import LEGAL_BASIS, InvoiceRecord, Mode, NewInvoice, Sale
 from agent.domain.lifecycle import InvoiceState
 from agent.domain.outages.modes import ModeDecision
 from agent.domain.values import dataclass
@@ -310,31 +310,31 @@ class Issuing:
         modes = tuple(invoice.mode for invoice in made)
         if not press.at_counter or moment.decision.attempt_online:
             return Committed(outcome, modes)
-        printed = [invoice.id for invoice in made if not await own_printing.chosen(tx, invoice.id)]
         papers = []
-        for each in printed:
-            papers.append(await self._hand_over.queue_paper(each, tx, ready))
-            ready = None
+        for planned, invoice in zip(plan.documents, made, strict=True):
+            if not _printed_by_the_till(planned, press):
+                papers.append(await self._hand_over.queue_paper(invoice, tx, ready))
+                ready = None
         return Committed(outcome, modes, tuple(papers))
 
-    async def _add(self, planned: PlannedDocument, press: Press, moment: Moment, tx: Transaction) -> NewInvoice:
+    async def _add(self, planned: PlannedDocument, press: Press, moment: Moment, tx: Transaction) -> InvoiceRecord:
         """Number a document, build it, store it, and say so in the log."""
         number = await self._number(planned, moment, tx)
         built = self._documents.build(planned, number, moment.now)
         invoice = self._documents.new_invoice(built, moment.decision, moment.now, press.caller)
-        await tx.invoices.add(invoice)
-        by_the_till = press.own_printing or (isinstance(planned.content, Sale) and not planned.content.printed_here)
+        made = await tx.invoices.add(invoice)
+        by_the_till = _printed_by_the_till(planned, press)
         paper_due = press.at_counter and not by_the_till
         await tx.events.append(EventKind.ISSUED, {**self._issued_event(invoice), PAPER_DUE: paper_due}, invoice.id)
         if by_the_till:
             await own_printing.choose(tx, invoice.id)
         if invoice.mode is Mode.OUTSIDE_KSEF:
-            await tx.invoices.move(invoice.id, InvoiceState.EXEMPT)
+            made = await tx.invoices.move(invoice.id, InvoiceState.EXEMPT)
             await tx.events.append(EventKind.EXEMPT, {"legal_basis": LEGAL_BASIS[invoice.mode]}, invoice.id)
         for base_id in built.bases_here:
             data: dict[str, Json] = {"by": invoice.id, "number": invoice.number, "gross": str(invoice.totals.gross)}
             await tx.events.append(EventKind.CORRECTED, data, base_id)
-        return invoice
+        return made
 
     async def _number(self, planned: PlannedDocument, moment: Moment, tx: Transaction) -> Number:
         series = self._documents.series(planned, moment.decision, moment.now)
@@ -372,3 +372,8 @@ class Issuing:
             "pressed_by": invoice.pressed_by,
             "facts": self._observed.for_log(),
         }
+
+
+def _printed_by_the_till(planned: PlannedDocument, press: Press) -> bool:
+    """Whether the till's own program prints it: the press says so, or the sale."""
+    return press.own_printing or (isinstance(planned.content, Sale) and not planned.content.printed_here)

@@ -36,6 +36,7 @@ class ObservedFacts:
         situation = self._timeline.at(now)
         outages = [each for each in (situation.failure, situation.maintenance, situation.total_failure) if each]
         breaker, last = self._connection.breaker, self._connection.last
+        clock = self._clock_check.answer()
         return {
             "latarnia": self._announcements.status_word(),
             "latarnia_seen_at": _iso(self._announcements.seen_at),
@@ -44,8 +45,8 @@ class ObservedFacts:
             "line_since": _iso(breaker.since),
             "ksef_seen_at": _iso(last.answered_at),
             "ksef_problem": last.problem,
-            "clock_skew_seconds": self._clock_check.skew(),
-            "clock_confirmed_by": self._clock_check.answer().confirmed_by,
+            "clock_skew_seconds": clock.skew_seconds,
+            "clock_confirmed_by": clock.confirmed_by,
             "local_date": local_date(now).isoformat(),
         }
 

@@ -159,13 +159,16 @@ class Printing:
     async def queue(self, invoice_id: str, tx: Transaction, ready: ReadyPrinter | None = None) -> QueuedPrint:
         """Add a job for the paper of now; with a printer that is held for it, its bytes as well."""
         await self._outcomes.note_kept(invoice_id, tx)
-        record = await tx.invoices.get(invoice_id)
+        return await self.queue_of(await tx.invoices.get(invoice_id), tx, ready)
+
+    async def queue_of(self, record: InvoiceRecord, tx: Transaction, ready: ReadyPrinter | None = None) -> QueuedPrint:
+        """Do the same of an invoice that was just made, or read."""
         choice = self._papers.choice(record)
-        job = await tx.prints.add(invoice_id, choice.document, choice.label)
+        job = await tx.prints.add(record.id, choice.document, choice.label)
         await tx.events.append(
             EventKind.PRINT_QUEUED,
             {"job": job.id, "document": choice.document, "label": choice.label, "copy": job.copy},
-            invoice_id,
+            record.id,
         )
         queued = QueuedPrint(record, choice, job)
         if ready is None or len(record.stored_xml) > MOST_IN_TRANSACTION:

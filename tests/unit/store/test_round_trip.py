@@ -142,8 +142,9 @@ async def test_an_invoice_comes_back_whole(
     )
 
     async def work(tx: Transaction) -> None:
-        await tx.invoices.add(invoice)
+        made = await tx.invoices.add(invoice)
         first = await tx.invoices.get("a")
+        assert made == first
         for name in (each.name for each in fields(invoice) if each.name != "issued_at"):
             assert getattr(first, name) == getattr(invoice, name), name
         assert first.issued_at == invoice.issued_at
