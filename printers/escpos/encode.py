@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import lru_cache
 
 from agent.domain.paper.receipt import Align, Receipt
 from agent.domain.values import dataclass
@@ -48,8 +49,9 @@ def encode(receipt: Receipt, profile: Profile, *, logo: Bitmap | None = None) ->
     return job.data()
 
 
+@lru_cache(maxsize=16)
 def sheet(profile: Profile) -> Sheet:
-    """Return what the layout must know of a printer."""
+    """Return what the layout must know of a printer; the same for each paper, which the layout keeps lines by."""
     return Sheet(profile.columns_a, profile.columns_b, lambda text: charset.fit(text, profile.encoding))
 
 

@@ -66,6 +66,8 @@ def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
     captioned = False
     for element in receipt.elements:
         match element:
+            case Text(align=Align.CENTER):
+                items.extend(_centred(element, sheet))
             case Text():
                 items.extend(_text(element, sheet))
             case Pair():
@@ -80,9 +82,15 @@ def lay_out(receipt: Receipt, sheet: Sheet) -> list[Item]:
                 if captioned:
                     items.append(Line(""))  # a caption stands nearer to its own code than to the next
                 items.append(Code(element.payload))
-                items.extend(_text(Text(element.caption, align=Align.CENTER, unbroken=True), sheet))
+                items.extend(_centred(Text(element.caption, align=Align.CENTER, unbroken=True), sheet))
         captioned = isinstance(element, Qr)
     return items
+
+
+@lru_cache(maxsize=64)
+def _centred(element: Text, sheet: Sheet) -> tuple[Line, ...]:
+    """Lay out what stands in the middle: the shop's head and the law's words, the same on each paper, and no buyer."""
+    return tuple(_text(element, sheet))
 
 
 def _text(element: Text, sheet: Sheet) -> Iterator[Line]:
@@ -90,16 +98,10 @@ def _text(element: Text, sheet: Sheet) -> Iterator[Line]:
     font, large = Font.A, element.large
     if element.unbroken:
         font, large = _roomiest(text, sheet, large=large)
-    breaking = _balanced if element.align is Align.CENTER else wrap
+    breaking = balanced if element.align is Align.CENTER else wrap
     indent = _indent(element.indent, text)
     for line in breaking(text, sheet.columns(font, large=large) - len(indent)):
         yield Line(indent + line, font, element.align, element.bold, large, element.tall)
-
-
-@lru_cache(maxsize=64)
-def _balanced(text: str, columns: int) -> tuple[str, ...]:
-    """Break what stands in the middle: the shop's head and the law's words, the same on each paper, and no buyer."""
-    return tuple(balanced(text, columns))
 
 
 def _indent(columns: int, text: str) -> str:

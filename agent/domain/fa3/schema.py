@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +29,8 @@ MAX_REPORTED = 20
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _VERSION = re.compile(rb"""\sversion\s*=\s*["']([^"']*)["']""")
+KEPT_BYTES = 64 * 1024
+"""Of a file whose tree is kept, about a hundred lines; trees take ten times the room."""
 DEEPEST = 32
 """Levels of elements, many more than FA(3) knows."""
 
@@ -102,7 +105,20 @@ def _parser() -> etree.XMLParser:
 
 
 def check_bytes(xml: bytes) -> Element:
-    """Return the root of a file that meets KSeF's strict XML rules; BadInput otherwise. Does not ask the XSD."""
+    """Return the root of a file that meets KSeF's strict XML rules; BadInput otherwise. Does not ask the XSD.
+
+    Nobody changes what is under it: the same file may be asked for again (_checked).
+    """
+    return _checked(xml) if len(xml) <= KEPT_BYTES else _check(xml)
+
+
+@lru_cache(maxsize=1)
+def _checked(xml: bytes) -> Element:
+    """Keep the newest one: a press reads its paper from the bytes that it has checked a moment before."""
+    return _check(xml)
+
+
+def _check(xml: bytes) -> Element:
     _check_encoding(xml)
     _check_prolog(xml)
     try:

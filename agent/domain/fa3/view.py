@@ -12,6 +12,7 @@ from agent.domain.fa3.view_types import (
     Annotations,
     CorrectionView,
     FaView,
+    Heading,
     Kind,
     LineView,
     Margin,
@@ -23,7 +24,7 @@ from agent.domain.fa3.view_types import (
 from agent.domain.fa3.view_xml import Node, parse
 from agent.domain.invoice import CorrectedBase
 
-__all__ = ["FaView", "Kind", "LineView", "PartyView", "RateView", "read", "read_without_lines"]
+__all__ = ["FaView", "Heading", "Kind", "LineView", "PartyView", "RateView", "read", "read_heading"]
 
 RATE_FIELDS: dict[str, tuple[str, ...]] = {
     "1": ("23", "22"),
@@ -52,23 +53,12 @@ def read(xml: bytes) -> FaView:
     BadInput where it fails the strict XML rules (fa3_schema.check_bytes) or lacks what the schema demands; the
     schema itself is not asked.
     """
-    return _view(parse(xml), with_lines=True)
-
-
-def read_without_lines(xml: bytes) -> FaView:
-    """Read the same without the lines of the invoice and of an order, for a paper that shows none of them.
-
-    Its rates are named by their tax alone.
-    """
-    return _view(parse(xml), with_lines=False)
-
-
-def _view(root: Node, *, with_lines: bool) -> FaView:
+    root = parse(xml)
     header = root.need("Naglowek")
     fa = root.need("Fa")
     kind = _kind(fa)
-    lines = tuple(parts.line(node) for node in fa.children("FaWiersz")) if with_lines else ()
-    order = parts.order(fa.child("Zamowienie")) if with_lines else None
+    lines = tuple(parts.line(node) for node in fa.children("FaWiersz"))
+    order = parts.order(fa.child("Zamowienie"))
     authorised = root.child("PodmiotUpowazniony")
     period = fa.child("OkresFa")
     return FaView(
@@ -111,6 +101,22 @@ def _view(root: Node, *, with_lines: bool) -> FaView:
         registers=parts.registers(root.child("Stopka")),
         attachment=parts.attachment(root.child("Zalacznik")),
         system=header.text("SystemInfo"),
+    )
+
+
+def read_heading(xml: bytes) -> Heading:
+    """Read what a potwierdzenie shows, a third of the work. BadInput as of read()."""
+    root = parse(xml)
+    fa = root.need("Fa")
+    return Heading(
+        kind=_kind(fa),
+        number=fa.need_text("P_2"),
+        issued_on=fa.need_day("P_1"),
+        currency=fa.need_text("KodWaluty"),
+        seller=parts.party(root.need("Podmiot1")),
+        buyer=parts.party(root.need("Podmiot2")),
+        gross=fa.need_number("P_15"),
+        settlement=parts.settlement(fa.child("Rozliczenie")),
     )
 
 

@@ -435,21 +435,28 @@ class AttachedBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class FaView:
-    """One FA(3) document."""
+class Heading:
+    """What a potwierdzenie shows of a document: all but its lines, rates, words and terms."""
 
     kind: Kind
     number: str
     """P_2."""
     issued_on: date
     """P_1."""
-    made_at: str
-    """DataWytworzeniaFa, as written (ISO 8601)."""
     currency: str
     seller: PartyView
     buyer: PartyView
     gross: Decimal
     """P_15: for ZAL the payment, for ROZ what is left to pay, for corrections a difference."""
+    settlement: Settlement | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaView(Heading):
+    """One FA(3) document."""
+
+    made_at: str
+    """DataWytworzeniaFa, as written (ISO 8601)."""
     annotations: Annotations
     rates: tuple[RateView, ...] = ()
     lines: tuple[LineView, ...] = ()
@@ -477,7 +484,6 @@ class FaView:
     excise_refund: bool = False
     """ZwrotAkcyzy."""
     notes: tuple[NoteView, ...] = ()
-    settlement: Settlement | None = None
     payment: PaymentView | None = None
     terms: Terms | None = None
     order: OrderView | None = None

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from agent.domain.amounts import amount
-from agent.domain.fa3.view_types import FaView, PartyView
+from agent.domain.fa3.view_types import FaView, Heading, PartyView
 from agent.domain.invoice import Deposit
 from agent.domain.paper import sections as parts
 from agent.domain.paper.choice import (
@@ -42,7 +42,7 @@ __all__ = [
 
 
 def compose(
-    view: FaView,
+    view: Heading,
     choice: PaperChoice,
     *,
     link_invoice: str,
@@ -54,6 +54,7 @@ def compose(
 ) -> Receipt:
     """Compose the paper. ``copy`` counts from 1; every further one is marked and never opens the drawer.
 
+    view              a whole FaView, but for a potwierdzenie
     link_invoice      KOD I, printed where the choice has a caption for it
     link_certificate  KOD II, likewise; ValueError where the choice wants it and it is None
     reissued_on       the day, where an invoice of a total failure is issued again (art. 106l ust. 3)
@@ -63,8 +64,7 @@ def compose(
         copy_mark(copy) + ([] if reissued_on is None else parts.reissue(reissued_on)),
         seller_head(view.seller),
         title(choice.label, view.number),
-        under_title(choice) + ([] if choice.document is Document.CONFIRMATION else parts.dates(view)),
-        *(confirmation(view, choice) if choice.document is Document.CONFIRMATION else _invoice_sections(view)),
+        *(_confirmation(view, choice) if choice.document is Document.CONFIRMATION else _invoice(view, choice)),
         [Text(line, Align.CENTER) for line in footer],
         [*code_words(choice), *codes(choice, link_invoice, link_certificate)],
     ]
@@ -98,8 +98,15 @@ def copy_mark(copy: int) -> list[Element]:
     return [Text(f"WYDRUK PONOWNY nr {copy}", Align.CENTER, bold=True)] if copy > 1 else []
 
 
-def _invoice_sections(view: FaView) -> list[list[Element]]:
+def _confirmation(view: Heading, choice: PaperChoice) -> list[list[Element]]:
+    return [under_title(choice), *confirmation(view, choice)]
+
+
+def _invoice(view: Heading, choice: PaperChoice) -> list[list[Element]]:
+    if not isinstance(view, FaView):
+        raise TypeError("an invoice on paper shows more than its heading")
     return [
+        under_title(choice) + parts.dates(view),
         parts.correction(view.correction) if view.correction is not None else [],
         party("Nabywca", view.buyer),
         *third_parties(view),
@@ -117,7 +124,7 @@ def _invoice_sections(view: FaView) -> list[list[Element]]:
 NO_INVOICE = "To potwierdzenie nie jest fakturą."
 
 
-def confirmation(view: FaView, choice: PaperChoice) -> list[list[Element]]:
+def confirmation(view: Heading, choice: PaperChoice) -> list[list[Element]]:
     """No lines, no VAT; number, buyer and total are the access data of the Ministry's page (POD2 5.5).
 
     An invoice in KSeF is promised only to whom the choice promises it (art. 106gb ust. 4).
@@ -135,7 +142,7 @@ def confirmation(view: FaView, choice: PaperChoice) -> list[list[Element]]:
     ]
 
 
-def _with_deposits(view: FaView) -> list[Pair]:
+def _with_deposits(view: Heading) -> list[Pair]:
     """What changes hands where it is not the total: in normal letters, since the Ministry's page asks for the total."""
     what = view.settlement
     sums = () if what is None else ((parts.TO_PAY, what.to_pay), (parts.word_to_settle(view), what.to_settle))

@@ -13,6 +13,7 @@ from agent.domain.fa3.view_types import (
     BankAccount,
     CorrectionView,
     FaView,
+    Heading,
     PaymentView,
     Reference,
     Transport,
@@ -108,7 +109,7 @@ def totals(view: FaView) -> list[Element]:
     return elements
 
 
-def word_to_settle(view: FaView) -> str:
+def word_to_settle(view: Heading) -> str:
     """What DoRozliczenia is called."""
     return TO_GIVE_BACK if view.kind.corrects else TO_SETTLE
 

@@ -92,7 +92,7 @@ class ClockCheck:
 
     async def issuing(self, at: datetime, tx: Transaction) -> None:
         """Keep what is known together with a document dated ``at``, in its transaction."""
-        await tx.key_values.put(NOTEBOOK, _to_json(replace(self._known, alive_at=at)))
+        await tx.key_values.put(NOTEBOOK, {**_to_json(self._known), "alive_at": at.isoformat()})
 
     def issued(self, at: datetime) -> None:
         """Note the instant of the newest document, once it is durable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from agent.domain.errors import DocumentDamaged, NotFound
-from agent.domain.fa3.view import read, read_without_lines
+from agent.domain.fa3.view import read, read_heading
 from agent.domain.invoice import InvoiceRecord, Mode
 from agent.domain.links import codes_name_document
 from agent.domain.paper.a4 import compose_a4
@@ -46,7 +46,7 @@ class InvoicePapers:
         NotFound where they were exported and removed, DocumentDamaged where they or the codes are not what was issued,
         Conflict where KSeF has the number from another document, or a manager closed the case of what it refused.
         """
-        reading = read_without_lines if choice.document is Document.CONFIRMATION else read
+        reading = read_heading if choice.document is Document.CONFIRMATION else read
         return compose(
             reading(_issued_bytes(record)),
             choice,
